@@ -1,0 +1,25 @@
+"""Recurrent neural machine translation: one attention-based encoder-decoder, a pipeline of commands.
+
+>>> from nmt import Translator
+>>> translator = Translator.load("runs/demo/best")
+>>> translator.translate(["Le chat noir est sur le tapis."])[0].text
+'The black cat is on the mat.'
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nmt.version import __version__
+
+if TYPE_CHECKING:
+    from nmt.search.translator import Translation, Translator
+
+__all__ = ["Translation", "Translator", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only when a translator is asked for: `nmt --help` must not pay for it."""
+    if name in ("Translation", "Translator"):
+        from nmt.search import translator
+
+        return getattr(translator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,124 @@
+"""Every variant that a configuration can name: one line each, and nowhere else.
+
+A line gives the name that YAML uses, the class that does it (imported only when a model is built)
+and what it is. Settings are checked against these tables without importing torch. To add a kind:
+write one class, add one line here (CONTRIBUTING.md walks through it).
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One variant: where its class lives (`module:Class`) and what it is, in one line."""
+
+    target: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The variants of one thing, by the name that YAML uses."""
+
+    thing: str
+    kinds: dict[str, Kind]
+
+    def names(self) -> list[str]:
+        """The names a configuration may use, in the order of the table."""
+        return list(self.kinds)
+
+    def resolve(self, name: str) -> Any:
+        """The class behind a name; its module is imported now."""
+        module, _, attribute = self.kinds[name].target.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+CELLS = Registry(
+    "cell",
+    {
+        "lstm": Kind("nmt.model.recurrent:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
+        "gru": Kind("nmt.model.recurrent:GRU", "Cho et al. 2014, reset gate after the product"),
+    },
+)
+
+ATTENTIONS = Registry(
+    "attention kind",
+    {
+        "additive": Kind(
+            "nmt.model.attention:AdditiveAttention",
+            "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
+        ),
+        "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
+        "general": Kind("nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"),
+    },
+)
+
+DECODER_STARTS = Registry(
+    "decoder start",
+    {
+        "zeros": Kind("nmt.model.start:ZeroStart", "all states are zero"),
+        "copy": Kind("nmt.model.start:CopyStart", "the encoder's final states, layer by layer"),
+        "bridge": Kind(
+            "nmt.model.start:BridgeStart", "tanh of a learned linear map of the final states"
+        ),
+        "mean": Kind(
+            "nmt.model.start:MeanStart", "tanh of a learned linear map of the mean annotation"
+        ),
+    },
+)
+
+OUTPUTS = Registry(
+    "output layer",
+    {
+        "attentional": Kind(
+            "nmt.model.output:AttentionalOutput",
+            "tanh(W [context; state]), Luong et al. 2015, eq. 5",
+        ),
+        "deep": Kind(
+            "nmt.model.output:DeepOutput",
+            "tanh of state, previous embedding and context, each with its own map",
+        ),
+    },
+)
+
+OPTIMIZERS = Registry(
+    "optimizer",
+    {
+        "adam": Kind("nmt.training.optimizers:adam", "Kingma and Ba 2015"),
+        "adamw": Kind("nmt.training.optimizers:adamw", "Adam with decoupled weight decay"),
+        "sgd": Kind("nmt.training.optimizers:sgd", "stochastic gradient descent, with momentum"),
+        "adadelta": Kind("nmt.training.optimizers:adadelta", "Zeiler 2012"),
+        "rmsprop": Kind("nmt.training.optimizers:rmsprop", "Tieleman and Hinton 2012"),
+    },
+)
+
+SCHEDULES = Registry(
+    "learning-rate schedule",
+    {
+        "constant": Kind("nmt.training.schedules:Constant", "the same rate after the warm-up"),
+        "inverse_sqrt": Kind(
+            "nmt.training.schedules:InverseSquareRoot", "falls as 1/sqrt(update) after the warm-up"
+        ),
+        "cosine": Kind(
+            "nmt.training.schedules:Cosine", "half a cosine from the warm-up to max_updates"
+        ),
+        "plateau": Kind(
+            "nmt.training.schedules:Plateau", "times `factor` after `patience` validations in vain"
+        ),
+        "halving": Kind(
+            "nmt.training.schedules:Halving", "times `factor` every so many updates from a start on"
+        ),
+    },
+)
+
+LENGTH_PENALTIES = Registry(
+    "length penalty",
+    {
+        "gnmt": Kind("nmt.search.penalties:gnmt", "((5 + length) / 6) ^ alpha, Wu et al. 2016"),
+        "average": Kind("nmt.search.penalties:average", "length ^ alpha"),
+        "word_reward": Kind("nmt.search.penalties:WordReward", "adds alpha for each token"),
+        "none": Kind("nmt.search.penalties:none", "the plain log-probability"),
+    },
+)

@@ -1,0 +1,86 @@
+"""Settings of the corpora and of what is kept of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict, model_validator
+
+from nmt.config.settings.base import FilePath, Settings
+
+_Paths = Annotated[tuple[FilePath, ...], Strict(False)]
+
+
+class CorpusSettings(Settings):
+    """A parallel text: line i of the source and line i of the target translate each other."""
+
+    source: _Paths = Field(
+        description="Source text, or a list of files read one after the other (.gz is unpacked)."
+    )
+    target: _Paths = Field(description="Target text, as many lines as the source.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_path_is_a_list_of_one(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: [item] if isinstance(item, str) else item for key, item in value.items()}
+
+    @model_validator(mode="after")
+    def _same_number_of_files(self) -> "CorpusSettings":
+        if len(self.source) != len(self.target):
+            raise ValueError(
+                f"has {len(self.source)} source files and {len(self.target)} target files; "
+                "give as many of the one as of the other"
+            )
+        return self
+
+
+class DataSettings(Settings):
+    """The corpora, and which pairs of lines are kept."""
+
+    root: FilePath | None = Field(
+        None, description="Folder in which the relative paths of the corpora are looked up."
+    )
+    source_language: str = Field("source", description="Name of the source language, such as en.")
+    target_language: str = Field("target", description="Name of the target language, such as de.")
+    train: CorpusSettings = Field(description="The corpus to learn from.")
+    dev: CorpusSettings | None = Field(
+        None, description="The corpus to validate on; without it `validation_split` is taken."
+    )
+    test: CorpusSettings | None = Field(
+        None, description="A corpus never trained on; only its overlap with train is looked at."
+    )
+    validation_split: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of train set aside for validation when dev is absent."
+    )
+    max_length: int = Field(
+        100, ge=1, description="Longest sentence in subwords; train pairs above it are dropped."
+    )
+    max_length_ratio: float = Field(
+        0.0,
+        ge=0.0,
+        description="Greatest ratio of the subword lengths of a train pair, either way; 0: no limit.",
+    )
+    drop_duplicates: bool = Field(False, description="Keep only the first of equal train pairs.")
+    exclude_overlap: bool = Field(
+        True, description="Drop train pairs of which both sides occur as a pair in dev or test."
+    )
+    max_dropped: float = Field(
+        0.2, ge=0.0, le=1.0, description="Stop when a greater share of the train pairs is dropped."
+    )
+    max_unknown: float = Field(
+        0.01, ge=0.0, le=1.0, description="Stop when a greater share of tokens is unknown."
+    )
+    on_bad_utf8: Literal["error", "replace", "skip_pair"] = Field(
+        "error", description="What to do with a line that is not UTF-8."
+    )
+    workers: int = Field(
+        0, ge=0, description="Processes that tokenise; 0: as many as there are cores."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_validate_on(self) -> "DataSettings":
+        if self.dev is None and self.validation_split == 0.0:
+            raise ValueError("needs `dev`, or a `validation_split` such as 0.02 to take it from train")
+        if self.dev is not None and self.validation_split > 0.0:
+            raise ValueError("has both `dev` and `validation_split`; keep one of them")
+        return self

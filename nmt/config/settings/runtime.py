@@ -1,0 +1,30 @@
+"""Settings of the machine that the work runs on."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from nmt.config.settings.base import Settings
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def _check_device(name: str) -> str:
+    kind, _, index = name.partition(":")
+    if kind in ("auto", "cpu") and not index and ":" not in name:
+        return name
+    if kind == "cuda" and (":" not in name or index.isdecimal()):
+        return name
+    raise ValueError("is no device; choose auto, cpu, cuda or cuda:N")
+
+
+class RuntimeSettings(Settings):
+    """Device, precision and threads; the same configuration runs on CPU and GPU."""
+
+    device: Annotated[str, AfterValidator(_check_device)] = Field(
+        "auto", description="auto (a GPU where there is one), cpu, cuda or cuda:N."
+    )
+    precision: Precision = Field(
+        "auto", description="auto: bfloat16 where the hardware is faster with it, else float32."
+    )
+    threads: int = Field(0, ge=0, description="CPU threads; 0: as many as there are cores.")

@@ -1,0 +1,62 @@
+"""Settings of the SentencePiece models."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict, model_validator
+
+from nmt.config.settings.base import Settings
+
+
+class SubwordSamplingSettings(Settings):
+    """Segmentations drawn afresh in each epoch of training; never in validation or search."""
+
+    alpha: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="0: off. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
+        "BPE: probability of leaving out a merge (Provilkov et al. 2020).",
+    )
+    n_best: int = Field(
+        -1, description="Unigram only: draw from so many best segmentations; -1: from all."
+    )
+
+
+class TokenizerSettings(Settings):
+    """A SentencePiece model is the vocabulary: there is no second file to disagree with it."""
+
+    kind: Literal["unigram", "bpe"] = Field("unigram", description="How subwords are learned.")
+    joint: bool = Field(True, description="One model for both languages, or one for each.")
+    vocab_size: int = Field(
+        8000, ge=16, description="Number of subwords, of each model when there are two."
+    )
+    hard_vocab_limit: bool = Field(
+        True, description="false: take fewer subwords when the text does not hold so many."
+    )
+    character_coverage: float = Field(
+        1.0, gt=0.0, le=1.0, description="Share of characters with an entry; 0.9995 for CJK."
+    )
+    byte_fallback: bool = Field(
+        True, description="Write characters without an entry as UTF-8 bytes: nothing is unknown."
+    )
+    normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
+        "nmt_nfkc", description="SentencePiece's rule for characters; _cf also folds case."
+    )
+    user_symbols: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (), description="Texts that are always one subword, such as <2de>."
+    )
+    max_sentences: int = Field(
+        2_000_000, ge=1, description="Learn from at most so many lines, evenly spread over the text."
+    )
+    sampling: SubwordSamplingSettings = Field(
+        default_factory=SubwordSamplingSettings,
+        description="Subword regularisation or BPE-dropout on the training side.",
+    )
+
+    @model_validator(mode="after")
+    def _sampling_needs_whole_text(self) -> "TokenizerSettings":
+        if self.sampling.alpha > 0.0 and not self.byte_fallback:
+            raise ValueError(
+                "`sampling` needs `byte_fallback: true`: unknown characters could not be sampled again"
+            )
+        return self

@@ -1,0 +1,160 @@
+"""Settings of training: batches, optimizer, schedule, validation, checkpoints."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, Strict, model_validator
+
+from nmt.config.kinds import OPTIMIZERS, SCHEDULES
+from nmt.config.settings.base import Settings, kind_of
+
+Metric = Literal["loss", "perplexity", "bleu", "chrf"]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds of a duration such as 90s, 30m, 2.5h or 1d. Raises ValueError for another text."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("is no duration; write a number and a unit, such as 90s, 30m, 2.5h or 1d")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _check_duration(text: str) -> str:
+    duration_seconds(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_check_duration)]
+
+
+class OptimizerSettings(Settings):
+    """The update rule."""
+
+    kind: Annotated[str, kind_of(OPTIMIZERS)] = Field("adam", description="The update rule.")
+    learning_rate: float = Field(1e-3, gt=0.0, description="The rate before any schedule.")
+    beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam: decay of the mean.")
+    beta2: float = Field(0.98, ge=0.0, lt=1.0, description="Adam: decay of the mean square.")
+    rho: float = Field(0.95, ge=0.0, lt=1.0, description="Adadelta, RMSprop: decay.")
+    epsilon: float = Field(1e-8, gt=0.0, description="Keeps the division finite.")
+    momentum: float = Field(0.0, ge=0.0, lt=1.0, description="SGD, RMSprop: momentum.")
+    weight_decay: float = Field(0.0, ge=0.0, description="Decay of the weights.")
+
+
+class ScheduleSettings(Settings):
+    """How the learning rate changes."""
+
+    kind: Annotated[str, kind_of(SCHEDULES)] = Field("constant", description="The schedule.")
+    warmup_updates: int = Field(0, ge=0, description="Updates over which the rate rises from zero.")
+    minimum: float = Field(0.0, ge=0.0, description="The rate does not fall below this.")
+    factor: float = Field(0.5, gt=0.0, lt=1.0, description="Plateau, halving: what to multiply by.")
+    metric: Metric = Field("perplexity", description="Plateau: the metric that must improve.")
+    patience: int = Field(2, ge=0, description="Plateau: validations without improvement to bear.")
+    start_update: int = Field(0, ge=0, description="Halving: the first update at a lower rate.")
+    every_updates: int = Field(1000, ge=1, description="Halving: updates from one step to the next.")
+
+
+class TeacherForcingSettings(Settings):
+    """Scheduled sampling (Bengio et al. 2015): how often the true previous token is given."""
+
+    ratio: float = Field(
+        1.0, ge=0.0, le=1.0, description="Probability of the true previous token (1: always)."
+    )
+    final_ratio: float | None = Field(
+        None, ge=0.0, le=1.0, description="Probability at the end of the decay; default: no decay."
+    )
+    decay: Literal["linear", "exponential", "inverse_sigmoid"] = Field(
+        "linear", description="The way from `ratio` to `final_ratio`."
+    )
+    decay_updates: int = Field(10_000, ge=1, description="Updates that the decay takes.")
+
+
+class ValidationSettings(Settings):
+    """Looking at dev while training."""
+
+    every_updates: int = Field(500, ge=1, description="Updates from one validation to the next.")
+    beam_size: int = Field(1, ge=1, description="Beam of the decoding for BLEU and chrF; 1: greedy.")
+    max_sentences: int | None = Field(
+        None, ge=1, description="Decode only so many sentences of dev; default: all."
+    )
+    batch_sentences: int = Field(128, ge=1, description="Sentences decoded at once.")
+    samples: int = Field(3, ge=0, description="Translations shown at each validation.")
+    at_start: bool = Field(
+        True, description="Decode the longest dev sentences before training: memory fails at once."
+    )
+
+
+class EarlyStoppingSettings(Settings):
+    """Ending training when dev improves no more."""
+
+    metric: Metric = Field("bleu", description="The metric that must improve.")
+    patience: int | None = Field(
+        None, ge=1, description="Validations without improvement after which to stop; default: never."
+    )
+    min_improvement: float = Field(0.0, ge=0.0, description="What counts as an improvement.")
+
+
+class CheckpointSettings(Settings):
+    """What is kept on disk."""
+
+    every_updates: int = Field(500, ge=1, description="Updates from one checkpoint to the next.")
+    keep_last: int = Field(2, ge=1, description="Checkpoints kept for resuming.")
+    best_metric: Metric = Field("bleu", description="The metric by which `best` is chosen.")
+    keep_best_of: Annotated[tuple[Metric, ...], Strict(False)] = Field(
+        (), description="Further metrics whose best bundle is kept, as best-METRIC."
+    )
+
+
+class TrainingSettings(Settings):
+    """Teacher-forced training to the least label-smoothed cross-entropy."""
+
+    batch_tokens: int = Field(
+        4096, ge=1, description="Padded tokens of the longer side in a batch, at most."
+    )
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients make one update.")
+    max_updates: int | None = Field(None, ge=1, description="End after so many updates.")
+    max_epochs: int | None = Field(None, ge=1, description="End after so many passes over train.")
+    max_time: Duration | None = Field(
+        None, description="End after this time of training, such as 30m or 2.5h."
+    )
+    label_smoothing: float = Field(
+        0.1, ge=0.0, lt=1.0, description="Share of probability spread over the vocabulary."
+    )
+    clip_norm: float = Field(
+        1.0, ge=0.0, description="Greatest norm of the whole gradient; 0: no clipping."
+    )
+    optimizer: OptimizerSettings = Field(
+        default_factory=OptimizerSettings, description="The update rule."
+    )
+    schedule: ScheduleSettings = Field(
+        default_factory=ScheduleSettings, description="How the learning rate changes."
+    )
+    teacher_forcing: TeacherForcingSettings = Field(
+        default_factory=TeacherForcingSettings, description="Scheduled sampling."
+    )
+    validation: ValidationSettings = Field(
+        default_factory=ValidationSettings, description="Looking at dev while training."
+    )
+    early_stopping: EarlyStoppingSettings = Field(
+        default_factory=EarlyStoppingSettings, description="When to stop."
+    )
+    checkpoint: CheckpointSettings = Field(
+        default_factory=CheckpointSettings, description="What is kept on disk."
+    )
+    log_every_updates: int = Field(50, ge=1, description="Updates from one log line to the next.")
+    tensorboard: bool = Field(
+        False, description="Write TensorBoard files too (needs the extra `tensorboard`)."
+    )
+
+    @model_validator(mode="after")
+    def _ends_and_fits(self) -> "TrainingSettings":
+        stops = (self.max_updates, self.max_epochs, self.max_time, self.early_stopping.patience)
+        if all(stop is None for stop in stops):
+            raise ValueError(
+                "never ends: set `max_updates`, `max_epochs`, `max_time` or `early_stopping.patience`"
+            )
+        if self.schedule.kind == "cosine" and self.max_updates is None:
+            raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")
+        return self
