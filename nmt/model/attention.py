@@ -136,7 +136,7 @@ def _at_least_float32(scores: Tensor) -> torch.dtype:
 
 
 class _AdditiveScore(torch.autograd.Function):
-    """Keeps no `[batch, queries, source_len, size]` tanh for the backward pass: it is made again."""
+    """Keeps no `[batch, queries, source_len, size]` tanh for the backward pass: makes it again."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
@@ -155,5 +155,6 @@ class _AdditiveScore(torch.autograd.Function):
 
 
 def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
-    """`[batch, queries, source_len]` of query `[batch, queries, size]`, keys and energy `[size]`."""
-    return _AdditiveScore.apply(query, keys, energy)  # type: ignore[no-any-return]  # untyped in torch
+    """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
+    scores: Tensor = _AdditiveScore.apply(query, keys, energy)
+    return scores

@@ -70,7 +70,8 @@ class _Calls:
 
 
 def _open(linear: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor | None, _Calls]:
-    weight, bias = linear.weight, linear.bias
+    weight: Tensor = linear.weight
+    bias: Tensor | None = linear.bias
     if torch.is_autocast_enabled(x.device.type):
         dtype = torch.get_autocast_dtype(x.device.type)
         weight = weight.to(dtype)
@@ -126,12 +127,15 @@ class _Apply(torch.autograd.Function):
 
 
 def _apply(x: Tensor, weight: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
-    return _Apply.apply(x, weight, bias, calls)  # type: ignore[no-any-return]  # untyped in torch
+    result: Tensor = _Apply.apply(x, weight, bias, calls)
+    return result
 
 
 def _gather(weight: Tensor, bias: Tensor, calls: _Calls) -> tuple[Tensor, Tensor]:
-    return _Gather.apply(weight, bias, calls)  # type: ignore[no-any-return]  # untyped in torch
+    result: tuple[Tensor, Tensor] = _Gather.apply(weight, bias, calls)
+    return result
 
 
 def _gather_without_bias(weight: Tensor, calls: _Calls) -> Tensor:
-    return _Gather.apply(weight, None, calls)  # type: ignore[no-any-return]  # untyped in torch
+    result: Tensor = _Gather.apply(weight, None, calls)
+    return result

@@ -80,8 +80,9 @@ class _CrossEntropy(torch.autograd.Function):
         if wanted:
             ctx.save_for_backward(d_features, d_weight.to(weight.dtype), d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
-        ctx.mark_non_differentiable(totals[1])
-        return totals[0], totals[1]
+        loss, cross_entropy = totals.clone().unbind()
+        ctx.mark_non_differentiable(cross_entropy)
+        return loss, cross_entropy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor | None, None, None]:

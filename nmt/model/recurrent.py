@@ -217,7 +217,9 @@ class _LSTMGates(torch.autograd.Function):
         d_hidden = d_hidden.to(memory.dtype)
         through = d_hidden * o
         d_memory = torch.addcmul(d_memory + through, through * squashed, squashed, value=-1)
-        d_gates = torch.cat((d_memory * g, d_memory * memory, d_memory * i, d_hidden * squashed), -1)
+        d_gates = torch.cat(
+            (d_memory * g, d_memory * memory, d_memory * i, d_hidden * squashed), -1
+        )
         slope = activations * (1 - activations)
         slope[..., 2 * memory.shape[-1] : 3 * memory.shape[-1]] = 1 - g * g
         return (d_gates * slope).to(ctx.gates_dtype), d_memory * f
@@ -230,8 +232,8 @@ def _lstm_gates(gates: Tensor, memory: Tensor) -> CellState:
 
 def _gru_gates(projected: Tensor, recurrent: Tensor, bias: Tensor, hidden: Tensor) -> Tensor:
     size = hidden.shape[-1]
-    reset, update = torch.sigmoid(
-        projected[..., : 2 * size] + recurrent[..., : 2 * size]
-    ).chunk(2, -1)
+    reset, update = torch.sigmoid(projected[..., : 2 * size] + recurrent[..., : 2 * size]).chunk(
+        2, -1
+    )
     candidate = torch.tanh(projected[..., 2 * size :] + reset * (recurrent[..., 2 * size :] + bias))
     return candidate + update * (hidden - candidate)

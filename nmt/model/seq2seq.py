@@ -47,8 +47,8 @@ class Seq2Seq(nn.Module):
         )
         self.encoder = Encoder(settings.encoder, size)
         self.decoder = Decoder(settings, self.target_embedding)
-        self.output_weight = (
-            self.target_embedding.weight
+        self.output_matrix = (
+            None
             if settings.ties_output
             else nn.Parameter(torch.empty(target_vocabulary, settings.feature_size))
         )
@@ -56,6 +56,11 @@ class Seq2Seq(nn.Module):
             nn.Parameter(torch.zeros(target_vocabulary)) if settings.output.bias else None
         )
         self._initialize()
+
+    @property
+    def output_weight(self) -> Tensor:
+        """What features are compared with, `[target_vocabulary, feature]`."""
+        return self.target_embedding.weight if self.output_matrix is None else self.output_matrix
 
     def encode(self, source: Tensor, lengths: Tensor) -> EncodedSource:
         """Encode `source [batch, source_len]`, right-padded, of `lengths [batch]` tokens each (at
@@ -127,8 +132,8 @@ class Seq2Seq(nn.Module):
         spread = 1.0 / math.sqrt(self.settings.embedding_size)
         for embedding in {self.source_embedding, self.target_embedding}:
             nn.init.normal_(embedding.weight, std=spread)
-        if not self.settings.ties_output:
-            nn.init.xavier_uniform_(self.output_weight)
+        if self.output_matrix is not None:
+            nn.init.xavier_uniform_(self.output_matrix)
         if self.settings.initial_range > 0.0:
             for parameter in self.parameters():
                 nn.init.uniform_(

@@ -57,7 +57,8 @@ class BridgeStart(Start):
         super().__init__(settings, cells)
         size = settings.encoder.annotation_size
         self.maps = nn.ModuleList(
-            nn.ModuleList(Linear(size, hidden) for _ in range(count)) for count, hidden in self.parts
+            nn.ModuleList(Linear(size, hidden) for _ in range(count))
+            for count, hidden in self.parts
         )
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
@@ -79,7 +80,8 @@ class MeanStart(Start):
         super().__init__(settings, cells)
         size = settings.encoder.annotation_size
         self.maps = nn.ModuleList(
-            nn.ModuleList(Linear(size, hidden) for _ in range(count)) for count, hidden in self.parts
+            nn.ModuleList(Linear(size, hidden) for _ in range(count))
+            for count, hidden in self.parts
         )
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:

@@ -1,4 +1,4 @@
-"""What people read while a command works: stderr only, a bar on a terminal, plain lines in a log."""
+"""What people read while a command works, on stderr: a bar on a terminal, lines in a log."""
 
 import sys
 import time
@@ -66,7 +66,7 @@ class Progress:
 
 @contextmanager
 def progress(title: str, total: int | None, unit: str, start: int = 0) -> Iterator[Progress]:
-    """Show progress of work of `total` units: a bar on a terminal, else a line every ten seconds."""
+    """Show how work of `total` units gets on: a bar on a terminal, else a line in ten seconds."""
     state = Progress(title, total, unit, done=start)
     if is_terminal() and not _console.quiet:
         from tqdm import tqdm

@@ -1,6 +1,9 @@
 """The typed settings: one place for every key, its type, range, default and description."""
 
-from pydantic import Field, model_validator
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
 
 from nmt.config.settings.base import FilePath, Settings
 from nmt.config.settings.data import CorpusSettings, DataSettings
@@ -23,12 +26,17 @@ __all__ = [
 ]
 
 
+def _check_name(name: str) -> str:
+    if re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*", name) is None:
+        raise ValueError("is no name for a folder; leave out slashes and a dot at the start")
+    return name
+
+
 class Config(Settings):
     """The whole configuration of a run."""
 
-    name: str | None = Field(
+    name: Annotated[str, AfterValidator(_check_name)] | None = Field(
         None,
-        pattern=r"^[^/\\]+$",
         description="Name of the run; default: the file's name without its ending.",
     )
     run_dir: FilePath | None = Field(
@@ -42,12 +50,8 @@ class Config(Settings):
     )
     model: ModelSettings = Field(default_factory=ModelSettings, description="The translator.")
     training: TrainingSettings = Field(description="How it learns.")
-    search: SearchSettings = Field(
-        default_factory=SearchSettings, description="How it translates."
-    )
-    runtime: RuntimeSettings = Field(
-        default_factory=RuntimeSettings, description="The machine."
-    )
+    search: SearchSettings = Field(default_factory=SearchSettings, description="How it translates.")
+    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings, description="The machine.")
 
     @model_validator(mode="after")
     def _tied_sides_share_their_subwords(self) -> "Config":

@@ -2,11 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, WithJsonSchema, model_validator
 
 from nmt.config.settings.base import FilePath, Settings
 
-_Paths = Annotated[tuple[FilePath, ...], Strict(False)]
+_Paths = Annotated[
+    tuple[FilePath, ...],
+    Strict(False),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class CorpusSettings(Settings):
@@ -50,7 +54,10 @@ class DataSettings(Settings):
         None, description="A corpus never trained on; only its overlap with train is looked at."
     )
     validation_split: float = Field(
-        0.0, ge=0.0, lt=1.0, description="Share of train set aside for validation when dev is absent."
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of train set aside for validation when dev is absent.",
     )
     max_length: int = Field(
         100, ge=1, description="Longest sentence in subwords; train pairs above it are dropped."
@@ -58,7 +65,7 @@ class DataSettings(Settings):
     max_length_ratio: float = Field(
         0.0,
         ge=0.0,
-        description="Greatest ratio of the subword lengths of a train pair, either way; 0: no limit.",
+        description="Greatest ratio of subword lengths of a train pair, either way; 0: no limit.",
     )
     drop_duplicates: bool = Field(False, description="Keep only the first of equal train pairs.")
     exclude_overlap: bool = Field(
@@ -80,7 +87,9 @@ class DataSettings(Settings):
     @model_validator(mode="after")
     def _something_to_validate_on(self) -> "DataSettings":
         if self.dev is None and self.validation_split == 0.0:
-            raise ValueError("needs `dev`, or a `validation_split` such as 0.02 to take it from train")
+            raise ValueError(
+                "needs `dev`, or a `validation_split` such as 0.02 to take it from train"
+            )
         if self.dev is not None and self.validation_split > 0.0:
             raise ValueError("has both `dev` and `validation_split`; keep one of them")
         return self

@@ -129,8 +129,8 @@ class ModelSettings(Settings):
             self.encoder.annotation_size != self.decoder.hidden_size
         ):
             raise ValueError(
-                f"`attention.kind: dot` needs annotations ({self.encoder.annotation_size}) as large "
-                f"as the decoder's state ({self.decoder.hidden_size}); take `general`, or set "
+                f"`attention.kind: dot` needs annotations ({self.encoder.annotation_size}) as "
+                f"large as the decoder's state ({self.decoder.hidden_size}); take `general`, or set "
                 "`encoder.hidden_size` or `decoder.hidden_size`"
             )
         if self.decoder.start == "copy" and (
@@ -139,7 +139,7 @@ class ModelSettings(Settings):
             or self.encoder.cell != self.decoder.cell
         ):
             raise ValueError(
-                "`decoder.start: copy` needs encoder and decoder of the same cell, number of layers "
-                "and size (an encoder in both directions counts twice); take `bridge`"
+                "`decoder.start: copy` needs encoder and decoder of the same cell, number of "
+                "layers and size (an encoder in both directions counts twice); take `bridge`"
             )
         return self

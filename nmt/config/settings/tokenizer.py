@@ -1,10 +1,30 @@
 """Settings of the SentencePiece models."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from nmt.config.settings.base import Settings
+
+_RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
+
+
+def _check_user_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    for position, symbol in enumerate(symbols):
+        if not symbol or any(character.isspace() for character in symbol):
+            raise ValueError(f"holds {symbol!r}; a symbol has at least one character and no space")
+        if _RESERVED.fullmatch(symbol):
+            raise ValueError(f"holds {symbol!r}, which is a reserved subword; choose another text")
+        if symbol in symbols[:position]:
+            raise ValueError(f"holds {symbol!r} twice")
+    return symbols
+
+
+def _check_n_best(n_best: int) -> int:
+    if n_best != -1 and n_best < 2:
+        raise ValueError("must be -1 (all segmentations) or at least 2")
+    return n_best
 
 
 class SubwordSamplingSettings(Settings):
@@ -17,7 +37,7 @@ class SubwordSamplingSettings(Settings):
         description="0: off. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
         "BPE: probability of leaving out a merge (Provilkov et al. 2020).",
     )
-    n_best: int = Field(
+    n_best: Annotated[int, AfterValidator(_check_n_best)] = Field(
         -1, description="Unigram only: draw from so many best segmentations; -1: from all."
     )
 
@@ -42,11 +62,13 @@ class TokenizerSettings(Settings):
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
         "nmt_nfkc", description="SentencePiece's rule for characters; _cf also folds case."
     )
-    user_symbols: Annotated[tuple[str, ...], Strict(False)] = Field(
-        (), description="Texts that are always one subword, such as <2de>."
+    user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
+        Field((), description="Texts that are always one subword, such as <2de>.")
     )
     max_sentences: int = Field(
-        2_000_000, ge=1, description="Learn from at most so many lines, evenly spread over the text."
+        2_000_000,
+        ge=1,
+        description="Learn from at most so many lines, evenly spread over the text.",
     )
     sampling: SubwordSamplingSettings = Field(
         default_factory=SubwordSamplingSettings,
@@ -57,6 +79,6 @@ class TokenizerSettings(Settings):
     def _sampling_needs_whole_text(self) -> "TokenizerSettings":
         if self.sampling.alpha > 0.0 and not self.byte_fallback:
             raise ValueError(
-                "`sampling` needs `byte_fallback: true`: unknown characters could not be sampled again"
+                "`sampling` needs `byte_fallback: true`: unknown characters cannot be sampled again"
             )
         return self

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from nmt.config.kinds import OPTIMIZERS, SCHEDULES
 from nmt.config.settings.base import Settings, kind_of
@@ -22,12 +22,12 @@ def duration_seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def _check_duration(text: str) -> str:
-    duration_seconds(text)
-    return text
+def _check_duration(value: object) -> object:
+    duration_seconds(str(value))
+    return value
 
 
-Duration = Annotated[str, AfterValidator(_check_duration)]
+Duration = Annotated[str, BeforeValidator(_check_duration)]
 
 
 class OptimizerSettings(Settings):
@@ -53,7 +53,9 @@ class ScheduleSettings(Settings):
     metric: Metric = Field("perplexity", description="Plateau: the metric that must improve.")
     patience: int = Field(2, ge=0, description="Plateau: validations without improvement to bear.")
     start_update: int = Field(0, ge=0, description="Halving: the first update at a lower rate.")
-    every_updates: int = Field(1000, ge=1, description="Halving: updates from one step to the next.")
+    every_updates: int = Field(
+        1000, ge=1, description="Halving: updates from one step to the next."
+    )
 
 
 class TeacherForcingSettings(Settings):
@@ -75,7 +77,9 @@ class ValidationSettings(Settings):
     """Looking at dev while training."""
 
     every_updates: int = Field(500, ge=1, description="Updates from one validation to the next.")
-    beam_size: int = Field(1, ge=1, description="Beam of the decoding for BLEU and chrF; 1: greedy.")
+    beam_size: int = Field(
+        1, ge=1, description="Beam of the decoding for BLEU and chrF; 1: greedy."
+    )
     max_sentences: int | None = Field(
         None, ge=1, description="Decode only so many sentences of dev; default: all."
     )
@@ -91,7 +95,9 @@ class EarlyStoppingSettings(Settings):
 
     metric: Metric = Field("bleu", description="The metric that must improve.")
     patience: int | None = Field(
-        None, ge=1, description="Validations without improvement after which to stop; default: never."
+        None,
+        ge=1,
+        description="Validations without improvement after which to stop; default: never.",
     )
     min_improvement: float = Field(0.0, ge=0.0, description="What counts as an improvement.")
 
@@ -153,7 +159,8 @@ class TrainingSettings(Settings):
         stops = (self.max_updates, self.max_epochs, self.max_time, self.early_stopping.patience)
         if all(stop is None for stop in stops):
             raise ValueError(
-                "never ends: set `max_updates`, `max_epochs`, `max_time` or `early_stopping.patience`"
+                "never ends: set `max_updates`, `max_epochs`, `max_time` or "
+                "`early_stopping.patience`"
             )
         if self.schedule.kind == "cosine" and self.max_updates is None:
             raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")

@@ -1,0 +1,236 @@
+"""A bundle: a folder with all that translating needs, and nothing else. Loading runs no pickle."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from nmt.config.dump import dump_config
+from nmt.config.load import load_config
+from nmt.config.settings import Config, SearchSettings
+from nmt.data.tokenizer import TokenizerPair
+from nmt.errors import ConfigError, ModelError
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.console import say
+from nmt.runtime.files import atomic_directory, sha256
+from nmt.runtime.run_directory import RunDirectory
+
+FORMAT = 1
+"""Version of the layout below; a bundle of a later one is refused with a plain word."""
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.yaml"
+FACTS = "bundle.json"
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class LengthStatistics:
+    """Target subwords per source subword in the training corpus: bounds translations' lengths."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready to translate."""
+
+    model: Seq2Seq
+    tokenizers: TokenizerPair
+    config: Config
+    lengths: LengthStatistics
+    path: Path | None = None
+
+    @property
+    def search(self) -> SearchSettings:
+        """The defaults of decoding that the bundle carries."""
+        return self.config.search
+
+    @property
+    def length_ratio_mean(self) -> float:
+        """Mean of the target/source length ratio in subwords."""
+        return self.lengths.mean
+
+    @property
+    def length_ratio_std(self) -> float:
+        """Standard deviation of the same."""
+        return self.lengths.std
+
+
+def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
+    """Write a bundle, whole or not at all.
+
+    facts: of the training, for the model card and for programs: scores, updates, data fingerprints.
+    Raises ResourceError when the disk does not take it.
+    """
+    with atomic_directory(path) as folder:
+        save_file(model_tensors(bundle.model), folder / WEIGHTS)
+        bundle.tokenizers.save(folder)
+        (folder / CONFIG).write_text(dump_config(bundle.config), encoding="utf-8", newline="\n")
+        record = {
+            "format": FORMAT,
+            "vocabulary": [bundle.tokenizers.source.size, bundle.tokenizers.target.size],
+            "length_ratio": {"mean": bundle.lengths.mean, "std": bundle.lengths.std},
+            "training": facts,
+            "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        (folder / FACTS).write_text(text, encoding="utf-8", newline="\n")
+        card = model_card(bundle, facts)
+        (folder / CARD).write_text(card, encoding="utf-8", newline="\n")
+
+
+def load_bundle(path: Path, device: torch.device) -> Bundle:
+    """Read a bundle, its model on `device` and in evaluation mode.
+
+    Raises ModelError when it is missing, damaged, or of a later format.
+    """
+    facts = read_facts(path)
+    for name, digest in facts["sha256"].items():
+        _check_digest(path / name, digest)
+    try:
+        config = load_config(path / CONFIG)
+    except ConfigError as error:
+        raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
+    tokenizers = TokenizerPair.load(path)
+    model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
+    load_model_tensors(model, read_tensors(path / WEIGHTS), path)
+    lengths = LengthStatistics(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
+    return Bundle(model.to(device).eval(), tokenizers, config, lengths, path)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What `bundle.json` says. Raises ModelError when this is no bundle that can be read."""
+    file = path / FACTS
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        version = facts["format"]
+        known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
+        plain = all(Path(name).name == name for name in facts["sha256"])
+        float(facts["length_ratio"]["mean"]), float(facts["length_ratio"]["std"])
+    except OSError as error:
+        raise ModelError(
+            f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, or its "
+            "`best` folder."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
+    if version != FORMAT or not known or not plain:
+        raise ModelError(
+            f"{file}: is of format {version}, this program reads format {FORMAT}. Take the version "
+            "of nmt that made it, or a later one."
+        )
+    assert isinstance(facts, dict)
+    return facts
+
+
+def find_bundle(path: Path | None) -> Path:
+    """The bundle that a command means: `path` (a bundle, or a run with a `best` one), else
+    $NMT_MODEL, else the newest finished run below ./runs; a guess is told on stderr.
+
+    Raises ModelError when there is none.
+    """
+    if path is None and os.environ.get("NMT_MODEL"):
+        path = Path(os.environ["NMT_MODEL"])
+    if path is None:
+        return _newest_run()
+    if (path / FACTS).is_file():
+        return path
+    best = RunDirectory(path).best
+    if (best / FACTS).is_file():
+        return best
+    if RunDirectory(path).config_file.is_file():
+        raise ModelError(
+            f"{path}: this run has no finished model yet (no {best.name}/{FACTS}). Train it with "
+            "`nmt train`, at least to its first validation."
+        )
+    raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
+
+
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter once, under its first name: tied ones are one tensor."""
+    return {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
+
+
+def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Fill a model with saved parameters. Raises ModelError naming those that do not fit."""
+    wanted = dict(model.named_parameters())
+    problems = [f"{name} is missing" for name in wanted if name not in tensors]
+    problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
+    for name in wanted.keys() & tensors.keys():
+        if wanted[name].shape != tensors[name].shape:
+            problems.append(
+                f"{name} is {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
+            )
+    if problems:
+        shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
+        raise ModelError(f"{source}: the weights do not fit the configuration: {shown}.")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            parameter.copy_(tensors[name])
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ModelError when it is missing or damaged."""
+    try:
+        return load_file(file)
+    except FileNotFoundError as error:
+        raise ModelError(f"{file}: is missing.") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
+
+
+def model_card(bundle: Bundle, facts: dict[str, Any]) -> str:
+    """The README of a bundle: what it translates, how it was trained, what it scored."""
+    data = bundle.config.data
+    encoder, decoder = bundle.config.model.encoder, bundle.config.model.decoder
+    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    lines = [
+        f"# {bundle.config.name}: {data.source_language} to {data.target_language}",
+        "",
+        "A recurrent translation model with attention, trained with nmt. Translate with:",
+        "",
+        "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
+        "",
+        f"- parameters: {parameters:,}",
+        f"- encoder: {encoder.layers} x {encoder.cell}, {encoder.direction}; "
+        f"attention: {bundle.config.model.attention.kind}; "
+        f"decoder: {decoder.layers} x {decoder.cell}",
+        f"- search: beam {bundle.search.beam_size}, length penalty {bundle.search.length_penalty} "
+        f"({bundle.search.alpha})",
+    ]
+    lines += [f"- {key.replace('_', ' ')}: {_plain(value)}" for key, value in facts.items()]
+    lines += ["", "Every setting is in config.yaml, checksums are in bundle.json.", ""]
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _newest_run() -> Path:
+    bundles = [folder.parent for folder in Path("runs").glob(f"*/best/{FACTS}")]
+    if not bundles:
+        raise ModelError(
+            "there is no trained model below ./runs. Train one with `nmt train`, or name one with "
+            "--model or $NMT_MODEL."
+        )
+    newest = max(bundles, key=lambda bundle: (bundle / FACTS).stat().st_mtime)
+    say(f"model: {newest}")
+    return newest
+
+
+def _check_digest(file: Path, digest: str) -> None:
+    if not file.is_file():
+        raise ModelError(f"{file}: is missing from the bundle. Copy the bundle again.")
+    if sha256(file) != digest:
+        raise ModelError(f"{file}: is damaged (its checksum differs). Copy the bundle again.")

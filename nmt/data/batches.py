@@ -1,0 +1,130 @@
+"""Batches: which sentences stand together, in an order that is a pure function of seed and epoch.
+
+Sentences of like length stand together so that little is padded. The plan of an epoch follows from
+the corpus' lengths, the budget, the seed and the epoch alone; a position in it is one number.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nmt.data.tokenizer import BOS, EOS, PAD
+
+_POOL = 1 << 17
+"""Sentences sorted together: enough to pad little, few enough to keep the order random."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some sentence pairs, right-padded.
+
+    source: `[batch, source_len]`, each ended by EOS; source_lengths: `[batch]`; target_input:
+    `[batch, target_len]`, from BOS on; target_output: the same shape, ended by EOS; pairs:
+    `[batch]`, which pairs of the corpus these are; target_tokens: their number, ends included.
+    """
+
+    source: Tensor
+    source_lengths: Tensor
+    target_input: Tensor
+    target_output: Tensor
+    pairs: NDArray[np.int64]
+    target_tokens: int
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        if device.type == "cpu":
+            return self
+        moved = [
+            tensor.pin_memory().to(device, non_blocking=True)
+            for tensor in (self.source, self.source_lengths, self.target_input, self.target_output)
+        ]
+        return Batch(*moved, pairs=self.pairs, target_tokens=self.target_tokens)
+
+
+def make_batch(
+    sources: Sequence[Sequence[int] | NDArray[np.integer]],
+    targets: Sequence[Sequence[int] | NDArray[np.integer]],
+    pairs: NDArray[np.int64],
+) -> Batch:
+    """Pad the given token ids (without BOS and EOS) to a batch."""
+    source, source_lengths = pad_sources(sources)
+    lengths = [len(target) + 1 for target in targets]
+    target_input = np.full((len(targets), max(lengths)), PAD, np.int64)
+    target_output = np.full_like(target_input, PAD)
+    for row, target in enumerate(targets):
+        target_input[row, 0] = BOS
+        target_input[row, 1 : len(target) + 1] = target
+        target_output[row, : len(target)] = target
+        target_output[row, len(target)] = EOS
+    return Batch(
+        source,
+        source_lengths,
+        torch.from_numpy(target_input),
+        torch.from_numpy(target_output),
+        pairs,
+        sum(lengths),
+    )
+
+
+def pad_sources(
+    sources: Sequence[Sequence[int] | NDArray[np.integer]],
+) -> tuple[Tensor, Tensor]:
+    """Token ids `[batch, source_len]`, ended by EOS and right-padded, and lengths `[batch]`."""
+    lengths = [len(source) + 1 for source in sources]
+    padded = np.full((len(sources), max(lengths)), PAD, np.int64)
+    for row, source in enumerate(sources):
+        padded[row, : len(source)] = source
+        padded[row, len(source)] = EOS
+    return torch.from_numpy(padded), torch.tensor(lengths)
+
+
+def plan_epoch(
+    source_lengths: NDArray[np.integer],
+    target_lengths: NDArray[np.integer],
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+) -> list[NDArray[np.int64]]:
+    """The batches of an epoch in their order, each the indices of its pairs.
+
+    batch_tokens: a batch's pairs times the longest of their sides (EOS included) is at most this;
+    a pair that alone is longer makes a batch of its own.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(source_lengths))
+    batches: list[NDArray[np.int64]] = []
+    for begin in range(0, len(order), _POOL):
+        pool = order[begin : begin + _POOL]
+        by_length = np.lexsort((source_lengths[pool], target_lengths[pool]))
+        batches += _cut(pool[by_length], source_lengths, target_lengths, batch_tokens)
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def plan_in_order(
+    source_lengths: NDArray[np.integer], target_lengths: NDArray[np.integer], batch_tokens: int
+) -> Iterator[NDArray[np.int64]]:
+    """All pairs once, sorted by length, the longest first: for validation."""
+    order = np.lexsort((source_lengths, target_lengths))[::-1]
+    yield from _cut(order, source_lengths, target_lengths, batch_tokens)
+
+
+def _cut(
+    order: NDArray[np.int64],
+    source_lengths: NDArray[np.integer],
+    target_lengths: NDArray[np.integer],
+    batch_tokens: int,
+) -> list[NDArray[np.int64]]:
+    longest = np.maximum(source_lengths[order], target_lengths[order]).astype(np.int64) + 1
+    batches, begin = [], 0
+    while begin < len(order):
+        window = longest[begin : begin + batch_tokens // int(longest[begin]) + 1]
+        width = np.maximum.accumulate(window)
+        fits = width * np.arange(1, len(window) + 1) <= batch_tokens
+        end = begin + max(1, int(fits.sum()))
+        batches.append(order[begin:end])
+        begin = end
+    return batches

@@ -1,0 +1,100 @@
+"""Training batches, prepared ahead in the background, from any position of any epoch."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.config.settings.tokenizer import SubwordSamplingSettings
+from nmt.data.batches import Batch, make_batch, plan_epoch
+from nmt.data.corpus import Corpus
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
+
+_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class BatchLoader:
+    """The batches of a training corpus.
+
+    batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
+    (seed, epoch, batch), so that it too is the same after a resume.
+    """
+
+    corpus: Corpus
+    tokenizers: TokenizerPair
+    batch_tokens: int
+    sampling: SubwordSamplingSettings
+    seed: int
+
+    def plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The batches of an epoch, each the indices of its pairs."""
+        return plan_epoch(
+            self.corpus.source_lengths,
+            self.corpus.target_lengths,
+            self.batch_tokens,
+            self.seed,
+            epoch,
+        )
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The batches of an epoch from number `start` on, made in a background thread."""
+        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        leave = threading.Event()
+        worker = threading.Thread(
+            target=self._fill, args=(ready, leave, epoch, start), daemon=True, name="batches"
+        )
+        worker.start()
+        try:
+            while (item := ready.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            leave.set()
+            while worker.is_alive():
+                _drain(ready)
+                worker.join(0.01)
+
+    def _fill(
+        self,
+        ready: "queue.Queue[Batch | BaseException | None]",
+        leave: threading.Event,
+        epoch: int,
+        start: int,
+    ) -> None:
+        try:
+            for number, pairs in enumerate(self.plan(epoch)):
+                if leave.is_set():
+                    return
+                if number >= start:
+                    ready.put(self._make(pairs, epoch, number))
+            ready.put(None)
+        except BaseException as error:  # handed to the consumer, which raises it
+            ready.put(error)
+
+    def _make(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
+        sources = [self.corpus.source(int(pair)) for pair in pairs]
+        targets = [self.corpus.target(int(pair)) for pair in pairs]
+        if self.sampling.alpha == 0.0:
+            return make_batch(sources, targets, pairs)
+        seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
+        return make_batch(
+            self._resample(self.tokenizers.source, sources, int(seeds[0])),
+            self._resample(self.tokenizers.target, targets, int(seeds[1])),
+            pairs,
+        )
+
+    def _resample(
+        self, tokenizer: Tokenizer, sentences: list[NDArray[np.integer]], seed: int
+    ) -> list[list[int]]:
+        texts = [tokenizer.decode(sentence.tolist()) for sentence in sentences]
+        return tokenizer.sample_batch(texts, self.sampling.alpha, self.sampling.n_best, seed)
+
+
+def _drain(ready: "queue.Queue[Batch | BaseException | None]") -> None:
+    while not ready.empty():
+        ready.get_nowait()

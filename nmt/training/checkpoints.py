@@ -1,0 +1,140 @@
+"""Checkpoints: everything an exact resume needs, whole or absent, without pickle."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from nmt.bundle import load_model_tensors, model_tensors, read_tensors
+from nmt.errors import ModelError
+from nmt.runtime.console import warn
+from nmt.runtime.device import Choices
+from nmt.runtime.files import atomic_directory, sha256
+from nmt.training.metrics import Best
+
+FORMAT = 1
+
+_MODEL = "model.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+_STATE = "state.json"
+_PREFIX = "step-"
+
+
+@dataclass
+class TrainingState:
+    """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
+    far, all sittings together; best: by metric; stopping: for early stopping; ended: why training
+    is over, or None.
+    """
+
+    choices: Choices
+    corpus: str
+    update: int = 0
+    epoch: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+    target_tokens: int = 0
+    validated: int = 0
+    schedule: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    best: dict[str, Best] = field(default_factory=dict)
+    stopping: Best | None = None
+    ended: str | None = None
+
+
+def save_checkpoint(
+    folder: Path, keep: int, model: nn.Module, optimizer: Optimizer, state: TrainingState
+) -> Path:
+    """Write a checkpoint below `folder` and remove all but the newest `keep`.
+
+    Raises ResourceError when the disk does not take it; the earlier ones are then untouched.
+    """
+    path = folder / f"{_PREFIX}{state.update:08d}"
+    with atomic_directory(path) as new:
+        save_file(model_tensors(model), new / _MODEL)
+        save_file(_optimizer_tensors(optimizer), new / _OPTIMIZER)
+        record = {
+            "format": FORMAT,
+            "state": asdict(state),
+            "sha256": {name: sha256(new / name) for name in (_MODEL, _OPTIMIZER)},
+        }
+        text = json.dumps(record, indent=2) + "\n"
+        (new / _STATE).write_text(text, encoding="utf-8", newline="\n")
+    for old in _checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return path
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; damaged ones are named on stderr and passed over."""
+    for path in reversed(_checkpoints(folder)):
+        try:
+            record = _read_record(path)
+            for name, digest in record["sha256"].items():
+                if sha256(path / name) != digest:
+                    raise ModelError(f"{path / name}: its checksum differs")
+        except (ModelError, OSError) as error:
+            warn(f"{path}: a damaged checkpoint is passed over ({error}).")
+            continue
+        return path
+    return None
+
+
+def load_state(path: Path) -> TrainingState:
+    """Where training stood at a checkpoint. Raises ModelError when it cannot be read."""
+    values = dict(_read_record(path)["state"])
+    try:
+        values["choices"] = Choices(**values["choices"])
+        values["best"] = {metric: Best(**best) for metric, best in values["best"].items()}
+        values["stopping"] = None if values["stopping"] is None else Best(**values["stopping"])
+        return TrainingState(**values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path / _STATE}: is damaged ({error!r}).") from error
+
+
+def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
+    """Fill model and optimizer from a checkpoint. Raises ModelError when they do not fit."""
+    load_model_tensors(model, read_tensors(path / _MODEL), path / _MODEL)
+    saved: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in read_tensors(path / _OPTIMIZER).items():
+        number, _, key = name.partition(".")
+        saved.setdefault(int(number), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": saved, "param_groups": groups})
+
+
+def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{number}.{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for number, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first: a rename makes each, so a name is enough."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    file = path / _STATE
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        version = record["format"]
+        digests = record["sha256"]
+        whole = isinstance(record["state"], dict) and set(digests) == {_MODEL, _OPTIMIZER}
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged ({error!r}).") from error
+    if version != FORMAT or not whole:
+        raise ModelError(f"{file}: is of format {version}; this program reads format {FORMAT}.")
+    assert isinstance(record, dict)
+    return record

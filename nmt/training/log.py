@@ -1,0 +1,65 @@
+"""What training says: to people on stderr and in train.log, to programs in log.jsonl."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import UsageError
+from nmt.runtime.console import say
+from nmt.runtime.run_directory import RunDirectory
+
+
+class TrainingLog:
+    """The logs of a run; each line is on disk when the call returns.
+
+    Raises UsageError when TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, run: RunDirectory, tensorboard: bool) -> None:
+        self._records = run.log_records
+        self._text = run.log_text
+        self._board = _tensorboard(run.tensorboard) if tensorboard else None
+
+    def tell(self, text: str) -> None:
+        """A line for people."""
+        say(text)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
+        with self._text.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(lines)
+
+    def record(self, kind: str, update: int, **values: Any) -> None:
+        """A record for programs: one JSON object, its numbers also for TensorBoard."""
+        record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
+        with self._records.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
+        if self._board is not None:
+            for key, value in values.items():
+                if isinstance(value, (int, float)):
+                    self._board.add_scalar(f"{kind}/{key}", value, update)
+
+    def close(self) -> None:
+        """Let go of TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _json_numbers(record: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: an overflown perplexity is written as text."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in record.items()
+    }
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "training.tensorboard: TensorBoard is not installed. Install it with "
+            "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
+        ) from error
+    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # untyped in torch

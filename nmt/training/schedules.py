@@ -1,0 +1,137 @@
+"""Learning rates over time. Each is a function of the update; only plateau remembers anything."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nmt.config.kinds import SCHEDULES
+from nmt.config.settings.training import ScheduleSettings, TrainingSettings
+from nmt.training.metrics import is_better
+
+
+class Schedule(ABC):
+    """The learning rate of each update."""
+
+    def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
+        self.settings = settings
+        self.base = base
+        self.last_update = last_update
+
+    def rate(self, update: int) -> float:
+        """The rate of update number `update` (from 1 on)."""
+        warmup = self.settings.warmup_updates
+        rate = self.base * (update / warmup) if update < warmup else self.after_warmup(update)
+        return max(rate, self.settings.minimum)
+
+    @abstractmethod
+    def after_warmup(self, update: int) -> float:
+        """The rate of an update after the warm-up, before `minimum` is applied."""
+
+    def after_validation(self, metrics: dict[str, float]) -> None:
+        """Learn of a validation's metrics, by name."""
+
+    def state(self) -> dict[str, Any]:
+        """What a resume needs, as plain values."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+
+
+def make_schedule(settings: TrainingSettings) -> Schedule:
+    """The schedule that the settings name."""
+    schedule: Schedule = SCHEDULES.resolve(settings.schedule.kind)(
+        settings.schedule, settings.optimizer.learning_rate, settings.max_updates
+    )
+    return schedule
+
+
+class Constant(Schedule):
+    """The same rate after the warm-up."""
+
+    def after_warmup(self, update: int) -> float:
+        """See `Schedule.after_warmup`."""
+        return self.base
+
+
+class InverseSquareRoot(Schedule):
+    """base * sqrt(warmup / update): Vaswani et al. 2017, scaled to peak at the base rate."""
+
+    def after_warmup(self, update: int) -> float:
+        """See `Schedule.after_warmup`."""
+        return self.base * math.sqrt(max(1, self.settings.warmup_updates) / update)
+
+
+class Cosine(Schedule):
+    """Half a cosine, from the base rate to zero at `max_updates` (Loshchilov and Hutter 2017)."""
+
+    def after_warmup(self, update: int) -> float:
+        """See `Schedule.after_warmup`."""
+        assert self.last_update is not None
+        warmup = self.settings.warmup_updates
+        way = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
+        floor = self.settings.minimum
+        return floor + (self.base - floor) * 0.5 * (1.0 + math.cos(math.pi * way))
+
+
+class Halving(Schedule):
+    """Times `factor` at `start_update` and every `every_updates` after it (Luong et al. 2015)."""
+
+    def after_warmup(self, update: int) -> float:
+        """See `Schedule.after_warmup`."""
+        start, every = self.settings.start_update, self.settings.every_updates
+        steps = 0 if update < start else 1 + (update - start) // every
+        return self.base * math.pow(self.settings.factor, steps)
+
+
+class Plateau(Schedule):
+    """Times `factor` whenever `patience` validations in a row have brought no improvement."""
+
+    @dataclass
+    class _Memory:
+        scale: float = 1.0
+        best: float | None = None
+        in_vain: int = 0
+
+    def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
+        super().__init__(settings, base, last_update)
+        self._memory = self._Memory()
+
+    def after_warmup(self, update: int) -> float:
+        """See `Schedule.after_warmup`."""
+        return self.base * self._memory.scale
+
+    def after_validation(self, metrics: dict[str, float]) -> None:
+        """See `Schedule.after_validation`."""
+        memory, value = self._memory, metrics[self.settings.metric]
+        if is_better(self.settings.metric, value, memory.best):
+            memory.best, memory.in_vain = value, 0
+            return
+        memory.in_vain += 1
+        if memory.in_vain > self.settings.patience:
+            memory.scale *= self.settings.factor
+            memory.in_vain = 0
+
+    def state(self) -> dict[str, Any]:
+        """See `Schedule.state`."""
+        return asdict(self._memory)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """See `Schedule.load_state`."""
+        self._memory = self._Memory(**state)
+
+
+def teacher_forcing_ratio(settings: TrainingSettings, update: int) -> float:
+    """Probability of the true previous token at an update (Bengio et al. 2015, section 2.4)."""
+    forcing = settings.teacher_forcing
+    if forcing.final_ratio is None:
+        return forcing.ratio
+    way = min(1.0, update / forcing.decay_updates)
+    if forcing.decay == "linear":
+        left = 1.0 - way
+    elif forcing.decay == "exponential":
+        left = math.exp(-5.0 * way)
+    else:
+        left = 1.0 / (1.0 + math.exp(10.0 * way - 5.0))
+    return forcing.final_ratio + (forcing.ratio - forcing.final_ratio) * left

@@ -1,0 +1,313 @@
+"""The training loop: teacher forcing, update by update, exactly resumable."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nmt.bundle import Bundle, save_bundle
+from nmt.config.settings import TrainingSettings
+from nmt.config.settings.training import duration_seconds
+from nmt.data.batches import Batch
+from nmt.data.loader import BatchLoader
+from nmt.errors import ModelError, StoppedBySignal
+from nmt.runtime.console import Progress, progress
+from nmt.runtime.device import Runtime
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.checkpoints import TrainingState, load_tensors, save_checkpoint
+from nmt.training.interrupts import Interrupts
+from nmt.training.log import TrainingLog
+from nmt.training.metrics import Best
+from nmt.training.optimizers import make_optimizer
+from nmt.training.schedules import make_schedule, teacher_forcing_ratio
+from nmt.training.validation import Validation, Validator
+
+
+@dataclass
+class _Window:
+    """Sums since the last log line; tensors stay on the device until they are shown."""
+
+    loss: Tensor
+    cross_entropy: Tensor
+    gradient_norm: Tensor
+    target_tokens: int
+    updates: int
+    began: float
+
+
+class Trainer:
+    """Trains the bundle's model.
+
+    run: where checkpoints, best bundles and logs go; state: where training stands, from a
+    checkpoint at `resume_from` or the beginning.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        loader: BatchLoader,
+        validator: Validator,
+        runtime: Runtime,
+        run: RunDirectory,
+        log: TrainingLog,
+        state: TrainingState,
+        resume_from: Path | None,
+    ) -> None:
+        self.bundle, self.loader, self.validator = bundle, loader, validator
+        self.runtime, self.run, self.log, self.state = runtime, run, log, state
+        self.settings: TrainingSettings = bundle.config.training
+        self.model = bundle.model
+        self.optimizer = make_optimizer(self.model.parameters(), self.settings.optimizer)
+        self.schedule = make_schedule(self.settings)
+        self.scaler = torch.amp.GradScaler(
+            runtime.device.type, enabled=runtime.dtype == torch.float16
+        )
+        if resume_from is not None:
+            load_tensors(resume_from, self.model, self.optimizer)
+            self.schedule.load_state(state.schedule)
+            if state.scaler:
+                self.scaler.load_state_dict(state.scaler)
+        self._seconds_before = state.seconds
+        self._began = time.monotonic()
+
+    def train(self) -> str:
+        """Train until an end that the settings name; gives why it ended.
+
+        Raises StoppedBySignal after a clean save on SIGINT and SIGTERM, ModelError when the loss
+        is no longer a number.
+        """
+        self._began = time.monotonic()
+        with (
+            Interrupts() as interrupts,
+            progress("train", self.settings.max_updates, "updates", self.state.update) as bar,
+        ):
+            while self._reason_to_end() is None:
+                self._train_epoch(bar, interrupts)
+            self._finish()
+        assert self.state.ended is not None
+        return self.state.ended
+
+    def _train_epoch(self, bar: Progress, interrupts: Interrupts) -> None:
+        """From the position in the state to the end of the epoch, or of training."""
+        self.model.train()
+        window = self._new_window()
+        batches = self.loader.batches(self.state.epoch, self.state.batch)
+        for group in _groups(batches, self.settings.accumulate):
+            self._update(group, window)
+            self.state.batch += len(group)
+            bar.advance(1, f"epoch {self.state.epoch + 1}")
+            if self.state.update % self.settings.log_every_updates == 0:
+                self._log_window(window)
+                window = self._new_window()
+            saved = self._validate_and_save_when_due()
+            if saved:
+                window = self._new_window()
+            if interrupts.signal_number is not None:
+                if not saved:
+                    self._save()
+                raise StoppedBySignal(
+                    f"stopped by a signal at update {self.state.update}; all is saved. "
+                    "The same command goes on from here.",
+                    interrupts.signal_number,
+                )
+            if self._reason_to_end() is not None:
+                return
+        self.state.epoch += 1
+        self.state.batch = 0
+
+    def _update(self, group: list[Batch], window: _Window) -> None:
+        """One update from the batches of a group; the loss is a mean over all their tokens."""
+        update = self.state.update + 1
+        torch.manual_seed(_mix(self.bundle.config.seed, update))
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = self.schedule.rate(update)
+        tokens = sum(batch.target_tokens for batch in group)
+        for batch in group:
+            on_device = batch.to(self.runtime.device)
+            with self.runtime.autocast():
+                sums = self.model.loss(
+                    on_device.source,
+                    on_device.source_lengths,
+                    on_device.target_input,
+                    on_device.target_output,
+                    self.settings.label_smoothing,
+                    teacher_forcing_ratio(self.settings, update),
+                )
+            self.scaler.scale(sums.loss / tokens).backward()
+            window.loss += sums.loss.detach()
+            window.cross_entropy += sums.cross_entropy
+        self.scaler.unscale_(self.optimizer)
+        limit = self.settings.clip_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        if self.runtime.device.type == "cpu":
+            self._insist_on_numbers(norm, group)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        window.gradient_norm += norm
+        window.target_tokens += tokens
+        window.updates += 1
+        self.state.update = update
+        self.state.target_tokens += tokens
+        self.state.seconds = self._seconds()
+
+    def _insist_on_numbers(self, norm: Tensor, group: list[Batch]) -> None:
+        if bool(torch.isfinite(norm)):
+            return
+        lines = self.loader.corpus.line_numbers[group[0].pairs][:8].tolist()
+        raise ModelError(
+            f"the gradient of update {self.state.update + 1} is not a finite number (lines "
+            f"{', '.join(map(str, lines))}, ... of train).\nLower "
+            "`training.optimizer.learning_rate` or `training.clip_norm`, or set `runtime.precision: float32`, and start again."
+        )
+
+    def _validate_and_save_when_due(self) -> bool:
+        """Whether it was time for a validation or a checkpoint."""
+        update, settings = self.state.update, self.settings
+        validation_due = update % settings.validation.every_updates == 0
+        if validation_due:
+            self._validate()
+        if validation_due or update % settings.checkpoint.every_updates == 0:
+            self._save()
+            return True
+        return False
+
+    def _validate(self) -> None:
+        validation = self.validator.validate(self.model)
+        self.model.train()
+        self.state.validated = self.state.update
+        self.schedule.after_validation(validation.metrics)
+        stopping = self.settings.early_stopping
+        if self.state.stopping is None:
+            self.state.stopping = Best(stopping.metric)
+        self.state.stopping.see(
+            validation.metrics[stopping.metric], self.state.update, stopping.min_improvement
+        )
+        self.state.seconds = self._seconds()
+        improved = self._keep_best(validation)
+        self.log.record(
+            "validation", self.state.update, **validation.metrics, seconds=validation.seconds
+        )
+        self.log.tell(_validation_line(self.state.update, validation, improved))
+        for sample in validation.samples:
+            self.log.tell(
+                f"  source:     {sample.source}\n  reference:  {sample.reference}\n"
+                f"  hypothesis: {sample.hypothesis}\n"
+            )
+
+    def _keep_best(self, validation: Validation) -> list[str]:
+        """Write the bundles of the metrics that improved; gives those metrics."""
+        chosen = self.settings.checkpoint.best_metric
+        improved = []
+        for metric in dict.fromkeys((chosen, *self.settings.checkpoint.keep_best_of)):
+            best = self.state.best.setdefault(metric, Best(metric))
+            if best.see(validation.metrics[metric], self.state.update):
+                improved.append(metric)
+                path = self.run.best
+                if metric != chosen:
+                    path = path.with_name(f"{path.name}-{metric}")
+                save_bundle(self.bundle, path, self._facts(validation))
+        return improved
+
+    def _facts(self, validation: Validation) -> dict[str, object]:
+        return {
+            "updates": self.state.update,
+            "epochs": self.state.epoch + 1,
+            "target_tokens": self.state.target_tokens,
+            "training_seconds": round(self.state.seconds, 1),
+            "dev": validation.metrics,
+            "dev_signatures": validation.signatures,
+            "train_fingerprint": self.loader.corpus.fingerprint,
+            "precision": self.runtime.choices.precision,
+        }
+
+    def _save(self) -> None:
+        self.state.schedule = self.schedule.state()
+        self.state.scaler = self.scaler.state_dict()
+        self.state.seconds = self._seconds()
+        checkpoint = self.settings.checkpoint
+        save_checkpoint(
+            self.run.checkpoints, checkpoint.keep_last, self.model, self.optimizer, self.state
+        )
+
+    def _finish(self) -> None:
+        if self.state.validated != self.state.update:
+            self._validate()
+        self.state.ended = self._reason_to_end()
+        self._save()
+        best = self.state.best[self.settings.checkpoint.best_metric]
+        self.log.record("end", self.state.update, reason=self.state.ended)
+        self.log.tell(
+            f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
+            f"training: {self.state.ended}. Best {best.metric} {best.value:.2f} at update "
+            f"{best.update}: {self.run.best}"
+        )
+
+    def _reason_to_end(self) -> str | None:
+        state, settings = self.state, self.settings
+        if settings.max_updates is not None and state.update >= settings.max_updates:
+            return f"training.max_updates ({settings.max_updates})"
+        if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
+            return f"training.max_epochs ({settings.max_epochs})"
+        if settings.max_time is not None and self._seconds() >= duration_seconds(settings.max_time):
+            return f"training.max_time ({settings.max_time})"
+        patience = settings.early_stopping.patience
+        if patience is not None and state.stopping and state.stopping.in_vain >= patience:
+            return (
+                f"no better {state.stopping.metric} in {patience} validations "
+                "(training.early_stopping.patience)"
+            )
+        return None
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._began
+
+    def _new_window(self) -> _Window:
+        zeros = torch.zeros(3, device=self.runtime.device)
+        return _Window(zeros[0], zeros[1], zeros[2], 0, 0, time.monotonic())
+
+    def _log_window(self, window: _Window) -> None:
+        tokens, updates = max(1, window.target_tokens), max(1, window.updates)
+        speed = tokens / (time.monotonic() - window.began)
+        values = {
+            "epoch": self.state.epoch + 1,
+            "loss": float(window.loss) / tokens,
+            "perplexity": _exp(float(window.cross_entropy) / tokens),
+            "gradient_norm": float(window.gradient_norm) / updates,
+            "learning_rate": self.schedule.rate(self.state.update),
+            "tokens_per_second": round(speed, 1),
+            "seconds": round(self.state.seconds, 1),
+        }
+        self.log.record("train", self.state.update, **values)
+        self.log.tell(
+            f"update {self.state.update}  epoch {values['epoch']}  loss {values['loss']:.3f}  "
+            f"perplexity {values['perplexity']:.2f}  gradient {values['gradient_norm']:.2f}  "
+            f"rate {values['learning_rate']:.2e}  {speed:.0f} target tokens/s"
+        )
+
+
+def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    while group := list(islice(batches, size)):
+        yield group
+
+
+def _mix(seed: int, update: int) -> int:
+    """One number for the generators, different for each update of each seed."""
+    return (seed * 0x9E3779B97F4A7C15 + update) % (1 << 63)
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
+def _validation_line(update: int, validation: Validation, improved: list[str]) -> str:
+    metrics = validation.metrics
+    shown = f"loss {metrics['loss']:.3f}  perplexity {metrics['perplexity']:.2f}"
+    shown += f"  BLEU {metrics['bleu']:.2f}  chrF {metrics['chrf']:.2f}"
+    best = f"  best {', '.join(improved)}" if improved else ""
+    return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){best}"
