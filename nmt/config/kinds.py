@@ -38,7 +38,9 @@ class Registry:
 CELLS = Registry(
     "cell",
     {
-        "lstm": Kind("nmt.model.recurrent:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
+        "lstm": Kind(
+            "nmt.model.recurrent:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"
+        ),
         "gru": Kind("nmt.model.recurrent:GRU", "Cho et al. 2014, reset gate after the product"),
     },
 )
@@ -51,7 +53,9 @@ ATTENTIONS = Registry(
             "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
         ),
         "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
-        "general": Kind("nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"),
+        "general": Kind(
+            "nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"
+        ),
     },
 )
 
@@ -116,9 +120,9 @@ SCHEDULES = Registry(
 LENGTH_PENALTIES = Registry(
     "length penalty",
     {
-        "gnmt": Kind("nmt.search.penalties:gnmt", "((5 + length) / 6) ^ alpha, Wu et al. 2016"),
-        "average": Kind("nmt.search.penalties:average", "length ^ alpha"),
+        "gnmt": Kind("nmt.search.penalties:GNMT", "((5 + length) / 6) ^ alpha, Wu et al. 2016"),
+        "average": Kind("nmt.search.penalties:Average", "length ^ alpha"),
         "word_reward": Kind("nmt.search.penalties:WordReward", "adds alpha for each token"),
-        "none": Kind("nmt.search.penalties:none", "the plain log-probability"),
+        "none": Kind("nmt.search.penalties:NoPenalty", "the plain log-probability"),
     },
 )

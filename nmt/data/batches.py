@@ -38,11 +38,18 @@ class Batch:
         """The same batch on a device."""
         if device.type == "cpu":
             return self
-        moved = [
-            tensor.pin_memory().to(device, non_blocking=True)
-            for tensor in (self.source, self.source_lengths, self.target_input, self.target_output)
-        ]
-        return Batch(*moved, pairs=self.pairs, target_tokens=self.target_tokens)
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return Batch(
+            move(self.source),
+            move(self.source_lengths),
+            move(self.target_input),
+            move(self.target_output),
+            self.pairs,
+            self.target_tokens,
+        )
 
 
 def make_batch(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import AttentionSettings
+from nmt.model.autograd import call
 from nmt.model.linear import Linear
 
 
@@ -151,10 +152,11 @@ class _AdditiveScore(torch.autograd.Function):
         d_energy = gradient.reshape(-1) @ squashed.view(-1, squashed.shape[-1])
         d_sum = torch.addcmul(energy, squashed * energy, squashed, value=-1)
         d_sum = d_sum.mul_(gradient.unsqueeze(-1))
-        return d_sum.sum(2), d_sum.sum(1), d_energy
+        d_keys = d_sum.squeeze(1) if d_sum.shape[1] == 1 else d_sum.sum(1)
+        return d_sum.sum(2), d_keys, d_energy
 
 
 def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
-    scores: Tensor = _AdditiveScore.apply(query, keys, energy)
+    scores: Tensor = call(_AdditiveScore, query, keys, energy)
     return scores

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nmt.model.autograd import call
+
 
 class Linear(nn.Linear):
     """`x W^T + b`; identical to `torch.nn.Linear` in values and gradients, everywhere."""
@@ -127,15 +129,15 @@ class _Apply(torch.autograd.Function):
 
 
 def _apply(x: Tensor, weight: Tensor, bias: Tensor | None, calls: _Calls) -> Tensor:
-    result: Tensor = _Apply.apply(x, weight, bias, calls)
+    result: Tensor = call(_Apply, x, weight, bias, calls)
     return result
 
 
 def _gather(weight: Tensor, bias: Tensor, calls: _Calls) -> tuple[Tensor, Tensor]:
-    result: tuple[Tensor, Tensor] = _Gather.apply(weight, bias, calls)
+    result: tuple[Tensor, Tensor] = call(_Gather, weight, bias, calls)
     return result
 
 
 def _gather_without_bias(weight: Tensor, calls: _Calls) -> Tensor:
-    result: Tensor = _Gather.apply(weight, None, calls)
+    result: Tensor = call(_Gather, weight, None, calls)
     return result

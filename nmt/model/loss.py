@@ -1,6 +1,6 @@
 """Label-smoothed cross-entropy, fused with the output product.
 
-The logits of a batch are the largest tensor of the whole model. They are made a chunk of rows at a
+The logits of a batch are the largest tensor of the whole model. They are made a block of rows at a
 time, and the gradients at once with them, so that no `[tokens, vocabulary]` float32 tensor is ever
 held and nothing of the kind waits for the backward pass.
 """
@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_CHUNK_BYTES = 64 << 20
+from nmt.model.autograd import call
+
+_BLOCK_BYTES = 64 << 20
+_CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def cross_entropy_sums(
         features, weight = features.to(dtype), weight.to(dtype)
     elif features.dtype != weight.dtype:
         features = features.to(weight.dtype)
-    loss, cross_entropy = _CrossEntropy.apply(features, weight, bias, targets, smoothing)
+    loss, cross_entropy = call(_CrossEntropy, features, weight, bias, targets, smoothing)
     return LossSums(loss, cross_entropy, targets.numel())
 
 
@@ -58,26 +61,20 @@ class _CrossEntropy(torch.autograd.Function):
         wide = torch.promote_types(features.dtype, torch.float32)
         totals = torch.zeros(2, dtype=wide, device=features.device)
         wanted = any(ctx.needs_input_grad)
-        if wanted:
-            d_features = torch.empty_like(features)
-            d_weight = torch.zeros(weight.shape, dtype=wide, device=weight.device)
-            d_bias = torch.zeros(weight.shape[0], dtype=wide, device=weight.device)
-        rows = max(1, _CHUNK_BYTES // (weight.shape[0] * wide.itemsize))
-        for begin in range(0, features.shape[0], rows):
-            chunk = features[begin : begin + rows]
+        d_features = torch.empty_like(features) if wanted else None
+        d_weight = torch.zeros(weight.shape, dtype=wide, device=weight.device) if wanted else None
+        d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted else None
+        rows = max(1, _BLOCK_BYTES // (len(weight) * features.itemsize))
+        for begin in range(0, len(features), rows):
+            block = features[begin : begin + rows]
+            d_logits = block.new_empty(len(block), len(weight)) if wanted else None
             target = targets[begin : begin + rows].unsqueeze(1)
-            logits = (chunk @ weight.t()).to(wide)
-            if bias is not None:
-                logits += bias
-            totals += _sums(logits, target, smoothing)
-            if not wanted:
-                continue
-            d_logits = _logit_gradients(logits, target, smoothing)
-            d_bias += d_logits.sum(0)
-            d_logits = d_logits.to(features.dtype)
-            torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
-            d_weight += d_logits.t() @ chunk
+            totals += _block_sums(block, weight, bias, target, smoothing, d_logits, d_bias)
+            if d_features is not None and d_weight is not None and d_logits is not None:
+                torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
+                d_weight += d_logits.t() @ block
         if wanted:
+            assert d_weight is not None
             ctx.save_for_backward(d_features, d_weight.to(weight.dtype), d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
         loss, cross_entropy = totals.clone().unbind()
@@ -92,14 +89,36 @@ class _CrossEntropy(torch.autograd.Function):
         return d_features * scale, d_weight * scale, d_bias, None, None
 
 
-def _sums(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
-    """The chunk's smoothed and plain cross-entropy; leaves log-probabilities in `logits`."""
-    logits -= torch.logsumexp(logits, 1, keepdim=True)
-    plain = -logits.gather(1, target).sum()
-    if smoothing == 0.0:
-        return torch.stack((plain, plain))
-    smooth = -logits.sum() / logits.shape[1]
-    return torch.stack(((1 - smoothing) * plain + smoothing * smooth, plain))
+def _block_sums(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    smoothing: float,
+    d_logits: Tensor | None,
+    d_bias: Tensor | None,
+) -> Tensor:
+    """Smoothed and plain cross-entropy of a block; fills `d_logits`, adds to `d_bias`.
+
+    The softmax goes by so few rows at a time that they stay in the processor's cache.
+    """
+    wide = torch.promote_types(features.dtype, torch.float32)
+    sums = torch.zeros(2, dtype=wide, device=features.device)
+    rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
+    for begin in range(0, len(features), rows):
+        target = targets[begin : begin + rows]
+        logits = features[begin : begin + rows] @ weight.t()
+        if bias is not None:
+            logits = logits + bias
+        log_probabilities = torch.log_softmax(logits, 1, dtype=wide)
+        plain = -log_probabilities.gather(1, target).sum()
+        smooth = -log_probabilities.sum() / len(weight) if smoothing > 0.0 else plain
+        sums += torch.stack(((1 - smoothing) * plain + smoothing * smooth, plain))
+        if d_logits is not None and d_bias is not None:
+            gradients = _logit_gradients(log_probabilities, target, smoothing)
+            d_bias += gradients.sum(0)
+            d_logits[begin : begin + rows] = gradients
+    return sums
 
 
 def _logit_gradients(log_probabilities: Tensor, target: Tensor, smoothing: float) -> Tensor:

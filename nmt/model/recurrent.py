@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from nmt.model.autograd import call
 from nmt.model.linear import Linear
 
 CellState = tuple[Tensor, ...]
@@ -226,7 +227,7 @@ class _LSTMGates(torch.autograd.Function):
 
 
 def _lstm_gates(gates: Tensor, memory: Tensor) -> CellState:
-    hidden, new_memory = _LSTMGates.apply(gates, memory)
+    hidden, new_memory = call(_LSTMGates, gates, memory)
     return hidden, new_memory
 
 

@@ -130,7 +130,7 @@ class Seq2Seq(nn.Module):
         self.encoder.initialize(self.settings.forget_bias)
         self.decoder.initialize(self.settings.forget_bias)
         spread = 1.0 / math.sqrt(self.settings.embedding_size)
-        for embedding in {self.source_embedding, self.target_embedding}:
+        for embedding in dict.fromkeys((self.source_embedding, self.target_embedding)):
             nn.init.normal_(embedding.weight, std=spread)
         if self.output_matrix is not None:
             nn.init.xavier_uniform_(self.output_matrix)

@@ -62,4 +62,4 @@ def _tensorboard(folder: Path) -> Any:
             "training.tensorboard: TensorBoard is not installed. Install it with "
             "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
         ) from error
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # untyped in torch
+    return SummaryWriter(str(folder))

@@ -163,7 +163,8 @@ class Trainer:
         raise ModelError(
             f"the gradient of update {self.state.update + 1} is not a finite number (lines "
             f"{', '.join(map(str, lines))}, ... of train).\nLower "
-            "`training.optimizer.learning_rate` or `training.clip_norm`, or set `runtime.precision: float32`, and start again."
+            "`training.optimizer.learning_rate` or `training.clip_norm`, or set "
+            "`runtime.precision: float32`, and start again."
         )
 
     def _validate_and_save_when_due(self) -> bool:
@@ -203,7 +204,7 @@ class Trainer:
     def _keep_best(self, validation: Validation) -> list[str]:
         """Write the bundles of the metrics that improved; gives those metrics."""
         chosen = self.settings.checkpoint.best_metric
-        improved = []
+        improved: list[str] = []
         for metric in dict.fromkeys((chosen, *self.settings.checkpoint.keep_best_of)):
             best = self.state.best.setdefault(metric, Best(metric))
             if best.see(validation.metrics[metric], self.state.update):

@@ -19,8 +19,9 @@ def inputs(bias=True):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("chunk_rows", [1, 4, 11, 100])
-def test_value_and_gradients(monkeypatch, smoothing, bias, chunk_rows):
+@pytest.mark.parametrize(("block_rows", "chunk_rows"), [(1, 1), (5, 2), (11, 4), (100, 100)])
+def test_value_and_gradients(monkeypatch, smoothing, bias, block_rows, chunk_rows):
+    monkeypatch.setattr(loss_module, "_BLOCK_BYTES", block_rows * 7 * 8)
     monkeypatch.setattr(loss_module, "_CHUNK_BYTES", chunk_rows * 7 * 8)
     features, weight, b, targets = inputs(bias)
     learned = [x for x in (features, weight, b) if x is not None]

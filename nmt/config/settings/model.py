@@ -130,8 +130,8 @@ class ModelSettings(Settings):
         ):
             raise ValueError(
                 f"`attention.kind: dot` needs annotations ({self.encoder.annotation_size}) as "
-                f"large as the decoder's state ({self.decoder.hidden_size}); take `general`, or set "
-                "`encoder.hidden_size` or `decoder.hidden_size`"
+                f"large as the decoder's state ({self.decoder.hidden_size}); take `general`, or "
+                "set `encoder.hidden_size` or `decoder.hidden_size`"
             )
         if self.decoder.start == "copy" and (
             self.encoder.annotation_size != self.decoder.hidden_size

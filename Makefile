@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` shows the whole pipeline, `make check` proves it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CAT := Le chat noir est sur le tapis.
+
+.PHONY: help setup demo check lint test slow bench clean
+
+help:
+	@echo "make setup   a virtual environment in $(VENV) with everything in it"
+	@echo "make demo    train on the demonstration corpus and translate (about 3 minutes)"
+	@echo "make check   lint, types and tests"
+	@echo "make slow    the tests that train something real"
+	@echo "make bench   measure training and translation on this machine"
+	@echo "make clean   remove what the commands above made, but for runs/"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/nmt tokenizer configs/demo.yaml
+	$(BIN)/nmt binarize configs/demo.yaml
+	$(BIN)/nmt train configs/demo.yaml
+	$(BIN)/nmt translate --model runs/demo < data/demo/test.fr > runs/demo/test.hypotheses.en
+	$(BIN)/nmt score --ref data/demo/test.en < runs/demo/test.hypotheses.en
+	@echo
+	echo "$(CAT)" | $(BIN)/nmt attention --model runs/demo
+
+check: lint test
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+slow: $(INSTALLED)
+	$(BIN)/pytest -m slow
+
+bench: $(INSTALLED)
+	$(BIN)/python scripts/bench_train.py
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)

@@ -1,0 +1,83 @@
+"""The command line: every command in one list, and one way to run them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from nmt.cli import options
+from nmt.cli.attention import attention
+from nmt.cli.binarize import binarize
+from nmt.cli.config import config
+from nmt.cli.failure import report
+from nmt.cli.options import Debug, Quiet
+from nmt.cli.score import score
+from nmt.cli.tokenizer import tokenizer
+from nmt.cli.train import train
+from nmt.cli.translate import translate
+from nmt.version import __version__
+
+# A command is a thin function in the module of its name, which imports heavy packages only when
+# it runs: `nmt --help` must not wait for torch.
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    tokenizer,
+    binarize,
+    train,
+    translate,
+    score,
+    attention,
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code; errors are told on stderr, not raised."""
+    options.reset()
+    try:
+        return _invoke(arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    command = get_command(app)
+    try:
+        with command.make_context("nmt", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    return 0
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"nmt {__version__}")
+        raise typer.Exit
+
+
+def _nmt(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Recurrent neural machine translation: train, translate, score."""
+
+
+app = typer.Typer(
+    name="nmt",
+    callback=_nmt,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in _COMMANDS:
+    app.command()(_command)
+app.add_typer(config, name="config")

@@ -1,0 +1,130 @@
+"""`nmt attention`."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmt.cli.options import Debug, Device, ModelPaths, PrecisionOption, Quiet, Threads
+from nmt.cli.translate import invite, open_translator
+from nmt.errors import UsageError
+from nmt.runtime.console import say
+
+if TYPE_CHECKING:
+    from nmt.inspection.attention_text import Style
+    from nmt.search.hypothesis import Weights
+    from nmt.search.translator import Translation
+
+_WINDOW = 64
+
+
+def attention(
+    model: ModelPaths = None,
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", "-i", metavar="FILE", help="Text, one a line; default: stdin."),
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
+    ] = None,
+    subwords: Annotated[
+        bool, typer.Option("--subwords", help="Show subwords rather than words.")
+    ] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Hundredths rather than shades.")
+    ] = False,
+    ascii_only: Annotated[
+        bool, typer.Option("--ascii", help="Draw with ASCII characters only.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for each line, with all weights.")
+    ] = False,
+    device: Device = None,
+    precision: PrecisionOption = None,
+    threads: Threads = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Translate lines of text and draw what each word of the translation looked at.
+
+    Source words stand across, words of the translation down; `</s>` is the end of the source.
+    """
+    from nmt.inspection import attention_text
+    from nmt.search.ports import reader, writer
+    from nmt.search.stream import answer, windows
+
+    translator = open_translator(model, device, precision, threads)
+    overrides = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
+    if numbers:
+        style = attention_text.ASCII_NUMBERS if ascii_only else attention_text.NUMBERS
+    else:
+        style = attention_text.ASCII if ascii_only else attention_text.BLOCKS
+
+    def draw_window(texts: list[str]) -> list[list[str]]:
+        translations = translator.translate(texts, **overrides)
+        return [
+            [_as_json(each, subwords)] if as_json else _drawn(text, each, style, subwords)
+            for text, each in zip(texts, translations, strict=True)
+        ]
+
+    with reader(input_file) as read, writer(None) as write:
+        invite(input_file)
+        answer(windows(read, _WINDOW), draw_window, write, str(input_file or "stdin"))
+    if not as_json:
+        say(attention_text.legend(style))
+
+
+def _drawn(text: str, translation: "Translation", style: "Style", subwords: bool) -> list[str]:
+    """Text, translation and picture, as lines; of a blank text a blank line."""
+    from nmt.inspection.attention_text import render_attention
+    from nmt.inspection.display import printable
+
+    if not translation.source_tokens:
+        return [""]
+    target, source, weights = _matrix(translation, subwords)
+    terminal = sys.stdout.isatty()
+    picture = render_attention(
+        target,
+        source,
+        weights,
+        style,
+        color=terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
+        width=shutil.get_terminal_size().columns if terminal else None,
+    )
+    words = [printable(text.strip()), printable(translation.text), ""]
+    return [*words, *picture.split("\n")]
+
+
+def _matrix(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":
+    """What to show: subwords as they are, or words without the end mark of the translation."""
+    from nmt.inspection.words import merge_words
+    from nmt.search.hypothesis import END_MARK
+
+    if translation.attention is None:
+        raise UsageError("this model has no attention: there is nothing to draw.")
+    if subwords:
+        return translation.tokens, translation.source_tokens, translation.attention
+    length = len(translation.tokens)
+    if translation.tokens[-1] == END_MARK and length > 1:
+        length -= 1
+    return merge_words(
+        translation.tokens[:length], translation.source_tokens, translation.attention[:length]
+    )
+
+
+def _as_json(translation: "Translation", subwords: bool) -> str:
+    if not translation.source_tokens:
+        return json.dumps({"translation": "", "source": [], "target": [], "attention": []})
+    target, source, weights = _matrix(translation, subwords)
+    record = {
+        "translation": translation.text,
+        "source": source,
+        "target": target,
+        "attention": [[round(float(weight), 6) for weight in row] for row in weights],
+    }
+    return json.dumps(record, ensure_ascii=False)

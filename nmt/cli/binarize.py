@@ -1,0 +1,28 @@
+"""`nmt binarize`."""
+
+from typing import Annotated
+
+import typer
+
+from nmt.cli.options import ConfigPath, Debug, Quiet, Set
+
+
+def binarize(
+    config: ConfigPath,
+    settings: Set = None,
+    force: Annotated[bool, typer.Option("--force", help="Make the corpora anew.")] = False,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check the pairs of train and dev and write them as token ids, unless they are up to date.
+
+    What is dropped, and why, is told on stderr and kept in data/manifest.json.
+    """
+    from nmt.config.load import load_config
+    from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+    from nmt.runtime.run_directory import RunDirectory
+
+    loaded = load_config(config, settings or ())
+    assert loaded.run_dir is not None  # load_config fills it in
+    run = RunDirectory(loaded.run_dir)
+    prepare_corpora(loaded, run, prepare_tokenizers(loaded, run), force)

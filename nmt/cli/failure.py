@@ -1,0 +1,95 @@
+"""How a command ends badly: one message on stderr and the exit code that scripts rely on."""
+
+import errno
+import os
+import select
+import sys
+import traceback
+
+import typer
+
+from nmt.cli import options
+from nmt.errors import NmtError, ResourceError, StoppedBySignal
+
+# typer brings a click of its own from some version on; this finds the class in either.
+CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def report(error: BaseException) -> int:
+    """Tell the user of an error in the words that fit it, and give the exit code.
+
+    A reader that closed its pipe (`nmt ... | head`) is no error: 0, and not a word.
+    """
+    if isinstance(error, BrokenPipeError) and _reader_has_gone():
+        _drop_pending_output()
+        return 0
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        _complain("nmt: interrupted")
+        return 130
+    if isinstance(error, CommandLineError):
+        error.show()  # type: ignore[attr-defined]  # click's, found by way of its subclass
+        return 2
+    if options.debug_wanted():
+        _complain("".join(traceback.format_exception(error)).rstrip("\n"))
+    known = _as_nmt_error(error)
+    if known is not None:
+        label = "nmt" if isinstance(known, StoppedBySignal) else "nmt: error"
+        _complain(f"{label}: {known.message}")
+        return known.exit_code
+    hint = "" if options.debug_wanted() else " (run again with --debug for the traceback)"
+    _complain(f"nmt: internal error: {type(error).__name__}: {error}{hint}")
+    return 1
+
+
+def _as_nmt_error(error: BaseException) -> NmtError | None:
+    if isinstance(error, NmtError):
+        return error
+    if _is_out_of_memory(error):
+        return ResourceError(
+            "out of memory. Take less at once (training.batch_tokens, search.batch_sentences or "
+            "search.beam_size), a smaller model, or a device with more memory."
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _drop_pending_output()
+        where = error.filename if error.filename is not None else "the output"
+        return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
+    return None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """torch is asked by name: it must not be imported only to end a command that never used it."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
+
+
+def _reader_has_gone() -> bool:
+    """Whether whoever read our stdout or stderr has closed it.
+
+    A broken pipe between our own processes is a failure, and must not pass for this.
+    """
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    for descriptor in (1, 2):
+        poll.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _drop_pending_output() -> None:
+    """Point stdout at nowhere, so that Python's last flush of it cannot fail at exit."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _complain(text: str) -> None:
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _drop_pending_output()

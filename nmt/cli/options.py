@@ -1,0 +1,98 @@
+"""The options that several commands share, each written once.
+
+A command names those it takes in its signature; `--debug` and `--quiet` act by themselves:
+
+    def train(config: ConfigPath, settings: Set = None, debug: Debug = False, quiet: Quiet = False)
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nmt.runtime.console import set_quiet
+
+
+@dataclass
+class _State:
+    debug: bool = False
+
+
+_state = _State()
+
+
+def debug_wanted() -> bool:
+    """Whether --debug was given: errors are then shown with their traceback."""
+    return _state.debug
+
+
+def reset() -> None:
+    """Forget --debug and --quiet of an earlier command line in this process."""
+    _state.debug = False
+    set_quiet(False)
+
+
+def _on_debug(value: bool) -> bool:
+    if value:
+        _state.debug = True
+    return value
+
+
+def _on_quiet(value: bool) -> bool:
+    if value:
+        set_quiet(True)
+    return value
+
+
+def _check_device(value: str | None) -> str | None:
+    if value is not None and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value) is None:
+        raise typer.BadParameter(f"{value!r} is no device; choose auto, cpu, cuda or cuda:N.")
+    return value
+
+
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_on_debug, help="Show tracebacks of errors.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=_on_quiet, help="Only warnings and errors.")
+]
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML configuration.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one setting, such as --set training.max_updates=2000; may be given again. "
+        "Relative paths are looked up from the current folder.",
+    ),
+]
+ModelPaths = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PATH",
+        help="A run folder or a bundle; several make an ensemble. Default: $NMT_MODEL, else the "
+        "newest finished run below ./runs.",
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda[:N]",
+        callback=_check_device,
+        help="Where to compute. [auto: a GPU where there is one]",
+    ),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"] | None,
+    typer.Option("--precision", help="Number format of the computation."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=0, metavar="N", help="CPU threads; 0: one for each core."),
+]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

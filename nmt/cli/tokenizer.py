@@ -1,0 +1,26 @@
+"""`nmt tokenizer`."""
+
+from typing import Annotated
+
+import typer
+
+from nmt.cli.options import ConfigPath, Debug, Quiet, Set
+
+
+def tokenizer(
+    config: ConfigPath,
+    settings: Set = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train anew, even over models of a trained run.")
+    ] = False,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the SentencePiece model(s) on train, unless they are up to date."""
+    from nmt.config.load import load_config
+    from nmt.data.prepare import prepare_tokenizers
+    from nmt.runtime.run_directory import RunDirectory
+
+    loaded = load_config(config, settings or ())
+    assert loaded.run_dir is not None  # load_config fills it in
+    prepare_tokenizers(loaded, RunDirectory(loaded.run_dir), force)

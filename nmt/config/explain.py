@@ -1,0 +1,163 @@
+"""The reference of the configuration, generated from the settings: for people and for editors."""
+
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nmt.config.dump import value_text
+from nmt.config.problems import nearest
+from nmt.config.schema import Key, all_keys, keys_of
+from nmt.config.settings import Config
+from nmt.config.settings.base import Settings
+from nmt.errors import UsageError
+
+_WIDTH = 96
+
+_EXAMPLES: dict[str, Any] = {
+    "data.source_language": "de",
+    "data.target_language": "en",
+    "data.train.source": "train.de",
+    "data.train.target": "train.en",
+    "data.dev.source": "dev.de",
+    "data.dev.target": "dev.en",
+    "data.test.source": "test.de",
+    "data.test.target": "test.en",
+    "training.max_updates": 100_000,
+    "training.early_stopping.patience": 10,
+}
+"""What the reference shows for keys that only the user can fill in."""
+
+_REFERENCE_HEAD = """\
+# Every key of the configuration with its default, as `nmt config default` prints it.
+#
+# To start from it, copy it, name your texts under `data`, and keep only the keys that you change.
+# All others may be left out, but for the corpora (`data.train`, and `data.dev` or
+# `data.validation_split`) and something that ends the training (`training.max_updates`,
+# `max_epochs`, `max_time` or `early_stopping.patience`). Relative paths are looked up from the
+# folder of the file.
+
+"""
+
+
+def explain(name: str = "") -> str:
+    """What a key is for: type, default, range or choices; for a section, and "", the keys in it.
+
+    Raises UsageError for a key that does not exist, with the nearest that does.
+    """
+    if not name:
+        return _explain_section("The configuration of a run.", keys_of(Config))
+    key = all_keys().get(name)
+    if key is None:
+        raise UsageError(f"{name}: unknown key; {_hint(name)}")
+    if key.expected.section is not None:
+        keys = keys_of(key.expected.section, key.path)
+        return f"{name}\n" + _explain_section(_about(key, key.expected.section), keys)
+    return _explain_value(key)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration, with which editors complete and check it."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def yaml_reference() -> str:
+    """A complete configuration in YAML: every key, its default and a comment about it."""
+    return _REFERENCE_HEAD + "".join(_reference(Config, ()))
+
+
+def _explain_value(key: Key) -> str:
+    expected = key.expected
+    lines = [key.name, *_wrapped(key.description, "  "), ""]
+    lines.append(f"  type:    {expected.noun}{', or null' if expected.nullable else ''}")
+    lines.append(f"  default: {_default_text(key)}")
+    if any(expected.choices.values()):
+        lines += ["", *(f"  {line}" for line in _table(expected.choices.items()))]
+    return "\n".join(lines) + "\n"
+
+
+def _explain_section(description: str, keys: list[Key]) -> str:
+    rows = [(key.path[-1], _default_text(key), key.description) for key in keys]
+    lines = [*_wrapped(description, "  "), "", *(f"  {line}" for line in _table(rows))]
+    return "\n".join(lines) + "\n"
+
+
+def _default_text(key: Key) -> str:
+    if key.expected.section is not None and not (key.expected.nullable and key.default is None):
+        return "(section)"
+    return "(required)" if key.required else value_text(_plain(key.default))
+
+
+def _plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _about(key: Key, section: type[Settings]) -> str:
+    """What the key says of the section and what the section says of itself, without repetition."""
+    own = inspect.getdoc(section) or ""
+    return own if own.startswith(key.description.rstrip(".")) else f"{key.description} {own}"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Rows of texts in columns as wide as their widest text."""
+    rows = list(rows)
+    widths = [max(len(cell) for cell in column) for column in list(zip(*rows, strict=True))[:-1]]
+    return [
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]
+        )
+        for row in rows
+    ]
+
+
+def _hint(name: str) -> str:
+    meant = nearest(name, all_keys())
+    last = name.rpartition(".")[2]
+    same_end = [key.name for key in all_keys().values() if key.path[-1] == last]
+    if same_end:
+        return f"did you mean {' or '.join(same_end)}?"
+    if meant is not None:
+        return f"did you mean {meant}?"
+    return "`nmt config explain` lists the sections"
+
+
+def _reference(section: type[Settings], path: tuple[str, ...]) -> Iterator[str]:
+    indent = "  " * len(path)
+    for key in keys_of(section, path):
+        below = key.expected.section
+        if below is not None:
+            if not path:
+                yield "\n"
+            yield from _comment(_about(key, below), indent)
+            yield f"{indent}{key.path[-1]}:\n"
+            yield from _reference(below, key.path)
+        else:
+            yield from _reference_value(key, indent)
+
+
+def _reference_value(key: Key, indent: str) -> Iterator[str]:
+    expected = key.expected
+    allowed = f"[{expected.noun}{', or null' if expected.nullable else ''}]"
+    if any(expected.choices.values()):
+        yield from _comment(key.description, indent)
+        for line in _table(expected.choices.items()):
+            yield f"{indent}#   {line}\n"
+    elif len(indent) + len(key.description) + len(allowed) + 3 <= _WIDTH:
+        yield from _comment(f"{key.description} {allowed}", indent)
+    else:
+        yield from _comment(key.description, indent)
+        yield from _comment(allowed, indent)
+    value = _EXAMPLES.get(key.name, _plain(key.default))
+    yield f"{indent}{key.path[-1]}: {value_text(value)}\n"
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    for line in _wrapped(text, f"{indent}# "):
+        yield f"{line}\n"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

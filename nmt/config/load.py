@@ -1,0 +1,136 @@
+"""A configuration file and `--set` overrides in, checked and typed settings out."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nmt.config.problems import problems_of, report
+from nmt.config.schema import keys_of
+from nmt.config.settings import Config, CorpusSettings
+from nmt.config.settings.base import Settings
+from nmt.config.yaml_source import (
+    Document,
+    KeyPath,
+    read_file_text,
+    read_override,
+)
+from nmt.errors import ConfigError
+
+_LARGEST_FILE = 1 << 20
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read and check the configuration in a YAML file.
+
+    overrides: texts `key.path=value`, typed like the file; the last of a key holds.
+
+    The result's paths are absolute. A relative path of the file is looked up from the file's
+    folder, those of corpora from `data.root` where that is set; a relative path in an override from
+    the current folder. `name` and `run_dir` are filled in.
+
+    Raises ConfigError with every problem found, a line for each.
+    """
+    document = read_file_text(_read_text(path), str(path))
+    for order, override in enumerate(overrides):
+        _apply(document, override, order)
+    document.value.setdefault("name", None)
+    if document.value["name"] is None:
+        document.value["name"] = path.stem
+    _open_empty_sections(document.value, Config)
+    try:
+        config = Config.model_validate(document.value)
+    except ValidationError as error:
+        document.problems += problems_of(error, document)
+    if document.problems:
+        raise ConfigError(report(document.problems, str(path)))
+    return _with_absolute_paths(config, document, path.absolute().parent)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file (looked for {path.absolute()})") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder; give the configuration file in it") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: is larger than 1 MiB; that is no configuration")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise ConfigError(
+            f"{path}:{line}:{column}: not valid UTF-8 (byte 0x{data[error.start]:02X}); "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _apply(document: Document, override: str, order: int) -> None:
+    """Put one `key.path=value` in the place of what the document has there."""
+    key, equals, text = override.partition("=")
+    path: KeyPath = tuple(key.strip().split("."))
+    if not equals or "" in path:
+        raise ConfigError(
+            f"--set {override}: expected KEY=VALUE, such as --set training.max_updates=2000"
+        )
+    new = read_override(text, path, order)
+    section = document.value
+    for depth, name in enumerate(path[:-1], start=1):
+        if not isinstance(section.get(name), dict):
+            section[name] = {}
+            document.places[path[:depth]] = new.places[path]
+        section = section[name]
+    section[path[-1]] = new.value
+    for known in [known for known in document.places if known[: len(path)] == path]:
+        del document.places[known]
+    document.places.update(new.places)
+    document.problems += new.problems
+
+
+def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> None:
+    """A section whose keys are all commented out is an empty one, not a wrong one."""
+    for key in keys_of(section):
+        name, below = key.path[-1], key.expected.section
+        if below is None or name not in values:
+            continue
+        if values[name] is None and not key.expected.nullable:
+            values[name] = {}
+        if isinstance(values[name], dict):
+            _open_empty_sections(values[name], below)
+
+
+def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Config:
+    def absolute(path: Path, key: KeyPath, base: Path) -> Path:
+        start = Path.cwd() if document.place_of(key).on_command_line else base
+        if path.parts[:1] == ("~",):
+            path = Path.home().joinpath(*path.parts[1:])
+        return Path(os.path.normpath(start / path))
+
+    def corpus(settings: CorpusSettings, key: KeyPath) -> CorpusSettings:
+        sides = {
+            side: tuple(absolute(path, (*key, side), root or folder) for path in paths)
+            for side, paths in (("source", settings.source), ("target", settings.target))
+        }
+        return settings.model_copy(update=sides)
+
+    data = config.data
+    root = absolute(data.root, ("data", "root"), folder) if data.root else None
+    corpora = {"train": data.train, "dev": data.dev, "test": data.test}
+    update: dict[str, Any] = {"root": root}
+    for name, settings in corpora.items():
+        if settings is not None:
+            update[name] = corpus(settings, ("data", name))
+    run_dir = config.run_dir or Path.cwd() / "runs" / str(config.name)
+    return config.model_copy(
+        update={
+            "data": data.model_copy(update=update),
+            "run_dir": absolute(run_dir, ("run_dir",), folder),
+        }
+    )

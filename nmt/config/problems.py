@@ -1,0 +1,141 @@
+"""What is wrong with a configuration, in plain words: where, which key, what, what is allowed."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from nmt.config.schema import Expected, all_keys, names_beside
+from nmt.config.yaml_source import Document, KeyPath, Problem, key_text, plain_value
+
+_LONGEST_VALUE = 60
+_MOST_PLACES_NAMED = 6
+
+
+def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+    """Everything that pydantic found wrong with a document."""
+    problems = []
+    for detail in error.errors(include_url=False):
+        path = _written_path(detail["loc"], document)
+        place = document.place_of(path)
+        value = detail["input"]
+        if detail["type"] == "extra_forbidden":
+            message = f"unknown key; {unknown_key_hint(_names(path))}"
+        elif detail["type"] == "missing":
+            message = f"missing. {all_keys()['.'.join(_names(path))].description}"
+        elif detail["type"] == "value_error":
+            message = _own_message(str(detail["ctx"]["error"]), path, value, place.written)
+        else:
+            message = _expected_and_got(_expected_at(path), value, place.written)
+        problems.append(Problem(place, key_text(path), message))
+    return problems
+
+
+def report(problems: Iterable[Problem], name: str) -> str:
+    """One message for all problems: a line for each, in the order of the file."""
+    lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]
+    if len(lines) == 1:
+        return lines[0]
+    return "\n".join([f"{len(lines)} problems in {name}:", *lines])
+
+
+def unknown_key_hint(path: tuple[str, ...]) -> str:
+    """How to go on from a key that does not exist."""
+    *above, name = path
+    if name in all_keys():
+        return f"write it as nested keys: {': '.join(name.split('.'))}"
+    elsewhere = _sections_that_hold(name, tuple(above))
+    if elsewhere:
+        one_of = "one of " if len(elsewhere) > 1 else ""
+        return f"it belongs below {one_of}{', '.join(elsewhere)}"
+    siblings = names_beside(path)
+    meant = nearest(name, siblings)
+    if meant is not None:
+        return f"did you mean {meant}?"
+    return f"known here: {', '.join(siblings)}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant; None where nothing is near."""
+    by_lower_case = {known.lower(): known for known in names}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[found[0]] if found else None
+
+
+def _sections_that_hold(name: str, above: tuple[str, ...]) -> list[str]:
+    """Sections with a key of this name: below where it was written if there are any, else all."""
+    sections = [key.path[:-1] for key in all_keys().values() if key.path[-1] == name]
+    below = [section for section in sections if section[: len(above)] == above]
+    names = [".".join(section) or "the top" for section in below or sections]
+    return names if len(names) <= _MOST_PLACES_NAMED else []
+
+
+def _written_path(loc: KeyPath, document: Document) -> KeyPath:
+    """pydantic's location as a reader knows it: a single path is a list of one with no index."""
+    if loc and isinstance(loc[-1], int) and loc not in document.places:
+        return loc[:-1]
+    return loc
+
+
+def _names(path: KeyPath) -> tuple[str, ...]:
+    return tuple(part for part in path if isinstance(part, str))
+
+
+def _expected_at(path: KeyPath) -> Expected:
+    expected = all_keys()[".".join(_names(path))].expected
+    if isinstance(path[-1], int) and expected.item is not None:
+        return expected.item
+    return expected
+
+
+def _own_message(message: str, path: KeyPath, value: Any, written: str | None) -> str:
+    """The message of a validator of the settings, with the value where it is a single one."""
+    if not isinstance(value, str | int | float):
+        return message
+    shown = _short(value) if isinstance(value, str) else _shown(value, written)
+    sentence = f"{shown} {message}" if message.startswith("is ") else f"{message}, not {shown}"
+    suggestion = nearest(str(value), _expected_at(path).choices)
+    return f"{sentence}; did you mean {suggestion}?" if suggestion else sentence
+
+
+def _expected_and_got(expected: Expected, value: Any, written: str | None) -> str:
+    message = f"expected {expected.noun}, got {_shown(value, written)}"
+    hint = _hint(expected, value)
+    return f"{message}; {hint}" if hint else message
+
+
+def _shown(value: Any, written: str | None) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the text {_short(value)}"
+    if isinstance(value, int | float):
+        return written or str(value)
+    return "a list" if isinstance(value, list) else "a section of keys with values"
+
+
+def _short(text: str) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[: _LONGEST_VALUE - 4]}...'"
+
+
+def _hint(expected: Expected, value: Any) -> str:
+    """The likely slip behind a wrong value, where there is one."""
+    if isinstance(value, str):
+        suggestion = nearest(value, expected.choices)
+        if suggestion is not None:
+            return f"did you mean {suggestion}?"
+        if expected.base in (bool, int, float):
+            if not isinstance(plain_value(value), str | None):
+                return "write it without quotes"
+            bare = value.replace("_", "").replace(",", "")
+            if bare != value and isinstance(plain_value(bare), int | float):
+                return f"write {bare}"
+    elif isinstance(value, int | float) and expected.base is str:
+        return "put it in quotes"
+    elif isinstance(value, float) and expected.base is int and value.is_integer():
+        return f"write {int(value)}"
+    return ""

@@ -1,0 +1,247 @@
+"""From text to binarized corpora: read, check, tokenise and write as one stream."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import compress
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.config.settings import Config, CorpusSettings, DataSettings
+from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.data.drop_table import drop_table, overlap_remarks, remarks
+from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
+from nmt.data.hashes import SeenHashes
+from nmt.data.inputs import Inputs, lines_of
+from nmt.data.manifest import Manifest, OverlapReport, SideReport
+from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters
+from nmt.data.split import in_validation_split
+from nmt.data.tally import Tally
+from nmt.data.text import read_pairs
+from nmt.data.tokenizer import TokenizerPair
+from nmt.errors import DataError
+from nmt.runtime.console import progress, say, warn
+from nmt.runtime.files import atomic_file
+
+
+def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
+    """Write `train` and `dev` corpora, the lines of dev and the manifest into a folder.
+
+    Dev keeps all its pairs; those of train are checked. What is dropped is told on stderr.
+
+    Raises DataError when the text is unfit: unreadable lines, more dropped than `max_dropped`,
+    more unknown tokens than `max_unknown`, or no pair left.
+    """
+    return _Binarizer(config, tokenizers, inputs, folder).run()
+
+
+def binarize_settings(config: Config) -> dict[str, object]:
+    """The settings that the result depends on, apart from the tokenizer and the texts."""
+    names = {
+        "validation_split",
+        "max_length",
+        "max_length_ratio",
+        "drop_duplicates",
+        "exclude_overlap",
+        "max_dropped",
+        "max_unknown",
+        "on_bad_utf8",
+    }
+    settings = config.data.model_dump(mode="json", include=names)
+    if config.data.validation_split:
+        settings["seed"] = config.seed
+    return settings
+
+
+def dev_text(folder: Path, side: str) -> Path:
+    """The file with the lines of a side of dev, `source` or `target`."""
+    return folder / f"dev.{side}.txt"
+
+
+class _Binarizer:
+    """One binarization: dev and test first, for train is checked against them."""
+
+    def __init__(
+        self, config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path
+    ) -> None:
+        self._config = config
+        self._data = config.data
+        self._tokenizers = tokenizers
+        self._inputs = inputs
+        self._folder = folder
+        self._held_out: dict[str, HeldOut] = {}
+
+    def run(self) -> Manifest:
+        _warn_of_equal_files(self._inputs)
+        with ExitStack() as stack:
+            dev = self._open("dev", Tally(), stack)
+            dev.keep_texts(self._folder, stack)
+            if self._data.dev is not None:
+                self._read_dev(dev, self._data.dev)
+            if self._data.test is not None:
+                self._read_test(self._data.test)
+            filters = PairFilters(self._data, self._held_out)
+            train = self._open("train", Tally(filters.reasons), stack)
+            self._read_train(train, dev, filters)
+        manifest = self._manifest(train.tally, dev.tally)
+        _tell(manifest, self._data.exclude_overlap)
+        _check(manifest, self._data)
+        manifest.save(self._folder)
+        return manifest
+
+    def _open(self, name: str, tally: Tally, stack: ExitStack) -> "_Output":
+        size = max(self._tokenizers.source.size, self._tokenizers.target.size)
+        return _Output(stack.enter_context(CorpusWriter(self._folder / name, size)), tally)
+
+    def _encoded(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
+        total = lines_of(self._inputs, name)
+        pairs = read_pairs(corpus.source, corpus.target, self._data.on_bad_utf8)
+        with progress(f"binarize {name}", total, "pairs") as bar:
+            for chunk, encoded in encode_pairs(pairs, self._tokenizers, self._data.workers, total):
+                yield chunk, encoded
+                bar.advance(len(chunk.lines) + len(chunk.unreadable))
+
+    def _read_test(self, corpus: CorpusSettings) -> None:
+        self._held_out["test"] = HeldOut()
+        for _, encoded in self._encoded("test", corpus):
+            self._held_out["test"].add(encoded)
+
+    def _read_dev(self, dev: "_Output", corpus: CorpusSettings) -> None:
+        self._held_out["dev"] = HeldOut()
+        for chunk, encoded in self._encoded("dev", corpus):
+            dev.add_all(chunk, encoded)
+            self._held_out["dev"].add(encoded)
+
+    def _read_train(self, train: "_Output", dev: "_Output", filters: PairFilters) -> None:
+        for chunk, encoded in self._encoded("train", self._data.train):
+            train.drop_unreadable(chunk)
+            if self._data.validation_split:
+                to_dev = self._set_aside(chunk)
+                dev.add_all(chunk.where(to_dev), encoded.where(to_dev))
+                chunk, encoded = chunk.where(~to_dev), encoded.where(~to_dev)
+            train.add_checked(chunk, encoded, filters)
+            for held_out in self._held_out.values():
+                held_out.count(encoded)
+
+    def _set_aside(self, chunk: Chunk) -> NDArray[np.bool_]:
+        share, seed = self._data.validation_split, self._config.seed
+        texts = zip(chunk.sources, chunk.targets, strict=True)
+        return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
+
+    def _manifest(self, train: Tally, dev: Tally) -> Manifest:
+        mean, deviation = train.length_ratio()
+        return Manifest(
+            inputs=self._inputs,
+            settings=binarize_settings(self._config),
+            tokenizer=self._tokenizers.fingerprint,
+            train=train.report(Corpus.open(self._folder / "train").fingerprint),
+            dev=dev.report(Corpus.open(self._folder / "dev").fingerprint),
+            overlap={
+                name: OverlapReport(pairs=held_out.train_pairs, sources=held_out.train_sources)
+                for name, held_out in self._held_out.items()
+            },
+            length_ratio_mean=mean,
+            length_ratio_std=deviation,
+        )
+
+
+@dataclass
+class _Output:
+    """A corpus on its way to disk, and its counts."""
+
+    writer: CorpusWriter
+    tally: Tally
+    seen: SeenHashes = field(default_factory=SeenHashes)
+    source_text: IO[bytes] | None = None
+    target_text: IO[bytes] | None = None
+
+    def keep_texts(self, folder: Path, stack: ExitStack) -> None:
+        """Write the lines of the pairs too."""
+        self.source_text = stack.enter_context(atomic_file(dev_text(folder, "source")))
+        self.target_text = stack.enter_context(atomic_file(dev_text(folder, "target")))
+
+    def drop_unreadable(self, chunk: Chunk) -> None:
+        """Count the lines of a chunk that were left out as not UTF-8."""
+        if chunk.unreadable:
+            self.tally.drop(NOT_UTF8, chunk.unreadable)
+
+    def add_all(self, chunk: Chunk, encoded: EncodedChunk) -> None:
+        """Write every pair of a chunk."""
+        self.drop_unreadable(chunk)
+        self.tally.look_at(encoded, self.seen.add(encoded.pair_hashes))
+        self._write(chunk, encoded)
+
+    def add_checked(self, chunk: Chunk, encoded: EncodedChunk, filters: PairFilters) -> None:
+        """Write the pairs of a chunk that pass the filters."""
+        duplicate = self.seen.add(encoded.pair_hashes)
+        self.tally.look_at(encoded, duplicate)
+        kept = np.ones(len(chunk.lines), np.bool_)
+        for reason, dropped in filters.apply(encoded, duplicate).items():
+            self.tally.drop(reason, compress(chunk.lines, dropped))
+            kept &= ~dropped
+        self._write(chunk.where(kept), encoded.where(kept))
+
+    def _write(self, chunk: Chunk, encoded: EncodedChunk) -> None:
+        lines = np.array(chunk.lines, np.int64)
+        self.writer.add_block(lines, encoded.tokens, encoded.lengths)
+        self.tally.keep(encoded)
+        for file, texts in ((self.source_text, chunk.sources), (self.target_text, chunk.targets)):
+            if file is not None:
+                file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
+
+
+def _warn_of_equal_files(inputs: Inputs) -> None:
+    texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
+    for corpus in ("train", "dev", "test"):
+        if texts.get(f"{corpus}.source") == texts.get(f"{corpus}.target", "absent"):
+            warn(f"source and target of {corpus} are the same text ({_paths(inputs, corpus)}).")
+    for name in ("dev", "test"):
+        if texts.get(f"{name}.source") == texts["train.source"]:
+            warn(f"{name} is the same text as train ({_paths(inputs, name)}): it judges nothing.")
+
+
+def _paths(inputs: Inputs, corpus: str) -> str:
+    return ", ".join(file.path for file in inputs[f"{corpus}.source"])
+
+
+def _tell(manifest: Manifest, exclude_overlap: bool) -> None:
+    for name, report in (("train", manifest.train), ("dev", manifest.dev)):
+        say(drop_table(name, report))
+        for remark in remarks(name, report):
+            say(remark)
+    for remark in overlap_remarks(manifest.overlap, exclude_overlap):
+        say(remark)
+
+
+def _check(manifest: Manifest, data: DataSettings) -> None:
+    train = manifest.train
+    if train.pairs_kept == 0:
+        raise DataError(f"no pair of train is left.\n{drop_table('train', train)}")
+    if manifest.dev.pairs_kept == 0:
+        raise DataError(
+            "no pair of dev: data.validation_split sets none aside; make it larger."
+            if data.validation_split
+            else "no pair of dev is left: none of its lines is UTF-8 on both sides."
+        )
+    share = (train.pairs_read - train.pairs_kept) / train.pairs_read
+    if share > data.max_dropped:
+        raise DataError(
+            f"{100 * share:.1f}% of the train pairs are dropped, more than data.max_dropped "
+            f"({data.max_dropped}) allows. Mend the text or its settings, or raise that limit.\n"
+            + drop_table("train", train)
+        )
+    for name, report in (("train", train), ("dev", manifest.dev)):
+        for side_name, side in (("source", report.source), ("target", report.target)):
+            _check_unknown(f"the {side_name} of {name}", side, data.max_unknown)
+
+
+def _check_unknown(where: str, side: SideReport, limit: float) -> None:
+    if side.unknown_rate > limit:
+        raise DataError(
+            f"{100 * side.unknown_rate:.2f}% of the tokens of {where} are unknown, more than "
+            f"data.max_unknown ({limit}) allows.\nSet tokenizer.byte_fallback: true, or raise "
+            "tokenizer.character_coverage or that limit."
+        )

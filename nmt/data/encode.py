@@ -1,0 +1,210 @@
+"""Tokenising many pairs in several processes, in order, in bounded memory.
+
+The text is cut into the same chunks for any number of processes, and each chunk is a pure function
+of its text: so is the result.
+"""
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.hashes import pair_text, text_hashes
+from nmt.data.text import Pair
+from nmt.data.tokenizer import UNK, TokenizerPair
+from nmt.errors import ResourceError
+
+_CHUNK_PAIRS = 2_000
+_CHUNK_CHARACTERS = 1_000_000
+_WAITING_PER_WORKER = 3
+_FEW_PAIRS = 50_000
+"""Fewer pairs are tokenised sooner than a second process has started."""
+
+_ODD = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some pairs of a text that follow one another; unreadable: lines left out as not UTF-8."""
+
+    lines: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    unreadable: list[int] = field(default_factory=list)
+
+    def where(self, wanted: NDArray[np.bool_]) -> "Chunk":
+        """Only the pairs that `wanted` `[n]` marks."""
+        return Chunk(
+            list(compress(self.lines, wanted)),
+            list(compress(self.sources, wanted)),
+            list(compress(self.targets, wanted)),
+        )
+
+
+@dataclass(frozen=True)
+class EncodedChunk:
+    """The n pairs of a chunk as numbers.
+
+    tokens `[lengths.sum()]`: source 0, target 0, source 1, ...; lengths, unknown `[n, 2]`: tokens,
+    and unknown tokens, of source and target; pair_hashes, source_hashes `[n]`; identical, odd
+    `[n]`: both sides the same text; a control character or foreign line end in it.
+    """
+
+    tokens: NDArray[np.uint32]
+    lengths: NDArray[np.int64]
+    unknown: NDArray[np.int64]
+    pair_hashes: NDArray[np.uint64]
+    source_hashes: NDArray[np.uint64]
+    identical: NDArray[np.bool_]
+    odd: NDArray[np.bool_]
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Pairs of which both sides have a token, `[n]`."""
+        return np.asarray((self.lengths > 0).all(axis=1), np.bool_)
+
+    def where(self, wanted: NDArray[np.bool_]) -> "EncodedChunk":
+        """Only the pairs that `wanted` `[n]` marks."""
+        return EncodedChunk(
+            self.tokens[np.repeat(wanted, self.lengths.sum(axis=1))],
+            self.lengths[wanted],
+            self.unknown[wanted],
+            self.pair_hashes[wanted],
+            self.source_hashes[wanted],
+            self.identical[wanted],
+            self.odd[wanted],
+        )
+
+
+def encode_pairs(
+    pairs: Iterable[Pair], tokenizers: TokenizerPair, workers: int, expected: int
+) -> Iterator[tuple[Chunk, EncodedChunk]]:
+    """The pairs chunk by chunk, as text and as numbers, in order.
+
+    workers: processes to use, 0 for as many as there are cores; expected: number of pairs (few are
+    tokenised in this process).
+
+    Raises ResourceError when a process is killed.
+    """
+    workers = workers or _cores()
+    chunks = _chunks(pairs)
+    if workers == 1 or expected < _FEW_PAIRS:
+        for chunk in chunks:
+            yield chunk, encode_chunk(chunk, tokenizers)
+    else:
+        yield from _encode_in_processes(chunks, tokenizers, workers)
+
+
+def encode_chunk(chunk: Chunk, tokenizers: TokenizerPair) -> EncodedChunk:
+    """The numbers of one chunk, in this process."""
+    pairs = list(zip(chunk.sources, chunk.targets, strict=True))
+    flat: list[int] = []
+    lengths = np.empty((len(pairs), 2), np.int64)
+    encoded = (
+        tokenizers.source.encode_batch(chunk.sources),
+        tokenizers.target.encode_batch(chunk.targets),
+    )
+    for row, (source, target) in enumerate(zip(*encoded, strict=True)):
+        flat += source
+        flat += target
+        lengths[row] = len(source), len(target)
+    tokens = np.array(flat, np.uint32)
+    return EncodedChunk(
+        tokens,
+        lengths,
+        _count_unknown(tokens, lengths),
+        text_hashes(pair_text(source, target) for source, target in pairs),
+        text_hashes(source.strip() for source in chunk.sources),
+        np.array([source.strip() == target.strip() for source, target in pairs], np.bool_),
+        np.array([bool(_ODD.search(f"{source}{target}")) for source, target in pairs], np.bool_),
+    )
+
+
+def _count_unknown(tokens: NDArray[np.uint32], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    before = np.concatenate([[0], np.cumsum(tokens == UNK)])
+    ends = np.cumsum(lengths.reshape(-1))
+    counts: NDArray[np.int64] = before[ends] - before[ends - lengths.reshape(-1)]
+    return counts.reshape(-1, 2)
+
+
+def _chunks(pairs: Iterable[Pair]) -> Iterator[Chunk]:
+    chunk, characters = Chunk(), 0
+    for pair in pairs:
+        if pair.source is None or pair.target is None:
+            chunk.unreadable.append(pair.line)
+        else:
+            chunk.lines.append(pair.line)
+            chunk.sources.append(pair.source)
+            chunk.targets.append(pair.target)
+            characters += len(pair.source) + len(pair.target)
+        full = len(chunk.lines) + len(chunk.unreadable) >= _CHUNK_PAIRS
+        if full or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = Chunk(), 0
+    if chunk.lines or chunk.unreadable:
+        yield chunk
+
+
+def _encode_in_processes(
+    chunks: Iterator[Chunk], tokenizers: TokenizerPair, workers: int
+) -> Iterator[tuple[Chunk, EncodedChunk]]:
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _begin_worker, (tokenizers,)
+    )
+    waiting: deque[tuple[Chunk, Future[EncodedChunk]]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(_encode_in_worker, chunk)))
+            if len(waiting) >= _WAITING_PER_WORKER * workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    except BrokenProcessPool as error:
+        raise ResourceError(
+            "a process that tokenises could not start or was killed (out of memory?). "
+            "Set data.workers: 1 to do without such processes."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker_tokenizers: TokenizerPair | None = None
+
+
+def _begin_worker(tokenizers: TokenizerPair) -> None:
+    global _worker_tokenizers
+    _worker_tokenizers = tokenizers
+    # Ctrl-C reaches all processes of a terminal; the parent alone decides what then happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """A killed parent ends no pool: without this its workers would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _encode_in_worker(chunk: Chunk) -> EncodedChunk:
+    assert _worker_tokenizers is not None
+    return encode_chunk(chunk, _worker_tokenizers)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

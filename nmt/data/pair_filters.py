@@ -1,0 +1,89 @@
+"""Which train pairs are dropped, each for the first reason that holds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.config.settings import DataSettings
+from nmt.data.encode import EncodedChunk
+from nmt.data.hashes import SeenHashes
+
+NOT_UTF8 = "not UTF-8"
+
+
+@dataclass
+class HeldOut:
+    """The pairs of a corpus that must not be trained on, and how many of train are among them."""
+
+    pairs: SeenHashes = field(default_factory=SeenHashes)
+    sources: SeenHashes = field(default_factory=SeenHashes)
+    train_pairs: int = 0
+    train_sources: int = 0
+
+    def add(self, encoded: EncodedChunk) -> None:
+        """Take in the pairs of a chunk, but for blank ones."""
+        self.pairs.add(encoded.pair_hashes[encoded.whole])
+        self.sources.add(encoded.source_hashes[encoded.whole])
+
+    def count(self, train: EncodedChunk) -> None:
+        """Count those pairs of a chunk of train that occur here, whole or in their source."""
+        whole = train.where(train.whole)
+        self.train_pairs += int(self.pairs.contains(whole.pair_hashes).sum())
+        self.train_sources += int(self.sources.contains(whole.source_hashes).sum())
+
+
+class PairFilters:
+    """The checks of train pairs, in the order of the table of drops."""
+
+    def __init__(self, settings: DataSettings, held_out: dict[str, HeldOut]) -> None:
+        self._settings = settings
+        self._held_out = held_out
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every reason for which a pair may be dropped, in order."""
+        reasons = ["both sides empty", "source empty", "target empty", "too long"]
+        if self._settings.max_length_ratio:
+            reasons.append("length ratio")
+        if self._settings.exclude_overlap:
+            reasons += [f"also in {name}" for name in self._held_out]
+        if self._settings.drop_duplicates:
+            reasons.append("duplicate")
+        if self._settings.on_bad_utf8 == "skip_pair":
+            reasons.append(NOT_UTF8)
+        return reasons
+
+    def apply(
+        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        """For each reason, which pairs of the chunk are dropped for it, `[n]`; at most one each.
+
+        duplicate `[n]`: pairs that occur earlier in the corpus.
+        """
+        found = self._checks(encoded, duplicate)
+        kept = np.ones(len(encoded.lengths), np.bool_)
+        dropped = {}
+        for reason in self.reasons:
+            if reason in found:
+                dropped[reason] = found[reason] & kept
+                kept &= ~found[reason]
+        return dropped
+
+    def _checks(
+        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        empty = encoded.lengths == 0
+        longer = encoded.lengths.max(axis=1, initial=0)
+        shorter = encoded.lengths.min(axis=1, initial=np.iinfo(np.int64).max)
+        checks = {
+            "both sides empty": empty.all(axis=1),
+            "source empty": empty[:, 0],
+            "target empty": empty[:, 1],
+            "too long": longer > self._settings.max_length,
+            "length ratio": longer > self._settings.max_length_ratio * shorter,
+            "duplicate": duplicate,
+        }
+        for name, held_out in self._held_out.items():
+            checks[f"also in {name}"] = held_out.pairs.contains(encoded.pair_hashes)
+        return checks

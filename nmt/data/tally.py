@@ -1,0 +1,98 @@
+"""Counting what becomes of the pairs of a corpus while they stream by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.encode import EncodedChunk
+from nmt.data.manifest import CorpusReport, SideReport
+
+_LINES_NAMED = 20
+
+
+@dataclass
+class Tally:
+    """The counts of one corpus. reasons: those for which pairs may be dropped, in order."""
+
+    reasons: Iterable[str] = ()
+    pairs_read: int = 0
+    pairs_kept: int = 0
+    blank: int = 0
+    identical: int = 0
+    duplicates: int = 0
+    control_characters: int = 0
+    tokens: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    unknown: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    longest: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    _ratio_sum: float = 0.0
+    _ratio_square_sum: float = 0.0
+    _ratios: int = 0
+
+    def __post_init__(self) -> None:
+        self.dropped = dict.fromkeys(self.reasons, 0)
+        self._first_dropped: dict[str, list[int]] = {reason: [] for reason in self.dropped}
+
+    def drop(self, reason: str, lines: Iterable[int]) -> None:
+        """Count pairs as dropped, and as read."""
+        numbers = [int(line) for line in lines]
+        self.dropped[reason] = self.dropped.get(reason, 0) + len(numbers)
+        named = self._first_dropped.setdefault(reason, [])
+        named += numbers[: _LINES_NAMED - len(named)]
+        self.pairs_read += len(numbers)
+
+    def look_at(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
+        """Count what is only reported, of pairs that may be kept or dropped.
+
+        duplicate `[n]`: pairs that occur earlier in the corpus.
+        """
+        self.identical += int((encoded.identical & encoded.whole).sum())
+        self.duplicates += int((duplicate & encoded.whole).sum())
+        self.control_characters += int(encoded.odd.sum())
+
+    def keep(self, encoded: EncodedChunk) -> None:
+        """Count pairs as kept, and as read."""
+        lengths, whole = encoded.lengths, encoded.whole
+        self.pairs_read += len(lengths)
+        self.pairs_kept += len(lengths)
+        self.blank += int((~whole).sum())
+        self.tokens += lengths.sum(axis=0)
+        self.unknown += encoded.unknown.sum(axis=0)
+        self.longest = np.maximum(self.longest, lengths.max(axis=0, initial=0))
+        ratios = lengths[whole, 1] / lengths[whole, 0]
+        self._ratio_sum += float(ratios.sum())
+        self._ratio_square_sum += float(np.square(ratios).sum())
+        self._ratios += len(ratios)
+
+    def length_ratio(self) -> tuple[float, float]:
+        """Mean and standard deviation of target tokens per source token over the pairs kept."""
+        if self._ratios == 0:
+            return 1.0, 0.0
+        mean = self._ratio_sum / self._ratios
+        variance = self._ratio_square_sum / self._ratios - mean * mean
+        return mean, max(0.0, variance) ** 0.5
+
+    def report(self, fingerprint: str) -> CorpusReport:
+        """The counts, for the manifest; fingerprint: the corpus'."""
+        return CorpusReport(
+            pairs_read=self.pairs_read,
+            pairs_kept=self.pairs_kept,
+            dropped=self.dropped,
+            first_dropped={name: tuple(lines) for name, lines in self._first_dropped.items()},
+            blank=self.blank,
+            identical=self.identical,
+            duplicates=self.duplicates,
+            control_characters=self.control_characters,
+            source=self._side(0),
+            target=self._side(1),
+            fingerprint=fingerprint,
+        )
+
+    def _side(self, side: int) -> SideReport:
+        return SideReport(
+            tokens=int(self.tokens[side]),
+            unknown=int(self.unknown[side]),
+            mean_length=float(self.tokens[side]) / max(1, self.pairs_kept),
+            max_length=int(self.longest[side]),
+        )

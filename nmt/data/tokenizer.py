@@ -1,0 +1,185 @@
+"""SentencePiece models: the vocabulary, and the way from text to token ids and back.
+
+A model is trained with whitespace folded (runs of it become one space, none at the ends) and a
+space before the first word; digits are learned like letters, so that frequent numbers may become
+one subword. A model carries its own normalisation, so text is treated alike everywhere.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from nmt.errors import ModelError
+from nmt.runtime.files import atomic_file
+
+PAD = 0
+UNK = 1
+BOS = 2
+EOS = 3
+
+_CONTROLS = frozenset((PAD, BOS, EOS))
+_JOINT = "joint.model"
+_SOURCE = "source.model"
+_TARGET = "target.model"
+_SEEDS = 2**32 - 1  # the greatest 32-bit number asks SentencePiece for a random seed
+_sampling = threading.Lock()
+
+
+class Tokenizer:
+    """One SentencePiece model. Can be sent to another process."""
+
+    def __init__(self, model: bytes, name: str = "tokenizer") -> None:
+        """Open a model from its bytes; `name` stands for it in errors.
+
+        Raises ModelError when the bytes are no SentencePiece model, or one whose reserved ids are
+        not pad 0, unk 1, bos 2, eos 3.
+        """
+        self._model = model
+        self._name = name
+        self._processor = _open_processor(model, name)
+        self.fingerprint = hashlib.sha256(model).hexdigest()
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Open a model file. Raises ModelError when it is missing or damaged."""
+        try:
+            return cls(path.read_bytes(), str(path))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ModelError(f"{path}: the tokenizer cannot be read: {reason}.") from error
+
+    def save(self, path: Path) -> None:
+        """Write the model file, whole or not at all."""
+        with atomic_file(path) as file:
+            file.write(self._model)
+
+    @property
+    def size(self) -> int:
+        """Number of subwords, reserved ones included."""
+        return int(self._processor.get_piece_size())
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without BOS and EOS.
+
+        Text such as `<s>` gives ordinary subwords, never a reserved id other than UNK.
+        """
+        return list(self._processor.encode_as_ids(text))
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text."""
+        return [self._processor.encode_as_ids(text) for text in texts]
+
+    def sample_batch(
+        self, texts: Sequence[str], alpha: float, n_best: int, seed: int
+    ) -> list[list[int]]:
+        """Token ids of each text in a segmentation drawn at random.
+
+        alpha: smoothing of the distribution for unigram models (Kudo 2018), probability of leaving
+        out a merge for BPE models (Provilkov et al. 2020). n_best: unigram only, draw from so many
+        best segmentations (at least 2), or -1 for all. The result is a pure function of the
+        arguments, whatever was drawn before.
+        """
+        drawn: list[list[int]] = []
+        failures: list[Exception] = []
+
+        def draw() -> None:
+            try:
+                drawn.extend(
+                    self._processor.encode(
+                        text, out_type=int, enable_sampling=True, alpha=alpha, nbest_size=n_best
+                    )
+                    for text in texts
+                )
+            except Exception as error:
+                failures.append(error)
+
+        # SentencePiece keeps one generator for each thread and, in some versions, reads the seed
+        # only when a thread first draws: a fresh thread always starts from the seed given here.
+        with _sampling:
+            sentencepiece.set_random_generator_seed(seed % _SEEDS)
+            thread = threading.Thread(target=draw)
+            thread.start()
+            thread.join()
+        if failures:
+            raise failures[0]
+        return drawn
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids; PAD, BOS and EOS are passed over. Never has a line break."""
+        kept = [int(token) for token in ids if int(token) not in _CONTROLS]
+        text = str(self._processor.decode(kept))
+        # Byte subwords can spell any character, line ends among them.
+        return text.replace("\n", " ").replace("\r", " ")
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The subwords of token ids, as the model writes them (`▁` is a space)."""
+        return [str(self._processor.id_to_piece(int(token))) for token in ids]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tokenizer, (self._model, self._name)
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """The tokenizers of both sides; `joint` when they are one and the same."""
+
+    source: Tokenizer
+    target: Tokenizer
+    joint: bool
+
+    @classmethod
+    def load(cls, folder: Path) -> "TokenizerPair":
+        """Open `joint.model`, or `source.model` and `target.model`, of a folder.
+
+        Raises ModelError when they are missing or damaged.
+        """
+        if (folder / _JOINT).is_file():
+            both = Tokenizer.load(folder / _JOINT)
+            return cls(both, both, joint=True)
+        if not folder.is_dir():
+            raise ModelError(f"{folder}: there is no tokenizer; make one with nmt tokenizer.")
+        return cls(Tokenizer.load(folder / _SOURCE), Tokenizer.load(folder / _TARGET), joint=False)
+
+    def save(self, folder: Path) -> None:
+        """Write the model files into a folder."""
+        if self.joint:
+            self.source.save(folder / _JOINT)
+        else:
+            self.source.save(folder / _SOURCE)
+            self.target.save(folder / _TARGET)
+
+    @property
+    def fingerprint(self) -> str:
+        """One SHA-256, in hexadecimal, for both sides and the way they are joined."""
+        kind = "joint" if self.joint else "separate"
+        parts = f"{kind} {self.source.fingerprint} {self.target.fingerprint}"
+        return hashlib.sha256(parts.encode("ascii")).hexdigest()
+
+
+def _open_processor(model: bytes, name: str) -> Any:
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.load_from_serialized_proto(model)
+    except (RuntimeError, OSError) as error:
+        raise _damaged(name) from error
+    if not model or processor.get_piece_size() == 0:
+        raise _damaged(name)
+    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if found != (PAD, UNK, BOS, EOS):
+        raise ModelError(
+            f"{name}: reserved ids pad, unk, bos, eos are {found}, not {(PAD, UNK, BOS, EOS)}.\n"
+            "Train the model with nmt tokenizer, or with pad_id=0, unk_id=1, bos_id=2, eos_id=3."
+        )
+    return processor
+
+
+def _damaged(name: str) -> ModelError:
+    return ModelError(
+        f"{name}: no SentencePiece model, or a damaged one. "
+        "Copy it anew, or make it again with nmt tokenizer --force."
+    )

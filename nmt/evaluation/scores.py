@@ -1,0 +1,103 @@
+"""Corpus scores of translations, by sacreBLEU: what a paper may print, with its signature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from nmt.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric
+
+MetricName = Literal["bleu", "chrf", "ter"]
+
+METRICS: tuple[MetricName, ...] = ("bleu", "chrf", "ter")
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of a whole corpus by one metric.
+
+    metric: the name to ask for it by; name: as papers write it (BLEU, chrF2, TER); value: in
+    points, 0 to 100 (TER: edits per 100 words, may be more); signature: how sacreBLEU came to it;
+    details: BLEU's precisions, brevity penalty and lengths, else empty.
+    """
+
+    metric: MetricName
+    name: str
+    value: float
+    signature: str
+    details: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value:.1f}  ({self.signature})"
+
+
+def score(
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metrics: Sequence[MetricName] = METRICS,
+    *,
+    lowercase: bool = False,
+    tokenize: str | None = None,
+) -> list[Score]:
+    """Score detokenised hypotheses against one or more references of each.
+
+    references: one sequence for each set of references, each as long as `hypotheses`; lowercase:
+    compare without case (TER always does); tokenize: sacreBLEU's tokenizer for BLEU, default 13a.
+
+    Raises DataError when the counts differ or there is nothing to score, UsageError for a
+    tokenizer that sacreBLEU does not have or cannot load.
+    """
+    _check_counts(hypotheses, references)
+    streams = [list(stream) for stream in references]
+    scores = []
+    for name in metrics:
+        scorer = _scorer(name, lowercase, tokenize)
+        result = scorer.corpus_score(list(hypotheses), streams)
+        scores.append(
+            Score(
+                metric=name,
+                name=result.name,
+                value=float(result.score),
+                signature=scorer.get_signature().format(),
+                details=getattr(result, "_verbose", "").strip(),
+            )
+        )
+    return scores
+
+
+def _check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    if not references:
+        raise DataError("there are no references to score against. Give at least one with --ref.")
+    counts = [len(stream) for stream in references]
+    if any(count != len(hypotheses) for count in counts):
+        each = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
+        raise DataError(
+            f"line counts differ: hypotheses: {len(hypotheses)}, {each}. Line i of each must "
+            "belong to line i of the others; look for lines that were lost or added."
+        )
+    if not hypotheses:
+        raise DataError("there is nothing to score: hypotheses and references have no lines.")
+
+
+def _scorer(name: MetricName, lowercase: bool, tokenize: str | None) -> "Metric":
+    """The sacreBLEU metric; its own warnings are off, `nmt.evaluation.checks` gives ours."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.ter import TER
+
+    if name == "chrf":
+        return CHRF(lowercase=lowercase)
+    if name == "ter":
+        return TER()
+    if tokenize is not None and tokenize not in BLEU.TOKENIZERS:
+        raise UsageError(
+            f"sacreBLEU has no tokenizer {tokenize!r}; choose one of {', '.join(BLEU.TOKENIZERS)}."
+        )
+    try:
+        return BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
+    except (RuntimeError, ImportError) as error:
+        raise UsageError(
+            f"the tokenizer {tokenize!r} cannot be loaded: {' '.join(str(error).split())}"
+        ) from error

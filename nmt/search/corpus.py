@@ -1,0 +1,78 @@
+"""Search over any number of tokenised sentences: sorted into batches, answered in order."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from nmt.config.settings import SearchSettings
+from nmt.data.tokenizer import EOS, PAD
+from nmt.runtime.device import Runtime
+from nmt.search.beam import BeamSearch, Scorer
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.limits import LengthLimits
+
+_TOKENS_PER_SENTENCE = 100
+
+
+def decode_corpus(
+    model: Scorer,
+    sources: Sequence[Sequence[int]],
+    settings: SearchSettings,
+    limits: LengthLimits,
+    runtime: Runtime,
+) -> list[list[Hypothesis]]:
+    """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
+
+    sources: token ids without end marks; one without any is given a blank translation and no model
+    is asked. A module in training mode is put into evaluation mode for the time being.
+    """
+    found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
+    search = BeamSearch(model, settings)
+    with _Evaluating(model), runtime.autocast():
+        for batch in batches(list(map(len, sources)), settings.batch_sentences):
+            source, lengths = _padded([sources[i] for i in batch], runtime.device)
+            longest = [limits.of(len(sources[i])) for i in batch]
+            results = search.search(source, lengths, torch.tensor(longest, device=runtime.device))
+            for i, hypotheses in zip(batch, results, strict=True):
+                found[i] = hypotheses
+    return found
+
+
+def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
+    """Positions of sentences of like lengths, the longest first, at most `sentences` together and
+    fewer where they are very long; those of length zero are left out.
+    """
+    order = sorted((i for i, length in enumerate(lengths) if length), key=lambda i: -lengths[i])
+    while order:
+        longest = lengths[order[0]]
+        count = max(1, min(sentences, sentences * _TOKENS_PER_SENTENCE // longest))
+        yield order[:count]
+        order = order[count:]
+
+
+def _padded(sentences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids with end marks `[batch, source_len]`, right-padded, and lengths `[batch]`."""
+    lengths = [len(sentence) + 1 for sentence in sentences]
+    longest = max(lengths)
+    rows = [
+        [*sentence, EOS, *[PAD] * (longest - length)]
+        for sentence, length in zip(sentences, lengths, strict=True)
+    ]
+    return torch.tensor(rows, device=device), torch.tensor(lengths, device=device)
+
+
+class _Evaluating:
+    """Evaluation mode within, whatever mode the model was in after."""
+
+    def __init__(self, model: Scorer) -> None:
+        self._module = model if isinstance(model, torch.nn.Module) else None
+        self._trained = self._module is not None and self._module.training
+
+    def __enter__(self) -> None:
+        if self._module is not None:
+            self._module.eval()
+
+    def __exit__(self, *error: object) -> None:
+        if self._module is not None:
+            self._module.train(self._trained)

@@ -1,0 +1,36 @@
+"""What search finds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+END_MARK = "</s>"
+"""How the token that ends a sentence is shown."""
+
+Weights = NDArray[np.float32]
+"""Attention weights `[target_len, source_len]`, each row a distribution over the source."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One translation of one sentence, in token ids.
+
+    tokens: without the end mark; log_probability: of all tokens, the end mark included;
+    token_log_probabilities: of each, the end mark last; score: after the penalties, by which
+    hypotheses are ranked; attention: one row for each of `token_log_probabilities`, one column for
+    each source token, its end mark last, or None for a model without attention; finished: whether
+    the model ended it, rather than the length limit.
+    """
+
+    tokens: list[int]
+    log_probability: float
+    score: float
+    token_log_probabilities: list[float]
+    attention: Weights | None
+    finished: bool
+
+    @classmethod
+    def blank(cls) -> "Hypothesis":
+        """The translation of nothing; no model is asked."""
+        return cls([], 0.0, 0.0, [], None, True)

@@ -1,0 +1,156 @@
+"""From text to text: the translator that the command line and Python programs use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.errors import UsageError
+from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.corpus import decode_corpus
+from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
+from nmt.search.limits import LengthLimits
+
+if TYPE_CHECKING:
+    from nmt.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translation of one text.
+
+    text: without a line break; score: log-probability after the penalties; log_probability: before
+    them; tokens, source_tokens: subwords, `▁` for a space, with the end marks that the model wrote
+    and read; token_log_probabilities: one for each of `tokens`; attention: `[tokens,
+    source_tokens]`, rows that sum to one, or None for a blank text or a model without attention;
+    finished: false when the length limit cut it off; alternatives: the next best, best first, where
+    `n_best` asked for more than one.
+    """
+
+    text: str
+    score: float
+    log_probability: float
+    tokens: list[str]
+    source_tokens: list[str]
+    token_log_probabilities: list[float]
+    attention: Weights | None
+    finished: bool
+    alternatives: "tuple[Translation, ...]" = ()
+
+    @property
+    def n_best(self) -> "list[Translation]":
+        """This translation and its alternatives, best first."""
+        return [self, *self.alternatives]
+
+
+class Translator:
+    """A bundle on a machine.
+
+    >>> translator = Translator.load("runs/demo")
+    >>> [translation.text for translation in translator.translate(["Bonjour !", ""])]
+    ['Hello!', '']
+    """
+
+    def __init__(self, bundle: "Bundle", runtime: Runtime) -> None:
+        self._bundle = bundle
+        self._runtime = runtime
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+    ) -> "Translator":
+        """Open a bundle or a run's best one; None: $NMT_MODEL or the newest finished run.
+
+        precision `auto` means float32, in which a translation depends on nothing but its source.
+
+        Raises ModelError when there is no bundle or it is damaged, ResourceError when the device is
+        not there, UsageError for another name of device or precision.
+        """
+        from nmt.bundle import find_bundle, load_bundle
+
+        wanted = {"device": device, "precision": precision, "threads": threads}
+        try:
+            settings = RuntimeSettings.model_validate(wanted)
+        except ValidationError as error:
+            raise UsageError(_explained(error)) from error
+        runtime = prepare_runtime(settings, exact=True)
+        bundle = load_bundle(find_bundle(None if path is None else Path(path)), runtime.device)
+        return cls(bundle, runtime)
+
+    @property
+    def settings(self) -> SearchSettings:
+        """The defaults of search that the bundle carries."""
+        return self._bundle.search
+
+    def translate(self, texts: Sequence[str], **overrides: Any) -> list[Translation]:
+        """One translation for each text, in order; a blank text has a blank one.
+
+        overrides: any fields of SearchSettings, such as `beam_size`, `n_best`, `length_penalty`,
+        `alpha`, `max_length`, `batch_sentences`. Each text's translation depends on that text
+        alone.
+
+        Raises UsageError when an override is not allowed.
+        """
+        if isinstance(texts, str):
+            raise UsageError("translate takes a list of texts, not one text: translate([text])")
+        settings = override(self.settings, overrides)
+        tokenizers = self._bundle.tokenizers
+        sources = tokenizers.source.encode_batch(
+            ["" if not text.strip() else text for text in texts]
+        )
+        limits = LengthLimits(
+            self._bundle.length_ratio_mean, self._bundle.length_ratio_std, settings.max_length
+        )
+        found = decode_corpus(self._bundle.model, sources, settings, limits, self._runtime)
+        return [
+            self._translation(source, hypotheses)
+            for source, hypotheses in zip(sources, found, strict=True)
+        ]
+
+    def _translation(self, source: list[int], hypotheses: list[Hypothesis]) -> Translation:
+        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []
+        best, *others = (self._text_of(hypothesis, source_tokens) for hypothesis in hypotheses)
+        return replace(best, alternatives=tuple(others))
+
+    def _text_of(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Translation:
+        target = self._bundle.tokenizers.target
+        tokens = target.pieces(hypothesis.tokens)
+        if hypothesis.finished and source_tokens:
+            tokens.append(END_MARK)
+        return Translation(
+            text=target.decode(hypothesis.tokens).strip(),
+            score=hypothesis.score,
+            log_probability=hypothesis.log_probability,
+            tokens=tokens,
+            source_tokens=source_tokens,
+            token_log_probabilities=hypothesis.token_log_probabilities,
+            attention=hypothesis.attention,
+            finished=hypothesis.finished,
+        )
+
+
+def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
+    """Settings with some fields changed, checked as if they came from a configuration.
+
+    Raises UsageError that says which change is not allowed, and why.
+    """
+    try:
+        return SearchSettings.model_validate({**settings.model_dump(), **changes})
+    except ValidationError as error:
+        raise UsageError(_explained(error)) from error
+
+
+def _explained(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        where = ".".join(map(str, problem["loc"]))
+        message = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{where} = {problem['input']!r}: {message}" if where else message)
+    return "\n".join(problems)

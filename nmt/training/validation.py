@@ -1,0 +1,114 @@
+"""Looking at dev: cross-entropy, perplexity, and BLEU and chrF of detokenised translations."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nmt.bundle import Bundle
+from nmt.config.settings import SearchSettings
+from nmt.data.batches import make_batch, plan_in_order
+from nmt.data.prepare import PreparedData
+from nmt.evaluation.scores import score
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import Runtime
+from nmt.search.corpus import decode_corpus
+from nmt.search.limits import LengthLimits
+
+_REHEARSED = 8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A dev sentence, its reference and what the model makes of it."""
+
+    source: str
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a look at dev gave. metrics: loss (nats per token), perplexity, bleu, chrf; signatures:
+    sacreBLEU's, by metric; seconds: how long it took.
+    """
+
+    metrics: dict[str, float]
+    signatures: dict[str, str]
+    samples: list[Sample]
+    seconds: float
+
+
+class Validator:
+    """Validates the bundle's model on the dev corpus."""
+
+    def __init__(self, bundle: Bundle, data: PreparedData, runtime: Runtime) -> None:
+        self._tokenizers = bundle.tokenizers
+        self._data = data
+        self._runtime = runtime
+        self._settings = bundle.config.training.validation
+        self._batch_tokens = bundle.config.training.batch_tokens
+        self._limits = LengthLimits(bundle.length_ratio_mean, bundle.length_ratio_std)
+        self._search = SearchSettings(
+            beam_size=self._settings.beam_size,
+            length_penalty=bundle.search.length_penalty,
+            alpha=bundle.search.alpha,
+            batch_sentences=self._settings.batch_sentences,
+        )
+
+    def validate(self, model: Seq2Seq) -> Validation:
+        """Look at dev once. The model comes back in the mode it was in."""
+        began = time.monotonic()
+        loss = self._cross_entropy(model)
+        sentences = range(len(self._data.dev))[: self._settings.max_sentences]
+        hypotheses = self._translate(model, list(sentences))
+        references = [self._data.dev_target[i] for i in sentences]
+        scores = score(hypotheses, [references], ("bleu", "chrf"))
+        metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        metrics |= {each.metric: each.value for each in scores}
+        samples = [
+            Sample(self._data.dev_source[i], references[i], hypotheses[i])
+            for i in _evenly_spread(len(hypotheses), self._settings.samples)
+        ]
+        signatures = {each.metric: each.signature for each in scores}
+        return Validation(metrics, signatures, samples, time.monotonic() - began)
+
+    def rehearse(self, model: Seq2Seq) -> None:
+        """Decode the longest dev sentences, so that what cannot work fails before hours of work."""
+        order = np.argsort(self._data.dev.source_lengths)[::-1]
+        self._translate(model, [int(i) for i in order[:_REHEARSED]])
+
+    def _cross_entropy(self, model: Seq2Seq) -> float:
+        """Mean nats per target token of dev, end marks included."""
+        dev = self._data.dev
+        was_training = model.training
+        model.eval()
+        total, tokens = 0.0, 0
+        plan = plan_in_order(dev.source_lengths, dev.target_lengths, self._batch_tokens)
+        with torch.no_grad(), self._runtime.autocast():
+            for pairs in plan:
+                batch = make_batch(
+                    [dev.source(int(pair)) for pair in pairs],
+                    [dev.target(int(pair)) for pair in pairs],
+                    pairs,
+                ).to(self._runtime.device)
+                sums = model.loss(
+                    batch.source, batch.source_lengths, batch.target_input, batch.target_output
+                )
+                total += float(sums.cross_entropy)
+                tokens += sums.tokens
+        model.train(was_training)
+        return total / tokens
+
+    def _translate(self, model: Seq2Seq, sentences: list[int]) -> list[str]:
+        sources = [self._data.dev.source(i).tolist() for i in sentences]
+        found = decode_corpus(model, sources, self._search, self._limits, self._runtime)
+        return [self._tokenizers.target.decode(best[0].tokens) for best in found]
+
+
+def _evenly_spread(count: int, wanted: int) -> list[int]:
+    """`wanted` of `count` positions, evenly spread; all when there are fewer."""
+    wanted = min(count, wanted)
+    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]

@@ -1,0 +1,1 @@
+"""A synchronous French-English grammar: every rule builds both sentences at once."""

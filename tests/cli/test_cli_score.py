@@ -1,0 +1,96 @@
+"""`nmt score` as a process and in this one."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nmt.cli.app import run
+
+REFERENCE = "The black cat is on the mat.\nA dog sleeps in the house.\n"
+HYPOTHESIS = "The black cat is on a mat.\nA dog sleeps in the house.\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "ref.txt").write_text(REFERENCE, encoding="utf-8")
+    (tmp_path / "hyp.txt").write_text(HYPOTHESIS, encoding="utf-8")
+    (tmp_path / "ref.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + REFERENCE.encode()))
+    (tmp_path / "hyp.crlf").write_bytes(HYPOTHESIS.replace("\n", "\r\n").encode())
+    return tmp_path
+
+
+def test_from_a_pipe(files):
+    command = [sys.executable, "-m", "nmt", "score", "--ref", str(files / "ref.txt")]
+    done = subprocess.run(
+        command, input=HYPOTHESIS.encode(), capture_output=True, timeout=60, check=True
+    )
+    lines = done.stdout.decode().removesuffix("\n").split("\n")
+    assert [line.split(" ")[0] for line in lines] == ["BLEU", "chrF2", "TER"]
+    assert lines[0].startswith("BLEU = 78.7  (nrefs:1|case:mixed|")
+    assert done.stderr == b""
+
+
+def test_all_forms_of_files_agree(files, capsys):
+    printed = set()
+    for hypothesis in ("hyp.txt", "hyp.crlf"):
+        for reference in ("ref.txt", "ref.gz"):
+            assert run(["score", str(files / hypothesis), "--ref", str(files / reference)]) == 0
+            printed.add(capsys.readouterr().out)
+    assert len(printed) == 1
+
+
+def test_json_metrics_and_references(files, capsys):
+    reference = str(files / "ref.txt")
+    command = ["score", str(files / "hyp.txt"), "--ref", reference, "--ref", reference, "--json"]
+    assert run([*command, "--metric", "ter", "--metric", "bleu", "--lowercase"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["lines"] == 2
+    assert [each["metric"] for each in record["scores"]] == ["bleu", "ter"]
+    assert record["scores"][0]["signature"].startswith("nrefs:2|case:lc|")
+
+
+def test_unequal_counts(files, capsys):
+    (files / "short.txt").write_text("One line.\n")
+    assert run(["score", str(files / "short.txt"), "--ref", str(files / "ref.txt")]) == 3
+    told = capsys.readouterr()
+    assert "hypotheses: 1, reference 1: 2" in told.err
+    assert told.out == ""
+
+
+def test_a_blank_line_counts(files, capsys):
+    (files / "blank.txt").write_text("The black cat is on the mat.\n\n")
+    assert run(["score", str(files / "blank.txt"), "--ref", str(files / "ref.txt")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["hyp.txt"], 2, "--ref"),
+        (["hyp.txt", "--ref", "ref.txt", "--metric", "meteor"], 2, "bleu, chrf, ter"),
+        (["hyp.txt", "--ref", "ref.txt", "--tokenize", "mine"], 2, "no tokenizer 'mine'"),
+        (["none.txt", "--ref", "ref.txt"], 3, "none.txt: cannot be read"),
+        (["empty.txt", "--ref", "empty.txt"], 3, "nothing to score"),
+        (["bad.txt", "--ref", "ref.txt"], 3, "bad.txt: line 2: not valid UTF-8 (byte 0xFF at"),
+        (["cut.gz", "--ref", "ref.txt"], 3, "damaged gzip"),
+    ],
+)
+def test_bad_input(files, monkeypatch, capsys, arguments, code, message):
+    (files / "empty.txt").write_bytes(b"")
+    (files / "bad.txt").write_bytes(b"fine\na \xff\n")
+    (files / "cut.gz").write_bytes((files / "ref.gz").read_bytes()[:30])
+    monkeypatch.chdir(files)
+    assert run(["score", *arguments]) == code
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.out == ""
+
+
+def test_warnings_go_to_stderr(files, capsys):
+    (files / "spaced.txt").write_text("The cat is on the mat .\nA dog sleeps .\n")
+    assert run(["score", str(files / "spaced.txt"), "--ref", str(files / "ref.txt")]) == 0
+    told = capsys.readouterr()
+    assert "look tokenised, line 1" in told.err
+    assert "warning" not in told.out

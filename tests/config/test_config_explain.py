@@ -1,0 +1,88 @@
+import pytest
+
+from nmt.config.explain import explain, json_schema, yaml_reference
+from nmt.config.kinds import ATTENTIONS, OPTIMIZERS
+from nmt.config.load import load_config
+from nmt.config.schema import all_keys
+from nmt.config.yaml_source import key_text, read_file_text
+from nmt.errors import UsageError
+
+
+def test_a_value_with_its_range():
+    assert explain("training.optimizer.beta1") == (
+        "training.optimizer.beta1\n"
+        "  Adam: decay of the mean.\n"
+        "\n"
+        "  type:    a number >= 0 and < 1\n"
+        "  default: 0.9\n"
+    )
+
+
+def test_a_value_that_may_be_left_open():
+    text = explain("training.max_updates")
+    assert "  type:    a whole number >= 1, or null\n  default: null\n" in text
+
+
+def test_a_kind_with_a_line_about_each():
+    text = explain("model.attention.kind")
+    assert f"  type:    one of {', '.join(ATTENTIONS.names())}\n  default: additive\n" in text
+    for name, kind in ATTENTIONS.kinds.items():
+        assert any(line.split() == [name, *kind.summary.split()] for line in text.split("\n")), name
+
+
+def test_choices_without_a_registry():
+    assert "one of forward, bidirectional\n" in explain("model.encoder.direction")
+
+
+def test_a_section_lists_its_keys():
+    lines = explain("model.encoder").split("\n")
+    assert lines[0] == "model.encoder"
+    assert "  layers       1              Number of recurrent layers." in lines
+    assert "  (required)" in explain("data.train")
+
+
+def test_the_top_lists_the_sections():
+    text = explain()
+    assert "  training   (section)   How it learns." in text.replace("(section)  ", "(section)   ")
+    assert [line.split()[0] for line in text.rstrip("\n").split("\n")[2:]] == [
+        key.name for key in all_keys().values() if len(key.path) == 1
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("modle", "did you mean model?"),
+        ("model.encoder.layer", "did you mean model.encoder.layers?"),
+        ("cell", "did you mean model.encoder.cell or model.decoder.cell?"),
+        ("qqqq", "`nmt config explain` lists the sections"),
+    ],
+)
+def test_an_unknown_key(name, hint):
+    with pytest.raises(UsageError) as caught:
+        explain(name)
+    assert caught.value.message == f"{name}: unknown key; {hint}"
+
+
+def test_every_key_can_be_explained_and_says_what_it_is_for():
+    for name, key in all_keys().items():
+        assert explain(name).startswith(f"{name}\n")
+        assert key.description.endswith("."), name
+
+
+def test_the_reference_is_a_configuration_with_every_key(tmp_path):
+    path = tmp_path / "reference.yaml"
+    path.write_text(yaml_reference(), encoding="utf-8")
+    load_config(path)
+    written = {key_text(path) for path in read_file_text(yaml_reference(), "").places if path}
+    assert written == set(all_keys())
+    assert all(len(line) <= 100 for line in yaml_reference().split("\n"))
+
+
+def test_the_schema_for_editors_knows_kinds_ranges_and_single_paths():
+    schema = json_schema()
+    definitions = schema["$defs"]
+    assert schema["additionalProperties"] is False
+    assert definitions["OptimizerSettings"]["properties"]["kind"]["enum"] == OPTIMIZERS.names()
+    assert definitions["EncoderSettings"]["properties"]["layers"]["minimum"] == 1
+    assert {"type": "string"} in definitions["CorpusSettings"]["properties"]["source"]["anyOf"]

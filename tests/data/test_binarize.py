@@ -1,0 +1,259 @@
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parallel_texts import parallel_text
+
+from nmt.data import encode
+from nmt.data.corpus import Corpus
+from nmt.data.encode import encode_pairs
+from nmt.data.manifest import Manifest
+from nmt.data.prepare import PreparedData, prepare_corpora, prepare_tokenizers
+from nmt.data.split import in_validation_split
+from nmt.data.text import Pair
+from nmt.errors import DataError
+from nmt.runtime.run_directory import RunDirectory
+
+DEV = (["the cat sees", "a red dog"], ["le chat voit", "un chien rouge"])
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Tokenizer and corpora for a configuration, in a new run."""
+
+    def prepared(config, name="run") -> PreparedData:
+        run = RunDirectory(tmp_path / name)
+        return prepare_corpora(config, run, prepare_tokenizers(config, run))
+
+    return prepared
+
+
+def with_pairs(extra, pairs=100):
+    source, target = parallel_text(pairs)
+    return source + [s for s, _ in extra], target + [t for _, t in extra]
+
+
+def decoded(corpus: Corpus, tokenizers) -> list[tuple[str, str]]:
+    return [
+        (
+            tokenizers.source.decode(corpus.source(i).tolist()),
+            tokenizers.target.decode(corpus.target(i).tolist()),
+        )
+        for i in range(len(corpus))
+    ]
+
+
+def test_every_pair_is_there_in_order(make_config, tmp_path):
+    source, target = parallel_text(100)
+    config = make_config((source, target), DEV, tokenizer={"joint": False, "vocab_size": 280})
+    run = RunDirectory(tmp_path / "run")
+    tokenizers = prepare_tokenizers(config, run)
+    data = prepare_corpora(config, run, tokenizers)
+    assert decoded(data.train, tokenizers) == list(zip(source, target, strict=True))
+    assert data.train.line_numbers.tolist() == list(range(1, 101))
+    assert (data.dev_source, data.dev_target) == DEV
+    assert decoded(data.dev, tokenizers) == list(zip(*DEV, strict=True))
+    data.train.verify()
+    ratios = data.train.target_lengths / data.train.source_lengths
+    assert data.manifest.length_ratio_mean == pytest.approx(ratios.mean())
+    assert data.manifest.length_ratio_std == pytest.approx(ratios.std())
+    assert data.manifest.train.source.tokens == data.train.source_lengths.sum()
+    assert data.manifest.train.target.max_length == data.train.target_lengths.max()
+    assert Manifest.load(run.data) == data.manifest
+
+
+def test_unfit_train_pairs_are_dropped_by_reason_and_told(make_config, prepare, capsys):
+    extra = [
+        ("", ""),
+        ("cat", " "),
+        ("\t", "chat"),
+        ("\u200b", "chat"),
+        ("cat " * 60, "chat"),
+        ("cat", "chat arbre chien rouge petit maison sous mange"),
+        DEV[0][:1] + DEV[1][:1],
+    ]
+    config = make_config(with_pairs(extra), DEV, max_length=50, max_length_ratio=6.0)
+    report = prepare(config).manifest.train
+    assert report.dropped == {
+        "both sides empty": 1,
+        "source empty": 2,
+        "target empty": 1,
+        "too long": 1,
+        "length ratio": 1,
+        "also in dev": 1,
+    }
+    assert report.first_dropped["source empty"] == (103, 104)
+    assert (report.pairs_read, report.pairs_kept) == (107, 100)
+    told = capsys.readouterr().err
+    assert "train: 107 pairs read, 100 kept, 7 dropped (6.54%)" in told
+    assert "  source empty               2 (1.87%)  line 103, 104\n" in told
+
+
+def test_dev_keeps_all_its_pairs(make_config, prepare, capsys):
+    dev = (["", "cat " * 200, "a\u2028b", "dog\r"], ["chat", "", "c", "chien"])
+    data = prepare(make_config(parallel_text(100), dev, max_length=20))
+    assert data.dev_source == ["", "cat " * 200, "a\u2028b", "dog"]
+    assert data.dev_target == dev[1]
+    assert len(data.dev) == 4
+    assert data.dev.source_lengths[0] == data.dev.target_lengths[1] == 0
+    assert data.manifest.dev.blank == 2
+    assert data.manifest.dev.control_characters == 1
+    assert "dev: 2 pairs with a blank side are kept" in capsys.readouterr().err
+
+
+def test_duplicates_are_told_and_dropped_when_asked(make_config, prepare):
+    source, target = parallel_text(50)
+    train = ([*source, *source[:5], source[0]], [*target, *target[:5], "autre"])
+    kept = prepare(make_config(train, DEV), "kept")
+    assert kept.manifest.train.duplicates == 5
+    assert len(kept.train) == 56
+    dropped = prepare(make_config(train, DEV, drop_duplicates=True), "dropped")
+    assert dropped.manifest.train.duplicates == dropped.manifest.train.dropped["duplicate"] == 5
+    assert dropped.train.line_numbers.tolist() == [*range(1, 51), 56]
+
+
+def test_overlap_with_dev_and_test_is_told_and_dropped_unless_kept(make_config, prepare):
+    source, target = parallel_text(50)
+    dev = ([*DEV[0], source[3]], [*DEV[1], target[3]])
+    test = ([source[5], source[6], source[3]], [target[5], "autre", target[3]])
+    excluded = prepare(make_config((source, target), dev, test), "excluded")
+    assert excluded.manifest.train.dropped["also in test"] == 1
+    assert excluded.manifest.train.dropped["also in dev"] == 1
+    assert set(range(1, 51)) - set(excluded.train.line_numbers.tolist()) == {4, 6}
+    kept = prepare(make_config((source, target), dev, test, exclude_overlap=False), "kept")
+    assert len(kept.train) == 50
+    for data in (excluded, kept):
+        overlap = {name: (o.pairs, o.sources) for name, o in data.manifest.overlap.items()}
+        assert overlap == {"dev": (1, 1), "test": (2, 3)}
+
+
+def test_identical_sides_and_control_characters_are_kept_and_told(make_config, prepare, capsys):
+    extra = [("cat", "cat"), ("cat\u2028dog", "chat"), ("dog", "chi\ren"), ("a\tb", "c")]
+    manifest = prepare(make_config(with_pairs(extra), DEV)).manifest
+    assert (manifest.train.identical, manifest.train.control_characters) == (1, 2)
+    assert manifest.train.pairs_kept == 104
+    told = capsys.readouterr().err
+    assert "train: 1 pairs have the same text on both sides" in told
+    assert "train: 2 pairs have control characters" in told
+
+
+def test_bad_utf8_is_dropped_as_a_pair(make_config, prepare, tmp_path):
+    config = make_config(parallel_text(50), DEV, on_bad_utf8="skip_pair")
+    lines = (tmp_path / "train.target").read_bytes().split(b"\n")
+    lines[9] = b"\xff\xfe"
+    (tmp_path / "train.target").write_bytes(b"\n".join(lines))
+    (tmp_path / "dev.source").write_bytes(b"the cat sees\n\xff\n")
+    data = prepare(config)
+    assert data.manifest.train.dropped["not UTF-8"] == 1
+    assert data.train.line_numbers.tolist() == [n for n in range(1, 51) if n != 10]
+    assert data.dev_source == DEV[0][:1]
+    assert data.dev.line_numbers.tolist() == [1]
+
+
+def test_too_many_drops_stop_with_the_table(make_config, prepare, tmp_path):
+    config = make_config(with_pairs([("", "x")] * 30), DEV)
+    with pytest.raises(DataError) as caught:
+        prepare(config)
+    assert "23.1% of the train pairs are dropped" in caught.value.message
+    assert "source empty" in caught.value.message
+    assert not (tmp_path / "run" / "data").exists()
+    assert (
+        len(prepare(make_config(with_pairs([("", "x")] * 30), DEV, max_dropped=0.3)).train) == 100
+    )
+
+
+def test_no_pair_left_is_an_error(make_config, prepare):
+    with pytest.raises(DataError, match="no pair of train is left"):
+        prepare(make_config(parallel_text(50), DEV, max_length=1, max_dropped=1.0))
+
+
+def test_too_many_unknown_tokens_stop(make_config, prepare):
+    plain = {"byte_fallback": False, "vocab_size": 60}
+    dev = (["漢字 仮名", "the cat"], ["le chat", "le chien"])
+    with pytest.raises(DataError, match=r"tokens of the source of dev are unknown.*\n.*byte_fall"):
+        prepare(make_config(parallel_text(100), dev, tokenizer=plain))
+
+
+def test_line_counts_are_compared_before_any_work(make_config, prepare, tmp_path):
+    config = make_config(parallel_text(50), DEV)
+    with (tmp_path / "dev.target").open("ab") as file:
+        file.write(b"more\n")
+    with pytest.raises(DataError, match=r"dev\.source has 2 lines, .*dev\.target 3;"):
+        prepare(config)
+    assert not (tmp_path / "run" / "data").exists()
+
+
+def test_equal_files_are_warned_of(make_config, prepare, capsys):
+    source, target = parallel_text(50)
+    dev = (source, target)
+    prepare(make_config((source, target), dev, exclude_overlap=False))
+    assert "warning: dev is the same text as train" in capsys.readouterr().err
+    prepare(make_config((source, source), DEV), "second")
+    assert "warning: source and target of train are the same text" in capsys.readouterr().err
+
+
+def test_the_split_is_a_function_of_text_and_seed(make_config, prepare):
+    source, target = parallel_text(300)
+    source, target = [*source, source[0], ""], [*target, "autre", "x"]
+    data = prepare(make_config((source, target), validation_split=0.2, seed=5))
+    aside = [in_validation_split(s, t, 0.2, 5) for s, t in zip(source, target, strict=True)]
+    assert data.dev_source == [s for s, wanted in zip(source, aside, strict=True) if wanted]
+    assert data.dev_target == [t for t, wanted in zip(target, aside, strict=True) if wanted]
+    assert 30 < len(data.dev) < 90
+    assert data.manifest.train.pairs_read + len(data.dev) == 302
+    assert len(data.train) + len(data.dev) == 301
+    assert not set(data.dev.line_numbers.tolist()) & set(data.train.line_numbers.tolist())
+    assert aside[0] == aside[300]
+    assert aside != [in_validation_split(s, t, 0.2, 6) for s, t in zip(source, target, strict=True)]
+
+
+def test_a_split_that_sets_nothing_aside_is_an_error(make_config, prepare):
+    with pytest.raises(DataError, match="validation_split sets none aside"):
+        prepare(make_config(parallel_text(50), validation_split=1e-9))
+
+
+def test_any_number_of_processes_gives_the_same_bytes(make_config, prepare, tmp_path, monkeypatch):
+    monkeypatch.setattr(encode, "_FEW_PAIRS", 0)
+    monkeypatch.setattr(encode, "_CHUNK_PAIRS", 7)
+    draw = random.Random(3)
+    source, target = parallel_text(200)
+    for place in draw.sample(range(200), 20):
+        source[place] = target[place] = ""
+    names = ["train.bin", "train.idx", "dev.bin", "dev.idx", "dev.source.txt", "manifest.json"]
+    found = []
+    for workers in (1, 2, 3):
+        prepare(make_config((source, target), validation_split=0.1, workers=workers), f"{workers}")
+        found.append([(tmp_path / f"{workers}" / "data" / name).read_bytes() for name in names])
+    # The texts are written anew for each: only the time of their last change differs.
+    for files in found:
+        manifest = json.loads(files.pop())
+        for entries in manifest["inputs"].values():
+            for entry in entries:
+                del entry["modified_ns"]
+        files.append(manifest)
+    assert found[0] == found[1] == found[2]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    texts=st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), max_size=20),
+    size=st.integers(1, 7),
+)
+def test_chunks_lose_and_reorder_nothing(tokenizers, texts, size):
+    pairs = [
+        Pair(line, source if line % 5 else None, target)
+        for line, (source, target) in enumerate(texts, start=1)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode, "_CHUNK_PAIRS", size)
+        chunks = list(encode_pairs(pairs, tokenizers, workers=1, expected=len(pairs)))
+    lines = [line for chunk, _ in chunks for line in (*chunk.lines, *chunk.unreadable)]
+    assert sorted(lines) == list(range(1, len(texts) + 1))
+    lengths = [row for _, encoded in chunks for row in encoded.lengths.tolist()]
+    readable = [pair for pair in pairs if pair.source is not None]
+    assert lengths == [
+        [len(tokenizers.source.encode(p.source)), len(tokenizers.target.encode(p.target))]
+        for p in readable
+    ]

@@ -1,0 +1,231 @@
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
+from parallel_texts import parallel_text
+from pydantic import ValidationError
+
+from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
+from nmt.data.tokenizer_training import train_tokenizers
+from nmt.errors import ConfigError, DataError, ModelError
+
+
+def trained(config) -> TokenizerPair:
+    return train_tokenizers(config, sum(1 for _ in config.data.train.source[0].open("rb")))
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"])))
+def test_encoding_gives_no_reserved_ids_and_decoding_no_line_break(tokenizers, text):
+    ids = tokenizers.source.encode(text)
+    assert not {PAD, UNK, BOS, EOS} & set(ids)
+    assert "\n" not in tokenizers.source.decode(ids)
+
+
+@given(ids=st.lists(st.integers(0, 279)))
+def test_any_ids_decode_to_one_line(tokenizers, ids):
+    text = tokenizers.source.decode(ids)
+    assert "\n" not in text
+    assert "\r" not in text
+
+
+def test_ordinary_text_comes_back(tokenizers):
+    text = "the small cat, 12 trees <s> </s> <pad> <unk>"
+    ids = tokenizers.source.encode(text)
+    assert not {PAD, UNK, BOS, EOS} & set(ids)
+    assert tokenizers.source.decode([BOS, *ids, EOS, PAD]) == text
+    assert "".join(tokenizers.source.pieces(tokenizers.source.encode("cat"))) == "▁cat"
+
+
+def test_byte_subwords_cannot_break_the_line(tokenizers):
+    newline = tokenizers.source._processor.piece_to_id("<0x0A>")
+    cat = tokenizers.source.encode("cat")
+    assert tokenizers.source.decode([*cat, newline, *cat]).split() == ["cat", "cat"]
+
+
+def test_batches_are_sentences_one_by_one(tokenizers):
+    texts = ["cat dog", "", "a red house"]
+    assert tokenizers.source.encode_batch(texts) == [tokenizers.source.encode(t) for t in texts]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_sampling_is_a_pure_function_of_its_arguments(make_config, kind):
+    texts, _ = parallel_text(30)
+    pair = trained(
+        make_config(
+            parallel_text(200), dev=(["a"], ["b"]), tokenizer={"kind": kind, "vocab_size": 290}
+        )
+    )
+    tokenizer = pair.source
+    first = tokenizer.sample_batch(texts, 0.3, -1, seed=7)
+    other = tokenizer.sample_batch(texts, 0.3, -1, seed=8)
+    sentencepiece.set_random_generator_seed(99)
+    tokenizer.sample_batch(texts[:3], 0.3, -1, seed=1)
+    assert tokenizer.sample_batch(texts, 0.3, -1, seed=7) == first
+    assert first != other
+    assert first != tokenizer.encode_batch(texts)
+    assert [tokenizer.decode(ids) for ids in first] == texts
+    assert tokenizer.sample_batch(texts, 0.3, -1, seed=2**32 - 1) == tokenizer.sample_batch(
+        texts, 0.3, -1, seed=2**32 - 1
+    )
+
+
+def test_sampling_is_the_same_in_a_new_process(tokenizers, tmp_path):
+    tokenizers.source.save(tmp_path / "m.model")
+    texts, _ = parallel_text(10)
+    program = (
+        "import sys; from pathlib import Path; from nmt.data.tokenizer import Tokenizer\n"
+        "t = Tokenizer.load(Path(sys.argv[1]))\n"
+        "print(t.sample_batch(sys.argv[2:], 0.3, -1, 5))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "m.model"), *texts]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told == f"{tokenizers.source.sample_batch(texts, 0.3, -1, 5)}\n"
+
+
+def test_a_failure_to_sample_is_told(tokenizers):
+    with pytest.raises(ValueError, match="nbest_size"):
+        tokenizers.source.sample_batch(["cat"], 0.3, 0, seed=1)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("joint", [True, False])
+def test_training_gives_the_same_bytes_each_time(make_config, tmp_path, kind, joint):
+    settings = {"kind": kind, "joint": joint, "vocab_size": 280}
+    config = make_config(parallel_text(200), dev=(["a"], ["b"]), tokenizer=settings)
+    for name in ("one", "two"):
+        trained(config).save(tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == (["joint.model"] if joint else ["source.model", "target.model"])
+    for file in files:
+        content = (tmp_path / "one" / file).read_bytes()
+        assert content == (tmp_path / "two" / file).read_bytes()
+        assert str(tmp_path).encode() not in content
+    loaded = TokenizerPair.load(tmp_path / "one")
+    assert loaded.joint == joint
+    assert loaded.fingerprint == trained(config).fingerprint
+    assert loaded.source.size == 280
+    assert (loaded.source is loaded.target) == joint
+
+
+def test_subwords_are_learned_from_an_even_sample(make_config):
+    source = ["aaaa bbbb"] * 50 + ["cccc dddd"] * 50
+    settings = {"max_sentences": 20, "vocab_size": 270, "joint": False, "hard_vocab_limit": False}
+    config = make_config((source, source), dev=(["a"], ["b"]), tokenizer=settings)
+    tokenizer = trained(config).source
+    for word in ("aaaa", "dddd"):
+        assert "<0x" not in "".join(tokenizer.pieces(tokenizer.encode(word)))
+
+
+def test_lines_set_aside_for_validation_are_not_learned_from(make_config):
+    from nmt.data.split import in_validation_split
+
+    source = [f"{chr(0x4E00 + number)} word" for number in range(300)]
+    settings = {"vocab_size": 2000, "hard_vocab_limit": False, "joint": False}
+    config = make_config((source, source), validation_split=0.3, tokenizer=settings)
+    tokenizer = trained(config).source
+    for line in source:
+        known = "<0x" not in "".join(tokenizer.pieces(tokenizer.encode(line)))
+        assert known != in_validation_split(line, line, 0.3, config.seed)
+
+
+def test_a_vocabulary_too_large_tells_the_largest(make_config):
+    config = make_config(
+        parallel_text(50), dev=(["a"], ["b"]), tokenizer={"kind": "unigram", "vocab_size": 50_000}
+    )
+    with pytest.raises(ConfigError, match=r"highest value possible is (\d+)") as caught:
+        trained(config)
+    assert "hard_vocab_limit: false" in caught.value.message
+    largest = int(caught.value.message.split("possible is ")[1].split(".")[0])
+    settings = {"kind": "unigram", "vocab_size": largest}
+    again = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
+    assert trained(again).source.size == largest
+
+
+def test_a_vocabulary_too_small_tells_the_smallest(make_config):
+    config = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer={"vocab_size": 260})
+    with pytest.raises(ConfigError, match=r"tokenizer.vocab_size: 260 is too small"):
+        trained(config)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_soft_limit_takes_what_there_is(make_config, kind):
+    settings = {"kind": kind, "vocab_size": 50_000, "hard_vocab_limit": False}
+    size = trained(
+        make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
+    ).source.size
+    assert 260 < size < 50_000
+
+
+def test_errors_of_the_text_pass_through_training(make_config, tmp_path):
+    config = make_config(parallel_text(50), dev=(["a"], ["b"]))
+    with (tmp_path / "train.target").open("ab") as file:
+        file.write(b"one more\n")
+    with pytest.raises(DataError, match="has 50 lines"):
+        trained(config)
+
+
+def test_blank_text_is_told(make_config):
+    config = make_config(([" ", ""], ["", "\t"]), dev=(["a"], ["b"]))
+    with pytest.raises(DataError, match="no text to learn subwords"):
+        trained(config)
+
+
+def test_very_long_lines_are_counted(make_config, capsys):
+    source, target = parallel_text(50)
+    source[3] = "z" * 20_000
+    config = make_config((source, target), dev=(["a"], ["b"]))
+    tokenizer = trained(config).source
+    assert "1 lines of train are longer" in capsys.readouterr().err
+    assert "<0x7A>" in tokenizer.pieces(tokenizer.encode("z"))
+
+
+def test_user_symbols_are_one_subword(make_config):
+    config = make_config(
+        parallel_text(50), dev=(["a"], ["b"]), tokenizer={"user_symbols": ["<2de>", "a,b"]}
+    )
+    tokenizer = trained(config).source
+    assert tokenizer.pieces(tokenizer.encode("<2de>a,b"))[1:] == ["<2de>", "a,b"]
+
+
+@pytest.mark.parametrize("symbols", [["<s>"], ["<a>", "<a>"], [""], ["a b"], ["<0x0A>"], ["<unk>"]])
+def test_unfit_user_symbols_are_refused_by_key(make_config, symbols):
+    with pytest.raises(ValidationError) as caught:
+        make_config(parallel_text(5), dev=(["a"], ["b"]), tokenizer={"user_symbols": symbols})
+    assert caught.value.errors()[0]["loc"] == ("tokenizer", "user_symbols")
+
+
+def test_damaged_and_missing_models_are_named(tokenizers, tmp_path):
+    with pytest.raises(ModelError, match="nmt tokenizer"):
+        TokenizerPair.load(tmp_path / "absent")
+    tokenizers.save(tmp_path)
+    path = tmp_path / "source.model"
+    content = path.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], b"hello"):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"source\.model: no SentencePiece model"):
+            TokenizerPair.load(tmp_path)
+    path.unlink()
+    with pytest.raises(ModelError, match=r"source\.model: the tokenizer cannot be read"):
+        TokenizerPair.load(tmp_path)
+
+
+def test_models_with_other_reserved_ids_are_refused(tmp_path: Path):
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(parallel_text(50)[0]),
+        model_prefix=str(tmp_path / "m"),
+        vocab_size=30,
+        minloglevel=2,
+    )
+    with pytest.raises(ModelError, match="reserved ids"):
+        Tokenizer.load(tmp_path / "m.model")
+
+
+def test_tokenizers_can_be_sent_to_a_process(tokenizers):
+    copy = pickle.loads(pickle.dumps(tokenizers))
+    assert copy.fingerprint == tokenizers.fingerprint
+    assert copy.target.encode("chat rouge") == tokenizers.target.encode("chat rouge")

@@ -1,0 +1,262 @@
+"""Beam search against two slow searches: over all there is, and over one sentence by rule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nmt.config.kinds import LENGTH_PENALTIES
+from nmt.config.settings import ModelSettings, SearchSettings
+from nmt.data.tokenizer import BOS, EOS, UNK
+from nmt.errors import ModelError, UsageError
+from nmt.model.seq2seq import Seq2Seq
+from nmt.search.beam import BeamSearch
+from nmt.search.hypothesis import Hypothesis
+
+VOCABULARY = 7
+ORDINARY = [UNK, 4, 5, 6]
+SOURCES = [[4, 5, 6, 4, EOS], [6, EOS], [5, 5, 4, EOS]]
+
+PENALTIES = [
+    ("none", 0.0, 0.0),
+    ("gnmt", 1.0, 0.0),
+    ("gnmt", -0.7, 0.0),
+    ("average", 1.0, 0.0),
+    ("average", 0.5, 0.4),
+    ("word_reward", 0.8, 0.0),
+    ("word_reward", -0.5, 0.2),
+]
+
+
+def make_model(seed: int, **decoder: object) -> Seq2Seq:
+    torch.manual_seed(seed)
+    sizes = ModelSettings.model_validate(
+        {
+            "embedding_size": 6,
+            "encoder": {"hidden_size": 4},
+            "decoder": {"hidden_size": 5, **decoder},
+        }
+    )
+    model = Seq2Seq(sizes, VOCABULARY, VOCABULARY).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.9)
+        model.output_bias[EOS] += 0.5
+    return model
+
+
+def padded(sources: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(map(len, sources))
+    rows = [source + [0] * (longest - len(source)) for source in sources]
+    return torch.tensor(rows), torch.tensor([len(source) for source in sources])
+
+
+def search(
+    model: Seq2Seq, sources: list[list[int]], limit: int, **changes: object
+) -> list[list[Hypothesis]]:
+    source, lengths = padded(sources)
+    beam = BeamSearch(model, SearchSettings(**changes))
+    return beam.search(source, lengths, torch.full_like(lengths, limit))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What forced decoding says of a translation."""
+
+    tokens: list[int]
+    finished: bool
+    log_probabilities: list[float]
+    weights: np.ndarray
+    score: float
+
+
+class Forced:
+    """Scores of given translations of one source, by unrolling the model over each."""
+
+    def __init__(
+        self, model: Seq2Seq, source: list[int], penalty: str, alpha: float, beta: float
+    ) -> None:
+        self.model, self.beta = model, beta
+        self.penalty = LENGTH_PENALTIES.resolve(penalty)(alpha)
+        self.encoded = model.encode(torch.tensor([source]), torch.tensor([len(source)]))
+
+    def __call__(self, tokens: list[int], finished: bool) -> Scored:
+        output = [*tokens, EOS] if finished else tokens
+        with torch.no_grad():
+            unrolled = self.model.decoder.unroll(self.encoded, torch.tensor([[BOS, *output[:-1]]]))
+            rows = self.model.log_probabilities(unrolled.features)[0]
+        values = [float(rows[i, token]) for i, token in enumerate(output)]
+        weights = unrolled.weights[0].numpy()
+        total = torch.tensor(sum(values), dtype=torch.float64)
+        score = float(self.penalty.score(total, torch.tensor(len(output))))
+        score += self.beta * float(np.log(np.minimum(weights.sum(0), 1.0)).sum())
+        return Scored(tokens, finished, values, weights, score)
+
+
+def ranked(found: list[Scored]) -> list[Scored]:
+    return sorted(found, key=lambda each: (not each.finished, -each.score))
+
+
+def enumerate_all(forced: Forced, limit: int) -> list[Scored]:
+    found, prefixes = [], [[token] for token in ORDINARY]
+    for length in range(1, limit + 1):
+        for prefix in prefixes:
+            if length < limit:
+                found.append(forced(prefix, True))
+            else:
+                found.append(forced(prefix, False))
+        prefixes = [[*prefix, token] for prefix in prefixes for token in ORDINARY]
+    return ranked(found)
+
+
+def search_by_rule(forced: Forced, beam_size: int, limit: int) -> list[Scored]:
+    """The rules of `nmt.search.beam`, for one sentence, without the shortcut."""
+    live, finished = [[]], []
+    for length in range(1, limit + 1):
+        options = [(prefix, token) for prefix in live for token in [*ORDINARY, EOS]]
+        if length == 1:
+            options = [(prefix, token) for prefix, token in options if token != EOS]
+        options.sort(key=lambda option: -total(forced, *option))
+        finished += [forced(prefix, True) for prefix, token in options[:beam_size] if token == EOS]
+        live = [[*prefix, token] for prefix, token in options if token != EOS][:beam_size]
+        if len(finished) >= beam_size:
+            return ranked(finished)
+    return ranked([*finished, *(forced(prefix, False) for prefix in live)])
+
+
+def total(forced: Forced, prefix: list[int], token: int) -> float:
+    scored = forced(prefix, True) if token == EOS else forced([*prefix, token], False)
+    return sum(scored.log_probabilities)
+
+
+def assert_same(found: list[Hypothesis], expected: list[Scored]) -> None:
+    assert [(h.tokens, h.finished) for h in found] == [(e.tokens, e.finished) for e in expected]
+    for hypothesis, scored in zip(found, expected, strict=True):
+        assert hypothesis.score == pytest.approx(scored.score, abs=1e-5)
+        assert hypothesis.log_probability == pytest.approx(sum(scored.log_probabilities), abs=1e-5)
+        assert hypothesis.token_log_probabilities == pytest.approx(
+            scored.log_probabilities, abs=1e-5
+        )
+        np.testing.assert_allclose(hypothesis.attention, scored.weights, atol=1e-6)
+
+
+@pytest.mark.parametrize(("penalty", "alpha", "beta"), PENALTIES)
+def test_a_wide_beam_finds_what_enumeration_finds(penalty, alpha, beta):
+    model = make_model(seed=1)
+    found = search(
+        model,
+        SOURCES,
+        limit=4,
+        beam_size=400,
+        n_best=100,
+        length_penalty=penalty,
+        alpha=alpha,
+        coverage_penalty=beta,
+    )
+    for source, hypotheses in zip(SOURCES, found, strict=True):
+        expected = enumerate_all(Forced(model, source, penalty, alpha, beta), limit=4)
+        assert_same(hypotheses, expected[:100])
+
+
+@pytest.mark.parametrize(("penalty", "alpha", "beta"), PENALTIES)
+@pytest.mark.parametrize("beam_size", [1, 2, 3])
+def test_a_narrow_beam_follows_the_rules(beam_size, penalty, alpha, beta):
+    for seed in range(4):
+        model = make_model(seed)
+        found = search(
+            model,
+            SOURCES,
+            limit=6,
+            beam_size=beam_size,
+            n_best=beam_size,
+            length_penalty=penalty,
+            alpha=alpha,
+            coverage_penalty=beta,
+        )
+        for source, hypotheses in zip(SOURCES, found, strict=True):
+            forced = Forced(model, source, penalty, alpha, beta)
+            assert_same(hypotheses, search_by_rule(forced, beam_size, 6)[:beam_size])
+
+
+@given(
+    seed=st.integers(0, 1000),
+    beam_size=st.integers(1, 6),
+    penalty=st.sampled_from(PENALTIES),
+    limit=st.integers(1, 9),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_n_best_only_selects(seed, beam_size, penalty, limit, data):
+    n_best = data.draw(st.integers(1, beam_size))
+    kind, alpha, beta = penalty
+    shared = {
+        "beam_size": beam_size,
+        "length_penalty": kind,
+        "alpha": alpha,
+        "coverage_penalty": beta,
+    }
+    model = make_model(seed)
+    every = search(model, SOURCES, limit, n_best=beam_size, **shared)
+    some = search(model, SOURCES, limit, n_best=n_best, **shared)
+    for all_of, some_of in zip(every, some, strict=True):
+        assert [h.tokens for h in some_of] == [h.tokens for h in all_of[:n_best]]
+
+
+def test_the_limit_cuts_and_says_so():
+    model = make_model(seed=0)
+    with torch.no_grad():
+        model.output_bias[EOS] = -1000.0
+    for hypotheses in search(model, SOURCES, limit=3, beam_size=2, n_best=2):
+        assert [len(h.tokens) for h in hypotheses] == [3, 3]
+        assert not any(h.finished for h in hypotheses)
+        assert [h.attention.shape[0] for h in hypotheses] == [3, 3]
+
+
+def test_reserved_tokens_are_never_written_and_nothing_is_empty():
+    model = make_model(seed=0)
+    with torch.no_grad():
+        model.output_bias[[0, BOS]] = 50.0
+        model.output_bias[EOS] = 40.0
+    for hypotheses in search(model, SOURCES, limit=5, beam_size=4, n_best=4):
+        for hypothesis in hypotheses:
+            assert hypothesis.tokens
+            assert not {0, BOS, EOS} & set(hypothesis.tokens)
+
+
+def test_each_limit_belongs_to_its_own_sentence():
+    model = make_model(seed=0)
+    with torch.no_grad():
+        model.output_bias[EOS] = -1000.0
+    source, lengths = padded(SOURCES)
+    found = BeamSearch(model, SearchSettings(beam_size=2)).search(
+        source, lengths, torch.tensor([2, 7, 4])
+    )
+    assert [len(hypotheses[0].tokens) for hypotheses in found] == [2, 7, 4]
+
+
+def test_a_model_of_nan_is_refused():
+    model = make_model(seed=0)
+    with torch.no_grad():
+        model.output_bias[4] = float("nan")
+    with pytest.raises(ModelError, match="finite"):
+        search(model, SOURCES, limit=3, beam_size=2)
+
+
+def test_coverage_needs_attention():
+    class Blind:
+        def __init__(self, model):
+            self.encode, self.start = model.encode, model.start
+            self.log_probabilities, self._step = model.log_probabilities, model.step
+
+        def step(self, encoded, state, previous):
+            step = self._step(encoded, state, previous)
+            return type(step)(step.state, step.features, None)
+
+    blind = Blind(make_model(seed=0))
+    with pytest.raises(UsageError, match="no attention"):
+        search(blind, SOURCES, limit=3, beam_size=2, coverage_penalty=0.1)
+    for hypotheses in search(blind, SOURCES, limit=3, beam_size=2):
+        assert hypotheses[0].attention is None

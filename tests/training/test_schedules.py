@@ -1,0 +1,92 @@
+"""Learning rates and teacher-forcing ratios over time."""
+
+import math
+
+import pytest
+
+from nmt.config.kinds import SCHEDULES
+from nmt.config.settings import TrainingSettings
+from nmt.training.schedules import make_schedule, teacher_forcing_ratio
+
+
+def make(kind, **changes):
+    return make_schedule(
+        TrainingSettings(
+            max_updates=1000,
+            optimizer={"learning_rate": 0.1},
+            schedule={"kind": kind, **changes},
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", SCHEDULES.names())
+def test_every_kind_warms_up_evenly_to_its_peak(kind):
+    schedule = make(kind, warmup_updates=10, start_update=500)
+    assert schedule.rate(1) == pytest.approx(0.01)
+    assert schedule.rate(5) == pytest.approx(0.05)
+    assert schedule.rate(10) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("kind", SCHEDULES.names())
+def test_no_kind_falls_below_the_minimum(kind):
+    schedule = make(kind, minimum=0.02, start_update=1, every_updates=1)
+    for _ in range(50):
+        schedule.after_validation({"perplexity": 5.0})
+    assert schedule.rate(1000) >= 0.02
+
+
+def test_constant():
+    assert make("constant").rate(987) == 0.1
+
+
+def test_inverse_square_root():
+    schedule = make("inverse_sqrt", warmup_updates=100)
+    assert schedule.rate(400) == pytest.approx(0.05)
+
+
+def test_cosine_is_half_way_down_in_the_middle_and_zero_at_the_end():
+    schedule = make("cosine", warmup_updates=200)
+    assert schedule.rate(600) == pytest.approx(0.05)
+    assert schedule.rate(1000) == pytest.approx(0.0)
+    assert schedule.rate(360) == pytest.approx(0.1 * (1 + math.cos(0.2 * math.pi)) / 2)
+
+
+def test_halving_steps_at_start_and_then_at_equal_distances():
+    schedule = make("halving", start_update=100, every_updates=50, factor=0.5)
+    assert [schedule.rate(u) for u in (99, 100, 149, 150, 200)] == pytest.approx(
+        [0.1, 0.05, 0.05, 0.025, 0.0125]
+    )
+
+
+def test_plateau_waits_for_its_patience_and_remembers():
+    schedule = make("plateau", metric="bleu", patience=1, factor=0.5)
+    rates = []
+    for bleu in (10, 20, 19, 18, 17, 21, 20, 20):
+        schedule.after_validation({"bleu": bleu})
+        rates.append(schedule.rate(1))
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025])
+    other = make("plateau", metric="bleu", patience=1, factor=0.5)
+    other.load_state(schedule.state())
+    for each in (schedule, other):
+        each.after_validation({"bleu": 1})
+        each.after_validation({"bleu": 1})
+    assert other.rate(1) == schedule.rate(1) == pytest.approx(0.0125)
+
+
+def forcing(**changes):
+    return TrainingSettings(max_updates=1, teacher_forcing=changes)
+
+
+def test_teacher_forcing_is_constant_without_an_end():
+    assert teacher_forcing_ratio(forcing(ratio=0.5), 10_000) == 0.5
+
+
+@pytest.mark.parametrize("decay", ["linear", "exponential", "inverse_sigmoid"])
+def test_teacher_forcing_falls_from_one_ratio_to_the_other(decay):
+    settings = forcing(ratio=1.0, final_ratio=0.2, decay=decay, decay_updates=100)
+    ratios = [teacher_forcing_ratio(settings, update) for update in range(0, 201, 10)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[0] == pytest.approx(1.0, abs=0.01)
+    assert ratios[-1] == pytest.approx(0.2, abs=0.01)
+    if decay != "exponential":
+        assert ratios[5] == pytest.approx(0.6, abs=1e-9)
