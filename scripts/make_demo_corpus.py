@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,10 @@ DEFAULT_OUTPUT = Path(__file__).resolve().parent.parent / "data" / "demo"
 # Kept out of the corpus with every sentence that contains it, so that translating it is new.
 HELD_OUT = Pair("Le chat noir est sur le tapis.", "The black cat is on the mat.")
 
-# Phrases of the held-out sentence that the training part must nevertheless know.
-_TAUGHT_PHRASES = ("chat noir", "est sur le", "sur le tapis")
+# Phrases of the held-out sentence that train must nevertheless know, and better than a word.
+_TAUGHT_PHRASES = ("chat noir", "black cat", "est sur le", "sur le tapis", "on the mat")
+
+_PHRASE_FACTOR = 3
 
 _DRAWN_PER_PAIR = 6
 
@@ -184,20 +186,24 @@ def _core(sentence: str) -> str:
 
 def _items_of(pair: Pair) -> list[str]:
     """What a pair teaches: its words of both languages, and the phrases to be taught."""
-    phrases = [f"phrase {phrase}" for phrase in _TAUGHT_PHRASES if phrase in pair.french.lower()]
+    text = f"{pair.french} {pair.english}".lower()
+    return _marked_words(pair) + [
+        f"phrase {phrase}" for phrase in _TAUGHT_PHRASES if phrase in text
+    ]
+
+
+def _marked_words(pair: Pair) -> list[str]:
     french = [f"fr {word}" for word in words_of(pair.french)]
-    return french + [f"en {word}" for word in words_of(pair.english)] + phrases
-
-
-def _count(pairs: Iterable[Pair]) -> Counter[str]:
-    return Counter(item for pair in pairs for item in _items_of(pair))
+    return french + [f"en {word}" for word in words_of(pair.english)]
 
 
 def _without_rare_words(pairs: list[Pair], minimum: int) -> list[Pair]:
     """The pairs left when no word may be rarer than `minimum`."""
     while True:
-        counts = _count(pairs)
-        kept = [pair for pair in pairs if all(counts[item] >= minimum for item in _items_of(pair))]
+        counts = Counter(word for pair in pairs for word in _marked_words(pair))
+        kept = [
+            pair for pair in pairs if all(counts[word] >= minimum for word in _marked_words(pair))
+        ]
         if len(kept) == len(pairs):
             return kept
         pairs = kept
@@ -212,8 +218,9 @@ def _teaching_pairs(pool: list[Pair], minimum: int) -> tuple[list[Pair], list[Pa
     chosen: set[int] = set()
     counts: Counter[str] = Counter()
     for item in sorted(holding, key=lambda item: (len(holding[item]), item)):
+        wanted = minimum * (_PHRASE_FACTOR if item.startswith("phrase ") else 1)
         for index in holding[item]:
-            if counts[item] >= minimum:
+            if counts[item] >= wanted:
                 break
             if index not in chosen:
                 chosen.add(index)

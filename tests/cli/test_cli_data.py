@@ -13,7 +13,7 @@ import pytest
 from nmt.data.corpus import Corpus
 
 PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
-WORDS = "river tree house cat dog sees eats small red under".split()
+WORDS = ["river", "tree", "house", "cat", "dog", "sees", "eats", "small", "red", "under"]
 
 
 def command(*arguments):

@@ -102,10 +102,10 @@ class TestCommittedFiles:
         vowel = "[aeiouéêèâœ]"
         wrong_french = re.compile(
             rf"\b(je|le|la|de|ne|me|te|se|que) {vowel}|\bde les?\b(?! l)|\bà les?\b|"
-            rf"\b(ce|beau|vieux|nouveau|ma|ta|sa) {vowel}",
+            rf"\b(ce|ma|ta|sa) {vowel}",
             re.IGNORECASE,
         )
-        allowed = re.compile(r"\b(le|la|de|ne|que) onze|\b(vieux|nouveau|beau) (et|est)\b")
+        allowed = re.compile(r"\b(de|que) onze")
         wrong_english = re.compile(r"\ba [aeiou]|\ban [^aeiouAEIOU]|\b(does|did|do) not \w+ed\b")
         for part in PARTS:
             for source, target in committed[part]:
@@ -137,7 +137,7 @@ class TestHeldOutSentence:
         ],
     )
     def test_its_phrases_are_taught_in_other_sentences(self, committed, side, words):
-        assert sum(words in pair[side] for pair in committed["train"]) >= 15
+        assert sum(words in pair[side] for pair in committed["train"]) >= 40
 
 
 class TestGrammar:
@@ -240,7 +240,6 @@ class TestGrammar:
             ("manger", "mange manges mange mangeons mangez mangent"),
             ("acheter", "achète achètes achète achetons achetez achètent"),
             ("lever", "lève lèves lève levons levez lèvent"),
-            ("appeler", "appelle appelles appelle appelons appelez appellent"),
             ("envoyer", "envoie envoies envoie envoyons envoyez envoient"),
             ("préparer", "prépare prépares prépare préparons préparez préparent"),
             ("rencontrer", "rencontre rencontres rencontre rencontrons rencontrez rencontrent"),
@@ -251,16 +250,15 @@ class TestGrammar:
 
 
 class TestMaking:
-    SMALL = ["--train", "300", "--dev", "20", "--test", "30", "--minimum", "1"]
-
     def test_command_writes_the_sizes_asked_for(self, tmp_path, capsys):
-        assert maker.main([*self.SMALL, "--output", str(tmp_path), "--seed", "7"]) == 0
+        sizes = ["--train", "300", "--dev", "20", "--test", "30", "--minimum", "0"]
+        assert maker.main([*sizes, "--output", str(tmp_path), "--seed", "7"]) == 0
         counts = [len(_lines(tmp_path / f"{part}.en")) for part in PARTS]
         assert counts == [300, 20, 30]
         assert capsys.readouterr().out == ""
 
     def test_another_seed_gives_another_corpus(self):
-        sizes = maker.Sizes(200, 20, 20, minimum=1)
+        sizes = maker.Sizes(200, 20, 20, minimum=0)
         assert maker.make_corpus(3, sizes) == maker.make_corpus(3, sizes)
         assert maker.make_corpus(3, sizes) != maker.make_corpus(4, sizes)
 

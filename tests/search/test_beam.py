@@ -205,6 +205,18 @@ def test_n_best_only_selects(seed, beam_size, penalty, limit, data):
         assert [h.tokens for h in some_of] == [h.tokens for h in all_of[:n_best]]
 
 
+@pytest.mark.parametrize("alpha", [-3.0, 1.0])
+def test_stopping_early_misses_nothing(alpha):
+    """With few wanted, the bound ends the search long before the limit: never too soon."""
+    for seed in range(3):
+        model = make_model(seed)
+        shared = {"beam_size": 400, "length_penalty": "word_reward", "alpha": alpha}
+        found = search(model, SOURCES, limit=4, n_best=3, **shared)
+        for source, hypotheses in zip(SOURCES, found, strict=True):
+            expected = enumerate_all(Forced(model, source, "word_reward", alpha, 0.0), limit=4)
+            assert_same(hypotheses, expected[:3])
+
+
 def test_the_limit_cuts_and_says_so():
     model = make_model(seed=0)
     with torch.no_grad():
