@@ -1,4 +1,4 @@
-"""Recurrent neural machine translation: one attention-based encoder-decoder, a pipeline of commands.
+"""Recurrent neural machine translation: one attention-based encoder-decoder, and its pipeline.
 
 >>> from nmt import Translator
 >>> translator = Translator.load("runs/demo/best")

@@ -13,11 +13,13 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from nmt.config.load import load_config
-from nmt.config.settings import ModelSettings, RuntimeSettings
+from nmt.config.settings import Config, ModelSettings, RuntimeSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -34,24 +36,25 @@ def main() -> None:
         config = load_config(config_file)
         for precision in options.precision:
             runtime = prepare_runtime(RuntimeSettings(precision=precision))
-            result = _measure(config.model, config.tokenizer.vocab_size, config, runtime, options)
+            result = _measure(config, runtime, options.updates)
             results.append({"config": config_file.name, **result})
             _print(results[-1])
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def _measure(model_settings: ModelSettings, vocabulary: int, config, runtime: Runtime, options):
+def _measure(config: Config, runtime: Runtime, updates: int) -> dict[str, Any]:
     torch.manual_seed(0)
-    model = Seq2Seq(model_settings, vocabulary, vocabulary).to(runtime.device).train()
+    vocabulary = config.tokenizer.vocab_size
+    model = Seq2Seq(config.model, vocabulary, vocabulary).to(runtime.device).train()
     optimizer = make_optimizer(model.parameters(), config.training.optimizer)
-    batches = _random_batches(vocabulary, config.training.batch_tokens, options.updates + 2)
+    batches = _random_batches(vocabulary, config.training.batch_tokens, updates + 2)
     rows = [_update(model, optimizer, batch, runtime) for batch in batches][2:]
     tokens = sum(batch.target_tokens for batch in batches[2:])
     padded = sum(batch.target_output.numel() for batch in batches[2:])
     seconds = sum(sum(row.values()) for row in rows)
-    peak = _peak_flops(runtime, model_settings)
-    flops = _flops_per_target_token(model_settings, vocabulary)
+    peak = _peak_flops(runtime, config.model)
+    flops = _flops_per_target_token(config.model, vocabulary)
     return {
         "precision": runtime.choices.precision,
         "target_tokens_per_second": tokens / seconds,
@@ -65,7 +68,9 @@ def _measure(model_settings: ModelSettings, vocabulary: int, config, runtime: Ru
     }
 
 
-def _update(model: Seq2Seq, optimizer, batch: Batch, runtime: Runtime) -> dict[str, float]:
+def _update(
+    model: Seq2Seq, optimizer: Optimizer, batch: Batch, runtime: Runtime
+) -> dict[str, float]:
     marks = [time.perf_counter()]
     batch = batch.to(runtime.device)
     _wait(runtime)
@@ -148,7 +153,7 @@ def _wait(runtime: Runtime) -> None:
         torch.cuda.synchronize(runtime.device)
 
 
-def _print(result: dict) -> None:
+def _print(result: dict[str, Any]) -> None:
     parts = "  ".join(f"{key} {value:.0f}" for key, value in result["ms_per_update"].items())
     print(f"{result['config']}  {result['machine']}", file=sys.stderr)
     print(

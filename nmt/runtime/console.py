@@ -46,9 +46,9 @@ class Progress:
     title: str
     total: int | None
     unit: str
+    lines: bool
     done: int = 0
     _bar: Any = None
-    _started: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -58,16 +58,21 @@ class Progress:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(amount)
-        elif not _console.quiet and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+        elif self.lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             total = f"/{self.total}" if self.total else ""
-            _write(f"{self.title}: {self.done}{total} {self.unit} {note}".rstrip())
+            say(f"{self.title}: {self.done}{total} {self.unit} {note}".rstrip())
 
 
 @contextmanager
-def progress(title: str, total: int | None, unit: str, start: int = 0) -> Iterator[Progress]:
-    """Show how work of `total` units gets on: a bar on a terminal, else a line in ten seconds."""
-    state = Progress(title, total, unit, done=start)
+def progress(
+    title: str, total: int | None, unit: str, start: int = 0, lines: bool = True
+) -> Iterator[Progress]:
+    """Show how work of `total` units gets on: a bar on a terminal, else a line in ten seconds.
+
+    lines: false for work that tells of itself in a log.
+    """
+    state = Progress(title, total, unit, lines, done=start)
     if is_terminal() and not _console.quiet:
         from tqdm import tqdm
 

@@ -61,6 +61,18 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed left half-written in a folder.
+
+    Only for a folder that no other process writes to at the moment.
+    """
+    for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file with `\\n` line ends, whole or not at all."""
     with atomic_file(path) as file:

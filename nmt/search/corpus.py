@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import EOS, PAD
+from nmt.data.batches import pad_sources
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
 from nmt.search.hypothesis import Hypothesis
@@ -31,9 +30,13 @@ def decode_corpus(
     search = BeamSearch(model, settings)
     with _Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
-            source, lengths = _padded([sources[i] for i in batch], runtime.device)
+            source, lengths = pad_sources([sources[i] for i in batch])
             longest = [limits.of(len(sources[i])) for i in batch]
-            results = search.search(source, lengths, torch.tensor(longest, device=runtime.device))
+            results = search.search(
+                source.to(runtime.device),
+                lengths.to(runtime.device),
+                torch.tensor(longest, device=runtime.device),
+            )
             for i, hypotheses in zip(batch, results, strict=True):
                 found[i] = hypotheses
     return found
@@ -49,17 +52,6 @@ def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
         count = max(1, min(sentences, sentences * _TOKENS_PER_SENTENCE // longest))
         yield order[:count]
         order = order[count:]
-
-
-def _padded(sentences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids with end marks `[batch, source_len]`, right-padded, and lengths `[batch]`."""
-    lengths = [len(sentence) + 1 for sentence in sentences]
-    longest = max(lengths)
-    rows = [
-        [*sentence, EOS, *[PAD] * (longest - length)]
-        for sentence, length in zip(sentences, lengths, strict=True)
-    ]
-    return torch.tensor(rows, device=device), torch.tensor(lengths, device=device)
 
 
 class _Evaluating:

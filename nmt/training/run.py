@@ -16,7 +16,8 @@ from nmt.errors import DataError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.runtime.files import write_text
+from nmt.runtime.files import remove_leftovers, write_text
+from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
 from nmt.training.log import TrainingLog
@@ -37,6 +38,14 @@ def train(config: Config, resume: bool = False, restart: bool = False) -> RunDir
     run = RunDirectory(config.run_dir)
     if restart:
         _move_aside(run)
+    with exclusive(run.path / ".training", "training this run"):
+        remove_leftovers(run.path)
+        remove_leftovers(run.checkpoints)
+        _begin_or_go_on(config, run, resume)
+    return run
+
+
+def _begin_or_go_on(config: Config, run: RunDirectory, resume: bool) -> None:
     _check_settings(run, config, resume)
     write_text(run.config_file, dump_config(config))
     tokenizers = prepare_tokenizers(config, run)
@@ -45,13 +54,12 @@ def train(config: Config, resume: bool = False, restart: bool = False) -> RunDir
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None and _is_over(config, state, resume):
         say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
-        return run
+        return
     runtime = prepare_runtime(config.runtime, choices=None if state is None else state.choices)
     if state is None:
         state = TrainingState(runtime.choices, data.train.fingerprint)
     _check_corpus(run, state, data)
     _train(config, run, tokenizers, data, runtime, state, checkpoint)
-    return run
 
 
 def _train(

@@ -84,7 +84,9 @@ class Trainer:
         self._began = time.monotonic()
         with (
             Interrupts() as interrupts,
-            progress("train", self.settings.max_updates, "updates", self.state.update) as bar,
+            progress(
+                "train", self.settings.max_updates, "updates", self.state.update, lines=False
+            ) as bar,
         ):
             while self._reason_to_end() is None:
                 self._train_epoch(bar, interrupts)

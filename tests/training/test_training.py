@@ -61,9 +61,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
     two = train(tiny(name="two"))
     other = train(tiny("seed=2", name="other"))
     assert_same_weights(one, two, 8)
-    assert not torch.equal(
-        weights(one, 8)["output_matrix"], weights(other, 8)["output_matrix"]
-    )
+    assert not torch.equal(weights(one, 8)["output_matrix"], weights(other, 8)["output_matrix"])
 
 
 @pytest.mark.parametrize(
