@@ -1,6 +1,7 @@
-"""What tests of several packages need: a bundle that is tiny, random and quickly made."""
+"""What tests of several packages need: a tiny random bundle, and a tiny corpus to train on."""
 
 import io
+import random
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import sentencepiece
 import torch
 
 from nmt.bundle import Bundle, LengthStatistics, save_bundle
+from nmt.config.load import load_config
 from nmt.config.settings import Config
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
@@ -66,3 +68,54 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "bundle"
     save_bundle(Bundle(model, pair, config, LengthStatistics(1.0, 0.1)), path, {})
     return path
+
+
+_WORDS = ["un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"]
+_ANSWERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+@pytest.fixture
+def tiny_config(tmp_path):
+    """The file of a configuration that trains in a second or two, beside its corpus."""
+    chosen = random.Random(1)
+    for name, count in (("train", 200), ("dev", 20)):
+        rows = [[chosen.randrange(10) for _ in range(chosen.randint(1, 6))] for _ in range(count)]
+        for side, words in (("fr", _WORDS), ("en", _ANSWERS)):
+            text = "".join(" ".join(words[i] for i in row) + "\n" for row in rows)
+            (tmp_path / f"{name}.{side}").write_text(text, encoding="utf-8", newline="\n")
+    file = tmp_path / "tiny.yaml"
+    file.write_text(
+        """\
+data:
+  train: {source: train.fr, target: train.en}
+  dev: {source: dev.fr, target: dev.en}
+  exclude_overlap: false
+tokenizer: {kind: bpe, vocab_size: 300, hard_vocab_limit: false}
+model:
+  embedding_size: 8
+  embedding_dropout: 0.1
+  encoder: {hidden_size: 8}
+  decoder: {hidden_size: 16}
+  output: {dropout: 0.1}
+training:
+  batch_tokens: 200
+  optimizer: {learning_rate: 0.01}
+  validation: {every_updates: 4, samples: 1}
+  checkpoint: {every_updates: 2}
+  log_every_updates: 2
+  max_updates: 8
+runtime: {device: cpu, precision: float32, threads: 1}
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.fixture
+def tiny(tiny_config):
+    """Makes a configuration: `tiny("training.max_updates=6", ...)`, in the run folder `name`."""
+
+    def make(*overrides, name="run"):
+        return load_config(tiny_config, [f"run_dir={tiny_config.parent / name}", *overrides])
+
+    return make
