@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
-from nmt.config.settings import Config, SearchSettings
+from nmt.config.settings import Config, CorpusSettings, SearchSettings
+from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import ConfigError, ModelError
+from nmt.errors import ConfigError, ModelError, ResourceError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, sha256
@@ -31,37 +32,19 @@ CARD = "README.md"
 
 
 @dataclass(frozen=True)
-class LengthStatistics:
-    """Target subwords per source subword in the training corpus: bounds translations' lengths."""
-
-    mean: float
-    std: float
-
-
-@dataclass(frozen=True)
 class Bundle:
     """A model ready to translate."""
 
     model: Seq2Seq
     tokenizers: TokenizerPair
     config: Config
-    lengths: LengthStatistics
+    length_ratio: LengthRatio
     path: Path | None = None
 
     @property
     def search(self) -> SearchSettings:
         """The defaults of decoding that the bundle carries."""
         return self.config.search
-
-    @property
-    def length_ratio_mean(self) -> float:
-        """Mean of the target/source length ratio in subwords."""
-        return self.lengths.mean
-
-    @property
-    def length_ratio_std(self) -> float:
-        """Standard deviation of the same."""
-        return self.lengths.std
 
 
 def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
@@ -71,13 +54,18 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
     Raises ResourceError when the disk does not take it.
     """
     with atomic_directory(path) as folder:
-        save_file(model_tensors(bundle.model), folder / WEIGHTS)
+        write_tensors(model_tensors(bundle.model), folder / WEIGHTS)
         bundle.tokenizers.save(folder)
-        (folder / CONFIG).write_text(dump_config(bundle.config), encoding="utf-8", newline="\n")
+        (folder / CONFIG).write_text(
+            dump_config(_without_places(bundle.config)), encoding="utf-8", newline="\n"
+        )
         record = {
             "format": FORMAT,
             "vocabulary": [bundle.tokenizers.source.size, bundle.tokenizers.target.size],
-            "length_ratio": {"mean": bundle.lengths.mean, "std": bundle.lengths.std},
+            "length_ratio": {
+                "mean": bundle.length_ratio.mean,
+                "std": bundle.length_ratio.deviation,
+            },
             "training": facts,
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
         }
@@ -96,14 +84,30 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     for name, digest in facts["sha256"].items():
         _check_digest(path / name, digest)
     try:
-        config = load_config(path / CONFIG)
+        config = _without_places(load_config(path / CONFIG))
     except ConfigError as error:
         raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
     tokenizers = TokenizerPair.load(path)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
     load_model_tensors(model, read_tensors(path / WEIGHTS), path)
-    lengths = LengthStatistics(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
-    return Bundle(model.to(device).eval(), tokenizers, config, lengths, path)
+    ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
+    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path)
+
+
+def _without_places(config: Config) -> Config:
+    """The configuration with names of corpora instead of paths: a bundle is passed on to others."""
+    data = config.data
+    names = {
+        part: CorpusSettings(
+            source=tuple(Path(path.name) for path in corpus.source),
+            target=tuple(Path(path.name) for path in corpus.target),
+        )
+        for part, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test))
+        if corpus is not None
+    }
+    return config.model_copy(
+        update={"run_dir": None, "data": data.model_copy(update={"root": None, **names})}
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -177,6 +181,16 @@ def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Pat
             parameter.copy_(tensors[name])
 
 
+def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
+    """Write a safetensors file. Raises ResourceError when the disk does not take it."""
+    try:
+        save_file(tensors, file)
+    except SafetensorError as error:
+        raise ResourceError(
+            f"{file}: cannot be written ({error}). Free space on the disk."
+        ) from error
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file. Raises ModelError when it is missing or damaged."""
     try:
@@ -224,9 +238,19 @@ def _newest_run() -> Path:
             "there is no trained model below ./runs. Train one with `nmt train`, or name one with "
             "--model or $NMT_MODEL."
         )
-    newest = max(bundles, key=lambda bundle: (bundle / FACTS).stat().st_mtime)
-    say(f"model: {newest}")
+    finished = [bundle for bundle in bundles if _has_ended(RunDirectory(bundle.parent))]
+    newest = max(finished or bundles, key=lambda bundle: (bundle / FACTS).stat().st_mtime)
+    say(f"model: {newest}" + ("" if finished else " (its training has not ended)"))
     return newest
+
+
+def _has_ended(run: RunDirectory) -> bool:
+    """Whether the last record of a run's log is that of its end."""
+    try:
+        lines = run.log_records.read_text(encoding="utf-8").split("\n")
+        return len(lines) > 1 and json.loads(lines[-2])["kind"] == "end"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _check_digest(file: Path, digest: str) -> None:

@@ -46,6 +46,12 @@ class ResourceError(NmtError):
     exit_code = 5
 
 
+class OutputClosed(NmtError):
+    """Whoever read our output has enough of it: the work ends, quietly and well (exit code 0)."""
+
+    exit_code = 0
+
+
 class StoppedBySignal(NmtError):
     """A signal ended the work after a clean save (exit code 128 + signal: 130, 143)."""
 

@@ -2,15 +2,17 @@
 
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sentencepiece
 import torch
 
-from nmt.bundle import Bundle, LengthStatistics, save_bundle
+from nmt.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
 from nmt.config.settings import Config
+from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 
@@ -20,6 +22,17 @@ _SENTENCES = [
     "un chien dort dans la maison .",
     "a dog sleeps in the house .",
 ]
+
+
+@pytest.fixture(autouse=True)
+def put_back() -> Iterator[None]:
+    """What `prepare_runtime` sets for the whole process does not outlive a test."""
+    threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    narrow = torch.backends.cudnn.allow_tf32
+    yield
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(products)
+    torch.backends.cudnn.allow_tf32 = narrow
 
 
 def make_tokenizer() -> Tokenizer:
@@ -66,7 +79,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parameter.mul_(3.0)
     pair = TokenizerPair(tokenizer, tokenizer, joint=True)
     path = tmp_path_factory.mktemp("tiny") / "bundle"
-    save_bundle(Bundle(model, pair, config, LengthStatistics(1.0, 0.1)), path, {})
+    save_bundle(Bundle(model, pair, config, LengthRatio(1.0, 0.1)), path, {})
     return path
 
 

@@ -1,6 +1,8 @@
 """Bundles: what is written is what is read; damage is named."""
 
 import json
+import os
+import resource
 import shutil
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from nmt.bundle import load_bundle, read_facts, save_bundle
 from nmt.config.dump import dump_config
-from nmt.errors import ModelError
+from nmt.errors import ModelError, ResourceError
 
 CPU = torch.device("cpu")
 
@@ -23,7 +25,7 @@ def test_a_bundle_survives_saving_and_loading(copy, tmp_path):
     save_bundle(bundle, tmp_path / "again", {"updates": 7, "dev": {"bleu": 12.345678}})
     again = load_bundle(tmp_path / "again", CPU)
     assert dump_config(again.config) == dump_config(bundle.config)
-    assert again.lengths == bundle.lengths
+    assert again.length_ratio == bundle.length_ratio
     assert again.tokenizers.fingerprint == bundle.tokenizers.fingerprint
     for one, two in zip(bundle.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, two)
@@ -93,3 +95,16 @@ def test_weights_of_another_shape_are_named(copy):
         load_bundle(copy, CPU)
     for part in ("output_bias is [3]", "stranger is not of this model", "output_matrix is missing"):
         assert part in error.value.message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file sizes are limited by POSIX means")
+def test_a_full_disk_is_named_and_leaves_nothing(copy, tmp_path):
+    bundle = load_bundle(copy, CPU)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ResourceError, match="cannot be written"):
+            save_bundle(bundle, tmp_path / "new", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]

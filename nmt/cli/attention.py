@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nmt.cli.options import Debug, Device, ModelPaths, PrecisionOption, Quiet, Threads
-from nmt.cli.translate import invite, open_translator
+from nmt.cli.translate import invite, open_translator, warn_of_pieces
 from nmt.errors import UsageError
 from nmt.runtime.console import say
 
@@ -56,36 +57,49 @@ def attention(
     """
     from nmt.inspection import attention_text
     from nmt.search.ports import reader, writer
-    from nmt.search.stream import answer, windows
+    from nmt.search.stream import LineWarnings, answer, windows
 
     translator = open_translator(model, device, precision, threads)
-    overrides = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
+    overrides: dict[str, Any] = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
     if numbers:
         style = attention_text.ASCII_NUMBERS if ascii_only else attention_text.NUMBERS
     else:
         style = attention_text.ASCII if ascii_only else attention_text.BLOCKS
 
+    name = str(input_file or "stdin")
+    long_lines = LineWarnings(name, "were translated in pieces, without a picture")
+    lines = count(1)
+
+    def draw(text: str, translation: "Translation") -> list[str]:
+        warn_of_pieces(long_lines, next(lines), translation)
+        if as_json:
+            return [_as_json(translation, subwords)]
+        return _drawn(text, translation, style, subwords)
+
     def draw_window(texts: list[str]) -> list[list[str]]:
         translations = translator.translate(texts, **overrides)
-        return [
-            [_as_json(each, subwords)] if as_json else _drawn(text, each, style, subwords)
-            for text, each in zip(texts, translations, strict=True)
-        ]
+        return [draw(*each) for each in zip(texts, translations, strict=True)]
 
     with reader(input_file) as read, writer(None) as write:
         invite(input_file)
-        answer(windows(read, _WINDOW), draw_window, write, str(input_file or "stdin"))
+        answer(windows(read, _WINDOW), draw_window, write, name)
+    long_lines.summarise()
     if not as_json:
         say(attention_text.legend(style))
 
 
 def _drawn(text: str, translation: "Translation", style: "Style", subwords: bool) -> list[str]:
-    """Text, translation and picture, as lines; of a blank text a blank line."""
+    """Text, translation and picture, as lines; of a blank text a blank line; of one in pieces no
+    picture, which would be as large as the square of its length.
+    """
     from nmt.inspection.attention_text import render_attention
     from nmt.inspection.display import printable
 
     if not translation.source_tokens:
         return [""]
+    words = [printable(text.strip()), printable(translation.text), ""]
+    if translation.pieces > 1:
+        return words
     target, source, weights = _matrix(translation, subwords)
     terminal = sys.stdout.isatty()
     picture = render_attention(
@@ -96,7 +110,6 @@ def _drawn(text: str, translation: "Translation", style: "Style", subwords: bool
         color=terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
         width=shutil.get_terminal_size().columns if terminal else None,
     )
-    words = [printable(text.strip()), printable(translation.text), ""]
     return [*words, *picture.split("\n")]
 
 
@@ -118,13 +131,14 @@ def _matrix(translation: "Translation", subwords: bool) -> "tuple[list[str], lis
 
 
 def _as_json(translation: "Translation", subwords: bool) -> str:
-    if not translation.source_tokens:
-        return json.dumps({"translation": "", "source": [], "target": [], "attention": []})
-    target, source, weights = _matrix(translation, subwords)
-    record = {
-        "translation": translation.text,
-        "source": source,
-        "target": target,
-        "attention": [[round(float(weight), 6) for weight in row] for row in weights],
-    }
+    if not translation.source_tokens or translation.pieces > 1:
+        shown: dict[str, Any] = {"source": [], "target": [], "attention": []}
+    else:
+        target, source, weights = _matrix(translation, subwords)
+        shown = {
+            "source": source,
+            "target": target,
+            "attention": [[round(float(weight), 6) for weight in row] for row in weights],
+        }
+    record = {"translation": translation.text, **shown}
     return json.dumps(record, ensure_ascii=False)

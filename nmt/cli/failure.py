@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from nmt.cli import options
-from nmt.errors import NmtError, ResourceError, StoppedBySignal
+from nmt.errors import NmtError, OutputClosed, ResourceError, StoppedBySignal
 
 # typer brings a click of its own from some version on; this finds the class in either.
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -23,6 +23,8 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError) and _reader_has_gone():
         _drop_pending_output()
         return 0
+    if isinstance(error, OutputClosed):
+        return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         _complain("nmt: interrupted")
         return 130
@@ -80,15 +82,12 @@ def _reader_has_gone() -> bool:
 
 def _drop_pending_output() -> None:
     """Point stdout at nowhere, so that Python's last flush of it cannot fail at exit."""
-    if sys.stdout is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def _complain(text: str) -> None:
-    if sys.stderr is None:
-        return
     try:
         print(text, file=sys.stderr, flush=True)
     except BrokenPipeError:

@@ -1,12 +1,17 @@
 """`nmt score`."""
 
+import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nmt.cli.options import Debug, JsonOutput, Quiet
+from nmt.errors import UsageError
 from nmt.evaluation.scores import METRICS, Score
+from nmt.runtime.console import say, warn
 
 
 def _check_metrics(names: list[str] | None) -> list[str] | None:
@@ -51,17 +56,15 @@ def score(
 
     Give plain, detokenised text. Each file may be packed (.gz); all must have as many lines.
     """
-    from nmt.errors import UsageError
     from nmt.evaluation.checks import suspicions
     from nmt.evaluation.lines import read_all_lines
     from nmt.evaluation.scores import score as score_corpus
-    from nmt.runtime.console import say, warn
 
     if not references:
         raise UsageError("score needs a reference: nmt score HYP --ref REF")
     if hypotheses == Path("-"):
         hypotheses = None
-    if hypotheses is None and _stdin_is_a_terminal():
+    if hypotheses is None and sys.stdin.isatty():
         say("reading translations from the keyboard, one a line; end with Ctrl-D")
     hypothesis_lines = read_all_lines(hypotheses)
     reference_lines = [read_all_lines(path) for path in references]
@@ -72,20 +75,11 @@ def score(
         lowercase=lowercase,
         tokenize=tokenize,
     )
-    for warning in suspicions(hypothesis_lines, reference_lines):
+    for warning in suspicions(hypothesis_lines, reference_lines, lowercase):
         warn(warning)
     print(_as_json(scores, len(hypothesis_lines)) if as_json else "\n".join(map(str, scores)))
 
 
 def _as_json(scores: list[Score], lines: int) -> str:
-    import json
-    from dataclasses import asdict
-
     record = {"lines": lines, "scores": [asdict(score) for score in scores]}
     return json.dumps(record, ensure_ascii=False, indent=2)
-
-
-def _stdin_is_a_terminal() -> bool:
-    import sys
-
-    return sys.stdin.isatty()

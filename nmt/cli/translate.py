@@ -21,6 +21,8 @@ from nmt.errors import UsageError
 from nmt.runtime.console import say
 
 if TYPE_CHECKING:
+    from nmt.config.settings import SearchSettings
+    from nmt.search.stream import LineWarnings
     from nmt.search.translator import Translation, Translator
 
 _WINDOW_BATCHES = 16
@@ -90,7 +92,7 @@ def translate(
     given have the model's own defaults (`nmt config explain search`).
     """
     from nmt.search.ports import reader, writer
-    from nmt.search.stream import answer, windows
+    from nmt.search.stream import LineWarnings, answer, windows
     from nmt.search.translator import override
 
     wanted = {
@@ -105,20 +107,39 @@ def translate(
     overrides = {key: value for key, value in wanted.items() if value is not None}
     translator = open_translator(model, device, precision, threads)
     settings = override(translator.settings, overrides)
+    name = str(input_file or "stdin")
+    long_lines = LineWarnings(name, "were translated in pieces")
     numbers = count()
 
-    def translate_window(texts: list[str]) -> list[list[str]]:
-        translations = translator.translate(texts, **overrides)
+    def answer_lines(number: int, translation: "Translation") -> list[str]:
+        warn_of_pieces(long_lines, number + 1, translation)
         if as_json:
-            return [[_as_json(translation, settings.n_best)] for translation in translations]
+            return [_as_json(translation, settings.n_best)]
         if settings.n_best > 1:
-            return [list(_moses_lines(next(numbers), translation)) for translation in translations]
-        return [[translation.text] for translation in translations]
+            return list(_moses_lines(number, translation))
+        return [translation.text]
 
+    def translate_window(texts: list[str]) -> list[list[str]]:
+        translations = translator.translate(texts, attention=False, **overrides)
+        return [answer_lines(next(numbers), translation) for translation in translations]
+
+    say(_described(settings))
     with reader(input_file) as read, writer(output_file) as write:
         invite(input_file)
         lines = windows(read, _WINDOW_BATCHES * settings.batch_sentences)
-        answer(lines, translate_window, write, str(input_file or "stdin"), strict)
+        answer(lines, translate_window, write, name, strict)
+    long_lines.summarise()
+
+
+def warn_of_pieces(warnings: "LineWarnings", line: int, translation: "Translation") -> None:
+    """Say that a line was too long to be translated as a whole, where it was."""
+    if translation.pieces > 1:
+        subwords = len(translation.source_tokens) - translation.pieces  # each has an end mark
+        warnings.add(
+            line,
+            f"{subwords} subwords, more than search.max_source_tokens: translated in "
+            f"{translation.pieces} pieces",
+        )
 
 
 def open_translator(
@@ -143,6 +164,16 @@ def invite(input_file: Path | None) -> None:
     """Tell someone at a terminal that it is their turn."""
     if input_file is None and sys.stdin.isatty():
         say("Type a line to have it translated. End with Ctrl-D.")
+
+
+def _described(settings: "SearchSettings") -> str:
+    """The search in use, in one line."""
+    text = f"search: beam {settings.beam_size}, length penalty {settings.length_penalty}"
+    if settings.length_penalty != "none":
+        text += f" (alpha {settings.alpha:g})"
+    if settings.coverage_penalty > 0.0:
+        text += f", coverage penalty {settings.coverage_penalty:g}"
+    return text
 
 
 def _moses_lines(number: int, translation: "Translation") -> Iterator[str]:

@@ -7,17 +7,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from nmt.config.schema import Expected, all_keys, names_beside
-from nmt.config.yaml_source import Document, KeyPath, Problem, key_text, plain_value
+from nmt.config.yaml_source import Document, KeyPath, Place, Problem, key_text, plain_value
 
 _LONGEST_VALUE = 60
 _MOST_PLACES_NAMED = 6
 
 
-def problems_of(error: ValidationError, document: Document) -> list[Problem]:
-    """Everything that pydantic found wrong with a document."""
+def problems_of(error: ValidationError, document: Document, section: KeyPath = ()) -> list[Problem]:
+    """Everything that pydantic found wrong with a document, or with one `section` of it."""
     problems = []
     for detail in error.errors(include_url=False):
-        path = _written_path(detail["loc"], document)
+        path = _written_path((*section, *detail["loc"]), document)
         place = document.place_of(path)
         value = detail["input"]
         if detail["type"] == "extra_forbidden":
@@ -38,6 +38,15 @@ def report(problems: Iterable[Problem], name: str) -> str:
     if len(lines) == 1:
         return lines[0]
     return "\n".join([f"{len(lines)} problems in {name}:", *lines])
+
+
+def explained(error: ValidationError, section: str) -> str:
+    """What is wrong with settings that were not written in a file: a line for each problem.
+
+    section: the name under which a configuration has these settings, such as `search`.
+    """
+    nowhere = Document({}, {(): Place((0, 0, 0), "")}, [])
+    return "\n".join(map(str, problems_of(error, nowhere, (section,))))
 
 
 def unknown_key_hint(path: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,7 @@ from nmt.data.drop_table import drop_table, overlap_remarks, remarks
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
 from nmt.data.hashes import SeenHashes
 from nmt.data.inputs import Inputs, lines_of
-from nmt.data.manifest import Manifest, OverlapReport, SideReport
+from nmt.data.manifest import MANIFEST, Manifest, OverlapReport, SideReport
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters
 from nmt.data.split import in_validation_split
 from nmt.data.tally import Tally
@@ -30,12 +30,20 @@ from nmt.runtime.files import atomic_file
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
     """Write `train` and `dev` corpora, the lines of dev and the manifest into a folder.
 
-    Dev keeps all its pairs; those of train are checked. What is dropped is told on stderr.
+    Dev keeps all its pairs; those of train are checked, and only then may some of the good ones be
+    set aside as dev (`validation_split`). What is dropped is told on stderr.
 
     Raises DataError when the text is unfit: unreadable lines, more dropped than `max_dropped`,
     more unknown tokens than `max_unknown`, or no pair left.
     """
     return _Binarizer(config, tokenizers, inputs, folder).run()
+
+
+DATA_FILES = frozenset(
+    [MANIFEST, "dev.source.txt", "dev.target.txt"]
+    + [f"{name}.{ending}" for name in ("train", "dev") for ending in ("bin", "idx")]
+)
+"""The names of all files that `binarize` writes."""
 
 
 def binarize_settings(config: Config) -> dict[str, object]:
@@ -111,20 +119,26 @@ class _Binarizer:
 
     def _read_dev(self, dev: "_Output", corpus: CorpusSettings) -> None:
         self._held_out["dev"] = HeldOut()
+        seen = SeenHashes()
         for chunk, encoded in self._encoded("dev", corpus):
-            dev.add_all(chunk, encoded)
+            kept = dev.drop(chunk, {})
+            dev.look_at(encoded, seen.add(encoded.pair_hashes), kept)
+            dev.write(chunk, encoded, kept)
             self._held_out["dev"].add(encoded)
 
     def _read_train(self, train: "_Output", dev: "_Output", filters: PairFilters) -> None:
+        seen = SeenHashes()
         for chunk, encoded in self._encoded("train", self._data.train):
-            train.drop_unreadable(chunk)
-            if self._data.validation_split:
-                to_dev = self._set_aside(chunk)
-                dev.add_all(chunk.where(to_dev), encoded.where(to_dev))
-                chunk, encoded = chunk.where(~to_dev), encoded.where(~to_dev)
-            train.add_checked(chunk, encoded, filters)
+            duplicate = seen.add(encoded.pair_hashes)
+            kept = train.drop(chunk, filters.apply(encoded, duplicate))
+            # Equal pairs go the same way, so that a duplicate is one on either side.
+            to_dev = kept & self._set_aside(chunk)
+            dev.look_at(encoded, duplicate, to_dev)
+            dev.write(chunk, encoded, to_dev)
+            train.look_at(encoded, duplicate, ~to_dev)
+            train.write(chunk, encoded, kept & ~to_dev)
             for held_out in self._held_out.values():
-                held_out.count(encoded)
+                held_out.count(encoded.where(~to_dev))
 
     def _set_aside(self, chunk: Chunk) -> NDArray[np.bool_]:
         share, seed = self._data.validation_split, self._config.seed
@@ -132,7 +146,6 @@ class _Binarizer:
         return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
 
     def _manifest(self, train: Tally, dev: Tally) -> Manifest:
-        mean, deviation = train.length_ratio()
         return Manifest(
             inputs=self._inputs,
             settings=binarize_settings(self._config),
@@ -143,8 +156,7 @@ class _Binarizer:
                 name: OverlapReport(pairs=held_out.train_pairs, sources=held_out.train_sources)
                 for name, held_out in self._held_out.items()
             },
-            length_ratio_mean=mean,
-            length_ratio_std=deviation,
+            length_ratio=train.length_ratio(),
         )
 
 
@@ -154,7 +166,6 @@ class _Output:
 
     writer: CorpusWriter
     tally: Tally
-    seen: SeenHashes = field(default_factory=SeenHashes)
     source_text: IO[bytes] | None = None
     target_text: IO[bytes] | None = None
 
@@ -163,28 +174,28 @@ class _Output:
         self.source_text = stack.enter_context(atomic_file(dev_text(folder, "source")))
         self.target_text = stack.enter_context(atomic_file(dev_text(folder, "target")))
 
-    def drop_unreadable(self, chunk: Chunk) -> None:
-        """Count the lines of a chunk that were left out as not UTF-8."""
+    def drop(self, chunk: Chunk, dropped: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """Count the unreadable lines of a chunk and the pairs dropped, by reason; gives the rest.
+
+        The values of `dropped` and the result mark pairs of the chunk, `[n]`.
+        """
         if chunk.unreadable:
             self.tally.drop(NOT_UTF8, chunk.unreadable)
-
-    def add_all(self, chunk: Chunk, encoded: EncodedChunk) -> None:
-        """Write every pair of a chunk."""
-        self.drop_unreadable(chunk)
-        self.tally.look_at(encoded, self.seen.add(encoded.pair_hashes))
-        self._write(chunk, encoded)
-
-    def add_checked(self, chunk: Chunk, encoded: EncodedChunk, filters: PairFilters) -> None:
-        """Write the pairs of a chunk that pass the filters."""
-        duplicate = self.seen.add(encoded.pair_hashes)
-        self.tally.look_at(encoded, duplicate)
         kept = np.ones(len(chunk.lines), np.bool_)
-        for reason, dropped in filters.apply(encoded, duplicate).items():
-            self.tally.drop(reason, compress(chunk.lines, dropped))
-            kept &= ~dropped
-        self._write(chunk.where(kept), encoded.where(kept))
+        for reason, marked in dropped.items():
+            self.tally.drop(reason, compress(chunk.lines, marked))
+            kept &= ~marked
+        return kept
 
-    def _write(self, chunk: Chunk, encoded: EncodedChunk) -> None:
+    def look_at(
+        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    ) -> None:
+        """Count what is only reported, of the pairs that `wanted` `[n]` marks."""
+        self.tally.look_at(encoded.where(wanted), duplicate[wanted])
+
+    def write(self, chunk: Chunk, encoded: EncodedChunk, wanted: NDArray[np.bool_]) -> None:
+        """Write the pairs of a chunk that `wanted` `[n]` marks."""
+        chunk, encoded = chunk.where(wanted), encoded.where(wanted)
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
         self.tally.keep(encoded)
@@ -226,7 +237,8 @@ def _check(manifest: Manifest, data: DataSettings) -> None:
             if data.validation_split
             else "no pair of dev is left: none of its lines is UTF-8 on both sides."
         )
-    share = (train.pairs_read - train.pairs_kept) / train.pairs_read
+    read = train.pairs_read + (manifest.dev.pairs_read if data.validation_split else 0)
+    share = (train.pairs_read - train.pairs_kept) / read
     if share > data.max_dropped:
         raise DataError(
             f"{100 * share:.1f}% of the train pairs are dropped, more than data.max_dropped "

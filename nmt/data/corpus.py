@@ -96,7 +96,7 @@ class Corpus:
         """Read both files wholly and raise DataError when a byte is not what was written."""
         if sha256(_bin(self._prefix)) != self._header.tokens_sha.hex():
             raise _damaged(_bin(self._prefix), "its checksum is wrong")
-        if hashlib.sha256(self._rows.tobytes()).digest() != self._header.rows_sha:
+        if hashlib.sha256(self._rows.reshape(-1).data).digest() != self._header.rows_sha:
             raise _damaged(_idx(self._prefix), "its checksum is wrong")
 
     def _checked(self, pair: int) -> int:

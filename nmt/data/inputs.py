@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from nmt.config.settings import CorpusSettings
-from nmt.data.text import check_line_counts, count_lines
+from nmt.data.text import check_line_counts, count_lines, plain_read_errors, status
 from nmt.runtime.files import sha256
 
 
@@ -69,19 +69,20 @@ def _describe_each(paths: Sequence[Path], cache: dict[str, InputFile]) -> Iterab
 
 
 def _looks_alike(path: Path, known: InputFile) -> bool:
-    if not path.is_file():
-        return False
-    status = path.stat()
-    return (status.st_size, status.st_mtime_ns) == (known.bytes, known.modified_ns)
+    """Raises DataError when the file is missing or out of reach."""
+    found = status(path)
+    return (found.st_size, found.st_mtime_ns) == (known.bytes, known.modified_ns)
 
 
 def _describe(path: Path) -> InputFile:
     lines = count_lines(path)
-    status = path.stat()
+    found = status(path)
+    with plain_read_errors(path):
+        digest = sha256(path)
     return InputFile(
         path=str(path),
-        bytes=status.st_size,
-        modified_ns=status.st_mtime_ns,
+        bytes=found.st_size,
+        modified_ns=found.st_mtime_ns,
         lines=lines,
-        sha256=sha256(path),
+        sha256=digest,
     )

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
 from nmt.data.corpus import Corpus
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.data.subword_sampling import SubwordSampler
+from nmt.data.tokenizer import TokenizerPair
 
 _AHEAD = 8
 
@@ -82,17 +84,20 @@ class BatchLoader:
         if self.sampling.alpha == 0.0:
             return make_batch(sources, targets, pairs)
         seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
+        source_sampler, target_sampler = self._samplers
         return make_batch(
-            self._resample(self.tokenizers.source, sources, int(seeds[0])),
-            self._resample(self.tokenizers.target, targets, int(seeds[1])),
+            source_sampler.sample([source.tolist() for source in sources], int(seeds[0])),
+            target_sampler.sample([target.tolist() for target in targets], int(seeds[1])),
             pairs,
         )
 
-    def _resample(
-        self, tokenizer: Tokenizer, sentences: list[NDArray[np.integer]], seed: int
-    ) -> list[list[int]]:
-        texts = [tokenizer.decode(sentence.tolist()) for sentence in sentences]
-        return tokenizer.sample_batch(texts, self.sampling.alpha, self.sampling.n_best, seed)
+    @cached_property
+    def _samplers(self) -> tuple[SubwordSampler, SubwordSampler]:
+        """One for each side; one for both where the tokenizer is joint."""
+        source = SubwordSampler(self.tokenizers.source, self.sampling)
+        if self.tokenizers.joint:
+            return source, source
+        return source, SubwordSampler(self.tokenizers.target, self.sampling)
 
 
 def _drain(ready: "queue.Queue[Batch | BaseException | None]") -> None:

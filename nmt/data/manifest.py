@@ -1,26 +1,15 @@
 """What binarized corpora were made from and what became of every pair: `manifest.json`."""
 
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from nmt.data.inputs import Inputs
+from nmt.data.length_ratio import LengthRatio
+from nmt.data.record import Record, load_record
 from nmt.errors import DataError
-from nmt.runtime.files import write_text
 
-_FILE = "manifest.json"
+MANIFEST = "manifest.json"
 _VERSION = 1
-
-
-class Record(BaseModel):
-    """A frozen record kept as a JSON file; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def save_as(self, path: Path) -> None:
-        """Write the JSON file, whole or not at all."""
-        write_text(path, self.model_dump_json(indent=2) + "\n")
 
 
 class SideReport(Record):
@@ -69,7 +58,7 @@ class OverlapReport(Record):
 class Manifest(Record):
     """All about the binarized corpora of a run.
 
-    length_ratio_mean, length_ratio_std: of target tokens per source token, over the pairs of train.
+    length_ratio: over the pairs of train.
     """
 
     version: int = _VERSION
@@ -79,38 +68,19 @@ class Manifest(Record):
     train: CorpusReport
     dev: CorpusReport
     overlap: dict[str, OverlapReport]
-    length_ratio_mean: float
-    length_ratio_std: float
+    length_ratio: LengthRatio
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
         """Read the manifest of a data folder. Raises DataError when it is missing or damaged."""
-        manifest = load_record(cls, folder / _FILE)
+        manifest = load_record(cls, folder / MANIFEST, "nmt binarize")
         if manifest.version != _VERSION:
             raise DataError(
-                f"{folder / _FILE}: format version {manifest.version}, but this nmt reads "
+                f"{folder / MANIFEST}: format version {manifest.version}, but this nmt reads "
                 f"{_VERSION}; re-run nmt binarize."
             )
         return manifest
 
     def save(self, folder: Path) -> None:
         """Write the manifest into a data folder."""
-        self.save_as(folder / _FILE)
-
-
-_Record = TypeVar("_Record", bound=Record)
-
-
-def load_record(kind: type[_Record], path: Path) -> _Record:
-    """Read a record from its JSON file. Raises DataError when it is missing or damaged."""
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{path}: cannot be read: {reason}; re-run nmt binarize.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(
-            f"{path}: damaged ({place}: {first['msg']}); re-run nmt binarize."
-        ) from error
+        self.save_as(folder / MANIFEST)

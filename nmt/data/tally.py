@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.data.encode import EncodedChunk
+from nmt.data.length_ratio import LengthRatio
 from nmt.data.manifest import CorpusReport, SideReport
 
 _LINES_NAMED = 20
@@ -65,13 +66,13 @@ class Tally:
         self._ratio_square_sum += float(np.square(ratios).sum())
         self._ratios += len(ratios)
 
-    def length_ratio(self) -> tuple[float, float]:
-        """Mean and standard deviation of target tokens per source token over the pairs kept."""
+    def length_ratio(self) -> LengthRatio:
+        """Over the pairs kept."""
         if self._ratios == 0:
-            return 1.0, 0.0
+            return LengthRatio(1.0, 0.0)
         mean = self._ratio_sum / self._ratios
         variance = self._ratio_square_sum / self._ratios - mean * mean
-        return mean, max(0.0, variance) ** 0.5
+        return LengthRatio(mean, max(0.0, variance) ** 0.5)
 
     def report(self, fingerprint: str) -> CorpusReport:
         """The counts, for the manifest; fingerprint: the corpus'."""

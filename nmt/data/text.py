@@ -1,18 +1,27 @@
 """Text files read line by line: split on `\\n` only, UTF-8 only, every line accounted for."""
 
 import gzip
+import io
+import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from nmt.errors import DataError
 
 BadUtf8 = Literal["error", "replace", "skip_pair"]
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""The byte-order mark that some programs put before UTF-8."""
+
+Bytes = io.BufferedReader | gzip.GzipFile
+"""What a text is read from: has `read`, `read1` and lines."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _END = object()
 _EXTREME = 3.0
@@ -43,13 +52,13 @@ def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | Non
     """
     number = 0
     with _open_text(path) as file:
-        for raw in _raw_lines(file, path):
+        for raw in file:
             number += 1
             if number == 1:
-                raw = raw.removeprefix(_BOM)
+                raw = raw.removeprefix(BOM)
             yield _checked_line(raw, path, number, on_bad_utf8)
     if number == 0:
-        raise DataError(f"{path}: the file is empty ({path.stat().st_size} bytes, no line).")
+        raise DataError(f"{path}: the file is empty: it has no line.")
 
 
 def read_pairs(
@@ -93,7 +102,7 @@ def check_line_counts(
 def count_lines(path: Path) -> int:
     """Number of lines of a text file, as `read_lines` sees them; no UTF-8 is decoded."""
     with _open_text(path) as file:
-        return sum(1 for _ in _raw_lines(file, path))
+        return sum(1 for _ in file)
 
 
 def decode_line(raw: bytes, errors: Literal["strict", "replace"] = "strict") -> str:
@@ -104,30 +113,52 @@ def decode_line(raw: bytes, errors: Literal["strict", "replace"] = "strict") -> 
     return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", errors)
 
 
-def _open_text(path: Path) -> BinaryIO | gzip.GzipFile:
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, not a text file.")
-    if not path.exists():
-        raise DataError(f"{path}: there is no such file.")
-    if not path.is_file():
-        raise DataError(f"{path}: is no regular file; write the text to a file first.")
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == _GZIP_MAGIC
-        if path.suffix == ".gz" and not packed and path.stat().st_size > 0:
-            raise DataError(f"{path}: not a gzip file. Pack it anew, or rename it without .gz.")
-        return gzip.open(path, "rb") if packed else path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+def unpacked(file: io.BufferedReader, name: str) -> Bytes:
+    """The content of an open file or pipe: unpacked where its first bytes are gzip's, whatever its
+    name.
+
+    Raises DataError where the name ends in `.gz` and the content is not packed. What is wrong with
+    packed content shows only in reading: see `plain_read_errors`.
+    """
+    head = file.peek(2)[:2]
+    if head and _GZIP_MAGIC.startswith(head):  # a slow pipe may give one byte at first
+        return gzip.GzipFile(fileobj=file, mode="rb")
+    if head and name.endswith(".gz"):
+        raise DataError(f"{name}: not a gzip file. Pack it anew, or rename it without .gz.")
+    return file
 
 
-def _raw_lines(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
+@contextmanager
+def plain_read_errors(name: str | Path) -> Iterator[None]:
+    """What goes wrong within in opening and reading the file `name`, as a DataError."""
     try:
-        yield from file
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}). Copy or pack it anew.") from error
+        raise DataError(f"{name}: damaged gzip file ({error}). Copy or pack it anew.") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{name}: there is no such file.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name}: is a folder, not a text file.") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from error
+
+
+def status(path: Path) -> os.stat_result:
+    """Size, time and kind of a file. Raises DataError when it is missing or out of reach."""
+    with plain_read_errors(path):
+        try:
+            return path.stat()
+        except ValueError as error:
+            raise DataError(f"{str(path)!r}: is no path: {error}.") from error
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[Bytes]:
+    kind = status(path).st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise DataError(f"{path}: is no regular file; write the text to a file first.")
+    with plain_read_errors(path), path.open("rb") as file:
+        yield unpacked(file, str(path))
 
 
 def _checked_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> str | None:
@@ -185,4 +216,4 @@ def _first_extreme_pair(source: Path, target: Path) -> int | None:
 def _raw_pairs(source: Path, target: Path) -> Iterator[tuple[bytes, bytes]]:
     """Pairs up to the end of the shorter file; only for telling what is wrong with them."""
     with _open_text(source) as a, _open_text(target) as b:
-        yield from zip(_raw_lines(a, source), _raw_lines(b, target), strict=False)
+        yield from zip(a, b, strict=False)

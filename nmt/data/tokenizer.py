@@ -6,7 +6,6 @@ one subword. A model carries its own normalisation, so text is treated alike eve
 """
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import sentencepiece
 
+from nmt.data.sentencepiece_model import SentencePieceModel, read_model
 from nmt.errors import ModelError
 from nmt.runtime.files import atomic_file
 
@@ -26,8 +26,6 @@ _CONTROLS = frozenset((PAD, BOS, EOS))
 _JOINT = "joint.model"
 _SOURCE = "source.model"
 _TARGET = "target.model"
-_SEEDS = 2**32 - 1  # the greatest 32-bit number asks SentencePiece for a random seed
-_sampling = threading.Lock()
 
 
 class Tokenizer:
@@ -63,6 +61,10 @@ class Tokenizer:
         """Number of subwords, reserved ones included."""
         return int(self._processor.get_piece_size())
 
+    def read_model(self) -> SentencePieceModel:
+        """What the model's file says of its pieces. Raises ModelError when it is damaged."""
+        return read_model(self._model, self._name)
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without BOS and EOS.
 
@@ -73,41 +75,6 @@ class Tokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text."""
         return [self._processor.encode_as_ids(text) for text in texts]
-
-    def sample_batch(
-        self, texts: Sequence[str], alpha: float, n_best: int, seed: int
-    ) -> list[list[int]]:
-        """Token ids of each text in a segmentation drawn at random.
-
-        alpha: smoothing of the distribution for unigram models (Kudo 2018), probability of leaving
-        out a merge for BPE models (Provilkov et al. 2020). n_best: unigram only, draw from so many
-        best segmentations (at least 2), or -1 for all. The result is a pure function of the
-        arguments, whatever was drawn before.
-        """
-        drawn: list[list[int]] = []
-        failures: list[Exception] = []
-
-        def draw() -> None:
-            try:
-                drawn.extend(
-                    self._processor.encode(
-                        text, out_type=int, enable_sampling=True, alpha=alpha, nbest_size=n_best
-                    )
-                    for text in texts
-                )
-            except Exception as error:
-                failures.append(error)
-
-        # SentencePiece keeps one generator for each thread and, in some versions, reads the seed
-        # only when a thread first draws: a fresh thread always starts from the seed given here.
-        with _sampling:
-            sentencepiece.set_random_generator_seed(seed % _SEEDS)
-            thread = threading.Thread(target=draw)
-            thread.start()
-            thread.join()
-        if failures:
-            raise failures[0]
-        return drawn
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids; PAD, BOS and EOS are passed over. Never has a line break."""

@@ -8,9 +8,13 @@ _SPACED_POINT = re.compile(r"\S [.,]( |$)")
 _SHARE_OF_LINES = 0.2
 
 
-def suspicions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[str]:
+def suspicions(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], lowercase: bool = False
+) -> list[str]:
     """What to warn of before scoring, each with an example: subwords, tokenised or lower-cased
     text where the references are not so.
+
+    lowercase: whether case is left out of the comparison, so that it cannot be wrong.
     """
     warnings = []
     first = _first(hypotheses, _has_subwords)
@@ -25,7 +29,7 @@ def suspicions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
             f"hypotheses look tokenised, line {first + 1}: {_shown(hypotheses[first])}. "
             "Detokenise them first: sacreBLEU tokenises by itself."
         )
-    if _is_lower_case(hypotheses) and not all(map(_is_lower_case, references)):
+    if not lowercase and _is_lower_case(hypotheses) and not all(map(_is_lower_case, references)):
         warnings.append(
             "hypotheses have no capital letter but the references do. Restore the case, or give "
             "--lowercase and say so beside the score."

@@ -1,16 +1,10 @@
 """The lines to score: from a file, a packed file, a named pipe or stdin, none lost."""
 
-import gzip
-import sys
-import zlib
 from pathlib import Path
-from typing import IO
 
-from nmt.data.text import decode_line
+from nmt.data.text import BOM, decode_line, plain_read_errors, status, unpacked
 from nmt.errors import DataError
-
-_BOM = b"\xef\xbb\xbf"
-_GZIP_MAGIC = b"\x1f\x8b"
+from nmt.runtime.streams import open_stdin
 
 
 def read_all_lines(path: Path | None) -> list[str]:
@@ -22,7 +16,7 @@ def read_all_lines(path: Path | None) -> list[str]:
     Raises DataError with name and line when it cannot be read or is not UTF-8.
     """
     name = "stdin" if path is None else str(path)
-    content = _content(path, name).removeprefix(_BOM)
+    content = _content(path, name).removeprefix(BOM)
     if not content:
         return []
     lines = content.removesuffix(b"\n").split(b"\n")
@@ -30,20 +24,12 @@ def read_all_lines(path: Path | None) -> list[str]:
 
 
 def _content(path: Path | None, name: str) -> bytes:
-    try:
-        if path is None:
-            return _unpacked(sys.stdin.buffer)
-        with path.open("rb") as file:
-            return _unpacked(file)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{name}: damaged gzip file ({error}). Copy or pack it anew.") from error
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from error
-
-
-def _unpacked(file: IO[bytes]) -> bytes:
-    content = file.read()
-    return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+    if path is None:
+        with plain_read_errors(name):
+            return unpacked(open_stdin(), name).read()
+    status(path)
+    with plain_read_errors(name), path.open("rb") as file:
+        return unpacked(file, name).read()
 
 
 def _decoded(raw: bytes, name: str, number: int) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, NmtError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
 
 MetricName = Literal["bleu", "chrf", "ter"]
+
+_EXTRAS = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 
 METRICS: tuple[MetricName, ...] = ("bleu", "chrf", "ter")
 
@@ -47,23 +49,17 @@ def score(
     compare without case (TER always does); tokenize: sacreBLEU's tokenizer for BLEU, default 13a.
 
     Raises DataError when the counts differ or there is nothing to score, UsageError for a
-    tokenizer that sacreBLEU does not have or cannot load.
+    tokenizer that sacreBLEU does not have or that needs a package, ResourceError for one whose file
+    cannot be downloaded.
     """
     _check_counts(hypotheses, references)
-    streams = [list(stream) for stream in references]
     scores = []
     for name in metrics:
         scorer = _scorer(name, lowercase, tokenize)
-        result = scorer.corpus_score(list(hypotheses), streams)
-        scores.append(
-            Score(
-                metric=name,
-                name=result.name,
-                value=float(result.score),
-                signature=scorer.get_signature().format(),
-                details=getattr(result, "_verbose", "").strip(),
-            )
-        )
+        result = scorer.corpus_score(hypotheses, references)
+        signature = scorer.get_signature().format()
+        details = getattr(result, "_verbose", "").strip()
+        scores.append(Score(name, result.name, float(result.score), signature, details))
     return scores
 
 
@@ -97,7 +93,26 @@ def _scorer(name: MetricName, lowercase: bool, tokenize: str | None) -> "Metric"
         )
     try:
         return BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
-    except (RuntimeError, ImportError) as error:
-        raise UsageError(
-            f"the tokenizer {tokenize!r} cannot be loaded: {' '.join(str(error).split())}"
-        ) from error
+    except (OSError, RuntimeError, ImportError) as error:
+        raise _unloadable(tokenize, error) from error
+
+
+def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
+    """What to do about a tokenizer that needs more than comes with sacreBLEU."""
+    if isinstance(error, OSError):
+        from sacrebleu.utils import SACREBLEU_DIR
+
+        return ResourceError(
+            f"the tokenizer {tokenize!r} needs a file that sacreBLEU could not download: "
+            f"{getattr(error, 'reason', error)}.\n"
+            f"Run this once with a connection (the file is kept in {SACREBLEU_DIR}), or choose a "
+            "tokenizer that needs none, such as 13a, intl or char."
+        )
+    if tokenize in _EXTRAS:
+        return UsageError(
+            f"the tokenizer {tokenize!r} needs packages that are not installed. "
+            f"Install them: pip install '{_EXTRAS[tokenize]}'."
+        )
+    return UsageError(
+        f"the tokenizer {tokenize!r} cannot be loaded: {' '.join(str(error).split())}"
+    )

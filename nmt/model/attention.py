@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nmt.config.settings.model import AttentionSettings
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
+from nmt.model.precision import widened
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Attention(nn.Module, ABC):
         wider) for queries `[batch, queries, H]`. Weights at padding are exactly zero.
         """
         scores = self.score(query, memory.keys)
-        weights = torch.softmax(scores.to(_at_least_float32(scores)) + memory.bias, -1)
+        weights = torch.softmax(widened(scores) + memory.bias, -1)
         context = self.dropout(weights).to(memory.annotations.dtype) @ memory.annotations
         return context, weights
 
@@ -130,10 +131,6 @@ class GeneralAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """s . W h_j."""
         return query.to(keys.dtype) @ keys.transpose(1, 2)
-
-
-def _at_least_float32(scores: Tensor) -> torch.dtype:
-    return torch.promote_types(scores.dtype, torch.float32)
 
 
 class _AdditiveScore(torch.autograd.Function):

@@ -12,6 +12,7 @@ from nmt.model.attention import Attention, Memory
 from nmt.model.encoder import EncodedSource
 from nmt.model.linear import gathered_weight_gradients
 from nmt.model.output import OutputLayer
+from nmt.model.precision import widened
 from nmt.model.recurrent import Cell, CellState, run
 from nmt.model.start import Start
 
@@ -101,9 +102,12 @@ class Decoder(nn.Module):
         self.output: OutputLayer = OUTPUTS.resolve(settings.output.kind)(settings)
 
     def start(self, encoded: EncodedSource, beams: int) -> DecoderState:
-        """The state before the first token, the same for each of `beams` beams."""
+        """The state before the first token, the same for each of `beams` beams.
+
+        It is in float32 or wider, whatever type products are computed in.
+        """
         layers = tuple(
-            tuple(part.unsqueeze(1).expand(-1, beams, -1) for part in layer)
+            tuple(widened(part).unsqueeze(1).expand(-1, beams, -1) for part in layer)
             for layer in self.start_state(encoded.annotations)
         )
         fed = layers[-1][0].new_zeros(*layers[-1][0].shape[:2], self.feature_size)

@@ -34,12 +34,14 @@ class EncodedSource:
 
     def select(self, rows: Tensor) -> "EncodedSource":
         """Some of the sentences, `rows [new_batch]`."""
+        memory = self.memory.select(rows)
+        shared = self.memory.annotations is self.annotations.vectors
         annotations = Annotations(
-            self.annotations.vectors[rows],
+            memory.annotations if shared else self.annotations.vectors[rows],
             self.annotations.mask[rows],
             tuple(tuple(part[rows] for part in layer) for layer in self.annotations.final),
         )
-        return EncodedSource(annotations, self.memory.select(rows))
+        return EncodedSource(annotations, memory)
 
 
 class Encoder(nn.Module):

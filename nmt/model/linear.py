@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.autograd import call
+from nmt.model.precision import product_dtype
 
 
 class Linear(nn.Linear):
@@ -50,7 +51,7 @@ class _Loop:
 
     def apply(self, linear: nn.Linear, x: Tensor) -> Tensor:
         if linear not in self._maps:
-            self._maps[linear] = _open(linear, x)
+            self._maps[linear] = _open(linear)
         weight, bias, calls = self._maps[linear]
         return _apply(x.to(weight.dtype), weight, bias, calls)
 
@@ -71,13 +72,10 @@ class _Calls:
         return inputs, gradients
 
 
-def _open(linear: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor | None, _Calls]:
-    weight: Tensor = linear.weight
-    bias: Tensor | None = linear.bias
-    if torch.is_autocast_enabled(x.device.type):
-        dtype = torch.get_autocast_dtype(x.device.type)
-        weight = weight.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
+def _open(linear: nn.Linear) -> tuple[Tensor, Tensor | None, _Calls]:
+    dtype = product_dtype(linear.weight)
+    weight = linear.weight.to(dtype)
+    bias = None if linear.bias is None else linear.bias.to(dtype)
     calls = _Calls()
     if bias is None:
         return _gather_without_bias(weight, calls), None, calls

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
+from nmt.model.precision import product_dtype, wide_dtype
 
 _BLOCK_BYTES = 64 << 20
 _CHUNK_BYTES = 8 << 20
@@ -39,12 +40,11 @@ def cross_entropy_sums(
     targets: `[tokens]`; smoothing: e. Products run in the autocast type where there is one; sums
     and softmax in float32 or wider.
     """
-    if torch.is_autocast_enabled(features.device.type):
-        dtype = torch.get_autocast_dtype(features.device.type)
-        features, weight = features.to(dtype), weight.to(dtype)
-    elif features.dtype != weight.dtype:
-        features = features.to(weight.dtype)
-    loss, cross_entropy = call(_CrossEntropy, features, weight, bias, targets, smoothing)
+    dtype = product_dtype(weight)
+    features, weight = features.to(dtype), weight.to(dtype)
+    # Inside the function gradients are always off, so it cannot see for itself.
+    wanted = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
+    loss, cross_entropy = call(_CrossEntropy, features, weight, bias, targets, smoothing, wanted)
     return LossSums(loss, cross_entropy, targets.numel())
 
 
@@ -57,10 +57,10 @@ class _CrossEntropy(torch.autograd.Function):
         bias: Tensor | None,
         targets: Tensor,
         smoothing: float,
+        wanted: bool,
     ) -> tuple[Tensor, Tensor]:
-        wide = torch.promote_types(features.dtype, torch.float32)
+        wide = wide_dtype(features.dtype)
         totals = torch.zeros(2, dtype=wide, device=features.device)
-        wanted = any(ctx.needs_input_grad)
         d_features = torch.empty_like(features) if wanted else None
         d_weight = torch.zeros(weight.shape, dtype=wide, device=weight.device) if wanted else None
         d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted else None
@@ -73,8 +73,7 @@ class _CrossEntropy(torch.autograd.Function):
             if d_features is not None and d_weight is not None and d_logits is not None:
                 torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
                 d_weight += d_logits.t() @ block
-        if wanted:
-            assert d_weight is not None
+        if d_weight is not None:
             ctx.save_for_backward(d_features, d_weight.to(weight.dtype), d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
         loss, cross_entropy = totals.clone().unbind()
@@ -82,11 +81,11 @@ class _CrossEntropy(torch.autograd.Function):
         return loss, cross_entropy
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         d_features, d_weight, d_bias = ctx.saved_tensors
         scale = gradients[0]
         d_bias = None if ctx.bias_dtype is None else (d_bias * scale).to(ctx.bias_dtype)
-        return d_features * scale, d_weight * scale, d_bias, None, None
+        return d_features * scale, d_weight * scale, d_bias, None, None, None
 
 
 def _block_sums(
@@ -102,7 +101,7 @@ def _block_sums(
 
     The softmax goes by so few rows at a time that they stay in the processor's cache.
     """
-    wide = torch.promote_types(features.dtype, torch.float32)
+    wide = wide_dtype(features.dtype)
     sums = torch.zeros(2, dtype=wide, device=features.device)
     rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
     for begin in range(0, len(features), rows):

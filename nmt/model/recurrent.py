@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
+from nmt.model.precision import product_dtype
 
 CellState = tuple[Tensor, ...]
 """A cell's state, the hidden vector first; each `[..., hidden]`. LSTM: (hidden, memory)."""
@@ -125,16 +126,20 @@ def run(
     Gives the hidden vectors `[batch, length, cells * hidden]`, those at padding without meaning,
     and the state after each cell's last token, each part `[batch, cells * hidden]`.
     """
-    weights = [weight for cell in cells for weight in _library_weights(cell)]
+    dtype = product_dtype(x)
+    x, state = x.to(dtype), tuple(part.to(dtype) for part in state)
+    weights = [weight.to(dtype) for cell in cells for weight in _library_weights(cell)]
     if mask is not None:
         x, weights = _freeze_padding(cells, x, weights, mask)
     options = (True, 1, 0.0, cells[0].training, len(cells) == 2, True)
-    if isinstance(cells[0], LSTM):
-        hidden, last, memory = torch.lstm(x, state, weights, *options)
-        final: CellState = (last, memory)
-    else:
-        hidden, last = torch.gru(x, state[0], weights, *options)
-        final = (last,)
+    # Inside autocast cuDNN would be given float16, whatever type was asked for.
+    with torch.autocast(x.device.type, enabled=False):
+        if isinstance(cells[0], LSTM):
+            hidden, last, memory = torch.lstm(x, state, weights, *options)
+            final: CellState = (last, memory)
+        else:
+            hidden, last = torch.gru(x, state[0], weights, *options)
+            final = (last,)
     if mask is not None and isinstance(cells[0], LSTM):
         final = (_last_hidden(hidden, mask, len(cells)), *final[1:])
     return hidden, tuple(_side_by_side(part) for part in final)

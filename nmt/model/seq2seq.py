@@ -9,6 +9,7 @@ from nmt.config.settings.model import ModelSettings
 from nmt.model.decoder import Decoder, DecoderState, Step
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
 from nmt.model.loss import LossSums, cross_entropy_sums
+from nmt.model.precision import widened
 
 PAD = 0
 """The id that fills a target up; it has no part in the loss."""
@@ -82,7 +83,7 @@ class Seq2Seq(nn.Module):
     def log_probabilities(self, features: Tensor) -> Tensor:
         """Of each target token, `[.., feature] -> [.., vocabulary]`, in float32 or wider."""
         logits = nn.functional.linear(features.to(self.output_weight.dtype), self.output_weight)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = widened(logits)
         if self.output_bias is not None:
             logits = logits + self.output_bias
         return torch.log_softmax(logits, -1)
@@ -136,6 +137,7 @@ class Seq2Seq(nn.Module):
             nn.init.xavier_uniform_(self.output_matrix)
         if self.settings.initial_range > 0.0:
             for parameter in self.parameters():
-                nn.init.uniform_(
-                    parameter, -self.settings.initial_range, self.settings.initial_range
-                )
+                if parameter.dim() > 1:
+                    nn.init.uniform_(
+                        parameter, -self.settings.initial_range, self.settings.initial_range
+                    )

@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nmt.config.settings.model import ModelSettings
 from nmt.model.encoder import Annotations
 from nmt.model.linear import Linear
+from nmt.model.precision import widened
 from nmt.model.recurrent import Cell, CellState
 
 
@@ -46,56 +47,48 @@ class CopyStart(Start):
         return annotations.final
 
 
-class BridgeStart(Start):
+class _MappedStart(Start):
+    """tanh of a linear map for each part of each layer's state."""
+
+    def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
+        super().__init__(settings, cells)
+        self.maps = nn.ModuleList(
+            nn.ModuleList(Linear(settings.encoder.annotation_size, size) for _ in range(count))
+            for count, size in self.parts
+        )
+
+    def _mapped(self, layer: int, vectors: CellState) -> CellState:
+        """The state of a layer; the last vector serves the parts that have none of their own."""
+        maps = self.maps[layer]
+        assert isinstance(maps, nn.ModuleList)
+        last = len(vectors) - 1
+        return tuple(
+            torch.tanh(widened(part(vectors[min(i, last)]))) for i, part in enumerate(maps)
+        )
+
+
+class BridgeStart(_MappedStart):
     """tanh(W f + b), f the encoder's final state of the layer as high as the decoder's.
 
     Where the decoder has more layers than the encoder, the upper ones start from the top one; an
     LSTM decoder above a GRU encoder maps the one hidden vector twice.
     """
 
-    def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
-        super().__init__(settings, cells)
-        size = settings.encoder.annotation_size
-        self.maps = nn.ModuleList(
-            nn.ModuleList(Linear(size, hidden) for _ in range(count))
-            for count, hidden in self.parts
-        )
-
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
         """See `Start.forward`."""
-        states = []
-        for layer, maps in enumerate(self.maps):
-            assert isinstance(maps, nn.ModuleList)
-            final = annotations.final[min(layer, len(annotations.final) - 1)]
-            states.append(
-                tuple(_squash(part(final[min(i, len(final) - 1)])) for i, part in enumerate(maps))
-            )
-        return tuple(states)
-
-
-class MeanStart(Start):
-    """tanh(W m + b), m the mean of the annotations (Nematus, Marian)."""
-
-    def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
-        super().__init__(settings, cells)
-        size = settings.encoder.annotation_size
-        self.maps = nn.ModuleList(
-            nn.ModuleList(Linear(size, hidden) for _ in range(count))
-            for count, hidden in self.parts
+        top = len(annotations.final) - 1
+        return tuple(
+            self._mapped(layer, annotations.final[min(layer, top)])
+            for layer in range(len(self.maps))
         )
+
+
+class MeanStart(_MappedStart):
+    """tanh(W m + b), m the mean of the annotations (Nematus, Marian)."""
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
         """See `Start.forward`."""
         mask = annotations.mask.unsqueeze(-1)
         total = annotations.vectors.masked_fill(~mask, 0.0).sum(1)
         mean = total / mask.sum(1).to(total.dtype)
-        states = []
-        for maps in self.maps:
-            assert isinstance(maps, nn.ModuleList)
-            states.append(tuple(_squash(part(mean)) for part in maps))
-        return tuple(states)
-
-
-def _squash(x: Tensor) -> Tensor:
-    """tanh in float32 or wider: a state is kept exact however its map was multiplied."""
-    return torch.tanh(x.to(torch.promote_types(x.dtype, torch.float32)))
+        return tuple(self._mapped(layer, (mean,)) for layer in range(len(self.maps)))

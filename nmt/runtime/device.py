@@ -25,10 +25,11 @@ Products = Literal["highest", "medium"]
 
 @dataclass(frozen=True)
 class Choices:
-    """What `auto` came to. precision: float32, bfloat16 or float16; products: how float32 matrix
-    products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN).
+    """What `auto` came to. device: cpu or cuda; precision: float32, bfloat16 or float16; products:
+    how float32 matrix products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN).
     """
 
+    device: str
     precision: str
     products: Products
 
@@ -73,14 +74,17 @@ def prepare_runtime(
     """Set threads, allocator and kernels for this process.
 
     exact: `auto` precision means float32, in which results do not depend on the batch; choices:
-    those of an earlier run to be continued. Raises ResourceError when the device is not there.
+    those of an earlier run to be continued, kept as far as settings and machine allow. Raises
+    ResourceError when the device is not there or cannot compute in the precision asked for.
     """
     device = _device(settings.device)
-    threads = settings.threads or len(_usable_cores())
+    threads = settings.threads or _default_threads()
     torch.set_num_threads(threads)
-    if choices is None:
+    if choices is None or not _still_holds(choices, settings, device):
         choices = _choose(settings, device, exact)
     torch.set_float32_matmul_precision(choices.products)
+    # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
+    torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
     keep_freed_memory()
     return Runtime(device, choices, threads)
 
@@ -117,13 +121,22 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
+    """Whether what an earlier run chose is right here: the machine may be another one now."""
+    return (
+        choices.device == device.type
+        and settings.precision in ("auto", choices.precision)
+        and (choices.products == "highest" or _medium_is_exact())
+    )
+
+
 def _choose(settings: RuntimeSettings, device: torch.device, exact: bool) -> Choices:
     precision: str = settings.precision
     if device.type == "cuda":
         if precision == "auto":
             fast = torch.cuda.is_bf16_supported(including_emulation=False) and not exact
             precision = "bfloat16" if fast else "float32"
-        return Choices(precision, "highest")
+        return Choices("cuda", precision, "highest")
     if precision == "float16":
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
@@ -137,7 +150,7 @@ def _choose(settings: RuntimeSettings, device: torch.device, exact: bool) -> Cho
     if precision == "auto":
         fast = bool({"avx512_bf16", "amx_bf16"} & processor.flags) and not exact
         precision = "bfloat16" if fast else "float32"
-    return Choices(precision, products)
+    return Choices("cpu", precision, products)
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,11 @@ def _medium_is_exact() -> bool:
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)
 
 
-def _usable_cores() -> set[int]:
+def _default_threads() -> int:
+    """OMP_NUM_THREADS where it is set, else the cores that this process may use."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     if hasattr(os, "sched_getaffinity"):
-        return set(os.sched_getaffinity(0))
-    return set(range(os.cpu_count() or 1))
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

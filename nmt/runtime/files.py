@@ -1,40 +1,49 @@
 """Files that are whole or absent: written beside their final name, flushed to disk, renamed."""
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import IO
 
 from nmt.errors import ResourceError
 
-_TEMPORARY_PREFIX = ".tmp-"
+_NEW = ".tmp-"  # not yet complete, or no longer
+_OLD = ".old-"  # a folder that holds a complete directory, renamed aside
+_LEFTOVER = re.compile(r"(\.tmp-|\.old-)(?P<name>.+)-[a-z0-9_]{8}", re.DOTALL)
+
+_DISK_TROUBLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under `path` only when the block ends without an error.
 
-    Raises ResourceError when the folder cannot be written to or the disk is full.
+    Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
+    the block are left as they are.
     """
-    with _plain_disk_errors(path):
+    with plain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        descriptor, name = tempfile.mkstemp(prefix=f"{_NEW}{path.name}-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        # Closing writes what is still in the buffer, so it stands inside too.
+        with plain_disk_errors(path, only=_DISK_TROUBLE), os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with plain_disk_errors(path):
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
             flush_directory(path.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
@@ -42,35 +51,46 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """A directory to fill, which appears as `path` only when the block ends without an error.
 
     A directory already under that name is replaced: it is first renamed aside and deleted last, so
-    that one complete directory exists at every instant under the one name or the other.
+    that one complete directory exists at every instant. A process killed in between leaves it
+    aside, and `remove_leftovers` puts it back.
 
-    Raises ResourceError when the folder cannot be written to or the disk is full.
+    Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
+    the block are left as they are.
     """
-    with _plain_disk_errors(path):
+    with plain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=path.parent))
-        try:
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
+    try:
+        with plain_disk_errors(path, only=_DISK_TROUBLE):
             yield temporary
+        with plain_disk_errors(path):
             for file in sorted(temporary.rglob("*")):
                 _flush(file)
             flush_directory(temporary)
             temporary.chmod(0o777 & ~_umask())
             _replace_directory(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed left half-written in a folder.
+def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
+    """Mend what a killed process left in a folder: half-written files and directories go, and a
+    directory that was renamed aside to be replaced, but was not, gets its name back.
 
-    Only for a folder that no other process writes to at the moment.
+    names: the final names concerned (None: all); no other process may write them at the moment.
+
+    Raises ResourceError when the folder cannot be written to.
     """
-    for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    with plain_disk_errors(folder):
+        # Should several be aside under one name, the newest is the one to keep.
+        for aside in sorted(_leftovers(folder, _OLD, names), key=_modified, reverse=True):
+            _settle(aside)
+        for path in _leftovers(folder, _NEW, names):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,16 +115,57 @@ def flush_directory(path: Path) -> None:
     _flush(path)
 
 
+@contextlib.contextmanager
+def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterator[None]:
+    """Turns errors of the system in the block into a ResourceError about writing `path`.
+
+    only: the error numbers that tell of trouble with the disk, where the block does other things
+    too; the rest are left as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        raise ResourceError(
+            f"{path}: cannot be written: {error.strerror or error}. "
+            "Free space on the disk, or choose a folder you may write to."
+        ) from error
+
+
 def _replace_directory(new: Path, path: Path) -> None:
-    if not path.exists():
+    aside = Path(tempfile.mkdtemp(prefix=f"{_OLD}{path.name}-", dir=path.parent))
+    try:
+        if os.path.lexists(path):
+            path.rename(aside / path.name)
         new.rename(path)
         flush_directory(path.parent)
-        return
-    old = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=path.parent)) / path.name
-    path.rename(old)
-    new.rename(path)
-    flush_directory(path.parent)
-    shutil.rmtree(old.parent)
+    finally:
+        _settle(aside)
+
+
+def _settle(aside: Path) -> None:
+    """Put what was renamed aside back if nothing has taken its place, else remove it."""
+    for old in list(aside.iterdir()):
+        if not os.path.lexists(aside.with_name(old.name)):
+            old.rename(aside.with_name(old.name))
+    # Renamed before it is deleted: whatever lies in such a folder is complete.
+    half = aside.with_name(_NEW + aside.name.removeprefix(_OLD))
+    aside.rename(half)
+    shutil.rmtree(half)
+
+
+def _leftovers(folder: Path, prefix: str, names: Container[str] | None) -> list[Path]:
+    found = []
+    for path in folder.glob(f"{prefix}*"):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is not None and (names is None or match["name"] in names):
+            found.append(path)
+    return found
+
+
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _flush(path: Path) -> None:
@@ -119,14 +180,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-@contextlib.contextmanager
-def _plain_disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ResourceError(
-            f"{path}: cannot be written: {error.strerror or error}. "
-            "Free space on the disk, or choose a folder you may write to."
-        ) from error

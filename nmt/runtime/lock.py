@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from nmt.errors import ResourceError
+from nmt.runtime.files import plain_disk_errors
 
 try:
     import fcntl
@@ -26,21 +27,31 @@ def exclusive(path: Path, work: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    file = _acquire(path, work)
+    with plain_disk_errors(path):
+        file = _acquire(path, work)
     try:
         yield
     finally:
-        # Removed while still held: whoever opened it in between sees that it is gone.
-        path.unlink(missing_ok=True)
+        # Removed while still held: whoever opened it in between sees that it is gone. A folder that
+        # was moved away may have been made anew, with another's lock in it.
+        if _is_still_there(path, file):
+            path.unlink()
         file.close()
 
 
 def _acquire(path: Path, work: str) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = _open(path)
+        file = path.open("a+", encoding="ascii")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still_there(path, file):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+                return file
         except BlockingIOError as error:
+            file.seek(0)
             holder = file.read().strip()
             file.close()
             raise ResourceError(
@@ -50,25 +61,7 @@ def _acquire(path: Path, work: str) -> IO[str]:
         except BaseException:
             file.close()
             raise
-        if _is_still_there(path, file):
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
-            return file
         file.close()
-
-
-def _open(path: Path) -> IO[str]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-        file.seek(0)
-        return file
-    except OSError as error:
-        raise ResourceError(
-            f"{path}: cannot be written: {error.strerror or error}. "
-            "Choose a run folder you may write to."
-        ) from error
 
 
 def _is_still_there(path: Path, file: IO[str]) -> bool:

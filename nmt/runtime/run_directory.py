@@ -35,6 +35,10 @@ class RunDirectory:
         """The bundle of the best model so far."""
         return self.path / "best"
 
+    def best_of(self, metric: str | None) -> Path:
+        """The bundle that is best by a metric; None: by the one that chooses `best`."""
+        return self.best if metric is None else self.path / f"best-{metric}"
+
     @property
     def log_records(self) -> Path:
         """One JSON object a line, for programs."""
@@ -49,3 +53,13 @@ class RunDirectory:
     def tensorboard(self) -> Path:
         """TensorBoard's files."""
         return self.path / "tensorboard"
+
+    @property
+    def training_lock(self) -> Path:
+        """Held by the process that trains."""
+        return self.path / ".training"
+
+    @property
+    def preparing_lock(self) -> Path:
+        """Held by the process that makes tokenizer or data."""
+        return self.path / ".preparing"

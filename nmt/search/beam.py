@@ -45,11 +45,16 @@ class Scorer(Protocol):
 
 
 class BeamSearch:
-    """Looks for the best translations of batches of sentences."""
+    """Looks for the best translations of batches of sentences.
 
-    def __init__(self, model: Scorer, settings: SearchSettings) -> None:
+    attention: whether hypotheses carry their attention weights; keeping them costs `[batch, beams,
+    source_len]` numbers at each step.
+    """
+
+    def __init__(self, model: Scorer, settings: SearchSettings, attention: bool = True) -> None:
         self._model = model
         self._settings = settings
+        self._keeps_attention = attention
         self._penalty: LengthPenalty = LENGTH_PENALTIES.resolve(settings.length_penalty)(
             settings.alpha
         )
@@ -114,7 +119,7 @@ class BeamSearch:
             tokens=extended.tokens,
             token_log_probability=extended.token_log_probability,
             end_log_probability=extended.end_log_probability,
-            weights=step.weights,
+            weights=step.weights if self._keeps_attention else None,
             ends=extended.ends,
             ended=extended.ended,
             ended_score=ended_score,

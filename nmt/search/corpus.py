@@ -20,14 +20,16 @@ def decode_corpus(
     settings: SearchSettings,
     limits: LengthLimits,
     runtime: Runtime,
+    attention: bool = False,
 ) -> list[list[Hypothesis]]:
     """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
 
     sources: token ids without end marks; one without any is given a blank translation and no model
-    is asked. A module in training mode is put into evaluation mode for the time being.
+    is asked; attention: whether hypotheses carry their attention weights. A module in training mode
+    is put into evaluation mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
-    search = BeamSearch(model, settings)
+    search = BeamSearch(model, settings, attention)
     with _Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch])

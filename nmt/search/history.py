@@ -22,8 +22,8 @@ class Moment:
     lived on, `[batch, new_beams]`: parents (their beam before), tokens, token_log_probability,
     live (their log-probability), live_score. Of each beam before, ended by the end mark, `[batch,
     beams]`: end_log_probability (of the mark), ended (of the whole), ended_score, ends (whether it
-    counts). weights: attention, `[batch, beams, source_len]`; cut: `[batch]`, whether the length
-    limit ends the sentence here.
+    counts). weights: attention, `[batch, beams, source_len]`, where it is kept; cut: `[batch]`,
+    whether the length limit ends the sentence here.
     """
 
     rows: Tensor

@@ -19,8 +19,8 @@ class Hypothesis:
     tokens: without the end mark; log_probability: of all tokens, the end mark included;
     token_log_probabilities: of each, the end mark last; score: after the penalties, by which
     hypotheses are ranked; attention: one row for each of `token_log_probabilities`, one column for
-    each source token, its end mark last, or None for a model without attention; finished: whether
-    the model ended it, rather than the length limit.
+    each source token, its end mark last, or None where it was not kept or the model has none;
+    finished: whether the model ended it, rather than the length limit.
     """
 
     tokens: list[int]

@@ -3,20 +3,20 @@
 import math
 from dataclasses import dataclass
 
+from nmt.data.length_ratio import LengthRatio
+
 _DEVIATIONS = 3.0
 _MARGIN = 10
 
 
 @dataclass(frozen=True)
 class LengthLimits:
-    """Limits from the length ratios of the training corpus.
+    """Limits from the length ratio of the training corpus.
 
-    ratio_mean, ratio_std: target tokens per source token; fixed: the limit of every sentence, where
-    the user set one.
+    fixed: the limit of every sentence, where the user set one.
     """
 
-    ratio_mean: float
-    ratio_std: float
+    ratio: LengthRatio
     fixed: int | None = None
 
     def of(self, source_length: int) -> int:
@@ -25,4 +25,5 @@ class LengthLimits:
         """
         if self.fixed is not None:
             return self.fixed
-        return math.ceil(source_length * (self.ratio_mean + _DEVIATIONS * self.ratio_std)) + _MARGIN
+        most = self.ratio.mean + _DEVIATIONS * self.ratio.deviation
+        return math.ceil(source_length * most) + _MARGIN

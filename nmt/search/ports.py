@@ -3,36 +3,44 @@
 import gzip
 import io
 import os
+import re
+import stat
 import sys
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-from nmt.errors import DataError, ResourceError
+from nmt.data.text import Bytes, plain_read_errors, status, unpacked
+from nmt.errors import OutputClosed, ResourceError
 from nmt.runtime.files import atomic_file
+from nmt.runtime.streams import open_stdin
 from nmt.search.stream import Read
 
 Write = Callable[[str], None]
 """Passes text on at once."""
 
+_DESCRIPTOR = re.compile(r"/dev/(?:std(?P<stream>out|err)|fd/(?P<number>[0-9]{1,9}))")
+_STREAMS = {"out": 1, "err": 2}
+
 
 @contextmanager
 def reader(path: Path | None) -> Iterator[Read]:
-    """Blocks of bytes of a file (`.gz` is unpacked), a named pipe or stdin (None).
+    """Blocks of bytes of a file, a named pipe or stdin (None); gzip is unpacked.
 
     Raises DataError, also from the reads, when the file is missing or damaged.
     """
     if path is None:
-        yield _stdin()
+        yield _reading(open_stdin(), "stdin")
         return
-    try:
+    regular = stat.S_ISREG(status(path).st_mode)
+    with plain_read_errors(path):
         file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    with file:
-        yield _unpacking(file, path) if path.suffix == ".gz" else file.read1
+    try:
+        yield _reading(file, str(path))
+    finally:
+        if regular:  # closing a pipe would wait for a thread that waits for the pipe's writer
+            file.close()
 
 
 @contextmanager
@@ -40,43 +48,32 @@ def writer(path: Path | None) -> Iterator[Write]:
     """Takes text to stdout (None), flushed each time, or to a file that appears when the block ends
     well; `.gz` is packed.
 
-    Raises ResourceError when the file cannot be written.
+    A symbolic link stays one: the file it names is written. A named pipe, a device or an open
+    stream such as /dev/stdout is written straight, each text at once.
+
+    Raises ResourceError when the output cannot be written, OutputClosed when whoever read it has
+    gone.
     """
     if path is None:
         yield _to_stdout
-    elif path.exists() and not path.is_file():
-        with _existing(path) as file:
-            yield lambda text: _write(file, text)
-    else:
-        with atomic_file(path) as plain:
-            if path.suffix != ".gz":
-                yield lambda text: _write(plain, text)
-                return
-            with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as packed:
+        return
+    with _opened(path) as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
                 yield lambda text: _write(packed, text)
+        else:
+            yield lambda text: _write_through(file, text)
 
 
-def _stdin() -> Read:
-    """Straight from the descriptor: a thread still waiting in Python's own buffer would hold its
-    lock when the program ends.
-    """
-    try:
-        descriptor = sys.stdin.fileno()
-    except io.UnsupportedOperation:
-        return io.BytesIO(sys.stdin.buffer.read()).read
-    return lambda size: os.read(descriptor, size)
-
-
-def _unpacking(file: IO[bytes], path: Path) -> Read:
-    unpacked = gzip.GzipFile(fileobj=file)
+def _reading(file: io.BufferedReader, name: str) -> Read:
+    content: Bytes | None = None
 
     def read(size: int) -> bytes:
-        try:
-            return unpacked.read1(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(
-                f"{path}: damaged gzip file ({error}). Copy or pack it anew."
-            ) from error
+        nonlocal content
+        with plain_read_errors(name):
+            if content is None:  # not before: it waits for the first bytes of a slow pipe
+                content = unpacked(file, name)
+            return content.read1(size)
 
     return read
 
@@ -86,13 +83,54 @@ def _to_stdout(text: str) -> None:
     sys.stdout.flush()
 
 
-def _existing(path: Path) -> IO[bytes]:
-    """A named pipe or a device, which must not be replaced by a file."""
+def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    descriptor = _descriptor(path)
+    if descriptor is not None:
+        return _straight(path, lambda: os.fdopen(os.dup(descriptor), "wb"))
+    if _is_special(path):
+        return _straight(path, lambda: path.open("wb"))
+    return atomic_file(Path(os.path.realpath(path)))
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of the open stream that a path stands for: a file that is open already must be
+    written on with, not made anew.
+    """
+    match = _DESCRIPTOR.fullmatch(str(path))
+    if match is None:
+        return None
+    return int(match["number"]) if match["number"] else _STREAMS[match["stream"]]
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there that is no regular file, and must not be replaced by one."""
     try:
-        return path.open("wb", buffering=0)
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
     except OSError as error:
-        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}.") from error
+        raise _unwritable(path, error) from error
 
 
-def _write(file: IO[bytes] | gzip.GzipFile, text: str) -> None:
+@contextmanager
+def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes]]:
+    try:
+        with open_it() as file:
+            yield file
+    except BrokenPipeError as error:
+        raise OutputClosed(f"{path}: its reader has gone.") from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ResourceError:
+    return ResourceError(f"{path}: cannot be written: {error.strerror or error}.")
+
+
+def _write(file: gzip.GzipFile, text: str) -> None:
     file.write(text.encode("utf-8"))
+
+
+def _write_through(file: IO[bytes], text: str) -> None:
+    file.write(text.encode("utf-8"))
+    file.flush()

@@ -9,21 +9,22 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from nmt.data.text import decode_line
+from nmt.data.text import BOM, decode_line
 from nmt.errors import DataError
 from nmt.runtime.console import warn
 
-_BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1 << 16
 _BLOCKS_AHEAD = 16
 _WARNINGS = 5
+_WINDOW_BYTES = 1 << 22
 
 Read = Callable[[int], bytes]
 """Gives up to so many bytes as soon as there are any, and none at the end."""
 
 
 def windows(read: Read, size: int) -> Iterator[list[bytes]]:
-    """The lines that `read` gives, without `\\n`, in windows of 1 to `size` lines.
+    """The lines that `read` gives, without `\\n`, in windows of 1 to `size` lines, fewer where
+    they are very long.
 
     Only `\\n` ends a line; a last line without one counts. Errors of `read` are raised here.
     """
@@ -47,7 +48,7 @@ def answer(
 
     Gives the number of lines read. Raises DataError for such bytes when strict.
     """
-    reader = _Decoder(name, strict)
+    reader = _Decoder(name, strict, LineWarnings(name, "were not valid UTF-8"))
     answered = 0
     for window in line_windows:
         texts = [reader.text(raw) for raw in window]
@@ -59,10 +60,33 @@ def answer(
                 raise AssertionError("an answer has a line break")
         write("".join(f"{line}\n" for lines in answers for line in lines))
         answered += len(answers)
-    reader.summarise()
+    reader.bad.summarise()
     if answered != reader.lines:
         raise AssertionError(f"{reader.lines} lines in, {answered} answers out")
     return answered
+
+
+@dataclass
+class LineWarnings:
+    """Warnings of one kind about lines of an input: the first few one by one, the rest counted.
+
+    name: of the input; summary: what is said of all the lines together, after their number.
+    """
+
+    name: str
+    summary: str
+    count: int = 0
+
+    def add(self, line: int, what: str) -> None:
+        """Warn of line number `line`, counted from 1."""
+        self.count += 1
+        if self.count <= _WARNINGS:
+            warn(f"{self.name}: line {line}: {what}")
+
+    def summarise(self) -> None:
+        """Say how many lines there were, where not all were told."""
+        if self.count > _WARNINGS:
+            warn(f"{self.name}: {self.count} lines {self.summary}")
 
 
 @dataclass
@@ -71,30 +95,25 @@ class _Decoder:
 
     name: str
     strict: bool
+    bad: LineWarnings
     lines: int = 0
-    replaced: int = 0
 
     def text(self, raw: bytes) -> str:
         """The text of the next line, without a byte-order mark and a carriage return at its end."""
         self.lines += 1
         if self.lines == 1:
-            raw = raw.removeprefix(_BOM)
+            raw = raw.removeprefix(BOM)
         try:
             return decode_line(raw)
         except UnicodeDecodeError as error:
             byte = f"byte 0x{raw[error.start]:02X}"
-            where = f"{self.name}: line {self.lines}: not valid UTF-8 ({byte})"
             if self.strict:
-                raise DataError(f"{where}. Convert the text to UTF-8.") from error
-            self.replaced += 1
-            if self.replaced <= _WARNINGS:
-                warn(f"{where}, replaced by U+FFFD")
+                raise DataError(
+                    f"{self.name}: line {self.lines}: not valid UTF-8 ({byte}). "
+                    "Convert the text to UTF-8."
+                ) from error
+            self.bad.add(self.lines, f"not valid UTF-8 ({byte}), replaced by U+FFFD")
             return decode_line(raw, "replace")
-
-    def summarise(self) -> None:
-        """Say how many lines were not UTF-8 where not all were told."""
-        if self.replaced > _WARNINGS:
-            warn(f"{self.name}: {self.replaced} lines of {self.lines} were not valid UTF-8")
 
 
 class _ReadAhead:
@@ -109,12 +128,17 @@ class _ReadAhead:
         threading.Thread(target=self._fill, name="read ahead", daemon=True).start()
 
     def take(self, most: int) -> list[bytes]:
-        """Up to `most` lines: waits for the first, takes the others that are there; none at the
-        end.
+        """Up to `most` lines: waits for the first, takes the others that are there as long as they
+        are not too many bytes to hold; none at the end.
         """
         while not self._ready and not self._at_end:
             self._receive(self._blocks.get())
-        while len(self._ready) < most and not self._at_end and not self._blocks.empty():
+        while (
+            len(self._ready) < most
+            and sum(map(len, self._ready)) < _WINDOW_BYTES
+            and not self._at_end
+            and not self._blocks.empty()
+        ):
             self._receive(self._blocks.get())
         taken, self._ready = self._ready[:most], self._ready[most:]
         return taken

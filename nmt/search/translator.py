@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.errors import UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.corpus import decode_corpus
 from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
 from nmt.search.limits import LengthLimits
+from nmt.search.pieces import split
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -25,9 +28,12 @@ class Translation:
     text: without a line break; score: log-probability after the penalties; log_probability: before
     them; tokens, source_tokens: subwords, `▁` for a space, with the end marks that the model wrote
     and read; token_log_probabilities: one for each of `tokens`; attention: `[tokens,
-    source_tokens]`, rows that sum to one, or None for a blank text or a model without attention;
-    finished: false when the length limit cut it off; alternatives: the next best, best first, where
-    `n_best` asked for more than one.
+    source_tokens]`, rows that sum to one, or None where there is none: for a blank text, one in
+    pieces, a model without attention, or where it was not asked for; finished: false when the
+    length limit cut it off; alternatives: the next best, best first, where `n_best` asked for more
+    than one; pieces: 1, or more where the text was longer than `max_source_tokens`. Its parts are
+    then translated each by itself and joined: the i-th best is the i-th best of each, as far as
+    every part has one, and scores are sums.
     """
 
     text: str
@@ -39,6 +45,7 @@ class Translation:
     attention: Weights | None
     finished: bool
     alternatives: "tuple[Translation, ...]" = ()
+    pieces: int = 1
 
     @property
     def n_best(self) -> "list[Translation]":
@@ -79,7 +86,7 @@ class Translator:
         try:
             settings = RuntimeSettings.model_validate(wanted)
         except ValidationError as error:
-            raise UsageError(_explained(error)) from error
+            raise UsageError(explained(error, "runtime")) from error
         runtime = prepare_runtime(settings, exact=True)
         bundle = load_bundle(find_bundle(None if path is None else Path(path)), runtime.device)
         return cls(bundle, runtime)
@@ -89,35 +96,48 @@ class Translator:
         """The defaults of search that the bundle carries."""
         return self._bundle.search
 
-    def translate(self, texts: Sequence[str], **overrides: Any) -> list[Translation]:
+    def translate(
+        self, texts: Sequence[str], *, attention: bool = True, **overrides: Any
+    ) -> list[Translation]:
         """One translation for each text, in order; a blank text has a blank one.
 
-        overrides: any fields of SearchSettings, such as `beam_size`, `n_best`, `length_penalty`,
-        `alpha`, `max_length`, `batch_sentences`. Each text's translation depends on that text
-        alone.
+        attention: false saves the memory of the attention weights; overrides: any fields of
+        SearchSettings, such as `beam_size`, `n_best`, `length_penalty`, `alpha`, `max_length`,
+        `batch_sentences`. Each text's translation depends on that text alone.
 
         Raises UsageError when an override is not allowed.
         """
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
         settings = override(self.settings, overrides)
-        tokenizers = self._bundle.tokenizers
-        sources = tokenizers.source.encode_batch(
-            ["" if not text.strip() else text for text in texts]
+        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
+        texts_in_pieces = self._in_pieces(texts, settings.max_source_tokens)
+        pieces = [piece for pieces in texts_in_pieces for piece in pieces]
+        found = decode_corpus(
+            self._bundle.model, pieces, settings, limits, self._runtime, attention
         )
-        limits = LengthLimits(
-            self._bundle.length_ratio_mean, self._bundle.length_ratio_std, settings.max_length
+        translated = iter(
+            [
+                self._translation(piece, hypotheses)
+                for piece, hypotheses in zip(pieces, found, strict=True)
+            ]
         )
-        found = decode_corpus(self._bundle.model, sources, settings, limits, self._runtime)
+        return [_joined(list(islice(translated, len(pieces)))) for pieces in texts_in_pieces]
+
+    def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
+        """The token ids of each text, in one piece or more; of a blank text one without any."""
+        tokenizer = self._bundle.tokenizers.source
+        sources = tokenizer.encode_batch([text if text.strip() else "" for text in texts])
         return [
-            self._translation(source, hypotheses)
-            for source, hypotheses in zip(sources, found, strict=True)
+            [source]
+            if len(source) <= limit
+            else [source[run] for run in split(tokenizer.pieces(source), limit)]
+            for source in sources
         ]
 
     def _translation(self, source: list[int], hypotheses: list[Hypothesis]) -> Translation:
         source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []
-        best, *others = (self._text_of(hypothesis, source_tokens) for hypothesis in hypotheses)
-        return replace(best, alternatives=tuple(others))
+        return _ranked([self._text_of(hypothesis, source_tokens) for hypothesis in hypotheses])
 
     def _text_of(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Translation:
         target = self._bundle.tokenizers.target
@@ -144,13 +164,32 @@ def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSetting
     try:
         return SearchSettings.model_validate({**settings.model_dump(), **changes})
     except ValidationError as error:
-        raise UsageError(_explained(error)) from error
+        raise UsageError(explained(error, "search")) from error
 
 
-def _explained(error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors():
-        where = ".".join(map(str, problem["loc"]))
-        message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{where} = {problem['input']!r}: {message}" if where else message)
-    return "\n".join(problems)
+def _ranked(translations: Sequence[Translation]) -> Translation:
+    """The first, with the others as its alternatives."""
+    best, *others = translations
+    return replace(best, alternatives=tuple(others))
+
+
+def _joined(pieces: list[Translation]) -> Translation:
+    """The translation of a text from those of its pieces: see `Translation`."""
+    if len(pieces) == 1:
+        return pieces[0]
+    ranks = min(len(piece.n_best) for piece in pieces)
+    return _ranked([_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)])
+
+
+def _end_to_end(pieces: list[Translation]) -> Translation:
+    return Translation(
+        text=" ".join(piece.text for piece in pieces if piece.text),
+        score=sum(piece.score for piece in pieces),
+        log_probability=sum(piece.log_probability for piece in pieces),
+        tokens=[token for piece in pieces for token in piece.tokens],
+        source_tokens=[token for piece in pieces for token in piece.source_tokens],
+        token_log_probabilities=[p for piece in pieces for p in piece.token_log_probabilities],
+        attention=None,
+        finished=all(piece.finished for piece in pieces),
+        pieces=len(pieces),
+    )

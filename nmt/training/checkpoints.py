@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nmt.bundle import load_model_tensors, model_tensors, read_tensors
+from nmt.bundle import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.errors import ModelError
 from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
@@ -30,11 +29,11 @@ _PREFIX = "step-"
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
     far, all sittings together; best: by metric; stopping: for early stopping; ended: why training
-    is over, or None.
+    is over, or None; corpora: fingerprints of train and dev.
     """
 
     choices: Choices
-    corpus: str
+    corpora: dict[str, str]
     update: int = 0
     epoch: int = 0
     batch: int = 0
@@ -57,8 +56,8 @@ def save_checkpoint(
     """
     path = folder / f"{_PREFIX}{state.update:08d}"
     with atomic_directory(path) as new:
-        save_file(model_tensors(model), new / _MODEL)
-        save_file(_optimizer_tensors(optimizer), new / _OPTIMIZER)
+        write_tensors(model_tensors(model), new / _MODEL)
+        write_tensors(_optimizer_tensors(optimizer), new / _OPTIMIZER)
         record = {
             "format": FORMAT,
             "state": asdict(state),

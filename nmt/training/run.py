@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from nmt.bundle import Bundle, LengthStatistics
+from nmt.bundle import Bundle
 from nmt.config.dump import Difference, config_differences, dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config
@@ -24,42 +24,73 @@ from nmt.training.log import TrainingLog
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
 
-_MAY_CHANGE = ("training.", "search.", "runtime.", "data.workers", "run_dir", "name")
+_MAY_CHANGE = ("training.", "search.", "runtime.")
 """Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
+
+_FIXED = ("training.batch_tokens", "training.optimizer.kind")
+"""Those among them that the position in the corpus or the optimizer's state depends on."""
+
+_LOCATIONS = ("run_dir", "name", "data.root", "data.train", "data.dev", "data.test", "data.workers")
+"""Keys that say where things lie: the corpora themselves are compared, by their content."""
 
 
 def train(config: Config, resume: bool = False, restart: bool = False) -> RunDirectory:
     """Train what the configuration asks for, or go on with it; gives the run's folder.
 
     resume: go on although settings differ, where they may; restart: move an earlier run aside and
-    begin again. Raises UsageError when settings differ and neither is given.
+    begin again. Raises UsageError when settings differ and neither is given, ResourceError when
+    another process trains the same run.
     """
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
     if restart:
         _move_aside(run)
-    with exclusive(run.path / ".training", "training this run"):
-        remove_leftovers(run.path)
+    with exclusive(run.training_lock, "training this run"):
+        remove_leftovers(run.path, _written_here(config, run))
         remove_leftovers(run.checkpoints)
         _begin_or_go_on(config, run, resume)
     return run
 
 
 def _begin_or_go_on(config: Config, run: RunDirectory, resume: bool) -> None:
-    _check_settings(run, config, resume)
-    write_text(run.config_file, dump_config(config))
-    tokenizers = prepare_tokenizers(config, run)
-    data = prepare_corpora(config, run, tokenizers)
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
-    if state is not None and _is_over(config, state, resume):
-        say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
-        return
+    if state is not None:
+        _check_settings(run, config, resume)
+        if _is_over(config, state, resume):
+            say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
+            return
     runtime = prepare_runtime(config.runtime, choices=None if state is None else state.choices)
-    if state is None:
-        state = TrainingState(runtime.choices, data.train.fingerprint)
-    _check_corpus(run, state, data)
-    _train(config, run, tokenizers, data, runtime, state, checkpoint)
+    _refuse_to_overwrite(run)
+    write_text(run.config_file, dump_config(config))
+    log = TrainingLog(run, config.training.tensorboard)
+    try:
+        tokenizers = prepare_tokenizers(config, run)
+        data = prepare_corpora(config, run, tokenizers)
+        if state is None:
+            state = TrainingState(
+                runtime.choices, {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
+            )
+        state.choices = runtime.choices
+        _check_corpora(run, state, data)
+        _train(config, run, tokenizers, data, runtime, log, state, checkpoint)
+    finally:
+        log.close()
+
+
+def _written_here(config: Config, run: RunDirectory) -> list[str]:
+    metrics = config.training.checkpoint.keep_best_of
+    return [run.config_file.name, *(run.best_of(metric).name for metric in (None, *metrics))]
+
+
+def _refuse_to_overwrite(run: RunDirectory) -> None:
+    """A configuration that somebody wrote is theirs; those of runs are always complete dumps."""
+    file = run.config_file
+    if file.exists() and file.read_text(encoding="utf-8") != dump_config(load_config(file)):
+        raise UsageError(
+            f"{file}: is not what a run wrote, and would be overwritten.\n"
+            "Rename it, or take another run_dir."
+        )
 
 
 def _train(
@@ -68,27 +99,26 @@ def _train(
     tokenizers: TokenizerPair,
     data: PreparedData,
     runtime: Runtime,
+    log: TrainingLog,
     state: TrainingState,
     checkpoint: Path | None,
 ) -> None:
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
-    lengths = LengthStatistics(data.manifest.length_ratio_mean, data.manifest.length_ratio_std)
-    bundle = Bundle(model.to(runtime.device), tokenizers, config, lengths)
-    training = config.training
+    bundle = Bundle(model.to(runtime.device), tokenizers, config, data.manifest.length_ratio)
     loader = BatchLoader(
-        data.train, tokenizers, training.batch_tokens, config.tokenizer.sampling, config.seed
+        data.train,
+        tokenizers,
+        config.training.batch_tokens,
+        config.tokenizer.sampling,
+        config.seed,
     )
     validator = Validator(bundle, data, runtime)
-    log = TrainingLog(run, training.tensorboard)
-    try:
-        _introduce(log, bundle, loader, runtime, state)
-        trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint)
-        if checkpoint is None and training.validation.at_start:
-            validator.rehearse(model)
-        trainer.train()
-    finally:
-        log.close()
+    _introduce(log, bundle, loader, runtime, state)
+    trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint)
+    if checkpoint is None and config.training.validation.at_start:
+        validator.rehearse(model)
+    trainer.train()
 
 
 def _introduce(
@@ -115,22 +145,32 @@ def _introduce(
 
 
 def _check_settings(run: RunDirectory, config: Config, resume: bool) -> None:
-    if not run.config_file.exists():
+    """Compare with what the run was begun with; to be asked when it has a checkpoint."""
+    differences = [
+        difference
+        for difference in config_differences(load_config(run.config_file), config)
+        if not _is_below(difference.key, _LOCATIONS)
+    ]
+    fixed = [
+        difference.key
+        for difference in differences
+        if difference.key in _FIXED or not difference.key.startswith(_MAY_CHANGE)
+    ]
+    if not differences or (resume and not fixed):
         return
-    differences = config_differences(load_config(run.config_file), config)
-    differences = [d for d in differences if d.key not in ("run_dir", "name")]
-    fixed = [d for d in differences if not d.key.startswith(_MAY_CHANGE)]
-    if newest_checkpoint(run.checkpoints) is None or not differences or (resume and not fixed):
-        return
+    ways = (
+        f"{', '.join(fixed)} cannot change in the middle of a run. "
+        if fixed
+        else "--resume goes on with the new ones; "
+    )
     raise UsageError(
         f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
-        + (
-            f"{', '.join(d.key for d in fixed)} cannot change in the middle of a run. "
-            if fixed
-            else "--resume goes on with the new ones; "
-        )
-        + "--restart moves the old run aside and begins again."
+        f"{ways}--restart moves the old run aside and begins again."
     )
+
+
+def _is_below(key: str, sections: tuple[str, ...]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
 def _table(differences: list[Difference]) -> str:
@@ -143,12 +183,13 @@ def _table(differences: list[Difference]) -> str:
     )
 
 
-def _check_corpus(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
-    if state.corpus != data.train.fingerprint:
-        raise DataError(
-            f"{run.path}: the training corpus is not the one this run was begun with (its "
-            "fingerprint differs). Bring the old files back, or begin again with --restart."
-        )
+def _check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
+    for name, corpus in (("train", data.train), ("dev", data.dev)):
+        if state.corpora[name] != corpus.fingerprint:
+            raise DataError(
+                f"{run.path}: the {name} corpus is not the one this run was begun with (its "
+                "fingerprint differs).\nBring the old files back, or begin again with --restart."
+            )
 
 
 def _is_over(config: Config, state: TrainingState, resume: bool) -> bool:
@@ -169,7 +210,8 @@ def _is_over(config: Config, state: TrainingState, resume: bool) -> bool:
 
 
 def _move_aside(run: RunDirectory) -> None:
-    if not run.path.exists():
+    """Rename the folder of an earlier run, once nobody is at work in it."""
+    if not run.config_file.exists():
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")
     aside = run.path.with_name(f"{run.path.name}.{stamp}")
@@ -177,5 +219,11 @@ def _move_aside(run: RunDirectory) -> None:
     while aside.exists():
         number += 1
         aside = run.path.with_name(f"{run.path.name}.{stamp}-{number}")
-    run.path.rename(aside)
+    with (
+        exclusive(run.training_lock, "training this run"),
+        exclusive(run.preparing_lock, "the tokenizer or the data of this run"),
+    ):
+        run.path.rename(aside)
+        for lock in (run.training_lock, run.preparing_lock):
+            (aside / lock.name).unlink()
     say(f"{run.path}: the old run is now {aside}")

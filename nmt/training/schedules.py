@@ -80,7 +80,8 @@ class Halving(Schedule):
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        start, every = self.settings.start_update, self.settings.every_updates
+        every = self.settings.every_updates
+        start = every if self.settings.start_update is None else self.settings.start_update
         steps = 0 if update < start else 1 + (update - start) // every
         return self.base * math.pow(self.settings.factor, steps)
 

@@ -30,11 +30,15 @@ from nmt.training.validation import Validation, Validator
 
 @dataclass
 class _Window:
-    """Sums since the last log line; tensors stay on the device until they are shown."""
+    """Sums since the last log line; tensors stay on the device until they are shown.
+
+    done: updates that were not passed over, as float16 training does when a gradient overflows.
+    """
 
     loss: Tensor
     cross_entropy: Tensor
     gradient_norm: Tensor
+    done: Tensor
     target_tokens: int
     updates: int
     began: float
@@ -72,6 +76,7 @@ class Trainer:
             self.schedule.load_state(state.schedule)
             if state.scaler:
                 self.scaler.load_state_dict(state.scaler)
+        self._window = self._new_window()
         self._seconds_before = state.seconds
         self._began = time.monotonic()
 
@@ -97,18 +102,15 @@ class Trainer:
     def _train_epoch(self, bar: Progress, interrupts: Interrupts) -> None:
         """From the position in the state to the end of the epoch, or of training."""
         self.model.train()
-        window = self._new_window()
+        self._window = self._new_window()
         batches = self.loader.batches(self.state.epoch, self.state.batch)
         for group in _groups(batches, self.settings.accumulate):
-            self._update(group, window)
+            self._update(group)
             self.state.batch += len(group)
             bar.advance(1, f"epoch {self.state.epoch + 1}")
             if self.state.update % self.settings.log_every_updates == 0:
-                self._log_window(window)
-                window = self._new_window()
+                self._log_window()
             saved = self._validate_and_save_when_due()
-            if saved:
-                window = self._new_window()
             if interrupts.signal_number is not None:
                 if not saved:
                     self._save()
@@ -122,8 +124,9 @@ class Trainer:
         self.state.epoch += 1
         self.state.batch = 0
 
-    def _update(self, group: list[Batch], window: _Window) -> None:
+    def _update(self, group: list[Batch]) -> None:
         """One update from the batches of a group; the loss is a mean over all their tokens."""
+        window = self._window
         update = self.state.update + 1
         torch.manual_seed(_mix(self.bundle.config.seed, update))
         for parameters in self.optimizer.param_groups:
@@ -147,25 +150,39 @@ class Trainer:
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         if self.runtime.device.type == "cpu":
-            self._insist_on_numbers(norm, group)
+            self._insist_on_a_number(norm, group)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        window.gradient_norm += norm
+        if self.scaler.is_enabled():
+            finite = torch.isfinite(norm)
+            window.gradient_norm += torch.where(finite, norm, 0.0)
+            window.done += finite
+        else:
+            window.gradient_norm += norm
+            window.done += 1
         window.target_tokens += tokens
         window.updates += 1
         self.state.update = update
         self.state.target_tokens += tokens
         self.state.seconds = self._seconds()
 
-    def _insist_on_numbers(self, norm: Tensor, group: list[Batch]) -> None:
-        if bool(torch.isfinite(norm)):
-            return
-        lines = self.loader.corpus.line_numbers[group[0].pairs][:8].tolist()
-        raise ModelError(
-            f"the gradient of update {self.state.update + 1} is not a finite number (lines "
-            f"{', '.join(map(str, lines))}, ... of train).\nLower "
-            "`training.optimizer.learning_rate` or `training.clip_norm`, or set "
+    def _insist_on_a_number(self, norm: Tensor, group: list[Batch]) -> None:
+        if not bool(torch.isfinite(norm)):
+            lines = self.loader.corpus.line_numbers[group[0].pairs][:8].tolist()
+            raise self._no_number(f"lines {', '.join(map(str, lines))}, ... of train")
+
+    def _insist_on_numbers(self) -> None:
+        """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
+        window = self._window
+        sound = torch.isfinite(window.gradient_norm) & torch.isfinite(window.cross_entropy)
+        if window.updates > 0 and not bool(sound & (window.done > 0)):
+            raise self._no_number(f"or of one of the {window.updates - 1} before it")
+
+    def _no_number(self, where: str) -> ModelError:
+        return ModelError(
+            f"the gradient of update {self.state.update + 1} is not a finite number ({where}).\n"
+            "Lower `training.optimizer.learning_rate` or `training.clip_norm`, or set "
             "`runtime.precision: float32`, and start again."
         )
 
@@ -175,18 +192,20 @@ class Trainer:
         validation_due = update % settings.validation.every_updates == 0
         if validation_due:
             self._validate()
+            self._window = self._new_window()  # its clock must not count the validation
         if validation_due or update % settings.checkpoint.every_updates == 0:
             self._save()
             return True
         return False
 
     def _validate(self) -> None:
+        self._insist_on_numbers()
         validation = self.validator.validate(self.model)
         self.model.train()
         self.state.validated = self.state.update
         self.schedule.after_validation(validation.metrics)
         stopping = self.settings.early_stopping
-        if self.state.stopping is None:
+        if self.state.stopping is None or self.state.stopping.metric != stopping.metric:
             self.state.stopping = Best(stopping.metric)
         self.state.stopping.see(
             validation.metrics[stopping.metric], self.state.update, stopping.min_improvement
@@ -211,9 +230,7 @@ class Trainer:
             best = self.state.best.setdefault(metric, Best(metric))
             if best.see(validation.metrics[metric], self.state.update):
                 improved.append(metric)
-                path = self.run.best
-                if metric != chosen:
-                    path = path.with_name(f"{path.name}-{metric}")
+                path = self.run.best_of(None if metric == chosen else metric)
                 save_bundle(self.bundle, path, self._facts(validation))
         return improved
 
@@ -230,6 +247,7 @@ class Trainer:
         }
 
     def _save(self) -> None:
+        self._insist_on_numbers()
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
         self.state.seconds = self._seconds()
@@ -271,11 +289,14 @@ class Trainer:
         return self._seconds_before + time.monotonic() - self._began
 
     def _new_window(self) -> _Window:
-        zeros = torch.zeros(3, device=self.runtime.device)
-        return _Window(zeros[0], zeros[1], zeros[2], 0, 0, time.monotonic())
+        zeros = torch.zeros(4, device=self.runtime.device)
+        return _Window(zeros[0], zeros[1], zeros[2], zeros[3], 0, 0, time.monotonic())
 
-    def _log_window(self, window: _Window) -> None:
-        tokens, updates = max(1, window.target_tokens), max(1, window.updates)
+    def _log_window(self) -> None:
+        """Show the sums since the last log line, and begin anew."""
+        self._insist_on_numbers()
+        window = self._window
+        tokens, updates = max(1, window.target_tokens), max(1.0, float(window.done))
         speed = tokens / (time.monotonic() - window.began)
         values = {
             "epoch": self.state.epoch + 1,
@@ -292,6 +313,7 @@ class Trainer:
             f"perplexity {values['perplexity']:.2f}  gradient {values['gradient_norm']:.2f}  "
             f"rate {values['learning_rate']:.2e}  {speed:.0f} target tokens/s"
         )
+        self._window = self._new_window()
 
 
 def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

@@ -50,7 +50,7 @@ class Validator:
         self._runtime = runtime
         self._settings = bundle.config.training.validation
         self._batch_tokens = bundle.config.training.batch_tokens
-        self._limits = LengthLimits(bundle.length_ratio_mean, bundle.length_ratio_std)
+        self._limits = LengthLimits(bundle.length_ratio)
         self._search = SearchSettings(
             beam_size=self._settings.beam_size,
             length_penalty=bundle.search.length_penalty,

@@ -123,6 +123,23 @@ def test_bad_settings_end_with_code_2(config):
     assert "tokenizer.user_symbols" in made.stderr
 
 
+def test_texts_in_a_folder_called_data_are_safe_from_a_run_beside_them(config):
+    folder = config.parent
+    (folder / "data").mkdir()
+    for path in folder.glob("*.??"):
+        path.rename(folder / "data" / path.name)
+    before = {path.name: path.read_bytes() for path in (folder / "data").iterdir()}
+    assert len(before) == 4
+    for extra in ((), ("--force",)):
+        made = nmt(
+            "binarize", config, "--set", "data.root=data", "--set", "run_dir=.", *extra, cwd=folder
+        )
+        assert made.returncode == 2
+        assert "Move it away, or take another run_dir." in made.stderr
+        assert "Traceback" not in made.stderr
+    assert {path.name: path.read_bytes() for path in (folder / "data").iterdir()} == before
+
+
 def test_several_processes_work_from_the_command_line(config):
     write(config.parent, 60_000)
     found = []

@@ -224,11 +224,17 @@ def test_utf8_whatever_the_locale_says(locale):
     assert done.stderr == "\u00e9\u4e2d\n".encode()
 
 
-def test_missing_streams_do_no_harm(tmp_path):
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&-", 0), ("2>&-", 0), (">&-", 5), ("<&- >&- 2>&-", 5)]
+)
+def test_closed_streams_do_no_harm_but_no_result_is_lost(tmp_path, closed, code):
     path = tmp_path / "c.yaml"
     path.write_text(RIGHT, encoding="utf-8")
-    command = f"{sys.executable} -m nmt config show {path} <&- >&- 2>&-"
-    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+    command = f"{sys.executable} -m nmt config show {path} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, text=True)
+    assert done.returncode == code
+    told = "nmt: error: stdout is closed: the result cannot be written. Send it to a file.\n"
+    assert done.stderr == (told if closed == ">&-" else "")
 
 
 def test_no_colours_without_a_terminal():

@@ -71,7 +71,7 @@ def test_a_blank_line_counts(files, capsys):
         (["hyp.txt"], 2, "--ref"),
         (["hyp.txt", "--ref", "ref.txt", "--metric", "meteor"], 2, "bleu, chrf, ter"),
         (["hyp.txt", "--ref", "ref.txt", "--tokenize", "mine"], 2, "no tokenizer 'mine'"),
-        (["none.txt", "--ref", "ref.txt"], 3, "none.txt: cannot be read"),
+        (["none.txt", "--ref", "ref.txt"], 3, "none.txt: there is no such file"),
         (["empty.txt", "--ref", "empty.txt"], 3, "nothing to score"),
         (["bad.txt", "--ref", "ref.txt"], 3, "bad.txt: line 2: not valid UTF-8 (byte 0xFF at"),
         (["cut.gz", "--ref", "ref.txt"], 3, "damaged gzip"),
@@ -94,3 +94,26 @@ def test_warnings_go_to_stderr(files, capsys):
     told = capsys.readouterr()
     assert "look tokenised, line 1" in told.err
     assert "warning" not in told.out
+
+
+def test_lowercase_is_not_advised_to_who_has_it(files, capsys):
+    (files / "lower.txt").write_text(HYPOTHESIS.lower())
+    command = ["score", str(files / "lower.txt"), "--ref", str(files / "ref.txt")]
+    assert run(command) == 0
+    assert "--lowercase" in capsys.readouterr().err
+    assert run([*command, "--lowercase"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_packed_hypotheses_from_a_pipe(files):
+    command = [sys.executable, "-m", "nmt", "score", "--ref", str(files / "ref.txt")]
+    packed = gzip.compress(HYPOTHESIS.encode())
+    done = subprocess.run(command, input=packed, capture_output=True, timeout=60, check=True)
+    assert done.stdout.startswith(b"BLEU = 78.7 ")
+
+
+def test_closed_stdin(files):
+    command = f"{sys.executable} -m nmt score --ref {files / 'ref.txt'} <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"nmt: error: stdin is closed: there is nothing to read.")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from nmt.cli.app import run
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+SEARCH = b"search: beam 3, length penalty gnmt (alpha 1)\n"
 
 
 def nmt(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -41,14 +44,14 @@ def test_line_for_line(tiny_bundle):
     assert len(answers) == len(lines)
     assert [not answer for answer in answers] == [not line.strip() for line in lines]
     assert answers[0] == answers[4] == answers[9]
-    assert (
-        done.stderr == b"warning: stdin: line 6: not valid UTF-8 (byte 0xFF), replaced by U+FFFD\n"
+    assert done.stderr == (
+        SEARCH + b"warning: stdin: line 6: not valid UTF-8 (byte 0xFF), replaced by U+FFFD\n"
     )
 
 
 def test_no_line_in_no_line_out(tiny_bundle):
     done = nmt("translate", "--model", tiny_bundle)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", SEARCH)
 
 
 def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle):
@@ -69,16 +72,38 @@ def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle):
 
 
 def test_a_closed_pipe_ends_quietly(tiny_bundle):
-    command = f"{sys.executable} -m nmt translate --batch 2 --beam 1 --model {tiny_bundle}"
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; yes 'le chat' | head -1000 | {command} | head -1"],
-        capture_output=True,
+    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
+    with (
+        subprocess.Popen(["yes", "le chat"], stdout=subprocess.PIPE) as endless,
+        subprocess.Popen(
+            command,
+            stdin=endless.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+        ) as process,
+    ):
+        endless.stdout.close()
+        assert process.stdout.readline().strip()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_a_closed_pipe_ends_quietly_though_the_input_is_not_at_its_end(tiny_bundle):
+    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=ENVIRONMENT,
-        timeout=120,
-        check=False,
-    )
-    assert done.stdout.count(b"\n") == 1
-    assert done.stderr == b""
+    ) as process:
+        process.stdout.close()
+        process.stdin.write(b"le chat\n")
+        process.stdin.flush()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
 
 
 def test_files_and_the_way_to_the_model(tiny_bundle, tmp_path, monkeypatch, capsys):
@@ -130,11 +155,11 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--beam", "0"], 2, "--beam"),
         (["--max-length", "0"], 2, "--max-length"),
         (["--beam", "2", "--n-best", "3"], 2, "cannot exceed `beam_size` (2)"),
-        (["--alpha", "nan"], 2, "alpha = nan"),
+        (["--alpha", "nan"], 2, "search.alpha: expected a number, got nan"),
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
         (["--model", "other"], 2, "ensembles"),
         (["--device", "gpu"], 2, "choose auto, cpu, cuda"),
-        (["--input", "missing.txt"], 3, "missing.txt: cannot be read"),
+        (["--input", "missing.txt"], 3, "missing.txt: there is no such file"),
     ],
 )
 def test_bad_options(tiny_bundle, tmp_path, capsys, monkeypatch, arguments, code, rule):
@@ -160,3 +185,99 @@ def test_no_model(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(from_file(tmp_path, b"a\n")) == 4
     assert "nmt train" in capsys.readouterr().err
+
+
+def test_a_very_long_line_fails_no_other(tiny_bundle, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"le chat\n" + b"un chien dort. " * 1500 + b"\nun chien\n")
+    command = ["translate", "--model", tiny_bundle, "--input", source, "--beam", "1"]
+    done = nmt(*command, "--max-length", "3")
+    assert done.returncode == 0
+    first, long, last = done.stdout.removesuffix(b"\n").split(b"\n")
+    alone = nmt(*command[:-4], "--beam", "1", "--max-length", "3", given=b"le chat\nun chien\n")
+    assert [first, last] == alone.stdout.removesuffix(b"\n").split(b"\n")
+    assert long.strip()
+    told = done.stderr.removeprefix(b"search: beam 1, length penalty gnmt (alpha 1)\n").decode()
+    assert re.fullmatch(
+        rf"warning: {source}: line 2: \d+ subwords, more than search\.max_source_tokens: "
+        r"translated in \d+ pieces\n",
+        told,
+    )
+
+
+def test_the_search_in_use_is_told_unless_quiet(tiny_bundle, tmp_path, capsys):
+    command = [*from_file(tmp_path, b"\n"), "--model", str(tiny_bundle)]
+    assert run([*command, "--length-penalty", "none", "--coverage-penalty", "0.2"]) == 0
+    assert capsys.readouterr().err == "search: beam 3, length penalty none, coverage penalty 0.2\n"
+    assert run([*command, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_packed_text_from_stdin(tiny_bundle):
+    command = ["translate", "--model", tiny_bundle, "--quiet"]
+    plain, packed = b"le chat\nun chien\n", gzip.compress(b"le chat\nun chien\n")
+    assert nmt(*command, given=packed).stdout == nmt(*command, given=plain).stdout
+    damaged = nmt(*command, given=packed[:-9])
+    assert damaged.returncode == 3
+    assert b"stdin: damaged gzip file" in damaged.stderr
+
+
+def test_output_to_the_name_of_stdout(tiny_bundle, tmp_path):
+    """`>>` must go on where the file ended, and the file stay the one that the shell opened."""
+    path = tmp_path / "out.txt"
+    path.write_bytes(b"before\n")
+    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
+    with path.open("ab") as file:
+        done = subprocess.run(
+            [*command, "-o", "/dev/stdout"],
+            input=b"le chat\n",
+            stdout=file,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert path.read_bytes().startswith(b"before\n")
+    assert path.read_bytes().count(b"\n") == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reader_of_a_named_pipe_that_goes_away_is_no_error(tiny_bundle, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
+    with subprocess.Popen(
+        [*command, "-o", str(pipe)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ) as process:
+        with pipe.open("rb") as answers:
+            process.stdin.write(b"le chat\n")
+            process.stdin.flush()
+            assert answers.readline().strip()
+        process.stdin.write(b"un chien\n")
+        process.stdin.flush()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "message"),
+    [
+        ("<&-", 3, b"nmt: error: stdin is closed: there is nothing to read."),
+        (">&-", 5, b"nmt: error: stdout is closed: the result cannot be written."),
+        ("2>&-", 0, b""),
+        (">&- -o /dev/stdout", 5, b"nmt: error: /dev/stdout: cannot be written:"),
+    ],
+)
+def test_closed_streams(tiny_bundle, closed, code, message):
+    command = f"{sys.executable} -m nmt translate -q --model {tiny_bundle} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command], input=b"le chat\n", capture_output=True, env=ENVIRONMENT, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr.startswith(message)
+    assert b"Traceback" not in done.stderr
+    assert done.stdout.count(b"\n") == (1 if code == 0 else 0)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from parallel_texts import parallel_text
 
 from nmt.data import encode
+from nmt.data.binarize import DATA_FILES
 from nmt.data.corpus import Corpus
 from nmt.data.encode import encode_pairs
 from nmt.data.manifest import Manifest
@@ -57,8 +58,8 @@ def test_every_pair_is_there_in_order(make_config, tmp_path):
     assert decoded(data.dev, tokenizers) == list(zip(*DEV, strict=True))
     data.train.verify()
     ratios = data.train.target_lengths / data.train.source_lengths
-    assert data.manifest.length_ratio_mean == pytest.approx(ratios.mean())
-    assert data.manifest.length_ratio_std == pytest.approx(ratios.std())
+    assert data.manifest.length_ratio.mean == pytest.approx(ratios.mean())
+    assert data.manifest.length_ratio.deviation == pytest.approx(ratios.std())
     assert data.manifest.train.source.tokens == data.train.source_lengths.sum()
     assert data.manifest.train.target.max_length == data.train.target_lengths.max()
     assert Manifest.load(run.data) == data.manifest
@@ -207,6 +208,47 @@ def test_the_split_is_a_function_of_text_and_seed(make_config, prepare):
     assert not set(data.dev.line_numbers.tolist()) & set(data.train.line_numbers.tolist())
     assert aside[0] == aside[300]
     assert aside != [in_validation_split(s, t, 0.2, 6) for s, t in zip(source, target, strict=True)]
+
+
+def test_the_split_takes_only_pairs_that_pass_the_checks(make_config, prepare, tmp_path):
+    source, target = parallel_text(300)
+    test = (source[:40], target[:40])
+    source = [*source, *source[40:80]]
+    target = [*target, *target[40:80]]
+    for place in range(100, 200):
+        target[place] *= 60
+    config = make_config(
+        (source, target),
+        test=test,
+        validation_split=0.3,
+        max_length=100,
+        drop_duplicates=True,
+        max_dropped=0.6,
+    )
+    data = prepare(config)
+    good = [*range(40, 100), *range(200, 300)]
+    aside = {n for n in good if in_validation_split(source[n], target[n], 0.3, 1)}
+    assert data.dev.line_numbers.tolist() == [n + 1 for n in good if n in aside]
+    assert data.train.line_numbers.tolist() == [n + 1 for n in good if n not in aside]
+    assert data.dev_target == [target[n] for n in good if n in aside]
+    report = data.manifest.train
+    assert report.dropped["also in test"] == 40
+    assert report.dropped["too long"] == 100
+    assert report.dropped["duplicate"] == 40
+    assert data.manifest.dev.pairs_read == len(aside) > 20
+    assert report.pairs_read + len(aside) == 340
+    assert report.duplicates + data.manifest.dev.duplicates == 40
+
+
+def test_the_share_dropped_counts_the_pairs_set_aside_too(make_config, prepare):
+    train = with_pairs([("", "x")] * 20, pairs=180)
+    data = prepare(make_config(train, validation_split=0.5, max_dropped=0.1))
+    assert data.manifest.train.dropped["source empty"] == 20
+
+
+def test_no_file_but_the_known_ones_is_written(make_config, prepare, tmp_path):
+    prepare(make_config(parallel_text(50), DEV))
+    assert {path.name for path in (tmp_path / "run" / "data").iterdir()} == DATA_FILES
 
 
 def test_a_split_that_sets_nothing_aside_is_an_error(make_config, prepare):

@@ -113,7 +113,8 @@ def test_damaged_data_are_made_anew_with_a_warning(make_config, run, made, name,
     (run.data / name).write_bytes(content[: len(content) // 2])
     assert prepare(config, run).train.fingerprint == first.train.fingerprint
     assert made == [*BOTH, "binarize"]
-    assert "warning: " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "warning: " in told and "re-run nmt binarize." in told
     assert (run.data / name).read_bytes() == content
 
 
@@ -149,13 +150,117 @@ def test_the_tokenizer_of_a_trained_run_is_not_replaced(make_config, run):
     assert prepare_tokenizers(changed, run, force=True).source.size == 331
 
 
-def test_models_that_others_put_there_are_not_replaced(make_config, run):
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("change", [{}, {"tokenizer": {"vocab_size": 331}}])
+def test_models_that_others_put_there_are_not_replaced(make_config, run, tmp_path, force, change):
+    config = make_config(TRAIN, DEV, **change)
+    prepare_tokenizers(make_config(TRAIN, DEV), run)
+    other = RunDirectory(tmp_path / "other")
+    prepare_tokenizers(make_config(TRAIN, DEV, tokenizer={"vocab_size": 340}), other)
+    shutil.copy(other.tokenizer / "joint.model", run.tokenizer)
+    with pytest.raises(UsageError, match="not those that nmt made here"):
+        prepare_tokenizers(config, run, force)
+    (run.tokenizer / "tokenizer.json").unlink()
+    with pytest.raises(UsageError, match=r"what nmt did not make there \(joint.model\)"):
+        prepare_tokenizers(config, run, force)
+    content = (other.tokenizer / "joint.model").read_bytes()
+    assert (run.tokenizer / "joint.model").read_bytes() == content
+
+
+def test_models_with_a_damaged_record_are_replaced_only_by_force(make_config, run, capsys):
     config = make_config(TRAIN, DEV)
     prepare_tokenizers(config, run)
-    (run.tokenizer / "tokenizer.json").unlink()
+    record = run.tokenizer / "tokenizer.json"
+    record.write_bytes(record.read_bytes()[:100])
     with pytest.raises(UsageError, match="without a sound record"):
         prepare_tokenizers(config, run)
-    assert (run.tokenizer / "joint.model").exists()
+    told = capsys.readouterr().err
+    assert "tokenizer.json: damaged (" in told and "re-run nmt tokenizer." in told
+    assert prepare_tokenizers(config, run, force=True).joint
+    separate = make_config(TRAIN, DEV, tokenizer={"joint": False, "vocab_size": 280})
+    for changed in (separate, config):
+        prepare_tokenizers(changed, run)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["data", "tokenizer"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"train.en": "a text"},
+        {"train.bin": "tokens", "train.idx": "of another program"},
+        {"manifest.json": '{"files": []}', "tokenizer.json": '{"version": "1.0"}'},
+        {"manifest.json": '{\n  "version": 1', "tokenizer.json": '{\n  "version": 1', "notes": "!"},
+        None,
+    ],
+)
+def test_a_folder_of_the_users_is_never_replaced(make_config, tmp_path, name, content, force):
+    config = make_config(TRAIN, DEV)
+    run = RunDirectory(tmp_path)
+    if content is None:
+        (tmp_path / name).write_text("a file", encoding="utf-8")
+    else:
+        (tmp_path / name).mkdir()
+        for file, text in content.items():
+            (tmp_path / name / file).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="Move it away, or take another run_dir"):
+        prepare(config, run, force=force)
+    if content is None:
+        assert (tmp_path / name).read_text(encoding="utf-8") == "a file"
+    else:
+        found = {path.name: path.read_text("utf-8") for path in (tmp_path / name).iterdir()}
+        assert found == content
+
+
+def test_what_a_user_put_beside_our_data_is_not_lost(make_config, run):
+    config = make_config(TRAIN, DEV)
+    prepare(config, run)
+    (run.data / "notes.txt").write_text("mine", encoding="utf-8")
+    prepare(config, run)
+    with pytest.raises(UsageError, match=r"not make there \(notes.txt\)"):
+        prepare(make_config(TRAIN, DEV, max_length=30), run)
+    assert (run.data / "notes.txt").exists()
+
+
+def test_an_empty_folder_may_be_filled(make_config, run):
+    run.data.mkdir(parents=True)
+    run.tokenizer.mkdir()
+    assert len(prepare(make_config(TRAIN, DEV), run).train) == 100
+
+
+def test_what_a_killed_process_left_is_mended_and_the_rest_left_alone(make_config, run, made):
+    config = make_config(TRAIN, DEV)
+    prepare(config, run)
+    for folder in (run.data, run.tokenizer):
+        aside = run.path / f".old-{folder.name}-0123abcd"
+        aside.mkdir()
+        folder.rename(aside / folder.name)
+        (run.path / f".tmp-{folder.name}-0123abcd").mkdir()
+    for name in ("data/data/.tmp-manifest.json-", "tokenizer/tokenizer/.tmp-tokenizer.json-"):
+        (run.path / f".old-{name.replace('/', '-0123abcd/', 1)}0123abcd").write_bytes(b"half")
+    others = [".tmp-best-0123abcd", ".tmp-config.yaml-0123abcd", ".tmp-mine", ".old-best-0123abcd"]
+    for name in others:
+        (run.path / name).mkdir()
+    prepare(config, run)
+    assert made == BOTH
+    assert sorted(path.name for path in run.path.iterdir()) == sorted(
+        [*others, "data", "tokenizer"]
+    )
+    prepare(config, run, force=True)
+
+
+def test_a_changed_byte_is_found_and_the_data_made_anew(make_config, run, made, capsys):
+    config = make_config(TRAIN, DEV)
+    prepare(config, run)
+    for name in ("train.bin", "train.idx", "dev.bin"):
+        content = (run.data / name).read_bytes()
+        place = len(content) // 2
+        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        (run.data / name).write_bytes(changed)
+        prepare(config, run)
+        assert f"{name}: damaged: its checksum is wrong" in capsys.readouterr().err
+        assert (run.data / name).read_bytes() == content
+    assert made == [*BOTH, *["binarize"] * 3]
 
 
 def test_an_interrupted_binarization_leaves_the_old_data(make_config, run, monkeypatch):
@@ -219,3 +324,21 @@ def test_a_lock_is_let_go_after_an_error(tmp_path):
     with exclusive(lock, "it"), again, exclusive(lock, "it"):
         raise AssertionError("held twice")
     assert not lock.exists()
+
+
+def test_a_lock_of_a_folder_that_was_moved_away_leaves_the_new_one_alone(tmp_path):
+    folder = tmp_path / "run"
+    with exclusive(folder / "lock", "it"):
+        folder.rename(tmp_path / "aside")
+        folder.mkdir()
+        (folder / "lock").write_text("of another", encoding="utf-8")
+    assert (folder / "lock").exists()
+
+
+def test_a_lock_that_cannot_be_made_is_a_resource_error(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(ResourceError, match="cannot be written"),
+        exclusive(tmp_path / "file" / "lock", "it"),
+    ):
+        raise AssertionError("held")

@@ -1,11 +1,21 @@
+import errno
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.data.text import Pair, check_line_counts, count_lines, decode_line, read_lines, read_pairs
+from nmt.data.text import (
+    Pair,
+    check_line_counts,
+    count_lines,
+    decode_line,
+    read_lines,
+    read_pairs,
+    unpacked,
+)
 from nmt.errors import DataError
 
 _lines = st.lists(
@@ -135,3 +145,41 @@ def test_decode_line_removes_one_line_end():
     assert decode_line(b"\xff\n", "replace") == "\ufffd"
     with pytest.raises(UnicodeDecodeError):
         decode_line(b"\xff\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 300, "cannot be read: File name too long"),
+        ("file/t", "cannot be read: Not a directory"),
+        ("a\0b", "is no path: embedded null"),
+    ],
+)
+def test_names_that_cannot_be_are_explained(tmp_path, name, message):
+    written(tmp_path / "file", b"")
+    with pytest.raises(DataError, match=message):
+        list(read_lines(tmp_path / name))
+    with pytest.raises(DataError, match=message):
+        count_lines(tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_entered(tmp_path, monkeypatch):
+    """Simulated: the superuser may enter any."""
+
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(DataError, match="t: cannot be read: Permission denied"):
+        count_lines(tmp_path / "t")
+
+
+def test_a_pipe_that_gives_one_byte_at_first():
+    reading, writing = os.pipe()
+    packed = gzip.compress(b"a\nb\n")
+    os.write(writing, packed[:1])
+    with os.fdopen(reading, "rb") as file:
+        content = unpacked(file, "pipe")
+        os.write(writing, packed[1:])
+        os.close(writing)
+        assert content.read() == b"a\nb\n"

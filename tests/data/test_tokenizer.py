@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from parallel_texts import parallel_text
 from pydantic import ValidationError
 
+from nmt.config.dump import dump_config
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 from nmt.data.tokenizer_training import train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError
+from nmt.runtime.files import write_text
 
 
 def trained(config) -> TokenizerPair:
@@ -53,46 +56,6 @@ def test_batches_are_sentences_one_by_one(tokenizers):
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_sampling_is_a_pure_function_of_its_arguments(make_config, kind):
-    texts, _ = parallel_text(30)
-    pair = trained(
-        make_config(
-            parallel_text(200), dev=(["a"], ["b"]), tokenizer={"kind": kind, "vocab_size": 290}
-        )
-    )
-    tokenizer = pair.source
-    first = tokenizer.sample_batch(texts, 0.3, -1, seed=7)
-    other = tokenizer.sample_batch(texts, 0.3, -1, seed=8)
-    sentencepiece.set_random_generator_seed(99)
-    tokenizer.sample_batch(texts[:3], 0.3, -1, seed=1)
-    assert tokenizer.sample_batch(texts, 0.3, -1, seed=7) == first
-    assert first != other
-    assert first != tokenizer.encode_batch(texts)
-    assert [tokenizer.decode(ids) for ids in first] == texts
-    assert tokenizer.sample_batch(texts, 0.3, -1, seed=2**32 - 1) == tokenizer.sample_batch(
-        texts, 0.3, -1, seed=2**32 - 1
-    )
-
-
-def test_sampling_is_the_same_in_a_new_process(tokenizers, tmp_path):
-    tokenizers.source.save(tmp_path / "m.model")
-    texts, _ = parallel_text(10)
-    program = (
-        "import sys; from pathlib import Path; from nmt.data.tokenizer import Tokenizer\n"
-        "t = Tokenizer.load(Path(sys.argv[1]))\n"
-        "print(t.sample_batch(sys.argv[2:], 0.3, -1, 5))"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path / "m.model"), *texts]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told == f"{tokenizers.source.sample_batch(texts, 0.3, -1, 5)}\n"
-
-
-def test_a_failure_to_sample_is_told(tokenizers):
-    with pytest.raises(ValueError, match="nbest_size"):
-        tokenizers.source.sample_batch(["cat"], 0.3, 0, seed=1)
-
-
-@pytest.mark.parametrize("kind", ["unigram", "bpe"])
 @pytest.mark.parametrize("joint", [True, False])
 def test_training_gives_the_same_bytes_each_time(make_config, tmp_path, kind, joint):
     settings = {"kind": kind, "joint": joint, "vocab_size": 280}
@@ -110,6 +73,28 @@ def test_training_gives_the_same_bytes_each_time(make_config, tmp_path, kind, jo
     assert loaded.fingerprint == trained(config).fingerprint
     assert loaded.source.size == 280
     assert (loaded.source is loaded.target) == joint
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, kind):
+    config = make_config(
+        parallel_text(200), dev=(["a"], ["b"]), tokenizer={"kind": kind, "vocab_size": 300}
+    )
+    write_text(tmp_path / "config.yaml", dump_config(config))
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from nmt.config.load import load_config\n"
+        "from nmt.data.tokenizer_training import train_tokenizers\n"
+        "train_tokenizers(load_config(Path(sys.argv[1])), 200).save(Path(sys.argv[2]))"
+    )
+    models = []
+    for hash_seed in ("1", "2"):
+        folder = tmp_path / hash_seed
+        folder.mkdir()
+        command = [sys.executable, "-c", program, str(tmp_path / "config.yaml"), str(folder)]
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, check=True)
+        models.append((folder / "joint.model").read_bytes())
+    assert models[0] == models[1]
 
 
 def test_subwords_are_learned_from_an_even_sample(make_config):

@@ -27,3 +27,7 @@ def test_lower_case():
     assert "no capital letter" in warning
     assert suspicions(lower, [[line.lower() for line in REFERENCES[0]]]) == []
     assert suspicions(["猫はマットの上。", "犬は寝る。"], REFERENCES) == []
+
+
+def test_case_that_is_not_compared_cannot_be_wrong():
+    assert suspicions(["the cat is on the mat.", "a dog."], REFERENCES, lowercase=True) == []

@@ -1,9 +1,12 @@
 import subprocess
 import sys
+from importlib import import_module
+from urllib.error import URLError
 
 import pytest
+from sacrebleu.tokenizers.tokenizer_spm import TokenizerSPM
 
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, ResourceError, UsageError
 from nmt.evaluation.scores import score
 
 REFERENCES = ["The black cat is on the mat.", "A dog sleeps in the house."]
@@ -66,6 +69,33 @@ def test_counts_must_agree(hypotheses, references, message):
 def test_an_unknown_tokenizer_is_refused():
     with pytest.raises(UsageError, match="choose one of none, zh, 13a"):
         score(["a"], [["a"]], ["bleu"], tokenize="14a")
+
+
+def refuse(error):
+    def load(self, *arguments):
+        raise error
+
+    return load
+
+
+@pytest.mark.parametrize("name", ["flores101", "flores200", "spBLEU-1K"])
+def test_a_tokenizer_that_cannot_be_downloaded(monkeypatch, name):
+    offline = URLError(OSError("Name or service not known"))
+    monkeypatch.setattr(TokenizerSPM, "__init__", refuse(offline))
+    with pytest.raises(ResourceError) as caught:
+        score(["a"], [["a"]], ["bleu"], tokenize=name)
+    assert caught.value.message.startswith(
+        f"the tokenizer '{name}' needs a file that sacreBLEU could not download: "
+        "Name or service not known.\nRun this once with a connection"
+    )
+
+
+@pytest.mark.parametrize(("name", "extra"), [("ja-mecab", "ja"), ("ko-mecab", "ko")])
+def test_a_tokenizer_whose_packages_are_not_installed(monkeypatch, name, extra):
+    module = import_module(f"sacrebleu.tokenizers.tokenizer_{extra}_mecab")
+    monkeypatch.setattr(module, "MeCab", None)
+    with pytest.raises(UsageError, match=rf"pip install 'sacrebleu\[{extra}\]'\.$"):
+        score(["a"], [["a"]], ["bleu"], tokenize=name)
 
 
 def test_no_torch():

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from nmt.cli.app import run
 from nmt.cli.attention import attention
 
 
@@ -46,3 +47,17 @@ def test_ascii_numbers(draw):
     picture = draw("le chat\n", numbers=True, ascii_only=True)
     assert "|  chat" in picture
     assert "│" not in picture
+
+
+def test_a_line_in_pieces_is_translated_without_a_picture(tiny_bundle, tmp_path, capsys):
+    path = tmp_path / "in.txt"
+    path.write_text("un chien. " * 400 + "\nle chat\n", encoding="utf-8")
+    command = ["attention", "--model", str(tiny_bundle), "--input", str(path), "--beam", "1"]
+    assert run([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    long, short = map(json.loads, told.out.removesuffix("\n").split("\n"))
+    assert long["translation"]
+    assert long["attention"] == []
+    assert short["source"] == ["le", "chat", "</s>"]
+    assert f"{path}: line 1: " in told.err
+    assert "pieces" in told.err

@@ -47,8 +47,17 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(f, (features, weight, b))
 
 
-def test_without_gradients_nothing_is_kept():
+def test_without_gradients_none_are_made(monkeypatch):
     features, weight, b, targets = inputs()
+    made = []
+    block_sums = loss_module._block_sums
+
+    def spy(*arguments):
+        made.append(arguments[-2])
+        return block_sums(*arguments)
+
+    monkeypatch.setattr(loss_module, "_block_sums", spy)
     with torch.no_grad():
         sums = cross_entropy_sums(features, weight, b, targets, 0.1)
     assert not sums.loss.requires_grad
+    assert made == [None]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from reference_model import reference_loss
 
+from nmt.config.kinds import DECODER_STARTS
 from nmt.config.settings import ModelSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
@@ -202,13 +203,27 @@ def test_scheduled_sampling_sees_its_own_words():
     torch.testing.assert_close(own, expected, rtol=1e-12, atol=0)
 
 
-def test_bfloat16_is_float32_within_its_rounding():
+@pytest.mark.parametrize("start", DECODER_STARTS.names())
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("feeding", [True, False])
+def test_bfloat16_is_float32_within_its_rounding(start, cell, feeding):
     torch.manual_seed(1)
-    model = Seq2Seq(settings(encoder__hidden_size=32, decoder__hidden_size=64), 10, 10)
+    shape = settings(
+        encoder__hidden_size=32,
+        decoder__hidden_size=64,
+        encoder__cell=cell,
+        decoder__cell=cell,
+        decoder__start=start,
+        decoder__input_feeding=feeding,
+    )
+    model = Seq2Seq(shape, 10, 10)
     exact = batch_loss(model, PAIRS).loss
     exact_gradients = gradients(model, exact)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = batch_loss(model, PAIRS).loss
+        encoded = model.encode(torch.tensor([[5, 3]]), torch.tensor([2]))
+        for layer in model.start(encoded, 1).layers:
+            assert all(part.dtype == torch.float32 for part in layer)
     rough_gradients = gradients(model, rough)
     assert rough.item() == pytest.approx(exact.item(), rel=2e-2)
     whole = torch.cat([gradient.flatten() for gradient in exact_gradients.values()])

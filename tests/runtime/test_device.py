@@ -9,14 +9,6 @@ from nmt.runtime import device as device_module
 from nmt.runtime.device import Choices, prepare_runtime
 
 
-@pytest.fixture(autouse=True)
-def put_back():
-    threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision(products)
-
-
 def processor(monkeypatch, vendor, *flags):
     found = device_module._Processor(vendor, frozenset(flags))
     monkeypatch.setattr(device_module, "_processor", lambda: found)
@@ -53,10 +45,38 @@ def test_the_same_machine_gives_the_same_answer():
 
 def test_choices_of_an_earlier_run_are_kept(monkeypatch):
     processor(monkeypatch, "AuthenticAMD", "avx512_bf16")
-    earlier = Choices("float32", "highest")
+    earlier = Choices("cpu", "float32", "highest")
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier)
     assert runtime.choices == earlier
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_a_precision_that_is_asked_for_wins_over_the_earlier_one():
+    earlier = Choices("cpu", "bfloat16", "highest")
+    runtime = prepare_runtime(RuntimeSettings(device="cpu", precision="float32"), choices=earlier)
+    assert runtime.choices.precision == "float32"
+
+
+def test_choices_made_for_another_machine_are_made_again(monkeypatch):
+    processor(monkeypatch, "GenuineIntel")
+    for earlier in (Choices("cuda", "float16", "highest"), Choices("cpu", "float32", "medium")):
+        monkeypatch.setattr(device_module, "_medium_is_exact", lambda: False)
+        runtime = prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier)
+        assert runtime.choices == Choices("cpu", "float32", "highest")
+
+
+def test_float32_is_float32_on_a_gpu_too():
+    for precision, allowed in (("float32", False), ("bfloat16", True)):
+        prepare(precision=precision)
+        assert torch.backends.cudnn.allow_tf32 is allowed
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert prepare().threads == 3
+    assert prepare(threads=1).threads == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert prepare().threads >= 1
 
 
 def test_autocast_is_on_only_below_float32():

@@ -1,10 +1,16 @@
 """Files and directories are whole or absent."""
 
+import contextlib
+import errno
+import itertools
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from nmt.errors import ResourceError
+from nmt.runtime import files
 from nmt.runtime.files import (
     atomic_directory,
     atomic_file,
@@ -84,14 +90,156 @@ def test_a_place_that_cannot_be_written_to_is_a_resource_error(tmp_path):
         pass
 
 
+def test_other_errors_of_the_block_are_not_taken_for_the_disk(tmp_path):
+    for error in (BrokenPipeError(errno.EPIPE, "pipe"), FileNotFoundError(errno.ENOENT, "input")):
+        with pytest.raises(type(error)), atomic_file(tmp_path / "file"):
+            raise error
+        with pytest.raises(type(error)), atomic_directory(tmp_path / "folder"):
+            raise error
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_full_or_failing_disk_is_a_resource_error(tmp_path, number):
+    for atomic in (atomic_file, atomic_directory):
+        with (
+            pytest.raises(ResourceError, match="path: cannot be written"),
+            atomic(tmp_path / "path"),
+        ):
+            raise OSError(number, os.strerror(number))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_is_full_when_the_buffer_is_written_is_a_resource_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        files.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), tmp_path / "x")
+    )
+    with pytest.raises(ResourceError, match="No space left"):
+        write_text(tmp_path / "file", "x")
+    with pytest.raises(ResourceError, match="No space left"), atomic_file(tmp_path / "file") as f:
+        f.write(b"x" * (1 << 20))
+
+
+def leave_behind(folder, name):
+    """What a process killed while it wrote the file `name` leaves behind, under which name."""
+    before = set(names(folder))
+    with contextlib.suppress(KeyError), atomic_file(folder / name):
+        (leftover,) = set(names(folder)) - before
+        raise KeyError
+    (folder / leftover).write_bytes(b"half")
+    return leftover
+
+
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
-    (tmp_path / ".tmp-abc").mkdir()
-    (tmp_path / ".tmp-abc" / "x").write_text("", encoding="utf-8")
-    (tmp_path / ".tmp-def").write_text("", encoding="utf-8")
-    (tmp_path / "mine").write_text("", encoding="utf-8")
+    file = leave_behind(tmp_path, "mine")
+    (tmp_path / ".tmp-folder-0123abc_").mkdir()
+    (tmp_path / ".tmp-folder-0123abc_" / "x").write_text("", encoding="utf-8")
+    others = [".old-shoes", ".tmp-", ".tmp-abc", ".tmp-my-notes.txt", "mine"]
+    for name in others:
+        (tmp_path / name).write_text("", encoding="utf-8")
+    remove_leftovers(tmp_path, {"folder"})
+    assert names(tmp_path) == sorted([file, *others])
     remove_leftovers(tmp_path)
-    assert names(tmp_path) == ["mine"]
+    assert names(tmp_path) == others
     remove_leftovers(tmp_path / "absent")
+
+
+def test_only_leftovers_of_the_given_names_are_removed(tmp_path):
+    kept = [leave_behind(tmp_path, name) for name in ("best", "data-old", "my-data")]
+    leave_behind(tmp_path, "data")
+    remove_leftovers(tmp_path, {"data"})
+    assert names(tmp_path) == sorted(kept)
+
+
+def fill(folder, content):
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(content, encoding="utf-8")
+
+
+def killed_before_change(number, work):
+    """Run `work` in a process that is killed before its change `number` to the disk's names.
+
+    Gives whether it was: a number beyond the last change kills nothing.
+    """
+    changes = itertools.count(1)
+
+    def kill(event, arguments):
+        changing = event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove")
+        if changing and next(changes) == number:
+            os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            sys.addaudithook(kill)
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 9)
+    return status == 9
+
+
+def replace(path):
+    with atomic_directory(path) as new:
+        fill(new, "new")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_kill_at_any_instant_leaves_a_whole_directory_to_be_found(tmp_path):
+    found = []
+    for number in itertools.count(1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = folder / "data"
+        path.mkdir()
+        fill(path, "old")
+        killed = killed_before_change(number, lambda path=path: replace(path))
+        # Mending may be killed in its turn, wherever it stands.
+        for second in itertools.count(1):
+            if not killed_before_change(second, lambda folder=folder: remove_leftovers(folder)):
+                break
+        assert names(folder) == ["data"]
+        assert names(path) == ["a", "b", "c"]
+        (content,) = {file.read_text(encoding="utf-8") for file in path.iterdir()}
+        found.append(content)
+        if not killed:
+            break
+    assert found == sorted(found, reverse=True)
+    assert found.count("old") > 2 and found.count("new") > 2
+
+
+def test_the_old_directory_gets_its_name_back_when_the_new_cannot_have_it(tmp_path, monkeypatch):
+    path = tmp_path / "data"
+    path.mkdir()
+    fill(path, "old")
+    original = Path.rename
+
+    def rename(self, target):
+        if self.name.startswith(".tmp-data-") and target == path:
+            raise PermissionError(errno.EACCES, "no")
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(ResourceError, match="data: cannot be written: no"):
+        replace(path)
+    assert (path / "a").read_text(encoding="utf-8") == "old"
+    assert names(tmp_path) == ["data"]
+
+
+def test_of_several_directories_aside_the_newest_comes_back(tmp_path):
+    for number, aside in enumerate((".old-data-aaaaaaa1", ".old-data-aaaaaaa0")):
+        (tmp_path / aside / "data").mkdir(parents=True)
+        fill(tmp_path / aside / "data", str(number))
+        os.utime(tmp_path / aside, ns=(number, number))
+    remove_leftovers(tmp_path, {"best"})
+    assert len(names(tmp_path)) == 2
+    remove_leftovers(tmp_path, {"data"})
+    assert (tmp_path / "data" / "a").read_text(encoding="utf-8") == "1"
+    assert names(tmp_path) == ["data"]
 
 
 def test_text_is_utf8_with_bare_line_ends(tmp_path):

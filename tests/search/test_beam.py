@@ -272,3 +272,16 @@ def test_coverage_needs_attention():
         search(blind, SOURCES, limit=3, beam_size=2, coverage_penalty=0.1)
     for hypotheses in search(blind, SOURCES, limit=3, beam_size=2):
         assert hypotheses[0].attention is None
+
+
+def test_unkept_attention_still_counts_for_coverage():
+    source, lengths = padded(SOURCES)
+    limits = torch.full_like(lengths, 5)
+    settings = SearchSettings(beam_size=3, coverage_penalty=0.4)
+    model = make_model(seed=1)
+    kept = BeamSearch(model, settings).search(source, lengths, limits)
+    unkept = BeamSearch(model, settings, attention=False).search(source, lengths, limits)
+    for (with_weights, *_), (without, *_) in zip(kept, unkept, strict=True):
+        assert without.attention is None
+        assert with_weights.attention is not None
+        assert (without.tokens, without.score) == (with_weights.tokens, with_weights.score)

@@ -4,12 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
+from nmt.data.length_ratio import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.corpus import batches, decode_corpus
 from nmt.search.limits import LengthLimits
 
-LIMITS = LengthLimits(1.0, 0.2)
+LIMITS = LengthLimits(LengthRatio(1.0, 0.2))
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,9 @@ def test_the_mode_of_the_model_comes_back(model, runtime, training):
 
 
 def test_attention_has_a_column_for_each_source_token_and_its_end(model, runtime):
-    found = decode_corpus(model, [[5, 6, 7], [8] * 9], SearchSettings(), LIMITS, runtime)
-    for source, hypotheses in zip([[5, 6, 7], [8] * 9], found, strict=True):
+    sources = [[5, 6, 7], [8] * 9]
+    found = decode_corpus(model, sources, SearchSettings(), LIMITS, runtime, attention=True)
+    for source, hypotheses in zip(sources, found, strict=True):
         best = hypotheses[0]
         rows = len(best.tokens) + best.finished
         assert best.attention.shape == (rows, len(source) + 1)
@@ -100,6 +102,16 @@ def test_batches_hold_each_sentence_once(lengths, size):
 
 
 def test_limits():
-    assert LengthLimits(1.0, 0.1).of(10) == 23
-    assert LengthLimits(0.5, 0.0).of(1) == 11
-    assert LengthLimits(1.0, 0.1, fixed=7).of(10) == 7
+    assert LengthLimits(LengthRatio(1.0, 0.1)).of(10) == 23
+    assert LengthLimits(LengthRatio(0.5, 0.0)).of(1) == 11
+    assert LengthLimits(LengthRatio(1.0, 0.1), fixed=7).of(10) == 7
+
+
+def test_attention_is_kept_only_for_who_wants_it(model, runtime):
+    plain, drawn = (
+        decode_corpus(model, [[5, 6, 7]], SearchSettings(), LIMITS, runtime, attention=wanted)[0][0]
+        for wanted in (False, True)
+    )
+    assert plain.attention is None
+    assert drawn.attention is not None
+    assert (plain.tokens, plain.score) == (drawn.tokens, drawn.score)

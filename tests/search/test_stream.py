@@ -79,7 +79,7 @@ def test_many_bad_lines_are_counted(capsys):
     answer(windows(blocks(b"\xff\n" * 20), 7), echo, lambda text: None, "stdin")
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 6
-    assert told[-1] == "warning: stdin: 20 lines of 20 were not valid UTF-8"
+    assert told[-1] == "warning: stdin: 20 lines were not valid UTF-8"
 
 
 def test_strict_names_the_line():
@@ -91,3 +91,11 @@ def test_strict_names_the_line():
 def test_a_broken_translator_is_noticed(translate):
     with pytest.raises(AssertionError):
         answer(windows(blocks(b"a\n"), 10), translate, lambda text: None, "stdin")
+
+
+def test_very_long_lines_are_not_held_together():
+    """Whatever came in the meantime, a window ends at 4 MiB and the block that goes beyond."""
+    line = b"x" * 60_000 + b"\n"
+    made = list(windows(blocks(*[line] * 500), 1000))
+    assert sum(map(len, made)) == 500
+    assert max(sum(map(len, window)) for window in made) <= (1 << 22) + len(line)

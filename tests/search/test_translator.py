@@ -70,11 +70,11 @@ def test_overrides_hold(translator):
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"beam_size": 0}, "beam_size = 0: .*greater than or equal to 1"),
+        ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1, got 0"),
         ({"beam_size": 2, "n_best": 3}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
-        ({"alpha": float("nan")}, "alpha = nan"),
-        ({"length_penalty": "gnmtt"}, "choose one of gnmt, average, word_reward, none"),
-        ({"beam": 3}, "beam = 3"),
+        ({"alpha": float("nan")}, "search.alpha: expected a number, got nan"),
+        ({"length_penalty": "gnmtt"}, r"one of gnmt, average.*; did you mean gnmt\?"),
+        ({"beam": 3}, r"search.beam: unknown key; did you mean beam_size\?"),
     ],
 )
 def test_bad_overrides_are_explained(translator, changes, rule):
@@ -90,7 +90,7 @@ def test_a_bare_text_is_refused(translator):
 def test_bad_loads(tmp_path, tiny_bundle):
     with pytest.raises(ModelError):
         Translator.load(tmp_path)
-    with pytest.raises(UsageError, match="device"):
+    with pytest.raises(UsageError, match=r"runtime\.device: 'tpu' "):
         Translator.load(tiny_bundle, device="tpu")
     with pytest.raises(ResourceError):
         Translator.load(tiny_bundle, device="cuda:99")
@@ -102,3 +102,47 @@ def test_a_translation_is_plain_data(translator):
     for each in record["alternatives"]:
         each["attention"] = None
     assert json.loads(json.dumps(record))["text"] == record["text"]
+
+
+SENTENCES = ["le chat noir est sur le tapis .", "un chien dort dans la maison ."]
+
+
+def test_a_long_text_is_translated_in_pieces(translator):
+    parts = translator.translate(SENTENCES)
+    limit = max(len(part.source_tokens) for part in parts) - 1
+    whole, other = translator.translate(
+        [" ".join(SENTENCES), "le chat"], max_source_tokens=limit, beam_size=3
+    )
+    assert whole.pieces == 2
+    assert whole.text == " ".join(part.text for part in parts)
+    assert whole.tokens == [token for part in parts for token in part.tokens]
+    assert whole.source_tokens == [token for part in parts for token in part.source_tokens]
+    assert len(whole.token_log_probabilities) == len(whole.tokens)
+    assert whole.score == pytest.approx(sum(part.score for part in parts), abs=1e-4)
+    assert whole.finished == all(part.finished for part in parts)
+    assert whole.attention is None
+    assert (other.pieces, other.text) == (1, translator.translate(["le chat"])[0].text)
+
+
+def test_the_next_best_of_pieces_are_joined_rank_by_rank(translator):
+    parts = translator.translate(SENTENCES, n_best=3)
+    limit = max(len(part.source_tokens) for part in parts) - 1
+    (whole,) = translator.translate([" ".join(SENTENCES)], n_best=3, max_source_tokens=limit)
+    assert [each.text for each in whole.n_best] == [
+        f"{first.text} {second.text}"
+        for first, second in zip(parts[0].n_best, parts[1].n_best, strict=True)
+    ]
+
+
+def test_a_text_within_the_limit_is_left_whole(translator):
+    text = " ".join(SENTENCES)
+    length = len(translator.translate([text])[0].source_tokens) - 1
+    assert translator.translate([text], max_source_tokens=length)[0].pieces == 1
+    assert translator.translate([text], max_source_tokens=length - 1)[0].pieces == 2
+
+
+def test_attention_may_be_left_out(translator):
+    (plain,) = translator.translate(["le chat"], attention=False)
+    (drawn,) = translator.translate(["le chat"])
+    assert plain.attention is None
+    assert (plain.text, plain.score) == (drawn.text, drawn.score)

@@ -17,7 +17,7 @@ from nmt.training.checkpoints import (
 from nmt.training.metrics import Best
 from nmt.training.optimizers import make_optimizer
 
-STATE = TrainingState(Choices("float32", "highest"), "abc")
+STATE = TrainingState(Choices("cpu", "float32", "highest"), {"train": "abc", "dev": "def"})
 
 
 def make(kind):
@@ -61,7 +61,7 @@ def test_a_checkpoint_continues_bit_for_bit(kind, tmp_path):
 def test_state_comes_back_as_it_was(tmp_path):
     model, optimizer = make("adam")
     state = TrainingState(
-        Choices("bfloat16", "medium"),
+        Choices("cpu", "bfloat16", "medium"),
         "abc",
         update=7,
         epoch=1,

@@ -58,6 +58,11 @@ def test_halving_steps_at_start_and_then_at_equal_distances():
     )
 
 
+def test_halving_begins_after_one_distance_where_nothing_else_is_said():
+    schedule = make("halving", every_updates=50, factor=0.5)
+    assert [schedule.rate(u) for u in (1, 49, 50, 100)] == pytest.approx([0.1, 0.1, 0.05, 0.025])
+
+
 def test_plateau_waits_for_its_patience_and_remembers():
     schedule = make("plateau", metric="bleu", patience=1, factor=0.5)
     rates = []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from safetensors.torch import load_file
 
 from nmt.bundle import find_bundle, load_bundle
 from nmt.config.dump import dump_config
-from nmt.errors import DataError, ModelError, StoppedBySignal, UsageError
-from nmt.training import run as run_module
+from nmt.config.load import load_config
+from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
+from nmt.runtime.lock import exclusive
+from nmt.training.checkpoints import load_state
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -75,6 +78,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
         ("runtime.precision=bfloat16",),
         ("training.optimizer.kind=adadelta", "model.encoder.cell=gru", "model.decoder.cell=gru"),
         ("training.batch_tokens=900",),
+        ("runtime.threads=2",),
     ],
     ids=str,
 )
@@ -82,8 +86,8 @@ def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, overrides):
     whole = train(tiny(*overrides, name="whole"))
     update = Trainer._update
 
-    def interrupted(self, group, window):
-        update(self, group, window)
+    def interrupted(self, group):
+        update(self, group)
         if self.state.update in (3, 5):
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -104,10 +108,10 @@ def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, monkeypatc
     whole = train(tiny(name="whole"))
     update = Trainer._update
 
-    def crashing(self, group, window):
+    def crashing(self, group):
         if self.state.update == 5:
             raise RuntimeError("power cut")
-        update(self, group, window)
+        update(self, group)
 
     monkeypatch.setattr(Trainer, "_update", crashing)
     with pytest.raises(RuntimeError):
@@ -148,13 +152,82 @@ def test_restart_moves_the_old_run_aside(tiny):
     assert not (run.path / "mine.txt").exists()
 
 
-def test_a_changed_corpus_is_noticed(tiny, tmp_path):
+@pytest.mark.parametrize(
+    ("corpus", "error", "words"),
+    [
+        ("train", UsageError, "out of date, but this run has checkpoints"),
+        ("dev", DataError, "the dev corpus is not the one this run was begun with"),
+    ],
+)
+def test_a_changed_corpus_is_noticed(tiny, tmp_path, corpus, error, words):
     train(tiny("training.max_updates=8"))
     for side in ("fr", "en"):
-        with (tmp_path / f"train.{side}").open("a", encoding="utf-8") as file:
+        with (tmp_path / f"{corpus}.{side}").open("a", encoding="utf-8") as file:
             file.write("six\n")
-    with pytest.raises((DataError, UsageError)):
+    with pytest.raises(error, match=words):
         train(tiny("training.max_updates=10"), resume=True)
+
+
+def test_a_corpus_may_be_moved(tiny, tmp_path):
+    whole = train(tiny(name="whole"))
+    train(tiny("training.max_updates=6", name="parts"))
+    (tmp_path / "moved").mkdir()
+    for name in ("train", "dev"):
+        for side in ("fr", "en"):
+            (tmp_path / f"{name}.{side}").rename(tmp_path / "moved" / f"{name}.{side}")
+    parts = train(tiny(f"data.root={tmp_path / 'moved'}", name="parts"), resume=True)
+    assert_same_weights(whole, parts, 8)
+
+
+def test_a_configuration_that_somebody_wrote_is_not_overwritten(tiny, tiny_config):
+    mine = tiny_config.rename(tiny_config.parent / "config.yaml")
+    before = mine.read_bytes()
+    with pytest.raises(UsageError, match="is not what a run wrote"):
+        train(load_config(mine, [f"run_dir={mine.parent}"]))
+    assert mine.read_bytes() == before
+
+
+@pytest.mark.parametrize("change", ["training.batch_tokens=100", "training.optimizer.kind=sgd"])
+def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, change):
+    train(tiny())
+    with pytest.raises(UsageError, match="cannot change in the middle of a run"):
+        train(tiny(change, "training.max_updates=10"), resume=True)
+
+
+def test_a_new_stopping_metric_begins_its_own_count(tiny):
+    train(tiny("training.early_stopping.metric=loss"))
+    run = train(
+        tiny(
+            "training.max_updates=16",
+            "training.early_stopping.metric=bleu",
+            "training.early_stopping.patience=50",
+        ),
+        resume=True,
+    )
+    assert load_state(run.checkpoints / "step-00000016").stopping.metric == "bleu"
+
+
+def test_a_run_at_work_is_not_moved_aside(tiny):
+    run = train(tiny())
+    for lock in (run.training_lock, run.preparing_lock):
+        with exclusive(lock, "a test"), pytest.raises(ResourceError, match="at work"):
+            train(tiny(), restart=True)
+    assert run.best.is_dir()
+
+
+def test_a_folder_that_is_no_run_is_not_moved_aside(tiny, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("kept", encoding="utf-8")
+    run = train(tiny(), restart=True)
+    assert (run.path / "mine.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_no_work_is_done_for_a_device_that_is_not_there(tiny, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ResourceError, match="no CUDA device"):
+        train(tiny("runtime.device=cuda"))
+    assert not (tmp_path / "run" / "tokenizer").exists()
 
 
 def test_ends(tiny):
@@ -218,13 +291,6 @@ def test_tensorboard_files_are_written(tiny):
     assert any(run.tensorboard.iterdir())
 
 
-def test_threads_and_precision_do_not_outlive_a_test():
-    """The runs above set process-wide switches: later tests must not depend on them."""
-    assert run_module is not None
-    torch.set_float32_matmul_precision("highest")
-    assert torch.get_float32_matmul_precision() == "highest"
-
-
 def test_find_bundle(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NMT_MODEL", raising=False)
     with pytest.raises(ModelError, match="neither a bundle nor a run"):
@@ -237,3 +303,30 @@ def test_find_bundle(tiny, tmp_path, monkeypatch, capsys):
     assert "runs/tiny/best" in capsys.readouterr().err
     monkeypatch.setenv("NMT_MODEL", str(run.path))
     assert find_bundle(None) == run.best
+
+
+def test_the_newest_finished_run_is_found_before_a_newer_unfinished_one(
+    tiny, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("NMT_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    finished = train(tiny(name="runs/finished"))
+    unfinished = tmp_path / "runs" / "unfinished"
+    shutil.copytree(finished.path, unfinished)
+    log = unfinished / "log.jsonl"
+    log.write_text(log.read_text(encoding="utf-8") + '{"kind": "start"}\n', encoding="utf-8")
+    os.utime(unfinished / "best" / "bundle.json", (2e9, 2e9))
+    assert find_bundle(None) == Path("runs/finished/best")
+    shutil.rmtree(finished.path)
+    capsys.readouterr()
+    assert find_bundle(None) == Path("runs/unfinished/best")
+    assert "has not ended" in capsys.readouterr().err
+
+
+def test_a_bundle_tells_nobody_where_the_corpus_lay(tiny, tmp_path):
+    run = train(tiny())
+    for file in run.best.iterdir():
+        assert str(tmp_path).encode() not in file.read_bytes(), file.name
+    assert load_bundle(run.best, torch.device("cpu")).config.data.train.source == (
+        Path("train.fr"),
+    )

@@ -45,6 +45,14 @@ class AttentionSettings(Settings):
     dropout: _Dropout = Field(0.0, description="Dropout of the attention weights.")
 
     @model_validator(mode="after")
+    def _size_is_for_the_additive_score(self) -> "AttentionSettings":
+        if self.size is not None and self.kind != "additive":
+            raise ValueError(
+                f"`size` is for `kind: additive`; {self.kind} has no hidden layer: leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _recurrence_needs_the_previous_state(self) -> "AttentionSettings":
         if self.context != "output" and self.query == "state":
             raise ValueError(
@@ -66,7 +74,9 @@ class DecoderSettings(Settings):
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
         "bridge", description="How the first state is made."
     )
-    dropout: _Dropout = Field(0.0, description="Dropout between layers.")
+    dropout: _Dropout = Field(
+        0.0, description="Dropout between layers, and of the state that the output layer sees."
+    )
 
 
 class OutputSettings(Settings):
@@ -102,7 +112,7 @@ class ModelSettings(Settings):
     )
     output: OutputSettings = Field(default_factory=OutputSettings, description="Scores the words.")
     initial_range: float = Field(
-        0.0, ge=0.0, description="Weights start uniform in [-r, r]; 0: by each layer's own rule."
+        0.0, ge=0.0, description="Matrices start uniform in [-r, r]; 0: by each layer's own rule."
     )
     forget_bias: float = Field(1.0, description="Start of the LSTM's forget-gate bias.")
 

@@ -27,4 +27,8 @@ class RuntimeSettings(Settings):
     precision: Precision = Field(
         "auto", description="auto: bfloat16 where the hardware is faster with it, else float32."
     )
-    threads: int = Field(0, ge=0, description="CPU threads; 0: as many as there are cores.")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="CPU threads; 0: OMP_NUM_THREADS where it is set, else one for each core.",
+    )

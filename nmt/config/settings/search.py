@@ -26,6 +26,12 @@ class SearchSettings(Settings):
         description="Longest translation in subwords; default: by the sentence's length and the "
         "length ratios of the training corpus.",
     )
+    max_source_tokens: int = Field(
+        500,
+        ge=1,
+        description="Longest source in subwords that is translated as a whole; a longer one is "
+        "split, best at the ends of sentences, and its parts are translated each by itself.",
+    )
     batch_sentences: int = Field(64, ge=1, description="Sentences translated at once.")
 
     @model_validator(mode="after")

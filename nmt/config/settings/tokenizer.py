@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict
 
 from nmt.config.settings.base import Settings
 
@@ -35,7 +35,8 @@ class SubwordSamplingSettings(Settings):
         ge=0.0,
         le=1.0,
         description="0: off. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
-        "BPE: probability of leaving out a merge (Provilkov et al. 2020).",
+        "BPE: probability of leaving out a merge (Provilkov et al. 2020). Segmentations drawn are "
+        "longer than those that training.batch_tokens counts: batches may exceed it.",
     )
     n_best: Annotated[int, AfterValidator(_check_n_best)] = Field(
         -1, description="Unigram only: draw from so many best segmentations; -1: from all."
@@ -74,11 +75,3 @@ class TokenizerSettings(Settings):
         default_factory=SubwordSamplingSettings,
         description="Subword regularisation or BPE-dropout on the training side.",
     )
-
-    @model_validator(mode="after")
-    def _sampling_needs_whole_text(self) -> "TokenizerSettings":
-        if self.sampling.alpha > 0.0 and not self.byte_fallback:
-            raise ValueError(
-                "`sampling` needs `byte_fallback: true`: unknown characters cannot be sampled again"
-            )
-        return self

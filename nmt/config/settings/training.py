@@ -52,7 +52,11 @@ class ScheduleSettings(Settings):
     factor: float = Field(0.5, gt=0.0, lt=1.0, description="Plateau, halving: what to multiply by.")
     metric: Metric = Field("perplexity", description="Plateau: the metric that must improve.")
     patience: int = Field(2, ge=0, description="Plateau: validations without improvement to bear.")
-    start_update: int = Field(0, ge=0, description="Halving: the first update at a lower rate.")
+    start_update: int | None = Field(
+        None,
+        ge=1,
+        description="Halving: the first update at a lower rate; default: `every_updates`.",
+    )
     every_updates: int = Field(
         1000, ge=1, description="Halving: updates from one step to the next."
     )

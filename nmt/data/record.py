@@ -1,0 +1,80 @@
+"""Records: the JSON files by which nmt knows again, and dares to replace, a folder that it made."""
+
+from collections.abc import Container
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nmt.errors import DataError, UsageError
+from nmt.runtime.files import write_text
+
+_BEGIN = b'{\n  "version": '
+_NAMES_SHOWN = 5
+
+
+class Record(BaseModel):
+    """A frozen record kept as a JSON file; unknown keys are refused.
+
+    That of a folder has `version` for its first field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def save_as(self, path: Path) -> None:
+        """Write the JSON file, whole or not at all."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+
+_Record = TypeVar("_Record", bound=Record)
+
+
+def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
+    """Read a record from its JSON file.
+
+    command: what makes it anew, such as `nmt binarize`.
+
+    Raises DataError when it is missing or damaged.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read: {reason}; re-run {command}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: damaged ({place}: {first['msg']}); re-run {command}.") from error
+
+
+def check_replaceable(folder: Path, record: str, names: Container[str]) -> None:
+    """See that nothing is lost of what others made when a folder is replaced.
+
+    That holds when it is absent or empty, or holds the file `record` (which may be of another
+    version, or damaged) and no file but those `names` that nmt writes there.
+
+    Raises UsageError when it does not.
+    """
+    if folder.is_dir():
+        foreign = sorted(path.name for path in folder.iterdir())
+        if _is_record(folder / record):
+            foreign = [name for name in foreign if name not in names]
+        if not foreign:
+            return
+        more = ", ..." if len(foreign) > _NAMES_SHOWN else ""
+        holds = f"holds what nmt did not make there ({', '.join(foreign[:_NAMES_SHOWN])}{more})"
+    elif folder.exists():
+        holds = "is not a folder"
+    else:
+        return
+    raise UsageError(
+        f"{folder}: nmt would write its own here, but this {holds}.\n"
+        "Move it away, or take another run_dir."
+    )
+
+
+def _is_record(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_BEGIN)) == _BEGIN
