@@ -15,6 +15,7 @@ from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.console import set_quiet
 
 _SENTENCES = [
     "le chat noir est sur le tapis .",
@@ -26,13 +27,14 @@ _SENTENCES = [
 
 @pytest.fixture(autouse=True)
 def put_back() -> Iterator[None]:
-    """What `prepare_runtime` sets for the whole process does not outlive a test."""
+    """What a command or `prepare_runtime` sets for the whole process does not outlive a test."""
     threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
     narrow = torch.backends.cudnn.allow_tf32
     yield
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(products)
     torch.backends.cudnn.allow_tf32 = narrow
+    set_quiet(False)
 
 
 def make_tokenizer() -> Tokenizer:

@@ -53,8 +53,14 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+_LINE_BREAKS = "\n\r\x85\u2028\u2029"
+"""Characters that YAML folds in a text unless they are escaped."""
+
+
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None if isinstance(plain_value(text), str) else "'"
+    if any(character in text for character in _LINE_BREAKS):
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
