@@ -41,8 +41,8 @@ class CorpusError(ValueError):
 class Sizes:
     """How many pairs each part has, and how often train holds every word at the least."""
 
-    train: int = 8000
-    dev: int = 300
+    train: int = 10000
+    dev: int = 500
     test: int = 500
     minimum: int = 15
 
