@@ -141,8 +141,10 @@ def _reference_value(key: Key, indent: str) -> Iterator[str]:
     allowed = f"[{expected.noun}{', or null' if expected.nullable else ''}]"
     if any(expected.choices.values()):
         yield from _comment(key.description, indent)
-        for line in _table(expected.choices.items()):
-            yield f"{indent}#   {line}\n"
+        below = " " * (2 + max(map(len, expected.choices)))
+        for row in _table(expected.choices.items()):
+            for line in _wrapped(row, f"{indent}#   ", f"{indent}#   {below}"):
+                yield f"{line}\n"
     elif len(indent) + len(key.description) + len(allowed) + 3 <= _WIDTH:
         yield from _comment(f"{key.description} {allowed}", indent)
     else:
@@ -157,7 +159,9 @@ def _comment(text: str, indent: str) -> Iterator[str]:
         yield f"{line}\n"
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+    """Lines of text; `later`: the indentation of the second and the following, where it differs."""
+    later = indent if later is None else later
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        text, _WIDTH, initial_indent=indent, subsequent_indent=later, break_on_hyphens=False
     )

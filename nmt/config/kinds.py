@@ -38,23 +38,75 @@ class Registry:
 CELLS = Registry(
     "cell",
     {
-        "lstm": Kind(
-            "nmt.model.recurrent:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"
+        "lstm": Kind("nmt.model.cells:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
+        "gru": Kind("nmt.model.cells:GRU", "Cho et al. 2014, reset gate after the product"),
+        "layer_norm_lstm": Kind(
+            "nmt.model.layer_norm:LayerNormLSTM", "LSTM with layer normalisation, Ba et al. 2016"
         ),
-        "gru": Kind("nmt.model.recurrent:GRU", "Cho et al. 2014, reset gate after the product"),
+        "layer_norm_gru": Kind(
+            "nmt.model.layer_norm:LayerNormGRU", "GRU with layer normalisation, Ba et al. 2016"
+        ),
     },
 )
 
 ATTENTIONS = Registry(
     "attention kind",
     {
+        "none": Kind("nmt.model.attention:NoAttention", "no context, Sutskever et al. 2014"),
         "additive": Kind(
             "nmt.model.attention:AdditiveAttention",
             "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
         ),
+        "normalized_additive": Kind(
+            "nmt.model.attention:NormalizedAdditiveAttention",
+            "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
+        ),
+        "concat": Kind(
+            "nmt.model.attention:ConcatAttention",
+            "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
+        ),
         "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
+        "scaled_dot": Kind(
+            "nmt.model.attention:ScaledDotAttention", "s . h / sqrt(D), Vaswani et al. 2017, eq. 1"
+        ),
         "general": Kind(
             "nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"
+        ),
+        "location": Kind(
+            "nmt.model.attention:LocationAttention",
+            "row j of W [s; y] + b, whatever is there, Luong et al. 2015, eq. 8 (location)",
+        ),
+        "multi_head": Kind(
+            "nmt.model.multi_head:MultiHeadAttention",
+            "scaled dot in several subspaces, Vaswani et al. 2017, section 3.2.2",
+        ),
+    },
+)
+
+NORMALIZERS = Registry(
+    "normalizer",
+    {
+        "softmax": Kind("nmt.model.normalizers:softmax", "all weights above zero"),
+        "sparsemax": Kind(
+            "nmt.model.normalizers:sparsemax",
+            "Euclidean projection, many weights zero, Martins and Astudillo 2016",
+        ),
+        "entmax15": Kind(
+            "nmt.model.normalizers:entmax15", "half way between the two, Peters et al. 2019"
+        ),
+    },
+)
+
+WINDOWS = Registry(
+    "attention window",
+    {
+        "global": Kind("nmt.model.windows:GlobalWindow", "all annotations"),
+        "local_m": Kind(
+            "nmt.model.windows:MonotonicWindow", "those around position i, Luong et al. 2015, 3.2"
+        ),
+        "local_p": Kind(
+            "nmt.model.windows:PredictiveWindow",
+            "those around a predicted position, under a Gaussian, Luong et al. 2015, eq. 9-10",
         ),
     },
 )
@@ -67,6 +119,7 @@ DECODER_STARTS = Registry(
         "bridge": Kind(
             "nmt.model.start:BridgeStart", "tanh of a learned linear map of the final states"
         ),
+        "linear": Kind("nmt.model.start:LinearStart", "a learned linear map of the final states"),
         "mean": Kind(
             "nmt.model.start:MeanStart", "tanh of a learned linear map of the mean annotation"
         ),
@@ -83,6 +136,15 @@ OUTPUTS = Registry(
         "deep": Kind(
             "nmt.model.output:DeepOutput",
             "tanh of state, previous embedding and context, each with its own map",
+        ),
+        "maxout": Kind(
+            "nmt.model.output:MaxoutOutput",
+            "the greater of each two of such sums, Bahdanau et al. 2014, appendix A.2.2",
+        ),
+        "plain": Kind("nmt.model.output:PlainOutput", "the state, and the context, as they are"),
+        "concat": Kind(
+            "nmt.model.output:ConcatOutput",
+            "state, context and previous embedding side by side, as in the textbooks",
         ),
     },
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nmt.config.presets import key_paths, preset_of
 from nmt.config.problems import problems_of, report
 from nmt.config.schema import keys_of
 from nmt.config.settings import Config, CorpusSettings
@@ -29,7 +30,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     The result's paths are absolute. A relative path of the file is looked up from the file's
     folder, those of corpora from `data.root` where that is set; a relative path in an override from
-    the current folder. `name` and `run_dir` are filled in.
+    the current folder. `name` and `run_dir` are filled in, and so are the keys of a preset.
 
     Raises ConfigError with every problem found, a line for each.
     """
@@ -40,6 +41,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     if document.value["name"] is None:
         document.value["name"] = path.stem
     _open_empty_sections(document.value, Config)
+    _place_preset(document)
     try:
         config = Config.model_validate(document.value)
     except ValidationError as error:
@@ -104,6 +106,14 @@ def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> Non
             values[name] = {}
         if isinstance(values[name], dict):
             _open_empty_sections(values[name], below)
+
+
+def _place_preset(document: Document) -> None:
+    """What is wrong with keys that only the preset gives is shown where the preset is named."""
+    preset = preset_of(document.value)
+    if preset is not None:
+        for path in key_paths({"model": preset.model}):
+            document.places.setdefault(path, document.places[("preset",)])
 
 
 def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Config:

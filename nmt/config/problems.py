@@ -1,11 +1,13 @@
 """What is wrong with a configuration, in plain words: where, which key, what, what is allowed."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
+from nmt.config.presets import preset_of
 from nmt.config.schema import Expected, all_keys, names_beside
 from nmt.config.yaml_source import Document, KeyPath, Place, Problem, key_text, plain_value
 
@@ -18,7 +20,7 @@ def problems_of(error: ValidationError, document: Document, section: KeyPath = (
     problems = []
     for detail in error.errors(include_url=False):
         path = _written_path((*section, *detail["loc"]), document)
-        place = document.place_of(path)
+        place = document.place_of(path or _first_key_in(detail["msg"]))
         value = detail["input"]
         if detail["type"] == "extra_forbidden":
             message = f"unknown key; {unknown_key_hint(_names(path))}"
@@ -26,6 +28,7 @@ def problems_of(error: ValidationError, document: Document, section: KeyPath = (
             message = f"missing. {all_keys()['.'.join(_names(path))].description}"
         elif detail["type"] == "value_error":
             message = _own_message(str(detail["ctx"]["error"]), path, value, place.written)
+            message += _preset_hint(path, value, document)
         else:
             message = _expected_and_got(_expected_at(path), value, place.written)
         problems.append(Problem(place, key_text(path), message))
@@ -85,6 +88,24 @@ def _written_path(loc: KeyPath, document: Document) -> KeyPath:
     if loc and isinstance(loc[-1], int) and loc not in document.places:
         return loc[:-1]
     return loc
+
+
+def _first_key_in(message: str) -> KeyPath:
+    """The path of the first key between backticks: where to look when all is compared with all."""
+    match = re.search(r"`([a-z_.]+)", message)
+    return tuple(match[1].split(".")) if match else ()
+
+
+def _preset_hint(path: KeyPath, value: Any, document: Document) -> str:
+    """Keys that do not go together may be some that the user never wrote."""
+    within_model = path[:1] == ("model",) and isinstance(value, dict)
+    if not within_model or preset_of(document.value) is None:
+        return ""
+    name = document.value["preset"]
+    return (
+        f"; what is not given comes from `preset: {name}` (give null to take back a key that may "
+        "be null)"
+    )
 
 
 def _names(path: KeyPath) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def _expected_list(item: Expected) -> Expected:
 def _choices(annotation: Any, metadata: Sequence[Any]) -> dict[str, str]:
     for mark in metadata:
         if isinstance(mark, KindOf):
-            return {name: kind.summary for name, kind in mark.registry.kinds.items()}
+            return {name: kind.summary for name, kind in mark.kinds.items()}
     if get_origin(annotation) is Literal:
         return dict.fromkeys(get_args(annotation), "")
     return {}

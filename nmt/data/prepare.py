@@ -110,13 +110,30 @@ def prepare_corpora(
         ):
             if manifest.inputs != inputs:
                 manifest.model_copy(update={"inputs": inputs}).save(run.data)
+            _check_dev_fits(config, prepared)
             say(f"data: up to date ({run.data})")
             return prepared
         check_replaceable(run.data, MANIFEST, DATA_FILES)
         with atomic_directory(run.data) as folder:
             manifest = binarize(config, tokenizers, inputs, folder)
             _check_unchanged(corpora, inputs)
-        return _open(run, manifest)
+        prepared = _open(run, manifest)
+        _check_dev_fits(config, prepared)
+        return prepared
+
+
+def _check_dev_fits(config: Config, data: PreparedData) -> None:
+    """Train pairs are held to `data.max_length`; dev keeps all of its own."""
+    places = config.model.max_source_tokens
+    if places is None or not (long := data.dev.source_lengths > places).any():
+        return
+    lines = data.dev.line_numbers[long]
+    raise DataError(
+        f"{len(lines)} dev sentences have more than the {places} subwords that "
+        f"`model.attention.max_positions: {places + 1}` can attend (lines "
+        f"{', '.join(map(str, lines[:8].tolist()))}{', ...' if len(lines) > 8 else ''}).\n"
+        f"Raise it to {int(data.dev.source_lengths.max()) + 1}, or take these lines out."
+    )
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.config.kinds import CELLS
 from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
-from nmt.model.recurrent import Cell, CellState, run
+from nmt.model.cells import Cell, CellState, make_cell
+from nmt.model.dropout import Dropout, recurrent_mask
+from nmt.model.recurrent import run
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Annotations:
     """What the encoder gives.
 
     vectors: `[batch, source_len, annotation]`, without meaning at padding; mask: `[batch,
-    source_len]`, true at tokens; final: for each layer the state after the last token, each part
-    `[batch, annotation]`.
+    source_len]`, true at tokens; final: for each layer the state after the last token it reads,
+    each part `[batch, size of the layer]`.
     """
 
     vectors: Tensor
@@ -27,8 +28,11 @@ class Annotations:
 
 @dataclass(frozen=True)
 class EncodedSource:
-    """An encoded batch of source sentences, ready for the decoder."""
+    """An encoded batch of source sentences, ready for the decoder; tokens: their ids, `[batch,
+    source_len]`.
+    """
 
+    tokens: Tensor
     annotations: Annotations
     memory: Memory
 
@@ -41,40 +45,44 @@ class EncodedSource:
             self.annotations.mask[rows],
             tuple(tuple(part[rows] for part in layer) for layer in self.annotations.final),
         )
-        return EncodedSource(annotations, memory)
+        return EncodedSource(self.tokens[rows], annotations, memory)
 
 
 class Encoder(nn.Module):
-    """A stack of recurrent layers, each in one or in both directions.
+    """A stack of recurrent layers.
 
-    input_size: size of the source embeddings.
+    input_size: size of the source embeddings; variational: see `Dropout`.
     """
 
-    def __init__(self, settings: EncoderSettings, input_size: int) -> None:
+    def __init__(self, settings: EncoderSettings, input_size: int, variational: bool) -> None:
         super().__init__()
-        cell = CELLS.resolve(settings.cell)
-        directions = 2 if settings.direction == "bidirectional" else 1
+        self.settings = settings
         self.layers = nn.ModuleList(
             nn.ModuleList(
-                cell([input_size if layer == 0 else settings.annotation_size], settings.hidden_size)
-                for _ in range(directions)
+                make_cell(
+                    settings.cell,
+                    [input_size if layer == 0 else settings.output_size(layer - 1)],
+                    settings.hidden_size,
+                    settings.transition_depth,
+                )
+                for _ in settings.directions(layer)
             )
             for layer in range(settings.layers)
         )
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout, variational)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Annotations:
         """Annotations of `embedded [batch, source_len, embedding]`, mask true at tokens."""
-        hidden, final = embedded, []
+        order = _reversed_words(mask) if self.settings.reverse_source else None
+        hidden, final = _in_order(embedded, order), []
         padding = None if embedded.device.type == "cpu" and bool(mask.all()) else mask
-        for position, layer in enumerate(self.layers):
-            cells = _cells(layer)
-            if position > 0:
-                hidden = self.dropout(hidden)
-            zero = cells[0].zero_state(hidden, len(cells), hidden.shape[0])
-            hidden, state = run(cells, hidden, zero, padding)
+        for number, layer in enumerate(self.layers):
+            below = self.dropout(hidden) if number > 0 else hidden
+            hidden, state = self._run_layer(number, _cells(layer), below, padding)
+            if self._is_residual(number):
+                hidden = hidden + below.to(hidden.dtype)
             final.append(state)
-        return Annotations(hidden, mask, tuple(final))
+        return Annotations(_in_order(hidden, order), mask, tuple(final))
 
     def initialize(self, forget_bias: float) -> None:
         """Each cell by its own rule."""
@@ -82,10 +90,42 @@ class Encoder(nn.Module):
             for cell in _cells(layer):
                 cell.initialize(forget_bias)
 
+    def _run_layer(
+        self, number: int, cells: list[Cell], x: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        size, rate = self.settings.hidden_size, self.settings.recurrent_dropout
+        return run(
+            cells,
+            [x],
+            [cell.zero_state(x, x.shape[0]) for cell in cells],
+            self.settings.directions(number),
+            mask,
+            [recurrent_mask(x, size, rate, self.training) for _ in cells],
+        )
+
+    def _is_residual(self, number: int) -> bool:
+        first = self.settings.residual_from
+        return first is not None and number + 1 >= first
+
 
 def length_mask(lengths: Tensor, longest: int) -> Tensor:
     """`[batch, longest]`, true at the first `lengths [batch]` positions."""
     return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def _reversed_words(mask: Tensor) -> Tensor:
+    """`[batch, source_len]`: from where each position is filled when the words are reversed; the
+    end mark and the padding stay. Its own inverse.
+    """
+    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    end = mask.sum(1, keepdim=True) - 1
+    return torch.where(places < end, end - 1 - places, places)
+
+
+def _in_order(x: Tensor, order: Tensor | None) -> Tensor:
+    if order is None:
+        return x
+    return x.gather(1, order.unsqueeze(-1).expand_as(x))
 
 
 def _cells(layer: nn.Module) -> list[Cell]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from nmt.model.autograd import call
-from nmt.model.precision import product_dtype, wide_dtype
+from nmt.model.precision import product_dtype, wide_dtype, widened
 
 _BLOCK_BYTES = 64 << 20
 _CHUNK_BYTES = 8 << 20
@@ -46,6 +47,54 @@ def cross_entropy_sums(
     wanted = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
     loss, cross_entropy = call(_CrossEntropy, features, weight, bias, targets, smoothing, wanted)
     return LossSums(loss, cross_entropy, targets.numel())
+
+
+def pointer_cross_entropy_sums(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    gate: Tensor,
+    copies: Tensor,
+    smoothing: float,
+) -> LossSums:
+    """The same where copying is mixed in (See et al. 2017, eq. 9).
+
+    Sums of -((1 - e) log(g p(target) + (1 - g) copies) + e mean_v log p(v)), p that of the
+    vocabulary. gate: `[tokens]`, the logit of g; copies: `[tokens]`, the attention that the target
+    gets in the source.
+    """
+    rows = max(1, _BLOCK_BYTES // (len(weight) * 4))
+    blocks = []
+    for begin in range(0, len(features), rows):
+        block = (features[begin : begin + rows], weight, bias, targets[begin : begin + rows])
+        blocks.append(checkpoint(_token_log_probabilities, *block, use_reentrant=False))
+    plain, mean = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    tiny = torch.finfo(copies.dtype).tiny  # below it a logarithm has no gradient to give
+    copying = torch.log(copies.clamp_min(tiny)) + nn.functional.logsigmoid(-gate)
+    log_p = torch.logaddexp(plain + nn.functional.logsigmoid(gate), copying)
+    loss = -((1 - smoothing) * log_p + smoothing * mean).sum()
+    return LossSums(loss, -log_p.detach().sum(), targets.numel())
+
+
+def coverage_loss(weights: Tensor, real: Tensor) -> Tensor:
+    """Sum over target tokens of sum_j min(a_ij, c_ij), c_ij the attention that source token j got
+    before i (See et al. 2017, eq. 12).
+
+    weights: `[batch, target_len, source_len]`; real: `[batch, target_len]`, true at tokens.
+    """
+    covered = weights.cumsum(1) - weights
+    return (torch.minimum(weights, covered).sum(-1) * real).sum()
+
+
+def _token_log_probabilities(
+    features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """log p(target) and mean_v log p(v), each `[tokens]`, in float32 or wider."""
+    dtype = product_dtype(weight)
+    logits = widened(features.to(dtype) @ weight.to(dtype).t())
+    log_p = torch.log_softmax(logits if bias is None else logits + bias, 1)
+    return log_p.gather(1, targets.unsqueeze(1)).squeeze(1), log_p.mean(1)
 
 
 class _CrossEntropy(torch.autograd.Function):

@@ -6,30 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
-from nmt.model.decoder import Decoder, DecoderState, Step
+from nmt.model.decoder import Decoder
+from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
-from nmt.model.loss import LossSums, cross_entropy_sums
+from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
+from nmt.model.pointer import copied, mixed
 from nmt.model.precision import widened
+from nmt.model.steps import DecoderState, Step, Unrolled
 
 PAD = 0
 """The id that fills a target up; it has no part in the loss."""
 
 
-class Embedding(nn.Embedding):
-    """Word vectors, with dropout: `[..] -> [.., embedding]`."""
-
-    def __init__(self, vocabulary: int, size: int, dropout: float) -> None:
-        super().__init__(vocabulary, size)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The vectors of token ids of any shape."""
-        embedded: Tensor = self.dropout(super().forward(input))
-        return embedded
-
-
 class Seq2Seq(nn.Module):
-    """An attention-based recurrent encoder-decoder.
+    """A recurrent encoder-decoder, with attention or without.
 
     source_vocabulary, target_vocabulary: numbers of tokens; equal when the settings tie the two.
     """
@@ -39,14 +29,13 @@ class Seq2Seq(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = settings
-        size, dropout = settings.embedding_size, settings.embedding_dropout
-        self.source_embedding = Embedding(source_vocabulary, size, dropout)
-        self.target_embedding = (
-            self.source_embedding
-            if settings.tying in ("source_target", "all")
-            else Embedding(target_vocabulary, size, dropout)
+        self.source_embedding = Embedding(source_vocabulary, settings, settings.source_word_dropout)
+        self.target_embedding = Embedding(target_vocabulary, settings, settings.target_word_dropout)
+        if settings.tying in ("source_target", "all"):
+            self.target_embedding.weight = self.source_embedding.weight
+        self.encoder = Encoder(
+            settings.encoder, settings.embedding_size, settings.variational_dropout
         )
-        self.encoder = Encoder(settings.encoder, size)
         self.decoder = Decoder(settings, self.target_embedding)
         self.output_matrix = (
             None
@@ -70,7 +59,7 @@ class Seq2Seq(nn.Module):
         mask = length_mask(lengths, source.shape[1])
         annotations = self.encoder(self.source_embedding(source), mask)
         memory = self.decoder.attention.prepare(annotations.vectors, mask)
-        return EncodedSource(annotations, memory)
+        return EncodedSource(source, annotations, memory)
 
     def start(self, encoded: EncodedSource, beams: int) -> DecoderState:
         """The decoder's state before the first token, for `beams` beams a sentence."""
@@ -80,13 +69,17 @@ class Seq2Seq(nn.Module):
         """One step of every beam, from the tokens before it, `previous [batch, beams]`."""
         return self.decoder.step(encoded, state, previous)
 
-    def log_probabilities(self, features: Tensor) -> Tensor:
-        """Of each target token, `[.., feature] -> [.., vocabulary]`, in float32 or wider."""
-        logits = nn.functional.linear(features.to(self.output_weight.dtype), self.output_weight)
-        logits = widened(logits)
+    def log_probabilities(self, encoded: EncodedSource, step: Step) -> Tensor:
+        """Of each target token after a step, `[batch, beams, vocabulary]`, in float32 or wider."""
+        features = step.features.to(self.output_weight.dtype)
+        logits = widened(nn.functional.linear(features, self.output_weight))
         if self.output_bias is not None:
             logits = logits + self.output_bias
-        return torch.log_softmax(logits, -1)
+        generated = torch.log_softmax(logits, -1)
+        if step.gate is None:
+            return generated
+        assert step.weights is not None
+        return mixed(generated, step.gate, step.weights, encoded.tokens)
 
     def loss(
         self,
@@ -96,34 +89,60 @@ class Seq2Seq(nn.Module):
         target_output: Tensor,
         smoothing: float = 0.0,
         teacher_forcing: float = 1.0,
+        coverage: float = 0.0,
     ) -> LossSums:
         """Cross-entropy sums of a batch.
 
         source: `[batch, source_len]`; source_lengths: `[batch]`; target_input: `[batch,
         target_len]`, from BOS on; target_output: the same shape, one token later, filled up with
         PAD; smoothing: of the labels; teacher_forcing: probability with which a step sees the true
-        token before it instead of the model's own (Bengio et al. 2015, token by token).
+        token before it instead of the model's own (Bengio et al. 2015, token by token); coverage:
+        weight of the coverage loss.
         """
         encoded = self.encode(source, source_lengths)
         choose = None
         if teacher_forcing < 1.0:
 
-            def choose(step: int, features: Tensor) -> Tensor:
-                return self._sample_previous(target_input[:, step], features, teacher_forcing)
+            def choose(time: int, step: Step) -> Tensor:
+                return self._sample_previous(encoded, target_input[:, time], step, teacher_forcing)
 
         unrolled = self.decoder.unroll(encoded, target_input, choose)
         real = target_output != PAD
-        return cross_entropy_sums(
-            unrolled.features[real],
+        sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing)
+        if coverage == 0.0 or unrolled.weights is None:
+            return sums
+        extra = coverage * coverage_loss(unrolled.weights, real)
+        return LossSums(sums.loss + extra, sums.cross_entropy, sums.tokens)
+
+    def _cross_entropy(
+        self,
+        encoded: EncodedSource,
+        unrolled: Unrolled,
+        targets: Tensor,
+        real: Tensor,
+        smoothing: float,
+    ) -> LossSums:
+        features = unrolled.features[real]
+        if unrolled.gate is None:
+            return cross_entropy_sums(
+                features, self.output_weight, self.output_bias, targets[real], smoothing
+            )
+        assert unrolled.weights is not None
+        return pointer_cross_entropy_sums(
+            features,
             self.output_weight,
             self.output_bias,
-            target_output[real],
+            targets[real],
+            unrolled.gate[real],
+            copied(unrolled.weights, encoded.tokens, targets)[real],
             smoothing,
         )
 
-    def _sample_previous(self, true: Tensor, features: Tensor, teacher_forcing: float) -> Tensor:
+    def _sample_previous(
+        self, encoded: EncodedSource, true: Tensor, step: Step, teacher_forcing: float
+    ) -> Tensor:
         with torch.no_grad():
-            predicted = self.log_probabilities(features.detach()).argmax(-1)
+            predicted = self.log_probabilities(encoded, step).argmax(-1)
         told = torch.rand(true.shape, device=true.device) < teacher_forcing
         return torch.where(told.unsqueeze(1), true.unsqueeze(1), predicted)
 
@@ -135,9 +154,18 @@ class Seq2Seq(nn.Module):
             nn.init.normal_(embedding.weight, std=spread)
         if self.output_matrix is not None:
             nn.init.xavier_uniform_(self.output_matrix)
-        if self.settings.initial_range > 0.0:
+        if self.settings.initialization != "by_layer":
             for parameter in self.parameters():
                 if parameter.dim() > 1:
-                    nn.init.uniform_(
-                        parameter, -self.settings.initial_range, self.settings.initial_range
-                    )
+                    self._initialize_matrix(parameter)
+
+    def _initialize_matrix(self, matrix: nn.Parameter) -> None:
+        reach = self.settings.initial_range
+        if self.settings.initialization == "uniform":
+            nn.init.uniform_(matrix, -reach, reach)
+        elif self.settings.initialization == "normal":
+            nn.init.normal_(matrix, std=reach)
+        elif self.settings.initialization == "glorot":
+            nn.init.xavier_uniform_(matrix)
+        else:
+            nn.init.orthogonal_(matrix)

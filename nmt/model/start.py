@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.model.cells import Cell, CellState
 from nmt.model.encoder import Annotations
 from nmt.model.linear import Linear
 from nmt.model.precision import widened
-from nmt.model.recurrent import Cell, CellState
 
 
 class Start(nn.Module, ABC):
@@ -48,27 +48,29 @@ class CopyStart(Start):
 
 
 class _MappedStart(Start):
-    """tanh of a linear map for each part of each layer's state."""
+    """A linear map for each part of each layer's state."""
 
     def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
         super().__init__(settings, cells)
         self.maps = nn.ModuleList(
-            nn.ModuleList(Linear(settings.encoder.annotation_size, size) for _ in range(count))
-            for count, size in self.parts
+            nn.ModuleList(Linear(self.input_size(settings, layer), size) for _ in range(count))
+            for layer, (count, size) in enumerate(self.parts)
         )
+
+    def input_size(self, settings: ModelSettings, layer: int) -> int:
+        """Size of what a layer's state is mapped from."""
+        return settings.encoder.output_size(min(layer, settings.encoder.layers - 1))
 
     def _mapped(self, layer: int, vectors: CellState) -> CellState:
         """The state of a layer; the last vector serves the parts that have none of their own."""
         maps = self.maps[layer]
         assert isinstance(maps, nn.ModuleList)
         last = len(vectors) - 1
-        return tuple(
-            torch.tanh(widened(part(vectors[min(i, last)]))) for i, part in enumerate(maps)
-        )
+        return tuple(widened(part(vectors[min(i, last)])) for i, part in enumerate(maps))
 
 
-class BridgeStart(_MappedStart):
-    """tanh(W f + b), f the encoder's final state of the layer as high as the decoder's.
+class LinearStart(_MappedStart):
+    """W f + b, f the encoder's final state of the layer as high as the decoder's.
 
     Where the decoder has more layers than the encoder, the upper ones start from the top one; an
     LSTM decoder above a GRU encoder maps the one hidden vector twice.
@@ -83,12 +85,28 @@ class BridgeStart(_MappedStart):
         )
 
 
+class BridgeStart(LinearStart):
+    """tanh(W f + b), f as in `LinearStart`."""
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        return _squashed(super().forward(annotations))
+
+
 class MeanStart(_MappedStart):
     """tanh(W m + b), m the mean of the annotations (Nematus, Marian)."""
+
+    def input_size(self, settings: ModelSettings, layer: int) -> int:
+        """See `_MappedStart.input_size`."""
+        return settings.encoder.annotation_size
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
         """See `Start.forward`."""
         mask = annotations.mask.unsqueeze(-1)
         total = annotations.vectors.masked_fill(~mask, 0.0).sum(1)
         mean = total / mask.sum(1).to(total.dtype)
-        return tuple(self._mapped(layer, (mean,)) for layer in range(len(self.maps)))
+        return _squashed(tuple(self._mapped(layer, (mean,)) for layer in range(len(self.maps))))
+
+
+def _squashed(layers: tuple[CellState, ...]) -> tuple[CellState, ...]:
+    return tuple(tuple(torch.tanh(part) for part in layer) for layer in layers)

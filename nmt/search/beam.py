@@ -40,8 +40,10 @@ class Scorer(Protocol):
     def step(self, encoded: Any, state: Any, previous: Tensor) -> Any:
         """Next state, features and attention weights after `previous [batch, beams]`."""
 
-    def log_probabilities(self, features: Any) -> Tensor:
-        """Of each target token, `[batch, beams, vocabulary]`, a tensor of the caller's own."""
+    def log_probabilities(self, encoded: Any, step: Any) -> Tensor:
+        """Of each target token after a step, `[batch, beams, vocabulary]`, a tensor of the caller's
+        own.
+        """
 
 
 class BeamSearch:
@@ -104,7 +106,7 @@ class BeamSearch:
         """
         beam_size = self._settings.beam_size
         step = self._model.step(live.encoded, live.state, live.previous)
-        extended = _extend(live, self._model.log_probabilities(step.features), beam_size, time)
+        extended = _extend(live, self._model.log_probabilities(live.encoded, step), beam_size, time)
         coverage = self._covered(live, step.weights)
         ended_score = self._score(extended.ended, time, coverage, live.mask)
         finished = torch.where(extended.ends, ended_score, _DEAD)

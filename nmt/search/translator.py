@@ -111,7 +111,8 @@ class Translator:
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
         settings = override(self.settings, overrides)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
-        texts_in_pieces = self._in_pieces(texts, settings.max_source_tokens)
+        longest = self._bundle.config.model.max_source_tokens or settings.max_source_tokens
+        texts_in_pieces = self._in_pieces(texts, min(longest, settings.max_source_tokens))
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
         found = decode_corpus(
             self._bundle.model, pieces, settings, limits, self._runtime, attention

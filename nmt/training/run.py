@@ -33,6 +33,9 @@ _FIXED = ("training.batch_tokens", "training.optimizer.kind")
 _LOCATIONS = ("run_dir", "name", "data.root", "data.train", "data.dev", "data.test", "data.workers")
 """Keys that say where things lie: the corpora themselves are compared, by their content."""
 
+_NAMES = ("preset",)
+"""Keys that only name what other keys say in full."""
+
 
 def train(config: Config, resume: bool = False, restart: bool = False) -> RunDirectory:
     """Train what the configuration asks for, or go on with it; gives the run's folder.
@@ -149,7 +152,7 @@ def _check_settings(run: RunDirectory, config: Config, resume: bool) -> None:
     differences = [
         difference
         for difference in config_differences(load_config(run.config_file), config)
-        if not _is_below(difference.key, _LOCATIONS)
+        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES))
     ]
     fixed = [
         difference.key

@@ -142,6 +142,7 @@ class Trainer:
                     on_device.target_output,
                     self.settings.label_smoothing,
                     teacher_forcing_ratio(self.settings, update),
+                    self.settings.coverage_loss,
                 )
             self.scaler.scale(sums.loss / tokens).backward()
             window.loss += sums.loss.detach()

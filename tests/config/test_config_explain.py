@@ -31,13 +31,13 @@ def test_a_kind_with_a_line_about_each():
 
 
 def test_choices_without_a_registry():
-    assert "one of forward, bidirectional\n" in explain("model.encoder.direction")
+    assert "one of none, source_target, target_output, all\n" in explain("model.tying")
 
 
 def test_a_section_lists_its_keys():
     lines = explain("model.encoder").split("\n")
     assert lines[0] == "model.encoder"
-    assert "  layers       1              Number of recurrent layers." in lines
+    assert "  layers             1              Number of recurrent layers." in lines
     assert "  (required)" in explain("data.train")
 
 

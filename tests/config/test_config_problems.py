@@ -52,8 +52,8 @@ def complaint(tmp_path):
         ("search: 5", "search: expected a section of keys with values, got 5"),
         (
             "foo: 1",
-            "foo: unknown key; known here: name, run_dir, seed, data, tokenizer, model, training, "
-            "search, runtime",
+            "foo: unknown key; known here: name, run_dir, seed, preset, data, tokenizer, model, "
+            "training, search, runtime",
         ),
         ("serach: {}", "serach: unknown key; did you mean search?"),
         ("Search: {}", "Search: unknown key; did you mean search?"),
@@ -99,7 +99,8 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "model: {encoder: {cell: gruu}}",
             "19: model.encoder.cell",
-            "'gruu' is no cell; choose one of lstm, gru; did you mean gru?",
+            "'gruu' is no cell; choose one of lstm, gru, layer_norm_lstm, layer_norm_gru; "
+            "did you mean gru?",
         ),
         (
             "model: {tying: alll}",
@@ -120,7 +121,7 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "model: {initial_range: '0.1'}",
             "9: model.initial_range",
-            "expected a number >= 0, got the text '0.1'; write it without quotes",
+            "expected a number > 0, got the text '0.1'; write it without quotes",
         ),
         (
             "tokenizer: {user_symbols: [a, 5]}",
@@ -194,7 +195,7 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
         ),
         (
             RIGHT + "model: {tying: all}\ntokenizer: {joint: false}\n",
-            "c.yaml: `model.tying: all` needs `tokenizer.joint: true`: "
+            "c.yaml:6:9: `model.tying: all` needs `tokenizer.joint: true`: "
             "only a joint vocabulary gives both sides the same subwords",
         ),
     ],
@@ -215,7 +216,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(complaint):
         "c.yaml:7:1: seed: given a second time; it already stands in line 6\n"
         "c.yaml:9:13: model.encoder.layers: expected a whole number >= 1, got 0\n"
         "c.yaml:10:3: model.modle: unknown key; known here: embedding_size, embedding_dropout, "
-        "tying, encoder, attention, decoder, output, initial_range, forget_bias\n"
+        "source_word_dropout, target_word_dropout, variational_dropout, tying, encoder, attention, "
+        "decoder, output, initialization, initial_range, forget_bias\n"
         "--set search.beam: unknown key; did you mean beam_size?\n"
         "--set model.decoder.layers: expected a whole number >= 1, got the text 'four'"
     )

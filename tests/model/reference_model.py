@@ -5,160 +5,234 @@ computes the loss from the papers' equations with plain automatic differentiatio
 of batches, padding, masks, fused kernels or gathered gradients.
 """
 
+from dataclasses import dataclass
+
 import torch
+from reference_attention import attend
+from reference_cells import sigmoid, step, transitions, zero_state
+
+_BOS, _EOS = 2, 3
+_NOTHING = torch.zeros(0, dtype=torch.float64)
 
 
-def reference_loss(model, pairs, smoothing=0.0):
-    """Sum of the label-smoothed cross-entropies of (source ids, target ids) pairs, EOS appended."""
-    return sum(_sentence_loss(model, source, target, smoothing) for source, target in pairs)
+def reference_loss(model, pairs, smoothing=0.0, coverage=0.0):
+    """Sum of the losses of (source ids, target ids) pairs, the end mark appended to each."""
+    return sum(
+        _Sentence(model, source).loss(target, smoothing, coverage) for source, target in pairs
+    )
 
 
-def _sentence_loss(model, source, target, smoothing):
-    w = dict(model.named_parameters())
-    settings = model.settings
-    eos, bos = 3, 2
-    annotations, final = _encode(w, settings, [*source, eos])
-    layers = _start(w, settings, annotations, final)
-    fed = torch.zeros(settings.feature_size, dtype=torch.float64)
-    total = torch.zeros((), dtype=torch.float64)
-    embedding = _target_embedding(w, settings)
-    matrix = embedding if settings.ties_output else w["output_matrix"]
-    for previous, word in zip([bos, *target], [*target, eos], strict=True):
-        embedded = embedding[previous]
-        inputs = [embedded]
-        if settings.decoder.input_feeding:
-            inputs.append(fed)
-        if settings.attention.query == "previous_state":
-            context = _attend(w, settings, layers[-1][0], annotations)
-        if settings.attention.context != "output":
-            inputs.append(context)
-        layers = _decoder_step(w, settings, inputs, layers)
-        state = layers[-1][0]
-        if settings.attention.query == "state":
-            context = _attend(w, settings, state, annotations)
-        fed = _features(w, settings, state, context, embedded)
-        logits = matrix @ fed
-        if settings.output.bias:
-            logits = logits + w["output_bias"]
-        log_p = logits - torch.log(torch.exp(logits).sum())
-        total = total - (1 - smoothing) * log_p[word] - smoothing * log_p.mean()
-    return total
+@dataclass
+class _Step:
+    """Where a step of the decoder stands: its number, the states before it and what it sees."""
+
+    position: int
+    embedded: torch.Tensor
+    fed: torch.Tensor
+    covered: torch.Tensor
+    before: list
+    context: torch.Tensor = _NOTHING
+    weights: torch.Tensor | None = None
 
 
-def _target_embedding(w, settings):
-    shared = settings.tying in ("source_target", "all")
-    return w["source_embedding.weight" if shared else "target_embedding.weight"]
+class _Sentence:
+    """One source sentence and what is made of it."""
 
+    def __init__(self, model, source):
+        self.w = dict(model.named_parameters())
+        self.settings = model.settings
+        self.tokens = [*source, _EOS]
+        self.annotations, self.final = self._encoded()
 
-def _lstm(w, prefix, inputs, state):
-    h, c = state
-    z = sum(w[f"{prefix}.inputs.{i}.weight"] @ x for i, x in enumerate(inputs))
-    z = z + w[f"{prefix}.inputs.0.bias"] + w[f"{prefix}.recurrent.weight"] @ h
-    n = len(h)
-    i, f, g, o = z[:n], z[n : 2 * n], z[2 * n : 3 * n], z[3 * n :]
-    c = _sigmoid(f) * c + _sigmoid(i) * torch.tanh(g)
-    return _sigmoid(o) * torch.tanh(c), c
+    def loss(self, target, smoothing, coverage):
+        settings = self.settings
+        embedding, matrix = self._target_matrices()
+        covered = torch.zeros(len(self.tokens), dtype=torch.float64)
+        fed = torch.zeros(settings.feature_size, dtype=torch.float64)
+        states = self._start()
+        total = torch.zeros((), dtype=torch.float64)
+        words = zip([_BOS, *target], [*target, _EOS], strict=True)
+        for position, (previous, word) in enumerate(words):
+            now = _Step(position, embedding[previous], fed, covered, states)
+            states, top = self._advance(now)
+            seen = now.before[-1][0] if settings.output.state == "previous_state" else top
+            fed = self._features(seen, now)
+            logits = matrix @ fed
+            if settings.output.bias:
+                logits = logits + self.w["output_bias"]
+            log_p = logits - torch.log(torch.exp(logits).sum())
+            total = total - (1 - smoothing) * self._log_probability(log_p, word, seen, now)
+            total = total - smoothing * log_p.sum() / len(log_p)
+            if now.weights is not None:
+                total = total + coverage * torch.minimum(now.weights, covered).sum()
+                covered = covered + now.weights
+        return total
 
+    # The source.
 
-def _gru(w, prefix, inputs, state):
-    (h,) = state
-    n = len(h)
-    x = sum(w[f"{prefix}.inputs.{i}.weight"] @ x for i, x in enumerate(inputs))
-    x = x + w[f"{prefix}.inputs.0.bias"]
-    u = w[f"{prefix}.recurrent.weight"] @ h
-    r = _sigmoid(x[:n] + u[:n])
-    z = _sigmoid(x[n : 2 * n] + u[n : 2 * n])
-    candidate = torch.tanh(x[2 * n :] + r * (u[2 * n :] + w[f"{prefix}.recurrent_bias"]))
-    return ((1 - z) * candidate + z * h,)
+    def _encoded(self):
+        """Annotations in the order of the source, and each layer's final state."""
+        encoder = self.settings.encoder
+        order = list(range(len(self.tokens)))
+        if encoder.reverse_source:
+            order = [*order[-2::-1], order[-1]]
+        xs = [self.w["source_embedding.weight"][self.tokens[i]] for i in order]
+        final = []
+        for layer in range(encoder.layers):
+            hidden, state = self._encoder_layer(layer, xs)
+            if encoder.residual_from is not None and layer + 1 >= encoder.residual_from:
+                hidden = [h + x for h, x in zip(hidden, xs, strict=True)]
+            xs = hidden
+            final.append(state)
+        annotations = [None] * len(xs)
+        for place, x in zip(order, xs, strict=True):
+            annotations[place] = x
+        return annotations, final
 
-
-_CELLS = {"lstm": (_lstm, 2), "gru": (_gru, 1)}
-
-
-def _encode(w, settings, source):
-    encoder = settings.encoder
-    step, parts = _CELLS[encoder.cell]
-    xs = [w["source_embedding.weight"][word] for word in source]
-    final = []
-    for layer in range(encoder.layers):
+    def _encoder_layer(self, layer, xs):
+        encoder = self.settings.encoder
+        forward, backward = range(len(xs)), range(len(xs) - 1, -1, -1)
+        both = encoder.direction == "bidirectional" or (
+            encoder.direction == "bidirectional_bottom" and layer == 0
+        )
+        if both:
+            orders = [forward, backward]
+        else:
+            turned = encoder.direction == "alternating" and layer % 2 == 1
+            orders = [backward if turned else forward]
         outputs, finals = [], []
-        for direction in range(2 if encoder.direction == "bidirectional" else 1):
-            prefix = f"encoder.layers.{layer}.{direction}"
-            zero = torch.zeros(encoder.hidden_size, dtype=torch.float64)
-            state = (zero,) * parts
+        for number, order in enumerate(orders):
+            names = transitions(f"encoder.layers.{layer}.{number}", encoder.transition_depth)
+            state = zero_state(encoder.cell, encoder.hidden_size)
             hidden = [None] * len(xs)
-            order = range(len(xs)) if direction == 0 else reversed(range(len(xs)))
-            for position in order:
-                state = step(w, prefix, [xs[position]], state)
-                hidden[position] = state[0]
+            for place in order:
+                state = step(self.w, names, encoder.cell, [xs[place]], state)
+                hidden[place] = state[0]
             outputs.append(hidden)
             finals.append(state)
-        xs = [torch.cat([hidden[i] for hidden in outputs]) for i in range(len(xs))]
-        final.append(tuple(torch.cat([state[i] for state in finals]) for i in range(parts)))
-    return xs, final
+        joined = [torch.cat(parts) for parts in zip(*outputs, strict=True)]
+        return joined, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
+    def _start(self):
+        decoder = self.settings.decoder
+        states = []
+        for layer in range(decoder.layers):
+            zeros = zero_state(decoder.cell, decoder.hidden_size)
+            final = self.final[min(layer, len(self.final) - 1)]
+            if decoder.start == "zeros":
+                states.append(zeros)
+            elif decoder.start == "copy":
+                states.append(final)
+            else:
+                states.append(
+                    tuple(self._start_part(layer, part, final) for part in range(len(zeros)))
+                )
+        return states
 
-def _start(w, settings, annotations, final):
-    decoder = settings.decoder
-    parts = _CELLS[decoder.cell][1]
-    layers = []
-    for layer in range(decoder.layers):
-        below = final[min(layer, len(final) - 1)]
-        if decoder.start == "zeros":
-            layers.append((torch.zeros(decoder.hidden_size, dtype=torch.float64),) * parts)
-        elif decoder.start == "copy":
-            layers.append(below)
-        else:
-            state = []
-            for part in range(parts):
-                prefix = f"decoder.start_state.maps.{layer}.{part}"
-                x = below[min(part, len(below) - 1)]
-                if decoder.start == "mean":
-                    x = sum(annotations) / len(annotations)
-                state.append(torch.tanh(w[f"{prefix}.weight"] @ x + w[f"{prefix}.bias"]))
-            layers.append(tuple(state))
-    return layers
+    def _start_part(self, layer, part, final):
+        name = f"decoder.start_state.maps.{layer}.{part}"
+        if self.settings.decoder.start == "mean":
+            return torch.tanh(self._affine(name, sum(self.annotations) / len(self.annotations)))
+        mapped = self._affine(name, final[min(part, len(final) - 1)])
+        return mapped if self.settings.decoder.start == "linear" else torch.tanh(mapped)
 
+    # The decoder.
 
-def _attend(w, settings, query, annotations):
-    kind = settings.attention.kind
-    scores = []
-    for h in annotations:
-        if kind == "additive":
-            hidden = torch.tanh(
-                w["decoder.attention.query_map.weight"] @ query
-                + w["decoder.attention.key_map.weight"] @ h
-            )
-            scores.append(w["decoder.attention.energy"] @ hidden)
-        elif kind == "general":
-            scores.append(query @ (w["decoder.attention.key_map.weight"] @ h))
-        else:
-            scores.append(query @ h)
-    exponentials = [torch.exp(score) for score in scores]
-    total = sum(exponentials)
-    return sum(e / total * h for e, h in zip(exponentials, annotations, strict=True))
+    def _advance(self, now):
+        """The states after a step, and what the top layer gives."""
+        attention, decoder = self.settings.attention, self.settings.decoder
+        asks_bottom = attention.query_layer == "bottom"
+        if attention.query == "previous_state":
+            self._ask(now.before[0 if asks_bottom else -1][0], now)
+        bottom = self._bottom(now)
+        if attention.query == "state" and asks_bottom:
+            self._ask(bottom[0], now)
+        states, below = [bottom], bottom[0]
+        for layer in range(1, decoder.layers):
+            inputs = [below]
+            if attention.kind != "none" and attention.context in ("upper_layers", "all_layers"):
+                inputs.append(now.context)
+            names = transitions(f"decoder.cells.{layer}", decoder.transition_depth)
+            states.append(step(self.w, names, decoder.cell, inputs, now.before[layer]))
+            residual = decoder.residual_from is not None and layer + 1 >= decoder.residual_from
+            below = states[-1][0] + below if residual else states[-1][0]
+        if attention.query == "state" and not asks_bottom:
+            self._ask(states[-1][0], now)
+        return states, below
 
+    def _bottom(self, now):
+        attention, decoder = self.settings.attention, self.settings.decoder
+        between = attention.kind != "none" and attention.query == "inner_state"
+        enters = attention.kind != "none" and attention.context in (
+            "recurrence",
+            "both",
+            "all_layers",
+        )
+        inputs = [now.embedded]
+        if decoder.combine_context:
+            combined = self._affine("decoder.combine", torch.cat([now.embedded, now.context]))
+            inputs = [torch.relu(combined)]
+        if decoder.input_feeding:
+            inputs.append(now.fed)
+        if enters and not between and not decoder.combine_context:
+            inputs.append(now.context)
+        depth = 1 if between else decoder.transition_depth
+        names = transitions("decoder.cells.0", depth)
+        state = step(self.w, names, decoder.cell, inputs, now.before[0])
+        if between:
+            self._ask(state[0], now)
+            names = transitions("decoder.second", decoder.transition_depth - 1)
+            state = step(self.w, names, decoder.cell, [now.context], state)
+        return state
 
-def _decoder_step(w, settings, inputs, layers):
-    step = _CELLS[settings.decoder.cell][0]
-    new = []
-    for layer, state in enumerate(layers):
-        new.append(step(w, f"decoder.cells.{layer}", inputs, state))
-        inputs = [new[-1][0]]
-    return new
+    def _ask(self, hidden, now):
+        attention = self.settings.attention
+        query = torch.cat([hidden, now.embedded]) if attention.query_embedding else hidden
+        now.context, now.weights = attend(
+            self.w, attention, query, now.position, self.annotations, now.covered
+        )
 
+    # The words.
 
-def _features(w, settings, state, context, embedded):
-    sees_context = settings.attention.context != "recurrence"
-    if settings.output.kind == "attentional":
-        x = torch.cat([context, state]) if sees_context else state
-        return torch.tanh(w["decoder.output.map.weight"] @ x + w["decoder.output.map.bias"])
-    total = w["decoder.output.state_map.weight"] @ state + w["decoder.output.state_map.bias"]
-    total = total + w["decoder.output.embedding_map.weight"] @ embedded
-    if sees_context:
-        total = total + w["decoder.output.context_map.weight"] @ context
-    return torch.tanh(total)
+    def _features(self, state, now):
+        kind = self.settings.output.kind
+        context = now.context
+        if self.settings.attention.context not in ("output", "both"):
+            context = _NOTHING
+        if kind == "plain":
+            return torch.cat([state, context])
+        if kind == "concat":
+            return torch.cat([state, context, now.embedded])
+        if kind == "attentional":
+            return torch.tanh(self._affine("decoder.output.map", torch.cat([context, state])))
+        total = self._affine("decoder.output.state_map", state)
+        total = total + self._affine("decoder.output.embedding_map", now.embedded)
+        if len(context) > 0:
+            total = total + self._affine("decoder.output.context_map", context)
+        if kind == "deep":
+            return torch.tanh(total)
+        return torch.stack([torch.maximum(*pair) for pair in total.split(2)])
 
+    def _log_probability(self, log_p, word, state, now):
+        """With copying: See et al. 2017, eq. 8 and 9."""
+        if not self.settings.output.copy_source:
+            return log_p[word]
+        share = self._affine("decoder.gate.context_map", now.context)
+        share = share + self._affine("decoder.gate.state_map", state)
+        share = sigmoid(share + self._affine("decoder.gate.embedding_map", now.embedded))[0]
+        places = [j for j, token in enumerate(self.tokens) if token == word]
+        copied = sum(now.weights[j] for j in places)
+        return torch.log(share * torch.exp(log_p[word]) + (1 - share) * copied)
 
-def _sigmoid(x):
-    return 1 / (1 + torch.exp(-x))
+    def _target_matrices(self):
+        """The target embedding and the output matrix."""
+        tying = self.settings.tying
+        shared = tying in ("source_target", "all")
+        embedding = self.w["source_embedding.weight" if shared else "target_embedding.weight"]
+        tied = tying in ("target_output", "all")
+        return embedding, embedding if tied else self.w["output_matrix"]
+
+    def _affine(self, name, x):
+        product = self.w[f"{name}.weight"] @ x
+        bias = f"{name}.bias"
+        return product + self.w[bias] if bias in self.w else product

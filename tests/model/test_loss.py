@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nmt.model import loss as loss_module
-from nmt.model.loss import cross_entropy_sums
+from nmt.model.loss import coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
 
 
 def inputs(bias=True):
@@ -61,3 +61,55 @@ def test_without_gradients_none_are_made(monkeypatch):
         sums = cross_entropy_sums(features, weight, b, targets, 0.1)
     assert not sums.loss.requires_grad
     assert made == [None]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("block_rows", [1, 5, 100])
+def test_with_copying(monkeypatch, smoothing, bias, block_rows):
+    monkeypatch.setattr(loss_module, "_BLOCK_BYTES", block_rows * 7 * 4)
+    features, weight, b, targets = inputs(bias)
+    generator = torch.Generator().manual_seed(2)
+    gate = torch.randn(11, generator=generator, dtype=torch.float64, requires_grad=True)
+    copies = torch.rand(11, generator=generator, dtype=torch.float64)
+    copies[::3] = 0.0
+    copies.requires_grad_()
+    learned = [x for x in (features, weight, b, gate, copies) if x is not None]
+    sums = pointer_cross_entropy_sums(features, weight, b, targets, gate, copies, smoothing)
+    p = torch.softmax(features @ weight.t() + (0 if b is None else b), -1)
+    share = 1 / (1 + torch.exp(-gate))
+    log_p = torch.log(share * p[range(11), targets] + (1 - share) * copies)
+    expected = -((1 - smoothing) * log_p + smoothing * torch.log(p).mean(1)).sum()
+    torch.testing.assert_close(sums.loss, expected)
+    torch.testing.assert_close(sums.cross_entropy, -log_p.sum())
+    assert sums.tokens == 11
+    assert not sums.cross_entropy.requires_grad
+    ours = torch.autograd.grad(sums.loss, learned)
+    theirs = torch.autograd.grad(expected, learned)
+    for one, other, x in zip(ours, theirs, learned, strict=True):
+        # Where nothing is copied there is no slope to follow: what gets no attention at all is
+        # out of sight, behind the mask or the window.
+        seen = x != 0 if x is copies else slice(None)
+        torch.testing.assert_close(one[seen], other[seen])
+        assert one.isfinite().all()
+
+
+def test_gates_that_are_wide_open_or_shut_stay_finite():
+    features, weight, b, targets = inputs()
+    gate = torch.tensor([-1e4, 1e4] * 5 + [0.0]).double().requires_grad_()
+    copies = torch.zeros(11).double().requires_grad_()
+    sums = pointer_cross_entropy_sums(features, weight, b, targets, gate, copies, 0.1)
+    found = torch.autograd.grad(sums.loss, [features, weight, b, gate, copies])
+    assert sums.loss.isfinite()
+    assert all(gradient.isfinite().all() for gradient in found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_coverage_loss_of_a_sentence(dtype):
+    """What looks twice at the same place pays for it; what stands in the padding does not."""
+    weights = torch.tensor(
+        [[[1.0, 0.0], [0.25, 0.75], [0.5, 0.5]], [[0.5, 0.5], [0.9, 0.1], [1.0, 0.0]]], dtype=dtype
+    )
+    real = torch.tensor([[True, True, True], [True, True, False]])
+    expected = (0.25 + 0.0) + (0.5 + 0.5) + (0.5 + 0.1)
+    assert coverage_loss(weights, real).item() == pytest.approx(expected)

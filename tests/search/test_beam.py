@@ -1,6 +1,6 @@
 """Beam search against two slow searches: over all there is, and over one sentence by rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ class Forced:
         output = [*tokens, EOS] if finished else tokens
         with torch.no_grad():
             unrolled = self.model.decoder.unroll(self.encoded, torch.tensor([[BOS, *output[:-1]]]))
-            rows = self.model.log_probabilities(unrolled.features)[0]
+            rows = self.model.log_probabilities(self.encoded, unrolled)[0]
         values = [float(rows[i, token]) for i, token in enumerate(output)]
         weights = unrolled.weights[0].numpy()
         total = torch.tensor(sum(values), dtype=torch.float64)
@@ -265,7 +265,7 @@ def test_coverage_needs_attention():
 
         def step(self, encoded, state, previous):
             step = self._step(encoded, state, previous)
-            return type(step)(step.state, step.features, None)
+            return replace(step, weights=None)
 
     blind = Blind(make_model(seed=0))
     with pytest.raises(UsageError, match="no attention"):

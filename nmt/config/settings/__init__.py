@@ -1,11 +1,13 @@
 """The typed settings: one place for every key, its type, range, default and description."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from nmt.config.settings.base import FilePath, Settings
+from nmt.config.presets import PRESETS, overlaid, preset_of
+from nmt.config.settings.base import FilePath, KindOf, Settings
 from nmt.config.settings.data import CorpusSettings, DataSettings
 from nmt.config.settings.model import ModelSettings
 from nmt.config.settings.runtime import RuntimeSettings
@@ -44,6 +46,11 @@ class Config(Settings):
         description="Folder of the run; default: runs/NAME below the current folder.",
     )
     seed: int = Field(1, ge=0, lt=2**31, description="Everything random follows from it.")
+    preset: Annotated[str, KindOf("preset", PRESETS)] | None = Field(
+        None,
+        description="The architecture that the keys of `model` have where they are not given; "
+        "configs/README.md tells more of each.",
+    )
     data: DataSettings = Field(description="The corpora.")
     tokenizer: TokenizerSettings = Field(
         default_factory=TokenizerSettings, description="The subwords."
@@ -53,11 +60,49 @@ class Config(Settings):
     search: SearchSettings = Field(default_factory=SearchSettings, description="How it translates.")
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings, description="The machine.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_lies_below_the_model(cls, values: object) -> object:
+        preset = preset_of(values) if isinstance(values, Mapping) else None
+        if preset is None or not isinstance(values, Mapping):
+            return values
+        given = values.get("model", {})
+        if not isinstance(given, Mapping):
+            return values
+        return {**values, "model": overlaid(preset.model, given)}
+
     @model_validator(mode="after")
-    def _tied_sides_share_their_subwords(self) -> "Config":
-        if self.model.tying in ("source_target", "all") and not self.tokenizer.joint:
-            raise ValueError(
+    def _sections_fit(self) -> "Config":
+        problems = [*self._vocabulary_problems(), *self._attention_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _vocabulary_problems(self) -> Iterator[str]:
+        if self.tokenizer.joint:
+            return
+        if self.model.tying in ("source_target", "all"):
+            yield (
                 f"`model.tying: {self.model.tying}` needs `tokenizer.joint: true`: "
                 "only a joint vocabulary gives both sides the same subwords"
             )
-        return self
+        if self.model.output.copy_source:
+            yield (
+                "`model.output.copy_source` needs `tokenizer.joint: true`: a source subword is "
+                "copied as the target subword of the same number"
+            )
+
+    def _attention_problems(self) -> Iterator[str]:
+        places, longest = self.model.max_source_tokens, self.data.max_length
+        if places is not None and places < longest:
+            yield (
+                f"`model.attention.max_positions: {self.model.attention.max_positions}` is too "
+                f"small for `data.max_length: {longest}` and an end mark: set it to "
+                f"{longest + 1}, or `data.max_length` to {places}"
+            )
+        if self.model.attention.kind != "none":
+            return
+        if self.training.coverage_loss > 0.0:
+            yield "`training.coverage_loss` needs attention, and `model.attention.kind` is none"
+        if self.search.coverage_penalty > 0.0:
+            yield "`search.coverage_penalty` needs attention, and `model.attention.kind` is none"

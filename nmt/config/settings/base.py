@@ -1,10 +1,18 @@
 """What all settings have in common: frozen, exact about types, no unknown keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, Strict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+)
 from pydantic.annotated_handlers import GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -27,11 +35,20 @@ FilePath = Annotated[Path, Strict(False), BeforeValidator(_check_path)]
 """A path written as text."""
 
 
-@dataclass(frozen=True)
-class KindOf:
-    """Marks a text that names one of a registry's kinds; made by `kind_of`."""
+class Described(Protocol):
+    """One of the things that a text may name."""
 
-    registry: Registry
+    @property
+    def summary(self) -> str:
+        """What it is, in one line."""
+
+
+@dataclass(frozen=True, eq=False)  # a table has no hash, and `Annotated[..] | None` needs one
+class KindOf:
+    """Marks a text that names one of the `kinds` of a `thing`; for registries see `kind_of`."""
+
+    thing: str
+    kinds: Mapping[str, Described]
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -41,15 +58,18 @@ class KindOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "enum": self.registry.names()}
+        return {**handler(schema), "enum": list(self.kinds)}
 
     def _check(self, name: str) -> str:
-        if name not in self.registry.kinds:
-            names = ", ".join(self.registry.names())
-            raise ValueError(f"is no {self.registry.thing}; choose one of {names}")
+        if name not in self.kinds:
+            raise ValueError(f"is no {self.thing}; choose one of {', '.join(self.kinds)}")
         return name
 
 
 def kind_of(registry: Registry) -> KindOf:
     """Checks that a text names one of the registry's kinds."""
-    return KindOf(registry)
+    return KindOf(registry.thing, registry.kinds)
+
+
+Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+"""The share of elements put to zero."""

@@ -1,13 +1,13 @@
 """Settings of the one core: embeddings, encoder, attention, decoder, output."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.kinds import ATTENTIONS, CELLS, DECODER_STARTS, OUTPUTS
-from nmt.config.settings.base import Settings, kind_of
-
-_Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+from nmt.config.kinds import CELLS, DECODER_STARTS, OUTPUTS
+from nmt.config.settings.attention import AttentionSettings
+from nmt.config.settings.base import Dropout, Settings, kind_of
 
 
 class EncoderSettings(Settings):
@@ -18,47 +18,68 @@ class EncoderSettings(Settings):
     hidden_size: int = Field(
         256, ge=1, description="Units of each direction; annotations have twice as many when both."
     )
-    direction: Literal["forward", "bidirectional"] = Field(
-        "bidirectional", description="The directions in which each layer reads."
+    direction: Literal["forward", "bidirectional", "bidirectional_bottom", "alternating"] = Field(
+        "bidirectional",
+        description="How layers read: all forward; all in both directions; only the bottom one in "
+        "both (GNMT, Wu et al. 2016); forward and backward by turns (Zhou et al. 2016).",
     )
-    dropout: _Dropout = Field(0.0, description="Dropout between layers.")
+    reverse_source: bool = Field(
+        False, description="Read the words of the source in reverse order (Sutskever et al. 2014)."
+    )
+    residual_from: int | None = Field(
+        None,
+        ge=2,
+        description="The first layer, from 1, to whose output its input is added; default: none.",
+    )
+    transition_depth: int = Field(
+        1, ge=1, description="Transitions of a cell at each token (Miceli Barone et al. 2017)."
+    )
+    dropout: Dropout = Field(0.0, description="Dropout between layers.")
+    recurrent_dropout: Dropout = Field(
+        0.0,
+        description="Dropout of the hidden vector in the recurrent product, the same mask at each "
+        "step (Gal and Ghahramani 2016).",
+    )
+
+    def directions(self, layer: int) -> tuple[str, ...]:
+        """In which directions a layer (from 0) reads: forward, backward, or both."""
+        if self.direction == "bidirectional":
+            return ("forward", "backward")
+        if self.direction == "bidirectional_bottom" and layer == 0:
+            return ("forward", "backward")
+        if self.direction == "alternating" and layer % 2 == 1:
+            return ("backward",)
+        return ("forward",)
+
+    def output_size(self, layer: int) -> int:
+        """Size of what a layer (from 0) gives at each token, and of its final state's parts."""
+        return self.hidden_size * len(self.directions(layer))
 
     @property
     def annotation_size(self) -> int:
         """D, the size of an annotation."""
-        return self.hidden_size * (2 if self.direction == "bidirectional" else 1)
-
-
-class AttentionSettings(Settings):
-    """Weighs the annotations for each target position."""
-
-    kind: Annotated[str, kind_of(ATTENTIONS)] = Field("additive", description="The score function.")
-    size: int | None = Field(
-        None, ge=1, description="Width of the additive score's hidden layer; default: decoder's."
-    )
-    query: Literal["state", "previous_state"] = Field(
-        "state", description="s_i (Luong et al. 2015) or s_{i-1} (Bahdanau et al. 2014)."
-    )
-    context: Literal["output", "recurrence", "both"] = Field(
-        "output", description="Where the context vector goes."
-    )
-    dropout: _Dropout = Field(0.0, description="Dropout of the attention weights.")
+        return self.output_size(self.layers - 1)
 
     @model_validator(mode="after")
-    def _size_is_for_the_additive_score(self) -> "AttentionSettings":
-        if self.size is not None and self.kind != "additive":
+    def _residuals_fit(self) -> "EncoderSettings":
+        if self.residual_from is None:
+            return self
+        if self.residual_from > self.layers:
             raise ValueError(
-                f"`size` is for `kind: additive`; {self.kind} has no hidden layer: leave it out"
+                f"`residual_from` ({self.residual_from}) is above `layers` ({self.layers})"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _recurrence_needs_the_previous_state(self) -> "AttentionSettings":
-        if self.context != "output" and self.query == "state":
-            raise ValueError(
-                f"`context: {self.context}` needs `query: previous_state`: the context that enters "
-                "the recurrence cannot be asked for by the state that comes out of it"
-            )
+        for layer in range(self.residual_from - 1, self.layers):
+            if self.output_size(layer) != self.output_size(layer - 1):
+                raise ValueError(
+                    f"`residual_from: {self.residual_from}` adds the input of layer {layer + 1} "
+                    f"({self.output_size(layer - 1)} wide, both directions) to its output "
+                    f"({self.output_size(layer)}); "
+                    + (
+                        f"set `residual_from: {layer + 2}` or more"
+                        if layer + 2 <= self.layers
+                        else "leave it out"
+                    )
+                )
         return self
 
 
@@ -71,12 +92,38 @@ class DecoderSettings(Settings):
     input_feeding: bool = Field(
         True, description="Feed the output features into the next step (Luong et al. 2015, 3.3)."
     )
+    combine_context: bool = Field(
+        False,
+        description="What enters the recurrence is relu(W [embedding; context] + b), of the "
+        "embedding's size, instead of both.",
+    )
+    residual_from: int | None = Field(
+        None,
+        ge=2,
+        description="The first layer, from 1, to whose output its input is added; default: none.",
+    )
+    transition_depth: int = Field(
+        1, ge=1, description="Transitions of a cell at each token (Miceli Barone et al. 2017)."
+    )
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
         "bridge", description="How the first state is made."
     )
-    dropout: _Dropout = Field(
+    dropout: Dropout = Field(
         0.0, description="Dropout between layers, and of the state that the output layer sees."
     )
+    recurrent_dropout: Dropout = Field(
+        0.0,
+        description="Dropout of the hidden vector in the recurrent product, the same mask at each "
+        "step (Gal and Ghahramani 2016).",
+    )
+
+    @model_validator(mode="after")
+    def _residuals_fit(self) -> "DecoderSettings":
+        if self.residual_from is not None and self.residual_from > self.layers:
+            raise ValueError(
+                f"`residual_from` ({self.residual_from}) is above `layers` ({self.layers})"
+            )
+        return self
 
 
 class OutputSettings(Settings):
@@ -89,15 +136,35 @@ class OutputSettings(Settings):
         description="Size of the features; default: decoder's hidden size, or the embedding's when "
         "the output matrix is tied to it.",
     )
+    state: Literal["state", "previous_state"] = Field(
+        "state",
+        description="s_i, or s_{i-1} as in Bahdanau et al. 2014, appendix A.2.2.",
+    )
+    copy_source: bool = Field(
+        False,
+        description="Mix in copying: a learned gate divides the probability between the vocabulary "
+        "and the source tokens, by their attention (See et al. 2017, eq. 8-9).",
+    )
     bias: bool = Field(True, description="A bias for each word of the target vocabulary.")
-    dropout: _Dropout = Field(0.0, description="Dropout of the features.")
+    dropout: Dropout = Field(0.0, description="Dropout of the features.")
 
 
 class ModelSettings(Settings):
     """The one encoder-decoder core."""
 
     embedding_size: int = Field(256, ge=1, description="Size of source and target embeddings.")
-    embedding_dropout: _Dropout = Field(0.0, description="Dropout of the embeddings.")
+    embedding_dropout: Dropout = Field(0.0, description="Dropout of the embeddings.")
+    source_word_dropout: Dropout = Field(
+        0.0, description="Share of the source tokens whose embedding is put to zero."
+    )
+    target_word_dropout: Dropout = Field(
+        0.0, description="Share of the previous target tokens whose embedding is put to zero."
+    )
+    variational_dropout: bool = Field(
+        False,
+        description="All dropout of vectors uses one mask for all steps of a sentence (Gal and "
+        "Ghahramani 2016).",
+    )
     tying: Literal["none", "source_target", "target_output", "all"] = Field(
         "none", description="Which of source embedding, target embedding, output matrix are one."
     )
@@ -111,8 +178,13 @@ class ModelSettings(Settings):
         default_factory=DecoderSettings, description="Writes the target."
     )
     output: OutputSettings = Field(default_factory=OutputSettings, description="Scores the words.")
+    initialization: Literal["by_layer", "uniform", "normal", "glorot", "orthogonal"] = Field(
+        "by_layer",
+        description="How matrices start: by_layer: recurrent ones orthogonal, embeddings normal, "
+        "others Glorot; or all by one rule.",
+    )
     initial_range: float = Field(
-        0.0, ge=0.0, description="Matrices start uniform in [-r, r]; 0: by each layer's own rule."
+        0.1, gt=0.0, description="uniform: from [-r, r]; normal: standard deviation r."
     )
     forget_bias: float = Field(1.0, description="Start of the LSTM's forget-gate bias.")
 
@@ -122,34 +194,114 @@ class ModelSettings(Settings):
         return self.tying in ("target_output", "all")
 
     @property
+    def context_size(self) -> int:
+        """Size of the context vector; 0 without attention."""
+        return 0 if self.attention.kind == "none" else self.encoder.annotation_size
+
+    @property
+    def query_size(self) -> int:
+        """H, size of what asks attention."""
+        embedding = self.embedding_size if self.attention.query_embedding else 0
+        return self.decoder.hidden_size + embedding
+
+    @property
+    def max_source_tokens(self) -> int | None:
+        """The longest source that all of attention can see, without its end mark; None: any."""
+        return self.attention.max_positions - 1 if self.attention.kind == "location" else None
+
+    @property
     def feature_size(self) -> int:
         """Size of the features that the output matrix multiplies."""
+        if self.output.kind in _UNMAPPED:
+            size = self.decoder.hidden_size
+            size += self.context_size if self.attention.enters_output else 0
+            return size + (self.embedding_size if self.output.kind == "concat" else 0)
         if self.ties_output:
             return self.embedding_size
         return self.output.size or self.decoder.hidden_size
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> "ModelSettings":
-        if self.ties_output and self.output.size not in (None, self.embedding_size):
-            raise ValueError(
-                f"`tying: {self.tying}` needs `output.size` to be `embedding_size` "
-                f"({self.embedding_size}), not {self.output.size}"
-            )
-        if self.attention.kind == "dot" and (
-            self.encoder.annotation_size != self.decoder.hidden_size
-        ):
-            raise ValueError(
-                f"`attention.kind: dot` needs annotations ({self.encoder.annotation_size}) as "
-                f"large as the decoder's state ({self.decoder.hidden_size}); take `general`, or "
-                "set `encoder.hidden_size` or `decoder.hidden_size`"
-            )
-        if self.decoder.start == "copy" and (
-            self.encoder.annotation_size != self.decoder.hidden_size
-            or self.encoder.layers != self.decoder.layers
-            or self.encoder.cell != self.decoder.cell
-        ):
-            raise ValueError(
-                "`decoder.start: copy` needs encoder and decoder of the same cell, number of "
-                "layers and size (an encoder in both directions counts twice); take `bridge`"
-            )
+    def _parts_fit(self) -> "ModelSettings":
+        problems = [*self._output_problems(), *self._attention_problems(), *self._start_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _output_problems(self) -> Iterator[str]:
+        kind, size = self.output.kind, self.output.size
+        if kind in _UNMAPPED and size not in (None, self.feature_size):
+            yield f"`output.kind: {kind}` maps nothing: leave `output.size` out"
+        elif self.ties_output and kind in _UNMAPPED and self.feature_size != self.embedding_size:
+            yield (
+                f"`tying: {self.tying}` needs features as large as embeddings "
+                f"({self.embedding_size}), and `output.kind: {kind}` makes {self.feature_size}"
+            )
+        elif self.ties_output and size not in (None, self.embedding_size):
+            yield (
+                f"`tying: {self.tying}` needs `output.size` to be `embedding_size` "
+                f"({self.embedding_size}), not {size}"
+            )
+        if self.output.copy_source and self.attention.kind == "none":
+            yield "`output.copy_source` copies what attention looks at: `attention.kind` is none"
+        if self.output.state == "previous_state" and self.decoder.input_feeding:
+            yield (
+                "`output.state: previous_state` with `decoder.input_feeding` would feed on what a "
+                "step has not seen: set one of them otherwise"
+            )
+
+    def _attention_problems(self) -> Iterator[str]:
+        attention, decoder = self.attention, self.decoder
+        annotation = self.encoder.annotation_size
+        if attention.kind in ("dot", "scaled_dot") and annotation != self.query_size:
+            yield (
+                f"`attention.kind: {attention.kind}` needs annotations ({annotation}) as large as "
+                f"the query ({self.query_size}); take `general`, or set `encoder.hidden_size` or "
+                "`decoder.hidden_size`"
+            )
+        if attention.kind == "multi_head" and (attention.size or self.query_size) % attention.heads:
+            yield (
+                f"`attention.heads` ({attention.heads}) must divide `attention.size` "
+                f"({attention.size or self.query_size})"
+            )
+        if attention.query == "inner_state" and decoder.transition_depth < 2:
+            yield (
+                "`attention.query: inner_state` stands between two transitions: set "
+                "`decoder.transition_depth` to 2 or more"
+            )
+        if attention.enters_upper_layers and decoder.layers < 2:
+            yield f"`attention.context: {attention.context}` needs `decoder.layers` of 2 or more"
+        if decoder.combine_context and not (
+            attention.enters_bottom and attention.query == "previous_state"
+        ):
+            yield (
+                "`decoder.combine_context` needs a context that enters the recurrence with the "
+                "embedding: `attention.query: previous_state`, `attention.context: recurrence`"
+            )
+
+    def _start_problems(self) -> Iterator[str]:
+        encoder, decoder = self.encoder, self.decoder
+        sizes = {encoder.output_size(layer) for layer in range(encoder.layers)}
+        if decoder.start == "copy" and (
+            sizes != {decoder.hidden_size}
+            or encoder.layers != decoder.layers
+            or encoder.cell.rpartition("_")[2] != decoder.cell.rpartition("_")[2]
+        ):
+            yield (
+                "`decoder.start: copy` needs encoder and decoder of the same cell, number of "
+                "layers and size (a layer in both directions counts twice); take `bridge`"
+            )
+        if self.attention.kind == "none" and decoder.start == "zeros":
+            yield (
+                "`attention.kind: none` with `decoder.start: zeros`: nothing of the source would "
+                "reach the decoder; take `decoder.start: bridge`"
+            )
+        by_layer = decoder.start in ("bridge", "linear")
+        if self.attention.kind == "none" and by_layer and encoder.layers > decoder.layers:
+            yield (
+                f"`attention.kind: none` with `decoder.start: {decoder.start}`: of the encoder "
+                f"only as many layers count as the decoder has ({decoder.layers}); lower "
+                f"`encoder.layers` ({encoder.layers}) to that, or take `decoder.start: mean`"
+            )
+
+
+_UNMAPPED = ("plain", "concat")

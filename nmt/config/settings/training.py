@@ -132,6 +132,11 @@ class TrainingSettings(Settings):
     label_smoothing: float = Field(
         0.1, ge=0.0, lt=1.0, description="Share of probability spread over the vocabulary."
     )
+    coverage_loss: float = Field(
+        0.0,
+        ge=0.0,
+        description="Weight of the loss on attending twice to the same (See et al. 2017, eq. 12).",
+    )
     clip_norm: float = Field(
         1.0, ge=0.0, description="Greatest norm of the whole gradient; 0: no clipping."
     )

@@ -1,0 +1,120 @@
+"""Settings of attention, the window it looks through, and where its answer goes."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from nmt.config.kinds import ATTENTIONS, NORMALIZERS, WINDOWS
+from nmt.config.settings.base import Dropout, Settings, kind_of
+
+
+class AttentionSettings(Settings):
+    """Weighs the annotations for each target position."""
+
+    kind: Annotated[str, kind_of(ATTENTIONS)] = Field("additive", description="The score function.")
+    size: int | None = Field(
+        None,
+        ge=1,
+        description="Width of the hidden layer of additive, normalized_additive and concat, of all "
+        "heads together of multi_head; default: the query's.",
+    )
+    heads: int = Field(8, ge=1, description="multi_head: number of heads.")
+    max_positions: int = Field(
+        101, ge=1, description="location: source positions that can be attended, end mark included."
+    )
+    normalizer: Annotated[str, kind_of(NORMALIZERS)] = Field(
+        "softmax", description="How scores become weights."
+    )
+    window: Annotated[str, kind_of(WINDOWS)] = Field(
+        "global", description="Which annotations a query can see (Luong et al. 2015, section 3.2)."
+    )
+    window_size: int = Field(
+        10, ge=1, description="local_m, local_p: D, annotations seen on each side of the centre."
+    )
+    coverage: bool = Field(
+        False,
+        description="The attention that an annotation has got so far enters its additive score "
+        "(See et al. 2017, eq. 11).",
+    )
+    query: Literal["state", "previous_state", "inner_state"] = Field(
+        "state",
+        description="s_i (Luong et al. 2015), s_{i-1} (Bahdanau et al. 2014), or the state between "
+        "the first and the second transition of the bottom cell (conditional GRU of Nematus).",
+    )
+    query_layer: Literal["top", "bottom"] = Field(
+        "top", description="The decoder layer whose state asks."
+    )
+    query_embedding: bool = Field(
+        False, description="The embedding of the previous token is appended to the query."
+    )
+    context: Literal["output", "recurrence", "both", "upper_layers", "all_layers"] = Field(
+        "output",
+        description="Where the context vector goes: the output layer; the recurrence of the bottom "
+        "layer; both; the layers above the bottom one (GNMT's fast layout); all layers.",
+    )
+    dropout: Dropout = Field(0.0, description="Dropout of the attention weights.")
+
+    @property
+    def enters_bottom(self) -> bool:
+        """Whether the context enters the recurrence of the decoder's bottom layer."""
+        return self.kind != "none" and self.context in ("recurrence", "both", "all_layers")
+
+    @property
+    def enters_upper_layers(self) -> bool:
+        """Whether the context enters the decoder's layers above the bottom one."""
+        return self.kind != "none" and self.context in ("upper_layers", "all_layers")
+
+    @property
+    def enters_output(self) -> bool:
+        """Whether the output layer sees the context."""
+        return self.kind != "none" and self.context in ("output", "both")
+
+    @model_validator(mode="after")
+    def _terms_fit(self) -> "AttentionSettings":
+        problems = list(self._problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        if self.size is not None and self.kind not in _SIZED:
+            yield (
+                f"`size` is for kinds {', '.join(_SIZED)}; {self.kind} has no hidden layer: "
+                "leave it out"
+            )
+        if self.coverage and self.kind not in _COVERING:
+            yield f"`coverage` is for {', '.join(_COVERING)}, not for `kind: {self.kind}`"
+        if self.kind == "none" and self.window != "global":
+            yield f"`window: {self.window}` needs attention, and `kind: none` is without"
+        if self.kind == "location" and not self.query_embedding:
+            yield (
+                "`kind: location` computes its scores from state and previous token alone: set "
+                "`query_embedding: true`"
+            )
+        if self.kind == "multi_head" and self.size is not None and self.size % self.heads != 0:
+            yield f"`size` ({self.size}) must be a multiple of `heads` ({self.heads})"
+        if self.kind != "none":
+            yield from self._order_problems()
+
+    def _order_problems(self) -> Iterator[str]:
+        """Attention cannot be asked by what its own answer goes into."""
+        if self.query == "state" and self.enters_bottom:
+            yield (
+                f"`context: {self.context}` needs `query: previous_state` or `inner_state`: the "
+                "context that enters the recurrence cannot be asked for by the state that comes "
+                "out of it"
+            )
+        if self.query == "state" and self.enters_upper_layers and self.query_layer == "top":
+            yield f"`context: {self.context}` with `query: state` needs `query_layer: bottom`"
+        if self.query == "inner_state" and not self.enters_bottom:
+            yield (
+                f"`query: inner_state` gives the context to the second transition: set `context` "
+                f"to recurrence, both or all_layers, not {self.context}"
+            )
+        if self.query == "inner_state" and self.query_layer == "top":
+            yield "`query: inner_state` is asked by the bottom layer: set `query_layer: bottom`"
+
+
+_SIZED = ("additive", "normalized_additive", "concat", "multi_head")
+_COVERING = ("additive", "normalized_additive", "concat")

@@ -1,0 +1,53 @@
+"""Attention in several subspaces at once."""
+
+import math
+
+from torch import Tensor
+
+from nmt.config.settings.attention import AttentionSettings
+from nmt.model.attention import Attention, Memory, Query
+from nmt.model.linear import Linear
+
+
+class MultiHeadAttention(Attention):
+    """W_o [head_1; ..], head_k = softmax(Q_k s . K_k h / sqrt(d)) V_k h, d the size of a head:
+    Vaswani et al. 2017, section 3.2.2. The weights shown are the mean of the heads'.
+    """
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        size = settings.size or query_size
+        self.heads = settings.heads
+        self.query_map = Linear(query_size, size, bias=False)
+        self.key_map = Linear(annotation_size, size, bias=False)
+        self.value_map = Linear(annotation_size, size, bias=False)
+        self.context_map = Linear(size, annotation_size, bias=False)
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """K h, all heads side by side."""
+        keys: Tensor = self.key_map(annotations)
+        return keys
+
+    def values(self, annotations: Tensor) -> Tensor:
+        """V h, all heads side by side."""
+        values: Tensor = self.value_map(annotations)
+        return values
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Scores of each head, `[batch, heads, queries, source_len]`."""
+        queries = self._apart(self.query_map(query).to(keys.dtype))
+        return queries @ self._apart(keys).transpose(2, 3) / math.sqrt(queries.shape[-1])
+
+    def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        """See `Attention.forward`."""
+        scores = self.score(query.vectors, memory.keys)
+        weights = self.weigh(scores, query, memory)
+        values = self._apart(memory.annotations)
+        contexts = self.dropout(weights).to(values.dtype) @ values
+        context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
+        return context, weights.mean(1)
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """`[batch, length, size] -> [batch, heads, length, size / heads]`."""
+        apart: Tensor = x.unflatten(2, (self.heads, -1))
+        return apart.transpose(1, 2)
