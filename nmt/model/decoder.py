@@ -273,14 +273,15 @@ class Decoder(nn.Module):
         mask = self.embed.mask(target_input)
         embedded = self.embed(target_input, mask)
         projected = self._project(embedded)
+        # Split, not sliced: the backward pass of a slice fills a whole tensor at each step.
+        parts = [None] * target_input.shape[1] if projected is None else projected.split(1, 1)
         noise = self._noise(embedded)
         state = self.start(encoded, 1)
         steps: list[Step] = []
         with gathered_weight_gradients():
-            for time, embedded_step in enumerate(embedded.split(1, 1)):
-                projected_step = None if projected is None else projected[:, time : time + 1]
+            for embedded_step, projected_step in zip(embedded.split(1, 1), parts, strict=True):
                 if steps and choose_previous is not None:
-                    embedded_step = self.embed(choose_previous(time, steps[-1]), mask)
+                    embedded_step = self.embed(choose_previous(len(steps), steps[-1]), mask)
                     projected_step = self._project(embedded_step)
                 step = self._advance(encoded.memory, state, embedded_step, projected_step, noise)
                 state = step.state
