@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from nmt.config.kinds import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
+from nmt.model.activations import tanh_
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
-from nmt.model.precision import widened
+from nmt.model.precision import wide_dtype, widened
 from nmt.model.windows import Window
 
 
@@ -165,7 +166,7 @@ class AdditiveAttention(Attention):
     def keys(self, annotations: Tensor) -> Tensor:
         """U h_j (+ b)."""
         keys: Tensor = self.key_map(annotations)
-        return keys
+        return keys.to(_elementwise_dtype(keys))
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.scores`; here coverage enters."""
@@ -179,7 +180,7 @@ class AdditiveAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """v . tanh(W s + U h_j)."""
-        return _additive_score(self.query_map(query), keys, self.final_energy().to(keys.dtype))
+        return _additive_score(self.query_map(query), keys, self.final_energy())
 
     def final_energy(self) -> Tensor:
         """v, `[size]`."""
@@ -284,21 +285,29 @@ class _AdditiveScore(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
         ctx.save_for_backward(query, keys, energy)
-        return torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
+        return tanh_(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor]:
         query, keys, energy = ctx.saved_tensors
-        gradient = gradients[0].to(keys.dtype)
-        squashed = torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1))
+        gradient = gradients[0]
+        squashed = tanh_(query.unsqueeze(2) + keys.unsqueeze(1))
         d_energy = gradient.reshape(-1) @ squashed.view(-1, squashed.shape[-1])
-        d_sum = torch.addcmul(energy, squashed * energy, squashed, value=-1)
-        d_sum = d_sum.mul_(gradient.unsqueeze(-1))
+        d_sum = torch.addcmul(energy, squashed.square_(), energy, value=-1, out=squashed)
+        d_sum.mul_(gradient.unsqueeze(-1))
         d_keys = d_sum.squeeze(1) if d_sum.shape[1] == 1 else d_sum.sum(1)
         return d_sum.sum(2), d_keys, d_energy
 
 
 def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
-    scores: Tensor = call(_AdditiveScore, query, keys, energy)
+    dtype = _elementwise_dtype(keys)
+    # Autocast would copy the largest tensor here into a narrower one.
+    with torch.autocast(keys.device.type, enabled=False):
+        scores: Tensor = call(_AdditiveScore, query.to(dtype), keys.to(dtype), energy.to(dtype))
     return scores
+
+
+def _elementwise_dtype(x: Tensor) -> torch.dtype:
+    """A GPU does elementwise work faster in a narrow type, a CPU in float32."""
+    return wide_dtype(x.dtype) if x.device.type == "cpu" else x.dtype

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.kinds import CELLS
+from nmt.model.activations import tanh, tanh_
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
 from nmt.model.precision import product_dtype
@@ -214,12 +215,11 @@ class _LSTMGates(torch.autograd.Function):
     def forward(ctx: Any, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         wide = gates.to(memory.dtype)
         size = memory.shape[-1]
-        activations = torch.empty_like(wide)
-        torch.sigmoid(wide, out=activations)
-        torch.tanh(wide[..., 2 * size : 3 * size], out=activations[..., 2 * size : 3 * size])
+        activations = torch.sigmoid(wide)
         i, f, g, o = activations.split(size, -1)
+        tanh_(g.copy_(wide[..., 2 * size : 3 * size]))
         new_memory = torch.addcmul(f * memory, i, g)
-        squashed = torch.tanh(new_memory)
+        squashed = tanh(new_memory)
         ctx.save_for_backward(activations, memory, squashed)
         ctx.gates_dtype = gates.dtype
         return (o * squashed).to(gates.dtype), new_memory

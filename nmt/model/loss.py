@@ -16,7 +16,7 @@ from nmt.model.autograd import call
 from nmt.model.precision import product_dtype, wide_dtype, widened
 
 _BLOCK_BYTES = 64 << 20
-_CHUNK_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ def _token_log_probabilities(
 
 
 class _CrossEntropy(torch.autograd.Function):
+    """A block of logits is made by one product, turned into its gradients where it lies, a few rows
+    at a time, and multiplied back by two products.
+    """
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -108,24 +112,24 @@ class _CrossEntropy(torch.autograd.Function):
         smoothing: float,
         wanted: bool,
     ) -> tuple[Tensor, Tensor]:
-        wide = wide_dtype(features.dtype)
-        totals = torch.zeros(2, dtype=wide, device=features.device)
+        softmax = _Softmax(weight, bias, smoothing, wanted)
+        rows = min(len(features), max(1, _BLOCK_BYTES // (len(weight) * features.itemsize)))
+        logits = features.new_empty(rows, len(weight))
         d_features = torch.empty_like(features) if wanted else None
-        d_weight = torch.zeros(weight.shape, dtype=wide, device=weight.device) if wanted else None
-        d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted else None
-        rows = max(1, _BLOCK_BYTES // (len(weight) * features.itemsize))
+        d_weight: Tensor | None = None
         for begin in range(0, len(features), rows):
             block = features[begin : begin + rows]
-            d_logits = block.new_empty(len(block), len(weight)) if wanted else None
-            target = targets[begin : begin + rows].unsqueeze(1)
-            totals += _block_sums(block, weight, bias, target, smoothing, d_logits, d_bias)
-            if d_features is not None and d_weight is not None and d_logits is not None:
+            d_logits = torch.mm(block, weight.t(), out=logits[: len(block)])
+            softmax.take(d_logits, targets[begin : begin + rows].unsqueeze(1))
+            if d_features is not None:
                 torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
-                d_weight += d_logits.t() @ block
-        if d_weight is not None:
-            ctx.save_for_backward(d_features, d_weight.to(weight.dtype), d_bias)
+                part = d_logits.t() @ block
+                d_weight = part if d_weight is None else widened(d_weight).add_(part)
+        if wanted:
+            d_weight = torch.zeros_like(weight) if d_weight is None else d_weight.to(weight.dtype)
+            ctx.save_for_backward(d_features, d_weight, softmax.d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
-        loss, cross_entropy = totals.clone().unbind()
+        loss, cross_entropy = softmax.sums.clone().unbind()
         ctx.mark_non_differentiable(cross_entropy)
         return loss, cross_entropy
 
@@ -137,42 +141,52 @@ class _CrossEntropy(torch.autograd.Function):
         return d_features * scale, d_weight * scale, d_bias, None, None, None
 
 
-def _block_sums(
-    features: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    smoothing: float,
-    d_logits: Tensor | None,
-    d_bias: Tensor | None,
-) -> Tensor:
-    """Smoothed and plain cross-entropy of a block; fills `d_logits`, adds to `d_bias`.
+class _Softmax:
+    """Turns blocks of logits into losses and their gradients, in float32 or wider.
 
-    The softmax goes by so few rows at a time that they stay in the processor's cache.
+    The rows are taken so few at a time that they stay in the processor's cache, in buffers made
+    once: memory that is new at every turn would have to be cleared by the system first.
     """
-    wide = wide_dtype(features.dtype)
-    sums = torch.zeros(2, dtype=wide, device=features.device)
-    rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
-    for begin in range(0, len(features), rows):
-        target = targets[begin : begin + rows]
-        logits = features[begin : begin + rows] @ weight.t()
-        if bias is not None:
-            logits = logits + bias
-        log_probabilities = torch.log_softmax(logits, 1, dtype=wide)
-        plain = -log_probabilities.gather(1, target).sum()
-        smooth = -log_probabilities.sum() / len(weight) if smoothing > 0.0 else plain
-        sums += torch.stack(((1 - smoothing) * plain + smoothing * smooth, plain))
-        if d_logits is not None and d_bias is not None:
-            gradients = _logit_gradients(log_probabilities, target, smoothing)
-            d_bias += gradients.sum(0)
-            d_logits[begin : begin + rows] = gradients
-    return sums
 
+    def __init__(self, weight: Tensor, bias: Tensor | None, smoothing: float, wanted: bool) -> None:
+        wide = wide_dtype(weight.dtype)
+        self.vocabulary = len(weight)
+        self.bias = None if bias is None else bias.to(wide)
+        self.smoothing = smoothing
+        self.wanted = wanted
+        self.rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
+        self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
+        self.sums = torch.zeros(2, dtype=wide, device=weight.device)
+        self.d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device)
 
-def _logit_gradients(log_probabilities: Tensor, target: Tensor, smoothing: float) -> Tensor:
-    """p - (1 - e) onehot - e / V, in place of the log-probabilities."""
-    gradients = log_probabilities.exp_()
-    if smoothing > 0.0:
-        gradients -= smoothing / gradients.shape[1]
-    share = torch.full_like(target, smoothing - 1.0, dtype=gradients.dtype)
-    return gradients.scatter_add_(1, target, share)
+    def take(self, logits: Tensor, targets: Tensor) -> None:
+        """Add the losses of `logits [rows, vocabulary]`, still without bias, for `targets [rows,
+        1]`, to `sums`; put their gradients in place of them and add them up in `d_bias`, if wanted.
+        """
+        for begin in range(0, len(logits), self.rows):
+            self._take_few(logits[begin : begin + self.rows], targets[begin : begin + self.rows])
+
+    def _take_few(self, logits: Tensor, targets: Tensor) -> None:
+        wide, probabilities = self.buffers[:, : len(logits)]
+        wide.copy_(logits)
+        if self.bias is not None:
+            wide += self.bias
+        torch.softmax(wide, 1, out=probabilities)
+        # Of the greatest logit the probability is never too small for a logarithm.
+        normalizer = wide.amax(1) - probabilities.amax(1).log()
+        plain = (normalizer - wide.gather(1, targets).squeeze(1)).sum()
+        smooth = plain
+        if self.smoothing > 0.0:
+            smooth = normalizer.sum() - wide.sum() / self.vocabulary
+        self.sums += torch.stack(((1 - self.smoothing) * plain + self.smoothing * smooth, plain))
+        if self.wanted:
+            gradients = self._gradients(probabilities, targets)
+            self.d_bias += gradients.sum(0)
+            logits.copy_(gradients)
+
+    def _gradients(self, probabilities: Tensor, targets: Tensor) -> Tensor:
+        """p - (1 - e) onehot - e / V, in place of the probabilities."""
+        if self.smoothing > 0.0:
+            probabilities -= self.smoothing / self.vocabulary
+        share = torch.full_like(targets, self.smoothing - 1.0, dtype=probabilities.dtype)
+        return probabilities.scatter_add_(1, targets, share)
