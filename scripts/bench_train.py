@@ -1,10 +1,15 @@
 """How fast training is here: tokens a second, where the time goes, and how near to the peak.
 
-    python scripts/bench_train.py [CONFIG ...] [--precision bfloat16 float32] [--json FILE]
+    python scripts/bench_train.py [--precision bfloat16 float32] [--json FILE]
 
-Each configuration's model is trained for some updates on random sentences. The figures to compare
-are ratios within one run: the share of this machine's matrix-product peak, which is measured in the
-same run, in the same precision, at the shape of the recurrent product.
+The model is that of the Multi30k experiments of the peers: a bidirectional LSTM of 512, an LSTM of
+512 with additive attention and input feeding, embeddings of 256, 8,000 subwords, about 4,096 target
+tokens a batch, nothing tied; beside it the same without input feeding, which needs no loop over
+time. Random sentences of the lengths of picture captions.
+
+The figures to compare are ratios within one run: to the plain model of plain_model.py, trained as
+torch comes (float32, default kernels and allocator), and to this machine's matrix-product peak,
+measured in the same precision at the shape of the recurrent product.
 """
 
 import argparse
@@ -12,96 +17,147 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
+from plain_model import PlainModel
+from torch import nn
 
-from nmt.config.load import load_config
-from nmt.config.settings import Config, ModelSettings, RuntimeSettings
+from nmt.config.settings import ModelSettings, RuntimeSettings
+from nmt.config.settings.training import OptimizerSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.training.optimizers import make_optimizer
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+VOCABULARY = 8000
+MODELS = {"input feeding": True, "no input feeding": False}
+PARTS = ("data", "forward", "backward", "optimizer")
+Row = dict[str, float]
 
 
 def main() -> None:
     """Measure and print."""
     options = _options()
-    results = []
-    for config_file in options.configs:
-        config = load_config(config_file)
-        for precision in options.precision:
-            runtime = prepare_runtime(RuntimeSettings(precision=precision))
-            result = _measure(config, runtime, options.updates)
-            results.append({"config": config_file.name, **result})
-            _print(results[-1])
+    batches = _random_batches(options.batch_tokens, options.warm_up + options.updates)
+    results = [_measure_plain(batches, options)]
+    for precision in options.precision:
+        runtime = prepare_runtime(RuntimeSettings(precision=precision))
+        print(runtime.describe(), file=sys.stderr)
+        for name, feeding in MODELS.items():
+            settings = _settings(options.size, feeding)
+            result = {"model": name, **_measure(settings, batches, runtime, options)}
+            result["times_plain"] = (
+                result["target_tokens_per_second"] / results[0]["target_tokens_per_second"]
+            )
+            results.append(result)
+    _print(results)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def _measure(config: Config, runtime: Runtime, updates: int) -> dict[str, Any]:
+def _settings(size: int, feeding: bool) -> ModelSettings:
+    return ModelSettings(
+        embedding_size=size // 2,
+        encoder={"hidden_size": size // 2},
+        attention={"kind": "additive"},
+        decoder={"hidden_size": size, "input_feeding": feeding},
+    )
+
+
+def _measure_plain(batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
+    """First of all: what `prepare_runtime` sets holds for the whole process."""
     torch.manual_seed(0)
-    vocabulary = config.tokenizer.vocab_size
-    model = Seq2Seq(config.model, vocabulary, vocabulary).to(runtime.device).train()
-    optimizer = make_optimizer(model.parameters(), config.training.optimizer)
-    batches = _random_batches(vocabulary, config.training.batch_tokens, updates + 2)
-    rows = [_update(model, optimizer, batch, runtime) for batch in batches][2:]
-    tokens = sum(batch.target_tokens for batch in batches[2:])
-    padded = sum(batch.target_output.numel() for batch in batches[2:])
-    seconds = sum(sum(row.values()) for row in rows)
-    peak = _peak_flops(runtime, config.model)
-    flops = _flops_per_target_token(config.model, vocabulary)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = PlainModel(_settings(options.size, True), VOCABULARY).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def loss(batch: Batch) -> torch.Tensor:
+        return model.loss(
+            batch.source, batch.source_lengths, batch.target_input, batch.target_output
+        )
+
+    rows = [_update(model, optimizer, loss, batch, device) for batch in batches]
+    return {"model": "plain model", "precision": "float32", **_figures(rows, batches, options)}
+
+
+def _measure(
+    settings: ModelSettings, batches: list[Batch], runtime: Runtime, options: argparse.Namespace
+) -> dict[str, Any]:
+    torch.manual_seed(0)
+    model = Seq2Seq(settings, VOCABULARY, VOCABULARY).to(runtime.device).train()
+    optimizer = make_optimizer(model.parameters(), OptimizerSettings())
+
+    def loss(batch: Batch) -> torch.Tensor:
+        with runtime.autocast():
+            sums = model.loss(
+                batch.source, batch.source_lengths, batch.target_input, batch.target_output, 0.1
+            )
+        return sums.loss / batch.target_tokens
+
+    rows = [_update(model, optimizer, loss, batch, runtime.device) for batch in batches]
+    figures = _figures(rows, batches, options)
+    peak = _peak_flops(runtime, options.size)
+    flops = _flops_per_target_token(settings) * figures["target_tokens_per_second"]
     return {
         "precision": runtime.choices.precision,
-        "target_tokens_per_second": tokens / seconds,
-        "ms_per_update": {
-            key: 1e3 * statistics.median(row[key] for row in rows) for key in rows[0]
-        },
-        "padding": 1 - tokens / padded,
+        **figures,
         "peak_gflops": peak / 1e9,
-        "share_of_peak": flops * tokens / seconds / peak,
+        "share_of_peak": flops / peak,
         "machine": runtime.describe(),
     }
 
 
 def _update(
-    model: Seq2Seq, optimizer: Optimizer, batch: Batch, runtime: Runtime
-) -> dict[str, float]:
-    marks = [time.perf_counter()]
-    batch = batch.to(runtime.device)
-    _wait(runtime)
-    marks.append(time.perf_counter())
-    with runtime.autocast():
-        sums = model.loss(
-            batch.source, batch.source_lengths, batch.target_input, batch.target_output, 0.1
-        )
-    _wait(runtime)
-    marks.append(time.perf_counter())
-    (sums.loss / batch.target_tokens).backward()
-    _wait(runtime)
-    marks.append(time.perf_counter())
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[Batch], torch.Tensor],
+    batch: Batch,
+    device: torch.device,
+) -> Row:
+    """Seconds of each part of an update."""
+    marks = [_now(device)]
+    batch = batch.to(device)
+    marks.append(_now(device))
+    value = loss(batch)
+    marks.append(_now(device))
+    value.backward()
+    marks.append(_now(device))
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    _wait(runtime)
-    marks.append(time.perf_counter())
-    parts = ("data", "forward", "backward", "optimizer")
-    return {part: marks[i + 1] - marks[i] for i, part in enumerate(parts)}
+    marks.append(_now(device))
+    return {part: marks[i + 1] - marks[i] for i, part in enumerate(PARTS)}
 
 
-def _random_batches(vocabulary: int, batch_tokens: int, count: int) -> list[Batch]:
-    """Sentences of the lengths of picture captions: 14 tokens on average, sides alike."""
+def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
+    """Of the updates after the warm-up. Tokens a second: median of the updates' own."""
+    rows, batches = rows[options.warm_up :], batches[options.warm_up :]
+    speeds = [
+        batch.target_tokens / sum(row.values()) for row, batch in zip(rows, batches, strict=True)
+    ]
+    tokens = sum(batch.target_tokens for batch in batches)
+    padded = sum(batch.target_output.numel() for batch in batches)
+    return {
+        "target_tokens_per_second": statistics.median(speeds),
+        "ms_per_update": {
+            part: 1e3 * statistics.median(row[part] for row in rows) for part in PARTS
+        },
+        "padding": 1 - tokens / padded,
+    }
+
+
+def _random_batches(batch_tokens: int, count: int) -> list[Batch]:
+    """Sentences of 14 tokens on average, sides alike."""
     random = torch.Generator().manual_seed(0)
-    source = (14 + 4 * torch.randn(20_000, generator=random)).clamp(3, 40).long()
-    target = (source + 2 * torch.randn(20_000, generator=random)).clamp(3, 40).long()
+    source = (14 + 4 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
+    target = (source + 2 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
     plan = plan_epoch(source.numpy(), target.numpy(), batch_tokens, 1, 0)[:count]
 
     def words(length: int) -> list[int]:
-        return torch.randint(4, vocabulary, (length,), generator=random).tolist()
+        return torch.randint(4, VOCABULARY, (length,), generator=random).tolist()
 
     return [
         make_batch([words(int(source[i])) for i in b], [words(int(target[i])) for i in b], b)
@@ -109,66 +165,64 @@ def _random_batches(vocabulary: int, batch_tokens: int, count: int) -> list[Batc
     ]
 
 
-def _peak_flops(runtime: Runtime, settings: ModelSettings) -> float:
+def _peak_flops(runtime: Runtime, hidden: int) -> float:
     """Of the best of many products `[256, hidden] x [hidden, 4 hidden]` in the run's precision."""
-    hidden = settings.decoder.hidden_size
     a = torch.randn(256, hidden, device=runtime.device, dtype=runtime.dtype)
     b = torch.randn(hidden, 4 * hidden, device=runtime.device, dtype=runtime.dtype)
     times = []
     for _ in range(60):
-        began = time.perf_counter()
+        began = _now(runtime.device)
         for _ in range(4):
             a @ b
-        _wait(runtime)
-        times.append((time.perf_counter() - began) / 4)
+        times.append((_now(runtime.device) - began) / 4)
     return 2 * 256 * hidden * 4 * hidden / min(times)
 
 
-def _flops_per_target_token(settings: ModelSettings, vocabulary: int) -> float:
+def _flops_per_target_token(settings: ModelSettings) -> float:
     """Of the matrix products, forward and backward, for sources as long as targets."""
-    gates = {"lstm": 4, "gru": 3}
     embedding, annotation = settings.embedding_size, settings.encoder.annotation_size
-    encoder, decoder = settings.encoder, settings.decoder
-    products = 0.0
-    for layer in range(encoder.layers):
-        inputs = embedding if layer == 0 else annotation
-        products += gates[encoder.cell] * annotation * (inputs + encoder.hidden_size)
-    hidden, features = decoder.hidden_size, settings.feature_size
-    for layer in range(decoder.layers):
-        inputs = hidden
-        if layer == 0:
-            inputs = embedding + features * decoder.input_feeding
-            inputs += annotation * (settings.attention.context != "output")
-        products += gates[decoder.cell] * hidden * (inputs + hidden)
-    if settings.attention.kind in ("additive", "general"):
-        size = settings.attention.size or hidden
-        products += annotation * size
-        products += hidden * size * (settings.attention.kind == "additive")
-    products += (annotation + hidden) * features + features * vocabulary
-    return 3 * 2 * products
+    hidden, features = settings.decoder.hidden_size, settings.feature_size
+    products = 4 * annotation * (embedding + settings.encoder.hidden_size)
+    inputs = embedding + hidden + features * settings.decoder.input_feeding
+    products += 4 * hidden * inputs + annotation * hidden + hidden * hidden
+    products += (annotation + hidden) * features + features * VOCABULARY
+    return 3.0 * 2.0 * products
 
 
-def _wait(runtime: Runtime) -> None:
-    if runtime.device.type == "cuda":
-        torch.cuda.synchronize(runtime.device)
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
-def _print(result: dict[str, Any]) -> None:
-    parts = "  ".join(f"{key} {value:.0f}" for key, value in result["ms_per_update"].items())
-    print(f"{result['config']}  {result['machine']}", file=sys.stderr)
+def _print(results: list[dict[str, Any]]) -> None:
     print(
-        f"{result['config']}  {result['precision']}  "
-        f"{result['target_tokens_per_second']:.0f} target tokens/s  "
-        f"{100 * result['share_of_peak']:.0f}% of {result['peak_gflops']:.0f} GFLOP/s  "
-        f"padding {100 * result['padding']:.1f}%  ms: {parts}"
+        "| model | precision | target tokens/s | times plain | share of peak | "
+        + " ms | ".join(PARTS)
+        + " ms | padding |"
     )
+    print("|---|---|---|---|---|" + "---|" * len(PARTS) + "---|")
+    for result in results:
+        share = result.get("share_of_peak")
+        cells = [
+            result["model"],
+            result["precision"],
+            f"{result['target_tokens_per_second']:,.0f}",
+            f"{result.get('times_plain', 1.0):.1f}",
+            "" if share is None else f"{share:.0%} of {result['peak_gflops']:.0f} GFLOP/s",
+            *(f"{result['ms_per_update'][part]:.0f}" for part in PARTS),
+            f"{result['padding']:.1%}",
+        ]
+        print(f"| {' | '.join(cells)} |")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("configs", nargs="*", type=Path, default=[CONFIGS / "multi30k.en-de.yaml"])
     parser.add_argument("--precision", nargs="+", default=["bfloat16", "float32"])
-    parser.add_argument("--updates", type=int, default=10, help="measured, after two to warm up")
+    parser.add_argument("--size", type=int, default=512, help="of the decoder and annotations")
+    parser.add_argument("--batch-tokens", type=int, default=4096, help="padded, of the longer side")
+    parser.add_argument("--warm-up", type=int, default=8, help="updates before the measured ones")
+    parser.add_argument("--updates", type=int, default=12, help="measured")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 

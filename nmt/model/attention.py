@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from nmt.config.kinds import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.activations import tanh_
+from nmt.model.activations import tanh, tanh_
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
 from nmt.model.precision import wide_dtype, widened
@@ -175,7 +175,7 @@ class AdditiveAttention(Attention):
         assert query.covered is not None
         covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
         summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
-        hidden = torch.tanh(summed + covered * self.coverage_map.to(covered.dtype))
+        hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
         return hidden @ self.final_energy().to(hidden.dtype)
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.kinds import CELLS
-from nmt.model.activations import tanh, tanh_
+from nmt.model.activations import tanh_
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
-from nmt.model.precision import product_dtype
+from nmt.model.precision import product_dtype, widened
 
 CellState = tuple[Tensor, ...]
 """A cell's state, the hidden vector first; each `[..., hidden]`. LSTM: (hidden, memory)."""
@@ -219,7 +219,7 @@ class _LSTMGates(torch.autograd.Function):
         i, f, g, o = activations.split(size, -1)
         tanh_(g.copy_(wide[..., 2 * size : 3 * size]))
         new_memory = torch.addcmul(f * memory, i, g)
-        squashed = tanh(new_memory)
+        squashed = tanh_(new_memory.clone())
         ctx.save_for_backward(activations, memory, squashed)
         ctx.gates_dtype = gates.dtype
         return (o * squashed).to(gates.dtype), new_memory
@@ -245,10 +245,45 @@ def _lstm_gates(gates: Tensor, memory: Tensor) -> CellState:
     return hidden, new_memory
 
 
+class _GRUGates(torch.autograd.Function):
+    """The GRU's gates in one node of the graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, projected: Tensor, recurrent: Tensor, bias: Tensor, hidden: Tensor
+    ) -> Tensor:
+        size = hidden.shape[-1]
+        gates = projected[..., : 2 * size] + recurrent[..., : 2 * size]
+        gates = gates.to(hidden.dtype).sigmoid_()
+        reset, update = gates.split(size, -1)
+        recalled = recurrent[..., 2 * size :] + bias.to(hidden.dtype)
+        candidate = tanh_(
+            torch.addcmul(projected[..., 2 * size :].to(hidden.dtype), reset, recalled)
+        )
+        ctx.save_for_backward(gates, recalled, candidate, hidden)
+        ctx.dtypes = projected.dtype, recurrent.dtype, bias.dtype
+        return torch.lerp(candidate, hidden, update)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        gates, recalled, candidate, hidden = ctx.saved_tensors
+        projected_dtype, recurrent_dtype, bias_dtype = ctx.dtypes
+        size = hidden.shape[-1]
+        reset, update = gates.split(size, -1)
+        d_new = gradients[0]
+        d_candidate = (d_new - d_new * update) * (1 - candidate * candidate)
+        d_gates = torch.cat((d_candidate * recalled, d_new * (hidden - candidate)), -1)
+        d_gates = d_gates.mul_(gates).mul_(1 - gates)
+        d_recalled = d_candidate * reset
+        return (
+            torch.cat((d_gates, d_candidate), -1).to(projected_dtype),
+            torch.cat((d_gates, d_recalled), -1).to(recurrent_dtype),
+            d_recalled.reshape(-1, size).sum(0).to(bias_dtype),
+            d_new * update,
+        )
+
+
 def _gru_gates(projected: Tensor, recurrent: Tensor, bias: Tensor, hidden: Tensor) -> Tensor:
-    size = hidden.shape[-1]
-    reset, update = torch.sigmoid(projected[..., : 2 * size] + recurrent[..., : 2 * size]).chunk(
-        2, -1
-    )
-    candidate = torch.tanh(projected[..., 2 * size :] + reset * (recurrent[..., 2 * size :] + bias))
-    return candidate + update * (hidden - candidate)
+    wide = widened(hidden)
+    new: Tensor = call(_GRUGates, projected.expand_as(recurrent), recurrent, bias, wide)
+    return new

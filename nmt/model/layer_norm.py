@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nmt.model.activations import tanh
 from nmt.model.cells import Cell, CellState, masked
 from nmt.model.precision import widened
 
@@ -62,9 +63,9 @@ class LayerNormLSTM(_LayerNormCell):
         hidden, memory = state
         x, u = self._products(projected, hidden, recurrent_mask)
         i, f, g, o = (x + u + self.bias).chunk(4, -1)
-        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
+        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * tanh(g)
         shown = _normalized(memory, self.memory_gain) + self.memory_bias
-        return torch.sigmoid(o) * torch.tanh(shown), memory
+        return torch.sigmoid(o) * tanh(shown), memory
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`."""
@@ -96,9 +97,7 @@ class LayerNormGRU(_LayerNormCell):
         x = x + self.bias
         size = self.hidden_size
         reset, update = torch.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
-        candidate = torch.tanh(
-            x[..., 2 * size :] + reset * (u[..., 2 * size :] + self.recurrent_bias)
-        )
+        candidate = tanh(x[..., 2 * size :] + reset * (u[..., 2 * size :] + self.recurrent_bias))
         return (candidate + update * (hidden - candidate),)
 
     def initialize(self, forget_bias: float) -> None:

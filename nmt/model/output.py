@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.model.activations import tanh
 from nmt.model.dropout import Dropout
 from nmt.model.linear import Linear
 
@@ -53,7 +54,7 @@ class AttentionalOutput(OutputLayer):
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
         seen = torch.cat((context, state.to(context.dtype)), -1) if self.sees_context else state
-        return torch.tanh(self.map(seen))
+        return tanh(self.map(seen))
 
 
 class DeepOutput(OutputLayer):
@@ -71,7 +72,7 @@ class DeepOutput(OutputLayer):
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        return torch.tanh(self.evidence(state, context, embedded))
+        return tanh(self.evidence(state, context, embedded))
 
     def evidence(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """W s + V e + C c + b."""

@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.model.activations import tanh
 from nmt.model.cells import Cell, CellState
 from nmt.model.encoder import Annotations
 from nmt.model.linear import Linear
@@ -109,4 +109,4 @@ class MeanStart(_MappedStart):
 
 
 def _squashed(layers: tuple[CellState, ...]) -> tuple[CellState, ...]:
-    return tuple(tuple(torch.tanh(part) for part in layer) for layer in layers)
+    return tuple(tuple(tanh(part) for part in layer) for layer in layers)
