@@ -6,6 +6,7 @@ import sys
 import pytest
 from parallel_texts import parallel_text, write_lines
 
+from nmt.config.settings import ModelSettings
 from nmt.data import prepare as prepare_module
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.errors import DataError, ResourceError, UsageError
@@ -342,3 +343,17 @@ def test_a_lock_that_cannot_be_made_is_a_resource_error(tmp_path):
         exclusive(tmp_path / "file" / "lock", "it"),
     ):
         raise AssertionError("held")
+
+
+def test_dev_sentences_that_location_attention_cannot_see_are_named(make_config, run):
+    config = make_config(TRAIN, (["cat", "cat dog cat dog cat dog cat dog"], ["a", "b"]))
+    attention = {"kind": "location", "query_embedding": True, "max_positions": 7}
+    model = ModelSettings.model_validate({"attention": attention})
+    limited = config.model_copy(update={"model": model})
+    for _ in range(2):  # made, then up to date
+        with pytest.raises(
+            DataError, match=r"1 dev sentences .* `model.attention.max_positions: 7`"
+        ) as error:
+            prepare(limited, run)
+        assert "(lines 2)" in error.value.message
+    prepare(config, run)

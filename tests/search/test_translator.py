@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 import nmt
+from nmt.bundle import Bundle
+from nmt.config.settings import Config, RuntimeSettings
+from nmt.data.length_ratio import LengthRatio
 from nmt.errors import ModelError, ResourceError, UsageError
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import prepare_runtime
 from nmt.search.translator import Translator
 
 TEXTS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
@@ -146,3 +151,30 @@ def test_attention_may_be_left_out(translator):
     (drawn,) = translator.translate(["le chat"])
     assert plain.attention is None
     assert (plain.text, plain.score) == (drawn.text, drawn.score)
+
+
+def test_location_attention_translates_no_more_at_once_than_it_can_see(translator):
+    pair = translator._bundle.tokenizers
+    config = Config.model_validate(
+        {
+            "data": {
+                "train": {"source": ["a"], "target": ["b"]},
+                "validation_split": 0.1,
+                "max_length": 4,
+            },
+            "model": {
+                "embedding_size": 6,
+                "encoder": {"hidden_size": 4},
+                "decoder": {"hidden_size": 6},
+                "attention": {"kind": "location", "query_embedding": True, "max_positions": 5},
+            },
+            "training": {"max_updates": 1},
+        }
+    )
+    model = Seq2Seq(config.model, pair.source.size, pair.target.size).eval()
+    bundle = Bundle(model, pair, config, LengthRatio(1.0, 0.1))
+    limited = Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))
+    text = "le chat noir est sur le tapis ."
+    length = len(pair.source.encode(text))
+    assert length > 4
+    assert limited.translate([text])[0].pieces >= length / 4
