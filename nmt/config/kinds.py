@@ -54,15 +54,15 @@ ATTENTIONS = Registry(
     {
         "none": Kind("nmt.model.attention:NoAttention", "no context, Sutskever et al. 2014"),
         "additive": Kind(
-            "nmt.model.attention:AdditiveAttention",
+            "nmt.model.additive:AdditiveAttention",
             "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
         ),
         "normalized_additive": Kind(
-            "nmt.model.attention:NormalizedAdditiveAttention",
+            "nmt.model.additive:NormalizedAdditiveAttention",
             "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
         ),
         "concat": Kind(
-            "nmt.model.attention:ConcatAttention",
+            "nmt.model.additive:ConcatAttention",
             "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
         ),
         "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),

@@ -9,17 +9,14 @@ ever copied per beam.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nmt.config.kinds import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.activations import tanh, tanh_
-from nmt.model.autograd import call
 from nmt.model.linear import Linear
-from nmt.model.precision import wide_dtype, widened
+from nmt.model.precision import widened
 from nmt.model.windows import Window
 
 
@@ -139,82 +136,6 @@ class NoAttention(Attention):
         return query.new_zeros(*query.shape[:2], keys.shape[1])
 
 
-class AdditiveAttention(Attention):
-    """e_ij = v . tanh(W s + U h_j): Bahdanau et al. 2014, appendix A.1.2.
-
-    With coverage v . tanh(W s + U h_j + w c_ij), c_ij the sum of the weights that h_j got before
-    (See et al. 2017, eq. 11).
-    """
-
-    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
-        super().__init__(settings, query_size, annotation_size)
-        size = settings.size or query_size
-        self.query_map = Linear(query_size, size, bias=False)
-        self.key_map = Linear(annotation_size, size, bias=self.has_bias)
-        self.energy = nn.Parameter(torch.empty(size))
-        self.coverage_map = nn.Parameter(torch.empty(size)) if settings.coverage else None
-
-    has_bias = False
-
-    def initialize(self) -> None:
-        """Glorot maps; the energy vector as one row of such a map."""
-        super().initialize()
-        nn.init.xavier_uniform_(self.energy.data.view(1, -1))
-        if self.coverage_map is not None:
-            nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
-
-    def keys(self, annotations: Tensor) -> Tensor:
-        """U h_j (+ b)."""
-        keys: Tensor = self.key_map(annotations)
-        return keys.to(_elementwise_dtype(keys))
-
-    def scores(self, query: Query, memory: Memory) -> Tensor:
-        """See `Attention.scores`; here coverage enters."""
-        if self.coverage_map is None:
-            return self.score(query.vectors, memory.keys)
-        assert query.covered is not None
-        covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
-        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
-        hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
-        return hidden @ self.final_energy().to(hidden.dtype)
-
-    def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """v . tanh(W s + U h_j)."""
-        return _additive_score(self.query_map(query), keys, self.final_energy())
-
-    def final_energy(self) -> Tensor:
-        """v, `[size]`."""
-        return self.energy
-
-
-class NormalizedAdditiveAttention(AdditiveAttention):
-    """e_ij = g v / |v| . tanh(W s + U h_j + b): weight normalisation (Salimans and Kingma 2016) of
-    the energy vector, as in GNMT. g starts at sqrt(1 / size), b at zero.
-    """
-
-    has_bias = True
-
-    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
-        super().__init__(settings, query_size, annotation_size)
-        self.gain = nn.Parameter(torch.tensor(math.sqrt(1.0 / len(self.energy))))
-
-    def initialize(self) -> None:
-        """See `AdditiveAttention.initialize`."""
-        super().initialize()
-        nn.init.constant_(self.gain, math.sqrt(1.0 / len(self.energy)))
-
-    def final_energy(self) -> Tensor:
-        """g v / |v|."""
-        energy: Tensor = self.gain * self.energy / self.energy.norm()
-        return energy
-
-
-class ConcatAttention(AdditiveAttention):
-    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8; W's halves are kept apart."""
-
-    has_bias = True
-
-
 class DotAttention(Attention):
     """e_ij = s . h_j: Luong et al. 2015, eq. 8."""
 
@@ -277,37 +198,3 @@ class LocationAttention(Attention):
         scores: Tensor = self.place_map(query)
         missing = keys.shape[1] - scores.shape[2]
         return nn.functional.pad(scores, (0, missing))
-
-
-class _AdditiveScore(torch.autograd.Function):
-    """Keeps no `[batch, queries, source_len, size]` tanh for the backward pass: makes it again."""
-
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
-        ctx.save_for_backward(query, keys, energy)
-        return tanh_(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor]:
-        query, keys, energy = ctx.saved_tensors
-        gradient = gradients[0]
-        squashed = tanh_(query.unsqueeze(2) + keys.unsqueeze(1))
-        d_energy = gradient.reshape(-1) @ squashed.view(-1, squashed.shape[-1])
-        d_sum = torch.addcmul(energy, squashed.square_(), energy, value=-1, out=squashed)
-        d_sum.mul_(gradient.unsqueeze(-1))
-        d_keys = d_sum.squeeze(1) if d_sum.shape[1] == 1 else d_sum.sum(1)
-        return d_sum.sum(2), d_keys, d_energy
-
-
-def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
-    """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
-    dtype = _elementwise_dtype(keys)
-    # Autocast would copy the largest tensor here into a narrower one.
-    with torch.autocast(keys.device.type, enabled=False):
-        scores: Tensor = call(_AdditiveScore, query.to(dtype), keys.to(dtype), energy.to(dtype))
-    return scores
-
-
-def _elementwise_dtype(x: Tensor) -> torch.dtype:
-    """A GPU does elementwise work faster in a narrow type, a CPU in float32."""
-    return wide_dtype(x.dtype) if x.device.type == "cpu" else x.dtype

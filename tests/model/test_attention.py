@@ -7,6 +7,7 @@ from torch.autograd import gradcheck
 
 from nmt.config import kinds
 from nmt.config.settings.attention import AttentionSettings
+from nmt.model import additive
 from nmt.model.attention import Attention, Query
 
 
@@ -122,3 +123,22 @@ def test_a_kind_is_one_class_and_one_line(monkeypatch, feeding):
         scores = [-((query - model.decoder.attention.key_map(x)) ** 2).sum() for x in h]
         expected = torch.softmax(torch.stack(scores), 0)
         torch.testing.assert_close(step.weights[1, 0, :2], expected)
+
+
+@pytest.mark.parametrize("queries", [1, 3])
+@pytest.mark.parametrize("rows", [1, 2, 5, 7])
+def test_additive_scores_are_the_same_whatever_fits_into_the_buffer(monkeypatch, queries, rows):
+    row_bytes = queries * 4 * 6 * 8
+    monkeypatch.setitem(additive._BUFFER_BYTES, "cpu", rows * row_bytes)
+    torch.manual_seed(0)
+    shapes = ((5, queries, 6), (5, 4, 6), (6,))
+    learned = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    query, keys, energy = learned
+    expected = torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
+    found = additive._additive_score(*learned)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn_like(expected)
+    ours = torch.autograd.grad((found * weights).sum(), learned)
+    theirs = torch.autograd.grad((expected * weights).sum(), learned)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)

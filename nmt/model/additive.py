@@ -1,0 +1,153 @@
+"""Additive attention and its kin: a hidden layer between query and annotation."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nmt.config.settings.attention import AttentionSettings
+from nmt.model.activations import tanh, tanh_
+from nmt.model.attention import Attention, Memory, Query
+from nmt.model.autograd import call
+from nmt.model.linear import Linear
+from nmt.model.precision import wide_dtype
+
+
+class AdditiveAttention(Attention):
+    """e_ij = v . tanh(W s + U h_j): Bahdanau et al. 2014, appendix A.1.2.
+
+    With coverage v . tanh(W s + U h_j + w c_ij), c_ij the sum of the weights that h_j got before
+    (See et al. 2017, eq. 11).
+    """
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        size = settings.size or query_size
+        self.query_map = Linear(query_size, size, bias=False)
+        self.key_map = Linear(annotation_size, size, bias=self.has_bias)
+        self.energy = nn.Parameter(torch.empty(size))
+        self.coverage_map = nn.Parameter(torch.empty(size)) if settings.coverage else None
+
+    has_bias = False
+
+    def initialize(self) -> None:
+        """Glorot maps; the energy vector as one row of such a map."""
+        super().initialize()
+        nn.init.xavier_uniform_(self.energy.data.view(1, -1))
+        if self.coverage_map is not None:
+            nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """U h_j (+ b)."""
+        keys: Tensor = self.key_map(annotations)
+        return keys.to(_elementwise_dtype(keys))
+
+    def scores(self, query: Query, memory: Memory) -> Tensor:
+        """See `Attention.scores`; here coverage enters."""
+        if self.coverage_map is None:
+            return self.score(query.vectors, memory.keys)
+        assert query.covered is not None
+        covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
+        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
+        hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
+        return hidden @ self.final_energy().to(hidden.dtype)
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """v . tanh(W s + U h_j)."""
+        return _additive_score(self.query_map(query), keys, self.final_energy())
+
+    def final_energy(self) -> Tensor:
+        """v, `[size]`."""
+        return self.energy
+
+
+class NormalizedAdditiveAttention(AdditiveAttention):
+    """e_ij = g v / |v| . tanh(W s + U h_j + b): weight normalisation (Salimans and Kingma 2016) of
+    the energy vector, as in GNMT. g starts at sqrt(1 / size), b at zero.
+    """
+
+    has_bias = True
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        self.gain = nn.Parameter(torch.tensor(math.sqrt(1.0 / len(self.energy))))
+
+    def initialize(self) -> None:
+        """See `AdditiveAttention.initialize`."""
+        super().initialize()
+        nn.init.constant_(self.gain, math.sqrt(1.0 / len(self.energy)))
+
+    def final_energy(self) -> Tensor:
+        """g v / |v|."""
+        energy: Tensor = self.gain * self.energy / self.energy.norm()
+        return energy
+
+
+class ConcatAttention(AdditiveAttention):
+    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8; W's halves are kept apart."""
+
+    has_bias = True
+
+
+_BUFFER_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
+"""How much of the hidden layer is made at a time: on a CPU as much as its cache holds."""
+
+
+class _AdditiveScore(torch.autograd.Function):
+    """Holds no `[batch, queries, source_len, size]` hidden layer: it is made for a few sentences at
+    a time, in one buffer, and made again for the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+        ctx.save_for_backward(query, keys, energy)
+        scores = query.new_empty(*query.shape[:2], keys.shape[1])
+        for rows, hidden in _hidden_layers(query, keys):
+            torch.mv(hidden.view(-1, len(energy)), energy, out=scores[rows].view(-1))
+        return scores
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor]:
+        query, keys, energy = ctx.saved_tensors
+        d_query, d_keys = torch.empty_like(query), torch.empty_like(keys)
+        d_energy = torch.zeros_like(energy)
+        for rows, hidden in _hidden_layers(query, keys):
+            gradient = gradients[0][rows]
+            d_energy.addmv_(hidden.view(-1, len(energy)).t(), gradient.reshape(-1))
+            d_sum = torch.addcmul(energy, hidden.square_(), energy, value=-1, out=hidden)
+            d_sum.mul_(gradient.unsqueeze(-1))
+            torch.sum(d_sum, 2, out=d_query[rows])
+            torch.sum(d_sum, 1, out=d_keys[rows])
+        return d_query, d_keys, d_energy
+
+
+def _hidden_layers(query: Tensor, keys: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """tanh(query + keys), `[rows, queries, source_len, size]`, of some rows of the batch at a time,
+    to be used before the next.
+    """
+    batch, queries, size = query.shape
+    source_len = keys.shape[1]
+    row_bytes = max(1, queries * source_len * size * query.itemsize)
+    count = min(batch, max(1, _BUFFER_BYTES.get(query.device.type, 1 << 21) // row_bytes))
+    buffer = query.new_empty(count, queries, source_len, size)
+    for begin in range(0, batch, count):
+        rows = slice(begin, min(batch, begin + count))
+        hidden = buffer[: rows.stop - begin]
+        torch.add(query[rows].unsqueeze(2), keys[rows].unsqueeze(1), out=hidden)
+        yield rows, tanh_(hidden)
+
+
+def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+    """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
+    dtype = _elementwise_dtype(keys)
+    # Autocast would copy the largest tensor here into a narrower one.
+    with torch.autocast(keys.device.type, enabled=False):
+        scores: Tensor = call(_AdditiveScore, query.to(dtype), keys.to(dtype), energy.to(dtype))
+    return scores
+
+
+def _elementwise_dtype(x: Tensor) -> torch.dtype:
+    """A GPU does elementwise work faster in a narrow type, a CPU in float32."""
+    return wide_dtype(x.dtype) if x.device.type == "cpu" else x.dtype
