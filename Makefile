@@ -13,7 +13,7 @@ help:
 	@echo "make demo    train on the demonstration corpus and translate (about 3 minutes)"
 	@echo "make check   lint, types and tests"
 	@echo "make slow    the tests that train something real"
-	@echo "make bench   measure training on this machine"
+	@echo "make bench   measure training, and what a growing corpus costs, on this machine"
 	@echo "make clean   remove what the commands above made, but for runs/"
 
 setup: $(INSTALLED)
@@ -48,6 +48,7 @@ slow: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python scripts/bench_train.py
+	$(BIN)/python scripts/bench_data.py
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)
