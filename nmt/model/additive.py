@@ -119,7 +119,10 @@ class _AdditiveScore(torch.autograd.Function):
             d_sum = torch.addcmul(energy, hidden.square_(), energy, value=-1, out=hidden)
             d_sum.mul_(gradient.unsqueeze(-1))
             torch.sum(d_sum, 2, out=d_query[rows])
-            torch.sum(d_sum, 1, out=d_keys[rows])
+            if query.shape[1] == 1:
+                d_keys[rows] = d_sum.squeeze(1)
+            else:
+                torch.sum(d_sum, 1, out=d_keys[rows])
         return d_query, d_keys, d_energy
 
 
