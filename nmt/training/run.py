@@ -87,9 +87,13 @@ def _written_here(config: Config, run: RunDirectory) -> list[str]:
 
 
 def _refuse_to_overwrite(run: RunDirectory) -> None:
-    """A configuration that somebody wrote is theirs; those of runs are always complete dumps."""
+    """A configuration that somebody wrote is theirs. Where a run has logged, it is the run's own,
+    though an earlier version may have written it with fewer keys.
+    """
     file = run.config_file
-    if file.exists() and file.read_text(encoding="utf-8") != dump_config(load_config(file)):
+    if run.log_records.exists() or not file.exists():
+        return
+    if file.read_text(encoding="utf-8") != dump_config(load_config(file)):
         raise UsageError(
             f"{file}: is not what a run wrote, and would be overwritten.\n"
             "Rename it, or take another run_dir."

@@ -187,6 +187,15 @@ def test_a_configuration_that_somebody_wrote_is_not_overwritten(tiny, tiny_confi
     assert mine.read_bytes() == before
 
 
+def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny):
+    run = train(tiny())
+    text = run.config_file.read_text(encoding="utf-8")
+    run.config_file.write_text(text.replace("  coverage_loss: 0.0\n", ""), encoding="utf-8")
+    assert run.config_file.read_text(encoding="utf-8") != text
+    train(tiny("training.max_updates=10"), resume=True)
+    assert (run.checkpoints / "step-00000010").is_dir()
+
+
 @pytest.mark.parametrize("change", ["training.batch_tokens=100", "training.optimizer.kind=sgd"])
 def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, change):
     train(tiny())
