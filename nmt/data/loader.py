@@ -73,12 +73,13 @@ class BatchLoader:
                 if leave.is_set():
                     return
                 if number >= start:
-                    ready.put(self._make(pairs, epoch, number))
+                    ready.put(self.batch(pairs, epoch, number))
             ready.put(None)
         except BaseException as error:  # handed to the consumer, which raises it
             ready.put(error)
 
-    def _make(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
+    def batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
+        """The batch that has the given pairs in the plan of an epoch."""
         sources = [self.corpus.source(int(pair)) for pair in pairs]
         targets = [self.corpus.target(int(pair)) for pair in pairs]
         if self.sampling.alpha == 0.0:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.activations import tanh, tanh_
+from nmt.model.activations import tanh
 from nmt.model.attention import Attention, Memory, Query
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
+from nmt.model.loop import Gathered, current_loop, share
 from nmt.model.precision import wide_dtype
 
 
@@ -40,9 +41,9 @@ class AdditiveAttention(Attention):
             nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """U h_j (+ b)."""
+        """2 (U h_j + b): tanh is computed by way of the sigmoid of twice its argument."""
         keys: Tensor = self.key_map(annotations)
-        return keys.to(_elementwise_dtype(keys))
+        return keys.to(_elementwise_dtype(keys)) * 2
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.scores`; here coverage enters."""
@@ -50,7 +51,7 @@ class AdditiveAttention(Attention):
             return self.score(query.vectors, memory.keys)
         assert query.covered is not None
         covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
-        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
+        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1) / 2
         hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
         return hidden @ self.final_energy().to(hidden.dtype)
 
@@ -96,58 +97,96 @@ _BUFFER_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
 
 
 class _AdditiveScore(torch.autograd.Function):
-    """Holds no `[batch, queries, source_len, size]` hidden layer: it is made for a few sentences at
-    a time, in one buffer, and made again for the backward pass.
+    """v . tanh(q + k) = 2 v . sigmoid(2 q + 2 k) - sum(v), of doubled queries and keys.
+
+    Holds no `[batch, queries, source_len, size]` hidden layer: it is made for a few sentences at a
+    time, in one buffer, and made again for the backward pass. What does not depend on the place in
+    the source, v among it, is multiplied after the sum over the places, and in a loop over time
+    (`gathered`) the keys' gradients are added up where they lie.
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, keys: Tensor, energy: Tensor, gathered: "_KeyGradients | None"
+    ) -> Tensor:
         ctx.save_for_backward(query, keys, energy)
+        ctx.gathered = gathered
         scores = query.new_empty(*query.shape[:2], keys.shape[1])
         for rows, hidden in _hidden_layers(query, keys):
-            torch.mv(hidden.view(-1, len(energy)), energy, out=scores[rows].view(-1))
-        return scores
+            torch.sum(hidden.mul_(energy), -1, out=scores[rows])
+        return scores.mul_(2).sub_(energy.sum())
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         query, keys, energy = ctx.saved_tensors
-        d_query, d_keys = torch.empty_like(query), torch.empty_like(keys)
-        d_energy = torch.zeros_like(energy)
+        gathered = ctx.gathered or _KeyGradients()
+        d_query, d_energy = torch.empty_like(query), torch.zeros_like(energy)
+        d_keys = gathered.sums(keys)
         for rows, hidden in _hidden_layers(query, keys):
             gradient = gradients[0][rows]
-            d_energy.addmv_(hidden.view(-1, len(energy)).t(), gradient.reshape(-1))
-            d_sum = torch.addcmul(energy, hidden.square_(), energy, value=-1, out=hidden)
-            d_sum.mul_(gradient.unsqueeze(-1))
-            torch.sum(d_sum, 2, out=d_query[rows])
-            if query.shape[1] == 1:
-                d_keys[rows] = d_sum.squeeze(1)
-            else:
-                torch.sum(d_sum, 1, out=d_keys[rows])
-        return d_query, d_keys, d_energy
+            d_energy += (gradient.reshape(1, -1) @ hidden.view(-1, len(energy))).squeeze(0)
+            slope = torch.addcmul(hidden, hidden, hidden, value=-1, out=hidden)
+            weighted = slope.mul_(gradient.unsqueeze(-1))
+            torch.sum(weighted, 2, out=d_query[rows])
+            d_keys[rows] += weighted.squeeze(1) if query.shape[1] == 1 else weighted.sum(1)
+        d_energy.mul_(2).sub_(gradients[0].sum())
+        gathered.scale = 2 * energy
+        own = gathered.take()[0] if ctx.gathered is None else None
+        return d_query.mul_(gathered.scale), own, d_energy, None
+
+
+class _KeyGradients(Gathered):
+    """The sum over the steps of the keys' gradients, still to be multiplied by `scale [size]`."""
+
+    def __init__(self) -> None:
+        self.total: Tensor | None = None
+        self.scale: Tensor | None = None
+
+    def sums(self, keys: Tensor) -> Tensor:
+        """The sum so far, to be added to: `[batch, source_len, size]`."""
+        if self.total is None:
+            self.total = torch.zeros_like(keys)
+        return self.total
+
+    def take(self) -> tuple[Tensor | None, ...]:
+        """See `Gathered.take`."""
+        if self.total is None or self.scale is None:
+            return (None,)
+        gradient = self.total.mul_(self.scale)
+        self.total = None
+        return (gradient,)
 
 
 def _hidden_layers(query: Tensor, keys: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """tanh(query + keys), `[rows, queries, source_len, size]`, of some rows of the batch at a time,
-    to be used before the next.
+    """sigmoid(query + keys), `[rows, queries, source_len, size]`, of some rows of the batch at a
+    time, to be used before the next.
     """
     batch, queries, size = query.shape
     source_len = keys.shape[1]
     row_bytes = max(1, queries * source_len * size * query.itemsize)
     count = min(batch, max(1, _BUFFER_BYTES.get(query.device.type, 1 << 21) // row_bytes))
     buffer = query.new_empty(count, queries, source_len, size)
-    for begin in range(0, batch, count):
-        rows = slice(begin, min(batch, begin + count))
-        hidden = buffer[: rows.stop - begin]
-        torch.add(query[rows].unsqueeze(2), keys[rows].unsqueeze(1), out=hidden)
-        yield rows, tanh_(hidden)
+    parts = zip(query.unsqueeze(2).split(count), keys.unsqueeze(1).split(count), strict=True)
+    for number, (few_queries, few_keys) in enumerate(parts):
+        hidden = buffer[: len(few_keys)]
+        torch.add(few_queries, few_keys, out=hidden)
+        yield slice(number * count, number * count + len(few_keys)), hidden.sigmoid_()
 
 
 def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
-    """`[batch, queries, source_len]` of queries `[batch, queries, size]`, keys, energy `[size]`."""
+    """`[batch, queries, source_len]` of queries `[batch, queries, size]`, doubled keys `[batch,
+    source_len, size]` and energy `[size]`.
+    """
     dtype = _elementwise_dtype(keys)
     # Autocast would copy the largest tensor here into a narrower one.
     with torch.autocast(keys.device.type, enabled=False):
-        scores: Tensor = call(_AdditiveScore, query.to(dtype), keys.to(dtype), energy.to(dtype))
+        loop, gathered = current_loop(), None
+        wide = keys.to(dtype)
+        if loop is not None:
+            gathered = loop.once(keys, _KeyGradients)
+            (wide,) = loop.once(gathered, lambda: share(gathered, wide))
+        doubled = query.to(dtype) * 2
+        scores: Tensor = call(_AdditiveScore, doubled, wide, energy.to(dtype), gathered)
     return scores
 
 

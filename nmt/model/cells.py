@@ -54,11 +54,11 @@ class Cell(nn.Module, ABC):
         self.own_bias = None if with_input else nn.Parameter(torch.zeros(self.gates * hidden_size))
         self.recurrent = Linear(hidden_size, self.gates * hidden_size, bias=False)
 
-    def project(self, x: Tensor, part: int = 0) -> Tensor:
-        """A part of the input, `[..., input] -> [..., gates * hidden]`, to be added up for
-        `advance`.
+    def project(self, x: Tensor, part: int = 0, plus: Tensor | None = None) -> Tensor:
+        """A part of the input, `[..., input] -> [..., gates * hidden]`, added to the parts in
+        `plus`, for `advance`.
         """
-        projected: Tensor = self.inputs[part](x)
+        projected: Tensor = self.inputs[part](x, plus)
         return projected
 
     @abstractmethod
@@ -119,7 +119,7 @@ class LSTM(Cell):
     ) -> CellState:
         """See `Cell.advance`."""
         hidden, memory = state
-        return _lstm_gates(projected + self.recurrent(masked(hidden, recurrent_mask)), memory)
+        return _lstm_gates(self.recurrent(masked(hidden, recurrent_mask), projected), memory)
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`."""
@@ -177,9 +177,9 @@ class DeepTransition(Cell):
         """Of each transition."""
         return self.first.state_parts
 
-    def project(self, x: Tensor, part: int = 0) -> Tensor:
+    def project(self, x: Tensor, part: int = 0, plus: Tensor | None = None) -> Tensor:
         """See `Cell.project`."""
-        return self.first.project(x, part)
+        return self.first.project(x, part, plus)
 
     def advance(
         self, projected: Tensor, state: CellState, recurrent_mask: Tensor | None = None

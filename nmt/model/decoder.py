@@ -13,7 +13,8 @@ from nmt.model.cells import Cell, CellState, make_cell
 from nmt.model.dropout import Dropout, recurrent_mask
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource
-from nmt.model.linear import Linear, gathered_weight_gradients
+from nmt.model.linear import Linear
+from nmt.model.loop import gathered_gradients
 from nmt.model.output import OutputLayer
 from nmt.model.pointer import PointerGate
 from nmt.model.precision import widened
@@ -214,10 +215,10 @@ class Decoder(nn.Module):
             projected = bottom.project(torch.relu(self.combine(seen)))
         assert projected is not None
         if state.fed is not None:
-            projected = projected + bottom.project(state.fed, 1)
+            projected = bottom.project(state.fed, 1, projected)
         enters = self.settings.attention.enters_bottom and self.combine is None
         if enters and context is not None:
-            projected = projected + bottom.project(context, 1 if state.fed is None else 2)
+            projected = bottom.project(context, 1 if state.fed is None else 2, projected)
         return projected
 
     def _upper_layers(
@@ -234,7 +235,7 @@ class Decoder(nn.Module):
             projected = cell.project(below)
             if self.settings.attention.enters_upper_layers:
                 assert context is not None
-                projected = projected + cell.project(context, 1)
+                projected = cell.project(context, 1, projected)
             layers.append(cell.advance(projected, state.layers[number], _recurrent(noise, number)))
             given = layers[-1][0]
             if self._is_residual(number):
@@ -278,7 +279,7 @@ class Decoder(nn.Module):
         noise = self._noise(embedded)
         state = self.start(encoded, 1)
         steps: list[Step] = []
-        with gathered_weight_gradients():
+        with gathered_gradients():
             for embedded_step, projected_step in zip(embedded.split(1, 1), parts, strict=True):
                 if steps and choose_previous is not None:
                     embedded_step = self.embed(choose_previous(len(steps), steps[-1]), mask)

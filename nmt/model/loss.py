@@ -100,6 +100,9 @@ def _token_log_probabilities(
 class _CrossEntropy(torch.autograd.Function):
     """A block of logits is made by one product, turned into its gradients where it lies, a few rows
     at a time, and multiplied back by two products.
+
+    Smoothing's uniform part, -e / V for every word of every token, needs no logits: it comes in by
+    way of the sums of all features and of all weights.
     """
 
     @staticmethod
@@ -112,7 +115,7 @@ class _CrossEntropy(torch.autograd.Function):
         smoothing: float,
         wanted: bool,
     ) -> tuple[Tensor, Tensor]:
-        softmax = _Softmax(weight, bias, smoothing, wanted)
+        softmax = _Softmax(weight, bias, 1 - smoothing, wanted)
         rows = min(len(features), max(1, _BLOCK_BYTES // (len(weight) * features.itemsize)))
         logits = features.new_empty(rows, len(weight))
         d_features = torch.empty_like(features) if wanted else None
@@ -125,13 +128,26 @@ class _CrossEntropy(torch.autograd.Function):
                 torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
                 part = d_logits.t() @ block
                 d_weight = part if d_weight is None else widened(d_weight).add_(part)
+        if d_weight is None:
+            d_weight = torch.zeros_like(weight)
+        loss = (1 - smoothing) * softmax.cross_entropy
+        if smoothing > 0.0:
+            share = smoothing / len(weight)
+            wide = wide_dtype(weight.dtype)
+            all_features, all_weights = features.sum(0, dtype=wide), weight.sum(0, dtype=wide)
+            logits_sum = all_features @ all_weights
+            if bias is not None:
+                logits_sum += len(features) * bias.sum()
+            loss += smoothing * softmax.normalizers - share * logits_sum
+            if d_features is not None:
+                d_features -= (share * all_weights).to(d_features.dtype)
+                d_weight = widened(d_weight).sub_(share * all_features)
+                softmax.d_bias -= share * len(features)
         if wanted:
-            d_weight = torch.zeros_like(weight) if d_weight is None else d_weight.to(weight.dtype)
-            ctx.save_for_backward(d_features, d_weight, softmax.d_bias)
+            ctx.save_for_backward(d_features, d_weight.to(weight.dtype), softmax.d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
-        loss, cross_entropy = softmax.sums.clone().unbind()
-        ctx.mark_non_differentiable(cross_entropy)
-        return loss, cross_entropy
+        ctx.mark_non_differentiable(softmax.cross_entropy)
+        return loss, softmax.cross_entropy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
@@ -142,51 +158,55 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 class _Softmax:
-    """Turns blocks of logits into losses and their gradients, in float32 or wider.
+    """Turns blocks of logits into sums and gradients, in float32 or wider.
 
-    The rows are taken so few at a time that they stay in the processor's cache, in buffers made
-    once: memory that is new at every turn would have to be cleared by the system first.
+    target: the probability that the target is to have in the gradient. The rows are taken so few at
+    a time that they stay in the processor's cache, in buffers made once: memory that is new at
+    every turn would have to be cleared by the system first.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, smoothing: float, wanted: bool) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, target: float, wanted: bool) -> None:
         wide = wide_dtype(weight.dtype)
-        self.vocabulary = len(weight)
         self.bias = None if bias is None else bias.to(wide)
-        self.smoothing = smoothing
+        self.target = target
         self.wanted = wanted
         self.rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
         self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
-        self.sums = torch.zeros(2, dtype=wide, device=weight.device)
+        self.normalizers = torch.zeros((), dtype=wide, device=weight.device)
+        """Sum of log sum_v exp(logit) over the tokens."""
+        self.cross_entropy = torch.zeros((), dtype=wide, device=weight.device)
+        """Sum of -log p(target) over the tokens."""
         self.d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device)
 
     def take(self, logits: Tensor, targets: Tensor) -> None:
-        """Add the losses of `logits [rows, vocabulary]`, still without bias, for `targets [rows,
-        1]`, to `sums`; put their gradients in place of them and add them up in `d_bias`, if wanted.
+        """Add up the tokens of `logits [rows, vocabulary]`, still without bias, and `targets [rows,
+        1]`. If gradients are wanted, put p - target onehot in place of the logits and add it up in
+        `d_bias`.
         """
-        for begin in range(0, len(logits), self.rows):
-            self._take_few(logits[begin : begin + self.rows], targets[begin : begin + self.rows])
+        of_targets = logits.gather(1, targets).sum(dtype=self.d_bias.dtype)
+        if self.bias is not None:
+            of_targets += self.bias[targets].sum()
+        greatest = self.d_bias.new_empty(2, len(logits))  # logit and probability of each row
+        shares = self.d_bias.new_full((len(logits), 1), -self.target)
+        parts = (logits, targets, shares, greatest[0], greatest[1])
+        for few in zip(*(part.split(self.rows) for part in parts), strict=True):
+            self._take_few(*few)
+        # Of the greatest logit the probability is never too small for a logarithm.
+        normalizers = (greatest[0] - greatest[1].log()).sum()
+        self.normalizers += normalizers
+        self.cross_entropy += normalizers - of_targets
 
-    def _take_few(self, logits: Tensor, targets: Tensor) -> None:
+    def _take_few(
+        self, logits: Tensor, targets: Tensor, shares: Tensor, greatest: Tensor, likeliest: Tensor
+    ) -> None:
         wide, probabilities = self.buffers[:, : len(logits)]
         wide.copy_(logits)
         if self.bias is not None:
             wide += self.bias
         torch.softmax(wide, 1, out=probabilities)
-        # Of the greatest logit the probability is never too small for a logarithm.
-        normalizer = wide.amax(1) - probabilities.amax(1).log()
-        plain = (normalizer - wide.gather(1, targets).squeeze(1)).sum()
-        smooth = plain
-        if self.smoothing > 0.0:
-            smooth = normalizer.sum() - wide.sum() / self.vocabulary
-        self.sums += torch.stack(((1 - self.smoothing) * plain + self.smoothing * smooth, plain))
+        torch.amax(wide, 1, out=greatest)
+        torch.amax(probabilities, 1, out=likeliest)
         if self.wanted:
-            gradients = self._gradients(probabilities, targets)
-            self.d_bias += gradients.sum(0)
-            logits.copy_(gradients)
-
-    def _gradients(self, probabilities: Tensor, targets: Tensor) -> Tensor:
-        """p - (1 - e) onehot - e / V, in place of the probabilities."""
-        if self.smoothing > 0.0:
-            probabilities -= self.smoothing / self.vocabulary
-        share = torch.full_like(targets, self.smoothing - 1.0, dtype=probabilities.dtype)
-        return probabilities.scatter_add_(1, targets, share)
+            probabilities.scatter_add_(1, targets, shares)
+            self.d_bias += probabilities.sum(0)
+            logits.copy_(probabilities)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, LSTM, Cell, CellState
-from nmt.model.linear import gathered_weight_gradients
+from nmt.model.loop import gathered_gradients
 from nmt.model.precision import product_dtype, widened
 
 
@@ -64,7 +64,7 @@ def _run_by_step(
     hidden: list[Tensor] = [inputs[0]] * len(inputs)
     order = range(len(inputs)) if direction == "forward" else reversed(range(len(inputs)))
     state = tuple(widened(part) for part in state)
-    with gathered_weight_gradients():
+    with gathered_gradients():
         for time in order:
             new = cell.advance(inputs[time], state, recurrent_mask)
             if mask is not None:

@@ -6,6 +6,7 @@ keeps the answers, so that a resumed run computes with the same kernels.
 """
 
 import ctypes
+import gc
 import os
 import platform
 import re
@@ -86,6 +87,8 @@ def prepare_runtime(
     # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
     torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
     keep_freed_memory()
+    # What is loaded by now stays: the garbage collector need not look through it time and again.
+    gc.freeze()
     return Runtime(device, choices, threads)
 
 

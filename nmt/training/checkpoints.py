@@ -28,8 +28,8 @@ _PREFIX = "step-"
 @dataclass
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
-    far, all sittings together; best: by metric; stopping: for early stopping; ended: why training
-    is over, or None; corpora: fingerprints of train and dev.
+    far, all sittings together; batch_tokens: the budget of a batch; best: by metric; stopping: for
+    early stopping; ended: why training is over, or None; corpora: fingerprints of train and dev.
     """
 
     choices: Choices
@@ -39,6 +39,7 @@ class TrainingState:
     batch: int = 0
     seconds: float = 0.0
     target_tokens: int = 0
+    batch_tokens: int = 0
     validated: int = 0
     schedule: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.batch_size import largest_budget
 from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
 from nmt.training.log import TrainingLog
 from nmt.training.trainer import Trainer
@@ -113,14 +114,16 @@ def _train(
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
     bundle = Bundle(model.to(runtime.device), tokenizers, config, data.manifest.length_ratio)
-    loader = BatchLoader(
-        data.train,
-        tokenizers,
-        config.training.batch_tokens,
-        config.tokenizer.sampling,
-        config.seed,
-    )
-    validator = Validator(bundle, data, runtime)
+
+    def batches(budget: int) -> BatchLoader:
+        sampling = config.tokenizer.sampling
+        return BatchLoader(data.train, tokenizers, budget, sampling, config.seed)
+
+    # An earlier version's checkpoint does not tell its budget, which was a number then.
+    known = state.batch_tokens or config.training.batch_tokens
+    state.batch_tokens = known or largest_budget(bundle, batches, runtime)
+    loader = batches(state.batch_tokens)
+    validator = Validator(bundle, data, runtime, state.batch_tokens)
     _introduce(log, bundle, loader, runtime, state)
     trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint)
     if checkpoint is None and config.training.validation.at_start:
@@ -137,7 +140,7 @@ def _introduce(
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
     log.tell(
         f"{parameters:,} parameters; {len(loader.corpus):,} pairs, {tokens:,} target tokens, "
-        f"{len(plan)} batches an epoch"
+        f"{len(plan)} batches of up to {loader.batch_tokens:,} tokens an epoch"
     )
     if state.update > 0:
         log.tell(f"going on from update {state.update} (epoch {state.epoch + 1})")

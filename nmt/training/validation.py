@@ -42,14 +42,16 @@ class Validation:
 
 
 class Validator:
-    """Validates the bundle's model on the dev corpus."""
+    """Validates the bundle's model on the dev corpus. batch_tokens: see `plan_in_order`."""
 
-    def __init__(self, bundle: Bundle, data: PreparedData, runtime: Runtime) -> None:
+    def __init__(
+        self, bundle: Bundle, data: PreparedData, runtime: Runtime, batch_tokens: int
+    ) -> None:
         self._tokenizers = bundle.tokenizers
         self._data = data
         self._runtime = runtime
         self._settings = bundle.config.training.validation
-        self._batch_tokens = bundle.config.training.batch_tokens
+        self._batch_tokens = batch_tokens
         self._limits = LengthLimits(bundle.length_ratio)
         self._search = SearchSettings(
             beam_size=self._settings.beam_size,

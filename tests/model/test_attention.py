@@ -9,6 +9,7 @@ from nmt.config import kinds
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model import additive
 from nmt.model.attention import Attention, Query
+from nmt.model.loop import gathered_gradients
 
 
 def built(batch=2, source_len=4, **changes):
@@ -36,6 +37,24 @@ def test_gradcheck_of_the_additive_score(kind, queries):
         return attention.score(query, keys)
 
     assert gradcheck(score, (query, keys, energy))
+
+
+@pytest.mark.parametrize("kind", ["additive", "normalized_additive", "concat"])
+def test_gradients_of_keys_that_steps_share_are_the_plain_ones(kind):
+    attention, memory = built(batch=5, kind=kind)
+    queries = [torch.randn(5, 1, 3).double().requires_grad_() for _ in range(3)]
+    keys = memory.keys.detach().requires_grad_()
+    learned = [*queries, keys, attention.energy, attention.query_map.weight]
+
+    def gradients():
+        total = sum((attention.score(query, keys) ** 3).sum() for query in queries)
+        return torch.autograd.grad(total, learned)
+
+    plain = gradients()
+    with gathered_gradients():
+        gathered = gradients()
+    for one, other in zip(gathered, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("window", ["local_m", "local_p"])
@@ -135,7 +154,7 @@ def test_additive_scores_are_the_same_whatever_fits_into_the_buffer(monkeypatch,
     learned = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     query, keys, energy = learned
     expected = torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
-    found = additive._additive_score(*learned)
+    found = additive._additive_score(query, 2 * keys, energy)
     torch.testing.assert_close(found, expected)
     weights = torch.randn_like(expected)
     ours = torch.autograd.grad((found * weights).sum(), learned)

@@ -2,7 +2,8 @@
 
 import torch
 
-from nmt.model.linear import Linear, gathered_weight_gradients
+from nmt.model.linear import Linear
+from nmt.model.loop import gathered_gradients
 
 
 def recur(linear, x, steps, gathered):
@@ -14,7 +15,7 @@ def recur(linear, x, steps, gathered):
 
     if not gathered:
         return loop()
-    with gathered_weight_gradients():
+    with gathered_gradients():
         return loop()
 
 
@@ -46,7 +47,7 @@ def test_gradcheck():
 def test_a_map_that_no_loss_depends_on_has_no_gradient():
     linear, other = Linear(2, 2), Linear(2, 2)
     x = torch.ones(1, 2)
-    with gathered_weight_gradients():
+    with gathered_gradients():
         result = linear(x)
         other(x)
     result.sum().backward()
@@ -56,8 +57,8 @@ def test_a_map_that_no_loss_depends_on_has_no_gradient():
 
 def test_an_inner_loop_does_not_end_the_outer_one():
     linear = Linear(2, 2)
-    with gathered_weight_gradients():
-        with gathered_weight_gradients():
+    with gathered_gradients():
+        with gathered_gradients():
             inner = linear(torch.ones(1, 2))
         outer = linear(inner)
     assert type(outer.grad_fn).__name__ == type(inner.grad_fn).__name__ != "AddmmBackward0"

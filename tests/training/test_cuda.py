@@ -8,6 +8,8 @@ from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
+from nmt.training.batch_size import BUDGETS
+from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -57,3 +59,10 @@ def test_a_run_goes_on_where_it_stopped(tiny, precision):
     one, two = load_file(whole.path / name), load_file(parts.path / name)
     for key, tensor in one.items():
         torch.testing.assert_close(tensor, two[key], rtol=1e-3, atol=1e-5)
+
+
+def test_the_largest_batch_that_fits_is_found_and_kept(tiny):
+    options = ("runtime.device=cuda", "training.batch_tokens=null")
+    train(tiny(*options, "training.max_updates=4"))
+    run = train(tiny(*options), resume=True)
+    assert load_state(newest_checkpoint(run.checkpoints)).batch_tokens == BUDGETS[0]

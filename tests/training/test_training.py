@@ -291,7 +291,9 @@ def test_it_learns_the_tiny_language(tiny):
             "model.embedding_size=32",
         )
     )
-    assert max(record["bleu"] for record in records(run, "validation")) > 60
+    seen = records(run, "validation")
+    assert max(record["bleu"] for record in seen) > 20  # four seeds gave 27 to 64
+    assert min(record["loss"] for record in seen) < 0.6  # 0.24 to 0.46; a guess has 2.3
 
 
 def test_tensorboard_files_are_written(tiny):
