@@ -1,18 +1,22 @@
 """How fast training is here: tokens a second, where the time goes, and how near to the peak.
 
-    python scripts/bench_train.py [--precision bfloat16 float32] [--json FILE]
+    python scripts/bench_train.py [--models small ...] [--precision bfloat16 float32] [--json FILE]
 
-The model is that of the Multi30k experiments of the peers: a bidirectional LSTM of 512, an LSTM of
-512 with additive attention and input feeding, embeddings of 256, 8,000 subwords, about 4,096 target
-tokens a batch, nothing tied; beside it the same without input feeding, which needs no loop over
-time. Random sentences of the lengths of picture captions.
+Models: `small` is that of the Multi30k experiments of the peers: a bidirectional LSTM of 512, an
+LSTM of 512 with additive attention and input feeding, embeddings of 256, 8,000 subwords, nothing
+tied; `small-whole` the same without input feeding, which needs no loop over time; `luong2015` and
+`gnmt` the presets of four layers, at their full size. Random sentences of the lengths of picture
+captions, about 4,096 target tokens a batch.
 
 The figures to compare are ratios within one run: to the plain model of plain_model.py, trained as
-torch comes (float32, default kernels and allocator), and to this machine's matrix-product peak,
-measured in the same precision at the shape of the recurrent product.
+torch comes (float32, default kernels and allocator), for the small models; to this machine's
+matrix-product peak, measured in the same precision at the shape of the recurrent product; and the
+time that torch's own LSTM layers of the same sizes take alone. The many updates before the measured
+ones let the memory allocator meet the shapes of the batches.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -25,6 +29,7 @@ import torch
 from plain_model import PlainModel
 from torch import nn
 
+from nmt.config.presets import PRESETS
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
@@ -33,45 +38,56 @@ from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.training.optimizers import make_optimizer
 
 VOCABULARY = 8000
-MODELS = {"input feeding": True, "no input feeding": False}
 PARTS = ("data", "forward", "backward", "optimizer")
 Row = dict[str, float]
+
+MODELS: dict[str, dict[str, Any]] = {
+    "small": {
+        "embedding_size": 256,
+        "encoder": {"hidden_size": 256},
+        "attention": {"kind": "additive"},
+        "decoder": {"hidden_size": 512, "input_feeding": True},
+    },
+    "small-whole": {
+        "embedding_size": 256,
+        "encoder": {"hidden_size": 256},
+        "attention": {"kind": "additive"},
+        "decoder": {"hidden_size": 512, "input_feeding": False},
+    },
+    "luong2015": PRESETS["luong2015-general"].model,
+    "gnmt": PRESETS["gnmt"].model,
+}
+PLAIN = "small"
+"""The model that is also written plainly."""
 
 
 def main() -> None:
     """Measure and print."""
     options = _options()
-    batches = _random_batches(options.batch_tokens, options.warm_up + options.updates)
-    results = [_measure_plain(batches, options)]
+    count = options.warm_up + options.updates
+    batches = {size: _random_batches(size, count) for size in options.batch_tokens}
+    results = []
+    # Plain first: what `prepare_runtime` sets holds for the whole process.
+    if any(name.startswith(PLAIN) for name in options.models):
+        results = [_measure_plain(size, batches[size], options) for size in options.batch_tokens]
+    plain = {each["batch_tokens"]: each["target_tokens_per_second"] for each in results}
     for precision in options.precision:
         runtime = prepare_runtime(RuntimeSettings(precision=precision))
         print(runtime.describe(), file=sys.stderr)
-        for name, feeding in MODELS.items():
-            settings = _settings(options.size, feeding)
-            result = {"model": name, **_measure(settings, batches, runtime, options)}
-            result["times_plain"] = (
-                result["target_tokens_per_second"] / results[0]["target_tokens_per_second"]
-            )
+        for name, size in itertools.product(options.models, options.batch_tokens):
+            result = _measure(name, size, batches[size], runtime, options)
+            if name.startswith(PLAIN):
+                result["times_plain"] = result["target_tokens_per_second"] / plain[size]
             results.append(result)
     _print(results)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def _settings(size: int, feeding: bool) -> ModelSettings:
-    return ModelSettings(
-        embedding_size=size // 2,
-        encoder={"hidden_size": size // 2},
-        attention={"kind": "additive"},
-        decoder={"hidden_size": size, "input_feeding": feeding},
-    )
-
-
-def _measure_plain(batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
-    """First of all: what `prepare_runtime` sets holds for the whole process."""
+def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = PlainModel(_settings(options.size, True), VOCABULARY).to(device)
+    model = PlainModel(ModelSettings(**MODELS[PLAIN]), VOCABULARY).to(device)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def loss(batch: Batch) -> torch.Tensor:
@@ -80,13 +96,15 @@ def _measure_plain(batches: list[Batch], options: argparse.Namespace) -> dict[st
         )
 
     rows = [_update(model, optimizer, loss, batch, device) for batch in batches]
-    return {"model": "plain model", "precision": "float32", **_figures(rows, batches, options)}
+    facts = {"model": "plain", "batch_tokens": size, "precision": "float32"}
+    return {**facts, **_figures(rows, batches, options)}
 
 
 def _measure(
-    settings: ModelSettings, batches: list[Batch], runtime: Runtime, options: argparse.Namespace
+    name: str, size: int, batches: list[Batch], runtime: Runtime, options: argparse.Namespace
 ) -> dict[str, Any]:
     torch.manual_seed(0)
+    settings = ModelSettings(**MODELS[name])
     model = Seq2Seq(settings, VOCABULARY, VOCABULARY).to(runtime.device).train()
     optimizer = make_optimizer(model.parameters(), OptimizerSettings())
 
@@ -98,14 +116,17 @@ def _measure(
         return sums.loss / batch.target_tokens
 
     rows = [_update(model, optimizer, loss, batch, runtime.device) for batch in batches]
-    figures = _figures(rows, batches, options)
-    peak = _peak_flops(runtime, options.size)
-    flops = _flops_per_target_token(settings) * figures["target_tokens_per_second"]
+    peak = _peak_flops(runtime, settings.decoder.hidden_size)
+    measured = range(options.warm_up, len(batches))
+    shares = [_flops(model, batches[i]) / sum(rows[i].values()) / peak for i in measured]
     return {
+        "model": name,
+        "batch_tokens": size,
         "precision": runtime.choices.precision,
-        **figures,
+        **_figures(rows, batches, options),
         "peak_gflops": peak / 1e9,
-        "share_of_peak": flops / peak,
+        "share_of_peak": statistics.median(shares),
+        "library_lstm_ms": _library_lstm_ms(settings, batches[options.warm_up], runtime),
         "machine": runtime.describe(),
     }
 
@@ -154,7 +175,10 @@ def _random_batches(batch_tokens: int, count: int) -> list[Batch]:
     random = torch.Generator().manual_seed(0)
     source = (14 + 4 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
     target = (source + 2 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
-    plan = plan_epoch(source.numpy(), target.numpy(), batch_tokens, 1, 0)[:count]
+    plan: list[Any] = []
+    while len(plan) < count:
+        plan += plan_epoch(source.numpy(), target.numpy(), batch_tokens, 1, len(plan))
+    plan = plan[:count]
 
     def words(length: int) -> list[int]:
         return torch.randint(4, VOCABULARY, (length,), generator=random).tolist()
@@ -178,15 +202,46 @@ def _peak_flops(runtime: Runtime, hidden: int) -> float:
     return 2 * 256 * hidden * 4 * hidden / min(times)
 
 
-def _flops_per_target_token(settings: ModelSettings) -> float:
-    """Of the matrix products, forward and backward, for sources as long as targets."""
-    embedding, annotation = settings.embedding_size, settings.encoder.annotation_size
-    hidden, features = settings.decoder.hidden_size, settings.feature_size
-    products = 4 * annotation * (embedding + settings.encoder.hidden_size)
-    inputs = embedding + hidden + features * settings.decoder.input_feeding
-    products += 4 * hidden * inputs + annotation * hidden + hidden * hidden
-    products += (annotation + hidden) * features + features * VOCABULARY
-    return 3.0 * 2.0 * products
+def _flops(model: Seq2Seq, batch: Batch) -> float:
+    """Of the matrix products of an update, forward and backward: each weight of a map once for each
+    token of its side (padding, and what is done once for a sentence, do not count).
+    """
+    products = 0.0
+    for name, parameter in model.named_parameters():
+        if parameter.dim() != 2 or "embedding" in name or "start_state" in name:
+            continue
+        of_source = name.startswith("encoder.") or "key_map" in name
+        tokens = int(batch.source_lengths.sum()) if of_source else batch.target_tokens
+        products += parameter.numel() * tokens
+    return 3 * 2 * products
+
+
+def _library_lstm_ms(settings: ModelSettings, batch: Batch, runtime: Runtime) -> float:
+    """Milliseconds of torch's LSTM layers alone, encoder's and decoder's, forward and backward."""
+    encoder, decoder = settings.encoder, settings.decoder
+    both = encoder.direction == "bidirectional"
+    layers = [
+        nn.LSTM(
+            settings.embedding_size,
+            encoder.hidden_size,
+            encoder.layers,
+            bidirectional=both,
+            batch_first=True,
+        ),
+        nn.LSTM(settings.embedding_size, decoder.hidden_size, decoder.layers, batch_first=True),
+    ]
+    inputs = []
+    for layer, side in zip(layers, (batch.source, batch.target_input), strict=True):
+        layer.to(device=runtime.device, dtype=runtime.dtype)
+        shape = (*side.shape, settings.embedding_size)
+        inputs.append(torch.randn(shape, device=runtime.device, dtype=runtime.dtype))
+    times = []
+    for _ in range(8):
+        began = _now(runtime.device)
+        for layer, x in zip(layers, inputs, strict=True):
+            layer(x.requires_grad_())[0].sum().backward()
+        times.append(1e3 * (_now(runtime.device) - began))
+    return statistics.median(times[3:])
 
 
 def _now(device: torch.device) -> float:
@@ -197,20 +252,22 @@ def _now(device: torch.device) -> float:
 
 def _print(results: list[dict[str, Any]]) -> None:
     print(
-        "| model | precision | target tokens/s | times plain | share of peak | "
+        "| model | batch | precision | target tokens/s | times plain | share of peak | "
         + " ms | ".join(PARTS)
-        + " ms | padding |"
+        + " ms | LSTMs alone ms | padding |"
     )
-    print("|---|---|---|---|---|" + "---|" * len(PARTS) + "---|")
+    print("|---" * (8 + len(PARTS)) + "|")
     for result in results:
         share = result.get("share_of_peak")
         cells = [
             result["model"],
+            str(result["batch_tokens"]),
             result["precision"],
             f"{result['target_tokens_per_second']:,.0f}",
-            f"{result.get('times_plain', 1.0):.1f}",
+            f"{result['times_plain']:.1f}" if "times_plain" in result else "",
             "" if share is None else f"{share:.0%} of {result['peak_gflops']:.0f} GFLOP/s",
             *(f"{result['ms_per_update'][part]:.0f}" for part in PARTS),
+            f"{result['library_lstm_ms']:.0f}" if "library_lstm_ms" in result else "",
             f"{result['padding']:.1%}",
         ]
         print(f"| {' | '.join(cells)} |")
@@ -219,10 +276,14 @@ def _print(results: list[dict[str, Any]]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--precision", nargs="+", default=["bfloat16", "float32"])
-    parser.add_argument("--size", type=int, default=512, help="of the decoder and annotations")
-    parser.add_argument("--batch-tokens", type=int, default=4096, help="padded, of the longer side")
-    parser.add_argument("--warm-up", type=int, default=8, help="updates before the measured ones")
-    parser.add_argument("--updates", type=int, default=12, help="measured")
+    parser.add_argument(
+        "--models", nargs="+", choices=MODELS, default=["small", "small-whole"], metavar="MODEL"
+    )
+    parser.add_argument(
+        "--batch-tokens", type=int, nargs="+", default=[4096], help="padded, of the longer side"
+    )
+    parser.add_argument("--warm-up", type=int, default=60, help="updates before the measured ones")
+    parser.add_argument("--updates", type=int, default=20, help="measured")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 

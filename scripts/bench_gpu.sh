@@ -1,0 +1,12 @@
+#!/bin/sh
+# Everything about speed on a GPU in one call of a few minutes: what is printed is also written to
+# OUT as JSON (default: bench_gpu.json). Run it in the root of the project, nmt installed.
+#
+#     sh scripts/bench_gpu.sh [OUT]
+set -eu
+out=${1:-bench_gpu.json}
+python=${PYTHON:-python}
+"$python" -c 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else "no GPU here")'
+"$python" -m pytest -q tests/training/test_cuda.py
+"$python" scripts/bench_train.py --precision bfloat16 --batch-tokens 4096 16384 65536 \
+    --models small small-whole luong2015 gnmt --warm-up 15 --updates 15 --json "$out"
