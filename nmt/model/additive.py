@@ -128,7 +128,7 @@ class _AdditiveScore(torch.autograd.Function):
             slope = torch.addcmul(hidden, hidden, hidden, value=-1, out=hidden)
             weighted = slope.mul_(gradient.unsqueeze(-1))
             torch.sum(weighted, 2, out=d_query[rows])
-            d_keys[rows] += weighted.squeeze(1) if query.shape[1] == 1 else weighted.sum(1)
+            d_keys[rows].add_(weighted.squeeze(1) if query.shape[1] == 1 else weighted.sum(1))
         d_energy.mul_(2).sub_(gradients[0].sum())
         gathered.scale = 2 * energy
         own = gathered.take()[0] if ctx.gathered is None else None

@@ -17,6 +17,7 @@ from nmt.config.kinds import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.linear import Linear
 from nmt.model.precision import widened
+from nmt.model.shared_product import shared_product
 from nmt.model.windows import Window
 
 
@@ -78,8 +79,8 @@ class Attention(nn.Module, ABC):
         wider; None without attention). Weights at padding are exactly zero.
         """
         weights = self.weigh(self.scores(query, memory), query, memory)
-        context = self.dropout(weights).to(memory.annotations.dtype) @ memory.annotations
-        return context, weights
+        kept = self.dropout(weights).to(memory.annotations.dtype)
+        return shared_product(kept, memory.annotations), weights
 
     def weigh(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
         """Weights of scores, `[batch, queries, source_len]` or `[batch, heads, queries,
@@ -145,7 +146,7 @@ class DotAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """s . h_j."""
-        return query.to(keys.dtype) @ keys.transpose(1, 2)
+        return shared_product(query.to(keys.dtype), keys, transposed=True)
 
 
 class ScaledDotAttention(DotAttention):
@@ -170,7 +171,7 @@ class GeneralAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """s . W h_j."""
-        return query.to(keys.dtype) @ keys.transpose(1, 2)
+        return shared_product(query.to(keys.dtype), keys, transposed=True)
 
 
 class LocationAttention(Attention):

@@ -232,12 +232,13 @@ class _LSTMGates(torch.autograd.Function):
         d_hidden = d_hidden.to(memory.dtype)
         through = d_hidden * o
         d_memory = torch.addcmul(d_memory + through, through * squashed, squashed, value=-1)
-        d_gates = torch.cat(
-            (d_memory * g, d_memory * memory, d_memory * i, d_hidden * squashed), -1
-        )
-        slope = activations * (1 - activations)
-        slope[..., 2 * memory.shape[-1] : 3 * memory.shape[-1]] = 1 - g * g
-        return (d_gates * slope).to(ctx.gates_dtype), d_memory * f
+        slope = torch.addcmul(activations, activations, activations, value=-1)
+        of_i, of_f, of_g, of_o = slope.split(memory.shape[-1], -1)
+        of_i.mul_(d_memory * g)
+        of_f.mul_(d_memory * memory)
+        torch.addcmul(i, g * g, i, value=-1, out=of_g).mul_(d_memory)
+        of_o.mul_(d_hidden * squashed)
+        return slope.to(ctx.gates_dtype), d_memory * f
 
 
 def _lstm_gates(gates: Tensor, memory: Tensor) -> CellState:

@@ -35,14 +35,15 @@ class Loop:
     """What one loop over time shares."""
 
     def __init__(self) -> None:
-        self._shared: dict[int, tuple[object, Any]] = {}
+        self._shared: dict[tuple[int, object], tuple[object, Any]] = {}
 
-    def once(self, owner: object, make: Callable[[], T]) -> T:
-        """What `make` gave when it was first asked for `owner` in this loop."""
-        if id(owner) not in self._shared:
+    def once(self, owner: object, make: Callable[[], T], use: object = None) -> T:
+        """What `make` gave when it was first asked for this use of `owner` in this loop."""
+        key = (id(owner), use)
+        if key not in self._shared:
             # The owner is kept, so that no other object can have its id.
-            self._shared[id(owner)] = (owner, make())
-        made: T = self._shared[id(owner)][1]
+            self._shared[key] = (owner, make())
+        made: T = self._shared[key][1]
         return made
 
 

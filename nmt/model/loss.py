@@ -42,10 +42,11 @@ def cross_entropy_sums(
     and softmax in float32 or wider.
     """
     dtype = product_dtype(weight)
-    features, weight = features.to(dtype), weight.to(dtype)
     # Inside the function gradients are always off, so it cannot see for itself.
     wanted = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
-    loss, cross_entropy = call(_CrossEntropy, features, weight, bias, targets, smoothing, wanted)
+    loss, cross_entropy = call(
+        _CrossEntropy, features.to(dtype), weight, bias, targets, smoothing, wanted
+    )
     return LossSums(loss, cross_entropy, targets.numel())
 
 
@@ -109,12 +110,13 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any,
         features: Tensor,
-        weight: Tensor,
+        wide_weight: Tensor,
         bias: Tensor | None,
         targets: Tensor,
         smoothing: float,
         wanted: bool,
     ) -> tuple[Tensor, Tensor]:
+        weight = wide_weight.to(features.dtype)
         softmax = _Softmax(weight, bias, 1 - smoothing, wanted)
         rows = min(len(features), max(1, _BLOCK_BYTES // (len(weight) * features.itemsize)))
         logits = features.new_empty(rows, len(weight))
@@ -144,7 +146,7 @@ class _CrossEntropy(torch.autograd.Function):
                 d_weight = widened(d_weight).sub_(share * all_features)
                 softmax.d_bias -= share * len(features)
         if wanted:
-            ctx.save_for_backward(d_features, d_weight.to(weight.dtype), softmax.d_bias)
+            ctx.save_for_backward(d_features, d_weight.to(wide_weight.dtype), softmax.d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.mark_non_differentiable(softmax.cross_entropy)
         return loss, softmax.cross_entropy
