@@ -37,11 +37,14 @@ class Choices:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A prepared machine."""
+    """A prepared machine. keeps_memory: whether large freed buffers are used again, not returned to
+    the system.
+    """
 
     device: torch.device
     choices: Choices
     threads: int
+    keeps_memory: bool
 
     @property
     def dtype(self) -> torch.dtype:
@@ -63,6 +66,7 @@ class Runtime:
             name = torch.cuda.get_device_name(self.device)
         products = {"highest": "default", "medium": "oneDNN"}[self.choices.products]
         kernels = f", {products} float32 products" if self.device.type == "cpu" else ""
+        kernels += ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
         return (
             f"device {self.device} ({name}), {self.choices.precision}{kernels}, "
             f"{self.threads} threads, torch {torch.__version__}"
@@ -86,24 +90,22 @@ def prepare_runtime(
     torch.set_float32_matmul_precision(choices.products)
     # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
     torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
-    keep_freed_memory()
     # What is loaded by now stays: the garbage collector need not look through it time and again.
     gc.freeze()
-    return Runtime(device, choices, threads)
+    return Runtime(device, choices, threads, keep_freed_memory())
 
 
-def keep_freed_memory() -> None:
-    """Let glibc keep large freed buffers for the next batch.
+def keep_freed_memory() -> bool:
+    """Let glibc keep large freed buffers for the next batch; gives whether it does.
 
     Returning them to the kernel costs a page fault for every 4 KiB of every buffer of every
     update. Elsewhere (musl, macOS, Windows, another allocator preloaded) it does nothing.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ:
-        return
+        return False
     trim_threshold, mmap_max = -1, -4
     mallopt = ctypes.CDLL(None).mallopt
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, -1)
+    return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
 
 
 def _device(name: str) -> torch.device:

@@ -1,5 +1,6 @@
 """Gathered weight gradients are the plain ones."""
 
+import pytest
 import torch
 
 from nmt.model.linear import Linear
@@ -42,6 +43,27 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(
         lambda x, w, b: recur(linear, x, 3, gathered=True), (x, linear.weight, linear.bias)
     )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(3, 2, 4), (4,)])
+def test_what_is_added_to_the_product(bias, shape):
+    torch.manual_seed(0)
+    linear = Linear(5, 4, bias=bias).double()
+    x = torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    plus = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    learned = [x, plus, *linear.parameters()]
+
+    def results(value):
+        return [value, *torch.autograd.grad((value**3).sum(), learned)]
+
+    expected = results(torch.nn.functional.linear(x, linear.weight, linear.bias) + plus)
+    outside = results(linear(x, plus))
+    with gathered_gradients():
+        inside = linear(x, plus)
+    for found in (outside, results(inside)):
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
 def test_a_map_that_no_loss_depends_on_has_no_gradient():

@@ -1,5 +1,9 @@
 """What `auto` comes to, and what is refused."""
 
+import os
+import platform
+import sys
+
 import pytest
 import torch
 
@@ -107,3 +111,5 @@ def test_the_line_for_the_log_says_what_is_used():
     assert "cpu" in line
     assert "bfloat16" in line
     assert "1 threads" in line
+    glibc = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+    assert ("freed memory kept" in line) == (glibc and "LD_PRELOAD" not in os.environ)
