@@ -81,6 +81,7 @@ class Translator:
         not there, UsageError for another name of device or precision.
         """
         from nmt.bundle import find_bundle, load_bundle
+        from nmt.model.precision import narrow_matrices
 
         wanted = {"device": device, "precision": precision, "threads": threads}
         try:
@@ -89,6 +90,7 @@ class Translator:
             raise UsageError(explained(error, "runtime")) from error
         runtime = prepare_runtime(settings, exact=True)
         bundle = load_bundle(find_bundle(None if path is None else Path(path)), runtime.device)
+        narrow_matrices(bundle.model, runtime.dtype)
         return cls(bundle, runtime)
 
     @property

@@ -18,6 +18,7 @@ from tiny_model import (
 from torch.autograd import gradcheck
 
 from nmt.config import kinds
+from nmt.model.precision import narrow_matrices
 from nmt.model.seq2seq import Seq2Seq
 
 CELLS = [
@@ -189,6 +190,26 @@ def test_bfloat16_is_near(kind, cell):
         rough = batch_loss(model.float(), PAIRS, 0.1, coverage=0.5).loss
     assert rough.item() == pytest.approx(exact.item(), rel=2e-2)
     assert all(gradient.isfinite().all() for gradient in gradients(model, rough).values())
+
+
+@each_kind
+def test_narrow_matrices_give_what_autocast_gives(kind):
+    model = make_model(spread=0.3, **KINDS[kind]).float().eval()
+
+    def steps():
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            encoded = model.encode(torch.tensor([[5, 6, 3], [7, 3, 0]]), torch.tensor([3, 2]))
+            state = model.start(encoded, 2)
+            for tokens in ([[1, 1], [1, 1]], [[5, 6], [7, 8]], [[8, 4], [9, 9]]):
+                step = model.step(encoded, state, torch.tensor(tokens))
+                state = step.state
+                yield model.log_probabilities(encoded, step)
+
+    plain = list(steps())
+    narrow_matrices(model, torch.bfloat16)
+    for one, other in zip(steps(), plain, strict=True):
+        assert torch.equal(one, other)
+    assert all(p.dtype == torch.bfloat16 for p in model.parameters() if p.dim() == 2)
 
 
 @pytest.mark.parametrize("start", kinds.DECODER_STARTS.names())

@@ -1,0 +1,189 @@
+"""How fast translation is here: sentences and tokens a second, and the wait for one sentence.
+
+    python scripts/bench_translate.py --model RUN --source FILE [--reference FILE] [--json FILE]
+
+For each precision, greedy search and a beam of 5, one sentence at a time (--alone of them) and
+batched. The figures to compare are ratios within one run: to the plain search of plain_search.py,
+which takes one sentence at a time in float32, and to this machine's matrix-product peak. With
+--reference BLEU is shown beside them, so that what a narrower type costs can be seen.
+"""
+
+import argparse
+import gzip
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from plain_search import plain_search
+
+from nmt import Translator
+from nmt.evaluation.scores import score
+
+BEAMS = (1, 5)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    sources = _lines(options.source)
+    references = None if options.reference is None else _lines(options.reference)
+    if references is not None and len(references) != len(sources):
+        sys.exit(f"{options.reference}: {len(references)} lines, the source {len(sources)}")
+    rows = [_measure_plain(options, sources, beam) for beam in BEAMS]
+    plain = {row["beam"]: row["sentences_per_second"] for row in rows}
+    for precision in options.precision:
+        translator = Translator.load(options.model, precision=precision)
+        peak = _peak_flops(getattr(torch, precision))
+        for beam in BEAMS:
+            for batch in (1, 64, translator.settings.batch_sentences, *options.batch):
+                if any((precision, beam, batch) == _key(row) for row in rows):
+                    continue
+                chosen = sources[: options.alone] if batch == 1 else sources
+                row = _measure(translator, chosen, beam, batch, options.repeat)
+                row |= {"precision": precision, "times_plain": row["sentences_per_second"]}
+                row["times_plain"] /= plain[beam]
+                row["share_of_peak"] = row.pop("flops_per_second") / peak
+                texts = row.pop("texts")
+                if references is not None and batch != 1:
+                    row["bleu"] = score(texts, [references], ("bleu",))[0].value
+                rows.append(row)
+                print(_line(row), file=sys.stderr)
+    print(
+        "| precision | beam | batch | sentences/s | tokens/s | times plain | share of peak |",
+        end="",
+    )
+    print(" ms a sentence: median, 95%, 99% | BLEU |")
+    print("|---" * 9 + "|")
+    for row in rows:
+        print(_line(row))
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _measure_plain(options: argparse.Namespace, sources: list[str], beam: int) -> dict[str, Any]:
+    """Before all else: loading a translator sets up the whole process."""
+    from nmt.bundle import find_bundle, load_bundle
+
+    bundle = load_bundle(find_bundle(Path(options.model)), torch.device("cpu"))
+    bundle.model.eval()
+    waits, tokens = [], 0
+    for source in bundle.tokenizers.source.encode_batch(sources[: options.alone]):
+        began = time.perf_counter()
+        tokens += len(plain_search(bundle.model, source, beam, 2 * len(source) + 10))
+        waits.append(time.perf_counter() - began)
+    return {
+        "precision": "plain",
+        "beam": beam,
+        "batch": 1,
+        "sentences_per_second": len(waits) / sum(waits),
+        "tokens_per_second": tokens / sum(waits),
+        "waits_ms": _percentiles(waits),
+    }
+
+
+def _measure(
+    translator: Translator, sources: list[str], beam: int, batch: int, repeat: int
+) -> dict[str, Any]:
+    """The median of some runs, after one to warm up; waits of one sentence where batch is 1."""
+    settings = {"attention": False, "beam_size": beam, "batch_sentences": batch}
+    translator.translate(sources[:100], **settings)
+    seconds, waits = [], []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        if batch == 1:
+            found = []
+            for source in sources:
+                marked = time.perf_counter()
+                found += translator.translate([source], **settings)
+                waits.append(time.perf_counter() - marked)
+        else:
+            found = translator.translate(sources, **settings)
+        seconds.append(time.perf_counter() - began)
+    tokens = sum(len(translation.tokens) for translation in found)
+    median = statistics.median(seconds)
+    flops = 2 * _products_per_token(translator) * tokens * beam
+    return {
+        "beam": beam,
+        "batch": batch,
+        "sentences_per_second": len(sources) / median,
+        "tokens_per_second": tokens / median,
+        "flops_per_second": flops / median,
+        "texts": [translation.text for translation in found],
+        **({"waits_ms": _percentiles(waits)} if waits else {}),
+    }
+
+
+def _products_per_token(translator: Translator) -> int:
+    """Of the decoder's matrices and the vocabulary's; the encoder's work is left out."""
+    model = translator._bundle.model
+    inner = sum(
+        parameter.numel()
+        for name, parameter in model.decoder.named_parameters()
+        if parameter.dim() == 2
+        and not any(part in name for part in ("key_map", "start_state", "embed"))
+    )
+    return inner + model.output_weight.numel()
+
+
+def _percentiles(waits: list[float]) -> list[float]:
+    """Median, 95% and 99%, in milliseconds."""
+    points = statistics.quantiles(waits, n=100, method="inclusive")
+    return [1e3 * points[i] for i in (49, 94, 98)]
+
+
+def _peak_flops(dtype: torch.dtype) -> float:
+    """Of the best of many products `[320, 512] x [512, 2048]`, in the type of a run's products."""
+    a, b = torch.randn(320, 512, dtype=dtype), torch.randn(512, 2048, dtype=dtype)
+    times = []
+    for _ in range(60):
+        began = time.perf_counter()
+        for _ in range(4):
+            a @ b
+        times.append((time.perf_counter() - began) / 4)
+    return 2 * 320 * 512 * 2048 / min(times)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, int, int]:
+    return row["precision"], row["beam"], row["batch"]
+
+
+def _line(row: dict[str, Any]) -> str:
+    cells = [
+        row["precision"],
+        str(row["beam"]),
+        str(row["batch"]),
+        f"{row['sentences_per_second']:.1f}",
+        f"{row['tokens_per_second']:,.0f}",
+        f"{row['times_plain']:.1f}" if "times_plain" in row else "",
+        f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else "",
+        ", ".join(f"{wait:.1f}" for wait in row.get("waits_ms", [])),
+        f"{row['bleu']:.2f}" if "bleu" in row else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _lines(path: Path) -> list[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="\n") as file:
+        return [line.removesuffix("\n") for line in file]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", required=True, help="a run or a bundle")
+    parser.add_argument("--source", type=Path, required=True, help="sentences; may be packed")
+    parser.add_argument("--reference", type=Path, help="their translations, for BLEU")
+    parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--batch", type=int, nargs="*", default=[], help="further batch sizes")
+    parser.add_argument("--alone", type=int, default=200, help="sentences taken one at a time")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of which the median counts")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

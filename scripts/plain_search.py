@@ -1,0 +1,40 @@
+"""Beam search as one would write it on an afternoon: what the benchmark compares with.
+
+One sentence at a time, its hypotheses as Python lists, float32, torch as it comes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from nmt.data.tokenizer import BOS, EOS
+from nmt.model.seq2seq import Seq2Seq
+
+
+@torch.no_grad()
+def plain_search(model: Seq2Seq, source: Sequence[int], beam: int, longest: int) -> list[int]:
+    """The target tokens of the most probable hypothesis by log-probability a token."""
+    encoded = model.encode(torch.tensor([[*source, EOS]]), torch.tensor([len(source) + 1]))
+    state = model.start(encoded, 1)
+    live: list[tuple[float, list[int]]] = [(0.0, [])]
+    finished: list[tuple[float, list[int]]] = []
+    while live and len(finished) < beam:
+        previous = torch.tensor([[tokens[-1] if tokens else BOS for _, tokens in live]])
+        step = model.step(encoded, state, previous)
+        log_probabilities = model.log_probabilities(encoded, step)[0]
+        candidates = []
+        for parent, (total, tokens) in enumerate(live):
+            best = torch.topk(log_probabilities[parent], beam)
+            for value, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+                candidates.append((total + value, parent, [*tokens, token]))
+        candidates.sort(key=lambda candidate: -candidate[0])
+        live, parents = [], []
+        for total, parent, tokens in candidates[:beam]:
+            if tokens[-1] == EOS or len(tokens) >= longest:
+                finished.append((total / len(tokens), tokens))
+            else:
+                live.append((total, tokens))
+                parents.append(parent)
+        if live:
+            state = step.state.reorder(torch.tensor([parents]))
+    return max(finished)[1]
