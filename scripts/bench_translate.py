@@ -2,7 +2,7 @@
 
     python scripts/bench_translate.py --model RUN --source FILE [--reference FILE] [--json FILE]
 
-For each precision, greedy search and a beam of 5, one sentence at a time (--alone of them) and
+On the CPU; for each precision, greedy search and a beam of 5, one sentence at a time (--alone of them) and
 batched. The figures to compare are ratios within one run: to the plain search of plain_search.py,
 which takes one sentence at a time in float32, and to this machine's matrix-product peak. With
 --reference BLEU is shown beside them, so that what a narrower type costs can be seen.
@@ -34,9 +34,10 @@ def main() -> None:
     if references is not None and len(references) != len(sources):
         sys.exit(f"{options.reference}: {len(references)} lines, the source {len(sources)}")
     rows = [_measure_plain(options, sources, beam) for beam in BEAMS]
-    plain = {row["beam"]: row["sentences_per_second"] for row in rows}
+    # By tokens: plain search is timed on fewer sentences, whose lengths may differ.
+    plain = {row["beam"]: row["tokens_per_second"] for row in rows}
     for precision in options.precision:
-        translator = Translator.load(options.model, precision=precision)
+        translator = Translator.load(options.model, device="cpu", precision=precision)
         peak = _peak_flops(getattr(torch, precision))
         for beam in BEAMS:
             for batch in (1, 64, translator.settings.batch_sentences, *options.batch):
@@ -44,8 +45,8 @@ def main() -> None:
                     continue
                 chosen = sources[: options.alone] if batch == 1 else sources
                 row = _measure(translator, chosen, beam, batch, options.repeat)
-                row |= {"precision": precision, "times_plain": row["sentences_per_second"]}
-                row["times_plain"] /= plain[beam]
+                row["precision"] = precision
+                row["times_plain"] = row["tokens_per_second"] / plain[beam]
                 row["share_of_peak"] = row.pop("flops_per_second") / peak
                 texts = row.pop("texts")
                 if references is not None and batch != 1:

@@ -26,9 +26,14 @@ def train(
 
     The same command again goes on where an interrupted run stopped.
     """
+    import gc
+
     from nmt.config.load import load_config
     from nmt.training.run import train as run_training
 
+    # What is loaded by now stays: the garbage collector need not look through it time and again.
+    gc.collect()
+    gc.freeze()
     runtime = {"device": device, "precision": precision, "threads": threads}
     given = [f"runtime.{key}={value}" for key, value in runtime.items() if value is not None]
     run_training(load_config(config, [*(settings or []), *given]), resume, restart)

@@ -41,9 +41,12 @@ class AdditiveAttention(Attention):
             nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """2 (U h_j + b): tanh is computed by way of the sigmoid of twice its argument."""
+        """2 (U h_j + b): tanh is computed by way of the sigmoid of twice its argument. With
+        coverage U h_j + b.
+        """
         keys: Tensor = self.key_map(annotations)
-        return keys.to(_elementwise_dtype(keys)) * 2
+        keys = keys.to(_elementwise_dtype(keys))
+        return keys * 2 if self.coverage_map is None else keys
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.scores`; here coverage enters."""
@@ -51,7 +54,7 @@ class AdditiveAttention(Attention):
             return self.score(query.vectors, memory.keys)
         assert query.covered is not None
         covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
-        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1) / 2
+        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
         hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
         return hidden @ self.final_energy().to(hidden.dtype)
 
@@ -111,49 +114,58 @@ class _AdditiveScore(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(query, keys, energy)
         ctx.gathered = gathered
-        scores = query.new_empty(*query.shape[:2], keys.shape[1])
+        wide = wide_dtype(query.dtype)
+        scores = query.new_empty(*query.shape[:2], keys.shape[1], dtype=wide)
         for rows, hidden in _hidden_layers(query, keys):
-            torch.sum(hidden.mul_(energy), -1, out=scores[rows])
-        return scores.mul_(2).sub_(energy.sum())
+            torch.sum(hidden.mul_(energy), -1, dtype=wide, out=scores[rows])
+        return scores.mul_(2).sub_(energy.sum(dtype=wide))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         query, keys, energy = ctx.saved_tensors
-        gathered = ctx.gathered or _KeyGradients()
+        gathered = _KeyGradients(energy) if ctx.gathered is None else ctx.gathered
+        gathered.begin()
+        d_scores = gradients[0].to(query.dtype)
         d_query, d_energy = torch.empty_like(query), torch.zeros_like(energy)
-        d_keys = gathered.sums(keys)
         for rows, hidden in _hidden_layers(query, keys):
-            gradient = gradients[0][rows]
+            gradient = d_scores[rows]
             d_energy += (gradient.reshape(1, -1) @ hidden.view(-1, len(energy))).squeeze(0)
             slope = torch.addcmul(hidden, hidden, hidden, value=-1, out=hidden)
             weighted = slope.mul_(gradient.unsqueeze(-1))
             torch.sum(weighted, 2, out=d_query[rows])
-            d_keys[rows].add_(weighted.squeeze(1) if query.shape[1] == 1 else weighted.sum(1))
-        d_energy.mul_(2).sub_(gradients[0].sum())
-        gathered.scale = 2 * energy
+            if ctx.needs_input_grad[1]:
+                gathered.add(keys, rows, weighted)
+        d_energy.mul_(2).sub_(d_scores.sum())
         own = gathered.take()[0] if ctx.gathered is None else None
-        return d_query.mul_(gathered.scale), own, d_energy, None
+        return d_query.mul_(2 * energy), own, d_energy, None
 
 
 class _KeyGradients(Gathered):
-    """The sum over the steps of the keys' gradients, still to be multiplied by `scale [size]`."""
+    """The sum over the steps of the keys' gradients, in float32 or wider, still to be multiplied by
+    2 v, which is the same at all steps.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, energy: Tensor) -> None:
+        super().__init__()
+        self.energy = energy.detach()
         self.total: Tensor | None = None
-        self.scale: Tensor | None = None
 
-    def sums(self, keys: Tensor) -> Tensor:
-        """The sum so far, to be added to: `[batch, source_len, size]`."""
+    def clear(self) -> None:
+        """See `Gathered.clear`."""
+        self.total = None
+
+    def add(self, keys: Tensor, rows: slice, weighted: Tensor) -> None:
+        """Those of some rows of the batch at one step, `[rows, queries, source_len, size]`."""
         if self.total is None:
-            self.total = torch.zeros_like(keys)
-        return self.total
+            self.total = torch.zeros_like(keys, dtype=wide_dtype(keys.dtype))
+        self.total[rows].add_(weighted.squeeze(1) if weighted.shape[1] == 1 else weighted.sum(1))
 
     def take(self) -> tuple[Tensor | None, ...]:
         """See `Gathered.take`."""
-        if self.total is None or self.scale is None:
+        if self.total is None:
             return (None,)
-        gradient = self.total.mul_(self.scale)
-        self.total = None
+        gradient = self.total.mul_(2 * self.energy).to(self.energy.dtype)
+        self.clear()
         return (gradient,)
 
 
@@ -180,14 +192,19 @@ def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     dtype = _elementwise_dtype(keys)
     # Autocast would copy the largest tensor here into a narrower one.
     with torch.autocast(keys.device.type, enabled=False):
-        loop, gathered = current_loop(), None
-        wide = keys.to(dtype)
+        energy, loop = energy.to(dtype), current_loop()
+        shared, gathered = keys.to(dtype), None
         if loop is not None:
-            gathered = loop.once(keys, _KeyGradients)
-            (wide,) = loop.once(gathered, lambda: share(gathered, wide))
+            shared, gathered = loop.once(keys, lambda: _shared_keys(keys.to(dtype), energy))
         doubled = query.to(dtype) * 2
-        scores: Tensor = call(_AdditiveScore, doubled, wide, energy.to(dtype), gathered)
+        scores: Tensor = call(_AdditiveScore, doubled, shared, energy, gathered)
     return scores
+
+
+def _shared_keys(keys: Tensor, energy: Tensor) -> tuple[Tensor, _KeyGradients]:
+    gathered = _KeyGradients(energy)
+    (shared,) = share(gathered, keys)
+    return shared, gathered
 
 
 def _elementwise_dtype(x: Tensor) -> torch.dtype:

@@ -48,16 +48,27 @@ class _Calls(Gathered):
     """All inputs, each `[rows, in]`, and output gradients, each `[rows, out]`."""
 
     def __init__(self, has_bias: bool) -> None:
+        super().__init__()
         self.has_bias = has_bias
+        self.clear()
+
+    def clear(self) -> None:
+        """See `Gathered.clear`."""
         self.inputs: list[Tensor] = []
         self.gradients: list[Tensor] = []
+
+    def leave(self, rows: Tensor, gradient: Tensor) -> None:
+        """What one step brings."""
+        self.begin()
+        self.inputs.append(rows.detach())
+        self.gradients.append(gradient.detach())
 
     def take(self) -> tuple[Tensor | None, ...]:
         """See `Gathered.take`: of the weight, and of the bias where there is one."""
         if not self.inputs:
             return (None, None) if self.has_bias else (None,)
         inputs, gradients = torch.cat(self.inputs), torch.cat(self.gradients)
-        self.inputs, self.gradients = [], []
+        self.clear()
         weight = gradients.t() @ inputs
         return (weight, gradients.sum(0)) if self.has_bias else (weight,)
 
@@ -72,7 +83,7 @@ class _Apply(torch.autograd.Function):
         plus: Tensor | None,
         calls: _Calls,
     ) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
+        rows = x.detach().reshape(-1, x.shape[-1])
         ctx.save_for_backward(rows, weight)
         ctx.calls = calls
         ctx.shape = x.shape
@@ -84,7 +95,7 @@ class _Apply(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
         gradient = gradients[0].reshape(-1, weight.shape[0])
-        ctx.calls.inputs.append(rows)
-        ctx.calls.gradients.append(gradient)
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
+            ctx.calls.leave(rows, gradient)
         d_x = (gradient @ weight).view(ctx.shape) if ctx.needs_input_grad[0] else None
         return d_x, None, None, gradients[0] if ctx.needs_input_grad[3] else None, None

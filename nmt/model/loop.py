@@ -21,7 +21,26 @@ T = TypeVar("T")
 
 
 class Gathered(ABC):
-    """Where the steps' backward passes leave their parts of the gradients of shared tensors."""
+    """Where the steps' backward passes leave their parts of the gradients of shared tensors.
+
+    What is left must not carry a graph of its own: nothing could collect it, were it never taken.
+    """
+
+    def __init__(self) -> None:
+        self._pass = -1
+
+    def begin(self) -> None:
+        """To be called before something is left: forgets what another backward pass has left,
+        which failed, or was asked for other gradients alone and so never came to `take`.
+        """
+        current = torch._C._current_graph_task_id()
+        if current != self._pass:
+            self._pass = current
+            self.clear()
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget everything that was left."""
 
     @abstractmethod
     def take(self) -> tuple[Tensor | None, ...]:

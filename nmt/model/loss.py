@@ -43,7 +43,8 @@ def cross_entropy_sums(
     """
     dtype = product_dtype(weight)
     # Inside the function gradients are always off, so it cannot see for itself.
-    wanted = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
+    learned = [part for part in (features, weight, bias) if part is not None]
+    wanted = torch.is_grad_enabled() and any(part.requires_grad for part in learned)
     loss, cross_entropy = call(
         _CrossEntropy, features.to(dtype), weight, bias, targets, smoothing, wanted
     )
@@ -137,7 +138,7 @@ class _CrossEntropy(torch.autograd.Function):
             share = smoothing / len(weight)
             wide = wide_dtype(weight.dtype)
             all_features, all_weights = features.sum(0, dtype=wide), weight.sum(0, dtype=wide)
-            logits_sum = all_features @ all_weights
+            logits_sum = (all_features * all_weights).sum()  # autocast would narrow a product
             if bias is not None:
                 logits_sum += len(features) * bias.sum()
             loss += smoothing * softmax.normalizers - share * logits_sum
@@ -202,7 +203,8 @@ class _Softmax:
         self, logits: Tensor, targets: Tensor, shares: Tensor, greatest: Tensor, likeliest: Tensor
     ) -> None:
         wide, probabilities = self.buffers[:, : len(logits)]
-        wide.copy_(logits)
+        in_place = self.wanted and logits.dtype == wide.dtype
+        wide = logits if in_place else wide.copy_(logits)
         if self.bias is not None:
             wide += self.bias
         torch.softmax(wide, 1, out=probabilities)

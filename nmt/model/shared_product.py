@@ -21,27 +21,42 @@ def shared_product(x: Tensor, matrices: Tensor, transposed: bool = False) -> Ten
     if loop is None:
         return x @ (matrices.transpose(1, 2) if transposed else matrices)
     # The same tensor may be keys and annotations: each use gathers for itself.
-    gathered = loop.once(matrices, lambda: _MatrixGradients(transposed), use=transposed)
-    dtype = product_dtype(matrices)
-    (shared,) = loop.once(gathered, lambda: share(gathered, matrices.to(dtype)))
-    result: Tensor = call(_Product, x.to(dtype), shared, transposed, gathered)
+    shared, gathered = loop.once(matrices, lambda: _shared(matrices, transposed), use=transposed)
+    result: Tensor = call(_Product, x.to(shared.dtype), shared, transposed, gathered)
     return result
+
+
+def _shared(matrices: Tensor, transposed: bool) -> "tuple[Tensor, _MatrixGradients]":
+    gathered = _MatrixGradients(transposed)
+    (shared,) = share(gathered, matrices.to(product_dtype(matrices)))
+    return shared, gathered
 
 
 class _MatrixGradients(Gathered):
     """All left sides, each `[batch, queries, n]`, and gradients, each `[batch, queries, m]`."""
 
     def __init__(self, transposed: bool) -> None:
+        super().__init__()
         self.transposed = transposed
+        self.clear()
+
+    def clear(self) -> None:
+        """See `Gathered.clear`."""
         self.left: list[Tensor] = []
         self.gradients: list[Tensor] = []
+
+    def leave(self, x: Tensor, gradient: Tensor) -> None:
+        """What one step brings."""
+        self.begin()
+        self.left.append(x.detach())
+        self.gradients.append(gradient.detach())
 
     def take(self) -> tuple[Tensor | None, ...]:
         """See `Gathered.take`."""
         if not self.left:
             return (None,)
         left, gradients = torch.cat(self.left, 1), torch.cat(self.gradients, 1)
-        self.left, self.gradients = [], []
+        self.clear()
         if self.transposed:
             left, gradients = gradients, left
         return (left.transpose(1, 2) @ gradients,)
@@ -60,8 +75,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, None, None, None]:
         x, matrices = ctx.saved_tensors
-        ctx.gathered.left.append(x)
-        ctx.gathered.gradients.append(gradients[0])
+        if ctx.needs_input_grad[1]:
+            ctx.gathered.leave(x, gradients[0])
         if not ctx.needs_input_grad[0]:
             return None, None, None, None
         d_x = gradients[0] @ (matrices if ctx.transposed else matrices.transpose(1, 2))

@@ -6,7 +6,6 @@ keeps the answers, so that a resumed run computes with the same kernels.
 """
 
 import ctypes
-import gc
 import os
 import platform
 import re
@@ -90,8 +89,6 @@ def prepare_runtime(
     torch.set_float32_matmul_precision(choices.products)
     # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
     torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
-    # What is loaded by now stays: the garbage collector need not look through it time and again.
-    gc.freeze()
     return Runtime(device, choices, threads, keep_freed_memory())
 
 

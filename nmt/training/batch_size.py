@@ -29,11 +29,7 @@ def largest_budget(bundle: Bundle, loader: Callable[[int], BatchLoader], runtime
     """
     if runtime.device.type == "cpu":
         return ON_CPU
-
-    def fits(budget: int) -> bool:
-        return _fits(bundle, worst_batches(loader(budget)), runtime)
-
-    return first_fitting(fits)
+    return first_fitting(lambda budget: _fits(bundle, worst_batches(loader(budget)), runtime))
 
 
 def first_fitting(fits: Callable[[int], bool]) -> int:
@@ -41,16 +37,9 @@ def first_fitting(fits: Callable[[int], bool]) -> int:
 
     Raises ResourceError when none does.
     """
-    for budget in BUDGETS:
-        try:
-            fitting = fits(budget)
-        except torch.OutOfMemoryError:
-            fitting = False
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        if fitting:
-            return budget
+    # The least comes first: libraries and kernels are loaded then, while there is room for them.
+    if _tried(fits, BUDGETS[-1]):
+        return next(budget for budget in BUDGETS if _tried(fits, budget))
     raise ResourceError(
         f"not even {BUDGETS[-1]} tokens a batch fit into the device's memory. Take a smaller "
         "model (model.*.hidden_size), a lower data.max_length, or a device with more memory."
@@ -58,26 +47,53 @@ def first_fitting(fits: Callable[[int], bool]) -> int:
 
 
 def worst_batches(loader: BatchLoader) -> list[Batch]:
-    """The batch with the longest pair, that with the most pairs and that with the most tokens: one
-    of them takes the most memory.
+    """Those with the longest pair, the most pairs, the most tokens, and the most places that
+    attention looks at: one of them takes the most memory.
     """
     corpus, plan = loader.corpus, loader.plan(0)
-    longest = [
-        int(max(corpus.source_lengths[pairs].max(), corpus.target_lengths[pairs].max()))
-        for pairs in plan
+    longest_source = [int(corpus.source_lengths[pairs].max()) + 1 for pairs in plan]
+    longest_target = [int(corpus.target_lengths[pairs].max()) + 1 for pairs in plan]
+
+    def longest(number: int) -> int:
+        return max(longest_source[number], longest_target[number])
+
+    def places(number: int) -> int:
+        return len(plan[number]) * longest_source[number] * longest_target[number]
+
+    sizes: list[Callable[[int], int]] = [
+        longest,
+        places,
+        lambda number: len(plan[number]),
+        lambda number: len(plan[number]) * longest(number),
     ]
-    numbers = range(len(plan))
-    chosen = {
-        max(numbers, key=lambda number: longest[number]),
-        max(numbers, key=lambda number: len(plan[number])),
-        max(numbers, key=lambda number: len(plan[number]) * longest[number]),
-    }
+    chosen = {max(range(len(plan)), key=size) for size in sizes}
     return [loader.batch(plan[number], 0, number) for number in sorted(chosen)]
 
 
+def _tried(fits: Callable[[int], bool], budget: int) -> bool:
+    try:
+        return fits(budget)
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """torch's own error, or that of a library below it."""
+    told = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in told for sign in ("out of memory", "ALLOC_FAILED")
+    )
+
+
 def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
-    """Whether forward and backward of all of them leave the reserve free. Raises
-    torch.OutOfMemoryError.
+    """Whether forward and backward of all of them, with the gradients of another batch there
+    already, leave the reserve free. Raises RuntimeError where there is no memory at all.
     """
     settings: TrainingSettings = bundle.config.training
     model = bundle.model.train()
@@ -85,7 +101,7 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats(runtime.device)
     try:
-        for batch in batches:
+        for batch in [*batches, *batches]:
             there = batch.to(runtime.device)
             with runtime.autocast():
                 sums = model.loss(
@@ -94,7 +110,8 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
                     there.target_input,
                     there.target_output,
                     settings.label_smoothing,
-                    coverage=settings.coverage_loss,
+                    _least_forcing(settings),
+                    settings.coverage_loss,
                 )
             (sums.loss / batch.target_tokens).backward()
     finally:
@@ -103,3 +120,9 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     taken = torch.cuda.max_memory_allocated(runtime.device)
     available = free + torch.cuda.memory_reserved(runtime.device)
     return taken + moments <= available - _RESERVE * total
+
+
+def _least_forcing(settings: TrainingSettings) -> float:
+    """With scheduled sampling a step takes more memory."""
+    forcing = settings.teacher_forcing
+    return min(forcing.ratio, forcing.ratio if forcing.final_ratio is None else forcing.final_ratio)

@@ -150,6 +150,7 @@ def _introduce(
         parameters=parameters,
         pairs=len(loader.corpus),
         target_tokens=tokens,
+        batch_tokens=loader.batch_tokens,
         runtime=runtime.describe(),
     )
 

@@ -244,6 +244,7 @@ class Trainer:
             "dev": validation.metrics,
             "dev_signatures": validation.signatures,
             "train_fingerprint": self.loader.corpus.fingerprint,
+            "batch_tokens": self.loader.batch_tokens,
             "precision": self.runtime.choices.precision,
         }
 

@@ -38,6 +38,34 @@ def test_value_and_gradients(monkeypatch, smoothing, bias, block_rows, chunk_row
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sums_are_wide_in_autocast(smoothing, dtype):
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(200, 64, generator=generator, requires_grad=True)
+    weight = torch.randn(4000, 64, generator=generator) / 8
+    targets = torch.randint(4000, (200,), generator=generator)
+    with torch.autocast("cpu", dtype=dtype):
+        sums = cross_entropy_sums(features, weight, None, targets, smoothing)
+    # Rounded as the products see them: the sums themselves must bring no more error.
+    rounded = features.to(dtype).double() @ weight.to(dtype).double().t()
+    exact = cross_entropy(rounded, targets, reduction="sum", label_smoothing=smoothing)
+    assert sums.loss.dtype == torch.float32
+    assert sums.loss.item() == pytest.approx(exact.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("learned", ["features", "weight", "bias"])
+def test_when_only_one_part_is_learned(learned):
+    features, weight, b, targets = inputs()
+    parts = {"features": features, "weight": weight, "bias": b}
+    (expected,) = torch.autograd.grad(
+        cross_entropy_sums(*parts.values(), targets, 0.1).loss, parts[learned]
+    )
+    frozen = [part if name == learned else part.detach() for name, part in parts.items()]
+    (found,) = torch.autograd.grad(cross_entropy_sums(*frozen, targets, 0.1).loss, parts[learned])
+    torch.testing.assert_close(found, expected)
+
+
 def test_gradcheck():
     features, weight, b, targets = inputs()
 

@@ -18,10 +18,12 @@ def test_the_most_that_fits_is_taken():
         tried.append(budget)
         if budget > 10_000:
             raise torch.OutOfMemoryError
+        if budget > 8000:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
         return budget <= 5000
 
     assert first_fitting(fits) == 4096
-    assert tried == list(BUDGETS[: BUDGETS.index(4096) + 1])
+    assert tried == [BUDGETS[-1], *BUDGETS[: BUDGETS.index(4096) + 1]]
 
 
 def test_nothing_fits():
@@ -45,13 +47,19 @@ def test_the_worst_batches_are_among_those_of_the_plan(tiny):
     loader = BatchLoader(corpus, tokenizers, 100, config.tokenizer.sampling, config.seed)
     batches = worst_batches(loader)
     plan = loader.plan(0)
-    assert 1 <= len(batches) <= 3
+    assert 1 <= len(batches) <= 4
     for batch in batches:
         assert any(list(pairs) == list(batch.pairs) for pairs in plan)
     widths = [max(batch.source.shape[1], batch.target_input.shape[1]) for batch in batches]
     longest = max(corpus.source_lengths.max(), corpus.target_lengths.max()) + 1
     assert max(widths) == longest
     assert max(len(batch.pairs) for batch in batches) == max(map(len, plan))
+
+    def places(pairs):
+        sides = (corpus.source_lengths, corpus.target_lengths)
+        return len(pairs) * int(sides[0][pairs].max() + 1) * int(sides[1][pairs].max() + 1)
+
+    assert max(places(batch.pairs) for batch in batches) == max(map(places, plan))
 
 
 def test_a_run_without_a_number_takes_the_one_for_the_cpu_and_keeps_it(tiny):

@@ -123,8 +123,8 @@ class TrainingSettings(Settings):
     batch_tokens: int | None = Field(
         4096,
         ge=1,
-        description="Padded tokens of the longer side in a batch, at most; null: as many as the "
-        "GPU's memory holds, tried at the beginning (on a CPU 4096).",
+        description="Padded tokens of the longer side in a batch, at most; null: what fits into "
+        "the memory that the GPU has free at the beginning, at most 32768 (on a CPU 4096).",
     )
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one update.")
     max_updates: int | None = Field(None, ge=1, description="End after so many updates.")
