@@ -11,8 +11,8 @@ captions, about 4,096 target tokens a batch.
 The figures to compare are ratios within one run: to the plain model of plain_model.py, trained as
 torch comes (float32, default kernels and allocator), for the small models; to this machine's
 matrix-product peak, measured in the same precision at the shape of the recurrent product; and the
-time that torch's own LSTM layers of the same widths take alone. The many updates before the measured
-ones let the memory allocator meet the shapes of the batches.
+time that torch's own LSTM layers of the same widths take alone. The many updates before those that
+count let the memory allocator meet the shapes of the batches.
 """
 
 import argparse
