@@ -3,9 +3,9 @@
     python scripts/bench_translate.py --model RUN --source FILE [--reference FILE] [--json FILE]
 
 On the CPU; for each precision, greedy search and a beam of 5, one sentence at a time (--alone of
-them) and batched. The figures to compare are ratios within one run: to the plain search of plain_search.py,
-which takes one sentence at a time in float32, and to this machine's matrix-product peak. With
---reference BLEU is shown beside them, so that what a narrower type costs can be seen.
+them) and batched. The figures to compare are ratios within one run: to the plain search of
+plain_search.py, which takes one sentence at a time in float32, and to this machine's matrix-product
+peak. With --reference BLEU is shown beside them, so that what a narrower type costs can be seen.
 """
 
 import argparse
