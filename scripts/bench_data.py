@@ -88,18 +88,23 @@ def _measure(folder: Path, pairs: int) -> dict[str, Any]:
 
 def _write_corpus(folder: Path, pairs: int) -> Path:
     random = np.random.default_rng(pairs)
-    words = [np.array([f"{side}{number:x}" for number in range(WORDS)]) for side in "uv"]
+    words = [[_word(number, consonants) for number in range(WORDS)] for consonants in _CONSONANTS]
     for name, count in (("train", pairs), ("dev", 100)):
         with (
             (folder / f"{name}.a").open("w", encoding="utf-8", newline="\n") as source,
             (folder / f"{name}.b").open("w", encoding="utf-8", newline="\n") as target,
         ):
             for begin in range(0, count, _BLOCK):
-                for _ in range(min(_BLOCK, count - begin)):
-                    length = 1 + random.poisson(MEAN_LENGTH - 1)
-                    chosen = (random.zipf(1.3, length) - 1) % WORDS
-                    source.write(" ".join(words[0][chosen]) + "\n")
-                    target.write(" ".join(words[1][chosen]) + "\n")
+                lengths = 1 + random.poisson(MEAN_LENGTH - 1, min(_BLOCK, count - begin))
+                chosen = ((random.zipf(1.3, lengths.sum()) - 1) % WORDS).tolist()
+                ends = np.cumsum(lengths).tolist()
+                for side, file in enumerate((source, target)):
+                    text = [words[side][number] for number in chosen]
+                    starts = [0, *ends[:-1]]
+                    file.writelines(
+                        " ".join(text[start:end]) + "\n"
+                        for start, end in zip(starts, ends, strict=True)
+                    )
     config = folder / "growth.yaml"
     config.write_text(
         f"run_dir: {folder / 'run'}\n"
@@ -107,11 +112,23 @@ def _write_corpus(folder: Path, pairs: int) -> Path:
         "  train: {source: train.a, target: train.b}\n"
         "  dev: {source: dev.a, target: dev.b}\n"
         "  exclude_overlap: false\n"
-        "tokenizer: {kind: bpe, vocab_size: 8000, max_sentences: 100000}\n"
+        "tokenizer: {kind: bpe, vocab_size: 4000, hard_vocab_limit: false, max_sentences: 100000}\n"
         "training: {max_updates: 1}\n",
         encoding="utf-8",
     )
     return config
+
+
+_CONSONANTS = ("bdfgklmnprstvz", "cdhjlmnpqrstwx")
+
+
+def _word(number: int, consonants: str) -> str:
+    """Syllables that spell a number, the most frequent words short."""
+    syllables = [consonant + vowel for consonant in consonants for vowel in "aeiou"]
+    word = syllables[number % len(syllables)]
+    while number := number // len(syllables):
+        word += syllables[number % len(syllables)]
+    return word
 
 
 def _run(command: list[str]) -> tuple[float, float, str]:
