@@ -32,7 +32,7 @@ class SearchSettings(Settings):
         description="Longest source in subwords that is translated as a whole; a longer one is "
         "split, best at the ends of sentences, and its parts are translated each by itself.",
     )
-    batch_sentences: int = Field(64, ge=1, description="Sentences translated at once.")
+    batch_sentences: int = Field(192, ge=1, description="Sentences translated at once.")
 
     @model_validator(mode="after")
     def _n_best_fits_the_beam(self) -> "SearchSettings":
