@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.autograd import call
-from nmt.model.loop import Gathered, current_loop, share
+from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 
 
@@ -44,31 +44,19 @@ class Linear(nn.Linear):
         return weight, bias, calls
 
 
-class _Calls(Gathered):
-    """All inputs, each `[rows, in]`, and output gradients, each `[rows, out]`."""
+class _Calls(GatheredProducts):
+    """Of inputs `[rows, in]` and output gradients `[rows, out]`."""
 
     def __init__(self, has_bias: bool) -> None:
         super().__init__()
         self.has_bias = has_bias
-        self.clear()
-
-    def clear(self) -> None:
-        """See `Gathered.clear`."""
-        self.inputs: list[Tensor] = []
-        self.gradients: list[Tensor] = []
-
-    def leave(self, rows: Tensor, gradient: Tensor) -> None:
-        """What one step brings."""
-        self.begin()
-        self.inputs.append(rows.detach())
-        self.gradients.append(gradient.detach())
 
     def take(self) -> tuple[Tensor | None, ...]:
         """See `Gathered.take`: of the weight, and of the bias where there is one."""
-        if not self.inputs:
+        joined = self.joined(0)
+        if joined is None:
             return (None, None) if self.has_bias else (None,)
-        inputs, gradients = torch.cat(self.inputs), torch.cat(self.gradients)
-        self.clear()
+        inputs, gradients = joined
         weight = gradients.t() @ inputs
         return (weight, gradients.sum(0)) if self.has_bias else (weight,)
 

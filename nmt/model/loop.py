@@ -50,6 +50,33 @@ class Gathered(ABC):
         """
 
 
+class GatheredProducts(Gathered):
+    """For products with something shared: all left sides and all gradients of the results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: list[Tensor] = []
+        self._gradients: list[Tensor] = []
+
+    def clear(self) -> None:
+        """See `Gathered.clear`."""
+        self._left, self._gradients = [], []
+
+    def leave(self, left: Tensor, gradient: Tensor) -> None:
+        """What one step brings."""
+        self.begin()
+        self._left.append(left.detach())
+        self._gradients.append(gradient.detach())
+
+    def joined(self, axis: int) -> tuple[Tensor, Tensor] | None:
+        """All left sides and all gradients along an axis, once; None where there are none."""
+        if not self._left:
+            return None
+        both = torch.cat(self._left, axis), torch.cat(self._gradients, axis)
+        self.clear()
+        return both
+
+
 class Loop:
     """What one loop over time shares."""
 

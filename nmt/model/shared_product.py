@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
-from nmt.model.loop import Gathered, current_loop, share
+from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 
 
@@ -32,34 +32,20 @@ def _shared(matrices: Tensor, transposed: bool) -> "tuple[Tensor, _MatrixGradien
     return shared, gathered
 
 
-class _MatrixGradients(Gathered):
-    """All left sides, each `[batch, queries, n]`, and gradients, each `[batch, queries, m]`."""
+class _MatrixGradients(GatheredProducts):
+    """Of left sides `[batch, queries, n]` and gradients `[batch, queries, m]`."""
 
     def __init__(self, transposed: bool) -> None:
         super().__init__()
         self.transposed = transposed
-        self.clear()
-
-    def clear(self) -> None:
-        """See `Gathered.clear`."""
-        self.left: list[Tensor] = []
-        self.gradients: list[Tensor] = []
-
-    def leave(self, x: Tensor, gradient: Tensor) -> None:
-        """What one step brings."""
-        self.begin()
-        self.left.append(x.detach())
-        self.gradients.append(gradient.detach())
 
     def take(self) -> tuple[Tensor | None, ...]:
         """See `Gathered.take`."""
-        if not self.left:
+        joined = self.joined(1)
+        if joined is None:
             return (None,)
-        left, gradients = torch.cat(self.left, 1), torch.cat(self.gradients, 1)
-        self.clear()
-        if self.transposed:
-            left, gradients = gradients, left
-        return (left.transpose(1, 2) @ gradients,)
+        left, right = reversed(joined) if self.transposed else joined
+        return (left.transpose(1, 2) @ right,)
 
 
 class _Product(torch.autograd.Function):
