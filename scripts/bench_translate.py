@@ -9,7 +9,6 @@ peak. With --reference BLEU is shown beside them, so that what a narrower type c
 """
 
 import argparse
-import gzip
 import json
 import statistics
 import sys
@@ -21,18 +20,31 @@ import torch
 from plain_search import plain_search
 
 from nmt import Translator
+from nmt.errors import DataError, NmtError
+from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
 
 BEAMS = (1, 5)
 
 
-def main() -> None:
-    """Measure and print."""
-    options = _options()
-    sources = _lines(options.source)
-    references = None if options.reference is None else _lines(options.reference)
+def main() -> int:
+    """Measure and print; gives the exit code."""
+    try:
+        _compare(_options())
+    except NmtError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> None:
+    sources = read_all_lines(options.source)
+    references = None if options.reference is None else read_all_lines(options.reference)
     if references is not None and len(references) != len(sources):
-        sys.exit(f"{options.reference}: {len(references)} lines, the source {len(sources)}")
+        raise DataError(
+            f"{options.reference}: has {len(references)} lines, the source {len(sources)}. "
+            "Give the translations of these sentences."
+        )
     rows = [_measure_plain(options, sources, beam) for beam in BEAMS]
     # By tokens: plain search is timed on fewer sentences, whose lengths may differ.
     plain = {row["beam"]: row["tokens_per_second"] for row in rows}
@@ -167,12 +179,6 @@ def _line(row: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _lines(path: Path) -> list[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="\n") as file:
-        return [line.removesuffix("\n") for line in file]
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True, help="a run or a bundle")
@@ -187,4 +193,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
