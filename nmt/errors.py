@@ -58,3 +58,15 @@ class StoppedBySignal(NmtError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the machine or of a GPU, gave out: told by Python, torch or a library
+    below it. torch is asked by name: it must not be imported only to look at an error.
+    """
+    signs = ("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED")
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs))
+    )

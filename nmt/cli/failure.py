@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from nmt.cli import options
-from nmt.errors import NmtError, OutputClosed, ResourceError, StoppedBySignal
+from nmt.errors import NmtError, OutputClosed, ResourceError, StoppedBySignal, is_out_of_memory
 
 # typer brings a click of its own from some version on; this finds the class in either.
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -46,7 +46,7 @@ def report(error: BaseException) -> int:
 def _as_nmt_error(error: BaseException) -> NmtError | None:
     if isinstance(error, NmtError):
         return error
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return ResourceError(
             "out of memory. Take less at once (training.batch_tokens, search.batch_sentences or "
             "search.beam_size), a smaller model, or a device with more memory."
@@ -56,15 +56,6 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         where = error.filename if error.filename is not None else "the output"
         return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
     return None
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """torch is asked by name: it must not be imported only to end a command that never used it."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
-    )
 
 
 def _reader_has_gone() -> bool:

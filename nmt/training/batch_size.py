@@ -9,7 +9,7 @@ from nmt.bundle import Bundle
 from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
-from nmt.errors import ResourceError
+from nmt.errors import ResourceError, is_out_of_memory
 from nmt.runtime.device import Runtime
 
 BUDGETS = (32768, 24576, 16384, 12288, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 512, 256)
@@ -74,21 +74,13 @@ def _tried(fits: Callable[[int], bool], budget: int) -> bool:
     try:
         return fits(budget)
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         return False
     finally:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """torch's own error, or that of a library below it."""
-    told = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in told for sign in ("out of memory", "ALLOC_FAILED")
-    )
 
 
 def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
