@@ -188,3 +188,12 @@ LENGTH_PENALTIES = Registry(
         "none": Kind("nmt.search.penalties:NoPenalty", "the plain log-probability"),
     },
 )
+
+UTILITIES = Registry(
+    "utility",
+    {
+        "none": Kind("nmt.search.minimum_risk:NoUtility", "the best score wins, no MBR"),
+        "chrf": Kind("nmt.search.minimum_risk:ChrF", "chrF, Popovic 2015"),
+        "bleu": Kind("nmt.search.minimum_risk:Bleu", "smoothed sentence BLEU"),
+    },
+)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from nmt.config.kinds import LENGTH_PENALTIES
+from nmt.config.kinds import LENGTH_PENALTIES, UTILITIES
 from nmt.config.settings.base import Settings, kind_of
 
 
@@ -26,6 +26,56 @@ class SearchSettings(Settings):
         description="Longest translation in subwords; default: by the sentence's length and the "
         "length ratios of the training corpus.",
     )
+    min_length: int = Field(
+        0, ge=0, description="Shortest translation in subwords, its end mark not counted."
+    )
+    no_repeat_ngram: int = Field(
+        0, ge=0, description="Length of the subword n-grams that may not come twice; 0: all may."
+    )
+    groups: int = Field(
+        1,
+        ge=1,
+        description="Groups of the beam that are kept apart (diverse beam search, Vijayakumar et "
+        "al. 2018); they divide `beam_size`.",
+    )
+    diversity: float = Field(
+        0.5,
+        ge=0.0,
+        description="What a token costs a group for each earlier group that took it at this step.",
+    )
+    sampling: bool = Field(
+        False,
+        description="Draw `beam_size` translations at random instead of looking for the best.",
+    )
+    temperature: float = Field(
+        1.0, gt=0.0, description="Of sampling: below 1 prefers probable tokens, above 1 rare ones."
+    )
+    top_k: int = Field(
+        0, ge=0, description="Sampling draws from so many most probable tokens; 0: from all."
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Sampling draws from the fewest most probable tokens that have this "
+        "probability together (Holtzman et al. 2020).",
+    )
+    epsilon: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Sampling draws from tokens of at least this probability (Hewitt et al. 2022).",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**63, description="Of sampling: the same seed draws the same translations."
+    )
+    mbr: Annotated[str, kind_of(UTILITIES)] = Field(
+        "none",
+        description="Choose, of the `beam_size` translations found, by minimum Bayes risk.",
+    )
+    replace_unknown: bool = Field(
+        False, description="Write the source word that attention points to for an unknown token."
+    )
     max_source_tokens: int = Field(
         500,
         ge=1,
@@ -35,9 +85,34 @@ class SearchSettings(Settings):
     batch_sentences: int = Field(192, ge=1, description="Sentences translated at once.")
 
     @model_validator(mode="after")
-    def _n_best_fits_the_beam(self) -> "SearchSettings":
+    def _limits_fit(self) -> "SearchSettings":
         if self.n_best > self.beam_size:
             raise ValueError(
                 f"`n_best` ({self.n_best}) cannot exceed `beam_size` ({self.beam_size})"
             )
+        if self.max_length is not None and self.min_length >= self.max_length:
+            raise ValueError(
+                f"`min_length` ({self.min_length}) must be below `max_length` ({self.max_length}), "
+                "which counts the end mark"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_search(self) -> "SearchSettings":
+        if self.beam_size % self.groups:
+            raise ValueError(
+                f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})"
+            )
+        if self.sampling and self.groups > 1:
+            raise ValueError("`sampling` draws each translation by itself: leave `groups` at 1")
+        narrowed = [name for name in _OF_SAMPLING if getattr(self, name) != _default(name)]
+        if narrowed and not self.sampling:
+            raise ValueError(f"`{narrowed[0]}` belongs to sampling: set `sampling` to true")
+        return self
+
+
+_OF_SAMPLING = ("temperature", "top_k", "top_p", "epsilon")
+
+
+def _default(name: str) -> object:
+    return SearchSettings.model_fields[name].default
