@@ -104,7 +104,7 @@ def translate(
         "max_length": max_length,
         "batch_sentences": batch,
     }
-    overrides = {key: value for key, value in wanted.items() if value is not None}
+    overrides: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     translator = open_translator(model, device, precision, threads)
     settings = override(translator.settings, overrides)
     name = str(input_file or "stdin")

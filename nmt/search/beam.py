@@ -1,16 +1,16 @@
-"""Beam search over a whole batch at once; greedy search is a beam of one.
+"""Search over a whole batch of sentences at once.
 
 The rules, the same for every sentence whatever its neighbours are:
 
-- At each step the live hypotheses of a sentence are extended by every token. Of all extensions the
-  `beam_size` most probable count: those that end a sentence among them are finished, and the
-  `beam_size` best of the others live on.
-- A sentence is done when `beam_size` hypotheses have finished, when no live hypothesis can come to
-  a score above the `n_best` that have finished, or at its length limit. The second case only saves
-  work: what is found is the same for every `n_best`.
+- At each step the live hypotheses of a sentence are extended by every token that the rules allow,
+  and a selection says which of the extensions finish and which live on (`Best`: beam search).
+- A sentence is done when `beam_size` hypotheses have finished (unless the selection is patient with
+  it), when no live hypothesis can come to a score above the `n_best` that have finished, or at its
+  length limit. The second case only saves work: what is found is the same for every `n_best`.
 - Hypotheses that the limit cut off rank below all finished ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,13 +19,16 @@ from torch import Tensor
 
 from nmt.config.kinds import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD
+from nmt.data.tokenizer import BOS
 from nmt.errors import UsageError
+from nmt.search.constraints import TokenConstraints
 from nmt.search.history import History, Moment
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.penalties import LengthPenalty, coverage_penalty
-
-_DEAD = float("-inf")
+from nmt.search.rules import Rules
+from nmt.search.sampling import Sampled
+from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection
+from nmt.search.terms import WithTerms
 
 
 class Scorer(Protocol):
@@ -63,17 +66,23 @@ class BeamSearch:
 
     @torch.inference_mode()
     def search(
-        self, source: Tensor, lengths: Tensor, max_lengths: Tensor
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        max_lengths: Tensor,
+        constraints: Sequence[TokenConstraints] | None = None,
     ) -> list[list[Hypothesis]]:
         """The `n_best` best hypotheses of each sentence, best first (fewer where the limit leaves
         fewer).
 
         source: `[batch, source_len]` token ids, right-padded, each with its end mark; lengths:
-        `[batch]`; max_lengths: `[batch]`, the most target tokens, an end mark included.
+        `[batch]`; max_lengths: `[batch]`, the most target tokens, an end mark included;
+        constraints: one for each sentence.
 
-        Raises ModelError when the model gives no finite probabilities.
+        Raises ModelError when the model gives no finite probabilities, UsageError for terms with
+        another selection than beam search.
         """
-        live: _Live | None = self._begin(source, lengths, max_lengths)
+        live: _Live | None = self._begin(source, lengths, max_lengths, constraints)
         history = History(source.shape[0], self._settings.n_best)
         time = 0
         while live is not None:
@@ -82,7 +91,13 @@ class BeamSearch:
             history.add(moment)
         return history.hypotheses(lengths.tolist())
 
-    def _begin(self, source: Tensor, lengths: Tensor, max_lengths: Tensor) -> "_Live":
+    def _begin(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        max_lengths: Tensor,
+        constraints: Sequence[TokenConstraints] | None,
+    ) -> "_Live":
         """One beam for each sentence: the first step makes `beam_size` of it."""
         batch, source_len = source.shape
         encoded = self._model.encode(source, lengths)
@@ -92,27 +107,54 @@ class BeamSearch:
             rows=torch.arange(batch, device=source.device),
             encoded=encoded,
             state=self._model.start(encoded, 1),
-            previous=start.long() + BOS,
+            tokens=start.long().unsqueeze(2) + BOS,
             log_probability=start,
             coverage=start.unsqueeze(2).expand(-1, -1, source_len),
             mask=positions < lengths.unsqueeze(1),
             max_lengths=max_lengths,
-            finished=start.expand(-1, self._settings.beam_size) + _DEAD,
+            finished=start.expand(-1, self._settings.beam_size) + DEAD,
+            rules=Rules.of(self._settings, constraints, source.device),
+            selection=self._selection(source, lengths, max_lengths, constraints),
         )
+
+    def _selection(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        max_lengths: Tensor,
+        constraints: Sequence[TokenConstraints] | None,
+    ) -> Selection:
+        settings, device = self._settings, source.device
+        terms = [each.terms for each in constraints or ()]
+        plain = not settings.sampling and settings.groups == 1
+        if any(terms) and not plain:
+            raise UsageError("terms are looked for by beam search: leave out sampling and groups.")
+        if any(terms):
+            return WithTerms.of(settings.beam_size, terms, device)
+        if settings.sampling:
+            rows = zip(source.tolist(), lengths.tolist(), strict=True)
+            sources = [tokens[:length] for tokens, length in rows]
+            return Sampled.of(sources, max_lengths.tolist(), settings, device)
+        if settings.groups > 1:
+            share = settings.beam_size // settings.groups
+            room = torch.full((len(source), settings.groups), share, device=device)
+            return Diverse(settings.beam_size, settings.diversity, room)
+        return Best(settings.beam_size)
 
     def _advance(self, live: "_Live", time: int) -> tuple["_Live | None", Moment]:
         """Choose the token at position `time`, from 1: the sentences that are not yet done, and
         what happened.
         """
-        beam_size = self._settings.beam_size
-        step = self._model.step(live.encoded, live.state, live.previous)
-        extended = _extend(live, self._model.log_probabilities(live.encoded, step), beam_size, time)
+        step = self._model.step(live.encoded, live.state, live.tokens[..., -1])
+        log_probabilities = self._model.log_probabilities(live.encoded, step)
+        live.rules.forbid(log_probabilities, live.tokens[..., 1:], time)
+        extended, selection = live.selection.choose(live.log_probability, log_probabilities, time)
         coverage = self._covered(live, step.weights)
         ended_score = self._score(extended.ended, time, coverage, live.mask)
-        finished = torch.where(extended.ends, ended_score, _DEAD)
-        finished = torch.cat((live.finished, finished), 1).topk(beam_size).values
+        finished = torch.where(extended.ends, ended_score, DEAD)
+        finished = torch.cat((live.finished, finished), 1).topk(self._settings.beam_size).values
         limit = time >= live.max_lengths
-        done = limit | self._decided(finished, extended.log_probability[:, 0], time, live)
+        done = limit | self._decided(finished, extended.log_probability.amax(1), time, live)
         if coverage is not None:
             coverage = _of_beams(coverage, extended.parents)
         moment = Moment(
@@ -132,7 +174,16 @@ class BeamSearch:
         rest = (~done).nonzero().squeeze(1)
         if len(rest) == 0:
             return None, moment
-        return live.next(step.state, extended, coverage, finished, rest), moment
+        live = replace(
+            live,
+            state=step.state,
+            tokens=live.followed(extended),
+            log_probability=extended.log_probability,
+            coverage=live.coverage if coverage is None else coverage,
+            finished=finished,
+            selection=selection,
+        )
+        return live.go_on(extended.parents, rest), moment
 
     def _decided(self, finished: Tensor, best: Tensor, time: int, live: "_Live") -> Tensor:
         """Where looking on could change nothing: `[batch]`, from the `best` log-probability alive.
@@ -140,7 +191,10 @@ class BeamSearch:
         A coverage penalty is never above zero, so the bound holds with it.
         """
         bound = self._penalty.bound(best, torch.tensor(time + 1), live.max_lengths)
-        full = finished[:, -1] > _DEAD
+        full = finished[:, -1] > DEAD
+        patient = live.selection.patient()
+        if patient is not None:
+            full = full & ~patient
         return full | (finished[:, self._settings.n_best - 1] >= bound)
 
     def _score(
@@ -165,46 +219,41 @@ class BeamSearch:
 
 @dataclass(frozen=True)
 class _Live:
-    """The sentences still searched, with their live hypotheses, best first.
+    """The sentences still searched, with their live hypotheses.
 
-    rows: `[batch]`, positions in the batch at the beginning; previous, log_probability: `[batch,
-    beams]`, the last tokens and the sums so far; coverage: `[batch, beams, source_len]`; mask:
-    `[batch, source_len]`; max_lengths: `[batch]`; finished: `[batch, beam_size]`, the best scores
-    of finished hypotheses, falling, minus infinity where there is none yet.
+    rows: `[batch]`, positions in the batch at the beginning; tokens: `[batch, beams, length]`, from
+    BOS on where the rules read them, else only the last; log_probability: `[batch, beams]`, the
+    sums so far; coverage: `[batch, beams, source_len]`; mask: `[batch, source_len]`; max_lengths:
+    `[batch]`; finished: `[batch, beam_size]`, the best scores of finished hypotheses, falling,
+    minus infinity where there is none yet.
     """
 
     rows: Tensor
     encoded: Any
     state: Any
-    previous: Tensor
+    tokens: Tensor
     log_probability: Tensor
     coverage: Tensor
     mask: Tensor
     max_lengths: Tensor
     finished: Tensor
+    rules: Rules
+    selection: Selection
 
-    def next(
-        self,
-        state: Any,
-        extended: "_Extended",
-        coverage: Tensor | None,
-        finished: Tensor,
-        rest: Tensor,
-    ) -> "_Live":
-        """After a step: only the sentences `rest`, their beams in the new order."""
-        live = replace(
-            self,
-            state=state,
-            previous=extended.tokens,
-            log_probability=extended.log_probability,
-            coverage=self.coverage if coverage is None else coverage,
-            finished=finished,
-        )
-        parents = extended.parents
+    def followed(self, extended: Extended) -> Tensor:
+        """`tokens` after a step."""
+        last = extended.tokens.unsqueeze(2)
+        if not self.rules.read_tokens:
+            return last
+        return torch.cat((_of_beams(self.tokens, extended.parents), last), 2)
+
+    def go_on(self, parents: Tensor, rest: Tensor) -> "_Live":
+        """Only the sentences `rest`, the model's state in the order of the new beams."""
+        live = self
         if len(rest) < len(self.rows):
             parents = parents[rest]
-            live = live._select(rest)
-        if finished.shape[1] == 1:
+            live = self._select(rest)
+        if self.finished.shape[1] == 1:
             return live
         return replace(live, state=live.state.reorder(parents))
 
@@ -213,66 +262,15 @@ class _Live:
             rows=self.rows[rest],
             encoded=self.encoded.select(rest),
             state=self.state.select(rest),
-            previous=self.previous[rest],
+            tokens=self.tokens[rest],
             log_probability=self.log_probability[rest],
             coverage=self.coverage[rest],
             mask=self.mask[rest],
             max_lengths=self.max_lengths[rest],
             finished=self.finished[rest],
+            rules=self.rules.select(rest),
+            selection=self.selection.select(rest),
         )
-
-
-@dataclass(frozen=True)
-class _Extended:
-    """The chosen extensions: those that live on, `[batch, new_beams]`, best first, and those of
-    each old beam by the end mark, `[batch, beams]`, with `ends` where that one counts.
-    """
-
-    parents: Tensor
-    tokens: Tensor
-    token_log_probability: Tensor
-    log_probability: Tensor
-    end_log_probability: Tensor
-    ended: Tensor
-    ends: Tensor
-
-
-def _extend(live: _Live, log_probabilities: Tensor, beam_size: int, time: int) -> _Extended:
-    """See `_Extended`. A translation has at least one token: nothing ends at the first step."""
-    end = log_probabilities[..., EOS].clone()
-    if time == 1:
-        end.fill_(_DEAD)
-    log_probabilities[..., [PAD, BOS, EOS]] = _DEAD
-    best, tokens = _top(log_probabilities, min(beam_size, log_probabilities.shape[-1]))
-    totals = (live.log_probability.unsqueeze(2) + best).flatten(1)
-    total, index = totals.topk(min(beam_size, totals.shape[1]))
-    ended = live.log_probability + end
-    return _Extended(
-        parents=index // best.shape[2],
-        tokens=tokens.flatten(1).gather(1, index),
-        token_log_probability=best.flatten(1).gather(1, index),
-        log_probability=total,
-        end_log_probability=end,
-        ended=ended,
-        ends=_among_the_best(ended, total, beam_size),
-    )
-
-
-def _top(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k greatest along the last axis and where they stand; one alone is found faster."""
-    if k == 1:
-        greatest = values.max(-1, keepdim=True)
-        return greatest.values, greatest.indices
-    best = values.topk(k)
-    return best.values, best.indices
-
-
-def _among_the_best(ended: Tensor, total: Tensor, beam_size: int) -> Tensor:
-    """Where `ended [batch, beams]` is among the `beam_size` greatest of both arguments."""
-    both = torch.cat((ended, total), 1)
-    chosen = both.topk(min(beam_size, both.shape[1])).indices
-    among = torch.zeros_like(both, dtype=torch.bool).scatter_(1, chosen, True)
-    return among[:, : ended.shape[1]] & (ended > _DEAD)
 
 
 def _of_beams(values: Tensor, beams: Tensor) -> Tensor:

@@ -18,8 +18,13 @@ class Constraints:
 
 @dataclass(frozen=True)
 class TokenConstraints:
-    """The same in token ids, which `BeamSearch` follows."""
+    """The same in token ids, which `BeamSearch` follows. No phrase is empty."""
 
     prefix: tuple[int, ...] = ()
     terms: tuple[tuple[int, ...], ...] = ()
     avoid: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many a translation has at least, to have all of it."""
+        return len(self.prefix) + sum(map(len, self.terms))

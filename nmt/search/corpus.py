@@ -8,6 +8,7 @@ from nmt.config.settings import SearchSettings
 from nmt.data.batches import pad_sources
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
+from nmt.search.constraints import TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 
@@ -21,23 +22,29 @@ def decode_corpus(
     limits: LengthLimits,
     runtime: Runtime,
     attention: bool = False,
+    constraints: Sequence[TokenConstraints] | None = None,
 ) -> list[list[Hypothesis]]:
     """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
 
     sources: token ids without end marks; one without any is given a blank translation and no model
-    is asked; attention: whether hypotheses carry their attention weights. A module in training mode
-    is put into evaluation mode for the time being.
+    is asked; attention: whether hypotheses carry their attention weights; constraints: one for
+    each sentence. A module in training mode is put into evaluation mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention)
     with _Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch])
-            longest = [limits.of(len(sources[i])) for i in batch]
+            wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
+            longest = [
+                limits.of(len(sources[i]), max(settings.min_length, each.tokens))
+                for i, each in zip(batch, wanted, strict=True)
+            ]
             results = search.search(
                 source.to(runtime.device),
                 lengths.to(runtime.device),
                 torch.tensor(longest, device=runtime.device),
+                wanted,
             )
             for i, hypotheses in zip(batch, results, strict=True):
                 found[i] = hypotheses

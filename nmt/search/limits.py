@@ -19,11 +19,13 @@ class LengthLimits:
     ratio: LengthRatio
     fixed: int | None = None
 
-    def of(self, source_length: int) -> int:
+    def of(self, source_length: int, wanted: int = 0) -> int:
         """The most target tokens, an end mark included, for so many source tokens without theirs:
         at mean plus three standard deviations, with room for ten more.
+
+        wanted: target tokens that are asked for, for which there must be room.
         """
         if self.fixed is not None:
             return self.fixed
         most = self.ratio.mean + _DEVIATIONS * self.ratio.deviation
-        return math.ceil(source_length * most) + _MARGIN
+        return max(math.ceil(source_length * most), wanted) + _MARGIN

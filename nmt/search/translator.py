@@ -12,6 +12,7 @@ from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.errors import UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import decode_corpus
 from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
 from nmt.search.limits import LengthLimits
@@ -31,9 +32,9 @@ class Translation:
     source_tokens]`, rows that sum to one, or None where there is none: for a blank text, one in
     pieces, a model without attention, or where it was not asked for; finished: false when the
     length limit cut it off; alternatives: the next best, best first, where `n_best` asked for more
-    than one; pieces: 1, or more where the text was longer than `max_source_tokens`. Its parts are
-    then translated each by itself and joined: the i-th best is the i-th best of each, as far as
-    every part has one, and scores are sums.
+    than one; missed: terms that it was asked to have and lacks; pieces: 1, or more where the text
+    was longer than `max_source_tokens`. Its parts are then translated each by itself and joined:
+    the i-th best is the i-th best of each, as far as every part has one, and scores are sums.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Translation:
     attention: Weights | None
     finished: bool
     alternatives: "tuple[Translation, ...]" = ()
+    missed: tuple[str, ...] = ()
     pieces: int = 1
 
     @property
@@ -99,15 +101,23 @@ class Translator:
         return self._bundle.search
 
     def translate(
-        self, texts: Sequence[str], *, attention: bool = True, **overrides: Any
+        self,
+        texts: Sequence[str],
+        *,
+        attention: bool = True,
+        constraints: Sequence[Constraints] | None = None,
+        **overrides: Any,
     ) -> list[Translation]:
         """One translation for each text, in order; a blank text has a blank one.
 
-        attention: false saves the memory of the attention weights; overrides: any fields of
-        SearchSettings, such as `beam_size`, `n_best`, `length_penalty`, `alpha`, `max_length`,
-        `batch_sentences`. Each text's translation depends on that text alone.
+        attention: false saves the memory of the attention weights; constraints: one for each text;
+        of a text in pieces the prefix holds for the first, `avoid` for all, and terms are not
+        looked for; overrides: any fields of SearchSettings, such as `beam_size`, `n_best`,
+        `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each text's translation depends
+        on that text and its constraints alone.
 
-        Raises UsageError when an override is not allowed.
+        Raises UsageError when an override is not allowed, or when there are more or fewer
+        constraints than texts.
         """
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
@@ -115,9 +125,17 @@ class Translator:
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         longest = self._bundle.config.model.max_source_tokens or settings.max_source_tokens
         texts_in_pieces = self._in_pieces(texts, min(longest, settings.max_source_tokens))
+        wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
+        if len(wishes) != len(texts):
+            raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
+        wanted = [
+            each
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for each in self._in_tokens(wish, len(pieces))
+        ]
         found = decode_corpus(
-            self._bundle.model, pieces, settings, limits, self._runtime, attention
+            self._bundle.model, pieces, settings, limits, self._runtime, attention, wanted
         )
         translated = iter(
             [
@@ -125,7 +143,22 @@ class Translator:
                 for piece, hypotheses in zip(pieces, found, strict=True)
             ]
         )
-        return [_joined(list(islice(translated, len(pieces)))) for pieces in texts_in_pieces]
+        return [
+            _checked(_joined(list(islice(translated, len(pieces)))), wish.terms)
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+        ]
+
+    def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
+        """The constraints of each piece of a text."""
+        target = self._bundle.tokenizers.target
+        terms, avoid = (
+            tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
+            for phrases in (wish.terms, wish.avoid)
+        )
+        first = TokenConstraints(
+            tuple(target.encode(wish.prefix)), terms if pieces == 1 else (), avoid
+        )
+        return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
         """The token ids of each text, in one piece or more; of a blank text one without any."""
@@ -182,6 +215,17 @@ def _joined(pieces: list[Translation]) -> Translation:
         return pieces[0]
     ranks = min(len(piece.n_best) for piece in pieces)
     return _ranked([_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)])
+
+
+def _checked(translation: Translation, terms: Sequence[str]) -> Translation:
+    """The translation with the `terms` that it lacks; its alternatives alike."""
+    if not terms:
+        return translation
+    return replace(
+        translation,
+        missed=tuple(term for term in terms if " ".join(term.split()) not in translation.text),
+        alternatives=tuple(_checked(each, terms) for each in translation.alternatives),
+    )
 
 
 def _end_to_end(pieces: list[Translation]) -> Translation:

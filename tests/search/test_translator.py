@@ -11,6 +11,7 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
+from nmt.search.constraints import Constraints
 from nmt.search.translator import Translator
 
 TEXTS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
@@ -75,6 +76,11 @@ def test_overrides_hold(translator):
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
+        ({"groups": 2}, "must divide"),
+        ({"sampling": True, "groups": 3}, "leave `groups`"),
+        ({"top_k": 5}, "belongs to sampling"),
+        ({"min_length": 4, "max_length": 4}, "must be below"),
+        ({"mbr": "wer"}, "no utility"),
         ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1, got 0"),
         ({"beam_size": 2, "n_best": 3}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
         ({"alpha": float("nan")}, "search.alpha: expected a number, got nan"),
@@ -178,3 +184,40 @@ def test_location_attention_translates_no_more_at_once_than_it_can_see(translato
     length = len(pair.source.encode(text))
     assert length > 4
     assert limited.translate([text])[0].pieces >= length / 4
+
+
+def test_wishes_of_each_text(translator):
+    texts = ["le chat", "un chien dort", ""]
+    wishes = [Constraints(prefix="the dog"), Constraints(terms=("house",)), Constraints()]
+    with_prefix, with_term, blank = translator.translate(
+        texts, constraints=wishes, beam_size=4, n_best=2, max_length=30
+    )
+    assert all(each.text.startswith("the dog") for each in with_prefix.n_best)
+    assert "house" in with_term.text
+    assert with_term.missed == ()
+    assert blank.text == ""
+    plain = translator.translate(texts, beam_size=4)
+    avoided = [Constraints(avoid=(plain[0].text.split()[0],))] * 3
+    other = translator.translate(texts, constraints=avoided, beam_size=4)
+    assert other[0].text != plain[0].text
+
+
+def test_terms_that_cannot_be_had_are_told(translator):
+    wish = Constraints(terms=("cat", "the house on the mat"))
+    (short,) = translator.translate(["le chat"], constraints=[wish], max_length=2)
+    assert "the house on the mat" in short.missed
+    (split,) = translator.translate(
+        ["le chat . un chien ."], constraints=[wish], max_source_tokens=4
+    )
+    assert split.pieces > 1
+    assert set(split.missed) == {term for term in wish.terms if term not in split.text}
+
+
+def test_blank_wishes_are_none(translator):
+    blank = [Constraints(prefix=" ", terms=("",), avoid=("  ",))]
+    assert translator.translate(["le chat"], constraints=blank) == translator.translate(["le chat"])
+
+
+def test_wishes_for_another_number_of_texts_are_refused(translator):
+    with pytest.raises(UsageError, match="1 constraints"):
+        translator.translate(["le chat", "un chien"], constraints=[Constraints()])

@@ -100,9 +100,7 @@ class SearchSettings(Settings):
     @model_validator(mode="after")
     def _one_kind_of_search(self) -> "SearchSettings":
         if self.beam_size % self.groups:
-            raise ValueError(
-                f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})"
-            )
+            raise ValueError(f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})")
         if self.sampling and self.groups > 1:
             raise ValueError("`sampling` draws each translation by itself: leave `groups` at 1")
         narrowed = [name for name in _OF_SAMPLING if getattr(self, name) != _default(name)]

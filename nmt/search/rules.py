@@ -1,0 +1,187 @@
+"""What may come next in a translation: rules that forbid tokens before search chooses among them.
+
+A rule knows the tokens that each hypothesis has so far and nothing else, so it holds alike for beam
+search, sampling and every other selection.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nmt.config.settings import SearchSettings
+from nmt.data.tokenizer import BOS, EOS, PAD
+from nmt.search.constraints import TokenConstraints
+
+_NEVER = float("-inf")
+_FREE = -1
+_NOTHING = -2
+
+
+class Rule(ABC):
+    """Forbids next tokens."""
+
+    reads_tokens = True
+
+    @abstractmethod
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """Put to minus infinity, in place, what may not come at position `time`, from 1.
+
+        log_probabilities: `[batch, beams, vocabulary]`; tokens: so far, `[batch, beams, time - 1]`,
+        where `reads_tokens` asks for them.
+        """
+
+    def select(self, rows: Tensor) -> "Rule":
+        """The rule for some of the sentences, `rows [new_batch]`."""
+        return self
+
+
+@dataclass(frozen=True)
+class MinimumLength(Rule):
+    """No end before so many tokens; at least one is always asked for."""
+
+    length: int
+    reads_tokens = False
+
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """See the base class."""
+        if time <= self.length:
+            log_probabilities[..., EOS] = _NEVER
+
+
+@dataclass(frozen=True)
+class NoRepeat(Rule):
+    """No n-gram of `order` tokens twice (Paulus et al. 2018, sec. 2.5)."""
+
+    order: int
+
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """See the base class."""
+        if time <= self.order:
+            return
+        grams = tokens.unfold(2, self.order, 1)
+        recent = tokens[..., tokens.shape[2] - self.order + 1 :].unsqueeze(2)
+        again = (grams[..., :-1] == recent).all(3)
+        _forbid_where(again, grams[..., -1], log_probabilities)
+
+
+@dataclass(frozen=True)
+class Avoid(Rule):
+    """Phrases that must not come: the last token of one is forbidden where the others are there.
+
+    heads: all tokens but the last of each phrase, right-aligned, `[batch, phrases, longest]`;
+    lasts: the last ones, `[batch, phrases]`; `_FREE` fills both up.
+    """
+
+    heads: Tensor
+    lasts: Tensor
+
+    @classmethod
+    def of(cls, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> "Avoid":
+        """For each sentence its phrases, none of them empty."""
+        widest = max(map(len, phrases))
+        longest = max(len(phrase) for many in phrases for phrase in many) - 1
+        heads = torch.full((len(phrases), widest, longest), _FREE)
+        lasts = torch.full((len(phrases), widest), _FREE)
+        for row, many in enumerate(phrases):
+            for place, phrase in enumerate(many):
+                heads[row, place, longest - len(phrase) + 1 :] = torch.tensor(phrase[:-1])
+                lasts[row, place] = phrase[-1]
+        return cls(heads.to(device), lasts.to(device))
+
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """See the base class."""
+        longest = self.heads.shape[2]
+        padded = torch.nn.functional.pad(tokens, (longest, 0), value=_NOTHING)
+        recent = padded[..., padded.shape[2] - longest :].unsqueeze(2)
+        heads = self.heads.unsqueeze(1)
+        complete = ((heads == recent) | (heads == _FREE)).all(3)
+        lasts = self.lasts.unsqueeze(1).expand_as(complete)
+        _forbid_where(complete & (lasts != _FREE), lasts.clamp(min=0), log_probabilities)
+
+    def select(self, rows: Tensor) -> "Avoid":
+        """See the base class."""
+        return Avoid(self.heads[rows], self.lasts[rows])
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All rules of a batch.
+
+    prefixes: how each sentence's translation must begin, `[batch, longest]`, filled up with
+    `_FREE`; None when none has to. No other rule has a say there.
+    """
+
+    rules: tuple[Rule, ...]
+    prefixes: Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        settings: SearchSettings,
+        constraints: Sequence[TokenConstraints] | None,
+        device: torch.device,
+    ) -> "Rules":
+        """What settings and constraints (one for each sentence, or none at all) ask for."""
+        rules: list[Rule] = [MinimumLength(max(1, settings.min_length))]
+        if settings.no_repeat_ngram:
+            rules.append(NoRepeat(settings.no_repeat_ngram))
+        wanted = constraints or ()
+        if any(each.avoid for each in wanted):
+            rules.append(Avoid.of([each.avoid for each in wanted], device))
+        prefixes = None
+        if any(each.prefix for each in wanted):
+            prefixes = _filled([each.prefix for each in wanted]).to(device)
+        return cls(tuple(rules), prefixes)
+
+    @property
+    def read_tokens(self) -> bool:
+        """Whether any asks for the tokens of the hypotheses rather than only their number."""
+        return any(rule.reads_tokens for rule in self.rules)
+
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """As `Rule.forbid`. A hypothesis that may not go on in any way may end."""
+        log_probabilities[..., [PAD, BOS]] = _NEVER
+        end = log_probabilities[..., EOS].clone()
+        forced = self._forced(log_probabilities, time)
+        for rule in self.rules:
+            rule.forbid(log_probabilities, tokens, time)
+        if self.read_tokens:
+            stuck = log_probabilities.amax(2) == _NEVER
+            log_probabilities[..., EOS] = torch.where(stuck, end, log_probabilities[..., EOS])
+        if forced is not None:
+            rows, wanted, values = forced
+            log_probabilities[rows] = _NEVER
+            log_probabilities[rows, :, wanted] = values
+
+    def select(self, rows: Tensor) -> "Rules":
+        """As `Rule.select`."""
+        return replace(
+            self,
+            rules=tuple(rule.select(rows) for rule in self.rules),
+            prefixes=None if self.prefixes is None else self.prefixes[rows],
+        )
+
+    def _forced(self, log_probabilities: Tensor, time: int) -> tuple[Tensor, Tensor, Tensor] | None:
+        """The sentences whose prefix has a token at position `time`, that token, and its
+        log-probability for each beam.
+        """
+        if self.prefixes is None or time > self.prefixes.shape[1]:
+            return None
+        wanted = self.prefixes[:, time - 1]
+        rows = (wanted != _FREE).nonzero().squeeze(1)
+        return rows, wanted[rows], log_probabilities[rows, :, wanted[rows]]
+
+
+def _forbid_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
+    """Forbid `tokens [batch, beams, n]` where `chosen`, of the same shape, is true."""
+    cost = torch.zeros(chosen.shape, dtype=log_probabilities.dtype, device=chosen.device)
+    cost.masked_fill_(chosen, _NEVER)
+    log_probabilities.scatter_add_(2, tokens, cost)
+
+
+def _filled(rows: Sequence[Sequence[int]]) -> Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[_FREE] * (longest - len(row))] for row in rows])
