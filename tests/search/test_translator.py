@@ -11,7 +11,8 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.constraints import Constraints
+from nmt.search.constraints import Constraints, TokenConstraints
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
 
 TEXTS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
@@ -196,10 +197,28 @@ def test_wishes_of_each_text(translator):
     assert "house" in with_term.text
     assert with_term.missed == ()
     assert blank.text == ""
-    plain = translator.translate(texts, beam_size=4)
-    avoided = [Constraints(avoid=(plain[0].text.split()[0],))] * 3
-    other = translator.translate(texts, constraints=avoided, beam_size=4)
-    assert other[0].text != plain[0].text
+
+
+def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
+    seen = []
+
+    def decode(model, sources, settings, limits, runtime, attention, constraints):
+        seen.extend(constraints)
+        return [[Hypothesis.blank()] for _ in sources]
+
+    monkeypatch.setattr("nmt.search.translator.decode_corpus", decode)
+    wish = Constraints(prefix="the cat", terms=("house",), avoid=("a dog", "mat"))
+    texts = ["le chat", "le chien dort ."]
+    longest = len(translator._bundle.tokenizers.source.encode(texts[0]))
+    translator.translate(texts, constraints=[wish] * 2, max_source_tokens=longest)
+    whole, first, *others = seen
+    target = translator._bundle.tokenizers.target
+    avoid = (tuple(target.encode("a dog")), tuple(target.encode("mat")))
+    prefix = tuple(target.encode("the cat"))
+    assert whole == TokenConstraints(prefix, (tuple(target.encode("house")),), avoid)
+    assert first == TokenConstraints(prefix, (), avoid)
+    assert others
+    assert all(each == TokenConstraints((), (), avoid) for each in others)
 
 
 def test_terms_that_cannot_be_had_are_told(translator):
@@ -215,7 +234,8 @@ def test_terms_that_cannot_be_had_are_told(translator):
 
 def test_blank_wishes_are_none(translator):
     blank = [Constraints(prefix=" ", terms=("",), avoid=("  ",))]
-    assert translator.translate(["le chat"], constraints=blank) == translator.translate(["le chat"])
+    wished = translator.translate(["le chat"], constraints=blank, attention=False)
+    assert wished == translator.translate(["le chat"], attention=False)
 
 
 def test_wishes_for_another_number_of_texts_are_refused(translator):
