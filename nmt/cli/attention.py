@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nmt.cli.options import Debug, Device, ModelPaths, PrecisionOption, Quiet, Threads
+from nmt.cli.options import Debug, Device, ModelPaths, Quiet, SearchPrecision, Threads
 from nmt.cli.translate import invite, open_translator, warn_of_pieces
 from nmt.errors import UsageError
 from nmt.runtime.console import say
@@ -46,7 +46,7 @@ def attention(
         bool, typer.Option("--json", help="One JSON object for each line, with all weights.")
     ] = False,
     device: Device = None,
-    precision: PrecisionOption = None,
+    precision: SearchPrecision = None,
     threads: Threads = None,
     debug: Debug = False,
     quiet: Quiet = False,

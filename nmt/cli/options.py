@@ -91,6 +91,14 @@ PrecisionOption = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"] | None,
     typer.Option("--precision", help="Number format of the computation."),
 ]
+SearchPrecision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16", "int8"] | None,
+    typer.Option(
+        "--precision",
+        help="Number format of the computation; int8: of the product with the vocabulary. "
+        "[float32]",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=0, metavar="N", help="CPU threads; 0: one for each core."),

@@ -9,6 +9,7 @@ from nmt.config.settings.model import ModelSettings
 from nmt.model.decoder import Decoder
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
+from nmt.model.int8 import Int8Product
 from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
 from nmt.model.pointer import copied, mixed
 from nmt.model.precision import widened
@@ -45,6 +46,7 @@ class Seq2Seq(nn.Module):
         self.output_bias = (
             nn.Parameter(torch.zeros(target_vocabulary)) if settings.output.bias else None
         )
+        self._quantized_output: Int8Product | None = None
         self._initialize()
 
     @property
@@ -71,8 +73,7 @@ class Seq2Seq(nn.Module):
 
     def log_probabilities(self, encoded: EncodedSource, step: Step) -> Tensor:
         """Of each target token after a step, `[batch, beams, vocabulary]`, in float32 or wider."""
-        features = step.features.to(self.output_weight.dtype)
-        logits = widened(nn.functional.linear(features, self.output_weight))
+        logits = self._vocabulary_product(step.features)
         if self.output_bias is not None:
             logits = logits + self.output_bias
         generated = torch.log_softmax(logits, -1)
@@ -80,6 +81,19 @@ class Seq2Seq(nn.Module):
             return generated
         assert step.weights is not None
         return mixed(generated, step.gate, step.weights, encoded.tokens)
+
+    def quantize_output(self) -> None:
+        """From now on `log_probabilities` compares features with the output matrix in 8 bits.
+
+        Raises ResourceError where there are no such products.
+        """
+        self._quantized_output = Int8Product(self.output_weight)
+
+    def _vocabulary_product(self, features: Tensor) -> Tensor:
+        if self._quantized_output is not None:
+            return self._quantized_output(features)
+        weight = self.output_weight
+        return widened(nn.functional.linear(features.to(weight.dtype), weight))
 
     def loss(
         self,

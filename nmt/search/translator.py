@@ -77,7 +77,9 @@ class Translator:
     ) -> "Translator":
         """Open a bundle or a run's best one; None: $NMT_MODEL or the newest finished run.
 
-        precision `auto` means float32, in which a translation depends on nothing but its source.
+        precision `auto` means float32, in which a translation depends on nothing but its source;
+        `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
+        where the processor is made for it.
 
         Raises ModelError when there is no bundle or it is damaged, ResourceError when the device is
         not there, UsageError for another name of device or precision.
@@ -85,13 +87,20 @@ class Translator:
         from nmt.bundle import find_bundle, load_bundle
         from nmt.model.precision import narrow_matrices
 
-        wanted = {"device": device, "precision": precision, "threads": threads}
+        int8 = precision == "int8"
+        wanted = {
+            "device": device,
+            "precision": "auto" if int8 else precision,
+            "threads": threads,
+        }
         try:
             settings = RuntimeSettings.model_validate(wanted)
         except ValidationError as error:
             raise UsageError(explained(error, "runtime")) from error
-        runtime = prepare_runtime(settings, exact=True)
+        runtime = prepare_runtime(settings, exact=not int8)
         bundle = load_bundle(find_bundle(None if path is None else Path(path)), runtime.device)
+        if int8:
+            bundle.model.quantize_output()
         narrow_matrices(bundle.model, runtime.dtype)
         return cls(bundle, runtime)
 

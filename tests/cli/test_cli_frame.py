@@ -250,6 +250,8 @@ def test_precisions_are_those_of_the_settings():
 
     (literal, _) = get_args(get_args(options.PrecisionOption)[0])
     assert get_args(literal) == get_args(Precision)
+    (literal, _) = get_args(get_args(options.SearchPrecision)[0])
+    assert get_args(literal) == (*get_args(Precision), "int8")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["train", "--help"]])

@@ -1,0 +1,68 @@
+"""8-bit products against whole numbers in Python, and how near they come to the true ones."""
+
+import pytest
+import torch
+from tiny_model import make_model
+
+from nmt.errors import ResourceError
+from nmt.model.int8 import Int8Product
+
+
+def by_hand(x: list[float], w: list[float]) -> float:
+    step_x, step_w = max(map(abs, x)) / 127, max(map(abs, w)) / 127
+    whole = sum(round(a / step_x) * round(b / step_w) for a, b in zip(x, w, strict=True))
+    return whole * step_x * step_w
+
+
+def test_the_definition():
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 16), torch.randn(9, 16)
+    found = Int8Product(weight)(x)
+    assert found.dtype == torch.float32
+    for i in range(2):
+        for j in range(3):
+            for k in range(9):
+                expected = by_hand(x[i, j].tolist(), weight[k].tolist())
+                assert float(found[i, j, k]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 64])
+def test_other_rows_have_no_say(rows):
+    torch.manual_seed(1)
+    x, product = torch.randn(rows, 1, 32), Int8Product(torch.randn(50, 32))
+    together = product(x)
+    for row in range(rows):
+        torch.testing.assert_close(product(x[row : row + 1])[0], together[row], rtol=0, atol=0)
+
+
+def test_it_is_near_the_product():
+    torch.manual_seed(2)
+    x, weight = torch.randn(40, 1, 256), torch.randn(300, 256)
+    exact = x @ weight.t()
+    error = (Int8Product(weight)(x) - exact).abs().mean() / exact.abs().mean()
+    assert 0 < error < 0.02
+
+
+def test_rows_of_zeros():
+    product = Int8Product(torch.zeros(4, 8))
+    assert (product(torch.randn(2, 1, 8)) == 0).all()
+    assert (Int8Product(torch.randn(4, 8))(torch.zeros(2, 1, 8)) == 0).all()
+
+
+def test_a_model_with_it():
+    model = make_model().float().eval()
+    source, lengths = torch.tensor([[4, 5, 3]]), torch.tensor([3])
+    encoded = model.encode(source, lengths)
+    step = model.step(encoded, model.start(encoded, 1), torch.tensor([[2]]))
+    exact = model.log_probabilities(encoded, step)
+    kept = set(model.state_dict())
+    model.quantize_output()
+    assert set(model.state_dict()) == kept
+    found = model.log_probabilities(encoded, step)
+    torch.testing.assert_close(found, exact, rtol=0.02, atol=0.02)
+    assert not torch.equal(found, exact)
+
+
+def test_only_on_a_cpu():
+    with pytest.raises(ResourceError, match="int8 is for CPUs"):
+        Int8Product(torch.empty(4, 8, device="meta"))
