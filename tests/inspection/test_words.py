@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nmt.inspection.words import merge_words, spelled, words_of
+from nmt.inspection.words import align_words, merge_words, spelled, words_of
 
 
 def test_words():
@@ -36,3 +38,35 @@ def test_merged_rows_are_means_and_columns_sums():
     assert source == ["chat", "est"]
     np.testing.assert_allclose(merged, [[0.45, 0.55], [0.5, 0.5]], atol=1e-6)
     np.testing.assert_allclose(merged.sum(1), 1.0, atol=1e-6)
+
+
+@given(
+    target=st.integers(0, 5),
+    source=st.integers(1, 5),
+    finished=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_each_target_word_has_its_strongest_source_word(target, source, finished, seed):
+    """Against the same in plain loops, with words of one or two subwords."""
+    generator = np.random.default_rng(seed)
+    pieces = ["▁ab", "c", "▁d", ".", "▁ef", "▁g"]
+    tokens = ["▁z", *generator.choice(pieces, target)][:target]
+    source_tokens = ["▁z", *generator.choice(pieces, source - 1), "</s>"]
+    tokens += ["</s>"] * finished
+    attention = generator.dirichlet(np.ones(source + 1), len(tokens)).astype(np.float32)
+    attention = attention.reshape(len(tokens), source + 1)
+    aligned = align_words(tokens, source_tokens, attention)
+
+    target_words = [word for word in words_of(tokens) if tokens[word[0]] != "</s>"]
+    source_words = [word for word in words_of(source_tokens) if source_tokens[word[0]] != "</s>"]
+    links = []
+    for j, rows in enumerate(target_words):
+        received = [
+            sum(float(attention[row, column]) for row in rows for column in columns)
+            for columns in source_words
+        ]
+        links.append((received.index(max(received)), j))
+    assert aligned.links == links
+    assert aligned.target == ["".join(tokens[i] for i in word).strip("▁") for word in target_words]
+    assert len(aligned.source) == len(source_words)
+    assert str(aligned) == " ".join(f"{i}-{j}" for i, j in links)
