@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import sys
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nmt.cli.options import Debug, Device, ModelPaths, Quiet, SearchPrecision, Threads
-from nmt.cli.translate import invite, open_translator, warn_of_pieces
+from nmt.cli.translate import invite, open_translator
 from nmt.errors import UsageError
 from nmt.runtime.console import say
 
@@ -56,8 +55,9 @@ def attention(
     Source words stand across, words of the translation down; `</s>` is the end of the source.
     """
     from nmt.inspection import attention_text
+    from nmt.search.line_translator import warn_of_pieces
     from nmt.search.ports import reader, writer
-    from nmt.search.stream import LineWarnings, answer, windows
+    from nmt.search.stream import Answer, Line, LineWarnings, answer, windows
 
     translator = open_translator(model, device, precision, threads)
     overrides: dict[str, Any] = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
@@ -68,17 +68,16 @@ def attention(
 
     name = str(input_file or "stdin")
     long_lines = LineWarnings(name, "were translated in pieces, without a picture")
-    lines = count(1)
 
-    def draw(text: str, translation: "Translation") -> list[str]:
-        warn_of_pieces(long_lines, next(lines), translation)
+    def draw(line: Line, translation: "Translation") -> Answer:
+        warn_of_pieces(long_lines, line.number, translation)
         if as_json:
-            return [_as_json(translation, subwords)]
-        return _drawn(text, translation, style, subwords)
+            return Answer([_as_json(translation, subwords)])
+        return Answer(_drawn(line.text, translation, style, subwords))
 
-    def draw_window(texts: list[str]) -> list[list[str]]:
-        translations = translator.translate(texts, **overrides)
-        return [draw(*each) for each in zip(texts, translations, strict=True)]
+    def draw_window(lines: list[Line]) -> list[Answer]:
+        translations = translator.translate([line.text for line in lines], **overrides)
+        return [draw(*each) for each in zip(lines, translations, strict=True)]
 
     with reader(input_file) as read, writer(None) as write:
         invite(input_file)

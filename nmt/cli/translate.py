@@ -1,87 +1,66 @@
 """`nmt translate`."""
 
-import json
+import os
 import sys
-from collections.abc import Iterator
-from itertools import count
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
+from nmt.cli import translate_options as its
+from nmt.cli.answers import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
 from nmt.cli.options import (
     Debug,
     Device,
     ModelPaths,
-    PrecisionOption,
     Quiet,
+    SearchPrecision,
     Threads,
 )
 from nmt.errors import UsageError
 from nmt.runtime.console import say
 
 if TYPE_CHECKING:
-    from nmt.config.settings import SearchSettings
-    from nmt.search.stream import LineWarnings
-    from nmt.search.translator import Translation, Translator
+    from nmt.search.ports import Write
+    from nmt.search.translator import Translator
 
 _WINDOW_BATCHES = 16
 
 
 def translate(
     model: ModelPaths = None,
-    input_file: Annotated[
-        Path | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Text, one a line; default: stdin."),
-    ] = None,
-    output_file: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write; default: stdout."),
-    ] = None,
-    beam: Annotated[
-        int | None,
-        typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
-    ] = None,
-    n_best: Annotated[
-        int | None,
-        typer.Option(
-            "--n-best", min=1, metavar="N", help="More than 1: lines `index ||| text ||| score`."
-        ),
-    ] = None,
-    length_penalty: Annotated[
-        str | None,
-        typer.Option(
-            "--length-penalty",
-            metavar="gnmt|average|word_reward|none",
-            help="How hypotheses of different lengths are compared.",
-        ),
-    ] = None,
-    alpha: Annotated[
-        float | None,
-        typer.Option("--alpha", metavar="X", help="Strength of the length penalty."),
-    ] = None,
-    coverage_penalty: Annotated[
-        float | None,
-        typer.Option(
-            "--coverage-penalty", metavar="X", help="Strength of the coverage penalty; 0: off."
-        ),
-    ] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            "--max-length", min=1, metavar="N", help="Most subwords of a translation. [by its text]"
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, metavar="N", help="Lines translated at once."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Text that is not UTF-8 is an error.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each line.")] = False,
+    input_file: its.InputFile = None,
+    output_file: its.OutputFile = None,
+    input_format: its.InputFormat = "text",
+    column: its.Column = None,
+    as_json: its.AsJson = False,
+    attention: its.Attention = False,
+    alignment: its.Alignment = False,
+    report_file: its.Report = None,
+    strict: its.Strict = False,
+    beam: its.Beam = None,
+    n_best: its.NBest = None,
+    length_penalty: its.LengthPenalty = None,
+    alpha: its.Alpha = None,
+    coverage_penalty: its.CoveragePenalty = None,
+    max_length: its.MaxLength = None,
+    min_length: its.MinLength = None,
+    no_repeat_ngram: its.NoRepeatNgram = None,
+    groups: its.Groups = None,
+    diversity: its.Diversity = None,
+    sample: its.Sample = None,
+    temperature: its.Temperature = None,
+    top_k: its.TopK = None,
+    top_p: its.TopP = None,
+    epsilon: its.Epsilon = None,
+    seed: its.Seed = None,
+    mbr: its.Mbr = None,
+    replace_unknown: its.ReplaceUnknown = None,
+    prefix: its.Prefix = None,
+    terms: its.Terms = None,
+    avoid: its.Avoid = None,
+    batch: its.Batch = None,
     device: Device = None,
-    precision: PrecisionOption = None,
+    precision: SearchPrecision = None,
     threads: Threads = None,
     debug: Debug = False,
     quiet: Quiet = False,
@@ -91,55 +70,71 @@ def translate(
     Lines that come slowly are answered one by one, lines that come fast many at a time. Options not
     given have the model's own defaults (`nmt config explain search`).
     """
+    from nmt.search.constraints import Constraints
+    from nmt.search.line_translator import LineTranslator, Remarks
     from nmt.search.ports import reader, writer
-    from nmt.search.stream import LineWarnings, answer, windows
+    from nmt.search.requests import INPUT_FORMS
+    from nmt.search.stream import answer, windows
     from nmt.search.translator import override
 
-    wanted = {
-        "beam_size": beam,
-        "n_best": n_best,
-        "length_penalty": length_penalty,
-        "alpha": alpha,
-        "coverage_penalty": coverage_penalty,
-        "max_length": max_length,
-        "batch_sentences": batch,
-    }
-    overrides: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    keeps_weights = attention or alignment  # of each line as many as source times target tokens
+    writes_json = as_json or input_format == "json"
+    _refuse(
+        (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
+        (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
+        (attention and not writes_json, "--attention is written in JSON only: give --json."),
+        (_same_file(output_file, report_file), "--output and --report are the same file."),
+    )
+    overrides = its.given(
+        beam_size=beam,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        alpha=alpha,
+        coverage_penalty=coverage_penalty,
+        max_length=max_length,
+        min_length=min_length,
+        no_repeat_ngram=no_repeat_ngram,
+        groups=groups,
+        diversity=diversity,
+        sampling=sample,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        epsilon=epsilon,
+        seed=seed,
+        mbr=mbr,
+        replace_unknown=replace_unknown,
+        batch_sentences=batch,
+    )
     translator = open_translator(model, device, precision, threads)
     settings = override(translator.settings, overrides)
+    _refuse(
+        (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
+    )
+    form = _output_form(input_format, writes_json, settings.n_best)
     name = str(input_file or "stdin")
-    long_lines = LineWarnings(name, "were translated in pieces")
-    numbers = count()
-
-    def answer_lines(number: int, translation: "Translation") -> list[str]:
-        warn_of_pieces(long_lines, number + 1, translation)
-        if as_json:
-            return [_as_json(translation, settings.n_best)]
-        if settings.n_best > 1:
-            return list(_moses_lines(number, translation))
-        return [translation.text]
-
-    def translate_window(texts: list[str]) -> list[list[str]]:
-        translations = translator.translate(texts, attention=False, **overrides)
-        return [answer_lines(next(numbers), translation) for translation in translations]
-
-    say(_described(settings))
-    with reader(input_file) as read, writer(output_file) as write:
+    lines = LineTranslator(
+        translator,
+        INPUT_FORMS[input_format](
+            Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ())), column or 1
+        ),
+        form(attention, alignment, settings.n_best > 1).lines,
+        Remarks(name, strict),
+        attention=keeps_weights,
+        reported=report_file is not None,
+        overrides=overrides,
+    )
+    say(its.described(settings))
+    with (
+        reader(input_file) as read,
+        writer(output_file) as write,
+        _report_writer(report_file) as write_report,
+    ):
         invite(input_file)
-        lines = windows(read, _WINDOW_BATCHES * settings.batch_sentences)
-        answer(lines, translate_window, write, name, strict)
-    long_lines.summarise()
-
-
-def warn_of_pieces(warnings: "LineWarnings", line: int, translation: "Translation") -> None:
-    """Say that a line was too long to be translated as a whole, where it was."""
-    if translation.pieces > 1:
-        subwords = len(translation.source_tokens) - translation.pieces  # each has an end mark
-        warnings.add(
-            line,
-            f"{subwords} subwords, more than search.max_source_tokens: translated in "
-            f"{translation.pieces} pieces",
-        )
+        batches = 1 if keeps_weights else _WINDOW_BATCHES
+        taken = windows(read, batches * settings.batch_sentences)
+        answer(taken, lines.answers, write, name, strict, write_report)
+    lines.remarks.summarise()
 
 
 def open_translator(
@@ -166,34 +161,28 @@ def invite(input_file: Path | None) -> None:
         say("Type a line to have it translated. End with Ctrl-D.")
 
 
-def _described(settings: "SearchSettings") -> str:
-    """The search in use, in one line."""
-    text = f"search: beam {settings.beam_size}, length penalty {settings.length_penalty}"
-    if settings.length_penalty != "none":
-        text += f" (alpha {settings.alpha:g})"
-    if settings.coverage_penalty > 0.0:
-        text += f", coverage penalty {settings.coverage_penalty:g}"
-    return text
+def _refuse(*contradictions: tuple[bool, str]) -> None:
+    """Raises UsageError with the first message whose condition holds."""
+    for holds, message in contradictions:
+        if holds:
+            raise UsageError(message)
 
 
-def _moses_lines(number: int, translation: "Translation") -> Iterator[str]:
-    for hypothesis in translation.n_best:
-        yield f"{number} ||| {hypothesis.text} ||| {hypothesis.score:.4f}"
+def _same_file(output_file: Path | None, report_file: Path | None) -> bool:
+    if output_file is None or report_file is None:
+        return False
+    return os.path.realpath(output_file) == os.path.realpath(report_file)
 
 
-def _as_json(translation: "Translation", n_best: int) -> str:
-    record = {**_fields(translation), "source_tokens": translation.source_tokens}
-    if n_best > 1:
-        record["n_best"] = [_fields(hypothesis) for hypothesis in translation.n_best]
-    return json.dumps(record, ensure_ascii=False)
+def _output_form(input_format: str, as_json: bool, n_best: int) -> type[OutputForm]:
+    if as_json:
+        return JsonOutput
+    if input_format == "tsv":
+        return TsvOutput
+    return TextOutput if n_best == 1 else MosesOutput
 
 
-def _fields(translation: "Translation") -> dict[str, Any]:
-    return {
-        "translation": translation.text,
-        "score": translation.score,
-        "log_probability": translation.log_probability,
-        "tokens": translation.tokens,
-        "token_log_probabilities": translation.token_log_probabilities,
-        "finished": translation.finished,
-    }
+def _report_writer(path: Path | None) -> "AbstractContextManager[Write | None]":
+    from nmt.search.ports import writer
+
+    return nullcontext() if path is None else writer(path)

@@ -33,37 +33,75 @@ def windows(read: Read, size: int) -> Iterator[list[bytes]]:
         yield window
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of the input.
+
+    number: from 1; text: without its end; valid: false where bytes were not UTF-8, and U+FFFD
+    stands in their place.
+    """
+
+    number: int
+    text: str
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is written for one line.
+
+    lines: of the output, one or more; report: the line of the report, where one is written.
+    """
+
+    lines: list[str]
+    report: str | None = None
+
+
 def answer(
     line_windows: Iterable[list[bytes]],
-    translate: Callable[[list[str]], list[list[str]]],
+    translate: Callable[[list[Line]], list[Answer]],
     write: Callable[[str], None],
     name: str,
     strict: bool = False,
+    write_report: Callable[[str], None] | None = None,
 ) -> int:
     """Translate windows of lines and write the answers of each, every one as lines of its own.
 
-    translate: gives the output lines of each text, always as many lists as texts; write: takes the
-    answers of one window and passes them on at once; name: of the input, for messages; strict:
-    bytes that are not UTF-8 are an error rather than replaced with a warning.
+    translate: gives the answer to each line, always as many as lines; write: takes the answers of
+    one window and passes them on at once; name: of the input, for messages; strict: bytes that are
+    not UTF-8 are an error rather than replaced with a warning; write_report: takes the reports of
+    one window, one line each.
 
     Gives the number of lines read. Raises DataError for such bytes when strict.
     """
-    reader = _Decoder(name, strict, LineWarnings(name, "were not valid UTF-8"))
+    decoder = _Decoder(name, strict, LineWarnings(name, "were not valid UTF-8"))
     answered = 0
     for window in line_windows:
-        texts = [reader.text(raw) for raw in window]
-        answers = translate(texts)
-        if len(answers) != len(texts):
-            raise AssertionError(f"{len(texts)} lines in, {len(answers)} answers out")
-        for lines in answers:
-            if any("\n" in line for line in lines):
-                raise AssertionError("an answer has a line break")
-        write("".join(f"{line}\n" for lines in answers for line in lines))
+        lines = [decoder.line(raw) for raw in window]
+        answers = translate(lines)
+        if len(answers) != len(lines):
+            raise AssertionError(f"{len(lines)} lines in, {len(answers)} answers out")
+        write("".join(_ended(answer.lines) for answer in answers))
+        if write_report is not None:
+            write_report("".join(_ended(_report_of(answer)) for answer in answers))
         answered += len(answers)
-    reader.bad.summarise()
-    if answered != reader.lines:
-        raise AssertionError(f"{reader.lines} lines in, {answered} answers out")
+    decoder.bad.summarise()
+    if answered != decoder.lines:
+        raise AssertionError(f"{decoder.lines} lines in, {answered} answers out")
     return answered
+
+
+def _ended(lines: list[str]) -> str:
+    """Lines with their ends."""
+    if not lines:
+        raise AssertionError("a line has no answer")
+    if any("\n" in line for line in lines):
+        raise AssertionError("an answer has a line break")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _report_of(answer: Answer) -> list[str]:
+    return [] if answer.report is None else [answer.report]
 
 
 @dataclass
@@ -91,20 +129,20 @@ class LineWarnings:
 
 @dataclass
 class _Decoder:
-    """Text of lines, with their numbers for messages."""
+    """From bytes to lines, with their numbers."""
 
     name: str
     strict: bool
     bad: LineWarnings
     lines: int = 0
 
-    def text(self, raw: bytes) -> str:
-        """The text of the next line, without a byte-order mark and a carriage return at its end."""
+    def line(self, raw: bytes) -> Line:
+        """The next line, without a byte-order mark and a carriage return at its end."""
         self.lines += 1
         if self.lines == 1:
             raw = raw.removeprefix(BOM)
         try:
-            return decode_line(raw)
+            return Line(self.lines, decode_line(raw))
         except UnicodeDecodeError as error:
             byte = f"byte 0x{raw[error.start]:02X}"
             if self.strict:
@@ -113,7 +151,7 @@ class _Decoder:
                     "Convert the text to UTF-8."
                 ) from error
             self.bad.add(self.lines, f"not valid UTF-8 ({byte}), replaced by U+FFFD")
-            return decode_line(raw, "replace")
+            return Line(self.lines, decode_line(raw, "replace"), valid=False)
 
 
 class _ReadAhead:

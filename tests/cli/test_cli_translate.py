@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.app import run
+from nmt.search.constraints import Constraints
+from nmt.search.translator import Translator
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -54,19 +56,30 @@ def test_no_line_in_no_line_out(tiny_bundle):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", SEARCH)
 
 
-def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle):
+@pytest.mark.parametrize(
+    ("form", "lines"),
+    [
+        ("text", (b"le chat\n", b"\n", b"un chien\n")),
+        ("json", (b'{"text": "le chat"}\n', b"\n", b'{"text": "un chien"}\n')),
+    ],
+)
+def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle, form, lines):
     command = [sys.executable, "-m", "nmt", "translate", "--model", str(tiny_bundle)]
+    command += ["--input-format", form]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
     ) as process:
         answers = []
-        for line in (b"le chat\n", b"\n", b"un chien\n"):
+        for line in lines:
             process.stdin.write(line)
             process.stdin.flush()
             answers.append(process.stdout.readline())
         process.stdin.close()
         assert process.wait(60) == 0
-    assert answers[1] == b"\n"
+    if form == "text":
+        assert answers[1] == b"\n"
+    else:
+        assert json.loads(answers[1])["line"] == 2
     assert answers[0].strip()
     assert answers[2].strip()
 
@@ -133,7 +146,9 @@ def test_n_best_in_the_form_of_moses(tiny_bundle, tmp_path, capsys):
     assert rows[0][1] == best[0]
     assert rows[3][1] == ""
     assert rows[4][1] == best[2]
-    assert all(float(row[2]) <= 0.0 for row in rows)
+    assert all(len(row) == 4 for row in rows)
+    assert all(re.fullmatch(r"logprob= -?\d+\.\d{4} length= \d+", row[2]) for row in rows)
+    assert all(float(row[3]) <= 0.0 for row in rows)
 
 
 def test_json(tiny_bundle, tmp_path, capsys):
@@ -159,6 +174,18 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
         (["--model", "other"], 2, "ensembles"),
         (["--device", "gpu"], 2, "choose auto, cpu, cuda"),
+        (["--column", "1"], 2, "--column goes with --input-format tsv"),
+        (["--input-format", "tsv", "--column", "0"], 2, "--column"),
+        (["--input-format", "tsv", "--json"], 2, "not --json"),
+        (["--input-format", "tsv", "--n-best", "2"], 2, "--n-best 1"),
+        (["--input-format", "xml"], 2, "--input-format"),
+        (["--attention"], 2, "give --json"),
+        (["--output", "a", "--report", "./a"], 2, "the same file"),
+        (["--term", " "], 2, "a blank text"),
+        (["--temperature", "0.5"], 2, "set `sampling` to true"),
+        (["--beam", "4", "--groups", "3"], 2, "must divide `beam_size` (4)"),
+        (["--min-length", "5", "--max-length", "5"], 2, "must be below `max_length` (5)"),
+        (["--mbr", "ter"], 2, "choose one of none, chrf, bleu"),
         (["--input", "missing.txt"], 3, "missing.txt: there is no such file"),
     ],
 )
@@ -178,6 +205,102 @@ def test_strict(tiny_bundle, tmp_path, capsys):
     assert run([*command, "--output", str(target)]) == 3
     assert "line 2: not valid UTF-8 (byte 0xFF)" in capsys.readouterr().err
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "problem"),
+    [
+        ("json", b'{"text": "a"}\n{}\n', "line 2: `text` is missing"),
+        ("tsv", b"a\tb\nc\n", "line 2: the row has 1 column, not column 2"),
+    ],
+)
+def test_a_bad_line_is_answered_and_an_error_only_when_strict(
+    tiny_bundle, tmp_path, capsys, form, content, problem
+):
+    target, report = tmp_path / "out.txt", tmp_path / "report.jsonl"
+    command = [*from_file(tmp_path, content), "--model", str(tiny_bundle), "--input-format", form]
+    command += ["--output", str(target), "--report", str(report)]
+    command += ["--column", "2"] if form == "tsv" else []
+    assert run([*command, "--strict"]) == 3
+    assert f"in.txt: {problem}" in capsys.readouterr().err
+    assert not target.exists()
+    assert not report.exists()
+    assert run(command) == 0
+    assert f"in.txt: {problem}, not translated" in capsys.readouterr().err
+    assert target.read_bytes().count(b"\n") == 2
+    assert [status for status, _ in reported(report)] == ["ok", "bad_input"]
+
+
+def reported(path: Path) -> list[tuple[str, list[str]]]:
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    reports = [json.loads(line) for line in lines]
+    assert [report["line"] for report in reports] == [*range(1, len(reports) + 1)]
+    return [(report["status"], report["flags"]) for report in reports]
+
+
+def test_a_report_tells_of_every_line(tiny_bundle, tmp_path):
+    report = tmp_path / "report.jsonl"
+    content = b"le chat\n\n\xff\n" + b"un chien. " * 400
+    command = [*from_file(tmp_path, content), "--model", str(tiny_bundle), "--beam", "1"]
+    assert run([*command, "--max-length", "2", "--report", str(report)]) == 0
+    told = reported(report)
+    assert [status for status, _ in told] == ["ok", "blank", "invalid_utf8", "ok"]
+    assert "replaced_bytes" in told[2][1]
+    assert told[3][1] == ["in_pieces", "cut_by_limit"]
+
+
+def test_json_in_json_out(tiny_bundle, tmp_path, capsys):
+    rows = [{"id": 7, "text": "le chat", "note": [1.5, None]}, {"text": ""}, {"text": "un chien"}]
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    command = [*from_file(tmp_path, content), "--model", str(tiny_bundle)]
+    assert run([*command, "--input-format", "json", "--attention"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
+    for row, told in zip(rows, records, strict=True):
+        assert {key: told[key] for key in row} == row
+    assert list(records[0])[:3] == ["id", "text", "note"]
+    assert records[1]["translation"] == ""
+    for row in records[0]["attention"]:
+        assert len(row) == len(records[0]["source_tokens"])
+        assert sum(row) == pytest.approx(1.0, abs=1e-3)
+    (tmp_path / "in.txt").write_text("".join(row["text"] + "\n" for row in rows))
+    assert run(command) == 0
+    assert capsys.readouterr().out.split("\n")[:-1] == [each["translation"] for each in records]
+
+
+def test_a_column_of_a_table(tiny_bundle, tmp_path, capsys):
+    command = ["--model", str(tiny_bundle), "--input-format", "tsv", "--column", "2"]
+    assert run([*from_file(tmp_path, b"1\tle chat\tx\n2\t\t\n"), *command]) == 0
+    rows = capsys.readouterr().out.split("\n")
+    assert rows[0].startswith("1\tle chat\tx\t")
+    assert rows[0].count("\t") == 3
+    assert rows[1:] == ["2\t\t\t", ""]
+
+
+def test_alignments(tiny_bundle, tmp_path, capsys):
+    command = [*from_file(tmp_path, b"le chat noir\n\n"), "--model", str(tiny_bundle)]
+    assert run([*command, "--alignment"]) == 0
+    first, blank = capsys.readouterr().out.removesuffix("\n").split("\n")
+    links = [link.split("-") for link in first.rsplit(" ||| ", 1)[1].split()]
+    assert [int(target) for _, target in links] == [*range(len(links))]
+    assert all(0 <= int(source) < 3 for source, _ in links)
+    assert blank == " ||| "
+
+
+def test_wishes_for_every_line_reach_the_translator(tiny_bundle, tmp_path, monkeypatch):
+    asked = []
+
+    def translate(self, texts, **options):
+        asked.append(options)
+        return original(self, texts, **{**options, "constraints": None})
+
+    original = Translator.translate
+    monkeypatch.setattr(Translator, "translate", translate)
+    command = [*from_file(tmp_path, b"le chat\nun chien\n"), "--model", str(tiny_bundle)]
+    wishes = ["--prefix", "a", "--term", "b", "--term", "c d", "--avoid", "e"]
+    assert run([*command, *wishes]) == 0
+    assert run(command) == 0
+    assert asked[0]["constraints"] == [Constraints("a", ("b", "c d"), ("e",))] * 2
+    assert asked[1]["constraints"] is None
 
 
 def test_no_model(tmp_path, capsys, monkeypatch):
@@ -209,6 +332,16 @@ def test_the_search_in_use_is_told_unless_quiet(tiny_bundle, tmp_path, capsys):
     command = [*from_file(tmp_path, b"\n"), "--model", str(tiny_bundle)]
     assert run([*command, "--length-penalty", "none", "--coverage-penalty", "0.2"]) == 0
     assert capsys.readouterr().err == "search: beam 3, length penalty none, coverage penalty 0.2\n"
+    assert run([*command, "--beam", "4", "--groups", "2", "--no-repeat-ngram", "3"]) == 0
+    assert capsys.readouterr().err == (
+        "search: beam 4, 2 groups (diversity 0.5), no 3-gram twice, length penalty gnmt (alpha 1)\n"
+    )
+    drawn = ["--sample", "--top-p", "0.9", "--temperature", "0.5", "--seed", "7", "--mbr", "chrf"]
+    assert run([*command, *drawn]) == 0
+    assert capsys.readouterr().err == (
+        "search: 3 drawn at random (seed 7), temperature 0.5, top-p 0.9, "
+        "length penalty gnmt (alpha 1), minimum Bayes risk by chrf\n"
+    )
     assert run([*command, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.search.stream import answer, windows
+from nmt.search.stream import Answer, Line, answer, windows
 
 
 def blocks(*parts: bytes):
@@ -15,8 +15,8 @@ def blocks(*parts: bytes):
     return lambda size: next(waiting, b"")
 
 
-def echo(texts: list[str]) -> list[list[str]]:
-    return [[text] for text in texts]
+def echo(lines: list[Line]) -> list[Answer]:
+    return [Answer([line.text], f"{line.number} {line.valid}") for line in lines]
 
 
 @given(
@@ -87,10 +87,49 @@ def test_strict_names_the_line():
         answer(windows(blocks(b"a\n\xff\n"), 10), echo, lambda text: None, "stdin", strict=True)
 
 
-@pytest.mark.parametrize("translate", [lambda texts: [], lambda texts: [["a\nb"] for _ in texts]])
-def test_a_broken_translator_is_noticed(translate):
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        [Answer(["a"], "ok")] * 2,
+        [Answer([], "ok")],
+        [Answer(["a\nb"], "ok")],
+        [Answer(["a"])],
+        [Answer(["a"], "o\nk")],
+    ],
+)
+def test_a_broken_translator_is_noticed(answers):
     with pytest.raises(AssertionError):
-        answer(windows(blocks(b"a\n"), 10), translate, lambda text: None, "stdin")
+        answer(
+            windows(blocks(b"a\n"), 10),
+            lambda lines: answers,
+            lambda text: None,
+            "stdin",
+            write_report=lambda text: None,
+        )
+
+
+@given(content=st.binary(max_size=60) | st.text("a\n\r\ufffd", max_size=30).map(str.encode))
+def test_one_report_for_each_line(content):
+    output: list[str] = []
+    reports: list[str] = []
+    count = answer(
+        windows(blocks(content), 3), echo, output.append, "stdin", write_report=reports.append
+    )
+    expected = content.removesuffix(b"\n").split(b"\n") if content else []
+    assert count == len(expected)
+    assert "".join(output).count("\n") == count
+    assert "".join(reports) == "".join(
+        f"{number} {is_utf8(line)}\n" for number, line in enumerate(expected, start=1)
+    )
+
+
+def is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def test_very_long_lines_are_not_held_together():

@@ -1,0 +1,146 @@
+"""How `nmt translate` writes a translation: text, Moses's n-best lists, JSON, rows of a table."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nmt.errors import UsageError
+
+if TYPE_CHECKING:
+    from nmt.inspection.words import WordAlignment
+    from nmt.search.hypothesis import Weights
+    from nmt.search.requests import Request
+    from nmt.search.translator import Translation
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class OutputForm(ABC):
+    """One way to write translations, of which some need the attention weights.
+
+    attention: with all weights; alignment: with a word alignment; n_best: whether the next best are
+    written too.
+    """
+
+    attention: bool = False
+    alignment: bool = False
+    n_best: bool = False
+
+    @abstractmethod
+    def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        """The lines of output for a request, one or more; of one with a problem, the translation
+        is that of a blank text.
+        """
+
+
+class TextOutput(OutputForm):
+    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it."""
+
+    def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        return [" ||| ".join([translation.text, *_alignment_field(self, translation)])]
+
+
+class MosesOutput(OutputForm):
+    """Lines `index ||| text ||| logprob= -3.21 length= 7 ||| score`, an alignment after the text
+    where asked for. The index is from 0; the length counts subwords with the end mark.
+
+    A text may have ` ||| ` in itself: there is one field before it, and two or three come after.
+    """
+
+    def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        return [
+            " ||| ".join(
+                [
+                    str(request.line.number - 1),
+                    hypothesis.text,
+                    *_alignment_field(self, hypothesis),
+                    f"logprob= {hypothesis.log_probability:.4f} length= {len(hypothesis.tokens)}",
+                    f"{hypothesis.score:.4f}",
+                ]
+            )
+            for hypothesis in translation.n_best
+        ]
+
+
+class TsvOutput(OutputForm):
+    """The row, the translation after its last column, and the alignment after that."""
+
+    def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        text = translation.text.replace("\t", " ")
+        return ["\t".join([request.line.text, text, *_alignment_field(self, translation)])]
+
+
+class JsonOutput(OutputForm):
+    """An object: what came in as one, as it was, then the translation; of a request with a problem
+    its number and `error`. Where both have a name, the incoming value goes.
+    """
+
+    def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        if request.problem is None:
+            ours = self._record(request, translation)
+        else:
+            ours = {"line": request.line.number, "error": request.problem}
+        members = {**request.members, **{name: _member(name, ours[name]) for name in ours}}
+        return ["{" + ", ".join(members.values()) + "}"]
+
+    def _record(self, request: "Request", translation: "Translation") -> dict[str, Any]:
+        record = self._fields(request, translation)
+        record["source_tokens"] = translation.source_tokens
+        if self.n_best:
+            record["n_best"] = [self._fields(request, each) for each in translation.n_best]
+        return record
+
+    def _fields(self, request: "Request", translation: "Translation") -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "translation": translation.text,
+            "score": translation.score,
+            "log_probability": translation.log_probability,
+            "tokens": translation.tokens,
+            "token_log_probabilities": translation.token_log_probabilities,
+            "finished": translation.finished,
+        }
+        if request.constraints.terms:
+            fields["missed"] = translation.missed
+        if self.attention:
+            fields["attention"] = _rounded(_weights(translation))
+        if self.alignment:
+            aligned = _aligned(translation)
+            fields["alignment"] = None if aligned is None else str(aligned)
+            fields["source_words"] = None if aligned is None else aligned.source
+            fields["target_words"] = None if aligned is None else aligned.target
+        return fields
+
+
+def _member(name: str, value: Any) -> str:
+    return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
+    """The alignment where it is wanted, empty where there is none."""
+    return [str(_aligned(translation) or "")] if form.alignment else []
+
+
+def _aligned(translation: "Translation") -> "WordAlignment | None":
+    """The word alignment; None for a blank text and one in pieces."""
+    from nmt.inspection.words import align_words
+
+    weights = _weights(translation)
+    if weights is None:
+        return None
+    return align_words(translation.tokens, translation.source_tokens, weights)
+
+
+def _rounded(weights: "Weights | None") -> list[list[float]] | None:
+    """The matrix in few digits: a row for each token, a column for each source token."""
+    if weights is None:
+        return None
+    return [[round(float(weight), _DECIMALS) for weight in row] for row in weights]
+
+
+def _weights(translation: "Translation") -> "Weights | None":
+    """The attention weights; None for a blank text and one in pieces."""
+    if translation.attention is None and translation.source_tokens and translation.pieces == 1:
+        raise UsageError("this model has no attention: leave out --attention and --alignment.")
+    return translation.attention

@@ -1,0 +1,238 @@
+"""The options of `nmt translate`, and what is told of the search that they make."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from nmt.config.settings import SearchSettings
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given, by the names of their settings."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def described(settings: "SearchSettings") -> str:
+    """The search in use, in one line."""
+    return "search: " + ", ".join([*_way_of_search(settings), *_choice(settings)])
+
+
+def _way_of_search(settings: "SearchSettings") -> list[str]:
+    """Where hypotheses come from."""
+    if not settings.sampling:
+        parts = [f"beam {settings.beam_size}"]
+        if settings.groups > 1:
+            parts.append(f"{settings.groups} groups (diversity {settings.diversity:g})")
+    else:
+        parts = [f"{settings.beam_size} drawn at random (seed {settings.seed})"]
+        if settings.temperature != 1.0:
+            parts.append(f"temperature {settings.temperature:g}")
+        if settings.top_k > 0:
+            parts.append(f"top-k {settings.top_k}")
+        if settings.top_p < 1.0:
+            parts.append(f"top-p {settings.top_p:g}")
+        if settings.epsilon > 0.0:
+            parts.append(f"epsilon {settings.epsilon:g}")
+    if settings.min_length > 0:
+        parts.append(f"min length {settings.min_length}")
+    if settings.no_repeat_ngram > 0:
+        parts.append(f"no {settings.no_repeat_ngram}-gram twice")
+    return parts
+
+
+def _choice(settings: "SearchSettings") -> list[str]:
+    """What one is chosen by."""
+    parts = [f"length penalty {settings.length_penalty}"]
+    if settings.length_penalty != "none":
+        parts[0] += f" (alpha {settings.alpha:g})"
+    if settings.coverage_penalty > 0.0:
+        parts.append(f"coverage penalty {settings.coverage_penalty:g}")
+    if settings.mbr != "none":
+        parts.append(f"minimum Bayes risk by {settings.mbr}")
+    if settings.replace_unknown:
+        parts.append("unknown words replaced")
+    return parts
+
+
+def _check_not_blank(texts: list[str] | None) -> list[str] | None:
+    if any(not text.strip() for text in texts or ()):
+        raise typer.BadParameter("a blank text.")
+    return texts
+
+
+InputFile = Annotated[
+    Path | None,
+    typer.Option("--input", "-i", metavar="FILE", help="What to translate; default: stdin."),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write; default: stdout."),
+]
+InputFormat = Annotated[
+    Literal["text", "json", "tsv"],
+    typer.Option(
+        "--input-format",
+        help="Lines of text; JSON objects with `text` and perhaps `prefix`, `terms`, `avoid` "
+        "(answered in JSON); or rows of a table, answered with one more column.",
+    ),
+]
+Column = Annotated[
+    int | None,
+    typer.Option(
+        "--column", min=1, metavar="N", help="The column of a table that is translated. [1]"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each line.")]
+Attention = Annotated[
+    bool, typer.Option("--attention", help="JSON with the attention weights, a row for each token.")
+]
+Alignment = Annotated[
+    bool,
+    typer.Option(
+        "--alignment",
+        help="With the source word of each word: `text ||| 0-0 1-1`. Punctuation marks are words.",
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write a JSON object about each line: status, scores, numbers of subwords, flags.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="A line that is not UTF-8, or not of the input format, is an error."
+    ),
+]
+
+Beam = Annotated[
+    int | None,
+    typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
+]
+NBest = Annotated[
+    int | None,
+    typer.Option(
+        "--n-best",
+        min=1,
+        metavar="N",
+        help="More than 1: lines `index ||| text ||| logprob= X length= N ||| score`.",
+    ),
+]
+LengthPenalty = Annotated[
+    str | None,
+    typer.Option(
+        "--length-penalty",
+        metavar="gnmt|average|word_reward|none",
+        help="How hypotheses of different lengths are compared.",
+    ),
+]
+Alpha = Annotated[
+    float | None, typer.Option("--alpha", metavar="X", help="Strength of the length penalty.")
+]
+CoveragePenalty = Annotated[
+    float | None,
+    typer.Option(
+        "--coverage-penalty", metavar="X", help="Strength of the coverage penalty; 0: off."
+    ),
+]
+MaxLength = Annotated[
+    int | None,
+    typer.Option(
+        "--max-length", min=1, metavar="N", help="Most subwords of a translation. [by its text]"
+    ),
+]
+MinLength = Annotated[
+    int | None,
+    typer.Option("--min-length", min=0, metavar="N", help="Fewest subwords of a translation."),
+]
+NoRepeatNgram = Annotated[
+    int | None,
+    typer.Option(
+        "--no-repeat-ngram", min=0, metavar="N", help="No run of N subwords comes twice; 0: off."
+    ),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option("--groups", min=1, metavar="N", help="Parts of the beam that are kept apart."),
+]
+Diversity = Annotated[
+    float | None,
+    typer.Option("--diversity", metavar="X", help="How strongly they are kept apart."),
+]
+Sample = Annotated[
+    bool | None,
+    typer.Option("--sample/--no-sample", help="Draw --beam translations at random."),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        metavar="X",
+        help="Of --sample: below 1 likelier words, above 1 rarer ones.",
+    ),
+]
+TopK = Annotated[
+    int | None,
+    typer.Option("--top-k", min=0, metavar="N", help="Of --sample: from the N likeliest; 0: all."),
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p", metavar="X", help="Of --sample: from the likeliest that have X of the mass."
+    ),
+]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--epsilon", metavar="X", help="Of --sample: from those of probability X or more."
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, metavar="N", help="Of --sample: the same seed, the same draws."),
+]
+Mbr = Annotated[
+    str | None,
+    typer.Option(
+        "--mbr",
+        metavar="none|chrf|bleu",
+        help="Choose the translation most like the others, by minimum Bayes risk.",
+    ),
+]
+ReplaceUnknown = Annotated[
+    bool | None,
+    typer.Option(
+        "--replace-unknown/--no-replace-unknown",
+        help="Write the source word attended to for an unknown one.",
+    ),
+]
+Batch = Annotated[
+    int | None, typer.Option("--batch", min=1, metavar="N", help="Lines translated at once.")
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", metavar="TEXT", help="How every translation begins."),
+]
+Terms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--term",
+        metavar="TEXT",
+        callback=_check_not_blank,
+        help="What every translation must have; may be given again.",
+    ),
+]
+Avoid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--avoid",
+        metavar="TEXT",
+        callback=_check_not_blank,
+        help="What no translation may have; may be given again.",
+    ),
+]

@@ -1,0 +1,104 @@
+"""From lines of input to their answers: what they ask for, its translation, what is said of it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nmt.errors import DataError
+from nmt.search.reports import report
+from nmt.search.requests import NO_WISHES, InputForm, Request
+from nmt.search.stream import Answer, Line, LineWarnings
+
+if TYPE_CHECKING:
+    from nmt.search.translator import Translation, Translator
+
+
+class Remarks:
+    """Warnings about lines and their translations.
+
+    name: of the input; strict: a line that cannot be translated is an error.
+    """
+
+    def __init__(self, name: str, strict: bool = False) -> None:
+        self._name = name
+        self._strict = strict
+        self._bad = LineWarnings(name, "could not be translated")
+        self._long = LineWarnings(name, "were translated in pieces")
+        self._missed = LineWarnings(name, "lack a term in their translation")
+
+    def check(self, request: Request) -> None:
+        """Say what the problem with a request is. Raises DataError when strict."""
+        if request.problem is None:
+            return
+        if self._strict:
+            raise DataError(
+                f"{self._name}: line {request.line.number}: {request.problem}. "
+                "Mend the line, or leave out --strict."
+            )
+        self._bad.add(request.line.number, f"{request.problem}, not translated")
+
+    def look_at(self, request: Request, translation: "Translation") -> None:
+        """Say what is out of the ordinary in a translation."""
+        warn_of_pieces(self._long, request.line.number, translation)
+        if translation.missed:
+            terms = ", ".join(map(repr, translation.missed))
+            self._missed.add(request.line.number, f"the translation lacks {terms}")
+
+    def summarise(self) -> None:
+        """Say how many lines there were of each kind, where not all were told."""
+        for warnings in (self._bad, self._long, self._missed):
+            warnings.summarise()
+
+
+@dataclass(frozen=True)
+class LineTranslator:
+    """Answers lines with translations.
+
+    input_form: how lines ask; output: the lines of output for a request and its translation;
+    attention: whether output needs the attention weights; reported: whether answers carry reports;
+    overrides: settings of search, as `Translator.translate` takes them.
+    """
+
+    translator: "Translator"
+    input_form: InputForm
+    output: "Callable[[Request, Translation], list[str]]"
+    remarks: Remarks
+    attention: bool = False
+    reported: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def answers(self, lines: list[Line]) -> list[Answer]:
+        """One answer for each line, in order.
+
+        Raises DataError for a line that cannot be translated where remarks are strict.
+        """
+        requests = [self.input_form.request(line) for line in lines]
+        for request in requests:
+            self.remarks.check(request)
+        constraints = [request.constraints for request in requests]
+        translations = self.translator.translate(
+            [request.text for request in requests],
+            attention=self.attention,
+            constraints=None if all(each == NO_WISHES for each in constraints) else constraints,
+            **self.overrides,
+        )
+        return [self._answer(*each) for each in zip(requests, translations, strict=True)]
+
+    def _answer(self, request: Request, translation: "Translation") -> Answer:
+        self.remarks.look_at(request, translation)
+        return Answer(
+            self.output(request, translation),
+            json.dumps(report(request, translation)) if self.reported else None,
+        )
+
+
+def warn_of_pieces(warnings: LineWarnings, line: int, translation: "Translation") -> None:
+    """Say that a line was too long to be translated as a whole, where it was."""
+    if translation.pieces > 1:
+        subwords = len(translation.source_tokens) - translation.pieces  # each has an end mark
+        warnings.add(
+            line,
+            f"{subwords} subwords, more than search.max_source_tokens: translated in "
+            f"{translation.pieces} pieces",
+        )

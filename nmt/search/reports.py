@@ -1,0 +1,43 @@
+"""What became of each line of input, for programs: how sure the model was, what to look at."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nmt.search.requests import Request
+
+if TYPE_CHECKING:
+    from nmt.search.translator import Translation
+
+_FLAGS: "Mapping[str, Callable[[Request, Translation], bool]]" = {
+    "in_pieces": lambda request, translation: translation.pieces > 1,
+    "cut_by_limit": lambda request, translation: not translation.finished,
+    "replaced_bytes": lambda request, translation: not request.line.valid,
+    "missed_terms": lambda request, translation: bool(translation.missed),
+}
+
+
+def report(request: Request, translation: "Translation") -> dict[str, Any]:
+    """The report on one line: its number (from 1), its status, scores of its translation, numbers
+    of subwords with the end marks, of pieces, and flags of what is out of the ordinary.
+
+    The status is the first that holds: `bad_input`: it could not be translated; `invalid_utf8`:
+    some bytes were replaced before; `blank`: there was nothing to translate; `ok`.
+    """
+    return {
+        "line": request.line.number,
+        "status": _status(request, translation),
+        "score": translation.score,
+        "log_probability": translation.log_probability,
+        "source_tokens": len(translation.source_tokens),
+        "target_tokens": len(translation.tokens),
+        "pieces": translation.pieces,
+        "flags": [name for name, holds in _FLAGS.items() if holds(request, translation)],
+    }
+
+
+def _status(request: Request, translation: "Translation") -> str:
+    if request.problem is not None:
+        return "bad_input"
+    if not request.line.valid:
+        return "invalid_utf8"
+    return "ok" if translation.source_tokens else "blank"
