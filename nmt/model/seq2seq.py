@@ -71,8 +71,14 @@ class Seq2Seq(nn.Module):
         """One step of every beam, from the tokens before it, `previous [batch, beams]`."""
         return self.decoder.step(encoded, state, previous)
 
-    def log_probabilities(self, encoded: EncodedSource, step: Step) -> Tensor:
-        """Of each target token after a step, `[batch, beams, vocabulary]`, in float32 or wider."""
+    def unroll(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
+        """All steps over a given `target_input [batch, target_len]`, from BOS on."""
+        return self.decoder.unroll(encoded, target_input)
+
+    def log_probabilities(self, encoded: EncodedSource, step: Step | Unrolled) -> Tensor:
+        """Of each target token after a step, `[batch, beams, vocabulary]`, in float32 or wider; of
+        unrolled steps `[batch, target_len, vocabulary]`.
+        """
         logits = self._vocabulary_product(step.features)
         if self.output_bias is not None:
             logits = logits + self.output_bias

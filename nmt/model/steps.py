@@ -65,6 +65,14 @@ class Unrolled:
     weights: Tensor | None
     gate: Tensor | None
 
+    def span(self, begin: int, end: int) -> "Unrolled":
+        """The steps from `begin` up to, but not including, `end`."""
+        return Unrolled(
+            self.features[:, begin:end],
+            None if self.weights is None else self.weights[:, begin:end],
+            None if self.gate is None else self.gate[:, begin:end],
+        )
+
 
 def side_by_side(steps: Sequence[Step]) -> Unrolled:
     """Steps of one target, one after the other."""

@@ -24,7 +24,7 @@ from nmt.errors import UsageError
 from nmt.search.constraints import TokenConstraints
 from nmt.search.history import History, Moment
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.penalties import LengthPenalty, coverage_penalty
+from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
 from nmt.search.rules import Rules
 from nmt.search.sampling import Sampled
 from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection
@@ -210,10 +210,7 @@ class BeamSearch:
         if self._settings.coverage_penalty == 0.0:
             return None
         if weights is None:
-            raise UsageError(
-                "search.coverage_penalty needs attention weights, and this model has no attention. "
-                "Set it to 0."
-            )
+            raise coverage_needs_attention()
         return live.coverage + weights
 
 

@@ -32,7 +32,7 @@ def decode_corpus(
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention)
-    with _Evaluating(model), runtime.autocast():
+    with Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch])
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
@@ -63,10 +63,10 @@ def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
         order = order[count:]
 
 
-class _Evaluating:
+class Evaluating:
     """Evaluation mode within, whatever mode the model was in after."""
 
-    def __init__(self, model: Scorer) -> None:
+    def __init__(self, model: object) -> None:
         self._module = model if isinstance(model, torch.nn.Module) else None
         self._trained = self._module is not None and self._module.training
 

@@ -5,6 +5,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from nmt.config.settings import SearchSettings
+from nmt.errors import UsageError
+
 
 class LengthPenalty(ABC):
     """From the log-probability of a hypothesis and its length to its score.
@@ -72,3 +75,21 @@ def coverage_penalty(coverage: Tensor, mask: Tensor, beta: float) -> Tensor:
     covered = coverage.masked_fill(~mask.unsqueeze(1), 1.0)
     floor = torch.finfo(covered.dtype).tiny
     return beta * covered.clamp(min=floor, max=1.0).log().sum(-1)
+
+
+def coverage_needs_attention() -> UsageError:
+    """The error of a coverage penalty where there are no attention weights."""
+    return UsageError(
+        "search.coverage_penalty needs attention weights, and this model has no attention. "
+        "Set it to 0."
+    )
+
+
+def described(settings: SearchSettings) -> str:
+    """The penalties in use, in a few words."""
+    text = f"length penalty {settings.length_penalty}"
+    if settings.length_penalty != "none":
+        text += f" (alpha {settings.alpha:g})"
+    if settings.coverage_penalty > 0.0:
+        text += f", coverage penalty {settings.coverage_penalty:g}"
+    return text

@@ -14,8 +14,10 @@ from nmt.errors import UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import decode_corpus
+from nmt.search.forced import force_decode
 from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
 from nmt.search.limits import LengthLimits
+from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.pieces import split
 
 if TYPE_CHECKING:
@@ -168,6 +170,39 @@ class Translator:
             tuple(target.encode(wish.prefix)), terms if pieces == 1 else (), avoid
         )
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
+
+    def score(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        *,
+        finished: Sequence[bool] | None = None,
+        attention: bool = False,
+        lines: Sequence[int] | None = None,
+        **overrides: Any,
+    ) -> list[ForcedScore]:
+        """What the model says of each target as the translation of its source, in order.
+
+        finished: false for a target that is only the beginning of a translation: its end mark is
+        not scored; default: all are whole; attention: whether scores carry attention weights;
+        lines: the numbers of the sources in messages, default: from 1; overrides: as in
+        `translate`, of which the penalties and `batch_sentences` matter here.
+
+        A text is scored whole, however long. Texts are divided into subwords anew, which for what
+        the model wrote itself need not be the subwords that it wrote. Blank targets of blank
+        sources have log-probability 0; where one side is blank the model is asked as ever.
+
+        Raises DataError when there are more of the one than of the other, or a source is longer
+        than the model can see, UsageError when an override is not allowed.
+        """
+        settings = override(self.settings, overrides)
+        pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
+        check_source_lengths(pairs, self._bundle.config.model.max_source_tokens, lines)
+        found = force_decode(self._bundle.model, pairs, settings, self._runtime, attention)
+        return [
+            ForcedScore.of(pair, hypothesis, self._bundle.tokenizers)
+            for pair, hypothesis in zip(pairs, found, strict=True)
+        ]
 
     def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
         """The token ids of each text, in one piece or more; of a blank text one without any."""

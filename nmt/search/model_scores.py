@@ -1,0 +1,156 @@
+"""What a model says of given texts: of one translation, and of all those of a corpus."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.errors import DataError, UsageError
+from nmt.search.forced import Pair
+from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
+
+_MOST_NATS = 700.0
+"""Beyond it a perplexity is no floating-point number any more."""
+
+
+@dataclass(frozen=True)
+class ForcedScore:
+    """What a model says of one given translation.
+
+    score: log-probability after the penalties of search; log_probability: before them; tokens,
+    source_tokens: subwords, `▁` for a space, with their end marks; token_log_probabilities: one for
+    each of `tokens`; attention: `[tokens, source_tokens]`, or None where it was not asked for or
+    the model has none. A blank translation of a blank text has no tokens, and zero everywhere.
+    """
+
+    score: float
+    log_probability: float
+    tokens: list[str]
+    source_tokens: list[str]
+    token_log_probabilities: list[float]
+    attention: Weights | None = None
+
+    @classmethod
+    def of(cls, pair: Pair, hypothesis: Hypothesis, tokenizers: TokenizerPair) -> "ForcedScore":
+        """The score of a pair that forced decoding has made a hypothesis of."""
+        tokens, source_tokens = [], []
+        if pair.scored:
+            tokens = [*tokenizers.target.pieces(pair.target), *[END_MARK] * pair.finished]
+            source_tokens = [*tokenizers.source.pieces(pair.source), END_MARK]
+        return cls(
+            score=hypothesis.score,
+            log_probability=hypothesis.log_probability,
+            tokens=tokens,
+            source_tokens=source_tokens,
+            token_log_probabilities=hypothesis.token_log_probabilities,
+            attention=hypothesis.attention,
+        )
+
+    @property
+    def perplexity(self) -> float:
+        """For each subword, end mark included; 1 where there is none."""
+        return _perplexity(self.log_probability, len(self.tokens))
+
+
+@dataclass
+class CorpusScore:
+    """The sums over the pairs of a corpus.
+
+    lines: pairs; subwords: with end marks, those that the model scored; words: as spaces divide
+    them; characters: a run of spaces is one. The end of each line that is not blank on both sides
+    counts as a word and as a character: it has a probability too, and what is divided by them
+    compares across models, however each divides text into subwords.
+    """
+
+    lines: int = 0
+    log_probability: float = 0.0
+    subwords: int = 0
+    words: int = 0
+    characters: int = 0
+
+    def add(self, target: str, score: ForcedScore) -> None:
+        """Count one more pair, of this text as the translation."""
+        self.lines += 1
+        if score.tokens:
+            words = target.split()
+            self.log_probability += score.log_probability
+            self.subwords += len(score.tokens)
+            self.words += len(words) + 1
+            self.characters += len(" ".join(words)) + 1
+
+    @property
+    def cross_entropy(self) -> float:
+        """Nats for each subword; zero where there is none."""
+        return _cross_entropy(self.log_probability, self.subwords)
+
+    @property
+    def perplexity(self) -> float:
+        """For each subword."""
+        return _perplexity(self.log_probability, self.subwords)
+
+    @property
+    def word_perplexity(self) -> float:
+        """For each word."""
+        return _perplexity(self.log_probability, self.words)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Bits for each character."""
+        return _cross_entropy(self.log_probability, self.characters) / math.log(2.0)
+
+
+def pairs_of(
+    tokenizers: TokenizerPair,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    finished: Sequence[bool] | None = None,
+) -> list[Pair]:
+    """Source i with target i, in subwords; one of only spaces has none. finished: see `Pair`;
+    default: all.
+
+    Raises DataError when their numbers differ, UsageError where a text stands for a list.
+    """
+    if isinstance(sources, str) or isinstance(targets, str):
+        raise UsageError("score takes lists of texts, not texts: score([source], [target])")
+    ends = [True] * len(targets) if finished is None else finished
+    if not len(sources) == len(targets) == len(ends):
+        raise DataError(
+            f"{len(sources)} sources, but {len(targets)} targets"
+            + ("." if finished is None else f" and {len(ends)} times `finished`.")
+            + " Target i must belong to source i."
+        )
+    of_sources = _token_ids(tokenizers.source, sources)
+    of_targets = _token_ids(tokenizers.target, targets)
+    return [Pair(*parts) for parts in zip(of_sources, of_targets, ends, strict=True)]
+
+
+def check_source_lengths(
+    pairs: Sequence[Pair], most: int | None, lines: Sequence[int] | None = None
+) -> None:
+    """Refuse sources that are longer than the model can see.
+
+    most: subwords, without the end mark; None: any number; lines: the number of each source, for
+    the message; default: from 1. Raises DataError.
+    """
+    if most is None:
+        return
+    numbers = range(1, len(pairs) + 1) if lines is None else lines
+    for line, pair in zip(numbers, pairs, strict=True):
+        if len(pair.source) > most:
+            raise DataError(
+                f"source line {line}: {len(pair.source)} subwords, but the model's attention sees "
+                f"no more than {most} (model.attention.max_positions). Shorten the line, or leave "
+                "the pair out."
+            )
+
+
+def _token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    return tokenizer.encode_batch([text if text.strip() else "" for text in texts])
+
+
+def _perplexity(log_probability: float, count: int) -> float:
+    return math.exp(min(_cross_entropy(log_probability, count), _MOST_NATS))
+
+
+def _cross_entropy(log_probability: float, count: int) -> float:
+    return -log_probability / count if count else 0.0
