@@ -44,11 +44,9 @@ def _way_of_search(settings: "SearchSettings") -> list[str]:
 
 def _choice(settings: "SearchSettings") -> list[str]:
     """What one is chosen by."""
-    parts = [f"length penalty {settings.length_penalty}"]
-    if settings.length_penalty != "none":
-        parts[0] += f" (alpha {settings.alpha:g})"
-    if settings.coverage_penalty > 0.0:
-        parts.append(f"coverage penalty {settings.coverage_penalty:g}")
+    from nmt.search.penalties import described as penalties
+
+    parts = [penalties(settings)]
     if settings.mbr != "none":
         parts.append(f"minimum Bayes risk by {settings.mbr}")
     if settings.replace_unknown:

@@ -1,5 +1,8 @@
 """The lines to score: from a file, a packed file, a named pipe or stdin, none lost."""
 
+import io
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from nmt.data.text import BOM, decode_line, plain_read_errors, status, unpacked
@@ -8,7 +11,12 @@ from nmt.runtime.streams import open_stdin
 
 
 def read_all_lines(path: Path | None) -> list[str]:
-    """All lines of a UTF-8 text, `path` or stdin (None), without line ends; gzip is unpacked.
+    """All lines of a text: see `each_line`."""
+    return list(each_line(path))
+
+
+def each_line(path: Path | None) -> Iterator[str]:
+    """The lines of a UTF-8 text, `path` or stdin (None), without line ends; gzip is unpacked.
 
     An empty text has no lines; a blank line is a line. A byte-order mark and one `\\r` at the end
     of a line are removed.
@@ -16,20 +24,37 @@ def read_all_lines(path: Path | None) -> list[str]:
     Raises DataError with name and line when it cannot be read or is not UTF-8.
     """
     name = "stdin" if path is None else str(path)
-    content = _content(path, name).removeprefix(BOM)
-    if not content:
-        return []
-    lines = content.removesuffix(b"\n").split(b"\n")
-    return [_decoded(line, name, number) for number, line in enumerate(lines, start=1)]
+    with plain_read_errors(name), _opened(path) as file:
+        for number, line in enumerate(unpacked(file, name), start=1):
+            raw = line.removeprefix(BOM) if number == 1 else line
+            if raw:  # not where a byte-order mark is all there is
+                yield _decoded(raw, name, number)
 
 
-def _content(path: Path | None, name: str) -> bytes:
+def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
+    """The lines of a source text, each with the target of the same number; name: of the targets.
+
+    Raises DataError with both counts when they differ; that shows at the end of the shorter one.
+    """
+    sources, rest = each_line(source), iter(targets)
+    for before, (line, target) in enumerate(zip_longest(sources, rest)):
+        if line is None or target is None:
+            counts = [
+                before + (last is not None) + sum(1 for _ in lines)
+                for last, lines in ((line, sources), (target, rest))
+            ]
+            raise DataError(
+                f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of the "
+                "one must belong to line i of the other; look for lines that were lost or added."
+            )
+        yield line, target
+
+
+def _opened(path: Path | None) -> io.BufferedReader:
     if path is None:
-        with plain_read_errors(name):
-            return unpacked(open_stdin(), name).read()
+        return open_stdin()
     status(path)
-    with plain_read_errors(name), path.open("rb") as file:
-        return unpacked(file, name).read()
+    return path.open("rb")
 
 
 def _decoded(raw: bytes, name: str, number: int) -> str:
