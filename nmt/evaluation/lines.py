@@ -1,7 +1,7 @@
 """The lines to score: from a file, a packed file, a named pipe or stdin, none lost."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -48,6 +48,23 @@ def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple
                 "one must belong to line i of the other; look for lines that were lost or added."
             )
         yield line, target
+
+
+def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
+    """The lines of several texts whose lines belong together, such as a source and its references.
+
+    Raises DataError when the counts differ, when there are no lines, or as `read_all_lines` does.
+    """
+    texts = [read_all_lines(path) for path in paths]
+    if len(set(map(len, texts))) > 1:
+        each = ", ".join(f"{path}: {len(text)}" for path, text in zip(paths, texts, strict=True))
+        raise DataError(
+            f"line counts differ: {each}. Line i of each must belong to line i of the others; look "
+            "for lines that were lost or added."
+        )
+    if not texts[0]:
+        raise DataError(f"{paths[0]}: has no lines. Give a text with some sentences.")
+    return texts
 
 
 def _opened(path: Path | None) -> io.BufferedReader:

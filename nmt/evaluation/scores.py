@@ -52,10 +52,10 @@ def score(
     tokenizer that sacreBLEU does not have or that needs a package, ResourceError for one whose file
     cannot be downloaded.
     """
-    _check_counts(hypotheses, references)
+    check_counts(hypotheses, references)
     scores = []
     for name in metrics:
-        scorer = _scorer(name, lowercase, tokenize)
+        scorer = metric_of(name, lowercase, tokenize)
         result = scorer.corpus_score(hypotheses, references)
         signature = scorer.get_signature().format()
         details = getattr(result, "_verbose", "").strip()
@@ -63,7 +63,8 @@ def score(
     return scores
 
 
-def _check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Raise DataError unless there are hypotheses, and as many of each reference."""
     if not references:
         raise DataError("there are no references to score against. Give at least one with --ref.")
     counts = [len(stream) for stream in references]
@@ -77,22 +78,31 @@ def _check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]
         raise DataError("there is nothing to score: hypotheses and references have no lines.")
 
 
-def _scorer(name: MetricName, lowercase: bool, tokenize: str | None) -> "Metric":
-    """The sacreBLEU metric; its own warnings are off, `nmt.evaluation.checks` gives ours."""
+def metric_of(
+    name: MetricName,
+    lowercase: bool = False,
+    tokenize: str | None = None,
+    references: Sequence[Sequence[str]] | None = None,
+) -> "Metric":
+    """The sacreBLEU metric; its own warnings are off, `nmt.evaluation.checks` gives ours.
+
+    references: looked through once, for a metric that is to score several translations of them.
+    Raises as `score` does.
+    """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
     from sacrebleu.metrics.ter import TER
 
     if name == "chrf":
-        return CHRF(lowercase=lowercase)
+        return CHRF(lowercase=lowercase, references=references)
     if name == "ter":
-        return TER()
+        return TER(references=references)
     if tokenize is not None and tokenize not in BLEU.TOKENIZERS:
         raise UsageError(
             f"sacreBLEU has no tokenizer {tokenize!r}; choose one of {', '.join(BLEU.TOKENIZERS)}."
         )
     try:
-        return BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
+        return BLEU(lowercase, force=True, tokenize=tokenize, references=references)
     except (OSError, RuntimeError, ImportError) as error:
         raise _unloadable(tokenize, error) from error
 

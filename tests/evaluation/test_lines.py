@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.evaluation.lines import each_line, each_pair, read_all_lines
+from nmt.evaluation.lines import each_line, each_pair, read_all_lines, read_parallel
 
 BOM = b"\xef\xbb\xbf"
 
@@ -53,3 +53,33 @@ def test_pairs_need_equal_counts(tmp_path, sources, targets):
         return
     with pytest.raises(DataError, match=f"source: {sources}, stdin: {targets}\\. "):
         next(pairs)
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def test_texts_that_belong_together(file):
+    plain = file("dev.fr", "un\n\u2028\n\nquatre".encode())
+    packed = file("dev.en.gz", gzip.compress(b"one\r\ntwo\nthree\nfour\n"))
+    assert read_parallel([plain, packed]) == [
+        ["un", "\u2028", "", "quatre"],
+        ["one", "two", "three", "four"],
+    ]
+
+
+def test_unequal_counts_are_named(file):
+    paths = [file("dev.fr", b"a\nb\n"), file("dev.en", b"a\nb\n"), file("dev2.en", b"a\n")]
+    with pytest.raises(DataError, match=r"dev\.fr: 2, .*dev\.en: 2, .*dev2\.en: 1\. Line i"):
+        read_parallel(paths)
+
+
+def test_texts_without_lines_are_refused(file):
+    with pytest.raises(DataError, match=r"dev\.fr: has no lines"):
+        read_parallel([file("dev.fr", b""), file("dev.en", b"")])

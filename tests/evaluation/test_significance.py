@@ -1,0 +1,110 @@
+"""Paired bootstrap resampling against texts resampled line by line."""
+
+import numpy as np
+import pytest
+
+from nmt.errors import DataError
+from nmt.evaluation import significance
+from nmt.evaluation.scores import metric_of, score
+from nmt.evaluation.significance import compare
+
+REFERENCES = [
+    [
+        "The black cat is on the mat.",
+        "A dog sleeps in the house.",
+        "Two men are playing chess in the park.",
+        "Where is the station?",
+        "She reads a long book about birds.",
+        "It is raining again.",
+    ],
+    [
+        "The black cat sits on the mat.",
+        "There is a dog asleep in the house.",
+        "In the park two men play chess.",
+        "Where can I find the station?",
+        "She is reading a long book about birds.",
+        "Rain, again.",
+    ],
+]
+BASELINE = [
+    "The black cat is on a mat.",
+    "A dog in the house.",
+    "Two men play chess in the park.",
+    "Where is station?",
+    "She reads a book about birds.",
+    "It is again raining.",
+]
+BETTER = [*REFERENCES[0][:4], *BASELINE[4:]]
+WORSE = [*BASELINE[:3], "What?", *BASELINE[4:]]
+RESAMPLES = 60
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(significance, "RESAMPLES", RESAMPLES)
+    monkeypatch.delenv("SACREBLEU_SEED", raising=False)
+
+
+def resampled(hypotheses, references, metric):
+    """The score of each resampled text, looked at as a text of its own."""
+    drawn = np.random.default_rng(12345).choice(len(hypotheses), (RESAMPLES, len(hypotheses)))
+    scores = []
+    for lines in drawn:
+        chosen = [[reference[i] for i in lines] for reference in references]
+        whole = metric_of(metric).corpus_score([hypotheses[i] for i in lines], chosen)
+        scores.append(whole.score)
+    return scores
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+@pytest.mark.parametrize("references", [REFERENCES, REFERENCES[:1]], ids=["two", "one"])
+def test_against_resampled_texts(metric, references):
+    found = compare(BASELINE, [BETTER, WORSE], references, metric)
+    baseline = resampled(BASELINE, references, metric)
+    for hypotheses, standing in (
+        (BASELINE, found.baseline),
+        (BETTER, found.others[0]),
+        (WORSE, found.others[1]),
+    ):
+        (whole,) = score(hypotheses, references, [metric])
+        assert standing.score == whole.value
+        assert found.metric == whole.name
+        scores = resampled(hypotheses, references, metric)
+        ordered = sorted(scores)
+        outside = RESAMPLES // 40
+        half = (ordered[-1 - outside] - ordered[outside]) / 2
+        mean = sum(scores) / RESAMPLES
+        assert standing.interval == pytest.approx((mean - half, mean + half), abs=1e-3)
+        if standing is found.baseline:
+            assert standing.p is None
+            continue
+        differences = [abs(a - b) for a, b in zip(scores, baseline, strict=True)]
+        centre = sum(differences) / RESAMPLES
+        difference = abs(whole.value - found.baseline.score)
+        as_large = sum(each - centre > difference for each in differences)
+        assert standing.p == pytest.approx((as_large + 1) / (RESAMPLES + 1))
+
+
+def test_what_equals_the_baseline_does_not_differ_from_it():
+    found = compare(BASELINE, [list(BASELINE), BETTER], REFERENCES, "bleu")
+    assert found.others[0].p == 1.0
+    assert found.others[0].interval == found.baseline.interval
+    assert found.others[1].p < 1.0
+
+
+def test_the_baseline_alone():
+    found = compare(BASELINE, [], REFERENCES, "bleu")
+    assert found.others == []
+    assert found.signature.startswith(f"nrefs:2|bs:{RESAMPLES}|seed:12345|case:mixed|")
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+def test_the_length_ratio_is_that_of_bleu(metric):
+    found = compare(["a b c d", "e f"], [["a b", "e"]], [["a b c d", "e f"]], metric)
+    assert (found.baseline.length_ratio, found.others[0].length_ratio) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("hypotheses", [BASELINE[1:], []])
+def test_unequal_counts_are_refused(hypotheses):
+    with pytest.raises(DataError, match="line counts differ"):
+        compare(BASELINE, [hypotheses], REFERENCES, "bleu")
