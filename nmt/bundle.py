@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ CONFIG = "config.yaml"
 FACTS = "bundle.json"
 CARD = "README.md"
 
+_SEARCH = "- search: "
+"""How the line of a model card begins that tells the defaults of search."""
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -56,9 +60,7 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
     with atomic_directory(path) as folder:
         write_tensors(model_tensors(bundle.model), folder / WEIGHTS)
         bundle.tokenizers.save(folder)
-        (folder / CONFIG).write_text(
-            dump_config(_without_places(bundle.config)), encoding="utf-8", newline="\n"
-        )
+        _write(folder / CONFIG, dump_config(_without_places(bundle.config)))
         record = {
             "format": FORMAT,
             "vocabulary": [bundle.tokenizers.source.size, bundle.tokenizers.target.size],
@@ -69,10 +71,8 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
             "training": facts,
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
         }
-        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        (folder / FACTS).write_text(text, encoding="utf-8", newline="\n")
-        card = model_card(bundle, facts)
-        (folder / CARD).write_text(card, encoding="utf-8", newline="\n")
+        _write(folder / FACTS, _facts_text(record))
+        _write(folder / CARD, model_card(bundle, facts))
 
 
 def load_bundle(path: Path, device: torch.device) -> Bundle:
@@ -92,6 +92,41 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     load_model_tensors(model, read_tensors(path / WEIGHTS), path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     return Bundle(model.to(device).eval(), tokenizers, config, ratio, path)
+
+
+def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) -> None:
+    """Give a bundle other defaults of search: in its configuration and its model card, with the
+    record of how they were chosen beside its facts. Its weights and the rest stay as they are.
+
+    The bundle is replaced as a whole, see `atomic_directory`. Raises ModelError when it is damaged,
+    ResourceError when the disk does not take it.
+    """
+    path = path.resolve()
+    facts = read_facts(path)
+    config = load_config(path / CONFIG).model_copy(update={"search": search})
+    with atomic_directory(path) as folder:
+        for file in sorted(path.rglob("*")):
+            copy = folder / file.relative_to(path)
+            if file.is_dir():
+                copy.mkdir()
+            else:
+                shutil.copy2(file, copy)
+        for name, digest in facts["sha256"].items():
+            _check_digest(folder / name, digest)
+        _write(folder / CONFIG, dump_config(_without_places(config)))
+        facts["sha256"][CONFIG] = sha256(folder / CONFIG)
+        _write(folder / FACTS, _facts_text({**facts, "tuning": tuning}))
+        card = folder / CARD
+        if card.exists():
+            card.write_bytes(_with_search(card.read_bytes(), search))
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _facts_text(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
 def _without_places(config: Config) -> Config:
@@ -217,12 +252,25 @@ def model_card(bundle: Bundle, facts: dict[str, Any]) -> str:
         f"- encoder: {encoder.layers} x {encoder.cell}, {encoder.direction}; "
         f"attention: {bundle.config.model.attention.kind}; "
         f"decoder: {decoder.layers} x {decoder.cell}",
-        f"- search: beam {bundle.search.beam_size}, length penalty {bundle.search.length_penalty} "
-        f"({bundle.search.alpha})",
+        _search_line(bundle.search),
     ]
     lines += [f"- {key.replace('_', ' ')}: {_plain(value)}" for key, value in facts.items()]
     lines += ["", "Every setting is in config.yaml, checksums are in bundle.json.", ""]
     return "\n".join(lines)
+
+
+def _search_line(search: SearchSettings) -> str:
+    line = f"{_SEARCH}beam {search.beam_size}, length penalty {search.length_penalty} "
+    line += f"({search.alpha:g})"
+    if search.coverage_penalty > 0.0:
+        line += f", coverage penalty {search.coverage_penalty:g}"
+    return line
+
+
+def _with_search(card: bytes, search: SearchSettings) -> bytes:
+    """A model card, whatever its owner wrote into it, with other defaults of search."""
+    new, begin = _search_line(search).encode(), _SEARCH.encode()
+    return b"\n".join(new if line.startswith(begin) else line for line in card.split(b"\n"))
 
 
 def _plain(value: object) -> str:

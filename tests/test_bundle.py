@@ -8,8 +8,10 @@ import shutil
 import pytest
 import torch
 
-from nmt.bundle import load_bundle, read_facts, save_bundle
+import nmt.bundle
+from nmt.bundle import change_search, load_bundle, read_facts, save_bundle
 from nmt.config.dump import dump_config
+from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, ResourceError
 
 CPU = torch.device("cpu")
@@ -108,3 +110,91 @@ def test_a_full_disk_is_named_and_leaves_nothing(copy, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+SEARCH = SearchSettings(beam_size=4, length_penalty="average", alpha=0.6, coverage_penalty=0.2)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_changed_defaults_of_search(copy):
+    before = contents(copy)
+    change_search(copy, SEARCH, {"metric": "BLEU"})
+    after = contents(copy)
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} == {
+        "config.yaml",
+        "bundle.json",
+        "README.md",
+    }
+    changed = load_bundle(copy, CPU)
+    assert changed.search == SEARCH
+    facts = read_facts(copy)
+    assert facts.pop("tuning") == {"metric": "BLEU"}
+    facts["sha256"]["config.yaml"] = json.loads(before["bundle.json"])["sha256"]["config.yaml"]
+    assert facts == json.loads(before["bundle.json"])
+    card = "- search: beam 4, length penalty average (0.6), coverage penalty 0.2"
+    assert card.encode() in after["README.md"]
+    change_search(copy, SearchSettings(beam_size=3), {})
+    assert load_bundle(copy, CPU).search == SearchSettings(beam_size=3)
+    assert contents(copy)["README.md"] == before["README.md"]
+
+
+def test_what_its_owner_put_into_a_bundle_stays(copy):
+    (copy / "README.md").write_bytes(b"Ours \xff.\r\n- search: as it was\nKeep.\n")
+    (copy / "more").mkdir()
+    (copy / "more" / "notes.txt").write_text("of ours", encoding="utf-8")
+    change_search(copy, SearchSettings(), {})
+    assert (copy / "README.md").read_bytes() == (
+        b"Ours \xff.\r\n- search: beam 5, length penalty gnmt (1)\nKeep.\n"
+    )
+    assert (copy / "more" / "notes.txt").read_text(encoding="utf-8") == "of ours"
+    (copy / "README.md").unlink()
+    change_search(copy, SearchSettings(beam_size=2), {})
+    assert not (copy / "README.md").exists()
+
+
+def test_a_link_to_a_bundle_stays_a_link(copy, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(copy, target_is_directory=True)
+    change_search(link, SEARCH, {})
+    assert link.is_symlink()
+    assert load_bundle(copy, CPU).search == SEARCH
+
+
+@pytest.mark.parametrize("moment", ["copy2", "_check_digest", "dump_config", "_with_search"])
+def test_interrupted_the_old_bundle_stays(copy, monkeypatch, moment):
+    before = contents(copy)
+
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil if moment == "copy2" else nmt.bundle, moment, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        change_search(copy, SEARCH, {})
+    assert contents(copy) == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_a_damaged_bundle_is_not_passed_off_as_whole(copy):
+    (copy / "model.safetensors").write_bytes(b"half")
+    before = contents(copy)
+    with pytest.raises(ModelError, match=r"model\.safetensors: is damaged"):
+        change_search(copy, SEARCH, {})
+    assert contents(copy) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file sizes are limited by POSIX means")
+def test_a_full_disk_leaves_the_old_bundle(copy):
+    before = contents(copy)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ResourceError, match="cannot be written"):
+            change_search(copy, SEARCH, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents(copy) == before
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
