@@ -15,7 +15,7 @@ LAYERS = (
     ("data",),
     ("model",),
     ("evaluation", "search", "inspection", "bundle"),
-    ("training",),
+    ("training", "tuning"),
     ("cli", "__main__"),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}

@@ -17,6 +17,7 @@ from nmt.cli.score import score
 from nmt.cli.tokenizer import tokenizer
 from nmt.cli.train import train
 from nmt.cli.translate import translate
+from nmt.cli.tune import tune
 from nmt.version import __version__
 
 # A command is a thin function in the module of its name, which imports heavy packages only when
@@ -27,6 +28,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     translate,
     score,
+    tune,
     attention,
 )
 

@@ -1,6 +1,6 @@
 """From text to text: the translator that the command line and Python programs use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,8 +12,9 @@ from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.errors import UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
-from nmt.search.corpus import decode_corpus
+from nmt.search.corpus import batches, decode_corpus
 from nmt.search.forced import force_decode
 from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
 from nmt.search.limits import LengthLimits
@@ -65,9 +66,14 @@ class Translator:
     ['Hello!', '']
     """
 
-    def __init__(self, bundle: "Bundle", runtime: Runtime) -> None:
+    def __init__(self, bundle: "Bundle", runtime: Runtime, model: Scorer | None = None) -> None:
         self._bundle = bundle
         self._runtime = runtime
+        self.model: Scorer = bundle.model if model is None else model
+
+    def with_model(self, model: Scorer) -> "Translator":
+        """The same translator, which asks `model` instead of its own."""
+        return Translator(self._bundle, self._runtime, model)
 
     @classmethod
     def load(
@@ -146,7 +152,7 @@ class Translator:
             for each in self._in_tokens(wish, len(pieces))
         ]
         found = decode_corpus(
-            self._bundle.model, pieces, settings, limits, self._runtime, attention, wanted
+            self.model, pieces, settings, limits, self._runtime, attention, wanted
         )
         translated = iter(
             [
@@ -204,16 +210,28 @@ class Translator:
             for pair, hypothesis in zip(pairs, found, strict=True)
         ]
 
+    def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Positions of texts that `translate` searches at once, as far as none is in pieces; those
+        of blank texts are left out.
+        """
+        lengths = list(map(len, self._encoded(texts)))
+        return batches(lengths, self.settings.batch_sentences)
+
     def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
         """The token ids of each text, in one piece or more; of a blank text one without any."""
         tokenizer = self._bundle.tokenizers.source
-        sources = tokenizer.encode_batch([text if text.strip() else "" for text in texts])
         return [
             [source]
             if len(source) <= limit
             else [source[run] for run in split(tokenizer.pieces(source), limit)]
-            for source in sources
+            for source in self._encoded(texts)
         ]
+
+    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, none of a blank one."""
+        return self._bundle.tokenizers.source.encode_batch(
+            [text if text.strip() else "" for text in texts]
+        )
 
     def _translation(self, source: list[int], hypotheses: list[Hypothesis]) -> Translation:
         source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []

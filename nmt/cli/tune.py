@@ -1,0 +1,122 @@
+"""`nmt tune`."""
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nmt.cli.options import Debug, Device, JsonOutput, ModelPaths, Quiet, SearchPrecision, Threads
+from nmt.cli.translate import open_translator
+from nmt.cli.translate_options import described
+from nmt.errors import UsageError
+from nmt.runtime.console import say
+
+if TYPE_CHECKING:
+    from nmt.tuning.tune import Tuning
+
+
+def tune(
+    source: Annotated[
+        Path, typer.Option("--source", "-s", metavar="FILE", help="Text to translate, such as dev.")
+    ],
+    references: Annotated[
+        list[Path],
+        typer.Option("--ref", "-r", metavar="FILE", help="Its references; may be given again."),
+    ],
+    model: ModelPaths = None,
+    beam: Annotated[
+        str, typer.Option("--beam", "-b", metavar="LIST", help="Widths of the search.")
+    ] = "1,5,10",
+    length_penalty: Annotated[
+        str, typer.Option("--length-penalty", metavar="LIST", help="Kinds of length penalty.")
+    ] = "gnmt,average",
+    alpha: Annotated[
+        str, typer.Option("--alpha", metavar="LIST", help="Strengths of the length penalty.")
+    ] = "0,0.2,...,1.4",
+    coverage_penalty: Annotated[
+        str | None,
+        typer.Option(
+            "--coverage-penalty",
+            metavar="LIST",
+            help="Strengths of the coverage penalty. [the model's own]",
+        ),
+    ] = None,
+    metric: Annotated[
+        Literal["bleu", "chrf"], typer.Option("--metric", help="What is to be highest.")
+    ] = "bleu",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the table and leave the model as it is.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take the best even if its lead is within noise.")
+    ] = False,
+    as_json: JsonOutput = False,
+    device: Device = None,
+    precision: SearchPrecision = None,
+    threads: Threads = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the search settings that score best and make them the model's defaults.
+
+    A LIST is like 1,5,10 or 0,0.2,...,1.4. All choices are tried, each as `nmt translate` would
+    translate, and compared with the present defaults. These are changed only for a lead that is
+    more than chance (p < 0.05) or by --force; everything else in the model stays.
+    """
+    from nmt.bundle import change_search, find_bundle
+    from nmt.evaluation.lines import read_parallel
+    from nmt.tuning.grid import grid, values
+    from nmt.tuning.holding import held_bundle
+    from nmt.tuning.table import print_table
+    from nmt.tuning.tune import tune as try_all
+
+    axes = {
+        "beam_size": values(beam),
+        "length_penalty": values(length_penalty),
+        "alpha": values(alpha),
+    }
+    if coverage_penalty is not None:
+        axes["coverage_penalty"] = values(coverage_penalty)
+    given = _only(model)
+    sources, *reference_lines = read_parallel([source, *references])
+    with nullcontext(find_bundle(given)) if dry_run else held_bundle(given) as bundle:
+        translator = open_translator([bundle], device, precision, threads)
+        points = grid(translator.settings, axes)
+        say(f"{len(points)} searches of {len(sources)} lines, encoded once")
+        tuning = try_all(translator, sources, reference_lines, points, metric)
+        names = {"source": source.name, "references": [path.name for path in references]}
+        ahead = tuning.winner is not tuning.present and (force or not tuning.within_noise)
+        written = ahead and not dry_run
+        if written:
+            change_search(bundle, tuning.winner.settings, {**names, **tuning.record()})
+    if as_json:
+        record = {**names, **tuning.record(), "written": written}
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+    else:
+        print_table(tuning)
+    say(_conclusion(tuning))
+    say(f"{bundle}: changed to the best" if written else f"{bundle}: left as it is")
+
+
+def _only(model: list[Path] | None) -> Path | None:
+    """The one model that is to have new defaults."""
+    if model is not None and len(model) > 1:
+        raise UsageError(
+            f"--model was given {len(model)} times: tune changes the defaults of one. Give one."
+        )
+    return model[0] if model else None
+
+
+def _conclusion(tuning: "Tuning") -> str:
+    winner, present = tuning.winner, tuning.present
+    if winner is present:
+        return "no other settings score higher than the present defaults"
+    text = (
+        f"best {described(winner.settings)}: {tuning.metric} {winner.standing.score:.2f}, "
+        f"{present.standing.score:.2f} with the present defaults (p = {winner.standing.p:.3f})"
+    )
+    if tuning.within_noise:
+        text += "\nThis is within noise: on other text the present defaults may be the better ones."
+    return text

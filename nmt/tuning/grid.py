@@ -1,0 +1,73 @@
+"""The settings to try: every choice of values, each search once."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+from nmt.config.settings import SearchSettings
+from nmt.config.yaml_source import plain_value
+from nmt.errors import UsageError
+from nmt.search.translator import override
+
+_PENALTIES = ("length_penalty", "alpha", "coverage_penalty")
+_MOST_VALUES = 1000
+
+
+def values(text: str) -> list[Any]:
+    """The values of a list such as `1,5,10`, typed as in a configuration; `0,0.2,...,1.4` counts
+    on.
+
+    Raises UsageError where it cannot be seen how to count.
+    """
+    items = [item.strip() for item in text.split(",")]
+    found: list[Any] = []
+    for i, item in enumerate(items):
+        found += _between(items, i) if item == "..." else [plain_value(item)]
+    return found
+
+
+def grid(present: SearchSettings, axes: Mapping[str, Sequence[Any]]) -> list[SearchSettings]:
+    """The present settings, then those with every choice of values for some of their fields; of
+    several that stand for the same search only the first. A greedy search has a single hypothesis
+    to score: it is tried once, with the present penalties.
+
+    axes: values by field. Raises UsageError that says which value is not allowed, and why.
+    """
+    penalties = {name: getattr(present, name) for name in _PENALTIES}
+    points = {_search_of(present): present}
+    for choice in product(*axes.values()):
+        changed = override(present, dict(zip(axes, choice, strict=True)))
+        if changed.beam_size == 1:
+            changed = changed.model_copy(update=penalties)
+        points.setdefault(_search_of(changed), changed)
+    return list(points.values())
+
+
+def _search_of(settings: SearchSettings) -> SearchSettings:
+    """The same for settings that cannot but find the same: without alpha all penalties are none."""
+    if settings.length_penalty != "none" and settings.alpha != 0.0:
+        return settings
+    return settings.model_copy(update={"length_penalty": "none", "alpha": 0.0})
+
+
+def _between(items: list[str], dots: int) -> list[Any]:
+    """The values that `...` stands for at a place in a list."""
+    if not 2 <= dots < len(items) - 1:
+        raise _uncountable(items)
+    try:
+        first, second, last = (Decimal(items[i]) for i in (dots - 2, dots - 1, dots + 1))
+        steps = (last - second) / (second - first)
+        whole = int(steps)
+    except (ArithmeticError, ValueError) as error:
+        raise _uncountable(items) from error
+    if steps != whole or not 0 < whole <= _MOST_VALUES:
+        raise _uncountable(items)
+    return [plain_value(str(second + step * (second - first))) for step in range(1, whole)]
+
+
+def _uncountable(items: list[str]) -> UsageError:
+    return UsageError(
+        f"{','.join(items)}: `...` stands between two numbers and the one that they count to, at "
+        f"most {_MOST_VALUES} steps on, as in 0,0.2,...,1.4."
+    )

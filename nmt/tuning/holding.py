@@ -1,0 +1,36 @@
+"""A bundle that nobody else writes while it is tuned."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from nmt.bundle import FACTS, find_bundle
+from nmt.runtime.files import remove_leftovers
+from nmt.runtime.lock import exclusive
+from nmt.runtime.run_directory import RunDirectory
+
+
+@contextlib.contextmanager
+def held_bundle(path: Path | None) -> Iterator[Path]:
+    """The bundle that a command means (see `find_bundle`), held against training and other tuning
+    while the block runs; what a tuning that was killed left of it is mended first.
+
+    Raises ModelError when there is none, ResourceError when another process writes it.
+    """
+    path = find_bundle(None) if path is None else path
+    place = _place(path)
+    if place.exists() or not place.parent.is_dir():
+        find_bundle(path)
+    run = RunDirectory(place.parent)
+    in_a_run = run.config_file.is_file()
+    lock = run.training_lock if in_a_run else place.with_name(f".{place.name}.tuning")
+    with exclusive(lock, "this model"):
+        remove_leftovers(place.parent, [place.name])
+        yield find_bundle(path)
+
+
+def _place(path: Path) -> Path:
+    """Where a bundle is, or was before it was renamed aside."""
+    run = RunDirectory(path)
+    of_a_run = run.config_file.is_file() and not (path / FACTS).is_file()
+    return (run.best if of_a_run else path).resolve()

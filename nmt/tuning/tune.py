@@ -1,0 +1,115 @@
+"""Which search settings translate a text best: every one tried, scored, and put in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.config.settings import SearchSettings
+from nmt.evaluation.scores import MetricName
+from nmt.evaluation.significance import Standing, compare
+from nmt.search.translator import Translator
+from nmt.tuning.sweep import Outcome, sweep
+
+NOISE = 0.05
+"""A difference whose p is not below this may well be chance."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings and what they gave. present: whether these are the defaults so far;
+    sentences_per_second: in this run.
+    """
+
+    settings: SearchSettings
+    standing: Standing
+    sentences_per_second: float
+    present: bool
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """All trials, best first. metric: as papers write it; signature: how sacreBLEU scored;
+    sentences: in the text.
+    """
+
+    metric: str
+    signature: str
+    sentences: int
+    trials: list[Trial]
+
+    @property
+    def winner(self) -> Trial:
+        """Of the highest score; of several such, see `tune`."""
+        return self.trials[0]
+
+    @property
+    def present(self) -> Trial:
+        """The defaults so far."""
+        return next(trial for trial in self.trials if trial.present)
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the winner may be no better than the present defaults."""
+        p = self.winner.standing.p
+        return p is not None and p >= NOISE
+
+    def record(self) -> dict[str, Any]:
+        """The same as plain data, for programs."""
+        return {
+            "metric": self.metric,
+            "signature": self.signature,
+            "sentences": self.sentences,
+            "trials": [_record(trial) for trial in self.trials],
+        }
+
+
+def tune(
+    translator: Translator,
+    sources: Sequence[str],
+    references: Sequence[Sequence[str]],
+    points: Sequence[SearchSettings],
+    metric: MetricName,
+) -> Tuning:
+    """Translate a text with all settings, score each, and compare it with the first of them, the
+    present defaults.
+
+    references: one sequence for each set of references, each as long as `sources`; metric: one of
+    which more is better. Of equal scores the smaller beam is the better, then the present defaults,
+    then what comes first in `points`.
+
+    Raises UsageError for a search that the model cannot do, DataError when the counts differ.
+    """
+    outcomes = sweep(translator, sources, points)
+    baseline, *others = [outcome.texts for outcome in outcomes]
+    compared = compare(baseline, others, references, metric)
+    standings = [compared.baseline, *compared.others]
+    trials = [
+        _trial(outcome, standing, present=outcome is outcomes[0])
+        for outcome, standing in zip(outcomes, standings, strict=True)
+    ]
+    return Tuning(compared.metric, compared.signature, len(sources), sorted(trials, key=_rank))
+
+
+def _trial(outcome: Outcome, standing: Standing, present: bool) -> Trial:
+    rate = len(outcome.texts) / outcome.seconds if outcome.seconds > 0.0 else 0.0
+    return Trial(outcome.settings, standing, rate, present)
+
+
+def _rank(trial: Trial) -> tuple[float, int, bool]:
+    return -trial.standing.score, trial.settings.beam_size, not trial.present
+
+
+def _record(trial: Trial) -> dict[str, Any]:
+    settings, standing = trial.settings, trial.standing
+    return {
+        "beam_size": settings.beam_size,
+        "length_penalty": settings.length_penalty,
+        "alpha": settings.alpha,
+        "coverage_penalty": settings.coverage_penalty,
+        "score": standing.score,
+        "interval": list(standing.interval),
+        "p": standing.p,
+        "length_ratio": standing.length_ratio,
+        "sentences_per_second": trial.sentences_per_second,
+        "present": trial.present,
+    }

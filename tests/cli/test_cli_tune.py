@@ -1,0 +1,160 @@
+"""`nmt tune` from the table to the bundle."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from nmt.cli.app import run
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+TEXTS = ["le chat noir est sur le tapis .", "", "un chien dort dans la maison .", "le chat"]
+
+
+@pytest.fixture
+def bundle(tiny_bundle, tmp_path):
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+@pytest.fixture
+def command(bundle, tmp_path):
+    """Tunes on texts whose references are what a greedy search finds."""
+    from nmt.search.translator import Translator
+
+    translator = Translator.load(bundle, device="cpu", threads=1)
+    greedy = [each.text for each in translator.translate(TEXTS, beam_size=1)]
+    (tmp_path / "dev.fr").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress("\n".join(greedy).encode() + b"\n"))
+    files = ["--source", str(tmp_path / "dev.fr"), "--ref", str(tmp_path / "dev.en.gz")]
+    device = ["--device", "cpu", "--threads", "1"]
+    return ["tune", "--model", str(bundle), *files, *device, "--metric", "chrf"]
+
+
+GRID = ["--beam", "1,2", "--length-penalty", "gnmt", "--alpha", "0,1"]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def search_of(bundle):
+    from nmt.config.load import load_config
+
+    return load_config(bundle / "config.yaml").search
+
+
+def test_the_winner_becomes_the_default(command, bundle, capsys):
+    assert run([*command, *GRID]) == 0
+    told = capsys.readouterr()
+    header, first, *others = told.out.removesuffix("\n").split("\n")
+    assert header.split()[:5] == ["beam", "penalty", "alpha", "coverage", "chrF2"]
+    assert first.split()[:5] == ["1", "-", "-", "-", "100.00"]
+    assert first.endswith("best")
+    assert len(others) == 4  # beam 2 twice, the present beam 3, and the signature
+    assert others[-1].startswith("nrefs:1|bs:1000|seed:12345|case:mixed|")
+    assert told.err.startswith("4 searches of 4 lines, encoded once\n")
+    assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
+    assert told.err.endswith(f"{bundle}: changed to the best\n")
+    assert search_of(bundle).beam_size == 1
+    record = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["tuning"]
+    assert (record["source"], record["references"]) == ("dev.fr", ["dev.en.gz"])
+    assert record["signature"] == others[-1]
+    assert [trial["present"] for trial in record["trials"]].count(True) == 1
+
+
+def test_the_new_defaults_are_those_of_translate(command, bundle, capsys):
+    assert run([*command, *GRID, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["written"] is True
+    assert record["trials"][0]["beam_size"] == 1
+    assert run(["translate", "--model", str(bundle), "--input", command[4], "--device", "cpu"]) == 0
+    assert "search: beam 1" in capsys.readouterr().err
+    assert run([*command, *GRID]) == 0
+    told = capsys.readouterr()
+    assert "best, present\n" in told.out
+    assert told.err.endswith(
+        f"no other settings score higher than the present defaults\n{bundle}: left as it is\n"
+    )
+
+
+def test_a_dry_run_writes_nothing(command, bundle, capsys):
+    before = contents(bundle)
+    assert run([*command, *GRID, "--dry-run", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["written"] is False
+    assert told.err.endswith(f"{bundle}: left as it is\n")
+    assert contents(bundle) == before
+    assert not list(bundle.parent.glob(".*"))
+
+
+def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, monkeypatch):
+    monkeypatch.setattr("nmt.tuning.tune.NOISE", 0.0)
+    before = contents(bundle)
+    assert run([*command, *GRID]) == 0
+    told = capsys.readouterr().err
+    assert "This is within noise" in told
+    assert told.endswith(f"{bundle}: left as it is\n")
+    assert contents(bundle) == before
+    assert run([*command, *GRID, "--force"]) == 0
+    told = capsys.readouterr().err
+    assert "This is within noise" in told
+    assert told.endswith(f"{bundle}: changed to the best\n")
+    assert search_of(bundle).beam_size == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "rule"),
+    [
+        (["--beam", "1,0"], 2, "search.beam_size: expected a whole number >= 1, got 0"),
+        (["--length-penalty", "gnnt"], 2, "did you mean gnmt?"),
+        (["--alpha", "0,...,1"], 2, "`...` stands between"),
+        (["--metric", "ter"], 2, "'bleu', 'chrf'"),
+        (["--model", "another"], 2, "--model was given 2 times"),
+        (["--source", "empty"], 3, "line counts differ"),
+        (["--source", "nowhere"], 3, "nowhere"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused(
+    command, bundle, tmp_path, monkeypatch, capsys, changes, code, rule
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").write_bytes(b"")
+    before = contents(bundle)
+    assert run([*command, *changes]) == code
+    told = capsys.readouterr()
+    assert rule in told.err
+    assert told.out == ""
+    assert contents(bundle) == before
+    assert not list(bundle.parent.glob(".*"))
+
+
+def test_an_empty_text_is_refused(bundle, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    arguments = ["--source", str(empty), "--ref", str(empty)]
+    assert run(["tune", "--model", str(bundle), *arguments]) == 3
+    assert "empty: has no lines" in capsys.readouterr().err
+
+
+def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
+    before = contents(bundle)
+    (tmp_path / "dev.fr").write_text("le chat noir\n" * 20_000, encoding="utf-8")
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n" * 20_000))
+    arguments = [sys.executable, "-m", "nmt", *command]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        assert b"searches of 20000 lines" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == b""
+    assert err.endswith(b"nmt: interrupted\n")
+    assert contents(bundle) == before
+    assert not list(bundle.parent.glob(".*"))
