@@ -4,7 +4,7 @@ Sentences of like length stand together so that little is padded. The plan of an
 the corpus' lengths, the budget, the seed and the epoch alone; a position in it is one number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,15 @@ class Batch:
         """The same batch on a device."""
         if device.type == "cpu":
             return self
+        return self.map(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True)
-
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """The batch with each tensor changed."""
         return Batch(
-            move(self.source),
-            move(self.source_lengths),
-            move(self.target_input),
-            move(self.target_output),
+            change(self.source),
+            change(self.source_lengths),
+            change(self.target_input),
+            change(self.target_output),
             self.pairs,
             self.target_tokens,
         )

@@ -24,23 +24,34 @@ class LossSums:
     """Sums over the target tokens of a batch.
 
     loss: label-smoothed cross-entropy in nats, a scalar with a gradient; cross_entropy: without
-    smoothing, a scalar without gradient; tokens: their number.
+    smoothing, a scalar without gradient; tokens: their number, a scalar tensor where only the
+    device knows it.
     """
 
     loss: Tensor
     cross_entropy: Tensor
-    tokens: int
+    tokens: int | Tensor
 
 
 def cross_entropy_sums(
-    features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, smoothing: float
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    smoothing: float,
+    real: Tensor | None = None,
 ) -> LossSums:
     """Sums of -((1 - e) log p(target) + e mean_v log p(v)) over the tokens (Szegedy et al. 2016).
 
     features: `[tokens, feature]`; weight: `[vocabulary, feature]`; bias: `[vocabulary]` or None;
-    targets: `[tokens]`; smoothing: e. Products run in the autocast type where there is one; sums
-    and softmax in float32 or wider.
+    targets: `[tokens]`; smoothing: e; real: `[tokens]`, false at padding, which counts for nothing;
+    None: there is none. Products run in the autocast type where there is one; sums and softmax in
+    float32 or wider.
     """
+    if real is not None:
+        # With zero features every position of padding adds the same, which is taken off below.
+        features = features.masked_fill(~real.unsqueeze(1), 0.0)
+        targets = targets.masked_fill(~real, 0)
     dtype = product_dtype(weight)
     # Inside the function gradients are always off, so it cannot see for itself.
     learned = [part for part in (features, weight, bias) if part is not None]
@@ -48,7 +59,13 @@ def cross_entropy_sums(
     loss, cross_entropy = call(
         _CrossEntropy, features.to(dtype), weight, bias, targets, smoothing, wanted
     )
-    return LossSums(loss, cross_entropy, targets.numel())
+    if real is None:
+        return LossSums(loss, cross_entropy, targets.numel())
+    tokens = real.sum()
+    padding = targets.numel() - tokens
+    log_p = torch.log_softmax(widened(weight.new_zeros(len(weight)) if bias is None else bias), 0)
+    of_one = (1 - smoothing) * log_p[0] + smoothing * log_p.mean()
+    return LossSums(loss + padding * of_one, cross_entropy + padding * log_p[0].detach(), tokens)
 
 
 def pointer_cross_entropy_sums(
@@ -59,6 +76,7 @@ def pointer_cross_entropy_sums(
     gate: Tensor,
     copies: Tensor,
     smoothing: float,
+    real: Tensor | None = None,
 ) -> LossSums:
     """The same where copying is mixed in (See et al. 2017, eq. 9).
 
@@ -70,13 +88,22 @@ def pointer_cross_entropy_sums(
     blocks = []
     for begin in range(0, len(features), rows):
         block = (features[begin : begin + rows], weight, bias, targets[begin : begin + rows])
-        blocks.append(checkpoint(_token_log_probabilities, *block, use_reentrant=False))
+        # Nothing random happens inside; and the generator's state is not to be had while a CUDA
+        # graph is captured.
+        blocks.append(
+            checkpoint(
+                _token_log_probabilities, *block, use_reentrant=False, preserve_rng_state=False
+            )
+        )
     plain, mean = (torch.cat(parts) for parts in zip(*blocks, strict=True))
     tiny = torch.finfo(copies.dtype).tiny  # below it a logarithm has no gradient to give
     copying = torch.log(copies.clamp_min(tiny)) + nn.functional.logsigmoid(-gate)
     log_p = torch.logaddexp(plain + nn.functional.logsigmoid(gate), copying)
-    loss = -((1 - smoothing) * log_p + smoothing * mean).sum()
-    return LossSums(loss, -log_p.detach().sum(), targets.numel())
+    smoothed = (1 - smoothing) * log_p + smoothing * mean
+    if real is None:
+        return LossSums(-smoothed.sum(), -log_p.detach().sum(), targets.numel())
+    loss, cross_entropy = (-x.masked_fill(~real, 0.0).sum() for x in (smoothed, log_p.detach()))
+    return LossSums(loss, cross_entropy, real.sum())
 
 
 def coverage_loss(weights: Tensor, real: Tensor) -> Tensor:

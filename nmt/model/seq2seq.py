@@ -110,6 +110,7 @@ class Seq2Seq(nn.Module):
         smoothing: float = 0.0,
         teacher_forcing: float = 1.0,
         coverage: float = 0.0,
+        fixed_shapes: bool = False,
     ) -> LossSums:
         """Cross-entropy sums of a batch.
 
@@ -117,7 +118,9 @@ class Seq2Seq(nn.Module):
         target_len]`, from BOS on; target_output: the same shape, one token later, filled up with
         PAD; smoothing: of the labels; teacher_forcing: probability with which a step sees the true
         token before it instead of the model's own (Bengio et al. 2015, token by token); coverage:
-        weight of the coverage loss.
+        weight of the coverage loss; fixed_shapes: take padding along and count it for nothing,
+        instead of picking the tokens out: slower, but no tensor's shape depends on what the batch
+        holds, as a CUDA graph demands.
         """
         encoded = self.encode(source, source_lengths)
         choose = None
@@ -128,7 +131,7 @@ class Seq2Seq(nn.Module):
 
         unrolled = self.decoder.unroll(encoded, target_input, choose)
         real = target_output != PAD
-        sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing)
+        sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing, fixed_shapes)
         if coverage == 0.0 or unrolled.weights is None:
             return sums
         extra = coverage * coverage_loss(unrolled.weights, real)
@@ -141,21 +144,27 @@ class Seq2Seq(nn.Module):
         targets: Tensor,
         real: Tensor,
         smoothing: float,
+        fixed_shapes: bool,
     ) -> LossSums:
-        features = unrolled.features[real]
+        def taken(x: Tensor) -> Tensor:
+            return x.flatten(0, 1) if fixed_shapes else x[real]
+
+        features = taken(unrolled.features)
+        counted = taken(real) if fixed_shapes else None
         if unrolled.gate is None:
             return cross_entropy_sums(
-                features, self.output_weight, self.output_bias, targets[real], smoothing
+                features, self.output_weight, self.output_bias, taken(targets), smoothing, counted
             )
         assert unrolled.weights is not None
         return pointer_cross_entropy_sums(
             features,
             self.output_weight,
             self.output_bias,
-            targets[real],
-            unrolled.gate[real],
-            copied(unrolled.weights, encoded.tokens, targets)[real],
+            taken(targets),
+            taken(unrolled.gate),
+            taken(copied(unrolled.weights, encoded.tokens, targets)),
             smoothing,
+            counted,
         )
 
     def _sample_previous(

@@ -100,7 +100,7 @@ class Validator:
                     batch.source, batch.source_lengths, batch.target_input, batch.target_output
                 )
                 total += float(sums.cross_entropy)
-                tokens += sums.tokens
+                tokens += int(sums.tokens)
         model.train(was_training)
         return total / tokens
 

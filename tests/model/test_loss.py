@@ -5,7 +5,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nmt.model import loss as loss_module
-from nmt.model.loss import coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
+from nmt.model.loss import (
+    LossSums,
+    coverage_loss,
+    cross_entropy_sums,
+    pointer_cross_entropy_sums,
+)
 
 
 def inputs(bias=True):
@@ -52,6 +57,33 @@ def test_sums_are_wide_in_autocast(smoothing, dtype):
     exact = cross_entropy(rounded, targets, reduction="sum", label_smoothing=smoothing)
     assert sums.loss.dtype == torch.float32
     assert sums.loss.item() == pytest.approx(exact.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("copying", [True, False])
+def test_padding_counts_for_nothing(smoothing, bias, copying):
+    """Whatever stands there; where all is padding too."""
+    features, weight, b, targets = inputs(bias)
+    extra = (torch.zeros(11).double(), torch.full((11,), 0.5).double()) if copying else ()
+    sums_of = pointer_cross_entropy_sums if copying else cross_entropy_sums
+    learned = [x for x in (features, weight, b) if x is not None]
+    for real in (torch.arange(11) % 3 != 1, torch.ones(11).bool(), torch.zeros(11).bool()):
+        found = sums_of(features, weight, b, targets, *extra, smoothing, real)
+        if real.any():
+            few = [x[real] for x in (targets, *extra)]
+            expected = sums_of(features[real], weight, b, *few, smoothing)
+            theirs = torch.autograd.grad(expected.loss, learned)
+        else:
+            expected = LossSums(torch.zeros(()).double(), torch.zeros(()).double(), 0)
+            theirs = [torch.zeros_like(x) for x in learned]
+        assert found.tokens == expected.tokens
+        assert not found.cross_entropy.requires_grad
+        close = {"rtol": 1e-12, "atol": 1e-12}
+        torch.testing.assert_close(found.loss, expected.loss, **close)
+        torch.testing.assert_close(found.cross_entropy, expected.cross_entropy, **close)
+        for one, other in zip(torch.autograd.grad(found.loss, learned), theirs, strict=True):
+            torch.testing.assert_close(one, other, **close)
 
 
 @pytest.mark.parametrize("learned", ["features", "weight", "bias"])
