@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
+from nmt.data.buckets import bucket_lengths
 from nmt.data.corpus import Corpus
 from nmt.data.subword_sampling import SubwordSampler
 from nmt.data.tokenizer import TokenizerPair
@@ -23,7 +24,8 @@ class BatchLoader:
     """The batches of a training corpus.
 
     batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
-    (seed, epoch, batch), so that it too is the same after a resume.
+    (seed, epoch, batch), so that it too is the same after a resume; bucketed: plan the batches so
+    that they fill their buckets (`nmt.data.buckets`).
     """
 
     corpus: Corpus
@@ -31,16 +33,14 @@ class BatchLoader:
     batch_tokens: int
     sampling: SubwordSamplingSettings
     seed: int
+    bucketed: bool = False
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """The batches of an epoch, each the indices of its pairs."""
-        return plan_epoch(
-            self.corpus.source_lengths,
-            self.corpus.target_lengths,
-            self.batch_tokens,
-            self.seed,
-            epoch,
-        )
+        lengths = (self.corpus.source_lengths, self.corpus.target_lengths)
+        if self.bucketed:
+            lengths = (bucket_lengths(lengths[0]), bucket_lengths(lengths[1]))
+        return plan_epoch(*lengths, self.batch_tokens, self.seed, epoch)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on, made in a background thread."""

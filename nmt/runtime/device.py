@@ -52,10 +52,15 @@ class Runtime:
         assert isinstance(dtype, torch.dtype)
         return dtype
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """The context in which the model is to be called."""
+    def autocast(self, caching: bool = True) -> AbstractContextManager[object]:
+        """The context in which the model is to be called. caching: whether casts of parameters may
+        be kept while it lasts.
+        """
         return torch.autocast(
-            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
+            self.device.type,
+            dtype=self.dtype,
+            enabled=self.dtype != torch.float32,
+            cache_enabled=caching,
         )
 
     def describe(self) -> str:

@@ -21,6 +21,7 @@ from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_size import largest_budget
 from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
+from nmt.training.graphs import make_recorder
 from nmt.training.log import TrainingLog
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
@@ -28,7 +29,7 @@ from nmt.training.validation import Validator
 _MAY_CHANGE = ("training.", "search.", "runtime.")
 """Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
 
-_FIXED = ("training.batch_tokens", "training.optimizer.kind")
+_FIXED = ("training.batch_tokens", "training.cuda_graphs", "training.optimizer.kind")
 """Those among them that the position in the corpus or the optimizer's state depends on."""
 
 _LOCATIONS = ("run_dir", "name", "data.root", "data.train", "data.dev", "data.test", "data.workers")
@@ -116,26 +117,28 @@ def _train(
     bundle = Bundle(model.to(runtime.device), tokenizers, config, data.manifest.length_ratio)
 
     def batches(budget: int) -> BatchLoader:
-        sampling = config.tokenizer.sampling
-        return BatchLoader(data.train, tokenizers, budget, sampling, config.seed)
+        sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs
+        return BatchLoader(data.train, tokenizers, budget, sampling, config.seed, bucketed)
 
     # An earlier version's checkpoint does not tell its budget, which was a number then.
     known = state.batch_tokens or config.training.batch_tokens
     state.batch_tokens = known or largest_budget(bundle, batches, runtime)
     loader = batches(state.batch_tokens)
     validator = Validator(bundle, data, runtime, state.batch_tokens)
-    _introduce(log, bundle, loader, runtime, state)
-    trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint)
+    recorder = make_recorder(config.training, runtime)
+    machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
+    _introduce(log, bundle, loader, machine, state)
+    trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint, recorder)
     if checkpoint is None and config.training.validation.at_start:
         validator.rehearse(model)
     trainer.train()
 
 
 def _introduce(
-    log: TrainingLog, bundle: Bundle, loader: BatchLoader, runtime: Runtime, state: TrainingState
+    log: TrainingLog, bundle: Bundle, loader: BatchLoader, machine: str, state: TrainingState
 ) -> None:
     parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-    log.tell(runtime.describe())
+    log.tell(machine)
     plan = loader.plan(state.epoch)
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
     log.tell(
@@ -151,7 +154,7 @@ def _introduce(
         pairs=len(loader.corpus),
         target_tokens=tokens,
         batch_tokens=loader.batch_tokens,
-        runtime=runtime.describe(),
+        runtime=machine,
     )
 
 

@@ -16,10 +16,12 @@ from nmt.config.settings.training import duration_seconds
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
 from nmt.errors import ModelError, StoppedBySignal
+from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import TrainingState, load_tensors, save_checkpoint
+from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.metrics import Best
@@ -48,7 +50,7 @@ class Trainer:
     """Trains the bundle's model.
 
     run: where checkpoints, best bundles and logs go; state: where training stands, from a
-    checkpoint at `resume_from` or the beginning.
+    checkpoint at `resume_from` or the beginning; recorder: of CUDA graphs, or None to go without.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Trainer:
         log: TrainingLog,
         state: TrainingState,
         resume_from: Path | None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.bundle, self.loader, self.validator = bundle, loader, validator
         self.runtime, self.run, self.log, self.state = runtime, run, log, state
@@ -76,6 +79,14 @@ class Trainer:
             self.schedule.load_state(state.schedule)
             if state.scaler:
                 self.scaler.load_state_dict(state.scaler)
+        self._graphed = recorder is not None
+        self._step = (
+            self._plain_step
+            if recorder is None
+            else GraphedStep(
+                self._forward_and_backward, recorder, runtime.device, loader.batch_tokens
+            )
+        )
         self._window = self._new_window()
         self._seconds_before = state.seconds
         self._began = time.monotonic()
@@ -133,19 +144,8 @@ class Trainer:
             parameters["lr"] = self.schedule.rate(update)
         tokens = sum(batch.target_tokens for batch in group)
         for batch in group:
-            on_device = batch.to(self.runtime.device)
-            with self.runtime.autocast():
-                sums = self.model.loss(
-                    on_device.source,
-                    on_device.source_lengths,
-                    on_device.target_input,
-                    on_device.target_output,
-                    self.settings.label_smoothing,
-                    teacher_forcing_ratio(self.settings, update),
-                    self.settings.coverage_loss,
-                )
-            self.scaler.scale(sums.loss / tokens).backward()
-            window.loss += sums.loss.detach()
+            sums = self._step(batch, tokens)
+            window.loss += sums.loss
             window.cross_entropy += sums.cross_entropy
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or math.inf
@@ -154,7 +154,7 @@ class Trainer:
             self._insist_on_a_number(norm, group)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=not self._graphed)
         if self.scaler.is_enabled():
             finite = torch.isfinite(norm)
             window.gradient_norm += torch.where(finite, norm, 0.0)
@@ -167,6 +167,27 @@ class Trainer:
         self.state.update = update
         self.state.target_tokens += tokens
         self.state.seconds = self._seconds()
+
+    def _plain_step(self, batch: Batch, tokens: int) -> LossSums:
+        return self._forward_and_backward(batch.to(self.runtime.device), tokens)
+
+    def _forward_and_backward(self, batch: Batch, tokens: int | Tensor) -> LossSums:
+        """Add the gradients of a batch on the device up, its loss divided by `tokens`; gives its
+        sums, which hold no graph.
+        """
+        with self.runtime.autocast(caching=not self._graphed):
+            sums = self.model.loss(
+                batch.source,
+                batch.source_lengths,
+                batch.target_input,
+                batch.target_output,
+                self.settings.label_smoothing,
+                teacher_forcing_ratio(self.settings, self.state.update + 1),
+                self.settings.coverage_loss,
+                fixed_shapes=self._graphed,
+            )
+        self.scaler.scale(sums.loss / tokens).backward()
+        return LossSums(sums.loss.detach(), sums.cross_entropy, sums.tokens)
 
     def _insist_on_a_number(self, norm: Tensor, group: list[Batch]) -> None:
         if not bool(torch.isfinite(norm)):

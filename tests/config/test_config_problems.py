@@ -168,6 +168,17 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
             "`early_stopping.patience`",
         ),
         (
+            "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
+            "training: {max_updates: 1, cuda_graphs: true, batch_tokens: null}\n",
+            "c.yaml:2:1: training: `cuda_graphs` take memory of their own: set `batch_tokens`",
+        ),
+        (
+            "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
+            "training: {max_updates: 1, cuda_graphs: true, teacher_forcing: {final_ratio: 0.5}}\n",
+            "c.yaml:2:1: training: `cuda_graphs` keep the ratio they were captured with: leave out "
+            "`teacher_forcing.final_ratio`",
+        ),
+        (
             "data: {train: {source: a, target: b}}\ntraining: {max_updates: 1}\n",
             "c.yaml:1:1: data: needs `dev`, or a `validation_split` such as 0.02 to take it from "
             "train",

@@ -161,6 +161,12 @@ class TrainingSettings(Settings):
     checkpoint: CheckpointSettings = Field(
         default_factory=CheckpointSettings, description="What is kept on disk."
     )
+    cuda_graphs: bool = Field(
+        False,
+        description="On a GPU: capture forward and backward as a CUDA graph for each shape of "
+        "batch, which spares models that loop over the target their many launches. Pads batches to "
+        "few shapes and takes more memory. Never run on a GPU so far; ignored on a CPU.",
+    )
     log_every_updates: int = Field(50, ge=1, description="Updates from one log line to the next.")
     tensorboard: bool = Field(
         False, description="Write TensorBoard files too (needs the extra `tensorboard`)."
@@ -176,4 +182,17 @@ class TrainingSettings(Settings):
             )
         if self.schedule.kind == "cosine" and self.max_updates is None:
             raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_captured(self) -> "TrainingSettings":
+        if not self.cuda_graphs:
+            return self
+        if self.batch_tokens is None:
+            raise ValueError("`cuda_graphs` take memory of their own: set `batch_tokens`")
+        if self.teacher_forcing.final_ratio is not None:
+            raise ValueError(
+                "`cuda_graphs` keep the ratio they were captured with: leave out "
+                "`teacher_forcing.final_ratio`"
+            )
         return self
