@@ -7,6 +7,8 @@ set -eu
 out=${1:-bench_gpu.json}
 python=${PYTHON:-python}
 "$python" -c 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else "no GPU here")'
-"$python" -m pytest -q tests/training/test_cuda.py
+failed=0
+"$python" -m pytest -q tests/training/test_cuda.py || failed=$?
 "$python" scripts/bench_train.py --precision bfloat16 --batch-tokens 4096 16384 65536 \
-    --models small small-whole luong2015 gnmt --warm-up 15 --updates 15 --json "$out"
+    --models small small-whole luong2015 gnmt --graphs --warm-up 15 --updates 15 --json "$out"
+exit "$failed"

@@ -13,6 +13,9 @@ torch comes (float32, default kernels and allocator), for the small models; to t
 matrix-product peak, measured in the same precision at the shape of the recurrent product; and the
 time that torch's own LSTM layers of the same widths take alone. The many updates before those that
 count let the memory allocator meet the shapes of the batches.
+
+With --graphs each model is also measured by CUDA graphs (`training.cuda_graphs`), all shapes
+captured before: the column `forward` is then data, forward and backward together.
 """
 
 import argparse
@@ -33,8 +36,12 @@ from nmt.config.presets import PRESETS
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
+from nmt.data.buckets import bucket_lengths, to_bucket
+from nmt.errors import ResourceError
+from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.training.graphs import CudaRecorder, GraphedStep
 from nmt.training.optimizers import make_optimizer
 
 VOCABULARY = 8000
@@ -65,20 +72,26 @@ def main() -> None:
     """Measure and print."""
     options = _options()
     count = options.warm_up + options.updates
-    batches = {size: _random_batches(size, count) for size in options.batch_tokens}
+    kinds = (False, True) if options.graphs else (False,)
+    batches = {
+        (size, graphs): _random_batches(size, count, graphs)
+        for size, graphs in itertools.product(options.batch_tokens, kinds)
+    }
     results = []
     # Plain first: what `prepare_runtime` sets holds for the whole process.
     if any(name.startswith(PLAIN) for name in options.models):
-        results = [_measure_plain(size, batches[size], options) for size in options.batch_tokens]
+        results = [
+            _measure_plain(size, batches[size, False], options) for size in options.batch_tokens
+        ]
     plain = {each["batch_tokens"]: each["target_tokens_per_second"] for each in results}
     for precision in options.precision:
         runtime = prepare_runtime(RuntimeSettings(precision=precision))
         print(runtime.describe(), file=sys.stderr)
-        for name, size in itertools.product(options.models, options.batch_tokens):
+        for graphs, name, size in itertools.product(kinds, options.models, options.batch_tokens):
             try:
-                result = _measure(name, size, batches[size], runtime, options)
-            except torch.OutOfMemoryError:
-                print(f"{name}, {size} tokens, {precision}: out of memory", file=sys.stderr)
+                result = _measure(name, size, batches[size, graphs], runtime, options, graphs)
+            except (torch.OutOfMemoryError, ResourceError) as error:
+                print(f"{name}, {size} tokens, {precision}: {error}", file=sys.stderr)
                 continue
             if name.startswith(PLAIN):
                 result["times_plain"] = result["target_tokens_per_second"] / plain[size]
@@ -105,26 +118,51 @@ def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace)
 
 
 def _measure(
-    name: str, size: int, batches: list[Batch], runtime: Runtime, options: argparse.Namespace
+    name: str,
+    size: int,
+    batches: list[Batch],
+    runtime: Runtime,
+    options: argparse.Namespace,
+    graphs: bool,
 ) -> dict[str, Any]:
     torch.manual_seed(0)
     settings = ModelSettings(**MODELS[name])
     model = Seq2Seq(settings, VOCABULARY, VOCABULARY).to(runtime.device).train()
     optimizer = make_optimizer(model.parameters(), OptimizerSettings())
 
-    def loss(batch: Batch) -> torch.Tensor:
-        with runtime.autocast():
-            sums = model.loss(
-                batch.source, batch.source_lengths, batch.target_input, batch.target_output, 0.1
+    def loss_sums(batch: Batch) -> LossSums:
+        with runtime.autocast(caching=not graphs):
+            return model.loss(
+                batch.source,
+                batch.source_lengths,
+                batch.target_input,
+                batch.target_output,
+                smoothing=0.1,
+                fixed_shapes=graphs,
             )
-        return sums.loss / batch.target_tokens
 
-    rows = [_update(model, optimizer, loss, batch, runtime.device) for batch in batches]
+    def loss(batch: Batch) -> torch.Tensor:
+        return loss_sums(batch).loss / batch.target_tokens
+
+    def work(batch: Batch, tokens: torch.Tensor) -> LossSums:
+        sums = loss_sums(batch)
+        (sums.loss / tokens).backward()
+        return LossSums(sums.loss.detach(), sums.cross_entropy, sums.tokens)
+
+    if graphs:
+        step = GraphedStep(work, CudaRecorder(runtime.device), runtime.device, size)
+        # The first time a shape is run plainly, the second time captured.
+        thrice = batches * 3
+        rows = [_graphed_update(model, optimizer, step, each, runtime.device) for each in thrice]
+        rows = rows[-len(batches) :]
+    else:
+        rows = [_update(model, optimizer, loss, batch, runtime.device) for batch in batches]
     peak = _peak_flops(runtime, settings.decoder.hidden_size)
     measured = range(options.warm_up, len(batches))
     shares = [_flops(model, batches[i]) / sum(rows[i].values()) / peak for i in measured]
     return {
         "model": name,
+        "graphs": graphs,
         "batch_tokens": size,
         "precision": runtime.choices.precision,
         **_figures(rows, batches, options),
@@ -150,11 +188,32 @@ def _update(
     marks.append(_now(device))
     value.backward()
     marks.append(_now(device))
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    _optimize(model, optimizer, in_place=False)
     marks.append(_now(device))
     return {part: marks[i + 1] - marks[i] for i, part in enumerate(PARTS)}
+
+
+def _graphed_update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: GraphedStep,
+    batch: Batch,
+    device: torch.device,
+) -> Row:
+    """The same; a graph cannot be looked into."""
+    marks = [_now(device)]
+    step(batch, batch.target_tokens)
+    marks.append(_now(device))
+    _optimize(model, optimizer, in_place=True)
+    marks.append(_now(device))
+    nothing = dict.fromkeys(PARTS, 0.0)
+    return nothing | {"forward": marks[1] - marks[0], "optimizer": marks[2] - marks[1]}
+
+
+def _optimize(model: nn.Module, optimizer: torch.optim.Optimizer, in_place: bool) -> None:
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=not in_place)
 
 
 def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
@@ -174,23 +233,29 @@ def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace)
     }
 
 
-def _random_batches(batch_tokens: int, count: int) -> list[Batch]:
-    """Sentences of 14 tokens on average, sides alike."""
+def _random_batches(batch_tokens: int, count: int, bucketed: bool) -> list[Batch]:
+    """Sentences of 14 tokens on average, sides alike; bucketed: planned and padded as for CUDA
+    graphs.
+    """
     random = torch.Generator().manual_seed(0)
     source = (14 + 4 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
     target = (source + 2 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
+    lengths = [source.numpy(), target.numpy()]
+    if bucketed:
+        lengths = [bucket_lengths(each) for each in lengths]
     plan: list[Any] = []
     while len(plan) < count:
-        plan += plan_epoch(source.numpy(), target.numpy(), batch_tokens, 1, len(plan))
+        plan += plan_epoch(lengths[0], lengths[1], batch_tokens, 1, len(plan))
     plan = plan[:count]
 
     def words(length: int) -> list[int]:
         return torch.randint(4, VOCABULARY, (length,), generator=random).tolist()
 
-    return [
+    batches = [
         make_batch([words(int(source[i])) for i in b], [words(int(target[i])) for i in b], b)
         for b in plan
     ]
+    return [to_bucket(batch, batch_tokens) for batch in batches] if bucketed else batches
 
 
 def _peak_flops(runtime: Runtime, hidden: int) -> float:
@@ -271,7 +336,7 @@ def _print(results: list[dict[str, Any]]) -> None:
     for result in results:
         share = result.get("share_of_peak")
         cells = [
-            result["model"],
+            result["model"] + (", graphs" if result.get("graphs") else ""),
             str(result["batch_tokens"]),
             result["precision"],
             f"{result['target_tokens_per_second']:,.0f}",
@@ -293,10 +358,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--batch-tokens", type=int, nargs="+", default=[4096], help="padded, of the longer side"
     )
+    parser.add_argument(
+        "--graphs", action="store_true", help="measure with CUDA graphs too (needs a GPU)"
+    )
     parser.add_argument("--warm-up", type=int, default=60, help="updates before the measured ones")
     parser.add_argument("--updates", type=int, default=20, help="measured")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.graphs and not torch.cuda.is_available():
+        parser.error("--graphs needs a GPU")
+    return options
 
 
 if __name__ == "__main__":
