@@ -16,7 +16,8 @@ from nmt.model.autograd import call
 from nmt.model.precision import product_dtype, wide_dtype, widened
 
 _BLOCK_BYTES = 64 << 20
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = {"cpu": 1 << 20, "cuda": _BLOCK_BYTES}
+"""How much of the softmax is made at a time: on a CPU as much as its cache holds."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ class _Softmax:
         self.bias = None if bias is None else bias.to(wide)
         self.target = target
         self.wanted = wanted
-        self.rows = max(1, _CHUNK_BYTES // (len(weight) * wide.itemsize))
+        chunk = _CHUNK_BYTES.get(weight.device.type, _BLOCK_BYTES)
+        self.rows = max(1, chunk // (len(weight) * wide.itemsize))
         self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
         self.normalizers = torch.zeros((), dtype=wide, device=weight.device)
         """Sum of log sum_v exp(logit) over the tokens."""

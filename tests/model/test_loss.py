@@ -27,7 +27,7 @@ def inputs(bias=True):
 @pytest.mark.parametrize(("block_rows", "chunk_rows"), [(1, 1), (5, 2), (11, 4), (100, 100)])
 def test_value_and_gradients(monkeypatch, smoothing, bias, block_rows, chunk_rows):
     monkeypatch.setattr(loss_module, "_BLOCK_BYTES", block_rows * 7 * 8)
-    monkeypatch.setattr(loss_module, "_CHUNK_BYTES", chunk_rows * 7 * 8)
+    monkeypatch.setitem(loss_module._CHUNK_BYTES, "cpu", chunk_rows * 7 * 8)
     features, weight, b, targets = inputs(bias)
     learned = [x for x in (features, weight, b) if x is not None]
     sums = cross_entropy_sums(features, weight, b, targets, smoothing)
