@@ -1,7 +1,8 @@
 """What a SentencePiece model file says that SentencePiece's Python interface does not tell.
 
 The file is a protobuf message. Of it two fields are read: 1, the pieces (each with 1 its text,
-2 its score, 3 its kind), and 2, how it was trained (of which 3 is the kind of model).
+2 its score, 3 its kind), and 2, how it was trained (of which 3 is the kind of model). A text cut
+into tokens comes as such a message too, in every version of the interface.
 """
 
 import struct
@@ -67,6 +68,28 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
             "Copy it anew, or make it again with nmt tokenizer --force."
         ) from error
     return SentencePieceModel(tuple(pieces), kind)
+
+
+class Subword(NamedTuple):
+    """A token of a text; piece: as the model writes it, but an unknown one as its normalised
+    characters; surface: the characters of the text that it stands for, before normalisation, none
+    where a token beside it stands for them too. The surfaces of a text's tokens make up the text
+    but for spaces at its ends.
+    """
+
+    piece: str
+    surface: str
+
+
+def read_subwords(content: bytes) -> list[Subword]:
+    """Read a serialized segmentation of a text (`SentencePieceText`): of the message field 2, the
+    tokens, and of each 1, its piece, and 3, its surface.
+    """
+    tokens = (dict(_fields(_message(value))) for field, value in _fields(content) if field == 2)
+    return [
+        Subword(*(_message(token.get(field, b"")).decode("utf-8") for field in (1, 3)))
+        for token in tokens
+    ]
 
 
 _Value = int | float | bytes

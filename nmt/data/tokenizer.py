@@ -13,7 +13,12 @@ from typing import Any
 
 import sentencepiece
 
-from nmt.data.sentencepiece_model import SentencePieceModel, read_model
+from nmt.data.sentencepiece_model import (
+    SentencePieceModel,
+    Subword,
+    read_model,
+    read_subwords,
+)
 from nmt.errors import ModelError
 from nmt.runtime.files import atomic_file
 
@@ -75,6 +80,11 @@ class Tokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text."""
         return [self._processor.encode_as_ids(text) for text in texts]
+
+    def subwords(self, text: str) -> list[Subword]:
+        """The tokens of `encode(text)`, each with what it stands for in the text."""
+        content: bytes = self._processor.encode(text, out_type="serialized_proto")
+        return read_subwords(content)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids; PAD, BOS and EOS are passed over. Never has a line break."""

@@ -1,35 +1,16 @@
 """From subwords to the words that people read, and the attention between them."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nmt.search.hypothesis import END_MARK, Weights
+from nmt.search.word_bounds import words_of
 
 _SPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_JOINING = "'’-‐"
-
-
-def words_of(tokens: Sequence[str]) -> list[list[int]]:
-    """Positions of the subwords of each word, in order.
-
-    A word begins at a space; the end mark and punctuation (but no apostrophe or hyphen) are words
-    of their own.
-    """
-    words: list[list[int]] = []
-    joins = False
-    for position, token in enumerate(tokens):
-        alone = token == END_MARK or _is_punctuation(token)
-        if joins and not alone and not token.startswith(_SPACE):
-            words[-1].append(position)
-        else:
-            words.append([position])
-        joins = not alone
-    return words
 
 
 def spelled(tokens: Sequence[str]) -> str:
@@ -92,11 +73,3 @@ def align_words(
 
 def _spelled_words(tokens: Sequence[str], words: list[list[int]]) -> list[str]:
     return [spelled([tokens[i] for i in word]) for word in words]
-
-
-def _is_punctuation(token: str) -> bool:
-    text = token.replace(_SPACE, "")
-    return bool(text) and all(
-        unicodedata.category(character).startswith("P") and character not in _JOINING
-        for character in text
-    )

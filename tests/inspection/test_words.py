@@ -3,14 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.inspection.words import align_words, merge_words, spelled, words_of
-
-
-def test_words():
-    tokens = ["▁L", "'", "homme", "▁dor", "t", ".", "▁", "œ", "uf", "▁(", "a", ")", "</s>"]
-    assert words_of(tokens) == [[0, 1, 2], [3, 4], [5], [6, 7, 8], [9], [10], [11], [12]]
-    assert words_of([]) == []
-    assert words_of(["a", "b", "▁c"]) == [[0, 1], [2]]
+from nmt.inspection.words import align_words, merge_words, spelled
+from nmt.search.word_bounds import words_of
 
 
 @pytest.mark.parametrize(
