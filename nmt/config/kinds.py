@@ -192,8 +192,18 @@ LENGTH_PENALTIES = Registry(
 UTILITIES = Registry(
     "utility",
     {
-        "none": Kind("nmt.search.minimum_risk:NoUtility", "the best score wins, no MBR"),
+        "none": Kind("nmt.search.minimum_risk:NO_UTILITY", "the best score wins, no MBR"),
         "chrf": Kind("nmt.search.minimum_risk:ChrF", "chrF, Popovic 2015"),
         "bleu": Kind("nmt.search.minimum_risk:Bleu", "smoothed sentence BLEU"),
+    },
+)
+
+COMBINATIONS = Registry(
+    "combination",
+    {
+        "log_linear": Kind(
+            "nmt.search.ensemble:log_linear", "weighted mean of log-probabilities, renormalised"
+        ),
+        "linear": Kind("nmt.search.ensemble:linear", "weighted mean of probabilities"),
     },
 )

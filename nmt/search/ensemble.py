@@ -1,0 +1,182 @@
+"""Several models that translate together: at each step they agree on the next token."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from nmt.config.kinds import COMBINATIONS
+from nmt.errors import ModelError, UsageError
+from nmt.model.seq2seq import Seq2Seq
+from nmt.model.steps import Step
+
+if TYPE_CHECKING:
+    from nmt.bundle import Bundle
+
+
+class Ensemble(nn.Module):
+    """Models that search asks as if they were one: a `Scorer`.
+
+    models: of any architecture and size, over the same source and the same target tokens; weights:
+    what each counts, made to sum to one, default: all the same; combination: how their
+    probabilities become one distribution, a name of COMBINATIONS.
+
+    Raises UsageError for weights or a combination that cannot be.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Seq2Seq],
+        weights: Sequence[float] | None = None,
+        combination: str = "log_linear",
+    ) -> None:
+        super().__init__()
+        if combination not in COMBINATIONS.kinds:
+            raise UsageError(
+                f"{combination!r} is no {COMBINATIONS.thing} of models; choose one of "
+                f"{', '.join(COMBINATIONS.names())}."
+            )
+        shares = _shares(weights, len(models))
+        heard = [i for i, share in enumerate(shares) if share > 0.0]
+        self._models = nn.ModuleList(models[i] for i in heard)
+        self._weights = [shares[i] for i in heard]
+        self._combine = COMBINATIONS.resolve(combination)
+
+    @property
+    def models(self) -> list[Seq2Seq]:
+        """Those with a weight above zero: the others are not asked."""
+        return cast("list[Seq2Seq]", list(self._models))
+
+    def encode(self, source: Tensor, lengths: Tensor) -> "_Each":
+        """See `Seq2Seq.encode`."""
+        return _Each(tuple(model.encode(source, lengths) for model in self.models))
+
+    def start(self, encoded: "_Each", beams: int) -> "_Each":
+        """See `Seq2Seq.start`."""
+        pairs = zip(self.models, encoded.parts, strict=True)
+        return _Each(tuple(model.start(part, beams) for model, part in pairs))
+
+    def step(self, encoded: "_Each", state: "_Each", previous: Tensor) -> "_EnsembleStep":
+        """See `Seq2Seq.step`. The attention weights are the weighted mean of those of the models
+        that have attention; None when none has.
+        """
+        asked = zip(self.models, encoded.parts, state.parts, strict=True)
+        steps = tuple(model.step(part, before, previous) for model, part, before in asked)
+        return _EnsembleStep(
+            _Each(tuple(step.state for step in steps)), steps, self._attention(steps)
+        )
+
+    def log_probabilities(self, encoded: "_Each", step: "_EnsembleStep") -> Tensor:
+        """Of each target token after a step, `[batch, beams, vocabulary]`: a distribution."""
+        asked = zip(self.models, encoded.parts, step.steps, strict=True)
+        each = (model.log_probabilities(part, own) for model, part, own in asked)
+        combined: Tensor = self._combine(each, self._weights)
+        return combined
+
+    def _attention(self, steps: Sequence[Step]) -> Tensor | None:
+        looking = [
+            (step.weights, share)
+            for step, share in zip(steps, self._weights, strict=True)
+            if step.weights is not None
+        ]
+        if not looking:
+            return None
+        return sum_of(looking) / sum(share for _, share in looking)
+
+
+def ensemble_of(
+    bundles: Sequence["Bundle"], weights: Sequence[float] | None, combination: str
+) -> Ensemble:
+    """The models of bundles as one. Raises ModelError when their tokens are not the same, else
+    what `Ensemble` raises.
+    """
+    first, *others = bundles
+    for other in others:
+        sides = [
+            side
+            for side in ("source", "target")
+            if getattr(first.tokenizers, side).fingerprint
+            != getattr(other.tokenizers, side).fingerprint
+        ]
+        if sides:
+            raise ModelError(
+                f"{other.path}: its {' and '.join(sides)} tokenizer differs from that of "
+                f"{first.path}, and models of an ensemble must share their subwords. Train them "
+                "with the same `data.train` and the same `tokenizer` settings."
+            )
+    return Ensemble([bundle.model for bundle in bundles], weights, combination)
+
+
+def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    """The product of distributions, each to the power of its weight, made to sum to one: where one
+    of them says no, the answer is no. `[.., vocabulary]` each, and so is what comes.
+    """
+    return torch.log_softmax(sum_of(zip(log_probabilities, weights, strict=True)), -1)
+
+
+def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    """The weighted mean of distributions, as logarithms: where one of them says yes, the answer is
+    likely yes. `[.., vocabulary]` each, and so is what comes.
+    """
+    total: Tensor | None = None
+    for each, weight in zip(log_probabilities, weights, strict=True):
+        part = each + math.log(weight)
+        total = part if total is None else torch.logaddexp(total, part)
+    assert total is not None
+    return total
+
+
+def sum_of(weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """The sum of tensors times their weights; each is asked for when the one before is added."""
+    total: Tensor | None = None
+    for each, weight in weighted:
+        total = each * weight if total is None else total.add_(each, alpha=weight)
+    assert total is not None
+    return total
+
+
+@dataclass(frozen=True)
+class _Each:
+    """The encoded batches, or the decoder states, of all models, in their order."""
+
+    parts: tuple[Any, ...]
+
+    def select(self, rows: Tensor) -> "_Each":
+        """Some of the sentences, `rows [new_batch]`."""
+        return _Each(tuple(part.select(rows) for part in self.parts))
+
+    def reorder(self, beams: Tensor) -> "_Each":
+        """Of states: for each sentence the given beams, `beams [batch, new_beams]`."""
+        return _Each(tuple(part.reorder(beams) for part in self.parts))
+
+
+@dataclass(frozen=True)
+class _EnsembleStep:
+    """A step of all models: their next states, their steps, and the attention weights of all
+    together, `[batch, beams, source_len]`.
+    """
+
+    state: _Each
+    steps: tuple[Step, ...]
+    weights: Tensor | None
+
+
+def _shares(weights: Sequence[float] | None, models: int) -> list[float]:
+    """The weights, made to sum to one."""
+    if weights is None:
+        return [1.0 / models] * models
+    if len(weights) != models:
+        raise UsageError(
+            f"models: {models}, weights: {len(weights)}. Give one weight for each model, in their "
+            "order, or none."
+        )
+    for weight in weights:
+        if not 0.0 <= weight < math.inf:
+            raise UsageError(f"{weight:g} is no weight of a model; give a number from 0 on.")
+    total = sum(weights)
+    if total == 0.0:
+        raise UsageError("the weights of all models are 0: give one of them at least a greater.")
+    return [weight / total for weight in weights]
