@@ -73,8 +73,8 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
 class Subword(NamedTuple):
     """A token of a text; piece: as the model writes it, but an unknown one as its normalised
     characters; surface: the characters of the text that it stands for, before normalisation, none
-    where a token beside it stands for them too. The surfaces of a text's tokens make up the text
-    but for spaces at its ends.
+    where a token beside it stands for them too. The surfaces of a text's tokens are the text but
+    for what normalisation drops from its ends, such as spaces.
     """
 
     piece: str

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parallel_texts import parallel_text
 from pydantic import ValidationError
+from subword_models import train_model
 
 from nmt.config.dump import dump_config
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
@@ -53,6 +54,34 @@ def test_byte_subwords_cannot_break_the_line(tokenizers):
 def test_batches_are_sentences_one_by_one(tokenizers):
     texts = ["cat dog", "", "a red house"]
     assert tokenizers.source.encode_batch(texts) == [tokenizers.source.encode(t) for t in texts]
+
+
+MODELS = [train_model(kind, byte_fallback=b) for kind in ("unigram", "bpe") for b in (True, False)]
+
+
+@given(
+    model=st.sampled_from(MODELS),
+    text=st.text() | st.text("badogérou <2de>ŁŹ😀ﬁ½ \t\u00a0", max_size=30),
+)
+def test_subwords_know_what_they_stand_for(model, text):
+    subwords = model.subwords(text)
+    spelled = "".join(each.surface for each in subwords)
+    assert len(subwords) == len(model.encode(text))
+    assert spelled in text
+    assert list(filter(str.isalnum, spelled)) == list(filter(str.isalnum, text))
+
+
+def test_an_unknown_subword_is_its_characters():
+    without_bytes = MODELS[1]
+    assert without_bytes.encode(" ba  Ｚﬁ")[4] == UNK
+    assert without_bytes.subwords(" ba  Ｚﬁ") == [
+        ("▁", ""),
+        ("b", "b"),
+        ("a", "a"),
+        ("▁", "  "),
+        ("Zf", "Ｚ"),
+        ("i", "ﬁ"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
