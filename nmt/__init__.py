@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
-    from nmt.search.translator import Translation, Translator
+    from nmt.search.translation import Translation
+    from nmt.search.translator import Translator
 
 __all__ = ["Translation", "Translator", "__version__"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from nmt.inspection.words import WordAlignment
     from nmt.search.hypothesis import Weights
     from nmt.search.requests import Request
-    from nmt.search.translator import Translation
+    from nmt.search.translation import Translation
 
 _DECIMALS = 4
 

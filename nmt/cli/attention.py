@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nmt.cli.options import Debug, Device, ModelPaths, Quiet, SearchPrecision, Threads
+from nmt.cli.options import (
+    Combination,
+    Debug,
+    Device,
+    ModelPaths,
+    ModelWeights,
+    Quiet,
+    SearchPrecision,
+    Threads,
+)
 from nmt.cli.translate import invite, open_translator
 from nmt.errors import UsageError
 from nmt.runtime.console import say
@@ -17,13 +26,15 @@ from nmt.runtime.console import say
 if TYPE_CHECKING:
     from nmt.inspection.attention_text import Style
     from nmt.search.hypothesis import Weights
-    from nmt.search.translator import Translation
+    from nmt.search.translation import Translation
 
 _WINDOW = 64
 
 
 def attention(
     model: ModelPaths = None,
+    weight: ModelWeights = None,
+    combine: Combination = None,
     input_file: Annotated[
         Path | None,
         typer.Option("--input", "-i", metavar="FILE", help="Text, one a line; default: stdin."),
@@ -59,7 +70,7 @@ def attention(
     from nmt.search.ports import reader, writer
     from nmt.search.stream import Answer, Line, LineWarnings, answer, windows
 
-    translator = open_translator(model, device, precision, threads)
+    translator = open_translator(model, device, precision, threads, weight, combine)
     overrides: dict[str, Any] = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
     if numbers:
         style = attention_text.ASCII_NUMBERS if ascii_only else attention_text.NUMBERS

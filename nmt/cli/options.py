@@ -78,6 +78,22 @@ ModelPaths = Annotated[
         "newest finished run below ./runs.",
     ),
 ]
+ModelWeights = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--weight",
+        metavar="X",
+        help="What a model of an ensemble counts, given once for each --model. [all the same]",
+    ),
+]
+Combination = Annotated[
+    str | None,
+    typer.Option(
+        "--combine",
+        metavar="log_linear|linear",
+        help="How an ensemble agrees: mean of log-probabilities or of probabilities. [log_linear]",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

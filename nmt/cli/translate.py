@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from nmt.cli import translate_options as its
 from nmt.cli.answers import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
 from nmt.cli.options import (
+    Combination,
     Debug,
     Device,
     ModelPaths,
+    ModelWeights,
     Quiet,
     SearchPrecision,
     Threads,
@@ -28,6 +30,8 @@ _WINDOW_BATCHES = 16
 
 def translate(
     model: ModelPaths = None,
+    weight: ModelWeights = None,
+    combine: Combination = None,
     input_file: its.InputFile = None,
     output_file: its.OutputFile = None,
     input_format: its.InputFormat = "text",
@@ -106,7 +110,7 @@ def translate(
         replace_unknown=replace_unknown,
         batch_sentences=batch,
     )
-    translator = open_translator(model, device, precision, threads)
+    translator = open_translator(model, device, precision, threads, weight, combine)
     settings = override(translator.settings, overrides)
     _refuse(
         (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
@@ -138,20 +142,27 @@ def translate(
 
 
 def open_translator(
-    model: list[Path] | None, device: str | None, precision: str | None, threads: int | None
+    model: list[Path] | None,
+    device: str | None,
+    precision: str | None,
+    threads: int | None,
+    weights: list[float] | None = None,
+    combination: str | None = None,
 ) -> "Translator":
     """The translator that a command's options name. Raises as `Translator.load` does."""
     from nmt.search.translator import Translator
 
     if model is not None and len(model) > 1:
-        raise UsageError(
-            f"--model was given {len(model)} times: ensembles are not supported yet. Give one."
-        )
+        shares = "the same weights" if weights is None else "weights " + " ".join(map(str, weights))
+        names = ", ".join(map(str, model))
+        say(f"ensemble: {names} ({combination or 'log_linear'}, {shares})")
     return Translator.load(
-        model[0] if model else None,
+        model,
         device=device or "auto",
         precision=precision or "auto",
         threads=threads or 0,
+        weights=weights,
+        combination=combination or "log_linear",
     )
 
 

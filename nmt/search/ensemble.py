@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nmt.config.kinds import COMBINATIONS
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.steps import Step
+from nmt.model.steps import Step, Unrolled
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -69,14 +69,25 @@ class Ensemble(nn.Module):
             _Each(tuple(step.state for step in steps)), steps, self._attention(steps)
         )
 
-    def log_probabilities(self, encoded: "_Each", step: "_EnsembleStep") -> Tensor:
-        """Of each target token after a step, `[batch, beams, vocabulary]`: a distribution."""
-        asked = zip(self.models, encoded.parts, step.steps, strict=True)
+    def unroll(self, encoded: "_Each", target_input: Tensor) -> "_EnsembleUnrolled":
+        """All steps over a given `target_input [batch, target_len]`; see `Seq2Seq.unroll`."""
+        pairs = zip(self.models, encoded.parts, strict=True)
+        steps = tuple(model.unroll(part, target_input) for model, part in pairs)
+        return _EnsembleUnrolled(steps, self._attention(steps))
+
+    def log_probabilities(
+        self, encoded: "_Each", step: "_EnsembleStep | _EnsembleUnrolled"
+    ) -> Tensor:
+        """Of each target token after a step, `[batch, beams, vocabulary]`: a distribution; of
+        unrolled steps `[batch, target_len, vocabulary]`.
+        """
+        steps: tuple[Step | Unrolled, ...] = step.steps
+        asked = zip(self.models, encoded.parts, steps, strict=True)
         each = (model.log_probabilities(part, own) for model, part, own in asked)
         combined: Tensor = self._combine(each, self._weights)
         return combined
 
-    def _attention(self, steps: Sequence[Step]) -> Tensor | None:
+    def _attention(self, steps: Sequence[Step | Unrolled]) -> Tensor | None:
         looking = [
             (step.weights, share)
             for step, share in zip(steps, self._weights, strict=True)
@@ -162,6 +173,23 @@ class _EnsembleStep:
     state: _Each
     steps: tuple[Step, ...]
     weights: Tensor | None
+
+
+@dataclass(frozen=True)
+class _EnsembleUnrolled:
+    """All steps of all models over one target, and the attention weights of all together, `[batch,
+    target_len, source_len]`.
+    """
+
+    steps: tuple[Unrolled, ...]
+    weights: Tensor | None
+
+    def span(self, begin: int, end: int) -> "_EnsembleUnrolled":
+        """The steps from `begin` up to, but not including, `end`."""
+        return _EnsembleUnrolled(
+            tuple(step.span(begin, end) for step in self.steps),
+            None if self.weights is None else self.weights[:, begin:end],
+        )
 
 
 def _shares(weights: Sequence[float] | None, models: int) -> list[float]:

@@ -11,7 +11,8 @@ from nmt.search.requests import NO_WISHES, InputForm, Request
 from nmt.search.stream import Answer, Line, LineWarnings
 
 if TYPE_CHECKING:
-    from nmt.search.translator import Translation, Translator
+    from nmt.search.translation import Translation
+    from nmt.search.translator import Translator
 
 
 class Remarks:

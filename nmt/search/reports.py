@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.search.requests import Request
 
 if TYPE_CHECKING:
-    from nmt.search.translator import Translation
+    from nmt.search.translation import Translation
 
 _FLAGS: "Mapping[str, Callable[[Request, Translation], bool]]" = {
     "in_pieces": lambda request, translation: translation.pieces > 1,

@@ -1,7 +1,7 @@
 """From text to text: the translator that the command line and Python programs use."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,90 +10,76 @@ from pydantic import ValidationError
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.data.sentencepiece_model import Subword
 from nmt.errors import UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
 from nmt.search.forced import force_decode
-from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
+from nmt.search.hypothesis import END_MARK, Hypothesis
 from nmt.search.limits import LengthLimits
+from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.pieces import split
+from nmt.search.translation import Translation, by_utility, checked, joined, ranked
+from nmt.search.unknown import with_source_words
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
 
 
-@dataclass(frozen=True)
-class Translation:
-    """A translation of one text.
-
-    text: without a line break; score: log-probability after the penalties; log_probability: before
-    them; tokens, source_tokens: subwords, `▁` for a space, with the end marks that the model wrote
-    and read; token_log_probabilities: one for each of `tokens`; attention: `[tokens,
-    source_tokens]`, rows that sum to one, or None where there is none: for a blank text, one in
-    pieces, a model without attention, or where it was not asked for; finished: false when the
-    length limit cut it off; alternatives: the next best, best first, where `n_best` asked for more
-    than one; missed: terms that it was asked to have and lacks; pieces: 1, or more where the text
-    was longer than `max_source_tokens`. Its parts are then translated each by itself and joined:
-    the i-th best is the i-th best of each, as far as every part has one, and scores are sums.
-    """
-
-    text: str
-    score: float
-    log_probability: float
-    tokens: list[str]
-    source_tokens: list[str]
-    token_log_probabilities: list[float]
-    attention: Weights | None
-    finished: bool
-    alternatives: "tuple[Translation, ...]" = ()
-    missed: tuple[str, ...] = ()
-    pieces: int = 1
-
-    @property
-    def n_best(self) -> "list[Translation]":
-        """This translation and its alternatives, best first."""
-        return [self, *self.alternatives]
-
-
 class Translator:
-    """A bundle on a machine.
+    """A bundle on a machine, or several that translate together.
+
+    bundles: the tokenizers, defaults of search and length ratio are the first's; model: what search
+    asks, of several bundles their `Ensemble`; default: the model of the one.
 
     >>> translator = Translator.load("runs/demo")
     >>> [translation.text for translation in translator.translate(["Bonjour !", ""])]
     ['Hello!', '']
     """
 
-    def __init__(self, bundle: "Bundle", runtime: Runtime, model: Scorer | None = None) -> None:
-        self._bundle = bundle
+    def __init__(
+        self,
+        bundles: "Bundle | Sequence[Bundle]",
+        runtime: Runtime,
+        model: Scorer | None = None,
+    ) -> None:
+        self._bundles = tuple(bundles) if isinstance(bundles, Sequence) else (bundles,)
+        self._bundle = self._bundles[0]
         self._runtime = runtime
-        self.model: Scorer = bundle.model if model is None else model
+        self.model: Scorer = self._bundle.model if model is None else model
 
     def with_model(self, model: Scorer) -> "Translator":
         """The same translator, which asks `model` instead of its own."""
-        return Translator(self._bundle, self._runtime, model)
+        return Translator(self._bundles, self._runtime, model)
 
     @classmethod
     def load(
         cls,
-        path: str | Path | None = None,
+        path: str | Path | Sequence[str | Path] | None = None,
         device: str = "auto",
         precision: str = "auto",
         threads: int = 0,
+        weights: Sequence[float] | None = None,
+        combination: str = "log_linear",
     ) -> "Translator":
-        """Open a bundle or a run's best one; None: $NMT_MODEL or the newest finished run.
+        """Open a bundle or a run's best one; several: an ensemble of them; None: $NMT_MODEL or the
+        newest finished run.
 
-        precision `auto` means float32, in which a translation depends on nothing but its source;
+        precision: `auto` means float32, in which a translation depends on nothing but its source;
         `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
-        where the processor is made for it.
+        where the processor is made for it; weights: of the models of an ensemble, default: all the
+        same; combination: of their probabilities, `log_linear` or `linear`.
 
-        Raises ModelError when there is no bundle or it is damaged, ResourceError when the device is
-        not there, UsageError for another name of device or precision.
+        Raises ModelError when there is no bundle or it is damaged or several do not share their
+        tokenizers, ResourceError when the device is not there, UsageError for another name of
+        device, precision or combination and for weights that cannot be.
         """
         from nmt.bundle import find_bundle, load_bundle
         from nmt.model.precision import narrow_matrices
+        from nmt.search.ensemble import ensemble_of
 
         int8 = precision == "int8"
         wanted = {
@@ -106,15 +92,19 @@ class Translator:
         except ValidationError as error:
             raise UsageError(explained(error, "runtime")) from error
         runtime = prepare_runtime(settings, exact=not int8)
-        bundle = load_bundle(find_bundle(None if path is None else Path(path)), runtime.device)
-        if int8:
-            bundle.model.quantize_output()
-        narrow_matrices(bundle.model, runtime.dtype)
-        return cls(bundle, runtime)
+        paths = [path] if path is None or isinstance(path, str | Path) else list(path)
+        found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
+        bundles = [load_bundle(each, runtime.device) for each in found]
+        ensemble = ensemble_of(bundles, weights, combination)  # refuses what cannot be, even of one
+        for bundle in bundles:
+            if int8:
+                bundle.model.quantize_output()
+            narrow_matrices(bundle.model, runtime.dtype)
+        return cls(bundles, runtime, ensemble if len(bundles) > 1 else None)
 
     @property
     def settings(self) -> SearchSettings:
-        """The defaults of search that the bundle carries."""
+        """The defaults of search that the bundle carries, of several the first."""
         return self._bundle.search
 
     def translate(
@@ -133,49 +123,35 @@ class Translator:
         `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each text's translation depends
         on that text and its constraints alone.
 
-        Raises UsageError when an override is not allowed, or when there are more or fewer
-        constraints than texts.
+        Raises UsageError when an override is not allowed, when there are more or fewer constraints
+        than texts, or when `replace_unknown` is asked of models without attention.
         """
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
         settings = override(self.settings, overrides)
-        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
-        longest = self._bundle.config.model.max_source_tokens or settings.max_source_tokens
-        texts_in_pieces = self._in_pieces(texts, min(longest, settings.max_source_tokens))
         wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
         if len(wishes) != len(texts):
             raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
+        if settings.replace_unknown:
+            self._check_attention()
+        texts_in_pieces = self._in_pieces(texts, self._longest_source(settings))
+        found = self._found(texts_in_pieces, wishes, settings, attention)
+        subwords: list[list[Subword]] = [[] for _ in found]
+        if settings.replace_unknown:
+            subwords = self._subwords(texts, texts_in_pieces)
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
-        wanted = [
-            each
-            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-            for each in self._in_tokens(wish, len(pieces))
+        translated = [
+            self._translations(*each, attention)
+            for each in zip(pieces, found, subwords, strict=True)
         ]
-        found = decode_corpus(
-            self.model, pieces, settings, limits, self._runtime, attention, wanted
-        )
-        translated = iter(
-            [
-                self._translation(piece, hypotheses)
-                for piece, hypotheses in zip(pieces, found, strict=True)
-            ]
-        )
+        risk = MinimumRisk.of(settings)
+        if risk is not None:
+            translated = [by_utility(each, risk)[: settings.n_best] for each in translated]
+        in_order = map(ranked, translated)
         return [
-            _checked(_joined(list(islice(translated, len(pieces)))), wish.terms)
+            checked(joined(list(islice(in_order, len(pieces)))), wish.terms)
             for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
         ]
-
-    def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
-        """The constraints of each piece of a text."""
-        target = self._bundle.tokenizers.target
-        terms, avoid = (
-            tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
-            for phrases in (wish.terms, wish.avoid)
-        )
-        first = TokenConstraints(
-            tuple(target.encode(wish.prefix)), terms if pieces == 1 else (), avoid
-        )
-        return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def score(
         self,
@@ -203,8 +179,9 @@ class Translator:
         """
         settings = override(self.settings, overrides)
         pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
-        check_source_lengths(pairs, self._bundle.config.model.max_source_tokens, lines)
-        found = force_decode(self._bundle.model, pairs, settings, self._runtime, attention)
+        check_source_lengths(pairs, self._sees(), lines)
+        model: Any = self.model  # our models both search and unroll
+        found = force_decode(model, pairs, settings, self._runtime, attention)
         return [
             ForcedScore.of(pair, hypothesis, self._bundle.tokenizers)
             for pair, hypothesis in zip(pairs, found, strict=True)
@@ -216,6 +193,66 @@ class Translator:
         """
         lengths = list(map(len, self._encoded(texts)))
         return batches(lengths, self.settings.batch_sentences)
+
+    def _found(
+        self,
+        texts_in_pieces: list[list[list[int]]],
+        wishes: Sequence[Constraints],
+        settings: SearchSettings,
+        attention: bool,
+    ) -> list[list[Hypothesis]]:
+        """What search finds for each piece; for minimum Bayes risk, all that it finds."""
+        if settings.mbr != "none":
+            settings = settings.model_copy(update={"n_best": settings.beam_size})
+        return decode_corpus(
+            self.model,
+            [piece for pieces in texts_in_pieces for piece in pieces],
+            settings,
+            LengthLimits(self._bundle.length_ratio, settings.max_length),
+            self._runtime,
+            attention or settings.replace_unknown,
+            [
+                each
+                for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+                for each in self._in_tokens(wish, len(pieces))
+            ],
+        )
+
+    def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
+        """The constraints of each piece of a text."""
+        target = self._bundle.tokenizers.target
+        terms, avoid = (
+            tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
+            for phrases in (wish.terms, wish.avoid)
+        )
+        first = TokenConstraints(
+            tuple(target.encode(wish.prefix)), terms if pieces == 1 else (), avoid
+        )
+        return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
+
+    def _check_attention(self) -> None:
+        """Raises UsageError when no model has attention."""
+        if all(bundle.config.model.attention.kind == "none" for bundle in self._bundles):
+            names = ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
+            raise UsageError(
+                f"search.replace_unknown needs attention weights: {names} has no attention. "
+                "Set it to false."
+            )
+
+    def _longest_source(self, settings: SearchSettings) -> int:
+        """The most source tokens that are translated as a whole."""
+        return min(settings.max_source_tokens, self._sees() or settings.max_source_tokens)
+
+    def _sees(self) -> int | None:
+        """The most source tokens that every model can see; None: any number."""
+        return min(
+            (
+                bundle.config.model.max_source_tokens
+                for bundle in self._bundles
+                if bundle.config.model.max_source_tokens is not None
+            ),
+            default=None,
+        )
 
     def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
         """The token ids of each text, in one piece or more; of a blank text one without any."""
@@ -233,17 +270,42 @@ class Translator:
             [text if text.strip() else "" for text in texts]
         )
 
-    def _translation(self, source: list[int], hypotheses: list[Hypothesis]) -> Translation:
-        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []
-        return _ranked([self._text_of(hypothesis, source_tokens) for hypothesis in hypotheses])
+    def _subwords(
+        self, texts: Sequence[str], texts_in_pieces: list[list[list[int]]]
+    ) -> list[list[Subword]]:
+        """The tokens of each piece with what they stand for in its text."""
+        found = []
+        for text, pieces in zip(texts, texts_in_pieces, strict=True):
+            subwords = iter(self._bundle.tokenizers.source.subwords(text))
+            found += [list(islice(subwords, len(piece))) for piece in pieces]
+        return found
 
-    def _text_of(self, hypothesis: Hypothesis, source_tokens: list[str]) -> Translation:
+    def _translations(
+        self,
+        source: list[int],
+        hypotheses: list[Hypothesis],
+        subwords: list[Subword],
+        attention: bool,
+    ) -> list[Translation]:
+        """Of one piece, from its hypotheses; subwords: of it, where they replace what is unknown,
+        else none; attention: whether the weights are given.
+        """
         target = self._bundle.tokenizers.target
-        tokens = target.pieces(hypothesis.tokens)
+        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []
+        found = [
+            self._translation(each, with_source_words(each, subwords, target), source_tokens)
+            for each in hypotheses
+        ]
+        return found if attention else [replace(each, attention=None) for each in found]
+
+    def _translation(
+        self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
+    ) -> Translation:
+        tokens = self._bundle.tokenizers.target.pieces(hypothesis.tokens)
         if hypothesis.finished and source_tokens:
             tokens.append(END_MARK)
         return Translation(
-            text=target.decode(hypothesis.tokens).strip(),
+            text=text.strip(),
             score=hypothesis.score,
             log_probability=hypothesis.log_probability,
             tokens=tokens,
@@ -263,42 +325,3 @@ def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSetting
         return SearchSettings.model_validate({**settings.model_dump(), **changes})
     except ValidationError as error:
         raise UsageError(explained(error, "search")) from error
-
-
-def _ranked(translations: Sequence[Translation]) -> Translation:
-    """The first, with the others as its alternatives."""
-    best, *others = translations
-    return replace(best, alternatives=tuple(others))
-
-
-def _joined(pieces: list[Translation]) -> Translation:
-    """The translation of a text from those of its pieces: see `Translation`."""
-    if len(pieces) == 1:
-        return pieces[0]
-    ranks = min(len(piece.n_best) for piece in pieces)
-    return _ranked([_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)])
-
-
-def _checked(translation: Translation, terms: Sequence[str]) -> Translation:
-    """The translation with the `terms` that it lacks; its alternatives alike."""
-    if not terms:
-        return translation
-    return replace(
-        translation,
-        missed=tuple(term for term in terms if " ".join(term.split()) not in translation.text),
-        alternatives=tuple(_checked(each, terms) for each in translation.alternatives),
-    )
-
-
-def _end_to_end(pieces: list[Translation]) -> Translation:
-    return Translation(
-        text=" ".join(piece.text for piece in pieces if piece.text),
-        score=sum(piece.score for piece in pieces),
-        log_probability=sum(piece.log_probability for piece in pieces),
-        tokens=[token for piece in pieces for token in piece.tokens],
-        source_tokens=[token for piece in pieces for token in piece.source_tokens],
-        token_log_probabilities=[p for piece in pieces for p in piece.token_log_probabilities],
-        attention=None,
-        finished=all(piece.finished for piece in pieces),
-        pieces=len(pieces),
-    )

@@ -9,7 +9,7 @@ from nmt.errors import UsageError
 from nmt.search.constraints import Constraints
 from nmt.search.requests import Request
 from nmt.search.stream import Line
-from nmt.search.translator import Translation
+from nmt.search.translation import Translation
 
 SECOND = Translation(
     text="ein Tier ||| da",

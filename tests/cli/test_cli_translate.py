@@ -172,7 +172,10 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--beam", "2", "--n-best", "3"], 2, "cannot exceed `beam_size` (2)"),
         (["--alpha", "nan"], 2, "search.alpha: expected a number, got nan"),
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
-        (["--model", "other"], 2, "ensembles"),
+        (["--model", "other"], 4, "other: is neither a bundle nor a run with one"),
+        (["--weight", "1", "--weight", "2"], 2, "models: 1, weights: 2"),
+        (["--weight", "-1"], 2, "-1 is no weight of a model"),
+        (["--combine", "mean"], 2, "choose one of log_linear, linear"),
         (["--device", "gpu"], 2, "choose auto, cpu, cuda"),
         (["--column", "1"], 2, "--column goes with --input-format tsv"),
         (["--input-format", "tsv", "--column", "0"], 2, "--column"),
@@ -197,6 +200,19 @@ def test_bad_options(tiny_bundle, tmp_path, capsys, monkeypatch, arguments, code
     assert rule in told.err
     assert told.out == ""
     assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("command", ["translate", "attention"])
+def test_an_ensemble_of_a_model_with_itself(tiny_bundle, tmp_path, capsys, command):
+    arguments = [command, *from_file(tmp_path, b"le chat\n\n")[1:], "--model", str(tiny_bundle)]
+    assert run(arguments) == 0
+    alone = capsys.readouterr().out
+    more = ["--model", str(tiny_bundle), "--weight", "3", "--weight", "1", "--combine", "linear"]
+    assert run([*arguments, *more]) == 0
+    told = capsys.readouterr()
+    assert told.out == alone
+    named = f"ensemble: {tiny_bundle}, {tiny_bundle} (linear, weights 3.0 1.0)\n"
+    assert told.err.startswith(named)
 
 
 def test_strict(tiny_bundle, tmp_path, capsys):

@@ -9,7 +9,7 @@ from nmt.search.constraints import Constraints
 from nmt.search.line_translator import LineTranslator, Remarks
 from nmt.search.requests import JsonInput, TextInput
 from nmt.search.stream import Line
-from nmt.search.translator import Translation
+from nmt.search.translation import Translation
 
 
 @dataclass

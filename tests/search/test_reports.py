@@ -5,7 +5,7 @@ import pytest
 from nmt.search.reports import report
 from nmt.search.requests import Request
 from nmt.search.stream import Line
-from nmt.search.translator import Translation
+from nmt.search.translation import Translation
 
 DONE = Translation(
     text="ein Hund",

@@ -1,19 +1,71 @@
+import io
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
+import sentencepiece
+import torch
 
 import nmt
-from nmt.bundle import Bundle
-from nmt.config.settings import Config, RuntimeSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.bundle import Bundle, load_bundle, save_bundle
+from nmt.config.settings import Config
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.device import prepare_runtime
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
+
+MODEL = {
+    "embedding_size": 6,
+    "encoder": {"hidden_size": 4},
+    "decoder": {"hidden_size": 6},
+    "attention": {"kind": "location", "query_embedding": True, "max_positions": 5},
+}
+
+
+def save_beside(path: Path, bundle: Bundle, tokenizers: TokenizerPair) -> Path:
+    """A bundle whose model is of another kind and sees four source tokens at most."""
+    data = {"train": {"source": ["a"], "target": ["b"]}, "validation_split": 0.1, "max_length": 4}
+    config = Config.model_validate({"data": data, "model": MODEL, "training": {"max_updates": 1}})
+    torch.manual_seed(8)
+    model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4.0)
+    save_bundle(Bundle(model, tokenizers, config, bundle.length_ratio), path, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def other_bundle(tiny_bundle, tmp_path_factory) -> Path:
+    bundle = load_bundle(tiny_bundle, torch.device("cpu"))
+    return save_beside(tmp_path_factory.mktemp("other") / "bundle", bundle, bundle.tokenizers)
+
+
+@pytest.fixture(scope="module")
+def foreign_bundle(tiny_bundle, tmp_path_factory) -> Path:
+    """Its target tokenizer differs."""
+    bundle = load_bundle(tiny_bundle, torch.device("cpu"))
+    known = bundle.tokenizers.source
+    texts = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["ein anderer Satz ."]),
+        model_writer=texts,
+        vocab_size=known.size,
+        byte_fallback=True,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    pair = TokenizerPair(known, Tokenizer(texts.getvalue()), joint=False)
+    return save_beside(tmp_path_factory.mktemp("foreign") / "bundle", bundle, pair)
+
 
 TEXTS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
 
@@ -153,6 +205,54 @@ def test_a_text_within_the_limit_is_left_whole(translator):
     assert translator.translate([text], max_source_tokens=length - 1)[0].pieces == 2
 
 
+def test_an_ensemble_of_one_model_translates_like_it(translator, tiny_bundle):
+    alone = translator.translate(TEXTS)
+    for paths in ([tiny_bundle], [tiny_bundle, str(tiny_bundle)]):
+        ensemble = Translator.load(paths, device="cpu", threads=1, combination="linear")
+        for one, other in zip(alone, ensemble.translate(TEXTS), strict=True):
+            assert (one.text, one.tokens) == (other.text, other.tokens)
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def load_two(first, second, **options):
+    return Translator.load([first, second], device="cpu", threads=1, **options)
+
+
+def test_weights_decide_between_models(tiny_bundle, other_bundle):
+    def texts(translator):
+        found = translator.translate(["le chat noir", "un chien"], beam_size=2, max_length=8)
+        return [each.text for each in found]
+
+    first, second = (
+        texts(Translator.load(path, device="cpu", threads=1))
+        for path in (tiny_bundle, other_bundle)
+    )
+    assert first != second
+    assert texts(load_two(tiny_bundle, other_bundle, weights=[0.0, 2.0])) == second
+
+
+def test_an_ensemble_takes_what_the_least_of_its_models_can(tiny_bundle, other_bundle):
+    text = "le chat noir est sur le tapis ."
+    for paths in ([tiny_bundle, other_bundle], [other_bundle, tiny_bundle]):
+        (found,) = load_two(*paths).translate([text], max_length=8)
+        assert found.pieces > 1
+
+
+def test_models_of_an_ensemble_share_their_tokenizers(tiny_bundle, foreign_bundle):
+    rule = f"{foreign_bundle}: its target tokenizer differs from that of {tiny_bundle}, "
+    with pytest.raises(ModelError, match=rule):
+        load_two(tiny_bundle, foreign_bundle)
+
+
+def test_what_an_ensemble_cannot_be(tiny_bundle):
+    with pytest.raises(UsageError, match="models: 2, weights: 1"):
+        load_two(tiny_bundle, tiny_bundle, weights=[1.0])
+    with pytest.raises(UsageError, match="models: 1, weights: 2"):
+        Translator.load(tiny_bundle, weights=[1.0, 2.0])
+    with pytest.raises(UsageError, match="choose one of log_linear, linear"):
+        load_two(tiny_bundle, tiny_bundle, combination="mean")
+
+
 def test_attention_may_be_left_out(translator):
     (plain,) = translator.translate(["le chat"], attention=False)
     (drawn,) = translator.translate(["le chat"])
@@ -160,29 +260,10 @@ def test_attention_may_be_left_out(translator):
     assert (plain.text, plain.score) == (drawn.text, drawn.score)
 
 
-def test_location_attention_translates_no_more_at_once_than_it_can_see(translator):
-    pair = translator._bundle.tokenizers
-    config = Config.model_validate(
-        {
-            "data": {
-                "train": {"source": ["a"], "target": ["b"]},
-                "validation_split": 0.1,
-                "max_length": 4,
-            },
-            "model": {
-                "embedding_size": 6,
-                "encoder": {"hidden_size": 4},
-                "decoder": {"hidden_size": 6},
-                "attention": {"kind": "location", "query_embedding": True, "max_positions": 5},
-            },
-            "training": {"max_updates": 1},
-        }
-    )
-    model = Seq2Seq(config.model, pair.source.size, pair.target.size).eval()
-    bundle = Bundle(model, pair, config, LengthRatio(1.0, 0.1))
-    limited = Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))
+def test_location_attention_translates_no_more_at_once_than_it_can_see(other_bundle):
+    limited = Translator.load(other_bundle, device="cpu", threads=1)
     text = "le chat noir est sur le tapis ."
-    length = len(pair.source.encode(text))
+    length = len(limited._bundle.tokenizers.source.encode(text))
     assert length > 4
     assert limited.translate([text])[0].pieces >= length / 4
 

@@ -1,0 +1,170 @@
+"""Unknown tokens with attention made by hand; the tokenizer knows no bytes."""
+
+import io
+
+import numpy as np
+import pytest
+import sentencepiece
+import torch
+
+from nmt.bundle import Bundle
+from nmt.config.settings import Config, RuntimeSettings
+from nmt.data.length_ratio import LengthRatio
+from nmt.data.sentencepiece_model import Subword
+from nmt.data.tokenizer import UNK, Tokenizer, TokenizerPair
+from nmt.errors import UsageError
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import prepare_runtime
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.translator import Translator
+from nmt.search.unknown import with_source_words
+
+SENTENCES = [
+    "le chat noir est sur le tapis .",
+    "the black cat is on the mat .",
+    "un chien (dort) dans la maison, oui.",
+    "a dog sleeps in the house!",
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES),
+        model_writer=model,
+        vocab_size=70,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    return Tokenizer(model.getvalue())
+
+
+def hypothesis(tokens: list[int], attention: np.ndarray) -> Hypothesis:
+    return Hypothesis(tokens, -1.0, -1.0, [-1.0] * len(attention), attention, True)
+
+
+def translated(
+    tokenizer: Tokenizer, source: str, target: str, points_to: dict[int, list[tuple[str, float]]]
+) -> str:
+    """The text of what the subwords of `target` are, where each unknown one, counted from 0,
+    attends to the subwords of `source` named, and all others to its end mark.
+    """
+    tokens, subwords = tokenizer.encode(target), tokenizer.subwords(source)
+    attention = np.zeros((len(tokens) + 1, len(subwords) + 1), np.float32)
+    attention[:, -1] = 1.0
+    unknown = [i for i, token in enumerate(tokens) if token == UNK]
+    assert len(unknown) == len(points_to)
+    for number, weights in points_to.items():
+        attention[unknown[number]] = 0.0
+        for surface, weight in weights:
+            position = next(i for i, each in enumerate(subwords) if each.surface == surface)
+            attention[unknown[number], position] = weight
+    return with_source_words(hypothesis(tokens, attention), subwords, tokenizer).strip()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "points_to", "text"),
+    [
+        ("at ŁŹĄ.", "the cat Ž.", {0: [("ŁŹĄ", 1.0)]}, "the cat ŁŹĄ."),
+        ("at ŁŹĄ.", "Ž the cat", {0: [("ŁŹĄ", 1.0)]}, "ŁŹĄ the cat"),
+        ("ŁŹĄ Źl at", "Ž Ž", {0: [("Ź", 1.0)], 1: [("ŁŹĄ", 1.0)]}, "Źl ŁŹĄ"),
+        # all of a word that was known in part
+        ("at Źl.", "on Žle.", {0: [("Ź", 1.0)]}, "on Źl."),
+        ("at Źl.", "on leŽ, the cat", {0: [("Ź", 1.0)]}, "on Źl, the cat"),
+        ("at Źl, Ą", "ŽleŽ", {0: [("Ź", 0.6), ("Ą", 0.4)], 1: [("Ź", 0.4), ("Ą", 0.6)]}, "Źl"),
+        # a word's subwords count together
+        ("Źl Ą", "Ž", {0: [("Ź", 0.3), ("l", 0.3), ("Ą", 0.4)]}, "Źl"),
+        # not the punctuation of a word, nor its brackets, but its apostrophe and hyphen
+        ("the (Źl-Ą)!", "(Ž)", {0: [("Ź", 1.0)]}, "(Źl-Ą)"),
+        # a sign for a sign
+        ("the „cat“", "„le chat“", {0: [("„", 1.0)], 1: [("“", 1.0)]}, "„le chat“"),
+        ("the \"cat' !", "«le chat", {0: [("!", 1.0)]}, "!le chat"),
+        ("Źl „cat", "Ž „le Ž", {0: [("Ź", 1)], 1: [("„", 1)], 2: [("Ź", 1)]}, "Źl „le Źl"),
+        # the letters of the text, not those of the tokenizer
+        ("at ﬁŹ ½Ｚ", "Ž", {0: [("Ź", 1.0)]}, "ﬁŹ"),
+        ("at  \u00a0 ŹＺ\tŹ", "the Ž.", {0: [("ŹＺ", 1.0)]}, "the ŹＺ."),
+    ],
+)
+def test_by_hand(tokenizer, source, target, points_to, text):
+    assert translated(tokenizer, source, target, points_to) == text
+
+
+def test_known_tokens_stay_as_they_are(tokenizer):
+    tokens = tokenizer.encode("the black cat")
+    attention = np.ones((len(tokens) + 1, 3), np.float32)
+    source = [Subword("▁a", "a"), Subword("▁b", " b")]
+    assert with_source_words(hypothesis(tokens, attention), source, tokenizer) == "the black cat"
+    unasked = hypothesis([*tokens, UNK], attention)
+    assert with_source_words(unasked, [], tokenizer) == "the black cat ⁇ "
+
+
+def translator_of(tokenizer: Tokenizer, attention: str) -> Translator:
+    """A random model that likes to write what it does not know."""
+    config = Config.model_validate(
+        {
+            "name": "blind",
+            "data": {"train": {"source": ["a"], "target": ["b"]}, "validation_split": 0.1},
+            "model": {
+                "embedding_size": 6,
+                "encoder": {"hidden_size": 4},
+                "decoder": {"hidden_size": 6, "start": "bridge"},
+                "attention": {"kind": attention},
+            },
+            "training": {"max_updates": 1},
+        }
+    )
+    torch.manual_seed(4)
+    model = Seq2Seq(config.model, tokenizer.size, tokenizer.size).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.output_bias[UNK] += 2.0
+    pair = TokenizerPair(tokenizer, tokenizer, joint=True)
+    bundle = Bundle(model, pair, config, LengthRatio(1.0, 0.1))
+    return Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))
+
+
+TEXTS = ["le chat Łódź .", "un  Zürich dans la maison .", "", "œuf"]
+
+
+def test_translations_have_source_words_for_what_is_unknown(tokenizer):
+    translator = translator_of(tokenizer, "additive")
+    before = translator.translate(TEXTS)
+    assert all("⁇" in each.text for each in before if each.tokens)
+    for found, old, text in zip(
+        translator.translate(TEXTS, replace_unknown=True), before, TEXTS, strict=True
+    ):
+        assert found.tokens == old.tokens
+        assert "⁇" not in found.text
+        assert any(word in found.text for word in text.split() if len(word) > 2) == bool(text)
+
+
+def test_attention_is_given_only_to_who_asked(tokenizer):
+    translator = translator_of(tokenizer, "additive")
+    with_it = translator.translate(TEXTS, replace_unknown=True)
+    without = translator.translate(TEXTS, replace_unknown=True, attention=False)
+    assert [each.text for each in without] == [each.text for each in with_it]
+    assert [each.attention for each in without] == [None] * len(TEXTS)
+    assert with_it[0].attention is not None
+
+
+def test_texts_in_pieces(tokenizer):
+    translator = translator_of(tokenizer, "additive")
+    sentences = ["le chat Łódź est noir.", "un Zürich dans la maison."]
+    parts = translator.translate(sentences, replace_unknown=True)
+    limit = max(len(part.source_tokens) for part in parts) - 1
+    (whole,) = translator.translate(
+        [" ".join(sentences)], replace_unknown=True, max_source_tokens=limit
+    )
+    assert whole.pieces == 2
+    assert whole.text == " ".join(part.text for part in parts)
+
+
+def test_models_without_attention_are_refused(tokenizer):
+    with pytest.raises(UsageError, match=r"replace_unknown needs .*: blind has no attention"):
+        translator_of(tokenizer, "none").translate(TEXTS, replace_unknown=True)
