@@ -101,6 +101,8 @@ class JsonOutput(OutputForm):
             "token_log_probabilities": translation.token_log_probabilities,
             "finished": translation.finished,
         }
+        if translation.expected_utility is not None:
+            fields["expected_utility"] = translation.expected_utility
         if request.constraints.terms:
             fields["missed"] = translation.missed
         if self.attention:

@@ -18,6 +18,7 @@ from nmt.runtime.device import prepare_runtime
 from nmt.search.beam import BeamSearch
 from nmt.search.corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
+from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 
@@ -170,6 +171,22 @@ def test_the_order_of_the_models_does_not_matter(seed, order):
     for mine, theirs in zip(one, search(shuffled, 4, beam_size=3), strict=True):
         assert mine[0].tokens == theirs[0].tokens
         assert mine[0].score == pytest.approx(theirs[0].score, abs=1e-5)
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS.names())
+def test_given_translations_have_the_scores_that_search_gave(combination):
+    runtime = prepare_runtime(RuntimeSettings(device="cpu", precision="float32", threads=1))
+    ensemble = Ensemble(make_models(seed=3), WEIGHTS, combination)
+    wanted = SearchSettings(length_penalty="none")
+    for source, found in zip(SOURCES, search(ensemble, 5, beam_size=3, n_best=3), strict=True):
+        pairs = [Pair(source[:-1], each.tokens, each.finished) for each in found]
+        scored = force_decode(ensemble, pairs, wanted, runtime, attention=True)
+        for mine, theirs in zip(scored, found, strict=True):
+            assert mine.score == pytest.approx(theirs.score, abs=1e-5)
+            assert mine.token_log_probabilities == pytest.approx(
+                theirs.token_log_probabilities, abs=1e-5
+            )
+            np.testing.assert_allclose(mine.attention, theirs.attention, atol=1e-6)
 
 
 def test_a_model_without_weight_is_not_asked():
