@@ -53,7 +53,10 @@ class OutputClosed(NmtError):
 
 
 class StoppedBySignal(NmtError):
-    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143)."""
+    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143).
+
+    message: empty where another process of the same job tells of it.
+    """
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

@@ -23,7 +23,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError) and _reader_has_gone():
         _drop_pending_output()
         return 0
-    if isinstance(error, OutputClosed):
+    if isinstance(error, OutputClosed) or (
+        isinstance(error, StoppedBySignal) and not error.message
+    ):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         _complain("nmt: interrupted")

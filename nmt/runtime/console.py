@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -49,7 +50,12 @@ class Progress:
     lines: bool
     done: int = 0
     _bar: Any = None
+    _began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
+    _done_before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._done_before = self.done
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Count `amount` more units as done; `note` stands beside the count."""
@@ -61,7 +67,14 @@ class Progress:
         elif self.lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             total = f"/{self.total}" if self.total else ""
-            say(f"{self.title}: {self.done}{total} {self.unit} {note}".rstrip())
+            say(f"{self.title}: {self.done}{total} {self.unit}, {self._pace()} {note}".rstrip())
+
+    def _pace(self) -> str:
+        rate = (self.done - self._done_before) / (time.monotonic() - self._began)
+        if not self.total or not rate:
+            return f"{rate:.0f} {self.unit}/s"
+        left = timedelta(seconds=round((self.total - self.done) / rate))
+        return f"{rate:.0f} {self.unit}/s, {left} left"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError
+from nmt.runtime.distributed import World
 
 Products = Literal["highest", "medium"]
 
@@ -86,8 +87,9 @@ def prepare_runtime(
     those of an earlier run to be continued, kept as far as settings and machine allow. Raises
     ResourceError when the device is not there or cannot compute in the precision asked for.
     """
-    device = _device(settings.device)
-    threads = settings.threads or _default_threads()
+    world = World.of_environment()
+    device = _device(settings.device, world)
+    threads = settings.threads or _default_threads(world)
     torch.set_num_threads(threads)
     if choices is None or not _still_holds(choices, settings, device):
         choices = _choose(settings, device, exact)
@@ -110,9 +112,10 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, world: World) -> torch.device:
+    """Processes of one machine that name no GPU take one after the other, by their local rank."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count()
@@ -125,6 +128,8 @@ def _device(name: str) -> torch.device:
             raise ResourceError(
                 f"device {name}: there are {count} CUDA devices here, cuda:0 to cuda:{count - 1}."
             )
+        if device.index is None and world.size > 1:
+            return torch.device("cuda", world.local_rank % count)
     return device
 
 
@@ -194,11 +199,19 @@ def _medium_is_exact() -> bool:
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)
 
 
-def _default_threads() -> int:
-    """OMP_NUM_THREADS where it is set, else the cores that this process may use."""
+def _default_threads(world: World) -> int:
+    """OMP_NUM_THREADS where it is set, else a fair share of the cores that this process may use.
+
+    Of several processes on a machine 1 tells nothing: torchrun sets it where nobody did.
+    """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
+    by_launcher = wanted == "1" and world.local_size > 1
+    if wanted.isdecimal() and int(wanted) > 0 and not by_launcher:
         return int(wanted)
+    return max(1, _cores() // world.local_size)
+
+
+def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

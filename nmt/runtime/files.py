@@ -93,6 +93,18 @@ def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
                 path.unlink()
 
 
+def remove_directory(path: Path) -> None:
+    """Remove a directory. What is left of it when the process is killed in between has another
+    name, one that `remove_leftovers` knows.
+
+    Raises ResourceError when the folder it is in cannot be written to.
+    """
+    with plain_disk_errors(path):
+        half = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
+        path.rename(half / path.name)
+        shutil.rmtree(half)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file with `\\n` line ends, whole or not at all."""
     with atomic_file(path) as file:

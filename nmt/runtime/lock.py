@@ -16,19 +16,20 @@ except ImportError:  # not POSIX
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, work: str) -> Iterator[None]:
+def exclusive(path: Path, work: str, instead: str = "take another run folder") -> Iterator[None]:
     """Hold the lock file `path` while the block runs; the file holds our process id meanwhile.
 
     A lock file left behind by a process that was killed does not count. Where the system has no
     such locks (Windows), nothing is held.
 
-    Raises ResourceError when another process holds it, naming that process and `work`.
+    Raises ResourceError when another process holds it, naming that process, `work`, and what one
+    can do `instead`.
     """
     if fcntl is None:
         yield
         return
     with plain_disk_errors(path):
-        file = _acquire(path, work)
+        file = _acquire(path, work, instead)
     try:
         yield
     finally:
@@ -39,7 +40,7 @@ def exclusive(path: Path, work: str) -> Iterator[None]:
         file.close()
 
 
-def _acquire(path: Path, work: str) -> IO[str]:
+def _acquire(path: Path, work: str, instead: str) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         file = path.open("a+", encoding="ascii")
@@ -56,7 +57,7 @@ def _acquire(path: Path, work: str) -> IO[str]:
             file.close()
             raise ResourceError(
                 f"{path}: another nmt (process {holder or 'unknown'}) is at work on {work}. "
-                "Wait for it to end, or take another run folder."
+                f"Wait for it to end, or {instead}."
             ) from error
         except BaseException:
             file.close()

@@ -113,3 +113,38 @@ def test_the_line_for_the_log_says_what_is_used():
     assert "1 threads" in line
     glibc = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
     assert ("freed memory kept" in line) == (glibc and "LD_PRELOAD" not in os.environ)
+
+
+def started(monkeypatch, local_rank, local_size):
+    for name, value in (("RANK", local_rank), ("WORLD_SIZE", local_size)):
+        monkeypatch.setenv(name, str(value))
+        monkeypatch.setenv(f"LOCAL_{name}", str(value))
+
+
+def test_processes_of_a_machine_share_its_cores(monkeypatch):
+    monkeypatch.setattr(device_module, "_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert prepare().threads == 8
+    started(monkeypatch, 1, 3)
+    assert prepare().threads == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as torchrun does
+    assert prepare().threads == 2
+    assert prepare(threads=1).threads == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert prepare().threads == 4
+    started(monkeypatch, 9, 20)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert prepare().threads == 1
+
+
+def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    def chosen(name):
+        return str(device_module._device(name, device_module.World.of_environment()))
+
+    assert [chosen("auto"), chosen("cuda")] == ["cuda", "cuda"]
+    started(monkeypatch, 3, 4)
+    assert [chosen("auto"), chosen("cuda"), chosen("cuda:0")] == ["cuda:1", "cuda:1", "cuda:0"]
+    assert chosen("cpu") == "cpu"

@@ -14,6 +14,7 @@ from nmt.runtime import files
 from nmt.runtime.files import (
     atomic_directory,
     atomic_file,
+    remove_directory,
     remove_leftovers,
     sha256,
     write_text,
@@ -150,6 +151,22 @@ def test_only_leftovers_of_the_given_names_are_removed(tmp_path):
     leave_behind(tmp_path, "data")
     remove_leftovers(tmp_path, {"data"})
     assert names(tmp_path) == sorted(kept)
+
+
+def test_a_directory_is_removed_whole(tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("", encoding="utf-8")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(files.shutil, "rmtree", interrupt)
+        remove_directory(folder)
+    assert not folder.exists()
+    remove_leftovers(tmp_path, {"folder"})
+    assert names(tmp_path) == []
+
+
+def interrupt(path):
+    raise KeyboardInterrupt
 
 
 def fill(folder, content):

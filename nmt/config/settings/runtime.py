@@ -30,5 +30,6 @@ class RuntimeSettings(Settings):
     threads: int = Field(
         0,
         ge=0,
-        description="CPU threads; 0: OMP_NUM_THREADS where it is set, else one for each core.",
+        description="CPU threads; 0: OMP_NUM_THREADS where it is set, else one for each core, or "
+        "for each of a process's share of them under torchrun.",
     )
