@@ -1,5 +1,6 @@
 """A bundle: a folder with all that translating needs, and nothing else. Loading runs no pickle."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -168,6 +169,15 @@ def read_facts(path: Path) -> dict[str, Any]:
         )
     assert isinstance(facts, dict)
     return facts
+
+
+def fingerprint(path: Path) -> str:
+    """A SHA-256 that bundles share whose files are the same.
+
+    Raises ModelError when this is no bundle that can be read.
+    """
+    files = json.dumps(read_facts(path)["sha256"], sort_keys=True)
+    return hashlib.sha256(files.encode("utf-8")).hexdigest()
 
 
 def find_bundle(path: Path | None) -> Path:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import nmt.bundle
-from nmt.bundle import change_search, load_bundle, read_facts, save_bundle
+from nmt.bundle import change_search, fingerprint, load_bundle, read_facts, save_bundle
 from nmt.config.dump import dump_config
 from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, ResourceError
@@ -34,6 +34,17 @@ def test_a_bundle_survives_saving_and_loading(copy, tmp_path):
     card = (tmp_path / "again" / "README.md").read_text(encoding="utf-8")
     assert "bleu 12.35" in card
     assert "nmt translate" in card
+
+
+def test_the_fingerprint_is_that_of_the_files(copy, tiny_bundle, tmp_path):
+    assert fingerprint(copy) == fingerprint(tiny_bundle)
+    bundle = load_bundle(copy, CPU)
+    save_bundle(bundle, tmp_path / "told", {"updates": 7})
+    assert fingerprint(tmp_path / "told") == fingerprint(copy)
+    with torch.no_grad():
+        next(bundle.model.parameters()).add_(1.0)
+    save_bundle(bundle, tmp_path / "other", {})
+    assert fingerprint(tmp_path / "other") != fingerprint(copy)
 
 
 def test_tied_weights_are_kept_once(copy, tmp_path):

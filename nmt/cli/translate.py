@@ -2,9 +2,10 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nmt.cli import translate_options as its
 from nmt.cli.answers import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
@@ -19,9 +20,10 @@ from nmt.cli.options import (
     Threads,
 )
 from nmt.errors import UsageError
-from nmt.runtime.console import say
+from nmt.runtime.console import say, set_quiet
 
 if TYPE_CHECKING:
+    from nmt.config.settings import SearchSettings
     from nmt.search.ports import Write
     from nmt.search.translator import Translator
 
@@ -63,6 +65,7 @@ def translate(
     terms: its.Terms = None,
     avoid: its.Avoid = None,
     batch: its.Batch = None,
+    resumable: its.Resumable = False,
     device: Device = None,
     precision: SearchPrecision = None,
     threads: Threads = None,
@@ -74,13 +77,20 @@ def translate(
     Lines that come slowly are answered one by one, lines that come fast many at a time. Options not
     given have the model's own defaults (`nmt config explain search`).
     """
+    from nmt.runtime.distributed import World
     from nmt.search.constraints import Constraints
     from nmt.search.line_translator import LineTranslator, Remarks
-    from nmt.search.ports import reader, writer
+    from nmt.search.ports import Write, reader, writer
     from nmt.search.requests import INPUT_FORMS
-    from nmt.search.stream import answer, windows
+    from nmt.search.shards import ShardJob, require_files, translate_in_shards
+    from nmt.search.stream import LineWarnings, answer, windows
     from nmt.search.translator import override
 
+    world = World.of_environment()
+    if world.rank > 0:
+        set_quiet(True)
+    sharded = resumable or world.launched
+    files = require_files(input_file, output_file, world) if sharded else None
     keeps_weights = attention or alignment  # of each line as many as source times target tokens
     writes_json = as_json or input_format == "json"
     _refuse(
@@ -88,6 +98,7 @@ def translate(
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
         (_same_file(output_file, report_file), "--output and --report are the same file."),
+        (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
     overrides = its.given(
         beam_size=beam,
@@ -117,27 +128,60 @@ def translate(
     )
     form = _output_form(input_format, writes_json, settings.n_best)
     name = str(input_file or "stdin")
+    share = f" (of those that fell to process {world.rank})" if world.size > 1 else ""
+    bad_lines = LineWarnings(name, f"were not valid UTF-8{share}")
+    wishes = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
     lines = LineTranslator(
         translator,
-        INPUT_FORMS[input_format](
-            Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ())), column or 1
-        ),
+        INPUT_FORMS[input_format](wishes, column or 1),
         form(attention, alignment, settings.n_best > 1).lines,
-        Remarks(name, strict),
+        Remarks(name, strict, share),
         attention=keeps_weights,
         reported=report_file is not None,
         overrides=overrides,
     )
+
+    def answer_windows(
+        line_windows: Iterable[list[bytes]],
+        write: Write,
+        lines_before: int = 0,
+        write_report: Write | None = None,
+    ) -> int:
+        return answer(
+            line_windows, lines.answers, write, name, strict, write_report, lines_before, bad_lines
+        )
+
     say(its.described(settings))
-    with (
-        reader(input_file) as read,
-        writer(output_file) as write,
-        _report_writer(report_file) as write_report,
-    ):
-        invite(input_file)
-        batches = 1 if keeps_weights else _WINDOW_BATCHES
-        taken = windows(read, batches * settings.batch_sentences)
-        answer(taken, lines.answers, write, name, strict, write_report)
+    window = settings.batch_sentences * (1 if keeps_weights else _WINDOW_BATCHES)
+    if files is not None:
+        made_by = {
+            **translator.made_by,
+            **_settings_of_text(settings),
+            "--weight": weight,
+            "--combine": combine,
+            "--precision": precision or "auto",
+            "--input-format": input_format,
+            "--column": column,
+            "--json": as_json,
+            "--attention": attention,
+            "--alignment": alignment,
+            "--strict": strict,
+            "--prefix": prefix,
+            "--term": terms,
+            "--avoid": avoid,
+        }
+        one_line_each = writes_json or settings.n_best == 1
+        job = ShardJob(*files, made_by, window, one_line_each)
+        translate_in_shards(job, answer_windows, world)
+    else:
+        with (
+            reader(input_file) as read,
+            writer(output_file) as write,
+            _report_writer(report_file) as write_report,
+        ):
+            invite(input_file)
+            answer_windows(windows(read, window), write, write_report=write_report)
+    bad_lines.summarise()
     lines.remarks.summarise()
 
 
@@ -177,6 +221,12 @@ def _refuse(*contradictions: tuple[bool, str]) -> None:
     for holds, message in contradictions:
         if holds:
             raise UsageError(message)
+
+
+def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
+    """Those that a translation depends on: not how many are translated at once."""
+    values = settings.model_dump(exclude={"batch_sentences"})
+    return {f"search.{key}": value for key, value in values.items()}
 
 
 def _same_file(output_file: Path | None, report_file: Path | None) -> bool:

@@ -234,3 +234,11 @@ Avoid = Annotated[
         help="What no translation may have; may be given again.",
     ),
 ]
+Resumable = Annotated[
+    bool,
+    typer.Option(
+        "--resumable",
+        help="Keep what is finished beside the output: after a stop the same command goes on from "
+        "there. Under torchrun it is always so.",
+    ),
+]

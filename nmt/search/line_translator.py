@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 class Remarks:
     """Warnings about lines and their translations.
 
-    name: of the input; strict: a line that cannot be translated is an error.
+    name: of the input; strict: a line that cannot be translated is an error; share: words that say
+    which lines of the input these are, where not all.
     """
 
-    def __init__(self, name: str, strict: bool = False) -> None:
+    def __init__(self, name: str, strict: bool = False, share: str = "") -> None:
         self._name = name
         self._strict = strict
-        self._bad = LineWarnings(name, "could not be translated")
-        self._long = LineWarnings(name, "were translated in pieces")
-        self._missed = LineWarnings(name, "lack a term in their translation")
+        self._bad = LineWarnings(name, f"could not be translated{share}")
+        self._long = LineWarnings(name, f"were translated in pieces{share}")
+        self._missed = LineWarnings(name, f"lack a term in their translation{share}")
 
     def check(self, request: Request) -> None:
         """Say what the problem with a request is. Raises DataError when strict."""

@@ -65,6 +65,14 @@ def writer(path: Path | None) -> Iterator[Write]:
             yield lambda text: _write_through(file, text)
 
 
+def is_file_to_be(path: Path) -> bool:
+    """Whether what is written to a path makes a file, rather than going to a pipe or a device.
+
+    Raises ResourceError when its folder is out of reach.
+    """
+    return _descriptor(path) is None and not _is_special(path)
+
+
 def _reading(file: io.BufferedReader, name: str) -> Read:
     content: Bytes | None = None
 
@@ -84,12 +92,12 @@ def _to_stdout(text: str) -> None:
 
 
 def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    if is_file_to_be(path):
+        return atomic_file(Path(os.path.realpath(path)))
     descriptor = _descriptor(path)
     if descriptor is not None:
         return _straight(path, lambda: os.fdopen(os.dup(descriptor), "wb"))
-    if _is_special(path):
-        return _straight(path, lambda: path.open("wb"))
-    return atomic_file(Path(os.path.realpath(path)))
+    return _straight(path, lambda: path.open("wb"))
 
 
 def _descriptor(path: Path) -> int | None:

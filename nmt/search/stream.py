@@ -64,17 +64,21 @@ def answer(
     name: str,
     strict: bool = False,
     write_report: Callable[[str], None] | None = None,
+    lines_before: int = 0,
+    bad_lines: "LineWarnings | None" = None,
 ) -> int:
     """Translate windows of lines and write the answers of each, every one as lines of its own.
 
     translate: gives the answer to each line, always as many as lines; write: takes the answers of
     one window and passes them on at once; name: of the input, for messages; strict: bytes that are
     not UTF-8 are an error rather than replaced with a warning; write_report: takes the reports of
-    one window, one line each.
+    one window, one line each; lines_before: of the input, read elsewhere; bad_lines: takes the
+    warnings of such bytes, for the caller to summarise.
 
     Gives the number of lines read. Raises DataError for such bytes when strict.
     """
-    decoder = _Decoder(name, strict, LineWarnings(name, "were not valid UTF-8"))
+    bad = bad_lines or LineWarnings(name, "were not valid UTF-8")
+    decoder = _Decoder(name, strict, bad, lines_before)
     answered = 0
     for window in line_windows:
         lines = [decoder.line(raw) for raw in window]
@@ -85,9 +89,10 @@ def answer(
         if write_report is not None:
             write_report("".join(_ended(_report_of(answer)) for answer in answers))
         answered += len(answers)
-    decoder.bad.summarise()
-    if answered != decoder.lines:
-        raise AssertionError(f"{decoder.lines} lines in, {answered} answers out")
+    if bad_lines is None:
+        bad.summarise()
+    if answered != decoder.lines - lines_before:
+        raise AssertionError(f"{decoder.lines - lines_before} lines in, {answered} answers out")
     return answered
 
 

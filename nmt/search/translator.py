@@ -107,6 +107,21 @@ class Translator:
         """The defaults of search that the bundle carries, of several the first."""
         return self._bundle.search
 
+    @property
+    def made_by(self) -> dict[str, str]:
+        """What a translation depends on beside its text and the settings: the files of the
+        bundles, as checksums, and the precision.
+
+        Raises ModelError when the bundle is no longer where it was read.
+        """
+        from nmt.bundle import fingerprint
+
+        paths = [bundle.path for bundle in self._bundles]
+        return {
+            "model": " ".join(fingerprint(path) for path in paths if path is not None),
+            "precision": self._runtime.choices.precision,
+        }
+
     def translate(
         self,
         texts: Sequence[str],

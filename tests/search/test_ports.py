@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import DataError, OutputClosed, ResourceError
-from nmt.search.ports import reader, writer
+from nmt.search.ports import is_file_to_be, reader, writer
 
 
 def read_all(read) -> bytes:
@@ -51,6 +51,15 @@ def test_bad_files(tmp_path):
     damaged.write_bytes(gzip.compress(os.urandom(1000))[:500])
     with reader(damaged) as read, pytest.raises(DataError, match="damaged gzip"):
         read_all(read)
+
+
+def test_what_makes_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "new.txt")
+    assert is_file_to_be(tmp_path / "new.txt")
+    assert is_file_to_be(tmp_path / "link")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null"), Path("/dev/fd/1")):
+        assert not is_file_to_be(path)
 
 
 def test_output_is_whole_or_absent(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.search.stream import Answer, Line, answer, windows
+from nmt.search.stream import Answer, Line, LineWarnings, answer, windows
 
 
 def blocks(*parts: bytes):
@@ -73,6 +73,21 @@ def test_text_of_lines(capsys):
     assert "".join(written) == "one\n\n \ufffdt\ufffd\n\0\u2028x\nlast\n"
     told = capsys.readouterr().err
     assert told == "warning: in.txt: line 3: not valid UTF-8 (byte 0xE9), replaced by U+FFFD\n"
+
+
+def test_lines_in_the_middle_of_an_input(capsys):
+    """Their numbers go on, what begins them is no byte-order mark, their warnings are the caller's
+    to summarise.
+    """
+    written: list[str] = []
+    bad = LineWarnings("in.txt", "were not valid UTF-8", count=4)
+    content = b"\xef\xbb\xbfone\n\xff\n\xff\n"
+    read = windows(blocks(content), 10)
+    assert answer(read, echo, written.append, "in.txt", lines_before=10, bad_lines=bad) == 3
+    assert "".join(written) == "\ufeffone\n\ufffd\n\ufffd\n"
+    told = capsys.readouterr().err
+    assert told == "warning: in.txt: line 12: not valid UTF-8 (byte 0xFF), replaced by U+FFFD\n"
+    assert bad.count == 6
 
 
 def test_many_bad_lines_are_counted(capsys):

@@ -9,7 +9,7 @@ import sentencepiece
 import torch
 
 import nmt
-from nmt.bundle import Bundle, load_bundle, save_bundle
+from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
 from nmt.config.settings import Config
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
@@ -322,3 +322,9 @@ def test_blank_wishes_are_none(translator):
 def test_wishes_for_another_number_of_texts_are_refused(translator):
     with pytest.raises(UsageError, match="1 constraints"):
         translator.translate(["le chat", "un chien"], constraints=[Constraints()])
+
+
+def test_what_made_a_translation(translator, tiny_bundle):
+    other = Translator.load(tiny_bundle, device="cpu", precision="bfloat16")
+    assert translator.made_by == {"model": fingerprint(tiny_bundle), "precision": "float32"}
+    assert other.made_by == {**translator.made_by, "precision": "bfloat16"}

@@ -1,0 +1,138 @@
+"""The folder of finished parts beside an output: what is in it, whose it is, and how it is joined.
+
+`NAME.parts/manifest.json` says of which text and by which model and settings; `000012.part` is the
+answers of block 12. The folder appears with its manifest, each part when it is whole.
+"""
+
+import json
+from contextlib import AbstractContextManager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import DataError, UsageError
+from nmt.runtime.files import atomic_directory, remove_directory, remove_leftovers
+from nmt.search.blocks import Block, Survey
+from nmt.search.ports import Write, writer
+
+FORMAT = 1
+
+_MANIFEST = "manifest.json"
+_PART = "{:06}.part"
+_READ_CHARACTERS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A folder of parts. made_by: what the answers depend on beside the text, by name."""
+
+    path: Path
+    text: Survey
+    made_by: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, text: Survey, made_by: dict[str, Any]) -> "Parts":
+        """Those of an earlier process, where there are any, else an empty folder; for the one
+        process that nobody works beside.
+
+        Raises UsageError when they are of another text or otherwise made.
+        """
+        remove_leftovers(path.parent, [path.name])
+        if not path.exists():
+            parts = cls(path, text, made_by)
+            with atomic_directory(path) as folder:
+                (folder / _MANIFEST).write_text(parts._manifest(), encoding="utf-8", newline="\n")
+            return parts
+        parts = cls.load(path, made_by)
+        if (parts.text.sha256, parts.text.lines) != (text.sha256, text.lines):
+            raise parts._refusal([f"the text was {_named(parts.text)}, now {_named(text)}"])
+        remove_leftovers(path)
+        return parts
+
+    @classmethod
+    def load(cls, path: Path, made_by: dict[str, Any]) -> "Parts":
+        """Those that another process has opened. Raises UsageError when they are otherwise made."""
+        parts = cls._read(path)
+        there, asked = parts.made_by, json.loads(json.dumps(made_by))
+        changes = [
+            f"{key} was {there.get(key)}, now {asked.get(key)}"
+            for key in sorted(there.keys() | asked.keys())
+            if there.get(key) != asked.get(key)
+        ]
+        if changes:
+            raise parts._refusal(changes)
+        return parts
+
+    @classmethod
+    def _read(cls, path: Path) -> "Parts":
+        try:
+            manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+            if manifest["format"] != FORMAT:
+                raise ValueError(f"format {manifest['format']}, not {FORMAT}")
+            blocks = [Block(*row) for row in manifest["blocks"]]
+            text = Survey(manifest["sha256"], manifest["lines"], blocks)
+            return cls(path, text, dict(manifest["made_by"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path}: is no folder of finished parts that can be gone on with ({error!r}).\n"
+                "Remove it, or take another --output."
+            ) from error
+
+    def finished(self) -> list[Block]:
+        """The blocks whose answers are there."""
+        return [block for number, block in enumerate(self.text.blocks) if self.has(number)]
+
+    def has(self, number: int) -> bool:
+        """Whether the answers of a block are there."""
+        return self._part(number).exists()
+
+    def writer(self, number: int) -> AbstractContextManager[Write]:
+        """Takes the answers of a block, which are there when the `with` block ends well."""
+        return writer(self._part(number))
+
+    def join(self, write: Write, one_line_each: bool) -> None:
+        """Write the answers of all blocks in order.
+
+        one_line_each: as many lines as the text has, otherwise no fewer. Raises DataError when
+        something is missing.
+        """
+        for number, block in enumerate(self.text.blocks):
+            lines = 0
+            with self._part(number).open(encoding="utf-8", newline="\n") as part:
+                while text := part.read(_READ_CHARACTERS):
+                    lines += text.count("\n")
+                    write(text)
+            if lines < block.lines or (one_line_each and lines > block.lines):
+                raise DataError(
+                    f"{self._part(number)}: has {lines} lines, {block.lines} were translated. "
+                    "Remove it, and start the same command again."
+                )
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        remove_directory(self.path)
+
+    def _part(self, number: int) -> Path:
+        return self.path / _PART.format(number)
+
+    def _manifest(self) -> str:
+        record = {
+            "format": FORMAT,
+            "sha256": self.text.sha256,
+            "lines": self.text.lines,
+            "made_by": self.made_by,
+            "blocks": [astuple(block) for block in self.text.blocks],
+        }
+        return json.dumps(record, ensure_ascii=False) + "\n"
+
+    def _refusal(self, changes: list[str]) -> UsageError:
+        listed = "".join(f"  {change}\n" for change in changes)
+        return UsageError(
+            f"{self.path}: holds parts of another translation:\n{listed}"
+            "Give the earlier command to go on with it. To begin anew, remove the folder or take "
+            "another --output."
+        )
+
+
+def _named(text: Survey) -> str:
+    return f"{text.lines} lines (sha256 {text.sha256[:12]})"
