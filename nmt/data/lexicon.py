@@ -1,0 +1,150 @@
+"""Which target tokens go with which source tokens: IBM Model 1, learned from a binarized corpus.
+
+Brown et al. 1993, "The Mathematics of Statistical Machine Translation", section 4.1: each target
+token comes from one source token of its pair or from the null word, all equally likely before one
+looks. Which one it was is not known, so P(target | source) is found by expectation maximisation.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.corpus import Corpus
+from nmt.data.tokenizer import PAD
+from nmt.runtime.console import progress
+
+NULL = PAD
+"""Source id of the null word: no sentence has padding in it."""
+
+_LINKS = 1 << 20
+_TINY = np.finfo(np.float64).tiny
+
+_Integers = NDArray[np.int64]
+_Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """P(target | source) of the tokens that occur in one pair; that of all others is zero.
+
+    keys: `[entries]`, source * target_vocabulary + target, rising; probabilities: `[entries]`.
+    """
+
+    source_vocabulary: int
+    target_vocabulary: int
+    keys: _Integers
+    probabilities: _Reals
+
+    def best(self, count: int) -> NDArray[np.int32]:
+        """The `count` most probable targets of each source token, the most probable first, of
+        equal ones that with the lower id: `[source_vocabulary, count]`, filled up with PAD.
+        """
+        table = np.full((self.source_vocabulary, count), PAD, np.int32)
+        starts = _row_starts(self.keys, self.source_vocabulary, self.target_vocabulary).tolist()
+        for source in range(self.source_vocabulary):
+            row = slice(starts[source], starts[source + 1])
+            order = np.argsort(-self.probabilities[row], kind="stable")[:count]
+            table[source, : len(order)] = self.keys[row][order] % self.target_vocabulary
+        return table
+
+
+def learn_lexicon(
+    corpus: Corpus,
+    pairs: NDArray[np.int64],
+    source_vocabulary: int,
+    target_vocabulary: int,
+    iterations: int = 5,
+) -> Lexicon:
+    """IBM Model 1 of the given pairs of a corpus.
+
+    Memory grows with the entries: about 35 bytes for each.
+    """
+    blocks = _blocks(corpus, pairs)
+    with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as shown:
+        keys = np.empty(0, np.int64)
+        waiting: list[_Integers] = []
+        for block in blocks:
+            waiting.append(_distinct([_Links.of(corpus, block, target_vocabulary).keys]))
+            # Merged seldom: each merge goes through all that is there.
+            if sum(map(len, waiting)) > max(len(keys), _LINKS):
+                keys, waiting = _distinct([keys, *waiting]), []
+            shown.advance(len(block))
+        keys = _distinct([keys, *waiting])
+        lexicon = Lexicon(source_vocabulary, target_vocabulary, keys, np.ones(len(keys)))
+        for _ in range(iterations):
+            expected = np.zeros(len(keys))
+            for block in blocks:
+                _count(lexicon, _Links.of(corpus, block, target_vocabulary), expected)
+                shown.advance(len(block))
+            lexicon = _normalized(lexicon, expected)
+    return lexicon
+
+
+@dataclass(frozen=True)
+class _Links:
+    """All ways to link the target tokens of some pairs, each with every source token of its pair
+    and with the null word.
+
+    keys: `[links]`, as in `Lexicon`; positions: `[links]`, the place of the target token among all
+    of these pairs.
+    """
+
+    keys: _Integers
+    positions: _Integers
+
+    @classmethod
+    def of(cls, corpus: Corpus, pairs: _Integers, target_vocabulary: int) -> "_Links":
+        null = np.array([NULL])
+        sources = [part for pair in pairs for part in (null, corpus.source(int(pair)))]
+        source = np.concatenate(sources, dtype=np.int64)
+        target = np.concatenate([corpus.target(int(pair)) for pair in pairs], dtype=np.int64)
+        source_lengths = corpus.source_lengths[pairs] + 1
+        target_lengths = corpus.target_lengths[pairs]
+        # For each target token: how many source tokens there are to link it with, and from where.
+        choices = np.repeat(source_lengths, target_lengths)
+        firsts = np.repeat(np.cumsum(source_lengths) - source_lengths, target_lengths)
+        positions = np.repeat(np.arange(len(target)), choices)
+        within = np.arange(len(positions)) - np.repeat(np.cumsum(choices) - choices, choices)
+        keys = source[firsts[positions] + within] * target_vocabulary + target[positions]
+        return cls(keys, positions)
+
+
+def _count(lexicon: Lexicon, links: _Links, expected: _Reals) -> None:
+    """Add up, in `expected [entries]`, how often each entry is likely to be used: c(f | e) of the
+    paper.
+    """
+    keys, inverse = np.unique(links.keys, return_inverse=True)
+    entries = np.searchsorted(lexicon.keys, keys)
+    probabilities = lexicon.probabilities[entries][inverse]
+    totals = np.bincount(links.positions, probabilities)
+    shares = probabilities / np.maximum(totals, _TINY)[links.positions]
+    expected[entries] += np.bincount(inverse, shares, minlength=len(keys))
+
+
+def _normalized(lexicon: Lexicon, expected: _Reals) -> Lexicon:
+    """Probabilities, which are put in place of the counts: of each source token they sum to one."""
+    sizes = np.diff(_row_starts(lexicon.keys, lexicon.source_vocabulary, lexicon.target_vocabulary))
+    present = sizes > 0
+    firsts = (np.cumsum(sizes) - sizes)[present]
+    totals = np.add.reduceat(expected, firsts) if len(firsts) else expected
+    expected /= np.repeat(np.maximum(totals, _TINY), sizes[present])
+    return replace(lexicon, probabilities=expected)
+
+
+def _blocks(corpus: Corpus, pairs: _Integers) -> list[_Integers]:
+    """The pairs in runs of about `_LINKS` links."""
+    links = (corpus.source_lengths[pairs] + 1) * corpus.target_lengths[pairs]
+    ends = np.flatnonzero(np.diff(np.cumsum(links) // _LINKS)) + 1
+    return [block for block in np.split(pairs, ends) if len(block)]
+
+
+def _distinct(parts: list[_Integers]) -> _Integers:
+    """The numbers in them, rising, each once. (np.unique goes by hashes, at ten times the time.)"""
+    keys = np.sort(np.concatenate(parts))
+    return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
+
+
+def _row_starts(keys: _Integers, source_vocabulary: int, target_vocabulary: int) -> _Integers:
+    """Where the entries of each source token begin, and where the last ones end."""
+    return np.searchsorted(keys, np.arange(source_vocabulary + 1) * target_vocabulary)
