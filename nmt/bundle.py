@@ -10,18 +10,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config, CorpusSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
+from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ConfigError, ModelError, ResourceError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
-from nmt.runtime.files import atomic_directory, sha256
+from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
 from nmt.runtime.run_directory import RunDirectory
 
 FORMAT = 1
@@ -31,6 +32,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
 FACTS = "bundle.json"
 CARD = "README.md"
+SHORTLIST = "shortlist.safetensors"
 
 _SEARCH = "- search: "
 """How the line of a model card begins that tells the defaults of search."""
@@ -38,13 +40,14 @@ _SEARCH = "- search: "
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model ready to translate."""
+    """A model ready to translate; shortlist: where one was made (`nmt shortlist`)."""
 
     model: Seq2Seq
     tokenizers: TokenizerPair
     config: Config
     length_ratio: LengthRatio
     path: Path | None = None
+    shortlist: Shortlist | None = None
 
     @property
     def search(self) -> SearchSettings:
@@ -61,6 +64,8 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
     with atomic_directory(path) as folder:
         write_tensors(model_tensors(bundle.model), folder / WEIGHTS)
         bundle.tokenizers.save(folder)
+        if bundle.shortlist is not None:
+            write_tensors(bundle.shortlist.tensors(), folder / SHORTLIST)
         _write(folder / CONFIG, dump_config(_without_places(bundle.config)))
         record = {
             "format": FORMAT,
@@ -92,7 +97,28 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
     load_model_tensors(model, read_tensors(path / WEIGHTS), path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
-    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path)
+    shortlist = None
+    if SHORTLIST in facts["sha256"]:
+        file = path / SHORTLIST
+        sizes = (tokenizers.source.size, tokenizers.target.size)
+        shortlist = Shortlist.from_tensors(read_tensors(file), sizes, str(file))
+    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path, shortlist)
+
+
+def add_shortlist(path: Path, shortlist: Shortlist) -> None:
+    """Put a shortlist into a bundle, or another in its place.
+
+    The bundle is whole at every moment: one that does not name a shortlist has none, whatever lies
+    in its folder. Raises ModelError when there is no bundle, ResourceError when the disk does not
+    take it.
+    """
+    facts = read_facts(path)
+    if facts["sha256"].pop(SHORTLIST, None) is not None:
+        write_text(path / FACTS, _facts_text(facts))
+    with atomic_file(path / SHORTLIST) as file:
+        file.write(save(shortlist.tensors()))
+    facts["sha256"][SHORTLIST] = sha256(path / SHORTLIST)
+    write_text(path / FACTS, _facts_text(facts))
 
 
 def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) -> None:

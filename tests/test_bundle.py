@@ -9,9 +9,19 @@ import pytest
 import torch
 
 import nmt.bundle
-from nmt.bundle import change_search, fingerprint, load_bundle, read_facts, save_bundle
+from nmt import bundle as bundles
+from nmt.bundle import (
+    Bundle,
+    add_shortlist,
+    change_search,
+    fingerprint,
+    load_bundle,
+    read_facts,
+    save_bundle,
+)
 from nmt.config.dump import dump_config
 from nmt.config.settings import SearchSettings
+from nmt.data.shortlist import Shortlist
 from nmt.errors import ModelError, ResourceError
 
 CPU = torch.device("cpu")
@@ -20,6 +30,18 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def copy(tiny_bundle, tmp_path):
     return shutil.copytree(tiny_bundle, tmp_path / "copy")
+
+
+def make_shortlist(bundle: Bundle, token: int) -> Shortlist:
+    """One that tells by its token which one it is."""
+    source, target = bundle.tokenizers.source.size, bundle.tokenizers.target.size
+    tables = (torch.full((source, 2), token), torch.arange(target), torch.arange(4))
+    return Shortlist(*(table.int() for table in tables))
+
+
+def shortlist_token(copy) -> int | None:
+    shortlist = load_bundle(copy, CPU).shortlist
+    return None if shortlist is None else int(shortlist.translations[0, 0])
 
 
 def test_a_bundle_survives_saving_and_loading(copy, tmp_path):
@@ -54,9 +76,13 @@ def test_tied_weights_are_kept_once(copy, tmp_path):
     assert "decoder.embed.weight" not in names
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.yaml", "joint.model", "bundle.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors", "config.yaml", "joint.model", "bundle.json", "shortlist.safetensors"],
+)
 @pytest.mark.parametrize("damage", ["remove", "truncate", "flip"])
 def test_damage_is_named(copy, name, damage):
+    add_shortlist(copy, make_shortlist(load_bundle(copy, CPU), 5))
     file = copy / name
     content = bytearray(file.read_bytes())
     if damage == "remove":
@@ -69,6 +95,57 @@ def test_damage_is_named(copy, name, damage):
     with pytest.raises(ModelError) as error:
         load_bundle(copy, CPU)
     assert name in error.value.message
+
+
+def test_a_shortlist_is_added_and_replaced(copy, tmp_path):
+    bundle = load_bundle(copy, CPU)
+    assert bundle.shortlist is None
+    facts = read_facts(copy)
+    for token in (5, 6):
+        add_shortlist(copy, make_shortlist(bundle, token))
+        assert shortlist_token(copy) == token
+    changed = read_facts(copy)
+    del changed["sha256"]["shortlist.safetensors"]
+    assert changed == facts
+    save_bundle(load_bundle(copy, CPU), tmp_path / "again", {})
+    assert shortlist_token(tmp_path / "again") == 6
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_a_bundle_is_whole_whenever_the_adding_stops(copy, monkeypatch, write):
+    """At each write of a file in turn, before it and after it."""
+    bundle = load_bundle(copy, CPU)
+    add_shortlist(copy, make_shortlist(bundle, 5))
+    seen = []
+
+    def stopping(original):
+        def act(path, *rest):
+            seen.append(shortlist_token(copy))
+            if len(seen) == write + 1:
+                raise KeyboardInterrupt
+            return original(path, *rest)
+
+        return act
+
+    monkeypatch.setattr(bundles, "atomic_file", stopping(bundles.atomic_file))
+    monkeypatch.setattr(bundles, "write_text", stopping(bundles.write_text))
+    if write < 3:
+        with pytest.raises(KeyboardInterrupt):
+            add_shortlist(copy, make_shortlist(bundle, 6))
+    else:
+        add_shortlist(copy, make_shortlist(bundle, 6))
+        seen.append(shortlist_token(copy))
+    assert seen == [5, None, None, 6][: write + 1]
+    add_shortlist(copy, make_shortlist(bundle, 7))
+    assert shortlist_token(copy) == 7
+
+
+def test_a_shortlist_for_another_vocabulary_is_refused(copy):
+    bundle = load_bundle(copy, CPU)
+    shortlist = make_shortlist(bundle, 5)
+    add_shortlist(copy, Shortlist(shortlist.translations[1:], shortlist.frequent, shortlist.always))
+    with pytest.raises(ModelError, match="nmt shortlist"):
+        load_bundle(copy, CPU)
 
 
 @pytest.mark.parametrize(

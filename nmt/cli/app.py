@@ -14,6 +14,7 @@ from nmt.cli.config import config
 from nmt.cli.failure import report
 from nmt.cli.options import Debug, Quiet
 from nmt.cli.score import score
+from nmt.cli.shortlist import shortlist
 from nmt.cli.tokenizer import tokenizer
 from nmt.cli.train import train
 from nmt.cli.translate import translate
@@ -26,6 +27,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     tokenizer,
     binarize,
     train,
+    shortlist,
     translate,
     score,
     tune,

@@ -64,6 +64,7 @@ def translate(
     prefix: its.Prefix = None,
     terms: its.Terms = None,
     avoid: its.Avoid = None,
+    shortlist: its.Shortlist = None,
     batch: its.Batch = None,
     resumable: its.Resumable = False,
     device: Device = None,
@@ -119,6 +120,7 @@ def translate(
         seed=seed,
         mbr=mbr,
         replace_unknown=replace_unknown,
+        shortlist=shortlist,
         batch_sentences=batch,
     )
     translator = open_translator(model, device, precision, threads, weight, combine)

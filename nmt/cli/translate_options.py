@@ -49,6 +49,8 @@ def _choice(settings: "SearchSettings") -> list[str]:
     parts = [penalties(settings)]
     if settings.mbr != "none":
         parts.append(f"minimum Bayes risk by {settings.mbr}")
+    if settings.shortlist > 0:
+        parts.append(f"shortlist {settings.shortlist}")
     if settings.replace_unknown:
         parts.append("unknown words replaced")
     return parts
@@ -240,5 +242,15 @@ Resumable = Annotated[
         "--resumable",
         help="Keep what is finished beside the output: after a stop the same command goes on from "
         "there. Under torchrun it is always so.",
+    ),
+]
+Shortlist = Annotated[
+    int | None,
+    typer.Option(
+        "--shortlist",
+        min=0,
+        metavar="N",
+        help="Choose among the N most frequent subwords and what `nmt shortlist` learned of the "
+        "line's own; 0: among all.",
     ),
 ]

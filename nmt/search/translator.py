@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.sentencepiece_model import Subword
-from nmt.errors import UsageError
+from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
@@ -22,6 +22,7 @@ from nmt.search.limits import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.pieces import split
+from nmt.search.shortlisted import Shortlisted
 from nmt.search.translation import Translation, by_utility, checked, joined, ranked
 from nmt.search.unknown import with_source_words
 
@@ -138,8 +139,11 @@ class Translator:
         `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each text's translation depends
         on that text and its constraints alone.
 
+        A sentence with constraints is searched without a shortlist: they are over all tokens.
+
         Raises UsageError when an override is not allowed, when there are more or fewer constraints
-        than texts, or when `replace_unknown` is asked of models without attention.
+        than texts, or when `replace_unknown` is asked of models without attention; ModelError when
+        a shortlist is asked for and there is none.
         """
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
@@ -219,18 +223,56 @@ class Translator:
         """What search finds for each piece; for minimum Bayes risk, all that it finds."""
         if settings.mbr != "none":
             settings = settings.model_copy(update={"n_best": settings.beam_size})
+        wanted = [
+            each
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for each in self._in_tokens(wish, len(pieces))
+        ]
+        sources = [piece for pieces in texts_in_pieces for piece in pieces]
+        shortlisted = self._shortlisted(settings)
+        if shortlisted is None:
+            return self._decode(self.model, sources, settings, attention, wanted)
+        short = [each == TokenConstraints() for each in wanted]
+        without = iter(
+            self._decode(
+                self.model,
+                [source for source, by_list in zip(sources, short, strict=True) if not by_list],
+                settings,
+                attention,
+                [each for each, by_list in zip(wanted, short, strict=True) if not by_list],
+            )
+        )
+        by_lists = [source for source, by_list in zip(sources, short, strict=True) if by_list]
+        found = self._decode(shortlisted, by_lists, settings, attention)
+        in_tokens = iter(shortlisted.in_tokens(by_lists, found))
+        return [next(in_tokens if by_list else without) for by_list in short]
+
+    def _shortlisted(self, settings: SearchSettings) -> Shortlisted | None:
+        """The model with the shortlist that the settings ask for. Raises ModelError without one."""
+        if settings.shortlist == 0:
+            return None
+        if len(self._bundles) > 1:
+            raise UsageError("search.shortlist is for one model, not for an ensemble: set it to 0.")
+        bundle = self._bundle
+        if bundle.shortlist is None:
+            raise ModelError(
+                f"{bundle.path}: search.shortlist is {settings.shortlist}, but this bundle has no "
+                "shortlist. Make one with nmt shortlist, or set search.shortlist to 0."
+            )
+        return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist)
+
+    def _decode(
+        self,
+        model: Scorer,
+        sources: list[list[int]],
+        settings: SearchSettings,
+        attention: bool,
+        constraints: list[TokenConstraints] | None = None,
+    ) -> list[list[Hypothesis]]:
+        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
+        keeps_weights = attention or settings.replace_unknown
         return decode_corpus(
-            self.model,
-            [piece for pieces in texts_in_pieces for piece in pieces],
-            settings,
-            LengthLimits(self._bundle.length_ratio, settings.max_length),
-            self._runtime,
-            attention or settings.replace_unknown,
-            [
-                each
-                for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-                for each in self._in_tokens(wish, len(pieces))
-            ],
+            model, sources, settings, limits, self._runtime, keeps_weights, constraints
         )
 
     def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:

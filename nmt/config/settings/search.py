@@ -73,6 +73,12 @@ class SearchSettings(Settings):
         "none",
         description="Choose, of the `beam_size` translations found, by minimum Bayes risk.",
     )
+    shortlist: int = Field(
+        0,
+        ge=0,
+        description="Choose among the translations of the source's own subwords, learned by "
+        "`nmt shortlist`, and so many most frequent subwords; 0: among all.",
+    )
     replace_unknown: bool = Field(
         False, description="Write the source word that attention points to for an unknown token."
     )

@@ -1,0 +1,84 @@
+"""`nmt shortlist`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmt.cli.options import Debug, Quiet, Set
+from nmt.errors import DataError, UsageError
+from nmt.runtime.console import say
+
+if TYPE_CHECKING:
+    from nmt.data.manifest import Manifest
+
+_FREQUENT = 100
+
+
+def shortlist(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="The configuration of the run.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", metavar="PATH", help="Instead: the run's folder or bundle."),
+    ] = None,
+    settings: Set = None,
+    best: Annotated[
+        int, typer.Option("--best", min=1, metavar="N", help="Translations of each subword.")
+    ] = 50,
+    max_pairs: Annotated[
+        int,
+        typer.Option(
+            "--max-pairs", min=1, metavar="N", help="Pairs learned from, spread over the corpus."
+        ),
+    ] = 200_000,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn from the training corpus what each subword may be translated by, for faster search.
+
+    It goes into the bundle of the run, and `nmt translate --shortlist N` uses it. How much of dev
+    it covers is told on stderr.
+    """
+    from nmt.bundle import add_shortlist
+    from nmt.data.corpus import Corpus
+    from nmt.data.manifest import Manifest
+    from nmt.data.shortlist import coverage, make_shortlist
+    from nmt.data.tokenizer import TokenizerPair
+    from nmt.runtime.lock import exclusive
+    from nmt.runtime.run_directory import RunDirectory
+
+    bundle = _bundle(config, settings, model)
+    run = RunDirectory(bundle.parent)
+    tokenizers = TokenizerPair.load(bundle)
+    _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
+    # Training would replace the bundle by its next best one.
+    with exclusive(run.training_lock, "training this run"):
+        made = make_shortlist(Corpus.open(run.data / "train"), tokenizers, best, max_pairs)
+        add_shortlist(bundle, made)
+    fit = coverage(made, Corpus.open(run.data / "dev"), _FREQUENT)
+    say(f"shortlist: {bundle}")
+    say(
+        f"with --shortlist {_FREQUENT}: {fit.size:,.0f} of {tokenizers.target.size:,} subwords for "
+        f"a sentence of dev; {fit.tokens:.2%} of its references' subwords are among them"
+    )
+
+
+def _bundle(config: Path | None, settings: list[str] | None, model: Path | None) -> Path:
+    from nmt.bundle import find_bundle
+    from nmt.config.load import load_config
+
+    if (config is None) == (model is None):
+        raise UsageError("give either a configuration or --model, the folder of a run.")
+    if config is not None:
+        model = load_config(config, settings or ()).run_dir
+    return find_bundle(model)
+
+
+def _check_fits(manifest: "Manifest", fingerprint: str, data: Path) -> None:
+    if manifest.tokenizer != fingerprint:
+        raise DataError(
+            f"{data}: was made with another tokenizer than this model's. Run nmt binarize again, "
+            "or take the run that this model is of."
+        )

@@ -1,0 +1,203 @@
+"""Search in each sentence's own short vocabulary instead of the whole one.
+
+Seen from search, a token is then its place on the list of its sentence. The lists rise, so the
+reserved tokens, which are on every list, keep their ids; and beam search, its rules and its
+selections work as they are. What a sentence is given depends on its own list alone: the softmax is
+over that list. Only the product is made for all lists of the batch together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from nmt.data.batches import pad_sources
+from nmt.data.shortlist import Shortlist
+from nmt.data.tokenizer import PAD
+from nmt.model.encoder import EncodedSource
+from nmt.model.pointer import mixed
+from nmt.model.precision import widened
+from nmt.model.seq2seq import Seq2Seq
+from nmt.model.steps import DecoderState, Step
+from nmt.search.hypothesis import Hypothesis
+
+_WORTH_GATHERING = 0.75
+_BLOCK = 192
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    """The part of the output matrix that some sentences need.
+
+    weight: `[tokens, feature]`, or all of it; columns: `[batch, candidates]`, where the candidates
+    of each sentence stand in it, None when one sentence has it for itself; sentences: how many it
+    was made for.
+    """
+
+    weight: Tensor
+    columns: Tensor | None
+    sentences: int
+
+    @classmethod
+    def of(cls, candidates: Tensor, weight: Tensor) -> "_Vocabulary":
+        if len(candidates) == 1:
+            return cls(weight.index_select(0, candidates[0]), None, 1)
+        wanted = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
+        wanted[candidates] = True
+        tokens = wanted.nonzero().squeeze(1)
+        if len(tokens) > _WORTH_GATHERING * len(weight):
+            return cls(weight, candidates, len(candidates))
+        columns = (wanted.cumsum(0) - 1).take(candidates)
+        return cls(weight.index_select(0, tokens), columns, len(candidates))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Without bias, `[batch, beams, candidates]`; features: `[batch, beams, feature]`."""
+        logits = nn.functional.linear(features.to(self.weight.dtype), self.weight)
+        if self.columns is None:
+            return logits
+        return logits.gather(2, self.columns.unsqueeze(1).expand(-1, logits.shape[1], -1))
+
+    def select(self, rows: Tensor) -> "_Vocabulary":
+        """The same for some of the sentences."""
+        return self if self.columns is None else replace(self, columns=self.columns[rows])
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """An encoded batch with the lists of its sentences.
+
+    source: `[batch, source_len]`, places of the source's own tokens on the list, where they may be
+    copied; candidates: `[batch, candidates]`, the lists, rising, filled up with PAD; sizes:
+    `[batch]`, how long they are; bias: `[batch, candidates]`, of the output, minus infinity where a
+    list has ended; weight: the whole output matrix; vocabulary: what these sentences, and maybe
+    others that have left, need of it.
+    """
+
+    inner: EncodedSource
+    source: Tensor | None
+    candidates: Tensor
+    sizes: Tensor
+    bias: Tensor
+    weight: Tensor
+    vocabulary: _Vocabulary
+
+    def select(self, rows: Tensor) -> "_Encoded":
+        """Some of the sentences, `rows [new_batch]`."""
+        few = _Encoded(
+            inner=self.inner.select(rows),
+            source=None if self.source is None else self.source[rows],
+            candidates=self.candidates[rows],
+            sizes=self.sizes[rows],
+            bias=self.bias[rows],
+            weight=self.weight,
+            vocabulary=self.vocabulary.select(rows),
+        )
+        return few._narrowed() if 2 * len(rows) <= self.vocabulary.sentences else few
+
+    def _narrowed(self) -> "_Encoded":
+        """With a vocabulary of these sentences alone."""
+        longest = int(self.sizes.max())
+        candidates, bias = self.candidates[:, :longest], self.bias[:, :longest]
+        vocabulary = _Vocabulary.of(candidates, self.weight)
+        return replace(self, candidates=candidates, bias=bias, vocabulary=vocabulary)
+
+
+class Shortlisted:
+    """A model that knows of each sentence only the tokens on its list: a `Scorer`.
+
+    frequent: how many of the most frequent tokens are on every list.
+    """
+
+    def __init__(self, model: Seq2Seq, shortlist: Shortlist, frequent: int) -> None:
+        self._model = model
+        self._shortlist = shortlist.to(model.output_weight.device)
+        self._frequent = frequent
+        self._copies = model.settings.output.copy_source
+
+    def encode(self, source: Tensor, lengths: Tensor) -> _Encoded:
+        """See `Seq2Seq.encode`."""
+        allowed = self._allowed(source)
+        candidates, sizes = _listed(allowed)
+        places = (allowed.cumsum(1) - 1).gather(1, source) if self._copies else None
+        weight = self._model.output_weight
+        return _Encoded(
+            inner=self._model.encode(source, lengths),
+            source=places,
+            candidates=candidates,
+            sizes=sizes,
+            bias=self._bias(candidates, sizes),
+            weight=weight,
+            vocabulary=_Vocabulary.of(candidates, weight),
+        )
+
+    def start(self, encoded: _Encoded, beams: int) -> DecoderState:
+        """See `Seq2Seq.start`."""
+        return self._model.start(encoded.inner, beams)
+
+    def step(self, encoded: _Encoded, state: DecoderState, previous: Tensor) -> Step:
+        """See `Seq2Seq.step`; previous: places on the lists."""
+        tokens = encoded.candidates.gather(1, previous)
+        return self._model.step(encoded.inner, state, tokens)
+
+    def log_probabilities(self, encoded: _Encoded, step: Step) -> Tensor:
+        """Of each candidate after a step, `[batch, beams, candidates]`, minus infinity where a list
+        has ended.
+        """
+        logits = widened(encoded.vocabulary.logits(step.features))
+        generated = torch.log_softmax(logits.add_(encoded.bias.unsqueeze(1)), -1)
+        if step.gate is None:
+            return generated
+        assert step.weights is not None
+        assert encoded.source is not None
+        return mixed(generated, step.gate, step.weights, encoded.source)
+
+    def in_tokens(
+        self, sources: Sequence[Sequence[int]], found: Sequence[Sequence[Hypothesis]]
+    ) -> list[list[Hypothesis]]:
+        """Hypotheses of places on the lists, as search found them, with token ids instead.
+
+        sources: the sentences' token ids, with or without end marks; found: the hypotheses of each.
+        """
+        translated: list[list[Hypothesis]] = []
+        for begin in range(0, len(sources), _BLOCK):
+            source, _ = pad_sources(sources[begin : begin + _BLOCK])
+            candidates, _ = _listed(self._allowed(source.to(self._shortlist.always.device)))
+            block = found[begin : begin + _BLOCK]
+            for tokens, hypotheses in zip(candidates.tolist(), block, strict=True):
+                translated.append(
+                    [
+                        replace(hypothesis, tokens=[tokens[place] for place in hypothesis.tokens])
+                        for hypothesis in hypotheses
+                    ]
+                )
+        return translated
+
+    def _allowed(self, source: Tensor) -> Tensor:
+        """Which tokens are on the list of each sentence, `[batch, vocabulary]`; among them those
+        that may be copied.
+        """
+        allowed = self._shortlist.allowed(source, self._frequent)
+        return allowed.scatter_(1, source, True) if self._copies else allowed
+
+    def _bias(self, candidates: Tensor, sizes: Tensor) -> Tensor:
+        ended = torch.arange(candidates.shape[1], device=sizes.device) >= sizes.unsqueeze(1)
+        if self._model.output_bias is None:
+            bias = widened(self._model.output_weight).new_zeros(candidates.shape)
+        else:
+            bias = self._model.output_bias[candidates]
+        return bias.masked_fill(ended, _NEVER)
+
+
+def _listed(allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks `[batch, vocabulary]` as lists `[batch, candidates]`, rising, filled up with PAD, and
+    their lengths `[batch]`.
+    """
+    sizes = allowed.sum(1)
+    rows, tokens = allowed.nonzero(as_tuple=True)
+    firsts = sizes.cumsum(0) - sizes
+    places = torch.arange(len(tokens), device=tokens.device) - firsts[rows]
+    candidates = tokens.new_full((len(allowed), int(sizes.max())), PAD)
+    candidates[rows, places] = tokens
+    return candidates, sizes
