@@ -240,15 +240,12 @@ def test_a_bundle_without_a_shortlist_says_how_to_get_one(bundle, runtime):
 def test_a_sentence_with_wishes_has_all_tokens_to_choose_from(bundle, runtime):
     translator = Translator(replace(bundle, shortlist=shortlist_for(bundle, ["cat"])), runtime)
     texts = ["le chat noir", "un chien dort", "", "le tapis"]
-    wishes = [
-        Constraints(),
-        Constraints(prefix="the dog"),
-        Constraints(avoid=("x",)),
-        Constraints(),
-    ]
-    mixed = translator.translate(texts, constraints=wishes, shortlist=1, attention=False)
-    short = translator.translate(texts, shortlist=1, attention=False)
-    whole = translator.translate(texts, constraints=wishes, attention=False)
+    free = Constraints()
+    wishes = [free, Constraints(prefix="the dog"), Constraints(avoid=("x",)), free]
+    mixed, short, whole = (
+        [each.text for each in translator.translate(texts, constraints=given, shortlist=size)]
+        for given, size in ((wishes, 1), (None, 1), (wishes, 0))
+    )
     assert mixed == [short[0], whole[1], whole[2], short[3]]
     assert short[1] != whole[1]
 
