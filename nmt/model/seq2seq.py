@@ -81,7 +81,7 @@ class Seq2Seq(nn.Module):
         """
         logits = self._vocabulary_product(step.features)
         if self.output_bias is not None:
-            logits = logits + self.output_bias
+            logits.add_(self.output_bias)
         generated = torch.log_softmax(logits, -1)
         if step.gate is None:
             return generated
