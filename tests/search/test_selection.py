@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, Scored, assert_same, make_model, ranked, search
 
 from nmt.data.tokenizer import EOS
+from nmt.search.selection import top
 
 
 def diverse_by_rule(
@@ -85,3 +86,27 @@ def test_more_groups_than_first_tokens():
     for hypotheses in found:
         assert len(hypotheses) == 20
         assert all(torch.isfinite(torch.tensor(h.score)) for h in hypotheses)
+
+
+@given(
+    st.integers(1, 5),
+    st.sampled_from([1, 5, 63, 64, 127, 128, 129, 640, 700, 1000]),
+    st.integers(0, 1000),
+    st.integers(2, 400),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_greatest(k, size, seed, different):
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randint(different, (2, 3, size), generator=generator).float()
+    values[0, 0] = -torch.inf
+    k = min(k, size)
+    found, places = top(values, k)
+    torch.testing.assert_close(found, values.topk(k).values, rtol=0, atol=0)
+    torch.testing.assert_close(found, values.gather(-1, places), rtol=0, atol=0)
+    assert all(len(set(row)) == k for row in places.flatten(0, 1).tolist())
+
+
+def test_what_is_no_number_is_greatest():
+    values = torch.zeros(1, 1, 1000)
+    values[0, 0, 700] = float("nan")
+    assert top(values, 2)[1][0, 0, 0] == 700
