@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
+    from nmt.search.constraints import Constraints
     from nmt.search.translation import Translation
     from nmt.search.translator import Translator
 
-__all__ = ["Translation", "Translator", "__version__"]
+__all__ = ["Constraints", "Translation", "Translator", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when a translator is asked for: `nmt --help` must not pay for it."""
-    if name in ("Translation", "Translator"):
+    if name in ("Constraints", "Translation", "Translator"):
         from nmt.search import translator
 
         return getattr(translator, name)

@@ -50,7 +50,8 @@ def _compare(options: argparse.Namespace) -> None:
     plain = {row["beam"]: row["tokens_per_second"] for row in rows}
     for precision in options.precision:
         translator = Translator.load(options.model, device="cpu", precision=precision)
-        peak = _peak_flops(getattr(torch, precision))
+        # int8 is of the product with the vocabulary only: its share is of the other products' peak.
+        peak = _peak_flops(getattr(torch, translator.made_by["precision"]))
         for beam in BEAMS:
             for batch in (1, 64, translator.settings.batch_sentences, *options.batch):
                 if any((precision, beam, batch) == _key(row) for row in rows):
@@ -132,7 +133,7 @@ def _measure(
 
 def _products_per_token(translator: Translator) -> int:
     """Of the decoder's matrices and the vocabulary's; the encoder's work is left out."""
-    model = translator._bundle.model
+    model = translator.model
     inner = sum(
         parameter.numel()
         for name, parameter in model.decoder.named_parameters()
@@ -184,7 +185,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="a run or a bundle")
     parser.add_argument("--source", type=Path, required=True, help="sentences; may be packed")
     parser.add_argument("--reference", type=Path, help="their translations, for BLEU")
-    parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16", "int8"])
     parser.add_argument("--batch", type=int, nargs="*", default=[], help="further batch sizes")
     parser.add_argument("--alone", type=int, default=200, help="sentences taken one at a time")
     parser.add_argument("--repeat", type=int, default=3, help="runs of which the median counts")
