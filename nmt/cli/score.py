@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nmt.cli.model_scoring import ModelScoring, corpus_record, corpus_text
-from nmt.cli.options import Debug, Device, JsonOutput, Quiet, SearchPrecision, Threads
+from nmt.cli.options import (
+    Combination,
+    Debug,
+    Device,
+    JsonOutput,
+    ModelWeights,
+    Quiet,
+    SearchPrecision,
+    Threads,
+)
 from nmt.cli.translate import open_translator
 from nmt.errors import UsageError
 from nmt.evaluation.scores import METRICS, Score
@@ -83,6 +92,8 @@ def score(
             "`model=`, the log-probability. Index 0 is the first line of --source.",
         ),
     ] = False,
+    weight: ModelWeights = None,
+    combine: Combination = None,
     as_json: JsonOutput = False,
     device: Device = None,
     precision: SearchPrecision = None,
@@ -110,6 +121,8 @@ def score(
             "--sentences": sentences,
             "--tokens": tokens,
             "--n-best": n_best,
+            "--weight": weight,
+            "--combine": combine,
             "--device": device,
             "--precision": precision,
             "--threads": threads,
@@ -125,7 +138,7 @@ def score(
         texts = read_all_lines(hypotheses)
         scores = _by_references(texts, references, metrics, lowercase, tokenize)
     if model and source is not None:
-        translator = open_translator(model, device, precision, threads)
+        translator = open_translator(model, device, precision, threads, weight, combine)
         scoring = ModelScoring(translator, source, hypotheses)
         if n_best:
             scoring.print_n_best()

@@ -149,9 +149,10 @@ def test_our_own_n_best_list(files, capsys):
     scored = printed(capsys, "ours", "--source", "source", "--n-best")
     assert len(scored) == lines.count("\n")
     for line, given in zip(scored, lines.removesuffix("\n").split("\n"), strict=True):
-        index, text, feature, score = line.split(" ||| ")
-        assert f"{index} ||| {text} ||| {score}" == given
-        assert feature.startswith("model= ")
+        index, text, features, score = line.split(" ||| ")
+        ours, added = features.split(" model= ")
+        assert f"{index} ||| {text} ||| {ours} ||| {score}" == given
+        assert float(added) <= 0.0
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,8 @@ def test_our_own_n_best_list(files, capsys):
         ("target -m model -s source --ref target --sentences", 2, "take two commands"),
         ("target -m model -s source --ref target --n-best", 2, "take two commands"),
         ("list -m model -s source --n-best --json", 2, "leave --sentences and --json out"),
-        ("target -m model -m model -s source", 2, "ensembles are not supported yet"),
+        ("target -m model -s source --weight 1 --weight 2", 2, "models: 1, weights: 2"),
+        ("target --ref target --weight 1", 2, "--weight goes with --model"),
         ("target -m model -s source --device gpu", 2, "choose auto, cpu, cuda"),
         ("short -m model -s source", 3, "line counts differ: source: 5, short: 2."),
         ("target -m model -s short", 3, "line counts differ: short: 2, target: 5."),
@@ -195,3 +197,13 @@ def test_without_a_model_torch_is_not_imported(files):
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+
+def test_an_ensemble_scores_as_one(files, capsys):
+    assert run(["score", "target", "-m", "model", "-s", "source"]) == 0
+    alone = capsys.readouterr().out
+    options = ["--weight", "1", "--weight", "2", "--combine", "linear"]
+    assert run(["score", "target", "-m", "model", "-m", "model", "-s", "source", *options]) == 0
+    together = capsys.readouterr()
+    assert together.out == alone
+    assert "ensemble: model, model (linear, weights 1.0 2.0)" in together.err
