@@ -101,6 +101,8 @@ def translate(
         (_same_file(output_file, report_file), "--output and --report are the same file."),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
+    if sample and beam is None and mbr in (None, "none"):
+        beam = n_best or 1  # what is drawn is given, not the likeliest of several
     overrides = its.given(
         beam_size=beam,
         n_best=n_best,
@@ -125,8 +127,10 @@ def translate(
     )
     translator = open_translator(model, device, precision, threads, weight, combine)
     settings = override(translator.settings, overrides)
+    places_terms = not settings.sampling and settings.groups == 1
     _refuse(
         (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
+        (bool(terms) and not places_terms, "--term is for beam search: not --sample or --groups."),
     )
     form = _output_form(input_format, writes_json, settings.n_best)
     name = str(input_file or "stdin")
@@ -140,6 +144,7 @@ def translate(
         Remarks(name, strict, share),
         attention=keeps_weights,
         reported=report_file is not None,
+        places_terms=places_terms,
         overrides=overrides,
     )
 

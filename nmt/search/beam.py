@@ -23,11 +23,11 @@ from nmt.data.tokenizer import BOS
 from nmt.errors import UsageError
 from nmt.search.constraints import TokenConstraints
 from nmt.search.history import History, Moment
-from nmt.search.hypothesis import Hypothesis
+from nmt.search.hypothesis import Hypothesis, distinct
 from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
 from nmt.search.rules import Rules
 from nmt.search.sampling import Sampled
-from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection
+from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection, of_beams
 from nmt.search.terms import WithTerms
 
 
@@ -63,6 +63,8 @@ class BeamSearch:
         self._penalty: LengthPenalty = LENGTH_PENALTIES.resolve(settings.length_penalty)(
             settings.alpha
         )
+        # Groups may find the same translation, which is one of the best only once.
+        self._counted = settings.n_best if settings.groups == 1 else settings.beam_size
 
     @torch.inference_mode()
     def search(
@@ -83,13 +85,16 @@ class BeamSearch:
         another selection than beam search.
         """
         live: _Live | None = self._begin(source, lengths, max_lengths, constraints)
-        history = History(source.shape[0], self._settings.n_best)
+        history = History(source.shape[0], self._counted)
         time = 0
         while live is not None:
             time += 1
             live, moment = self._advance(live, time)
             history.add(moment)
-        return history.hypotheses(lengths.tolist())
+        found = history.hypotheses(lengths.tolist())
+        if self._settings.groups == 1:
+            return found
+        return [distinct(hypotheses)[: self._settings.n_best] for hypotheses in found]
 
     def _begin(
         self,
@@ -156,7 +161,7 @@ class BeamSearch:
         limit = time >= live.max_lengths
         done = limit | self._decided(finished, extended.log_probability.amax(1), time, live)
         if coverage is not None:
-            coverage = _of_beams(coverage, extended.parents)
+            coverage = of_beams(coverage, extended.parents)
         moment = Moment(
             rows=live.rows,
             parents=extended.parents,
@@ -195,7 +200,8 @@ class BeamSearch:
         patient = live.selection.patient()
         if patient is not None:
             full = full & ~patient
-        return full | (finished[:, self._settings.n_best - 1] >= bound)
+        enough: Tensor = finished[:, self._counted - 1] >= bound
+        return full | enough
 
     def _score(
         self, log_probability: Tensor, length: int, coverage: Tensor | None, mask: Tensor
@@ -242,7 +248,7 @@ class _Live:
         last = extended.tokens.unsqueeze(2)
         if not self.rules.read_tokens:
             return last
-        return torch.cat((_of_beams(self.tokens, extended.parents), last), 2)
+        return torch.cat((of_beams(self.tokens, extended.parents), last), 2)
 
     def go_on(self, parents: Tensor, rest: Tensor) -> "_Live":
         """Only the sentences `rest`, the model's state in the order of the new beams."""
@@ -268,8 +274,3 @@ class _Live:
             rules=self.rules.select(rest),
             selection=self.selection.select(rest),
         )
-
-
-def _of_beams(values: Tensor, beams: Tensor) -> Tensor:
-    """`values [batch, beams, n]` of the given beams, `[batch, new_beams, n]`."""
-    return values.gather(1, beams.unsqueeze(2).expand(-1, -1, values.shape[2]))

@@ -2,18 +2,25 @@
 
 from dataclasses import dataclass
 
+from nmt.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Constraints:
     """Wishes for the translation of one text.
 
-    prefix: how it begins, word for word; terms: words or phrases that it must have; avoid: words or
-    phrases that it must not have.
+    prefix: how it begins, in the subwords that it is written with; terms: words or phrases that it
+    must have, looked for by beam search alone; avoid: words or phrases that it must not have.
     """
 
     prefix: str = ""
     terms: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
+            if isinstance(phrases, str):
+                raise UsageError(f"{name} are several texts, not one: {name}=({phrases!r},)")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Search over any number of tokenised sentences: sorted into batches, answered in order."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -28,7 +29,8 @@ def decode_corpus(
 
     sources: token ids without end marks; one without any is given a blank translation and no model
     is asked; attention: whether hypotheses carry their attention weights; constraints: one for
-    each sentence. A module in training mode is put into evaluation mode for the time being.
+    each sentence; one whose terms cannot all be placed is translated without them. A module in
+    training mode is put into evaluation mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention)
@@ -48,7 +50,25 @@ def decode_corpus(
             )
             for i, hypotheses in zip(batch, results, strict=True):
                 found[i] = hypotheses
+    lost = [] if constraints is None else _without_terms(found, constraints)
+    if lost and constraints is not None:
+        freed = [replace(constraints[i], terms=()) for i in lost]
+        those = [sources[i] for i in lost]
+        again = decode_corpus(model, those, settings, limits, runtime, attention, freed)
+        for i, hypotheses in zip(lost, again, strict=True):
+            found[i] = hypotheses
     return found
+
+
+def _without_terms(
+    found: Sequence[Sequence[Hypothesis]], constraints: Sequence[TokenConstraints]
+) -> list[int]:
+    """Positions of sentences whose terms were not all placed: no hypothesis ended with them."""
+    return [
+        i
+        for i, (hypotheses, wanted) in enumerate(zip(found, constraints, strict=True))
+        if wanted.terms and not hypotheses[0].finished
+    ]
 
 
 def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:

@@ -44,6 +44,7 @@ class Ensemble(nn.Module):
         self._models = nn.ModuleList(models[i] for i in heard)
         self._weights = [shares[i] for i in heard]
         self._combine = COMBINATIONS.resolve(combination)
+        self.train(any(model.training for model in self.models))
 
     @property
     def models(self) -> list[Seq2Seq]:

@@ -1,5 +1,6 @@
 """What search finds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,3 +35,11 @@ class Hypothesis:
     def blank(cls) -> "Hypothesis":
         """The translation of nothing; no model is asked."""
         return cls([], 0.0, 0.0, [], None, True)
+
+
+def distinct(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The first of those that have the same tokens, in their order."""
+    first: dict[tuple[int, ...], Hypothesis] = {}
+    for each in hypotheses:
+        first.setdefault(tuple(each.tokens), each)
+    return list(first.values())

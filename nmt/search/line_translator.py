@@ -59,6 +59,7 @@ class LineTranslator:
 
     input_form: how lines ask; output: the lines of output for a request and its translation;
     attention: whether output needs the attention weights; reported: whether answers carry reports;
+    places_terms: whether the search can, so that a line that asks for terms can be answered;
     overrides: settings of search, as `Translator.translate` takes them.
     """
 
@@ -68,6 +69,7 @@ class LineTranslator:
     remarks: Remarks
     attention: bool = False
     reported: bool = False
+    places_terms: bool = True
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def answers(self, lines: list[Line]) -> list[Answer]:
@@ -75,7 +77,7 @@ class LineTranslator:
 
         Raises DataError for a line that cannot be translated where remarks are strict.
         """
-        requests = [self.input_form.request(line) for line in lines]
+        requests = [self._request(line) for line in lines]
         for request in requests:
             self.remarks.check(request)
         constraints = [request.constraints for request in requests]
@@ -86,6 +88,13 @@ class LineTranslator:
             **self.overrides,
         )
         return [self._answer(*each) for each in zip(requests, translations, strict=True)]
+
+    def _request(self, line: Line) -> Request:
+        request = self.input_form.request(line)
+        if self.places_terms or not request.constraints.terms:
+            return request
+        problem = "terms are placed by beam search, not by sampling or in groups"
+        return Request(line, members=request.members, problem=problem)
 
     def _answer(self, request: Request, translation: "Translation") -> Answer:
         self.remarks.look_at(request, translation)

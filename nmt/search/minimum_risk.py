@@ -139,14 +139,16 @@ class MinimumRisk:
         none_finished = not any(each.finished for each in candidates)
         counts = [none_finished or each.finished for each in candidates]
         if self.sampled:
-            return [count / sum(counts) for count in counts]
+            total = sum(counts)
+            return [count / total for count in counts]
         log_probabilities = [
             each.log_probability if count else -inf
             for each, count in zip(candidates, counts, strict=True)
         ]
         likeliest = max(log_probabilities)
         weights = [exp(log_probability - likeliest) for log_probability in log_probabilities]
-        return [weight / sum(weights) for weight in weights]
+        whole = sum(weights)
+        return [weight / whole for weight in weights]
 
 
 def expected_utilities(

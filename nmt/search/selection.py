@@ -179,6 +179,11 @@ def among_the_best(ended: Tensor, others: Tensor, beam_size: int) -> Tensor:
     return among[:, : ended.shape[1]] & (ended > DEAD)
 
 
+def of_beams(values: Tensor, beams: Tensor) -> Tensor:
+    """`values [batch, beams, n]` of the given beams, `[batch, new_beams, n]`."""
+    return values.gather(1, beams.unsqueeze(2).expand(-1, -1, values.shape[2]))
+
+
 def _within(chosen: Extended, room: Tensor) -> Extended:
     """At most `room [batch]` ends, the most probable ones; where that fills it, nothing lives."""
     ended = chosen.ended.masked_fill(~chosen.ends, DEAD)

@@ -20,6 +20,7 @@ from nmt.model.pointer import mixed
 from nmt.model.precision import widened
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.steps import DecoderState, Step
+from nmt.search.beam import Scorer
 from nmt.search.hypothesis import Hypothesis
 
 _WORTH_GATHERING = 0.75
@@ -107,11 +108,19 @@ class _Encoded:
 class Shortlisted:
     """A model that knows of each sentence only the tokens on its list: a `Scorer`.
 
-    frequent: how many of the most frequent tokens are on every list.
+    frequent: how many of the most frequent tokens are on every list; encoder: what encodes for the
+    model, where that is not itself.
     """
 
-    def __init__(self, model: Seq2Seq, shortlist: Shortlist, frequent: int) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        shortlist: Shortlist,
+        frequent: int,
+        encoder: Scorer | None = None,
+    ) -> None:
         self._model = model
+        self._encoder: Scorer = model if encoder is None else encoder
         self._shortlist = shortlist.to(model.output_weight.device)
         self._frequent = frequent
         self._copies = model.settings.output.copy_source
@@ -123,7 +132,7 @@ class Shortlisted:
         places = (allowed.cumsum(1) - 1).gather(1, source) if self._copies else None
         weight = self._model.output_weight
         return _Encoded(
-            inner=self._model.encode(source, lengths),
+            inner=self._encoder.encode(source, lengths),
             source=places,
             candidates=candidates,
             sizes=sizes,

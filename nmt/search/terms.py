@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.tokenizer import EOS
-from nmt.search.selection import DEAD, Extended, Selection, among_the_best, top
+from nmt.search.selection import DEAD, Extended, Selection, among_the_best, of_beams, top
 
 _NONE = -1
 
@@ -95,9 +95,9 @@ class WithTerms(Selection):
         totals = (so_far.unsqueeze(2) + values).flatten(1)
         parents = torch.arange(beams * width, device=tokens.device) // width
         parents = parents.expand_as(totals)
-        met = self.phrases.advance(_of_beams(self.met, parents), tokens.flatten(1))
+        met = self.phrases.advance(of_beams(self.met, parents), tokens.flatten(1))
         index = _spread(totals, met.sum(2), self.beam_size)
-        chosen, met = totals.gather(1, index), _of_beams(met, index)
+        chosen, met = totals.gather(1, index), of_beams(met, index)
         ended = so_far + end
         may_end = self._complete(self.met) | stuck
         rivals = chosen.masked_fill(~self._complete(met), DEAD)
@@ -149,15 +149,19 @@ def _spread(totals: Tensor, banks: Tensor, beam_size: int) -> Tensor:
     """
     order = totals.argsort(dim=1, descending=True, stable=True)
     bank = banks.gather(1, order)
-    alike = (bank.unsqueeze(2) == bank.unsqueeze(1)).tril(-1)
-    place = alike.sum(2)
     fullest = bank.amax(1, keepdim=True)
-    turn = place * (fullest + 1) + fullest - bank
+    turn = _places(bank) * (fullest + 1) + fullest - bank
     dead = totals.gather(1, order) == DEAD
     turn = turn + dead * (turn.amax() + 1)
     chosen = turn.argsort(dim=1, stable=True)[:, :beam_size].sort(1).values
     return order.gather(1, chosen)
 
 
-def _of_beams(values: Tensor, beams: Tensor) -> Tensor:
-    return values.gather(1, beams.unsqueeze(2).expand(-1, -1, values.shape[2]))
+def _places(banks: Tensor) -> Tensor:
+    """How many before each along a row, `[batch, candidates]`, are of the same bank."""
+    in_banks, order = banks.sort(dim=1, stable=True)
+    positions = torch.arange(banks.shape[1], device=banks.device).expand_as(banks)
+    begins = torch.ones_like(in_banks, dtype=torch.bool)
+    begins[:, 1:] = in_banks[:, 1:] != in_banks[:, :-1]
+    first = positions.masked_fill(~begins, 0).cummax(1).values
+    return torch.zeros_like(positions).scatter(1, order, positions - first)

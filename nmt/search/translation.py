@@ -1,6 +1,6 @@
 """A translation as people and programs read it, put together from what search found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nmt.search.hypothesis import Weights
@@ -64,13 +64,16 @@ def joined(pieces: Sequence[Translation]) -> Translation:
     return ranked([_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)])
 
 
-def checked(translation: Translation, terms: Sequence[str]) -> Translation:
-    """The translation with the `terms` that it lacks; its alternatives alike."""
+def checked(translation: Translation, terms: Mapping[str, str]) -> Translation:
+    """The translation with the terms that it lacks; its alternatives alike.
+
+    terms: each as it was asked for, with how it would stand in a translation.
+    """
     if not terms:
         return translation
     return replace(
         translation,
-        missed=tuple(term for term in terms if " ".join(term.split()) not in translation.text),
+        missed=tuple(term for term, written in terms.items() if written not in translation.text),
         alternatives=tuple(checked(each, terms) for each in translation.alternatives),
     )
 

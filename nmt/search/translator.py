@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.config.settings.search import OF_SAMPLING
 from nmt.data.sentencepiece_model import Subword
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
+from nmt.search.ensemble import Ensemble, ensemble_of
 from nmt.search.forced import force_decode
 from nmt.search.hypothesis import END_MARK, Hypothesis
 from nmt.search.limits import LengthLimits
@@ -80,7 +82,6 @@ class Translator:
         """
         from nmt.bundle import find_bundle, load_bundle
         from nmt.model.precision import narrow_matrices
-        from nmt.search.ensemble import ensemble_of
 
         int8 = precision == "int8"
         wanted = {
@@ -148,6 +149,8 @@ class Translator:
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
         settings = override(self.settings, overrides)
+        if isinstance(constraints, Constraints):
+            raise UsageError("constraints are a list, one for each text: constraints=[wish]")
         wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
         if len(wishes) != len(texts):
             raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
@@ -168,7 +171,7 @@ class Translator:
             translated = [by_utility(each, risk)[: settings.n_best] for each in translated]
         in_order = map(ranked, translated)
         return [
-            checked(joined(list(islice(in_order, len(pieces)))), wish.terms)
+            checked(joined(list(islice(in_order, len(pieces)))), self._written(wish.terms))
             for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
         ]
 
@@ -259,7 +262,7 @@ class Translator:
                 f"{bundle.path}: search.shortlist is {settings.shortlist}, but this bundle has no "
                 "shortlist. Make one with nmt shortlist, or set search.shortlist to 0."
             )
-        return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist)
+        return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist, self.model)
 
     def _decode(
         self,
@@ -287,9 +290,15 @@ class Translator:
         )
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
+    def _written(self, terms: Sequence[str]) -> dict[str, str]:
+        """How each term stands in a translation: the tokenizer may write it otherwise."""
+        target = self._bundle.tokenizers.target
+        return {term: target.decode(target.encode(term)).strip() for term in terms}
+
     def _check_attention(self) -> None:
-        """Raises UsageError when no model has attention."""
-        if all(bundle.config.model.attention.kind == "none" for bundle in self._bundles):
+        """Raises UsageError when no model that is asked has attention."""
+        asked = self.model.models if isinstance(self.model, Ensemble) else [self._bundle.model]
+        if all(model.settings.attention.kind == "none" for model in asked):
             names = ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
             raise UsageError(
                 f"search.replace_unknown needs attention weights: {names} has no attention. "
@@ -298,7 +307,8 @@ class Translator:
 
     def _longest_source(self, settings: SearchSettings) -> int:
         """The most source tokens that are translated as a whole."""
-        return min(settings.max_source_tokens, self._sees() or settings.max_source_tokens)
+        sees = self._sees()
+        return settings.max_source_tokens if sees is None else min(settings.max_source_tokens, sees)
 
     def _sees(self) -> int | None:
         """The most source tokens that every model can see; None: any number."""
@@ -376,9 +386,25 @@ class Translator:
 def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
     """Settings with some fields changed, checked as if they came from a configuration.
 
+    Of the other fields, those that the changes leave no room for give way: a list longer than a
+    narrower beam, groups that do not divide it, what narrows a sampling that is turned off.
+
     Raises UsageError that says which change is not allowed, and why.
     """
     try:
-        return SearchSettings.model_validate({**settings.model_dump(), **changes})
+        return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
     except ValidationError as error:
         raise UsageError(explained(error, "search")) from error
+
+
+def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
+    """The fields of settings, those that stand in the way of changes changed too."""
+    fields = settings.model_dump()
+    beam_size = changes.get("beam_size")
+    if isinstance(beam_size, int) and beam_size > 0:
+        fields["n_best"] = min(settings.n_best, beam_size)
+        if beam_size % settings.groups:
+            fields["groups"] = 1
+    if changes.get("sampling") is False:
+        fields |= {name: SearchSettings.model_fields[name].default for name in OF_SAMPLING}
+    return fields

@@ -1,20 +1,27 @@
 """8-bit products against whole numbers in Python, and how near they come to the true ones."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from tiny_model import make_model
 
 from nmt.errors import ResourceError
+from nmt.model import int8
 from nmt.model.int8 import Int8Product
 
 
-def by_hand(x: list[float], w: list[float]) -> float:
-    step_x, step_w = max(map(abs, x)) / 127, max(map(abs, w)) / 127
+def by_hand(x: list[float], w: list[float], steps: int) -> float:
+    step_x, step_w = max(map(abs, x)) / 127, max(map(abs, w)) / steps
     whole = sum(round(a / step_x) * round(b / step_w) for a, b in zip(x, w, strict=True))
     return whole * step_x * step_w
 
 
-def test_the_definition():
+@pytest.mark.parametrize("steps", [int8._steps_of_weights(), 63])
+def test_the_definition(monkeypatch, steps):
+    monkeypatch.setattr(int8, "_steps_of_weights", lambda: steps)
     torch.manual_seed(0)
     x, weight = torch.randn(2, 3, 16), torch.randn(9, 16)
     found = Int8Product(weight)(x)
@@ -22,7 +29,7 @@ def test_the_definition():
     for i in range(2):
         for j in range(3):
             for k in range(9):
-                expected = by_hand(x[i, j].tolist(), weight[k].tolist())
+                expected = by_hand(x[i, j].tolist(), weight[k].tolist(), steps)
                 assert float(found[i, j, k]) == pytest.approx(expected, rel=1e-5)
 
 
@@ -66,3 +73,18 @@ def test_a_model_with_it():
 def test_only_on_a_cpu():
     with pytest.raises(ResourceError, match="int8 is for CPUs"):
         Int8Product(torch.empty(4, 8, device="meta"))
+
+
+@pytest.mark.parametrize("kernels", ["AVX2", "AVX512_CORE", "DEFAULT"])
+def test_sums_are_exact_on_every_processor(kernels):
+    """Older processors add in 16 bits: all at the end of the scale is the worst that can be."""
+    program = """
+import torch
+from nmt.model.int8 import Int8Product
+signs = torch.randint(2, (96, 512), generator=torch.Generator().manual_seed(1)) * 2.0 - 1.0
+signs[0] = 1.0
+product = Int8Product(signs)(signs.unsqueeze(1)).squeeze(1)
+torch.testing.assert_close(product, signs @ signs.t(), rtol=1e-5, atol=1e-3)
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": kernels, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)

@@ -206,6 +206,11 @@ def test_no_attention_where_no_model_has_any():
         search(Ensemble(blind), 4, beam_size=2, coverage_penalty=0.1)
 
 
+def test_an_ensemble_is_in_the_mode_of_its_models():
+    models = make_models(seed=1)
+    assert not any(module.training for module in Ensemble(models).modules())
+
+
 def test_the_mode_of_the_models_comes_back():
     shape = {**SHAPES[0], "embedding_dropout": 0.5}
     ensemble = Ensemble([make_model(seed, shape).float() for seed in range(2)]).train()

@@ -92,3 +92,14 @@ def test_strict_names_file_and_line():
     with pytest.raises(DataError, match=r"in\.json: line 2: `text` is missing\. Mend the line"):
         desk.answers(lines('{"text": "a"}', "{}"))
     assert stub.asked == []
+
+
+def test_a_line_whose_terms_cannot_be_placed_takes_no_other_with_it():
+    stub = Stub()
+    desk = LineTranslator(
+        stub, JsonInput(), only_text, Remarks("in.json"), reported=True, places_terms=False
+    )
+    answers = desk.answers(lines('{"text": "a"}', '{"text": "b", "terms": ["x"]}'))
+    assert answers[0].lines == ["A"]
+    assert answers[1].lines == ["terms are placed by beam search, not by sampling or in groups"]
+    assert json.loads(answers[1].report)["status"] == "bad_input"

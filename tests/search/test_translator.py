@@ -10,13 +10,13 @@ import torch
 
 import nmt
 from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
-from nmt.config.settings import Config
+from nmt.config.settings import Config, SearchSettings
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.translator import Translator
+from nmt.search.translator import Translator, override
 
 MODEL = {
     "embedding_size": 6,
@@ -136,7 +136,7 @@ def test_overrides_hold(translator):
         ({"mbr": "wer"}, "no utility"),
         ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1, got 0"),
         ({"beam_size": 2, "n_best": 3}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
-        ({"alpha": float("nan")}, "search.alpha: expected a number, got nan"),
+        ({"alpha": float("nan")}, "search.alpha: expected a number >= -100 and <= 100, got nan"),
         ({"length_penalty": "gnmtt"}, r"one of gnmt, average.*; did you mean gnmt\?"),
         ({"beam": 3}, r"search.beam: unknown key; did you mean beam_size\?"),
     ],
@@ -328,3 +328,38 @@ def test_what_made_a_translation(translator, tiny_bundle):
     other = Translator.load(tiny_bundle, device="cpu", precision="bfloat16")
     assert translator.made_by == {"model": fingerprint(tiny_bundle), "precision": "float32"}
     assert other.made_by == {**translator.made_by, "precision": "bfloat16"}
+
+
+def test_terms_that_exclude_each_other_are_given_up(translator):
+    wish = Constraints(terms=("house",), avoid=("house",))
+    (found,) = translator.translate(["le chat"], constraints=[wish], max_length=20)
+    (free,) = translator.translate(
+        ["le chat"], constraints=[Constraints(avoid=("house",))], max_length=20
+    )
+    assert found.text == free.text
+    assert found.missed == ("house",)
+
+
+def test_terms_are_looked_for_as_the_tokenizer_writes_them(translator):
+    wish = Constraints(terms=("\uff43\uff41\uff54",))  # wide letters, which are normalised
+    (found,) = translator.translate(["le chat"], constraints=[wish], beam_size=6, max_length=30)
+    assert "cat" in found.text
+    assert found.missed == ()
+
+
+def test_one_text_for_several_is_refused(translator):
+    with pytest.raises(UsageError, match="several texts"):
+        Constraints(terms="cat")
+    with pytest.raises(UsageError, match="a list, one for each text"):
+        translator.translate(["le chat"], constraints=Constraints(prefix="the"))
+
+
+def test_what_a_change_leaves_no_room_for_gives_way():
+    drawn = SearchSettings(sampling=True, top_k=5, n_best=4, beam_size=4)
+    assert override(drawn, {"sampling": False}).top_k == 0
+    assert override(drawn, {"beam_size": 2}).n_best == 2
+    grouped = SearchSettings(beam_size=6, groups=3)
+    assert override(grouped, {"beam_size": 4}).groups == 1
+    assert override(grouped, {"beam_size": 9}).groups == 3
+    with pytest.raises(UsageError, match="cannot exceed"):
+        override(drawn, {"beam_size": 2, "n_best": 3})

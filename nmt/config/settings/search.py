@@ -16,7 +16,7 @@ class SearchSettings(Settings):
     length_penalty: Annotated[str, kind_of(LENGTH_PENALTIES)] = Field(
         "gnmt", description="How hypotheses of different lengths are compared."
     )
-    alpha: float = Field(1.0, description="Strength of the length penalty.")
+    alpha: float = Field(1.0, ge=-100.0, le=100.0, description="Strength of the length penalty.")
     coverage_penalty: float = Field(
         0.0, ge=0.0, description="Strength of the coverage penalty (Wu et al. 2016, eq. 14)."
     )
@@ -48,7 +48,10 @@ class SearchSettings(Settings):
         description="Draw `beam_size` translations at random instead of looking for the best.",
     )
     temperature: float = Field(
-        1.0, gt=0.0, description="Of sampling: below 1 prefers probable tokens, above 1 rare ones."
+        1.0,
+        ge=0.01,
+        le=100.0,
+        description="Of sampling: below 1 prefers probable tokens, above 1 rare ones.",
     )
     top_k: int = Field(
         0, ge=0, description="Sampling draws from so many most probable tokens; 0: from all."
@@ -109,13 +112,14 @@ class SearchSettings(Settings):
             raise ValueError(f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})")
         if self.sampling and self.groups > 1:
             raise ValueError("`sampling` draws each translation by itself: leave `groups` at 1")
-        narrowed = [name for name in _OF_SAMPLING if getattr(self, name) != _default(name)]
+        narrowed = [name for name in OF_SAMPLING if getattr(self, name) != _default(name)]
         if narrowed and not self.sampling:
             raise ValueError(f"`{narrowed[0]}` belongs to sampling: set `sampling` to true")
         return self
 
 
-_OF_SAMPLING = ("temperature", "top_k", "top_p", "epsilon")
+OF_SAMPLING = ("temperature", "top_k", "top_p", "epsilon")
+"""What narrows sampling, and means nothing without it."""
 
 
 def _default(name: str) -> object:
