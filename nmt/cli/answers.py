@@ -36,9 +36,13 @@ class OutputForm(ABC):
 
 
 class TextOutput(OutputForm):
-    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it."""
+    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it. Blank stays
+    blank.
+    """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        if not request.text.strip():
+            return [translation.text]
         return [" ||| ".join([translation.text, *_alignment_field(self, translation)])]
 
 
@@ -65,9 +69,13 @@ class MosesOutput(OutputForm):
 
 
 class TsvOutput(OutputForm):
-    """The row, the translation after its last column, and the alignment after that."""
+    """The row, the translation after its last column, and the alignment after that; a blank row
+    stays as it is.
+    """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        if not request.line.text.strip():
+            return [request.line.text]
         text = translation.text.replace("\t", " ")
         return ["\t".join([request.line.text, text, *_alignment_field(self, translation)])]
 

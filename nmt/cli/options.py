@@ -52,6 +52,13 @@ def _check_device(value: str | None) -> str | None:
     return value
 
 
+def named_path(text: str) -> Path:
+    """A path that an option was given; none at all is mostly a variable that is not set."""
+    if not str(text).strip():
+        raise typer.BadParameter("an empty path.")
+    return Path(text)
+
+
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_on_debug, help="Show tracebacks of errors.")
 ]
@@ -74,6 +81,7 @@ ModelPaths = Annotated[
         "--model",
         "-m",
         metavar="PATH",
+        parser=named_path,
         help="A run folder or a bundle; several make an ensemble. Default: $NMT_MODEL, else the "
         "newest finished run below ./runs.",
     ),

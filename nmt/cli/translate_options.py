@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nmt.cli.options import named_path
+
 if TYPE_CHECKING:
     from nmt.config.settings import SearchSettings
 
@@ -56,19 +58,39 @@ def _choice(settings: "SearchSettings") -> list[str]:
     return parts
 
 
-def _check_not_blank(texts: list[str] | None) -> list[str] | None:
-    if any(not text.strip() for text in texts or ()):
-        raise typer.BadParameter("a blank text.")
+def _check_texts(texts: list[str] | None) -> list[str] | None:
+    for text in texts or ():
+        if not text.strip():
+            raise typer.BadParameter("a blank text.")
+        _check_text(text)
     return texts
+
+
+def _check_text(text: str | None) -> str | None:
+    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+        raise typer.BadParameter("it is not UTF-8, or the locale is not (try LC_ALL=C.UTF-8).")
+    return text
 
 
 InputFile = Annotated[
     Path | None,
-    typer.Option("--input", "-i", metavar="FILE", help="What to translate; default: stdin."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="FILE",
+        parser=named_path,
+        help="What to translate; default: stdin.",
+    ),
 ]
 OutputFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; default: stdout."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        parser=named_path,
+        help="Where to write; default: stdout.",
+    ),
 ]
 InputFormat = Annotated[
     Literal["text", "json", "tsv"],
@@ -100,6 +122,7 @@ Report = Annotated[
     typer.Option(
         "--report",
         metavar="FILE",
+        parser=named_path,
         help="Write a JSON object about each line: status, scores, numbers of subwords, flags.",
     ),
 ]
@@ -216,14 +239,16 @@ Batch = Annotated[
 ]
 Prefix = Annotated[
     str | None,
-    typer.Option("--prefix", metavar="TEXT", help="How every translation begins."),
+    typer.Option(
+        "--prefix", metavar="TEXT", callback=_check_text, help="How every translation begins."
+    ),
 ]
 Terms = Annotated[
     list[str] | None,
     typer.Option(
         "--term",
         metavar="TEXT",
-        callback=_check_not_blank,
+        callback=_check_texts,
         help="What every translation must have; may be given again.",
     ),
 ]
@@ -232,8 +257,8 @@ Avoid = Annotated[
     typer.Option(
         "--avoid",
         metavar="TEXT",
-        callback=_check_not_blank,
-        help="What no translation may have; may be given again.",
+        callback=_check_texts,
+        help="What no translation may have but in its prefix; may be given again.",
     ),
 ]
 Resumable = Annotated[

@@ -18,8 +18,10 @@ from typing import Literal
 import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
-from nmt.errors import ResourceError
+from nmt.errors import ResourceError, UsageError
 from nmt.runtime.distributed import World
+
+_MOST_THREADS = 512
 
 Products = Literal["highest", "medium"]
 
@@ -85,11 +87,16 @@ def prepare_runtime(
 
     exact: `auto` precision means float32, in which results do not depend on the batch; choices:
     those of an earlier run to be continued, kept as far as settings and machine allow. Raises
-    ResourceError when the device is not there or cannot compute in the precision asked for.
+    ResourceError when the device is not there or cannot compute in the precision asked for,
+    UsageError for a number of threads that would only harm.
     """
     world = World.of_environment()
     device = _device(settings.device, world)
     threads = settings.threads or _default_threads(world)
+    if threads > _MOST_THREADS:
+        raise UsageError(
+            f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
+        )
     torch.set_num_threads(threads)
     if choices is None or not _still_holds(choices, settings, device):
         choices = _choose(settings, device, exact)

@@ -58,9 +58,13 @@ class TextInput(InputForm):
 
 
 class TsvInput(InputForm):
-    """The text stands in one column of a row; tabs part the columns, nothing is quoted."""
+    """The text stands in one column of a row; tabs part the columns, nothing is quoted. A blank row
+    is a blank text.
+    """
 
     def request(self, line: Line) -> Request:
+        if not line.text.strip():
+            return Request(line, constraints=self.constraints)
         cells = line.text.split("\t")
         if len(cells) < self.column:
             columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
@@ -70,10 +74,13 @@ class TsvInput(InputForm):
 
 class JsonInput(InputForm):
     """An object with `text` and perhaps `prefix`, which takes the place of the prefix for every
-    line, and lists `terms` and `avoid`, which are added to those for every line.
+    line, and lists `terms` and `avoid`, which are added to those for every line. A blank line is a
+    blank text.
     """
 
     def request(self, line: Line) -> Request:
+        if not line.text.strip():
+            return Request(line, constraints=self.constraints)
         members: Mapping[str, str] = {}
         try:
             fields = _object(line.text)

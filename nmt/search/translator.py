@@ -171,8 +171,11 @@ class Translator:
             translated = [by_utility(each, risk)[: settings.n_best] for each in translated]
         in_order = map(ranked, translated)
         return [
-            checked(joined(list(islice(in_order, len(pieces)))), self._written(wish.terms))
-            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            checked(
+                joined(list(islice(in_order, len(pieces)))),
+                self._written(wish.terms) if text.strip() else {},
+            )
+            for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
         ]
 
     def score(

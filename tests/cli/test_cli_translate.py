@@ -79,7 +79,7 @@ def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle, form
     if form == "text":
         assert answers[1] == b"\n"
     else:
-        assert json.loads(answers[1])["line"] == 2
+        assert json.loads(answers[1])["translation"] == ""
     assert answers[0].strip()
     assert answers[2].strip()
 
@@ -170,7 +170,7 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--beam", "0"], 2, "--beam"),
         (["--max-length", "0"], 2, "--max-length"),
         (["--beam", "2", "--n-best", "3"], 2, "cannot exceed `beam_size` (2)"),
-        (["--alpha", "nan"], 2, "search.alpha: expected a number, got nan"),
+        (["--alpha", "nan"], 2, "search.alpha: expected a number >= -100 and <= 100, got nan"),
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
         (["--model", "other"], 4, "other: is neither a bundle nor a run with one"),
         (["--weight", "1", "--weight", "2"], 2, "models: 1, weights: 2"),
@@ -299,7 +299,7 @@ def test_alignments(tiny_bundle, tmp_path, capsys):
     links = [link.split("-") for link in first.rsplit(" ||| ", 1)[1].split()]
     assert [int(target) for _, target in links] == [*range(len(links))]
     assert all(0 <= int(source) < 3 for source, _ in links)
-    assert blank == " ||| "
+    assert blank == ""
 
 
 def test_wishes_for_every_line_reach_the_translator(tiny_bundle, tmp_path, monkeypatch):
@@ -430,3 +430,38 @@ def test_closed_streams(tiny_bundle, closed, code, message):
     assert done.stderr.startswith(message)
     assert b"Traceback" not in done.stderr
     assert done.stdout.count(b"\n") == (1 if code == 0 else 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--model", ""], "an empty path"),
+        (["--prefix", "a\udcff"], "it is not UTF-8"),
+        (["--term", "a\udcff"], "it is not UTF-8"),
+        (["--threads", "99999"], "at most 512"),
+    ],
+)
+def test_values_that_cannot_be_meant(tiny_bundle, tmp_path, capsys, options, rule):
+    command = [*from_file(tmp_path, b"le chat\n"), "--model", str(tiny_bundle)]
+    assert run([*command, *options]) == 2
+    assert rule in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_blank_line_lacks_no_term(tiny_bundle, tmp_path, capsys):
+    command = [*from_file(tmp_path, b"\n \n"), "--model", str(tiny_bundle), "--term", "cat"]
+    assert run(command) == 0
+    told = capsys.readouterr()
+    assert told.out == "\n\n"
+    assert "lacks" not in told.err
+
+
+def test_a_line_with_terms_among_drawn_ones(tiny_bundle, tmp_path, capsys):
+    lines = b'{"text": "le chat"}\n{"text": "un chien", "terms": ["dog"]}\n'
+    command = [*from_file(tmp_path, lines), "--model", str(tiny_bundle), "--input-format", "json"]
+    assert run([*command, "--sample"]) == 0
+    told = capsys.readouterr()
+    first, second = map(json.loads, told.out.removesuffix("\n").split("\n"))
+    assert first["translation"]
+    assert second["error"].startswith("terms are placed by beam search")
+    assert "1 drawn at random" in told.err
+    assert run([*command, "--sample", "--term", "cat"]) == 2

@@ -82,12 +82,16 @@ def test_a_greedy_search_is_tried_once_with_the_present_penalties():
         ({"beam_size": [5, 0]}, "search.beam_size: expected a whole number >= 1, got 0"),
         ({"beam_size": ["wide"]}, "search.beam_size: .* got the text 'wide'"),
         ({"length_penalty": ["gnmtt"]}, r"one of gnmt, average.*; did you mean gnmt\?"),
-        ({"alpha": [float("nan")]}, "search.alpha: expected a number, got nan"),
-        ({"alpha": [None]}, "search.alpha: expected a number, got nothing"),
+        ({"alpha": [float("nan")]}, "search.alpha: expected a number >= -100 and <= 100, got nan"),
+        ({"alpha": [None]}, "search.alpha: expected a number >= -100 and <= 100, got nothing"),
         ({"coverage_penalty": [-1]}, "search.coverage_penalty: expected"),
-        ({"beam_size": [2]}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
     ],
 )
 def test_what_settings_do_not_allow_is_explained(axes, rule):
     with pytest.raises(UsageError, match=rule):
         grid(SearchSettings(n_best=3), axes)
+
+
+def test_a_longer_list_gives_way_to_a_narrow_beam():
+    points = grid(SearchSettings(beam_size=5, n_best=3), {"beam_size": [1]})
+    assert [(point.beam_size, point.n_best) for point in points] == [(5, 3), (1, 1)]
