@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,8 +158,10 @@ def _facts_text(facts: dict[str, Any]) -> str:
 
 
 def _without_places(config: Config) -> Config:
-    """The configuration with names of corpora instead of paths: a bundle is passed on to others."""
-    data = config.data
+    """The configuration with names instead of paths of corpora and of the model that training
+    started from: a bundle is passed on to others.
+    """
+    data, training = config.data, config.training
     names = {
         part: CorpusSettings(
             source=tuple(Path(path.name) for path in corpus.source),
@@ -167,9 +170,10 @@ def _without_places(config: Config) -> Config:
         for part, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test))
         if corpus is not None
     }
-    return config.model_copy(
-        update={"run_dir": None, "data": data.model_copy(update={"root": None, **names})}
-    )
+    if training.init_from is not None:
+        training = training.model_copy(update={"init_from": Path(training.init_from.name)})
+    data = data.model_copy(update={"root": None, **names})
+    return config.model_copy(update={"run_dir": None, "data": data, "training": training})
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -236,7 +240,11 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
     """Fill a model with saved parameters. Raises ModelError naming those that do not fit."""
-    wanted = dict(model.named_parameters())
+    fill_tensors(dict(model.named_parameters()), tensors, source)
+
+
+def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
+    """Fill `wanted` with saved tensors. Raises ModelError naming those that do not fit."""
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
     for name in wanted.keys() & tensors.keys():
@@ -312,6 +320,8 @@ def _with_search(card: bytes, search: SearchSettings) -> bytes:
 def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

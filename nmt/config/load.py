@@ -137,10 +137,15 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     for name, settings in corpora.items():
         if settings is not None:
             update[name] = corpus(settings, ("data", name))
+    training, start = config.training, config.training.init_from
+    if start is not None:
+        start = absolute(start, ("training", "init_from"), folder)
+        training = training.model_copy(update={"init_from": start})
     run_dir = config.run_dir or Path.cwd() / "runs" / str(config.name)
     return config.model_copy(
         update={
             "data": data.model_copy(update=update),
+            "training": training,
             "run_dir": absolute(run_dir, ("run_dir",), folder),
         }
     )

@@ -14,7 +14,7 @@ from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.record import Record, check_replaceable, load_record
 from nmt.data.tokenizer import TokenizerPair
 from nmt.data.tokenizer_training import train_tokenizers
-from nmt.errors import DataError, ModelError, UsageError
+from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import atomic_directory, remove_leftovers
 from nmt.runtime.lock import exclusive
@@ -49,7 +49,8 @@ class TokenizerRecord(Record):
 
 
 def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -> TokenizerPair:
-    """The tokenizers of a run: trained when missing, out of date or forced, else loaded.
+    """The tokenizers of a run: trained when missing, out of date or forced, else loaded; those of
+    the model that training starts from where the settings say so.
 
     Raises UsageError when they are out of date but a model was trained with them, or when the
     folder holds what nmt did not make; ConfigError and DataError as training them does;
@@ -58,6 +59,9 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
     with _alone(run, run.tokenizer):
         record = _known_record(run)
         tokenizers = None if record is None else _load_made(run, record)
+        start = config.training.init_from
+        if start is not None and config.training.init_vocabulary == "same":
+            return _taken_over(config, start, run, record, None if force else tokenizers, force)
         known = None if record is None else record.inputs
         inputs = describe_inputs({"train": config.data.train}, known)
         settings = _tokenizer_settings(config)
@@ -77,12 +81,7 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
             _refuse_to_replace(run, record)
         tokenizers = train_tokenizers(config, lines_of(inputs, "train"))
         _check_unchanged({"train": config.data.train}, inputs)
-        with atomic_directory(run.tokenizer) as folder:
-            tokenizers.save(folder)
-            made = TokenizerRecord(
-                inputs=inputs, settings=settings, fingerprint=tokenizers.fingerprint
-            )
-            made.save_as(folder / _TOKENIZER_RECORD)
+        _save_tokenizers(run, tokenizers, inputs, settings)
         return tokenizers
 
 
@@ -120,6 +119,65 @@ def prepare_corpora(
         prepared = _open(run, manifest)
         _check_dev_fits(config, prepared)
         return prepared
+
+
+def _taken_over(
+    config: Config,
+    start: Path,
+    run: RunDirectory,
+    record: TokenizerRecord | None,
+    present: TokenizerPair | None,
+    force: bool,
+) -> TokenizerPair:
+    """The tokenizers of the bundle or run `start`; `present` ones stay once they were trained with,
+    whatever has become of `start` since. The record is of those in the run's folder.
+    """
+    if present is not None and _has_checkpoints(run):
+        say(f"tokenizer: up to date ({run.tokenizer})")
+        return present
+    tokenizers = _tokenizers_of(start)
+    if tokenizers.joint != config.tokenizer.joint:
+        raise ConfigError(
+            f"tokenizer.joint: is {str(config.tokenizer.joint).lower()}, but the tokenizer of "
+            f"{start} has {'one model' if tokenizers.joint else 'a model for each side'}.\n"
+            f"Set `tokenizer.joint: {str(tokenizers.joint).lower()}`, or "
+            "`training.init_vocabulary: extend` to train another."
+        )
+    if present is not None and present.fingerprint == tokenizers.fingerprint:
+        say(f"tokenizer: up to date ({run.tokenizer})")
+        return present
+    if record is not None and present is not None and record.inputs:
+        raise UsageError(
+            f"{run.tokenizer}: this run has a tokenizer of its own ({present.fingerprint}), other "
+            f"than that of {start} ({tokenizers.fingerprint}).\nSet `training.init_vocabulary: "
+            "extend` to keep it, or replace it by nmt tokenizer --force."
+        )
+    check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
+    known = record is not None and record.fingerprint == tokenizers.fingerprint
+    if not force and not known:
+        _refuse_to_replace(run, record)
+    _save_tokenizers(run, tokenizers, {}, {"taken_over_from": str(start)})
+    say(f"tokenizer: taken over from {start} ({tokenizers.source.size} subwords)")
+    return tokenizers
+
+
+def _tokenizers_of(start: Path) -> TokenizerPair:
+    for folder in (start, RunDirectory(start).best):
+        if any(folder.glob("*.model")):
+            return TokenizerPair.load(folder)
+    raise ModelError(
+        f"training.init_from: {start} is neither a bundle nor a run with one. Look for a `best` "
+        "folder."
+    )
+
+
+def _save_tokenizers(
+    run: RunDirectory, tokenizers: TokenizerPair, inputs: Inputs, settings: dict[str, Any]
+) -> None:
+    with atomic_directory(run.tokenizer) as folder:
+        tokenizers.save(folder)
+        made = TokenizerRecord(inputs=inputs, settings=settings, fingerprint=tokenizers.fingerprint)
+        made.save_as(folder / _TOKENIZER_RECORD)
 
 
 def _check_dev_fits(config: Config, data: PreparedData) -> None:
@@ -194,7 +252,7 @@ def _load_made(run: RunDirectory, record: TokenizerRecord) -> TokenizerPair | No
 
 def _refuse_to_replace(run: RunDirectory, record: TokenizerRecord | None) -> None:
     """A model is worth nothing without its subwords, and models that others made are theirs."""
-    if run.checkpoints.is_dir() and any(run.checkpoints.iterdir()):
+    if _has_checkpoints(run):
         raise UsageError(
             f"{run.tokenizer}: out of date, but this run has checkpoints trained with it.\n"
             "Take another run_dir, or nmt train --restart; nmt tokenizer --force replaces it."
@@ -204,6 +262,10 @@ def _refuse_to_replace(run: RunDirectory, record: TokenizerRecord | None) -> Non
             f"{run.tokenizer}: holds models without a sound record of how nmt made them.\n"
             "Move them away, or replace them by nmt tokenizer --force."
         )
+
+
+def _has_checkpoints(run: RunDirectory) -> bool:
+    return run.checkpoints.is_dir() and any(run.checkpoints.iterdir())
 
 
 def _known_manifest(run: RunDirectory) -> Manifest | None:

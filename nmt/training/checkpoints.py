@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
 from nmt.runtime.files import atomic_directory, sha256
 from nmt.training.metrics import Best
+from nmt.training.moving_average import MovingAverage
 
 FORMAT = 1
 
 _MODEL = "model.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
+_AVERAGE = "average.safetensors"
 _STATE = "state.json"
 _PREFIX = "step-"
 
@@ -29,7 +32,8 @@ _PREFIX = "step-"
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
     far, all sittings together; batch_tokens: the budget of a batch; best: by metric; stopping: for
-    early stopping; ended: why training is over, or None; corpora: fingerprints of train and dev.
+    early stopping; ended: why training is over, or None; corpora: fingerprints of train and dev;
+    started_from: name and fingerprint of the model whose parameters were taken over, if any.
     """
 
     choices: Choices
@@ -46,12 +50,20 @@ class TrainingState:
     best: dict[str, Best] = field(default_factory=dict)
     stopping: Best | None = None
     ended: str | None = None
+    started_from: dict[str, str] = field(default_factory=dict)
 
 
 def save_checkpoint(
-    folder: Path, keep: int, model: nn.Module, optimizer: Optimizer, state: TrainingState
+    folder: Path,
+    keep: int,
+    model: nn.Module,
+    optimizer: Optimizer,
+    state: TrainingState,
+    average: MovingAverage | None = None,
 ) -> Path:
     """Write a checkpoint below `folder` and remove all but the newest `keep`.
+
+    average: of the parameters, where one is kept.
 
     Raises ResourceError when the disk does not take it; the earlier ones are then untouched.
     """
@@ -59,10 +71,12 @@ def save_checkpoint(
     with atomic_directory(path) as new:
         write_tensors(model_tensors(model), new / _MODEL)
         write_tensors(_optimizer_tensors(optimizer), new / _OPTIMIZER)
+        if average is not None:
+            write_tensors(average.tensors(), new / _AVERAGE)
         record = {
             "format": FORMAT,
             "state": asdict(state),
-            "sha256": {name: sha256(new / name) for name in (_MODEL, _OPTIMIZER)},
+            "sha256": {file.name: sha256(file) for file in sorted(new.iterdir())},
         }
         text = json.dumps(record, indent=2) + "\n"
         (new / _STATE).write_text(text, encoding="utf-8", newline="\n")
@@ -73,6 +87,13 @@ def save_checkpoint(
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; damaged ones are named on stderr and passed over."""
+    return next(sound_checkpoints(folder), None)
+
+
+def sound_checkpoints(folder: Path) -> Iterator[Path]:
+    """The checkpoints that are whole, newest first; damaged ones are named on stderr and passed
+    over.
+    """
     for path in reversed(_checkpoints(folder)):
         try:
             record = _read_record(path)
@@ -82,8 +103,12 @@ def newest_checkpoint(folder: Path) -> Path | None:
         except (ModelError, OSError) as error:
             warn(f"{path}: a damaged checkpoint is passed over ({error}).")
             continue
-        return path
-    return None
+        yield path
+
+
+def update_of(path: Path) -> int:
+    """The update after which a checkpoint was written, by its name."""
+    return int(path.name.removeprefix(_PREFIX))
 
 
 def load_state(path: Path) -> TrainingState:
@@ -100,13 +125,26 @@ def load_state(path: Path) -> TrainingState:
 
 def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Fill model and optimizer from a checkpoint. Raises ModelError when they do not fit."""
-    load_model_tensors(model, read_tensors(path / _MODEL), path / _MODEL)
+    load_parameters(path, model)
     saved: dict[int, dict[str, Tensor]] = {}
     for name, tensor in read_tensors(path / _OPTIMIZER).items():
         number, _, key = name.partition(".")
         saved.setdefault(int(number), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": saved, "param_groups": groups})
+
+
+def load_average(path: Path, average: MovingAverage) -> None:
+    """Fill a moving average from a checkpoint; where that has none, it stays as it is. Raises
+    ModelError when it does not fit.
+    """
+    if _AVERAGE in _read_record(path)["sha256"]:
+        average.load(read_tensors(path / _AVERAGE), path / _AVERAGE)
+
+
+def load_parameters(path: Path, model: nn.Module) -> None:
+    """Fill a model from a checkpoint. Raises ModelError when it does not fit."""
+    load_model_tensors(model, read_tensors(path / _MODEL), path / _MODEL)
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -129,7 +167,10 @@ def _read_record(path: Path) -> dict[str, Any]:
         record = json.loads(file.read_text(encoding="utf-8"))
         version = record["format"]
         digests = record["sha256"]
-        whole = isinstance(record["state"], dict) and set(digests) == {_MODEL, _OPTIMIZER}
+        whole = isinstance(record["state"], dict) and set(digests) - {_AVERAGE} == {
+            _MODEL,
+            _OPTIMIZER,
+        }
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -25,12 +25,22 @@ from nmt.training.graphs import make_recorder
 from nmt.training.log import TrainingLog
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
+from nmt.training.warm_start import freeze, start_from
 
 _MAY_CHANGE = ("training.", "search.", "runtime.")
 """Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
 
-_FIXED = ("training.batch_tokens", "training.cuda_graphs", "training.optimizer.kind")
-"""Those among them that the position in the corpus or the optimizer's state depends on."""
+_FIXED = (
+    "training.batch_tokens",
+    "training.cuda_graphs",
+    "training.optimizer.kind",
+    "training.init_from",
+    "training.init_parameters",
+    "training.init_vocabulary",
+)
+"""Those among them that the position in the corpus, the optimizer's state or the run's beginning
+depends on.
+"""
 
 _LOCATIONS = ("run_dir", "name", "data.root", "data.train", "data.dev", "data.test", "data.workers")
 """Keys that say where things lie: the corpora themselves are compared, by their content."""
@@ -115,6 +125,10 @@ def _train(
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
     bundle = Bundle(model.to(runtime.device), tokenizers, config, data.manifest.length_ratio)
+
+    if checkpoint is None:
+        start_from(bundle, state, log)
+    freeze(model, config.training, log)
 
     def batches(budget: int) -> BatchLoader:
         sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,14 +21,21 @@ from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training.checkpoints import TrainingState, load_tensors, save_checkpoint
+from nmt.training.checkpoints import (
+    TrainingState,
+    load_average,
+    load_tensors,
+    save_checkpoint,
+)
 from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.metrics import Best
+from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
+from nmt.training.warm_start import origin
 
 
 @dataclass
@@ -79,6 +87,10 @@ class Trainer:
             self.schedule.load_state(state.schedule)
             if state.scaler:
                 self.scaler.load_state_dict(state.scaler)
+        decay = self.settings.ema
+        self.average = None if decay is None else MovingAverage(self.model, decay)
+        if self.average is not None and resume_from is not None:
+            load_average(resume_from, self.average)
         self._graphed = recorder is not None
         self._step = (
             self._plain_step
@@ -154,6 +166,8 @@ class Trainer:
             self._insist_on_a_number(norm, group)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average is not None:
+            self.average.follow(update)
         self.optimizer.zero_grad(set_to_none=not self._graphed)
         if self.scaler.is_enabled():
             finite = torch.isfinite(norm)
@@ -221,6 +235,11 @@ class Trainer:
         return False
 
     def _validate(self) -> None:
+        """With the average of the parameters where one is kept, for dev and for bundles."""
+        with nullcontext() if self.average is None else self.average.in_place():
+            self._look_at_dev()
+
+    def _look_at_dev(self) -> None:
         self._insist_on_numbers()
         validation = self.validator.validate(self.model)
         self.model.train()
@@ -267,6 +286,7 @@ class Trainer:
             "train_fingerprint": self.loader.corpus.fingerprint,
             "batch_tokens": self.loader.batch_tokens,
             "precision": self.runtime.choices.precision,
+            **origin(self.settings, self.state),
         }
 
     def _save(self) -> None:
@@ -276,7 +296,12 @@ class Trainer:
         self.state.seconds = self._seconds()
         checkpoint = self.settings.checkpoint
         save_checkpoint(
-            self.run.checkpoints, checkpoint.keep_last, self.model, self.optimizer, self.state
+            self.run.checkpoints,
+            checkpoint.keep_last,
+            self.model,
+            self.optimizer,
+            self.state,
+            self.average,
         )
 
     def _finish(self) -> None:

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
 from nmt.config.kinds import OPTIMIZERS, SCHEDULES
-from nmt.config.settings.base import Settings, kind_of
+from nmt.config.settings.base import FilePath, Settings, kind_of
 
 Metric = Literal["loss", "perplexity", "bleu", "chrf"]
 
@@ -28,6 +28,16 @@ def _check_duration(value: object) -> object:
 
 
 Duration = Annotated[str, BeforeValidator(_check_duration)]
+
+
+def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(pattern.strip() for pattern in patterns):
+        raise ValueError("holds an empty text; write patterns such as encoder.*")
+    return patterns
+
+
+NamePatterns = Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_patterns)]
+"""Patterns of parameters' names, in which `*` stands for any text."""
 
 
 class OptimizerSettings(Settings):
@@ -152,6 +162,31 @@ class TrainingSettings(Settings):
     teacher_forcing: TeacherForcingSettings = Field(
         default_factory=TeacherForcingSettings, description="Scheduled sampling."
     )
+    init_from: FilePath | None = Field(
+        None,
+        description="A bundle or a run whose parameters a new run starts with; nothing is taken "
+        "over when a run goes on.",
+    )
+    init_parameters: NamePatterns | None = Field(
+        None,
+        description="Patterns of the names of the parameters to take over, such as encoder.*; the "
+        "others are initialised as usual; default: all are taken over.",
+    )
+    init_vocabulary: Literal["same", "extend"] = Field(
+        "same",
+        description="same: take the tokenizer over too, and train none. extend: train one as "
+        "`tokenizer` says, and take over the rows of the subwords that both have.",
+    )
+    freeze: NamePatterns = Field(
+        (), description="Patterns of the names of the parameters that are not to be trained."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Decay of a moving average of the parameters, such as 0.999, with which dev is "
+        "looked at and which goes into bundles; default: none.",
+    )
     validation: ValidationSettings = Field(
         default_factory=ValidationSettings, description="Looking at dev while training."
     )
@@ -182,6 +217,15 @@ class TrainingSettings(Settings):
             )
         if self.schedule.kind == "cosine" and self.max_updates is None:
             raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")
+        return self
+
+    @model_validator(mode="after")
+    def _takes_over_from_something(self) -> "TrainingSettings":
+        if self.init_from is not None:
+            return self
+        for key, default in (("init_parameters", None), ("init_vocabulary", "same")):
+            if getattr(self, key) != default:
+                raise ValueError(f"`{key}` needs `init_from`, the model to take over from")
         return self
 
     @model_validator(mode="after")
