@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from nmt.cli import options
 from nmt.cli.attention import attention
+from nmt.cli.average import average
 from nmt.cli.binarize import binarize
 from nmt.cli.config import config
 from nmt.cli.failure import report
@@ -32,6 +33,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     score,
     tune,
     attention,
+    average,
 )
 
 

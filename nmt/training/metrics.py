@@ -9,7 +9,12 @@ def is_better(metric: str, value: float, best: float | None, margin: float = 0.0
     """Whether `value` improves on `best` (None: nothing yet) by more than `margin`."""
     if best is None:
         return True
-    return value > best + margin if _HIGHER_IS_BETTER[metric] else value < best - margin
+    return value > best + margin if higher_is_better(metric) else value < best - margin
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether the metric rises as translations get better."""
+    return _HIGHER_IS_BETTER[metric]
 
 
 @dataclass

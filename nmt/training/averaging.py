@@ -1,0 +1,141 @@
+"""The mean of several models' parameters as a model of its own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.bundle import (
+    FACTS,
+    Bundle,
+    find_bundle,
+    fingerprint,
+    load_bundle,
+    load_model_tensors,
+    model_tensors,
+    save_bundle,
+)
+from nmt.config.dump import config_differences
+from nmt.errors import ModelError, UsageError
+from nmt.runtime.console import say
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
+from nmt.training.metrics import higher_is_better
+
+_TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
+"""How the names end of those settings of a model that say nothing of what it computes."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which checkpoints of each run are taken: its newest, or its best on dev; `count` of them."""
+
+    count: int
+    best: bool
+
+
+def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
+    """Write a bundle whose parameters are the mean, summed in float64, of those of bundles (of runs
+    their best), or of chosen checkpoints of runs; all else is that of the first one.
+
+    Raises ModelError when the models differ in architecture or tokenizer, UsageError when there is
+    nothing to average or `out` is there already.
+    """
+    if out.exists():
+        raise UsageError(f"{out}: is there already. Give another name, or move it away.")
+    first: Bundle | None = None
+    total: dict[str, Tensor] = {}
+    names: list[str] = []
+    for path in paths:
+        bundle = load_bundle(find_bundle(path), torch.device("cpu"))
+        first = first or bundle
+        _check_alike(first, bundle)
+        for name in _fill_with_each(bundle, path, choice):
+            say(f"taken: {name}")
+            names.append(name)
+            for parameter, values in model_tensors(bundle.model).items():
+                total[parameter] = total.get(parameter, 0.0) + values.double()
+    if first is None or len(names) < 2:
+        raise UsageError(
+            f"{len(names)} model to average: name several, or take more checkpoints of a run with "
+            "--last or --best."
+        )
+    means = {name: values / len(names) for name, values in total.items()}
+    load_model_tensors(first.model, means, out)
+    save_bundle(first, out, {"average_of": names})
+    say(f"the mean of {len(names)} models: {out}")
+
+
+def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterator[str]:
+    """The name of each model that `path` stands for, while `bundle` has its parameters."""
+    assert bundle.path is not None
+    name = bundle.config.name
+    if choice is None:
+        yield f"{name} ({fingerprint(bundle.path)[:12]})"
+        return
+    for checkpoint in _chosen(RunDirectory(path), choice, bundle):
+        load_parameters(checkpoint, bundle.model)
+        yield f"{name} {checkpoint.name}"
+
+
+def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
+    if (run.path / FACTS).is_file():
+        raise UsageError(
+            f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
+        )
+    sound = list(sound_checkpoints(run.checkpoints))
+    kind = ""
+    if choice.best:
+        metric = bundle.config.training.checkpoint.best_metric
+        seen = _validations(run, metric)
+        sound = [path for path in sound if update_of(path) in seen]
+        sound.sort(key=lambda path: seen[update_of(path)], reverse=higher_is_better(metric))
+        kind = "validated "
+    if len(sound) < choice.count:
+        raise UsageError(
+            f"{run.path}: has {len(sound)} {kind}checkpoints, not {choice.count}. Train with "
+            "`training.checkpoint.keep_last` as high as you want to average."
+        )
+    return sound[: choice.count]
+
+
+def _validations(run: RunDirectory, metric: str) -> dict[int, float]:
+    """What the metric was at each update, as the run's log tells; where a crash has torn a line,
+    the validation is repeated further down.
+    """
+    found: dict[int, float] = {}
+    for line in run.log_records.read_text(encoding="utf-8").split("\n"):
+        record = _record(line)
+        if record.get("kind") == "validation":
+            found[int(record["update"])] = float(record[metric])
+    return found
+
+
+def _record(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _check_alike(first: Bundle, other: Bundle) -> None:
+    one, two = first.tokenizers.fingerprint, other.tokenizers.fingerprint
+    if one != two:
+        raise ModelError(
+            f"{other.path}: its tokenizer ({two}) is not that of {first.path} ({one}): "
+            "such models cannot be averaged."
+        )
+    differences = [
+        f"{difference.key} is {difference.new} there and {difference.old} here"
+        for difference in config_differences(first.config, other.config)
+        if difference.key.startswith("model.") and not difference.key.endswith(_TRAINING_ONLY)
+    ]
+    if differences:
+        raise ModelError(
+            f"{other.path}: is of another architecture than {first.path}: {'; '.join(differences)}."
+        )
