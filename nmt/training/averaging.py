@@ -104,10 +104,12 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
 
 
 def _validations(run: RunDirectory, metric: str) -> dict[int, float]:
-    """What the metric was at each update, as the run's log tells; where a crash has torn a line,
-    the validation is repeated further down.
+    """What the metric was at each update, as the run's log tells, if it is there; where a crash has
+    torn a line, the validation is repeated further down.
     """
     found: dict[int, float] = {}
+    if not run.log_records.is_file():
+        return found
     for line in run.log_records.read_text(encoding="utf-8").split("\n"):
         record = _record(line)
         if record.get("kind") == "validation":

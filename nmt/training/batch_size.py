@@ -89,8 +89,10 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     """
     settings: TrainingSettings = bundle.config.training
     model = bundle.model.train()
-    # Adam's two moments, which do not exist yet, are of the weights' own size.
-    moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
+    # Adam's two moments, which do not exist yet, are of the weights' own size; so are a moving
+    # average and what it takes the place of while dev is looked at.
+    copies = 2 if settings.ema is None else 4
+    later = copies * sum(p.numel() * p.element_size() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats(runtime.device)
     try:
         for batch in [*batches, *batches]:
@@ -111,7 +113,7 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     free, total = torch.cuda.mem_get_info(runtime.device)
     taken = torch.cuda.max_memory_allocated(runtime.device)
     available = free + torch.cuda.memory_reserved(runtime.device)
-    return taken + moments <= available - _RESERVE * total
+    return taken + later <= available - _RESERVE * total
 
 
 def _least_forcing(settings: TrainingSettings) -> float:
