@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,13 @@ from nmt.data.subword_sampling import SubwordSampler
 from nmt.data.tokenizer import TokenizerPair
 
 _AHEAD = 8
+
+
+class _Last:
+    """Follows the last batch of an epoch."""
+
+
+_Item = Batch | _Last | BaseException | None
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,27 @@ class BatchLoader:
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on, made in a background thread."""
-        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        with closing(self.share(epoch, start, 0, 1)) as batches:
+            for batch in batches:
+                assert batch is not None
+                yield batch
+
+    def share(
+        self, epoch: int, start: int, rank: int, ranks: int
+    ) -> Generator[Batch | None, None, None]:
+        """The same, but None stands for those that another rank takes: they take turns."""
+        ready: queue.Queue[_Item] = queue.Queue(_AHEAD * ranks)
         leave = threading.Event()
+        numbers = range(start + rank, len(self.corpus), ranks)  # no epoch has more batches
         worker = threading.Thread(
-            target=self._fill, args=(ready, leave, epoch, start), daemon=True, name="batches"
+            target=self._fill,
+            args=(ready, leave, epoch, start, numbers),
+            daemon=True,
+            name="batches",
         )
         worker.start()
         try:
-            while (item := ready.get()) is not None:
+            while not isinstance(item := ready.get(), _Last):
                 if isinstance(item, BaseException):
                     raise item
                 yield item
@@ -63,18 +84,19 @@ class BatchLoader:
 
     def _fill(
         self,
-        ready: "queue.Queue[Batch | BaseException | None]",
+        ready: "queue.Queue[_Item]",
         leave: threading.Event,
         epoch: int,
         start: int,
+        own: range,
     ) -> None:
         try:
             for number, pairs in enumerate(self.plan(epoch)):
                 if leave.is_set():
                     return
                 if number >= start:
-                    ready.put(self.batch(pairs, epoch, number))
-            ready.put(None)
+                    ready.put(self.batch(pairs, epoch, number) if number in own else None)
+            ready.put(_Last())
         except BaseException as error:  # handed to the consumer, which raises it
             ready.put(error)
 
@@ -101,6 +123,6 @@ class BatchLoader:
         return source, SubwordSampler(self.tokenizers.target, self.sampling)
 
 
-def _drain(ready: "queue.Queue[Batch | BaseException | None]") -> None:
+def _drain(ready: "queue.Queue[_Item]") -> None:
     while not ready.empty():
         ready.get_nowait()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -13,12 +14,15 @@ from torch.distributed.rendezvous import rendezvous
 
 from nmt.errors import ResourceError, UsageError
 
+_ATTEMPT = "TORCHELASTIC_RESTART_COUNT"
+
 
 @dataclass(frozen=True)
 class World:
     """Which of how many processes this is, in the job and on its machine.
 
-    launched: whether a launcher started it, be it alone.
+    launched: whether a launcher started it, be it alone; attempt: how often torchrun has started
+    the job anew after a failure (--max-restarts).
     """
 
     rank: int = 0
@@ -26,6 +30,7 @@ class World:
     local_rank: int = 0
     local_size: int = 1
     launched: bool = False
+    attempt: int = 0
 
     @classmethod
     def of_environment(cls) -> "World":
@@ -37,13 +42,38 @@ class World:
             return cls()
         size, local_size = _number("WORLD_SIZE", 1), _number("LOCAL_WORLD_SIZE", 1)
         launched = size > 1 or "TORCHELASTIC_RUN_ID" in os.environ
-        world = cls(_number("RANK", 0), size, _number("LOCAL_RANK", 0), local_size, launched)
+        world = cls(
+            _number("RANK", 0),
+            size,
+            _number("LOCAL_RANK", 0),
+            local_size,
+            launched,
+            _number(_ATTEMPT, 0),
+        )
         if world.rank >= size or world.local_rank >= local_size:
             raise UsageError(
                 f"RANK={world.rank} of WORLD_SIZE={size}, LOCAL_RANK={world.local_rank} of "
                 f"LOCAL_WORLD_SIZE={local_size}: ranks count from 0. Start with torchrun."
             )
         return world
+
+
+class Notes:
+    """Texts that processes of a job leave for one another, each under a name."""
+
+    def __init__(self, world: World) -> None:
+        assert world.size > 1
+        self._store = _open_store()
+
+    def leave(self, name: str, text: str) -> None:
+        """Let all read a text. Raises ResourceError when they are out of reach."""
+        with _plain_network_errors():
+            self._store.set(name, text)
+
+    def find(self, name: str) -> str | None:
+        """The text of that name, None while there is none. Raises as `leave` does."""
+        with _plain_network_errors():
+            return self._store.get(name).decode("utf-8") if self._store.check([name]) else None
 
 
 class Counters:
@@ -70,11 +100,14 @@ class Counters:
 
 
 @contextmanager
-def process_group(world: World, device: torch.device) -> Iterator[None]:
+def process_group(
+    world: World, device: torch.device, timeout: timedelta | None = None
+) -> Iterator[None]:
     """torch.distributed's collectives, for as long as the block runs: nccl between GPUs, gloo
-    between CPUs; none for one process.
+    between CPUs, those of machines with GPUs too; none for one process.
 
-    Raises ResourceError when the other processes are out of reach.
+    timeout: how long a collective waits for the others; None: as long as torch has it. Raises
+    ResourceError when the other processes are out of reach.
     """
     if world.size == 1:
         yield
@@ -82,7 +115,8 @@ def process_group(world: World, device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     with _plain_network_errors():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", init_method="env://")
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, init_method="env://", timeout=timeout)
     try:
         yield
     finally:
@@ -93,7 +127,7 @@ def _open_store() -> Store:
     with _plain_network_errors():
         store, _, _ = next(rendezvous("env://"))
     # What torchrun --max-restarts starts anew must not go on counting.
-    return PrefixStore(f"nmt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    return PrefixStore(f"nmt-{os.environ.get(_ATTEMPT, '0')}", store)
 
 
 @contextmanager

@@ -154,3 +154,16 @@ def test_an_error_in_the_background_reaches_the_consumer(loader, monkeypatch, fa
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
     assert not threads_left()
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_take_turns(loader, ranks):
+    """Each place of the epoch is one rank's, and that has there what one alone would have."""
+    alone = [batch.pairs.tolist() for batch in loader(ON).batches(epoch=1, start=2)]
+    shares = [list(loader(ON).share(1, 2, rank, ranks)) for rank in range(ranks)]
+    for number, places in enumerate(zip(*shares, strict=True)):
+        assert [place is not None for place in places] == [
+            rank == number % ranks for rank in range(ranks)
+        ]
+        assert places[number % ranks].pairs.tolist() == alone[number]
+    assert len(shares[0]) == len(alone)

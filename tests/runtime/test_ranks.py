@@ -1,0 +1,71 @@
+"""What two processes tell each other, and that one alone needs nobody."""
+
+import os
+import subprocess
+import sys
+
+import torch
+
+from nmt.runtime import ranks
+from nmt.runtime.ranks import ALONE
+
+
+def test_alone():
+    tensor = torch.tensor([1.0, 2.0])
+    ALONE.sum([tensor])
+    ALONE.wait()
+    assert tensor.tolist() == [1.0, 2.0]
+    assert ALONE.leads
+    assert (ALONE.total(3), ALONE.totals([1, 2]), ALONE.least(4)) == (3, [1, 2], 4)
+    assert ALONE.greatest(5, 6) == [5, 6]
+    assert ALONE.gather("é") == ["é"]
+    assert ALONE.shared([1, 2, 3], lambda own: [f"{i}" for i in own]) == ["1", "2", "3"]
+
+
+def test_buckets_hold_all_in_order(monkeypatch):
+    monkeypatch.setattr(ranks, "_BUCKET_ELEMENTS", 5)
+    tensors = [torch.zeros(size) for size in (2, 3, 1, 9, 0, 4)]
+    found = list(ranks._buckets(tensors))
+    assert [[len(tensor) for tensor in bucket] for bucket in found] == [[2, 3], [1], [9], [0, 4]]
+    assert list(ranks._buckets([])) == []
+
+
+_TOGETHER = """\
+import torch
+from nmt.runtime import ranks
+from nmt.runtime.distributed import World, process_group
+
+ranks._BUCKET_ELEMENTS = 5
+world = World.of_environment()
+with process_group(world, torch.device("cpu")):
+    both = ranks.Ranks(world)
+    one = world.rank + 1
+    tensors = [torch.full((2, 3), float(one)), torch.tensor(10.0 * one)]
+    both.sum(tensors)
+    assert tensors[0].tolist() == [[3.0] * 3] * 2 and tensors[1].item() == 30.0
+    assert both.totals([one, 5]) == [3, 10] and both.total(one) == 3
+    assert both.greatest(one, -one) == [2, -1] and both.least(one) == 1
+    assert both.gather("é" * one) == ["é", "éé"]
+    for items in (range(5), range(1), range(0)):
+        found = both.shared(items, lambda own: [f"{i} of {world.rank}" for i in own])
+        assert found == [f"{i} of {i % 2}" for i in items], found
+    both.wait()
+assert both.leads == (world.rank == 0)
+print("good", flush=True)
+"""
+
+
+def test_two_processes(tmp_path):
+    script = tmp_path / "together.py"
+    script.write_text(_TOGETHER, encoding="utf-8")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("good") == 2
