@@ -8,7 +8,8 @@ lines. Whatever is not an `NmtError` is a bug of ours and ends with exit code 1.
 class NmtError(Exception):
     """An error with an answer for the user: shown without a traceback.
 
-    message: one to three lines, what is wrong and where, and what to do about it.
+    message: one to three lines, what is wrong and where, and what to do about it; empty where
+    another process of the same job tells of it.
     """
 
     exit_code = 1
@@ -53,10 +54,7 @@ class OutputClosed(NmtError):
 
 
 class StoppedBySignal(NmtError):
-    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143).
-
-    message: empty where another process of the same job tells of it.
-    """
+    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143)."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

@@ -23,9 +23,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError) and _reader_has_gone():
         _drop_pending_output()
         return 0
-    if isinstance(error, OutputClosed) or (
-        isinstance(error, StoppedBySignal) and not error.message
-    ):
+    if isinstance(error, OutputClosed) or (isinstance(error, NmtError) and not error.message):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         _complain("nmt: interrupted")
@@ -37,12 +35,18 @@ def report(error: BaseException) -> int:
         _complain("".join(traceback.format_exception(error)).rstrip("\n"))
     known = _as_nmt_error(error)
     if known is not None:
-        label = "nmt" if isinstance(known, StoppedBySignal) else "nmt: error"
+        label = _speaker() if isinstance(known, StoppedBySignal) else f"{_speaker()}: error"
         _complain(f"{label}: {known.message}")
         return known.exit_code
     hint = "" if options.debug_wanted() else " (run again with --debug for the traceback)"
-    _complain(f"nmt: internal error: {type(error).__name__}: {error}{hint}")
+    _complain(f"{_speaker()}: internal error: {type(error).__name__}: {error}{hint}")
     return 1
+
+
+def _speaker() -> str:
+    """Of several processes that a launcher started, all but the first say which they are."""
+    rank = os.environ.get("RANK", "0")
+    return "nmt" if rank == "0" or "WORLD_SIZE" not in os.environ else f"nmt: rank {rank}"
 
 
 def _as_nmt_error(error: BaseException) -> NmtError | None:

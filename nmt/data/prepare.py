@@ -180,6 +180,13 @@ def _save_tokenizers(
         made.save_as(folder / _TOKENIZER_RECORD)
 
 
+def open_prepared(run: RunDirectory) -> tuple[TokenizerPair, PreparedData]:
+    """What another process has just prepared. Raises ModelError and DataError when it is not to be
+    found here, or is not the one.
+    """
+    return TokenizerPair.load(run.tokenizer), _open(run, Manifest.load(run.data))
+
+
 def _check_dev_fits(config: Config, data: PreparedData) -> None:
     """Train pairs are held to `data.max_length`; dev keeps all of its own."""
     places = config.model.max_source_tokens

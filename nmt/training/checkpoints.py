@@ -31,9 +31,10 @@ _PREFIX = "step-"
 @dataclass
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
-    far, all sittings together; batch_tokens: the budget of a batch; best: by metric; stopping: for
-    early stopping; ended: why training is over, or None; corpora: fingerprints of train and dev;
-    started_from: name and fingerprint of the model whose parameters were taken over, if any.
+    far, all sittings together; batch_tokens: the budget of a batch; batches_per_update: of all
+    ranks together, 0 where one rank took as many as `accumulate` says; best: by metric; stopping:
+    for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
+    dev; started_from: name and fingerprint of the model whose parameters were taken over, if any.
     """
 
     choices: Choices
@@ -44,6 +45,7 @@ class TrainingState:
     seconds: float = 0.0
     target_tokens: int = 0
     batch_tokens: int = 0
+    batches_per_update: int = 0
     validated: int = 0
     schedule: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)

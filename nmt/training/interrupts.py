@@ -1,4 +1,8 @@
-"""Signals while training: the first is noted and obeyed after the update, the second at once."""
+"""Signals while training: the first is noted and obeyed after the update, the second at once.
+
+Under a launcher the second changes nothing: torchrun passes on what its processes may have got from
+Slurm as well, and itself ends whoever does not.
+"""
 
 import signal
 import threading
@@ -13,10 +17,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Within the block SIGINT and SIGTERM set `signal_number` instead of ending the process.
 
-    Outside the main thread, where Python cannot catch signals, it does nothing.
+    Outside the main thread, where Python cannot catch signals, it does nothing. launched: by a
+    launcher, beside other processes that are told too: silently, and any number of times.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, launched: bool = False) -> None:
+        self._launched = launched
         self.signal_number: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -36,6 +42,8 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = number
+        if self._launched:
+            return
         warn("stopping after this update, with a save; once more to stop at once.")
         self._restore()
 

@@ -46,6 +46,19 @@ class TrainingLog:
             self._board.close()
 
 
+class NoLog(TrainingLog):
+    """That of all processes but the first: only one writes."""
+
+    def __init__(self) -> None:
+        self._board = None
+
+    def tell(self, text: str) -> None:
+        """Nothing is told."""
+
+    def record(self, kind: str, update: int, **values: Any) -> None:
+        """Nothing is recorded."""
+
+
 def _json_numbers(record: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: an overflown perplexity is written as text."""
     return {

@@ -10,19 +10,29 @@ from nmt.config.dump import Difference, config_differences, dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config
 from nmt.data.loader import BatchLoader
-from nmt.data.prepare import PreparedData, prepare_corpora, prepare_tokenizers
+from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, UsageError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import say
+from nmt.runtime.console import say, set_quiet
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.runtime.distributed import World
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
+from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_size import largest_budget
 from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
 from nmt.training.graphs import make_recorder
-from nmt.training.log import TrainingLog
+from nmt.training.log import NoLog, TrainingLog
+from nmt.training.parallel import (
+    Start,
+    announce,
+    await_start,
+    refuse_a_shared_gpu,
+    together,
+    warn_of_idle_ranks,
+)
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
 from nmt.training.warm_start import freeze, start_from
@@ -58,24 +68,30 @@ def train(config: Config, resume: bool = False, restart: bool = False) -> RunDir
     """
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
-    if restart:
+    world = World.of_environment()
+    if world.rank > 0:
+        _follow(config, run, world)
+        return run
+    if restart and world.attempt == 0:
         _move_aside(run)
     with exclusive(run.training_lock, "training this run"):
         remove_leftovers(run.path, _written_here(config, run))
         remove_leftovers(run.checkpoints)
-        _begin_or_go_on(config, run, resume)
+        _begin_or_go_on(config, run, world, resume)
     return run
 
 
-def _begin_or_go_on(config: Config, run: RunDirectory, resume: bool) -> None:
+def _begin_or_go_on(config: Config, run: RunDirectory, world: World, resume: bool) -> None:
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None:
-        _check_settings(run, config, resume)
+        _check_settings(run, config, world, state, resume)
         if _is_over(config, state, resume):
+            announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
     runtime = prepare_runtime(config.runtime, choices=None if state is None else state.choices)
+    refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     write_text(run.config_file, dump_config(config))
     log = TrainingLog(run, config.training.tensorboard)
@@ -83,14 +99,36 @@ def _begin_or_go_on(config: Config, run: RunDirectory, resume: bool) -> None:
         tokenizers = prepare_tokenizers(config, run)
         data = prepare_corpora(config, run, tokenizers)
         if state is None:
-            state = TrainingState(
-                runtime.choices, {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
-            )
+            state = _beginning(runtime, data)
         state.choices = runtime.choices
         _check_corpora(run, state, data)
-        _train(config, run, tokenizers, data, runtime, log, state, checkpoint)
+        name = None if checkpoint is None else checkpoint.name
+        announce(world, Start(config, runtime.choices, name))
+        with together(config, world, runtime, state) as ranks:
+            _train(config, run, tokenizers, data, runtime, log, state, checkpoint, ranks)
     finally:
         log.close()
+
+
+def _follow(config: Config, run: RunDirectory, world: World) -> None:
+    """What all processes but the first do: train, and write nothing."""
+    set_quiet(True)
+    start = await_start(config, run)
+    if start is None:
+        return
+    runtime = prepare_runtime(config.runtime, choices=start.choices)
+    refuse_a_shared_gpu(world, runtime)
+    tokenizers, data = open_prepared(run)
+    checkpoint = None if start.checkpoint is None else run.checkpoints / start.checkpoint
+    state = _beginning(runtime, data) if checkpoint is None else load_state(checkpoint)
+    state.ended = None
+    with together(config, world, runtime, state) as ranks:
+        _train(config, run, tokenizers, data, runtime, NoLog(), state, checkpoint, ranks)
+
+
+def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
+    corpora = {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
+    return TrainingState(runtime.choices, corpora)
 
 
 def _written_here(config: Config, run: RunDirectory) -> list[str]:
@@ -121,6 +159,7 @@ def _train(
     log: TrainingLog,
     state: TrainingState,
     checkpoint: Path | None,
+    ranks: Ranks,
 ) -> None:
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
@@ -136,13 +175,18 @@ def _train(
 
     # An earlier version's checkpoint does not tell its budget, which was a number then.
     known = state.batch_tokens or config.training.batch_tokens
-    state.batch_tokens = known or largest_budget(bundle, batches, runtime)
+    state.batch_tokens = known or ranks.least(largest_budget(bundle, batches, runtime))
+    state.batches_per_update = config.training.accumulate * ranks.size
     loader = batches(state.batch_tokens)
-    validator = Validator(bundle, data, runtime, state.batch_tokens)
+    validator = Validator(bundle, data, runtime, state.batch_tokens, ranks)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
+    machine += f", {ranks.size} processes" if ranks.size > 1 else ""
     _introduce(log, bundle, loader, machine, state)
-    trainer = Trainer(bundle, loader, validator, runtime, run, log, state, checkpoint, recorder)
+    warn_of_idle_ranks(ranks, loader, state.epoch)
+    trainer = Trainer(
+        bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
+    )
     if checkpoint is None and config.training.validation.at_start:
         validator.rehearse(model)
     trainer.train()
@@ -172,13 +216,20 @@ def _introduce(
     )
 
 
-def _check_settings(run: RunDirectory, config: Config, resume: bool) -> None:
+def _check_settings(
+    run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
+) -> None:
     """Compare with what the run was begun with; to be asked when it has a checkpoint."""
+    begun_with = load_config(run.config_file)
     differences = [
         difference
-        for difference in config_differences(load_config(run.config_file), config)
-        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES))
+        for difference in config_differences(begun_with, config)
+        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
     ]
+    old = state.batches_per_update or begun_with.training.accumulate
+    new = config.training.accumulate * world.size
+    if old != new:
+        differences.append(Difference(_key_of_accumulation(world), old, new))
     fixed = [
         difference.key
         for difference in differences
@@ -195,6 +246,11 @@ def _check_settings(run: RunDirectory, config: Config, resume: bool) -> None:
         f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
         f"{ways}--restart moves the old run aside and begins again."
     )
+
+
+def _key_of_accumulation(world: World) -> str:
+    """Ranks and accumulation may change where their product, the batches of an update, stays."""
+    return "training.accumulate" + (f" x {world.size} processes" if world.size > 1 else "")
 
 
 def _is_below(key: str, sections: tuple[str, ...]) -> bool:

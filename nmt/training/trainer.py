@@ -20,6 +20,7 @@ from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
+from nmt.runtime.ranks import ALONE, Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import (
     TrainingState,
@@ -33,6 +34,7 @@ from nmt.training.log import TrainingLog
 from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
+from nmt.training.parallel import GradientSum
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
 from nmt.training.warm_start import origin
@@ -58,7 +60,8 @@ class Trainer:
     """Trains the bundle's model.
 
     run: where checkpoints, best bundles and logs go; state: where training stands, from a
-    checkpoint at `resume_from` or the beginning; recorder: of CUDA graphs, or None to go without.
+    checkpoint at `resume_from` or the beginning; recorder: of CUDA graphs, or None to go without;
+    ranks: the processes that train it together, each with its own trainer and all in step.
     """
 
     def __init__(
@@ -72,7 +75,9 @@ class Trainer:
         state: TrainingState,
         resume_from: Path | None,
         recorder: Recorder | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.bundle, self.loader, self.validator = bundle, loader, validator
         self.runtime, self.run, self.log, self.state = runtime, run, log, state
         self.settings: TrainingSettings = bundle.config.training
@@ -91,6 +96,7 @@ class Trainer:
         self.average = None if decay is None else MovingAverage(self.model, decay)
         if self.average is not None and resume_from is not None:
             load_average(resume_from, self.average)
+        self._gradients = GradientSum(ranks, self.model)
         self._graphed = recorder is not None
         self._step = (
             self._plain_step
@@ -111,7 +117,7 @@ class Trainer:
         """
         self._began = time.monotonic()
         with (
-            Interrupts() as interrupts,
+            Interrupts(self.ranks.size > 1) as interrupts,
             progress(
                 "train", self.settings.max_updates, "updates", self.state.update, lines=False
             ) as bar,
@@ -126,44 +132,61 @@ class Trainer:
         """From the position in the state to the end of the epoch, or of training."""
         self.model.train()
         self._window = self._new_window()
-        batches = self.loader.batches(self.state.epoch, self.state.batch)
-        for group in _groups(batches, self.settings.accumulate):
+        ranks = self.ranks
+        batches = self.loader.share(self.state.epoch, self.state.batch, ranks.rank, ranks.size)
+        for group in _groups(batches, self.settings.accumulate * ranks.size):
             self._update(group)
             self.state.batch += len(group)
             bar.advance(1, f"epoch {self.state.epoch + 1}")
             if self.state.update % self.settings.log_every_updates == 0:
                 self._log_window()
             saved = self._validate_and_save_when_due()
-            if interrupts.signal_number is not None:
+            signal_number = self._agree(interrupts.signal_number)
+            if signal_number is not None:
                 if not saved:
                     self._save()
-                raise StoppedBySignal(
-                    f"stopped by a signal at update {self.state.update}; all is saved. "
-                    "The same command goes on from here.",
-                    interrupts.signal_number,
-                )
+                ranks.wait()  # a launcher ends all when one has ended
+                raise StoppedBySignal(self._farewell(), signal_number)
             if self._reason_to_end() is not None:
                 return
         self.state.epoch += 1
         self.state.batch = 0
 
-    def _update(self, group: list[Batch]) -> None:
-        """One update from the batches of a group; the loss is a mean over all their tokens."""
+    def _agree(self, signal_number: int | None) -> int | None:
+        """All ranks stop at the same update, by a signal to one of them or by their time."""
+        number, milliseconds = self.ranks.greatest(signal_number or 0, int(1000 * self._seconds()))
+        self.state.seconds = milliseconds / 1000
+        return number or None
+
+    def _farewell(self) -> str:
+        if not self.ranks.leads:
+            return ""
+        return (
+            f"stopped by a signal at update {self.state.update}; all is saved. "
+            "The same command goes on from here."
+        )
+
+    def _update(self, group: list[Batch | None]) -> None:
+        """One update from the batches of a group, None for those of other ranks; the loss is a mean
+        over all their tokens.
+        """
         window = self._window
         update = self.state.update + 1
-        torch.manual_seed(_mix(self.bundle.config.seed, update))
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.schedule.rate(update)
-        tokens = sum(batch.target_tokens for batch in group)
-        for batch in group:
+        own = [(number, batch) for number, batch in enumerate(group) if batch is not None]
+        tokens = self.ranks.total(sum(batch.target_tokens for _, batch in own))
+        for number, batch in own:
+            torch.manual_seed(_mix(self.bundle.config.seed, update, number))
             sums = self._step(batch, tokens)
             window.loss += sums.loss
             window.cross_entropy += sums.cross_entropy
+        self._gradients.sum()
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         if self.runtime.device.type == "cpu":
-            self._insist_on_a_number(norm, group)
+            self._insist_on_a_number(norm, [batch for _, batch in own])
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
@@ -205,17 +228,22 @@ class Trainer:
 
     def _insist_on_a_number(self, norm: Tensor, group: list[Batch]) -> None:
         if not bool(torch.isfinite(norm)):
-            lines = self.loader.corpus.line_numbers[group[0].pairs][:8].tolist()
-            raise self._no_number(f"lines {', '.join(map(str, lines))}, ... of train")
+            lines = [self.loader.corpus.line_numbers[batch.pairs][:8].tolist() for batch in group]
+            shown = ", ".join(map(str, lines[0])) if lines else ""
+            raise self._no_number(f"lines {shown}, ... of train")
 
     def _insist_on_numbers(self) -> None:
         """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
         window = self._window
+        if window.updates == 0:
+            return
         sound = torch.isfinite(window.gradient_norm) & torch.isfinite(window.cross_entropy)
-        if window.updates > 0 and not bool(sound & (window.done > 0)):
+        if self.ranks.total(int(not bool(sound & (window.done > 0)))):
             raise self._no_number(f"or of one of the {window.updates - 1} before it")
 
     def _no_number(self, where: str) -> ModelError:
+        if not self.ranks.leads:
+            return ModelError("")  # all ranks have found it
         return ModelError(
             f"the gradient of update {self.state.update + 1} is not a finite number ({where}).\n"
             "Lower `training.optimizer.learning_rate` or `training.clip_norm`, or set "
@@ -272,7 +300,8 @@ class Trainer:
             if best.see(validation.metrics[metric], self.state.update):
                 improved.append(metric)
                 path = self.run.best_of(None if metric == chosen else metric)
-                save_bundle(self.bundle, path, self._facts(validation))
+                if self.ranks.leads:
+                    save_bundle(self.bundle, path, self._facts(validation))
         return improved
 
     def _facts(self, validation: Validation) -> dict[str, object]:
@@ -294,6 +323,8 @@ class Trainer:
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
         self.state.seconds = self._seconds()
+        if not self.ranks.leads:
+            return
         checkpoint = self.settings.checkpoint
         save_checkpoint(
             self.run.checkpoints,
@@ -305,9 +336,10 @@ class Trainer:
         )
 
     def _finish(self) -> None:
+        ended = self._reason_to_end()
         if self.state.validated != self.state.update:
             self._validate()
-        self.state.ended = self._reason_to_end()
+        self.state.ended = ended
         self._save()
         best = self.state.best[self.settings.checkpoint.best_metric]
         self.log.record("end", self.state.update, reason=self.state.ended)
@@ -323,7 +355,7 @@ class Trainer:
             return f"training.max_updates ({settings.max_updates})"
         if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
             return f"training.max_epochs ({settings.max_epochs})"
-        if settings.max_time is not None and self._seconds() >= duration_seconds(settings.max_time):
+        if settings.max_time is not None and state.seconds >= duration_seconds(settings.max_time):
             return f"training.max_time ({settings.max_time})"
         patience = settings.early_stopping.patience
         if patience is not None and state.stopping and state.stopping.in_vain >= patience:
@@ -344,12 +376,15 @@ class Trainer:
         """Show the sums since the last log line, and begin anew."""
         self._insist_on_numbers()
         window = self._window
+        sums = torch.stack((window.loss, window.cross_entropy))
+        self.ranks.sum([sums])
+        loss, cross_entropy = sums.tolist()
         tokens, updates = max(1, window.target_tokens), max(1.0, float(window.done))
         speed = tokens / (time.monotonic() - window.began)
         values = {
             "epoch": self.state.epoch + 1,
-            "loss": float(window.loss) / tokens,
-            "perplexity": _exp(float(window.cross_entropy) / tokens),
+            "loss": loss / tokens,
+            "perplexity": _exp(cross_entropy / tokens),
             "gradient_norm": float(window.gradient_norm) / updates,
             "learning_rate": self.schedule.rate(self.state.update),
             "tokens_per_second": round(speed, 1),
@@ -364,14 +399,16 @@ class Trainer:
         self._window = self._new_window()
 
 
-def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+def _groups(batches: Iterator[Batch | None], size: int) -> Iterator[list[Batch | None]]:
     while group := list(islice(batches, size)):
         yield group
 
 
-def _mix(seed: int, update: int) -> int:
-    """One number for the generators, different for each update of each seed."""
-    return (seed * 0x9E3779B97F4A7C15 + update) % (1 << 63)
+def _mix(seed: int, update: int, number: int) -> int:
+    """One number for the generators, different for each batch of each update of each seed: a batch
+    has the same dropout on whatever rank it is.
+    """
+    return (seed * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03 + update) % (1 << 63)
 
 
 def _exp(value: float) -> float:

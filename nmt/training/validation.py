@@ -14,6 +14,7 @@ from nmt.data.prepare import PreparedData
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
+from nmt.runtime.ranks import ALONE, Ranks
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 
@@ -42,11 +43,19 @@ class Validation:
 
 
 class Validator:
-    """Validates the bundle's model on the dev corpus. batch_tokens: see `plan_in_order`."""
+    """Validates the bundle's model on the dev corpus. batch_tokens: see `plan_in_order`; ranks:
+    those that share the work; each learns of all results.
+    """
 
     def __init__(
-        self, bundle: Bundle, data: PreparedData, runtime: Runtime, batch_tokens: int
+        self,
+        bundle: Bundle,
+        data: PreparedData,
+        runtime: Runtime,
+        batch_tokens: int,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self._ranks = ranks
         self._tokenizers = bundle.tokenizers
         self._data = data
         self._runtime = runtime
@@ -65,7 +74,9 @@ class Validator:
         began = time.monotonic()
         loss = self._cross_entropy(model)
         sentences = range(len(self._data.dev))[: self._settings.max_sentences]
-        hypotheses = self._translate(model, list(sentences))
+        hypotheses = self._ranks.shared(
+            list(sentences), lambda own: self._translate(model, list(own))
+        )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(hypotheses, [references], ("bleu", "chrf"))
         metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
@@ -90,7 +101,7 @@ class Validator:
         total, tokens = 0.0, 0
         plan = plan_in_order(dev.source_lengths, dev.target_lengths, self._batch_tokens)
         with torch.no_grad(), self._runtime.autocast():
-            for pairs in plan:
+            for pairs in self._ranks.own(list(plan)):
                 batch = make_batch(
                     [dev.source(int(pair)) for pair in pairs],
                     [dev.target(int(pair)) for pair in pairs],
@@ -102,7 +113,9 @@ class Validator:
                 total += float(sums.cross_entropy)
                 tokens += int(sums.tokens)
         model.train(was_training)
-        return total / tokens
+        totals = torch.tensor([total, tokens], dtype=torch.float64)
+        self._ranks.sum([totals])
+        return float(totals[0] / totals[1])
 
     def _translate(self, model: Seq2Seq, sentences: list[int]) -> list[str]:
         sources = [self._data.dev.source(i).tolist() for i in sentences]

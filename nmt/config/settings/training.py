@@ -142,6 +142,10 @@ class TrainingSettings(Settings):
     max_time: Duration | None = Field(
         None, description="End after this time of training, such as 30m or 2.5h."
     )
+    rank_timeout: Duration = Field(
+        "10m",
+        description="Under torchrun: how long one process waits for another before all end.",
+    )
     label_smoothing: float = Field(
         0.1, ge=0.0, lt=1.0, description="Share of probability spread over the vocabulary."
     )

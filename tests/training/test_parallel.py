@@ -1,0 +1,216 @@
+"""Several processes that train one model: what they compute, how they stop and go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nmt.errors import UsageError
+from nmt.runtime.device import Choices, Runtime
+from nmt.runtime.distributed import Notes, World
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.parallel import Start, announce, await_start, refuse_a_shared_gpu
+from nmt.training.run import train
+
+PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
+PLAIN |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LONG = ("training.max_updates=40", "training.validation.every_updates=20")
+
+# Like `nmt`, but its last rank does something to itself before an update of the first attempt.
+_HURT = """\
+import os, sys, time
+from nmt.__main__ import main
+from nmt.training.trainer import Trainer
+
+update, deed = Trainer._update, sys.argv.pop(1)
+
+def hurt(self, group):
+    if self.state.update == 11 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        if os.environ["RANK"] == "1":
+            time.sleep(1000) if deed == "hang" else os.kill(os.getpid(), int(deed))
+    return update(self, group)
+
+Trainer._update = hurt
+main()
+"""
+
+
+@pytest.fixture
+def hurt(tmp_path):
+    script = tmp_path / "hurt.py"
+    script.write_text(_HURT, encoding="utf-8")
+    return str(script)
+
+
+@pytest.fixture
+def command(tiny_config):
+    """Makes what follows `python` or torchrun: `command("parts", "training.max_updates=6")`."""
+
+    def make(name, *overrides):
+        given = [f"run_dir={tiny_config.parent / name}", *overrides]
+        return ["train", str(tiny_config), *(word for each in given for word in ("--set", each))]
+
+    return make
+
+
+def launch(*arguments):
+    return subprocess.run(
+        [sys.executable, *TWO, *arguments],
+        env=PLAIN,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+
+
+def weights(folder, update):
+    return load_file(folder / "checkpoints" / f"step-{update:08d}" / "model.safetensors")
+
+
+def records(folder, kind):
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def assert_equal(one, two, update):
+    """To rounding: what is added up is added up in another order."""
+    expected, found = weights(one, update), weights(two, update)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
+    tiny, command, tmp_path, capsys
+):
+    """Over the end of an epoch (15 batches), where the last update has a batch for one alone; then
+    one process goes on with what two have begun.
+    """
+    one = train(tiny("training.accumulate=2", "training.max_updates=12", name="one")).path
+    done = launch("-m", "nmt", *command("two"))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "2 processes" in done.stderr
+    assert done.stderr.count("validation at update 4") == 1
+    two = tmp_path / "two"
+    for kind, keys in (("train", ("loss", "gradient_norm")), ("validation", ("loss", "chrf"))):
+        theirs = records(two, kind)
+        mine = [record for record in records(one, kind) if record["update"] <= 8]
+        for a, b in zip(mine, theirs, strict=True):
+            assert [b[key] for key in keys] == pytest.approx([a[key] for key in keys], rel=1e-4)
+    with pytest.raises(UsageError, match=r"training\.accumulate +2 +1\n"):
+        train(tiny(name="two"))
+    train(tiny("training.accumulate=2", name="two"))
+    assert "nothing to do" in capsys.readouterr().err
+    train(tiny("training.accumulate=2", "training.max_updates=12", name="two"), resume=True)
+    assert_equal(one, two, 12)
+
+
+@pytest.fixture
+def whole(tiny):
+    """What one undisturbed process comes to."""
+    return train(tiny("training.accumulate=2", *LONG, name="whole")).path
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+def test_a_rank_that_dies_ends_all_and_the_same_command_goes_on(hurt, command, whole, tmp_path):
+    done = launch(hurt, str(signal.SIGKILL.value), *command("parts", *LONG))
+    assert done.returncode == 1
+    assert done.stderr.count("nmt: error:") == 1, done.stderr
+    assert "nmt: error: after update 11: rank 1 of 2 no longer answers" in done.stderr
+    again = launch("-m", "nmt", *command("parts", *LONG))
+    assert again.returncode == 0, again.stderr
+    assert "going on from update 10" in again.stderr
+    assert_equal(whole, tmp_path / "parts", 40)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+def test_torchrun_starts_anew_and_goes_on_by_itself(hurt, command, whole, tmp_path):
+    """Even where --restart was asked for: that is done once."""
+    (tmp_path / "parts").mkdir()
+    given = ("--max-restarts", "1", hurt, str(signal.SIGKILL.value))
+    done = launch(*given, *command("parts", *LONG), "--restart")
+    assert done.returncode == 0, done.stderr
+    assert "going on from update 10" in done.stderr
+    assert_equal(whole, tmp_path / "parts", 40)
+
+
+@pytest.mark.slow
+def test_a_rank_that_hangs_ends_all_within_the_timeout(hurt, command):
+    done = launch(hurt, "hang", *command("parts", *LONG, "training.rank_timeout=5s"))
+    assert done.returncode == 1
+    assert "nmt: error: after update 11: rank 1 of 2 no longer answers" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+def test_a_signal_to_torchrun_stops_all_at_one_update_with_a_save(command, tiny, tmp_path):
+    many = ("training.max_updates=600", "training.validation.every_updates=600")
+    parts = tmp_path / "parts"
+    process = subprocess.Popen(
+        [sys.executable, *TWO, "-m", "nmt", *command("parts", *many)],
+        env=PLAIN,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    while process.poll() is None and not list(parts.glob("checkpoints/step-*")):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=120)
+    newest = max((parts / "checkpoints").iterdir()).name
+    update = int(newest.removeprefix("step-"))
+    assert update < 600, "it ended before the signal came; nothing was tested"
+    assert f"nmt: stopped by a signal at update {update}; all is saved." in told
+    assert told.count("nmt:") == 1, told
+    train(tiny("training.accumulate=2", *many, name="parts"))
+    whole = train(tiny("training.accumulate=2", *many, name="whole")).path
+    assert_equal(whole, parts, 600)
+
+
+@pytest.mark.parametrize(
+    ("local_size", "device", "told"),
+    [
+        (3, "cuda:1", "3 processes on a machine with 2 GPUs"),
+        (2, "cuda:0", "cuda:0 is one GPU, but process 1 of this machine needs its own"),
+    ],
+)
+def test_a_gpu_is_not_shared(monkeypatch, local_size, device, told):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    runtime = Runtime(torch.device(device), Choices("cuda", "float32", "highest"), 1, False)
+    with pytest.raises(UsageError, match=told):
+        refuse_a_shared_gpu(World(1, local_size, 1, local_size, launched=True), runtime)
+    refuse_a_shared_gpu(World(), runtime)
+
+
+def announced(monkeypatch, start):
+    """What the first of two processes leaves is what the other finds."""
+    left = {}
+    monkeypatch.setattr(Notes, "__init__", lambda self, world: None)
+    monkeypatch.setattr(Notes, "leave", lambda self, name, text: left.update({name: text}))
+    monkeypatch.setattr(Notes, "find", lambda self, name: left.get(name))
+    announce(World(0, 2), start)
+
+
+def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch):
+    config = tiny()
+    run = RunDirectory(config.run_dir)
+    start = Start(config, Choices("cpu", "float32", "medium"), "step-00000004")
+    announced(monkeypatch, start)
+    with pytest.raises(UsageError, match="a file system that all machines share"):
+        await_start(config, run)
+    run.path.mkdir()
+    run.config_file.touch()
+    assert await_start(config, run) == start
+    with pytest.raises(UsageError, match=r"other settings than the first: seed \(1, here 2\)"):
+        await_start(tiny("seed=2"), run)
+    announced(monkeypatch, None)
+    assert await_start(config, run) is None
