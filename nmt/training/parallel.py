@@ -13,6 +13,7 @@ gradients one by one; ours gathers those of a recurrence at the very end, and ma
 CUDA graph, which calls no hooks. It would also take the mean over ranks, not over tokens.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -131,6 +132,26 @@ def warn_of_idle_ranks(ranks: Ranks, loader: BatchLoader, epoch: int) -> None:
         warn(
             f"{ranks.size} processes, but an epoch has only {batches} batches: some have nothing "
             "to do. Lower training.batch_tokens, or start fewer."
+        )
+
+
+def insist_on_equal_weights(ranks: Ranks, model: nn.Module) -> None:
+    """Raises ResourceError where ranks begin with other weights than the first: nothing would
+    tell later, for all add the same gradients.
+    """
+    if ranks.size == 1:
+        return
+    digest = hashlib.sha256()
+    for parameter in model.parameters():
+        digest.update(parameter.detach().cpu().contiguous().numpy().data)
+    digests = ranks.gather(digest.hexdigest())
+    others = [str(rank) for rank, each in enumerate(digests) if each != digests[0]]
+    if others:
+        raise ResourceError(
+            f"rank {', '.join(others)} would begin with other weights than the first.\n"
+            "Take the same versions of nmt and torch, and one shared run_dir, on all machines."
+            if ranks.leads
+            else ""
         )
 
 

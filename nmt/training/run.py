@@ -29,6 +29,7 @@ from nmt.training.parallel import (
     Start,
     announce,
     await_start,
+    insist_on_equal_weights,
     refuse_a_shared_gpu,
     together,
     warn_of_idle_ranks,
@@ -187,6 +188,7 @@ def _train(
     trainer = Trainer(
         bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
     )
+    insist_on_equal_weights(ranks, model)
     if checkpoint is None and config.training.validation.at_start:
         validator.rehearse(model)
     trainer.train()

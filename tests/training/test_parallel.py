@@ -11,11 +11,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.errors import UsageError
+from nmt.errors import ResourceError, UsageError
 from nmt.runtime.device import Choices, Runtime
 from nmt.runtime.distributed import Notes, World
+from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training.parallel import Start, announce, await_start, refuse_a_shared_gpu
+from nmt.training.parallel import (
+    Start,
+    announce,
+    await_start,
+    insist_on_equal_weights,
+    refuse_a_shared_gpu,
+)
 from nmt.training.run import train
 
 PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
@@ -214,3 +221,18 @@ def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch)
         await_start(tiny("seed=2"), run)
     announced(monkeypatch, None)
     assert await_start(config, run) is None
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_other_weights_to_begin_with_are_refused(monkeypatch, rank):
+    """The first rank tells of it, the others end silently."""
+    theirs, mine = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    seen = []
+    monkeypatch.setattr(Ranks, "gather", lambda self, text: seen.append(text) or [text, *seen])
+    ranks = Ranks(World())
+    ranks.rank, ranks.size = rank, 2
+    insist_on_equal_weights(ranks, theirs)
+    with pytest.raises(ResourceError) as refused:
+        insist_on_equal_weights(ranks, mine)
+    assert refused.value.message.startswith("rank 1 would begin" if rank == 0 else "")
+    assert bool(refused.value.message) == (rank == 0)
