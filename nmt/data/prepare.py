@@ -58,20 +58,14 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
     """
     with _alone(run, run.tokenizer):
         record = _known_record(run)
-        tokenizers = None if record is None else _load_made(run, record)
         start = config.training.init_from
         if start is not None and config.training.init_vocabulary == "same":
-            return _taken_over(config, start, run, record, None if force else tokenizers, force)
+            present = None if record is None or force else _load_made(run, record)
+            return _taken_over(config, start, run, record, present, force)
         known = None if record is None else record.inputs
         inputs = describe_inputs({"train": config.data.train}, known)
-        settings = _tokenizer_settings(config)
-        if (
-            record is not None
-            and tokenizers is not None
-            and not force
-            and record.settings == settings
-            and same_content(record.inputs, inputs)
-        ):
+        tokenizers = _up_to_date_tokenizers(config, run, record, inputs)
+        if record is not None and tokenizers is not None and not force:
             if record.inputs != inputs:
                 record.model_copy(update={"inputs": inputs}).save_as(_record_file(run))
             say(f"tokenizer: up to date ({run.tokenizer})")
@@ -81,7 +75,7 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
             _refuse_to_replace(run, record)
         tokenizers = train_tokenizers(config, lines_of(inputs, "train"))
         _check_unchanged({"train": config.data.train}, inputs)
-        _save_tokenizers(run, tokenizers, inputs, settings)
+        _save_tokenizers(run, tokenizers, inputs, _tokenizer_settings(config))
         return tokenizers
 
 
@@ -97,16 +91,11 @@ def prepare_corpora(
     """
     with _alone(run, run.data):
         manifest = _known_manifest(run)
-        corpora = {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}
+        corpora = _corpora(config)
         inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs)
-        if (
-            manifest is not None
-            and not force
-            and manifest.tokenizer == tokenizers.fingerprint
-            and manifest.settings == binarize_settings(config)
-            and same_content(manifest.inputs, inputs)
-            and (prepared := _open_intact(run, manifest)) is not None
-        ):
+        known = None if force else manifest
+        prepared = _up_to_date_corpora(config, run, tokenizers, known, inputs)
+        if manifest is not None and prepared is not None:
             if manifest.inputs != inputs:
                 manifest.model_copy(update={"inputs": inputs}).save(run.data)
             _check_dev_fits(config, prepared)
@@ -185,6 +174,74 @@ def open_prepared(run: RunDirectory) -> tuple[TokenizerPair, PreparedData]:
     found here, or is not the one.
     """
     return TokenizerPair.load(run.tokenizer), _open(run, Manifest.load(run.data))
+
+
+def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
+    """What `prepare_tokenizers` would find up to date; None where it would train them.
+
+    Nothing is written and nobody is kept waiting. Raises UsageError where it would refuse to
+    replace what is there, DataError when a text is missing.
+    """
+    record = _known_record(run)
+    start = config.training.init_from
+    if start is not None and config.training.init_vocabulary == "same":
+        return _tokenizers_of(start) if record is None else _load_made(run, record)
+    tokenizers = None
+    if record is not None:
+        inputs = describe_inputs({"train": config.data.train}, record.inputs)
+        tokenizers = _up_to_date_tokenizers(config, run, record, inputs)
+    if tokenizers is None:
+        check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
+        _refuse_to_replace(run, record)
+    return tokenizers
+
+
+def find_corpora(
+    config: Config, run: RunDirectory, tokenizers: TokenizerPair
+) -> PreparedData | None:
+    """What `prepare_corpora` would find up to date; None where it would make them.
+
+    Nothing is written and nobody is kept waiting. Raises as `find_tokenizers` does.
+    """
+    manifest = _known_manifest(run)
+    if manifest is not None:
+        inputs = describe_inputs(_corpora(config), manifest.inputs)
+        prepared = _up_to_date_corpora(config, run, tokenizers, manifest, inputs)
+        if prepared is not None:
+            _check_dev_fits(config, prepared)
+            return prepared
+    check_replaceable(run.data, MANIFEST, DATA_FILES)
+    return None
+
+
+def _corpora(config: Config) -> dict[str, CorpusSettings | None]:
+    return {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}
+
+
+def _up_to_date_tokenizers(
+    config: Config, run: RunDirectory, record: TokenizerRecord | None, inputs: Inputs
+) -> TokenizerPair | None:
+    tokenizers = None if record is None else _load_made(run, record)
+    if record is None or record.settings != _tokenizer_settings(config):
+        return None
+    return tokenizers if same_content(record.inputs, inputs) else None
+
+
+def _up_to_date_corpora(
+    config: Config,
+    run: RunDirectory,
+    tokenizers: TokenizerPair,
+    manifest: Manifest | None,
+    inputs: Inputs,
+) -> PreparedData | None:
+    if (
+        manifest is None
+        or manifest.tokenizer != tokenizers.fingerprint
+        or manifest.settings != binarize_settings(config)
+        or not same_content(manifest.inputs, inputs)
+    ):
+        return None
+    return _open_intact(run, manifest)
 
 
 def _check_dev_fits(config: Config, data: PreparedData) -> None:

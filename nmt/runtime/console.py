@@ -24,6 +24,17 @@ def set_quiet(quiet: bool) -> None:
     _console.quiet = quiet
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Within, it is as if --quiet had been given."""
+    before = _console.quiet
+    _console.quiet = True
+    try:
+        yield
+    finally:
+        _console.quiet = before
+
+
 def say(text: str) -> None:
     """Tell the user something on stderr, unless --quiet."""
     if not _console.quiet:

@@ -215,10 +215,11 @@ def _default_threads(world: World) -> int:
     by_launcher = wanted == "1" and world.local_size > 1
     if wanted.isdecimal() and int(wanted) > 0 and not by_launcher:
         return int(wanted)
-    return max(1, _cores() // world.local_size)
+    return max(1, cores() // world.local_size)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from nmt.bundle import Bundle
 from nmt.config.settings import TrainingSettings
@@ -70,6 +71,27 @@ def worst_batches(loader: BatchLoader) -> list[Batch]:
     return [loader.batch(plan[number], 0, number) for number in sorted(chosen)]
 
 
+def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tensor:
+    """Add the gradients of a batch up as training does where it takes the most memory; gives the
+    mean loss of a token.
+    """
+    settings: TrainingSettings = bundle.config.training
+    there = batch.to(runtime.device)
+    with runtime.autocast():
+        sums = bundle.model.loss(
+            there.source,
+            there.source_lengths,
+            there.target_input,
+            there.target_output,
+            settings.label_smoothing,
+            _least_forcing(settings),
+            settings.coverage_loss,
+        )
+    loss = sums.loss / batch.target_tokens
+    loss.backward()
+    return loss.detach()
+
+
 def _tried(fits: Callable[[int], bool], budget: int) -> bool:
     try:
         return fits(budget)
@@ -87,27 +109,15 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     """Whether forward and backward of all of them, with the gradients of another batch there
     already, leave the reserve free. Raises RuntimeError where there is no memory at all.
     """
-    settings: TrainingSettings = bundle.config.training
     model = bundle.model.train()
     # Adam's two moments, which do not exist yet, are of the weights' own size; so are a moving
     # average and what it takes the place of while dev is looked at.
-    copies = 2 if settings.ema is None else 4
+    copies = 2 if bundle.config.training.ema is None else 4
     later = copies * sum(p.numel() * p.element_size() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats(runtime.device)
     try:
         for batch in [*batches, *batches]:
-            there = batch.to(runtime.device)
-            with runtime.autocast():
-                sums = model.loss(
-                    there.source,
-                    there.source_lengths,
-                    there.target_input,
-                    there.target_output,
-                    settings.label_smoothing,
-                    _least_forcing(settings),
-                    settings.coverage_loss,
-                )
-            (sums.loss / batch.target_tokens).backward()
+            forward_and_backward(bundle, batch, runtime)
     finally:
         model.zero_grad(set_to_none=True)
     free, total = torch.cuda.mem_get_info(runtime.device)

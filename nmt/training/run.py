@@ -86,7 +86,7 @@ def _begin_or_go_on(config: Config, run: RunDirectory, world: World, resume: boo
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None:
-        _check_settings(run, config, world, state, resume)
+        check_settings(run, config, world, state, resume)
         if _is_over(config, state, resume):
             announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
@@ -218,10 +218,13 @@ def _introduce(
     )
 
 
-def _check_settings(
+def check_settings(
     run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
 ) -> None:
-    """Compare with what the run was begun with; to be asked when it has a checkpoint."""
+    """Compare with what the run was begun with; to be asked when it has a checkpoint.
+
+    Raises UsageError with a table of the settings that differ.
+    """
     begun_with = load_config(run.config_file)
     differences = [
         difference

@@ -122,7 +122,7 @@ def started(monkeypatch, local_rank, local_size):
 
 
 def test_processes_of_a_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr(device_module, "_cores", lambda: 8)
+    monkeypatch.setattr(device_module, "cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert prepare().threads == 8
     started(monkeypatch, 1, 3)
