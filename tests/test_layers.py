@@ -16,6 +16,7 @@ LAYERS = (
     ("model",),
     ("evaluation", "search", "inspection", "bundle"),
     ("training", "tuning"),
+    ("doctor",),
     ("cli", "__main__"),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}

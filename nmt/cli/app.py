@@ -12,6 +12,7 @@ from nmt.cli.attention import attention
 from nmt.cli.average import average
 from nmt.cli.binarize import binarize
 from nmt.cli.config import config
+from nmt.cli.doctor import doctor
 from nmt.cli.failure import report
 from nmt.cli.options import Debug, Quiet
 from nmt.cli.score import score
@@ -28,6 +29,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     tokenizer,
     binarize,
     train,
+    doctor,
     shortlist,
     translate,
     score,

@@ -1,0 +1,67 @@
+"""`nmt doctor`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmt.cli.options import (
+    Debug,
+    Device,
+    JsonOutput,
+    PrecisionOption,
+    Quiet,
+    Set,
+    Threads,
+    debug_wanted,
+)
+from nmt.errors import StoppedBySignal, UsageError
+from nmt.runtime.signals import Signalled, signals_raised
+
+if TYPE_CHECKING:
+    from nmt.doctor.report import Finding
+
+
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="The YAML configuration.")
+    ] = None,
+    settings: Set = None,
+    as_json: JsonOutput = False,
+    device: Device = None,
+    precision: PrecisionOption = None,
+    threads: Threads = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try what training will do, in a minute: machine, texts, worst batch, search, checkpoint.
+
+    Prints a line for each check, tokens per second, and the time, memory and disk that training
+    takes. Nothing is changed: what it makes is removed. Without CONFIG it looks at the machine.
+
+    The exit code is 0, or that of the first check that fails.
+    """
+    from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
+
+    if settings and config is None:
+        raise UsageError("--set changes a configuration: give CONFIG too.")
+    runtime = {"device": device, "precision": precision, "threads": threads}
+    given = {key: value for key, value in runtime.items() if value is not None}
+
+    def show(finding: "Finding") -> None:
+        if not as_json:
+            print(finding.line(ROOM_FOR_NAMES), flush=True)
+
+    try:
+        with signals_raised():
+            report = preflight(config, settings or [], given, show, debug_wanted())
+    except Signalled as signal:
+        farewell = f"stopped by {signal.name}; nothing is left behind."
+        raise StoppedBySignal(farewell, signal.number) from None
+    if as_json:
+        print(json.dumps(report.record(), ensure_ascii=False, indent=2))
+    else:
+        print(f"verdict: {report.verdict}")
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)

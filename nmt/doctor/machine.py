@@ -1,0 +1,86 @@
+"""Checks of the configuration and the machine it names."""
+
+import os
+import shutil
+
+import torch
+
+from nmt.config.load import load_config
+from nmt.config.settings import RuntimeSettings
+from nmt.doctor.examination import Check, Examination
+from nmt.doctor.memory import available_bytes
+from nmt.doctor.report import Remark, size_text
+from nmt.errors import ResourceError
+from nmt.runtime.device import cores, prepare_runtime
+
+
+def _config(examination: Examination) -> Remark:
+    assert examination.config_file is not None
+    examination.config = load_config(examination.config_file, examination.overrides)
+    return Remark(f"{examination.config_file}: every key is right")
+
+
+def _device(examination: Examination) -> Remark:
+    known = hasattr(examination, "config")
+    settings = (
+        examination.config.runtime if known else RuntimeSettings.model_validate(examination.machine)
+    )
+    runtime = examination.runtime = prepare_runtime(settings)
+    facts = {"device": str(runtime.device), "precision": runtime.choices.precision}
+    return Remark(runtime.describe().removeprefix("device "), facts=facts)
+
+
+def _threads(examination: Examination) -> Remark:
+    threads, most = examination.runtime.threads, cores()
+    mend = "" if threads <= most else f"set `runtime.threads` to at most {most}"
+    found = f"{threads} of {most} cores"
+    return Remark(found, mend, {"threads": threads, "cores": most})
+
+
+def _allocator(examination: Examination) -> Remark:
+    if examination.runtime.device.type != "cpu":
+        return Remark("torch's own, on the GPU")
+    kept = examination.runtime.keeps_memory
+    found = "freed memory is kept" if kept else "freed memory goes back to the system (slower)"
+    return Remark(found, facts={"keeps_memory": kept})
+
+
+def _memory(examination: Examination) -> Remark:
+    device = examination.runtime.device
+    available = available_bytes(device)
+    if available is None:
+        return Remark("this system does not say how much is free")
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "this machine"
+    found = f"{size_text(available)} free on {where}"
+    return Remark(found, facts={"available_bytes": available})
+
+
+def _disk(examination: Examination) -> Remark:
+    """Room, and that the folder can be written to; from here on there is a temporary one in it."""
+    place = examination.place
+    examination.make_folder(place)
+    if hasattr(examination, "config"):
+        _insist_on_a_folder(examination)
+    free = shutil.disk_usage(place).free
+    return Remark(
+        f"{size_text(free)} free in {place}, which can be written to", facts={"free_bytes": free}
+    )
+
+
+def _insist_on_a_folder(examination: Examination) -> None:
+    path = examination.run.path
+    if path.exists() and not (path.is_dir() and os.access(path, os.W_OK)):
+        raise ResourceError(
+            f"{path}: is no folder that you may write to.\nmend its rights, or take another run_dir"
+        )
+
+
+CONFIG = Check("config", _config)
+
+MACHINE = (
+    Check("device", _device),
+    Check("threads", _threads, ("device",)),
+    Check("allocator", _allocator, ("device",)),
+    Check("memory", _memory, ("device",)),
+    Check("disk", _disk),
+)

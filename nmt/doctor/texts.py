@@ -1,0 +1,161 @@
+"""Checks of the run, its texts, tokenizer and corpora. What is not made yet is made of a sample, in
+the temporary folder.
+"""
+
+import numpy as np
+
+from nmt.data.inputs import lines_of
+from nmt.data.prepare import (
+    PreparedData,
+    find_corpora,
+    find_tokenizers,
+    prepare_corpora,
+    prepare_tokenizers,
+)
+from nmt.doctor.examination import Check, Examination
+from nmt.doctor.report import Remark
+from nmt.doctor.sample import Sample, take_sample
+from nmt.runtime.console import quietly
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.checkpoints import load_state, newest_checkpoint
+from nmt.training.run import check_settings
+
+_ALIKE = 0.3
+"""Lengths of true translations go together far more closely than this correlation."""
+
+_FEW = 100
+
+
+def _run(examination: Examination) -> Remark:
+    run = examination.run
+    checkpoint = newest_checkpoint(run.checkpoints)
+    state = examination.state = None if checkpoint is None else load_state(checkpoint)
+    if state is None:
+        return Remark(f"{run.path}: {'has no checkpoint' if run.path.exists() else 'new'}")
+    check_settings(run, examination.config, resume=False)
+    facts = {"update": state.update, "ended": state.ended}
+    if state.ended is not None:
+        found = f"{run.path}: training has ended ({state.ended})"
+        return Remark(found, "raise that end and give --resume, or begin anew by --restart", facts)
+    return Remark(f"{run.path}: goes on from update {state.update:,}", facts=facts)
+
+
+def _text(examination: Examination) -> Remark:
+    config, run = examination.config, examination.run
+    examination.sample = examination.data = None
+    examination.tokenizers = find_tokenizers(config, run)
+    if examination.tokenizers is not None:
+        examination.data = find_corpora(config, run, examination.tokenizers)
+    if examination.data is not None:
+        inputs = examination.data.manifest.inputs
+        lines = {
+            name: lines_of(inputs, name)
+            for name in ("train", "dev", "test")
+            if f"{name}.source" in inputs
+        }
+        return Remark(f"{_counts(lines)}, as they were binarized", facts={"lines": lines})
+    sample = examination.sample = take_sample(config, examination.folder)
+    looked_at = "" if sample.read == sample.lines["train"] else f" (looked at: {sample.read:,})"
+    found = f"{_counts(sample.lines)}, as many on either side; train is readable{looked_at}"
+    return Remark(found, facts={"lines": sample.lines, "read": sample.read})
+
+
+def _counts(lines: dict[str, int]) -> str:
+    return "lines of " + ", ".join(f"{name} {count:,}" for name, count in lines.items())
+
+
+def _tokenizer(examination: Examination) -> Remark:
+    made = examination.tokenizers is None
+    if made:
+        sample, run = _sample_of(examination), _temporary_run(examination)
+        with quietly():
+            examination.tokenizers = prepare_tokenizers(sample.config, run)
+    tokenizers, settings = examination.tokenizers, examination.config.tokenizer
+    assert tokenizers is not None
+    sizes = (
+        [tokenizers.source.size]
+        if tokenizers.joint
+        else [
+            tokenizers.source.size,
+            tokenizers.target.size,
+        ]
+    )
+    found = f"{' and '.join(f'{size:,}' for size in sizes)} {settings.kind} subwords"
+    found += ", joint" if tokenizers.joint else ""
+    found += f", not trained yet: made of {_what(examination)}" if made else ""
+    return Remark(found, facts={"sizes": sizes, "trained": not made})
+
+
+def _data(examination: Examination) -> Remark:
+    made = examination.data is None
+    if made:
+        assert examination.tokenizers is not None
+        sample, run = _sample_of(examination), _temporary_run(examination)
+        with quietly():
+            examination.data = prepare_corpora(sample.config, run, examination.tokenizers)
+    train, dev = _made(examination).manifest.train, _made(examination).manifest.dev
+    found = f"{train.pairs_kept:,} of {train.pairs_read:,} train pairs kept"
+    reasons = [f"{reason} {count:,}" for reason, count in train.dropped.items() if count]
+    found += f" (dropped: {', '.join(reasons)})" if reasons else ""
+    found += f", {dev.pairs_kept:,} of dev"
+    found += f"; not binarized yet: made of {_what(examination)}" if made else ""
+    facts = {"train_pairs": train.pairs_kept, "dev_pairs": dev.pairs_kept, "binarized": not made}
+    return Remark(found, facts=facts)
+
+
+def _unknown(examination: Examination) -> Remark:
+    manifest = _made(examination).manifest
+    rates = {
+        f"{name} {side}": getattr(report, side).unknown_rate
+        for name, report in (("train", manifest.train), ("dev", manifest.dev))
+        for side in ("source", "target")
+    }
+    worst = max(rates, key=lambda name: rates[name])
+    found = f"at most {100 * rates[worst]:.2f}% of the tokens ({worst}) are unknown"
+    return Remark(found if rates[worst] else "no token is unknown", facts={"unknown": rates})
+
+
+def _lengths(examination: Examination) -> Remark:
+    """Lines that have slipped against each other show: their lengths no longer go together."""
+    data = _made(examination)
+    sides = data.train.source_lengths, data.train.target_lengths
+    ratio = data.manifest.length_ratio
+    found = f"source {sides[0].mean():.1f} tokens (at most {sides[0].max()}), "
+    found += f"target {sides[1].mean():.1f} (at most {sides[1].max()}), "
+    found += f"ratio {ratio.mean:.2f} ± {ratio.deviation:.2f}"
+    if len(data.train) < _FEW or not (sides[0].std() and sides[1].std()):
+        return Remark(found)
+    alike = float(np.corrcoef(*sides)[0, 1])
+    found += f", correlation {alike:.2f}"
+    mend = "" if alike >= _ALIKE else "see whether line i of both sides translate each other"
+    return Remark(found, mend, {"correlation": alike, "ratio": ratio.mean})
+
+
+def _made(examination: Examination) -> PreparedData:
+    assert examination.data is not None
+    return examination.data
+
+
+def _sample_of(examination: Examination) -> Sample:
+    """The sample; where only the corpora are to be made anew, it is there already."""
+    assert examination.sample is not None
+    return examination.sample
+
+
+def _temporary_run(examination: Examination) -> RunDirectory:
+    return RunDirectory(examination.folder / "run")
+
+
+def _what(examination: Examination) -> str:
+    sample = _sample_of(examination)
+    return "all of train" if sample.is_whole else f"a sample of {sample.pairs:,} pairs"
+
+
+TEXTS = (
+    Check("run", _run, ("config",)),
+    Check("text", _text, ("config",)),
+    Check("tokenizer", _tokenizer, ("text",)),
+    Check("data", _data, ("tokenizer",)),
+    Check("unknown", _unknown, ("data",)),
+    Check("lengths", _lengths, ("data",)),
+)

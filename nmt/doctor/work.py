@@ -1,0 +1,243 @@
+"""Checks that do what training does: the worst batch, a search, some updates, a checkpoint."""
+
+import math
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import closing
+from itertools import count, islice
+
+import torch
+
+from nmt.bundle import Bundle
+from nmt.data.batches import Batch
+from nmt.data.loader import BatchLoader
+from nmt.doctor.examination import Check, Examination
+from nmt.doctor.forecast import first_end, folder_bytes, run_bytes, updates_per_epoch
+from nmt.doctor.memory import available_bytes, peak_bytes
+from nmt.doctor.report import Remark, size_text, time_text
+from nmt.errors import ModelError, ResourceError, is_out_of_memory
+from nmt.model.seq2seq import Seq2Seq
+from nmt.search.corpus import decode_corpus
+from nmt.search.limits import LengthLimits
+from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches
+from nmt.training.checkpoints import TrainingState, newest_checkpoint, save_checkpoint
+from nmt.training.optimizers import make_optimizer
+
+_WARM_UP = 3
+_LEAST_SECONDS = 2.0
+_MOST_SECONDS = 20.0
+_FEWEST_UPDATES = 3
+"""Updates are timed for _LEAST_SECONDS; fewer than _FEWEST_UPDATES for up to _MOST_SECONDS."""
+
+_SPARE = 0.9
+"""Share of the free memory that a peak may take without a warning."""
+
+
+def _model(examination: Examination) -> Remark:
+    config, tokenizers, data = examination.config, examination.tokenizers, examination.data
+    assert tokenizers is not None
+    assert data is not None
+    sizes = [tokenizers.source.size, tokenizers.target.size]
+    if examination.sample is not None and not examination.sample.is_whole:
+        # A sample gives fewer subwords; the model is to be as large as it will be.
+        sizes = [max(size, config.tokenizer.vocab_size) for size in sizes]
+    torch.manual_seed(config.seed)
+    model = Seq2Seq(config.model, *sizes).to(examination.runtime.device)
+    bundle = Bundle(model, tokenizers, config, data.manifest.length_ratio)
+    examination.bundle = bundle
+    examination.optimizer = make_optimizer(model.parameters(), config.training.optimizer)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Remark(f"{parameters:,} parameters", facts={"parameters": parameters})
+
+
+def _worst_batch(examination: Examination) -> Remark:
+    config, bundle, runtime = examination.config, examination.bundle, examination.runtime
+    data = examination.data
+    assert data is not None
+
+    def loader(budget: int) -> BatchLoader:
+        sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs
+        return BatchLoader(data.train, bundle.tokenizers, budget, sampling, config.seed, bucketed)
+
+    known = examination.state.batch_tokens if examination.state else config.training.batch_tokens
+    budget = known or largest_budget(bundle, loader, runtime)
+    examination.loader = loader(budget)
+    bundle.model.train()
+    batches = worst_batches(examination.loader)
+    try:
+        for batch in batches:
+            _try(bundle, batch, examination)
+    finally:
+        bundle.model.zero_grad(set_to_none=True)
+    widest = max(batches, key=lambda batch: batch.source.shape[1] + batch.target_input.shape[1])
+    found = f"forward and backward of {_shape(widest)} and {len(batches) - 1} more, of up to "
+    return Remark(f"{found}{budget:,} tokens", facts={"batch_tokens": budget})
+
+
+def _try(bundle: Bundle, batch: Batch, examination: Examination) -> None:
+    try:
+        forward_and_backward(bundle, batch, examination.runtime)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ResourceError(
+            f"{_shape(batch)} do not fit into the memory.\n"
+            f"lower `training.batch_tokens` (now {examination.loader.batch_tokens}) or "
+            f"`data.max_length` (now {examination.config.data.max_length}), or take a smaller model"
+        ) from error
+
+
+def _shape(batch: Batch) -> str:
+    longest = f"{batch.source.shape[1]} and {batch.target_input.shape[1]} tokens"
+    return f"{len(batch.pairs)} pairs of up to {longest}"
+
+
+def _search(examination: Examination) -> Remark:
+    """The model knows nothing yet: the search goes on to the limit of the length."""
+    bundle, data = examination.bundle, examination.data
+    assert data is not None
+    longest = int(data.dev.source_lengths.argmax())
+    source = data.dev.source(longest).tolist()
+    limits = LengthLimits(bundle.length_ratio, bundle.search.max_length)
+    began = time.monotonic()
+    found = decode_corpus(bundle.model, [source], bundle.search, limits, examination.runtime)
+    seconds = time.monotonic() - began
+    line = int(data.dev.line_numbers[longest])
+    told = f"line {line} of dev ({len(source)} tokens), beam {bundle.search.beam_size}: "
+    told += f"{len(found[0][0].tokens)} tokens in {seconds:.1f} seconds"
+    return Remark(told, facts={"line": line, "seconds": seconds})
+
+
+def _updates(examination: Examination) -> Remark:
+    training = examination.config.training
+    tokens = updates = 0
+    with closing(_groups(examination.loader, training.accumulate)) as groups:
+        for group in islice(groups, _WARM_UP):
+            _update(examination, group)
+        began = time.monotonic()
+        for group in groups:
+            _update(examination, group)
+            tokens += sum(batch.target_tokens for batch in group)
+            updates += 1
+            seconds = time.monotonic() - began
+            enough = updates >= _FEWEST_UPDATES and seconds >= _LEAST_SECONDS
+            if enough or seconds >= _MOST_SECONDS:
+                break
+    examination.seconds_per_update = seconds / updates
+    speed = tokens / seconds
+    found = f"{speed:,.0f} target tokens/s, {updates / seconds:.1f} updates/s ({updates} timed)"
+    return Remark(
+        found, facts={"tokens_per_second": speed, "updates_per_second": updates / seconds}
+    )
+
+
+def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None]:
+    """The batches of each update, epoch after epoch, without an end."""
+    for epoch in count():
+        batches = loader.batches(epoch, 0)
+        while group := list(islice(batches, size)):
+            yield group
+
+
+def _update(examination: Examination, group: list[Batch]) -> None:
+    """One update. It waits for the loss: a GPU would go on working behind the clock's back."""
+    bundle, optimizer = examination.bundle, examination.optimizer
+    losses = [forward_and_backward(bundle, batch, examination.runtime) for batch in group]
+    limit = examination.config.training.clip_norm or math.inf
+    torch.nn.utils.clip_grad_norm_(bundle.model.parameters(), limit)
+    optimizer.step()
+    optimizer.zero_grad()
+    if not math.isfinite(sum(map(float, losses))):
+        raise ModelError(
+            "the loss is no finite number after a few updates.\nlower "
+            "`training.optimizer.learning_rate`, or set `runtime.precision: float32`"
+        )
+
+
+def _checkpoint(examination: Examination) -> Remark:
+    """Of the real size, on the disk of the run."""
+    folder = examination.folder / "checkpoints"
+    model, optimizer = examination.bundle.model, examination.optimizer
+    if not optimizer.state_dict()["state"]:  # no update was made
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+    state = TrainingState(examination.runtime.choices, {})
+    began = time.monotonic()
+    path = save_checkpoint(folder, 1, model, optimizer, state)
+    seconds = time.monotonic() - began
+    try:
+        if newest_checkpoint(folder) != path:
+            raise ResourceError(
+                f"{path}: what was written cannot be read again.\ntake another disk for run_dir"
+            )
+        size = examination.checkpoint_bytes = folder_bytes(path)
+    finally:
+        shutil.rmtree(path)
+    found = f"{size_text(size)} written in {seconds:.1f} seconds, read again, removed"
+    return Remark(found, facts={"bytes": size, "seconds": seconds})
+
+
+def _peak_memory(examination: Examination) -> Remark:
+    device = examination.runtime.device
+    peak, free = peak_bytes(device), available_bytes(device)
+    if peak is None or free is None:
+        return Remark("this system does not say what was taken")
+    # What this process holds now is free again when training begins.
+    mend = "lower `training.batch_tokens`" if peak > _SPARE * (free + peak) else ""
+    found = f"{size_text(peak)} of memory at the peak"
+    return Remark(found, mend, {"peak_bytes": peak, "available_bytes": free})
+
+
+def _time(examination: Examination) -> Remark:
+    training, state = examination.config.training, examination.state
+    batches = len(examination.loader.plan(0))
+    epoch = updates_per_epoch(batches, training.accumulate, _share(examination))
+    pace = examination.seconds_per_update
+    done = (state.update, state.seconds) if state else (0, 0.0)
+    end = first_end(training, pace, epoch, *done)
+    if end is None:
+        found = f"{time_text(epoch * pace)} an epoch, until early stopping"
+        return Remark(found, facts={"updates_per_epoch": epoch})
+    found = f"{time_text(end.seconds)} and about {end.updates:,} updates to {end.key}"
+    found += f" ({epoch:,} updates an epoch, validations not counted)"
+    facts = {"hours": end.seconds / 3600, "updates": end.updates, "end": end.key}
+    return Remark(found, facts={**facts, "updates_per_epoch": epoch})
+
+
+def _disk_space(examination: Examination) -> Remark:
+    run = examination.run
+    bundle = sum(p.numel() * p.element_size() for p in examination.bundle.model.parameters())
+    data = folder_bytes(run.data)
+    if examination.sample is not None:
+        data = int(folder_bytes(examination.folder / "run" / run.data.name) / _share(examination))
+    needed = run_bytes(examination.config.training, examination.checkpoint_bytes, bundle, data)
+    there = folder_bytes(run.path)
+    free = shutil.disk_usage(examination.place).free
+    if needed > there + free:
+        raise ResourceError(
+            f"the run needs {size_text(needed)}, and {size_text(free)} are free.\nfree some, lower "
+            "`training.checkpoint.keep_last`, or take a run_dir on another disk"
+        )
+    found = f"{size_text(needed)} of disk for the run"
+    found += f" ({size_text(there)} of it there already)" if there else ""
+    return Remark(found, facts={"needed_bytes": needed, "there_bytes": there, "free_bytes": free})
+
+
+def _share(examination: Examination) -> float:
+    """The share of train that the data was made of."""
+    sample = examination.sample
+    return 1.0 if sample is None else sample.pairs / sample.lines["train"]
+
+
+WORK = (
+    Check("model", _model, ("data", "device")),
+    Check("worst batch", _worst_batch, ("model",)),
+    Check("search", _search, ("model",)),
+    Check("updates", _updates, ("worst batch",)),
+    Check("checkpoint", _checkpoint, ("model", "disk")),
+    Check("peak memory", _peak_memory, ("updates",)),
+    Check("time", _time, ("updates",)),
+    Check("disk space", _disk_space, ("checkpoint",)),
+)

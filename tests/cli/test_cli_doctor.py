@@ -1,0 +1,79 @@
+"""`nmt doctor` as a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
+DOCTOR = [sys.executable, "-m", "nmt", "doctor"]
+
+
+def doctor(*arguments, cwd):
+    return subprocess.run(
+        [*DOCTOR, *map(str, arguments)],
+        cwd=cwd,
+        env=PLAIN,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+
+
+def test_lines_and_a_verdict(tiny_config, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    done = doctor(tiny_config, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *checks, verdict, end = done.stdout.split("\n")
+    assert end == ""
+    assert all(line.startswith("ok    ") and line[18:20] == "  " for line in checks)
+    assert verdict.startswith("verdict: ready: ")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_json_has_the_same(tiny_config, tmp_path):
+    tiny_config.with_name("train.en").unlink()
+    done = doctor(tiny_config, "--json", cwd=tmp_path)
+    record = json.loads(done.stdout)
+    assert done.returncode == record["exit_code"] == 3
+    failed = [check for check in record["checks"] if check["level"] == "fail"]
+    assert [check["check"] for check in failed] == ["text"]
+    assert failed[0]["exit_code"] == 3
+    assert "train.en" in failed[0]["found"]
+    assert record["verdict"] == "not ready: 1 check fails; mend `text` first"
+
+
+def test_wrong_command_lines(tmp_path):
+    done = doctor("--set", "a=1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give CONFIG" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(tiny_config, tmp_path, number, code):
+    before = sorted(tmp_path.iterdir())
+    slow = ["--set", "training.accumulate=1000000"]
+    process = subprocess.Popen(
+        [*DOCTOR, str(tiny_config), *slow],
+        cwd=tmp_path,
+        env=PLAIN,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    for line in process.stdout:
+        if " search: " in line:
+            break
+    assert list(tmp_path.glob(".tmp-doctor-*"))
+    time.sleep(0.2)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    assert "nothing is left behind" in said
+    assert sorted(tmp_path.iterdir()) == before

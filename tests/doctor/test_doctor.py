@@ -1,0 +1,266 @@
+"""Each check, good and bad, on a tiny corpus; and that nothing is changed or left behind."""
+
+import shutil
+import tempfile
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.doctor import environment, sample, work
+from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.lock import exclusive
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.run import train
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path, monkeypatch):
+    """Runs go below the test's folder, temporary files of the system into `others`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(work, "_LEAST_SECONDS", 0.0)
+    others = tmp_path / "others"  # torch too leaves folders there
+    others.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(others))
+    yield
+    assert list(tmp_path.rglob(".tmp-*")) == []
+
+
+@pytest.fixture
+def doctor(tiny_config, tmp_path):
+    """Examines the tiny configuration; gives the report, having seen that nothing was changed."""
+
+    def examined(*overrides, config=tiny_config, **machine):
+        before = snapshot(tmp_path)
+        shown = []
+        report = preflight(config, overrides, machine, shown.append, stop_at_bugs=True)
+        assert shown == report.findings
+        assert snapshot(tmp_path) == before
+        return report
+
+    return examined
+
+
+def snapshot(folder):
+    """Every file and folder below, with its time and content."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in folder.rglob("*")
+        if path.relative_to(folder).parts[0] != "others"
+    }
+
+
+def finding(report, check):
+    return next(each for each in report.findings if each.check == check)
+
+
+def assert_fails(report, check, code, *said):
+    found = finding(report, check)
+    assert (found.level, found.exit_code) == ("fail", code), found
+    for text in said:
+        assert text in found.line(ROOM_FOR_NAMES)
+
+
+def assert_sound(report, *checks):
+    for check in checks:
+        assert finding(report, check).level == "ok", finding(report, check)
+
+
+def test_all_is_well(doctor):
+    report = doctor()
+    assert {each.level for each in report.findings} == {"ok"}
+    assert report.exit_code == 0
+    assert report.verdict.startswith("ready: ")
+    assert max(len(each.check) for each in report.findings) == ROOM_FOR_NAMES
+    assert finding(report, "data").remark.facts["binarized"] is False
+    assert finding(report, "time").remark.facts["updates"] == 8
+    assert finding(report, "updates").remark.facts["tokens_per_second"] > 0
+
+
+def test_without_a_configuration_it_looks_at_the_machine(doctor):
+    report = doctor(config=None, device="cpu", threads=1)
+    assert_sound(report, "python", "packages", "device", "threads", "memory", "disk")
+    assert "data" not in {each.check for each in report.findings}
+    assert_fails(doctor(config=None, device="cuda:99"), "device", 5, "cuda:99")
+
+
+def test_a_run_that_is_there_is_left_alone_and_gone_on_with(tiny, doctor):
+    train(tiny("training.max_updates=4"))
+    report = doctor("run_dir=run", "training.max_updates=4")
+    found = finding(report, "run")
+    assert (found.level, found.remark.facts["update"]) == ("warn", 4)
+    assert "training has ended" in found.remark.found
+    assert finding(report, "data").remark.facts["binarized"] is True
+    assert finding(report, "tokenizer").remark.facts["trained"] is True
+    assert finding(report, "time").remark.facts["updates"] == 0
+    there = finding(report, "disk space").remark.facts["there_bytes"]
+    assert there == sum(f.stat().st_size for f in RunDirectory(tiny().run_dir).path.rglob("*.*"))
+
+
+def test_a_run_begun_with_other_settings(tiny, doctor):
+    train(tiny("training.max_updates=2"))
+    report = doctor("run_dir=run", "training.max_updates=2", "model.embedding_size=9")
+    assert_fails(report, "run", 2, "model.embedding_size", "--restart")
+    assert_sound(report, "text", "worst batch")
+
+
+def test_it_waits_for_nobody(tiny, doctor):
+    config = tiny()
+    run = RunDirectory(config.run_dir)
+    prepare_corpora(config, run, prepare_tokenizers(config, run))
+    with (
+        exclusive(run.training_lock, "training"),
+        exclusive(run.preparing_lock, "preparing"),
+    ):
+        assert doctor("run_dir=run").exit_code == 0
+
+
+def test_a_wrong_configuration(tiny_config, doctor):
+    report = doctor("training.max_update=3", "training.batch_tokens=many")
+    assert_fails(report, "config", 2, "did you mean max_updates", "batch_tokens")
+    assert_sound(report, "device", "disk")
+    assert not finding(report, "text").tried
+    assert report.exit_code == 2
+    assert_fails(doctor(config=tiny_config.with_name("absent.yaml")), "config", 2, "no such file")
+
+
+def test_a_missing_file(tiny_config, doctor):
+    tiny_config.with_name("dev.en").unlink()
+    report = doctor()
+    assert_fails(report, "text", 3, "dev.en")
+    assert_sound(report, "config", "device", "disk", "run")
+    assert {each.check for each in report.findings if not each.tried} >= {"data", "worst batch"}
+    assert report.exit_code == 3
+
+
+def test_unequal_lines(tiny_config, doctor):
+    with tiny_config.with_name("train.en").open("a", encoding="utf-8") as file:
+        file.write("one\n")
+    assert_fails(doctor(), "text", 3, "200 lines", "201")
+
+
+def test_a_line_that_is_not_utf8(tiny_config, doctor):
+    with tiny_config.with_name("train.fr").open("ab") as file:
+        file.write(b"caf\xe9\n")
+    with tiny_config.with_name("train.en").open("ab") as file:
+        file.write(b"one\n")
+    assert_fails(doctor(), "text", 3, "train.fr: line 201", "0xE9")
+    assert_sound(doctor("data.on_bad_utf8=skip_pair"), "text", "data")
+
+
+def test_lines_that_have_slipped(tiny_config, doctor):
+    path = tiny_config.with_name("train.en")
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    path.write_text("".join(f"{line}\n" for line in [*lines[1:], lines[0]]), encoding="utf-8")
+    report = doctor()
+    assert finding(report, "lengths").level == "warn"
+    assert report.exit_code == 0
+
+
+def test_too_many_dropped_and_too_many_unknown(tiny_config, doctor):
+    assert_fails(doctor("data.max_length=3"), "data", 3, "max_dropped")
+    tiny_config.with_name("dev.fr").write_text("日本\n" * 20, encoding="utf-8")
+    report = doctor("tokenizer.byte_fallback=false")
+    assert_fails(report, "data", 3, "max_unknown")
+    assert not finding(report, "unknown").tried
+
+
+def test_more_subwords_than_the_text_can_give(doctor):
+    report = doctor("tokenizer.hard_vocab_limit=true", "tokenizer.vocab_size=5000")
+    assert_fails(report, "tokenizer", 2, "highest value possible")
+
+
+def test_a_sample_stands_for_a_large_corpus(monkeypatch, doctor):
+    whole = doctor()
+    monkeypatch.setattr(sample, "_PAIRS", 50)
+    part = doctor("tokenizer.vocab_size=4000", "tokenizer.hard_vocab_limit=true")
+    assert part.exit_code == 0
+    assert "a sample of 50 pairs" in finding(part, "data").remark.found
+    more = [finding(each, "model").remark.facts["parameters"] for each in (whole, part)]
+    size = finding(whole, "tokenizer").remark.facts["sizes"][0]
+    # Two embeddings of 8 numbers, and an output of 16 and a bias: see the tiny configuration.
+    assert more[1] - more[0] == (4000 - size) * (8 + 8 + 16 + 1)
+    epochs = [finding(each, "time").remark.facts["updates_per_epoch"] for each in (whole, doctor())]
+    assert epochs[1] == pytest.approx(epochs[0], rel=0.4)
+
+
+def test_the_sample_is_evenly_spread(monkeypatch, tiny, tmp_path):
+    monkeypatch.setattr(sample, "_PAIRS", 5)
+    monkeypatch.setattr(sample, "_READ", 100)
+    taken = sample.take_sample(tiny(), tmp_path)
+    assert (taken.pairs, taken.read, taken.lines["train"], taken.is_whole) == (5, 100, 200, False)
+    for side, copy in (("fr", "sample.source"), ("en", "sample.target")):
+        lines = (tmp_path / f"train.{side}").read_text(encoding="utf-8").split("\n")
+        copied = (tmp_path / copy).read_text(encoding="utf-8").split("\n")
+        assert copied == [*(lines[i] for i in (19, 39, 59, 79, 99)), ""]
+
+
+def test_a_disk_that_cannot_be_written_to(tmp_path, doctor):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    report = doctor("run_dir=file/run")
+    assert_fails(report, "disk", 5, str(tmp_path / "file"), "cannot be written")
+    assert_sound(report, "text", "data", "worst batch", "search", "updates")
+    assert not finding(report, "checkpoint").tried
+    assert report.exit_code == 5
+    assert_fails(doctor("run_dir=file"), "disk", 5, "is no folder")
+
+
+def test_a_disk_that_is_too_small(monkeypatch, doctor):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    report = doctor()
+    assert_fails(report, "disk space", 5, "10 kB are free", "keep_last")
+    assert_sound(report, "checkpoint")
+
+
+def test_memory_that_gives_out(monkeypatch, doctor):
+    def loss(self, *batch):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(Seq2Seq, "loss", loss)
+    report = doctor()
+    assert_fails(report, "worst batch", 5, "do not fit", "`training.batch_tokens` (now 200)")
+    assert_sound(report, "search", "checkpoint")
+    assert not finding(report, "updates").tried
+    assert not finding(report, "time").tried
+    assert report.exit_code == 5
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_checkpoint_has_the_real_size(monkeypatch, doctor, tiny, trained):
+    """With Adam's moments, be there an update before it or not."""
+    if not trained:
+        monkeypatch.setattr(work, "_update", lambda examination, group: None)
+    written = finding(doctor(), "checkpoint").remark.facts["bytes"]
+    run = train(tiny("training.max_updates=2"))
+    (real,) = run.checkpoints.iterdir()
+    tensors = sum(file.stat().st_size for file in real.glob("*.safetensors"))
+    assert tensors < written < tensors + 4000
+
+
+def test_a_rate_that_breaks_the_model(doctor):
+    report = doctor("training.optimizer.learning_rate=1e38")
+    assert_fails(report, "updates", 4, "no finite number", "learning_rate")
+
+
+def test_a_package_that_is_missing(monkeypatch, doctor):
+    def missing(name):
+        raise ImportError("libcudart.so.13: cannot open shared object file")
+
+    monkeypatch.setattr(environment.importlib, "import_module", missing)
+    report = doctor()
+    assert_fails(report, "packages", 5, "torch cannot be imported", "libcudart", "pip install")
+    assert [each.check for each in report.findings] == ["python", "packages", "locale"]
+
+
+def test_more_threads_than_cores(doctor):
+    found = finding(doctor(config=None, threads=4096), "threads")
+    assert found.level == "warn"
+    assert found.remark.facts["threads"] == torch.get_num_threads() == 4096
+
+
+def test_memory_that_is_nearly_all_taken(monkeypatch, doctor):
+    monkeypatch.setattr(work, "available_bytes", lambda device: 1000)
+    found = finding(doctor(), "peak memory")
+    assert (found.level, found.remark.mend) == ("warn", "lower `training.batch_tokens`")
