@@ -110,8 +110,8 @@ def examine(
     """
     report = earlier or Report([])
     for check in checks:
-        unsound = {finding.check for finding in report.findings if not finding.is_sound}
-        missing = [name for name in check.needs if name in unsound]
+        unsound = [each for each in report.findings if not each.is_sound]
+        missing = [each for each in unsound if each.check in check.needs]
         finding = (
             not_tried(check.name, missing[0])
             if missing

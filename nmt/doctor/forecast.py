@@ -1,6 +1,8 @@
 """What is still to come: the time to the end of training, and the room it takes on disk."""
 
+import contextlib
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +61,8 @@ def run_bytes(settings: TrainingSettings, checkpoint: int, bundle: int, data: in
 def folder_bytes(folder: Path) -> int:
     """The size of all files below a folder, 0 where there is none; a run may be writing to it."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # gone since it was listed
-            continue
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                total += (Path(parent) / name).stat().st_size
     return total

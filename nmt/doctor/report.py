@@ -19,20 +19,20 @@ class Remark:
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of a check. exit_code: of a failure, see `nmt.errors`; else 0; tried: whether the
-    check could be made at all.
+    """The outcome of a check. exit_code: of a failure, see `nmt.errors`; else 0; blocked_by: the
+    failed check without which this one could not be made.
     """
 
     level: Level
     check: str
     remark: Remark
     exit_code: int = 0
-    tried: bool = True
+    blocked_by: str | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether other checks may build on this one."""
-        return self.tried and self.level != "fail"
+        return self.blocked_by is None and self.level != "fail"
 
     def line(self, width: int) -> str:
         """For people. width: room for the longest name of a check."""
@@ -49,7 +49,7 @@ class Finding:
             "found": self.remark.found,
             "mend": self.remark.mend,
             "exit_code": self.exit_code,
-            "tried": self.tried,
+            "blocked_by": self.blocked_by,
             "facts": self.remark.facts,
         }
 
@@ -60,9 +60,10 @@ def failure(check: str, message: str, exit_code: int) -> Finding:
     return Finding("fail", check, Remark(first, "; ".join(rest)), exit_code)
 
 
-def not_tried(check: str, missing: str) -> Finding:
-    """A check that needs what the check `missing` did not find."""
-    return Finding("warn", check, Remark("not tried", f"mend `{missing}` first"), tried=False)
+def not_tried(check: str, needed: Finding) -> Finding:
+    """A check that needs what another, itself failed or not tried, did not give."""
+    cause = needed.blocked_by or needed.check
+    return Finding("warn", check, Remark("not tried", f"mend `{cause}` first"), blocked_by=cause)
 
 
 @dataclass(frozen=True)

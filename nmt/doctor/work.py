@@ -71,8 +71,8 @@ def _worst_batch(examination: Examination) -> Remark:
     finally:
         bundle.model.zero_grad(set_to_none=True)
     widest = max(batches, key=lambda batch: batch.source.shape[1] + batch.target_input.shape[1])
-    found = f"forward and backward of {_shape(widest)} and {len(batches) - 1} more, of up to "
-    return Remark(f"{found}{budget:,} tokens", facts={"batch_tokens": budget})
+    found = f"forward and backward pass; the longest of {len(batches)} is {_shape(widest)}"
+    return Remark(f"{found} (budget {budget:,})", facts={"batch_tokens": budget})
 
 
 def _try(bundle: Bundle, batch: Batch, examination: Examination) -> None:

@@ -121,7 +121,7 @@ def test_a_wrong_configuration(tiny_config, doctor):
     report = doctor("training.max_update=3", "training.batch_tokens=many")
     assert_fails(report, "config", 2, "did you mean max_updates", "batch_tokens")
     assert_sound(report, "device", "disk")
-    assert not finding(report, "text").tried
+    assert finding(report, "text").blocked_by
     assert report.exit_code == 2
     assert_fails(doctor(config=tiny_config.with_name("absent.yaml")), "config", 2, "no such file")
 
@@ -131,7 +131,7 @@ def test_a_missing_file(tiny_config, doctor):
     report = doctor()
     assert_fails(report, "text", 3, "dev.en")
     assert_sound(report, "config", "device", "disk", "run")
-    assert {each.check for each in report.findings if not each.tried} >= {"data", "worst batch"}
+    assert {each.check for each in report.findings if each.blocked_by} >= {"data", "worst batch"}
     assert report.exit_code == 3
 
 
@@ -164,7 +164,7 @@ def test_too_many_dropped_and_too_many_unknown(tiny_config, doctor):
     tiny_config.with_name("dev.fr").write_text("日本\n" * 20, encoding="utf-8")
     report = doctor("tokenizer.byte_fallback=false")
     assert_fails(report, "data", 3, "max_unknown")
-    assert not finding(report, "unknown").tried
+    assert finding(report, "unknown").blocked_by
 
 
 def test_more_subwords_than_the_text_can_give(doctor):
@@ -202,7 +202,7 @@ def test_a_disk_that_cannot_be_written_to(tmp_path, doctor):
     report = doctor("run_dir=file/run")
     assert_fails(report, "disk", 5, str(tmp_path / "file"), "cannot be written")
     assert_sound(report, "text", "data", "worst batch", "search", "updates")
-    assert not finding(report, "checkpoint").tried
+    assert finding(report, "checkpoint").blocked_by
     assert report.exit_code == 5
     assert_fails(doctor("run_dir=file"), "disk", 5, "is no folder")
 
@@ -222,8 +222,8 @@ def test_memory_that_gives_out(monkeypatch, doctor):
     report = doctor()
     assert_fails(report, "worst batch", 5, "do not fit", "`training.batch_tokens` (now 200)")
     assert_sound(report, "search", "checkpoint")
-    assert not finding(report, "updates").tried
-    assert not finding(report, "time").tried
+    assert finding(report, "updates").blocked_by
+    assert finding(report, "time").blocked_by
     assert report.exit_code == 5
 
 

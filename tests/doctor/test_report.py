@@ -40,13 +40,13 @@ def test_a_failure_stops_only_what_needs_it():
         Check("d", sound, ("b", "c")),
         Check("e", raising(ResourceError("no room")), ("b",)),
     )
-    levels = [(finding.check, finding.level, finding.tried) for finding in report.findings]
+    levels = [(finding.check, finding.level, finding.blocked_by) for finding in report.findings]
     assert levels == [
-        ("a", "fail", True),
-        ("b", "ok", True),
-        ("c", "warn", False),
-        ("d", "warn", False),
-        ("e", "fail", True),
+        ("a", "fail", None),
+        ("b", "ok", None),
+        ("c", "warn", "a"),
+        ("d", "warn", "a"),
+        ("e", "fail", None),
     ]
     assert report.exit_code == 3
     assert report.verdict == "not ready: 2 checks fail; mend `a` first"
