@@ -16,6 +16,7 @@ from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark
 from nmt.doctor.sample import Sample, take_sample
 from nmt.runtime.console import quietly
+from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_settings
@@ -32,7 +33,7 @@ def _run(examination: Examination) -> Remark:
     state = examination.state = None if checkpoint is None else load_state(checkpoint)
     if state is None:
         return Remark(f"{run.path}: {'has no checkpoint' if run.path.exists() else 'new'}")
-    check_settings(run, examination.config, resume=False)
+    check_settings(run, examination.config, World.of_environment(), state, resume=False)
     facts = {"update": state.update, "ended": state.ended}
     if state.ended is not None:
         found = f"{run.path}: training has ended ({state.ended})"
