@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ConfigError, ModelError, ResourceError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
-from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
+from nmt.runtime.files import atomic_directory, atomic_file, read_json, sha256, write_text
 from nmt.runtime.run_directory import RunDirectory
 
 FORMAT = 1
@@ -95,13 +96,17 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     except ConfigError as error:
         raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
     tokenizers = TokenizerPair.load(path)
-    model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
-    load_model_tensors(model, read_tensors(path / WEIGHTS), path)
+    sizes = (tokenizers.source.size, tokenizers.target.size)
+    tensors = read_tensors(path / WEIGHTS)
+    # A configuration may ask for more memory than there is: only what was saved is made.
+    with torch.device("meta"):
+        _check_model_tensors(Seq2Seq(config.model, *sizes), tensors, path)
+    model = Seq2Seq(config.model, *sizes)
+    load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     shortlist = None
     if SHORTLIST in facts["sha256"]:
         file = path / SHORTLIST
-        sizes = (tokenizers.source.size, tokenizers.target.size)
         shortlist = Shortlist.from_tensors(read_tensors(file), sizes, str(file))
     return Bundle(model.to(device).eval(), tokenizers, config, ratio, path, shortlist)
 
@@ -180,11 +185,11 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What `bundle.json` says. Raises ModelError when this is no bundle that can be read."""
     file = path / FACTS
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = read_json(file)
         version = facts["format"]
         known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
         plain = all(Path(name).name == name for name in facts["sha256"])
-        float(facts["length_ratio"]["mean"]), float(facts["length_ratio"]["std"])
+        _check_length_ratio(**facts["length_ratio"])
     except OSError as error:
         raise ModelError(
             f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, or its "
@@ -194,8 +199,8 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
     if version != FORMAT or not known or not plain:
         raise ModelError(
-            f"{file}: is of format {version}, this program reads format {FORMAT}. Take the version "
-            "of nmt that made it, or a later one."
+            f"{file}: is of format {version!r:.40}, this program reads format {FORMAT}. Take the "
+            "version of nmt that made it, or a later one."
         )
     assert isinstance(facts, dict)
     return facts
@@ -245,19 +250,25 @@ def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Pat
 
 def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
     """Fill `wanted` with saved tensors. Raises ModelError naming those that do not fit."""
+    _check_tensors(wanted, tensors, source)
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            parameter.copy_(tensors[name])
+
+
+def _check_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
-    for name in wanted.keys() & tensors.keys():
+    for name in (name for name in wanted if name in tensors):
         if wanted[name].shape != tensors[name].shape:
             problems.append(
                 f"{name} is {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
             )
+        elif not tensors[name].is_floating_point():
+            problems.append(f"{name} holds {str(tensors[name].dtype).removeprefix('torch.')}")
     if problems:
         shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
         raise ModelError(f"{source}: the weights do not fit the configuration: {shown}.")
-    with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(tensors[name])
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
@@ -343,8 +354,14 @@ def _has_ended(run: RunDirectory) -> bool:
     try:
         lines = run.log_records.read_text(encoding="utf-8").split("\n")
         return len(lines) > 1 and json.loads(lines[-2])["kind"] == "end"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def _check_length_ratio(mean: float, std: float) -> None:
+    """Raises ValueError or TypeError where search could not bound its lengths by them."""
+    if not (0.0 < mean < math.inf and 0.0 <= std < math.inf):
+        raise ValueError(f"a length ratio of {mean} with deviation {std}")
 
 
 def _check_digest(file: Path, digest: str) -> None:

@@ -5,13 +5,37 @@ import os
 import select
 import sys
 import traceback
+from pathlib import Path
 
 import typer
 
 from nmt.cli import options
-from nmt.errors import NmtError, OutputClosed, ResourceError, StoppedBySignal, is_out_of_memory
+from nmt.errors import (
+    NmtError,
+    OutputClosed,
+    ResourceError,
+    StoppedBySignal,
+    UsageError,
+    is_out_of_memory,
+)
 
 # typer brings a click of its own from some version on; this finds the class in either.
+_OF_THE_SYSTEM = frozenset(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.ENOTDIR,
+        errno.EIO,
+        errno.ESTALE,
+        errno.EMFILE,
+        errno.ENFILE,
+    )
+)
+"""What a file system may say of any path at any time, and is no bug of ours."""
+
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
@@ -61,6 +85,17 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         _drop_pending_output()
         where = error.filename if error.filename is not None else "the output"
         return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
+    if isinstance(error, ValueError) and "surrogates not allowed" in str(error):
+        return UsageError(
+            "a file, a folder on the way to it, or an argument has a name that is not UTF-8 (in "
+            f"{str(Path.cwd())!a}, as {sys.argv[1:]!a}).\n"
+            "Rename it, or start nmt in a UTF-8 locale."
+        )
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM and error.filename is not None:
+        return ResourceError(
+            f"{error.filename}: {error.strerror}. Look at the path and at who may read and write "
+            "there, or take another."
+        )
     return None
 
 

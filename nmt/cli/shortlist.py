@@ -55,9 +55,13 @@ def shortlist(
     _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
     # Training would replace the bundle by its next best one.
     with exclusive(run.training_lock, "training this run"):
-        made = make_shortlist(Corpus.open(run.data / "train"), tokenizers, best, max_pairs)
+        train, dev = (Corpus.open(run.data / name) for name in ("train", "dev"))
+        for corpus in (train, dev):
+            corpus.verify()
+            corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
+        made = make_shortlist(train, tokenizers, best, max_pairs)
         add_shortlist(bundle, made)
-    fit = coverage(made, Corpus.open(run.data / "dev"), _FREQUENT)
+    fit = coverage(made, dev, _FREQUENT)
     say(f"shortlist: {bundle}")
     say(
         f"with --shortlist {_FREQUENT}: {fit.size:,.0f} of {tokenizers.target.size:,} subwords for "

@@ -28,6 +28,7 @@ _VERSION = 1
 _HEADER = struct.Struct("<8sIIQQ32s32s")
 _HEADER_SIZE = 128  # the struct, zeros, and the CRC-32 of all before it in the last four bytes
 _ROW: np.dtype[np.uint64] = np.dtype("<u8")
+_BLOCK = 1 << 16  # pairs looked at together
 _TOKEN_TYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 
 
@@ -93,11 +94,26 @@ class Corpus:
         return self._header.fingerprint
 
     def verify(self) -> None:
-        """Read both files wholly and raise DataError when a byte is not what was written."""
+        """Read both files wholly and raise DataError when a byte is not what was written, or when
+        what was written is no index.
+        """
         if sha256(_bin(self._prefix)) != self._header.tokens_sha.hex():
             raise _damaged(_bin(self._prefix), "its checksum is wrong")
         if hashlib.sha256(self._rows.reshape(-1).data).digest() != self._header.rows_sha:
             raise _damaged(_idx(self._prefix), "its checksum is wrong")
+        ends = self._rows[:, :2].reshape(-1)
+        if (ends[1:] < ends[:-1]).any():
+            raise _damaged(_idx(self._prefix), "its pairs do not follow one another")
+
+    def check_ids(self, source_size: int, target_size: int) -> None:
+        """Read all tokens and raise DataError when one is not of vocabularies of these sizes."""
+        sizes = np.array([source_size, target_size])
+        for begin in range(0, len(self), _BLOCK):
+            ends = self._rows[begin : begin + _BLOCK + 1, :2].reshape(-1)[1:].astype(np.int64)
+            lengths = np.diff(ends)
+            limits = np.repeat(np.resize(sizes, len(lengths)), lengths)
+            if (self._tokens[int(ends[0]) : int(ends[-1])] >= limits).any():
+                raise _damaged(_bin(self._prefix), "it has tokens that are in no vocabulary")
 
     def _checked(self, pair: int) -> int:
         if not 0 <= pair < len(self):
@@ -222,6 +238,8 @@ def _read_header(prefix: Path) -> _Header:
         raise DataError(
             f"{path}: format version {version}, but this nmt reads {_VERSION}; re-run nmt binarize."
         )
+    if width not in _TOKEN_TYPES:
+        raise _damaged(path, f"its tokens have {width} bytes")
     return _Header(_TOKEN_TYPES[width], pairs, tokens, tokens_sha, rows_sha)
 
 

@@ -241,7 +241,7 @@ def _up_to_date_corpora(
         or not same_content(manifest.inputs, inputs)
     ):
         return None
-    return _open_intact(run, manifest)
+    return _open_intact(run, manifest, tokenizers)
 
 
 def _check_dev_fits(config: Config, data: PreparedData) -> None:
@@ -342,13 +342,16 @@ def _known_manifest(run: RunDirectory) -> Manifest | None:
         return None
 
 
-def _open_intact(run: RunDirectory, manifest: Manifest) -> PreparedData | None:
+def _open_intact(
+    run: RunDirectory, manifest: Manifest, tokenizers: TokenizerPair
+) -> PreparedData | None:
     try:
         prepared = _open(run, manifest)
         # Every byte, on the way to training too: it costs 0.6 s per GB (sha256 on a CPU that has
         # instructions for it, file cache warm), and a corpus with a flipped bit trains silently.
-        prepared.train.verify()
-        prepared.dev.verify()
+        for corpus in (prepared.train, prepared.dev):
+            corpus.verify()
+            corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
         return prepared
     except DataError as error:
         warn(f"{error.message} It is made anew.")

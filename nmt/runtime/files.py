@@ -3,13 +3,14 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nmt.errors import ResourceError
 
@@ -109,6 +110,16 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file with `\\n` line ends, whole or not at all."""
     with atomic_file(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises OSError when it cannot be read, ValueError when it is no
+    JSON, or nested beyond all use.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def sha256(path: Path) -> str:

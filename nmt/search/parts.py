@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.errors import DataError, UsageError
-from nmt.runtime.files import atomic_directory, remove_directory, remove_leftovers
+from nmt.runtime.files import atomic_directory, read_json, remove_directory, remove_leftovers
 from nmt.search.blocks import Block, Survey
 from nmt.search.ports import Write, writer
 
@@ -66,10 +66,13 @@ class Parts:
     @classmethod
     def _read(cls, path: Path) -> "Parts":
         try:
-            manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+            manifest = read_json(path / _MANIFEST)
             if manifest["format"] != FORMAT:
                 raise ValueError(f"format {manifest['format']}, not {FORMAT}")
             blocks = [Block(*row) for row in manifest["blocks"]]
+            if not isinstance(manifest["sha256"], str):
+                raise TypeError("no checksum of the text")
+            _check_blocks(blocks, manifest["lines"])
             text = Survey(manifest["sha256"], manifest["lines"], blocks)
             return cls(path, text, dict(manifest["made_by"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -132,6 +135,21 @@ class Parts:
             "Give the earlier command to go on with it. To begin anew, remove the folder or take "
             "another --output."
         )
+
+
+def _check_blocks(blocks: list[Block], lines: int) -> None:
+    """Raises ValueError or TypeError unless they follow one another and have so many lines."""
+    end = lines_before = 0
+    for block in blocks:
+        if any(type(number) is not int for number in astuple(block)):
+            raise TypeError("a block without numbers")
+        if (block.start, block.lines_before) != (end, lines_before):
+            raise ValueError("blocks that do not follow one another")
+        if block.end <= block.start or block.lines < 1:
+            raise ValueError("an empty block")
+        end, lines_before = block.end, lines_before + block.lines
+    if lines != lines_before:
+        raise ValueError(f"{lines_before} lines in blocks, {lines!r:.40} in all")
 
 
 def _named(text: Survey) -> str:

@@ -15,7 +15,7 @@ from nmt.bundle import load_model_tensors, model_tensors, read_tensors, write_te
 from nmt.errors import ModelError
 from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
-from nmt.runtime.files import atomic_directory, sha256
+from nmt.runtime.files import atomic_directory, read_json, sha256
 from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage
 
@@ -120,19 +120,27 @@ def load_state(path: Path) -> TrainingState:
         values["choices"] = Choices(**values["choices"])
         values["best"] = {metric: Best(**best) for metric, best in values["best"].items()}
         values["stopping"] = None if values["stopping"] is None else Best(**values["stopping"])
-        return TrainingState(**values)
-    except (KeyError, TypeError, AttributeError) as error:
+        state = TrainingState(**values)
+        _check_position(state)
+        return state
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path / _STATE}: is damaged ({error!r}).") from error
 
 
 def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Fill model and optimizer from a checkpoint. Raises ModelError when they do not fit."""
     load_parameters(path, model)
+    groups = optimizer.state_dict()["param_groups"]
+    shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
     saved: dict[int, dict[str, Tensor]] = {}
     for name, tensor in read_tensors(path / _OPTIMIZER).items():
         number, _, key = name.partition(".")
+        known = number.isascii() and number.isdecimal() and int(number) < len(shapes)
+        if not known or tensor.shape not in (shapes[int(number)], ()):
+            raise ModelError(
+                f"{path / _OPTIMIZER}: {name} {list(tensor.shape)} is of another model's training."
+            )
         saved.setdefault(int(number), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": saved, "param_groups": groups})
 
 
@@ -147,6 +155,16 @@ def load_average(path: Path, average: MovingAverage) -> None:
 def load_parameters(path: Path, model: nn.Module) -> None:
     """Fill a model from a checkpoint. Raises ModelError when it does not fit."""
     load_model_tensors(model, read_tensors(path / _MODEL), path / _MODEL)
+
+
+def _check_position(state: TrainingState) -> None:
+    """Raises ValueError where the counts are none: they decide which batch comes next."""
+    for name in ("update", "epoch", "batch", "target_tokens", "batch_tokens", "validated"):
+        value = getattr(state, name)
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name} is {value!r:.40}")
+    if not isinstance(state.seconds, float | int) or state.corpora.keys() != {"train", "dev"}:
+        raise ValueError("seconds or corpora")
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -166,7 +184,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 def _read_record(path: Path) -> dict[str, Any]:
     file = path / _STATE
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = read_json(file)
         version = record["format"]
         digests = record["sha256"]
         whole = isinstance(record["state"], dict) and set(digests) - {_AVERAGE} == {

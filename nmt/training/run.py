@@ -144,7 +144,8 @@ def _refuse_to_overwrite(run: RunDirectory) -> None:
     file = run.config_file
     if run.log_records.exists() or not file.exists():
         return
-    if file.read_text(encoding="utf-8") != dump_config(load_config(file)):
+    ours = dump_config(load_config(file))  # read first: that tells of what is no configuration
+    if file.read_text(encoding="utf-8") != ours:
         raise UsageError(
             f"{file}: is not what a run wrote, and would be overwritten.\n"
             "Rename it, or take another run_dir."

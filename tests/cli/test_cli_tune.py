@@ -110,7 +110,11 @@ def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, m
 @pytest.mark.parametrize(
     ("changes", "code", "rule"),
     [
-        (["--beam", "1,0"], 2, "search.beam_size: expected a whole number >= 1, got 0"),
+        (
+            ["--beam", "1,0"],
+            2,
+            "search.beam_size: expected a whole number >= 1 and <= 1000000, got 0",
+        ),
         (["--length-penalty", "gnnt"], 2, "did you mean gnmt?"),
         (["--alpha", "0,...,1"], 2, "`...` stands between"),
         (["--metric", "ter"], 2, "'bleu', 'chrf'"),

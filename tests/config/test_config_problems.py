@@ -225,12 +225,12 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(complaint):
         "6 problems in c.yaml:\n"
         "c.yaml:6:1: seed: expected a whole number >= 0 and < 2147483648, got the text 'x'\n"
         "c.yaml:7:1: seed: given a second time; it already stands in line 6\n"
-        "c.yaml:9:13: model.encoder.layers: expected a whole number >= 1, got 0\n"
+        "c.yaml:9:13: model.encoder.layers: expected a whole number >= 1 and <= 100, got 0\n"
         "c.yaml:10:3: model.modle: unknown key; known here: embedding_size, embedding_dropout, "
         "source_word_dropout, target_word_dropout, variational_dropout, tying, encoder, attention, "
         "decoder, output, initialization, initial_range, forget_bias\n"
         "--set search.beam: unknown key; did you mean beam_size?\n"
-        "--set model.decoder.layers: expected a whole number >= 1, got the text 'four'"
+        "--set model.decoder.layers: expected a whole number >= 1 and <= 100, got the text 'four'"
     )
 
 
@@ -241,7 +241,7 @@ def test_an_override_below_a_value_or_in_a_section_of_its_own(complaint):
     )
     assert complaint("", "search={beam_size: 0, beam_size: 1}") == (
         "2 problems in c.yaml:\n"
-        "--set search: search.beam_size: expected a whole number >= 1, got 0\n"
+        "--set search: search.beam_size: expected a whole number >= 1 and <= 1000000, got 0\n"
         "--set search: search.beam_size: given a second time"
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from nmt.config.kinds import ATTENTIONS, NORMALIZERS, WINDOWS
-from nmt.config.settings.base import Dropout, Settings, kind_of
+from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 
 
 class AttentionSettings(Settings):
@@ -16,12 +16,16 @@ class AttentionSettings(Settings):
     size: int | None = Field(
         None,
         ge=1,
+        le=LARGEST_SIZE,
         description="Width of the hidden layer of additive, normalized_additive and concat, of all "
         "heads together of multi_head; default: the query's.",
     )
-    heads: int = Field(8, ge=1, description="multi_head: number of heads.")
+    heads: int = Field(8, ge=1, le=LARGEST_SIZE, description="multi_head: number of heads.")
     max_positions: int = Field(
-        101, ge=1, description="location: source positions that can be attended, end mark included."
+        101,
+        ge=1,
+        le=LARGEST_SIZE,
+        description="location: source positions that can be attended, end mark included.",
     )
     normalizer: Annotated[str, kind_of(NORMALIZERS)] = Field(
         "softmax", description="How scores become weights."
@@ -30,7 +34,10 @@ class AttentionSettings(Settings):
         "global", description="Which annotations a query can see (Luong et al. 2015, section 3.2)."
     )
     window_size: int = Field(
-        10, ge=1, description="local_m, local_p: D, annotations seen on each side of the centre."
+        10,
+        ge=1,
+        le=LARGEST_SIZE,
+        description="local_m, local_p: D, annotations seen on each side of the centre.",
     )
     coverage: bool = Field(
         False,

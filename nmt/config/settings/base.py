@@ -18,6 +18,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from nmt.config.kinds import Registry
 
+LARGEST_SIZE = 1_000_000
+"""Of whatever takes memory: more is a slip of the pen, or somebody's malice."""
+
 
 class Settings(BaseModel):
     """A part of the configuration. Unknown keys, wrong types, NaN and infinity are refused."""

@@ -7,16 +7,19 @@ from pydantic import Field, model_validator
 
 from nmt.config.kinds import CELLS, DECODER_STARTS, OUTPUTS
 from nmt.config.settings.attention import AttentionSettings
-from nmt.config.settings.base import Dropout, Settings, kind_of
+from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 
 
 class EncoderSettings(Settings):
     """Reads the source and gives one annotation per source token."""
 
     cell: Annotated[str, kind_of(CELLS)] = Field("lstm", description="The recurrent cell.")
-    layers: int = Field(1, ge=1, description="Number of recurrent layers.")
+    layers: int = Field(1, ge=1, le=100, description="Number of recurrent layers.")
     hidden_size: int = Field(
-        256, ge=1, description="Units of each direction; annotations have twice as many when both."
+        256,
+        ge=1,
+        le=LARGEST_SIZE,
+        description="Units of each direction; annotations have twice as many when both.",
     )
     direction: Literal["forward", "bidirectional", "bidirectional_bottom", "alternating"] = Field(
         "bidirectional",
@@ -32,7 +35,10 @@ class EncoderSettings(Settings):
         description="The first layer, from 1, to whose output its input is added; default: none.",
     )
     transition_depth: int = Field(
-        1, ge=1, description="Transitions of a cell at each token (Miceli Barone et al. 2017)."
+        1,
+        ge=1,
+        le=100,
+        description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
     )
     dropout: Dropout = Field(0.0, description="Dropout between layers.")
     recurrent_dropout: Dropout = Field(
@@ -87,8 +93,8 @@ class DecoderSettings(Settings):
     """Writes the target, one token after the other."""
 
     cell: Annotated[str, kind_of(CELLS)] = Field("lstm", description="The recurrent cell.")
-    layers: int = Field(1, ge=1, description="Number of recurrent layers.")
-    hidden_size: int = Field(512, ge=1, description="Units of each layer.")
+    layers: int = Field(1, ge=1, le=100, description="Number of recurrent layers.")
+    hidden_size: int = Field(512, ge=1, le=LARGEST_SIZE, description="Units of each layer.")
     input_feeding: bool = Field(
         True, description="Feed the output features into the next step (Luong et al. 2015, 3.3)."
     )
@@ -103,7 +109,10 @@ class DecoderSettings(Settings):
         description="The first layer, from 1, to whose output its input is added; default: none.",
     )
     transition_depth: int = Field(
-        1, ge=1, description="Transitions of a cell at each token (Miceli Barone et al. 2017)."
+        1,
+        ge=1,
+        le=100,
+        description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
     )
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
         "bridge", description="How the first state is made."
@@ -133,6 +142,7 @@ class OutputSettings(Settings):
     size: int | None = Field(
         None,
         ge=1,
+        le=LARGEST_SIZE,
         description="Size of the features; default: decoder's hidden size, or the embedding's when "
         "the output matrix is tied to it.",
     )
@@ -152,7 +162,9 @@ class OutputSettings(Settings):
 class ModelSettings(Settings):
     """The one encoder-decoder core."""
 
-    embedding_size: int = Field(256, ge=1, description="Size of source and target embeddings.")
+    embedding_size: int = Field(
+        256, ge=1, le=LARGEST_SIZE, description="Size of source and target embeddings."
+    )
     embedding_dropout: Dropout = Field(0.0, description="Dropout of the embeddings.")
     source_word_dropout: Dropout = Field(
         0.0, description="Share of the source tokens whose embedding is put to zero."

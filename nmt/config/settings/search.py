@@ -5,14 +5,18 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from nmt.config.kinds import LENGTH_PENALTIES, UTILITIES
-from nmt.config.settings.base import Settings, kind_of
+from nmt.config.settings.base import LARGEST_SIZE, Settings, kind_of
 
 
 class SearchSettings(Settings):
     """How translations are looked for; kept in the bundle as its defaults."""
 
-    beam_size: int = Field(5, ge=1, description="Hypotheses kept at each step; 1: greedy.")
-    n_best: int = Field(1, ge=1, description="Translations given for each sentence.")
+    beam_size: int = Field(
+        5, ge=1, le=LARGEST_SIZE, description="Hypotheses kept at each step; 1: greedy."
+    )
+    n_best: int = Field(
+        1, ge=1, le=LARGEST_SIZE, description="Translations given for each sentence."
+    )
     length_penalty: Annotated[str, kind_of(LENGTH_PENALTIES)] = Field(
         "gnmt", description="How hypotheses of different lengths are compared."
     )
@@ -23,18 +27,26 @@ class SearchSettings(Settings):
     max_length: int | None = Field(
         None,
         ge=1,
+        le=LARGEST_SIZE,
         description="Longest translation in subwords; default: by the sentence's length and the "
         "length ratios of the training corpus.",
     )
     min_length: int = Field(
-        0, ge=0, description="Shortest translation in subwords, its end mark not counted."
+        0,
+        ge=0,
+        le=LARGEST_SIZE,
+        description="Shortest translation in subwords, its end mark not counted.",
     )
     no_repeat_ngram: int = Field(
-        0, ge=0, description="Length of the subword n-grams that may not come twice; 0: all may."
+        0,
+        ge=0,
+        le=LARGEST_SIZE,
+        description="Length of the subword n-grams that may not come twice; 0: all may.",
     )
     groups: int = Field(
         1,
         ge=1,
+        le=LARGEST_SIZE,
         description="Groups of the beam that are kept apart (diverse beam search, Vijayakumar et "
         "al. 2018); they divide `beam_size`.",
     )
@@ -54,7 +66,10 @@ class SearchSettings(Settings):
         description="Of sampling: below 1 prefers probable tokens, above 1 rare ones.",
     )
     top_k: int = Field(
-        0, ge=0, description="Sampling draws from so many most probable tokens; 0: from all."
+        0,
+        ge=0,
+        le=LARGEST_SIZE,
+        description="Sampling draws from so many most probable tokens; 0: from all.",
     )
     top_p: float = Field(
         1.0,
@@ -88,10 +103,13 @@ class SearchSettings(Settings):
     max_source_tokens: int = Field(
         500,
         ge=1,
+        le=LARGEST_SIZE,
         description="Longest source in subwords that is translated as a whole; a longer one is "
         "split, best at the ends of sentences, and its parts are translated each by itself.",
     )
-    batch_sentences: int = Field(192, ge=1, description="Sentences translated at once.")
+    batch_sentences: int = Field(
+        192, ge=1, le=LARGEST_SIZE, description="Sentences translated at once."
+    )
 
     @model_validator(mode="after")
     def _limits_fit(self) -> "SearchSettings":

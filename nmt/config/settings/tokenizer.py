@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from nmt.config.settings.base import Settings
+from nmt.config.settings.base import LARGEST_SIZE, Settings
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
 
@@ -49,7 +49,10 @@ class TokenizerSettings(Settings):
     kind: Literal["unigram", "bpe"] = Field("unigram", description="How subwords are learned.")
     joint: bool = Field(True, description="One model for both languages, or one for each.")
     vocab_size: int = Field(
-        8000, ge=16, description="Number of subwords, of each model when there are two."
+        8000,
+        ge=16,
+        le=LARGEST_SIZE,
+        description="Number of subwords, of each model when there are two.",
     )
     hard_vocab_limit: bool = Field(
         True, description="false: take fewer subwords when the text does not hold so many."
