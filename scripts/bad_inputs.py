@@ -1,0 +1,32 @@
+"""Writes the table of wrong inputs and their answers: python scripts/bad_inputs.py
+
+The cases are those of tests/bad_input, each played in a folder of its own as the tests do. An
+answer that is not the right one is told, and the table is then left as it is.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "bad_input"))
+
+from stage import act, faults, stage_folder
+from table import CASES, TABLE, table
+
+
+def main() -> None:
+    """Play all cases and write the table."""
+    wrong = 0
+    with stage_folder() as (stage, plays):
+        outcomes = [act(case, stage, plays / str(i)) for i, case in enumerate(CASES)]
+    for case, outcome in zip(CASES, outcomes, strict=True):
+        for fault in faults(case, outcome):
+            wrong += 1
+            print(f"{case.wrong}: {fault}", file=sys.stderr)
+    if wrong:
+        raise SystemExit(1)
+    TABLE.write_text(table(outcomes), encoding="utf-8", newline="\n")
+    print(f"{TABLE}: {len(CASES)} cases")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""Texts, vocabularies and binarized corpora: what tokenizer, binarize and shortlist are given."""
+
+import gzip
+
+import damage
+from stage import Case, Change, case
+
+_NEW = " --set run_dir=new"
+# What is good of a failed preparation may stay: the tokenizer was made before the corpora.
+_TOKENIZER = ("new/tokenizer/*",)
+
+
+def _tokenizer(wrong: str, code: int, *says: str, more: str = "", **changes: Change) -> Case:
+    """changes: of files, their names with `_` for a point."""
+    files = {name.replace("_", "."): change for name, change in changes.items()}
+    return case(wrong, "tokenizer tiny.yaml" + _NEW + more, code, *says, files=files)
+
+
+def _binarize(
+    wrong: str, code: int, *says: str, more: str = "", long: bool = False, **changes: Change
+) -> Case:
+    files = {name.replace("_", "."): change for name, change in changes.items()}
+    command = "binarize tiny.yaml" + _NEW + more
+    return case(wrong, command, code, *says, files=files, makes=_TOKENIZER, long=long)
+
+
+_NUL = b"un\0deux\n" * 200
+
+TOKENIZER = [
+    _tokenizer("source missing", 3, "train.fr: there is no such file", train_fr=None),
+    _tokenizer("target missing", 3, "train.en: there is no such file", train_en=None),
+    _tokenizer("text is a folder", 3, "train.fr: is a folder", train_fr=damage.folder),
+    _tokenizer("text is a named pipe", 3, "train.fr: is no regular file", train_fr=damage.pipe),
+    _tokenizer("text is empty", 3, "train.en 0", train_en=b""),
+    _tokenizer("both texts empty", 3, "the file is empty", train_en=b"", train_fr=b""),
+    _tokenizer("text only blank", 3, "no text", train_en=b"\n" * 200, train_fr=b" \t\n" * 200),
+    _tokenizer("text with NUL", 3, "train.fr: line 1: NUL character", train_fr=_NUL),
+    _tokenizer("text in UTF-16", 3, "train.fr", train_fr=("un deux\n" * 200).encode("utf-16")),
+    _tokenizer(
+        "text not UTF-8",
+        3,
+        "train.fr: line 2: not valid UTF-8 (byte 0xE9 at column 4)",
+        "data.on_bad_utf8",
+        train_fr=damage.line(2, b"caf\xe9"),
+    ),
+    _tokenizer(
+        "half of a surrogate pair",
+        3,
+        "train.fr: line 3: not valid UTF-8",
+        train_fr=damage.line(3, b"\xed\xa0\x80"),
+    ),
+    _tokenizer("gzip cut off", 3, "train.fr: damaged gzip", train_fr=damage.packed_half),
+    case(
+        "a name in .gz that is not packed",
+        "tokenizer tiny.yaml --set data.train.source=train.gz" + _NEW,
+        3,
+        "train.gz: not a gzip file",
+        files={"train.gz": b"un\n" * 200},
+    ),
+    case(
+        "gzip of nothing",
+        "tokenizer tiny.yaml --set data.train.source=train.gz" + _NEW,
+        3,
+        "train.gz",
+        files={"train.gz": gzip.compress(b"")},
+    ),
+    _tokenizer(
+        "vocabulary larger than the text allows",
+        2,
+        "tokenizer.vocab_size: 5000 is more than",
+        "the highest value possible is",
+        "hard_vocab_limit: false",
+        more=" --set tokenizer.vocab_size=5000 --set tokenizer.hard_vocab_limit=true",
+    ),
+    _tokenizer(
+        "vocabulary smaller than the characters need",
+        2,
+        "tokenizer.vocab_size: 20 is too small",
+        more=" --set tokenizer.vocab_size=20",
+    ),
+    _tokenizer(
+        "run folder is a file", 5, "hyp.txt", "Not a directory", more=" --set run_dir=hyp.txt/run"
+    ),
+    _tokenizer("run folder is itself a file", 5, "hyp.txt", more=" --set run_dir=hyp.txt"),
+    case(
+        "the run has checkpoints trained with the old subwords",
+        "tokenizer tiny.yaml --set tokenizer.vocab_size=299",
+        2,
+        "out of date, but this run has checkpoints",
+        "--force",
+    ),
+    case(
+        "a folder of the user's where the tokenizer goes",
+        "tokenizer tiny.yaml" + _NEW,
+        2,
+        "holds what nmt did not make there (notes.txt)",
+        files={"new/tokenizer/notes.txt": b"mine"},
+    ),
+    case(
+        "models of others where the tokenizer goes",
+        "tokenizer tiny.yaml" + _NEW,
+        2,
+        "Move it away",
+        files={"new/tokenizer/joint.model": b"mine"},
+    ),
+]
+
+BINARIZE = [
+    _binarize(
+        "source and target differ in lines",
+        3,
+        "train.fr has 200 lines",
+        "train.en 199",
+        "Line i of both must translate each other",
+        train_en=damage.first_lines(199),
+    ),
+    _binarize(
+        "one line lost at the end of dev",
+        3,
+        "dev.fr has 20 lines",
+        "dev.en 19",
+        dev_en=damage.first_lines(19),
+    ),
+    _binarize("dev missing", 3, "dev.en: there is no such file", dev_en=None),
+    _binarize("dev empty", 3, "dev.fr: the file is empty", dev_en=b"", dev_fr=b""),
+    _binarize(
+        "dev not UTF-8", 3, "dev.en: line 2: not valid UTF-8", dev_en=damage.line(2, b"\xff")
+    ),
+    _binarize("NUL in dev", 3, "dev.fr: line 4: NUL", dev_fr=damage.line(4, b"un\0")),
+    _binarize(
+        "test missing",
+        3,
+        "none.fr: there is no such file",
+        more=" --set 'data.test={source: none.fr, target: dev.en}'",
+    ),
+    _binarize(
+        "half of the target blank",
+        3,
+        "% of the train pairs are dropped, more than data.max_dropped (0.2)",
+        train_en=b"one\n\n" * 100,
+        long=True,
+    ),
+    _binarize(
+        "every pair too long",
+        3,
+        "no pair of train is left",
+        more=" --set data.max_length=1",
+        train_en=b"one two three\n" * 200,
+        long=True,
+    ),
+    _binarize(
+        "nothing set aside for dev",
+        3,
+        "data.validation_split sets none aside",
+        more=" --set data.dev=null --set data.validation_split=0.0000001",
+        long=True,
+    ),
+    _binarize(
+        "too many unknown characters",
+        3,
+        "of the tokens of the source of dev are unknown",
+        "tokenizer.byte_fallback: true",
+        more=" --set tokenizer.byte_fallback=false --set tokenizer.vocab_size=60",
+        dev_fr="日本語\n".encode() * 20,
+    ),
+    case(
+        "a folder of the user's where the corpora go",
+        "binarize tiny.yaml" + _NEW,
+        2,
+        "holds what nmt did not make there (notes.txt)",
+        files={"new/data/notes.txt": b"mine"},
+        makes=_TOKENIZER,
+    ),
+    case(
+        "models of others in the run",
+        "binarize tiny.yaml --force",
+        2,
+        "the models are sound, but not those that nmt made here",
+        files={
+            "runs/tiny/tokenizer/tokenizer.json": damage.member("fingerprint", value="0" * 64),
+        },
+    ),
+    case(
+        "same text as source and target",
+        "binarize tiny.yaml --set data.train.target=train.fr" + _NEW,
+        0,
+        "warning: source and target of train are the same text",
+        makes=("new/*",),
+    ),
+    case(
+        "dev is train",
+        "binarize tiny.yaml --set 'data.dev={source: train.fr, target: train.en}'" + _NEW,
+        0,
+        "warning: dev is the same text as train",
+        makes=("new/*",),
+    ),
+    case(
+        "CRLF, a byte-order mark and U+2028",
+        "binarize tiny.yaml" + _NEW,
+        0,
+        "train: 200 pairs read, 200 kept, 0 dropped",
+        files={"train.fr": b"\xef\xbb\xbf" + "un\u2028deux\r\n".encode() * 200},
+        makes=("new/*",),
+    ),
+]
+
+_MANIFEST = "runs/tiny/data/manifest.json"
+
+SHORTLIST = [
+    case("neither config nor model", "shortlist", 2, "give either a configuration or --model"),
+    case("both config and model", "shortlist tiny.yaml -m runs/tiny", 2, "give either"),
+    case("no translations wanted", "shortlist tiny.yaml --best 0", 2, "--best"),
+    case(
+        "a run that is not trained",
+        "shortlist tiny.yaml" + _NEW,
+        4,
+        "new: is neither a bundle nor a run",
+    ),
+    case(
+        "the run has no data",
+        "shortlist tiny.yaml",
+        3,
+        "manifest.json: cannot be read",
+        files={_MANIFEST: None},
+    ),
+    case(
+        "its manifest is cut off",
+        "shortlist tiny.yaml",
+        3,
+        "manifest.json: damaged",
+        "re-run nmt binarize",
+        files={_MANIFEST: damage.half},
+    ),
+    case(
+        "its manifest is of a later version",
+        "shortlist tiny.yaml",
+        3,
+        "format version 99",
+        files={_MANIFEST: damage.member("version", value=99)},
+    ),
+    case(
+        "its data are of another tokenizer",
+        "shortlist tiny.yaml",
+        3,
+        "another tokenizer",
+        files={_MANIFEST: damage.member("tokenizer", value="0" * 64)},
+    ),
+    case(
+        "its corpus is missing",
+        "shortlist tiny.yaml",
+        3,
+        "train.idx: cannot be read",
+        files={"runs/tiny/data/train.idx": None},
+    ),
+    case(
+        "its corpus is cut off",
+        "shortlist tiny.yaml",
+        3,
+        "train.bin: damaged",
+        files={"runs/tiny/data/train.bin": damage.half},
+    ),
+    case(
+        "its index is of another magic",
+        "shortlist tiny.yaml",
+        3,
+        "train.idx: damaged: it does not begin like an index",
+        files={"runs/tiny/data/train.idx": damage.flipped(0)},
+    ),
+    case(
+        "its index has a flipped bit",
+        "shortlist tiny.yaml",
+        3,
+        "train.idx: damaged",
+        files={"runs/tiny/data/train.idx": damage.flipped(-20)},
+    ),
+    case(
+        "its tokens have a flipped byte",
+        "shortlist tiny.yaml",
+        3,
+        "train.bin: damaged",
+        files={"runs/tiny/data/train.bin": damage.flipped(11)},
+    ),
+]

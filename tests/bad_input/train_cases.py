@@ -1,0 +1,239 @@
+"""Runs that cannot begin or go on."""
+
+import damage
+from stage import Case, Change, case
+
+_CHECKPOINT = "runs/tiny/checkpoints/step-00000002"
+_STATE = f"{_CHECKPOINT}/state.json"
+_GO_ON = "train tiny.yaml --resume --set training.max_updates=3"
+# A run that goes on may write its own files, and one that fails says so in its log.
+_RUN = ("runs/tiny/*",)
+_NEW = ("new/*",)
+
+
+def _go_on(wrong: str, code: int, *says: str, **changes: Change) -> Case:
+    files = {
+        "state": _STATE,
+        "weights": f"{_CHECKPOINT}/model.safetensors",
+        "optimizer": f"{_CHECKPOINT}/optimizer.safetensors",
+    }
+    named = {files[name]: change for name, change in changes.items()}
+    return case(wrong, _GO_ON, code, *says, files=named, makes=_RUN)
+
+
+SETTINGS = [
+    case("it has ended", "train tiny.yaml", 0, "training has ended", "nothing to do"),
+    case(
+        "other settings than the run began with",
+        "train tiny.yaml --set training.optimizer.learning_rate=0.5",
+        2,
+        "this run was begun with other settings",
+        "training.optimizer.learning_rate",
+        "--resume goes on",
+        "--restart moves the old run aside",
+        long=True,
+    ),
+    case(
+        "a setting that cannot change",
+        "train tiny.yaml --resume --set model.decoder.hidden_size=32",
+        2,
+        "model.decoder.hidden_size cannot change in the middle of a run",
+        "--restart",
+        long=True,
+    ),
+    case(
+        "a batch of another size",
+        "train tiny.yaml --resume --set training.batch_tokens=100",
+        2,
+        "training.batch_tokens cannot change",
+        long=True,
+    ),
+    case(
+        "max_updates already reached",
+        "train tiny.yaml --resume --set training.max_updates=1",
+        2,
+        "the run is at update 2 and `training.max_updates` is 1",
+    ),
+    case(
+        "GPU asked for and absent",
+        "train tiny.yaml --set run_dir=new --device cuda:7",
+        5,
+        "cuda:7",
+        "cpu",
+    ),
+    case(
+        "GPU asked for in the config",
+        "train tiny.yaml --set run_dir=new --set runtime.device=cuda",
+        5,
+        "cuda",
+    ),
+    case(
+        "float16 on a CPU",
+        "train tiny.yaml --set run_dir=new --precision float16",
+        5,
+        "float16 is for GPUs",
+    ),
+    case(
+        "run folder below a file", "train tiny.yaml --set run_dir=hyp.txt/new", 5, "Not a directory"
+    ),
+    case(
+        "a config of the user's in the run folder",
+        "train tiny.yaml --set run_dir=new",
+        2,
+        "new/config.yaml: is not what a run wrote",
+        files={
+            "new/config.yaml": b"data: {train: {source: a, target: b}, validation_split: 0.1}\n"
+            b"training: {max_updates: 1}\n"
+        },
+    ),
+    case(
+        "a config.yaml in the run folder that is none",
+        "train tiny.yaml --set run_dir=new",
+        2,
+        "new/config.yaml",
+        files={"new/config.yaml": b"- mine\n"},
+    ),
+    case(
+        "a config.yaml in the run folder that is not UTF-8",
+        "train tiny.yaml --set run_dir=new",
+        2,
+        "new/config.yaml",
+        files={"new/config.yaml": b"\xff\xfe"},
+    ),
+    case(
+        "batches smaller than any pair: each pair is one",
+        "train tiny.yaml --set run_dir=new --set training.batch_tokens=1",
+        0,
+        "200 batches of up to 1 tokens an epoch",
+        makes=_NEW,
+    ),
+    case(
+        "training text missing",
+        "train tiny.yaml --set run_dir=new",
+        3,
+        "train.fr: there is no such file",
+        files={"train.fr": None},
+        makes=_NEW,
+    ),
+    case(
+        "dev longer than location attention sees",
+        "train tiny.yaml --set run_dir=new --set model.attention.kind=location "
+        "--set model.attention.query_embedding=true "
+        "--set model.attention.max_positions=4 --set data.max_length=3 --set data.max_dropped=1",
+        3,
+        "model.attention.max_positions",
+        makes=_NEW,
+    ),
+]
+
+RESUME = [
+    case(
+        "the training text has changed",
+        _GO_ON,
+        2,
+        "out of date, but this run has checkpoints",
+        files={"train.fr": damage.line(2, b"neuf")},
+        makes=_RUN,
+    ),
+    case(
+        "the dev text has changed",
+        _GO_ON,
+        3,
+        "the dev corpus is not the one this run was begun with",
+        files={"dev.fr": damage.line(2, b"neuf")},
+        makes=_RUN,
+    ),
+    case(
+        "the run's config is missing",
+        _GO_ON,
+        2,
+        "runs/tiny/config.yaml",
+        files={"runs/tiny/config.yaml": None},
+        makes=_RUN,
+    ),
+    case(
+        "the run's config is cut off",
+        _GO_ON,
+        2,
+        "runs/tiny/config.yaml",
+        files={"runs/tiny/config.yaml": damage.half},
+        makes=_RUN,
+    ),
+    _go_on(
+        "weights with a flipped byte",
+        0,
+        "warning",
+        "a damaged checkpoint is passed over",
+        weights=damage.flipped(-3),
+    ),
+    _go_on("weights cut off", 0, "a damaged checkpoint is passed over", weights=damage.half),
+    _go_on("weights missing", 0, "a damaged checkpoint is passed over", weights=None),
+    _go_on("state cut off", 0, "a damaged checkpoint is passed over", state=b'{"format": 1'),
+    _go_on(
+        "state of a later format",
+        0,
+        "passed over",
+        "format 99",
+        state=damage.member("format", value=99),
+    ),
+    _go_on("state nested without end", 0, "passed over", state=b"[" * 100_000),
+    _go_on(
+        "state without its counts",
+        4,
+        "state.json: is damaged",
+        state=damage.member("state", value={}),
+    ),
+    _go_on(
+        "an update that is a word",
+        4,
+        "state.json: is damaged",
+        state=damage.member("state", "update", value="two"),
+    ),
+    _go_on(
+        "a batch before the first",
+        4,
+        "state.json: is damaged",
+        state=damage.member("state", "batch", value=-5),
+    ),
+    _go_on(
+        "optimizer state with a name of its own",
+        4,
+        "optimizer.safetensors",
+        optimizer=damage.resigned(
+            damage.replaced_bytes(b'"0.exp_avg"', b'"x.exp_avg"'), "state.json"
+        ),
+    ),
+    _go_on(
+        "weights of another model",
+        4,
+        "model.safetensors: the weights do not fit",
+        weights=damage.resigned(
+            damage.replaced_bytes(b'"output_bias"', b'"output_bird"'), "state.json"
+        ),
+    ),
+    case(
+        "the data folder damaged",
+        _GO_ON,
+        0,
+        "train.bin: damaged",
+        "It is made anew",
+        files={"runs/tiny/data/train.bin": damage.flipped(3)},
+        makes=_RUN,
+    ),
+    case(
+        "the manifest a list",
+        _GO_ON,
+        0,
+        "manifest.json: damaged",
+        files={"runs/tiny/data/manifest.json": b'{\n  "version": []}'},
+        makes=_RUN,
+    ),
+    case(
+        "the tokenizer damaged",
+        _GO_ON,
+        2,
+        "joint.model: no SentencePiece model, or a damaged one",
+        files={"runs/tiny/tokenizer/joint.model": damage.half},
+        makes=_RUN,
+    ),
+]

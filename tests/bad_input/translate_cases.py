@@ -1,0 +1,376 @@
+"""What translate, attention and score are given: texts, models, wishes."""
+
+import json
+
+import damage
+from stage import Case, Change, case
+
+_T = "translate -m runs/tiny --batch 4"
+_BEST = "runs/tiny/best"
+_LONG = b"un deux trois. " * 50 + b"\n"
+
+
+def _lines(wrong: str, given: bytes, lines: int, *says: str, more: str = "") -> Case:
+    return case(wrong, _T + more, 0, *says, stdin=given, out=lines)
+
+
+def _option(wrong: str, options: str, *says: str, code: int = 2) -> Case:
+    return case(wrong, f"{_T} {options}", code, *says, stdin=b"un deux\n")
+
+
+def _bundle(wrong: str, code: int, *says: str, long: bool = False, **changes: Change) -> Case:
+    names = {
+        "facts": "bundle.json",
+        "weights": "model.safetensors",
+        "config": "config.yaml",
+        "tokenizer": "joint.model",
+    }
+    files = {f"{_BEST}/{names[name]}": change for name, change in changes.items()}
+    return case(wrong, _T, code, *says, files=files, stdin=b"un\n", long=long)
+
+
+def _json(wrong: str, line: str, *says: str) -> Case:
+    return case(
+        wrong,
+        f"{_T} --input-format json --strict",
+        3,
+        "stdin: line 1",
+        *says,
+        stdin=line.encode() + b"\n",
+    )
+
+
+TEXTS = [
+    _lines("stdin empty", b"", 0),
+    _lines("one line without its end", b"un deux", 1),
+    _lines("blank lines and tabs", b"\n  \n\t\n\xc2\xa0\n", 4),
+    _lines("a single character", b"u\n", 1),
+    _lines("only unknown characters", "日本語\n".encode(), 1),
+    _lines("emoji", "😀👩‍👩‍👧\n".encode(), 1),
+    _lines("NUL in a line", b"un\0deux\n", 1),
+    _lines("not UTF-8", b"un\nd\xffux\n", 2, "warning: stdin: line 2: not valid UTF-8 (byte 0xFF)"),
+    _lines("CRLF", b"un\r\n\r\ndeux\r\n", 3),
+    _lines("right to left", "שלום עולם\n".encode(), 1),
+    _lines("U+2028 and U+0085", "un\u2028deux\x85trois\n".encode(), 1),
+    _lines("text that looks like marks", b"<s> </s> <unk> <pad>\n", 1),
+    _lines("a very long line", _LONG, 1, "pieces"),
+    case(
+        "not UTF-8, strict", f"{_T} --strict", 3, "stdin: line 1: not valid UTF-8", stdin=b"\xff\n"
+    ),
+    case("input missing", f"{_T} -i none.txt", 3, "none.txt: there is no such file"),
+    case("input is a folder", f"{_T} -i runs", 3, "runs: is a folder"),
+    case(
+        "input is gzip cut off",
+        f"{_T} -i hyp.txt -o out.txt",
+        3,
+        "hyp.txt: damaged gzip",
+        files={"hyp.txt": damage.packed_half},
+    ),
+    case(
+        "output in a folder that is a file",
+        f"{_T} -o hyp.txt/out.txt",
+        5,
+        "hyp.txt/out.txt",
+        stdin=b"un\n",
+    ),
+    case("output is a folder", f"{_T} -o runs", 5, "runs", stdin=b"un\n"),
+    case(
+        "output and report the same",
+        f"{_T} -o out.txt --report ./out.txt",
+        2,
+        "--output and --report are the same file",
+        stdin=b"un\n",
+    ),
+]
+
+REQUESTS = [
+    _json("no JSON", "un deux", "no JSON object"),
+    _json("JSON that is no object", "[1]", "no JSON object"),
+    _json("JSON cut off", '{"text": "un', "no JSON object"),
+    _json("JSON without text", '{"txt": "un"}', "`text` is missing"),
+    _json("text that is a number", '{"text": 1}', "`text` is no text"),
+    _json("terms that are no list", '{"text": "un", "terms": "x"}', "`terms` is no list of texts"),
+    _json("a blank term", '{"text": "un", "terms": [" "]}', "`terms` has a blank text"),
+    _json("half of a surrogate pair", '{"text": "\\ud800"}', "`text` has half of a surrogate pair"),
+    _json("NaN", '{"text": "un", "x": NaN}', "NaN is no JSON"),
+    _json("nested without end", "[" * 100_000, "nested too deeply"),
+    case(
+        "lines that are no JSON, not strict", f"{_T} --input-format json", 0, stdin=b"un\n", out=1
+    ),
+    case(
+        "a column that is not there",
+        f"{_T} --input-format tsv --column 3 --strict",
+        3,
+        "stdin: line 1: the row has 2 columns, not column 3",
+        stdin=b"un\tdeux\n",
+    ),
+    case("a column below the first", f"{_T} --input-format tsv --column 0", 2, "--column"),
+    case("a column of plain text", f"{_T} --column 2", 2, "--column goes with --input-format tsv"),
+    case(
+        "n-best of a table", f"{_T} --input-format tsv --n-best 2", 2, "a row has one translation"
+    ),
+    case("attention outside JSON", f"{_T} --attention", 2, "--attention is written in JSON only"),
+    case("an input format that is none", f"{_T} --input-format xml", 2, "--input-format"),
+]
+
+OPTIONS = [
+    _option("beam of none", "--beam 0", "--beam"),
+    _option("beam that is a word", "--beam wide", "--beam"),
+    _option(
+        "n-best above the beam", "--n-best 9 --beam 2", "`n_best` (9) cannot exceed `beam_size` (2)"
+    ),
+    _option("alpha is nan", "--alpha nan", "alpha"),
+    _option("alpha is infinite", "--alpha inf", "alpha"),
+    _option("a length penalty that is none", "--length-penalty wu", "gnmt"),
+    _option("coverage penalty below none", "--coverage-penalty -1", "coverage"),
+    _option("max length of none", "--max-length 0", "--max-length"),
+    _option(
+        "min length above max length",
+        "--min-length 5 --max-length 5",
+        "`min_length` (5) must be below `max_length` (5)",
+    ),
+    _option("top-p above one", "--sample --top-p 1.5", "top"),
+    _option("top-p without sampling", "--top-p 0.5", "belongs to sampling"),
+    _option("sampling in groups", "--sample --groups 5", "leave `groups` at 1"),
+    _option(
+        "groups that do not divide the beam", "--groups 2 --beam 5", "`groups` (2) must divide"
+    ),
+    _option("temperature of none", "--sample --temperature 0", "temperature"),
+    _option("a seed below none", "--sample --seed -1", "seed"),
+    _option("a blank term", "--term ' '", "--term"),
+    _option("a utility that is none", "--mbr comet", "mbr"),
+    _option("a shortlist where none was made", "--shortlist 10", "nmt shortlist", code=4),
+    _option("a device that is not there", "--device cuda:7", "cuda:7", code=5),
+    _option("resumable from a pipe", "--resumable -o out.txt", "stdin: is read only once"),
+    _option("resumable to a pipe", "--resumable -i source.txt", "stdout: is no file"),
+    _option("one weight for two models", "-m runs/tiny --weight 1", "weight"),
+    _option("a weight below none", "-m runs/tiny --weight 1 --weight -2", "weight"),
+    _option("a combination that is none", "-m runs/tiny --combine mean", "mean"),
+]
+
+MODELS = [
+    case(
+        "model path wrong",
+        "translate -m none",
+        4,
+        "none: is neither a bundle nor a run",
+        stdin=b"un\n",
+    ),
+    case("model path is a file", "translate -m hyp.txt", 4, "hyp.txt: is neither", stdin=b"un\n"),
+    case(
+        "model path too long",
+        f"translate -m {'x' * 300}",
+        5,
+        "bundle.json: File name too long",
+        stdin=b"un\n",
+    ),
+    case(
+        "no model named and none trained",
+        "translate",
+        4,
+        "there is no trained model below ./runs",
+        files={f"{_BEST}/bundle.json": None},
+        stdin=b"un\n",
+    ),
+    case(
+        "$NMT_MODEL wrong",
+        "translate",
+        4,
+        "none: is neither",
+        environment={"NMT_MODEL": "none"},
+        stdin=b"un\n",
+    ),
+    case(
+        "a run without a finished model",
+        _T,
+        4,
+        "this run has no finished model yet",
+        files={f"{_BEST}/bundle.json": None},
+        stdin=b"un\n",
+    ),
+    _bundle("weights missing", 4, "model.safetensors: is missing from the bundle", weights=None),
+    _bundle("weights cut off", 4, "model.safetensors: is damaged", weights=damage.half),
+    _bundle(
+        "weights with a flipped byte",
+        4,
+        "model.safetensors: is damaged",
+        weights=damage.flipped(-9),
+    ),
+    _bundle(
+        "weights cut off and signed",
+        4,
+        "model.safetensors: is damaged",
+        weights=damage.resigned(damage.half),
+    ),
+    _bundle(
+        "weights empty and signed",
+        4,
+        "model.safetensors: is damaged",
+        weights=damage.resigned(damage.content(b"")),
+    ),
+    _bundle(
+        "weights with a header of 2^60 bytes",
+        4,
+        "model.safetensors: is damaged",
+        weights=damage.resigned(damage.content(b"\0" * 7 + b"\x10{}")),
+    ),
+    _bundle("weights a folder", 4, "model.safetensors: is missing", weights=damage.folder),
+    _bundle(
+        "weights of another name",
+        4,
+        "the weights do not fit the configuration: output_bias is missing",
+        weights=damage.resigned(damage.replaced_bytes(b'"output_bias"', b'"output_bird"')),
+    ),
+    _bundle(
+        "weights that are whole numbers",
+        4,
+        "holds int32",
+        weights=damage.resigned(damage.replaced_bytes(b'"F32"', b'"I32"')),
+    ),
+    _bundle("config with a flipped byte", 4, "config.yaml: is damaged", config=damage.flipped(9)),
+    _bundle(
+        "config that is none, signed",
+        4,
+        "its configuration cannot be read",
+        config=damage.resigned(damage.content(b"- a\n")),
+    ),
+    _bundle(
+        "config of aliases, signed",
+        4,
+        "anchors and aliases",
+        config=damage.resigned(damage.content(b"a: &a [x]\nb: [*a, *a]\n")),
+    ),
+    _bundle(
+        "config of another size, signed",
+        4,
+        "the weights do not fit",
+        config=damage.resigned(damage.replaced("hidden_size: 8", "hidden_size: 9")),
+    ),
+    _bundle(
+        "config of a monstrous model, signed",
+        4,
+        "the weights do not fit",
+        config=damage.resigned(damage.replaced("hidden_size: 8", "hidden_size: 1000000")),
+    ),
+    _bundle(
+        "config of endless layers, signed",
+        4,
+        "layers",
+        long=True,
+        config=damage.resigned(damage.replaced("layers: 1", "layers: 1000000000")),
+    ),
+    _bundle("tokenizer missing", 4, "joint.model: is missing", tokenizer=None),
+    _bundle(
+        "tokenizer damaged and signed",
+        4,
+        "joint.model: no SentencePiece model",
+        tokenizer=damage.resigned(damage.half),
+    ),
+    _bundle(
+        "tokenizer empty and signed",
+        4,
+        "joint.model: no SentencePiece model",
+        tokenizer=damage.resigned(damage.content(b"")),
+    ),
+    _bundle("facts empty", 4, "bundle.json: is damaged", facts=b""),
+    _bundle("facts cut off", 4, "bundle.json: is damaged", facts=damage.half),
+    _bundle("facts not UTF-8", 4, "bundle.json: is damaged", facts=b'{"format": "\xff"}'),
+    _bundle("facts a list", 4, "bundle.json: is damaged", facts=b"[]"),
+    _bundle("facts nested without end", 4, "bundle.json: is damaged", facts=b"[" * 100_000),
+    _bundle(
+        "facts of a later format",
+        4,
+        "bundle.json: is of format 99",
+        facts=damage.member("format", value=99),
+    ),
+    _bundle(
+        "facts with a number of 5000 digits",
+        4,
+        "bundle.json: is damaged",
+        facts=b'{"format": ' + b"9" * 5000 + b"}",
+    ),
+    _bundle(
+        "facts that name a file above",
+        4,
+        "bundle.json",
+        facts=damage.member("sha256", "../../config.yaml", value="0"),
+    ),
+    _bundle(
+        "facts that name a file by its full path",
+        4,
+        "bundle.json",
+        facts=damage.member("sha256", "/etc/passwd", value="0"),
+    ),
+    _bundle(
+        "a length ratio that is a word",
+        4,
+        "bundle.json: is damaged",
+        facts=damage.member("length_ratio", "mean", value="2"),
+    ),
+    _bundle(
+        "a length ratio without end",
+        4,
+        "bundle.json: is damaged",
+        facts=damage.member("length_ratio", "mean", value=float("inf")),
+    ),
+    _bundle(
+        "a length ratio below none",
+        4,
+        "bundle.json: is damaged",
+        facts=damage.member("length_ratio", "mean", value=-1.0),
+    ),
+]
+
+_PARTS = "out.txt.parts/manifest.json"
+_SHARDS = f"{_T} -i source.txt -o out.txt --resumable"
+
+
+def _parts(wrong: str, content: object) -> Case:
+    text = content if isinstance(content, bytes) else json.dumps(content).encode()
+    says = ("out.txt.parts: is no folder of finished parts", "Remove it, or take another --output")
+    return case(wrong, _SHARDS, 2, *says, files={_PARTS: text})
+
+
+_MANIFEST = {"format": 1, "sha256": "0", "lines": 2, "made_by": {}, "blocks": [[0, 24, 0, 2]]}
+
+PARTS = [
+    _parts("a manifest of parts cut off", b'{"format": 1'),
+    _parts("a manifest of parts of another format", {**_MANIFEST, "format": 9}),
+    _parts("blocks that are words", {**_MANIFEST, "blocks": [["a", "b", "c", "d"]]}),
+    _parts("blocks of three numbers", {**_MANIFEST, "blocks": [[0, 1, 2]]}),
+    _parts("blocks with a hole", {**_MANIFEST, "blocks": [[5, 24, 0, 2]]}),
+    _parts("fewer lines in blocks than in all", {**_MANIFEST, "lines": 10**12}),
+    _parts("a manifest of parts nested without end", b"[" * 100_000),
+    case(
+        "parts of another text",
+        _SHARDS,
+        2,
+        "holds parts of another translation",
+        files={_PARTS: json.dumps(_MANIFEST).encode()},
+        long=True,
+    ),
+    case(
+        "a file where the parts go", _SHARDS, 2, "out.txt.parts", files={"out.txt.parts": b"mine"}
+    ),
+]
+
+ATTENTION = [
+    case(
+        "model path wrong, for attention", "attention -m none", 4, "none: is neither", stdin=b"un\n"
+    ),
+    case(
+        "input missing, for attention",
+        "attention -m runs/tiny -i none.txt",
+        3,
+        "none.txt: there is no such file",
+    ),
+    case("beam of none, for attention", "attention -m runs/tiny --beam 0", 2, "--beam"),
+    case(
+        "not UTF-8, for attention",
+        "attention -m runs/tiny --json",
+        0,
+        "line 1: not valid UTF-8",
+        stdin=b"\xff\n",
+        out=1,
+    ),
+]
