@@ -378,9 +378,10 @@ def test_the_log_of_a_run(tmp_path, bundle, data):
 def test_a_json_line(content):
     text = content.decode("utf-8", "replace").replace("\n", " ")
     request = JsonInput(Constraints()).request(Line(1, text))
-    assert (request.problem is None) == (
-        "text" in request.members and bool(request.members)
-    ) or request.problem is not None
+    if request.problem is None:
+        assert json.loads(request.members["text"].partition(":")[2]) == request.text
+    else:
+        assert request.text == ""
 
 
 @settings(max_examples=200, deadline=None)
