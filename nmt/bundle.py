@@ -100,7 +100,7 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     tensors = read_tensors(path / WEIGHTS)
     # A configuration may ask for more memory than there is: only what was saved is made.
     with torch.device("meta"):
-        _check_model_tensors(Seq2Seq(config.model, *sizes), tensors, path)
+        _check_tensors(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
     model = Seq2Seq(config.model, *sizes)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
