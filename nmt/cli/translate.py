@@ -101,7 +101,7 @@ def translate(
         (_same_file(output_file, report_file), "--output and --report are the same file."),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
-    if sample and beam is None and mbr in (None, "none"):
+    if sample and beam is None and groups is None and mbr in (None, "none"):
         beam = n_best or 1  # what is drawn is given, not the likeliest of several
     overrides = its.given(
         beam_size=beam,
