@@ -98,7 +98,9 @@ def translate(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
-        (_same_file(output_file, report_file), "--output and --report are the same file."),
+        (_same_path(output_file, report_file), "--output and --report are the same file."),
+        (_replaces(output_file, input_file), "--input and --output are the same file."),
+        (_replaces(report_file, input_file), "--input and --report are the same file."),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
     if sample and beam is None and groups is None and mbr in (None, "none"):
@@ -166,13 +168,12 @@ def translate(
             **_settings_of_text(settings),
             "--weight": weight,
             "--combine": combine,
-            "--precision": precision or "auto",
+            "--precision int8": precision == "int8",  # the rest of it: translator.made_by
             "--input-format": input_format,
             "--column": column,
             "--json": as_json,
             "--attention": attention,
             "--alignment": alignment,
-            "--strict": strict,
             "--prefix": prefix,
             "--term": terms,
             "--avoid": avoid,
@@ -236,10 +237,15 @@ def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
     return {f"search.{key}": value for key, value in values.items()}
 
 
-def _same_file(output_file: Path | None, report_file: Path | None) -> bool:
-    if output_file is None or report_file is None:
+def _same_path(one: Path | None, other: Path | None) -> bool:
+    if one is None or other is None:
         return False
-    return os.path.realpath(output_file) == os.path.realpath(report_file)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _replaces(written: Path | None, read: Path | None) -> bool:
+    """Whether a file that is read would be overwritten; a terminal may be both."""
+    return read is not None and read.is_file() and _same_path(written, read)
 
 
 def _output_form(input_format: str, as_json: bool, n_best: int) -> type[OutputForm]:

@@ -1,25 +1,37 @@
 """The folder of finished parts beside an output: what is in it, whose it is, and how it is joined.
 
 `NAME.parts/manifest.json` says of which text and by which model and settings; `000012.part` is the
-answers of block 12. The folder appears with its manifest, each part when it is whole.
+answers of block 12, and a last line with their SHA-256. The folder appears with its manifest, each
+part when it is whole.
 """
 
+import hashlib
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from nmt.data.text import plain_read_errors
 from nmt.errors import DataError, UsageError
-from nmt.runtime.files import atomic_directory, read_json, remove_directory, remove_leftovers
+from nmt.runtime.console import warn
+from nmt.runtime.files import (
+    atomic_directory,
+    plain_disk_errors,
+    read_json,
+    remove_directory,
+    remove_leftovers,
+)
 from nmt.search.blocks import Block, Survey
 from nmt.search.ports import Write, writer
 
-FORMAT = 1
+FORMAT = 2
 
 _MANIFEST = "manifest.json"
 _PART = "{:06}.part"
-_READ_CHARACTERS = 1 << 20
+_LINES_AT_ONCE = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -33,11 +45,13 @@ class Parts:
     @classmethod
     def open(cls, path: Path, text: Survey, made_by: dict[str, Any]) -> "Parts":
         """Those of an earlier process, where there are any, else an empty folder; for the one
-        process that nobody works beside.
+        process that nobody works beside. Damaged parts are removed, with a warning.
 
         Raises UsageError when they are of another text or otherwise made.
         """
         remove_leftovers(path.parent, [path.name])
+        if path.exists():
+            cls._read(path).remove_if_empty()
         if not path.exists():
             parts = cls(path, text, made_by)
             with atomic_directory(path) as folder:
@@ -47,6 +61,7 @@ class Parts:
         if (parts.text.sha256, parts.text.lines) != (text.sha256, text.lines):
             raise parts._refusal([f"the text was {_named(parts.text)}, now {_named(text)}"])
         remove_leftovers(path)
+        parts._remove_damaged()
         return parts
 
     @classmethod
@@ -89,22 +104,33 @@ class Parts:
         """Whether the answers of a block are there."""
         return self._part(number).exists()
 
-    def writer(self, number: int) -> AbstractContextManager[Write]:
-        """Takes the answers of a block, which are there when the `with` block ends well."""
-        return writer(self._part(number))
+    @contextmanager
+    def writer(self, number: int) -> Iterator[Write]:
+        """Takes the answers of a block, whole lines, which are there when the `with` block ends
+        well.
+        """
+        digest = hashlib.sha256()
+        with writer(self._part(number)) as write:
+
+            def write_answers(text: str) -> None:
+                digest.update(text.encode("utf-8"))
+                write(text)
+
+            yield write_answers
+            write(f"{digest.hexdigest()}\n")
 
     def join(self, write: Write, one_line_each: bool) -> None:
         """Write the answers of all blocks in order.
 
         one_line_each: as many lines as the text has, otherwise no fewer. Raises DataError when
-        something is missing.
+        something is missing or damaged.
         """
         for number, block in enumerate(self.text.blocks):
             lines = 0
-            with self._part(number).open(encoding="utf-8", newline="\n") as part:
-                while text := part.read(_READ_CHARACTERS):
-                    lines += text.count("\n")
-                    write(text)
+            answers = self._answers(number)
+            while some := list(islice(answers, _LINES_AT_ONCE)):
+                lines += len(some)
+                write("".join(some))
             if lines < block.lines or (one_line_each and lines > block.lines):
                 raise DataError(
                     f"{self._part(number)}: has {lines} lines, {block.lines} were translated. "
@@ -114,6 +140,49 @@ class Parts:
     def remove(self) -> None:
         """Remove the folder."""
         remove_directory(self.path)
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder when no block is finished: it must not stand in the way of a mended
+        text or other settings.
+        """
+        if not self.finished():
+            self.remove()
+
+    def _remove_damaged(self) -> None:
+        for number in range(len(self.text.blocks)):
+            if not self.has(number):
+                continue
+            try:
+                for _ in self._answers(number):
+                    pass
+            except DataError:
+                path = self._part(number)
+                warn(f"{path}: is damaged; its lines are translated again")
+                with plain_disk_errors(path):
+                    path.unlink()
+
+    def _answers(self, number: int) -> Iterator[str]:
+        """The lines of a part with their ends. Raises DataError, in the end, when they are not what
+        was written.
+        """
+        path = self._part(number)
+        digest = hashlib.sha256()
+        last = b""
+        try:
+            with plain_read_errors(path), path.open("rb") as part:
+                for line in part:
+                    if last:
+                        digest.update(last)
+                        yield last.decode("utf-8")
+                    last = line
+            intact = last == f"{digest.hexdigest()}\n".encode("ascii")
+        except UnicodeDecodeError:
+            intact = False
+        if not intact:
+            raise DataError(
+                f"{path}: is damaged: what it holds is not what was written. Start the same "
+                "command again: it translates these lines anew."
+            )
 
     def _part(self, number: int) -> Path:
         return self.path / _PART.format(number)

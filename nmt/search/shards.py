@@ -108,6 +108,19 @@ def _lead(worker: "_Worker", world: World) -> None:
     before = status(job.source)
     block_bytes = job.block_bytes or _block_bytes(before.st_size, world)
     parts = Parts.open(job.parts, survey(job.source, block_bytes), job.made_by)
+    try:
+        _translate_and_join(worker, world, parts, before)
+    except BaseException:
+        if world.size == 1:  # others may still be writing theirs
+            parts.remove_if_empty()
+        raise
+    parts.remove()
+
+
+def _translate_and_join(
+    worker: "_Worker", world: World, parts: Parts, before: os.stat_result
+) -> None:
+    job = worker.job
     finished = sum(block.lines for block in parts.finished())
     if finished:
         say(f"{job.parts}: {finished} of {parts.text.lines} lines are translated; going on")
@@ -125,7 +138,6 @@ def _lead(worker: "_Worker", world: World) -> None:
         _refuse_a_changed_text(job.source, before)
         with writer(job.output) as write:
             parts.join(write, job.one_line_each)
-    parts.remove()
 
 
 class _Worker:
@@ -183,6 +195,8 @@ def _plain_stop(farewell: Callable[[str], str]) -> Iterator[None]:
 
 def _farewell(name: str, parts: Parts) -> str:
     finished = sum(block.lines for block in parts.finished())
+    if not finished:
+        return f"stopped by {name}, before any part was finished."
     return (
         f"stopped by {name}. {finished} of {parts.text.lines} lines are translated, in "
         f"{parts.path}: the same command goes on from there."

@@ -1,6 +1,7 @@
 """`nmt translate` in shards: as processes that are killed, and by way of torch's launcher."""
 
 import gzip
+import hashlib
 import os
 import signal
 import subprocess
@@ -116,7 +117,9 @@ def test_killed_and_gone_on_with(command, expected, stopped, tmp_path):
 def mark_first_part(output: Path) -> None:
     """What is finished must not be done again."""
     part = output.with_name(f"{output.name}.parts") / "000000.part"
-    part.write_bytes(b"0 ||| marked ||| 0.0000\n" + part.read_bytes().partition(b"\n")[2])
+    _, *answers, _ = part.read_bytes().splitlines(keepends=True)
+    marked = b"".join([b"0 ||| marked ||| 0.0000\n", *answers])
+    part.write_bytes(marked + f"{hashlib.sha256(marked).hexdigest()}\n".encode())
 
 
 def test_stopped_by_a_signal(command, stopped, tmp_path):
@@ -174,3 +177,31 @@ def test_streams_cannot_be_shared(monkeypatch, capsys, environment, given, told)
         monkeypatch.setenv(name, value)
     assert nmt(["translate", *given]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_bad_line_when_strict_stands_in_nobodys_way(tiny_bundle, tmp_path, capsys):
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    command = ["translate", "-m", str(tiny_bundle), "-i", str(source), "-o", str(output)]
+    command += ["--resumable", "--device", "cpu", "--threads", "1"]
+    source.write_bytes(b"le chat\n\xff\n")
+    assert nmt([*command, "--strict"]) == 3
+    assert leftovers(output) == ["in.txt"]
+    assert nmt(command) == 0
+    assert output.read_bytes().count(b"\n") == 2
+    source.write_bytes(b"le chat\nnoir\n")
+    assert nmt([*command, "--strict"]) == 0
+
+
+@pytest.mark.parametrize("changes", [["--strict"], ["--precision", "float32"]])
+def test_what_leaves_the_answers_as_they_are_may_change(command, stopped, tmp_path, changes):
+    output = tmp_path / "out.txt"
+    command = [*command, "--resumable", "--output", str(output), "--device", "cpu"]
+    assert run(stopped, signal.SIGKILL.value, *command).returncode == -signal.SIGKILL
+    done = run("-m", "nmt", *command, *changes)
+    assert b"14 of 56 lines are translated; going on" in done.stderr
+    assert done.returncode == (3 if changes == ["--strict"] else 0)  # it goes on up to line 17
+    if changes == ["--strict"]:
+        assert b"line 17: not valid UTF-8" in done.stderr
+        refused = run("-m", "nmt", *command, "--precision", "int8")
+        assert refused.returncode == 2
+        assert b"--precision int8 was False, now True" in refused.stderr

@@ -48,6 +48,7 @@ def test_a_part_is_whole_or_absent(tmp_path):
 
 def test_what_a_killed_process_left_goes(tmp_path):
     parts = open_parts(tmp_path)
+    fill(parts, 1, "three\n")
     half = parts.path / ".tmp-000000.part-abcdefgh"
     half.write_bytes(b"on")
     open_parts(tmp_path)
@@ -95,12 +96,12 @@ def test_parts_of_another_translation_are_refused(tmp_path, text, made_by, told)
 
 
 def test_blocks_stay_as_they_were_first_cut(tmp_path):
-    open_parts(tmp_path)
+    fill(open_parts(tmp_path), 1, "three\n")
     other = Survey(TEXT.sha256, TEXT.lines, [Block(0, 6, 0, 3)])
     assert Parts.open(tmp_path / "out.parts", other, MADE_BY).text == TEXT
 
 
-@pytest.mark.parametrize("manifest", [None, "{", "[]", '{"format": 2}', '{"format": 1}'])
+@pytest.mark.parametrize("manifest", [None, "{", "[]", '{"format": 1}', '{"format": 2}'])
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, manifest):
     folder = tmp_path / "out.parts"
     folder.mkdir()
@@ -109,3 +110,44 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, manifest):
     with pytest.raises(UsageError, match="no folder of finished parts"):
         open_parts(tmp_path)
     assert folder.exists()
+
+
+@pytest.mark.parametrize("text", [TEXT, Survey("e" * 64, 4, TEXT.blocks)])
+@pytest.mark.parametrize("made_by", [MADE_BY, {"model": "other"}])
+def test_where_nothing_is_finished_anything_may_begin(tmp_path, text, made_by):
+    open_parts(tmp_path)
+    parts = Parts.open(tmp_path / "out.parts", text, made_by)
+    assert Parts.load(parts.path, made_by) == Parts(parts.path, text, made_by)
+
+
+DAMAGES = {
+    "other bytes": lambda content: b"\xff\xfe\n" * 20,
+    "changed": lambda content: content.replace(b"two", b"TWO"),
+    "cut": lambda content: content[:-1],
+    "a line less": lambda content: content.partition(b"\n")[2],
+    "a line more": lambda content: content + b"more\n",
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_part_is_made_again(tmp_path, capsys, damage):
+    parts = open_parts(tmp_path)
+    fill(parts, 0, "one\ntwo\n")
+    fill(parts, 1, "three\n")
+    part = parts.path / "000000.part"
+    part.write_bytes(damage(part.read_bytes()))
+    with pytest.raises(DataError, match=r"000000\.part: is damaged.*same command again"):
+        joined(parts)
+    again = open_parts(tmp_path)
+    assert "000000.part: is damaged; its lines are translated again" in capsys.readouterr().err
+    assert again.finished() == [TEXT.blocks[1]]
+    fill(again, 0, "one\ntwo\n")
+    assert joined(again) == "one\ntwo\nthree\n"
+
+
+def test_a_part_that_went_is_told_of(tmp_path):
+    parts = open_parts(tmp_path)
+    fill(parts, 0, "one\ntwo\n")
+    with pytest.raises(DataError, match=r"000001\.part: there is no such file"):
+        joined(parts)

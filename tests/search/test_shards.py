@@ -72,6 +72,13 @@ def stop(number: int) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
+def test_a_signal_before_the_first_block_is_finished_leaves_nothing(tmp_path):
+    job = make_job(tmp_path)
+    with pytest.raises(StoppedBySignal, match="by SIGTERM, before any part was finished"):
+        translate_in_shards(job, Shouter(stop(signal.SIGTERM), at="line 1"), ALONE)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_loses_no_finished_block(tmp_path, number, code):
     job = make_job(tmp_path)
@@ -136,7 +143,7 @@ def test_an_answer_too_few_is_noticed(tmp_path):
     job = make_job(tmp_path)
     with pytest.raises(AssertionError, match="5 lines in, 3 answered"):
         translate_in_shards(job, lambda line_windows, write, before: len(list(line_windows)), ALONE)
-    assert [path.name for path in job.parts.iterdir()] == ["manifest.json"]
+    assert not job.parts.exists()
 
 
 def test_streams_are_refused(tmp_path):
