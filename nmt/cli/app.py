@@ -1,5 +1,6 @@
 """The command line: every command in one list, and one way to run them."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -21,6 +22,7 @@ from nmt.cli.tokenizer import tokenizer
 from nmt.cli.train import train
 from nmt.cli.translate import translate
 from nmt.cli.tune import tune
+from nmt.runtime.signals import Signalled, signals_raised
 from nmt.version import __version__
 
 # A command is a thin function in the module of its name, which imports heavy packages only when
@@ -43,8 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; errors are told on stderr, not raised."""
     options.reset()
     try:
-        return _invoke(arguments)
-    except (Exception, KeyboardInterrupt) as error:
+        with signals_raised([signal.SIGTERM]):  # as Ctrl-C does by itself
+            return _invoke(arguments)
+    except (Exception, KeyboardInterrupt, Signalled) as error:
         return report(error)
 
 

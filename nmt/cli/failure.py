@@ -18,6 +18,7 @@ from nmt.errors import (
     UsageError,
     is_out_of_memory,
 )
+from nmt.runtime.signals import Signalled
 
 # typer brings a click of its own from some version on; this finds the class in either.
 _OF_THE_SYSTEM = frozenset(
@@ -52,6 +53,8 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         _complain("nmt: interrupted")
         return 130
+    if isinstance(error, Signalled):
+        error = StoppedBySignal(f"stopped by {error.name}", error.number)
     if isinstance(error, CommandLineError):
         error.show()  # type: ignore[attr-defined]  # click's, found by way of its subclass
         return 2

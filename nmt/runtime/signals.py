@@ -2,12 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signalled(BaseException):
@@ -20,8 +20,8 @@ class Signalled(BaseException):
 
 
 @contextmanager
-def signals_raised() -> Iterator[None]:
-    """Within the block the first SIGINT or SIGTERM raises Signalled, the next acts as before.
+def signals_raised(numbers: Sequence[signal.Signals] = _BOTH) -> Iterator[None]:
+    """Within the block the first of some signals raises Signalled, the next acts as before.
 
     Outside the main thread, where Python cannot catch signals, it does nothing.
     """
@@ -37,8 +37,8 @@ def signals_raised() -> Iterator[None]:
         restore()
         raise Signalled(number)
 
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
         signal.signal(number, stop)
     try:
         yield

@@ -207,7 +207,14 @@ def test_a_pipe_closed_before_the_first_line():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_ctrl_c_ends_with_130():
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [
+        (signal.SIGINT, 130, b"nmt: interrupted\n"),
+        (signal.SIGTERM, 143, b"nmt: stopped by SIGTERM\n"),
+    ],
+)
+def test_signals_have_their_exit_codes(number, code, told):
     body = "import time; print('ready', flush=True); time.sleep(60)"
     with subprocess.Popen(
         failing_command(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -215,9 +222,9 @@ def test_ctrl_c_ends_with_130():
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == b"ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == b"nmt: interrupted\n"
-        assert process.wait() == 130
+        process.send_signal(number)
+        assert process.stderr.read() == told
+        assert process.wait() == code
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "de_DE.ISO-8859-1"])

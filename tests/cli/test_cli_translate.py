@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -184,6 +186,9 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--input-format", "xml"], 2, "--input-format"),
         (["--attention"], 2, "give --json"),
         (["--output", "a", "--report", "./a"], 2, "the same file"),
+        (["--output", "in.txt"], 2, "--input and --output are the same file"),
+        (["--output", "./in.txt", "--resumable"], 2, "--input and --output are the same file"),
+        (["--report", "in.txt"], 2, "--input and --report are the same file"),
         (["--term", " "], 2, "a blank text"),
         (["--temperature", "0.5"], 2, "set `sampling` to true"),
         (["--beam", "4", "--groups", "3"], 2, "must divide `beam_size` (4)"),
@@ -213,6 +218,27 @@ def test_an_ensemble_of_a_model_with_itself(tiny_bundle, tmp_path, capsys, comma
     assert told.out == alone
     named = f"ensemble: {tiny_bundle}, {tiny_bundle} (linear, weights 3.0 1.0)\n"
     assert told.err.startswith(named)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_half_written_output(tiny_bundle, tmp_path, number, code):
+    options = ["--model", str(tiny_bundle), "-o", str(tmp_path / "out.txt")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nmt", "translate", *options],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ) as process:
+        process.stdin.write(b"le chat\n")
+        process.stdin.flush()
+        while not any(path.stat().st_size for path in tmp_path.glob(".tmp-out.txt-*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        told = process.stderr.read()
+        assert process.wait(timeout=60) == code
+    assert b"Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_strict(tiny_bundle, tmp_path, capsys):

@@ -39,3 +39,10 @@ def test_it_does_nothing_outside_the_main_thread():
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_only_those_asked_for_are_caught():
+    with pytest.raises(KeyboardInterrupt), signals_raised([signal.SIGTERM]):
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Signalled), signals_raised([signal.SIGTERM]):
+        os.kill(os.getpid(), signal.SIGTERM)
