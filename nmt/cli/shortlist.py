@@ -11,6 +11,7 @@ from nmt.runtime.console import say
 
 if TYPE_CHECKING:
     from nmt.data.manifest import Manifest
+    from nmt.runtime.run_directory import RunDirectory
 
 _FREQUENT = 100
 
@@ -51,6 +52,7 @@ def shortlist(
 
     bundle = _bundle(config, settings, model)
     run = RunDirectory(bundle.parent)
+    _check_has_data(run, bundle)
     tokenizers = TokenizerPair.load(bundle)
     _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
     # Training would replace the bundle by its next best one.
@@ -78,6 +80,18 @@ def _bundle(config: Path | None, settings: list[str] | None, model: Path | None)
     if config is not None:
         model = load_config(config, settings or ()).run_dir
     return find_bundle(model)
+
+
+def _check_has_data(run: "RunDirectory", bundle: Path) -> None:
+    from nmt.data.manifest import MANIFEST
+
+    if (run.data / MANIFEST).is_file():
+        return
+    if not run.config_file.is_file():
+        raise DataError(
+            f"{bundle}: this bundle lies in no run: shortlist needs the run's data/ (nmt binarize)."
+        )
+    raise DataError(f"{bundle}: its run has no data/, which shortlist needs. Run nmt binarize.")
 
 
 def _check_fits(manifest: "Manifest", fingerprint: str, data: Path) -> None:

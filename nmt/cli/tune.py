@@ -11,10 +11,13 @@ from nmt.cli.options import Debug, Device, JsonOutput, ModelPaths, Quiet, Search
 from nmt.cli.translate import open_translator
 from nmt.cli.translate_options import described
 from nmt.errors import UsageError
-from nmt.runtime.console import say
+from nmt.runtime.console import say, warn
 
 if TYPE_CHECKING:
     from nmt.tuning.tune import Tuning
+
+_FEW = 50
+"""Fewer sentences tell little of what is better."""
 
 
 def tune(
@@ -85,6 +88,7 @@ def tune(
         translator = open_translator([bundle], device, precision, threads)
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")
+        _warn_of_few(source, sources)
         tuning = try_all(translator, sources, reference_lines, points, metric)
         names = {"source": source.name, "references": [path.name for path in references]}
         ahead = tuning.winner is not tuning.present and (force or not tuning.within_noise)
@@ -98,6 +102,15 @@ def tune(
         print_table(tuning)
     say(_conclusion(tuning))
     say(f"{bundle}: changed to the best" if written else f"{bundle}: left as it is")
+
+
+def _warn_of_few(source: Path, sources: list[str]) -> None:
+    sentences = sum(1 for line in sources if line.strip())
+    if 0 < sentences < _FEW:
+        warn(
+            f"{source}: {sentences} sentences are few to tune on: what is best for them may not be "
+            f"for other text. Take {_FEW} or more."
+        )
 
 
 def _only(model: list[Path] | None) -> Path | None:

@@ -34,7 +34,7 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
 
     command: what makes it anew, such as `nmt binarize`.
 
-    Raises DataError when it is missing or damaged.
+    Raises DataError when it is missing, damaged, or has fields of another version.
     """
     try:
         return kind.model_validate_json(path.read_bytes())
@@ -42,8 +42,14 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read: {reason}; re-run {command}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        problems = error.errors()
+        first = problems[0]
         place = ".".join(map(str, first["loc"])) or "the file"
+        if all(problem["type"] == "missing" for problem in problems):
+            raise DataError(
+                f"{path}: was made by an older version of nmt ({place} is missing); re-run "
+                f"{command}."
+            ) from error
         raise DataError(f"{path}: damaged ({place}: {first['msg']}); re-run {command}.") from error
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.config.settings import SearchSettings
+from nmt.errors import DataError
 from nmt.evaluation.scores import MetricName
 from nmt.evaluation.significance import Standing, compare
 from nmt.search.translator import Translator
@@ -77,8 +78,11 @@ def tune(
     which more is better. Of equal scores the smaller beam is the better, then the present defaults,
     then what comes first in `points`.
 
-    Raises UsageError for a search that the model cannot do, DataError when the counts differ.
+    Raises UsageError for a search that the model cannot do, DataError when the counts differ or
+    there is nothing to translate.
     """
+    if next(translator.batches(sources), None) is None:
+        raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
     baseline, *others = [outcome.texts for outcome in outcomes]
     compared = compare(baseline, others, references, metric)

@@ -1,5 +1,6 @@
 """`nmt shortlist` and `nmt translate --shortlist` as processes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -64,9 +65,19 @@ def test_what_cannot_be_is_refused(run, tiny, tmp_path):
     shutil.copytree(run / "best", tmp_path / "alone" / "best")
     done = nmt("shortlist", "--model", tmp_path / "alone")
     assert done.returncode == 3
-    assert "manifest.json" in done.stderr
+    assert "best: this bundle lies in no run: shortlist needs the run's data/" in done.stderr
+    manifest = json.loads((run / "data" / "manifest.json").read_text())
+    del manifest["length_ratio"]
+    (run / "data" / "manifest.json").write_text(json.dumps(manifest))
+    done = nmt("shortlist", "--model", run)
+    assert done.returncode == 3
+    assert "made by an older version of nmt (length_ratio is missing)" in done.stderr
+    assert "damaged" not in done.stderr
     other = train(tiny("tokenizer.vocab_size=280", name="other")).path
     shutil.rmtree(run / "data")
+    done = nmt("shortlist", "--model", run)
+    assert done.returncode == 3
+    assert "its run has no data/, which shortlist needs. Run nmt binarize." in done.stderr
     shutil.copytree(other / "data", run / "data")
     done = nmt("shortlist", "--model", run)
     assert done.returncode == 3

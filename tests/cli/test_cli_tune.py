@@ -58,6 +58,7 @@ def test_the_winner_becomes_the_default(command, bundle, capsys):
     assert len(others) == 4  # beam 2 twice, the present beam 3, and the signature
     assert others[-1].startswith("nrefs:1|bs:1000|seed:12345|case:mixed|")
     assert told.err.startswith("4 searches of 4 lines, encoded once\n")
+    assert "dev.fr: 3 sentences are few to tune on" in told.err
     assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
     assert told.err.endswith(f"{bundle}: changed to the best\n")
     assert search_of(bundle).beam_size == 1
@@ -144,6 +145,14 @@ def test_an_empty_text_is_refused(bundle, tmp_path, capsys):
     arguments = ["--source", str(empty), "--ref", str(empty)]
     assert run(["tune", "--model", str(bundle), *arguments]) == 3
     assert "empty: has no lines" in capsys.readouterr().err
+
+
+def test_a_text_of_blank_lines_is_refused(bundle, tmp_path, capsys):
+    blank = tmp_path / "blank"
+    blank.write_bytes(b"\n \n")
+    arguments = ["--source", str(blank), "--ref", str(blank), "--device", "cpu", "--threads", "1"]
+    assert run(["tune", "--model", str(bundle), *arguments, *GRID]) == 3
+    assert "there is nothing to tune on" in capsys.readouterr().err
 
 
 def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
