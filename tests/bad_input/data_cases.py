@@ -220,7 +220,7 @@ SHORTLIST = [
         "the run has no data",
         "shortlist tiny.yaml",
         3,
-        "manifest.json: cannot be read",
+        "its run has no data/",
         files={_MANIFEST: None},
     ),
     case(

@@ -1,6 +1,7 @@
 """What translate, attention and score are given: texts, models, wishes."""
 
 import json
+from hashlib import sha256
 
 import damage
 from stage import Case, Change, case
@@ -331,10 +332,11 @@ def _parts(wrong: str, content: object) -> Case:
     return case(wrong, _SHARDS, 2, *says, files={_PARTS: text})
 
 
-_MANIFEST = {"format": 1, "sha256": "0", "lines": 2, "made_by": {}, "blocks": [[0, 24, 0, 2]]}
+_ANSWERS = b"one\ntwo\n"
+_MANIFEST = {"format": 2, "sha256": "0", "lines": 2, "made_by": {}, "blocks": [[0, 24, 0, 2]]}
 
 PARTS = [
-    _parts("a manifest of parts cut off", b'{"format": 1'),
+    _parts("a manifest of parts cut off", b'{"format": 2'),
     _parts("a manifest of parts of another format", {**_MANIFEST, "format": 9}),
     _parts("blocks that are words", {**_MANIFEST, "blocks": [["a", "b", "c", "d"]]}),
     _parts("blocks of three numbers", {**_MANIFEST, "blocks": [[0, 1, 2]]}),
@@ -346,7 +348,10 @@ PARTS = [
         _SHARDS,
         2,
         "holds parts of another translation",
-        files={_PARTS: json.dumps(_MANIFEST).encode()},
+        files={
+            _PARTS: json.dumps(_MANIFEST).encode(),
+            "out.txt.parts/000000.part": _ANSWERS + sha256(_ANSWERS).hexdigest().encode() + b"\n",
+        },
         long=True,
     ),
     case(
