@@ -112,7 +112,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, manifest):
     assert folder.exists()
 
 
-@pytest.mark.parametrize("text", [TEXT, Survey("e" * 64, 4, TEXT.blocks)])
+@pytest.mark.parametrize("text", [TEXT, Survey("e" * 64, TEXT.lines, TEXT.blocks)])
 @pytest.mark.parametrize("made_by", [MADE_BY, {"model": "other"}])
 def test_where_nothing_is_finished_anything_may_begin(tmp_path, text, made_by):
     open_parts(tmp_path)
