@@ -4,6 +4,8 @@ A message says what is wrong, where (file:line or config key) and how to mend it
 lines. Whatever is not an `NmtError` is a bug of ours and ends with exit code 1.
 """
 
+import signal
+
 
 class NmtError(Exception):
     """An error with an answer for the user: shown without a traceback.
@@ -54,11 +56,16 @@ class OutputClosed(NmtError):
 
 
 class StoppedBySignal(NmtError):
-    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143)."""
+    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143; 0 for SIGUSR1,
+    which asks for just that).
+
+    message: empty where another process of the same job tells of it.
+    """
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal_number
+        asked = signal_number == getattr(signal, "SIGUSR1", None)
+        self.exit_code = 0 if asked else 128 + signal_number
 
 
 def is_out_of_memory(error: BaseException) -> bool:

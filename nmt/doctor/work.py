@@ -168,11 +168,12 @@ def _checkpoint(examination: Examination) -> Remark:
     path = save_checkpoint(folder, 1, model, optimizer, state)
     seconds = time.monotonic() - began
     try:
-        if newest_checkpoint(folder) != path:
-            raise ResourceError(
-                f"{path}: what was written cannot be read again.\ntake another disk for run_dir"
-            )
+        newest_checkpoint(folder)
         size = examination.checkpoint_bytes = folder_bytes(path)
+    except ModelError as error:
+        raise ResourceError(
+            f"{path}: what was written cannot be read again.\ntake another disk for run_dir"
+        ) from error
     finally:
         shutil.rmtree(path)
     found = f"{size_text(size)} written in {seconds:.1f} seconds, read again, removed"

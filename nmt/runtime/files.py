@@ -29,7 +29,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     the block are left as they are.
     """
     with plain_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f"{_NEW}{path.name}-", dir=path.parent)
     temporary = Path(name)
     try:
@@ -59,7 +59,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     the block are left as they are.
     """
     with plain_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
     try:
         with plain_disk_errors(path, only=_DISK_TROUBLE):
@@ -106,6 +106,21 @@ def remove_directory(path: Path) -> None:
         shutil.rmtree(half)
 
 
+def insist_on_space(path: Path, size: int) -> None:
+    """Raises ResourceError when the disk that `path` is to be on has fewer than `size` free bytes.
+
+    Having them is no promise: a quota may be lower, and others write too.
+    """
+    with plain_disk_errors(path):
+        _make_folder(path.parent)
+        free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise ResourceError(
+            f"{path}: needs {size / 1e6:,.1f} MB, and the disk has {free / 1e6:,.1f} MB free. "
+            "Free space on it."
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file with `\\n` line ends, whole or not at all."""
     with atomic_file(path) as file:
@@ -120,6 +135,22 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def append_text(path: Path, text: str) -> None:
+    """Write lines at the end of a UTF-8 text file, all of them or none.
+
+    Raises ResourceError when the disk does not take them.
+    """
+    with plain_disk_errors(path), path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        rest = memoryview(text.encode("utf-8"))
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except BaseException:
+            file.truncate(size)
+            raise
 
 
 def sha256(path: Path) -> str:
@@ -154,6 +185,14 @@ def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterato
             f"{path}: cannot be written: {error.strerror or error}. "
             "Free space on the disk, or choose a folder you may write to."
         ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those it is in, durably: else a power cut may take what lies in it too."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(new):
+        flush_directory(each.parent)
 
 
 def _replace_directory(new: Path, path: Path) -> None:

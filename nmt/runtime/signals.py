@@ -11,7 +11,7 @@ _BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signalled(BaseException):
-    """SIGINT or SIGTERM came; like KeyboardInterrupt no Exception, which somebody might catch."""
+    """A signal came; like KeyboardInterrupt no Exception, which somebody might catch."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -20,8 +20,8 @@ class Signalled(BaseException):
 
 
 @contextmanager
-def signals_raised(numbers: Sequence[signal.Signals] = _BOTH) -> Iterator[None]:
-    """Within the block the first of some signals raises Signalled, the next acts as before.
+def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
+    """Within the block the first signal of `numbers` raises Signalled, the next acts as before.
 
     Outside the main thread, where Python cannot catch signals, it does nothing.
     """

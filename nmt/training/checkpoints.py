@@ -1,7 +1,6 @@
 """Checkpoints: everything an exact resume needs, whole or absent, without pickle."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,20 +11,29 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.bundle import load_model_tensors, model_tensors, read_tensors, write_tensors
-from nmt.errors import ModelError
+from nmt.errors import ModelError, ResourceError
 from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
-from nmt.runtime.files import atomic_directory, read_json, sha256
+from nmt.runtime.files import (
+    atomic_directory,
+    insist_on_space,
+    plain_disk_errors,
+    remove_directory,
+    sha256,
+)
+from nmt.training.checkpoint_formats import FORMAT, LaterFormat, read_record, seal
 from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage
 
-FORMAT = 1
-
-_MODEL = "model.safetensors"
-_OPTIMIZER = "optimizer.safetensors"
-_AVERAGE = "average.safetensors"
+MODEL = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+AVERAGE = "average.safetensors"
 _STATE = "state.json"
 _PREFIX = "step-"
+_DAMAGED = "damaged-"
+
+_MARGIN = 1 << 20
+"""Bytes of a checkpoint's disk space that are not tensors, amply."""
 
 
 @dataclass
@@ -69,43 +77,62 @@ def save_checkpoint(
 
     Raises ResourceError when the disk does not take it; the earlier ones are then untouched.
     """
-    path = folder / f"{_PREFIX}{state.update:08d}"
+    path = checkpoint_path(folder, state.update)
+    tensors = {MODEL: model_tensors(model), OPTIMIZER: _optimizer_tensors(optimizer)}
+    if average is not None:
+        tensors[AVERAGE] = average.tensors()
+    size = sum(tensor.nbytes for group in tensors.values() for tensor in group.values())
+    insist_on_space(path, size + _MARGIN)
     with atomic_directory(path) as new:
-        write_tensors(model_tensors(model), new / _MODEL)
-        write_tensors(_optimizer_tensors(optimizer), new / _OPTIMIZER)
-        if average is not None:
-            write_tensors(average.tensors(), new / _AVERAGE)
+        for name, group in tensors.items():
+            write_tensors(group, new / name)
         record = {
             "format": FORMAT,
             "state": asdict(state),
-            "sha256": {file.name: sha256(file) for file in sorted(new.iterdir())},
+            "sha256": {name: sha256(new / name) for name in tensors},
         }
-        text = json.dumps(record, indent=2) + "\n"
+        text = json.dumps(seal(record), indent=2) + "\n"
         (new / _STATE).write_text(text, encoding="utf-8", newline="\n")
     for old in _checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+        _remove(old)
     return path
 
 
+def checkpoint_path(folder: Path, update: int) -> Path:
+    """Where the checkpoint of an update is, or would be."""
+    return folder / f"{_PREFIX}{update:08d}"
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; damaged ones are named on stderr and passed over."""
+    """The newest checkpoint that is whole, None when there is none of any kind.
+
+    Raises as `sound_checkpoints` does.
+    """
     return next(sound_checkpoints(folder), None)
 
 
 def sound_checkpoints(folder: Path) -> Iterator[Path]:
     """The checkpoints that are whole, newest first; damaged ones are named on stderr and passed
     over.
+
+    Raises LaterFormat at one that a later version of nmt wrote, ModelError when all are damaged.
     """
-    for path in reversed(_checkpoints(folder)):
+    found, all_damaged = _checkpoints(folder), True
+    for path in reversed(found):
         try:
-            record = _read_record(path)
-            for name, digest in record["sha256"].items():
-                if sha256(path / name) != digest:
-                    raise ModelError(f"{path / name}: its checksum differs")
+            _verify(path)
+        except LaterFormat:
+            raise
         except (ModelError, OSError) as error:
             warn(f"{path}: a damaged checkpoint is passed over ({error}).")
             continue
+        all_damaged = False
         yield path
+    if found and all_damaged:
+        raise ModelError(
+            f"{folder}: none of the {len(found)} checkpoints is whole (see above). Bring one back "
+            "from a copy, or begin again with --restart, which moves this run aside."
+        )
 
 
 def update_of(path: Path) -> int:
@@ -113,9 +140,24 @@ def update_of(path: Path) -> int:
     return int(path.name.removeprefix(_PREFIX))
 
 
+def set_newer_aside(checkpoint: Path) -> None:
+    """Rename the checkpoints newer than one that is gone on from: they are damaged, and a later
+    one will take their name, but what they hold may still be of use to somebody.
+    """
+    for path in _checkpoints(checkpoint.parent):
+        if path.name > checkpoint.name:
+            aside, number = path.with_name(f"{_DAMAGED}{path.name}"), 1
+            while aside.exists():
+                number += 1
+                aside = path.with_name(f"{_DAMAGED}{path.name}-{number}")
+            with plain_disk_errors(aside):
+                path.rename(aside)
+            warn(f"{path}: is now {aside.name}; nmt looks at it no more.")
+
+
 def load_state(path: Path) -> TrainingState:
     """Where training stood at a checkpoint. Raises ModelError when it cannot be read."""
-    values = dict(_read_record(path)["state"])
+    values = dict(read_record(path / _STATE)["state"])
     try:
         values["choices"] = Choices(**values["choices"])
         values["best"] = {metric: Best(**best) for metric, best in values["best"].items()}
@@ -133,12 +175,12 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     groups = optimizer.state_dict()["param_groups"]
     shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
     saved: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in read_tensors(path / _OPTIMIZER).items():
+    for name, tensor in read_tensors(path / OPTIMIZER).items():
         number, _, key = name.partition(".")
         known = number.isascii() and number.isdecimal() and int(number) < len(shapes)
         if not known or tensor.shape not in (shapes[int(number)], ()):
             raise ModelError(
-                f"{path / _OPTIMIZER}: {name} {list(tensor.shape)} is of another model's training."
+                f"{path / OPTIMIZER}: {name} {list(tensor.shape)} is of another model's training."
             )
         saved.setdefault(int(number), {})[key] = tensor
     optimizer.load_state_dict({"state": saved, "param_groups": groups})
@@ -148,13 +190,13 @@ def load_average(path: Path, average: MovingAverage) -> None:
     """Fill a moving average from a checkpoint; where that has none, it stays as it is. Raises
     ModelError when it does not fit.
     """
-    if _AVERAGE in _read_record(path)["sha256"]:
-        average.load(read_tensors(path / _AVERAGE), path / _AVERAGE)
+    if AVERAGE in read_record(path / _STATE)["sha256"]:
+        average.load(read_tensors(path / AVERAGE), path / AVERAGE)
 
 
 def load_parameters(path: Path, model: nn.Module) -> None:
     """Fill a model from a checkpoint. Raises ModelError when it does not fit."""
-    load_model_tensors(model, read_tensors(path / _MODEL), path / _MODEL)
+    load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
 
 
 def _check_position(state: TrainingState) -> None:
@@ -181,21 +223,20 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
 
 
-def _read_record(path: Path) -> dict[str, Any]:
-    file = path / _STATE
+def _verify(path: Path) -> None:
+    """Raises ModelError or OSError when a checkpoint is not byte for byte what was written."""
+    digests = read_record(path / _STATE)["sha256"]
+    if set(digests) - {AVERAGE} != {MODEL, OPTIMIZER}:
+        files = f"{MODEL}, {OPTIMIZER} and, perhaps, {AVERAGE}"
+        raise ModelError(f"{path / _STATE}: names other files than {files}.")
+    for name, digest in digests.items():
+        if sha256(path / name) != digest:
+            raise ModelError(f"{path / name}: its checksum differs")
+
+
+def _remove(old: Path) -> None:
+    """The newer checkpoint is safe by now: one too many is no reason to stop."""
     try:
-        record = read_json(file)
-        version = record["format"]
-        digests = record["sha256"]
-        whole = isinstance(record["state"], dict) and set(digests) - {_AVERAGE} == {
-            _MODEL,
-            _OPTIMIZER,
-        }
-    except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{file}: is damaged ({error!r}).") from error
-    if version != FORMAT or not whole:
-        raise ModelError(f"{file}: is of format {version}; this program reads format {FORMAT}.")
-    assert isinstance(record, dict)
-    return record
+        remove_directory(old)
+    except ResourceError as error:
+        warn(f"an old checkpoint stays: {error.message}")

@@ -1,7 +1,8 @@
 """Signals while training: the first is noted and obeyed after the update, the second at once.
 
 Under a launcher the second changes nothing: torchrun passes on what its processes may have got from
-Slurm as well, and itself ends whoever does not.
+Slurm as well, and itself ends whoever does not. SIGUSR1 is what a cluster sends a while before it
+takes the machine away: it is never urgent.
 """
 
 import signal
@@ -11,11 +12,16 @@ from typing import Any
 
 from nmt.runtime.console import warn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_URGENT = (signal.SIGINT, signal.SIGTERM)
+_PATIENT = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
+
+STOPPING = (*_URGENT, *_PATIENT)
+"""The signals that end a training."""
 
 
 class Interrupts:
-    """Within the block SIGINT and SIGTERM set `signal_number` instead of ending the process.
+    """Within the block SIGINT, SIGTERM and SIGUSR1 set `signal_number` instead of ending the
+    process.
 
     Outside the main thread, where Python cannot catch signals, it does nothing. launched: by a
     launcher, beside other processes that are told too: silently, and any number of times.
@@ -28,7 +34,7 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in STOPPING:
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -38,16 +44,23 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore()
+        self._restore(STOPPING)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number in _PATIENT:
+            if self.signal_number is None:
+                self.signal_number = number
+                if not self._launched:
+                    warn("stopping after this update, with a save.")
+            return
         self.signal_number = number
         if self._launched:
             return
+        # Before it is told: who reads that and sends another means it.
+        self._restore(_URGENT)
         warn("stopping after this update, with a save; once more to stop at once.")
-        self._restore()
 
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
+    def _restore(self, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            if number in self._before:
+                signal.signal(number, self._before.pop(number))

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nmt.errors import UsageError
-from nmt.runtime.console import say
+from nmt.errors import ResourceError, UsageError
+from nmt.runtime.console import say, warn
+from nmt.runtime.files import append_text
 from nmt.runtime.run_directory import RunDirectory
 
 
 class TrainingLog:
-    """The logs of a run; each line is on disk when the call returns.
+    """The logs of a run; each line is written when the call returns, or is missed aloud.
 
     Raises UsageError when TensorBoard is asked for and not installed.
     """
@@ -20,6 +21,7 @@ class TrainingLog:
     def __init__(self, run: RunDirectory, tensorboard: bool) -> None:
         self._records = run.log_records
         self._text = run.log_text
+        self._lines_are_lost = False
         self._board = _tensorboard(run.tensorboard) if tensorboard else None
 
     def tell(self, text: str) -> None:
@@ -27,14 +29,12 @@ class TrainingLog:
         say(text)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
-        with self._text.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(lines)
+        self._append(self._text, lines)
 
     def record(self, kind: str, update: int, **values: Any) -> None:
         """A record for programs: one JSON object, its numbers also for TensorBoard."""
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
-        with self._records.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
+        self._append(self._records, json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
             for key, value in values.items():
                 if isinstance(value, (int, float)):
@@ -44,6 +44,15 @@ class TrainingLog:
         """Let go of TensorBoard's file."""
         if self._board is not None:
             self._board.close()
+
+    def _append(self, file: Path, lines: str) -> None:
+        """A disk that is full costs lines of a log, never the training that it tells of."""
+        try:
+            append_text(file, lines)
+        except ResourceError as error:
+            if not self._lines_are_lost:
+                warn(f"lines of the log are lost: {error.message}")
+            self._lines_are_lost = True
 
 
 class NoLog(TrainingLog):

@@ -1,6 +1,7 @@
 """A training run from configuration to finished model: prepare, begin or resume, train."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from nmt.config.settings import Config
 from nmt.data.loader import BatchLoader
 from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
 from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say, set_quiet
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -21,9 +22,17 @@ from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
 from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
+from nmt.runtime.signals import Signalled, signals_raised
 from nmt.training.batch_size import largest_budget
-from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
+from nmt.training.checkpoints import (
+    TrainingState,
+    load_state,
+    newest_checkpoint,
+    set_newer_aside,
+)
+from nmt.training.ends import reached_end
 from nmt.training.graphs import make_recorder
+from nmt.training.interrupts import STOPPING
 from nmt.training.log import NoLog, TrainingLog
 from nmt.training.parallel import (
     Start,
@@ -37,6 +46,8 @@ from nmt.training.parallel import (
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
 from nmt.training.warm_start import freeze, start_from
+
+_Logs = Callable[[RunDirectory, bool], TrainingLog]
 
 _MAY_CHANGE = ("training.", "search.", "runtime.")
 """Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
@@ -60,34 +71,55 @@ _NAMES = ("preset",)
 """Keys that only name what other keys say in full."""
 
 
-def train(config: Config, resume: bool = False, restart: bool = False) -> RunDirectory:
+def train(
+    config: Config,
+    resume: bool = False,
+    restart: bool = False,
+    logs: _Logs = TrainingLog,
+) -> RunDirectory:
     """Train what the configuration asks for, or go on with it; gives the run's folder.
 
     resume: go on although settings differ, where they may; restart: move an earlier run aside and
-    begin again. Raises UsageError when settings differ and neither is given, ResourceError when
-    another process trains the same run.
+    begin again; logs: opens the log of a run.
+
+    Raises UsageError when settings differ and neither is given, ResourceError when another process
+    trains the same run, StoppedBySignal on SIGINT, SIGTERM and SIGUSR1.
     """
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
     world = World.of_environment()
-    if world.rank > 0:
-        _follow(config, run, world)
-        return run
+    try:
+        with signals_raised(STOPPING):
+            if world.rank > 0:
+                _follow(config, run, world)
+            else:
+                _lead(config, run, world, resume, restart, logs)
+    except Signalled as stopped:
+        farewell = f"stopped by {stopped.name}; the same command goes on from what is saved."
+        raise StoppedBySignal("" if world.rank > 0 else farewell, stopped.number) from None
+    return run
+
+
+def _lead(
+    config: Config, run: RunDirectory, world: World, resume: bool, restart: bool, logs: _Logs
+) -> None:
+    """What the first process does: decide, prepare, train and write."""
     if restart and world.attempt == 0:
         _move_aside(run)
     with exclusive(run.training_lock, "training this run"):
         remove_leftovers(run.path, _written_here(config, run))
         remove_leftovers(run.checkpoints)
-        _begin_or_go_on(config, run, world, resume)
-    return run
+        _begin_or_go_on(config, run, world, resume, logs)
 
 
-def _begin_or_go_on(config: Config, run: RunDirectory, world: World, resume: bool) -> None:
+def _begin_or_go_on(
+    config: Config, run: RunDirectory, world: World, resume: bool, logs: _Logs
+) -> None:
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None:
         check_settings(run, config, world, state, resume)
-        if _is_over(config, state, resume):
+        if _is_over(run, config, state, resume):
             announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
@@ -95,7 +127,7 @@ def _begin_or_go_on(config: Config, run: RunDirectory, world: World, resume: boo
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     write_text(run.config_file, dump_config(config))
-    log = TrainingLog(run, config.training.tensorboard)
+    log = logs(run, config.training.tensorboard)
     try:
         tokenizers = prepare_tokenizers(config, run)
         data = prepare_corpora(config, run, tokenizers)
@@ -103,6 +135,8 @@ def _begin_or_go_on(config: Config, run: RunDirectory, world: World, resume: boo
             state = _beginning(runtime, data)
         state.choices = runtime.choices
         _check_corpora(run, state, data)
+        if checkpoint is not None:
+            set_newer_aside(checkpoint)
         name = None if checkpoint is None else checkpoint.name
         announce(world, Start(config, runtime.choices, name))
         with together(config, world, runtime, state) as ranks:
@@ -282,20 +316,22 @@ def _check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) 
             )
 
 
-def _is_over(config: Config, state: TrainingState, resume: bool) -> bool:
-    """Whether a run has ended; with --resume the settings may have given it a new end."""
-    if state.ended is None:
-        return False
-    if not resume:
+def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:
+    """Whether a run has ended; with --resume the settings may have given it a new end.
+
+    Raises UsageError when they have not.
+    """
+    if state.ended is not None and not resume:
         return True
-    state.ended = None
-    training = config.training
-    reached = training.max_updates is not None and state.update >= training.max_updates
-    if reached:
+    end = reached_end(config.training, state, state.seconds)
+    limit = config.training.max_updates
+    passed = limit is not None and state.update > limit
+    if end is not None and (state.ended is not None or passed):
         raise UsageError(
-            f"the run is at update {state.update} and `training.max_updates` is "
-            f"{training.max_updates}: nothing to do. Raise `training.max_updates`."
+            f"{run.path}: its checkpoint is at update {state.update}, epoch {state.epoch + 1}, and "
+            f"training ends by {end.reason}: nothing to do. Raise `{end.key}`."
         )
+    state.ended = None
     return False
 
 

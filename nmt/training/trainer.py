@@ -4,7 +4,8 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,10 +14,9 @@ from torch import Tensor
 
 from nmt.bundle import Bundle, save_bundle
 from nmt.config.settings import TrainingSettings
-from nmt.config.settings.training import duration_seconds
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
-from nmt.errors import ModelError, StoppedBySignal
+from nmt.errors import ModelError, ResourceError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
@@ -28,10 +28,12 @@ from nmt.training.checkpoints import (
     load_tensors,
     save_checkpoint,
 )
+from nmt.training.ends import reached_end
 from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.metrics import Best
+from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.parallel import GradientSum
@@ -112,8 +114,8 @@ class Trainer:
     def train(self) -> str:
         """Train until an end that the settings name; gives why it ended.
 
-        Raises StoppedBySignal after a clean save on SIGINT and SIGTERM, ModelError when the loss
-        is no longer a number.
+        Raises StoppedBySignal after a clean save on SIGINT, SIGTERM and SIGUSR1, ModelError when
+        the loss is no longer a number, ResourceError when what must be saved at last cannot be.
         """
         self._began = time.monotonic()
         with (
@@ -251,15 +253,16 @@ class Trainer:
         )
 
     def _validate_and_save_when_due(self) -> bool:
-        """Whether it was time for a validation or a checkpoint."""
+        """Whether it was time for a validation or a checkpoint, and the disk took the latter."""
         update, settings = self.state.update, self.settings
         validation_due = update % settings.validation.every_updates == 0
         if validation_due:
             self._validate()
             self._window = self._new_window()  # its clock must not count the validation
         if validation_due or update % settings.checkpoint.every_updates == 0:
-            self._save()
-            return True
+            self._bring_state_up_to_date()
+            save = self._write_checkpoint
+            return save_or_go_on(save, "the checkpoint", update, self.log, self.ranks)
         return False
 
     def _validate(self) -> None:
@@ -297,12 +300,20 @@ class Trainer:
         improved: list[str] = []
         for metric in dict.fromkeys((chosen, *self.settings.checkpoint.keep_best_of)):
             best = self.state.best.setdefault(metric, Best(metric))
+            before = replace(best)
             if best.see(validation.metrics[metric], self.state.update):
-                improved.append(metric)
                 path = self.run.best_of(None if metric == chosen else metric)
-                if self.ranks.leads:
-                    save_bundle(self.bundle, path, self._facts(validation))
+                save = partial(self._write_best, path, validation)
+                what = f"the best model by {metric}"
+                if save_or_go_on(save, what, best.update, self.log, self.ranks):
+                    improved.append(metric)
+                else:
+                    self.state.best[metric] = before
         return improved
+
+    def _write_best(self, path: Path, validation: Validation) -> None:
+        if self.ranks.leads:
+            save_bundle(self.bundle, path, self._facts(validation))
 
     def _facts(self, validation: Validation) -> dict[str, object]:
         return {
@@ -319,10 +330,16 @@ class Trainer:
         }
 
     def _save(self) -> None:
+        self._bring_state_up_to_date()
+        self._write_checkpoint()
+
+    def _bring_state_up_to_date(self) -> None:
         self._insist_on_numbers()
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
         self.state.seconds = self._seconds()
+
+    def _write_checkpoint(self) -> None:
         if not self.ranks.leads:
             return
         checkpoint = self.settings.checkpoint
@@ -337,11 +354,19 @@ class Trainer:
 
     def _finish(self) -> None:
         ended = self._reason_to_end()
-        if self.state.validated != self.state.update:
+        chosen = self.settings.checkpoint.best_metric
+        if self.state.validated != self.state.update or not self._has_best(chosen):
             self._validate()
+        if not self._has_best(chosen):
+            raise ResourceError(
+                f"{self.run.best}: the trained model could not be written (see above). Free space "
+                "on the disk; the same command goes on from the newest checkpoint."
+                if self.ranks.leads
+                else ""
+            )
         self.state.ended = ended
         self._save()
-        best = self.state.best[self.settings.checkpoint.best_metric]
+        best = self.state.best[chosen]
         self.log.record("end", self.state.update, reason=self.state.ended)
         self.log.tell(
             f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
@@ -349,21 +374,12 @@ class Trainer:
             f"{best.update}: {self.run.best}"
         )
 
+    def _has_best(self, metric: str) -> bool:
+        return metric in self.state.best and self.state.best[metric].value is not None
+
     def _reason_to_end(self) -> str | None:
-        state, settings = self.state, self.settings
-        if settings.max_updates is not None and state.update >= settings.max_updates:
-            return f"training.max_updates ({settings.max_updates})"
-        if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
-            return f"training.max_epochs ({settings.max_epochs})"
-        if settings.max_time is not None and state.seconds >= duration_seconds(settings.max_time):
-            return f"training.max_time ({settings.max_time})"
-        patience = settings.early_stopping.patience
-        if patience is not None and state.stopping and state.stopping.in_vain >= patience:
-            return (
-                f"no better {state.stopping.metric} in {patience} validations "
-                "(training.early_stopping.patience)"
-            )
-        return None
+        end = reached_end(self.settings, self.state, self.state.seconds)
+        return None if end is None else end.reason
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began

@@ -209,10 +209,14 @@ def test_a_disk_that_cannot_be_written_to(tmp_path, doctor):
 
 
 def test_a_disk_that_is_too_small(monkeypatch, doctor):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_500_000))
+    report = doctor("training.checkpoint.keep_last=200")
+    assert_fails(report, "disk space", 5, "1.5 MB are free", "keep_last")
+    assert_sound(report, "checkpoint")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
     report = doctor()
-    assert_fails(report, "disk space", 5, "10 kB are free", "keep_last")
-    assert_sound(report, "checkpoint")
+    assert_fails(report, "checkpoint", 5, "the disk has 0.0 MB free")
+    assert finding(report, "disk space").blocked_by
 
 
 def test_memory_that_gives_out(monkeypatch, doctor):

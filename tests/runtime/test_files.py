@@ -12,6 +12,7 @@ import pytest
 from nmt.errors import ResourceError
 from nmt.runtime import files
 from nmt.runtime.files import (
+    append_text,
     atomic_directory,
     atomic_file,
     remove_directory,
@@ -42,6 +43,29 @@ def test_after_an_error_the_old_file_stands(tmp_path):
         raise KeyError
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
+
+
+def test_text_is_appended_whole_or_not_at_all(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "log"
+    append_text(path, "één\n")
+    append_text(path, "two\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (15, hard))
+    try:
+        with pytest.raises(ResourceError, match="log: cannot be written"):
+            append_text(path, "three and four\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    append_text(path, "five\n")
+    assert path.read_text(encoding="utf-8") == "één\ntwo\nfive\n"
+
+
+def test_folders_on_the_way_to_a_file_are_made_durable(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(files, "flush_directory", flushed.append)
+    write_text(tmp_path / "a" / "b" / "file", "x")
+    assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
 
 
 def test_a_directory_appears_whole_and_replaces_the_old_one(tmp_path):

@@ -1,0 +1,75 @@
+"""The formats of a checkpoint's state file, and the step from each to the next.
+
+1: the state, and the checksums of the files beside it. 2: also a checksum of all that.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import ModelError
+from nmt.runtime.files import read_json
+
+FORMAT = 2
+
+Record = dict[str, Any]
+
+
+class LaterFormat(ModelError):
+    """A checkpoint that only a later version of nmt can read."""
+
+
+def seal(record: Record) -> Record:
+    """The record with a checksum of itself."""
+    return {**record, "checksum": _checksum(record)}
+
+
+def read_record(file: Path) -> Record:
+    """A state file as one of the present format: `state` and `sha256`, the checksums by file name.
+
+    Raises LaterFormat when it is newer than this program, ModelError when it is missing or damaged.
+    """
+    try:
+        record = read_json(file)
+        _check(record)
+        while record["format"] < FORMAT:
+            record = _STEPS[record["format"]](record)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged ({error!r}).") from error
+    if record["format"] > FORMAT:
+        raise LaterFormat(
+            f"{file}: is of format {record['format']}, and this program reads up to format "
+            f"{FORMAT}. Take the version of nmt that wrote it, or a later one."
+        )
+    assert isinstance(record, dict)
+    return record
+
+
+def _check(record: Record) -> None:
+    """Raises ValueError, KeyError or TypeError when a record is not what was once written."""
+    # The checksum before anything else: a flipped bit must not pass for another format.
+    if "checksum" in record and record["checksum"] != _checksum(record):
+        raise ValueError("its checksum differs")
+    if type(record["format"]) is not int:
+        raise TypeError("its format is no number")
+    if record["format"] > 1 and "checksum" not in record:
+        raise KeyError("checksum")
+    if record["format"] <= FORMAT and not isinstance(record["state"], dict):
+        raise TypeError("its state is no object")
+
+
+def _checksum(record: Record) -> str:
+    sealed = {key: value for key, value in record.items() if key != "checksum"}
+    text = json.dumps(sealed, sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _from_1(record: Record) -> Record:
+    return seal({**record, "format": 2})
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}

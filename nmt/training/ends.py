@@ -1,0 +1,35 @@
+"""When training is over."""
+
+from dataclasses import dataclass
+
+from nmt.config.settings import TrainingSettings
+from nmt.config.settings.training import duration_seconds
+from nmt.training.checkpoints import TrainingState
+
+
+@dataclass(frozen=True)
+class End:
+    """An end that is reached. key: the setting that names it; reason: for people."""
+
+    key: str
+    reason: str
+
+
+def reached_end(settings: TrainingSettings, state: TrainingState, seconds: float) -> End | None:
+    """The end that training has come to, None while it is to go on. seconds: of training so far."""
+    if settings.max_updates is not None and state.update >= settings.max_updates:
+        return _end("max_updates", settings.max_updates)
+    if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
+        return _end("max_epochs", settings.max_epochs)
+    if settings.max_time is not None and seconds >= duration_seconds(settings.max_time):
+        return _end("max_time", settings.max_time)
+    patience, metric = settings.early_stopping.patience, settings.early_stopping.metric
+    count = state.stopping
+    if patience and count and count.metric == metric and count.in_vain >= patience:
+        key = "training.early_stopping.patience"
+        return End(key, f"no better {metric} in {patience} validations ({key})")
+    return None
+
+
+def _end(name: str, limit: object) -> End:
+    return End(f"training.{name}", f"training.{name} ({limit})")
