@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Device, PrecisionOption, Quiet, Set, Threads
+from nmt.errors import UsageError
 
 
 def train(
@@ -16,6 +17,13 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Move an earlier run aside and begin again.")
     ] = False,
+    verify_resume: Annotated[
+        bool,
+        typer.Option(
+            "--verify-resume",
+            help="Only prove, beside the run, that a killed training goes on exactly.",
+        ),
+    ] = False,
     device: Device = None,
     precision: PrecisionOption = None,
     threads: Threads = None,
@@ -26,6 +34,8 @@ def train(
 
     The same command again goes on where an interrupted run stopped.
     """
+    if verify_resume and (resume or restart):
+        raise UsageError("--verify-resume leaves the run alone: leave --resume and --restart out.")
     import gc
 
     from nmt.config.load import load_config
@@ -36,4 +46,10 @@ def train(
     gc.freeze()
     runtime = {"device": device, "precision": precision, "threads": threads}
     given = [f"runtime.{key}={value}" for key, value in runtime.items() if value is not None]
-    run_training(load_config(config, [*(settings or []), *given]), resume, restart)
+    loaded = load_config(config, [*(settings or []), *given])
+    if verify_resume:
+        from nmt.training.verify_resume import verify_resume as verify
+
+        print(verify(loaded))
+        return
+    run_training(loaded, resume, restart)

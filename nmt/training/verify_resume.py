@@ -1,0 +1,228 @@
+"""Proof, on the user's own configuration, that a run goes on exactly where it was killed."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.bundle import read_tensors
+from nmt.config.settings import Config
+from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.errors import NmtError, StoppedBySignal, UsageError
+from nmt.runtime.console import set_quiet, warn
+from nmt.runtime.distributed import World
+from nmt.runtime.files import plain_disk_errors
+from nmt.runtime.lock import exclusive
+from nmt.runtime.run_directory import RunDirectory
+from nmt.runtime.signals import Signalled, signals_raised
+from nmt.training.checkpoints import (
+    AVERAGE,
+    MODEL,
+    OPTIMIZER,
+    checkpoint_path,
+    load_state,
+    newest_checkpoint,
+)
+from nmt.training.log import TrainingLog
+from nmt.training.run import train
+
+_UPDATES = 5
+"""N: there is a checkpoint after N, with a validation; the kill comes after N + 1."""
+
+_DEV_SENTENCES = 8
+
+
+def verify_resume(config: Config) -> str:
+    """Train 2N updates, and N + 1, kill -9, and on to 2N, each in a process of its own, in a folder
+    beside the run that is removed afterwards; gives two lines on what was the same.
+
+    Tokenizer and corpora are those of the run where they are up to date, else made anew beside it;
+    the run itself stays as it is.
+
+    Raises NmtError when weights, optimizer or position differ, or a process ended as it should not,
+    UsageError when a launcher started several processes for it.
+    """
+    if (size := World.of_environment().size) > 1:
+        raise UsageError(
+            f"--verify-resume: is for one process, and a launcher started {size}. Leave it out."
+        )
+    assert config.run_dir is not None
+    run = RunDirectory(config.run_dir)
+    try:
+        with signals_raised(), _folder_beside(run.path) as folder:
+            return _verify_in(folder, config, run)
+    except Signalled as stopped:
+        raise StoppedBySignal(f"stopped by {stopped.name}.", stopped.number) from None
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    with plain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.verify-", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
+    whole, parts = RunDirectory(folder / "whole"), RunDirectory(folder / "parts")
+    short = _shortened(config)
+    if run.path.is_dir():
+        with exclusive(run.preparing_lock, "the tokenizer or the data of this run"):
+            _link_prepared(run, whole)
+    tokenizers = prepare_tokenizers(short, whole)
+    prepare_corpora(short, whole, tokenizers)
+    _link_prepared(whole, parts)
+    _run_process(_at(short, whole), kill_after=None)
+    end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
+    # What fitted into the memory of a GPU then may not be found to fit again.
+    short = _with_training(short, batch_tokens=end.batch_tokens)
+    _run_process(_at(short, parts), kill_after=_UPDATES + 1)
+    killed = newest_checkpoint(parts.checkpoints)
+    if killed != checkpoint_path(parts.checkpoints, _UPDATES):
+        raise NmtError(f"resume could not be tried: the killed run left {killed} to go on from.")
+    _run_process(_at(short, parts), kill_after=None)
+    counts = _compare(whole, parts)
+    average = f"{counts[AVERAGE]} of the average, " if AVERAGE in counts else ""
+    return (
+        f"exact: {2 * _UPDATES} updates, and {_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, give "
+        "the same bits\n"
+        f"compared: {counts[MODEL]} tensors of weights, {counts[OPTIMIZER]} of the optimizer, "
+        f"{average}position (update {end.update}, epoch {end.epoch + 1}, batch {end.batch}); "
+        f"{end.choices.device}, {end.choices.precision}"
+    )
+
+
+def _shortened(config: Config) -> Config:
+    validation = config.training.validation.model_copy(
+        update={
+            "every_updates": _UPDATES,
+            "at_start": False,
+            "max_sentences": _DEV_SENTENCES,
+            "samples": 0,
+        }
+    )
+    return _with_training(
+        config,
+        max_updates=2 * _UPDATES,
+        max_epochs=None,
+        max_time=None,
+        early_stopping=config.training.early_stopping.model_copy(update={"patience": None}),
+        checkpoint=config.training.checkpoint.model_copy(update={"every_updates": _UPDATES}),
+        validation=validation,
+        log_every_updates=1,
+        tensorboard=False,
+    )
+
+
+def _with_training(config: Config, **changes: Any) -> Config:
+    return config.model_copy(update={"training": config.training.model_copy(update=changes)})
+
+
+def _at(config: Config, run: RunDirectory) -> Config:
+    return config.model_copy(update={"run_dir": run.path})
+
+
+def _link_prepared(run: RunDirectory, other: RunDirectory) -> None:
+    """Tokenizer and corpora of a run for another, without copying where the disk can link: such
+    files are never written to, only replaced.
+    """
+    for old, new in ((run.tokenizer, other.tokenizer), (run.data, other.data)):
+        if old.is_dir():
+            shutil.copytree(old, new, copy_function=_link)
+
+
+def _link(old: str, new: str) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # a disk without links
+        shutil.copy2(old, new)
+
+
+def _run_process(config: Config, kill_after: int | None) -> None:
+    """Train in a new process, which is to end well, or to kill itself after an update."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train_here, args=(config, kill_after), daemon=True
+    )
+    process.start()
+    try:
+        process.join()
+    finally:
+        process.kill()
+        process.join()
+    if process.exitcode != (0 if kill_after is None else -signal.SIGKILL):
+        raise NmtError(
+            f"resume could not be tried: training {config.run_dir} ended with exit code "
+            f"{process.exitcode} (see above)."
+        )
+
+
+def _train_here(config: Config, kill_after: int | None) -> None:
+    set_quiet(True)
+    try:
+        train(config, logs=partial(_FatalLog, kill_after=kill_after))
+    except NmtError as error:
+        warn(error.message)
+        sys.exit(error.exit_code)
+
+
+class _FatalLog(TrainingLog):
+    """A log that kills its process once it has told of update `kill_after`."""
+
+    def __init__(self, run: RunDirectory, tensorboard: bool, kill_after: int | None) -> None:
+        super().__init__(run, tensorboard)
+        self._kill_after = kill_after
+
+    def record(self, kind: str, update: int, **values: Any) -> None:
+        super().record(kind, update, **values)
+        if kind == "train" and update == self._kill_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
+    """How many tensors each file of the last checkpoints holds, when all are the same.
+
+    Raises NmtError naming the first that differs.
+    """
+    one, two = (checkpoint_path(run.checkpoints, 2 * _UPDATES) for run in (whole, parts))
+    counts = {}
+    files = (MODEL, OPTIMIZER, AVERAGE)
+    for name in files if (one / AVERAGE).exists() else files[:2]:
+        tensors, others = read_tensors(one / name), read_tensors(two / name)
+        differing = [key for key in tensors if not _same_bits(tensors[key], others.get(key))]
+        if differing or tensors.keys() != others.keys():
+            names = ", ".join(differing[:5]) or "their names"
+            raise _inexact(f"{len(differing)} of {len(tensors)} tensors of {name} ({names}, ...)")
+        counts[name] = len(tensors)
+    states = [{**asdict(load_state(path)), "seconds": None} for path in (one, two)]
+    if keys := [key for key in states[0] if states[0][key] != states[1][key]]:
+        raise _inexact("; ".join(f"{key}: {states[0][key]} and {states[1][key]}" for key in keys))
+    return counts
+
+
+def _same_bits(one: Tensor, other: Tensor | None) -> bool:
+    if other is None or (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
+
+
+def _inexact(what: str) -> NmtError:
+    return NmtError(
+        f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and "
+        f"{_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, differ in {what}.\n"
+        "On a CPU that is an error of nmt's: please report it with the configuration. On a GPU "
+        "kernels may add in another order each time."
+    )
