@@ -1,7 +1,7 @@
 """Checkpoints: everything an exact resume needs, whole or absent, without pickle."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,10 @@ class TrainingState:
     far, all sittings together; batch_tokens: the budget of a batch; batches_per_update: of all
     ranks together, 0 where one rank took as many as `accumulate` says; best: by metric; stopping:
     for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
-    dev; started_from: name and fingerprint of the model whose parameters were taken over, if any.
+    dev; started_from: name and fingerprint of the model whose parameters were taken over, if any;
+    skipped: how many updates in a row have been left out just now; sound: of which update the
+    checkpoint is to go back to should more be; rollbacks: how often training went back; rate_scale:
+    what that multiplies the learning rate by.
     """
 
     choices: Choices
@@ -61,6 +64,10 @@ class TrainingState:
     stopping: Best | None = None
     ended: str | None = None
     started_from: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+    sound: int = 0
+    rollbacks: int = 0
+    rate_scale: float = 1.0
 
 
 def save_checkpoint(
@@ -71,7 +78,7 @@ def save_checkpoint(
     state: TrainingState,
     average: MovingAverage | None = None,
 ) -> Path:
-    """Write a checkpoint below `folder` and remove all but the newest `keep`.
+    """Write a checkpoint below `folder` and remove all but the newest `keep` and the sound one.
 
     average: of the parameters, where one is kept.
 
@@ -94,7 +101,8 @@ def save_checkpoint(
         text = json.dumps(seal(record), indent=2) + "\n"
         (new / _STATE).write_text(text, encoding="utf-8", newline="\n")
     for old in _checkpoints(folder)[:-keep]:
-        _remove(old)
+        if old != checkpoint_path(folder, state.sound):
+            _remove(old)
     return path
 
 
@@ -103,12 +111,15 @@ def checkpoint_path(folder: Path, update: int) -> Path:
     return folder / f"{_PREFIX}{update:08d}"
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole, None when there is none of any kind.
+def newest_checkpoint(
+    folder: Path, fit: Callable[[TrainingState], bool] = lambda _: True
+) -> Path | None:
+    """The newest checkpoint that is whole and whose state is fit, None when there is none of any
+    kind.
 
     Raises as `sound_checkpoints` does.
     """
-    return next(sound_checkpoints(folder), None)
+    return next((path for path in sound_checkpoints(folder) if fit(load_state(path))), None)
 
 
 def sound_checkpoints(folder: Path) -> Iterator[Path]:
@@ -153,6 +164,12 @@ def set_newer_aside(checkpoint: Path) -> None:
             with plain_disk_errors(aside):
                 path.rename(aside)
             warn(f"{path}: is now {aside.name}; nmt looks at it no more.")
+
+
+def remove_newer(path: Path) -> None:
+    """Remove the checkpoints beside this one that come after it."""
+    for newer in reversed([each for each in _checkpoints(path.parent) if each > path]):
+        _remove(newer)
 
 
 def load_state(path: Path) -> TrainingState:

@@ -27,9 +27,12 @@ class TrainingLog:
     def tell(self, text: str) -> None:
         """A line for people."""
         say(text)
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
-        self._append(self._text, lines)
+        self._write(text)
+
+    def warn(self, text: str) -> None:
+        """Of something that may be wrong; shown with --quiet too."""
+        warn(text)
+        self._write(f"warning: {text}")
 
     def record(self, kind: str, update: int, **values: Any) -> None:
         """A record for programs: one JSON object, its numbers also for TensorBoard."""
@@ -44,6 +47,11 @@ class TrainingLog:
         """Let go of TensorBoard's file."""
         if self._board is not None:
             self._board.close()
+
+    def _write(self, text: str) -> None:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
+        self._append(self._text, lines)
 
     def _append(self, file: Path, lines: str) -> None:
         """A disk that is full costs lines of a log, never the training that it tells of."""
@@ -62,6 +70,9 @@ class NoLog(TrainingLog):
         self._board = None
 
     def tell(self, text: str) -> None:
+        """Nothing is told."""
+
+    def warn(self, text: str) -> None:
         """Nothing is told."""
 
     def record(self, kind: str, update: int, **values: Any) -> None:

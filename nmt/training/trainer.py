@@ -25,18 +25,23 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import (
     TrainingState,
     load_average,
+    load_state,
     load_tensors,
+    newest_checkpoint,
+    remove_newer,
     save_checkpoint,
 )
 from nmt.training.ends import reached_end
 from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
+from nmt.training.memory import FittingStep, Step
 from nmt.training.metrics import Best
 from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.parallel import GradientSum
+from nmt.training.recovery import NotFinite, Recovery, SeenLate, given_up
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
 from nmt.training.warm_start import origin
@@ -46,7 +51,8 @@ from nmt.training.warm_start import origin
 class _Window:
     """Sums since the last log line; tensors stay on the device until they are shown.
 
-    done: updates that were not passed over, as float16 training does when a gradient overflows.
+    updates: without those left out; done: of these, those that were not passed over, as float16
+    training does when a gradient overflows.
     """
 
     loss: Tensor
@@ -89,25 +95,18 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(
             runtime.device.type, enabled=runtime.dtype == torch.float16
         )
-        if resume_from is not None:
-            load_tensors(resume_from, self.model, self.optimizer)
-            self.schedule.load_state(state.schedule)
-            if state.scaler:
-                self.scaler.load_state_dict(state.scaler)
-        decay = self.settings.ema
-        self.average = None if decay is None else MovingAverage(self.model, decay)
-        if self.average is not None and resume_from is not None:
-            load_average(resume_from, self.average)
         self._gradients = GradientSum(ranks, self.model)
-        self._graphed = recorder is not None
-        self._step = (
-            self._plain_step
-            if recorder is None
-            else GraphedStep(
-                self._forward_and_backward, recorder, runtime.device, loader.batch_tokens
-            )
-        )
+        self.average = self._new_average()
+        self._anew = resume_from is None
         self._window = self._new_window()
+        if resume_from is not None:
+            self._restore(resume_from)
+        self._graphed = recorder is not None
+        self._step = FittingStep(*self._steps(recorder), self._clear_gradients, self._seed, log)
+        self._recovery = Recovery(self.settings.faults, loader.corpus, run.data, log, ranks)
+        self._waits_to_look = runtime.device.type != "cpu"
+        self._look_until = 0
+        """At each update up to this one, though it is a wait."""
         self._seconds_before = state.seconds
         self._began = time.monotonic()
 
@@ -115,19 +114,28 @@ class Trainer:
         """Train until an end that the settings name; gives why it ended.
 
         Raises StoppedBySignal after a clean save on SIGINT, SIGTERM and SIGUSR1, ModelError when
-        the loss is no longer a number, ResourceError when what must be saved at last cannot be.
+        the loss is no longer a number, ResourceError when what must be saved at last cannot be, or
+        when a sentence alone does not fit into memory.
         """
         self._began = time.monotonic()
+        if self._anew and (self._waits_to_look or self.settings.faults.then == "rollback"):
+            self._save()  # something to go back to
         with (
             Interrupts(self.ranks.size > 1) as interrupts,
             progress(
                 "train", self.settings.max_updates, "updates", self.state.update, lines=False
             ) as bar,
         ):
-            while self._reason_to_end() is None:
-                self._train_epoch(bar, interrupts)
-            self._finish()
-        assert self.state.ended is not None
+            while self.state.ended is None:
+                try:
+                    if self._reason_to_end() is None:
+                        self._train_epoch(bar, interrupts)
+                    else:
+                        self._finish()
+                except NotFinite as fault:
+                    self._go_back(fault)
+                    bar.advance(self.state.update - bar.done)
+                    self._obey(interrupts, saved=True)
         return self.state.ended
 
     def _train_epoch(self, bar: Progress, interrupts: Interrupts) -> None:
@@ -143,16 +151,21 @@ class Trainer:
             if self.state.update % self.settings.log_every_updates == 0:
                 self._log_window()
             saved = self._validate_and_save_when_due()
-            signal_number = self._agree(interrupts.signal_number)
-            if signal_number is not None:
-                if not saved:
-                    self._save()
-                ranks.wait()  # a launcher ends all when one has ended
-                raise StoppedBySignal(self._farewell(), signal_number)
+            self._obey(interrupts, saved)
             if self._reason_to_end() is not None:
                 return
         self.state.epoch += 1
         self.state.batch = 0
+
+    def _obey(self, interrupts: Interrupts, saved: bool) -> None:
+        """End where a signal has come, with all saved."""
+        signal_number = self._agree(interrupts.signal_number)
+        if signal_number is None:
+            return
+        if not saved:
+            self._save()
+        self.ranks.wait()  # a launcher ends all when one has ended
+        raise StoppedBySignal(self._farewell(), signal_number)
 
     def _agree(self, signal_number: int | None) -> int | None:
         """All ranks stop at the same update, by a signal to one of them or by their time."""
@@ -172,28 +185,54 @@ class Trainer:
         """One update from the batches of a group, None for those of other ranks; the loss is a mean
         over all their tokens.
         """
-        window = self._window
         update = self.state.update + 1
         for parameters in self.optimizer.param_groups:
-            parameters["lr"] = self.schedule.rate(update)
+            parameters["lr"] = self._rate(update)
         own = [(number, batch) for number, batch in enumerate(group) if batch is not None]
         tokens = self.ranks.total(sum(batch.target_tokens for _, batch in own))
-        for number, batch in own:
-            torch.manual_seed(_mix(self.bundle.config.seed, update, number))
-            sums = self._step(batch, tokens)
-            window.loss += sums.loss
-            window.cross_entropy += sums.cross_entropy
+        sums = self._step(own, tokens, update)
         self._gradients.sum()
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        if self.runtime.device.type == "cpu":
-            self._insist_on_a_number(norm, [batch for _, batch in own])
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average is not None:
-            self.average.follow(update)
+        if self._looks_at(update) and not self._all_finite(norm, sums):
+            self._recovery.leave_out(self.state, [batch for _, batch in own])
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            if self.average is not None:
+                self.average.follow(update)
+            self._count(sums, norm, tokens)
+        self._clear_gradients()
+        self.state.update = update
+        self.state.seconds = self._seconds()
+
+    def _rate(self, update: int) -> float:
+        return self.schedule.rate(update) * self.state.rate_scale
+
+    def _seed(self, number: int) -> None:
+        """For the batch of that number in the update that is being done."""
+        torch.manual_seed(_mix(self.bundle.config.seed, self.state.update + 1, number))
+
+    def _all_finite(self, norm: Tensor, sums: LossSums) -> bool:
+        """On all ranks: the norm is the same on all, the sums are each one's own."""
+        finite = bool(torch.isfinite(norm + sums.loss + sums.cross_entropy))
+        return self.ranks.total(int(not finite)) == 0
+
+    def _clear_gradients(self) -> None:
         self.optimizer.zero_grad(set_to_none=not self._graphed)
+
+    def _looks_at(self, update: int) -> bool:
+        """Whether an update is looked at before the weights change."""
+        if self.scaler.is_enabled():
+            return False  # it does so itself
+        return not self._waits_to_look or update <= self._look_until or self.state.skipped > 0
+
+    def _count(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
+        """That an update has been done, with the sums of so many tokens."""
+        window = self._window
+        window.loss += sums.loss
+        window.cross_entropy += sums.cross_entropy
         if self.scaler.is_enabled():
             finite = torch.isfinite(norm)
             window.gradient_norm += torch.where(finite, norm, 0.0)
@@ -203,9 +242,16 @@ class Trainer:
             window.done += 1
         window.target_tokens += tokens
         window.updates += 1
-        self.state.update = update
         self.state.target_tokens += tokens
-        self.state.seconds = self._seconds()
+        self.state.skipped = 0
+
+    def _steps(self, recorder: Recorder | None) -> tuple[Step, Step]:
+        """Forward and backward of a batch, and of a part of one that does not fit into memory."""
+        if recorder is None:
+            return self._plain_step, self._plain_step
+        device, budget = self.runtime.device, self.loader.batch_tokens
+        graphed = GraphedStep(self._forward_and_backward, recorder, device, budget)
+        return graphed, lambda batch, tokens: recorder.run(lambda: self._plain_step(batch, tokens))
 
     def _plain_step(self, batch: Batch, tokens: int) -> LossSums:
         return self._forward_and_backward(batch.to(self.runtime.device), tokens)
@@ -228,12 +274,6 @@ class Trainer:
         self.scaler.scale(sums.loss / tokens).backward()
         return LossSums(sums.loss.detach(), sums.cross_entropy, sums.tokens)
 
-    def _insist_on_a_number(self, norm: Tensor, group: list[Batch]) -> None:
-        if not bool(torch.isfinite(norm)):
-            lines = [self.loader.corpus.line_numbers[batch.pairs][:8].tolist() for batch in group]
-            shown = ", ".join(map(str, lines[0])) if lines else ""
-            raise self._no_number(f"lines {shown}, ... of train")
-
     def _insist_on_numbers(self) -> None:
         """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
         window = self._window
@@ -241,29 +281,72 @@ class Trainer:
             return
         sound = torch.isfinite(window.gradient_norm) & torch.isfinite(window.cross_entropy)
         if self.ranks.total(int(not bool(sound & (window.done > 0)))):
-            raise self._no_number(f"or of one of the {window.updates - 1} before it")
+            kind = NotFinite if self.scaler.is_enabled() else SeenLate
+            raise kind(self.state.update, f"or that of one of the {window.updates - 1} before it")
 
-    def _no_number(self, where: str) -> ModelError:
-        if not self.ranks.leads:
-            return ModelError("")  # all ranks have found it
-        return ModelError(
-            f"the gradient of update {self.state.update + 1} is not a finite number ({where}).\n"
-            "Lower `training.optimizer.learning_rate` or `training.clip_norm`, or set "
-            "`runtime.precision: float32`, and start again."
-        )
+    def _go_back(self, fault: NotFinite) -> None:
+        """To the newest sound checkpoint. Raises ModelError when training is to end instead.
+
+        All ranks come here with the same fault.
+        """
+        self._clear_gradients()
+        path = self._way_back()
+        if path is None:
+            raise given_up(fault, self.state, "There is no checkpoint to go back to.")
+        state = self._recovery.after_going_back(fault, load_state(path), self.state)
+        vars(self.state).update(vars(state))  # in place, for others hold it too
+        self._restore(path)
+        self.ranks.wait()  # until all have read what may be written anew
+        if isinstance(fault, SeenLate):
+            self._look_until = fault.update
+        else:
+            if self.ranks.leads:
+                remove_newer(path)  # or a resumed run would take them
+            self._save()
+
+    def _way_back(self) -> Path | None:
+        """The checkpoint to go back to, as the first rank finds it."""
+        found = None
+        if self.ranks.leads:
+            found = newest_checkpoint(
+                self.run.checkpoints, lambda state: state.sound == state.update
+            )
+        name = self.ranks.gather("none" if found is None else found.name)[0]
+        return None if name == "none" else self.run.checkpoints / name
+
+    def _restore(self, path: Path) -> None:
+        """Put everything to where it stood at a checkpoint with the state of this trainer."""
+        load_tensors(path, self.model, self.optimizer)
+        self.schedule.load_state(self.state.schedule)
+        if self.state.scaler:
+            self.scaler.load_state_dict(self.state.scaler)
+        self.average = self._new_average()
+        if self.average is not None:
+            load_average(path, self.average)
+        self._window = self._new_window()
+
+    def _new_average(self) -> MovingAverage | None:
+        """Of the parameters as they are now, where one is asked for."""
+        decay = self.settings.ema
+        return None if decay is None else MovingAverage(self.model, decay)
 
     def _validate_and_save_when_due(self) -> bool:
         """Whether it was time for a validation or a checkpoint, and the disk took the latter."""
-        update, settings = self.state.update, self.settings
-        validation_due = update % settings.validation.every_updates == 0
-        if validation_due:
+        if self._validation_is_due():
             self._validate()
             self._window = self._new_window()  # its clock must not count the validation
-        if validation_due or update % settings.checkpoint.every_updates == 0:
+        if self._checkpoint_is_due():
             self._bring_state_up_to_date()
             save = self._write_checkpoint
-            return save_or_go_on(save, "the checkpoint", update, self.log, self.ranks)
+            return save_or_go_on(save, "the checkpoint", self.state.update, self.log, self.ranks)
         return False
+
+    def _validation_is_due(self) -> bool:
+        return self.state.update % self.settings.validation.every_updates == 0
+
+    def _checkpoint_is_due(self) -> bool:
+        every = self.settings.checkpoint.every_updates
+        return self._validation_is_due() or self.state.update % every == 0
 
     def _validate(self) -> None:
         """With the average of the parameters where one is kept, for dev and for bundles."""
@@ -272,7 +355,12 @@ class Trainer:
 
     def _look_at_dev(self) -> None:
         self._insist_on_numbers()
-        validation = self.validator.validate(self.model)
+        try:
+            validation = self.validator.validate(self.model)
+        except ModelError as error:
+            if self.ranks.size > 1:
+                raise  # others may not have come to it
+            raise NotFinite(self.state.update, "its validation fails") from error
         self.model.train()
         self.state.validated = self.state.update
         self.schedule.after_validation(validation.metrics)
@@ -335,6 +423,9 @@ class Trainer:
 
     def _bring_state_up_to_date(self) -> None:
         self._insist_on_numbers()
+        if self.state.skipped == 0 and self._checkpoint_is_due():
+            # Not one that a signal has asked for: there would be none without the signal.
+            self.state.sound = self.state.update
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
         self.state.seconds = self._seconds()
@@ -392,6 +483,8 @@ class Trainer:
         """Show the sums since the last log line, and begin anew."""
         self._insist_on_numbers()
         window = self._window
+        if window.updates == 0:
+            return  # all were left out
         sums = torch.stack((window.loss, window.cross_entropy))
         self.ranks.sum([sums])
         loss, cross_entropy = sums.tolist()
@@ -402,7 +495,7 @@ class Trainer:
             "loss": loss / tokens,
             "perplexity": _exp(cross_entropy / tokens),
             "gradient_norm": float(window.gradient_norm) / updates,
-            "learning_rate": self.schedule.rate(self.state.update),
+            "learning_rate": self._rate(self.state.update),
             "tokens_per_second": round(speed, 1),
             "seconds": round(self.state.seconds, 1),
         }

@@ -127,6 +127,24 @@ class CheckpointSettings(Settings):
     )
 
 
+class FaultSettings(Settings):
+    """What is done where a loss or gradient is not a finite number."""
+
+    max_skipped: int = Field(
+        3, ge=0, description="Updates in a row that are left out before `then` happens."
+    )
+    then: Literal["stop", "rollback"] = Field(
+        "stop",
+        description="End training, or go back to the last checkpoint at a lower learning rate.",
+    )
+    rate_factor: float = Field(
+        0.5, gt=0.0, le=1.0, description="Rollback: what to multiply the learning rate by."
+    )
+    max_rollbacks: int = Field(
+        3, ge=1, description="Rollbacks in all of a run; where they do not help, it ends."
+    )
+
+
 class TrainingSettings(Settings):
     """Teacher-forced training to the least label-smoothed cross-entropy."""
 
@@ -199,6 +217,9 @@ class TrainingSettings(Settings):
     )
     checkpoint: CheckpointSettings = Field(
         default_factory=CheckpointSettings, description="What is kept on disk."
+    )
+    faults: FaultSettings = Field(
+        default_factory=FaultSettings, description="When a loss or gradient is no finite number."
     )
     cuda_graphs: bool = Field(
         False,

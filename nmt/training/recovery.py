@@ -1,0 +1,152 @@
+"""Updates whose loss or gradient is not a finite number: what becomes of them, and of the run.
+
+Such an update is left out: its batches are passed over, the weights stay. After too many in a row
+training ends, or goes back to the last checkpoint at a lower learning rate. What is done follows
+from settings and state alone, and the state is in the checkpoint: a run that is killed at any time
+in between goes the same way again.
+
+On a CPU every update is looked at before the weights change. On a GPU each look is a wait, so there
+is one for each log line, validation and checkpoint. If it finds something, the weights are spoiled:
+training goes back to the last checkpoint and looks at every update up to where it was.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, groupby
+from pathlib import Path
+
+import numpy as np
+
+from nmt.config.settings.training import FaultSettings
+from nmt.data.batches import Batch
+from nmt.data.corpus import Corpus
+from nmt.data.inputs import InputFile
+from nmt.data.manifest import Manifest
+from nmt.errors import ModelError
+from nmt.runtime.ranks import ALONE, Ranks
+from nmt.training.checkpoints import TrainingState
+from nmt.training.log import TrainingLog
+
+_LINES_SHOWN = 8
+
+
+class NotFinite(Exception):
+    """A loss or gradient is not a number, and there is no going on from here.
+
+    update: the last one concerned; where: its lines.
+    """
+
+    def __init__(self, update: int, where: str) -> None:
+        super().__init__(f"update {update}: {where}")
+        self.update, self.where = update, where
+
+
+class SeenLate(NotFinite):
+    """It was seen only after the weights had changed, in `update` or one not long before it."""
+
+
+class Recovery:
+    """What is done about numbers that are not finite, by all ranks alike. data: the folder of the
+    corpora.
+    """
+
+    def __init__(
+        self,
+        settings: FaultSettings,
+        corpus: Corpus,
+        data: Path,
+        log: TrainingLog,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self._settings, self._corpus, self._data = settings, corpus, data
+        self._log, self._ranks = log, ranks
+
+    def leave_out(self, state: TrainingState, group: Sequence[Batch]) -> None:
+        """Count the update after `state`, of these batches and those of other ranks, as left out.
+
+        Raises NotFinite when too many in a row have been.
+        """
+        update = state.update + 1
+        own = [self._corpus.line_numbers[batch.pairs].tolist() for batch in group]
+        lines = sorted(chain(*chain(*map(json.loads, self._ranks.gather(json.dumps(own))))))
+        where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
+        if state.skipped >= self._settings.max_skipped:
+            raise NotFinite(update, where)
+        state.skipped += 1
+        self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
+        self._log.warn(
+            f"update {update}: its loss or gradient is not a finite number ({where}). It is left "
+            f"out, {state.skipped} of at most {self._settings.max_skipped} in a row."
+        )
+
+    def after_going_back(
+        self, fault: NotFinite, checkpoint: TrainingState, now: TrainingState
+    ) -> TrainingState:
+        """Where training stands when it goes on from a checkpoint.
+
+        now: where it has come to. Raises ModelError when it is to end instead.
+        """
+        checkpoint = replace(
+            checkpoint,
+            ended=None,
+            best=now.best,  # what the bundles on disk hold
+            choices=now.choices,  # this sitting's, as what follows
+            batch_tokens=now.batch_tokens,
+            batches_per_update=now.batches_per_update,
+        )
+        values = {"fault": fault.update, "back_to": checkpoint.update}
+        if isinstance(fault, SeenLate):
+            self._log.record("looking_back", now.update, **values)
+            self._log.warn(
+                f"update {fault.update}: its loss or gradient is not a finite number, {fault.where}"
+                f". Back to update {checkpoint.update}, with a look at each update."
+            )
+            return checkpoint
+        self._insist_on_rollback(fault, now)
+        checkpoint.rollbacks = now.rollbacks + 1
+        checkpoint.rate_scale = now.rate_scale * self._settings.rate_factor
+        self._log.record("rollback", now.update, **values, rate_scale=checkpoint.rate_scale)
+        self._log.warn(
+            f"update {fault.update}: its loss or gradient is not a finite number ({fault.where}). "
+            f"Back to update {checkpoint.update}, with the learning rate times "
+            f"{checkpoint.rate_scale:g}: {checkpoint.rollbacks} of at most "
+            f"{self._settings.max_rollbacks} times."
+        )
+        return checkpoint
+
+    def _insist_on_rollback(self, fault: NotFinite, now: TrainingState) -> None:
+        if self._settings.then == "stop":
+            raise given_up(
+                fault, now, "`training.faults.then: rollback` would lower the rate by itself."
+            )
+        if now.rollbacks >= self._settings.max_rollbacks:
+            raise given_up(fault, now, "It has gone back `training.faults.max_rollbacks` times.")
+
+
+def given_up(fault: NotFinite, now: TrainingState, why: str) -> ModelError:
+    """The error that ends training; why: no other way is left."""
+    before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
+    return ModelError(
+        f"the loss or gradient of update {fault.update} is not a finite number ({fault.where})"
+        f"{before}. {why}\n"
+        "Look at those lines, lower `training.optimizer.learning_rate` or `training.clip_norm`, or "
+        "set `runtime.precision: float32`; then go on from the last checkpoint with --resume."
+    )
+
+
+def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:
+    """The first of some lines, each as that of its file.
+
+    lines: ascending, from 1 and over all files.
+    """
+    ends = np.cumsum([file.lines for file in files])
+    shown = [(int(np.searchsorted(ends, line)), line) for line in lines[:_LINES_SHOWN]]
+    texts = []
+    for number, members in groupby(shown, key=lambda each: each[0]):
+        file = files[number]
+        numbers = [str(line - int(ends[number]) + file.lines) for _, line in members]
+        word = "line" if len(numbers) == 1 else "lines"
+        texts.append(f"{Path(file.path).name}: {word} {', '.join(numbers)}")
+    more = len(lines) - len(shown)
+    return "; ".join(texts) + (f" and {more} more" if more else "")
