@@ -6,6 +6,7 @@ keeps the answers, so that a resumed run computes with the same kernels.
 """
 
 import ctypes
+import gc
 import os
 import platform
 import re
@@ -117,6 +118,17 @@ def keep_freed_memory() -> bool:
     trim_threshold, mmap_max = -1, -4
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
+
+
+def return_freed_memory() -> None:
+    """Give back, to the system and to the GPU, what is kept for the next batch: memory gave out, and
+    not all who ask for it can use what is kept.
+    """
+    gc.collect()  # what a failed backward pass has made may lie in cycles
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _device(name: str, world: World) -> torch.device:

@@ -5,7 +5,6 @@ what an update does depends on nothing but its batches and what the machine has 
 resumed run, on a machine with as much memory, goes on as it would have.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -16,6 +15,7 @@ from nmt.data.batches import Batch
 from nmt.data.tokenizer import PAD
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.loss import LossSums
+from nmt.runtime.device import return_freed_memory
 from nmt.training.log import TrainingLog
 
 Step = Callable[[Batch, int], LossSums]
@@ -56,7 +56,7 @@ class FittingStep:
         while isinstance(result, int):
             parts[result] = _more_parts(parts[result], group[result], update)
             self._clear()
-            _return_memory()
+            return_freed_memory()
             result = self._attempt(self._part, numbered, parts, tokens)
         if max(parts, default=1) > 1:
             self._tell(group, parts, update)
@@ -138,12 +138,6 @@ def _more_parts(parts: int, batch: Batch, update: int) -> int:
             "more memory."
         )
     return min(2 * parts, len(batch.pairs))
-
-
-def _return_memory() -> None:
-    gc.collect()  # what a failed backward pass has made may lie in cycles
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _sizes(batch: Batch) -> dict[str, int]:

@@ -80,13 +80,21 @@ class Recovery:
             f"out, {state.skipped} of at most {self._settings.max_skipped} in a row."
         )
 
+    def insist_on_a_way_back(self, fault: NotFinite, now: TrainingState) -> None:
+        """Raises ModelError when training is to end. now: where it has come to."""
+        if isinstance(fault, SeenLate):
+            return
+        if self._settings.then == "stop":
+            why = "`training.faults.then: rollback` would go back and lower the rate by itself."
+            raise self.given_up(fault, now, why)
+        if now.rollbacks >= self._settings.max_rollbacks:
+            why = "It has gone back `training.faults.max_rollbacks` times."
+            raise self.given_up(fault, now, why)
+
     def after_going_back(
         self, fault: NotFinite, checkpoint: TrainingState, now: TrainingState
     ) -> TrainingState:
-        """Where training stands when it goes on from a checkpoint.
-
-        now: where it has come to. Raises ModelError when it is to end instead.
-        """
+        """Where training stands when it goes on from a checkpoint. now: where it has come to."""
         checkpoint = replace(
             checkpoint,
             ended=None,
@@ -103,7 +111,6 @@ class Recovery:
                 f". Back to update {checkpoint.update}, with a look at each update."
             )
             return checkpoint
-        self._insist_on_rollback(fault, now)
         checkpoint.rollbacks = now.rollbacks + 1
         checkpoint.rate_scale = now.rate_scale * self._settings.rate_factor
         self._log.record("rollback", now.update, **values, rate_scale=checkpoint.rate_scale)
@@ -115,24 +122,19 @@ class Recovery:
         )
         return checkpoint
 
-    def _insist_on_rollback(self, fault: NotFinite, now: TrainingState) -> None:
-        if self._settings.then == "stop":
-            raise given_up(
-                fault, now, "`training.faults.then: rollback` would lower the rate by itself."
-            )
-        if now.rollbacks >= self._settings.max_rollbacks:
-            raise given_up(fault, now, "It has gone back `training.faults.max_rollbacks` times.")
-
-
-def given_up(fault: NotFinite, now: TrainingState, why: str) -> ModelError:
-    """The error that ends training; why: no other way is left."""
-    before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
-    return ModelError(
-        f"the loss or gradient of update {fault.update} is not a finite number ({fault.where})"
-        f"{before}. {why}\n"
-        "Look at those lines, lower `training.optimizer.learning_rate` or `training.clip_norm`, or "
-        "set `runtime.precision: float32`; then go on from the last checkpoint with --resume."
-    )
+    def given_up(self, fault: NotFinite, now: TrainingState, why: str) -> ModelError:
+        """The error that ends training. why: no other way is left."""
+        if not self._ranks.leads:
+            return ModelError("")  # all ranks have come to it
+        self._log.record("given_up", now.update, fault=fault.update)
+        before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
+        return ModelError(
+            f"the loss or gradient of update {fault.update} is not a finite number ({fault.where})"
+            f"{before}. {why}\n"
+            "Look at those lines, lower `training.optimizer.learning_rate` or "
+            "`training.clip_norm`, or set `runtime.precision: float32`; then go on from the last "
+            "checkpoint with --resume."
+        )
 
 
 def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:

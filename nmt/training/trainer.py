@@ -41,7 +41,7 @@ from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.parallel import GradientSum
-from nmt.training.recovery import NotFinite, Recovery, SeenLate, given_up
+from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
 from nmt.training.warm_start import origin
@@ -290,9 +290,12 @@ class Trainer:
         All ranks come here with the same fault.
         """
         self._clear_gradients()
+        self._recovery.insist_on_a_way_back(fault, self.state)
         path = self._way_back()
         if path is None:
-            raise given_up(fault, self.state, "There is no checkpoint to go back to.")
+            raise self._recovery.given_up(
+                fault, self.state, "No checkpoint is there to go back to."
+            )
         state = self._recovery.after_going_back(fault, load_state(path), self.state)
         vars(self.state).update(vars(state))  # in place, for others hold it too
         self._restore(path)
