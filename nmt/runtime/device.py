@@ -121,8 +121,9 @@ def keep_freed_memory() -> bool:
 
 
 def return_freed_memory() -> None:
-    """Give back, to the system and to the GPU, what is kept for the next batch: memory gave out, and
-    not all who ask for it can use what is kept.
+    """Give back, to the system and to the GPU, what is kept for the next batch.
+
+    For when memory gave out: not all who ask for it can use what is kept.
     """
     gc.collect()  # what a failed backward pass has made may lie in cycles
     if torch.cuda.is_available():

@@ -6,7 +6,7 @@ import torch
 from recorded import batch, make_model, make_work
 from test_training import assert_same_weights, records, weights
 
-from nmt.errors import ResourceError
+from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.run_directory import RunDirectory
@@ -150,6 +150,20 @@ def test_without_trouble_every_batch_is_done_once(log):
     FittingStep(step, never, never, nothing, log)(list(enumerate(group)), 10, 1)
     assert calls == [7, 2]
     assert not log._text.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("could not create a primitive descriptor for a matmul"), False),
+    ],
+    ids=repr,
+)
+def test_what_counts_as_out_of_memory(error, expected):
+    assert is_out_of_memory(error) == expected
 
 
 def test_other_errors_are_left_as_they_are(log):
