@@ -25,7 +25,7 @@ from nmt.data.inputs import InputFile
 from nmt.data.manifest import Manifest
 from nmt.errors import ModelError
 from nmt.runtime.ranks import ALONE, Ranks
-from nmt.training.checkpoints import TrainingState
+from nmt.training.checkpoints import TrainingState, newest_checkpoint
 from nmt.training.log import TrainingLog
 
 _LINES_SHOWN = 8
@@ -80,16 +80,30 @@ class Recovery:
             f"out, {state.skipped} of at most {self._settings.max_skipped} in a row."
         )
 
-    def insist_on_a_way_back(self, fault: NotFinite, now: TrainingState) -> None:
-        """Raises ModelError when training is to end. now: where it has come to."""
+    def way_back(self, fault: NotFinite, now: TrainingState, checkpoints: Path) -> Path:
+        """The newest sound checkpoint below a folder, as the first rank finds it.
+
+        now: where training has come to. Raises ModelError when it is to end instead.
+        """
+        self._insist_on_going_back(fault, now)
+        found = None
+        if self._ranks.leads:
+            found = newest_checkpoint(checkpoints, lambda state: state.sound == state.update)
+        names = self._ranks.gather(json.dumps(None if found is None else found.name))
+        name = json.loads(names[0])
+        if name is None:
+            raise self._given_up(fault, now, "No checkpoint is there to go back to.")
+        return checkpoints / str(name)
+
+    def _insist_on_going_back(self, fault: NotFinite, now: TrainingState) -> None:
         if isinstance(fault, SeenLate):
             return
         if self._settings.then == "stop":
             why = "`training.faults.then: rollback` would go back and lower the rate by itself."
-            raise self.given_up(fault, now, why)
+            raise self._given_up(fault, now, why)
         if now.rollbacks >= self._settings.max_rollbacks:
             why = "It has gone back `training.faults.max_rollbacks` times."
-            raise self.given_up(fault, now, why)
+            raise self._given_up(fault, now, why)
 
     def after_going_back(
         self, fault: NotFinite, checkpoint: TrainingState, now: TrainingState
@@ -122,7 +136,7 @@ class Recovery:
         )
         return checkpoint
 
-    def given_up(self, fault: NotFinite, now: TrainingState, why: str) -> ModelError:
+    def _given_up(self, fault: NotFinite, now: TrainingState, why: str) -> ModelError:
         """The error that ends training. why: no other way is left."""
         if not self._ranks.leads:
             return ModelError("")  # all ranks have come to it

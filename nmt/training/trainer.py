@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -27,7 +26,6 @@ from nmt.training.checkpoints import (
     load_average,
     load_state,
     load_tensors,
-    newest_checkpoint,
     remove_newer,
     save_checkpoint,
 )
@@ -45,23 +43,7 @@ from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
 from nmt.training.warm_start import origin
-
-
-@dataclass
-class _Window:
-    """Sums since the last log line; tensors stay on the device until they are shown.
-
-    updates: without those left out; done: of these, those that were not passed over, as float16
-    training does when a gradient overflows.
-    """
-
-    loss: Tensor
-    cross_entropy: Tensor
-    gradient_norm: Tensor
-    done: Tensor
-    target_tokens: int
-    updates: int
-    began: float
+from nmt.training.window import Window
 
 
 class Trainer:
@@ -230,18 +212,7 @@ class Trainer:
 
     def _count(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
         """That an update has been done, with the sums of so many tokens."""
-        window = self._window
-        window.loss += sums.loss
-        window.cross_entropy += sums.cross_entropy
-        if self.scaler.is_enabled():
-            finite = torch.isfinite(norm)
-            window.gradient_norm += torch.where(finite, norm, 0.0)
-            window.done += finite
-        else:
-            window.gradient_norm += norm
-            window.done += 1
-        window.target_tokens += tokens
-        window.updates += 1
+        self._window.count(sums, norm, tokens, may_overflow=self.scaler.is_enabled())
         self.state.target_tokens += tokens
         self.state.skipped = 0
 
@@ -276,13 +247,12 @@ class Trainer:
 
     def _insist_on_numbers(self) -> None:
         """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
-        window = self._window
-        if window.updates == 0:
+        if self._window.updates == 0:
             return
-        sound = torch.isfinite(window.gradient_norm) & torch.isfinite(window.cross_entropy)
-        if self.ranks.total(int(not bool(sound & (window.done > 0)))):
+        if self.ranks.total(int(not self._window.is_sound())):
+            others = self._window.updates - 1
             kind = NotFinite if self.scaler.is_enabled() else SeenLate
-            raise kind(self.state.update, f"or that of one of the {window.updates - 1} before it")
+            raise kind(self.state.update, f"or that of one of the {others} before it")
 
     def _go_back(self, fault: NotFinite) -> None:
         """To the newest sound checkpoint. Raises ModelError when training is to end instead.
@@ -290,12 +260,7 @@ class Trainer:
         All ranks come here with the same fault.
         """
         self._clear_gradients()
-        self._recovery.insist_on_a_way_back(fault, self.state)
-        path = self._way_back()
-        if path is None:
-            raise self._recovery.given_up(
-                fault, self.state, "No checkpoint is there to go back to."
-            )
+        path = self._recovery.way_back(fault, self.state, self.run.checkpoints)
         state = self._recovery.after_going_back(fault, load_state(path), self.state)
         vars(self.state).update(vars(state))  # in place, for others hold it too
         self._restore(path)
@@ -306,16 +271,6 @@ class Trainer:
             if self.ranks.leads:
                 remove_newer(path)  # or a resumed run would take them
             self._save()
-
-    def _way_back(self) -> Path | None:
-        """The checkpoint to go back to, as the first rank finds it."""
-        found = None
-        if self.ranks.leads:
-            found = newest_checkpoint(
-                self.run.checkpoints, lambda state: state.sound == state.update
-            )
-        name = self.ranks.gather("none" if found is None else found.name)[0]
-        return None if name == "none" else self.run.checkpoints / name
 
     def _restore(self, path: Path) -> None:
         """Put everything to where it stood at a checkpoint with the state of this trainer."""
@@ -478,35 +433,26 @@ class Trainer:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _new_window(self) -> _Window:
-        zeros = torch.zeros(4, device=self.runtime.device)
-        return _Window(zeros[0], zeros[1], zeros[2], zeros[3], 0, 0, time.monotonic())
+    def _new_window(self) -> Window:
+        return Window.on(self.runtime.device)
 
     def _log_window(self) -> None:
         """Show the sums since the last log line, and begin anew."""
         self._insist_on_numbers()
-        window = self._window
-        if window.updates == 0:
+        if self._window.updates == 0:
             return  # all were left out
-        sums = torch.stack((window.loss, window.cross_entropy))
-        self.ranks.sum([sums])
-        loss, cross_entropy = sums.tolist()
-        tokens, updates = max(1, window.target_tokens), max(1.0, float(window.done))
-        speed = tokens / (time.monotonic() - window.began)
         values = {
             "epoch": self.state.epoch + 1,
-            "loss": loss / tokens,
-            "perplexity": _exp(cross_entropy / tokens),
-            "gradient_norm": float(window.gradient_norm) / updates,
+            **self._window.means(self.ranks),
             "learning_rate": self._rate(self.state.update),
-            "tokens_per_second": round(speed, 1),
             "seconds": round(self.state.seconds, 1),
         }
         self.log.record("train", self.state.update, **values)
         self.log.tell(
             f"update {self.state.update}  epoch {values['epoch']}  loss {values['loss']:.3f}  "
             f"perplexity {values['perplexity']:.2f}  gradient {values['gradient_norm']:.2f}  "
-            f"rate {values['learning_rate']:.2e}  {speed:.0f} target tokens/s"
+            f"rate {values['learning_rate']:.2e}  "
+            f"{values['tokens_per_second']:.0f} target tokens/s"
         )
         self._window = self._new_window()
 
@@ -521,10 +467,6 @@ def _mix(seed: int, update: int, number: int) -> int:
     has the same dropout on whatever rank it is.
     """
     return (seed * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03 + update) % (1 << 63)
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else math.inf
 
 
 def _validation_line(update: int, validation: Validation, improved: list[str]) -> str:

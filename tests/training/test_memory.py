@@ -81,7 +81,9 @@ def test_parts_have_the_gradient_of_the_whole(log, feeding, sentences, after_bac
     expected = [make_work(plain, fixed_shapes=False)(each, tokens) for each in group]
     model = make_model(input_feeding=feeding).double()
     step = limited(make_work(model, fixed_shapes=False), sentences, after_backward)
-    found = FittingStep(step, step, model.zero_grad, nothing, log)(list(enumerate(group)), tokens, 5)
+    found = FittingStep(step, step, model.zero_grad, nothing, log)(
+        list(enumerate(group)), tokens, 5
+    )
     torch.testing.assert_close(found.loss, sum(each.loss for each in expected))
     torch.testing.assert_close(found.cross_entropy, sum(each.cross_entropy for each in expected))
     assert found.tokens == tokens

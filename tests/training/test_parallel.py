@@ -48,6 +48,42 @@ Trainer._update = hurt
 main()
 """
 
+# Like `nmt`, but the second batch of some updates, that of the last of two ranks, is a bad one:
+# too large for memory, with a loss that is no number, with a gradient of which none is a number.
+_FAULTY = """\
+from nmt.__main__ import main
+from nmt.model.loss import LossSums
+from nmt.training.trainer import Trainer
+
+step, seed = Trainer._forward_and_backward, Trainer._seed
+
+def noted(self, number):
+    self.number = number
+    seed(self, number)
+
+def faulty(self, batch, tokens):
+    update = (self.state.update + 1) * self.number
+    if update == 2 and len(batch.source) > 4:
+        raise MemoryError
+    sums = step(self, batch, tokens)
+    if update == 3:
+        return LossSums(sums.loss * float("nan"), sums.cross_entropy, sums.tokens)
+    if update in (6, 7) and self.state.rate_scale == 1.0:
+        for parameter in self.model.parameters():
+            parameter.grad.fill_(float("nan"))
+    return sums
+
+Trainer._forward_and_backward, Trainer._seed = faulty, noted
+main()
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    script = tmp_path / "faulty.py"
+    script.write_text(_FAULTY, encoding="utf-8")
+    return str(script)
+
 
 @pytest.fixture
 def hurt(tmp_path):
@@ -68,8 +104,12 @@ def command(tiny_config):
 
 
 def launch(*arguments):
+    return start(*TWO, *arguments)
+
+
+def start(*arguments):
     return subprocess.run(
-        [sys.executable, *TWO, *arguments],
+        [sys.executable, *arguments],
         env=PLAIN,
         capture_output=True,
         encoding="utf-8",
@@ -78,8 +118,8 @@ def launch(*arguments):
     )
 
 
-def weights(folder, update):
-    return load_file(folder / "checkpoints" / f"step-{update:08d}" / "model.safetensors")
+def weights(folder, update, kind="model"):
+    return load_file(folder / "checkpoints" / f"step-{update:08d}" / f"{kind}.safetensors")
 
 
 def records(folder, kind):
@@ -87,9 +127,9 @@ def records(folder, kind):
     return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
-def assert_equal(one, two, update):
+def assert_equal(one, two, update, kind="model"):
     """To rounding: what is added up is added up in another order."""
-    expected, found = weights(one, update), weights(two, update)
+    expected, found = weights(one, update, kind), weights(two, update, kind)
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
@@ -118,6 +158,39 @@ def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
     assert "nothing to do" in capsys.readouterr().err
     train(tiny("training.accumulate=2", "training.max_updates=12", name="two"), resume=True)
     assert_equal(one, two, 12)
+
+
+def test_a_fault_of_one_rank_is_met_by_all_as_one_process_meets_it(faulty, command, tmp_path):
+    """It is done in parts, left out, and gone back from; the average goes with it."""
+    faults = ("training.faults.then=rollback", "training.faults.max_skipped=1", "training.ema=0.9")
+    alone = start(faulty, *command("one", *faults, "training.accumulate=2"))
+    assert alone.returncode == 0, alone.stderr
+    together = launch(faulty, *command("two", *faults))
+    assert (together.returncode, together.stdout) == (0, ""), together.stderr
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert [record["update"] for record in records(one, "out_of_memory")] == [2]
+    for kind, keys in (
+        ("skipped_update", ("update", "in_a_row", "lines")),
+        ("rollback", ("update", "fault", "back_to", "rate_scale")),
+    ):
+        theirs, mine = records(two, kind), records(one, kind)
+        assert [[each[key] for key in keys] for each in theirs] == [
+            [each[key] for key in keys] for each in mine
+        ]
+        assert theirs
+    assert [(each["fault"], each["back_to"]) for each in records(two, "rollback")] == [(7, 4)]
+    assert together.stderr.count("It is left out") == len(records(two, "skipped_update")) == 2
+    assert together.stderr.count("Back to update 4") == 1
+    for kind in ("model", "average"):
+        assert_equal(one, two, 8, kind)
+
+
+@pytest.mark.slow
+def test_a_fault_of_one_rank_that_ends_training_is_told_once(faulty, command):
+    done = launch(faulty, *command("two", "training.faults.max_skipped=0"))
+    assert done.returncode == 1
+    assert done.stderr.count("nmt: error:") == 1, done.stderr
+    assert "nmt: error: the loss or gradient of update 3 is not a finite number" in done.stderr
 
 
 @pytest.fixture

@@ -205,6 +205,32 @@ def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch
         train(tiny(name="stopped"))
 
 
+def test_a_run_that_had_ended_goes_back_to_its_end_and_on(tiny, spoil):
+    """With the average of the weights as it was there."""
+    options = (*ROLLBACK, "training.ema=0.9")
+    train(tiny(*options, "training.max_updates=4", name="plain"))
+    rate = "training.optimizer.learning_rate=0.005"
+    plain = train(tiny(*options, rate, name="plain"), resume=True)
+    train(tiny(*options, "training.max_updates=4", name="back"))
+    spoil(at_full_rate(5, 6))
+    back = train(tiny(*options, name="back"), resume=True)
+    assert [each["back_to"] for each in records(back, "rollback")] == [4]
+    assert state_of(back, 8).ended == state_of(plain, 8).ended
+    assert_same_weights(plain, back, 8)
+    average = "checkpoints/step-00000008/average.safetensors"
+    assert (plain.path / average).read_bytes() == (back.path / average).read_bytes()
+
+
+def test_a_left_out_update_does_not_move_the_average(tiny, spoil):
+    spoil(updates(3, 4))
+    options = ("training.max_updates=4", "training.checkpoint.keep_last=9", "training.ema=0.9")
+    run = train(tiny(*options))
+    before, after = (
+        run.checkpoints / f"step-0000000{update}" / "average.safetensors" for update in (2, 4)
+    )
+    assert before.read_bytes() == after.read_bytes()
+
+
 def test_rollbacks_have_an_end(tiny, spoil):
     spoil(updates(5, 6))
     with pytest.raises(ModelError, match=r"gone back `training\.faults\.max_rollbacks` times"):
