@@ -68,8 +68,9 @@ class Recovery:
         Raises NotFinite when too many in a row have been.
         """
         update = state.update + 1
-        own = [self._corpus.line_numbers[batch.pairs].tolist() for batch in group]
-        lines = sorted(chain(*chain(*map(json.loads, self._ranks.gather(json.dumps(own))))))
+        own = [int(line) for batch in group for line in self._corpus.line_numbers[batch.pairs]]
+        everyones = map(json.loads, self._ranks.gather(json.dumps(own)))
+        lines = sorted(chain.from_iterable(everyones))
         where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
         if state.skipped >= self._settings.max_skipped:
             raise NotFinite(update, where)
