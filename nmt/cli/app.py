@@ -1,5 +1,6 @@
 """The command line: every command in one list, and one way to run them."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -45,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; errors are told on stderr, not raised."""
     options.reset()
     try:
-        with signals_raised([signal.SIGTERM]):  # as Ctrl-C does by itself
+        # As Ctrl-C does by itself; but what a launcher ends must end, wherever it is.
+        with signals_raised([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
     except (Exception, KeyboardInterrupt, Signalled) as error:
         return report(error)

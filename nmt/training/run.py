@@ -89,7 +89,8 @@ def train(
     run = RunDirectory(config.run_dir)
     world = World.of_environment()
     try:
-        with signals_raised(STOPPING):
+        # Under a launcher a process may be waiting inside of C++ for others, where none is raised.
+        with signals_raised(() if world.launched else STOPPING):
             if world.rank > 0:
                 _follow(config, run, world)
             else:

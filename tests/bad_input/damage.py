@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nmt.training.checkpoint_formats import seal
+
 Spoil = Callable[[Path], None]
 
 
@@ -79,7 +81,7 @@ def link_to(target: str) -> Spoil:
 
 
 def member(*keys: str, value: Any) -> Spoil:
-    """Another value in a JSON file."""
+    """Another value in a JSON file, whose checksum of itself is made right where it has one."""
 
     def spoil(path: Path) -> None:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -87,6 +89,8 @@ def member(*keys: str, value: Any) -> Spoil:
         for key in keys[:-1]:
             section = section[key]
         section[keys[-1]] = value
+        if "checksum" in record:
+            record = seal(record)
         path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     return spoil

@@ -32,6 +32,7 @@ from nmt.search.constraints import Constraints
 from nmt.search.parts import Parts
 from nmt.search.requests import JsonInput
 from nmt.search.stream import Line
+from nmt.training.checkpoint_formats import seal
 from nmt.training.checkpoints import (
     TrainingState,
     load_state,
@@ -312,7 +313,7 @@ def test_a_checkpoint(checkpoint, capsys, name, sign, data):
         if sign and name != record.name:
             values = json.loads(right_record)
             values["sha256"][name] = hashlib.sha256(content).hexdigest()
-            record.write_text(json.dumps(values), encoding="utf-8")
+            record.write_text(json.dumps(seal(values)), encoding="utf-8")
         found = newest_checkpoint(checkpoint.parent)
         if found is None:
             assert str(checkpoint) in capsys.readouterr().err
@@ -322,7 +323,7 @@ def test_a_checkpoint(checkpoint, capsys, name, sign, data):
         load_tensors(found, model, optimizer)
         optimizer.step()
     except ModelError as error:
-        assert str(checkpoint) in error.message
+        assert str(checkpoint.parent) in error.message
     finally:
         file.write_bytes(right)
         record.write_bytes(right_record)
