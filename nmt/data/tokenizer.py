@@ -142,7 +142,7 @@ def _open_processor(model: bytes, name: str) -> Any:
     processor = sentencepiece.SentencePieceProcessor()
     try:
         processor.load_from_serialized_proto(model)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, UnicodeDecodeError) as error:
         raise _damaged(name) from error
     if not model or processor.get_piece_size() == 0:
         raise _damaged(name)
