@@ -163,7 +163,7 @@ def _checkpoint(examination: Examination) -> Remark:
         for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
-    state = TrainingState(examination.runtime.choices, {})
+    state = TrainingState(examination.runtime.choices, {"train": "", "dev": ""})
     began = time.monotonic()
     path = save_checkpoint(folder, 1, model, optimizer, state)
     seconds = time.monotonic() - began
