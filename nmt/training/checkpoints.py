@@ -112,14 +112,15 @@ def checkpoint_path(folder: Path, update: int) -> Path:
 
 
 def newest_checkpoint(
-    folder: Path, fit: Callable[[TrainingState], bool] = lambda _: True
+    folder: Path, fit: Callable[[TrainingState], bool] | None = None
 ) -> Path | None:
-    """The newest checkpoint that is whole and whose state is fit, None when there is none of any
-    kind.
+    """The newest checkpoint that is whole, and whose state is fit where that is asked for; None
+    when there is none of any kind.
 
     Raises as `sound_checkpoints` does.
     """
-    return next((path for path in sound_checkpoints(folder) if fit(load_state(path))), None)
+    sound = sound_checkpoints(folder)
+    return next((path for path in sound if fit is None or fit(load_state(path))), None)
 
 
 def sound_checkpoints(folder: Path) -> Iterator[Path]:

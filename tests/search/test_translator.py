@@ -134,7 +134,7 @@ def test_overrides_hold(translator):
         ({"top_k": 5}, "belongs to sampling"),
         ({"min_length": 4, "max_length": 4}, "must be below"),
         ({"mbr": "wer"}, "no utility"),
-        ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1, got 0"),
+        ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1 and <= 1000000, got 0"),
         ({"beam_size": 2, "n_best": 3}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
         ({"alpha": float("nan")}, "search.alpha: expected a number >= -100 and <= 100, got nan"),
         ({"length_penalty": "gnmtt"}, r"one of gnmt, average.*; did you mean gnmt\?"),

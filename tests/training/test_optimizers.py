@@ -62,7 +62,7 @@ def test_state_comes_back_as_it_was(tmp_path):
     model, optimizer = make("adam")
     state = TrainingState(
         Choices("cpu", "bfloat16", "medium"),
-        "abc",
+        STATE.corpora,
         update=7,
         epoch=1,
         batch=3,
@@ -79,7 +79,11 @@ def test_only_the_newest_are_kept(tmp_path):
     model, optimizer = make("sgd")
     for number in (1, 2, 3):
         save_checkpoint(
-            tmp_path, 2, model, optimizer, TrainingState(STATE.choices, "abc", update=number)
+            tmp_path,
+            2,
+            model,
+            optimizer,
+            TrainingState(STATE.choices, STATE.corpora, update=number),
         )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000003"]
 
@@ -90,7 +94,11 @@ def test_a_damaged_checkpoint_is_named_and_passed_over(tmp_path, capsys, damage)
     update(model, optimizer)
     for number in (1, 2):
         save_checkpoint(
-            tmp_path, 2, model, optimizer, TrainingState(STATE.choices, "abc", update=number)
+            tmp_path,
+            2,
+            model,
+            optimizer,
+            TrainingState(STATE.choices, STATE.corpora, update=number),
         )
     file = tmp_path / "step-00000002" / ("state.json" if damage == "state" else "model.safetensors")
     content = bytearray(file.read_bytes())
