@@ -160,6 +160,7 @@ def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
     assert_equal(one, two, 12)
 
 
+@pytest.mark.slow
 def test_a_fault_of_one_rank_is_met_by_all_as_one_process_meets_it(faulty, command, tmp_path):
     """It is done in parts, left out, and gone back from; the average goes with it."""
     faults = ("training.faults.then=rollback", "training.faults.max_skipped=1", "training.ema=0.9")
