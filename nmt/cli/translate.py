@@ -166,9 +166,6 @@ def translate(
         made_by = {
             **translator.made_by,
             **_settings_of_text(settings),
-            "--weight": weight,
-            "--combine": combine,
-            "--precision int8": precision == "int8",  # the rest of it: translator.made_by
             "--input-format": input_format,
             "--column": column,
             "--json": as_json,

@@ -23,6 +23,7 @@ from nmt.data.hashes import pair_text, text_hashes
 from nmt.data.text import Pair
 from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import ResourceError
+from nmt.runtime.cores import cores
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
@@ -96,7 +97,7 @@ def encode_pairs(
 
     Raises ResourceError when a process is killed.
     """
-    workers = workers or _cores()
+    workers = workers or cores()
     chunks = _chunks(pairs)
     if workers == 1 or expected < _FEW_PAIRS:
         for chunk in chunks:
@@ -202,9 +203,3 @@ def _leave_with_parent() -> None:
 def _encode_in_worker(chunk: Chunk) -> EncodedChunk:
     assert _worker_tokenizers is not None
     return encode_chunk(chunk, _worker_tokenizers)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

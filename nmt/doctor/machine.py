@@ -11,7 +11,8 @@ from nmt.doctor.examination import Check, Examination
 from nmt.doctor.memory import available_bytes
 from nmt.doctor.report import Remark, size_text
 from nmt.errors import ResourceError
-from nmt.runtime.device import cores, prepare_runtime
+from nmt.runtime.cores import cores
+from nmt.runtime.device import prepare_runtime
 
 
 def _config(examination: Examination) -> Remark:

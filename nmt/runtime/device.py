@@ -20,6 +20,7 @@ import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError, UsageError
+from nmt.runtime.cores import cores
 from nmt.runtime.distributed import World
 
 _MOST_THREADS = 512
@@ -229,10 +230,3 @@ def _default_threads(world: World) -> int:
     if wanted.isdecimal() and int(wanted) > 0 and not by_launcher:
         return int(wanted)
     return max(1, cores() // world.local_size)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

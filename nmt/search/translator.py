@@ -1,6 +1,6 @@
 """From text to text: the translator that the command line and Python programs use."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -36,7 +36,8 @@ class Translator:
     """A bundle on a machine, or several that translate together.
 
     bundles: the tokenizers, defaults of search and length ratio are the first's; model: what search
-    asks, of several bundles their `Ensemble`; default: the model of the one.
+    asks, of several bundles their `Ensemble`; default: the model of the one; made_with: what else
+    translations depend on, for `made_by`.
 
     >>> translator = Translator.load("runs/demo")
     >>> [translation.text for translation in translator.translate(["Bonjour !", ""])]
@@ -48,15 +49,17 @@ class Translator:
         bundles: "Bundle | Sequence[Bundle]",
         runtime: Runtime,
         model: Scorer | None = None,
+        made_with: Mapping[str, Any] | None = None,
     ) -> None:
         self._bundles = tuple(bundles) if isinstance(bundles, Sequence) else (bundles,)
         self._bundle = self._bundles[0]
         self._runtime = runtime
         self.model: Scorer = self._bundle.model if model is None else model
+        self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
 
     def with_model(self, model: Scorer) -> "Translator":
         """The same translator, which asks `model` instead of its own."""
-        return Translator(self._bundles, self._runtime, model)
+        return Translator(self._bundles, self._runtime, model, self._made_with)
 
     @classmethod
     def load(
@@ -102,7 +105,11 @@ class Translator:
             if int8:
                 bundle.model.quantize_output()
             narrow_matrices(bundle.model, runtime.dtype)
-        return cls(bundles, runtime, ensemble if len(bundles) > 1 else None)
+        made_with: dict[str, Any] = {"vocabulary": "int8"} if int8 else {}
+        if len(bundles) == 1:
+            return cls(bundles, runtime, made_with=made_with)
+        made_with |= {"weights": weights, "combination": combination}
+        return cls(bundles, runtime, ensemble, made_with)
 
     @property
     def settings(self) -> SearchSettings:
@@ -110,9 +117,9 @@ class Translator:
         return self._bundle.search
 
     @property
-    def made_by(self) -> dict[str, str]:
+    def made_by(self) -> dict[str, Any]:
         """What a translation depends on beside its text and the settings: the files of the
-        bundles, as checksums, and the precision.
+        bundles, as checksums, the precision, and how an ensemble agrees.
 
         Raises ModelError when the bundle is no longer where it was read.
         """
@@ -121,7 +128,7 @@ class Translator:
         paths = [bundle.path for bundle in self._bundles]
         return {
             "model": " ".join(fingerprint(path) for path in paths if path is not None),
-            "precision": self._runtime.choices.precision,
+            **self._made_with,
         }
 
     def translate(

@@ -11,7 +11,7 @@ from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.doctor import environment, sample, work
 from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.device import cores
+from nmt.runtime.cores import cores
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.run import train
