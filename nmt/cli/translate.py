@@ -81,11 +81,11 @@ def translate(
     from nmt.runtime.distributed import World
     from nmt.search.constraints import Constraints
     from nmt.search.line_translator import LineTranslator, Remarks
+    from nmt.search.overrides import override
     from nmt.search.ports import Write, reader, writer
     from nmt.search.requests import INPUT_FORMS
     from nmt.search.shards import ShardJob, require_files, translate_in_shards
     from nmt.search.stream import LineWarnings, answer, windows
-    from nmt.search.translator import override
 
     world = World.of_environment()
     if world.rank > 0:

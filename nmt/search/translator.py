@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
-from nmt.config.settings.search import OF_SAMPLING
 from nmt.data.sentencepiece_model import Subword
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -23,6 +22,7 @@ from nmt.search.hypothesis import END_MARK, Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
+from nmt.search.overrides import override
 from nmt.search.pieces import split
 from nmt.search.shortlisted import Shortlisted
 from nmt.search.translation import Translation, by_utility, checked, joined, ranked
@@ -391,30 +391,3 @@ class Translator:
             attention=hypothesis.attention,
             finished=hypothesis.finished,
         )
-
-
-def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
-    """Settings with some fields changed, checked as if they came from a configuration.
-
-    Of the other fields, those that the changes leave no room for give way: a list longer than a
-    narrower beam, groups that do not divide it, what narrows a sampling that is turned off.
-
-    Raises UsageError that says which change is not allowed, and why.
-    """
-    try:
-        return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
-    except ValidationError as error:
-        raise UsageError(explained(error, "search")) from error
-
-
-def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
-    """The fields of settings, those that stand in the way of changes changed too."""
-    fields = settings.model_dump()
-    beam_size = changes.get("beam_size")
-    if isinstance(beam_size, int) and beam_size > 0:
-        fields["n_best"] = min(settings.n_best, beam_size)
-        if beam_size % settings.groups:
-            fields["groups"] = 1
-    if changes.get("sampling") is False:
-        fields |= {name: SearchSettings.model_fields[name].default for name in OF_SAMPLING}
-    return fields

@@ -8,7 +8,7 @@ from typing import Any
 from nmt.config.settings import SearchSettings
 from nmt.config.yaml_source import plain_value
 from nmt.errors import UsageError
-from nmt.search.translator import override
+from nmt.search.overrides import override
 
 _PENALTIES = ("length_penalty", "alpha", "coverage_penalty")
 _MOST_VALUES = 1000

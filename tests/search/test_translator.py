@@ -16,7 +16,8 @@ from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.translator import Translator, override
+from nmt.search.overrides import override
+from nmt.search.translator import Translator
 
 MODEL = {
     "embedding_size": 6,
@@ -328,6 +329,11 @@ def test_what_made_a_translation(translator, tiny_bundle):
     other = Translator.load(tiny_bundle, device="cpu", precision="bfloat16")
     assert translator.made_by == {"model": fingerprint(tiny_bundle), "precision": "float32"}
     assert other.made_by == {**translator.made_by, "precision": "bfloat16"}
+    narrow = Translator.load(tiny_bundle, device="cpu", precision="int8")
+    assert narrow.made_by["vocabulary"] == "int8"
+    both = Translator.load([tiny_bundle] * 2, device="cpu", weights=[1, 2], combination="linear")
+    assert (both.made_by["weights"], both.made_by["combination"]) == ([1, 2], "linear")
+    assert both.with_model(both.model).made_by == both.made_by
 
 
 def test_terms_that_exclude_each_other_are_given_up(translator):
