@@ -32,6 +32,7 @@ FORMAT = 2
 _MANIFEST = "manifest.json"
 _PART = "{:06}.part"
 _LINES_AT_ONCE = 1 << 10
+_CHANGES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,10 @@ class Parts:
         return json.dumps(record, ensure_ascii=False) + "\n"
 
     def _refusal(self, changes: list[str]) -> UsageError:
-        listed = "".join(f"  {change}\n" for change in changes)
+        more = len(changes) - _CHANGES_SHOWN
+        listed = "; ".join(changes[:_CHANGES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
         return UsageError(
-            f"{self.path}: holds parts of another translation:\n{listed}"
+            f"{self.path}: holds parts of another translation: {listed}.\n"
             "Give the earlier command to go on with it. To begin anew, remove the folder or take "
             "another --output."
         )

@@ -352,7 +352,6 @@ PARTS = [
             _PARTS: json.dumps(_MANIFEST).encode(),
             "out.txt.parts/000000.part": _ANSWERS + sha256(_ANSWERS).hexdigest().encode() + b"\n",
         },
-        long=True,
     ),
     case(
         "a file where the parts go", _SHARDS, 2, "out.txt.parts", files={"out.txt.parts": b"mine"}
