@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "version", "pages"),
     ("runtime", "config"),
     ("data",),
     ("model",),

@@ -1,0 +1,100 @@
+"""What all pages have in common: the frame, the look, and data that cannot break out of it."""
+
+import html
+import json
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "form-action 'none'; base-uri 'none'"
+)
+_BASE_STYLE = "base.css"
+_BASE_SCRIPT = "base.js"
+_IN_SCRIPTS = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page. title: text; body: HTML below the heading; data: what scripts read, by
+    `pageData()`; styles, scripts: names of files in this package, put into the page after those
+    of all pages; about: one line of text below the title.
+    """
+
+    title: str
+    body: str
+    data: Any = None
+    styles: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    about: str = ""
+
+
+def render(page: Page) -> str:
+    """The page as one HTML document."""
+    styles = "\n".join(map(asset, (_BASE_STYLE, *page.styles)))
+    scripts = "\n".join(map(asset, (_BASE_SCRIPT, *page.scripts)))
+    about = f'<p class="about">{escaped(page.about)}</p>\n' if page.about else ""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="color-scheme" content="light dark">
+<title>{escaped(page.title)}</title>
+<link rel="icon" href="data:,">
+<style>
+{styles}</style>
+</head>
+<body>
+<header class="top">
+<div>
+<h1 dir="auto">{escaped(page.title)}</h1>
+{about}</div>
+<button type="button" id="theme" class="quiet" hidden>Dark</button>
+</header>
+<main>
+{page.body}
+</main>
+<script type="application/json" id="data">{script_json(page.data)}</script>
+<script>
+{scripts}</script>
+</body>
+</html>
+"""
+
+
+def escaped(text: str) -> str:
+    """Text as HTML, also between quotes."""
+    return html.escape(text, quote=True)
+
+
+def script_json(data: Any) -> str:
+    """JSON that may stand in a `<script>`: what is no number is null, `</script>` stays text."""
+    text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character, escape in _IN_SCRIPTS.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def asset(name: str) -> str:
+    """The text of a style or script of this package."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return data
