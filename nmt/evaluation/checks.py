@@ -1,40 +1,114 @@
 """Signs that a score would mean something else than it seems to."""
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
 _SHARE_OF_LINES = 0.2
+_SAMPLE = 100
+_DEFAULT_TOKENIZER = "13a"
+_SWAPPED = "; or were hypotheses and references swapped?"
+_UNSPACED = {
+    "CJK": "--language zh or --language ja",
+    "HIRAGANA": "--language ja",
+    "KATAKANA": "--language ja",
+    "THAI": "--tokenize char",
+    "LAO": "--tokenize char",
+    "KHMER": "--tokenize char",
+    "MYANMAR": "--tokenize char",
+    "TIBETAN": "--tokenize char",
+}
+"""By how Unicode names of characters begin: what to do about a script without spaces."""
 
 
 def suspicions(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], lowercase: bool = False
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    lowercase: bool = False,
+    tokenize: str | None = None,
 ) -> list[str]:
     """What to warn of before scoring, each with an example: subwords, tokenised or lower-cased
-    text where the references are not so.
+    text on one side, words that the tokenizer would not see.
 
-    lowercase: whether case is left out of the comparison, so that it cannot be wrong.
+    lowercase: whether case is left out of the comparison, so that it cannot be wrong; tokenize:
+    sacreBLEU's tokenizer, None for its default.
     """
-    warnings = []
+    found = [
+        _subwords(hypotheses, references),
+        _tokenised(hypotheses, references),
+        None if lowercase else _lower_case(hypotheses, references),
+        _unspaced(references) if tokenize in (None, _DEFAULT_TOKENIZER) else None,
+    ]
+    return [warning for warning in found if warning is not None]
+
+
+def _subwords(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
     first = _first(hypotheses, _has_subwords)
     if first is not None:
-        warnings.append(
+        return (
             f"hypotheses look like subwords, line {first + 1}: {_shown(hypotheses[first])}. "
             "Join them first: scores of subwords compare with nothing."
         )
-    first = _first(hypotheses, _is_tokenised)
-    if first is not None and _share(hypotheses, _is_tokenised) > _SHARE_OF_LINES:
-        warnings.append(
+    for reference in references:
+        first = _first(reference, _has_subwords)
+        if first is not None:
+            return (
+                f"references look like subwords, line {first + 1}: {_shown(reference[first])}. "
+                f"Take the text as it was{_SWAPPED}"
+            )
+    return None
+
+
+def _tokenised(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
+    if _share(hypotheses, _is_tokenised) > _SHARE_OF_LINES:
+        first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
+        return (
             f"hypotheses look tokenised, line {first + 1}: {_shown(hypotheses[first])}. "
             "Detokenise them first: sacreBLEU tokenises by itself."
         )
-    if not lowercase and _is_lower_case(hypotheses) and not all(map(_is_lower_case, references)):
-        warnings.append(
+    for reference in references:
+        if _share(reference, _is_tokenised) > _SHARE_OF_LINES:
+            first = next(i for i, line in enumerate(reference) if _is_tokenised(line))
+            return (
+                f"references look tokenised, line {first + 1}: {_shown(reference[first])}, "
+                f"hypotheses do not. Take the text as it was{_SWAPPED}"
+            )
+    return None
+
+
+def _lower_case(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
+    ours, theirs = _is_lower_case(hypotheses), list(map(_is_lower_case, references))
+    if ours and not all(theirs):
+        return (
             "hypotheses have no capital letter but the references do. Restore the case, or give "
             "--lowercase and say so beside the score."
         )
-    return warnings
+    if not ours and all(theirs) and any(line != line.lower() for line in hypotheses):
+        return (
+            "references have no capital letter but the hypotheses do. Give --lowercase and say so "
+            f"beside the score, or take references with case{_SWAPPED}"
+        )
+    return None
+
+
+def _unspaced(references: Sequence[Sequence[str]]) -> str | None:
+    """Whether sacreBLEU's default would take whole sentences for words."""
+    letters = Counter(
+        unicodedata.name(character, "").split(" ")[0]
+        for line in references[0][:_SAMPLE]
+        for character in line
+        if character.isalpha()
+    )
+    (script, count), *_ = letters.most_common(1) or [("", 0)]
+    if script not in _UNSPACED or count < letters.total() / 2:
+        return None
+    return (
+        f"the references are written without spaces, which BLEU's tokenizer {_DEFAULT_TOKENIZER} "
+        f"does not see through. Give {_UNSPACED[script]}, or look at chrF."
+    )
 
 
 def _has_subwords(line: str) -> bool:

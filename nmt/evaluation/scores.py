@@ -15,6 +15,8 @@ _EXTRAS = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
 
 METRICS: tuple[MetricName, ...] = ("bleu", "chrf", "ter")
 
+LESS_IS_BETTER = frozenset(("ter",))
+
 
 @dataclass(frozen=True)
 class Score:
@@ -83,11 +85,14 @@ def metric_of(
     lowercase: bool = False,
     tokenize: str | None = None,
     references: Sequence[Sequence[str]] | None = None,
+    *,
+    effective_order: bool = False,
 ) -> "Metric":
     """The sacreBLEU metric; its own warnings are off, `nmt.evaluation.checks` gives ours.
 
-    references: looked through once, for a metric that is to score several translations of them.
-    Raises as `score` does.
+    references: looked through once, for a metric that is to score several translations of them;
+    effective_order: BLEU of single sentences, which takes the orders of n-grams that there are
+    (chrF always does). Raises as `score` does.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -102,7 +107,13 @@ def metric_of(
             f"sacreBLEU has no tokenizer {tokenize!r}; choose one of {', '.join(BLEU.TOKENIZERS)}."
         )
     try:
-        return BLEU(lowercase, force=True, tokenize=tokenize, references=references)
+        return BLEU(
+            lowercase,
+            force=True,
+            tokenize=tokenize,
+            effective_order=effective_order,
+            references=references,
+        )
     except (OSError, RuntimeError, ImportError) as error:
         raise _unloadable(tokenize, error) from error
 

@@ -31,3 +31,24 @@ def test_lower_case():
 
 def test_case_that_is_not_compared_cannot_be_wrong():
     assert suspicions(["the cat is on the mat.", "a dog."], REFERENCES, lowercase=True) == []
+
+
+def test_references_may_be_the_strange_ones():
+    plain = ["The black cat is on the mat.", "A dog sleeps, I think."]
+    (warning,) = suspicions(plain, [["▁The ▁cat", "x"]])
+    assert warning.startswith("references look like subwords, line 1: '▁The ▁cat'")
+    (warning,) = suspicions(plain, [["The cat is on the mat .", "A dog , I think ."]])
+    assert warning.startswith("references look tokenised, line 1")
+    (warning,) = suspicions(plain, [[line.lower() for line in plain]])
+    assert warning.startswith("references have no capital letter but the hypotheses do")
+    assert "swapped" in warning
+
+
+def test_text_without_spaces():
+    chinese = ["猫在垫子上。", "狗在睡觉。"]
+    (warning,) = suspicions(chinese, [chinese])
+    assert "--language zh or --language ja" in warning
+    (warning,) = suspicions(["แมวอยู่บนเสื่อ"], [["แมวอยู่บนเสื่อ"]])
+    assert "--tokenize char" in warning
+    assert suspicions(chinese, [chinese], tokenize="zh") == []
+    assert suspicions(["그 고양이"], [["그 고양이"]]) == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmt.errors import DataError
+from nmt.errors import DataError, UsageError
 from nmt.evaluation import significance
 from nmt.evaluation.scores import metric_of, score
 from nmt.evaluation.significance import compare
@@ -108,3 +108,47 @@ def test_the_length_ratio_is_that_of_bleu(metric):
 def test_unequal_counts_are_refused(hypotheses):
     with pytest.raises(DataError, match="line counts differ"):
         compare(BASELINE, [hypotheses], REFERENCES, "bleu")
+
+
+def test_randomisation_against_texts_with_lines_exchanged(monkeypatch):
+    """A line of the one goes to the other or not: how often do they then differ more?"""
+    monkeypatch.setattr(significance, "TRIALS", 40)
+    found = compare(BASELINE, [BETTER], REFERENCES, "bleu", method="randomization")
+    keep = np.random.default_rng(12345).integers(2, size=(40, len(BASELINE)), dtype=bool)
+    scores = []
+    for row in keep:
+        pairs = [
+            (a, b) if kept else (b, a) for a, b, kept in zip(BASELINE, BETTER, row, strict=True)
+        ]
+        texts = [[pair[side] for pair in pairs] for side in (0, 1)]
+        scores.append([score(text, REFERENCES, ["bleu"])[0].value for text in texts])
+    difference = abs(found.others[0].score - found.baseline.score)
+    as_large = sum(abs(a - b) > difference + 1e-9 for a, b in scores)
+    assert found.others[0].p == pytest.approx((as_large + 1) / 41)
+    assert "|bs:60|ar:40|" in found.signature
+
+
+def test_one_line_cannot_be_resampled():
+    for method in ("bootstrap", "randomization"):
+        with pytest.raises(UsageError, match="a text of one line"):
+            compare(["a"], [["b"]], [["a"]], "bleu", method=method)
+
+
+@pytest.mark.parametrize("seed", ["many", "-1", "1.5", ""])
+def test_a_seed_that_is_none(monkeypatch, seed):
+    monkeypatch.setenv("SACREBLEU_SEED", seed)
+    with pytest.raises(UsageError, match=f"SACREBLEU_SEED is '{seed}'"):
+        compare(BASELINE, [BETTER], REFERENCES, "bleu")
+
+
+def test_equal_translations_are_said_to_be_equal():
+    found = compare(BASELINE, [list(BASELINE), BETTER], REFERENCES, "ter", method="randomization")
+    assert [standing.identical for standing in found.standings] == [False, True, False]
+    assert found.others[0].p == 1.0
+
+
+def test_case_and_tokenizer_are_those_asked_for():
+    found = compare(["A B C D.", "x"], [], [["a b c d.", "x"]], "bleu", lowercase=True)
+    assert found.baseline.score == pytest.approx(100.0)
+    assert "|case:lc|" in found.signature
+    assert "|tok:char|" in compare(["a", "b"], [], [["a", "b"]], "bleu", tokenize="char").signature

@@ -1,0 +1,71 @@
+"""How a translation differs from its reference, word by word."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from nmt.evaluation.words import pieces
+
+
+class Span(NamedTuple):
+    """A stretch of a text; same: whether the other text has it too, at its place."""
+
+    text: str
+    same: bool
+
+
+class Difference(NamedTuple):
+    """Both texts in spans by turns the same and not; joined they are the texts."""
+
+    hypothesis: list[Span]
+    reference: list[Span]
+
+
+def difference(hypothesis: str, reference: str) -> Difference:
+    """What is only in the one and only in the other; spaces alone make no difference."""
+    ours, theirs = _Words.of(hypothesis), _Words.of(reference)
+    matcher = SequenceMatcher(None, ours.words, theirs.words, autojunk=False)
+    in_ours, in_theirs = [False] * len(ours.words), [False] * len(theirs.words)
+    for block in matcher.get_matching_blocks():
+        in_ours[block.a : block.a + block.size] = [True] * block.size
+        in_theirs[block.b : block.b + block.size] = [True] * block.size
+    return Difference(ours.spans(in_ours), theirs.spans(in_theirs))
+
+
+class _Words(NamedTuple):
+    """A text cut up: spaces[i] stands before words[i], the last one at the end."""
+
+    words: list[str]
+    spaces: list[str]
+
+    @classmethod
+    def of(cls, text: str) -> "_Words":
+        words: list[str] = []
+        spaces = [""]
+        for piece in pieces(text):
+            if piece.isspace():
+                spaces[-1] += piece
+            else:
+                words.append(piece)
+                spaces.append("")
+        return cls(words, spaces)
+
+    def spans(self, same: Sequence[bool]) -> list[Span]:
+        """The text in spans; a space belongs to a difference when both its neighbours do."""
+        parts: list[Span] = []
+        for place, word in enumerate(self.words):
+            inside = place > 0 and not same[place - 1] and not same[place]
+            parts += [Span(self.spaces[place], not inside), Span(word, same[place])]
+        parts.append(Span(self.spaces[-1], True))
+        return _joined([part for part in parts if part.text])
+
+
+def _joined(parts: list[Span]) -> list[Span]:
+    """Neighbours that are alike become one."""
+    spans: list[Span] = []
+    for part in parts:
+        if spans and spans[-1].same == part.same:
+            spans[-1] = Span(spans[-1].text + part.text, part.same)
+        else:
+            spans.append(part)
+    return spans
