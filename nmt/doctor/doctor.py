@@ -29,14 +29,22 @@ def preflight(
         report = examine(examination, ENVIRONMENT, show, None, stop_at_bugs)
         if report.exit_code:
             return report  # what follows cannot even be imported
-        return examine(examination, _further(config_file), show, report, stop_at_bugs)
+        report = examine(examination, _of_machine(config_file), show, report, stop_at_bugs)
+        if not hasattr(examination, "config"):
+            return report  # nothing is known of what else there is to look at
+        return examine(examination, _of_training(), show, report, stop_at_bugs)
     finally:
         examination.close()
 
 
-def _further(config_file: Path | None) -> list[Check]:
+def _of_machine(config_file: Path | None) -> list[Check]:
     from nmt.doctor.machine import CONFIG, MACHINE
+
+    return [*MACHINE] if config_file is None else [CONFIG, *MACHINE]
+
+
+def _of_training() -> list[Check]:
     from nmt.doctor.texts import TEXTS
     from nmt.doctor.work import WORK
 
-    return [*MACHINE] if config_file is None else [CONFIG, *MACHINE, *TEXTS, *WORK]
+    return [*TEXTS, *WORK]

@@ -51,11 +51,13 @@ def updates_per_epoch(batches: int, accumulate: int, share: float) -> int:
 
 def run_bytes(settings: TrainingSettings, checkpoint: int, bundle: int, data: int) -> int:
     """What a run takes on disk where it takes the most: with a checkpoint and a bundle being
-    written before the old ones go. All in bytes; data: of the binarized corpora.
+    written before the old ones go, and a checkpoint kept from before a fault.
+
+    All in bytes; data: of the binarized corpora.
     """
     kept = settings.checkpoint
     metrics = {kept.best_metric, *kept.keep_best_of}
-    return (kept.keep_last + 1) * checkpoint + (len(metrics) + 1) * bundle + data
+    return (kept.keep_last + 2) * checkpoint + (len(metrics) + 1) * bundle + data
 
 
 def folder_bytes(folder: Path) -> int:

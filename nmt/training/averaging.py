@@ -87,7 +87,8 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
         )
-    sound = list(sound_checkpoints(run.checkpoints))
+    # The first checkpoint of a run may be of before its first update: numbers drawn at random.
+    sound = [path for path in sound_checkpoints(run.checkpoints) if update_of(path) > 0]
     kind = ""
     if choice.best:
         metric = bundle.config.training.checkpoint.best_metric

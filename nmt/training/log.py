@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nmt.errors import ResourceError, UsageError
+from nmt.errors import ResourceError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import append_text
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.board import Board
 
 
 class TrainingLog:
@@ -22,7 +23,7 @@ class TrainingLog:
         self._records = run.log_records
         self._text = run.log_text
         self._lines_are_lost = False
-        self._board = _tensorboard(run.tensorboard) if tensorboard else None
+        self._board = Board(run.tensorboard) if tensorboard else None
 
     def tell(self, text: str) -> None:
         """A line for people."""
@@ -34,14 +35,16 @@ class TrainingLog:
         warn(text)
         self._write(f"warning: {text}")
 
+    def warn_here(self, text: str) -> None:
+        """Of something that may be wrong in this process alone, whichever of several it is."""
+        self.warn(text)
+
     def record(self, kind: str, update: int, **values: Any) -> None:
         """A record for programs: one JSON object, its numbers also for TensorBoard."""
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
         self._append(self._records, json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
-            for key, value in values.items():
-                if isinstance(value, (int, float)):
-                    self._board.add_scalar(f"{kind}/{key}", value, update)
+            self._board.add(kind, update, values)
 
     def close(self) -> None:
         """Let go of TensorBoard's file."""
@@ -64,16 +67,21 @@ class TrainingLog:
 
 
 class NoLog(TrainingLog):
-    """That of all processes but the first: only one writes."""
+    """That of all processes but the first: only one writes. rank: which of them this is."""
 
-    def __init__(self) -> None:
+    def __init__(self, rank: int) -> None:
         self._board = None
+        self._rank = rank
 
     def tell(self, text: str) -> None:
         """Nothing is told."""
 
     def warn(self, text: str) -> None:
         """Nothing is told."""
+
+    def warn_here(self, text: str) -> None:
+        """On stderr, with the rank that it is about."""
+        warn(f"rank {self._rank}: {text}")
 
     def record(self, kind: str, update: int, **values: Any) -> None:
         """Nothing is recorded."""
@@ -85,14 +93,3 @@ def _json_numbers(record: dict[str, Any]) -> dict[str, Any]:
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()
     }
-
-
-def _tensorboard(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UsageError(
-            "training.tensorboard: TensorBoard is not installed. Install it with "
-            "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
-        ) from error
-    return SummaryWriter(str(folder))

@@ -89,13 +89,13 @@ class FittingStep:
         for batch, count in zip(group, parts, strict=True):
             if count > 1:
                 self._log.record("out_of_memory", update, parts=count, **_sizes(batch))
-                self._log.warn(
+                self._log.warn_here(
                     f"update {update}: out of memory with {_described(batch)}; done in {count} "
                     "parts instead, with the same gradient."
                 )
         self._events += 1
         if self._events == _ADVISE_AFTER:
-            self._log.warn(
+            self._log.warn_here(
                 f"{self._events} updates did not fit into memory. Training goes on rightly, but "
                 "each of them is done twice or more: `training.batch_tokens` is too high for this "
                 "device. It cannot change in the middle of a run; lower it for the next "

@@ -159,7 +159,7 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
     state = _beginning(runtime, data) if checkpoint is None else load_state(checkpoint)
     state.ended = None
     with together(config, world, runtime, state) as ranks:
-        _train(config, run, tokenizers, data, runtime, NoLog(), state, checkpoint, ranks)
+        _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
 
 
 def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:

@@ -97,6 +97,11 @@ class Outcome:
         assert before is not None
         return (self.told[before.end() :] or self.told).removesuffix("\n")
 
+    @property
+    def failures(self) -> str:
+        """The lines on stdout by which `nmt doctor` tells what fails."""
+        return "\n".join(line for line in self.out.split("\n") if line.startswith("fail "))
+
 
 def make_stage(folder: Path) -> None:
     """Texts, a configuration, and a run that was trained by it, in `folder`."""
@@ -127,7 +132,7 @@ def act(case: Case, stage: Path, folder: Path) -> Outcome:
     changed = [name for name in before | after if before.get(name) != after.get(name)]
     return Outcome(
         code,
-        out.getvalue(),
+        _neutral(out.getvalue(), folder),
         _neutral(told.getvalue(), folder),
         tuple(sorted(name for name in changed if not any(fnmatch(name, p) for p in case.makes))),
     )
@@ -138,7 +143,8 @@ def faults(case: Case, outcome: Outcome) -> list[str]:
     found = []
     if outcome.code != case.code:
         found.append(f"exit code {outcome.code}, not {case.code}")
-    found += [f"does not say {words!r}" for words in case.says if words not in outcome.told]
+    said = outcome.told + outcome.failures
+    found += [f"does not say {words!r}" for words in case.says if words not in said]
     if "Traceback" in outcome.told or "internal error" in outcome.told:
         found.append("taken for a bug of ours")
     if outcome.out.count("\n") != case.out:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import config_cases
 import data_cases
+import further_cases
 import score_cases
 import train_cases
 import translate_cases
@@ -22,6 +23,10 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt shortlist`": data_cases.SHORTLIST,
     "`nmt train`: settings and places": train_cases.SETTINGS,
     "`nmt train`: going on": train_cases.RESUME,
+    "`nmt train`: further training": further_cases.FURTHER,
+    "`nmt train`: launchers": further_cases.LAUNCHERS,
+    "`nmt doctor`": further_cases.DOCTOR,
+    "`nmt average`": further_cases.AVERAGE,
     "`nmt translate`: text": translate_cases.TEXTS,
     "`nmt translate`: JSON lines and tables": translate_cases.REQUESTS,
     "`nmt translate`: options": translate_cases.OPTIONS,
@@ -60,7 +65,7 @@ def _row(case: Case, outcome: Outcome) -> str:
 
 
 def _message(case: Case, outcome: Outcome) -> str:
-    lines = outcome.message.split("\n")
+    lines = (outcome.failures or outcome.message).split("\n")
     if not case.code:  # of all that a command tells that did its work, what is about the input
         lines = [line for line in lines if any(words in line for words in case.says)]
     return "<br>".join(_code(line.strip()) for line in lines if line) or "(none)"

@@ -32,9 +32,9 @@ def test_updates_of_an_epoch():
 
 def test_the_room_that_a_run_takes():
     plain = TrainingSettings(max_updates=1, checkpoint={"keep_last": 2, "best_metric": "bleu"})
-    assert run_bytes(plain, checkpoint=30, bundle=10, data=5) == 3 * 30 + 2 * 10 + 5
+    assert run_bytes(plain, checkpoint=30, bundle=10, data=5) == 4 * 30 + 2 * 10 + 5
     more = {"keep_last": 1, "best_metric": "bleu", "keep_best_of": ["bleu", "loss"]}
-    assert run_bytes(TrainingSettings(max_updates=1, checkpoint=more), 30, 10, 5) == 60 + 30 + 5
+    assert run_bytes(TrainingSettings(max_updates=1, checkpoint=more), 30, 10, 5) == 90 + 30 + 5
 
 
 def test_the_size_of_a_folder(tmp_path):

@@ -1,6 +1,7 @@
 """Means of models against sums of Python's numbers, and what cannot be averaged."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -90,6 +91,8 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     assert facts["training"]["average_of"] == ["tiny step-00000004", "tiny step-00000006"]
     with pytest.raises(UsageError, match="has 3 validated checkpoints, not 4"):
         average([run.path], Choice(4, best=True), tmp_path / "none")
+    # What a run saves before its first update is no model that was trained.
+    shutil.copytree(run.checkpoints / "step-00000002", run.checkpoints / "step-00000000")
     with pytest.raises(UsageError, match=r"has 4 checkpoints, not 5.*\n?.*keep_last"):
         average([run.path], Choice(5, best=False), tmp_path / "none")
     with pytest.raises(UsageError, match="is a bundle, and --last"):

@@ -39,7 +39,7 @@ def refused():
     ],
 )
 def test_all_ranks_hear_whether_all_have_saved(save, ranks, saved, capsys):
-    assert save_or_go_on(save, "the checkpoint", 3, NoLog(), ranks) is saved
+    assert save_or_go_on(save, "the checkpoint", 3, NoLog(1), ranks) is saved
     assert capsys.readouterr().err.count("NOT SAVED: the checkpoint of update 3") == (
         save is refused
     )

@@ -1,0 +1,71 @@
+"""TensorBoard's files. Written here record by record, without its writer's own thread, which a full
+disk would end with a traceback and the training with it.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import UsageError
+from nmt.runtime.console import warn
+
+
+class Board:
+    """A file of events below a folder. A disk that does not take them costs the curves from there
+    on, with a warning, never the training.
+
+    Raises UsageError when TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from tensorboard.compat.proto.event_pb2 import Event
+            from tensorboard.compat.proto.summary_pb2 import Summary
+            from tensorboard.summary.writer.record_writer import RecordWriter
+        except ImportError as error:
+            raise UsageError(
+                "training.tensorboard: TensorBoard is not installed. Install it with "
+                "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
+            ) from error
+        self._event, self._summary = Event, Summary
+        self._writer: Any = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
+            # Unbuffered: what was not written is known at once, and a kill loses nothing.
+            self._writer = RecordWriter((folder / name).open("wb", buffering=0))
+            self._writer.write(
+                Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString()
+            )
+        except OSError as error:
+            self._give_up(error)
+
+    def add(self, kind: str, update: int, values: Mapping[str, Any]) -> None:
+        """The numbers among the values, as scalars `kind/key` of an update."""
+        scalars = [
+            self._summary.Value(tag=f"{kind}/{key}", simple_value=value)
+            for key, value in values.items()
+            if isinstance(value, (int, float))
+        ]
+        if self._writer is None or not scalars:
+            return
+        event = self._event(
+            wall_time=time.time(), step=update, summary=self._summary(value=scalars)
+        )
+        try:
+            self._writer.write(event.SerializeToString())
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        warn(f"TensorBoard's files are not written from here on: {error.strerror or error}")

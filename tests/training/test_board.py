@@ -1,0 +1,66 @@
+import pytest
+
+from nmt.training.board import Board
+
+pytest.importorskip("tensorboard")
+
+
+def scalars(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def test_tensorboard_reads_what_was_added(tmp_path):
+    board = Board(tmp_path / "board")
+    board.add("train", 5, {"loss": 2.5, "note": "text", "tokens": 7})
+    board.add("train", 10, {"loss": 1.25})
+    board.close()
+    assert scalars(tmp_path / "board") == {
+        "train/loss": [(5, 2.5), (10, 1.25)],
+        "train/tokens": [(5, 7.0)],
+    }
+
+
+def test_two_runs_of_a_folder_do_not_write_over_each_other(tmp_path):
+    for update in (1, 2):
+        board = Board(tmp_path)
+        board.add("train", update, {"loss": float(update)})
+        board.close()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert scalars(tmp_path)["train/loss"] == [(1, 1.0), (2, 2.0)]
+
+
+class FullDisk:
+    closed = False
+
+    def write(self, record):
+        raise OSError(28, "No space left on device")
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_full_disk_costs_the_curves_only(tmp_path, capsys):
+    board = Board(tmp_path)
+    board._writer = disk = FullDisk()
+    for update in range(3):
+        board.add("train", update, {"loss": 1.0})
+    board.close()
+    assert disk.closed
+    told = capsys.readouterr().err
+    assert told.count("TensorBoard's files are not written") == 1
+    assert "No space left on device" in told
+
+
+def test_a_place_that_cannot_be_written_costs_the_curves_only(tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    board = Board(tmp_path / "file")
+    board.add("train", 1, {"loss": 1.0})
+    board.close()
+    assert "TensorBoard's files are not written" in capsys.readouterr().err
