@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sentencepiece
 import torch
@@ -16,6 +17,10 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import set_quiet
+
+# Nothing is asserted about elapsed time.
+hypothesis.settings.register_profile("nmt", deadline=None)
+hypothesis.settings.load_profile("nmt")
 
 _SENTENCES = [
     "le chat noir est sur le tapis .",

@@ -24,6 +24,7 @@ from nmt.data.text import Pair
 from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import ResourceError
 from nmt.runtime.cores import cores
+from nmt.runtime.signals import let_through, signals_held
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
@@ -165,7 +166,8 @@ def _encode_in_processes(
     waiting: deque[tuple[Chunk, Future[EncodedChunk]]] = deque()
     try:
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(_encode_in_worker, chunk)))
+            with signals_held():  # a submission may start a process
+                waiting.append((chunk, pool.submit(_encode_in_worker, chunk)))
             if len(waiting) >= _WAITING_PER_WORKER * workers:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -189,6 +191,7 @@ def _begin_worker(tokenizers: TokenizerPair) -> None:
     _worker_tokenizers = tokenizers
     # Ctrl-C reaches all processes of a terminal; the parent alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_through(signal.SIGINT, signal.SIGTERM)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

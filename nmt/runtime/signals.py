@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 _BOTH = (signal.SIGINT, signal.SIGTERM)
+_CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
 class Signalled(BaseException):
@@ -44,3 +45,38 @@ def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+@contextmanager
+def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
+    """Within the block signals of `numbers` wait; at its end they act as they would have.
+
+    Processes started in the block have them blocked until `let_through`: one that is still being
+    started would answer Ctrl-C, which reaches all processes of a terminal, with a traceback.
+    Outside the main thread, where Python cannot catch signals, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in numbers}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if _CAN_BLOCK else None
+    try:
+        yield
+    finally:
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
+
+
+def let_through(*numbers: int) -> None:
+    """Signals that were held when this process was started reach it from now on."""
+    if _CAN_BLOCK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

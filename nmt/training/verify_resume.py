@@ -25,7 +25,7 @@ from nmt.runtime.distributed import World
 from nmt.runtime.files import plain_disk_errors
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
-from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.signals import Signalled, let_through, signals_held, signals_raised
 from nmt.training.checkpoints import (
     AVERAGE,
     MODEL,
@@ -157,7 +157,8 @@ def _run_process(config: Config, kill_after: int | None) -> None:
     process = multiprocessing.get_context("spawn").Process(
         target=_train_here, args=(config, kill_after), daemon=True
     )
-    process.start()
+    with signals_held():
+        process.start()
     try:
         process.join()
     finally:
@@ -172,6 +173,7 @@ def _run_process(config: Config, kill_after: int | None) -> None:
 
 def _train_here(config: Config, kill_after: int | None) -> None:
     set_quiet(True)
+    let_through(signal.SIGINT, signal.SIGTERM)
     try:
         train(config, logs=partial(_FatalLog, kill_after=kill_after))
     except NmtError as error:

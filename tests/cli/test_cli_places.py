@@ -84,16 +84,6 @@ def test_a_name_that_is_not_utf8_is_told(tiny_config, tmp_path):
     assert b"is not UTF-8" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_that_may_not_be_written(odd, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir(0o500)
-    environment = {**PLAIN, "HOME": str(home)}
-    done = nmt("translate", "--model", "modèle", given=TEXT, environment=environment, cwd=odd)
-    assert done.returncode == 0, done.stderr
-    assert list(home.iterdir()) == []
-
-
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}], ids=str)
 def test_a_terminal_without_colours_gets_none(odd, changes):
     """stdout and stderr are terminals here; stdin is none."""

@@ -1,10 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.signals import Signalled, signals_held, signals_raised
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -46,3 +48,60 @@ def test_only_those_asked_for_are_caught():
         os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(Signalled), signals_raised([signal.SIGTERM]):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_held_signal_acts_at_the_end(number):
+    before, done = signal.getsignal(number), []
+    with pytest.raises(Signalled) as caught, signals_raised(), signals_held():
+        os.kill(os.getpid(), number)
+        done.append("the whole block")
+    assert (caught.value.number, done) == (number, ["the whole block"])
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_another_thread_takes_is_held_too():
+    begun, done = threading.Event(), []
+
+    def signal_this_process() -> None:
+        begun.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=signal_this_process)
+    thread.start()
+    with pytest.raises(Signalled), signals_raised(), signals_held():
+        begun.set()
+        thread.join()
+        done.append("the whole block")
+    assert done == ["the whole block"]
+
+
+def test_a_process_started_meanwhile_holds_them_until_it_lets_them_through():
+    script = """
+import os, signal
+from nmt.runtime.signals import Signalled, let_through, signals_raised
+os.kill(os.getpid(), signal.SIGINT)
+print("held")
+try:
+    with signals_raised():
+        let_through(signal.SIGINT)
+        print("not reached")
+except Signalled:
+    print("came")
+"""
+    with signals_held():
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert process.communicate()[0].split() == [b"held", b"came"]
+
+
+def test_nothing_is_held_outside_the_main_thread():
+    handlers = []
+
+    def work() -> None:
+        with signals_held():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.getsignal(signal.SIGINT)]

@@ -1,0 +1,107 @@
+"""Folders that may not be written to; as root only without the right to write everywhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from nmt.cli.app import run
+
+_UNPRIVILEGED = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+)
+
+pytestmark = pytest.mark.skipif(
+    bool(_UNPRIVILEGED) and shutil.which("setpriv") is None,
+    reason="root may write everywhere, and setpriv is not here to change that",
+)
+
+
+def nmt(*arguments, given=b"", **environment):
+    return subprocess.run(
+        [*_UNPRIVILEGED, sys.executable, "-m", "nmt", *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def sealed():
+    """Makes folders read-only, and writable again after the test."""
+    folders = []
+
+    def seal(folder):
+        folder.chmod(0o500)
+        folders.append(folder)
+
+    yield seal
+    for folder in folders:
+        folder.chmod(0o700)
+
+
+def test_a_home_that_may_not_be_written(tiny_bundle, sealed, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    sealed(home)
+    done = nmt("translate", "--model", tiny_bundle, given=b"le chat\n", HOME=str(home))
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1), done.stderr
+    assert list(home.iterdir()) == []
+
+
+def assert_refused(done, *words):
+    told = done.stderr.decode()
+    assert done.returncode == 5, told
+    assert done.stdout == b""
+    assert "Traceback" not in told
+    message = told[told.index("nmt: error: ") :]
+    assert message.count("\n") <= 3, told
+    for word in ("ermission denied", *words):
+        assert word in message
+
+
+def test_a_place_for_runs(tiny_config, sealed, tmp_path):
+    (tmp_path / "runs").mkdir()
+    sealed(tmp_path / "runs")
+    place = ("--set", f"run_dir={tmp_path / 'runs' / 'tiny'}")
+    for command in ("tokenizer", "binarize", "train"):
+        assert_refused(nmt(command, tiny_config, *place), "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_that_was_made_read_only(tiny_config, sealed, tmp_path):
+    folder = tmp_path / "runs" / "tiny"
+    place = ("--set", f"run_dir={folder}")
+    assert run(["train", str(tiny_config), *place]) == 0
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    for path in [folder, *filter(os.path.isdir, before)]:
+        sealed(path)
+    assert_refused(
+        nmt("train", tiny_config, *place, "--resume", "--set", "training.max_updates=99")
+    )
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    done = nmt("translate", "--model", folder, given=b"le chat\n")
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1), done.stderr
+
+
+def test_a_place_for_translations(tiny_bundle, sealed, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    sealed(place)
+    model = ("--model", tiny_bundle)
+    assert_refused(
+        nmt("translate", *model, "--output", place / "out.txt", given=b"le chat\n"), "out.txt"
+    )
+    assert_refused(nmt("average", tiny_bundle, tiny_bundle, "--output", place / "mean"), "mean")
+
+
+def test_a_bundle_that_tune_cannot_change(tiny_bundle, sealed, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (tmp_path / "text").write_bytes(b"le chat\nun chien\n")
+    sealed(bundle)
+    text = tmp_path / "text"
+    done = nmt("tune", "--model", bundle, "--source", text, "--ref", text, "--beam", "1,2")
+    assert_refused(done, "bundle")
