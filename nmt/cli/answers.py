@@ -9,6 +9,7 @@ from nmt.errors import UsageError
 
 if TYPE_CHECKING:
     from nmt.inspection.words import WordAlignment
+    from nmt.search.flags import Judge
     from nmt.search.hypothesis import Weights
     from nmt.search.requests import Request
     from nmt.search.translation import Translation
@@ -21,12 +22,13 @@ class OutputForm(ABC):
     """One way to write translations, of which some need the attention weights.
 
     attention: with all weights; alignment: with a word alignment; n_best: whether the next best are
-    written too.
+    written too; judge: who raises the flags that are written too, or None where none are.
     """
 
     attention: bool = False
     alignment: bool = False
     n_best: bool = False
+    judge: "Judge | None" = None
 
     @abstractmethod
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
@@ -36,14 +38,16 @@ class OutputForm(ABC):
 
 
 class TextOutput(OutputForm):
-    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it. Blank stays
-    blank.
+    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it; flags come last,
+    after a tab. Blank stays blank.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
         if not request.text.strip():
             return [translation.text]
-        return [" ||| ".join([translation.text, *_alignment_field(self, translation)])]
+        text = translation.text if self.judge is None else _cell(translation.text)
+        line = " ||| ".join([text, *_alignment_field(self, translation)])
+        return ["\t".join([line, *_flags_cell(self, request, translation)])]
 
 
 class MosesOutput(OutputForm):
@@ -69,15 +73,16 @@ class MosesOutput(OutputForm):
 
 
 class TsvOutput(OutputForm):
-    """The row, the translation after its last column, and the alignment after that; a blank row
-    stays as it is.
+    """The row, the translation after its last column, then the alignment, then the flags; a blank
+    row stays as it is.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
         if not request.line.text.strip():
             return [request.line.text]
-        text = translation.text.replace("\t", " ")
-        return ["\t".join([request.line.text, text, *_alignment_field(self, translation)])]
+        cells = [_cell(translation.text), *_alignment_field(self, translation)]
+        flags = _flags_cell(self, request, translation)
+        return ["\t".join([request.line.text, *cells, *flags])]
 
 
 class JsonOutput(OutputForm):
@@ -113,6 +118,12 @@ class JsonOutput(OutputForm):
             fields["expected_utility"] = translation.expected_utility
         if request.constraints.terms:
             fields["missed"] = translation.missed
+        if self.judge is not None:
+            from nmt.search.reports import flags
+
+            verdict = self.judge.verdict(request.text, translation)
+            fields["flags"] = flags(request, translation, self.judge)
+            fields["risk"] = None if verdict is None else verdict.risk
         if self.attention:
             fields["attention"] = _rounded(_weights(translation))
         if self.alignment:
@@ -130,6 +141,20 @@ def _member(name: str, value: Any) -> str:
 def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
     """The alignment where it is wanted, empty where there is none."""
     return [str(_aligned(translation) or "")] if form.alignment else []
+
+
+def _cell(text: str) -> str:
+    """A text as one cell of a row."""
+    return text.replace("\t", " ")
+
+
+def _flags_cell(form: OutputForm, request: "Request", translation: "Translation") -> list[str]:
+    """The names of the flags where they are wanted."""
+    if form.judge is None:
+        return []
+    from nmt.search.reports import flags
+
+    return [",".join(flags(request, translation, form.judge))]
 
 
 def _aligned(translation: "Translation") -> "WordAlignment | None":

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from nmt.search.translator import Translator
 
 _WINDOW_BATCHES = 16
+_JUDGED_BATCHES = 4
 
 
 def translate(
@@ -42,6 +44,8 @@ def translate(
     attention: its.Attention = False,
     alignment: its.Alignment = False,
     report_file: its.Report = None,
+    flag: its.Flag = False,
+    flag_above: its.FlagAbove = None,
     strict: its.Strict = False,
     beam: its.Beam = None,
     n_best: its.NBest = None,
@@ -80,6 +84,7 @@ def translate(
     """
     from nmt.runtime.distributed import World
     from nmt.search.constraints import Constraints
+    from nmt.search.flags import Judge, Thresholds
     from nmt.search.line_translator import LineTranslator, Remarks
     from nmt.search.overrides import override
     from nmt.search.ports import Write, reader, writer
@@ -101,8 +106,13 @@ def translate(
         (_same_path(output_file, report_file), "--output and --report are the same file."),
         (_replaces(output_file, input_file), "--input and --output are the same file."),
         (_replaces(report_file, input_file), "--input and --report are the same file."),
+        (
+            bool(flag_above) and not flag and report_file is None,
+            "--flag-above goes with --flag or --report.",
+        ),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
+    thresholds = Thresholds().changed(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
         beam = n_best or 1  # what is drawn is given, not the likeliest of several
     overrides = its.given(
@@ -132,20 +142,28 @@ def translate(
     places_terms = not settings.sampling and settings.groups == 1
     _refuse(
         (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
+        (
+            flag and settings.n_best > 1 and not writes_json,
+            "--flag of an n-best list is written in JSON only: give --json.",
+        ),
         (bool(terms) and not places_terms, "--term is for beam search: not --sample or --groups."),
     )
     form = _output_form(input_format, writes_json, settings.n_best)
     name = str(input_file or "stdin")
     share = f" (of those that fell to process {world.rank})" if world.size > 1 else ""
     bad_lines = LineWarnings(name, f"were not valid UTF-8{share}")
+    judge = None
+    if flag or report_file is not None:
+        judge = Judge(translator.length_ratio, thresholds)
     wishes = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
     lines = LineTranslator(
         translator,
         INPUT_FORMS[input_format](wishes, column or 1),
-        form(attention, alignment, settings.n_best > 1).lines,
+        form(attention, alignment, settings.n_best > 1, judge if flag else None).lines,
         Remarks(name, strict, share),
-        attention=keeps_weights,
+        attention=keeps_weights or judge is not None,
         reported=report_file is not None,
+        judge=judge,
         places_terms=places_terms,
         overrides=overrides,
     )
@@ -161,7 +179,7 @@ def translate(
         )
 
     say(its.described(settings))
-    window = settings.batch_sentences * (1 if keeps_weights else _WINDOW_BATCHES)
+    window = settings.batch_sentences * _batches_in_memory(keeps_weights, judge is not None)
     if files is not None:
         made_by = {
             **translator.made_by,
@@ -174,6 +192,7 @@ def translate(
             "--prefix": prefix,
             "--term": terms,
             "--avoid": avoid,
+            **({"--flag": asdict(thresholds)} if flag else {}),
         }
         one_line_each = writes_json or settings.n_best == 1
         job = ShardJob(*files, made_by, window, one_line_each)
@@ -219,6 +238,15 @@ def invite(input_file: Path | None) -> None:
     """Tell someone at a terminal that it is their turn."""
     if input_file is None and sys.stdin.isatty():
         say("Type a line to have it translated. End with Ctrl-D.")
+
+
+def _batches_in_memory(with_weights: bool, judged: bool) -> int:
+    """How many are read before the first is answered: of several, lines of like lengths are put
+    together, but attention weights stay until then.
+    """
+    if with_weights:
+        return 1
+    return _JUDGED_BATCHES if judged else _WINDOW_BATCHES
 
 
 def _refuse(*contradictions: tuple[bool, str]) -> None:

@@ -123,7 +123,25 @@ Report = Annotated[
         "--report",
         metavar="FILE",
         parser=named_path,
-        help="Write a JSON object about each line: status, scores, numbers of subwords, flags.",
+        help="Write a JSON object about each line: status, scores, numbers of subwords, flags, "
+        "risk that it is wrong.",
+    ),
+]
+Flag = Annotated[
+    bool,
+    typer.Option(
+        "--flag",
+        help="With the names of what speaks against each translation, such as `copy,unsure`, after "
+        "a tab; empty where nothing does.",
+    ),
+]
+FlagAbove = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--flag-above",
+        metavar="NAME=X",
+        help="Raise a flag above another value of its signal; may be given again. "
+        "[diffuse=0.45 uncovered=0.3 repetition=0.15 copy=0.4 length=2.5 unsure=1.4 unknown=0.1]",
     ),
 ]
 Strict = Annotated[

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nmt.errors import DataError
+from nmt.search.flags import Judge
 from nmt.search.reports import report
 from nmt.search.requests import NO_WISHES, InputForm, Request
 from nmt.search.stream import Answer, Line, LineWarnings
@@ -58,9 +59,10 @@ class LineTranslator:
     """Answers lines with translations.
 
     input_form: how lines ask; output: the lines of output for a request and its translation;
-    attention: whether output needs the attention weights; reported: whether answers carry reports;
-    places_terms: whether the search can, so that a line that asks for terms can be answered;
-    overrides: settings of search, as `Translator.translate` takes them.
+    attention: whether output or judge need the attention weights; reported: whether answers carry
+    reports, with the verdict of `judge` where there is one; places_terms: whether the search can,
+    so that a line that asks for terms can be answered; overrides: settings of search, as
+    `Translator.translate` takes them.
     """
 
     translator: "Translator"
@@ -69,6 +71,7 @@ class LineTranslator:
     remarks: Remarks
     attention: bool = False
     reported: bool = False
+    judge: Judge | None = None
     places_terms: bool = True
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
@@ -100,7 +103,7 @@ class LineTranslator:
         self.remarks.look_at(request, translation)
         return Answer(
             self.output(request, translation),
-            json.dumps(report(request, translation)) if self.reported else None,
+            json.dumps(report(request, translation, self.judge)) if self.reported else None,
         )
 
 

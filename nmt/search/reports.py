@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nmt.search.flags import Judge
 from nmt.search.requests import Request
 
 if TYPE_CHECKING:
@@ -16,14 +17,17 @@ _FLAGS: "Mapping[str, Callable[[Request, Translation], bool]]" = {
 }
 
 
-def report(request: Request, translation: "Translation") -> dict[str, Any]:
+def report(
+    request: Request, translation: "Translation", judge: Judge | None = None
+) -> dict[str, Any]:
     """The report on one line: its number (from 1), its status, scores of its translation, numbers
     of subwords with the end marks, of pieces, and flags of what is out of the ordinary.
 
     The status is the first that holds: `bad_input`: it could not be translated; `invalid_utf8`:
-    some bytes were replaced before; `blank`: there was nothing to translate; `ok`.
+    some bytes were replaced before; `blank`: there was nothing to translate; `ok`. judge: adds the
+    risk that the translation is wrong, None for a blank one, and the signals of that.
     """
-    return {
+    told = {
         "line": request.line.number,
         "status": _status(request, translation),
         "score": translation.score,
@@ -31,8 +35,21 @@ def report(request: Request, translation: "Translation") -> dict[str, Any]:
         "source_tokens": len(translation.source_tokens),
         "target_tokens": len(translation.tokens),
         "pieces": translation.pieces,
-        "flags": [name for name, holds in _FLAGS.items() if holds(request, translation)],
+        "flags": flags(request, translation, judge),
     }
+    if judge is None:
+        return told
+    verdict = judge.verdict(request.text, translation)
+    return {**told, **({"risk": None, "signals": None} if verdict is None else verdict.record())}
+
+
+def flags(request: Request, translation: "Translation", judge: Judge | None = None) -> list[str]:
+    """What is out of the ordinary: of the line and how it was translated, and, with a judge, signs
+    that the translation is wrong.
+    """
+    found = [name for name, holds in _FLAGS.items() if holds(request, translation)]
+    verdict = None if judge is None else judge.verdict(request.text, translation)
+    return found if verdict is None else [*found, *verdict.flags]
 
 
 def _status(request: Request, translation: "Translation") -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.data.length_ratio import LengthRatio
 from nmt.data.sentencepiece_model import Subword
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -115,6 +116,11 @@ class Translator:
     def settings(self) -> SearchSettings:
         """The defaults of search that the bundle carries, of several the first."""
         return self._bundle.search
+
+    @property
+    def length_ratio(self) -> LengthRatio:
+        """Of the corpus that the bundle was trained on, of several the first."""
+        return self._bundle.length_ratio
 
     @property
     def made_by(self) -> dict[str, Any]:

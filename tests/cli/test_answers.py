@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from nmt.cli.answers import JsonOutput, MosesOutput, TextOutput, TsvOutput
+from nmt.data.length_ratio import LengthRatio
 from nmt.errors import UsageError
 from nmt.search.constraints import Constraints
+from nmt.search.flags import Judge
 from nmt.search.requests import Request
 from nmt.search.stream import Line
 from nmt.search.translation import Translation
@@ -127,3 +129,28 @@ def test_json_of_a_line_with_a_problem():
 def test_a_model_without_attention_is_told_of(form):
     with pytest.raises(UsageError, match="has no attention: leave out --attention"):
         form.lines(REQUEST, replace(DONE, attention=None))
+
+
+JUDGE = Judge(LengthRatio(1.0, 0.25))
+COPY = replace(DONE, text="a\tdog", finished=False)
+
+
+def test_flags_are_the_last_column():
+    text, table = TextOutput(judge=JUDGE), TsvOutput(judge=JUDGE)
+    assert text.lines(REQUEST, COPY) == ["a dog\tcut_by_limit,diffuse,copy"]
+    assert table.lines(REQUEST, COPY) == ["x\ta dog\ta dog\tcut_by_limit,diffuse,copy"]
+    sure = replace(DONE, attention=None)
+    assert text.lines(REQUEST, sure) == ["ein Hund\t"]
+    aligned = TextOutput(alignment=True, judge=JUDGE)
+    assert aligned.lines(REQUEST, COPY) == ["a dog ||| 0-0 1-1\tcut_by_limit,diffuse,copy"]
+    assert text.lines(Request(Line(1, " "), " "), BLANK) == [""]
+
+
+def test_flags_of_each_hypothesis_in_json():
+    (line,) = JsonOutput(n_best=True, judge=JUDGE).lines(REQUEST, COPY)
+    told = json.loads(line)
+    assert told["flags"] == ["cut_by_limit", "diffuse", "copy"]
+    assert told["risk"] > 1.0
+    assert [each["flags"] for each in told["n_best"]][1] == ["diffuse", "unsure"]
+    (line,) = JsonOutput(judge=JUDGE).lines(Request(Line(1, " "), " "), BLANK)
+    assert (json.loads(line)["flags"], json.loads(line)["risk"]) == ([], None)

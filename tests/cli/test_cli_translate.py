@@ -14,6 +14,7 @@ import pytest
 
 from nmt.cli.app import run
 from nmt.search.constraints import Constraints
+from nmt.search.flags import Thresholds
 from nmt.search.translator import Translator
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -189,6 +190,9 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--output", "in.txt"], 2, "--input and --output are the same file"),
         (["--output", "./in.txt", "--resumable"], 2, "--input and --output are the same file"),
         (["--report", "in.txt"], 2, "--input and --report are the same file"),
+        (["--flag", "--n-best", "2"], 2, "--flag of an n-best list is written in JSON only"),
+        (["--flag-above", "copy=1"], 2, "--flag-above goes with --flag or --report"),
+        (["--flag", "--flag-above", "copy=0"], 2, "give a number above zero"),
         (["--term", " "], 2, "a blank text"),
         (["--temperature", "0.5"], 2, "set `sampling` to true"),
         (["--beam", "4", "--groups", "3"], 2, "must divide `beam_size` (4)"),
@@ -288,7 +292,29 @@ def test_a_report_tells_of_every_line(tiny_bundle, tmp_path):
     told = reported(report)
     assert [status for status, _ in told] == ["ok", "blank", "invalid_utf8", "ok"]
     assert "replaced_bytes" in told[2][1]
-    assert told[3][1] == ["in_pieces", "cut_by_limit"]
+    assert told[3][1][:2] == ["in_pieces", "cut_by_limit"]
+    assert "length" in told[3][1]  # of what two subwords of a long text are
+
+
+def test_flags_are_a_column_and_their_thresholds_are_the_users(tiny_bundle, tmp_path, capsys):
+    command = [*from_file(tmp_path, b"le chat\n\nun chien\n"), "--model", str(tiny_bundle)]
+    command.append("--flag")
+    high = [f"--flag-above={name}=999" for name in vars(Thresholds())]
+    rows = []
+    for thresholds in (high, [*high, "--flag-above", "unsure=0.001"]):
+        assert run([*command, *thresholds]) == 0
+        rows.append([line.split("\t") for line in capsys.readouterr().out.split("\n")])
+    assert [len(row) for row in rows[0]] == [2, 1, 2, 1]
+    for row, flagged in zip(*rows, strict=True):
+        assert flagged[:1] == row[:1]
+        raised = [each.split(",") if each else [] for each in (*row[1:], *flagged[1:])]
+        assert not raised or raised[1] == [*raised[0], "unsure"]
+
+
+def test_the_help_names_the_thresholds(capsys):
+    assert run(["translate", "--help"]) == 0
+    told = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert " ".join(f"{name}={value:g}" for name, value in vars(Thresholds()).items()) in told
 
 
 def test_json_in_json_out(tiny_bundle, tmp_path, capsys):

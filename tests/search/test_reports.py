@@ -1,7 +1,10 @@
+import json
 from dataclasses import replace
 
 import pytest
 
+from nmt.data.length_ratio import LengthRatio
+from nmt.search.flags import Judge
 from nmt.search.reports import report
 from nmt.search.requests import Request
 from nmt.search.stream import Line
@@ -66,3 +69,20 @@ def test_statuses_and_flags(line, problem, translation, status, flags):
     told = report(Request(line, problem=problem), translation)
     assert (told["status"], told["flags"]) == (status, flags)
     assert told["pieces"] == translation.pieces
+
+
+JUDGE = Judge(LengthRatio(1.0, 0.25))
+
+
+def test_with_a_judge_signs_of_a_wrong_translation_are_told():
+    told = report(Request(LINE, "ein Hund"), replace(DONE, missed=("a",)), JUDGE)
+    assert told["flags"] == ["missed_terms", "copy"]
+    assert told["risk"] > 1.0
+    assert told["signals"]["copy"] == 1.0
+    assert told["signals"]["attention_entropy"] is None
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_a_judge_has_nothing_to_say_of_a_blank_one():
+    told = report(Request(LINE), BLANK, JUDGE)
+    assert (told["flags"], told["risk"], told["signals"]) == ([], None, None)

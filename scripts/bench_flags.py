@@ -1,0 +1,277 @@
+"""How well the flags of `nmt translate --flag` find wrong translations.
+
+    python scripts/bench_flags.py --model RUN --source FILE --reference FILE [--other NAME=FILE ...]
+
+Two questions. Of honest translations of a test set: are the worst tenth, by chrF of each sentence,
+among those that a signal is highest for? And of planted errors: are they told from the honest ones?
+Some errors are planted in the source and translated (words or letters out of order, a source that
+is of the target language, text of other kinds: --other); the others are translations that the model
+did not make, whose signals come from forced decoding. Thresholds are taken as they are: set them by
+another text than the one looked at here.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt import Translator
+from nmt.errors import DataError, NmtError
+from nmt.evaluation.lines import read_all_lines
+from nmt.evaluation.scores import metric_of
+from nmt.search.flags import Judge, Verdict
+
+Numbers = NDArray[np.float64]
+
+WORST = 0.1
+SEED = 7
+
+
+def main() -> int:
+    """Measure and print; gives the exit code."""
+    try:
+        _measure(_options())
+    except NmtError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> None:
+    sources, references = read_all_lines(options.source), read_all_lines(options.reference)
+    if len(sources) != len(references):
+        raise DataError(f"{options.reference}: not as many lines as {options.source}.")
+    translator = Translator.load(options.model, device="cpu", threads=options.threads)
+    judge = Judge(translator.length_ratio)
+    bench = Bench(translator, judge)
+    honest = bench.translated(sources)
+    chrf = metric_of("chrf")
+    scores = np.array(
+        [
+            chrf.sentence_score(text, [reference]).score
+            for text, reference in zip(honest.texts, references, strict=True)
+        ]
+    )
+    count = max(1, round(WORST * len(scores)))
+    worst = np.zeros(len(scores), bool)
+    worst[np.argsort(scores, kind="stable")[:count]] = True
+    print(_worst_table(honest, worst), end="\n\n")
+    print(_flags_table(honest, worst, judge), end="\n\n")
+    chosen = random.Random(SEED).sample(range(len(sources)), min(options.planted, len(sources)))
+    planted = bench.planted(
+        [sources[i] for i in chosen],
+        [honest.texts[i] for i in chosen],
+        [references[i] for i in chosen],
+    )
+    for name, _, path in (each.partition("=") for each in options.other):
+        lines = [line for line in read_all_lines(Path(path)) if line.strip()]
+        lines = random.Random(SEED).sample(lines, min(options.planted, len(lines)))
+        planted[name] = bench.translated(lines)
+    print(_planted_table(honest, planted))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Translations with their verdicts."""
+
+    texts: list[str]
+    verdicts: list[Verdict]
+
+    @property
+    def flagged(self) -> NDArray[np.bool_]:
+        """Whether any flag is raised."""
+        return np.array([bool(verdict.flags) for verdict in self.verdicts])
+
+    def raised(self, flag: str) -> NDArray[np.bool_]:
+        """Whether this flag is."""
+        return np.array([flag in verdict.flags for verdict in self.verdicts])
+
+    def values(self, signal: str) -> Numbers:
+        """A signal, or the risk, of each: higher is worse."""
+        return np.array([_VALUES[signal](verdict) for verdict in self.verdicts], dtype=float)
+
+
+_VALUES: dict[str, Callable[[Verdict], float | None]] = {
+    "risk": lambda verdict: verdict.risk,
+    "log-probability": lambda verdict: -verdict.signals.log_probability,
+    "attention entropy": lambda verdict: verdict.signals.attention_entropy,
+    "uncovered": lambda verdict: verdict.signals.uncovered,
+    "repetition": lambda verdict: verdict.signals.repetition,
+    "copy": lambda verdict: verdict.signals.copy,
+    "length": lambda verdict: abs(verdict.signals.length),
+    "unknown": lambda verdict: verdict.signals.unknown,
+}
+
+
+@dataclass
+class _Forced:
+    """A given translation with what the model says of it."""
+
+    text: str
+    score: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.score, name)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Translates, and judges what is translated."""
+
+    translator: Translator
+    judge: Judge
+
+    def translated(self, sources: Sequence[str]) -> Judged:
+        """What the model makes of sources, none of them blank."""
+        found = self.translator.translate(sources)
+        return self._judged(sources, found)
+
+    def given(self, sources: Sequence[str], texts: Sequence[str]) -> Judged:
+        """Translations that the model did not make."""
+        scores = self.translator.score(sources, texts, attention=True)
+        return self._judged(
+            sources, [_Forced(text, each) for text, each in zip(texts, scores, strict=True)]
+        )
+
+    def planted(
+        self, sources: Sequence[str], texts: Sequence[str], references: Sequence[str]
+    ) -> dict[str, Judged]:
+        """Errors of each kind, made of sources, their translations and their references."""
+        chosen = random.Random(SEED)
+        return {
+            "source: words shuffled": self.translated([_shuffled(s, chosen) for s in sources]),
+            "source: letters swapped": self.translated([_swapped(s, chosen) for s in sources]),
+            "source: in the target language": self.translated(references),
+            "that of another sentence": self.given(sources, [*texts[1:], *texts[:1]]),
+            "the source, untranslated": self.given(sources, sources),
+            "its end four times more": self.given(sources, list(map(_looped, texts))),
+            "only its first half": self.given(sources, list(map(_halved, texts))),
+            "its middle third missing": self.given(sources, list(map(_without_middle, texts))),
+        }
+
+    def _judged(self, sources: Sequence[str], found: Sequence[Any]) -> Judged:
+        verdicts = [
+            self.judge.verdict(source, each) for source, each in zip(sources, found, strict=True)
+        ]
+        if None in verdicts:
+            raise DataError("a source is blank: leave such lines out.")
+        return Judged([each.text for each in found], [each for each in verdicts if each])
+
+
+def _shuffled(text: str, chosen: random.Random) -> str:
+    words = text.split()
+    chosen.shuffle(words)
+    return " ".join(words)
+
+
+def _swapped(text: str, chosen: random.Random) -> str:
+    """The inner letters of each word in another order."""
+
+    def garbled(word: str) -> str:
+        inner = list(word[1:-1])
+        chosen.shuffle(inner)
+        return word[:1] + "".join(inner) + word[-1:] if len(word) > 3 else word
+
+    return " ".join(map(garbled, text.split()))
+
+
+def _looped(text: str) -> str:
+    words = text.split()
+    return " ".join(words + words[-4:] * 4)
+
+
+def _halved(text: str) -> str:
+    words = text.split()
+    return " ".join(words[: (len(words) + 1) // 2])
+
+
+def _without_middle(text: str) -> str:
+    words = text.split()
+    third = len(words) // 3
+    return " ".join(words[:third] + words[len(words) - third :]) or text
+
+
+def auc(bad: Numbers, good: Numbers) -> float:
+    """How often a bad one has the higher value, of all pairs; of equal ones half."""
+    higher = (bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean()
+    return float(higher)
+
+
+def precision_at(values: Numbers, wrong: NDArray[np.bool_], share: float) -> float:
+    """Share of the wrong among so many of the highest values; of equal values any alike."""
+    count = max(1, round(share * len(values)))
+    edge = np.sort(values)[-count]
+    above, level = values > edge, values == edge
+    return float((wrong[above].sum() + (count - above.sum()) * wrong[level].mean()) / count)
+
+
+def _worst_table(honest: Judged, worst: NDArray[np.bool_]) -> str:
+    lines = [
+        f"The worst {worst.sum()} of {len(worst)} by chrF (chance: AUC 0.5, precision "
+        f"{worst.mean():.2f}):\n",
+        "| highest by | AUC | wrong among the first 2% | 5% | 10% |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    for name in _VALUES:
+        values = honest.values(name)
+        if np.isnan(values).any() or values.min() == values.max():
+            continue
+        found = [f"{precision_at(values, worst, share):.2f}" for share in (0.02, 0.05, 0.1)]
+        cells = [name, f"{auc(values[worst], values[~worst]):.2f}", *found]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _flags_table(honest: Judged, worst: NDArray[np.bool_], judge: Judge) -> str:
+    lines = ["| flag | raised | of them among the worst |", "| --- | --: | --: |"]
+    rows = {name: honest.raised(name) for name in vars(judge.thresholds)}
+    for name, raised in {**rows, "any": honest.flagged}.items():
+        share = f"{worst[raised].mean():.2f}" if raised.any() else ""
+        lines.append(f"| {name} | {raised.mean():.1%} | {share} |")
+    return "\n".join(lines)
+
+
+def _planted_table(honest: Judged, planted: dict[str, Judged]) -> str:
+    lines = [
+        "| planted error | lines | flagged | AUC of the risk | best single signal |",
+        "| --- | --: | --: | --: | --- |",
+        f"| (none) | {len(honest.texts)} | {honest.flagged.mean():.0%} | | |",
+    ]
+    for name, errors in planted.items():
+        areas = {
+            signal: auc(errors.values(signal), honest.values(signal))
+            for signal in _VALUES
+            if not np.isnan(honest.values(signal)).any()
+        }
+        risk = areas.pop("risk")
+        best = max(areas, key=lambda signal: areas[signal])
+        cells = [
+            name,
+            str(len(errors.texts)),
+            f"{errors.flagged.mean():.0%}",
+            f"{risk:.3f}",
+            f"{best} {areas[best]:.3f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--other", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--planted", type=int, default=300, help="lines of each planted error")
+    parser.add_argument("--threads", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
