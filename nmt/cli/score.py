@@ -2,11 +2,8 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from nmt.cli.model_scoring import ModelScoring, corpus_record, corpus_text
 from nmt.cli.options import (
@@ -19,79 +16,62 @@ from nmt.cli.options import (
     SearchPrecision,
     Threads,
 )
+from nmt.cli.reference_scoring import ReferenceScoring
+from nmt.cli.score_options import (
+    Baseline,
+    Buckets,
+    Confidence,
+    Html,
+    Hypotheses,
+    Language,
+    Lowercase,
+    Metrics,
+    Models,
+    Names,
+    NBest,
+    References,
+    Segments,
+    Sentences,
+    Source,
+    Test,
+    Tokenize,
+    Tokens,
+    Train,
+    Trials,
+)
 from nmt.cli.translate import open_translator
 from nmt.errors import UsageError
-from nmt.evaluation.scores import METRICS, Score
-from nmt.runtime.console import say, warn
+from nmt.evaluation.languages import tokenizer_of
+from nmt.evaluation.scores import METRICS
+from nmt.runtime.console import say
 
 if TYPE_CHECKING:
     from nmt.search.model_scores import CorpusScore
 
-
-def _check_metrics(names: list[str] | None) -> list[str] | None:
-    for name in names or ():
-        if name not in METRICS:
-            raise typer.BadParameter(f"{name!r} is no metric; choose {', '.join(METRICS)}.")
-    return names
+_STDIN = Path("-")
 
 
 def score(
-    hypotheses: Annotated[
-        Path | None,
-        typer.Argument(metavar="HYP", help="Translations, one a line; default or -: stdin."),
-    ] = None,
-    references: Annotated[
-        list[Path] | None,
-        typer.Option("--ref", "-r", metavar="FILE", help="References; may be given again."),
-    ] = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="bleu|chrf|ter",
-            callback=_check_metrics,
-            help="Only this metric; may be given again. [all three]",
-        ),
-    ] = None,
-    lowercase: Annotated[
-        bool, typer.Option("--lowercase", help="Compare BLEU and chrF without case.")
-    ] = False,
-    tokenize: Annotated[
-        str | None,
-        typer.Option(
-            "--tokenize", metavar="NAME", help="sacreBLEU's tokenizer for BLEU: 13a, zh, char, ..."
-        ),
-    ] = None,
-    model: Annotated[
-        list[Path] | None,
-        typer.Option("--model", "-m", metavar="PATH", help="A run folder or a bundle to score by."),
-    ] = None,
-    source: Annotated[
-        Path | None,
-        typer.Option("--source", "-s", metavar="FILE", help="What was translated, for --model."),
-    ] = None,
-    sentences: Annotated[
-        bool,
-        typer.Option(
-            "--sentences",
-            help="A line for each pair: score, log-probability, subwords, perplexity, with tabs "
-            "between.",
-        ),
-    ] = False,
-    tokens: Annotated[
-        bool,
-        typer.Option(
-            "--tokens", help="With --sentences: the subwords too, and the log-probability of each."
-        ),
-    ] = False,
-    n_best: Annotated[
-        bool,
-        typer.Option(
-            "--n-best",
-            help="HYP is an n-best list, `index ||| text ||| ...`: print it with a feature "
-            "`model=`, the log-probability. Index 0 is the first line of --source.",
-        ),
-    ] = False,
+    hypotheses: Hypotheses = None,
+    references: References = None,
+    metrics: Metrics = None,
+    lowercase: Lowercase = False,
+    tokenize: Tokenize = None,
+    language: Language = None,
+    baseline: Baseline = None,
+    names: Names = None,
+    confidence: Confidence = False,
+    test: Test = None,
+    trials: Trials = None,
+    segments: Segments = False,
+    buckets: Buckets = False,
+    train: Train = None,
+    html: Html = None,
+    model: Models = None,
+    source: Source = None,
+    sentences: Sentences = False,
+    tokens: Tokens = False,
+    n_best: NBest = False,
     weight: ModelWeights = None,
     combine: Combination = None,
     as_json: JsonOutput = False,
@@ -104,20 +84,33 @@ def score(
     """Score translations against references, or by the probability that a model gives them.
 
     With --ref: BLEU, chrF and TER by sacreBLEU. Give plain, detokenised text. Each file may be
-    packed (.gz); all must have as many lines.
+    packed (.gz); all must have as many lines. Several translations are compared with the baseline:
+    95% intervals, and p, how likely chance alone gives such a difference.
 
     With --model and --source: log-probability and perplexity of the translations, whoever made
     them. The text is divided into subwords anew, and a line is scored whole, however long. Both
     together print both.
     """
-    from nmt.evaluation.lines import read_all_lines
-
+    given = hypotheses or [_STDIN]
     _check_sides(
         references,
-        {"--metric": metrics, "--lowercase": lowercase, "--tokenize": tokenize},
+        {
+            "--metric": metrics,
+            "--lowercase": lowercase,
+            "--tokenize": tokenize,
+            "--language": language,
+            "--baseline": baseline,
+            "--name": names,
+            "--confidence": confidence,
+            "--test": test,
+            "--trials": trials,
+            "--segments": segments,
+            "--buckets": buckets,
+            "--train": train,
+            "--html": html,
+        },
         model,
         {
-            "--source": source,
             "--sentences": sentences,
             "--tokens": tokens,
             "--n-best": n_best,
@@ -127,27 +120,52 @@ def score(
             "--precision": precision,
             "--threads": threads,
         },
+        source,
     )
     _check_forms(references, sentences, tokens, n_best, as_json)
-    if hypotheses == Path("-"):
-        hypotheses = None
-    if hypotheses is None and sys.stdin.isatty():
+    _check_numbers(given, model, baseline, segments, buckets, train, html)
+    if _STDIN in given and sys.stdin.isatty():
         say("reading translations from the keyboard, one a line; end with Ctrl-D")
-    texts, scores, total = None, [], None
-    if references:
-        texts = read_all_lines(hypotheses)
-        scores = _by_references(texts, references, metrics, lowercase, tokenize)
+    by_references, by_model, total = None, None, None
     if model and source is not None:
         translator = open_translator(model, device, precision, threads, weight, combine)
-        scoring = ModelScoring(translator, source, hypotheses)
+        language = language or translator.target_language
+        by_model = ModelScoring(translator, source, None if given == [_STDIN] else given[0])
         if n_best:
-            scoring.print_n_best()
+            by_model.print_n_best()
             return
         if sentences:
-            scoring.print_sentences(tokens, as_json)
+            by_model.print_sentences(tokens, as_json)
             return
-        total = scoring.corpus(texts)
-    print(_as_json(texts, scores, total) if as_json else _as_text(scores, total))
+    if references:
+        by_references = ReferenceScoring(
+            given,
+            references,
+            [name for name in METRICS if name in (metrics or METRICS)],
+            lowercase=lowercase,
+            tokenize=tokenize or tokenizer_of(language),
+            source=source,
+            baseline=baseline,
+            names=names,
+            confidence=confidence or test is not None or trials is not None,
+            method=test or "bootstrap",
+            trials=trials,
+            buckets=buckets,
+            train=train,
+        )
+        by_references.warn_of_suspicions()
+        if html is not None:
+            by_references.write_page(html)
+        if segments:
+            by_references.print_segments(as_json)
+            return
+    if by_model is not None:
+        texts = None if by_references is None else by_references.systems[0].hypotheses
+        total = by_model.corpus(texts)
+    if as_json:
+        print(_as_json(by_references, total))
+    else:
+        _print_text(by_references, total)
 
 
 def _check_sides(
@@ -155,6 +173,7 @@ def _check_sides(
     of_references: dict[str, Any],
     model: list[Path] | None,
     of_model: dict[str, Any],
+    source: Path | None,
 ) -> None:
     """Refuse options, given by name with their values, of a side that is not asked for."""
     if not references and not model:
@@ -169,7 +188,7 @@ def _check_sides(
         ]
         if given and not asked_for:
             raise UsageError(f"{given[0]} goes with {side}, which is not given.")
-    if model and of_model["--source"] is None:
+    if model and source is None:
         raise UsageError("--model needs what was translated: add --source SRC.")
 
 
@@ -186,39 +205,36 @@ def _check_forms(
         raise UsageError("--tokens goes with --sentences, which is not given.")
 
 
-def _by_references(
-    hypotheses: list[str],
-    references: list[Path],
-    metrics: list[str] | None,
-    lowercase: bool,
-    tokenize: str | None,
-) -> list[Score]:
-    from nmt.evaluation.checks import suspicions
-    from nmt.evaluation.lines import read_all_lines
-    from nmt.evaluation.scores import score as score_corpus
-
-    reference_lines = [read_all_lines(path) for path in references]
-    scores = score_corpus(
-        hypotheses,
-        reference_lines,
-        [name for name in METRICS if name in (metrics or METRICS)],
-        lowercase=lowercase,
-        tokenize=tokenize,
-    )
-    for warning in suspicions(hypotheses, reference_lines, lowercase):
-        warn(warning)
-    return scores
+def _check_numbers(
+    given: list[Path],
+    model: list[Path] | None,
+    baseline: Path | None,
+    segments: bool,
+    buckets: bool,
+    train: list[Path] | None,
+    html: Path | None,
+) -> None:
+    """Refuse several texts where one is meant, and forms of output that go only with another."""
+    several = len(given) + (baseline is not None)
+    if model and several > 1:
+        raise UsageError(f"--model scores one text, and {several} were given: take a command each.")
+    if model and segments:
+        raise UsageError("--segments prints line by line, --model the whole: take two commands.")
+    if segments and buckets:
+        raise UsageError("--segments prints line by line, --buckets the whole: take two commands.")
+    if train and not (buckets or html):
+        raise UsageError("--train goes with --buckets or --html, neither of which is given.")
 
 
-def _as_text(scores: list[Score], total: "CorpusScore | None") -> str:
-    lines = [str(score) for score in scores]
-    return "\n".join(lines if total is None else [*lines, *corpus_text(total)])
+def _print_text(scoring: ReferenceScoring | None, total: "CorpusScore | None") -> None:
+    if scoring is not None:
+        scoring.print_text()
+    if total is not None:
+        print("\n".join(corpus_text(total)))
 
 
-def _as_json(texts: list[str] | None, scores: list[Score], total: "CorpusScore | None") -> str:
-    record: dict[str, Any] = {}
-    if texts is not None:
-        record |= {"lines": len(texts), "scores": [asdict(score) for score in scores]}
+def _as_json(scoring: ReferenceScoring | None, total: "CorpusScore | None") -> str:
+    record: dict[str, Any] = {} if scoring is None else scoring.record()
     if total is not None:
         record |= {"lines": total.lines, "model": corpus_record(total)}
     return json.dumps(record, ensure_ascii=False, indent=2)

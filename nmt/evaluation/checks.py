@@ -10,7 +10,7 @@ _SPACED_POINT = re.compile(r"\S [.,]( |$)")
 _SHARE_OF_LINES = 0.2
 _SAMPLE = 100
 _DEFAULT_TOKENIZER = "13a"
-_SWAPPED = "; or were hypotheses and references swapped?"
+_SWAPPED = ", unless hypotheses and references were swapped."
 _UNSPACED = {
     "CJK": "--language zh or --language ja",
     "HIRAGANA": "--language ja",

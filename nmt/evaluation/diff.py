@@ -32,6 +32,17 @@ def difference(hypothesis: str, reference: str) -> Difference:
     return Difference(ours.spans(in_ours), theirs.spans(in_theirs))
 
 
+def missing_from_all(references: Sequence[Sequence[Span]]) -> list[Span]:
+    """One reference as several translations left it: only what none of them has is not the same.
+
+    references: the spans of that reference beside each of them, one at the least.
+    """
+    marks = [[span.same for span in spans for _ in span.text] for spans in references]
+    text = "".join(span.text for span in references[0])
+    found = [any(each) for each in zip(*marks, strict=True)]
+    return _joined([Span(character, same) for character, same in zip(text, found, strict=True)])
+
+
 class _Words(NamedTuple):
     """A text cut up: spaces[i] stands before words[i], the last one at the end."""
 

@@ -123,6 +123,11 @@ class Translator:
         return self._bundle.length_ratio
 
     @property
+    def target_language(self) -> str:
+        """What the configuration calls the language translated into."""
+        return self._bundle.config.data.target_language
+
+    @property
     def made_by(self) -> dict[str, Any]:
         """What a translation depends on beside its text and the settings: the files of the
         bundles, as checksums, the precision, and how an ensemble agrees.

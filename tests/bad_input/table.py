@@ -34,6 +34,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt translate --resumable`": translate_cases.PARTS,
     "`nmt attention`": translate_cases.ATTENTION,
     "`nmt score`: references": score_cases.BY_REFERENCES,
+    "`nmt score`: several translations": score_cases.SEVERAL,
     "`nmt score`: models": score_cases.BY_A_MODEL,
     "`nmt tune`": score_cases.TUNE,
 }

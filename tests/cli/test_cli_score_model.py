@@ -160,7 +160,6 @@ def test_our_own_n_best_list(files, capsys):
     [
         ("target", 2, "score needs references or a model"),
         ("target --model model", 2, "add --source SRC"),
-        ("target --ref target --source source", 2, "--source goes with --model"),
         ("target --ref target --threads 0", 2, "--threads goes with --model"),
         ("target -m model -s source --lowercase", 2, "--lowercase goes with --ref"),
         ("target -m model -s source --tokens", 2, "--tokens goes with --sentences"),

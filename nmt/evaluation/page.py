@@ -1,0 +1,168 @@
+"""A report as a page to look at: scores, where they come from, and every sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nmt.evaluation.diff import difference, missing_from_all
+from nmt.evaluation.report import Measure, Report, buckets_record
+from nmt.evaluation.scores import LESS_IS_BETTER
+from nmt.evaluation.significance import Standing
+from nmt.pages.page import Page, escaped
+
+MOST_SENTENCES = 5000
+"""More make a page that browsers are slow with."""
+
+_SIGNIFICANT = 0.05
+_METHODS = {
+    "bootstrap": "paired bootstrap resampling",
+    "randomization": "paired approximate randomisation",
+}
+
+
+def score_page(found: Report) -> Page:
+    """The report as a page; of a long text the first `MOST_SENTENCES` sentences."""
+    lines = len(found.systems[0].hypotheses)
+    names = ", ".join(system.name for system in found.systems)
+    shown = min(lines, MOST_SENTENCES)
+    return Page(
+        title=f"Scores of {names}",
+        about=f"{lines:,} lines" + (f", of which the first {shown:,} are shown" * (shown < lines)),
+        body="\n".join([_scores(found), _PARTS, _SENTENCES]),
+        data=_data(found, shown),
+        styles=("score.css",),
+        scripts=("score.js",),
+    )
+
+
+_PARTS = """<section aria-labelledby="parts">
+<div class="bar"><h2 id="parts">Parts of the text</h2>
+<div id="metrics" role="group" aria-label="Metric"></div></div>
+<div id="charts"></div>
+</section>"""
+
+_SENTENCES = """<section aria-labelledby="sentences">
+<h2 id="sentences">Sentences</h2>
+<div class="bar controls">
+<label>Order <select id="order"></select></label>
+<label id="whose">of <select id="system"></select></label>
+<label class="grow">Find <input id="find" type="search" autocomplete="off"></label>
+<span id="count" class="muted" role="status"></span>
+</div>
+<p class="muted legend"><span class="extra">only in the translation</span>
+<span class="missing">only in the reference</span></p>
+<ol id="list"></ol>
+<button type="button" id="more" hidden>Show more</button>
+</section>"""
+
+
+def _scores(found: Report) -> str:
+    head = "".join(
+        f'<th class="number">{escaped(m.comparison.metric)}</th>' for m in found.measures
+    )
+    rows = "\n".join(_row(found, place) for place in range(len(found.systems)))
+    signatures = "".join(
+        f"<dt>{escaped(m.comparison.metric)}</dt><dd><code>{escaped(m.comparison.signature)}</code></dd>"
+        for m in found.measures
+    )
+    return f"""<section aria-label="Scores" class="card">
+<div class="wide"><table class="scores">
+<thead><tr><th>system</th>{head}<th class="number">length ratio</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>
+<p class="muted">{escaped(_explained(found))}</p>
+<details><summary>Signatures</summary><dl class="signatures">{signatures}</dl></details>
+</section>"""
+
+
+def _explained(found: Report) -> str:
+    told = "Below a score: the interval that holds 95% of the scores of resampled texts"
+    if len(found.systems) == 1:
+        return told + "."
+    method = _METHODS[found.question.method]
+    return (
+        f"{told}; the difference to {found.systems[0].name} and p, how likely chance alone gives "
+        f"one as large ({method}). Coloured where p is below {_SIGNIFICANT}."
+    )
+
+
+def _row(found: Report, place: int) -> str:
+    cells = "".join(_cell(measure, place) for measure in found.measures)
+    ratio = found.ratios[place]
+    name = escaped(found.systems[place].name)
+    key = f'<span class="key" style="--colour: var(--series-{place % 6 + 1})"></span>'
+    return (
+        f'<tr><th scope="row"><span>{key}<bdi>{name}</bdi></span></th>{cells}'
+        f'<td class="number">{"–" if ratio is None else f"{ratio:.3f}"}</td></tr>'
+    )
+
+
+def _cell(measure: Measure, place: int) -> str:
+    standing = measure.standings[place]
+    low, high = standing.interval
+    return (
+        f'<td class="number"><strong>{standing.score:.2f}</strong>'
+        f"<small>{low:.2f} – {high:.2f}</small>{_difference(measure, standing)}</td>"
+    )
+
+
+def _difference(measure: Measure, standing: Standing) -> str:
+    if standing.p is None:
+        return "<small>baseline</small>" if len(measure.standings) > 1 else ""
+    if standing.identical:
+        return "<small>identical, p = 1</small>"
+    gain = standing.score - measure.comparison.baseline.score
+    better = (gain > 0) != (measure.metric in LESS_IS_BETTER)
+    colour = ("good" if better else "bad") if standing.p < _SIGNIFICANT else "same"
+    sign = "−" if gain < 0 else "+"
+    return f'<small class="{colour}">{sign}{abs(gain):.2f}, p = {standing.p:.3f}</small>'
+
+
+def _data(found: Report, shown: int) -> dict[str, Any]:
+    return {
+        "systems": [system.name for system in found.systems],
+        "metrics": [
+            {
+                "key": measure.metric,
+                "name": measure.comparison.metric,
+                "less": measure.metric in LESS_IS_BETTER,
+            }
+            for measure in found.measures
+        ],
+        "lengthOf": found.measured_by,
+        "buckets": buckets_record(found),
+        "sentences": _sentences(found, shown),
+    }
+
+
+def _sentences(found: Report, shown: int) -> list[dict[str, Any]]:
+    scores = [[each.sentences() for each in measure.statistics] for measure in found.measures]
+    sources = found.question.sources
+    return [
+        {
+            "line": line + 1,
+            "source": None if sources is None else sources[line],
+            **_texts(found, line),
+            "scores": [
+                [round(of_metric[place][line], 2) for of_metric in scores]
+                for place in range(len(found.systems))
+            ],
+        }
+        for line in range(shown)
+    ]
+
+
+def _texts(found: Report, line: int) -> dict[str, Any]:
+    """The translations and the first reference in spans, and other references as they are."""
+    first, *others = [reference[line] for reference in found.question.references]
+    apart = [difference(system.hypotheses[line], first) for system in found.systems]
+    return {
+        "reference": _plain(missing_from_all([each.reference for each in apart])),
+        "others": others,
+        "hypotheses": [_plain(each.hypothesis) for each in apart],
+    }
+
+
+def _plain(spans: Sequence[tuple[str, bool]]) -> list[list[Any]]:
+    """Spans as [text, 1 where it is the same]."""
+    return [[text, int(same)] for text, same in spans]

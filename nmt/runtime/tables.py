@@ -1,0 +1,59 @@
+"""Results in rows: drawn on a terminal, aligned text in a pipe."""
+
+import sys
+from collections.abc import Collection, Sequence
+
+
+def print_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: Collection[int] = (),
+    bold: Collection[int] = (),
+) -> None:
+    """Print a table on stdout. words: columns of words, aligned at the left, as the others are at
+    the right; bold: rows that stand out on a terminal.
+    """
+    if sys.stdout.isatty():
+        _draw(header, rows, words, bold)
+    else:
+        print(aligned([header, *rows], words))
+
+
+def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> str:
+    """Rows as lines of text, two spaces between columns. words: columns aligned at the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_line(row, widths, words) for row in rows)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], words: Collection[int]) -> str:
+    cells = [
+        cell.ljust(width) if column in words else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _draw(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: Collection[int],
+    bold: Collection[int],
+) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD)
+    for column, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if column in words else "right", no_wrap=True)
+    for place, row in enumerate(rows):
+        table.add_row(*map(Text, row), style="bold" if place in bold else None)
+    console = Console()
+    widest = sum(map(len, header)) + sum(
+        max(map(len, column)) for column in zip(*rows, strict=True)
+    )
+    whole = console.options.update(max_width=widest + 100)
+    # Lines that the terminal breaks are better than digits that are not there.
+    console.width = max(console.width, console.measure(table, options=whole).maximum)
+    console.print(table)

@@ -1,0 +1,169 @@
+"""`nmt score` of several translations, of parts of a text, and as a page."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nmt.cli.app import run
+from nmt.data.manifest import Manifest
+from nmt.evaluation.scores import score
+
+DEMO = Path(__file__).parents[2] / "data" / "demo"
+LINES = 40
+
+
+def read(name):
+    return (DEMO / name).read_text(encoding="utf-8").split("\n")[:LINES]
+
+
+SOURCES, REFERENCES = read("test.fr"), read("test.en")
+GOOD = [line if i % 4 else line.replace("the", "a") for i, line in enumerate(REFERENCES)]
+POOR = [" ".join(line.split()[:-2]) + "." if i % 2 else line for i, line in enumerate(REFERENCES)]
+TEXTS = {"src.txt": SOURCES, "ref.txt": REFERENCES, "good.txt": GOOD, "poor.txt": POOR}
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    for name, lines in TEXTS.items():
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    shutil.copy(tmp_path / "good.txt", tmp_path / "same.txt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SACREBLEU_SEED", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def printed(files, capsys):
+    """Runs `nmt score ... --ref ref.txt` and gives its stdout and stderr."""
+
+    def printed(command, code=0):
+        assert run(["score", *command.split(), "--ref", "ref.txt"]) == code
+        told = capsys.readouterr()
+        return told.out, told.err
+
+    return printed
+
+
+def test_a_table_of_several(printed):
+    out, err = printed("good.txt poor.txt same.txt --trials 200")
+    header, *rows = out.split("\n")[:4]
+    assert header.split() == ["system", "BLEU", "p", "chrF2", "p", "TER", "p", "hyp/ref"]
+    assert [row.split()[0] for row in rows] == ["good", "poor", "same"]
+    (bleu,) = score(POOR, [REFERENCES], ["bleu"])
+    assert re.match(rf"poor +{bleu.value:.2f} ± \d+\.\d\d  0\.\d+\* ", rows[1])
+    assert rows[2].split().count("1.000") == 4  # p of three metrics, and the lengths
+    assert "same: the same as good in every line, so p = 1" in err
+    assert out.count("|bs:200|seed:12345|") == 3
+
+
+def test_a_baseline_and_names(printed):
+    out, _ = printed("good.txt --baseline poor.txt --name ours --metric bleu --json --trials 100")
+    record = json.loads(out)
+    assert (record["lines"], record["test"], record["baseline"]) == (LINES, "bootstrap", "poor")
+    assert [system["name"] for system in record["systems"]] == ["poor", "ours"]
+    (of_baseline,), (ours,) = (system["scores"] for system in record["systems"])
+    assert "p" not in of_baseline
+    assert ours["p"] < 0.05 and not ours["identical"]
+    assert ours["interval"][0] < ours["value"] < ours["interval"][1]
+
+
+def test_names_are_told_apart(printed):
+    out, _ = printed("good.txt good.txt --metric ter --trials 10")
+    assert [line.split("  ")[0] for line in out.split("\n")[1:3]] == ["good.txt", "good.txt (2)"]
+
+
+def test_randomisation(printed):
+    out, _ = printed("good.txt poor.txt --test randomization --trials 100 --metric bleu")
+    assert "|bs:1000|ar:100|seed:12345|" in out
+
+
+def test_the_confidence_of_one(printed):
+    out, _ = printed("good.txt --confidence --metric bleu")
+    (bleu,) = score(GOOD, [REFERENCES], ["bleu"])
+    assert re.match(rf"BLEU = {bleu.value:.1f}  95% \d+\.\d - \d+\.\d  \(nrefs:1\|bs:1000\|", out)
+    record = json.loads(printed("good.txt --confidence --metric bleu --json")[0])
+    assert record["scores"][0]["value"] == bleu.value
+    assert len(record["scores"][0]["interval"]) == 2
+
+
+def test_segments(printed):
+    header, *rows = printed("good.txt poor.txt --segments --metric chrf")[0].split("\n")[:-1]
+    assert header == "line\tsystem\tchrf"
+    assert len(rows) == 2 * LINES
+    assert rows[2].split("\t")[:2] == ["2", "good"]
+    objects = [
+        json.loads(line) for line in printed("poor.txt --segments --json")[0].split("\n")[:-1]
+    ]
+    assert [each["line"] for each in objects] == list(range(1, LINES + 1))
+    assert set(objects[0]) == {"line", "system", "bleu", "chrf", "ter"}
+    assert f"{objects[1]['chrf']:.4f}" == rows[3].split("\t")[2]
+
+
+def test_buckets(printed, files):
+    (files / "train.txt").write_text("the the a cat\n", encoding="utf-8")
+    command = "good.txt poor.txt -s src.txt --buckets --train train.txt --metric bleu --trials 10"
+    out, _ = printed(command)
+    assert "BLEU by words of the source\nwords" in out
+    assert "lines by BLEU of the sentence\npoints" in out
+    assert "F1 of words by how often training saw them\ntimes seen" in out
+    buckets = json.loads(printed(f"{command} --json")[0])["buckets"]
+    assert sum(row["lines"] for row in buckets["source_length"]) == LINES
+    for place in (0, 1):
+        spread = buckets["sentence_score"]["bleu"]
+        assert sum(row["lines"][place] for row in spread) == LINES
+    seen = {row["seen"]: row for row in buckets["word_frequency"]}
+    assert seen["2 to 4"]["reference"][0] == sum(line.split().count("the") for line in REFERENCES)
+    by_reference = json.loads(printed("good.txt --buckets --json")[0])
+    assert "reference_length" in by_reference["buckets"]
+    assert [each["metric"] for each in by_reference["scores"]] == ["bleu", "chrf", "ter"]
+
+
+def test_words_of_a_run(tiny, files, printed):
+    from nmt.training.run import train
+
+    run_directory = train(tiny(), restart=False, resume=False)
+    manifest = Manifest.load(run_directory.data)
+    assert manifest.inputs["train.target"]
+    out, _ = printed(f"good.txt --buckets --train {run_directory.path} --json")
+    assert json.loads(out)["buckets"]["word_frequency"][0]["seen"] == "never"
+
+
+def test_the_tokenizer_of_a_language(printed):
+    for options, tokenizer in (
+        ("--language zh-CN", "zh"),
+        ("--language de", "13a"),
+        ("--language zh --tokenize char", "char"),
+    ):
+        assert f"|tok:{tokenizer}|" in printed(f"good.txt --metric bleu {options}")[0]
+
+
+def test_the_language_of_a_model(files, tiny_bundle, printed, monkeypatch):
+    from nmt.search.translator import Translator
+
+    monkeypatch.setattr(Translator, "target_language", "zh")
+    out, _ = printed(f"good.txt --metric bleu -m {tiny_bundle} -s src.txt --device cpu")
+    assert "|tok:zh|" in out
+    assert "perplexity" in out
+
+
+def test_mixups_are_told_of(printed):
+    _, err = printed("src.txt good.txt -s src.txt --metric bleu --trials 10")
+    assert "warning: src: 100% of the hypotheses equal their source" in err
+    assert "warning: good" not in err
+
+
+def test_a_page(printed, files):
+    out, err = printed("good.txt poor.txt -s src.txt --html page.html --trials 10")
+    assert out.startswith("system")
+    assert "page: page.html" in err
+    page = (files / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Scores of good, poor" in page
+
+
+def test_stdin_is_read_once(printed):
+    _, err = printed("- -", code=2)
+    assert "give - for one text only" in err
