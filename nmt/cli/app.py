@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from nmt.cli import options
+from nmt.cli.align import align
 from nmt.cli.attention import attention
 from nmt.cli.average import average
 from nmt.cli.binarize import binarize
@@ -38,6 +39,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     score,
     tune,
     attention,
+    align,
     average,
 )
 

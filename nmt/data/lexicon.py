@@ -6,11 +6,11 @@ looks. Which one it was is not known, so P(target | source) is found by expectat
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.corpus import Corpus
 from nmt.data.tokenizer import PAD
 from nmt.runtime.console import progress
 
@@ -20,8 +20,26 @@ NULL = PAD
 _LINKS = 1 << 20
 _TINY = np.finfo(np.float64).tiny
 
-_Integers = NDArray[np.int64]
-_Reals = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+class TokenPairs(Protocol):
+    """Pairs of token sequences, by their numbers, such as a `Corpus`."""
+
+    def source(self, pair: int) -> NDArray[np.integer]:
+        """Token ids of the source side, `[source_len]`."""
+
+    def target(self, pair: int) -> NDArray[np.integer]:
+        """Token ids of the target side, `[target_len]`."""
+
+    @property
+    def source_lengths(self) -> Integers:
+        """Tokens of each source side, `[pairs]`."""
+
+    @property
+    def target_lengths(self) -> Integers:
+        """Tokens of each target side, `[pairs]`."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +51,8 @@ class Lexicon:
 
     source_vocabulary: int
     target_vocabulary: int
-    keys: _Integers
-    probabilities: _Reals
+    keys: Integers
+    probabilities: Reals
 
     def best(self, count: int) -> NDArray[np.int32]:
         """The `count` most probable targets of each source token, the most probable first, of
@@ -50,7 +68,7 @@ class Lexicon:
 
 
 def learn_lexicon(
-    corpus: Corpus,
+    corpus: TokenPairs,
     pairs: NDArray[np.int64],
     source_vocabulary: int,
     target_vocabulary: int,
@@ -63,7 +81,7 @@ def learn_lexicon(
     blocks = _blocks(corpus, pairs)
     with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as shown:
         keys = np.empty(0, np.int64)
-        waiting: list[_Integers] = []
+        waiting: list[Integers] = []
         for block in blocks:
             waiting.append(_distinct([_Links.of(corpus, block, target_vocabulary).keys]))
             # Merged seldom: each merge goes through all that is there.
@@ -77,7 +95,7 @@ def learn_lexicon(
             for block in blocks:
                 _count(lexicon, _Links.of(corpus, block, target_vocabulary), expected)
                 shown.advance(len(block))
-            lexicon = _normalized(lexicon, expected)
+            lexicon = normalized(lexicon, expected)
     return lexicon
 
 
@@ -90,11 +108,11 @@ class _Links:
     of these pairs.
     """
 
-    keys: _Integers
-    positions: _Integers
+    keys: Integers
+    positions: Integers
 
     @classmethod
-    def of(cls, corpus: Corpus, pairs: _Integers, target_vocabulary: int) -> "_Links":
+    def of(cls, corpus: TokenPairs, pairs: Integers, target_vocabulary: int) -> "_Links":
         null = np.array([NULL])
         sources = [part for pair in pairs for part in (null, corpus.source(int(pair)))]
         source = np.concatenate(sources, dtype=np.int64)
@@ -110,7 +128,7 @@ class _Links:
         return cls(keys, positions)
 
 
-def _count(lexicon: Lexicon, links: _Links, expected: _Reals) -> None:
+def _count(lexicon: Lexicon, links: _Links, expected: Reals) -> None:
     """Add up, in `expected [entries]`, how often each entry is likely to be used: c(f | e) of the
     paper.
     """
@@ -122,7 +140,7 @@ def _count(lexicon: Lexicon, links: _Links, expected: _Reals) -> None:
     expected[entries] += np.bincount(inverse, shares, minlength=len(keys))
 
 
-def _normalized(lexicon: Lexicon, expected: _Reals) -> Lexicon:
+def normalized(lexicon: Lexicon, expected: Reals) -> Lexicon:
     """Probabilities, which are put in place of the counts: of each source token they sum to one."""
     sizes = np.diff(_row_starts(lexicon.keys, lexicon.source_vocabulary, lexicon.target_vocabulary))
     present = sizes > 0
@@ -132,19 +150,19 @@ def _normalized(lexicon: Lexicon, expected: _Reals) -> Lexicon:
     return replace(lexicon, probabilities=expected)
 
 
-def _blocks(corpus: Corpus, pairs: _Integers) -> list[_Integers]:
+def _blocks(corpus: TokenPairs, pairs: Integers) -> list[Integers]:
     """The pairs in runs of about `_LINKS` links."""
     links = (corpus.source_lengths[pairs] + 1) * corpus.target_lengths[pairs]
     ends = np.flatnonzero(np.diff(np.cumsum(links) // _LINKS)) + 1
     return [block for block in np.split(pairs, ends) if len(block)]
 
 
-def _distinct(parts: list[_Integers]) -> _Integers:
+def _distinct(parts: list[Integers]) -> Integers:
     """The numbers in them, rising, each once. (np.unique goes by hashes, at ten times the time.)"""
     keys = np.sort(np.concatenate(parts))
     return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
 
 
-def _row_starts(keys: _Integers, source_vocabulary: int, target_vocabulary: int) -> _Integers:
+def _row_starts(keys: Integers, source_vocabulary: int, target_vocabulary: int) -> Integers:
     """Where the entries of each source token begin, and where the last ones end."""
     return np.searchsorted(keys, np.arange(source_vocabulary + 1) * target_vocabulary)

@@ -86,6 +86,14 @@ class Tokenizer:
         content: bytes = self._processor.encode(text, out_type="serialized_proto")
         return read_subwords(content)
 
+    def spelled(self, pieces: Sequence[str]) -> list[Subword]:
+        """Subwords, as `pieces` gives them, each with what it is in the text that they decode to.
+
+        Those of control characters, such as end marks, must be left out.
+        """
+        content: bytes = self._processor.decode(list(pieces), out_type="serialized_proto")
+        return read_subwords(content)
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids; PAD, BOS and EOS are passed over. Never has a line break."""
         kept = [int(token) for token in ids if int(token) not in _CONTROLS]

@@ -12,6 +12,7 @@ from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.sentencepiece_model import Subword
+from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.beam import Scorer
@@ -229,6 +230,11 @@ class Translator:
             ForcedScore.of(pair, hypothesis, self._bundle.tokenizers)
             for pair, hypothesis in zip(pairs, found, strict=True)
         ]
+
+    @property
+    def tokenizers(self) -> TokenizerPair:
+        """The tokenizers that the bundle carries; those of an ensemble are alike."""
+        return self._bundle.tokenizers
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those

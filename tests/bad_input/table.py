@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import align_cases
 import config_cases
 import data_cases
 import further_cases
@@ -33,6 +34,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt translate`: models": translate_cases.MODELS,
     "`nmt translate --resumable`": translate_cases.PARTS,
     "`nmt attention`": translate_cases.ATTENTION,
+    "`nmt align`": align_cases.ALIGN,
     "`nmt score`: references": score_cases.BY_REFERENCES,
     "`nmt score`: several translations": score_cases.SEVERAL,
     "`nmt score`: models": score_cases.BY_A_MODEL,

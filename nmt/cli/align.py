@@ -1,0 +1,256 @@
+"""`nmt align`."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from nmt.cli.align_answers import AlignedText, AlignmentJson, LinkText, Tsv, print_error
+from nmt.cli.options import (
+    Combination,
+    Debug,
+    Device,
+    ModelPaths,
+    ModelWeights,
+    Quiet,
+    SearchPrecision,
+    Threads,
+    named_path,
+)
+from nmt.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nmt.cli.align_answers import AlignmentForm
+    from nmt.cli.align_lines import AlignedLine
+
+_METHODS = Literal["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
+
+
+def align(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[ALIGNMENTS]...",
+            parser=named_path,
+            help="Instead of texts: one file of alignments, or two for --symmetrise.",
+        ),
+    ] = None,
+    model: ModelPaths = None,
+    weight: ModelWeights = None,
+    combine: Combination = None,
+    reverse_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--reverse-model",
+            metavar="PATH",
+            parser=named_path,
+            help="A model that translates the target into the source, for --symmetrise.",
+        ),
+    ] = None,
+    aligner: Annotated[
+        Literal["ibm1", "hmm"] | None,
+        typer.Option(
+            "--aligner", help="No model: a statistical aligner that learns from the texts."
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--source",
+            "-s",
+            metavar="FILE",
+            parser=named_path,
+            help="Text, one a line; default without --target: stdin.",
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="FILE",
+            parser=named_path,
+            help="Its translations; default: what the model's search finds, written before links.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", parser=named_path, help="Default: stdout."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Every link of this weight or more, rather than the best of each target word.",
+        ),
+    ] = None,
+    soft: Annotated[
+        bool,
+        typer.Option("--soft", help="Links with their weights, `0-0:0.9731`, all that are not 0."),
+    ] = False,
+    method: Annotated[
+        _METHODS | None,
+        typer.Option("--symmetrise", help="Put the alignments of both directions together."),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Write target-source links.")] = False,
+    subwords: Annotated[
+        bool, typer.Option("--subwords", help="Between the model's subwords, not words.")
+    ] = False,
+    tsv: Annotated[
+        bool, typer.Option("--tsv", help="Source, target and links, with tabs between.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for each line, with all weights.")
+    ] = False,
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            "--gold",
+            metavar="FILE",
+            parser=named_path,
+            help="Print precision, recall and alignment error rate against these links, of which "
+            "`i-j` are sure, `i?j` or `ipj` possible.",
+        ),
+    ] = None,
+    one_indexed: Annotated[
+        bool, typer.Option("--one-indexed", help="The words of --gold are counted from 1.")
+    ] = False,
+    device: Device = None,
+    precision: SearchPrecision = None,
+    threads: Threads = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Link the words of sentences and their translations: lines such as `0-0 2-1`, source first.
+
+    Words are what spaces divide, counted from 0. By a model's attention (--model, of --target or of
+    its own translations), by a statistical aligner that needs no model (--aligner), or from files
+    of alignments. A blank line stays blank.
+    """
+    from nmt.cli import align_lines as lines_of
+    from nmt.search.ports import writer
+
+    of_model: dict[str, Any] = {
+        "--model": model,
+        "--weight": weight,
+        "--combine": combine,
+        "--reverse-model": reverse_model,
+        "--device": device,
+        "--precision": precision,
+        "--threads": threads,
+    }
+    of_texts: dict[str, Any] = {
+        "--aligner": aligner,
+        "--source": source,
+        "--target": target,
+        "--threshold": threshold,
+        "--soft": soft,
+        "--subwords": subwords,
+        "--tsv": tsv,
+        "--json": as_json and gold is None,
+    }
+    _check(files or [], aligner, of_model, of_texts, method, gold)
+    _check_forms(soft, method, threshold, tsv, as_json, gold, one_indexed)
+    weights = soft or as_json or threshold is not None
+    wish = lines_of.Wish(threshold, method, subwords, weights)
+    aligned: Iterator[AlignedLine]
+    if files:
+        aligned = lines_of.of_files(files, wish)
+    elif aligner is not None:
+        assert source is not None and target is not None
+        aligned = lines_of.by_aligner(aligner, source, target, wish)
+    else:
+        of_forward = (model, device, precision, threads, weight, combine)
+        of_backward = ([reverse_model], device, precision, threads) if reverse_model else None
+        aligned = lines_of.by_model(of_forward, of_backward, source, target, wish)
+    if reverse:
+        aligned = map(lines_of.turned_line, aligned)
+    if gold is not None:
+        print_error(aligned, gold, one_indexed, as_json)
+        return
+    form = _form(target is None and not files, threshold if soft else None, soft, tsv, as_json)
+    with nullcontext() if output is None else writer(output) as write:
+        for line in aligned:
+            text = form.line(line)
+            if write is None:
+                print(text)
+            else:
+                write(text + "\n")
+
+
+def _check(
+    files: list[Path],
+    aligner: str | None,
+    of_model: dict[str, Any],
+    of_texts: dict[str, Any],
+    method: str | None,
+    gold: Path | None,
+) -> None:
+    """Refuse options, given by name with their values, of a way that is not taken."""
+    for name, value in {**of_model, **of_texts}.items():
+        if files and value not in (None, False):
+            raise UsageError(f"{name} aligns texts, but files of alignments are given: {files[0]}.")
+    for name, value in of_model.items():
+        if aligner and value is not None:
+            raise UsageError(f"--aligner goes without a model: leave {name} out.")
+    if len(files) > 2 or (len(files) == 2) != (method is not None and bool(files)):
+        raise UsageError(
+            "give one file of alignments, or two with --symmetrise, such as grow-diag-final-and."
+        )
+    source, target = of_texts["--source"], of_texts["--target"]
+    if (aligner or target) and (source is None or target is None):
+        raise UsageError("give both texts: --source FILE --target FILE.")
+    if aligner and of_texts["--subwords"]:
+        raise UsageError("--subwords are a model's; --aligner divides texts at spaces.")
+    if not files and not aligner and (method is None) != (of_model["--reverse-model"] is None):
+        raise UsageError(
+            "--symmetrise needs the other direction: --reverse-model PATH, --aligner, or two files "
+            "of alignments."
+            if method
+            else "--reverse-model is for --symmetrise, such as grow-diag-final-and."
+        )
+    if not files and target is None and (method or gold):
+        name = "--symmetrise" if method else "--gold"
+        raise UsageError(f"{name} needs given translations: add --target FILE.")
+
+
+def _check_forms(
+    soft: bool,
+    method: str | None,
+    threshold: float | None,
+    tsv: bool,
+    as_json: bool,
+    gold: Path | None,
+    one_indexed: bool,
+) -> None:
+    """Refuse forms of output that do not go together."""
+    if tsv and as_json:
+        raise UsageError("--tsv and --json are two forms: leave one out.")
+    if soft and (method or as_json or gold):
+        other = "--symmetrise" if method else "--gold" if gold else "--json"
+        raise UsageError(
+            "--json has all weights: leave --soft out."
+            if other == "--json"
+            else f"--soft links have weights, those of {other} have none: leave one out."
+        )
+    if tsv and gold:
+        raise UsageError("--gold prints one result of all lines: leave --tsv out.")
+    if one_indexed and gold is None:
+        raise UsageError("--one-indexed goes with --gold, which is not given.")
+
+
+def _form(
+    with_text: bool, threshold: float | None, soft: bool, tsv: bool, as_json: bool
+) -> "AlignmentForm":
+    links = LinkText(soft, threshold)
+    if as_json:
+        return AlignmentJson(with_text)
+    if tsv:
+        return Tsv(links)
+    return AlignedText(links) if with_text else links

@@ -1,0 +1,190 @@
+"""Where the alignments of `nmt align` come from: a model, an aligner, or files."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nmt.cli.translate import invite, open_translator
+from nmt.data.alignment.pharaoh import Link, parse_links, turned
+from nmt.data.alignment.symmetrise import symmetrise
+from nmt.errors import DataError
+
+if TYPE_CHECKING:
+    from nmt.data.alignment.aligned import Aligned
+    from nmt.search.translator import Translator
+
+_WINDOW_BATCHES = 4
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which links are wanted.
+
+    threshold: see `Aligned.links`; method: of putting both directions together; subwords: between
+    these rather than words; weights: whether they are written too.
+    """
+
+    threshold: float | None
+    method: str | None
+    subwords: bool = False
+    weights: bool = False
+
+    def links(self, forward: "Aligned", backward: "Aligned | None") -> list[Link]:
+        """Of one pair; backward: its alignment with source and target changed about."""
+        links = forward.links(self.threshold)
+        if backward is None:
+            return links
+        assert self.method is not None
+        return symmetrise(self.method, links, turned(backward.links(self.threshold)))
+
+
+@dataclass(frozen=True)
+class AlignedLine:
+    """What there is to write of one pair.
+
+    aligned: None where only links are known; turned: whether links have the target first.
+    """
+
+    links: list[Link]
+    source_text: str = ""
+    target_text: str = ""
+    aligned: "Aligned | None" = None
+    turned: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is no text to align on a side."""
+        return not self.source_text.strip() or not self.target_text.strip()
+
+    @property
+    def sizes(self) -> tuple[int, int] | None:
+        """Words of both sides, in the order of the links, where known."""
+        if self.aligned is None:
+            return None
+        sizes = len(self.aligned.source), len(self.aligned.target)
+        return sizes[::-1] if self.turned else sizes
+
+
+def turned_line(line: AlignedLine) -> AlignedLine:
+    """With target-source links."""
+    return replace(line, links=turned(line.links), turned=True)
+
+
+def of_files(paths: list[Path], wish: Wish) -> Iterator[AlignedLine]:
+    """Of one file of alignments, or of two together. Raises DataError when they do not fit."""
+    from nmt.evaluation.lines import each_line, each_pair
+
+    forward, *others = paths
+    if not others:
+        for number, line in enumerate(each_line(forward), start=1):
+            yield AlignedLine(parse_links(line, str(forward), number))
+        return
+    backward = others[0]
+    assert wish.method is not None
+    _check_counts(forward, backward)
+    pairs = each_pair(forward, each_line(backward), str(backward))
+    for number, (one, other) in enumerate(pairs, start=1):
+        sides = (parse_links(one, str(forward), number), parse_links(other, str(backward), number))
+        yield AlignedLine(symmetrise(wish.method, *sides))
+
+
+def by_model(
+    forward: tuple[Any, ...],
+    backward: tuple[Any, ...] | None,
+    source: Path | None,
+    target: Path | None,
+    wish: Wish,
+) -> Iterator[AlignedLine]:
+    """By attention. forward, backward: what `open_translator` takes, for each direction."""
+    if source is not None and target is not None:
+        _check_counts(source, target)
+        translator = open_translator(*forward)
+        other = None if backward is None else open_translator(*backward)
+        yield from _given(translator, other, source, target, wish)
+    else:
+        yield from _found(open_translator(*forward), source, wish)
+
+
+def by_aligner(kind: str, source: Path, target: Path, wish: Wish) -> Iterator[AlignedLine]:
+    """By an aligner that learns from these texts alone."""
+    from nmt.data.alignment.texts import align_texts
+    from nmt.evaluation.lines import each_line, each_pair
+
+    _check_counts(source, target)
+    pairs = each_pair(source, each_line(target), str(target))
+    with_other = wish.method is not None
+    for texts, forward, backward in align_texts(kind, pairs, with_other, wish.weights):
+        yield AlignedLine(wish.links(forward, backward), *texts, forward)
+
+
+def _given(
+    translator: "Translator",
+    backward: "Translator | None",
+    source: Path,
+    target: Path,
+    wish: Wish,
+) -> Iterator[AlignedLine]:
+    from nmt.evaluation.lines import each_line, each_pair
+    from nmt.inspection.alignments import align_given
+
+    first = 1
+    for window in _windows(each_pair(source, each_line(target), str(target)), translator):
+        texts = [text for text, _ in window], [text for _, text in window]
+        lines = range(first, first + len(window))
+        aligned = align_given(translator, *texts, wish.subwords, lines)
+        others: list[Aligned | None] = [None] * len(window)
+        if backward is not None:
+            others = list(align_given(backward, *texts[::-1], wish.subwords, lines))
+        for pair, one, other in zip(window, aligned, others, strict=True):
+            yield AlignedLine(wish.links(one, other), *pair, one)
+        first += len(window)
+
+
+def _found(translator: "Translator", source: Path | None, wish: Wish) -> Iterator[AlignedLine]:
+    from nmt.evaluation.lines import each_line
+    from nmt.inspection.alignments import align_found
+    from nmt.search.line_translator import warn_of_pieces
+    from nmt.search.stream import LineWarnings
+
+    invite(source)
+    long_lines = LineWarnings(str(source or "stdin"), "were translated in pieces, without links")
+    number = 0
+    size = 1 if source is None and sys.stdin.isatty() else None
+    for texts in _windows(each_line(source), translator, size):
+        found = align_found(translator, texts, wish.subwords)
+        for text, (translation, aligned) in zip(texts, found, strict=True):
+            number += 1
+            warn_of_pieces(long_lines, number, translation)
+            yield AlignedLine(wish.links(aligned, None), text, translation.text, aligned)
+    long_lines.summarise()
+
+
+def _windows(
+    items: Iterable[T], translator: "Translator", size: int | None = None
+) -> Iterator[list[T]]:
+    """So many at a time that there is something to sort, and memory stays flat."""
+    size = size or _WINDOW_BATCHES * translator.settings.batch_sentences
+    remaining = iter(items)
+    while window := list(islice(remaining, size)):
+        yield window
+
+
+def _check_counts(one: Path, other: Path) -> None:
+    """Raises DataError before any work where two files have different numbers of lines; what is no
+    file can be read only once, so that it shows at the end.
+    """
+    from nmt.evaluation.lines import each_line
+
+    if not one.is_file() or not other.is_file():
+        return
+    counts = [sum(1 for _ in each_line(path)) for path in (one, other)]
+    if counts[0] != counts[1]:
+        raise DataError(
+            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of the one must "
+            "belong to line i of the other; look for lines that were lost or added."
+        )

@@ -1,0 +1,104 @@
+"""Alignment of plain texts by a statistical aligner that learns from them."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.alignment.aligned import Aligned
+from nmt.data.alignment.aligners import ALIGNERS, TokenLinks
+from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.data.lexicon import NULL, Integers, TokenPairs
+from nmt.errors import DataError
+
+Texts = tuple[str, str]
+"""A line of the source and one of the target."""
+
+_MOST_WORDS = 1 << 32
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A corpus with source and target changed about."""
+
+    corpus: TokenPairs
+
+    def source(self, pair: int) -> NDArray[np.integer]:
+        """See `TokenPairs`."""
+        return self.corpus.target(pair)
+
+    def target(self, pair: int) -> NDArray[np.integer]:
+        """See `TokenPairs`."""
+        return self.corpus.source(pair)
+
+    @property
+    def source_lengths(self) -> Integers:
+        """See `TokenPairs`."""
+        return self.corpus.target_lengths
+
+    @property
+    def target_lengths(self) -> Integers:
+        """See `TokenPairs`."""
+        return self.corpus.source_lengths
+
+
+def align_texts(
+    kind: str, pairs: Iterable[Texts], both: bool = False, weights: bool = False
+) -> Iterator[tuple[Texts, Aligned, Aligned | None]]:
+    """Each pair of lines with its alignment in words, in order.
+
+    kind: a key of `ALIGNERS`; both: with the alignment of the turned pair too; weights: with the
+    probabilities of all links. Memory holds words and lexicon, not the text, which lies in a
+    temporary folder meanwhile. Raises DataError where no pair has words on both sides.
+    """
+    with tempfile.TemporaryDirectory(prefix="nmt-align-") as folder:
+        words = _Words.of(pairs, Path(folder) / "words")
+        corpus = Corpus.open(Path(folder) / "words")
+        every = np.arange(len(corpus))
+        if not ((corpus.source_lengths > 0) & (corpus.target_lengths > 0)).any():
+            raise DataError("there is nothing to align: no line has words on both sides.")
+        sizes = len(words.source), len(words.target)
+        learn = ALIGNERS[kind].learn
+        forward = learn(corpus, every, *sizes).align(corpus, every, weights)
+        backward = None
+        if both:
+            turned = Turned(corpus)
+            backward = learn(turned, every, *sizes[::-1]).align(turned, every, weights)
+        for pair, links in enumerate(forward):
+            source = [words.source[token] for token in corpus.source(pair)]
+            target = [words.target[token] for token in corpus.target(pair)]
+            other = None
+            if backward is not None:
+                other = _aligned(target, source, next(backward))
+            texts = " ".join(source), " ".join(target)
+            yield texts, _aligned(source, target, links), other
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of both sides, by their numbers; 0 is none."""
+
+    source: list[str]
+    target: list[str]
+
+    @classmethod
+    def of(cls, pairs: Iterable[Texts], prefix: Path) -> "_Words":
+        """Those of the pairs, which are written as a corpus of these numbers."""
+        known: tuple[dict[str, int], dict[str, int]] = ({"": NULL}, {"": NULL})
+        with CorpusWriter(prefix, _MOST_WORDS) as corpus:
+            for number, texts in enumerate(pairs, start=1):
+                sides = (
+                    [ids.setdefault(word, len(ids)) for word in text.split()]
+                    for text, ids in zip(texts, known, strict=True)
+                )
+                corpus.add(number, *sides)
+        return cls(*map(list, known))
+
+
+def _aligned(source: list[str], target: list[str], links: TokenLinks) -> Aligned:
+    if links.weights is None:
+        return Aligned(source, target, np.zeros((len(target), len(source))), links.best)
+    return Aligned(source, target, links.weights, links.best)
