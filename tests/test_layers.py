@@ -17,6 +17,7 @@ LAYERS = (
     ("evaluation", "search", "inspection", "bundle"),
     ("training", "tuning"),
     ("doctor",),
+    ("reports",),
     ("cli", "__main__"),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}

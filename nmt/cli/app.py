@@ -16,8 +16,9 @@ from nmt.cli.average import average
 from nmt.cli.binarize import binarize
 from nmt.cli.config import config
 from nmt.cli.doctor import doctor
-from nmt.cli.failure import report
+from nmt.cli.failure import report as tell
 from nmt.cli.options import Debug, Quiet
+from nmt.cli.report import report
 from nmt.cli.score import score
 from nmt.cli.shortlist import shortlist
 from nmt.cli.tokenizer import tokenizer
@@ -34,6 +35,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     binarize,
     train,
     doctor,
+    report,
     shortlist,
     translate,
     score,
@@ -52,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         with signals_raised([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
     except (Exception, KeyboardInterrupt, Signalled) as error:
-        return report(error)
+        return tell(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:

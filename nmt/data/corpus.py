@@ -82,6 +82,14 @@ class Corpus:
         lengths: NDArray[np.int64] = (self._rows[1:, 1] - self._rows[1:, 0]).astype(np.int64)
         return lengths
 
+    def lengths_of(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of the source and of the target side of some pairs, `[n, 2]`: nothing else of the
+        index is read.
+        """
+        rows = self._rows[pairs + 1, :2].astype(np.int64)
+        begins = self._rows[pairs, 1].astype(np.int64)
+        return np.stack([rows[:, 0] - begins, rows[:, 1] - rows[:, 0]], axis=1)
+
     @property
     def line_numbers(self) -> NDArray[np.uint64]:
         """Line of each pair in the text, from 1 and over all files of the corpus, `[pairs]`."""

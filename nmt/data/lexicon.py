@@ -19,6 +19,7 @@ NULL = PAD
 
 _LINKS = 1 << 20
 _TINY = np.finfo(np.float64).tiny
+_UNSEEN = 1e-6
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -97,6 +98,26 @@ def learn_lexicon(
                 shown.advance(len(block))
             lexicon = normalized(lexicon, expected)
     return lexicon
+
+
+def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: Integers) -> Reals:
+    """Of each pair the mean, over its target tokens, of log P(target | source) as Model 1 has it,
+    `[pairs]`; a link that the lexicon has not counts as one in a million, a pair without target
+    tokens is NaN.
+    """
+    means = [np.empty(0)]
+    for block in _blocks(corpus, pairs):
+        links = _Links.of(corpus, block, lexicon.target_vocabulary)
+        entries = np.minimum(np.searchsorted(lexicon.keys, links.keys), len(lexicon.keys) - 1)
+        known = lexicon.keys[entries] == links.keys
+        probabilities = np.where(known, lexicon.probabilities[entries], 0.0)
+        lengths = corpus.target_lengths[block]
+        choices = np.repeat(corpus.source_lengths[block] + 1, lengths)
+        tokens = np.bincount(links.positions, probabilities, minlength=len(choices)) / choices
+        owners = np.repeat(np.arange(len(block)), lengths)
+        sums = np.bincount(owners, np.log(np.maximum(tokens, _UNSEEN)), minlength=len(block))
+        means.append(np.where(lengths > 0, sums / np.maximum(lengths, 1), np.nan))
+    return np.concatenate(means)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def escaped(text: str) -> str:
 
 def script_json(data: Any) -> str:
     """JSON that may stand in a `<script>`: what is no number is null, `</script>` stays text."""
-    text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character, escape in _IN_SCRIPTS.items():
         text = text.replace(character, escape)
     return text
@@ -90,11 +90,12 @@ def asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _finite(data: Any) -> Any:
+def finite(data: Any) -> Any:
+    """Plain data with None in the place of every number that is infinite or none."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
     return data

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,9 @@ try:
     import fcntl
 except ImportError:  # not POSIX
     fcntl = None  # type: ignore[assignment]  # tested below
+
+_LOOKS = 3
+_PAUSE = 0.02
 
 
 @contextlib.contextmanager
@@ -40,8 +44,28 @@ def exclusive(path: Path, work: str, instead: str = "take another run folder") -
         file.close()
 
 
+def holder(path: Path) -> str | None:
+    """The id of the process that holds a lock file, None where none does (on Windows always).
+
+    Raises OSError when the file is there and cannot be read.
+    """
+    if fcntl is None:
+        return None
+    try:
+        file = path.open("r", encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "unknown"
+    return None
+
+
 def _acquire(path: Path, work: str, instead: str) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
+    looks = 0
     while True:
         file = path.open("a+", encoding="ascii")
         try:
@@ -53,10 +77,14 @@ def _acquire(path: Path, work: str, instead: str) -> IO[str]:
                 return file
         except BlockingIOError as error:
             file.seek(0)
-            holder = file.read().strip()
+            other = file.read().strip()
             file.close()
+            looks += 1
+            if looks < _LOOKS:  # `holder` holds it too, for a moment
+                time.sleep(_PAUSE)
+                continue
             raise ResourceError(
-                f"{path}: another nmt (process {holder or 'unknown'}) is at work on {work}. "
+                f"{path}: another nmt (process {other or 'unknown'}) is at work on {work}. "
                 f"Wait for it to end, or {instead}."
             ) from error
         except BaseException:

@@ -1,10 +1,8 @@
 """The mean of several models' parameters as a model of its own."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +20,7 @@ from nmt.bundle import (
 from nmt.config.dump import config_differences
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.console import say
+from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
 from nmt.training.metrics import higher_is_better
@@ -108,22 +107,11 @@ def _validations(run: RunDirectory, metric: str) -> dict[int, float]:
     """What the metric was at each update, as the run's log tells, if it is there; where a crash has
     torn a line, the validation is repeated further down.
     """
-    found: dict[int, float] = {}
-    if not run.log_records.is_file():
-        return found
-    for line in run.log_records.read_text(encoding="utf-8").split("\n"):
-        record = _record(line)
-        if record.get("kind") == "validation":
-            found[int(record["update"])] = float(record[metric])
-    return found
-
-
-def _record(line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+    return {
+        int(record["update"]): float(record[metric])
+        for record in read_records(run.log_records)
+        if record["kind"] == "validation"
+    }
 
 
 def _check_alike(first: Bundle, other: Bundle) -> None:

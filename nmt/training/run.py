@@ -23,6 +23,7 @@ from nmt.runtime.lock import exclusive
 from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.versions import versions
 from nmt.training.batch_size import largest_budget
 from nmt.training.checkpoints import (
     TrainingState,
@@ -250,7 +251,10 @@ def _introduce(
         pairs=len(loader.corpus),
         target_tokens=tokens,
         batch_tokens=loader.batch_tokens,
+        batches=len(plan),
+        batches_per_update=state.batches_per_update,
         runtime=machine,
+        versions=versions(),
     )
 
 

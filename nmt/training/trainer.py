@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -332,7 +332,11 @@ class Trainer:
         self.state.seconds = self._seconds()
         improved = self._keep_best(validation)
         self.log.record(
-            "validation", self.state.update, **validation.metrics, seconds=validation.seconds
+            "validation",
+            self.state.update,
+            **validation.metrics,
+            seconds=validation.seconds,
+            samples=[asdict(sample) for sample in validation.samples],
         )
         self.log.tell(_validation_line(self.state.update, validation, improved))
         for sample in validation.samples:

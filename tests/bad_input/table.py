@@ -7,6 +7,7 @@ import align_cases
 import config_cases
 import data_cases
 import further_cases
+import report_cases
 import score_cases
 import train_cases
 import translate_cases
@@ -28,6 +29,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt train`: launchers": further_cases.LAUNCHERS,
     "`nmt doctor`": further_cases.DOCTOR,
     "`nmt average`": further_cases.AVERAGE,
+    "`nmt report`": report_cases.REPORT,
     "`nmt translate`: text": translate_cases.TEXTS,
     "`nmt translate`: JSON lines and tables": translate_cases.REQUESTS,
     "`nmt translate`: options": translate_cases.OPTIONS,

@@ -1,0 +1,112 @@
+"""The curves of a run as charts."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from nmt.pages.charts import LineChart, Mark, Series
+from nmt.reports.history import METRICS, DevPoint, History, TrainPoint
+from nmt.training.metrics import higher_is_better
+
+_GROUP = "updates"
+
+
+def curves(history: History) -> list[LineChart]:
+    """Perplexity, loss, scores of dev, learning rate, gradient norm and pace, by update."""
+    return [
+        LineChart(
+            "Perplexity",
+            (
+                _train("train", history, lambda point: point.perplexity),
+                _dev("perplexity", "dev", history, 2),
+            ),
+            logarithmic=True,
+            group=_GROUP,
+            marks=marks(history),
+        ),
+        LineChart(
+            "Scores of dev",
+            (_dev("bleu", "BLEU", history, 2), _dev("chrf", "chrF", history, 3)),
+            group=_GROUP,
+            marks=marks(history),
+        ),
+        LineChart(
+            "Loss",
+            (
+                _train("train, label-smoothed", history, lambda point: point.loss),
+                _dev("loss", "dev", history, 2),
+            ),
+            y_name="nats per token",
+            group=_GROUP,
+            marks=marks(history),
+        ),
+        _of_training("Learning rate", history, lambda point: point.learning_rate, 4),
+        _of_training("Gradient norm", history, lambda point: point.gradient_norm, 5, log=True),
+        _of_training("Target tokens per second", history, lambda p: p.tokens_per_second, 6),
+    ]
+
+
+def marks(history: History) -> list[Mark]:
+    """Where training went on from a checkpoint, and where something went wrong."""
+    resumed = [
+        Mark(sitting.update, f"gone on from update {sitting.update:,}")
+        for sitting in history.sittings[1:]
+    ]
+    return resumed + [
+        Mark(fault.update, f"update {fault.update:,}: {fault.text}") for fault in history.faults
+    ]
+
+
+def dev_points(history: History, metric: str) -> list[tuple[float, float]]:
+    """A metric of dev by update."""
+    return [(point.update, point.metrics.get(metric, math.nan)) for point in history.dev]
+
+
+def train_points(
+    points: Sequence[TrainPoint], value: Callable[[TrainPoint], float]
+) -> list[tuple[float, float]]:
+    """A figure of training by update."""
+    return [(point.update, value(point)) for point in points]
+
+
+def best_point(history: History, metric: str) -> DevPoint | None:
+    """The best validation, where there are two to choose from."""
+    return history.best(metric) if len(history.dev) > 1 else None
+
+
+def metric_name(metric: str) -> str:
+    """As people write it, with the way that is better."""
+    way = "higher" if higher_is_better(metric) else "lower"
+    return f"{METRICS[metric]} ({way} is better)"
+
+
+def _train(name: str, history: History, value: Callable[[TrainPoint], float]) -> Series:
+    return Series(name, train_points(history.train, value), colour=1)
+
+
+def _dev(metric: str, name: str, history: History, colour: int) -> Series:
+    best = best_point(history, metric)
+    return Series(
+        name,
+        dev_points(history, metric),
+        dots=True,
+        best=None if best is None else best.update,
+        colour=colour,
+    )
+
+
+def _of_training(
+    title: str,
+    history: History,
+    value: Callable[[TrainPoint], float],
+    colour: int,
+    log: bool = False,
+) -> LineChart:
+    line = Series(title.lower(), train_points(history.train, value), colour=colour)
+    return LineChart(
+        title,
+        (line,),
+        logarithmic=log,
+        from_zero=not log,
+        group=_GROUP,
+        marks=marks(history),
+    )

@@ -1,0 +1,170 @@
+"""The pairs of a corpus that look least like translations of each other."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.corpus import Corpus
+from nmt.data.lexicon import learn_lexicon, mean_log_probabilities
+from nmt.data.tokenizer import TokenizerPair
+from nmt.reports.scripts import scripts_of, share
+
+_ODD = 3.0
+"""Standard deviations from the mean from which a pair is odd."""
+
+_SURE = 6.0
+"""What a sign counts that is no matter of degree."""
+
+_ITERATIONS = 3
+_MOST_CHARACTERS = 300
+
+_Integers = NDArray[np.int64]
+_Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OddPair:
+    """A pair and what is odd about it. line: in the text it was read from; source, target: put
+    together from its subwords, cut where very long; score: the sum of its signs, in standard
+    deviations.
+    """
+
+    line: int
+    source: str
+    target: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OddPairs:
+    """The oddest first. looked_at: pairs whose words and letters were looked at; identical: of
+    these, with the same text on both sides; scripts: letters by script, of source and of target.
+    """
+
+    pairs: tuple[OddPair, ...]
+    looked_at: int
+    identical: int
+    scripts: tuple[Counter[str], Counter[str]]
+
+
+@dataclass
+class _Signs:
+    score: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, score: float, reason: str) -> None:
+        self.score += score
+        self.reasons.append(reason)
+
+
+def odd_pairs(
+    corpus: Corpus,
+    tokenizers: TokenizerPair,
+    sample: _Integers,
+    lengths: tuple[_Integers, _Integers],
+    wanted: int = 30,
+) -> OddPairs:
+    """Look for odd pairs.
+
+    sample: the pairs whose words and letters are looked at, rising; lengths: numbers of pairs
+    `[n]` and the lengths of their sides `[n, 2]`, in which length ratios are looked at; wanted: how
+    many to give at most.
+    """
+    signs: dict[int, _Signs] = {}
+    _by_length(signs, *lengths, wanted)
+    _by_words(signs, corpus, tokenizers, sample)
+    texts = {int(pair): _texts(corpus, tokenizers, int(pair)) for pair in sample}
+    identical = _by_identity(signs, texts)
+    scripts = _by_script(signs, texts)
+    oddest = sorted(signs.items(), key=lambda item: (-item[1].score, item[0]))[:wanted]
+    lines = corpus.line_numbers
+    found = []
+    for pair, seen in oddest:
+        source, target = texts.get(pair) or _texts(corpus, tokenizers, pair)
+        found.append(
+            OddPair(int(lines[pair]), _cut(source), _cut(target), seen.score, tuple(seen.reasons))
+        )
+    return OddPairs(tuple(found), len(sample), identical, scripts)
+
+
+def _by_length(signs: dict[int, _Signs], pairs: _Integers, lengths: _Integers, most: int) -> None:
+    whole = (lengths > 0).all(axis=1)
+    pairs, lengths = pairs[whole], lengths[whole]
+    if len(pairs) == 0:
+        return
+    logs = np.log(lengths[:, 1] / lengths[:, 0])
+    # In a short pair a word more or less is a great ratio and says little.
+    weights = np.minimum(1.0, lengths.sum(axis=1) / 12.0)
+    distances = _deviations(logs) * weights
+    for place in np.argsort(-np.abs(distances), kind="stable")[:most]:
+        distance = float(abs(distances[place]))
+        if distance >= _ODD:
+            source, target = (int(length) for length in lengths[place])
+            reason = f"{target} subwords for {source}"
+            signs.setdefault(int(pairs[place]), _Signs()).add(distance, reason)
+
+
+def _by_words(
+    signs: dict[int, _Signs], corpus: Corpus, tokenizers: TokenizerPair, sample: _Integers
+) -> None:
+    lengths = corpus.lengths_of(sample)
+    whole = sample[(lengths > 0).all(axis=1)]
+    if len(whole) < 2:
+        return
+    sizes = tokenizers.source.size, tokenizers.target.size
+    lexicon = learn_lexicon(corpus, whole, *sizes, _ITERATIONS)
+    distances = -_deviations(mean_log_probabilities(lexicon, corpus, whole))
+    for place in np.flatnonzero(distances >= _ODD):
+        reason = "words that seldom go together"
+        signs.setdefault(int(whole[place]), _Signs()).add(float(distances[place]), reason)
+
+
+def _by_identity(signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]) -> int:
+    found = 0
+    for pair, (source, target) in texts.items():
+        if source == target and any(character.isalpha() for character in source):
+            found += 1
+            signs.setdefault(pair, _Signs()).add(_SURE, "the same text on both sides")
+    return found
+
+
+def _by_script(
+    signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]
+) -> tuple[Counter[str], Counter[str]]:
+    totals: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    counts = {pair: tuple(map(scripts_of, both)) for pair, both in texts.items()}
+    for both in counts.values():
+        for total, count in zip(totals, both, strict=True):
+            total.update(count)
+    usual = [_most_common(total) for total in totals]
+    for pair, both in counts.items():
+        for name, script, count in zip(("source", "target"), usual, both, strict=True):
+            if share(count, script) < 0.5:
+                main = _most_common(count)
+                reason = f"{name} mostly in {main.title()} letters"
+                signs.setdefault(pair, _Signs()).add(_SURE, reason)
+    return totals
+
+
+def _most_common(counts: Counter[str]) -> str:
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _deviations(values: _Reals) -> _Reals:
+    """How many standard deviations each value is above the mean; 0 where all are alike."""
+    deviation = float(values.std())
+    return (values - values.mean()) / deviation if deviation > 0.0 else np.zeros(len(values))
+
+
+def _texts(corpus: Corpus, tokenizers: TokenizerPair, pair: int) -> tuple[str, str]:
+    return (
+        tokenizers.source.decode(corpus.source(pair).tolist()),
+        tokenizers.target.decode(corpus.target(pair).tolist()),
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

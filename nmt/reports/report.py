@@ -1,0 +1,87 @@
+"""All that a report on a run tells, gathered; as plain data for programs."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nmt.config.defaults import changed_from_defaults
+from nmt.config.dump import Difference
+from nmt.data.text import plain_read_errors
+from nmt.reports.data_report import DataReport, try_data_report
+from nmt.reports.history import DevPoint, Sitting
+from nmt.reports.progress import Progress, progress_of
+from nmt.reports.state import RunState
+from nmt.reports.warned import Warned, warnings_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report on a run. data: None where the corpora cannot be read, and data_problem tells why;
+    changes: the settings that differ from their defaults.
+    """
+
+    state: RunState
+    progress: Progress | None
+    best: DevPoint | None
+    data: DataReport | None
+    data_problem: str
+    warnings: list[Warned]
+    changes: list[Difference]
+
+    def record(self) -> dict[str, Any]:
+        """The same as plain data, for programs."""
+        state, history = self.state, self.state.history
+        config = None if state.config is None else state.config.model_dump(mode="json")
+        return {
+            "run": str(state.run.path),
+            "name": state.name,
+            "status": state.status,
+            "process": state.process,
+            "update": history.update,
+            "seconds": history.seconds,
+            "ended": history.ended,
+            "made": state.now,
+            "progress": None if self.progress is None else asdict(self.progress),
+            "best_metric": state.best_metric,
+            "best": None if self.best is None else _dev(self.best),
+            "train": [asdict(point) for point in history.train],
+            "dev": [_dev(point) for point in history.dev],
+            "sittings": [_sitting(each) for each in history.sittings],
+            "faults": [asdict(fault) for fault in history.faults],
+            "warnings": [asdict(warned) for warned in self.warnings],
+            "damaged_lines": state.damaged,
+            "data": None if self.data is None else self.data.record(),
+            "data_problem": self.data_problem or None,
+            "changed_settings": [asdict(change) for change in self.changes],
+            "config": config,
+            "config_problem": state.config_problem or None,
+        }
+
+
+def report_on(state: RunState) -> Report:
+    """Gather a report. Raises DataError when the run's log cannot be read."""
+    data, problem = try_data_report(state.run)
+    with plain_read_errors(state.run.log_text):
+        warnings = warnings_of(state.run.log_text)
+    return Report(
+        state,
+        progress_of(state),
+        state.history.best(state.best_metric),
+        data,
+        problem,
+        warnings,
+        [] if state.config is None else changed_from_defaults(state.config),
+    )
+
+
+def _dev(point: DevPoint) -> dict[str, Any]:
+    return {
+        "update": point.update,
+        "time": point.time,
+        "seconds": point.seconds,
+        **point.metrics,
+        "samples": [asdict(sample) for sample in point.samples],
+    }
+
+
+def _sitting(each: Sitting) -> dict[str, Any]:
+    return {"update": each.update, "time": each.time, **each.facts}

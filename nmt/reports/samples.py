@@ -1,0 +1,60 @@
+"""The translations of some dev sentences, from validation to validation."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+from nmt.evaluation.scores import metric_of
+from nmt.reports.history import History
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A translation that stood from one validation to another, both included. chrf: of this
+    sentence alone, in points.
+    """
+
+    first: int
+    last: int
+    text: str
+    chrf: float
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A dev sentence and what became of its translation."""
+
+    source: str
+    reference: str
+    stages: tuple[Stage, ...]
+
+
+def followed(history: History) -> list[Followed]:
+    """The sentences that the log has translations of, in the order in which it first shows them."""
+    seen: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for point in history.dev:
+        for sample in point.samples:
+            key = sample.source, sample.reference
+            seen.setdefault(key, []).append((point.update, sample.hypothesis))
+    return [
+        Followed(source, reference, tuple(_stages(reference, texts)))
+        for (source, reference), texts in seen.items()
+    ]
+
+
+def _stages(reference: str, texts: list[tuple[int, str]]) -> list[Stage]:
+    stages: list[Stage] = []
+    for update, text in texts:
+        if stages and stages[-1].text == text:
+            known = stages.pop()
+            stages.append(Stage(known.first, update, text, known.chrf))
+        else:
+            stages.append(Stage(update, update, text, _chrf(text, reference)))
+    return stages
+
+
+@cache
+def _chrf(text: str, reference: str) -> float:
+    if not reference.strip():
+        return math.nan
+    return float(metric_of("chrf").sentence_score(text, [reference]).score)

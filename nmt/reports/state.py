@@ -1,0 +1,117 @@
+"""A run as it is found: its configuration, its history, and whether a process is at work on it."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from nmt.config.load import load_config
+from nmt.config.settings import Config
+from nmt.data.text import plain_read_errors
+from nmt.errors import ConfigError, ModelError
+from nmt.reports.history import History
+from nmt.runtime.lock import holder
+from nmt.runtime.log_records import LogRecords
+from nmt.runtime.run_directory import RunDirectory
+
+_BUNDLE = "bundle.json"  # nmt.bundle's FACTS; asking it would wait for torch
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run at a moment, `now` (seconds since 1970).
+
+    config: None where it cannot be read, and config_problem tells why; process: the id of the one
+    that trains or prepares it, None where none does; damaged: lines of the log that are none.
+    """
+
+    run: RunDirectory
+    config: Config | None
+    config_problem: str
+    history: History
+    process: str | None
+    damaged: int
+    now: float
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        named = None if self.config is None else self.config.name
+        return named or self.run.path.resolve().name
+
+    @property
+    def status(self) -> str:
+        """Where training stands, in a word or two."""
+        if self.process is not None:
+            return "training" if self.history.sittings else "preparing"
+        if self.history.ended is not None:
+            return "ended"
+        if self.history.given_up:
+            return "given up"
+        return "stopped" if self.history.sittings else "not begun"
+
+    @property
+    def best_metric(self) -> str:
+        """The metric by which the best model is chosen."""
+        if self.config is None:
+            return "bleu"
+        return self.config.training.checkpoint.best_metric
+
+
+class RunWatcher:
+    """Looks at a run again and again, and reads of its log only what is new.
+
+    Raises ModelError where there is no run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._run = RunDirectory(path)
+        self._records = LogRecords(self._run.log_records)
+        self._times = 0
+        self._history = History()
+        self._config, self._problem = _config_of(self._run)
+
+    def look(self) -> RunState:
+        """The run as it is now. Raises DataError when its log cannot be read."""
+        # Asked before the log is read: what is told before the process ends is then all there.
+        process = self._process()
+        with plain_read_errors(str(self._run.log_records)):
+            records = self._records.new()
+        if self._records.times != self._times:
+            self._times, self._history = self._records.times, History()
+            self._config, self._problem = _config_of(self._run)
+        for record in records:
+            self._history.add(record)
+        return RunState(
+            self._run,
+            self._config,
+            self._problem,
+            self._history,
+            process,
+            self._records.damaged,
+            time.time(),
+        )
+
+    def _process(self) -> str | None:
+        for lock in (self._run.training_lock, self._run.preparing_lock):
+            with contextlib.suppress(OSError):
+                if process := holder(lock):
+                    return process
+        return None
+
+
+def open_run(path: Path) -> RunState:
+    """The run in a folder as it is now. Raises ModelError where there is none."""
+    return RunWatcher(path).look()
+
+
+def _config_of(run: RunDirectory) -> tuple[Config | None, str]:
+    if (run.path / _BUNDLE).is_file():
+        raise ModelError(f"{run.path}: is a bundle. Give the folder of the run that made it.")
+    if not run.config_file.is_file() and not run.log_records.is_file():
+        what = "is no run (no config.yaml in it)" if run.path.is_dir() else "there is no such run"
+        raise ModelError(f"{run.path}: {what}. Give the folder of a run, such as runs/NAME.")
+    try:
+        return load_config(run.config_file), ""
+    except ConfigError as error:
+        return None, error.message

@@ -1,0 +1,36 @@
+"""The warnings in a run's train.log."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) warning: (.*)")
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning. time: when it was first given, on the clock of the machine; count: how often."""
+
+    time: str
+    text: str
+    count: int
+
+
+def warnings_of(log: Path) -> list[Warned]:
+    """The different warnings of a train.log, the first first; none where there is no log.
+
+    Raises OSError when it cannot be read.
+    """
+    found: dict[str, Warned] = {}
+    try:
+        file = log.open("rb")
+    except FileNotFoundError:
+        return []
+    with file:
+        for line in file:
+            match = _LINE.match(line.decode("utf-8", errors="replace").rstrip("\n"))
+            if match is not None:
+                time, text = match.groups()
+                known = found.get(text, Warned(time, text, 0))
+                found[text] = Warned(known.time, text, known.count + 1)
+    return list(found.values())

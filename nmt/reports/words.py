@@ -1,0 +1,18 @@
+"""How the state of a run is told in words, on pages and in the terminal."""
+
+from nmt.reports.state import RunState
+
+
+def status_text(state: RunState) -> str:
+    """Where training stands, and why."""
+    if state.status == "training":
+        return f"training (process {state.process})"
+    if state.status == "preparing":
+        return f"preparing the data (process {state.process})"
+    if state.status == "ended":
+        return f"training ended: {state.history.ended}"
+    if state.status == "given up":
+        return "training given up: loss or gradient not finite"
+    if state.status == "stopped":
+        return f"training stopped at update {state.history.update:,}; no process is at work on it"
+    return "training has not begun"

@@ -1,0 +1,90 @@
+"""What corpora are like, from what binarizing left."""
+
+import numpy as np
+import pytest
+
+from nmt.config.load import load_config
+from nmt.data.corpus import Corpus
+from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.errors import DataError
+from nmt.reports.data_report import data_report, spread, try_data_report
+from nmt.runtime.run_directory import RunDirectory
+
+_ODD = {
+    50: ("un deux", "one two three four five six seven eight nine ten one two three four"),
+    80: ("un deux trois", "un deux trois"),
+    120: ("quatre cinq six", "четыре пять шесть"),
+}
+
+
+@pytest.fixture
+def run(tiny_config):
+    """Corpora without a training, three of the 200 pairs of train odd ones."""
+    folder = tiny_config.parent
+    for side, name in enumerate(("fr", "en")):
+        path = folder / f"train.{name}"
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        for line, pair in _ODD.items():
+            lines[line - 1] = pair[side]
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+    config = load_config(tiny_config, [f"run_dir={folder / 'run'}"])
+    found = RunDirectory(config.run_dir)
+    prepare_corpora(config, found, prepare_tokenizers(config, found))
+    return found
+
+
+def test_odd_pairs_come_first_with_their_lines_and_reasons(run):
+    report = data_report(run)
+    found = {pair.line: pair for pair in report.odd.pairs}
+    assert set(list(found)[:3]) == set(_ODD)
+    assert "subwords for" in found[50].reasons[0]
+    assert "the same text on both sides" in found[80].reasons
+    assert "target mostly in Cyrillic letters" in found[120].reasons
+    for line, (source, target) in _ODD.items():
+        assert (found[line].source, found[line].target) == (source, target)
+    scores = [pair.score for pair in report.odd.pairs]
+    assert scores == sorted(scores, reverse=True)
+    assert (report.odd.looked_at, report.odd.identical) == (200, 3)  # two are `six`
+    assert report.odd.scripts[1]["CYRILLIC"] == 15
+
+
+def test_histograms_count_every_pair_once_where_it_belongs(run):
+    report, corpus = data_report(run), Corpus.open(run.data / "train")
+    for histogram, lengths in (
+        (report.source_lengths, corpus.source_lengths),
+        (report.target_lengths, corpus.target_lengths),
+    ):
+        assert sum(histogram.counts) == len(corpus) == report.measured
+        expected = np.histogram(lengths, bins=[*histogram.edges[:-1], np.inf])[0]
+        assert list(histogram.counts) == expected.tolist()
+        assert lengths.max() < histogram.edges[-1]
+    ratios = corpus.target_lengths / corpus.source_lengths
+    assert sum(report.ratios.counts) == len(corpus)
+    above = report.ratios.edges[-2]
+    assert report.ratios.counts[-1] == int((ratios >= above - 1e-9).sum())
+
+
+def test_lengths_of_some_pairs_are_those_of_all(run):
+    corpus = Corpus.open(run.data / "train")
+    pairs = np.array([3, 0, 199])
+    both = np.stack([corpus.source_lengths, corpus.target_lengths], axis=1)
+    assert corpus.lengths_of(pairs).tolist() == both[pairs].tolist()
+    assert corpus.lengths_of(np.array([], np.int64)).shape == (0, 2)
+
+
+def test_of_a_large_corpus_a_part_is_looked_at(run, monkeypatch):
+    monkeypatch.setattr("nmt.reports.data_report._MOST_TEXTS", 20)
+    monkeypatch.setattr("nmt.reports.data_report._MOST_LENGTHS", 100)
+    report = data_report(run)
+    assert (report.odd.looked_at, report.measured) == (20, 100)
+    assert spread(10, 4).tolist() == [0, 2, 5, 7]
+    assert spread(3, 4).tolist() == [0, 1, 2]
+    assert spread(0, 4).tolist() == []
+
+
+def test_damaged_corpora_are_told_and_do_not_stop_the_rest(run, tmp_path):
+    (run.data / "train.idx").write_bytes(b"nonsense")
+    report, problem = try_data_report(run)
+    assert report is None and "damaged" in problem
+    with pytest.raises(DataError, match="cannot be read"):
+        data_report(RunDirectory(tmp_path))

@@ -1,0 +1,55 @@
+"""Scripts of texts, warnings of a log, followed samples."""
+
+import math
+
+from run_folders import dev
+
+from nmt.evaluation.scores import metric_of
+from nmt.reports.history import History
+from nmt.reports.samples import followed
+from nmt.reports.scripts import scripts_of, share
+from nmt.reports.warned import warnings_of
+
+
+def test_letters_are_counted_by_script():
+    counts = scripts_of("Ab, 12 жé 漢字 かナ שלום!")
+    assert counts == {"LATIN": 3, "CYRILLIC": 1, "HAN": 2, "KANA": 2, "HEBREW": 4}
+    assert share(counts, "LATIN") == 0.25
+    assert share(scripts_of("1, 2"), "LATIN") == 1.0
+
+
+def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
+    log = tmp_path / "train.log"
+    assert warnings_of(log) == []
+    day = "2026-11-21 08:2"
+    log.write_bytes(
+        f"{day}0:00 update 5  loss 1\n{day}1:00 warning: the disk is full\n"
+        f"{day}2:00   source:     warning: no\n{day}3:00 warning: the disk is full\n"
+        f"{day}4:00 warning: an odd byte ".encode()
+        + b"\xff\nwarning: without a time\n"
+    )
+    first, second = warnings_of(log)
+    assert (first.time, first.text, first.count) == (f"{day}1:00", "the disk is full", 2)
+    assert second.text == "an odd byte \ufffd"
+
+
+def test_translations_that_stay_are_one_stage():
+    texts = [("a", "x"), ("b", "x"), ("b", "the reference 1"), ("a", "the reference 1")]
+    history = History.of([dev(10 * (i + 1), hypotheses=both) for i, both in enumerate(texts)])
+    one, two = followed(history)
+    assert [(s.first, s.last, s.text) for s in one.stages] == [
+        (10, 10, "a"),
+        (20, 30, "b"),
+        (40, 40, "a"),
+    ]
+    assert [(s.first, s.last) for s in two.stages] == [(10, 20), (30, 40)]
+    assert two.stages[1].chrf == 100.0
+    chrf = metric_of("chrf").sentence_score("b", ["the reference 0"]).score
+    assert one.stages[1].chrf == chrf
+
+
+def test_a_sentence_without_reference_has_no_score():
+    record = dev(10)
+    record["samples"] = [{"source": "s", "reference": " ", "hypothesis": "x"}]
+    (only,) = followed(History.of([record]))
+    assert math.isnan(only.stages[0].chrf)

@@ -1,0 +1,39 @@
+"""Who holds a lock file, as others see it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from nmt.errors import ResourceError
+from nmt.runtime.lock import exclusive, holder
+
+_HOLDS = """
+import sys
+from pathlib import Path
+from nmt.runtime.lock import exclusive
+with exclusive(Path(sys.argv[1]), "this"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_holder_is_seen_while_it_holds(tmp_path):
+    path = tmp_path / ".lock"
+    assert holder(path) is None
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDS, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"held\n"
+    assert holder(path) == holder(path) == str(process.pid)
+    with pytest.raises(ResourceError, match=f"process {process.pid}"), exclusive(path, "this"):
+        pass
+    process.kill()
+    process.wait()
+    assert path.exists()  # left behind, and nobody's
+    assert holder(path) is None
+    with exclusive(path, "this"):
+        pass
+    assert not path.exists()
