@@ -19,6 +19,7 @@ from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config, CorpusSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
+from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ConfigError, ModelError, ResourceError
@@ -36,13 +37,18 @@ FACTS = "bundle.json"
 CARD = "README.md"
 SHORTLIST = "shortlist.safetensors"
 
+_SCRIPTS = "source_scripts"
 _SEARCH = "- search: "
 """How the line of a model card begins that tells the defaults of search."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model ready to translate; shortlist: where one was made (`nmt shortlist`)."""
+    """A model ready to translate.
+
+    shortlist: where one was made (`nmt shortlist`); source_scripts: of the sources that it was
+    trained on, where that is known.
+    """
 
     model: Seq2Seq
     tokenizers: TokenizerPair
@@ -50,6 +56,7 @@ class Bundle:
     length_ratio: LengthRatio
     path: Path | None = None
     shortlist: Shortlist | None = None
+    source_scripts: Scripts | None = None
 
     @property
     def search(self) -> SearchSettings:
@@ -76,6 +83,7 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
                 "mean": bundle.length_ratio.mean,
                 "std": bundle.length_ratio.deviation,
             },
+            **_scripts_record(bundle.source_scripts),
             "training": facts,
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
         }
@@ -108,7 +116,8 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     if SHORTLIST in facts["sha256"]:
         file = path / SHORTLIST
         shortlist = Shortlist.from_tensors(read_tensors(file), sizes, str(file))
-    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path, shortlist)
+    scripts = _read_scripts(facts)
+    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path, shortlist, scripts)
 
 
 def add_shortlist(path: Path, shortlist: Shortlist) -> None:
@@ -190,12 +199,13 @@ def read_facts(path: Path) -> dict[str, Any]:
         known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
         plain = all(Path(name).name == name for name in facts["sha256"])
         _check_length_ratio(**facts["length_ratio"])
+        _read_scripts(facts)
     except OSError as error:
         raise ModelError(
             f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, or its "
             "`best` folder."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
     if version != FORMAT or not known or not plain:
         raise ModelError(
@@ -362,6 +372,20 @@ def _check_length_ratio(mean: float, std: float) -> None:
     """Raises ValueError or TypeError where search could not bound its lengths by them."""
     if not (0.0 < mean < math.inf and 0.0 <= std < math.inf):
         raise ValueError(f"a length ratio of {mean} with deviation {std}")
+
+
+def _scripts_record(scripts: Scripts | None) -> dict[str, Any]:
+    """Their member of `bundle.json`, shares in millionths being exact enough."""
+    if scripts is None:
+        return {}
+    return {_SCRIPTS: {name: round(share, 6) for name, share in scripts.shares.items()}}
+
+
+def _read_scripts(facts: dict[str, Any]) -> Scripts | None:
+    """Raises ValueError, TypeError or AttributeError when they are not what was written."""
+    if _SCRIPTS not in facts:
+        return None
+    return Scripts({str(name): float(share) for name, share in facts[_SCRIPTS].items()})
 
 
 def _check_digest(file: Path, digest: str) -> None:

@@ -160,7 +160,7 @@ def translate(
         translator,
         INPUT_FORMS[input_format](wishes, column or 1),
         form(attention, alignment, settings.n_best > 1, judge if flag else None).lines,
-        Remarks(name, strict, share),
+        Remarks(name, strict, share, translator.source_scripts),
         attention=keeps_weights or judge is not None,
         reported=report_file is not None,
         judge=judge,

@@ -116,7 +116,13 @@ def process_group(
         torch.cuda.set_device(device)
     with _plain_network_errors():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, init_method="env://", timeout=timeout)
+        dist.init_process_group(
+            backend,
+            store=PrefixStore("group", _open_store()),
+            rank=world.rank,
+            world_size=world.size,
+            timeout=timeout,
+        )
     try:
         yield
     finally:
@@ -126,7 +132,8 @@ def process_group(
 def _open_store() -> Store:
     with _plain_network_errors():
         store, _, _ = next(rendezvous("env://"))
-    # What torchrun --max-restarts starts anew must not go on counting.
+    # torchrun keeps its store when it starts a job anew: the job must neither go on counting nor
+    # look for its processes where they were before.
     return PrefixStore(f"nmt-{os.environ.get(_ATTEMPT, '0')}", store)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nmt.data.scripts import Scripts
 from nmt.errors import DataError
 from nmt.search.flags import Judge
 from nmt.search.reports import report
@@ -20,11 +21,17 @@ class Remarks:
     """Warnings about lines and their translations.
 
     name: of the input; strict: a line that cannot be translated is an error; share: words that say
-    which lines of the input these are, where not all.
+    which lines of the input these are, where not all; scripts: that its lines should be in.
     """
 
-    def __init__(self, name: str, strict: bool = False, share: str = "") -> None:
+    def __init__(
+        self, name: str, strict: bool = False, share: str = "", scripts: Scripts | None = None
+    ) -> None:
         self._name = name
+        self._scripts = scripts
+        self._foreign = LineWarnings(
+            name, f"are in a script that the model was not trained on{share}"
+        )
         self._strict = strict
         self._bad = LineWarnings(name, f"could not be translated{share}")
         self._long = LineWarnings(name, f"were translated in pieces{share}")
@@ -44,13 +51,25 @@ class Remarks:
     def look_at(self, request: Request, translation: "Translation") -> None:
         """Say what is out of the ordinary in a translation."""
         warn_of_pieces(self._long, request.line.number, translation)
+        self._look_at_script(request)
         if translation.missed:
             terms = ", ".join(map(repr, translation.missed))
             self._missed.add(request.line.number, f"the translation lacks {terms}")
 
+    def _look_at_script(self, request: Request) -> None:
+        if self._scripts is None:
+            return
+        if foreign := self._scripts.foreign(request.text):
+            known = ", ".join(self._scripts.main)
+            self._foreign.add(
+                request.line.number,
+                f"is in {foreign} letters, and the model was trained to translate from {known}: is "
+                "it the right model?",
+            )
+
     def summarise(self) -> None:
         """Say how many lines there were of each kind, where not all were told."""
-        for warnings in (self._bad, self._long, self._missed):
+        for warnings in (self._bad, self._long, self._missed, self._foreign):
             warnings.summarise()
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
+from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
@@ -127,6 +128,11 @@ class Translator:
     def target_language(self) -> str:
         """What the configuration calls the language translated into."""
         return self._bundle.config.data.target_language
+
+    @property
+    def source_scripts(self) -> Scripts | None:
+        """The writing systems that the model was trained to translate from, where it is known."""
+        return self._bundle.source_scripts
 
     @property
     def made_by(self) -> dict[str, Any]:

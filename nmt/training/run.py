@@ -12,6 +12,7 @@ from nmt.config.load import load_config
 from nmt.config.settings import Config
 from nmt.data.loader import BatchLoader
 from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
+from nmt.data.scripts import source_scripts
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.model.seq2seq import Seq2Seq
@@ -201,7 +202,13 @@ def _train(
 ) -> None:
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
-    bundle = Bundle(model.to(runtime.device), tokenizers, config, data.manifest.length_ratio)
+    bundle = Bundle(
+        model.to(runtime.device),
+        tokenizers,
+        config,
+        data.manifest.length_ratio,
+        source_scripts=source_scripts(data.train, tokenizers.source),
+    )
 
     if checkpoint is None:
         start_from(bundle, state, log)
