@@ -25,6 +25,7 @@ from nmt.cli.tokenizer import tokenizer
 from nmt.cli.train import train
 from nmt.cli.translate import translate
 from nmt.cli.tune import tune
+from nmt.cli.watch import watch
 from nmt.runtime.signals import Signalled, signals_raised
 from nmt.version import __version__
 
@@ -35,6 +36,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     binarize,
     train,
     doctor,
+    watch,
     report,
     shortlist,
     translate,

@@ -2,8 +2,10 @@
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nmt.config.load import load_config
 from nmt.config.settings import Config
@@ -22,7 +24,8 @@ class RunState:
     """A run at a moment, `now` (seconds since 1970).
 
     config: None where it cannot be read, and config_problem tells why; process: the id of the one
-    that trains or prepares it, None where none does; damaged: lines of the log that are none.
+    that trains or prepares it, None where none does; damaged: lines of the log that are none; news:
+    the records that came since the look before.
     """
 
     run: RunDirectory
@@ -32,6 +35,7 @@ class RunState:
     process: str | None
     damaged: int
     now: float
+    news: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -90,6 +94,7 @@ class RunWatcher:
             process,
             self._records.damaged,
             time.time(),
+            tuple(records),
         )
 
     def _process(self) -> str | None:

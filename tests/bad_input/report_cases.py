@@ -1,5 +1,6 @@
-"""What report is given."""
+"""What report and watch are given."""
 
+import damage
 from stage import case
 
 _PAGE = ("runs/tiny/report.html",)
@@ -31,5 +32,18 @@ REPORT = [
         0,
         files={"runs/tiny/log.jsonl": b"\xff\xfe\n[]\n{}\n"},
         makes=("out.html",),
+    ),
+]
+
+WATCH = [
+    case("no such run, to watch", "watch runs/none", 4, "there is no such run"),
+    case("a bundle, to watch", "watch runs/tiny/best", 4, "runs/tiny/best: is a bundle"),
+    case("no run named, to watch", "watch", 2, "Missing argument"),
+    case(
+        "a log that is a folder, to watch",
+        "watch runs/tiny",
+        3,
+        "log.jsonl: is a folder",
+        files={"runs/tiny/log.jsonl": damage.folder},
     ),
 ]

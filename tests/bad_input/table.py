@@ -29,6 +29,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt train`: launchers": further_cases.LAUNCHERS,
     "`nmt doctor`": further_cases.DOCTOR,
     "`nmt average`": further_cases.AVERAGE,
+    "`nmt watch`": report_cases.WATCH,
     "`nmt report`": report_cases.REPORT,
     "`nmt translate`: text": translate_cases.TEXTS,
     "`nmt translate`: JSON lines and tables": translate_cases.REQUESTS,

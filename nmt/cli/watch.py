@@ -1,0 +1,43 @@
+"""`nmt watch`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nmt.cli.options import Debug, Quiet
+from nmt.errors import StoppedBySignal
+
+
+def watch(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    once: Annotated[bool, typer.Option("--once", help="Show the run as it is and leave.")] = False,
+    ascii_only: Annotated[
+        bool, typer.Option("--ascii", help="Draw with ASCII characters only.")
+    ] = False,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Follow a run in the terminal: progress, scores, curves, samples, faults, time left.
+
+    Ends when training does, or with Ctrl-C, which does not disturb the training. Not on a terminal
+    it prints a line for each new record.
+    """
+    from nmt.reports.watch_frame import Screen
+    from nmt.reports.watching import follow_lines, follow_live, show_once
+
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    ascii_only = ascii_only or os.environ.get("TERM") in ("dumb", "linux")
+    try:
+        if once:
+            width = os.get_terminal_size().columns if terminal else 100
+            show_once(run, Screen(width, 60, ascii_only))
+        elif terminal:
+            follow_live(run, ascii_only)
+        else:
+            follow_lines(run, Screen(100, 60, ascii_only))
+    except KeyboardInterrupt:
+        raise StoppedBySignal("", signal.SIGINT) from None

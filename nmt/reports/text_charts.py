@@ -1,0 +1,173 @@
+"""Curves as text: braille dots, or ASCII where a terminal has none."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+Point = tuple[float, float]
+
+_BRAILLE = 0x2800
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bit of each dot of a braille character, by row and column."""
+
+_LETTERS = "*o+x#@"
+"""What each series is drawn with in ASCII."""
+
+_BARS = "▁▂▃▄▅▆▇█"
+_BARS_ASCII = "_.-=+*#@"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some characters. series: the number of the line they draw, None for what is no line."""
+
+    text: str
+    series: int | None = None
+
+
+Line = list[Span]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a chart's corners are, in values; y in logarithms where log is true."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    log: bool
+
+
+def plot(
+    series: Sequence[Sequence[Point]],
+    width: int,
+    height: int,
+    *,
+    log: bool = False,
+    ascii_only: bool = False,
+) -> list[Line]:
+    """Lines through points (x rising) in so many columns and rows, with what the top and the bottom
+    stand for at the left and the x of both ends below: `height` + 1 rows of at most `width` cells.
+
+    log: y is drawn logarithmically, where all values are positive. Nothing for no points.
+    """
+    known = [[point for point in each if math.isfinite(point[1])] for each in series]
+    frame = _frame([point for each in known for point in each], log)
+    if frame is None:
+        return []
+    labels = [_number(_value(frame, y)) for y in (frame.top, frame.bottom)]
+    margin = max(map(len, labels))
+    room = max(4, width - margin - 2)
+    canvas = _Canvas(room, height, ascii_only)
+    for number, points in enumerate(known):
+        canvas.draw(number, [_place(frame, point) for point in points])
+    wall = "|" if ascii_only else "┤"
+    rows = []
+    for row, line in enumerate(canvas.lines()):
+        label = {0: labels[0], height - 1: labels[1]}.get(row, "")
+        rows.append([Span(f"{label:>{margin}} {wall if label else ' '}"), *line])
+    ends = _number(frame.left), _number(frame.right)
+    gap = max(1, room - len(ends[0]) - len(ends[1]))
+    return [*rows, [Span(" " * (margin + 2) + ends[0] + " " * gap + ends[1])]]
+
+
+def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
+    """Values as bars of eight heights, from zero to the highest, the last so many."""
+    bars = _BARS_ASCII if ascii_only else _BARS
+    known = [max(0.0, value) if math.isfinite(value) else 0.0 for value in values[-width:]]
+    highest = max(known, default=0.0)
+    if highest <= 0.0:
+        return bars[0] * len(known)
+    return "".join(bars[min(7, int(8 * value / highest))] for value in known)
+
+
+def legend_mark(number: int, ascii_only: bool) -> str:
+    """What stands before the name of a line."""
+    return _LETTERS[number % len(_LETTERS)] if ascii_only else "─"
+
+
+def plain(lines: Sequence[Line]) -> list[str]:
+    """The text of lines, without blanks at their ends."""
+    return ["".join(span.text for span in line).rstrip() for line in lines]
+
+
+def _frame(points: Sequence[Point], log: bool) -> Frame | None:
+    if not points:
+        return None
+    log = log and all(y > 0.0 for _, y in points)
+    turned = [math.log(y) if log else y for _, y in points]
+    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    bottom, top = min(turned), max(turned)
+    if left == right:
+        right = left + 1
+    if bottom == top:
+        bottom, top = bottom - 0.5, top + 0.5
+    return Frame(left, right, bottom, top, log)
+
+
+def _value(frame: Frame, y: float) -> float:
+    return math.exp(y) if frame.log else y
+
+
+def _place(frame: Frame, point: Point) -> Point:
+    """From the left top, 0 to 1."""
+    y = math.log(point[1]) if frame.log else point[1]
+    return (
+        (point[0] - frame.left) / (frame.right - frame.left),
+        (frame.top - y) / (frame.top - frame.bottom),
+    )
+
+
+class _Canvas:
+    """Cells to draw on; a cell belongs to the line that was drawn last in it."""
+
+    def __init__(self, width: int, height: int, ascii_only: bool) -> None:
+        self._width, self._height, self._ascii = width, height, ascii_only
+        self._columns, self._rows = (width, height) if ascii_only else (2 * width, 4 * height)
+        self._dots: dict[tuple[int, int], int] = {}
+        self._owners: dict[tuple[int, int], int] = {}
+
+    def draw(self, number: int, places: Sequence[Point]) -> None:
+        spots = [(round(x * (self._columns - 1)), round(y * (self._rows - 1))) for x, y in places]
+        for spot in spots:
+            self._dot(number, *spot)
+        for (x0, y0), (x1, y1) in pairwise(spots):
+            steps = max(abs(x1 - x0), abs(y1 - y0))
+            for step in range(1, steps):
+                share = step / steps
+                self._dot(number, round(x0 + share * (x1 - x0)), round(y0 + share * (y1 - y0)))
+
+    def _dot(self, number: int, x: int, y: int) -> None:
+        if self._ascii:
+            cell, bit = (y, x), 0
+        else:
+            cell, bit = (y // 4, x // 2), _DOTS[y % 4][x % 2]
+        self._dots[cell] = self._dots.get(cell, 0) | bit
+        self._owners[cell] = number
+
+    def lines(self) -> list[Line]:
+        return [self._line(row) for row in range(self._height)]
+
+    def _line(self, row: int) -> Line:
+        spans: Line = []
+        for column in range(self._width):
+            owner = self._owners.get((row, column))
+            text = " " if owner is None else self._character((row, column), owner)
+            if spans and spans[-1].series == owner:
+                spans[-1] = Span(spans[-1].text + text, owner)
+            else:
+                spans.append(Span(text, owner))
+        return spans
+
+    def _character(self, cell: tuple[int, int], owner: int) -> str:
+        if self._ascii:
+            return _LETTERS[owner % len(_LETTERS)]
+        return chr(_BRAILLE + self._dots[cell])
+
+
+def _number(value: float) -> str:
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,189 @@
+"""What `nmt watch` shows of a run: a screen of lines, and a line for each record."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.doctor.report import time_text
+from nmt.inspection.display import printable
+from nmt.reports.curves import dev_points, train_points
+from nmt.reports.history import METRICS, DevPoint, History, TrainPoint
+from nmt.reports.progress import Progress, progress_of
+from nmt.reports.state import RunState
+from nmt.reports.text_charts import Line, Span, legend_mark, plot, sparkline
+from nmt.reports.words import status_text
+
+_FAULTS_SHOWN = 3
+_SIDE_BY_SIDE = 96
+_LEAST_CHART, _MOST_CHART = 5, 12
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Room in cells and rows, and whether only ASCII may be drawn."""
+
+    width: int = 80
+    height: int = 40
+    ascii_only: bool = False
+
+
+def frame(state: RunState, screen: Screen) -> list[Line]:
+    """The run as it is, in at most `screen.height` lines: what matters most first."""
+    head = list(_head(state, screen))
+    faults = list(_faults(state.history))
+    samples = list(_samples(state.history))
+    rest = screen.height - len(head) - len(faults)
+    charts = _charts(state, screen, rest)
+    shown = head + faults + charts
+    if len(shown) + len(samples) <= screen.height:
+        shown += samples
+    return shown[: screen.height]
+
+
+def record_line(record: Mapping[str, Any]) -> str:
+    """A record as a line; nothing for one of a kind that is not shown."""
+    history = History.of([record])
+    if history.train:
+        return _train_text(history.train[-1])
+    if history.dev:
+        return f"validation at update {history.dev[-1].update}: {_dev_text(history.dev[-1])}"
+    if history.faults:
+        return f"update {history.faults[-1].update}: {history.faults[-1].text}"
+    if history.sittings:
+        machine = history.fact("runtime")
+        told = f" on {machine}" if isinstance(machine, str) else ""
+        return printable(f"training from update {history.update}{told}")
+    return "" if history.ended is None else printable(f"training ended: {history.ended}")
+
+
+def _head(state: RunState, screen: Screen) -> Iterator[Line]:
+    yield _line(f"{state.name}: {status_text(state)}")
+    progress, history = progress_of(state), state.history
+    if progress is not None and progress.share is not None:
+        yield _line(_bar(progress.share, screen))
+    yield _line(", ".join(_counts(state, progress)))
+    if history.train:
+        yield _line(_train_text(history.train[-1], counts=False))
+        paces = [point.tokens_per_second for point in history.train]
+        room = min(60, screen.width - 24)
+        yield _line(f"pace        {sparkline(paces, room, screen.ascii_only)}")
+    if history.dev:
+        last = history.dev[-1]
+        yield _line(f"dev at {last.update:,}: {_dev_text(last)}")
+        best = history.best(state.best_metric)
+        if best is not None:
+            value = best.metrics[state.best_metric]
+            name = METRICS[state.best_metric]
+            yield _line(f"best {name} {value:.2f} at update {best.update:,}")
+
+
+def _counts(state: RunState, progress: Progress | None) -> Iterator[str]:
+    history = state.history
+    limit = None if state.config is None else state.config.training.max_updates
+    yield f"update {history.update:,}" + ("" if limit is None else f" of {limit:,}")
+    if history.train:
+        yield f"epoch {history.train[-1].epoch}"
+    yield f"{time_text(history.seconds)} of training"
+    if progress is None or state.status != "training":
+        return
+    if progress.left is not None:
+        yield f"about {time_text(progress.left)} to {progress.key}"
+    if progress.patience is not None and progress.in_vain:
+        yield f"{progress.in_vain} of {progress.patience} validations in vain"
+
+
+def _bar(share: float, screen: Screen) -> str:
+    room = max(10, min(60, screen.width - 8))
+    done = round(room * share)
+    full, empty = ("#", ".") if screen.ascii_only else ("█", "░")
+    return f"{full * done}{empty * (room - done)} {share:4.0%}"
+
+
+def _faults(history: History) -> Iterator[Line]:
+    hidden = len(history.faults) - _FAULTS_SHOWN
+    if hidden > 0:
+        yield _line(f"{hidden} earlier faults; nmt report shows them all")
+    for fault in history.faults[-_FAULTS_SHOWN:]:
+        yield _line(f"fault at update {fault.update:,}: {fault.text}")
+
+
+def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
+    """Perplexity and BLEU, side by side where there is room."""
+    wide = screen.width >= _SIDE_BY_SIDE
+    width = (screen.width - 4) // 2 if wide else screen.width
+    height = min(_MOST_CHART, (rows - 9) if wide else (rows - 10) // 2)
+    if height < _LEAST_CHART:
+        height = min(_MOST_CHART, rows - 3)
+        wide = False
+    if height < _LEAST_CHART:
+        return []
+    history = state.history
+    loss = _chart(
+        "perplexity",
+        {
+            "train": train_points(history.train, lambda point: point.perplexity),
+            "dev": dev_points(history, "perplexity"),
+        },
+        (width, height, screen.ascii_only, True),
+    )
+    scores = _chart(
+        "BLEU", {"dev": dev_points(history, "bleu")}, (width, height, screen.ascii_only, False)
+    )
+    if wide and loss and scores:
+        return [[], *(_beside(*both, width) for both in zip(loss, scores, strict=True))]
+    parts = [part for part in (loss, scores) if part]
+    found = [line for part in parts for line in ([], *part)]
+    return found if len(found) <= rows else [[], *parts[0]] if parts else []
+
+
+def _chart(
+    title: str,
+    lines: Mapping[str, list[tuple[float, float]]],
+    form: tuple[int, int, bool, bool],
+) -> list[Line]:
+    width, height, ascii_only, log = form
+    drawn = plot(list(lines.values()), width, height, log=log, ascii_only=ascii_only)
+    if not drawn:
+        return []
+    head: Line = [Span(title)]
+    for number, name in enumerate(lines):
+        if len(lines) > 1:
+            head += [Span("  "), Span(f"{legend_mark(number, ascii_only)} {name}", number)]
+    return [head, *drawn]
+
+
+def _beside(left: Line, right: Line, width: int) -> Line:
+    used = sum(len(span.text) for span in left)
+    return [*left, Span(" " * (width + 4 - used)), *right]
+
+
+def _samples(history: History) -> Iterator[Line]:
+    if not history.dev or not history.dev[-1].samples:
+        return
+    last = history.dev[-1]
+    yield []
+    yield _line(f"translations at update {last.update:,}")
+    for sample in last.samples:
+        yield _line(f"  source      {sample.source}")
+        yield _line(f"  reference   {sample.reference}")
+        yield _line(f"  hypothesis  {sample.hypothesis}")
+
+
+def _train_text(point: TrainPoint, counts: bool = True) -> str:
+    begin = f"update {point.update}  epoch {point.epoch}  " if counts else ""
+    return (
+        f"{begin}loss {point.loss:.3f}  perplexity {point.perplexity:.2f}  gradient "
+        f"{point.gradient_norm:.2f}  rate {point.learning_rate:.2e}  "
+        f"{point.tokens_per_second:.0f} target tokens/s"
+    )
+
+
+def _dev_text(point: DevPoint) -> str:
+    known = {name: value for name, value in point.metrics.items() if math.isfinite(value)}
+    return "  ".join(f"{METRICS[name]} {value:.2f}" for name, value in known.items())
+
+
+def _line(text: str) -> Line:
+    """What others wrote must not move the cursor."""
+    return [Span(printable(text))]
