@@ -105,6 +105,10 @@ class Tokenizer:
         """The subwords of token ids, as the model writes them (`▁` is a space)."""
         return [str(self._processor.id_to_piece(int(token))) for token in ids]
 
+    def ids(self, pieces: Sequence[str]) -> list[int]:
+        """The token ids of subwords, as `pieces` gives them."""
+        return [int(self._processor.piece_to_id(piece)) for piece in pieces]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Tokenizer, (self._model, self._name)
 

@@ -5,13 +5,13 @@ that sums to one has 1000 thousandths, and so have the rows of words that the pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from nmt.inspection.words import spelled
 from nmt.search.hypothesis import END_MARK, Weights
+from nmt.search.views import View
 from nmt.search.word_bounds import words_of
 
 _ONE = 1000
@@ -29,16 +29,6 @@ class Attended(Protocol):
     def token_log_probabilities(self) -> list[float]: ...
     @property
     def attention(self) -> Weights | None: ...
-
-
-@dataclass(frozen=True)
-class View:
-    """The weights of one head, or of one model of several: `[tokens, source_tokens]`, and a name
-    for people.
-    """
-
-    name: str
-    weights: Weights
 
 
 def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class Attention(nn.Module, ABC):
     query_size: H; annotation_size: D.
     """
 
+    heads = 1
+
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
         super().__init__()
         self.query_size = query_size
@@ -81,6 +83,10 @@ class Attention(nn.Module, ABC):
         weights = self.weigh(self.scores(query, memory), query, memory)
         kept = self.dropout(weights).to(memory.annotations.dtype)
         return shared_product(kept, memory.annotations), weights
+
+    def head_weights(self, query: Query, memory: Memory) -> Tensor:
+        """The weights of each head by itself, `[batch, heads, queries, source_len]`, to look at."""
+        return self.weigh(self.scores(query, memory), query, memory).unsqueeze(1)
 
     def weigh(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
         """Weights of scores, `[batch, queries, source_len]` or `[batch, heads, queries,

@@ -40,12 +40,15 @@ class MultiHeadAttention(Attention):
 
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
         """See `Attention.forward`."""
-        scores = self.score(query.vectors, memory.keys)
-        weights = self.weigh(scores, query, memory)
+        weights = self.head_weights(query, memory)
         values = self._apart(memory.annotations)
         contexts = self.dropout(weights).to(values.dtype) @ values
         context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
         return context, weights.mean(1)
+
+    def head_weights(self, query: Query, memory: Memory) -> Tensor:
+        """See `Attention.head_weights`."""
+        return self.weigh(self.score(query.vectors, memory.keys), query, memory)
 
     def _apart(self, x: Tensor) -> Tensor:
         """`[batch, length, size] -> [batch, heads, length, size / heads]`."""

@@ -29,6 +29,7 @@ from nmt.search.rules import Rules
 from nmt.search.sampling import Sampled
 from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection, of_beams
 from nmt.search.terms import WithTerms
+from nmt.search.tree_growth import with_trees
 
 
 class Scorer(Protocol):
@@ -53,13 +54,21 @@ class BeamSearch:
     """Looks for the best translations of batches of sentences.
 
     attention: whether hypotheses carry their attention weights; keeping them costs `[batch, beams,
-    source_len]` numbers at each step.
+    source_len]` numbers at each step; tree: whether they carry all that was looked at, which costs
+    the time to put it together at the end.
     """
 
-    def __init__(self, model: Scorer, settings: SearchSettings, attention: bool = True) -> None:
+    def __init__(
+        self,
+        model: Scorer,
+        settings: SearchSettings,
+        attention: bool = True,
+        tree: bool = False,
+    ) -> None:
         self._model = model
         self._settings = settings
         self._keeps_attention = attention
+        self._keeps_tree = tree
         self._penalty: LengthPenalty = LENGTH_PENALTIES.resolve(settings.length_penalty)(
             settings.alpha
         )
@@ -92,6 +101,8 @@ class BeamSearch:
             live, moment = self._advance(live, time)
             history.add(moment)
         found = history.hypotheses(lengths.tolist())
+        if self._keeps_tree:
+            found = with_trees(found, history.moments)
         if self._settings.groups == 1:
             return found
         return [distinct(hypotheses)[: self._settings.n_best] for hypotheses in found]

@@ -24,16 +24,18 @@ def decode_corpus(
     runtime: Runtime,
     attention: bool = False,
     constraints: Sequence[TokenConstraints] | None = None,
+    tree: bool = False,
 ) -> list[list[Hypothesis]]:
     """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
 
     sources: token ids without end marks; one without any is given a blank translation and no model
     is asked; attention: whether hypotheses carry their attention weights; constraints: one for
-    each sentence; one whose terms cannot all be placed is translated without them. A module in
-    training mode is put into evaluation mode for the time being.
+    each sentence; one whose terms cannot all be placed is translated without them; tree: whether
+    hypotheses carry all that the search looked at. A module in training mode is put into evaluation
+    mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
-    search = BeamSearch(model, settings, attention)
+    search = BeamSearch(model, settings, attention, tree)
     with Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch])
@@ -54,7 +56,7 @@ def decode_corpus(
     if lost and constraints is not None:
         freed = [replace(constraints[i], terms=()) for i in lost]
         those = [sources[i] for i in lost]
-        again = decode_corpus(model, those, settings, limits, runtime, attention, freed)
+        again = decode_corpus(model, those, settings, limits, runtime, attention, freed, tree)
         for i, hypotheses in zip(lost, again, strict=True):
             found[i] = hypotheses
     return found

@@ -109,7 +109,7 @@ class _Forced:
     @torch.inference_mode()
     def decode(self, pairs: Sequence[Pair]) -> list[Hypothesis]:
         """The hypotheses of pairs that each have something to score."""
-        batch = _padded(pairs).to(self._device)
+        batch = padded(pairs).to(self._device)
         encoded = self._model.encode(batch.source, batch.source_lengths)
         unrolled = self._model.unroll(encoded, batch.target_input)
         lengths = torch.tensor([pair.scored for pair in pairs])
@@ -159,7 +159,8 @@ class _Forced:
         return coverage_penalty(covered, mask, self._coverage_strength).squeeze(1).cpu()
 
 
-def _padded(pairs: Sequence[Pair]) -> Batch:
+def padded(pairs: Sequence[Pair]) -> Batch:
+    """Pairs as a batch, in their order."""
     return make_batch(
         [pair.source for pair in pairs], [pair.target for pair in pairs], np.arange(len(pairs))
     )

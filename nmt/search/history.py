@@ -65,6 +65,11 @@ class History:
         self._n_best = n_best
         self._moments: list[Moment] = []
 
+    @property
+    def moments(self) -> Sequence[Moment]:
+        """The steps, in order."""
+        return self._moments
+
     def add(self, moment: Moment) -> None:
         """Keep one more step."""
         self._moments.append(moment)

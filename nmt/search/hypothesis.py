@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.search.tree import SearchTree
+
 END_MARK = "</s>"
 """How the token that ends a sentence is shown."""
 
@@ -21,7 +23,8 @@ class Hypothesis:
     token_log_probabilities: of each, the end mark last; score: after the penalties, by which
     hypotheses are ranked; attention: one row for each of `token_log_probabilities`, one column for
     each source token, its end mark last, or None where it was not kept or the model has none;
-    finished: whether the model ended it, rather than the length limit.
+    finished: whether the model ended it, rather than the length limit; tree: all that search looked
+    at for its sentence, where that was asked for.
     """
 
     tokens: list[int]
@@ -30,6 +33,7 @@ class Hypothesis:
     token_log_probabilities: list[float]
     attention: Weights | None
     finished: bool
+    tree: SearchTree | None = None
 
     @classmethod
     def blank(cls) -> "Hypothesis":

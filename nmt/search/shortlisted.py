@@ -175,12 +175,7 @@ class Shortlisted:
             candidates, _ = _listed(self._allowed(source.to(self._shortlist.always.device)))
             block = found[begin : begin + _BLOCK]
             for tokens, hypotheses in zip(candidates.tolist(), block, strict=True):
-                translated.append(
-                    [
-                        replace(hypothesis, tokens=[tokens[place] for place in hypothesis.tokens])
-                        for hypothesis in hypotheses
-                    ]
-                )
+                translated.append([_in_tokens(hypothesis, tokens) for hypothesis in hypotheses])
         return translated
 
     def _allowed(self, source: Tensor) -> Tensor:
@@ -197,6 +192,15 @@ class Shortlisted:
         else:
             bias = self._model.output_bias[candidates]
         return bias.masked_fill(ended, _NEVER)
+
+
+def _in_tokens(hypothesis: Hypothesis, tokens: Sequence[int]) -> Hypothesis:
+    """A hypothesis of places on the list `tokens`, with token ids instead."""
+    tree = hypothesis.tree
+    if tree is not None:
+        tree = tree.with_tokens([tokens[node.token] for node in tree.nodes])
+    own = [tokens[place] for place in hypothesis.tokens]
+    return replace(hypothesis, tokens=own, tree=tree)
 
 
 def _listed(allowed: Tensor) -> tuple[Tensor, Tensor]:

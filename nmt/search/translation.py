@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from nmt.search.hypothesis import Weights
 from nmt.search.minimum_risk import MinimumRisk
+from nmt.search.tree import SearchTree
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Translation:
     was longer than `max_source_tokens`. Its parts are then translated each by itself and joined:
     the i-th best is the i-th best of each, as far as every part has one, scores are sums and
     expected utilities means; expected_utility: 0 to 100, by which it was chosen where `mbr` asked
-    for that.
+    for that; tree: all that search looked at, where that was asked for and there is one piece.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Translation:
     missed: tuple[str, ...] = ()
     pieces: int = 1
     expected_utility: float | None = None
+    tree: SearchTree | None = None
 
     @property
     def n_best(self) -> "list[Translation]":

@@ -20,7 +20,7 @@ from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
 from nmt.search.ensemble import Ensemble, ensemble_of
-from nmt.search.forced import force_decode
+from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import END_MARK, Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
@@ -30,6 +30,7 @@ from nmt.search.pieces import split
 from nmt.search.shortlisted import Shortlisted
 from nmt.search.translation import Translation, by_utility, checked, joined, ranked
 from nmt.search.unknown import with_source_words
+from nmt.search.views import View, models_of, parts_of, views
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -135,6 +136,11 @@ class Translator:
         return self._bundle.source_scripts
 
     @property
+    def name(self) -> str:
+        """The folders of the bundles, for people."""
+        return ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
+
+    @property
     def made_by(self) -> dict[str, Any]:
         """What a translation depends on beside its text and the settings: the files of the
         bundles, as checksums, the precision, and how an ensemble agrees.
@@ -154,12 +160,14 @@ class Translator:
         texts: Sequence[str],
         *,
         attention: bool = True,
+        tree: bool = False,
         constraints: Sequence[Constraints] | None = None,
         **overrides: Any,
     ) -> list[Translation]:
         """One translation for each text, in order; a blank text has a blank one.
 
-        attention: false saves the memory of the attention weights; constraints: one for each text;
+        attention: false saves the memory of the attention weights; tree: whether translations
+        carry all that the search looked at (`SearchTree`); constraints: one for each text;
         of a text in pieces the prefix holds for the first, `avoid` for all, and terms are not
         looked for; overrides: any fields of SearchSettings, such as `beam_size`, `n_best`,
         `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each text's translation depends
@@ -182,7 +190,7 @@ class Translator:
         if settings.replace_unknown:
             self._check_attention()
         texts_in_pieces = self._in_pieces(texts, self._longest_source(settings))
-        found = self._found(texts_in_pieces, wishes, settings, attention)
+        found = self._found(texts_in_pieces, wishes, settings, attention, tree)
         subwords: list[list[Subword]] = [[] for _ in found]
         if settings.replace_unknown:
             subwords = self._subwords(texts, texts_in_pieces)
@@ -242,6 +250,19 @@ class Translator:
         """The tokenizers that the bundle carries; those of an ensemble are alike."""
         return self._bundle.tokenizers
 
+    def views(self, translations: Sequence[Translation]) -> list[list[View]]:
+        """The attention of each head and each model by itself, for translations of this translator,
+        where there are several; none of a blank text and of one in pieces.
+
+        The models are asked anew to write what they wrote: search itself keeps only the mean.
+        """
+        asked = models_of(self.model)
+        if parts_of(asked) == 1:
+            return [[] for _ in translations]
+        whole = [translation if translation.pieces == 1 else None for translation in translations]
+        pairs = [self._pair(each) for each in whole]
+        return views(asked, pairs, self.settings.batch_sentences, self._runtime)
+
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those
         of blank texts are left out.
@@ -255,6 +276,7 @@ class Translator:
         wishes: Sequence[Constraints],
         settings: SearchSettings,
         attention: bool,
+        tree: bool,
     ) -> list[list[Hypothesis]]:
         """What search finds for each piece; for minimum Bayes risk, all that it finds."""
         if settings.mbr != "none":
@@ -267,7 +289,7 @@ class Translator:
         sources = [piece for pieces in texts_in_pieces for piece in pieces]
         shortlisted = self._shortlisted(settings)
         if shortlisted is None:
-            return self._decode(self.model, sources, settings, attention, wanted)
+            return self._decode(self.model, sources, settings, attention, tree, wanted)
         short = [each == TokenConstraints() for each in wanted]
         without = iter(
             self._decode(
@@ -275,11 +297,12 @@ class Translator:
                 [source for source, by_list in zip(sources, short, strict=True) if not by_list],
                 settings,
                 attention,
+                tree,
                 [each for each, by_list in zip(wanted, short, strict=True) if not by_list],
             )
         )
         by_lists = [source for source, by_list in zip(sources, short, strict=True) if by_list]
-        found = self._decode(shortlisted, by_lists, settings, attention)
+        found = self._decode(shortlisted, by_lists, settings, attention, tree)
         in_tokens = iter(shortlisted.in_tokens(by_lists, found))
         return [next(in_tokens if by_list else without) for by_list in short]
 
@@ -303,12 +326,13 @@ class Translator:
         sources: list[list[int]],
         settings: SearchSettings,
         attention: bool,
+        tree: bool,
         constraints: list[TokenConstraints] | None = None,
     ) -> list[list[Hypothesis]]:
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         keeps_weights = attention or settings.replace_unknown
         return decode_corpus(
-            model, sources, settings, limits, self._runtime, keeps_weights, constraints
+            model, sources, settings, limits, self._runtime, keeps_weights, constraints, tree
         )
 
     def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
@@ -328,13 +352,22 @@ class Translator:
         target = self._bundle.tokenizers.target
         return {term: target.decode(target.encode(term)).strip() for term in terms}
 
+    def _pair(self, translation: Translation | None) -> Pair:
+        """The token ids of a translation; a blank pair for none."""
+        if translation is None:
+            return Pair([], [])
+        tokenizers = self._bundle.tokenizers
+        ended = translation.tokens[-1:] == [END_MARK]
+        tokens = translation.tokens[:-1] if ended else translation.tokens
+        source = tokenizers.source.ids(translation.source_tokens[:-1])
+        return Pair(source, tokenizers.target.ids(tokens), ended)
+
     def _check_attention(self) -> None:
         """Raises UsageError when no model that is asked has attention."""
         asked = self.model.models if isinstance(self.model, Ensemble) else [self._bundle.model]
         if all(model.settings.attention.kind == "none" for model in asked):
-            names = ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
             raise UsageError(
-                f"search.replace_unknown needs attention weights: {names} has no attention. "
+                f"search.replace_unknown needs attention weights: {self.name} has no attention. "
                 "Set it to false."
             )
 
@@ -401,9 +434,13 @@ class Translator:
     def _translation(
         self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
     ) -> Translation:
-        tokens = self._bundle.tokenizers.target.pieces(hypothesis.tokens)
+        target = self._bundle.tokenizers.target
+        tokens = target.pieces(hypothesis.tokens)
         if hypothesis.finished and source_tokens:
             tokens.append(END_MARK)
+        tree = hypothesis.tree
+        if tree is not None:
+            tree = tree.with_pieces(target.pieces([node.token for node in tree.nodes]))
         return Translation(
             text=text.strip(),
             score=hypothesis.score,
@@ -413,4 +450,5 @@ class Translator:
             token_log_probabilities=hypothesis.token_log_probabilities,
             attention=hypothesis.attention,
             finished=hypothesis.finished,
+            tree=tree,
         )

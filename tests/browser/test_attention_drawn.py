@@ -10,10 +10,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from nmt.inspection.attention_record import View, attention_record
+from nmt.inspection.attention_record import attention_record
 from nmt.inspection.words import merge_words
 from nmt.pages.page import Page, render
 from nmt.search.translation import Translation
+from nmt.search.views import View
 
 TARGET = ["▁The", "▁bl", "ack", "▁cat", ".", "</s>"]
 SOURCE = ["▁Le", "▁ch", "at", "▁noir", ".", "</s>"]

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.inspection.attention_record import (
-    View,
     attention_record,
     mean_entropy,
     thousandths,
     word_sizes,
 )
 from nmt.search.translation import Translation
+from nmt.search.views import View
 
 
 def weights_of(rows, columns, seed, spread=1.0):

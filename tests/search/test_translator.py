@@ -284,7 +284,7 @@ def test_wishes_of_each_text(translator):
 def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
     seen = []
 
-    def decode(model, sources, settings, limits, runtime, attention, constraints):
+    def decode(model, sources, settings, limits, runtime, attention, constraints, tree):
         seen.extend(constraints)
         return [[Hypothesis.blank()] for _ in sources]
 

@@ -1,0 +1,101 @@
+"""From the steps of a search to the trees of its sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from nmt.data.tokenizer import EOS
+from nmt.search.history import Moment
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.tree import Fate, Node, SearchTree
+
+_ROOT = -1
+
+
+def with_trees(
+    found: Sequence[Sequence[Hypothesis]], moments: Sequence[Moment]
+) -> list[list[Hypothesis]]:
+    """The hypotheses of each sentence of a search, all with the tree of their sentence."""
+    growing = [_Growing() for _ in found]
+    for time, moment in enumerate(moments, start=1):
+        step = _Step.of(moment, time)
+        for i, row in enumerate(moment.rows.tolist()):
+            growing[row].grow(step, i)
+    trees = [tree.grown() for tree in growing]
+    return [
+        [replace(hypothesis, tree=tree) for hypothesis in hypotheses]
+        for hypotheses, tree in zip(found, trees, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A `Moment` in lists, which are quicker to walk than tensors: see there."""
+
+    time: int
+    parents: list[list[int]]
+    tokens: list[list[int]]
+    ends: list[list[bool]]
+    ended: list[list[float]]
+    ended_score: list[list[float]]
+    cut: list[bool]
+    live: list[list[float]]
+    live_score: list[list[float]]
+
+    @classmethod
+    def of(cls, moment: Moment, time: int) -> "_Step":
+        names = ("parents", "tokens", "ends", "ended", "ended_score", "cut", "live", "live_score")
+        return cls(time, *(getattr(moment, name).tolist() for name in names))
+
+
+@dataclass
+class _Growing:
+    """The tree of one sentence as far as it has grown. tips: the node of each live hypothesis."""
+
+    nodes: list[Node] = field(default_factory=list)
+    tips: list[int] = field(default_factory=lambda: [_ROOT])
+
+    def grow(self, step: _Step, i: int) -> None:
+        """One step more, in which the sentence is number `i`."""
+        for beam, ends in enumerate(step.ends[i]):
+            if ends:
+                ended, score = step.ended[i][beam], step.ended_score[i][beam]
+                self._add(self.tips[beam], step.time, EOS, ended, score, Fate.FINISHED)
+        fate = Fate.CUT if step.cut[i] else Fate.LEFT
+        tips = []
+        for beam, parent in enumerate(step.parents[i]):
+            tips.append(_ROOT)
+            live, score = step.live[i][beam], step.live_score[i][beam]
+            if np.isfinite(live):
+                tips[-1] = len(self.nodes)
+                token = step.tokens[i][beam]
+                self._add(self.tips[parent], step.time, token, live, score, fate)
+        self.tips = tips
+
+    def grown(self) -> SearchTree:
+        """The tree, with what became of each hypothesis."""
+        extended = {node.parent for node in self.nodes}
+        last = max((node.time for node in self.nodes), default=0)
+        nodes = list(self.nodes)
+        for number, node in enumerate(nodes):
+            if number in extended:
+                nodes[number] = replace(node, fate=Fate.EXTENDED)
+            elif node.fate is Fate.LEFT and node.time < last:
+                nodes[number] = replace(node, fate=Fate.PRUNED)
+        for rank, number in enumerate(_ranked(nodes), start=1):
+            nodes[number] = replace(nodes[number], rank=rank)
+        return SearchTree(tuple(nodes))
+
+    def _add(
+        self, parent: int, time: int, token: int, log_probability: float, score: float, fate: Fate
+    ) -> None:
+        self.nodes.append(Node(parent, time, token, log_probability, score, fate))
+
+
+def _ranked(nodes: Sequence[Node]) -> list[int]:
+    """The numbers of those that ended, in the order in which search gives them: finished ones
+    first, then by score; of equal ones the one that ended first.
+    """
+    ends = [i for i, node in enumerate(nodes) if node.fate in (Fate.FINISHED, Fate.CUT)]
+    return sorted(ends, key=lambda i: (nodes[i].fate is Fate.CUT, -nodes[i].score))

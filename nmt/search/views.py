@@ -1,0 +1,97 @@
+"""Attention of one head, or of one model of several, where search keeps only their mean: given
+translations are written once more, and each part is asked what it looks at.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.model.attention import Attention, NoAttention
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import Runtime
+from nmt.search.corpus import Evaluating, batches
+from nmt.search.ensemble import Ensemble
+from nmt.search.forced import Pair, padded
+from nmt.search.hypothesis import Weights
+
+
+@dataclass(frozen=True)
+class View:
+    """The weights of one head of one model, `[target_len, source_len]`, and its name for people."""
+
+    name: str
+    weights: Weights
+
+
+def models_of(model: object) -> list[Seq2Seq]:
+    """Those that look at the source: the model itself, or those of an ensemble."""
+    members = model.models if isinstance(model, Ensemble) else [model]
+    return [
+        each
+        for each in members
+        if isinstance(each, Seq2Seq) and not isinstance(each.decoder.attention, NoAttention)
+    ]
+
+
+def parts_of(models: Sequence[Seq2Seq]) -> int:
+    """How many heads all models have together."""
+    return sum(model.decoder.attention.heads for model in models)
+
+
+def views(
+    models: Sequence[Seq2Seq], pairs: Sequence[Pair], batch_sentences: int, runtime: Runtime
+) -> list[list[View]]:
+    """For each pair the view of every head of every model, in their order; none of a blank pair."""
+    found: list[list[View]] = [[] for _ in pairs]
+    names = list(_names(models))
+    with ExitStack() as modes, runtime.autocast():
+        for model in models:
+            modes.enter_context(Evaluating(model))
+        lengths = [pair.longest if pair.source else 0 for pair in pairs]
+        for batch in batches(lengths, batch_sentences):
+            weights = _weights(models, [pairs[i] for i in batch], runtime.device)
+            for row, i in enumerate(batch):
+                pair = pairs[i]
+                own = weights[row, :, : pair.scored, : len(pair.source) + 1].numpy().copy()
+                found[i] = [View(*each) for each in zip(names, own, strict=True)]
+    return found
+
+
+@torch.inference_mode()
+def _weights(models: Sequence[Seq2Seq], pairs: Sequence[Pair], device: torch.device) -> Tensor:
+    """Of all heads of all models, `[batch, heads, target_len, source_len]`."""
+    batch = padded(pairs).to(device)
+    every = []
+    for model in models:
+        with _listened_to(model.decoder.attention) as heard:
+            encoded = model.encode(batch.source, batch.source_lengths)
+            model.unroll(encoded, batch.target_input)
+        every.append(torch.cat(heard, 2).float().cpu())
+    return torch.cat(every, 1)
+
+
+@contextmanager
+def _listened_to(attention: Attention) -> Iterator[list[Tensor]]:
+    """The weights of each head, one tensor for each time that attention is asked."""
+    heard: list[Tensor] = []
+
+    def hear(module: Any, asked: tuple[Any, ...]) -> None:
+        heard.append(module.head_weights(*asked))
+
+    hook = attention.register_forward_pre_hook(hear)
+    try:
+        yield heard
+    finally:
+        hook.remove()
+
+
+def _names(models: Sequence[Seq2Seq]) -> Iterator[str]:
+    for number, model in enumerate(models, start=1):
+        heads = model.decoder.attention.heads
+        for head in range(1, heads + 1):
+            parts = [f"model {number}"] * (len(models) > 1) + [f"head {head}"] * (heads > 1)
+            yield ", ".join(parts)
