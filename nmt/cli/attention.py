@@ -1,14 +1,12 @@
 """`nmt attention`."""
 
-import json
-import os
-import shutil
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmt.cli.attention_output import Outputs, text_drawing, write_images, write_page
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -18,30 +16,71 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
+    named_path,
 )
 from nmt.cli.translate import invite, open_translator
-from nmt.errors import UsageError
-from nmt.runtime.console import say
+from nmt.cli.translate_options import described, given
+from nmt.errors import DataError, UsageError
+from nmt.runtime.console import progress, say
 
 if TYPE_CHECKING:
-    from nmt.inspection.attention_text import Style
-    from nmt.search.hypothesis import Weights
-    from nmt.search.translation import Translation
+    from nmt.cli.attention_output import TextDrawing
+    from nmt.inspection.looking import Asked, Looker
+    from nmt.inspection.readings import Sentence
+    from nmt.search.translator import Translator
 
 _WINDOW = 64
+_SHOWN = 5
+_WITHOUT_PICTURE = "were translated in pieces, without a picture"
+
+
+def _file(*names: str, text: str) -> Any:
+    return typer.Option(*names, metavar="FILE", parser=named_path, help=text)
 
 
 def attention(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
-    input_file: Annotated[
-        Path | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Text, one a line; default: stdin."),
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="PATH",
+            parser=named_path,
+            help="Another model, beside the first on the page; may be given again.",
+        ),
     ] = None,
+    input_file: Annotated[
+        Path | None, _file("--input", "-i", text="Text, one a line; default: stdin.")
+    ] = None,
+    target_file: Annotated[
+        Path | None,
+        _file("--target", text="Translations to look at, line by line, rather than the model's."),
+    ] = None,
+    reference_file: Annotated[
+        Path | None, _file("--ref", text="References, line by line, shown on the page.")
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        _file("--output", "-o", text="By its suffix: .html, .png, .svg, .pdf, or text in .txt."),
+    ] = None,
+    html: Annotated[
+        Path | None, _file("--html", text="A page to look at all sentences with a browser.")
+    ] = None,
+    png: Annotated[
+        Path | None, _file("--png", text="An image; of several lines one each, numbered.")
+    ] = None,
+    svg: Annotated[Path | None, _file("--svg", text="The same as SVG.")] = None,
     beam: Annotated[
         int | None,
         typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
+    ] = None,
+    n_best: Annotated[
+        int | None,
+        typer.Option(
+            "--n-best", min=1, metavar="N", help="Translations of each line on the page. [beam, 5]"
+        ),
     ] = None,
     subwords: Annotated[
         bool, typer.Option("--subwords", help="Show subwords rather than words.")
@@ -63,92 +102,153 @@ def attention(
 ) -> None:
     """Translate lines of text and draw what each word of the translation looked at.
 
-    Source words stand across, words of the translation down; `</s>` is the end of the source.
+    Source words stand across, words of the translation down; `</s>` is the end of the source. As
+    text on stdout, or in files: a page (--html), images (--png, --svg; `pip install 'nmt[plot]'`).
     """
-    from nmt.inspection import attention_text
+    from nmt.inspection.looking import Looker
+
+    outputs = Outputs.of(output_file, html, png, svg)
+    _refuse(
+        (outputs.in_files and as_json, "--json is text, not for a page or an image: leave it out."),
+        (outputs.in_files and outputs.text is not None, "text and pictures: ask for one of them."),
+        (bool(compare) and not outputs.pages, "--compare is for a page: give --html FILE."),
+        (
+            reference_file is not None and not outputs.pages,
+            "--ref is for a page: give --html FILE.",
+        ),
+        (n_best is not None and not outputs.pages, "--n-best is for a page: give --html FILE."),
+        (
+            target_file is not None and (beam is not None or n_best is not None),
+            "--target gives the translations: leave out --beam and --n-best.",
+        ),
+    )
+    first = open_translator(model, device, precision, threads, weight, combine)
+    others = [open_translator([each], device, precision, threads) for each in compare or []]
+    wanted = given(beam_size=beam, n_best=n_best)
+    overrides = wanted | {"n_best": _shown(first, wanted) if outputs.pages else 1}
+    looker = Looker([first, *others], whole=bool(outputs.pages), overrides=overrides)
+    drawing = text_drawing(numbers, ascii_only, subwords, as_json, outputs.text)
+    if not outputs.in_files and target_file is None:
+        _draw_as_they_come(looker, input_file, outputs.text, drawing)
+        return
+    lines = _all_lines(input_file, target_file, reference_file)
+    sentences = _looked_at(looker, lines, str(input_file or "stdin"))
+    if not outputs.in_files:
+        _draw_all(sentences, outputs.text, drawing)
+        return
+    seen = list(sentences)
+    about = _about(looker, target_file)
+    for path in outputs.pages:
+        write_page(path, seen, [each.name for each in looker.translators], about, subwords)
+    for path in outputs.images:
+        write_images(path, seen, subwords, numbers)
+
+
+def _draw_as_they_come(
+    looker: "Looker", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
+) -> None:
+    """Lines in, pictures out, a few at a time: a text may be endless."""
+    from nmt.inspection.looking import Asked
     from nmt.search.line_translator import warn_of_pieces
     from nmt.search.ports import reader, writer
     from nmt.search.stream import Answer, Line, LineWarnings, answer, windows
 
-    translator = open_translator(model, device, precision, threads, weight, combine)
-    overrides: dict[str, Any] = {"n_best": 1} if beam is None else {"n_best": 1, "beam_size": beam}
-    if numbers:
-        style = attention_text.ASCII_NUMBERS if ascii_only else attention_text.NUMBERS
-    else:
-        style = attention_text.ASCII if ascii_only else attention_text.BLOCKS
-
     name = str(input_file or "stdin")
-    long_lines = LineWarnings(name, "were translated in pieces, without a picture")
-
-    def draw(line: Line, translation: "Translation") -> Answer:
-        warn_of_pieces(long_lines, line.number, translation)
-        if as_json:
-            return Answer([_as_json(translation, subwords)])
-        return Answer(_drawn(line.text, translation, style, subwords))
+    long_lines = LineWarnings(name, _WITHOUT_PICTURE)
 
     def draw_window(lines: list[Line]) -> list[Answer]:
-        translations = translator.translate([line.text for line in lines], **overrides)
-        return [draw(*each) for each in zip(lines, translations, strict=True)]
+        sentences = looker.sentences([Asked(line.number, line.text) for line in lines])
+        for sentence in sentences:
+            warn_of_pieces(long_lines, sentence.number, sentence.readings[0].best)
+        return [Answer(drawing.lines(sentence)) for sentence in sentences]
 
-    with reader(input_file) as read, writer(None) as write:
+    with reader(input_file) as read, writer(output) as write:
         invite(input_file)
         answer(windows(read, _WINDOW), draw_window, write, name)
     long_lines.summarise()
-    if not as_json:
-        say(attention_text.legend(style))
+    _tell_the_shades(drawing)
 
 
-def _drawn(text: str, translation: "Translation", style: "Style", subwords: bool) -> list[str]:
-    """Text, translation and picture, as lines; of a blank text a blank line; of one in pieces no
-    picture, which would be as large as the square of its length.
+def _draw_all(sentences: Iterator["Sentence"], output: Path | None, drawing: "TextDrawing") -> None:
+    from nmt.search.ports import writer
+
+    with writer(output) as write:
+        for sentence in sentences:
+            write("".join(f"{line}\n" for line in drawing.lines(sentence)))
+    _tell_the_shades(drawing)
+
+
+def _tell_the_shades(drawing: "TextDrawing") -> None:
+    from nmt.inspection.attention_text import legend
+
+    if not drawing.as_json:
+        say(legend(drawing.style))
+
+
+def _all_lines(
+    input_file: Path | None, target_file: Path | None, reference_file: Path | None
+) -> "list[Asked]":
+    """Every line with what belongs to it.
+
+    Raises DataError when the files do not have as many lines as the input.
     """
-    from nmt.inspection.attention_text import render_attention
-    from nmt.inspection.display import printable
+    from nmt.evaluation.lines import read_all_lines
+    from nmt.inspection.looking import Asked
 
-    if not translation.source_tokens:
-        return [""]
-    words = [printable(text.strip()), printable(translation.text), ""]
-    if translation.pieces > 1:
-        return words
-    target, source, weights = _matrix(translation, subwords)
-    terminal = sys.stdout.isatty()
-    picture = render_attention(
-        target,
-        source,
-        weights,
-        style,
-        color=terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
-        width=shutil.get_terminal_size().columns if terminal else None,
-    )
-    return [*words, *picture.split("\n")]
-
-
-def _matrix(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":
-    """What to show: subwords as they are, or words without the end mark of the translation."""
-    from nmt.inspection.words import merge_words
-    from nmt.search.hypothesis import END_MARK
-
-    if translation.attention is None:
-        raise UsageError("this model has no attention: there is nothing to draw.")
-    if subwords:
-        return translation.tokens, translation.source_tokens, translation.attention
-    length = len(translation.tokens)
-    if translation.tokens[-1] == END_MARK and length > 1:
-        length -= 1
-    return merge_words(
-        translation.tokens[:length], translation.source_tokens, translation.attention[:length]
-    )
+    invite(input_file)
+    texts = read_all_lines(input_file)
+    beside: list[list[str | None]] = []
+    for path in (target_file, reference_file):
+        lines: list[str | None] = [None] * len(texts) if path is None else [*read_all_lines(path)]
+        if len(lines) != len(texts):
+            raise DataError(
+                f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: {len(lines)}. "
+                "Line i of the one must belong to line i of the other."
+            )
+        beside.append(lines)
+    return [
+        Asked(number, *each)
+        for number, each in enumerate(zip(texts, *beside, strict=True), start=1)
+    ]
 
 
-def _as_json(translation: "Translation", subwords: bool) -> str:
-    if not translation.source_tokens or translation.pieces > 1:
-        shown: dict[str, Any] = {"source": [], "target": [], "attention": []}
-    else:
-        target, source, weights = _matrix(translation, subwords)
-        shown = {
-            "source": source,
-            "target": target,
-            "attention": [[round(float(weight), 6) for weight in row] for row in weights],
-        }
-    record = {"translation": translation.text, **shown}
-    return json.dumps(record, ensure_ascii=False)
+def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["Sentence"]:
+    """The sentences of all lines, some at a time."""
+    from nmt.search.line_translator import warn_of_pieces
+    from nmt.search.stream import LineWarnings
+
+    long_lines = LineWarnings(name, _WITHOUT_PICTURE)
+    with progress("attention", len(lines), "lines") as bar:
+        for begin in range(0, len(lines), _WINDOW):
+            window = lines[begin : begin + _WINDOW]
+            for sentence in looker.sentences(window):
+                warn_of_pieces(long_lines, sentence.number, sentence.readings[0].best)
+                yield sentence
+            bar.advance(len(window))
+    long_lines.summarise()
+
+
+def _shown(translator: "Translator", wanted: dict[str, Any]) -> int:
+    """How many translations a page shows of each line: all that the beam finds, up to a few."""
+    from nmt.search.overrides import override
+
+    if "n_best" in wanted:
+        return int(wanted["n_best"])
+    return min(override(translator.settings, wanted).beam_size, _SHOWN)
+
+
+def _about(looker: "Looker", target_file: Path | None) -> str:
+    """How the sentences of a page were made, in one line."""
+    from nmt.search.overrides import override
+
+    first = looker.translators[0]
+    told = described(override(first.settings, dict(looker.overrides)))
+    parts = [first.name, told if target_file is None else f"translations of {target_file.name}"]
+    return " \u00b7 ".join(parts if len(looker.translators) == 1 else parts[1:])
+
+
+def _refuse(*contradictions: tuple[bool, str]) -> None:
+    """Raises UsageError with the first message whose condition holds."""
+    for holds, message in contradictions:
+        if holds:
+            raise UsageError(message)

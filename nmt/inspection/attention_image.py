@@ -1,0 +1,172 @@
+"""Attention as an image: PNG, SVG or PDF. Needs matplotlib, the extra `plot`.
+
+In SVG and PDF words stay text, to be searched and copied: whoever shows the file draws them with
+its own fonts and knows all scripts. In PNG they are drawn here, with whatever fonts have them.
+"""
+
+import io
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nmt.errors import UsageError
+from nmt.inspection.display import printable
+from nmt.inspection.fonts import Fonts, begins_right, fonts_for, has_right_to_left, named
+from nmt.search.hypothesis import Weights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_CELL = 0.3
+"""Inches."""
+_DOTS = 200
+_LONGEST = 32
+_COLORS = "Blues"
+_DARK = 0.55
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "attention",
+    "pdf.fonttype": 42,
+    "axes.linewidth": 0.0,
+}
+_DATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image file. warnings: what of the text is not as it should be, a line each."""
+
+    content: bytes
+    warnings: tuple[str, ...]
+
+
+def attention_image(
+    target: Sequence[str],
+    source: Sequence[str],
+    weights: Weights,
+    form: str = "png",
+    *,
+    numbers: bool = False,
+) -> Image:
+    """`weights [target, source]` as a matrix of squares: target words down, source words across,
+    from the right where the script of the source is written so.
+
+    form: `png`, `svg` or `pdf`; numbers: hundredths in the squares.
+
+    Raises UsageError when matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib import style
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(
+            "images need matplotlib, which is not installed. Install it with "
+            "`pip install 'nmt[plot]'`, or ask for a page: --html FILE."
+        ) from error
+    rows, columns = map(_label, target), map(_label, source)
+    labels = (list(rows), list(columns))
+    fonts = fonts_for("".join(map("".join, labels)))
+    settings = _SETTINGS | {"font.family": [*fonts.families, "sans-serif"]}
+    content = io.BytesIO()
+    # Whatever matplotlib is set to on this machine: the same matrix is the same file.
+    with style.context("default"), matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figure = Figure(figsize=(_CELL * (len(source) + 2), _CELL * (len(target) + 1)))
+        _draw(figure, *labels, weights, numbers)
+        figure.savefig(
+            content,
+            format=form,
+            dpi=_DOTS,
+            bbox_inches="tight",
+            pad_inches=0.12,
+            metadata=_DATED[form],
+        )
+    return Image(content.getvalue(), tuple(_warnings(form, fonts, labels)))
+
+
+def _draw(
+    figure: "Figure", rows: list[str], columns: list[str], weights: Weights, numbers: bool
+) -> None:
+    height, width = len(rows), len(columns)
+    axes = figure.add_axes((0.0, 0.0, width / (width + 2), height / (height + 1)))
+    mesh = axes.pcolormesh(
+        np.clip(weights, 0.0, 1.0),
+        cmap=_COLORS,
+        vmin=0.0,
+        vmax=1.0,
+        edgecolors="#e4e7ec",
+        linewidth=0.5,
+    )
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    if begins_right(columns):
+        axes.invert_xaxis()
+    axes.tick_params(length=0, pad=5)
+    axes.xaxis.tick_top()
+    axes.set_yticks(np.arange(height) + 0.5, rows, parse_math=False)
+    axes.set_xticks(np.arange(width) + 0.5, map(_stacked, columns), parse_math=False)
+    for label, column in zip(axes.get_xticklabels(), columns, strict=True):
+        label.set(rotation=0 if _is_upright(column) else 90, ha="center", va="bottom")
+    if numbers:
+        _write_numbers(axes, weights)
+    scale = axes.inset_axes((1.0 + 0.6 / width, 0.0, 0.45 / width, 1.0))
+    bar: Any = figure.colorbar(mesh, cax=scale, ticks=[0, 0.5, 1], format="%g")
+    bar.outline.set_visible(False)
+    scale.tick_params(length=0, labelsize=8, colors="#5c6470")
+
+
+def _write_numbers(axes: "Axes", weights: Weights) -> None:
+    for (row, column), weight in np.ndenumerate(weights):
+        if weight >= 0.005:
+            color = "white" if weight > _DARK else "#1d2733"
+            place = (column + 0.5, row + 0.5)
+            axes.text(
+                *place,
+                f"{100 * weight:.0f}",
+                color=color,
+                size=6.5,
+                ha="center",
+                va="center_baseline",
+            )
+
+
+def _label(token: str) -> str:
+    """A word that fits beside a row, without what steers a terminal; joiners have a say in how a
+    word is written, and stay.
+    """
+    text = "".join(c if c in "\u200c\u200d" else printable(c) for c in token)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _stacked(text: str) -> str:
+    """Characters one below the other, where they are written so."""
+    return "\n".join(text) if _is_upright(text) else text
+
+
+def _is_upright(text: str) -> bool:
+    return bool(text) and all(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def _warnings(form: str, fonts: Fonts, labels: tuple[list[str], list[str]]) -> list[str]:
+    from matplotlib import ft2font
+
+    found = []
+    if fonts.missing and form != "svg":
+        found.append(
+            f"no font here has {named(fonts.missing)}: boxes stand in their place. Install a font "
+            "that has them (those named Noto have most scripts), or look at a page: --html FILE"
+        )
+    shapes = hasattr(ft2font, "__libraqm_version__")
+    if form != "svg" and not shapes and has_right_to_left([*labels[0], *labels[1]]):
+        found.append(
+            "this matplotlib draws right-to-left scripts from the left; from 3.11 on it does not. "
+            "Bring it up to date, or look at a page: --html FILE"
+        )
+    return found

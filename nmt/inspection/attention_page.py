@@ -1,0 +1,76 @@
+"""Attention as one HTML page that asks the network for nothing: words to point at, heat maps,
+alternatives, and the search that found them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nmt.inspection.attention_record import mean_entropy, source_record, target_record
+from nmt.inspection.readings import Look, Reading, Sentence
+from nmt.inspection.tree_record import tree_record
+from nmt.pages.page import Page, render
+
+_DECIMALS = 3
+_STYLES = ("attention.css", "search_tree.css", "attention_page.css")
+_SCRIPTS = ("attention.js", "search_tree.js", "differences.js", "attention_page.js")
+_BODY = """<div id="attention"></div>
+<noscript><p>This page draws with JavaScript, which is switched off.</p></noscript>"""
+
+
+def attention_page(
+    sentences: Sequence[Sentence],
+    models: Sequence[str],
+    *,
+    title: str = "Attention",
+    about: str = "",
+    subwords: bool = False,
+) -> str:
+    """The page. models: a name for each model, in the order of the sentences' readings; about: one
+    line below the title; subwords: whether it begins with subwords rather than words.
+    """
+    data = {
+        "models": list(models),
+        "subwords": subwords,
+        "sentences": [_sentence(sentence) for sentence in sentences],
+    }
+    return render(
+        Page(title, _BODY, data=data, styles=_STYLES, scripts=_SCRIPTS, about=about),
+    )
+
+
+def _sentence(sentence: Sentence) -> dict[str, Any]:
+    return {
+        "number": sentence.number,
+        "text": sentence.text.strip(),
+        "reference": sentence.reference,
+        "readings": [_reading(reading) for reading in sentence.readings],
+    }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    """The source once, and each translation of it."""
+    best = reading.best
+    trees = {} if best.tree is None else {"tree": tree_record(best.tree)}
+    return {
+        **source_record(best),
+        "entropy": 0.0 if best.attention is None else _short(mean_entropy(best.attention)),
+        "pieces": best.pieces,
+        "looks": [_look(look) for look in reading.looks],
+        **trees,
+    }
+
+
+def _look(look: Look) -> dict[str, Any]:
+    translation = look.translation
+    return {
+        "kind": look.kind,
+        "text": translation.text,
+        "score": _short(translation.score),
+        "log_probability": _short(translation.log_probability),
+        "finished": translation.finished,
+        **target_record(translation, look.views),
+    }
+
+
+def _short(value: float) -> float:
+    return round(value, _DECIMALS)

@@ -1,0 +1,108 @@
+"""From lines of text to what models make of them, to be looked at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nmt.errors import UsageError
+from nmt.inspection.readings import Look, Reading, Sentence, forced_translation, with_views
+from nmt.search.translation import Translation
+
+if TYPE_CHECKING:
+    from nmt.search.translator import Translator
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A line to look at.
+
+    number: from 1; target: the translation that models are made to write, None: what they find;
+    reference: a translation that is known to be good.
+    """
+
+    number: int
+    text: str
+    target: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Asks models, each by itself.
+
+    whole: with all that a page shows: the attention of single heads, the search, what the model
+    says of the reference; overrides: settings of search, as `Translator.translate` takes them.
+    """
+
+    translators: "Sequence[Translator]"
+    whole: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def sentences(self, lines: Sequence[Asked]) -> list[Sentence]:
+        """One for each line, in order.
+
+        Raises UsageError when a model has no attention, and what translating and scoring raise.
+        """
+        of_models = [self._readings(translator, lines) for translator in self.translators]
+        return [
+            Sentence(
+                line.number, line.text, tuple(readings[i] for readings in of_models), line.reference
+            )
+            for i, line in enumerate(lines)
+        ]
+
+    def _readings(self, translator: "Translator", lines: Sequence[Asked]) -> list[Reading]:
+        """What one model makes of each line."""
+        readings = self._best(translator, lines)
+        if any(_lacks_attention(reading.best) for reading in readings):
+            raise UsageError(f"{translator.name} has no attention: there is nothing to draw.")
+        if not self.whole:
+            return readings
+        readings = _with_references(translator, lines, readings)
+        looks = [look.translation for reading in readings for look in reading.looks]
+        views = iter(translator.views(looks))
+        return [with_views(reading, [next(views) for _ in reading.looks]) for reading in readings]
+
+    def _best(self, translator: "Translator", lines: Sequence[Asked]) -> list[Reading]:
+        """The given translations where there are any, else what search finds."""
+        texts = [line.text for line in lines]
+        targets = [line.target for line in lines if line.target is not None]
+        if not targets:
+            found = translator.translate(texts, tree=self.whole, **self.overrides)
+            return [Reading.of(translation) for translation in found]
+        numbers = [line.number for line in lines]
+        scores = translator.score(texts, targets, attention=True, lines=numbers)
+        return [
+            Reading((Look(forced_translation(target, score), "given"),))
+            for target, score in zip(targets, scores, strict=True)
+        ]
+
+
+def _with_references(
+    translator: "Translator", lines: Sequence[Asked], readings: Sequence[Reading]
+) -> list[Reading]:
+    """The readings with what the model says of the references; of a blank text or reference and
+    of a text in pieces it is not asked.
+    """
+    asked = [
+        (i, line.text, line.reference, line.number)
+        for i, (line, reading) in enumerate(zip(lines, readings, strict=True))
+        if line.text.strip() and (line.reference or "").strip() and reading.best.pieces == 1
+    ]
+    texts = [text for _, text, _, _ in asked]
+    references = [reference or "" for _, _, reference, _ in asked]
+    numbers = [number for *_, number in asked]
+    scores = translator.score(texts, references, attention=True, lines=numbers)
+    found = list(readings)
+    for (i, *_), reference, score in zip(asked, references, scores, strict=True):
+        look = Look(forced_translation(reference, score), "reference")
+        found[i] = Reading((*readings[i].looks, look))
+    return found
+
+
+def _lacks_attention(translation: Translation) -> bool:
+    return (
+        translation.attention is None
+        and bool(translation.source_tokens)
+        and translation.pieces == 1
+    )

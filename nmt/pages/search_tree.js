@@ -1,0 +1,126 @@
+"use strict";
+
+/*
+ * A beam search drawn: the hypotheses that were kept at each step, as a tree of runs of subwords.
+ * The best hypothesis is the rows at the left, from top to bottom; indented below each run is what
+ * the search looked at in its place.
+ *
+ * A tree is what nmt/inspection/tree_record.py writes.
+ */
+
+const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not followed further" };
+const END = "</s>";
+
+/** Draws a tree into a container, in place of what is there. */
+function drawTree(container, tree) {
+  const nodes = nodesOf(tree);
+  const counts = {};
+  for (const node of nodes) counts[node.fate] = (counts[node.fate] ?? 0) + 1;
+  const steps = Math.max(0, ...nodes.map((node) => node.time));
+  const told = [`${nodes.length} hypotheses in ${steps} steps`];
+  for (const fate of ["finished", "pruned", "cut", "left"]) {
+    if (counts[fate]) told.push(`${counts[fate]} ${FATES[fate] ?? fate}`);
+  }
+  const roots = nodes.filter((node) => node.parent < 0);
+  const holder = element("div", { class: "tree wide", tabindex: "0", role: "region", "aria-label": "Search tree" });
+  holder.append(branch(inOrder(roots)));
+  container.replaceChildren(element("p", { class: "told muted" }, `${told.join(", ")}. From top to bottom the best one, with its score; indented what stood beside it.`), holder);
+}
+
+/** The nodes with their `children`, the `best` rank below them (infinite: none), and to which step
+ * they `last`. */
+function nodesOf(tree) {
+  const nodes = tree.parents.map((parent, i) => ({
+    parent,
+    piece: tree.pieces[tree.tokens[i]],
+    score: tree.scores[i] / 1000,
+    fate: tree.fates[tree.fate[i]],
+    rank: tree.ranks[i] || null,
+    time: parent < 0 ? 1 : 0,
+    children: [],
+  }));
+  nodes.forEach((node) => {
+    if (node.parent < 0) return;
+    node.time = nodes[node.parent].time + 1;
+    nodes[node.parent].children.push(node);
+  });
+  for (const node of [...nodes].reverse()) {
+    const below = node.children.map((child) => child.best);
+    node.best = Math.min(node.rank ?? Infinity, ...below);
+    node.last = Math.max(node.time, ...node.children.map((child) => child.last));
+  }
+  nodes.forEach((node) => {
+    node.children = inOrder(node.children);
+  });
+  return nodes;
+}
+
+/** The one that leads to the best end first, then those that lived longest. */
+function inOrder(nodes) {
+  return [...nodes].sort((a, b) => a.best - b.best || b.last - a.last || b.score - a.score);
+}
+
+/** A list of what becomes of siblings: the run that the best of them begins, the others as what
+ * was there instead, and so on from the end of the run. */
+function branch(siblings) {
+  const rows = element("ul", {});
+  while (siblings.length) {
+    const [main, ...others] = siblings;
+    const run = runFrom(main);
+    rows.append(element("li", { class: "run" }, ...described(run)), ...instead(others));
+    siblings = run[run.length - 1].children;
+  }
+  return rows;
+}
+
+/** A node and those after it, as far as there is but one way. */
+function runFrom(node) {
+  const run = [node];
+  while (run[run.length - 1].children.length === 1) run.push(run[run.length - 1].children[0]);
+  return run;
+}
+
+/** What stood beside a run: branches and ends in rows of their own, single runs that came to
+ * nothing side by side. */
+function instead(others) {
+  const rows = [];
+  const lost = {};
+  for (const node of others) {
+    const run = runFrom(node);
+    const last = run[run.length - 1];
+    if (last.children.length) {
+      const inner = branch(last.children);
+      const details = element("details", { open: true }, element("summary", {}, ...described(run)), inner);
+      rows.push(element("li", { class: node.best < Infinity ? "side" : "side lost" }, details));
+    } else if (last.rank) {
+      rows.push(element("li", { class: "side" }, ...described(run)));
+    } else {
+      (lost[last.fate] ??= []).push(run);
+    }
+  }
+  for (const [fate, runs] of Object.entries(lost)) {
+    const chips = runs.map((run) => element("span", { class: `chip ${fate}` }, ...textAndScore(run)));
+    rows.push(element("li", { class: "side lost" }, element("span", { class: "fate muted" }, FATES[fate]), ...chips));
+  }
+  return rows;
+}
+
+/** A run with its score and what became of it. */
+function described(run) {
+  const last = run[run.length - 1];
+  const nodes = textAndScore(run);
+  if (last.rank) {
+    const place = `${last.fate === "cut" ? "cut off, " : ""}no. ${last.rank}`;
+    nodes.push(element("span", { class: last.rank === 1 ? "rank best" : "rank" }, place));
+  } else if (last.fate in FATES) {
+    nodes.push(element("span", { class: "fate muted" }, FATES[last.fate]));
+  }
+  return nodes;
+}
+
+/** The text of a run and the score at its end. */
+function textAndScore(run) {
+  const text = run.map((node) => (node.fate === "finished" ? ` ${END}` : node.piece)).join("");
+  const shown = visible(text.replaceAll("\u2581", " ").trim() || "\u2423");
+  return [element("bdi", { class: "text" }, shown), element("span", { class: "score number" }, run[run.length - 1].score.toFixed(2))];
+}
