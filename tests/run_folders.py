@@ -4,8 +4,8 @@ import json
 
 CONFIG = """\
 data:
-  train: {source: train.fr, target: train.en}
-  dev: {source: dev.fr, target: dev.en}
+  train: {source: /texts/train.fr, target: /texts/train.en}
+  dev: {source: /texts/dev.fr, target: /texts/dev.en}
   source_language: fr
   target_language: en
 training:

@@ -14,6 +14,7 @@ from nmt.cli.align import align
 from nmt.cli.attention import attention
 from nmt.cli.average import average
 from nmt.cli.binarize import binarize
+from nmt.cli.compare import compare
 from nmt.cli.config import config
 from nmt.cli.doctor import doctor
 from nmt.cli.failure import report as tell
@@ -38,6 +39,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     doctor,
     watch,
     report,
+    compare,
     shortlist,
     translate,
     score,

@@ -111,12 +111,12 @@ class ReferenceScoring:
     def print_text(self) -> None:
         """The scores, of several translations as a table; then those of buckets."""
         if len(self.systems) > 1:
-            _print_scores(self.report)
-            _tell_verdicts(self.report)
+            print_scores(self.report)
+            tell_verdicts(self.report)
         else:
             print("\n".join(self.text()))
         if self.buckets:
-            _print_buckets(self.report)
+            print_buckets(self.report)
 
     def record(self) -> dict[str, Any]:
         """The same for programs."""
@@ -260,7 +260,7 @@ def _confident(measure: "Measure") -> str:
     )
 
 
-def _print_scores(found: "Report") -> None:
+def print_scores(found: "Report") -> None:
     """One table of all systems and metrics, and how the figures came about."""
     from nmt.runtime.tables import print_table
 
@@ -284,7 +284,7 @@ def _chance(standing: "Standing") -> str:
     return f"{standing.p:.3f}{'*' if standing.p < _SIGNIFICANT else ' '}"
 
 
-def _tell_verdicts(found: "Report") -> None:
+def tell_verdicts(found: "Report") -> None:
     """Say of each system in words how it compares with the baseline."""
     baseline = found.systems[0].name
     for place, system in enumerate(found.systems[1:], start=1):
@@ -295,7 +295,7 @@ def _tell_verdicts(found: "Report") -> None:
             say(f"{system.name}: no difference to {baseline} beyond chance")
 
 
-def _print_buckets(found: "Report") -> None:
+def print_buckets(found: "Report") -> None:
     from nmt.evaluation.report import buckets_record
     from nmt.runtime.tables import print_table
 

@@ -270,7 +270,7 @@
           path += y === null ? "" : `${pen}${this.x(x).toFixed(2)} ${this.y(y).toFixed(2)}`;
           pen = y === null ? "M" : "L";
         }
-        group.append(shape("path", { class: "line", d: path }));
+        group.append(shape("path", { class: "curve", d: path }));
         const known = series.points.filter((each) => each[1] !== null);
         if ((series.dots && known.length <= 60) || known.length === 1) {
           for (const [x, y] of known) group.append(shape("circle", { class: "dot", cx: this.x(x), cy: this.y(y), r: 3 }));
@@ -411,7 +411,7 @@
       const gap = this.data.edges.length ? Math.min(1, room * 0.2) : room * 0.12;
       const width = (room - 2 * gap) / count;
       const [top, bottom] = [this.top(Math.max(value, 0)), value < 0 ? this.y(value) : this.base()];
-      return shape("rect", { class: "bar", x: this.edge(i) + gap + place * width, width: Math.max(0.5, width - (count > 1 ? 1 : 0)), y: top, height: Math.max(0, bottom - top) });
+      return shape("rect", { class: "column", x: this.edge(i) + gap + place * width, width: Math.max(0.5, width - (count > 1 ? 1 : 0)), y: top, height: Math.max(0, bottom - top) });
     }
 
     outline(series) {

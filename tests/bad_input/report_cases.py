@@ -1,4 +1,4 @@
-"""What report and watch are given."""
+"""What watch, report and compare are given."""
 
 import damage
 from stage import case
@@ -46,4 +46,56 @@ WATCH = [
         "log.jsonl: is a folder",
         files={"runs/tiny/log.jsonl": damage.folder},
     ),
+]
+
+_TWO = "compare runs/tiny runs/tiny"
+
+COMPARE = [
+    case("one run only, to compare", "compare runs/tiny", 2, "compare needs two runs or more"),
+    case("no such run, to compare", "compare runs/tiny runs/none", 4, "there is no such run"),
+    case("a bundle, to compare", "compare runs/tiny runs/tiny/best", 4, "is a bundle"),
+    case("--source without --ref", f"{_TWO} --source dev.fr", 2, "add --ref"),
+    case("--ref without --source", f"{_TWO} --ref dev.en", 2, "add --source"),
+    case("fewer --hyp than runs", f"{_TWO} --hyp hyp.txt", 2, "given 1 times for 2 runs"),
+    case(
+        "--hyp of other lengths than dev",
+        f"{_TWO} --hyp hyp.txt --hyp hyp.txt",
+        3,
+        "line counts differ",
+    ),
+    case(
+        "--hyp where dev is gone",
+        f"{_TWO} --hyp hyp.txt --hyp hyp.txt",
+        3,
+        "dev.source.txt: there is no such file",
+        files={"runs/tiny/data/dev.source.txt": None},
+    ),
+    case(
+        "references of another length, to compare",
+        f"{_TWO} --source source.txt --ref dev.en",
+        3,
+        "source.txt: 2, dev.en: 20",
+    ),
+    case(
+        "a source that is to be translated by a damaged model",
+        f"{_TWO} --source source.txt --ref ref.txt",
+        4,
+        "is damaged",
+        files={"runs/tiny/best/model.safetensors": damage.half},
+    ),
+    case(
+        "a text of one line, to compare",
+        f"{_TWO} -s a -r b",
+        2,
+        "text of one line",
+        files={"a": b"un\n", "b": b"one\n"},
+    ),
+    case(
+        "--no-translate with a text to translate",
+        f"{_TWO} --no-translate --source source.txt --ref ref.txt",
+        2,
+        "leave out --source and --hyp",
+    ),
+    case("the page is a folder, of compare", f"{_TWO} --html runs", 2, "runs: is a folder"),
+    case("--swings below zero", f"{_TWO} --swings -1", 2, "--swings"),
 ]

@@ -31,6 +31,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt average`": further_cases.AVERAGE,
     "`nmt watch`": report_cases.WATCH,
     "`nmt report`": report_cases.REPORT,
+    "`nmt compare`": report_cases.COMPARE,
     "`nmt translate`: text": translate_cases.TEXTS,
     "`nmt translate`: JSON lines and tables": translate_cases.REQUESTS,
     "`nmt translate`: options": translate_cases.OPTIONS,

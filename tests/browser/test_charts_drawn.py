@@ -148,7 +148,7 @@ def test_gaps_break_a_line_and_single_values_are_dots(drawn):
         LineChart("c", (Series("s", []), Series("t", [(1, math.nan)]))),
         LineChart("d", (Series("s", [(0, 0.0), (1, 0.0)]),), from_zero=True),
     )
-    d = broken.find_element(By.CSS_SELECTOR, "path.line").get_attribute("d")
+    d = broken.find_element(By.CSS_SELECTOR, "path.curve").get_attribute("d")
     assert d.count("M") == 3 and "L" not in d
     assert len(single.find_elements(By.CSS_SELECTOR, ".dot")) == 1
     assert "nothing to show yet" in none.text
@@ -160,7 +160,7 @@ def test_bars_are_as_high_as_the_numbers_say(drawn):
     chart = BarChart("h", (Bars("pairs", counts),), edges=(0, 2, 4, 6, 8, 10), x_name="subwords")
     (figure,) = drawn(chart)
     x, y = scale(figure, "x"), scale(figure, "y")
-    bars = figure.find_elements(By.CSS_SELECTOR, "rect.bar")
+    bars = figure.find_elements(By.CSS_SELECTOR, "rect.column")
     for place, (bar, count) in enumerate(zip(bars, counts, strict=True)):
         box = {name: float(bar.get_attribute(name)) for name in ("x", "y", "width", "height")}
         assert box["height"] == pytest.approx(y(0) - y(count), abs=0.1)
@@ -181,7 +181,7 @@ def test_two_histograms_are_outlines_and_named_bars_stand_side_by_side(drawn):
     corners = path(one, "target")
     expected = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 0)]
     assert corners == [pytest.approx((x(a), y(b)), abs=0.1) for a, b in expected]
-    assert len(two.find_elements(By.CSS_SELECTOR, "rect.bar")) == 3
+    assert len(two.find_elements(By.CSS_SELECTOR, "rect.column")) == 3
     two.find_element(By.CSS_SELECTOR, ".plot").send_keys(Keys.END)
     assert readout(two) == ("over 5", ["A –", "B 2"])
 

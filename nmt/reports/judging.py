@@ -1,0 +1,104 @@
+"""How well runs translate: their dev text, or another, translated by each and scored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from nmt.data.binarize import dev_text
+from nmt.data.manifest import Manifest
+from nmt.errors import DataError, NmtError
+from nmt.evaluation.frequency import count_words, vocabulary
+from nmt.evaluation.languages import tokenizer_of
+from nmt.evaluation.lines import each_line, read_all_lines, read_parallel
+from nmt.evaluation.report import Question, System, report
+from nmt.reports.comparison import Judged
+from nmt.reports.state import RunState
+from nmt.runtime.console import warn
+
+_MOST_TRAIN_LINES = 5_000_000
+"""Of a longer training text words are not counted: reading it would take minutes."""
+
+Translate = Callable[[RunState, str, Sequence[str]], list[str]]
+"""The translations of some lines by a run's best model; given the run, its name and the lines."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is translated. name: for people; references: one sequence for each set."""
+
+    name: str
+    sources: list[str]
+    references: list[list[str]]
+
+
+def given_text(source: Path, references: Sequence[Path]) -> Text:
+    """A text from files. Raises DataError when counts differ or a file cannot be read."""
+    sources, *reference_lines = read_parallel([source, *references])
+    return Text(source.name, sources, reference_lines)
+
+
+def dev_of(states: Sequence[RunState]) -> Text:
+    """The dev text that runs share.
+
+    Raises DataError when one has none any more, and when they are not the same.
+    """
+    texts = []
+    for state in states:
+        sides = [dev_text(state.run.data, side) for side in ("source", "target")]
+        texts.append([read_all_lines(side) for side in sides])
+    for state, text in zip(states, texts, strict=True):
+        if text != texts[0]:
+            raise DataError(
+                f"{states[0].run.path} and {state.run.path} have different dev texts: give one "
+                "with --source and --ref."
+            )
+    sources, reference = texts[0]
+    return Text("dev", sources, [reference])
+
+
+def judged_by_models(
+    states: Sequence[RunState], names: Sequence[str], text: Text, translate: Translate
+) -> Judged:
+    """Each run's best model translates the text. Raises as it does."""
+    hypotheses = [
+        translate(state, name, text.sources) for state, name in zip(states, names, strict=True)
+    ]
+    return judged(states, names, text, hypotheses)
+
+
+def judged(
+    states: Sequence[RunState],
+    names: Sequence[str],
+    text: Text,
+    hypotheses: Sequence[Sequence[str]],
+) -> Judged:
+    """Score translations of the text, one of each run, beside the first.
+
+    Raises DataError when counts differ, UsageError for a text of one line.
+    """
+    systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
+    config = states[0].config
+    question = Question(
+        references=text.references,
+        sources=text.sources,
+        counts=_counts(states[0], [*text.references, *hypotheses]),
+        metrics=("bleu", "chrf"),
+        tokenize=None if config is None else tokenizer_of(config.data.target_language),
+    )
+    return Judged(text.name, report(systems, question))
+
+
+def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] | None:
+    """How often the words of texts are in what a run was trained on; None where that is gone or
+    long.
+    """
+    try:
+        files = Manifest.load(state.run.data).inputs["train.target"]
+        if sum(file.lines for file in files) > _MOST_TRAIN_LINES:
+            return None
+        lines = chain.from_iterable(each_line(Path(file.path)) for file in files)
+        return count_words(lines, vocabulary(texts))
+    except (NmtError, KeyError) as error:
+        warn(f"no scores by how frequent words are: {error}")
+        return None
