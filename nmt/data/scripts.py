@@ -11,6 +11,7 @@ import numpy as np
 from nmt.data.corpus import Corpus
 from nmt.data.tokenizer import Tokenizer
 
+_NAMES = {"Cjk": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
 _SAMPLED_PAIRS = 2000
 _AT_HOME = 0.01
 _FEWEST_LETTERS = 5
@@ -18,8 +19,8 @@ _FEWEST_LETTERS = 5
 
 @dataclass(frozen=True)
 class Scripts:
-    """The shares of a text's letters that are of each script, by its Unicode name: Latin, Cyrillic,
-    Cjk, Hiragana and so on.
+    """The shares of the letters of a text that are of each script, by its name: Latin, Cyrillic,
+    Han, Kana and so on.
     """
 
     shares: Mapping[str, float]
@@ -29,7 +30,7 @@ class Scripts:
         """Those of some lines of text."""
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(_scripts(text))
+            counts.update(scripts_of(text))
         total = counts.total()
         return cls({script: count / total for script, count in counts.most_common()})
 
@@ -38,7 +39,7 @@ class Scripts:
         these scripts and most letters are not; else None. A word or two in another script, or a
         text of next to no letters, is nothing to speak of.
         """
-        letters = _scripts(text)
+        letters = scripts_of(text)
         strange = Counter(
             {script: n for script, n in letters.items() if self.shares.get(script, 0.0) < _AT_HOME}
         )
@@ -59,8 +60,20 @@ def source_scripts(corpus: Corpus, tokenizer: Tokenizer) -> Scripts:
     return Scripts.of(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)
 
 
-def _scripts(text: str) -> Counter[str]:
-    return Counter(script for script in map(_script, text) if script is not None)
+def scripts_of(text: str) -> Counter[str]:
+    """How many letters of a text are of which script; signs, digits and blanks do not count."""
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        script = _script(character)
+        if script is not None:
+            counts[script] += count
+    return counts
+
+
+def share(counts: Counter[str], script: str) -> float:
+    """Of the letters counted, that of one script; 1 where there are none."""
+    total = counts.total()
+    return counts[script] / total if total else 1.0
 
 
 @lru_cache(1 << 14)
@@ -68,4 +81,5 @@ def _script(character: str) -> str | None:
     """The first word of a letter's name, which is that of its script; None of other characters."""
     if not character.isalpha():
         return None
-    return unicodedata.name(character, "unknown").split()[0].capitalize()
+    first = unicodedata.name(character, "unknown").split()[0].split("-")[0].capitalize()
+    return _NAMES.get(first, first)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from nmt.data.corpus import Corpus
 from nmt.data.lexicon import learn_lexicon, mean_log_probabilities
+from nmt.data.scripts import scripts_of, share
 from nmt.data.tokenizer import TokenizerPair
-from nmt.reports.scripts import scripts_of, share
 
 _ODD = 3.0
 """Standard deviations from the mean from which a pair is odd."""
@@ -144,7 +144,7 @@ def _by_script(
         for name, script, count in zip(("source", "target"), usual, both, strict=True):
             if share(count, script) < 0.5:
                 main = _most_common(count)
-                reason = f"{name} mostly in {main.title()} letters"
+                reason = f"{name} mostly in {main} letters"
                 signs.setdefault(pair, _Signs()).add(_SURE, reason)
     return totals
 

@@ -1,16 +1,23 @@
 import pytest
 
 from nmt.data.corpus import Corpus, CorpusWriter
-from nmt.data.scripts import Scripts, source_scripts
+from nmt.data.scripts import Scripts, scripts_of, share, source_scripts
 
 FRENCH = Scripts.of(["le chat est là", "où vont-ils ?"])
 JAPANESE = Scripts.of(["猫は家にいます", "テレビを見る"])
 
 
+def test_letters_are_counted_by_script():
+    counts = scripts_of("Ab, 12 жé 漢字 かナ שלום!")
+    assert counts == {"Latin": 3, "Cyrillic": 1, "Han": 2, "Kana": 2, "Hebrew": 4}
+    assert share(counts, "Latin") == 0.25
+    assert share(scripts_of("1, 2"), "Latin") == 1.0
+
+
 def test_shares_of_letters():
     assert Scripts.of(["ab", "при 12!"]).shares == {"Cyrillic": 0.6, "Latin": 0.4}
     assert FRENCH.main == ["Latin"]
-    assert set(JAPANESE.main) == {"Cjk", "Hiragana", "Katakana"}
+    assert set(JAPANESE.main) == {"Han", "Kana"}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +29,7 @@ def test_text_at_home(text):
 
 @pytest.mark.parametrize(
     ("text", "script"),
-    [("кошка дома", "Cyrillic"), ("猫は家にいます", "Hiragana"), ("le кошка дома", "Cyrillic")],
+    [("кошка дома", "Cyrillic"), ("猫は家にいます", "Kana"), ("le кошка дома", "Cyrillic")],
 )
 def test_text_that_is_not(text, script):
     assert FRENCH.foreign(text) == script

@@ -45,7 +45,7 @@ def test_odd_pairs_come_first_with_their_lines_and_reasons(run):
     scores = [pair.score for pair in report.odd.pairs]
     assert scores == sorted(scores, reverse=True)
     assert (report.odd.looked_at, report.odd.identical) == (200, 3)  # two are `six`
-    assert report.odd.scripts[1]["CYRILLIC"] == 15
+    assert report.odd.scripts[1]["Cyrillic"] == 15
 
 
 def test_histograms_count_every_pair_once_where_it_belongs(run):

@@ -7,15 +7,7 @@ from run_folders import dev
 from nmt.evaluation.scores import metric_of
 from nmt.reports.history import History
 from nmt.reports.samples import followed
-from nmt.reports.scripts import scripts_of, share
 from nmt.reports.warned import warnings_of
-
-
-def test_letters_are_counted_by_script():
-    counts = scripts_of("Ab, 12 жé 漢字 かナ שלום!")
-    assert counts == {"LATIN": 3, "CYRILLIC": 1, "HAN": 2, "KANA": 2, "HEBREW": 4}
-    assert share(counts, "LATIN") == 0.25
-    assert share(scripts_of("1, 2"), "LATIN") == 1.0
 
 
 def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
