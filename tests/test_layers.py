@@ -15,7 +15,7 @@ LAYERS = (
     ("data",),
     ("model",),
     ("evaluation", "search", "inspection", "bundle"),
-    ("training", "tuning"),
+    ("training", "tuning", "serving"),
     ("doctor",),
     ("reports",),
     ("cli", "__main__"),
@@ -31,7 +31,18 @@ FORBIDDEN = {
 }
 """What a package may not know, directly or by way of a function."""
 
-HEAVY = ("torch", "numpy", "pydantic", "yaml", "sacrebleu", "sentencepiece", "safetensors", "rich")
+HEAVY = (
+    "torch",
+    "numpy",
+    "pydantic",
+    "yaml",
+    "sacrebleu",
+    "sentencepiece",
+    "safetensors",
+    "rich",
+    "starlette",
+    "uvicorn",
+)
 
 
 def module_name(path: Path) -> str:

@@ -21,6 +21,7 @@ from nmt.cli.failure import report as tell
 from nmt.cli.options import Debug, Quiet
 from nmt.cli.report import report
 from nmt.cli.score import score
+from nmt.cli.serve import serve
 from nmt.cli.shortlist import shortlist
 from nmt.cli.tokenizer import tokenizer
 from nmt.cli.train import train
@@ -46,6 +47,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     tune,
     attention,
     align,
+    serve,
     average,
 )
 

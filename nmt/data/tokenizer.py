@@ -19,7 +19,7 @@ from nmt.data.sentencepiece_model import (
     read_model,
     read_subwords,
 )
-from nmt.errors import ModelError
+from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
 
 PAD = 0
@@ -106,8 +106,15 @@ class Tokenizer:
         return [str(self._processor.id_to_piece(int(token))) for token in ids]
 
     def ids(self, pieces: Sequence[str]) -> list[int]:
-        """The token ids of subwords, as `pieces` gives them."""
-        return [int(self._processor.piece_to_id(piece)) for piece in pieces]
+        """The token ids of subwords, as `pieces` gives them.
+
+        Raises UsageError for one that is not in the vocabulary, or that no text has.
+        """
+        ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
+        for piece, token in zip(pieces, ids, strict=True):
+            if token in _CONTROLS or self.pieces([token]) != [piece]:
+                raise UsageError(f"{piece!r:.80} is no subword of this vocabulary.")
+        return ids
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Tokenizer, (self._model, self._name)

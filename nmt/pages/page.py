@@ -11,6 +11,7 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "form-action 'none'; base-uri 'none'"
 )
+_OWN_SERVER = "; connect-src 'self'"
 _BASE_STYLE = "base.css"
 _BASE_SCRIPT = "base.js"
 _IN_SCRIPTS = {
@@ -26,7 +27,8 @@ _IN_SCRIPTS = {
 class Page:
     """A page. title: text; body: HTML below the heading; data: what scripts read, by
     `pageData()`; styles, scripts: names of files in this package, put into the page after those
-    of all pages; about: one line of text below the title.
+    of all pages; about: one line of text below the title; connects: whether its scripts may ask the
+    server that it came from, and no other.
     """
 
     title: str
@@ -35,6 +37,12 @@ class Page:
     styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     about: str = ""
+    connects: bool = False
+
+    @property
+    def policy(self) -> str:
+        """What a browser may load and do for it (Content Security Policy)."""
+        return _POLICY + (_OWN_SERVER if self.connects else "")
 
 
 def render(page: Page) -> str:
@@ -47,7 +55,7 @@ def render(page: Page) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{page.policy}">
 <meta name="color-scheme" content="light dark">
 <title>{escaped(page.title)}</title>
 <link rel="icon" href="data:,">

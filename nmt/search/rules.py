@@ -14,6 +14,7 @@ from torch import Tensor
 from nmt.config.settings import SearchSettings
 from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.search.constraints import TokenConstraints
+from nmt.search.stems import Stem
 
 _NEVER = float("-inf")
 _FREE = -1
@@ -107,6 +108,39 @@ class Avoid(Rule):
 
 
 @dataclass(frozen=True)
+class Spelled(Rule):
+    """After its prefix a translation begins as its stem is spelled.
+
+    stems: of each sentence the length of its prefix and its stem, or None.
+    """
+
+    stems: tuple[tuple[int, Stem] | None, ...]
+
+    def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+        """See the base class."""
+        for row, (begin, stem) in self._at_work(time):
+            rests = [stem.rest(before) for before in tokens[row, :, begin:].tolist()]
+            for rest in filter(None, set(rests)):
+                beams = [beam for beam, own in enumerate(rests) if own == rest]
+                others = ~stem.vocabulary.spelling(rest).to(log_probabilities.device)
+                log_probabilities[row, beams] = log_probabilities[row, beams].masked_fill(
+                    others, _NEVER
+                )
+
+    def select(self, rows: Tensor) -> "Spelled":
+        """See the base class."""
+        return Spelled(tuple(self.stems[row] for row in rows.tolist()))
+
+    def _at_work(self, time: int) -> list[tuple[int, tuple[int, Stem]]]:
+        """The sentences whose stem may not yet be spelled; a token has a character or more."""
+        return [
+            (row, each)
+            for row, each in enumerate(self.stems)
+            if each is not None and 0 <= time - 1 - each[0] < len(each[1].text)
+        ]
+
+
+@dataclass(frozen=True)
 class Rules:
     """All rules of a batch.
 
@@ -131,6 +165,9 @@ class Rules:
         wanted = constraints or ()
         if any(each.avoid for each in wanted):
             rules.append(Avoid.of([each.avoid for each in wanted], device))
+        if any(each.stem for each in wanted):
+            stems = [(len(each.prefix), each.stem) if each.stem else None for each in wanted]
+            rules.append(Spelled(tuple(stems)))
         prefixes = None
         if any(each.prefix for each in wanted):
             prefixes = _filled([each.prefix for each in wanted]).to(device)

@@ -13,13 +13,19 @@ from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer import EOS, TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.alternatives import (
+    Alternative,
+    likeliest,
+    next_log_probabilities,
+    parts_words,
+)
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
-from nmt.search.ensemble import Ensemble, ensemble_of
+from nmt.search.ensemble import ensemble_of
 from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import END_MARK, Hypothesis
 from nmt.search.limits import LengthLimits
@@ -28,6 +34,7 @@ from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.overrides import override
 from nmt.search.pieces import split
 from nmt.search.shortlisted import Shortlisted
+from nmt.search.stems import begun
 from nmt.search.translation import Translation, by_utility, checked, joined, ranked
 from nmt.search.unknown import with_source_words
 from nmt.search.views import View, models_of, parts_of, views
@@ -119,6 +126,11 @@ class Translator:
     def settings(self) -> SearchSettings:
         """The defaults of search that the bundle carries, of several the first."""
         return self._bundle.search
+
+    @property
+    def bundles(self) -> "tuple[Bundle, ...]":
+        """What it translates with."""
+        return self._bundles
 
     @property
     def length_ratio(self) -> LengthRatio:
@@ -263,6 +275,57 @@ class Translator:
         pairs = [self._pair(each) for each in whole]
         return views(asked, pairs, self.settings.batch_sentences, self._runtime)
 
+    def alternatives(
+        self,
+        text: str,
+        prefix: str | Sequence[str] = "",
+        *,
+        count: int = 5,
+        words: bool = True,
+        **overrides: Any,
+    ) -> list[Alternative]:
+        """What may come after `prefix` in the translation of a text, the likeliest first, each with
+        the translation that goes on from it. Fewer than `count` where there are no more; none of a
+        blank text.
+
+        prefix: text, or the very subwords of a translation (`Translation.tokens`); words: only what
+        leaves the last word of the prefix as it is; overrides: as in `translate`.
+
+        Raises UsageError when an override is not allowed, the text is so long that it is translated
+        in pieces, or a subword of the prefix is none that a translation may have.
+        """
+        settings = override(self.settings, {**overrides, "n_best": 1})
+        ((source, *more),) = self._in_pieces([text], self._longest_source(settings))
+        if more:
+            raise UsageError("a text in pieces has no alternatives: shorten it.")
+        if not source:
+            return []
+        target = self._bundle.tokenizers.target
+        begin = target.encode(prefix) if isinstance(prefix, str) else target.ids(prefix)
+        model: Any = self.model  # our models both search and unroll
+        found = likeliest(next_log_probabilities(model, source, begin, self._runtime))
+        named = ((token, target.pieces([token])[0], value) for token, value in found)
+        chosen = list(
+            islice((each for each in named if not words or parts_words(each[0], each[1])), count)
+        )
+        onwards = iter(
+            self._decode(
+                self.model,
+                [source] * sum(token != EOS for token, _, _ in chosen),
+                settings,
+                True,
+                [TokenConstraints((*begin, token)) for token, _, _ in chosen if token != EOS],
+            )
+        )
+        ended = force_decode(model, [Pair(source, begin)], settings, self._runtime, True)[0]
+        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK]
+        alternatives = []
+        for token, piece, probability in chosen:
+            best = ended if token == EOS else next(onwards)[0]
+            translation = self._translation(best, target.decode(best.tokens), source_tokens)
+            alternatives.append(Alternative(piece, probability, translation))
+        return alternatives
+
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those
         of blank texts are left out.
@@ -342,9 +405,10 @@ class Translator:
             tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
             for phrases in (wish.terms, wish.avoid)
         )
-        first = TokenConstraints(
-            tuple(target.encode(wish.prefix)), terms if pieces == 1 else (), avoid
-        )
+        prefix, stem = target.encode(wish.prefix), None
+        if wish.open_end:
+            prefix, stem = begun(target, wish.prefix)
+        first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def _written(self, terms: Sequence[str]) -> dict[str, str]:
@@ -363,8 +427,8 @@ class Translator:
         return Pair(source, tokenizers.target.ids(tokens), ended)
 
     def _check_attention(self) -> None:
-        """Raises UsageError when no model that is asked has attention."""
-        asked = self.model.models if isinstance(self.model, Ensemble) else [self._bundle.model]
+        """Raises UsageError when no model that is asked, of an ensemble none, has attention."""
+        asked = getattr(self.model, "models", [self._bundle.model])
         if all(model.settings.attention.kind == "none" for model in asked):
             raise UsageError(
                 f"search.replace_unknown needs attention weights: {self.name} has no attention. "

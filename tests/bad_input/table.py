@@ -39,6 +39,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt translate --resumable`": translate_cases.PARTS,
     "`nmt attention`": translate_cases.ATTENTION,
     "`nmt align`": align_cases.ALIGN,
+    "`nmt serve`": translate_cases.SERVE,
     "`nmt score`: references": score_cases.BY_REFERENCES,
     "`nmt score`: several translations": score_cases.SEVERAL,
     "`nmt score`: models": score_cases.BY_A_MODEL,

@@ -159,6 +159,25 @@ OPTIONS = [
     _option("a combination that is none", "-m runs/tiny --combine mean", "mean"),
 ]
 
+SERVE = [
+    case(
+        "an address of another machine",
+        "serve -m runs/tiny --host 203.0.113.9",
+        5,
+        "--host 203.0.113.9 --port 8765: Cannot assign requested address",
+    ),
+    case("a port that is none", "serve -m runs/tiny --port 70000", 2, "--port"),
+    case("a model that is not there", "serve -m none --port 0", 4, "none: is neither a bundle"),
+    case(
+        "a flag that is none",
+        "serve -m runs/tiny --port 0 --flag-above wrong=1",
+        2,
+        "there is no flag 'wrong'",
+    ),
+    case("a beam of none", "serve -m runs/tiny --port 0 --beam 0", 2, "--beam"),
+    case("a wait of none", "serve -m runs/tiny --port 0 --timeout 0", 2, "--timeout"),
+]
+
 MODELS = [
     case(
         "model path wrong",

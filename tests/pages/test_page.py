@@ -34,3 +34,10 @@ def test_a_page_names_no_address():
 def test_styles_and_scripts_are_in_the_page():
     page = render(Page(title="t", body=""))
     assert asset("base.css") in page and asset("base.js") in page
+
+
+def test_only_a_page_that_asks_its_server_may_connect():
+    assert "connect-src" not in render(Page(title="t", body=""))
+    page = Page(title="t", body="", connects=True)
+    assert "connect-src 'self'" in page.policy
+    assert f'content="{page.policy}"' in render(page)

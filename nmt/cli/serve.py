@@ -1,0 +1,90 @@
+"""`nmt serve`."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from nmt.cli import translate_options as its
+from nmt.cli.options import (
+    Combination,
+    Debug,
+    Device,
+    ModelPaths,
+    ModelWeights,
+    Quiet,
+    SearchPrecision,
+    Threads,
+)
+from nmt.cli.translate import open_translator
+from nmt.errors import UsageError
+
+_NEEDED = ("starlette", "uvicorn", "h11")
+
+
+def serve(
+    model: ModelPaths = None,
+    weight: ModelWeights = None,
+    combine: Combination = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, metavar="N", help="The port; 0: any that is free."
+        ),
+    ] = 8765,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="A name of this machine by which it may be asked, beside localhost and addresses "
+            "in numbers; may be given again.",
+        ),
+    ] = None,
+    beam: its.Beam = None,
+    flag_above: its.FlagAbove = None,
+    timeout: Annotated[
+        int,
+        typer.Option("--timeout", min=1, metavar="SECONDS", help="Longest wait for an answer."),
+    ] = 30,
+    waiting: Annotated[
+        int,
+        typer.Option(
+            "--waiting", min=1, metavar="N", help="Requests that may wait; more are refused."
+        ),
+    ] = 32,
+    device: Device = None,
+    precision: SearchPrecision = None,
+    threads: Threads = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Translate in a web page on this machine, and for programs in JSON over HTTP."""
+    _require_packages()
+    from nmt.search.flags import Judge, Thresholds
+    from nmt.search.overrides import override
+    from nmt.serving.limits import Limits
+    from nmt.serving.server import listening
+    from nmt.serving.server import serve as run_server
+
+    thresholds = Thresholds().changed(flag_above or ())
+    listener = listening(host, port)
+    with listener:
+        translator = open_translator(model, device, precision, threads, weight, combine)
+        settings = override(translator.settings, its.given(beam_size=beam, n_best=1))
+        limits = replace(Limits(), seconds=float(timeout), waiting=waiting)
+        limits = replace(limits, beam=max(limits.beam, settings.beam_size))
+        judge = Judge(translator.length_ratio, thresholds)
+        run_server(translator, listener, limits, judge, settings.beam_size, tuple(name or ()))
+
+
+def _require_packages() -> None:
+    """Raises UsageError when the extra is not installed."""
+    if any(find_spec(package) is None for package in _NEEDED):
+        raise UsageError(
+            "nmt serve needs packages that are not installed: pip install 'nmt[serve]'"
+        )

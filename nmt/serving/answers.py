@@ -1,0 +1,77 @@
+"""What the server answers in JSON."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.inspection.attention_record import attention_record
+from nmt.search.alternatives import Alternative
+from nmt.search.flags import Judge
+from nmt.search.translation import Translation
+
+_DECIMALS = 4
+"""Of scores. In the digits beyond a translation may depend on what it is searched with."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Writes answers; judge: who raises flags."""
+
+    judge: Judge
+
+    def translations(
+        self,
+        texts: Sequence[Sequence[str]],
+        translations: Sequence[Translation],
+        attention: bool,
+        n_best: bool,
+    ) -> list[dict[str, Any]]:
+        """Of each text its translation, the lines put together again, and each of its lines.
+
+        translations: of all lines of all texts, in order.
+        """
+        found = iter(translations)
+        return [self._text(lines, found, attention, n_best) for lines in texts]
+
+    def alternatives(self, text: str, found: Sequence[Alternative]) -> list[dict[str, Any]]:
+        """Of each alternative its subword, its probability and the translation that has it."""
+        return [
+            {
+                "token": each.token,
+                "probability": round(each.probability, 6),
+                **self._line(text, each.translation, attention=True),
+            }
+            for each in found
+        ]
+
+    def _text(
+        self, lines: Sequence[str], found: Iterator[Translation], attention: bool, n_best: bool
+    ) -> dict[str, Any]:
+        written = [self._with_list(line, next(found), attention, n_best) for line in lines]
+        return {
+            "translation": "\n".join(line["translation"] for line in written),
+            "lines": written,
+        }
+
+    def _with_list(
+        self, text: str, translation: Translation, attention: bool, n_best: bool
+    ) -> dict[str, Any]:
+        record = self._line(text, translation, attention)
+        if n_best:
+            record["n_best"] = [self._line(text, each, attention) for each in translation.n_best]
+        return record
+
+    def _line(self, text: str, translation: Translation, attention: bool) -> dict[str, Any]:
+        verdict = self.judge.verdict(text, translation)
+        drawn = attention and translation.pieces == 1 and bool(translation.source_tokens)
+        return {
+            "translation": translation.text,
+            "score": round(translation.score, _DECIMALS),
+            "log_probability": round(translation.log_probability, _DECIMALS),
+            "finished": translation.finished,
+            "pieces": translation.pieces,
+            "missed": list(translation.missed),
+            "flags": [] if verdict is None else list(verdict.flags),
+            "risk": None if verdict is None else round(verdict.risk, _DECIMALS),
+            "attention": attention_record(translation) if drawn else None,
+        }

@@ -1,0 +1,212 @@
+"""The web application: a page, and what it asks of the server in JSON."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from nmt.errors import NmtError, UsageError, is_out_of_memory
+from nmt.runtime.console import warn
+from nmt.serving.answers import Answers
+from nmt.serving.contract import (
+    AlternativesRequest,
+    BadRequest,
+    TranslateRequest,
+    asked,
+)
+from nmt.serving.desk import AlternativesJob, Busy, Desk, TranslateJob
+from nmt.serving.guard import Guard
+from nmt.serving.limits import Limits
+from nmt.serving.page import PAGE_POLICY
+from nmt.serving.watched import GivenUp
+
+_JSON = "application/json"
+
+
+class Service:
+    """Answers requests. page: HTML; info: what `GET /api/info` says; beam_size: where a request
+    names none.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        answers: Answers,
+        limits: Limits,
+        page: str,
+        info: dict[str, Any],
+        beam_size: int,
+    ) -> None:
+        self._desk = desk
+        self._answers = answers
+        self._limits = limits
+        self._page = page
+        self._info = info
+        self._beam_size = beam_size
+
+    async def page(self, request: Request) -> Response:
+        """`GET /`."""
+        return HTMLResponse(self._page, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    async def info(self, request: Request) -> Response:
+        """`GET /api/info`."""
+        return JSONResponse(self._info)
+
+    async def health(self, request: Request) -> Response:
+        """`GET /health`."""
+        if self._desk.alive:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ended"}, 503)
+
+    async def translate(self, request: Request) -> Response:
+        """`POST /api/translate`."""
+        wanted = asked(TranslateRequest, await self._body(request), self._limits)
+        texts = wanted.all_texts
+        began = time.monotonic()
+        job = TranslateJob(
+            [line for text in texts for line in text],
+            wanted.constraints,
+            wanted.overrides(self._beam_size),
+        )
+        found = await self._done(request, job)
+        translations = self._answers.translations(texts, found, wanted.attention, wanted.n_best > 1)
+        return JSONResponse({"translations": translations, "milliseconds": _since(began)})
+
+    async def alternatives(self, request: Request) -> Response:
+        """`POST /api/alternatives`."""
+        wanted = asked(AlternativesRequest, await self._body(request), self._limits)
+        began = time.monotonic()
+        job = AlternativesJob(
+            wanted.text,
+            wanted.prefix,
+            wanted.count,
+            wanted.units == "words",
+            {"beam_size": wanted.beam_size or self._beam_size},
+        )
+        found = self._answers.alternatives(wanted.text, await self._done(request, job))
+        return JSONResponse({"alternatives": found, "milliseconds": _since(began)})
+
+    async def _body(self, request: Request) -> bytes:
+        """The body of a request. Raises BadRequest when it is too large, too slow or no JSON."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _JSON:
+            raise BadRequest(f"send JSON, with the header Content-Type: {_JSON}.", 415)
+        try:
+            return await asyncio.wait_for(self._read(request), self._limits.body_seconds)
+        except asyncio.TimeoutError as error:
+            raise BadRequest("the body took too long to arrive.", 408) from error
+
+    async def _read(self, request: Request) -> bytes:
+        body = bytearray()
+        async for block in request.stream():
+            body += block
+            if len(body) > self._limits.body:
+                raise BadRequest(f"the body has more than {self._limits.body:,} bytes.", 413)
+        return bytes(body)
+
+    async def _done(self, request: Request, job: TranslateJob | AlternativesJob) -> Any:
+        """What comes of a job. It is given up when it takes too long, or nobody waits for it.
+
+        Raises BadRequest when there is no answer.
+        """
+        try:
+            self._desk.submit(job)
+        except Busy as error:
+            raise BadRequest("too many requests are waiting. Try again.", 503) from error
+        answer = asyncio.wrap_future(job.answer)
+        gone = asyncio.ensure_future(_disconnected(request))
+        try:
+            await asyncio.wait(
+                {answer, gone},
+                timeout=self._limits.seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            return _outcome(answer, gone, self._limits.seconds)
+        finally:
+            job.given_up = True
+            gone.cancel()
+            answer.cancel()
+
+
+def _outcome(answer: "asyncio.Future[Any]", gone: "asyncio.Future[None]", most: float) -> Any:
+    if answer.done():
+        return _answered(answer)
+    if gone.done():
+        raise ClientDisconnect
+    raise BadRequest(f"this takes more than {most:g} seconds. Ask for less at once.", 503)
+
+
+def _answered(answer: "asyncio.Future[Any]") -> Any:
+    try:
+        return answer.result()
+    except GivenUp as error:
+        raise BadRequest("the server is ending.", 503) from error
+    except UsageError as error:
+        raise BadRequest(error.message) from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise BadRequest("not enough memory for this. Ask for less at once.", 503) from error
+        raise
+
+
+async def _disconnected(request: Request) -> None:
+    """Ends when the client has gone; its body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _since(began: float) -> float:
+    return round(1000 * (time.monotonic() - began), 1)
+
+
+def application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
+    """The ASGI application; names: see `Guard`."""
+    inner = Starlette(
+        routes=[
+            Route("/", service.page, methods=["GET"]),
+            Route("/health", service.health, methods=["GET"]),
+            Route("/api/info", service.info, methods=["GET"]),
+            Route("/api/translate", service.translate, methods=["POST"]),
+            Route("/api/alternatives", service.alternatives, methods=["POST"]),
+        ],
+        exception_handlers=_HANDLERS,
+    )
+    return Guard(inner, names)
+
+
+async def _on_bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadRequest)
+    headers = {"Retry-After": "1"} if error.status == 503 else {}
+    if error.status in (408, 413):
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    return JSONResponse({"error": error.message}, error.status, headers)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail.lower()}, error.status_code, error.headers)
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # nobody reads it
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    told = error.message if isinstance(error, NmtError) else f"{type(error).__name__}: {error}"
+    warn(f"{request.method} {request.url.path}: {told}")
+    return JSONResponse({"error": "internal error; the server has told its terminal more."}, 500)
+
+
+_HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    BadRequest: _on_bad_request,
+    HTTPException: _on_http_error,
+    ClientDisconnect: _on_disconnect,
+    Exception: _on_failure,
+}

@@ -1,0 +1,172 @@
+"""What may be asked of the server in JSON, checked before anything is done with it."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nmt.search.constraints import Constraints
+from nmt.serving.limits import Limits
+
+_Asked = TypeVar("_Asked", bound="Asked")
+
+_MOST_PROBLEMS = 3
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered; status: of HTTP; message: why, and what would do."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+class Asked(BaseModel):
+    """An object of JSON with these members and no others, each of its type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def check(self, limits: Limits) -> None:
+        """Raises BadRequest when it asks for too much, or for what contradicts itself."""
+
+
+class TranslateRequest(Asked):
+    """`POST /api/translate`: one `text` or several `texts`, each of one line or more.
+
+    prefix: how the translation begins, of one text of one line; its last word may go on, but not
+    after a space; terms, avoid: what it must have
+    and must not have; n_best, beam_size: as in `nmt translate`; attention: whether answers carry
+    what a page draws.
+    """
+
+    text: str | None = None
+    texts: list[str] | None = None
+    prefix: str = ""
+    terms: list[str] = []
+    avoid: list[str] = []
+    n_best: int = Field(1, ge=1)
+    beam_size: int | None = Field(None, ge=1)
+    attention: bool = False
+
+    @property
+    def all_texts(self) -> list[list[str]]:
+        """The texts as lines; a carriage return before a line end belongs to it."""
+        texts = self.texts if self.text is None else [self.text]
+        return [[line.removesuffix("\r") for line in text.split("\n")] for text in texts or ()]
+
+    @property
+    def constraints(self) -> Constraints:
+        """Of every line."""
+        return Constraints(self.prefix, tuple(self.terms), tuple(self.avoid), open_end=True)
+
+    def overrides(self, beam_size: int) -> dict[str, Any]:
+        """Settings of search; beam_size: where none is asked for, widened to hold `n_best`."""
+        return {"n_best": self.n_best, "beam_size": self.beam_size or max(beam_size, self.n_best)}
+
+    def check(self, limits: Limits) -> None:
+        """See the base class."""
+        if (self.text is None) == (self.texts is None):
+            raise BadRequest("give `text` or `texts`, one of them.")
+        _at_most(len(self.texts or ()), limits.texts, "texts", "texts")
+        lines = [line for text in self.all_texts for line in text]
+        _at_most(len(lines), limits.lines, "lines", "texts")
+        for line in lines:
+            _at_most(len(line), limits.characters, "characters in a line", "text")
+        _at_most(len(self.prefix), limits.prefix, "characters", "prefix")
+        if self.prefix and len(lines) != 1:
+            raise BadRequest("`prefix` is for one text of one line.")
+        for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
+            _at_most(sum(map(len, phrases)), limits.prefix, "characters", name)
+            if not all(phrase.strip() for phrase in phrases):
+                raise BadRequest(f"`{name}` has a blank text.")
+        _at_most(max(self.n_best, self.beam_size or 0), limits.beam, "hypotheses", "beam_size", 400)
+        if self.beam_size is not None and self.n_best > self.beam_size:
+            raise BadRequest("`n_best` cannot exceed `beam_size`.")
+
+
+class AlternativesRequest(Asked):
+    """`POST /api/alternatives`: what may come after `prefix` in the translation of a line.
+
+    prefix: text, or the subwords of a translation before the place; units: whether only whole words
+    are wanted, or any subword.
+    """
+
+    text: str
+    prefix: str | list[str] = ""
+    count: int = Field(5, ge=1)
+    units: Literal["words", "subwords"] = "words"
+    beam_size: int | None = Field(None, ge=1)
+
+    def check(self, limits: Limits) -> None:
+        """See the base class."""
+        if "\n" in self.text:
+            raise BadRequest("`text` is one line here.")
+        _at_most(len(self.text), limits.characters, "characters in a line", "text")
+        _at_most(len(self.prefix), limits.prefix, "characters or subwords", "prefix")
+        _at_most(self.count, limits.alternatives, "alternatives", "count", 400)
+        _at_most(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
+
+
+def asked(kind: type[_Asked], body: bytes, limits: Limits) -> _Asked:
+    """The request that a body asks for. Raises BadRequest."""
+    try:
+        request = kind.model_validate(_read(body))
+    except ValidationError as error:
+        raise BadRequest("; ".join(map(_explained, error.errors()[:_MOST_PROBLEMS]))) from error
+    request.check(limits)
+    return request
+
+
+def _explained(problem: Any) -> str:
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"`{place:.80}`: there is no such member."
+    message = str(problem["msg"])
+    return f"`{place:.80}`: {message[:1].lower()}{message[1:]}."
+
+
+def _read(body: bytes) -> Any:
+    try:
+        # Numbers are small here: int would refuse, in its own words, those of thousands of digits.
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_int=_whole)
+    except UnicodeDecodeError as error:
+        raise BadRequest("the body is not UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"the body is no JSON: {error.msg} at character {error.pos}.") from error
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("the body is no JSON object.")
+    _each_text(value, _check_text)
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise BadRequest(f"the body is no JSON: {name} is no number.")
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 10 else float(digits)
+
+
+def _each_text(value: Any, check: Callable[[str], None]) -> None:
+    """Calls `check` with every text of an object and of the lists in it."""
+    for member in value.values():
+        for each in member if isinstance(member, list) else [member]:
+            if isinstance(each, str):
+                check(each)
+
+
+def _check_text(text: str) -> None:
+    """JSON can spell halves of surrogate pairs, which no UTF-8 can."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadRequest("a text has half of a surrogate pair.") from error
+
+
+def _at_most(count: int, limit: int, unit: str, name: str, status: int = 413) -> None:
+    if count > limit:
+        raise BadRequest(f"`{name}`: {count:,} {unit}, at most {limit:,} are taken.", status)

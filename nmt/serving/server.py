@@ -1,0 +1,143 @@
+"""From a translator to a server that runs until it is stopped."""
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import uvicorn
+
+from nmt.errors import ResourceError
+from nmt.runtime.console import say, warn
+from nmt.search.flags import Judge
+from nmt.search.translator import Translator
+from nmt.serving.answers import Answers
+from nmt.serving.app import Service, application
+from nmt.serving.desk import Desk
+from nmt.serving.limits import Limits
+from nmt.serving.page import rendered
+from nmt.version import __version__
+
+_HINT = "Take a port that is free (0: any), of an address of this machine."
+_LAST_ANSWERS = 2
+"""Seconds for what is being answered when the server is stopped."""
+
+
+def serve(
+    translator: Translator,
+    listener: socket.socket,
+    limits: Limits,
+    judge: Judge,
+    beam_size: int,
+    names: Sequence[str] = (),
+) -> None:
+    """Answer requests until SIGINT or SIGTERM, which then acts as it would without a server.
+
+    listener: see `listening`; beam_size: where a request names none; names: see `Guard`.
+    """
+    desk = Desk(translator, limits.waiting, limits.together)
+    info = about(translator, limits, beam_size)
+    service = Service(desk, Answers(judge), limits, rendered(info), info, beam_size)
+    config = uvicorn.Config(
+        application(service, names),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.CRITICAL,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=_LAST_ANSWERS,
+    )
+    try:
+        _Server(config, desk, f"serving at {address(listener)} (Ctrl-C ends)").run([listener])
+    finally:
+        desk.close()
+        desk.join(_LAST_ANSWERS)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and leaves off searches when it ends."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk, ready: str) -> None:
+        super().__init__(config)
+        self._desk = desk
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See the base class."""
+        await super().startup(sockets)
+        say(self._ready)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See the base class."""
+        self._desk.close()
+        await super().shutdown(sockets)
+
+
+def about(translator: Translator, limits: Limits, beam_size: int) -> dict[str, Any]:
+    """What `GET /api/info` says: of the models their names, not where they lie."""
+    bundles = translator.bundles
+    data = bundles[0].config.data
+    return {
+        "version": __version__,
+        "model": ", ".join(bundle.config.name or "model" for bundle in bundles),
+        "models": [
+            {"name": bundle.config.name, "parameters": _parameters(bundle.model)}
+            for bundle in bundles
+        ],
+        "source_language": data.source_language,
+        "target_language": data.target_language,
+        "beam_size": beam_size,
+        "attention": any(bundle.config.model.attention.kind != "none" for bundle in bundles),
+        "limits": asdict(limits),
+    }
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0: any that is free. Warns where others can reach it.
+
+    Raises ResourceError when that cannot be.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ResourceError(f"--host {host}: {_reason(error)}. Give an address here.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ResourceError(f"--host {host} --port {port}: {_reason(error)}. {_HINT}") from error
+    if not _is_loopback(str(place[0])):
+        warn(
+            f"{address(listener)}: whoever can reach this machine can use the translator; there is "
+            "no password and no encryption."
+        )
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """What to type into a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _parameters(model: Any) -> int:
+    return sum(int(parameter.numel()) for parameter in model.parameters())
