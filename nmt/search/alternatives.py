@@ -1,17 +1,23 @@
 """What else might come at a place of a translation, and how it would go on from there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nmt.config.settings import SearchSettings
 from nmt.data.batches import make_batch
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.runtime.device import Runtime
-from nmt.search.corpus import Evaluating
-from nmt.search.forced import Unrolling
+from nmt.search.constraints import TokenConstraints
+from nmt.search.corpus import Evaluating, decode_corpus
+from nmt.search.forced import Pair, Unrolling, force_decode
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.limits import LengthLimits
 from nmt.search.translation import Translation
 from nmt.search.word_bounds import is_punctuation, starts_word
 
@@ -27,6 +33,51 @@ class Alternative:
     token: str
     probability: float
     translation: Translation
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a translation; source, prefix: token ids, without end marks; model: one that both
+    searches and unrolls, as ours do.
+    """
+
+    model: Any
+    source: list[int]
+    prefix: list[int]
+    settings: SearchSettings
+    limits: LengthLimits
+    runtime: Runtime
+
+    def onwards(
+        self, fits: Callable[[int], bool], count: int
+    ) -> list[tuple[int, float, Hypothesis]]:
+        """The `count` likeliest tokens that fit, each with its probability and the best hypothesis
+        that goes on from it; of the end mark the prefix itself.
+        """
+        after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
+        chosen = list(islice((each for each in likeliest(after) if fits(each[0])), count))
+        found = iter(self._searched([token for token, _ in chosen if token != EOS]))
+        return [
+            (token, probability, self._ended() if token == EOS else next(found))
+            for token, probability in chosen
+        ]
+
+    def _searched(self, tokens: Sequence[int]) -> list[Hypothesis]:
+        """The best that goes on with each token."""
+        found = decode_corpus(
+            self.model,
+            [self.source] * len(tokens),
+            self.settings,
+            self.limits,
+            self.runtime,
+            attention=True,
+            constraints=[TokenConstraints((*self.prefix, token)) for token in tokens],
+        )
+        return [best for best, *_ in found]
+
+    def _ended(self) -> Hypothesis:
+        pair = Pair(self.source, self.prefix)
+        return force_decode(self.model, [pair], self.settings, self.runtime, attention=True)[0]
 
 
 @torch.inference_mode()

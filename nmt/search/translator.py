@@ -13,15 +13,10 @@ from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
-from nmt.data.tokenizer import EOS, TokenizerPair
+from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.alternatives import (
-    Alternative,
-    likeliest,
-    next_log_probabilities,
-    parts_words,
-)
+from nmt.search.alternatives import Alternative, Place, parts_words
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
@@ -302,29 +297,20 @@ class Translator:
             return []
         target = self._bundle.tokenizers.target
         begin = target.encode(prefix) if isinstance(prefix, str) else target.ids(prefix)
-        model: Any = self.model  # our models both search and unroll
-        found = likeliest(next_log_probabilities(model, source, begin, self._runtime))
-        named = ((token, target.pieces([token])[0], value) for token, value in found)
-        chosen = list(
-            islice((each for each in named if not words or parts_words(each[0], each[1])), count)
-        )
-        onwards = iter(
-            self._decode(
-                self.model,
-                [source] * sum(token != EOS for token, _, _ in chosen),
-                settings,
-                True,
-                [TokenConstraints((*begin, token)) for token, _, _ in chosen if token != EOS],
+        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
+        place = Place(self.model, source, begin, settings, limits, self._runtime)
+
+        def fits(token: int) -> bool:
+            return not words or parts_words(token, target.pieces([token])[0])
+
+        return [
+            Alternative(
+                target.pieces([token])[0],
+                probability,
+                *self._translations(source, [onward], [], attention=True),
             )
-        )
-        ended = force_decode(model, [Pair(source, begin)], settings, self._runtime, True)[0]
-        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK]
-        alternatives = []
-        for token, piece, probability in chosen:
-            best = ended if token == EOS else next(onwards)[0]
-            translation = self._translation(best, target.decode(best.tokens), source_tokens)
-            alternatives.append(Alternative(piece, probability, translation))
-        return alternatives
+            for token, probability, onward in place.onwards(fits, count)
+        ]
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those
