@@ -26,6 +26,7 @@ from nmt.errors import ConfigError, ModelError, ResourceError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, atomic_file, read_json, sha256, write_text
+from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory
 
 FORMAT = 1
@@ -362,10 +363,10 @@ def _newest_run() -> Path:
 def _has_ended(run: RunDirectory) -> bool:
     """Whether the last record of a run's log is that of its end."""
     try:
-        lines = run.log_records.read_text(encoding="utf-8").split("\n")
-        return len(lines) > 1 and json.loads(lines[-2])["kind"] == "end"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        records = read_records(run.log_records)
+    except OSError:
         return False
+    return bool(records) and records[-1]["kind"] == "end"
 
 
 def _check_length_ratio(mean: float, std: float) -> None:

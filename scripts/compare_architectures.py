@@ -33,6 +33,7 @@ from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, write_text
+from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.run import train
 
@@ -280,10 +281,8 @@ def _sizes(model: dict[str, Any], options: argparse.Namespace) -> list[str]:
 
 
 def _training_figures(run: RunDirectory) -> Result:
-    lines = run.log_records.read_text(encoding="utf-8").split("\n")[:-1]
     records: dict[str, list[Result]] = {"start": [], "train": [], "validation": [], "end": []}
-    for line in lines:
-        record = json.loads(line)
+    for record in read_records(run.log_records):
         records.setdefault(record["kind"], []).append(record)
     return {
         "parameters": records["start"][-1]["parameters"],

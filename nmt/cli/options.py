@@ -66,6 +66,10 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", callback=_on_quiet, help="Only warnings and errors.")
 ]
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML configuration.")]
+RunPath = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="The folder of a run, or its configuration."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli.options import Debug, JsonOutput, Quiet, named_path
+from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, named_path
 from nmt.errors import UsageError
 from nmt.runtime.console import say
 
@@ -14,7 +14,7 @@ _PAGE = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: RunPath,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -28,8 +28,8 @@ def report(
     """Write a page about a run: curves, samples, data, faults, machine, settings.
 
     The page is one HTML file that needs nothing else. It can be written while training goes on,
-    and shows the run as it is then. With --json the same figures are printed, and no page is
-    written unless --output is given.
+    and shows the run as it is then; before training, where corpora are binarized, those alone.
+    With --json the same figures are printed, and no page is written unless --output is given.
     """
     from nmt.pages.page import finite
     from nmt.reports.report import report_on
@@ -38,10 +38,11 @@ def report(
     from nmt.runtime.files import write_text
 
     found = report_on(open_run(run))
+    folder = found.state.run.path
     if as_json:
         print(json.dumps(finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False))
     if not as_json or output is not None:
-        file = run / _PAGE if output is None else output
+        file = folder / _PAGE if output is None else output
         if file.is_dir():
             raise UsageError(f"{file}: is a folder; give a file, such as {file / _PAGE}.")
         write_text(file, report_page(found))

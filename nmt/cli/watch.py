@@ -3,17 +3,16 @@
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nmt.cli.options import Debug, Quiet
+from nmt.cli.options import Debug, Quiet, RunPath
 from nmt.errors import StoppedBySignal
 
 
 def watch(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: RunPath,
     once: Annotated[bool, typer.Option("--once", help="Show the run as it is and leave.")] = False,
     ascii_only: Annotated[
         bool, typer.Option("--ascii", help="Draw with ASCII characters only.")

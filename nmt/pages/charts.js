@@ -17,7 +17,7 @@
     const size = Math.abs(value);
     if (size >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
     if (size >= 1e4) return `${Number((value / 1e3).toPrecision(4))}k`;
-    if (size > 0 && size < 1e-3) return value.toExponential(1).replace(/\.0e/, "e");
+    if (size > 0 && size < 1e-4) return value.toExponential(1).replace(/\.0e/, "e");
     return String(Number(value.toPrecision(6)));
   }
 
@@ -158,8 +158,8 @@
       this.drawXTicks(svg);
       if (this.data.xName) svg.append(shape("text", { x: this.box.right, y: HEIGHT - 4, "text-anchor": "end" }, this.data.xName));
       this.labels = [];
-      for (const mark of this.data.marks) this.drawMark(svg, mark);
       this.drawData(svg);
+      for (const mark of this.data.marks) this.drawMark(svg, mark);
       this.cursor = shape("g", { class: "cursor" });
       svg.append(this.cursor);
       this.plot.replaceChildren(svg, this.readout);

@@ -13,7 +13,7 @@ from nmt.pages.page import escaped, script_json
 SCRIPT = "charts.js"
 STYLE = "charts.css"
 
-_MOST_POINTS = 2000
+MOST_POINTS = 2000
 """Of a line: more than a screen can show. Of the others the extremes of each stretch stay."""
 
 Point = tuple[float, float]
@@ -135,7 +135,7 @@ def chart_html(chart: LineChart | BarChart) -> str:
     )
 
 
-def thinned(points: Sequence[Point], most: int = _MOST_POINTS) -> list[Point]:
+def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
     """At most so many points: of each stretch of x the lowest and the highest, so that no peak is
     lost; all where there are no more. The first and the last always stay.
     """

@@ -12,7 +12,9 @@ def data_section(data: DataReport | None, problem: str) -> str:
     """Counts, lengths, drops and odd pairs; where there is none, why."""
     if data is None:
         return paragraph(problem, "muted")
-    return "\n".join((_tiles(data), _charts(data), _drops(data), _remarks(data), _odd(data)))
+    return "\n".join(
+        (_tiles(data), _charts(data), _drops(data), _remarks(data), _scripts(data), _odd(data))
+    )
 
 
 def _tiles(data: DataReport) -> str:
@@ -115,6 +117,16 @@ def _remarks(data: DataReport) -> str:
         rows.append((f"occur in {name} too", overlap.pairs))
         rows.append((f"have a source that occurs in {name}", overlap.sources))
     return table(columns, [(what, count(n), percent(n, train.pairs_read)) for what, n in rows])
+
+
+def _scripts(data: DataReport) -> str:
+    """The scripts of the letters of each side."""
+    sides = []
+    for name, counts in zip(("source", "target"), data.odd.scripts, strict=True):
+        total = counts.total()
+        told = [f"{script.title()} {percent(n, total)}" for script, n in counts.most_common(5)]
+        sides.append(f"{name}: {', '.join(told) or 'none'}")
+    return paragraph(f"Letters of the {data.odd.looked_at:,} pairs read, {'; '.join(sides)}.")
 
 
 def _odd(data: DataReport) -> str:

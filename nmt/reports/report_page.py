@@ -4,7 +4,7 @@ import math
 
 from nmt.config.dump import dump_config, value_text
 from nmt.doctor.report import time_text
-from nmt.pages.charts import SCRIPT, STYLE, chart_html
+from nmt.pages.charts import MOST_POINTS, SCRIPT, STYLE, chart_html
 from nmt.pages.page import Page, escaped, render
 from nmt.reports.curves import curves
 from nmt.reports.data_section import data_section
@@ -72,15 +72,14 @@ def _summary(report: Report) -> str:
         shown.append(_last_validation(history.dev[-1]))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
     shown.append(Tile("Updates", count(history.update), epoch))
-    left = _left(report)
-    shown.append(Tile("Time of training", time_text(history.seconds), left))
+    shown.append(Tile("Time of training", time_text(history.seconds), _left_or_begun(report)))
     if history.train:
         pace = history.train[-1].tokens_per_second
         shown.append(Tile("Pace", count(pace), "target tokens per second"))
     parameters = history.fact("parameters")
     if isinstance(parameters, int):
         shown.append(Tile("Parameters", count(parameters)))
-    return _bar(report) + tiles(shown)
+    return _bar(report) + (tiles(shown) if history.sittings or history.train else "")
 
 
 def _last_validation(point: DevPoint) -> Tile:
@@ -89,9 +88,13 @@ def _last_validation(point: DevPoint) -> Tile:
     return Tile("Last validation", told[0] if told else "–", ", ".join(told[1:]))
 
 
-def _left(report: Report) -> str:
-    progress = report.progress
-    if progress is None or report.state.status != "training":
+def _left_or_begun(report: Report) -> str:
+    """How long training still takes; of one that does not go on, when it began."""
+    progress, sittings = report.progress, report.state.history.sittings
+    if report.state.status != "training":
+        times = f", in {len(sittings)} sittings" if len(sittings) > 1 else ""
+        return f"begun {clock(sittings[0].time)}{times}" if sittings else ""
+    if progress is None:
         return ""
     if progress.left is not None:
         return f"about {time_text(progress.left)} to {progress.key}"
@@ -112,8 +115,15 @@ def _bar(report: Report) -> str:
 
 
 def _curves(report: Report) -> str:
+    if report.state.status == "not begun":
+        return ""
     charts = "".join(map(chart_html, curves(report.state.history)))
-    return f'<div class="charts">{charts}</div>' + _validations(report)
+    note = ""
+    if len(report.state.history.train) > MOST_POINTS:
+        note = paragraph(
+            "Of each stretch of updates the highest and lowest values are drawn.", "muted"
+        )
+    return f'<div class="charts">{charts}</div>' + note + _validations(report)
 
 
 def _validations(report: Report) -> str:
@@ -170,6 +180,8 @@ def _stage(first: int, last: int, text: str, chrf: float) -> str:
 
 def _events(report: Report) -> str:
     history = report.state.history
+    if report.state.status == "not begun":
+        return ""
     parts = []
     if report.state.damaged:
         parts.append(

@@ -9,6 +9,7 @@ from typing import Any
 
 from nmt.config.load import load_config
 from nmt.config.settings import Config
+from nmt.data.manifest import MANIFEST
 from nmt.data.text import plain_read_errors
 from nmt.errors import ConfigError, ModelError
 from nmt.reports.history import History
@@ -65,15 +66,16 @@ class RunState:
 class RunWatcher:
     """Looks at a run again and again, and reads of its log only what is new.
 
-    Raises ModelError where there is no run.
+    path: the folder of the run, or the configuration that names it. Raises ModelError where there
+    is no run, ConfigError where the configuration cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
-        self._run = RunDirectory(path)
+        self._run, self._config_file = _find(path)
         self._records = LogRecords(self._run.log_records)
         self._times = 0
         self._history = History()
-        self._config, self._problem = _config_of(self._run)
+        self._config, self._problem = _config_of(self._config_file)
 
     def look(self) -> RunState:
         """The run as it is now. Raises DataError when its log cannot be read."""
@@ -83,7 +85,7 @@ class RunWatcher:
             records = self._records.new()
         if self._records.times != self._times:
             self._times, self._history = self._records.times, History()
-            self._config, self._problem = _config_of(self._run)
+            self._config, self._problem = _config_of(self._config_file)
         for record in records:
             self._history.add(record)
         return RunState(
@@ -106,17 +108,41 @@ class RunWatcher:
 
 
 def open_run(path: Path) -> RunState:
-    """The run in a folder as it is now. Raises ModelError where there is none."""
+    """A run as it is now. Raises as `RunWatcher` does."""
     return RunWatcher(path).look()
 
 
-def _config_of(run: RunDirectory) -> tuple[Config | None, str]:
-    if (run.path / _BUNDLE).is_file():
-        raise ModelError(f"{run.path}: is a bundle. Give the folder of the run that made it.")
-    if not run.config_file.is_file() and not run.log_records.is_file():
-        what = "is no run (no config.yaml in it)" if run.path.is_dir() else "there is no such run"
-        raise ModelError(f"{run.path}: {what}. Give the folder of a run, such as runs/NAME.")
+def _find(path: Path) -> tuple[RunDirectory, Path]:
+    """A run that is given by its folder or by its configuration, and the configuration to go by:
+    the run's own, where it has one.
+    """
+    if path.is_file():
+        folder = load_config(path).run_dir
+        assert folder is not None
+        run = RunDirectory(folder)
+        if _has_begun(run):
+            return run, run.config_file
+        if (run.data / MANIFEST).is_file():
+            return run, path
+        raise ModelError(
+            f"{path}: its run has not begun ({run.path}). Run nmt train, or nmt binarize to look "
+            "at its corpora."
+        )
+    run = RunDirectory(path)
+    if (path / _BUNDLE).is_file():
+        raise ModelError(f"{path}: is a bundle. Give the folder of the run that made it.")
+    if not _has_begun(run):
+        what = "is no run (no config.yaml in it)" if path.is_dir() else "there is no such run"
+        raise ModelError(f"{path}: {what}. Give the folder of a run, such as runs/NAME.")
+    return run, run.config_file
+
+
+def _has_begun(run: RunDirectory) -> bool:
+    return run.config_file.is_file() or run.log_records.is_file()
+
+
+def _config_of(file: Path) -> tuple[Config | None, str]:
     try:
-        return load_config(run.config_file), ""
+        return load_config(file), ""
     except ConfigError as error:
         return None, error.message

@@ -30,6 +30,8 @@ def follow_lines(path: Path, screen: Screen) -> None:
     watcher = RunWatcher(path)
     state = watcher.look()
     _print(frame(state, screen))
+    if state.status not in _AT_WORK:
+        return
     while state.status in _AT_WORK:
         time.sleep(_SECONDS)
         state = watcher.look()
@@ -66,7 +68,8 @@ def _print(lines: list[Line]) -> None:
 
 
 def _print_end(state: RunState) -> None:
-    if not any(record["kind"] == "end" for record in state.news) and state.history.ended is None:
+    """Of a run that left without a record of its end."""
+    if state.history.ended is None:
         print(plain(frame(state, Screen(height=1)))[0], flush=True)
 
 

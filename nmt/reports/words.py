@@ -14,5 +14,8 @@ def status_text(state: RunState) -> str:
     if state.status == "given up":
         return "training given up: loss or gradient not finite"
     if state.status == "stopped":
-        return f"training stopped at update {state.history.update:,}; no process is at work on it"
+        return (
+            f"training stopped at update {state.history.update:,}; no process of this machine is "
+            "at work on it"
+        )
     return "training has not begun"

@@ -5,11 +5,27 @@ from stage import case
 
 _PAGE = ("runs/tiny/report.html",)
 _HALF = b'{"kind": "start", "update": 0, "time": 1.0}\n{"kind": "train", "upd'
+_OTHER = b"""\
+data: {train: {source: train.fr, target: train.en}, dev: {source: dev.fr, target: dev.en}}
+training: {max_updates: 2}
+"""
 
 REPORT = [
     case("no such run, for a report", "report runs/none", 4, "there is no such run"),
     case("a folder that is no run", "report runs", 4, "runs: is no run (no config.yaml in it)"),
-    case("a file for a run", "report tiny.yaml", 4, "tiny.yaml: there is no such run"),
+    case(
+        "a configuration whose run has not begun",
+        "report other.yaml",
+        4,
+        "other.yaml: its run has not begun",
+        files={"other.yaml": _OTHER},
+    ),
+    case(
+        "a file that is no configuration, for a run",
+        "report hyp.txt",
+        2,
+        "hyp.txt",
+    ),
     case("a bundle for a run", "report runs/tiny/best", 4, "runs/tiny/best: is a bundle"),
     case("no name for a report", "report runs/tiny -o ''", 2, "an empty path"),
     case("output is a folder, for a report", "report runs/tiny -o runs", 2, "runs: is a folder"),

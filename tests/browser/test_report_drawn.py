@@ -8,9 +8,12 @@ from browsing import overflows, prefer, requests, resize
 from run_folders import CONFIG, dev, end, rollback, start, train, write_run
 from selenium.webdriver.common.by import By
 
+from nmt.config.dump import dump_config
+from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.reports.report import report_on
 from nmt.reports.report_page import report_page
 from nmt.reports.state import open_run
+from nmt.runtime.run_directory import RunDirectory
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&amp;\u2028\u202eabc"
 
@@ -94,7 +97,7 @@ def test_a_run_that_was_rolled_back_and_gone_on(browser, page):
     assert "back to update 60" in browser.find_element(By.ID, "events").text
 
 
-@pytest.mark.parametrize("records", [(), (start(),), (start(), train(10)), (start(), dev(10))])
+@pytest.mark.parametrize("records", [(start(),), (start(), train(10)), (start(), dev(10))])
 def test_a_run_that_has_hardly_begun(browser, page, records):
     page(*records)
     assert figures(browser)
@@ -132,3 +135,17 @@ def test_a_right_to_left_sample_is_set_from_the_right(browser, page):
     page(start(), record)
     cell = browser.find_element(By.CSS_SELECTOR, ".sample td[dir=auto]")
     assert browser.execute_script("return getComputedStyle(arguments[0]).direction", cell) == "rtl"
+
+
+def test_before_training_only_the_corpora_are_shown(browser, opened, tiny, tiny_config):
+    config = tiny()
+    run = RunDirectory(config.run_dir)
+    prepare_corpora(config, run, prepare_tokenizers(config, run))
+    file = tiny_config.parent / "prepared.yaml"
+    file.write_text(dump_config(config), encoding="utf-8")
+    opened(report_page(report_on(open_run(file))))
+    assert headings(browser) == ["Data", "Settings"]
+    assert list(figures(browser)) == ["Sentence lengthspairs", "Length ratiospairs"]
+    data = browser.find_element(By.ID, "data").text
+    assert "source: Latin 100%; target: Latin 100%." in data
+    assert "Suspicious pairs" in data

@@ -59,3 +59,17 @@ def test_what_is_no_run(tmp_path):
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(DataError, match="is a folder"):
         open_run(tmp_path)
+
+
+def test_a_configuration_stands_for_its_run(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text(CONFIG + f"run_dir: {tmp_path / 'run'}\n")
+    with pytest.raises(ModelError, match="its run has not begun"):
+        open_run(file)
+    (tmp_path / "run" / "data").mkdir(parents=True)
+    (tmp_path / "run" / "data" / "manifest.json").write_text("{}")
+    state = open_run(file)
+    assert (state.name, state.status) == ("my", "not begun")
+    write_run(tmp_path / "run", start(), train(10))
+    state = open_run(file)
+    assert (state.name, state.history.update) == ("config", 10)

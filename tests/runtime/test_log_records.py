@@ -2,7 +2,12 @@
 
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from nmt.runtime.log_records import LogRecords, read_records
+
+WHOLE = [b'{"kind": "train", "update": 1}\n', b'{"kind": "end", "update": 2}', b"\n", b"{", b"["]
 
 
 def line(update, kind="train", **values):
@@ -90,3 +95,15 @@ def test_a_log_that_is_begun_anew_is_read_anew(tmp_path):
 def test_all_at_once(tmp_path):
     append(tmp_path / "log.jsonl", line(1) + line(2))
     assert updates(read_records(tmp_path / "log.jsonl")) == [1, 2]
+
+
+@given(st.lists(st.one_of(st.binary(max_size=30), st.sampled_from(WHOLE)), max_size=8))
+def test_no_bytes_whatever_stop_the_reading(tmp_path_factory, parts):
+    path = tmp_path_factory.mktemp("logs") / "log.jsonl"
+    log = LogRecords(path)
+    read = []
+    for part in parts:
+        append(path, part)
+        read += log.new()
+    assert read == read_records(path)
+    assert all(isinstance(record["kind"], str) and record["update"] >= 0 for record in read)

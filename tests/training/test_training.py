@@ -325,7 +325,9 @@ def test_the_newest_finished_run_is_found_before_a_newer_unfinished_one(
     unfinished = tmp_path / "runs" / "unfinished"
     shutil.copytree(finished.path, unfinished)
     log = unfinished / "log.jsonl"
-    log.write_text(log.read_text(encoding="utf-8") + '{"kind": "start"}\n', encoding="utf-8")
+    log.write_text(
+        log.read_text(encoding="utf-8") + '{"kind": "start", "update": 8}\n', encoding="utf-8"
+    )
     os.utime(unfinished / "best" / "bundle.json", (2e9, 2e9))
     assert find_bundle(None) == Path("runs/finished/best")
     shutil.rmtree(finished.path)
