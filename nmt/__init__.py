@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
+    from nmt.inspection.notebook import draw_attention
     from nmt.search.constraints import Constraints
     from nmt.search.translation import Translation
     from nmt.search.translator import Translator
 
-__all__ = ["Constraints", "Translation", "Translator", "__version__"]
+__all__ = ["Constraints", "Translation", "Translator", "__version__", "draw_attention"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from nmt.search import translator
 
         return getattr(translator, name)
+    if name == "draw_attention":
+        from nmt.inspection.notebook import draw_attention
+
+        return draw_attention
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

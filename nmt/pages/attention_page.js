@@ -45,14 +45,19 @@ function modelsDiffer({ readings: [one, ...others] }) {
   return Math.max(...others.map((other) => difference(one.looks[0].text, other.looks[0].text)));
 }
 
+/** A score as people read it; what a model holds to be impossible has none. */
+function scoreText(score, digits) {
+  return score === null ? "-\u221e" : score.toFixed(digits);
+}
+
 const first = (sentence) => sentence.readings[0];
 const best = (sentence) => first(sentence).looks[0];
 
 /** Orders of the list: a name for people, and what is compared, rising. */
 const ORDERS = {
   order: ["In order", (sentence) => sentence.place],
-  low: ["Lowest score first", (sentence) => best(sentence).score],
-  high: ["Highest score first", (sentence) => -best(sentence).score],
+  low: ["Lowest score first", (sentence) => best(sentence).score ?? -Infinity],
+  high: ["Highest score first", (sentence) => -(best(sentence).score ?? -Infinity)],
   long: ["Longest first", (sentence) => -first(sentence).source.length],
   short: ["Shortest first", (sentence) => first(sentence).source.length],
   spread: ["Most spread attention first", (sentence) => -first(sentence).entropy],
@@ -82,7 +87,7 @@ function sentenceList(data, sentences, state, choose) {
     matching = sentences
       .filter((sentence) => sentence.searched.includes(wanted))
       .map((sentence) => [key(sentence), sentence])
-      .sort(([a, x], [b, y]) => a - b || x.place - y.place)
+      .sort(([a, x], [b, y]) => (a === b ? 0 : a - b) || x.place - y.place)
       .map(([, sentence]) => sentence);
     count.textContent =
       matching.length === sentences.length
@@ -99,7 +104,7 @@ function sentenceList(data, sentences, state, choose) {
   }
 
   function row(sentence) {
-    const facts = [`score ${best(sentence).score.toFixed(2)}`, `${first(sentence).entropy.toFixed(2)} bits`];
+    const facts = [`score ${scoreText(best(sentence).score, 2)}`, `${first(sentence).entropy.toFixed(2)} bits`];
     if (sentence.differs) facts.push(`${Math.round(100 * sentence.differs)}% differ`);
     return element(
       "li",
@@ -246,7 +251,7 @@ function alternatives(looks, draw) {
       "div",
       { class: "look", role: "button", tabindex: "0", "aria-pressed": String(i === 0) },
       element("span", { class: "rank muted" }, look.kind === "found" ? String(i + 1) : KINDS[look.kind]),
-      element("span", { class: "score number" }, look.score.toFixed(3)),
+      element("span", { class: "score number" }, scoreText(look.score, 3)),
       element("span", { class: "text", dir: "auto" }, ...(i ? markedText(look.text, looks[0].text) : [look.text])),
     );
     const choose = () => {

@@ -111,9 +111,9 @@ function described(run) {
   const nodes = textAndScore(run);
   if (last.rank) {
     const place = `${last.fate === "cut" ? "cut off, " : ""}no. ${last.rank}`;
-    nodes.push(element("span", { class: last.rank === 1 ? "rank best" : "rank" }, place));
+    nodes.push(" ", element("span", { class: last.rank === 1 ? "rank best" : "rank" }, place));
   } else if (last.fate in FATES) {
-    nodes.push(element("span", { class: "fate muted" }, FATES[last.fate]));
+    nodes.push(" ", element("span", { class: "fate muted" }, FATES[last.fate]));
   }
   return nodes;
 }
@@ -122,5 +122,6 @@ function described(run) {
 function textAndScore(run) {
   const text = run.map((node) => (node.fate === "finished" ? ` ${END}` : node.piece)).join("");
   const shown = visible(text.replaceAll("\u2581", " ").trim() || "\u2423");
-  return [element("bdi", { class: "text" }, shown), element("span", { class: "score number" }, run[run.length - 1].score.toFixed(2))];
+  const score = run[run.length - 1].score.toFixed(2);
+  return [element("bdi", { class: "text" }, shown), " ", element("span", { class: "score number" }, score)];
 }

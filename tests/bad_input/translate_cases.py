@@ -399,6 +399,101 @@ ATTENTION = [
     ),
     case("beam of none, for attention", "attention -m runs/tiny --beam 0", 2, "--beam"),
     case(
+        "more translations than the beam has",
+        "attention -m runs/tiny --beam 2 --n-best 3 --html new.html",
+        2,
+        "`n_best` (3) cannot exceed `beam_size` (2)",
+        stdin=b"un\n",
+    ),
+    *[
+        case(
+            f"{option} without a page", f"attention -m runs/tiny {option} {value}", 2, "--html FILE"
+        )
+        for option, value in (
+            ("--compare", "runs/tiny"),
+            ("--ref", "ref.txt"),
+            ("--n-best", "2"),
+        )
+    ],
+    case(
+        "a picture in no known form",
+        "attention -m runs/tiny -o new.jpg",
+        2,
+        "new.jpg",
+        "as .jpg",
+        ".svg",
+    ),
+    case("an image under another name", "attention -m runs/tiny --png new.svg", 2, "*.png"),
+    case(
+        "two outputs of one name",
+        "attention -m runs/tiny --png new.png -o new.png",
+        2,
+        "two outputs have the same name",
+    ),
+    case("a page as JSON", "attention -m runs/tiny --html new.html --json", 2, "--json is text"),
+    case(
+        "text and a picture",
+        "attention -m runs/tiny --html new.html -o new.txt",
+        2,
+        "text and pictures",
+    ),
+    case(
+        "a search for given translations",
+        "attention -m runs/tiny --target hyp.txt --beam 3",
+        2,
+        "--target gives the translations",
+    ),
+    case(
+        "more texts than given translations",
+        "attention -m runs/tiny -i source.txt --target short.txt",
+        3,
+        "source.txt: 2",
+        "short.txt: 1",
+        files={"short.txt": b"one\n"},
+    ),
+    case(
+        "fewer texts than references",
+        "attention -m runs/tiny --ref ref.txt --html new.html",
+        3,
+        "stdin: 1",
+        "ref.txt: 2",
+        stdin=b"un\n",
+    ),
+    case(
+        "given translations missing",
+        "attention -m runs/tiny -i source.txt --target none.txt",
+        3,
+        "none.txt: there is no such file",
+    ),
+    case(
+        "not UTF-8, for a page",
+        "attention -m runs/tiny --html new.html",
+        3,
+        "stdin: line 2: not valid UTF-8",
+        stdin=b"un\n\xff\n",
+    ),
+    case(
+        "nothing but blank lines, for an image",
+        "attention -m runs/tiny --png new.png",
+        0,
+        "there is nothing to draw, and no file was written",
+        stdin=b"\n\n",
+    ),
+    case(
+        "a page where there is no folder to write to",
+        "attention -m runs/tiny --html hyp.txt/new.html",
+        5,
+        "hyp.txt/new.html: cannot be written",
+        stdin=b"un\n",
+    ),
+    case(
+        "another model missing",
+        "attention -m runs/tiny --compare none --html new.html",
+        4,
+        "none: is neither",
+        stdin=b"un\n",
+    ),
+    case(
         "not UTF-8, for attention",
         "attention -m runs/tiny --json",
         0,

@@ -1,5 +1,7 @@
 import json
+import re
 
+import numpy as np
 import pytest
 
 from nmt.cli.app import run
@@ -8,7 +10,7 @@ from nmt.cli.attention import attention
 
 @pytest.fixture
 def draw(tiny_bundle, tmp_path, capsys):
-    def run(text: str, **options: bool) -> str:
+    def run(text: str, **options: object) -> str:
         path = tmp_path / "in.txt"
         path.write_text(text, encoding="utf-8")
         attention(model=[tiny_bundle], input_file=path, device="cpu", threads=1, **options)
@@ -61,3 +63,102 @@ def test_a_line_in_pieces_is_translated_without_a_picture(tiny_bundle, tmp_path,
     assert short["source"] == ["le", "chat", "</s>"]
     assert f"{path}: line 1: " in told.err
     assert "pieces" in told.err
+
+
+def data_of(path):
+    page = path.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(found[1])
+
+
+TEXT = "le chat noir\n\nun chien\n"
+
+
+def test_given_translations_are_drawn(draw, tmp_path):
+    given = tmp_path / "given.txt"
+    given.write_text("the black cat\n\na dog sleeps\n", encoding="utf-8")
+    lines = draw(TEXT, target_file=given, as_json=True).removesuffix("\n").split("\n")
+    first, blank, last = map(json.loads, lines)
+    assert first["translation"] == "the black cat"
+    assert first["target"] == ["the", "black", "cat"]
+    assert first["source"] == ["le", "chat", "noir", "</s>"]
+    assert blank["attention"] == []
+    assert last["target"] == ["a", "dog", "sleeps"]
+    for row in [*first["attention"], *last["attention"]]:
+        assert sum(row) == pytest.approx(1.0, abs=1e-5)
+    picture = draw(TEXT, target_file=given)
+    assert [line.split()[0] for line in picture.split("\n") if "·" in line or "░" in line][:2] == [
+        "the",
+        "black",
+    ]
+
+
+def test_a_page_has_everything(draw, tiny_bundle, tmp_path):
+    page, reference = tmp_path / "out" / "a.html", tmp_path / "ref.txt"
+    reference.write_text("the black cat\n\n\n", encoding="utf-8")
+    told = draw(TEXT, html=page, reference_file=reference, compare=[tiny_bundle], subwords=True)
+    assert told == ""
+    data = data_of(page)
+    assert data["models"] == [str(tiny_bundle)] * 2
+    assert data["subwords"] is True
+    assert [each["number"] for each in data["sentences"]] == [1, 2, 3]
+    first, blank, last = (each["readings"] for each in data["sentences"])
+    for reading in (*first, *last):
+        found = [look for look in reading["looks"] if look["kind"] == "found"]
+        assert len(found) == 3  # all that the beam of this bundle finds
+        assert [look["score"] for look in found] == sorted(
+            (x["score"] for x in found), reverse=True
+        )
+        assert max(reading["tree"]["ranks"]) >= 3
+        for look in reading["looks"]:
+            weights = np.array(look["weights"])
+            assert weights.shape == (len(look["target"]), len(reading["source"]))
+            assert (weights.sum(1) == 1000).all()
+    assert [look["kind"] for look in first[0]["looks"]] == ["found"] * 3 + ["reference"]
+    assert first[0]["looks"][-1]["text"] == "the black cat"
+    assert [look["kind"] for look in last[0]["looks"]] == ["found"] * 3
+    assert blank[0]["looks"][0]["target"] == []
+
+
+def test_a_page_of_given_translations(draw, tmp_path):
+    page, given = tmp_path / "a.html", tmp_path / "given.txt"
+    given.write_text("a cat\n\na dog\n", encoding="utf-8")
+    draw(TEXT, output_file=page, target_file=given)
+    first, *_ = data_of(page)["sentences"]
+    (look,) = first["readings"][0]["looks"]
+    assert (look["kind"], look["text"]) == ("given", "a cat")
+    assert "translations of given.txt" in page.read_text(encoding="utf-8")
+
+
+def test_one_line_is_one_image(draw, tmp_path):
+    pytest.importorskip("matplotlib")
+    draw("le chat\n", png=tmp_path / "a.png", svg=tmp_path / "a.svg")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert ">chat</text>" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def test_several_lines_are_numbered_images(draw, tmp_path):
+    pytest.importorskip("matplotlib")
+    draw("le chat\n\n" + "un chien\n" * 8, output_file=tmp_path / "a.svg")
+    found = sorted(path.name for path in tmp_path.glob("a*"))
+    assert found == [f"a-{number:02d}.svg" for number in (1, *range(3, 11))]
+    assert ">chien</text>" in (tmp_path / "a-03.svg").read_text(encoding="utf-8")
+
+
+def test_text_can_go_into_a_file(draw, tmp_path):
+    path = tmp_path / "a.txt"
+    assert draw("le chat\n", output_file=path) == ""
+    assert path.read_text(encoding="utf-8") == draw("le chat\n")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_of_real_translations_sum_to_one(draw, seed):
+    words = ["le", "chat", "noir", "tapis", "é😀", "dort", ".", "日本"]
+    chosen = np.random.default_rng(seed).choice(words, (4, 6))
+    lines = (
+        draw("\n".join(map(" ".join, chosen)) + "\n", as_json=True).removesuffix("\n").split("\n")
+    )
+    assert len(lines) == 4
+    for line in lines:
+        for row in json.loads(line)["attention"]:
+            assert sum(row) == pytest.approx(1.0, abs=1e-5)

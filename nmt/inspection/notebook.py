@@ -1,0 +1,55 @@
+"""Attention in a notebook: translations drawn where they are looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nmt.inspection.attention_page import attention_page
+from nmt.inspection.readings import Reading, Sentence
+from nmt.inspection.words import spelled
+from nmt.pages.page import escaped
+from nmt.runtime.files import write_text
+from nmt.search.hypothesis import END_MARK
+from nmt.search.translation import Translation
+from nmt.search.word_bounds import starts_word, words_of
+
+_HEIGHT = 720
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A page; a notebook shows it in a frame of its own. html: the whole document."""
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escaped(self.html)}" sandbox="allow-scripts" title="Attention" '
+            f'style="width: 100%; height: {_HEIGHT}px; border: 0"></iframe>'
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file. Raises ResourceError when it cannot be written."""
+        write_text(Path(path), self.html)
+
+
+def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing:
+    """The page of `nmt attention --html`, of one translation or more, with their alternatives, and
+    with the search where they were made with `tree=True`.
+    """
+    if isinstance(translations, Translation):
+        translations = [translations]
+    sentences = [
+        Sentence(number, _source_text(translation), (Reading.of(translation),))
+        for number, translation in enumerate(translations, start=1)
+    ]
+    return Drawing(attention_page(sentences, [""]))
+
+
+def _source_text(translation: Translation) -> str:
+    tokens = [token for token in translation.source_tokens if token != END_MARK]
+    words = (
+        (" " if starts_word(tokens[word[0]]) else "") + spelled([tokens[i] for i in word])
+        for word in words_of(tokens)
+    )
+    return "".join(words).strip()
