@@ -17,10 +17,11 @@ from nmt.cli.options import (
     SearchPrecision,
     Threads,
     named_path,
+    refuse,
 )
 from nmt.cli.translate import invite, open_translator
 from nmt.cli.translate_options import described, given
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError
 from nmt.runtime.console import progress, say
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def attention(
     from nmt.inspection.looking import Looker
 
     outputs = Outputs.of(output_file, html, png, svg)
-    _refuse(
+    refuse(
         (outputs.in_files and as_json, "--json is text, not for a page or an image: leave it out."),
         (outputs.in_files and outputs.text is not None, "text and pictures: ask for one of them."),
         (bool(compare) and not outputs.pages, "--compare is for a page: give --html FILE."),
@@ -245,10 +246,3 @@ def _about(looker: "Looker", target_file: Path | None) -> str:
     told = described(override(first.settings, dict(looker.overrides)))
     parts = [first.name, told if target_file is None else f"translations of {target_file.name}"]
     return " \u00b7 ".join(parts if len(looker.translators) == 1 else parts[1:])
-
-
-def _refuse(*contradictions: tuple[bool, str]) -> None:
-    """Raises UsageError with the first message whose condition holds."""
-    for holds, message in contradictions:
-        if holds:
-            raise UsageError(message)

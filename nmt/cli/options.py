@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nmt.errors import UsageError
 from nmt.runtime.console import set_quiet
 
 
@@ -57,6 +58,13 @@ def named_path(text: str) -> Path:
     if not str(text).strip():
         raise typer.BadParameter("an empty path.")
     return Path(text)
+
+
+def refuse(*contradictions: tuple[bool, str]) -> None:
+    """Raises UsageError with the first message whose condition holds."""
+    for holds, message in contradictions:
+        if holds:
+            raise UsageError(message)
 
 
 Debug = Annotated[

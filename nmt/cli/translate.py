@@ -19,8 +19,8 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
+    refuse,
 )
-from nmt.errors import UsageError
 from nmt.runtime.console import say, set_quiet
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def translate(
     files = require_files(input_file, output_file, world) if sharded else None
     keeps_weights = attention or alignment  # of each line as many as source times target tokens
     writes_json = as_json or input_format == "json"
-    _refuse(
+    refuse(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
@@ -140,7 +140,7 @@ def translate(
     translator = open_translator(model, device, precision, threads, weight, combine)
     settings = override(translator.settings, overrides)
     places_terms = not settings.sampling and settings.groups == 1
-    _refuse(
+    refuse(
         (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
         (
             flag and settings.n_best > 1 and not writes_json,
@@ -247,13 +247,6 @@ def _batches_in_memory(with_weights: bool, judged: bool) -> int:
     if with_weights:
         return 1
     return _JUDGED_BATCHES if judged else _WINDOW_BATCHES
-
-
-def _refuse(*contradictions: tuple[bool, str]) -> None:
-    """Raises UsageError with the first message whose condition holds."""
-    for holds, message in contradictions:
-        if holds:
-            raise UsageError(message)
 
 
 def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
