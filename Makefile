@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Files of tests go to processes of one thread each: more threads than cores stand in their own way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 CAT := Le chat noir est sur le tapis.
 
 .PHONY: help setup demo check lint test slow bench clean
@@ -41,7 +43,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(PYTEST)
 
 slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
