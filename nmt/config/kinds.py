@@ -179,6 +179,27 @@ SCHEDULES = Registry(
     },
 )
 
+ALIGNERS = Registry(
+    "aligner",
+    {
+        "ibm1": Kind("nmt.data.alignment.aligners:Ibm1Aligner", "IBM Model 1, Brown et al. 1993"),
+        "hmm": Kind(
+            "nmt.data.alignment.aligners:HmmAligner",
+            "hidden Markov model of the jumps, Vogel et al. 1996",
+        ),
+    },
+)
+
+GUIDANCE_COSTS = Registry(
+    "cost of guided alignment",
+    {
+        "cross_entropy": Kind(
+            "nmt.model.guidance:cross_entropy", "- sum g log a, Chen et al. 2016"
+        ),
+        "mse": Kind("nmt.model.guidance:squared_error", "sum (g - a)^2, Chen et al. 2016"),
+    },
+)
+
 LENGTH_PENALTIES = Registry(
     "length penalty",
     {

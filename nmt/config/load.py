@@ -141,6 +141,11 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     if start is not None:
         start = absolute(start, ("training", "init_from"), folder)
         training = training.model_copy(update={"init_from": start})
+    if training.guided_alignment.alignments:
+        guided, key = training.guided_alignment, ("training", "guided_alignment", "alignments")
+        files = tuple(absolute(path, key, folder) for path in guided.alignments)
+        guided = guided.model_copy(update={"alignments": files})
+        training = training.model_copy(update={"guided_alignment": guided})
     run_dir = config.run_dir or Path.cwd() / "runs" / str(config.name)
     return config.model_copy(
         update={

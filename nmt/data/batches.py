@@ -5,7 +5,7 @@ the corpus' lengths, the budget, the seed and the epoch alone; a position in it 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ class Batch:
 
     source: `[batch, source_len]`, each ended by EOS; source_lengths: `[batch]`; target_input:
     `[batch, target_len]`, from BOS on; target_output: the same shape, ended by EOS; pairs:
-    `[batch]`, which pairs of the corpus these are; target_tokens: their number, ends included.
+    `[batch]`, which pairs of the corpus these are; target_tokens: their number, ends included;
+    guide: `[batch, target_len, source_len]`, how much each target token should attend to each
+    source token, rows that sum to one, or to zero where nothing is known; None without guidance.
     """
 
     source: Tensor
@@ -33,6 +35,7 @@ class Batch:
     target_output: Tensor
     pairs: NDArray[np.int64]
     target_tokens: int
+    guide: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -49,7 +52,18 @@ class Batch:
             change(self.target_output),
             self.pairs,
             self.target_tokens,
+            None if self.guide is None else change(self.guide),
         )
+
+    def guided(self, links: Sequence[NDArray[np.integer]]) -> "Batch":
+        """The batch with a guide that each target token's links share evenly; links: of each pair,
+        places of source and target token, `[links, 2]`, none twice.
+        """
+        guide = np.zeros((*self.target_input.shape, self.source.shape[1]), np.float32)
+        for row, places in zip(guide, links, strict=True):
+            row[places[:, 1], places[:, 0]] = 1.0
+        guide /= np.maximum(guide.sum(2, keepdims=True), 1.0)
+        return replace(self, guide=torch.from_numpy(guide))
 
 
 def make_batch(

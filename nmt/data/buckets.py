@@ -40,6 +40,10 @@ def to_bucket(batch: Batch, batch_tokens: int) -> Batch:
 
     source = padded(batch.source, source_len)
     source[count:, 0] = EOS
+    guide = batch.guide
+    if guide is not None:
+        room = (source_len - guide.shape[2], target_len - guide.shape[1], sentences - count)
+        guide = nn.functional.pad(guide, (0, room[0], 0, room[1], 0, room[2]))
     return Batch(
         source,
         nn.functional.pad(batch.source_lengths, (0, sentences - count), value=1),
@@ -47,6 +51,7 @@ def to_bucket(batch: Batch, batch_tokens: int) -> Batch:
         padded(batch.target_output, target_len),
         batch.pairs,
         batch.target_tokens,
+        guide,
     )
 
 

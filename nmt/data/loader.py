@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
+from nmt.data.alignment.link_file import PairLinks
 from nmt.data.batches import Batch, make_batch, plan_epoch
 from nmt.data.buckets import bucket_lengths
 from nmt.data.corpus import Corpus
@@ -33,7 +34,8 @@ class BatchLoader:
 
     batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
     (seed, epoch, batch), so that it too is the same after a resume; bucketed: plan the batches so
-    that they fill their buckets (`nmt.data.buckets`).
+    that they fill their buckets (`nmt.data.buckets`); links: of the corpus' pairs, that guide
+    attention, where there are any (not with sampling, which has other subwords).
     """
 
     corpus: Corpus
@@ -42,6 +44,7 @@ class BatchLoader:
     sampling: SubwordSamplingSettings
     seed: int
     bucketed: bool = False
+    links: PairLinks | None = None
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """The batches of an epoch, each the indices of its pairs."""
@@ -105,7 +108,10 @@ class BatchLoader:
         sources = [self.corpus.source(int(pair)) for pair in pairs]
         targets = [self.corpus.target(int(pair)) for pair in pairs]
         if self.sampling.alpha == 0.0:
-            return make_batch(sources, targets, pairs)
+            batch = make_batch(sources, targets, pairs)
+            if self.links is None:
+                return batch
+            return batch.guided([self.links.links(int(pair)) for pair in pairs])
         seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
         source_sampler, target_sampler = self._samplers
         return make_batch(

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nmt.config.settings import Config, CorpusSettings
+from nmt.data.alignment.link_file import PairLinks
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
 from nmt.data.corpus import Corpus
+from nmt.data.guidance import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.data.inputs import Inputs, describe_inputs, lines_of, same_content
 from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.record import Record, check_replaceable, load_record
@@ -22,6 +24,7 @@ from nmt.runtime.run_directory import RunDirectory
 
 _TOKENIZER_RECORD = "tokenizer.json"
 _TOKENIZER_FILES = frozenset((_TOKENIZER_RECORD, "joint.model", "source.model", "target.model"))
+_DATA_FILES = DATA_FILES | {GUIDANCE_FILE}
 _VERSION = 1
 
 
@@ -29,7 +32,8 @@ _VERSION = 1
 class PreparedData:
     """The corpora of a run, ready to train on.
 
-    dev_source, dev_target: the lines of dev as they were written, one for each pair of `dev`.
+    dev_source, dev_target: the lines of dev as they were written, one for each pair of `dev`;
+    links: of the pairs of `train`, where attention is guided.
     """
 
     train: Corpus
@@ -37,6 +41,7 @@ class PreparedData:
     dev_source: list[str]
     dev_target: list[str]
     manifest: Manifest
+    links: PairLinks | None = None
 
 
 class TokenizerRecord(Record):
@@ -100,14 +105,21 @@ def prepare_corpora(
                 manifest.model_copy(update={"inputs": inputs}).save(run.data)
             _check_dev_fits(config, prepared)
             say(f"data: up to date ({run.data})")
-            return prepared
-        check_replaceable(run.data, MANIFEST, DATA_FILES)
+            return _guided(config, run, tokenizers, prepared)
+        check_replaceable(run.data, MANIFEST, _DATA_FILES)
         with atomic_directory(run.data) as folder:
             manifest = binarize(config, tokenizers, inputs, folder)
             _check_unchanged(corpora, inputs)
         prepared = _open(run, manifest)
         _check_dev_fits(config, prepared)
-        return prepared
+        return _guided(config, run, tokenizers, prepared)
+
+
+def _guided(
+    config: Config, run: RunDirectory, tokenizers: TokenizerPair, prepared: PreparedData
+) -> PreparedData:
+    links = prepare_guidance(config, run.data, prepared.train, tokenizers)
+    return prepared if links is None else replace(prepared, links=links)
 
 
 def _taken_over(
@@ -169,11 +181,13 @@ def _save_tokenizers(
         made.save_as(folder / _TOKENIZER_RECORD)
 
 
-def open_prepared(run: RunDirectory) -> tuple[TokenizerPair, PreparedData]:
+def open_prepared(config: Config, run: RunDirectory) -> tuple[TokenizerPair, PreparedData]:
     """What another process has just prepared. Raises ModelError and DataError when it is not to be
     found here, or is not the one.
     """
-    return TokenizerPair.load(run.tokenizer), _open(run, Manifest.load(run.data))
+    prepared = _open(run, Manifest.load(run.data))
+    links = open_guidance(config, run.data, prepared.train)
+    return TokenizerPair.load(run.tokenizer), replace(prepared, links=links)
 
 
 def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
@@ -210,7 +224,7 @@ def find_corpora(
         if prepared is not None:
             _check_dev_fits(config, prepared)
             return prepared
-    check_replaceable(run.data, MANIFEST, DATA_FILES)
+    check_replaceable(run.data, MANIFEST, _DATA_FILES)
     return None
 
 
@@ -266,7 +280,7 @@ def _alone(run: RunDirectory, folder: Path) -> Iterator[None]:
     """
     with exclusive(run.preparing_lock, "the tokenizer or the data of this run"):
         remove_leftovers(run.path, {folder.name})
-        remove_leftovers(folder, {_TOKENIZER_RECORD, MANIFEST})
+        remove_leftovers(folder, {_TOKENIZER_RECORD, MANIFEST, GUIDANCE_FILE})
         yield
 
 

@@ -5,7 +5,7 @@ time, and the gradients at once with them, so that no `[tokens, vocabulary]` flo
 held and nothing of the kind waits for the backward pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,12 +26,18 @@ class LossSums:
 
     loss: label-smoothed cross-entropy in nats, a scalar with a gradient; cross_entropy: without
     smoothing, a scalar without gradient; tokens: their number, a scalar tensor where only the
-    device knows it.
+    device knows it; guided: cost of guided alignment, which the loss has in it times its weight, a
+    scalar without gradient; None where there is none.
     """
 
     loss: Tensor
     cross_entropy: Tensor
     tokens: int | Tensor
+    guided: Tensor | None = None
+
+    def detached(self) -> "LossSums":
+        """The same without a graph."""
+        return replace(self, loss=self.loss.detach())
 
 
 def cross_entropy_sums(

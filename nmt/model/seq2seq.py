@@ -1,6 +1,7 @@
 """The whole translator: embeddings, encoder, decoder, output matrix, loss."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from nmt.config.settings.model import ModelSettings
 from nmt.model.decoder import Decoder
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
+from nmt.model.guidance import Guidance
 from nmt.model.int8 import Int8Product
 from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
 from nmt.model.pointer import copied, mixed
@@ -111,6 +113,7 @@ class Seq2Seq(nn.Module):
         teacher_forcing: float = 1.0,
         coverage: float = 0.0,
         fixed_shapes: bool = False,
+        guidance: Guidance | None = None,
     ) -> LossSums:
         """Cross-entropy sums of a batch.
 
@@ -120,7 +123,7 @@ class Seq2Seq(nn.Module):
         token before it instead of the model's own (Bengio et al. 2015, token by token); coverage:
         weight of the coverage loss; fixed_shapes: take padding along and count it for nothing,
         instead of picking the tokens out: slower, but no tensor's shape depends on what the batch
-        holds, as a CUDA graph demands.
+        holds, as a CUDA graph demands; guidance: of attention, where there is any.
         """
         encoded = self.encode(source, source_lengths)
         choose = None
@@ -132,10 +135,16 @@ class Seq2Seq(nn.Module):
         unrolled = self.decoder.unroll(encoded, target_input, choose)
         real = target_output != PAD
         sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing, fixed_shapes)
-        if coverage == 0.0 or unrolled.weights is None:
+        if unrolled.weights is None:
             return sums
-        extra = coverage * coverage_loss(unrolled.weights, real)
-        return LossSums(sums.loss + extra, sums.cross_entropy, sums.tokens)
+        if coverage != 0.0:
+            extra = coverage * coverage_loss(unrolled.weights, real)
+            sums = replace(sums, loss=sums.loss + extra)
+        if guidance is not None:
+            cost = guidance.cost(unrolled.weights, guidance.shares)
+            loss = sums.loss + guidance.weight * cost
+            sums = replace(sums, loss=loss, guided=cost.detach())
+        return sums
 
     def _cross_entropy(
         self,

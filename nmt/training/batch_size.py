@@ -12,6 +12,7 @@ from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.runtime.device import Runtime
+from nmt.training.guidance import guidance_of
 
 BUDGETS = (32768, 24576, 16384, 12288, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 512, 256)
 """Tokens that are tried on a GPU, the most first: speed grows little above, learning suffers."""
@@ -86,6 +87,7 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
             settings.label_smoothing,
             _least_forcing(settings),
             settings.coverage_loss,
+            guidance=guidance_of(settings.guided_alignment, there, 1),
         )
     loss = sums.loss / batch.target_tokens
     loss.backward()

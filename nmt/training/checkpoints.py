@@ -42,7 +42,8 @@ class TrainingState:
     far, all sittings together; batch_tokens: the budget of a batch; batches_per_update: of all
     ranks together, 0 where one rank took as many as `accumulate` says; best: by metric; stopping:
     for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
-    dev; started_from: name and fingerprint of the model whose parameters were taken over, if any;
+    dev, and of the links that guide attention, if any do; started_from: name and fingerprint of the
+    model whose parameters were taken over, if any;
     skipped: how many updates in a row have been left out just now; sound: of which update the
     checkpoint is to go back to should more be; rollbacks: how often training went back; rate_scale:
     what that multiplies the learning rate by.
@@ -223,7 +224,8 @@ def _check_position(state: TrainingState) -> None:
         value = getattr(state, name)
         if type(value) is not int or value < 0:
             raise ValueError(f"{name} is {value!r:.40}")
-    if not isinstance(state.seconds, float | int) or state.corpora.keys() != {"train", "dev"}:
+    corpora = state.corpora.keys() - {"links"}
+    if not isinstance(state.seconds, float | int) or corpora != {"train", "dev"}:
         raise ValueError("seconds or corpora")
 
 

@@ -156,11 +156,14 @@ class _Recording:
 
     def __init__(self, work: Work, recorder: Recorder, batch: Batch, divisor: Tensor) -> None:
         self._batch, self._divisor = batch.map(torch.clone), divisor.clone()
-        self._sums = torch.zeros(2, dtype=torch.float64, device=divisor.device)
+        count = 2 if batch.guide is None else 3
+        self._sums = torch.zeros(count, dtype=torch.float64, device=divisor.device)
 
         def work_in_place() -> None:
             sums = work(self._batch, self._divisor)
-            self._sums.copy_(torch.stack((sums.loss, sums.cross_entropy)))
+            parts = [sums.loss, sums.cross_entropy]
+            parts += [] if sums.guided is None else [sums.guided]
+            self._sums.copy_(torch.stack(parts))
 
         self._replay = recorder.record(work_in_place)
 
@@ -170,9 +173,10 @@ class _Recording:
             own.copy_(new)
         self._divisor.copy_(divisor)
         self._replay()
-        loss, cross_entropy = self._sums.clone()
-        return LossSums(loss, cross_entropy, batch.target_tokens)
+        loss, cross_entropy, *guided = self._sums.clone()
+        return LossSums(loss, cross_entropy, batch.target_tokens, *guided)
 
 
 def _tensors(batch: Batch) -> tuple[Tensor, ...]:
-    return batch.source, batch.source_lengths, batch.target_input, batch.target_output
+    tensors = batch.source, batch.source_lengths, batch.target_input, batch.target_output
+    return tensors if batch.guide is None else (*tensors, batch.guide)

@@ -79,10 +79,12 @@ class FittingStep:
                 if not is_out_of_memory(error):
                     raise
                 return place
+        guided = [each.guided for each in sums if each.guided is not None]
         return LossSums(
             _sum([each.loss for each in sums]),
             _sum([each.cross_entropy for each in sums]),
             tokens,
+            _sum(guided) if guided else None,
         )
 
     def _tell(self, group: Sequence[Batch], parts: list[int], update: int) -> None:
@@ -121,6 +123,7 @@ def _rows(batch: Batch, begin: int, end: int) -> Batch:
         batch.target_output[rows, :target_len],
         batch.pairs[rows],
         int(lengths.sum()),
+        None if batch.guide is None else batch.guide[rows, :target_len, :source_len],
     )
 
 

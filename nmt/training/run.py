@@ -137,7 +137,7 @@ def _begin_or_go_on(
         if state is None:
             state = _beginning(runtime, data)
         state.choices = runtime.choices
-        _check_corpora(run, state, data)
+        _check_corpora(run, state, data, resume)
         if checkpoint is not None:
             set_newer_aside(checkpoint)
         name = None if checkpoint is None else checkpoint.name
@@ -156,7 +156,7 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
         return
     runtime = prepare_runtime(config.runtime, choices=start.choices)
     refuse_a_shared_gpu(world, runtime)
-    tokenizers, data = open_prepared(run)
+    tokenizers, data = open_prepared(start.config, run)
     checkpoint = None if start.checkpoint is None else run.checkpoints / start.checkpoint
     state = _beginning(runtime, data) if checkpoint is None else load_state(checkpoint)
     state.ended = None
@@ -165,8 +165,12 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
 
 
 def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
-    corpora = {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
-    return TrainingState(runtime.choices, corpora)
+    return TrainingState(runtime.choices, _fingerprints(data))
+
+
+def _fingerprints(data: PreparedData) -> dict[str, str]:
+    found = {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
+    return found if data.links is None else {**found, "links": data.links.fingerprint}
 
 
 def _written_here(config: Config, run: RunDirectory) -> list[str]:
@@ -216,7 +220,9 @@ def _train(
 
     def batches(budget: int) -> BatchLoader:
         sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs
-        return BatchLoader(data.train, tokenizers, budget, sampling, config.seed, bucketed)
+        return BatchLoader(
+            data.train, tokenizers, budget, sampling, config.seed, bucketed, data.links
+        )
 
     # An earlier version's checkpoint does not tell its budget, which was a number then.
     known = state.batch_tokens or config.training.batch_tokens
@@ -319,13 +325,23 @@ def _table(differences: list[Difference]) -> str:
     )
 
 
-def _check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
-    for name, corpus in (("train", data.train), ("dev", data.dev)):
-        if state.corpora[name] != corpus.fingerprint:
+def _check_corpora(
+    run: RunDirectory, state: TrainingState, data: PreparedData, resume: bool
+) -> None:
+    """Raises DataError where a run would go on with other data; links may change with --resume."""
+    found = _fingerprints(data)
+    for name in ("train", "dev"):
+        if state.corpora[name] != found[name]:
             raise DataError(
                 f"{run.path}: the {name} corpus is not the one this run was begun with (its "
                 "fingerprint differs).\nBring the old files back, or begin again with --restart."
             )
+    if state.corpora.get("links") != found.get("links") and not resume:
+        raise DataError(
+            f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
+            "Bring the old files back, or go on with --resume."
+        )
+    state.corpora = found
 
 
 def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:

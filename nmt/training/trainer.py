@@ -32,6 +32,7 @@ from nmt.training.checkpoints import (
 )
 from nmt.training.ends import reached_end
 from nmt.training.graphs import GraphedStep, Recorder
+from nmt.training.guidance import guidance_of
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.memory import FittingStep, Step
@@ -44,7 +45,7 @@ from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
 from nmt.training.warm_start import origin
-from nmt.training.window import Window
+from nmt.training.window import Window, train_line
 
 
 class Trainer:
@@ -242,9 +243,10 @@ class Trainer:
                 teacher_forcing_ratio(self.settings, self.state.update + 1),
                 self.settings.coverage_loss,
                 fixed_shapes=self._graphed,
+                guidance=guidance_of(self.settings.guided_alignment, batch, self.state.update + 1),
             )
         self.scaler.scale(sums.loss / tokens).backward()
-        return LossSums(sums.loss.detach(), sums.cross_entropy, sums.tokens)
+        return sums.detached()
 
     def _insist_on_numbers(self) -> None:
         """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
@@ -448,17 +450,12 @@ class Trainer:
             return  # all were left out
         values = {
             "epoch": self.state.epoch + 1,
-            **self._window.means(self.ranks),
+            **self._window.means(self.ranks, self.settings.guided_alignment.wanted),
             "learning_rate": self._rate(self.state.update),
             "seconds": round(self.state.seconds, 1),
         }
         self.log.record("train", self.state.update, **values)
-        self.log.tell(
-            f"update {self.state.update}  epoch {values['epoch']}  loss {values['loss']:.3f}  "
-            f"perplexity {values['perplexity']:.2f}  gradient {values['gradient_norm']:.2f}  "
-            f"rate {values['learning_rate']:.2e}  "
-            f"{values['tokens_per_second']:.0f} target tokens/s"
-        )
+        self.log.tell(train_line(self.state.update, values))
         self._window = self._new_window()
 
 

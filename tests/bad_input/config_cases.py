@@ -131,6 +131,16 @@ VALUES = [
     _set("training.optimizer.kind=adamm", "adam"),
     _set("training.checkpoint.keep_best_of=[meteor]", "training.checkpoint.keep_best_of"),
     _set("training.early_stopping.metric=meteor", "training.early_stopping.metric"),
+    _set("training.guided_alignment.aligner=giza", "guided_alignment.aligner", "ibm1"),
+    _set("training.guided_alignment.weight=0", "guided_alignment.weight"),
+    _set(
+        "training.guided_alignment={aligner: hmm, alignments: a}",
+        "has `alignments` and an `aligner`: leave one out",
+    ),
+    _set(
+        "training.guided_alignment.alignments=[a, b]",
+        "`training.guided_alignment.alignments` has 2 files",
+    ),
     _set("model.attention.kind=bahdanau", "model.attention.kind", "additive"),
     _set("model.encoder.hidden_size=0", "model.encoder.hidden_size"),
     _set("model.encoder.layers=two", "model.encoder.layers: expected"),

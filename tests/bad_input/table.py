@@ -24,6 +24,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt binarize`": data_cases.BINARIZE,
     "`nmt shortlist`": data_cases.SHORTLIST,
     "`nmt train`: settings and places": train_cases.SETTINGS,
+    "`nmt train`: guided alignment": train_cases.GUIDED,
     "`nmt train`: going on": train_cases.RESUME,
     "`nmt train`: further training": further_cases.FURTHER,
     "`nmt train`: launchers": further_cases.LAUNCHERS,

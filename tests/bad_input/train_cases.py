@@ -1,5 +1,7 @@
 """Runs that cannot begin or go on."""
 
+from pathlib import Path
+
 import damage
 from stage import Case, Change, case
 
@@ -20,6 +22,41 @@ def _go_on(wrong: str, code: int, *says: str, **changes: Change) -> Case:
     named = {files[name]: change for name, change in changes.items()}
     return case(wrong, _GO_ON, code, *says, files=named, makes=_RUN)
 
+
+def _half_packed(path: Path) -> None:
+    path.write_bytes(b"0-0\n" * 200)
+    damage.packed_half(path)
+
+
+_LINKS = "train tiny.yaml --set run_dir=new --set training.guided_alignment.alignments=links"
+
+
+def _guided(wrong: str, says: str, links: Change) -> Case:
+    return case(wrong, _LINKS, 3, says, files={"links": links}, makes=_NEW)
+
+
+GUIDED = [
+    case(
+        "guided alignment without attention",
+        "train tiny.yaml --set training.guided_alignment.aligner=hmm "
+        "--set model.attention.kind=none",
+        2,
+        "`training.guided_alignment` needs attention",
+        long=True,
+    ),
+    case(
+        "guided alignment of subwords that change",
+        "train tiny.yaml --set training.guided_alignment.aligner=hmm "
+        "--set tokenizer.sampling.alpha=0.1",
+        2,
+        "`tokenizer.sampling.alpha: 0`",
+    ),
+    case("links missing", _LINKS, 3, "links: there is no such file", makes=_NEW),
+    _guided("fewer links than pairs", "links: 2 lines, but", b"0-0\n0-0\n"),
+    _guided("links that are none", "links: line 1: '0:0' is no link", b"0:0\n" * 200),
+    _guided("links beyond a sentence", "a link to source word 9 (counted from 0)", b"9-0\n" * 200),
+    _guided("links cut off in gzip", "links: damaged gzip", _half_packed),
+]
 
 SETTINGS = [
     case("it has ended", "train tiny.yaml", 0, "training has ended", "nothing to do"),

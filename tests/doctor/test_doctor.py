@@ -220,7 +220,7 @@ def test_a_disk_that_is_too_small(monkeypatch, doctor):
 
 
 def test_memory_that_gives_out(monkeypatch, doctor):
-    def loss(self, *batch):
+    def loss(self, *batch, **options):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory")
 
     monkeypatch.setattr(Seq2Seq, "loss", loss)

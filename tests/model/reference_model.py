@@ -15,10 +15,16 @@ _BOS, _EOS = 2, 3
 _NOTHING = torch.zeros(0, dtype=torch.float64)
 
 
-def reference_loss(model, pairs, smoothing=0.0, coverage=0.0):
-    """Sum of the losses of (source ids, target ids) pairs, the end mark appended to each."""
+def reference_loss(model, pairs, smoothing=0.0, coverage=0.0, guide=None):
+    """Sum of the losses of (source ids, target ids) pairs, the end mark appended to each.
+
+    guide: for each pair the cost of each step's attention weights, as a function of its number and
+    of them.
+    """
+    guides = guide or [lambda position, weights: 0.0] * len(pairs)
     return sum(
-        _Sentence(model, source).loss(target, smoothing, coverage) for source, target in pairs
+        _Sentence(model, source).loss(target, smoothing, coverage, own)
+        for (source, target), own in zip(pairs, guides, strict=True)
     )
 
 
@@ -44,7 +50,7 @@ class _Sentence:
         self.tokens = [*source, _EOS]
         self.annotations, self.final = self._encoded()
 
-    def loss(self, target, smoothing, coverage):
+    def loss(self, target, smoothing, coverage, guide):
         settings = self.settings
         embedding, matrix = self._target_matrices()
         covered = torch.zeros(len(self.tokens), dtype=torch.float64)
@@ -66,6 +72,7 @@ class _Sentence:
             if now.weights is not None:
                 total = total + coverage * torch.minimum(now.weights, covered).sum()
                 covered = covered + now.weights
+                total = total + guide(position, now.weights)
         return total
 
     # The source.

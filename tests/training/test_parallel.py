@@ -135,14 +135,21 @@ def assert_equal(one, two, update, kind="model"):
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [(), pytest.param(("training.guided_alignment.aligner=hmm",), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
-    tiny, command, tmp_path, capsys
+    tiny, command, tmp_path, capsys, settings
 ):
     """Over the end of an epoch (15 batches), where the last update has a batch for one alone; then
     one process goes on with what two have begun.
     """
-    one = train(tiny("training.accumulate=2", "training.max_updates=12", name="one")).path
-    done = launch("-m", "nmt", *command("two"))
+    one = train(
+        tiny(*settings, "training.accumulate=2", "training.max_updates=12", name="one")
+    ).path
+    done = launch("-m", "nmt", *command("two", *settings))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "2 processes" in done.stderr
     assert done.stderr.count("validation at update 4") == 1
@@ -153,10 +160,12 @@ def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
         for a, b in zip(mine, theirs, strict=True):
             assert [b[key] for key in keys] == pytest.approx([a[key] for key in keys], rel=1e-4)
     with pytest.raises(UsageError, match=r"training\.accumulate +2 +1\n"):
-        train(tiny(name="two"))
-    train(tiny("training.accumulate=2", name="two"))
+        train(tiny(*settings, name="two"))
+    train(tiny(*settings, "training.accumulate=2", name="two"))
     assert "nothing to do" in capsys.readouterr().err
-    train(tiny("training.accumulate=2", "training.max_updates=12", name="two"), resume=True)
+    train(
+        tiny(*settings, "training.accumulate=2", "training.max_updates=12", name="two"), resume=True
+    )
     assert_equal(one, two, 12)
 
 

@@ -79,6 +79,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
         ("training.optimizer.kind=adadelta", "model.encoder.cell=gru", "model.decoder.cell=gru"),
         ("training.batch_tokens=900",),
         ("runtime.threads=2",),
+        ("training.guided_alignment.aligner=hmm", "training.guided_alignment.decay_updates=6"),
     ],
     ids=str,
 )

@@ -73,7 +73,11 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> "Config":
-        problems = [*self._vocabulary_problems(), *self._attention_problems()]
+        problems = [
+            *self._vocabulary_problems(),
+            *self._attention_problems(),
+            *self._guidance_problems(),
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -106,3 +110,21 @@ class Config(Settings):
             yield "`training.coverage_loss` needs attention, and `model.attention.kind` is none"
         if self.search.coverage_penalty > 0.0:
             yield "`search.coverage_penalty` needs attention, and `model.attention.kind` is none"
+
+    def _guidance_problems(self) -> Iterator[str]:
+        guided = self.training.guided_alignment
+        if not guided.wanted:
+            return
+        if self.model.attention.kind == "none":
+            yield "`training.guided_alignment` needs attention, and `model.attention.kind` is none"
+        if self.tokenizer.sampling.alpha > 0.0:
+            yield (
+                "`training.guided_alignment` links subwords that stay the same: set "
+                "`tokenizer.sampling.alpha: 0`"
+            )
+        files, sources = len(guided.alignments), len(self.data.train.source)
+        if guided.alignments and files != sources:
+            yield (
+                f"`training.guided_alignment.alignments` has {files} files, and `data.train` "
+                f"{sources} of each side: give one for each"
+            )

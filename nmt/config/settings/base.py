@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     Strict,
+    WithJsonSchema,
 )
 from pydantic.annotated_handlers import GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -36,6 +37,19 @@ def _check_path(value: object) -> object:
 
 FilePath = Annotated[Path, Strict(False), BeforeValidator(_check_path)]
 """A path written as text."""
+
+
+def _one_is_a_list_of_one(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+FilePaths = Annotated[
+    tuple[FilePath, ...],
+    Strict(False),
+    BeforeValidator(_one_is_a_list_of_one),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One path, or a list of them."""
 
 
 class Described(Protocol):

@@ -1,32 +1,19 @@
 """Settings of the corpora and of what is kept of them."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, Strict, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
-from nmt.config.settings.base import FilePath, Settings
-
-_Paths = Annotated[
-    tuple[FilePath, ...],
-    Strict(False),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+from nmt.config.settings.base import FilePath, FilePaths, Settings
 
 
 class CorpusSettings(Settings):
     """A parallel text: line i of the source and line i of the target translate each other."""
 
-    source: _Paths = Field(
+    source: FilePaths = Field(
         description="Source text, or a list of files read one after the other (.gz is unpacked)."
     )
-    target: _Paths = Field(description="Target text, as many lines as the source.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_path_is_a_list_of_one(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {key: [item] if isinstance(item, str) else item for key, item in value.items()}
+    target: FilePaths = Field(description="Target text, as many lines as the source.")
 
     @model_validator(mode="after")
     def _same_number_of_files(self) -> "CorpusSettings":

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
-from nmt.config.kinds import OPTIMIZERS, SCHEDULES
-from nmt.config.settings.base import FilePath, Settings, kind_of
+from nmt.config.kinds import ALIGNERS, GUIDANCE_COSTS, OPTIMIZERS, SCHEDULES
+from nmt.config.settings.base import FilePath, FilePaths, Settings, kind_of
 
 Metric = Literal["loss", "perplexity", "bleu", "chrf"]
 
@@ -145,6 +145,42 @@ class FaultSettings(Settings):
     )
 
 
+class GuidedAlignmentSettings(Settings):
+    """Attention that is led towards word alignments (Chen et al. 2016)."""
+
+    alignments: FilePaths = Field(
+        (),
+        description="Files of links such as `0-0 2-1` between the words of train, one for each of "
+        "its source files and with as many lines; default: no guidance.",
+    )
+    aligner: Annotated[str, kind_of(ALIGNERS)] | None = Field(
+        None,
+        description="Instead: the aligner that links the subwords of train, in both directions, "
+        "put together by grow-diag-final-and.",
+    )
+    weight: float = Field(
+        0.1, gt=0.0, description="What the cost counts beside the cross-entropy, for each token."
+    )
+    cost: Annotated[str, kind_of(GUIDANCE_COSTS)] = Field(
+        "cross_entropy",
+        description="How far attention a is from the links' g, which are shared evenly.",
+    )
+    decay_updates: int | None = Field(
+        None, ge=1, description="Updates over which the weight falls to zero; default: it stays."
+    )
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is any guidance."""
+        return bool(self.alignments) or self.aligner is not None
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> "GuidedAlignmentSettings":
+        if self.alignments and self.aligner is not None:
+            raise ValueError("has `alignments` and an `aligner`: leave one out")
+        return self
+
+
 class TrainingSettings(Settings):
     """Teacher-forced training to the least label-smoothed cross-entropy."""
 
@@ -171,6 +207,10 @@ class TrainingSettings(Settings):
         0.0,
         ge=0.0,
         description="Weight of the loss on attending twice to the same (See et al. 2017, eq. 12).",
+    )
+    guided_alignment: GuidedAlignmentSettings = Field(
+        default_factory=GuidedAlignmentSettings,
+        description="Attention that is led towards word alignments (Chen et al. 2016).",
     )
     clip_norm: float = Field(
         1.0, ge=0.0, description="Greatest norm of the whole gradient; 0: no clipping."
@@ -259,6 +299,11 @@ class TrainingSettings(Settings):
             return self
         if self.batch_tokens is None:
             raise ValueError("`cuda_graphs` take memory of their own: set `batch_tokens`")
+        if self.guided_alignment.wanted and self.guided_alignment.decay_updates is not None:
+            raise ValueError(
+                "`cuda_graphs` keep the weight they were captured with: leave out "
+                "`guided_alignment.decay_updates`"
+            )
         if self.teacher_forcing.final_ratio is not None:
             raise ValueError(
                 "`cuda_graphs` keep the ratio they were captured with: leave out "

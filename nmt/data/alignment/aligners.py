@@ -113,6 +113,3 @@ class HmmAligner(Aligner):
     def best(self, block: Block) -> Integers:
         """See `Aligner.best`."""
         return self.hmm.likeliest(block)
-
-
-ALIGNERS: dict[str, type[Aligner]] = {"ibm1": Ibm1Aligner, "hmm": HmmAligner}

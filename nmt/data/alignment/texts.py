@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.config.kinds import ALIGNERS
 from nmt.data.alignment.aligned import Aligned
-from nmt.data.alignment.aligners import ALIGNERS, TokenLinks
+from nmt.data.alignment.aligners import TokenLinks
 from nmt.data.corpus import Corpus, CorpusWriter
 from nmt.data.lexicon import NULL, Integers, TokenPairs
 from nmt.errors import DataError
@@ -61,7 +62,7 @@ def align_texts(
         if not ((corpus.source_lengths > 0) & (corpus.target_lengths > 0)).any():
             raise DataError("there is nothing to align: no line has words on both sides.")
         sizes = len(words.source), len(words.target)
-        learn = ALIGNERS[kind].learn
+        learn = ALIGNERS.resolve(kind).learn
         forward = learn(corpus, every, *sizes).align(corpus, every, weights)
         backward = None
         if both:

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nmt.data.alignment.aligners import ALIGNERS, HmmAligner, Ibm1Aligner
+from nmt.config.kinds import ALIGNERS
+from nmt.data.alignment.aligners import HmmAligner, Ibm1Aligner
 from nmt.data.alignment.blocks import blocks_of
 from nmt.data.alignment.hmm import Hmm, Jumps, learn_hmm
 from nmt.data.alignment.texts import Turned, align_texts
@@ -163,10 +164,10 @@ def test_blocks_hold_every_pair_once_but_those_with_a_blank_side(monkeypatch):
             assert block.active(j) == (lengths > j).sum()
 
 
-@pytest.mark.parametrize("kind", ALIGNERS)
+@pytest.mark.parametrize("kind", ALIGNERS.names())
 def test_links_come_in_the_order_of_the_pairs_whatever_the_blocks(kind, monkeypatch):
     corpus = random_pairs(60, longest=6, shortest=0)
-    aligner = ALIGNERS[kind].learn(corpus, every(corpus), *SIZES)
+    aligner = ALIGNERS.resolve(kind).learn(corpus, every(corpus), *SIZES)
     together = list(aligner.align(corpus, every(corpus), weights=True))
     monkeypatch.setattr("nmt.data.alignment.blocks._CELLS", 10)
     monkeypatch.setattr("nmt.data.alignment.aligners._ORDERED", 7)

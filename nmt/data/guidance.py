@@ -1,0 +1,177 @@
+"""Links for guided alignment, beside the training corpus: made when missing or out of date."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.config.kinds import ALIGNERS
+from nmt.config.settings import Config
+from nmt.data.alignment.aligners import Aligner
+from nmt.data.alignment.link_file import Origin, PairLinks, write_links
+from nmt.data.alignment.pharaoh import Link, check_within, in_order, parse_links
+from nmt.data.alignment.symmetrise import symmetrise
+from nmt.data.alignment.texts import Turned
+from nmt.data.alignment.words import membership
+from nmt.data.corpus import Corpus
+from nmt.data.text import Pair, count_lines, read_lines, read_pairs
+from nmt.data.tokenizer import TokenizerPair
+from nmt.errors import DataError
+from nmt.runtime.console import Progress, progress, say, warn
+from nmt.runtime.files import sha256
+
+GUIDANCE_FILE = "train.links"
+_METHOD = "grow-diag-final-and"
+_VERSION = 1
+
+_Places = NDArray[np.int64]
+
+
+def prepare_guidance(
+    config: Config, folder: Path, corpus: Corpus, tokenizers: TokenizerPair
+) -> PairLinks | None:
+    """The links that guide attention on the training corpus in `folder`; None where none are
+    wanted.
+
+    They are made anew when corpus, files or settings have changed, or when they are damaged.
+    Raises DataError when files of links do not fit the text.
+    """
+    guided = config.training.guided_alignment
+    if not guided.wanted:
+        return None
+    path, origin = folder / GUIDANCE_FILE, _origin(config, corpus)
+    links = _intact(path, corpus, origin)
+    if links is not None:
+        say(f"guided alignment: up to date ({path})")
+        return links
+    made = (
+        _from_files(config, corpus, tokenizers)
+        if guided.alignments
+        else _from_aligner(ALIGNERS.resolve(guided.aligner or ""), corpus, tokenizers)
+    )
+    lengths = _lengths(corpus)
+    with progress("guided alignment", len(corpus), "pairs") as shown:
+        longest = int(lengths.max(initial=0)) + 1
+        write_links(path, _watched(made, shown), longest, origin)
+    links = PairLinks.open(path)
+    say(f"guided alignment: {links.total:,} links of subwords for {len(links):,} pairs ({path})")
+    return links
+
+
+def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | None:
+    """What another process has just prepared. Raises DataError when it is not to be found here, or
+    is not the one.
+    """
+    if not config.training.guided_alignment.wanted:
+        return None
+    links = PairLinks.open(folder / GUIDANCE_FILE)
+    if links.origin.corpus != corpus.fingerprint or len(links) != len(corpus):
+        raise DataError(f"{folder / GUIDANCE_FILE}: belongs to another corpus.")
+    return links
+
+
+def _origin(config: Config, corpus: Corpus) -> Origin:
+    guided = config.training.guided_alignment
+    maker: dict[str, object] = {"version": _VERSION}
+    if guided.alignments:
+        maker["alignments"] = [_digest(path) for path in guided.alignments]
+    else:
+        maker |= {"aligner": guided.aligner, "symmetrised": _METHOD}
+    text = json.dumps(maker, sort_keys=True)
+    return Origin(corpus.fingerprint, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _digest(path: Path) -> str:
+    count_lines(path)  # tells plainly of a file that cannot be read
+    return sha256(path)
+
+
+def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
+    """What is there, if it is sound and the right one."""
+    if not path.is_file():
+        return None
+    try:
+        links = PairLinks.open(path)
+        if links.origin != origin or len(links) != len(corpus):
+            return None
+        links.verify(_lengths(corpus))
+        return links
+    except DataError as error:
+        warn(f"{error.message} It is made anew.")
+        return None
+
+
+def _lengths(corpus: Corpus) -> _Places:
+    return np.stack((corpus.source_lengths, corpus.target_lengths), 1)
+
+
+def _watched(made: Iterator[_Places], shown: Progress) -> Iterator[_Places]:
+    for links in made:
+        yield links
+        shown.advance()
+
+
+def _from_aligner(
+    aligner: type[Aligner], corpus: Corpus, tokenizers: TokenizerPair
+) -> Iterator[_Places]:
+    """Learned and found between the subwords, in both directions."""
+    pairs = np.arange(len(corpus))
+    sizes = tokenizers.source.size, tokenizers.target.size
+    turned = Turned(corpus)
+    forward = aligner.learn(corpus, pairs, *sizes).align(corpus, pairs)
+    backward = aligner.learn(turned, pairs, *sizes[::-1]).align(turned, pairs)
+    for one, other in zip(forward, backward, strict=True):
+        there = [(i, j) for j, i in enumerate(one.best.tolist()) if i >= 0]
+        back = [(i, j) for i, j in enumerate(other.best.tolist()) if j >= 0]
+        yield _places(symmetrise(_METHOD, there, back))
+
+
+def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> Iterator[_Places]:
+    """Between the subwords of words that are linked, of the lines that the corpus has kept."""
+    train, files = config.data.train, config.training.guided_alignment.alignments
+    for text, file in zip(train.source, files, strict=True):
+        if (lines := count_lines(text)) != (found := count_lines(file)):
+            raise DataError(
+                f"{file}: {found} lines, but {text} has {lines}. Line i must link the words of "
+                "line i; pairs without links have blank lines."
+            )
+    places = ((file, number, line) for file in files for number, line in _numbered(file))
+    texts = read_pairs(train.source, train.target, config.data.on_bad_utf8)
+    kept = map(int, corpus.line_numbers)
+    wanted = next(kept, 0)
+    for pair, (file, number, line) in zip(texts, places, strict=True):
+        if pair.line == wanted:
+            links = parse_links(line, str(file), number)
+            yield _between_subwords(pair, links, tokenizers, str(file), number)
+            wanted = next(kept, 0)
+
+
+def _numbered(file: Path) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(read_lines(file), start=1):
+        yield number, line or ""
+
+
+def _between_subwords(
+    pair: Pair, links: list[Link], tokenizers: TokenizerPair, name: str, number: int
+) -> _Places:
+    """All subwords of a source word with all of its target word."""
+    assert pair.source is not None and pair.target is not None
+    sides = (
+        membership(pair.source, tokenizers.source.subwords(pair.source)),
+        membership(pair.target, tokenizers.target.subwords(pair.target)),
+    )
+    check_within(links, (sides[0].shape[1], sides[1].shape[1]), name, number)
+    subwords = {
+        (int(i), int(j))
+        for source, target in links
+        for i in np.flatnonzero(sides[0][:, source])
+        for j in np.flatnonzero(sides[1][:, target])
+    }
+    return _places(in_order(subwords))
+
+
+def _places(links: list[Link]) -> _Places:
+    return np.array(links, np.int64).reshape(-1, 2)
