@@ -132,7 +132,8 @@ def write_page(
     page = attention_page(sentences, models, about=about, subwords=subwords)
     with writer(path) as write:
         write(page)
-    say(f"{path}: {_counted(len(sentences), 'sentence')}")
+    size = len(page.encode()) / 1e6
+    say(f"{path}: {_counted(len(sentences), 'sentence')}, {size:.1f} MB")
 
 
 def write_images(

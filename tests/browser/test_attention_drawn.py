@@ -7,8 +7,11 @@ pytest.importorskip("selenium", reason="selenium is not installed")
 
 from browsing import overflows, prefer, resize
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from nmt.inspection.attention_record import attention_record
 from nmt.inspection.words import merge_words
@@ -173,6 +176,28 @@ def test_a_tap_holds_a_word(drawn):
     hover(browser, browser.find_element(By.TAG_NAME, "h1"))
     browser.execute_script("document.activeElement.blur()")
     assert sum(lit(browser, "source")) == 0.0
+
+
+def tap(browser, element):
+    """With a finger: nothing hovers before, and the click comes when the browser has made it."""
+    seen = "return window.clicks ?? 0"
+    if browser.execute_script("return window.clicks === undefined"):
+        browser.execute_script("addEventListener('click', () => clicks++); window.clicks = 0")
+    before = browser.execute_script(seen)
+    actions = ActionBuilder(browser, mouse=PointerInput("touch", "finger"))
+    actions.pointer_action.move_to(element).pointer_down().pointer_up()
+    actions.perform()
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(seen) > before)
+
+
+def test_a_finger_holds_and_lets_go(drawn):
+    browser = drawn(weights=np.eye(6, dtype=np.float32))
+    tap(browser, tokens(browser, "target")[2])
+    assert said(browser).startswith("cat looked at noir 100%")
+    tap(browser, tokens(browser, "source")[0])
+    assert said(browser).startswith("Le was looked at by The 100%")
+    tap(browser, tokens(browser, "source")[0])
+    assert not browser.find_elements(By.CSS_SELECTOR, '[aria-pressed="true"]')
 
 
 def test_by_keyboard_alone(drawn):

@@ -364,7 +364,10 @@ def test_it_fits_the_window(opened, browser, width, scheme):
 
 
 def test_it_is_printed_without_what_cannot_be_pressed(page):
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": [dark]})
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    assert page.execute_script(ground) == "rgb(255, 255, 255)"
     shown = lambda selector: find(page, selector).is_displayed()  # noqa: E731
     assert not shown(".list")
     assert not shown(".bar button")
