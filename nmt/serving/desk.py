@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from nmt.search.alternatives import Alternative
 from nmt.search.constraints import Constraints
@@ -27,11 +27,6 @@ class Job:
     answer: "Future[Any]" = field(default_factory=Future, kw_only=True)
     given_up: bool = field(default=False, kw_only=True)
 
-    @property
-    def size(self) -> int:
-        """Lines that are searched."""
-        return 1
-
 
 @dataclass(eq=False)
 class TranslateJob(Job):
@@ -43,10 +38,11 @@ class TranslateJob(Job):
 
     @property
     def size(self) -> int:
-        """See the base class."""
-        return len(self.lines)
+        """How much there is to search: characters times hypotheses."""
+        beam_size: int = self.overrides.get("beam_size", 1)
+        return beam_size * sum(map(len, self.lines))
 
-    def goes_with(self, other: Job) -> bool:
+    def goes_with(self, other: Job) -> "TypeGuard[TranslateJob]":
         """Whether both can be searched at once."""
         return isinstance(other, TranslateJob) and self.overrides == other.overrides
 
@@ -61,17 +57,13 @@ class AlternativesJob(Job):
     words: bool
     overrides: Overrides
 
-    def goes_with(self, other: Job) -> bool:
-        """Each is done by itself."""
-        return False
-
 
 class Desk:
     """Does jobs in one thread, in the order in which they came; jobs that wait and search alike are
-    searched at once, as far as `together` lines. A translation depends on its line alone, so it
-    does not matter with which.
+    searched at once. A translation depends on its line alone, so it does not matter with which.
 
-    waiting: how many may wait or be worked on.
+    waiting: how many may wait or be worked on; together: the greatest size of what is searched at
+    once, which one that is larger is by itself.
     """
 
     def __init__(self, translator: Translator, waiting: int, together: int) -> None:
@@ -136,10 +128,12 @@ class Desk:
 
     def _companions(self, head: TranslateJob | AlternativesJob) -> list[Any]:
         """Jobs taken from the queue that are searched with the head of it."""
+        if not isinstance(head, TranslateJob):
+            return []
         taken: list[Any] = []
         room = self._together - head.size
         for job in list(self._queue):
-            if job.size <= room and head.goes_with(job):
+            if head.goes_with(job) and job.size <= room:
                 self._queue.remove(job)
                 if _begins(job):
                     taken.append(job)
