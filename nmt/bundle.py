@@ -48,7 +48,7 @@ class Bundle:
     """A model ready to translate.
 
     shortlist: where one was made (`nmt shortlist`); source_scripts: of the sources that it was
-    trained on, where that is known.
+    trained on, where that is known; dev_loss: nats for each subword of dev, where training says so.
     """
 
     model: Seq2Seq
@@ -58,6 +58,7 @@ class Bundle:
     path: Path | None = None
     shortlist: Shortlist | None = None
     source_scripts: Scripts | None = None
+    dev_loss: float | None = None
 
     @property
     def search(self) -> SearchSettings:
@@ -118,7 +119,19 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
         file = path / SHORTLIST
         shortlist = Shortlist.from_tensors(read_tensors(file), sizes, str(file))
     scripts = _read_scripts(facts)
-    return Bundle(model.to(device).eval(), tokenizers, config, ratio, path, shortlist, scripts)
+    loss = _dev_loss(facts)
+    return Bundle(
+        model.to(device).eval(), tokenizers, config, ratio, path, shortlist, scripts, loss
+    )
+
+
+def _dev_loss(facts: dict[str, Any]) -> float | None:
+    """What training says of dev; None where it says nothing that is a loss."""
+    try:
+        loss = float(facts["training"]["dev"]["loss"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return loss if 0.0 < loss < math.inf else None
 
 
 def add_shortlist(path: Path, shortlist: Shortlist) -> None:

@@ -48,7 +48,7 @@ def _measure(options: argparse.Namespace) -> None:
     if len(sources) != len(references):
         raise DataError(f"{options.reference}: not as many lines as {options.source}.")
     translator = Translator.load(options.model, device="cpu", threads=options.threads)
-    judge = Judge(translator.length_ratio)
+    judge = Judge.of(translator.bundles[0])
     bench = Bench(translator, judge)
     honest = bench.translated(sources)
     chrf = metric_of("chrf")

@@ -286,3 +286,21 @@ def test_a_full_disk_leaves_the_old_bundle(copy):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert contents(copy) == before
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+@pytest.mark.parametrize(
+    ("training", "loss"),
+    [
+        ({"dev": {"loss": 1.5}}, 1.5),
+        ({}, None),
+        ({"dev": None}, None),
+        ({"dev": []}, None),
+        ({"dev": {"loss": "x"}}, None),
+        ({"dev": {"loss": 0.0}}, None),
+        ({"dev": {"loss": float("nan")}}, None),
+        ({"dev": {"loss": float("inf")}}, None),
+    ],
+)
+def test_the_dev_loss_where_it_is_one(tiny_bundle, tmp_path, training, loss):
+    save_bundle(load_bundle(tiny_bundle, CPU), tmp_path / "again", training)
+    assert load_bundle(tmp_path / "again", CPU).dev_loss == loss

@@ -65,20 +65,20 @@ def serve(
 ) -> None:
     """Translate in a web page on this machine, and for programs in JSON over HTTP."""
     _require_packages()
-    from nmt.search.flags import Judge, Thresholds
+    from nmt.search.flags import Judge, changed
     from nmt.search.overrides import override
     from nmt.serving.limits import Limits
     from nmt.serving.server import listening
     from nmt.serving.server import serve as run_server
 
-    thresholds = Thresholds().changed(flag_above or ())
+    thresholds = changed(flag_above or ())
     listener = listening(host, port)
     with listener:
         translator = open_translator(model, device, precision, threads, weight, combine)
         settings = override(translator.settings, its.given(beam_size=beam, n_best=1))
         limits = replace(Limits(), seconds=float(timeout), waiting=waiting)
         limits = replace(limits, beam=max(limits.beam, settings.beam_size))
-        judge = Judge(translator.length_ratio, thresholds)
+        judge = Judge.of(translator.bundles[0], thresholds)
         run_server(translator, listener, limits, judge, settings.beam_size, tuple(name or ()))
 
 

@@ -84,7 +84,7 @@ def translate(
     """
     from nmt.runtime.distributed import World
     from nmt.search.constraints import Constraints
-    from nmt.search.flags import Judge, Thresholds
+    from nmt.search.flags import Judge, changed
     from nmt.search.line_translator import LineTranslator, Remarks
     from nmt.search.overrides import override
     from nmt.search.ports import Write, reader, writer
@@ -112,7 +112,7 @@ def translate(
         ),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
-    thresholds = Thresholds().changed(flag_above or ())
+    thresholds = changed(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
         beam = n_best or 1  # what is drawn is given, not the likeliest of several
     overrides = its.given(
@@ -154,7 +154,7 @@ def translate(
     bad_lines = LineWarnings(name, f"were not valid UTF-8{share}")
     judge = None
     if flag or report_file is not None:
-        judge = Judge(translator.length_ratio, thresholds)
+        judge = Judge.of(translator.bundles[0], thresholds)
     wishes = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
     lines = LineTranslator(
         translator,
@@ -192,7 +192,7 @@ def translate(
             "--prefix": prefix,
             "--term": terms,
             "--avoid": avoid,
-            **({"--flag": asdict(thresholds)} if flag else {}),
+            **({} if judge is None else {"--flag": asdict(judge.thresholds)}),
         }
         one_line_each = writes_json or settings.n_best == 1
         job = ShardJob(*files, made_by, window, one_line_each)

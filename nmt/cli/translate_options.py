@@ -141,7 +141,8 @@ FlagAbove = Annotated[
         "--flag-above",
         metavar="NAME=X",
         help="Raise a flag above another value of its signal; may be given again. "
-        "[diffuse=0.45 uncovered=0.3 repetition=0.15 copy=0.4 length=2.5 unsure=1.4 unknown=0.1]",
+        "[diffuse=0.45 uncovered=0.3 repetition=0.15 copy=0.4 length=2.5 unknown=0.1; unsure: the "
+        "square root of the model's dev loss]",
     ),
 ]
 Strict = Annotated[

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nmt.data.length_ratio import LengthRatio
 from nmt.errors import UsageError
 from nmt.search.signals import Judged, Signals, signals
+
+if TYPE_CHECKING:
+    from nmt.bundle import Bundle
 
 _POWER = 4
 """Of the norm that makes one number of many: one that is far off outweighs several a little."""
@@ -19,7 +22,8 @@ class Thresholds:
 
     diffuse: of attention_entropy; unsure: of log_probability, its sign turned; length: of its
     deviations, up or down; the others: of the signal of their name. The defaults are such that each
-    is raised for at most three in a hundred translations of a development set.
+    is raised for at most three in a hundred translations of a development set. How sure a model is
+    depends on its training: see `of_model`.
     """
 
     diffuse: float = 0.45
@@ -30,9 +34,14 @@ class Thresholds:
     unsure: float = 1.4
     unknown: float = 0.1
 
-    def changed(self, changes: Sequence[str]) -> "Thresholds":
-        """With some of them otherwise, each as `NAME=VALUE`. Raises UsageError."""
-        return replace(self, **dict(map(_change, changes)))
+    @classmethod
+    def of_model(cls, dev_loss: float | None) -> "Thresholds":
+        """The defaults for a model; dev_loss: its own, where that is known.
+
+        Two in a hundred of its translations of dev have a subword cost more than the square root of
+        the dev loss: so it was, within a tenth, for models with losses of 0.15, 0.5 and 1.9.
+        """
+        return cls() if dev_loss is None else cls(unsure=math.sqrt(dev_loss))
 
 
 _SIGNALS: Mapping[str, Callable[[Signals], float | None]] = {
@@ -71,6 +80,14 @@ class Judge:
     ratio: LengthRatio
     thresholds: Thresholds = Thresholds()
 
+    @classmethod
+    def of(cls, bundle: "Bundle", changes: Mapping[str, float] | None = None) -> "Judge":
+        """Of translations of a bundle; changes: thresholds by their names, see `changed`."""
+        return cls(
+            bundle.length_ratio,
+            replace(Thresholds.of_model(bundle.dev_loss), **(changes or {})),
+        )
+
     def verdict(self, source: str, translation: Judged) -> Verdict | None:
         """Of the translation of a text; None for a blank one. Signals that need attention count
         only where the translation carries it.
@@ -93,6 +110,11 @@ class Judge:
             for name, value in values.items()
             if value is not None
         }
+
+
+def changed(thresholds: Sequence[str]) -> dict[str, float]:
+    """Thresholds that are changed, each written as `NAME=VALUE`. Raises UsageError."""
+    return dict(map(_change, thresholds))
 
 
 def _change(text: str) -> tuple[str, float]:

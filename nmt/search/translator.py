@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
-from nmt.data.length_ratio import LengthRatio
 from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
@@ -126,11 +125,6 @@ class Translator:
     def bundles(self) -> "tuple[Bundle, ...]":
         """What it translates with."""
         return self._bundles
-
-    @property
-    def length_ratio(self) -> LengthRatio:
-        """Of the corpus that the bundle was trained on, of several the first."""
-        return self._bundle.length_ratio
 
     @property
     def target_language(self) -> str:

@@ -19,7 +19,7 @@ _BODY = """<section class="card desk">
 <div class="below">
 <div class="beginning"><label for="prefix" id="prefix-name">Begins with</label>
 <input id="prefix" type="text" dir="auto" autocomplete="off" spellcheck="false"
-placeholder="the first words, as far as you like">
+placeholder="its first words">
 <button type="button" class="quiet" id="free" hidden>Clear</button></div>
 <div id="flags" aria-live="polite"></div>
 </div>

@@ -6,7 +6,7 @@ import pytest
 from nmt import Translator
 from nmt.data.length_ratio import LengthRatio
 from nmt.errors import UsageError
-from nmt.search.flags import _SIGNALS, Judge, Thresholds
+from nmt.search.flags import _SIGNALS, Judge, Thresholds, changed
 from nmt.search.translation import Translation
 
 JUDGE = Judge(LengthRatio(1.0, 0.25))
@@ -74,9 +74,18 @@ def test_without_attention_the_others_count():
 
 
 def test_thresholds_are_changed_by_name():
-    changed = Thresholds().changed(["copy=1.5", "unsure=2"])
-    assert changed == Thresholds(copy=1.5, unsure=2.0)
-    assert verdict(BAD["copy"], judge=replace(JUDGE, thresholds=changed)).flags == ()
+    assert changed(["copy=1", "unsure=2", "copy=1.5"]) == {"copy": 1.5, "unsure": 2.0}
+    other = replace(Thresholds(), copy=1.5)
+    assert verdict(BAD["copy"], judge=replace(JUDGE, thresholds=other)).flags == ()
+
+
+def test_how_sure_a_model_is_depends_on_its_training(tiny_bundle):
+    assert Thresholds.of_model(0.25) == Thresholds(unsure=0.5)
+    assert Thresholds.of_model(None) == Thresholds()
+    bundle = replace(Translator.load(tiny_bundle).bundles[0], dev_loss=4.0)
+    judge = Judge.of(bundle, {"copy": 0.7})
+    assert judge.thresholds == Thresholds(unsure=2.0, copy=0.7)
+    assert judge.ratio == bundle.length_ratio
 
 
 @pytest.mark.parametrize(
@@ -94,12 +103,12 @@ def test_thresholds_are_changed_by_name():
 )
 def test_wrong_changes_are_refused(change, says):
     with pytest.raises(UsageError, match=says):
-        Thresholds().changed([change])
+        changed([change])
 
 
 def test_a_verdict_does_not_depend_on_the_batch(tiny_bundle):
     translator = Translator.load(tiny_bundle)
-    judge = Judge(translator.length_ratio)
+    judge = Judge.of(translator.bundles[0])
     texts = ["le chat", "un chien dort dans la maison .", "", "noir noir", "日本"]
     together = translator.translate(texts, batch_sentences=8)
     for text, translation in zip(texts, together, strict=True):

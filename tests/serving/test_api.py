@@ -42,7 +42,7 @@ def translator(tiny_bundle):
 
 def application_of(translator, desk, limits=LIMITS):
     info = about(translator, limits, 3)
-    answers = Answers(Judge(translator.length_ratio))
+    answers = Answers(Judge.of(translator.bundles[0]))
     service = Service(desk, answers, limits, rendered(info), info, 3)
     return application(service, ["my-machine.lan"])
 
