@@ -1,4 +1,6 @@
-"""A bundle: a folder with all that translating needs, and nothing else. Loading runs no pickle."""
+"""A bundle: a folder with all that translating needs, and nothing else, or one file that holds the
+same. Loading runs no pickle.
+"""
 
 import hashlib
 import json
@@ -12,9 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load, load_file, save, save_file
 from torch import Tensor, nn
 
+from nmt.card import model_card, with_search
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config, CorpusSettings, SearchSettings
@@ -22,11 +25,12 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import ConfigError, ModelError, ResourceError
+from nmt.errors import ConfigError, ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
-from nmt.runtime.files import atomic_directory, atomic_file, read_json, sha256, write_text
+from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
 from nmt.runtime.log_records import read_records
+from nmt.runtime.places import Archive, Place, is_archive, open_place
 from nmt.runtime.run_directory import RunDirectory
 
 FORMAT = 1
@@ -39,8 +43,6 @@ CARD = "README.md"
 SHORTLIST = "shortlist.safetensors"
 
 _SCRIPTS = "source_scripts"
-_SEARCH = "- search: "
-"""How the line of a model card begins that tells the defaults of search."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
         }
         _write(folder / FACTS, _facts_text(record))
-        _write(folder / CARD, model_card(bundle, facts))
+        sizes = (bundle.tokenizers.source.size, bundle.tokenizers.target.size)
+        parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+        _write(folder / CARD, model_card(bundle.config, parameters, sizes, facts))
 
 
 def load_bundle(path: Path, device: torch.device) -> Bundle:
@@ -99,15 +103,12 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     Raises ModelError when it is missing, damaged, or of a later format.
     """
     facts = read_facts(path)
-    for name, digest in facts["sha256"].items():
-        _check_digest(path / name, digest)
-    try:
-        config = _without_places(load_config(path / CONFIG))
-    except ConfigError as error:
-        raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
+    place = open_place(path)
+    check_files(path)
+    config = read_config(path)
     tokenizers = TokenizerPair.load(path)
     sizes = (tokenizers.source.size, tokenizers.target.size)
-    tensors = read_tensors(path / WEIGHTS)
+    tensors = _tensors_of(place, WEIGHTS)
     # A configuration may ask for more memory than there is: only what was saved is made.
     with torch.device("meta"):
         _check_tensors(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
@@ -116,8 +117,8 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     shortlist = None
     if SHORTLIST in facts["sha256"]:
-        file = path / SHORTLIST
-        shortlist = Shortlist.from_tensors(read_tensors(file), sizes, str(file))
+        tables = _tensors_of(place, SHORTLIST)
+        shortlist = Shortlist.from_tensors(tables, sizes, str(path / SHORTLIST))
     scripts = _read_scripts(facts)
     loss = _dev_loss(facts)
     return Bundle(
@@ -134,13 +135,44 @@ def _dev_loss(facts: dict[str, Any]) -> float | None:
     return loss if 0.0 < loss < math.inf else None
 
 
+def read_config(path: Path) -> Config:
+    """The configuration of a bundle, without paths. Raises ModelError when it cannot be read."""
+    place = open_place(path)
+    try:
+        return _without_places(load_config(path / CONFIG, content=place.read(CONFIG)))
+    except ConfigError as error:
+        raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
+    except OSError as error:
+        raise ModelError(f"{path / CONFIG}: cannot be read: {error.strerror}.") from error
+
+
+def check_files(path: Path) -> None:
+    """Compare the files of a bundle with their checksums.
+
+    Raises ModelError naming the first that differs or is missing.
+    """
+    place = open_place(path)
+    for name, digest in read_facts(path)["sha256"].items():
+        _check_digest(place, name, digest)
+
+
+def insist_on_a_folder(path: Path) -> None:
+    """Raises UsageError for a bundle that is one file: such a file is not written to."""
+    if is_archive(path):
+        raise UsageError(
+            f"{path}: is a model in one file, which is never changed. Give the run or the bundle "
+            "that it was made of, and make it anew with `nmt export`."
+        )
+
+
 def add_shortlist(path: Path, shortlist: Shortlist) -> None:
     """Put a shortlist into a bundle, or another in its place.
 
     The bundle is whole at every moment: one that does not name a shortlist has none, whatever lies
     in its folder. Raises ModelError when there is no bundle, ResourceError when the disk does not
-    take it.
+    take it, UsageError for a bundle that is one file.
     """
+    insist_on_a_folder(path)
     facts = read_facts(path)
     if facts["sha256"].pop(SHORTLIST, None) is not None:
         write_text(path / FACTS, _facts_text(facts))
@@ -155,8 +187,9 @@ def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) ->
     record of how they were chosen beside its facts. Its weights and the rest stay as they are.
 
     The bundle is replaced as a whole, see `atomic_directory`. Raises ModelError when it is damaged,
-    ResourceError when the disk does not take it.
+    ResourceError when the disk does not take it, UsageError for a bundle that is one file.
     """
+    insist_on_a_folder(path)
     path = path.resolve()
     facts = read_facts(path)
     config = load_config(path / CONFIG).model_copy(update={"search": search})
@@ -168,13 +201,13 @@ def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) ->
             else:
                 shutil.copy2(file, copy)
         for name, digest in facts["sha256"].items():
-            _check_digest(folder / name, digest)
+            _check_digest(open_place(folder), name, digest)
         _write(folder / CONFIG, dump_config(_without_places(config)))
         facts["sha256"][CONFIG] = sha256(folder / CONFIG)
         _write(folder / FACTS, _facts_text({**facts, "tuning": tuning}))
         card = folder / CARD
         if card.exists():
-            card.write_bytes(_with_search(card.read_bytes(), search))
+            card.write_bytes(with_search(card.read_bytes(), search))
 
 
 def _write(file: Path, text: str) -> None:
@@ -208,7 +241,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What `bundle.json` says. Raises ModelError when this is no bundle that can be read."""
     file = path / FACTS
     try:
-        facts = read_json(file)
+        facts = _parsed(open_place(path).read(FACTS))
         version = facts["format"]
         known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
         plain = all(Path(name).name == name for name in facts["sha256"])
@@ -216,8 +249,8 @@ def read_facts(path: Path) -> dict[str, Any]:
         _read_scripts(facts)
     except OSError as error:
         raise ModelError(
-            f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, or its "
-            "`best` folder."
+            f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, its "
+            "`best` folder, or a file of `nmt export`."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
@@ -249,7 +282,7 @@ def find_bundle(path: Path | None) -> Path:
         path = Path(os.environ["NMT_MODEL"])
     if path is None:
         return _newest_run()
-    if (path / FACTS).is_file():
+    if is_archive(path) or (path / FACTS).is_file():
         return path
     best = RunDirectory(path).best
     if (best / FACTS).is_file():
@@ -315,49 +348,25 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
 
 
-def model_card(bundle: Bundle, facts: dict[str, Any]) -> str:
-    """The README of a bundle: what it translates, how it was trained, what it scored."""
-    data = bundle.config.data
-    encoder, decoder = bundle.config.model.encoder, bundle.config.model.decoder
-    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-    lines = [
-        f"# {bundle.config.name}: {data.source_language} to {data.target_language}",
-        "",
-        "A recurrent translation model with attention, trained with nmt. Translate with:",
-        "",
-        "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
-        "",
-        f"- parameters: {parameters:,}",
-        f"- encoder: {encoder.layers} x {encoder.cell}, {encoder.direction}; "
-        f"attention: {bundle.config.model.attention.kind}; "
-        f"decoder: {decoder.layers} x {decoder.cell}",
-        _search_line(bundle.search),
-    ]
-    lines += [f"- {key.replace('_', ' ')}: {_plain(value)}" for key, value in facts.items()]
-    lines += ["", "Every setting is in config.yaml, checksums are in bundle.json.", ""]
-    return "\n".join(lines)
+def _tensors_of(place: Place, name: str) -> dict[str, Tensor]:
+    """The tensors of a file of a bundle. Raises ModelError when it is missing or damaged."""
+    if not isinstance(place, Archive):
+        return read_tensors(place.path / name)
+    file = place.path / name
+    try:
+        return load(place.read(name))
+    except FileNotFoundError as error:
+        raise ModelError(f"{file}: is missing.") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
 
 
-def _search_line(search: SearchSettings) -> str:
-    line = f"{_SEARCH}beam {search.beam_size}, length penalty {search.length_penalty} "
-    line += f"({search.alpha:g})"
-    if search.coverage_penalty > 0.0:
-        line += f", coverage penalty {search.coverage_penalty:g}"
-    return line
-
-
-def _with_search(card: bytes, search: SearchSettings) -> bytes:
-    """A model card, whatever its owner wrote into it, with other defaults of search."""
-    new, begin = _search_line(search).encode(), _SEARCH.encode()
-    return b"\n".join(new if line.startswith(begin) else line for line in card.split(b"\n"))
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _parsed(content: bytes) -> Any:
+    """A value of JSON. Raises ValueError when it is none, or nested beyond all use."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _newest_run() -> Path:
@@ -402,8 +411,9 @@ def _read_scripts(facts: dict[str, Any]) -> Scripts | None:
     return Scripts({str(name): float(share) for name, share in facts[_SCRIPTS].items()})
 
 
-def _check_digest(file: Path, digest: str) -> None:
-    if not file.is_file():
+def _check_digest(place: Place, name: str, digest: str) -> None:
+    file = place.path / name
+    if not place.has(name):
         raise ModelError(f"{file}: is missing from the bundle. Copy the bundle again.")
-    if sha256(file) != digest:
+    if place.digest(name) != digest:
         raise ModelError(f"{file}: is damaged (its checksum differs). Copy the bundle again.")

@@ -252,7 +252,7 @@ def test_a_link_to_a_bundle_stays_a_link(copy, tmp_path):
     assert load_bundle(copy, CPU).search == SEARCH
 
 
-@pytest.mark.parametrize("moment", ["copy2", "_check_digest", "dump_config", "_with_search"])
+@pytest.mark.parametrize("moment", ["copy2", "_check_digest", "dump_config", "with_search"])
 def test_interrupted_the_old_bundle_stays(copy, monkeypatch, moment):
     before = contents(copy)
 

@@ -17,7 +17,9 @@ from nmt.cli.binarize import binarize
 from nmt.cli.compare import compare
 from nmt.cli.config import config
 from nmt.cli.doctor import doctor
+from nmt.cli.export import export
 from nmt.cli.failure import report as tell
+from nmt.cli.info import info
 from nmt.cli.options import Debug, Quiet
 from nmt.cli.report import report
 from nmt.cli.score import score
@@ -49,6 +51,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     align,
     serve,
     average,
+    info,
+    export,
 )
 
 

@@ -72,14 +72,16 @@ def shortlist(
 
 
 def _bundle(config: Path | None, settings: list[str] | None, model: Path | None) -> Path:
-    from nmt.bundle import find_bundle
+    from nmt.bundle import find_bundle, insist_on_a_folder
     from nmt.config.load import load_config
 
     if (config is None) == (model is None):
         raise UsageError("give either a configuration or --model, the folder of a run.")
     if config is not None:
         model = load_config(config, settings or ()).run_dir
-    return find_bundle(model)
+    bundle = find_bundle(model)
+    insist_on_a_folder(bundle)
+    return bundle
 
 
 def _check_has_data(run: "RunDirectory", bundle: Path) -> None:

@@ -23,10 +23,11 @@ from nmt.errors import ConfigError
 _LARGEST_FILE = 1 << 20
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None = None) -> Config:
     """Read and check the configuration in a YAML file.
 
-    overrides: texts `key.path=value`, typed like the file; the last of a key holds.
+    overrides: texts `key.path=value`, typed like the file; the last of a key holds; content: of the
+    file, where it is known already.
 
     The result's paths are absolute. A relative path of the file is looked up from the file's
     folder, those of corpora from `data.root` where that is set; a relative path in an override from
@@ -34,7 +35,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises ConfigError with every problem found, a line for each.
     """
-    document = read_file_text(_read_text(path), str(path))
+    data = _read(path) if content is None else content
+    document = read_file_text(_decoded(data, path), str(path))
     for order, override in enumerate(overrides):
         _apply(document, override, order)
     document.value.setdefault("name", None)
@@ -51,16 +53,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return _with_absolute_paths(config, document, path.absolute().parent)
 
 
-def _read_text(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
+            return file.read(_LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file (looked for {path.absolute()})") from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path}: is a folder; give the configuration file in it") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _decoded(data: bytes, path: Path) -> str:
     if len(data) > _LARGEST_FILE:
         raise ConfigError(f"{path}: is larger than 1 MiB; that is no configuration")
     try:

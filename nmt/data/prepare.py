@@ -20,6 +20,7 @@ from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import atomic_directory, remove_leftovers
 from nmt.runtime.lock import exclusive
+from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 
 _TOKENIZER_RECORD = "tokenizer.json"
@@ -163,6 +164,8 @@ def _taken_over(
 
 
 def _tokenizers_of(start: Path) -> TokenizerPair:
+    if is_archive(start):
+        return TokenizerPair.load(start)
     for folder in (start, RunDirectory(start).best):
         if any(folder.glob("*.model")):
             return TokenizerPair.load(folder)

@@ -21,6 +21,7 @@ from nmt.data.sentencepiece_model import (
 )
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
+from nmt.runtime.places import Folder, Place, open_place
 
 PAD = 0
 UNK = 1
@@ -50,11 +51,17 @@ class Tokenizer:
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
         """Open a model file. Raises ModelError when it is missing or damaged."""
+        return cls.of_place(Folder(path.parent), path.name)
+
+    @classmethod
+    def of_place(cls, place: Place, name: str) -> "Tokenizer":
+        """Open a model file of a folder or archive. Raises ModelError as `load` does."""
+        file = place.path / name
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(place.read(name), str(file))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ModelError(f"{path}: the tokenizer cannot be read: {reason}.") from error
+            raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
 
     def save(self, path: Path) -> None:
         """Write the model file, whole or not at all."""
@@ -129,17 +136,20 @@ class TokenizerPair:
     joint: bool
 
     @classmethod
-    def load(cls, folder: Path) -> "TokenizerPair":
-        """Open `joint.model`, or `source.model` and `target.model`, of a folder.
+    def load(cls, path: Path) -> "TokenizerPair":
+        """Open `joint.model`, or `source.model` and `target.model`, of a folder or archive.
 
         Raises ModelError when they are missing or damaged.
         """
-        if (folder / _JOINT).is_file():
-            both = Tokenizer.load(folder / _JOINT)
+        if not path.exists():
+            raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
+        place = open_place(path)
+        if place.has(_JOINT):
+            both = Tokenizer.of_place(place, _JOINT)
             return cls(both, both, joint=True)
-        if not folder.is_dir():
-            raise ModelError(f"{folder}: there is no tokenizer; make one with nmt tokenizer.")
-        return cls(Tokenizer.load(folder / _SOURCE), Tokenizer.load(folder / _TARGET), joint=False)
+        return cls(
+            Tokenizer.of_place(place, _SOURCE), Tokenizer.of_place(place, _TARGET), joint=False
+        )
 
     def save(self, folder: Path) -> None:
         """Write the model files into a folder."""

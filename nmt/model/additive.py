@@ -11,6 +11,7 @@ from nmt.config.settings.attention import AttentionSettings
 from nmt.model.activations import tanh
 from nmt.model.attention import Attention, Memory, Query
 from nmt.model.autograd import call
+from nmt.model.exported import is_exporting
 from nmt.model.linear import Linear
 from nmt.model.loop import Gathered, current_loop, share
 from nmt.model.precision import wide_dtype
@@ -189,6 +190,8 @@ def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     """`[batch, queries, source_len]` of queries `[batch, queries, size]`, doubled keys `[batch,
     source_len, size]` and energy `[size]`.
     """
+    if is_exporting():
+        return torch.tanh(query.unsqueeze(2) + (keys / 2).unsqueeze(1)) @ energy
     dtype = _elementwise_dtype(keys)
     # Autocast would copy the largest tensor here into a narrower one.
     with torch.autocast(keys.device.type, enabled=False):

@@ -9,6 +9,7 @@ from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
 from nmt.model.dropout import Dropout, recurrent_mask
+from nmt.model.exported import is_exporting
 from nmt.model.recurrent import run
 
 
@@ -75,7 +76,8 @@ class Encoder(nn.Module):
         """Annotations of `embedded [batch, source_len, embedding]`, mask true at tokens."""
         order = _reversed_words(mask) if self.settings.reverse_source else None
         hidden, final = _in_order(embedded, order), []
-        padding = None if embedded.device.type == "cpu" and bool(mask.all()) else mask
+        looked_at = embedded.device.type == "cpu" and not is_exporting()
+        padding = None if looked_at and bool(mask.all()) else mask
         for number, layer in enumerate(self.layers):
             below = self.dropout(hidden) if number > 0 else hidden
             hidden, state = self._run_layer(number, _cells(layer), below, padding)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, LSTM, Cell, CellState
+from nmt.model.exported import is_exporting, run_exported
 from nmt.model.loop import gathered_gradients
 from nmt.model.precision import product_dtype, widened
 
@@ -28,6 +29,8 @@ def run(
     Gives the hidden vectors `[batch, length, cells * hidden]`, those at padding without meaning,
     and the state after each cell's last token, each part `[batch, cells * hidden]`.
     """
+    if is_exporting() and mask is not None:
+        return run_exported(list(cells), torch.cat(list(parts), -1), tuple(directions), mask)
     whole = cells[0].runs_whole and all(each is None for each in recurrent_masks)
     if whole and tuple(directions) in (("forward",), ("forward", "backward")):
         return _run_whole(cells, parts, states, mask)

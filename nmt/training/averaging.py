@@ -21,6 +21,7 @@ from nmt.config.dump import config_differences
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.console import say
 from nmt.runtime.log_records import read_records
+from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
 from nmt.training.metrics import higher_is_better
@@ -82,7 +83,7 @@ def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterat
 
 
 def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
-    if (run.path / FACTS).is_file():
+    if is_archive(run.path) or (run.path / FACTS).is_file():
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
         )

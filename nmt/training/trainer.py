@@ -31,6 +31,7 @@ from nmt.training.checkpoints import (
     save_checkpoint,
 )
 from nmt.training.ends import reached_end
+from nmt.training.facts import data_facts, machine_facts
 from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.guidance import guidance_of
 from nmt.training.interrupts import Interrupts
@@ -380,6 +381,8 @@ class Trainer:
             "batch_tokens": self.loader.batch_tokens,
             "precision": self.runtime.choices.precision,
             **origin(self.settings, self.state),
+            **data_facts(self.run),
+            **machine_facts(self.runtime, self.ranks.size),
         }
 
     def _save(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from nmt.bundle import FACTS, find_bundle
+from nmt.bundle import FACTS, find_bundle, insist_on_a_folder
 from nmt.runtime.files import remove_leftovers
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
@@ -15,9 +15,11 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
     """The bundle that a command means (see `find_bundle`), held against training and other tuning
     while the block runs; what a tuning that was killed left of it is mended first.
 
-    Raises ModelError when there is none, ResourceError when another process writes it.
+    Raises ModelError when there is none, UsageError when it is one file, ResourceError when another
+    process writes it.
     """
     path = find_bundle(None) if path is None else path
+    insist_on_a_folder(path)
     place = _place(path)
     if place.exists() or not place.parent.is_dir():
         find_bundle(path)

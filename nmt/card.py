@@ -1,0 +1,146 @@
+"""The model card: the README of a bundle, from what was measured and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nmt.config.settings import Config, SearchSettings
+
+_SEARCH = "- search: "
+"""How the line begins that tells the defaults of search."""
+
+_TOLD_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine", "versions")
+
+
+def model_card(
+    config: Config, parameters: int, vocabulary: tuple[int, int], facts: Mapping[str, Any]
+) -> str:
+    """What a model translates, how it was trained and what it scored.
+
+    parameters: how many; vocabulary: subwords of source and target; facts: of the training, as the
+    bundle keeps them; what is not among them is not told of.
+    """
+    data = config.data
+    paragraphs = [
+        f"# {config.name}: {data.source_language} to {data.target_language}",
+        "A recurrent translation model, trained with nmt. Translate with:",
+        "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
+        _list(_of_model(config, parameters, vocabulary)),
+        *_section("Scores", _of_scores(config, facts)),
+        *_section("Training", _of_training(facts)),
+        *_section("Training text", _of_data(facts)),
+        *_section("To make it again", [_again(facts)]),
+        *_section("Limits", [_limits(config, facts)]),
+        "Every setting is in config.yaml, checksums are in bundle.json.",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def with_search(card: bytes, search: SearchSettings) -> bytes:
+    """A model card, whatever its owner wrote into it, with other defaults of search."""
+    new, begin = _search_line(search).encode(), _SEARCH.encode()
+    return b"\n".join(new if line.startswith(begin) else line for line in card.split(b"\n"))
+
+
+def _section(title: str, paragraphs: Sequence[str]) -> list[str]:
+    told = [paragraph for paragraph in paragraphs if paragraph]
+    return [f"## {title}", *told] if told else []
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(item if item.startswith("- ") else f"- {item}" for item in items)
+
+
+def _of_model(config: Config, parameters: int, vocabulary: tuple[int, int]) -> list[str]:
+    encoder, decoder = config.model.encoder, config.model.decoder
+    source, target = vocabulary
+    return [
+        f"parameters: {parameters:,}",
+        f"encoder: {encoder.layers} x {encoder.cell}, {encoder.direction}; "
+        f"attention: {config.model.attention.kind}; decoder: {decoder.layers} x {decoder.cell}",
+        f"vocabulary: {source:,} subwords of the source, {target:,} of the target",
+        _search_line(config.search),
+    ]
+
+
+def _search_line(search: SearchSettings) -> str:
+    line = f"{_SEARCH}beam {search.beam_size}, length penalty {search.length_penalty} "
+    line += f"({search.alpha:g})"
+    if search.coverage_penalty > 0.0:
+        line += f", coverage penalty {search.coverage_penalty:g}"
+    return line
+
+
+def _of_scores(config: Config, facts: Mapping[str, Any]) -> list[str]:
+    scores, signatures = facts.get("dev", {}), facts.get("dev_signatures", {})
+    lines = [
+        f"{name} {_plain(value)}" + (f" ({signatures[name]})" if name in signatures else "")
+        for name, value in scores.items()
+    ]
+    if not lines:
+        return []
+    beam = config.training.validation.beam_size
+    return [f"On dev, found with beam {beam}, of the update that was kept:", _list(lines)]
+
+
+def _of_training(facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{key.replace('_', ' ')}: {_plain(value)}"
+        for key, value in facts.items()
+        if key not in _TOLD_ELSEWHERE
+    ]
+    if "training_seconds" in facts:
+        lines.append(f"time: {_duration(facts['training_seconds'])} (without preparing the text)")
+    if "machine" in facts:
+        lines.append(f"machine: {facts['machine']}")
+    if "versions" in facts:
+        lines.append(f"versions: {_plain(facts['versions'])}")
+    return [_list(lines)] if lines else []
+
+
+def _of_data(facts: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"| {corpus} | {file['name']} | {file['lines']:,} | {file['sha256']} |"
+        for corpus, files in facts.get("data", {}).items()
+        for file in files
+    ]
+    head = ["| text | file | lines | SHA-256 |", "|---|---|--:|---|"]
+    return ["\n".join([*head, *rows])] if rows else []
+
+
+def _again(facts: Mapping[str, Any]) -> str:
+    if "average_of" in facts:
+        return "It is the mean of the models named above: `nmt average`."
+    command = (
+        "With these texts in one folder:\n\n"
+        "    nmt train config.yaml --set data.root=FOLDER_OF_THE_TEXTS --set run_dir=NEW_FOLDER"
+    )
+    if "started_from" in facts:
+        command += (
+            "\n\nIt was begun with the parameters of another model, which `training.init_from` "
+            "has to name."
+        )
+    return command
+
+
+def _limits(config: Config, facts: Mapping[str, Any]) -> str:
+    limits = (
+        "It translates one sentence at a time, without its context, and is made for text like that "
+        f"it was trained on, in sentences of up to {config.data.max_length} subwords. Translations "
+        "can be fluent and wrong."
+    )
+    if facts.get("dev"):
+        limits += " The scores are of the text by which the model was chosen: others may be lower."
+    return limits
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.1f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

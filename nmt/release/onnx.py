@@ -1,0 +1,243 @@
+"""A model as ONNX programs, with what is needed to drive them; what is written is tried out."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nmt.bundle import Bundle, load_bundle
+from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from nmt.errors import ModelError, UsageError
+from nmt.release.onnx_check import compare
+from nmt.release.programs import EncoderProgram, Signature, StepProgram, signature_of
+from nmt.runtime.files import atomic_directory
+
+FORMAT = 1
+ENCODER = "encoder.onnx"
+STEP = "step.onnx"
+DESCRIPTION = "model.json"
+
+_OPSET = 18
+_LARGEST_FILE = 1_800_000_000
+"""Bytes of weights from which they lie in a file beside the program: a protobuf ends at 2 GB."""
+_INT32 = 6
+_DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bidirectional"}
+
+_HOW = [
+    "Cut a sentence into subwords with source.model (SentencePiece) and add the id `eos`; fill a "
+    "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0.",
+    "Run the encoder once: source, lengths (with the end mark) -> memory and state.",
+    "Run a step with memory, state and `previous`, at first `bos`: the outputs next_X are the X of "
+    "the next step; log_probabilities are of the tokens of target.vocab, for each beam.",
+    "Greedy search takes the best token as the next `previous`, and ends at `eos` or at "
+    "ceil(source subwords * length.most) + length.margin tokens. Beam search repeats the state "
+    "along its second axis, and reorders it.",
+    "target.model makes text of the tokens.",
+]
+
+
+def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[str]:
+    """Write encoder and step as ONNX programs into a new folder, with vocabularies, tokenizers and
+    a description; gives what to tell of it.
+
+    The programs are run before the folder gets its name, and must give the model's numbers.
+
+    replace: whether `folder` may be there already. Raises UsageError when it is, and where packages
+    are missing; ModelError for an architecture that cannot be written, and when the programs give
+    other numbers; ResourceError when the disk does not take them.
+    """
+    if folder.exists() and not replace:
+        raise UsageError(f"{folder}: is there already. Give another name, or --force.")
+    _check_packages()
+    bundle = load_bundle(bundle_path, torch.device("cpu"))
+    model = bundle.model.float().requires_grad_(False)
+    signature = signature_of(model)
+    with atomic_directory(folder) as new:
+        _write_programs(bundle, signature, new)
+        difference = compare(model, signature, new / ENCODER, new / STEP)
+        _write_texts(bundle, signature, new, difference)
+        sizes = [
+            f"{file.name} {file.stat().st_size / 1e6:,.1f} MB" for file in sorted(new.iterdir())
+        ]
+    return [
+        f"{folder}: {', '.join(sizes)}",
+        f"tried: log-probabilities within {difference:.1e} of the model's",
+    ]
+
+
+def _check_packages() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"--onnx needs a package that is not installed ({error.name}): pip install 'nmt[onnx]'"
+        ) from error
+
+
+def _write_programs(bundle: Bundle, signature: Signature, folder: Path) -> None:
+    source, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
+    encoder = EncoderProgram(bundle.model).eval()
+    with torch.no_grad():
+        given = encoder(source, lengths)
+    count = len(signature.memory)
+    # Two beams: an axis of length one would be taken for one that can have no other.
+    state = tuple(part.repeat(1, 2, *[1] * (part.dim() - 2)) for part in given[count:])
+    previous = torch.full((2, 2), BOS)
+    batch, length, beams = (torch.export.Dim(name) for name in ("batch", "source_len", "beams"))
+    _write(
+        encoder,
+        (source, lengths),
+        ({0: batch, 1: length}, {0: batch}),
+        ("source", "lengths"),
+        (*signature.memory, *signature.state),
+        folder / ENCODER,
+    )
+    memory_axes = {"bias": {0: batch, 2: length}}
+    axes = [memory_axes.get(name, {0: batch, 1: length}) for name in signature.memory]
+    axes += [
+        {0: batch, 1: beams, **({2: length} if name == "covered" else {})}
+        for name in signature.state
+    ]
+    _write(
+        StepProgram(bundle.model, signature).eval(),
+        (*given[:count], *state, previous),
+        ((*axes, {0: batch, 1: beams}),),
+        (*signature.memory, *signature.state, "previous"),
+        (*signature.results, *(f"next_{name}" for name in signature.state)),
+        folder / STEP,
+    )
+
+
+def _write(
+    program: nn.Module,
+    example: tuple[Tensor, ...],
+    axes: tuple[Any, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    file: Path,
+) -> None:
+    """One program. Raises ModelError when torch or ONNX has no words for something in it."""
+    with torch.no_grad(), _silence():
+        try:
+            made = torch.onnx.export(
+                program,
+                example,
+                dynamo=True,
+                opset_version=_OPSET,
+                dynamic_shapes=axes,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                custom_translation_table=_translations(),
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            cause = str(error.__cause__ or error).split("\n")[0]
+            raise ModelError(
+                f"this architecture cannot be written as ONNX: {cause:.300}"
+            ) from error
+        assert made is not None
+        size = sum(each.numel() * each.element_size() for each in program.parameters())
+        made.save(file, external_data=size > _LARGEST_FILE)
+
+
+def _translations() -> dict[Any, Any]:
+    """Our operations in terms of ONNX."""
+    from onnxscript import opset18
+
+    op: Any = opset18
+
+    def prepared(x: Any, lengths: Any) -> tuple[Any, Any]:
+        return op.Transpose(x, perm=[1, 0, 2]), op.Cast(lengths, to=_INT32)
+
+    def joined(hidden: Any) -> Any:
+        """`[length, directions, batch, hidden] -> [batch, length, directions * hidden]`."""
+        return op.Reshape(
+            op.Transpose(hidden, perm=[2, 0, 1, 3]), op.Constant(value_ints=[0, 0, -1])
+        )
+
+    def final(state: Any) -> Any:
+        return op.Reshape(op.Transpose(state, perm=[1, 0, 2]), op.Constant(value_ints=[0, -1]))
+
+    def lstm(x: Any, lengths: Any, w: Any, r: Any, b: Any, direction: str) -> Any:
+        along, counts = prepared(x, lengths)
+        way, size = _DIRECTIONS[direction], r.shape[2]
+        hidden, last, memory = op.LSTM(along, w, r, b, counts, direction=way, hidden_size=size)
+        return joined(hidden), final(last), final(memory)
+
+    def gru(x: Any, lengths: Any, w: Any, r: Any, b: Any, direction: str) -> Any:
+        along, counts = prepared(x, lengths)
+        hidden, last = op.GRU(
+            along,
+            w,
+            r,
+            b,
+            counts,
+            direction=_DIRECTIONS[direction],
+            hidden_size=r.shape[2],
+            linear_before_reset=1,
+        )
+        return joined(hidden), final(last)
+
+    return {torch.ops.nmt.lstm.default: lstm, torch.ops.nmt.gru.default: gru}
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Without what the exporter tells of itself, which it also tells on stdout."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference: float) -> None:
+    """Vocabularies, tokenizers, and how to drive the programs."""
+    sides = {"source": bundle.tokenizers.source, "target": bundle.tokenizers.target}
+    for side, tokenizer in sides.items():
+        tokenizer.save(folder / f"{side}.model")
+        _write_vocabulary(tokenizer, folder / f"{side}.vocab")
+    ratio, data = bundle.length_ratio, bundle.config.data
+    record = {
+        "format": FORMAT,
+        "name": bundle.config.name,
+        "languages": [data.source_language, data.target_language],
+        "how": _HOW,
+        "encoder": {
+            "file": ENCODER,
+            "inputs": ["source", "lengths"],
+            "outputs": [*signature.memory, *signature.state],
+        },
+        "step": {
+            "file": STEP,
+            "inputs": [*signature.memory, *signature.state, "previous"],
+            "outputs": [*signature.results, *(f"next_{name}" for name in signature.state)],
+        },
+        **asdict(signature),
+        "pad": PAD,
+        "unk": UNK,
+        "bos": BOS,
+        "eos": EOS,
+        "length": {"most": ratio.mean + 3 * ratio.deviation, "margin": 10},
+        "greatest_difference": difference,
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:
+    pieces = tokenizer.pieces(range(tokenizer.size))
+    text = "".join(f"{piece}\n" for piece in pieces)
+    file.write_text(text, encoding="utf-8", newline="\n")
