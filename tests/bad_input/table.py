@@ -7,6 +7,7 @@ import align_cases
 import config_cases
 import data_cases
 import further_cases
+import release_cases
 import report_cases
 import score_cases
 import train_cases
@@ -45,6 +46,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt score`: several translations": score_cases.SEVERAL,
     "`nmt score`: models": score_cases.BY_A_MODEL,
     "`nmt tune`": score_cases.TUNE,
+    "`nmt export`, `nmt info` and model files": release_cases.EXPORT,
 }
 
 CASES = [case for cases in SECTIONS.values() for case in cases]

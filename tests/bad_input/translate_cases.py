@@ -303,7 +303,12 @@ MODELS = [
         tokenizer=damage.resigned(damage.content(b"")),
     ),
     _bundle("facts empty", 4, "bundle.json: is damaged", facts=b""),
-    _bundle("facts cut off", 4, "bundle.json: is damaged", facts=damage.half),
+    _bundle(
+        "facts cut off",
+        4,
+        "bundle.json: is damaged",
+        facts=b'{\n  "format": 1,\n  "vocabulary": [\n    300,',
+    ),
     _bundle("facts not UTF-8", 4, "bundle.json: is damaged", facts=b'{"format": "\xff"}'),
     _bundle("facts a list", 4, "bundle.json: is damaged", facts=b"[]"),
     _bundle("facts nested without end", 4, "bundle.json: is damaged", facts=b"[" * 100_000),
