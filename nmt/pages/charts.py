@@ -1,6 +1,6 @@
 """Charts for pages: lines over a number, and bars over bins or names, drawn by `charts.js`.
 
-A page that has some takes `SCRIPT` among its scripts and `STYLE` among its styles.
+A page that has some takes `SCRIPTS` among its scripts and `STYLE` among its styles.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 from nmt.pages.page import escaped, script_json
 
-SCRIPT = "charts.js"
+SCRIPTS = ("charts.js", "chart_lines.js", "chart_bars.js")
 STYLE = "charts.css"
 
 MOST_POINTS = 2000

@@ -3,7 +3,7 @@
 from nmt.config.dump import value_text
 from nmt.doctor.report import time_text
 from nmt.evaluation.page import score_page
-from nmt.pages.charts import SCRIPT, STYLE, chart_html
+from nmt.pages.charts import SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, render
 from nmt.reports.comparison import RunComparison
 from nmt.reports.comparison_curves import comparison_curves
@@ -29,7 +29,7 @@ def comparison_page(found: RunComparison) -> str:
             body="\n".join(parts),
             data=None if judged is None else judged.data,
             styles=(STYLE, RUN_STYLE, *(() if judged is None else judged.styles)),
-            scripts=(SCRIPT, *(() if judged is None else judged.scripts)),
+            scripts=(*SCRIPTS, *(() if judged is None else judged.scripts)),
         )
     )
 

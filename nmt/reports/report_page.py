@@ -4,7 +4,7 @@ import math
 
 from nmt.config.dump import dump_config, value_text
 from nmt.doctor.report import time_text
-from nmt.pages.charts import MOST_POINTS, SCRIPT, STYLE, chart_html
+from nmt.pages.charts import MOST_POINTS, SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, escaped, render
 from nmt.reports.curves import curves
 from nmt.reports.data_section import data_section
@@ -48,7 +48,7 @@ def report_page(report: Report) -> str:
             about=_about(report),
             body="\n".join((contents(there), _summary(report), *parts)),
             styles=(STYLE, RUN_STYLE),
-            scripts=(SCRIPT,),
+            scripts=SCRIPTS,
         )
     )
 

@@ -12,7 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from nmt.pages.charts import SCRIPT, STYLE, BarChart, Bars, LineChart, Mark, Series, chart_html
+from nmt.pages.charts import SCRIPTS, STYLE, BarChart, Bars, LineChart, Mark, Series, chart_html
 from nmt.pages.page import Page, render
 
 TRAIN = [(50, 400.0), (100, 90.0), (150, 30.0), (200, 9.0), (250, 4.0)]
@@ -35,7 +35,7 @@ def drawn(opened):
 
     def drawn(*charts):
         body = f'<div class="charts">{"".join(map(chart_html, charts))}</div>'
-        page = opened(render(Page("Charts", body, styles=(STYLE,), scripts=(SCRIPT,))))
+        page = opened(render(Page("Charts", body, styles=(STYLE,), scripts=SCRIPTS)))
         return page.find_elements(By.CSS_SELECTOR, "figure.chart")
 
     return drawn
@@ -155,12 +155,16 @@ def test_gaps_break_a_line_and_single_values_are_dots(drawn):
     assert_drawn(flat, "s", [(0, 0.0), (1, 0.0)])
 
 
+def bars_of(figure):
+    return figure.find_elements(By.CSS_SELECTOR, "rect.column")
+
+
 def test_bars_are_as_high_as_the_numbers_say(drawn):
     counts = [0, 10, 40, 20, 5]
     chart = BarChart("h", (Bars("pairs", counts),), edges=(0, 2, 4, 6, 8, 10), x_name="subwords")
     (figure,) = drawn(chart)
     x, y = scale(figure, "x"), scale(figure, "y")
-    bars = figure.find_elements(By.CSS_SELECTOR, "rect.column")
+    bars = bars_of(figure)
     for place, (bar, count) in enumerate(zip(bars, counts, strict=True)):
         box = {name: float(bar.get_attribute(name)) for name in ("x", "y", "width", "height")}
         assert box["height"] == pytest.approx(y(0) - y(count), abs=0.1)
@@ -169,6 +173,26 @@ def test_bars_are_as_high_as_the_numbers_say(drawn):
         assert middle == pytest.approx((x(2 * place) + x(2 * place + 2)) / 2, abs=0.6)
     figure.find_element(By.CSS_SELECTOR, ".plot").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
     assert readout(figure) == ("subwords 2 to 4", ["pairs 10"])
+
+
+def test_rare_bins_are_seen_on_a_logarithmic_scale(drawn):
+    counts = [1, 0, 1000, 10]
+    (figure,) = drawn(BarChart("h", (Bars("pairs", counts),), edges=(0, 1, 2, 3, 4)))
+    figure.find_element(By.CSS_SELECTOR, ":scope > button").click()
+    y = scale(figure, "y", log=True)
+    tops = [float(bar.get_attribute("y")) for bar in bars_of(figure)]
+    heights = [float(bar.get_attribute("height")) for bar in bars_of(figure)]
+    assert [tops[i] for i in (0, 2, 3)] == [pytest.approx(y(n), abs=0.1) for n in (1, 1000, 10)]
+    assert heights[1] == 0.0 and min(heights[0], heights[2], heights[3]) > 5
+
+
+def test_bars_below_zero_hang(drawn):
+    (figure,) = drawn(BarChart("h", (Bars("change", [3.0, -2.0]),), ("a", "b")))
+    y = scale(figure, "y")
+    up, down = bars_of(figure)
+    assert float(up.get_attribute("y")) == pytest.approx(y(3), abs=0.1)
+    assert float(down.get_attribute("y")) == pytest.approx(y(0), abs=0.1)
+    assert float(down.get_attribute("height")) == pytest.approx(y(-2) - y(0), abs=0.1)
 
 
 def test_two_histograms_are_outlines_and_named_bars_stand_side_by_side(drawn):
