@@ -10,6 +10,7 @@
  */
 
 const SPACE = "\u2581";
+const END_MARK = "</s>";
 const DENSE = 28;
 const SAID = 4;
 const SEEN = 0.0005;
@@ -183,7 +184,8 @@ function tokenLine(side, label, units) {
     const token = element(
       "span",
       {
-        class: unit.text === "</s>" ? "token end" : "token",
+        class: unit.text === END_MARK ? "token end" : "token",
+        dir: unit.text === END_MARK ? "ltr" : null,
         role: "button",
         tabindex: i === 0 ? "0" : "-1",
         "aria-pressed": "false",
@@ -292,7 +294,7 @@ function matrixOf(shown, labels) {
     element(
       "th",
       { scope: "col", "data-source": i, title: unit.text, class: UPRIGHT.test(unit.text) ? "upright" : null },
-      element("span", {}, unit.text),
+      element("span", { dir: "auto" }, unit.text),
     ),
   );
   const rows = shown.target.map((unit, t) => {
@@ -342,6 +344,7 @@ function matrixOf(shown, labels) {
 /** Small pictures to choose a view by, where there are several. */
 function viewsOf(record, chosen, choose) {
   if (!record.views?.length) return "";
+  const direction = directionOf(record.source.join(" "));
   const choices = [{ name: "all together", weights: record.weights }, ...record.views];
   const holder = element("div", { class: "views", role: "group", "aria-label": "Attention of" });
   choices.forEach(({ name, weights }, i) => {
@@ -349,7 +352,7 @@ function viewsOf(record, chosen, choose) {
     const pressed = String(chosen === view);
     const choice = element(
       "span",
-      { class: "view", role: "button", tabindex: "0", "aria-pressed": pressed },
+      { class: "view", dir: direction, role: "button", tabindex: "0", "aria-pressed": pressed },
       thumbnail(weights),
       element("bdi", {}, name),
     );

@@ -5,11 +5,10 @@
  * The best hypothesis is the rows at the left, from top to bottom; indented below each run is what
  * the search looked at in its place.
  *
- * A tree is what nmt/inspection/tree_record.py writes.
+ * A tree is what nmt/inspection/tree_record.py writes; attention.js has to come before.
  */
 
 const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not followed further" };
-const END = "</s>";
 
 /** Draws a tree into a container, in place of what is there. */
 function drawTree(container, tree) {
@@ -118,10 +117,15 @@ function described(run) {
   return nodes;
 }
 
-/** The text of a run and the score at its end. */
+/** The text of a run, its end mark apart, and the score at its end. */
 function textAndScore(run) {
-  const text = run.map((node) => (node.fate === "finished" ? ` ${END}` : node.piece)).join("");
-  const shown = visible(text.replaceAll("\u2581", " ").trim() || "\u2423");
-  const score = run[run.length - 1].score.toFixed(2);
-  return [element("bdi", { class: "text" }, shown), " ", element("span", { class: "score number" }, score)];
+  const last = run[run.length - 1];
+  const written = run.filter((node) => node.fate !== "finished").map((node) => node.piece);
+  const text = written.join("").replaceAll(SPACE, " ").trim();
+  const ended = last.fate === "finished";
+  const nodes = [];
+  if (text || !ended) nodes.push(element("bdi", { class: "text" }, visible(text || "\u2423")), " ");
+  if (ended) nodes.push(element("bdi", { class: "text" }, END_MARK), " ");
+  nodes.push(element("span", { class: "score number" }, last.score.toFixed(2)));
+  return nodes;
 }

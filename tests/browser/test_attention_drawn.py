@@ -234,6 +234,9 @@ def test_right_to_left(drawn):
     assert columns[0].location["x"] > columns[1].location["x"]
     first.send_keys(Keys.ARROW_LEFT)
     assert browser.switch_to.active_element.text == "עולם"
+    end = tokens(browser, "source")[2]
+    assert end.value_of_css_property("direction") == "ltr"
+    assert end.value_of_css_property("unicode-bidi") == "isolate"
 
 
 def test_hostile_text_is_text(drawn):

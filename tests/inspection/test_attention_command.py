@@ -3,9 +3,13 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
+from nmt.bundle import Bundle, load_bundle, save_bundle
 from nmt.cli.app import run
 from nmt.cli.attention import attention
+from nmt.config.settings import Config
+from nmt.model.seq2seq import Seq2Seq
 
 
 @pytest.fixture
@@ -162,3 +166,38 @@ def test_words_of_real_translations_sum_to_one(draw, seed):
     for line in lines:
         for row in json.loads(line)["attention"]:
             assert sum(row) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_heads_are_shown_by_themselves(tiny_bundle, tmp_path):
+    """What is drawn of all together is the mean of what is drawn of each."""
+    bundle = load_bundle(tiny_bundle, torch.device("cpu"))
+    attention = {"attention": {"kind": "multi_head", "heads": 2}}
+    settings = bundle.config.model_dump() | {"model": bundle.config.model.model_dump() | attention}
+    config = Config.model_validate(settings)
+    torch.manual_seed(4)
+    model = Seq2Seq(config.model, *[bundle.tokenizers.source.size] * 2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+    ours, text, page = tmp_path / "bundle", tmp_path / "in.txt", tmp_path / "a.html"
+    save_bundle(Bundle(model, bundle.tokenizers, config, bundle.length_ratio), ours, {})
+    text.write_text("le chat noir\n\nun chien\n", encoding="utf-8")
+    command = [
+        "attention",
+        "-m",
+        str(ours),
+        "-i",
+        str(text),
+        "--html",
+        str(page),
+        "--ref",
+        str(text),
+    ]
+    assert run([*command, "--device", "cpu"]) == 0
+    first, blank, _ = data_of(page)["sentences"]
+    assert "views" not in blank["readings"][0]["looks"][0]
+    for look in first["readings"][0]["looks"]:
+        assert [view["name"] for view in look["views"]] == ["head 1", "head 2"]
+        one, two = (np.array(view["weights"]) for view in look["views"])
+        assert abs(one - two).max() > 20
+        np.testing.assert_allclose((one + two) / 2, np.array(look["weights"]), atol=2)
