@@ -80,7 +80,10 @@ def attention(
     n_best: Annotated[
         int | None,
         typer.Option(
-            "--n-best", min=1, metavar="N", help="Translations of each line on the page. [beam, 5]"
+            "--n-best",
+            min=1,
+            metavar="N",
+            help="Translations of each line on the page. [those of the beam, at most 5]",
         ),
     ] = None,
     subwords: Annotated[
@@ -139,8 +142,9 @@ def attention(
         return
     seen = list(sentences)
     about = _about(looker, target_file)
+    names = [each.name for each in looker.translators]
     for path in outputs.pages:
-        write_page(path, seen, [each.name for each in looker.translators], about, subwords)
+        write_page(path, seen, names, about, subwords, numbers)
     for path in outputs.images:
         write_images(path, seen, subwords, numbers)
 

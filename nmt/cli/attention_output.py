@@ -123,13 +123,18 @@ def text_drawing(
 
 
 def write_page(
-    path: Path, sentences: Sequence["Sentence"], models: Sequence[str], about: str, subwords: bool
+    path: Path,
+    sentences: Sequence["Sentence"],
+    models: Sequence[str],
+    about: str,
+    subwords: bool,
+    numbers: bool,
 ) -> None:
     """One HTML file with all sentences."""
     from nmt.inspection.attention_page import attention_page
     from nmt.search.ports import writer
 
-    page = attention_page(sentences, models, about=about, subwords=subwords)
+    page = attention_page(sentences, models, about=about, subwords=subwords, numbers=numbers)
     with writer(path) as write:
         write(page)
     size = len(page.encode()) / 1e6

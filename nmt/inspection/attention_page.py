@@ -24,13 +24,16 @@ def attention_page(
     title: str = "Attention",
     about: str = "",
     subwords: bool = False,
+    numbers: bool = False,
 ) -> str:
     """The page. models: a name for each model, in the order of the sentences' readings; about: one
-    line below the title; subwords: whether it begins with subwords rather than words.
+    line below the title; subwords: whether it begins with subwords rather than words; numbers: and
+    with hundredths in the heat maps.
     """
     data = {
         "models": list(models),
         "subwords": subwords,
+        "numbers": numbers,
         "sentences": [_sentence(sentence) for sentence in sentences],
     }
     return render(

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nmt.errors import UsageError
+from nmt.errors import DataError, UsageError
 from nmt.inspection.readings import Look, Reading, Sentence, forced_translation, with_views
 from nmt.search.translation import Translation
 
 if TYPE_CHECKING:
     from nmt.search.translator import Translator
+
+_MOST_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Looker:
     def sentences(self, lines: Sequence[Asked]) -> list[Sentence]:
         """One for each line, in order.
 
-        Raises UsageError when a model has no attention, and what translating and scoring raise.
+        Raises UsageError when a model has no attention, DataError for a given translation that is
+        too long to be drawn, and what translating and scoring raise.
         """
         of_models = [self._readings(translator, lines) for translator in self.translators]
         return [
@@ -72,6 +75,13 @@ class Looker:
             return [Reading.of(translation) for translation in found]
         numbers = [line.number for line in lines]
         scores = translator.score(texts, targets, attention=True, lines=numbers)
+        for number, score in zip(numbers, scores, strict=True):
+            if len(score.tokens) * len(score.source_tokens) > _MOST_CELLS:
+                size = f"{len(score.source_tokens)} by {len(score.tokens)}"
+                raise DataError(
+                    f"line {number}: {size} subwords are too many to draw. Leave the line out, or "
+                    "divide it."
+                )
         return [
             Reading((Look(forced_translation(target, score), "given"),))
             for target, score in zip(targets, scores, strict=True)

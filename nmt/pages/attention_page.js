@@ -10,7 +10,7 @@ const AT_A_TIME = 200;
 function attentionPage() {
   const root = document.getElementById("attention");
   const data = pageData();
-  const state = { subwords: data.subwords, numbers: false, shown: AT_A_TIME, current: null };
+  const state = { subwords: data.subwords, numbers: data.numbers, shown: AT_A_TIME, current: null };
   const sentences = data.sentences.map((sentence, place) => ({
     ...sentence,
     place,

@@ -181,9 +181,13 @@ def test_words_or_subwords(page):
     np.testing.assert_allclose(cells(page), merged, atol=2e-3)
 
 
-def test_it_can_begin_with_subwords(opened):
-    page = opened(attention_page(SENTENCES[:1], [""], subwords=True))
+def test_it_can_begin_with_subwords_and_numbers(opened):
+    page = opened(attention_page(SENTENCES[:1], [""], subwords=True, numbers=True))
     assert texts(page, ".token[data-target]")[0] == "▁The"
+    cell = find(page, ".matrix td[data-weight]")
+    assert (
+        page.execute_script("return getComputedStyle(arguments[0]).color", cell) == "rgb(0, 0, 0)"
+    )
     assert not page.find_elements(By.CSS_SELECTOR, ".list")
 
 

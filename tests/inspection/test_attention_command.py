@@ -201,3 +201,13 @@ def test_heads_are_shown_by_themselves(tiny_bundle, tmp_path):
         one, two = (np.array(view["weights"]) for view in look["views"])
         assert abs(one - two).max() > 20
         np.testing.assert_allclose((one + two) / 2, np.array(look["weights"]), atol=2)
+
+
+def test_a_given_translation_that_is_too_long_is_refused(tiny_bundle, tmp_path, capsys):
+    text = tmp_path / "in.txt"
+    text.write_text("un\n" + "un chien . " * 200 + "\n", encoding="utf-8")
+    command = ["attention", "-m", str(tiny_bundle), "-i", str(text), "--target", str(text)]
+    assert run([*command, "--device", "cpu"]) == 3
+    assert re.search(
+        "line 2: [0-9]+ by [0-9]+ subwords are too many to draw", capsys.readouterr().err
+    )
