@@ -13,7 +13,7 @@ from nmt.errors import NmtError
 from nmt.reports.odd_pairs import OddPairs, odd_pairs
 from nmt.runtime.run_directory import RunDirectory
 
-_MOST_LENGTHS = 2_000_000
+_MOST_LENGTHS = 1_000_000
 """Pairs whose lengths are looked at: of more, so many that are evenly spread."""
 
 _MOST_TEXTS = 20_000

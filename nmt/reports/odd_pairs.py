@@ -111,15 +111,39 @@ def _by_words(
     signs: dict[int, _Signs], corpus: Corpus, tokenizers: TokenizerPair, sample: _Integers
 ) -> None:
     lengths = corpus.lengths_of(sample)
-    whole = sample[(lengths > 0).all(axis=1)]
-    if len(whole) < 2:
+    part = _Part(corpus, sample[(lengths > 0).all(axis=1)])
+    if len(part.pairs) < 2:
         return
+    pairs = np.arange(len(part.pairs), dtype=np.int64)
     sizes = tokenizers.source.size, tokenizers.target.size
-    lexicon = learn_lexicon(corpus, whole, *sizes, _ITERATIONS)
-    distances = -_deviations(mean_log_probabilities(lexicon, corpus, whole))
+    lexicon = learn_lexicon(part, pairs, *sizes, _ITERATIONS)
+    distances = -_deviations(mean_log_probabilities(lexicon, part, pairs))
     for place in np.flatnonzero(distances >= _ODD):
         reason = "words that seldom go together"
-        signs.setdefault(int(whole[place]), _Signs()).add(float(distances[place]), reason)
+        signs.setdefault(int(part.pairs[place]), _Signs()).add(float(distances[place]), reason)
+
+
+class _Part:
+    """Some pairs of a corpus as if there were no others: the lengths of all are never looked at."""
+
+    def __init__(self, corpus: Corpus, pairs: _Integers) -> None:
+        self._corpus = corpus
+        self._lengths = corpus.lengths_of(pairs)
+        self.pairs = pairs
+
+    def source(self, pair: int) -> NDArray[np.integer]:
+        return self._corpus.source(int(self.pairs[pair]))
+
+    def target(self, pair: int) -> NDArray[np.integer]:
+        return self._corpus.target(int(self.pairs[pair]))
+
+    @property
+    def source_lengths(self) -> _Integers:
+        return self._lengths[:, 0]
+
+    @property
+    def target_lengths(self) -> _Integers:
+        return self._lengths[:, 1]
 
 
 def _by_identity(signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]) -> int:
