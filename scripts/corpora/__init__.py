@@ -1,0 +1,1 @@
+"""Downloading public corpora and making plain parallel texts of them: the parts of get_data.py."""

@@ -1,0 +1,205 @@
+"""Fetching large files over HTTP: in pieces where it must be, whole under the final name.
+
+What has come lies in NAME.part. A download that was cut off goes on from there where the server
+can tell that the file is still the same (an ETag or a date, by If-Range); else it begins anew.
+"""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+
+from corpora.checksums import Checksums
+from corpora.kinds import Download
+from nmt.errors import DataError, ResourceError
+from nmt.runtime.console import progress, say, warn
+from nmt.runtime.files import flush_directory, plain_disk_errors, sha256, write_text
+
+_BLOCK = 1 << 18
+_LONGEST_WAIT = 60.0
+_TEMPORARY = frozenset((408, 425, 429, 500, 502, 503, 504))
+# manythings.org turns Python's own name away.
+_AGENT = "Mozilla/5.0 (compatible; nmt get_data.py)"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds to wait for a server, and how often to try again while nothing more comes."""
+
+    timeout: float = 60.0
+    retries: int = 6
+    first_wait: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _Gone(Exception):
+    """This address will not give the file: the next may."""
+
+
+class _Cut(Exception):
+    """The connection ended too early, or the server has trouble: try again."""
+
+
+def fetch(download: Download, folder: Path, patience: Patience) -> Path:
+    """The file in `folder`, fetched if it is not there; its SHA-256 is recorded or compared.
+
+    Raises ResourceError when no server gives the file, DataError when there is no such file any
+    more, or when it is another than the one once recorded (it is then NAME.rejected).
+    """
+    checksums = Checksums(folder)
+    path = folder / download.name
+    if path.is_file():
+        _check(checksums, path, path)
+        return path
+    with plain_disk_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    _fetch_from_any(download, part, patience)
+    _check(checksums, path, part)
+    with plain_disk_errors(path):
+        part.replace(path)
+        _state_of(part).unlink(missing_ok=True)
+        flush_directory(folder)
+    return path
+
+
+def _check(checksums: Checksums, path: Path, found: Path) -> None:
+    """Compare what was found with the checksum of `path`, or record it."""
+    value = sha256(found)
+    if not checksums.matches(path.name, value):
+        rejected = path.with_name(f"{path.name}.rejected")
+        with plain_disk_errors(path):
+            found.replace(rejected)
+            _state_of(found).unlink(missing_ok=True)
+        raise checksums.refuse(path.name, str(rejected), value)
+    if path.name not in checksums:
+        say(f"{path.name}: first seen here, SHA-256 recorded in {checksums.path}: {value}")
+        checksums.record({path.name: value})
+
+
+def _fetch_from_any(download: Download, part: Path, patience: Patience) -> None:
+    reasons = []
+    missing = True
+    for url in download.urls:
+        try:
+            _fetch_patiently(url, download.name, part, patience)
+            return
+        except _Gone as error:
+            reasons.append(f"{url}: {error}")
+        except _Cut as error:
+            missing = False
+            reasons.append(f"{url}: {error}")
+    told = "\n".join(reasons)
+    if missing:
+        raise DataError(
+            f"{told}\nIts publisher has moved it: find the file, and give its folder by --from."
+        )
+    raise ResourceError(
+        f"{told}\nThe same command goes on where it was. Look at the network, or give the folder "
+        "of files that you have by --from."
+    )
+
+
+def _fetch_patiently(url: str, name: str, part: Path, patience: Patience) -> None:
+    """Fetch with retries; those that bring the file further do not count."""
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            _Attempt(url, name, part, patience.timeout).run()
+            return
+        except _Cut as error:
+            failures = 0 if _size(part) > before else failures + 1
+            if failures > patience.retries:
+                raise
+            wait = min(_LONGEST_WAIT, patience.first_wait * 2 ** max(0, failures - 1))
+            warn(f"{name}: {error}; again in {wait:g} s")
+            patience.sleep(wait)
+
+
+class _Attempt:
+    """One request, and what it brings."""
+
+    def __init__(self, url: str, name: str, part: Path, timeout: float) -> None:
+        self._url, self._name, self._part, self._timeout = url, name, part, timeout
+
+    def run(self) -> None:
+        """Raises _Gone or _Cut when the file is not whole in the end."""
+        validator = _validator_of(self._part, self._url)
+        offset = _size(self._part) if validator else 0
+        request = urllib.request.Request(self._url, headers={"User-Agent": _AGENT})
+        if validator and offset:
+            request.add_header("Range", f"bytes={offset}-")
+            request.add_header("If-Range", validator)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                self._receive(response, offset)
+        except urllib.error.HTTPError as error:
+            self._refused(error)
+        except (http.client.HTTPException, OSError) as error:  # trouble with the disk is none
+            raise _Cut(str(getattr(error, "reason", error)) or type(error).__name__) from error
+
+    def _refused(self, error: urllib.error.HTTPError) -> None:
+        if error.code == 416:  # more is here than there is to have: begin anew
+            self._part.unlink(missing_ok=True)
+            raise _Cut("the server has less of the file than is here, which was not its") from error
+        answer = f"the server answers {error.code} {error.reason}"
+        raise (_Cut if error.code in _TEMPORARY else _Gone)(answer) from error
+
+    def _receive(self, response: http.client.HTTPResponse, offset: int) -> None:
+        if response.status != 206 or not _begins_at(response.headers, offset):
+            if response.status == 206:
+                self._part.unlink(missing_ok=True)
+                raise _Cut("the server gave another piece than asked for")
+            offset = 0
+        length = response.headers.get("Content-Length", "")
+        total = offset + int(length) if length.isdigit() else None
+        with plain_disk_errors(self._part):
+            file = self._part.open("ab" if offset else "wb")
+            write_text(_state_of(self._part), _state(self._url, response.headers))
+        with file, progress(self._name, _kilobytes(total), "kB", _kilobytes(offset) or 0) as bar:
+            done = offset
+            while block := response.read(_BLOCK):
+                with plain_disk_errors(self._part):
+                    file.write(block)
+                bar.advance((done + len(block)) // 1000 - done // 1000)
+                done += len(block)
+        if total is not None and done != total:
+            raise _Cut(f"the connection ended at {done:,} of {total:,} bytes")
+
+
+def _begins_at(headers: Message, offset: int) -> bool:
+    """Whether the piece that came is the one after `offset`: `Content-Range: bytes 100-199/200`."""
+    return str(headers.get("Content-Range", "")).startswith(f"bytes {offset}-")
+
+
+def _kilobytes(size: int | None) -> int | None:
+    return None if size is None else size // 1000
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _state_of(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _state(url: str, headers: Message) -> str:
+    """What tells whether the file is still the same; a weak ETag does not."""
+    tag = str(headers.get("ETag", ""))
+    validator = headers.get("Last-Modified") if not tag or tag.startswith("W/") else tag
+    return json.dumps({"url": url, "validator": validator}) + "\n"
+
+
+def _validator_of(part: Path, url: str) -> str | None:
+    try:
+        state = json.loads(_state_of(part).read_text(encoding="utf-8"))
+        return str(state["validator"]) if state["url"] == url and state["validator"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,141 @@
+"""Where the lines of a text are: in a folder that the user names, or to be fetched."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from corpora.archives import is_archive
+from corpora.fetching import Patience, fetch
+from corpora.kinds import Download, Reader, SacrebleuSet, Side, Text
+from nmt.errors import DataError, ResourceError
+from nmt.runtime.console import say
+from nmt.runtime.files import atomic_file
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, the member of it where it is an archive, and how its lines are read."""
+
+    path: Path
+    member: str
+    read: Reader = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Places in the folder of downloads, where what is missing is put."""
+
+    folder: Path
+    patience: Patience
+
+    def of(self, text: Text, side: Side) -> Place:
+        """Raises DataError and ResourceError where it cannot be fetched."""
+        if isinstance(side.origin, Download):
+            path = fetch(side.origin, self.folder, self.patience)
+            return Place(path, side.member, side.read)
+        name = f"sacrebleu.{side.origin.name.replace('/', '.')}.{side.origin.pair}.{side.member}"
+        path = self.folder / name
+        if not path.is_file():
+            _echo(side.origin, side.member, path)
+        return Place(path, "", side.read)
+
+
+@dataclass(frozen=True)
+class Present:
+    """Places in a folder, and in those below it, whose files are there already: the archives as
+    they are published, what is in them, or texts as they are named when they are prepared.
+    """
+
+    folder: Path
+
+    def of(self, text: Text, side: Side) -> Place | None:
+        """None where there is no file of any fitting name. Raises DataError where several are."""
+        if isinstance(side.origin, SacrebleuSet):
+            return self._plain(_prepared_names(text, side), _whole)
+        for known in ([side.origin.name], side.origin.known_as):
+            if found := self._only(self._named(_packed_or_not(known)), side.read):
+                return replace(found, member=side.member) if is_archive(found.path) else found
+        if side.member:
+            names = _packed_or_not([PurePosixPath(side.member).name])
+            if place := self._plain(names, side.read, side.member):
+                return place
+        names = () if text.split else _prepared_names(text, side)
+        return self._plain(names, _whole) or self._like(side.also)
+
+    def _plain(self, names: tuple[str, ...], read: Reader, within: str = "") -> Place | None:
+        paths = self._named(names)
+        exact = [path for path in paths if within and path.as_posix().endswith(f"/{within}")]
+        return self._only(exact or paths, read)
+
+    def _like(self, patterns: tuple[str, ...]) -> Place | None:
+        paths = [
+            path
+            for name in sorted(self._files)
+            if any(fnmatch(name, pattern) for pattern in patterns)
+            for path in self._files[name]
+        ]
+        return self._only(paths, _whole)
+
+    def _only(self, paths: list[Path], read: Reader) -> Place | None:
+        if len({path.parent for path in paths}) > 1:
+            raise DataError(
+                f"{self.folder}: both {paths[0]} and {paths[1]} may be meant; give the folder "
+                "that one of them is in."
+            )
+        return Place(paths[0], "", read) if paths else None
+
+    def _named(self, names: tuple[str, ...]) -> list[Path]:
+        return [path for name in names for path in self._files.get(name, [])]
+
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The files of the folder by their names."""
+        if not self.folder.is_dir():
+            raise DataError(f"{self.folder}: there is no such folder.")
+        files: dict[str, list[Path]] = {}
+        for folder, _, names in sorted(os.walk(self.folder)):
+            for name in names:
+                files.setdefault(name, []).append(Path(folder, name))
+        return files
+
+
+def _whole(line: str) -> str | None:
+    return line
+
+
+def _prepared_names(text: Text, side: Side) -> tuple[str, ...]:
+    return _packed_or_not([f"{text.name}.{side.language}"])
+
+
+def _packed_or_not(names: Collection[str]) -> tuple[str, ...]:
+    """The names, each also with or without .gz."""
+    plain = [name.removesuffix(".gz") for name in sorted(names)]
+    return tuple(dict.fromkeys(each for name in plain for each in (f"{name}.gz", name)))
+
+
+def _echo(test_set: SacrebleuSet, field_name: str, path: Path) -> None:
+    """Write a side of a test set as sacreBLEU gives it: it downloads and checks the set itself.
+
+    Raises ResourceError when it fails.
+    """
+    say(f"{path.name}: asking sacreBLEU")
+    options = ["-t", test_set.name, "-l", test_set.pair, "--echo", field_name]
+    with atomic_file(path) as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "sacrebleu", *options],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        if done.returncode != 0:
+            told = done.stderr.decode("utf-8", "replace").strip().split("\n")
+            raise ResourceError(
+                f"sacrebleu {' '.join(options)}: failed: {told[-1]}\n"
+                "Look at the network and at the names of set and languages (`sacrebleu --list`)."
+            )

@@ -1,0 +1,261 @@
+"""Making the texts of a corpus: lines checked and counted, both sides whole or neither."""
+
+import gzip
+import hashlib
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from corpora.archives import checked_lines, texts_in
+from corpora.checksums import Checksums
+from corpora.kinds import Corpus, Side, Text
+from corpora.places import Fetched, Place, Present
+from nmt.errors import DataError
+from nmt.runtime.console import progress, say, warn
+from nmt.runtime.files import atomic_file
+
+_BLOCK = 10_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A parallel text that is there now, and its number of pairs."""
+
+    name: str
+    languages: tuple[str, str]
+    pairs: int
+
+
+def prepare(
+    corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool = False
+) -> list[Prepared]:
+    """Write NAME.LANGUAGE.gz for all texts of a corpus into `folder`, all of them or none.
+
+    Their SHA-256 (unpacked) are recorded, or compared with those of an earlier time.
+
+    Raises DataError when a file is missing, damaged or not UTF-8, when the two sides of a text
+    differ in their number of lines, or when a text is not what it was.
+    """
+    return _Preparation(corpus, places, folder, replace_bad_utf8).run()
+
+
+def present_texts(corpus: Corpus, folder: Path) -> list[Prepared] | None:
+    """The texts of a corpus if all are there, with their checksums; None otherwise.
+
+    Raises DataError when one has changed since it was made.
+    """
+    checksums = Checksums(folder)
+    found: list[Prepared] = []
+    for text in corpus.texts:
+        for name in _names_of(text):
+            sums = [_look(folder / f"{name}.{side.language}.gz") for side in text.sides]
+            pairs = 0
+            for side, each in zip(text.sides, sums, strict=True):
+                file = f"{name}.{side.language}"
+                if each is None or file not in checksums:
+                    return None
+                if not checksums.matches(file, each[0]):
+                    raise checksums.refuse(file, str(folder / f"{file}.gz"), each[0])
+                pairs = each[1]
+            found.append(Prepared(name, _languages(text), pairs))
+    return found
+
+
+def _languages(text: Text) -> tuple[str, str]:
+    return text.sides[0].language, text.sides[1].language
+
+
+def _names_of(text: Text) -> list[str]:
+    return [text.name] if text.split is None else list(text.split([]))
+
+
+def _look(path: Path) -> tuple[str, int] | None:
+    """SHA-256 and number of lines of a packed text; None where it is missing."""
+    if not path.is_file():
+        return None
+    digest, lines = hashlib.sha256(), 0
+    for _, stream in texts_in(path, ()):
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            lines += block.count(b"\n")
+    return digest.hexdigest(), lines
+
+
+class _Output:
+    """A text of one language on its way to disk, its number of lines and its checksum."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        # No time and no name: equal texts are equal files.
+        self._packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
+        self._digest = hashlib.sha256()
+        self.lines = 0
+
+    def write(self, lines: Iterable[str]) -> None:
+        content = "".join(f"{line}\n" for line in lines).encode("utf-8")
+        self._digest.update(content)
+        self._packed.write(content)
+        self.lines += content.count(b"\n")
+
+    def close(self) -> None:
+        self._packed.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+_Key = tuple[str, str]
+"""Name and language of a text."""
+
+
+class _Preparation:
+    """One run of `prepare`."""
+
+    def __init__(
+        self, corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool
+    ) -> None:
+        self._corpus, self._places, self._folder = corpus, places, folder
+        self._replace = replace_bad_utf8
+        self._outputs: dict[_Key, _Output] = {}
+        self._held: dict[_Key, list[str]] = {}
+        self._checksums = Checksums(folder)
+
+    def run(self) -> list[Prepared]:
+        texts, wanted = self._look_for_all()
+        with ExitStack() as stack:
+            for text in texts:
+                for side in text.sides:
+                    self._open(text, side, stack)
+            for path in dict.fromkeys(place.path for place in wanted):
+                self._read(path, {at: keys for at, keys in wanted.items() if at.path == path})
+            prepared = [each for text in texts for each in self._finished(text, stack)]
+            for output in self._outputs.values():
+                output.close()
+            self._compare(texts)
+        self._checksums.record(
+            {f"{name}.{language}": out.sha256 for (name, language), out in self._outputs.items()}
+        )
+        return prepared
+
+    def _look_for_all(self) -> tuple[list[Text], dict[Place, list[tuple[_Key, Place]]]]:
+        """The texts whose sides are to be had, and what is to be read where."""
+        texts: list[Text] = []
+        wanted: dict[Place, dict[_Key, Place]] = {}
+        for text in self._corpus.texts:
+            places = [self._places.of(text, side) for side in text.sides]
+            missing = [
+                side.language
+                for side, place in zip(text.sides, places, strict=True)
+                if place is None
+            ]
+            if missing and text.needed:
+                raise self._missing(text, missing)
+            if missing:
+                warn(f"{text.name} ({', '.join(missing)}) is not there: left out.")
+                continue
+            texts.append(text)
+            for side, place in zip(text.sides, places, strict=True):
+                assert place is not None  # or it would be missing
+                wanted.setdefault(place, {})[text.name, side.language] = place
+        if not texts:
+            raise self._missing(self._corpus.texts[0], ["both sides"])
+        return texts, {place: list(keys.items()) for place, keys in wanted.items()}
+
+    def _missing(self, text: Text, missing: list[str]) -> DataError:
+        names = sorted({name for each in self._corpus.downloads for name in each.known_as})
+        members = sorted({side.member for side in text.sides if side.member})
+        looked_for = ", ".join(names[:6] + ["..."] * (len(names) > 6) + members)
+        return DataError(
+            f"{self._corpus.name}: {text.name} ({', '.join(missing)}) is not in the folder.\n"
+            f"Looked for the archives or what is in them: {looked_for or 'nothing else'}; "
+            f"or {text.name}.{text.sides[0].language}, with .gz or without."
+        )
+
+    def _open(self, text: Text, side: Side, stack: ExitStack) -> None:
+        key = (text.name, side.language)
+        if text.split is not None:
+            self._held.setdefault(key, [])
+        elif key not in self._outputs:
+            self._outputs[key] = self._new_output(key, stack)
+
+    def _new_output(self, key: _Key, stack: ExitStack) -> _Output:
+        path = self._folder / f"{key[0]}.{key[1]}.gz"
+        return _Output(stack.enter_context(atomic_file(path)))
+
+    def _read(self, path: Path, wanted: dict[Place, list[tuple[_Key, Place]]]) -> None:
+        """One pass over a file, for all texts that are in it."""
+        members = {place.member: keys for place, keys in wanted.items()}
+        left = set(members)
+        for member, stream in texts_in(path, members):
+            if member not in left:
+                raise DataError(f"{path}: {member} is in it twice.")
+            left.discard(member)
+            what = f"{path}: {member}" if member else str(path)
+            with progress(f"prepare {member or path.name}", None, "lines") as bar:
+                block: list[str] = []
+                for line in checked_lines(stream, path, what, self._replace):
+                    block.append(line)
+                    if len(block) == _BLOCK:
+                        self._take(block, members[member])
+                        bar.advance(len(block))
+                        block = []
+                self._take(block, members[member])
+        if left:
+            raise DataError(f"{path}: has no {sorted(left)[0]}; is it another release?")
+
+    def _take(self, block: list[str], keys: list[tuple[_Key, Place]]) -> None:
+        for key, place in keys:
+            lines = [text for line in block if (text := place.read(line)) is not None]
+            if key in self._held:
+                self._held[key] += lines
+            else:
+                self._outputs[key].write(lines)
+
+    def _finished(self, text: Text, stack: ExitStack) -> list[Prepared]:
+        """What has become of a text, its sides compared and, where that is so, parted."""
+        languages = _languages(text)
+        first, second = ((text.name, language) for language in languages)
+        if text.split is None:
+            self._insist(text, self._outputs[first].lines, self._outputs[second].lines)
+            return [Prepared(text.name, languages, self._outputs[first].lines)]
+        self._insist(text, len(self._held[first]), len(self._held[second]))
+        parts = text.split(list(zip(self._held[first], self._held[second], strict=True)))
+        for name, pairs in parts.items():
+            if not pairs:
+                raise DataError(f"{self._corpus.name}: too few pairs for a {name} text.")
+            for language, lines in zip(languages, zip(*pairs, strict=True), strict=True):
+                self._outputs[name, language] = self._new_output((name, language), stack)
+                self._outputs[name, language].write(lines)
+        return [Prepared(name, languages, len(pairs)) for name, pairs in parts.items()]
+
+    def _insist(self, text: Text, first: int, second: int) -> None:
+        names = [f"{text.name}.{side.language}" for side in text.sides]
+        if first != second:
+            raise DataError(
+                f"{self._corpus.name}: {names[0]} has {first:,} lines, {names[1]} {second:,}.\n"
+                "The files are damaged or of two releases: fetch or copy both anew."
+            )
+        if first == 0:
+            raise DataError(f"{self._corpus.name}: {text.name} has no line.")
+        if text.lines is not None and first != text.lines:
+            warn(
+                f"{text.name} has {first:,} lines, as published {text.lines:,}: figures will not "
+                "quite compare."
+            )
+
+    def _compare(self, texts: list[Text]) -> None:
+        for (name, language), output in self._outputs.items():
+            file = f"{name}.{language}"
+            if not self._checksums.matches(file, output.sha256):
+                raise self._checksums.refuse(file, f"{file}, unpacked,", output.sha256)
+        for text in texts:
+            for side in text.sides:
+                found = self._outputs.get((text.name, side.language))
+                if found is not None and side.sha256 not in (None, found.sha256):
+                    warn(
+                        f"{text.name}.{side.language} is not, byte for byte, the text that the "
+                        "project's figures were measured on."
+                    )
+        say(f"{self._folder}: {len(self._outputs)} texts")

@@ -1,0 +1,70 @@
+"""Parting a text into train, dev and test where its publisher has not."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+Pair = tuple[str, str]
+"""A source sentence and its translation."""
+
+Split = Callable[[Sequence[Pair]], dict[str, list[Pair]]]
+"""The texts that are made of one, by name."""
+
+_LARGEST = 50
+_PERCENT_EACH = 1
+
+
+def every_23rd(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Each 23rd pair is dev, the rest is train: the custom with IWSLT'14 (Ranzato et al. 2016)."""
+    parts: dict[str, list[Pair]] = {"train": [], "dev": []}
+    for number, pair in enumerate(pairs, start=1):
+        parts["dev" if number % 23 == 0 else "train"].append(pair)
+    return parts
+
+
+def by_sentence(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """One hundredth each of dev and test, in which no sentence, of either side, is also in train.
+
+    Pairs that share a sentence, whatever its case, stay together, by way of others too; groups of
+    more than 50 are train. Equal pairs are kept once. Which part a group is in follows from its
+    least sentence, so that it stays there when the corpus grows.
+    """
+    pairs = list(dict.fromkeys(pairs))
+    groups = _Groups()
+    for source, target in pairs:
+        groups.join(("source", source.casefold()), ("target", target.casefold()))
+    members: dict[tuple[str, str], list[Pair]] = {}
+    for source, target in pairs:
+        members.setdefault(groups.of(("source", source.casefold())), []).append((source, target))
+    part_of = {root: _part(group) for root, group in members.items()}
+    parts: dict[str, list[Pair]] = {"train": [], "dev": [], "test": []}
+    for source, target in pairs:
+        parts[part_of[groups.of(("source", source.casefold()))]].append((source, target))
+    return parts
+
+
+def _part(group: Sequence[Pair]) -> str:
+    if len(group) > _LARGEST:
+        return "train"
+    least = min(source.casefold() for source, _ in group)
+    hundredth = int(hashlib.sha256(least.encode("utf-8")).hexdigest(), 16) % 100
+    return {0: "test", 1: "dev"}.get(hundredth // _PERCENT_EACH, "train")
+
+
+class _Groups:
+    """What belongs together (union-find)."""
+
+    def __init__(self) -> None:
+        self._parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def of(self, item: tuple[str, str]) -> tuple[str, str]:
+        """What stands for the group of an item."""
+        root = item
+        while (parent := self._parent.setdefault(root, root)) != root:
+            root = parent
+        while item != root:
+            self._parent[item], item = root, self._parent[item]
+        return root
+
+    def join(self, first: tuple[str, str], second: tuple[str, str]) -> None:
+        """The groups of both are one."""
+        self._parent[self.of(first)] = self.of(second)

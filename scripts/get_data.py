@@ -1,0 +1,134 @@
+"""Download public corpora and prepare them for the configurations of configs/.
+
+    python scripts/get_data.py --list
+    python scripts/get_data.py multi30k iwslt15.en-vi
+    python scripts/get_data.py wmt14.en-de --from /where/the/archives/are
+
+Each corpus becomes a folder of data/ with texts NAME.LANGUAGE.gz: UTF-8, a sentence a line, as many
+lines on either side. Downloads are kept in data/downloads; one that was cut off goes on where it
+was when the same command is given again. Few publishers give checksums: what comes first is
+recorded in checksums.txt, beside the downloads and beside the texts, and every later copy must be
+the same. With --from nothing is fetched: archives, what is in them, or texts that are prepared
+already are looked for in that folder and those below it. stdout gets the next commands.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from corpora.catalogue import corpus_of, known_corpora
+from corpora.fetching import Patience
+from corpora.kinds import MEGABYTE, Corpus
+from corpora.places import Fetched, Present
+from corpora.preparing import Prepared, prepare, present_texts
+
+from nmt.errors import NmtError, UsageError
+from nmt.runtime.console import say, set_quiet
+from nmt.runtime.lock import exclusive
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prepare what is asked for and print the next commands; gives the exit code."""
+    options = _options(arguments)
+    set_quiet(options.quiet)
+    try:
+        if options.list:
+            print(catalogue_table(known_corpora()))
+            return 0
+        if not options.corpus:
+            raise UsageError("name a corpus, or --list to see them.")
+        for corpus in [corpus_of(name) for name in options.corpus]:
+            texts = _get(corpus, options)
+            folder = options.output / corpus.name
+            for text in texts:
+                say(f"  {text.name} ({' - '.join(text.languages)}): {text.pairs:,} pairs")
+            print("\n".join(next_commands(corpus, texts, folder)))
+    except NmtError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on where it was.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
+    folder: Path = options.output / corpus.name
+    downloads: Path = options.downloads or options.output / "downloads"
+    say(f"{corpus.name}: {corpus.about}\nlicence: {corpus.licence}; see {corpus.site}")
+    if not options.force and (texts := present_texts(corpus, folder)):
+        say(f"{folder}: there already, and as it was")
+        return texts
+    patience = Patience(options.timeout, options.retries)
+    places = Present(options.source) if options.source else Fetched(downloads, patience)
+    lock = options.output / f".{corpus.name}.lock"
+    with exclusive(lock, f"{corpus.name}", "give another folder by --output"):
+        return prepare(corpus, places, folder, options.replace_bad_utf8)
+
+
+def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> list[str]:
+    """What to do with a corpus that is there, one command a line."""
+    root = "" if folder.parent == DATA else f" --set data.root={folder}"
+    if corpus.template is not None and corpus.template[1] not in corpus.template[0]:
+        template, language = corpus.template
+        known = template.split(".")[1].removesuffix("-eng")
+        config = template.replace(known, language)
+        make = f"sed 's/{known}/{language}/g' configs/{template} > configs/{config}"
+        return [f"{make} && nmt train configs/{config}{root}"]
+    if corpus.configs:
+        return [f"nmt train configs/{config}{root}" for config in corpus.configs]
+    commands = []
+    for text in texts:
+        source, target = (folder / f"{text.name}.{language}.gz" for language in text.languages)
+        commands.append(f"nmt translate --input {source} | nmt score --ref {target}")
+    return commands
+
+
+def catalogue_table(corpora: Sequence[Corpus]) -> str:
+    """All corpora: name, size of the downloads, licence, content and source, for people."""
+    parts = []
+    for corpus in corpora:
+        size = sum(download.size for download in corpus.downloads)
+        told = f"{size / MEGABYTE:,.0f} MB" if size > MEGABYTE else "1 MB"
+        parts.append(
+            f"{corpus.name}\n    {corpus.about}\n    about {told} to download; {corpus.licence}\n"
+            f"    from {corpus.site}"
+        )
+    parts.append(
+        "sacrebleu:SET:PAIR\n    any test set of sacreBLEU, such as sacrebleu:wmt14/full:en-de; "
+        "`sacrebleu --list` tells them"
+    )
+    return "\n".join(parts)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", nargs="*", help="what to get; --list tells the names")
+    parser.add_argument("--list", action="store_true", help="corpora, sizes, licences, sources")
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="DIR", help="a folder of files already there"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DATA, metavar="DIR", help="where the texts go [data]"
+    )
+    parser.add_argument(
+        "--downloads", type=Path, metavar="DIR", help="where downloads are kept [data/downloads]"
+    )
+    parser.add_argument("--force", action="store_true", help="prepare anew what is there")
+    parser.add_argument(
+        "--replace-bad-utf8", action="store_true", help="bytes that are not UTF-8 become U+FFFD"
+    )
+    parser.add_argument("--retries", type=int, default=6, help="in vain, of one file [6]")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="of a server [60]")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only warnings and errors")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
