@@ -249,7 +249,9 @@ def test_a_corpus_is_fetched_and_prepared(tmp_path, monkeypatch, capsys):
         sides = []
         for language in ("en", "vi"):
             text = numbered(50_000, language).encode()
-            server.files[language] = http_server.Served(text, cuts=[len(text) // 2] * (language == "vi"))
+            server.files[language] = http_server.Served(
+                text, cuts=[len(text) // 2] * (language == "vi")
+            )
             origin = kinds.Download(f"x.{language}", (server.url(language),))
             sides.append(kinds.Side(language, origin))
         corpus = kinds.Corpus("x", "", "", "", (kinds.Text("train", tuple(sides)),), ("x.yaml",))
