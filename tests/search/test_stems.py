@@ -1,6 +1,5 @@
 import pytest
 import torch
-from conftest import make_tokenizer
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
@@ -11,13 +10,13 @@ from nmt.search.stems import Stem, Vocabulary, begun
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return make_tokenizer()
+def translator(tiny_bundle):
+    return Translator.load(tiny_bundle)
 
 
 @pytest.fixture(scope="module")
-def translator(tiny_bundle):
-    return Translator.load(tiny_bundle)
+def tokenizer(translator):
+    return translator.bundles[0].tokenizers.target
 
 
 @pytest.mark.parametrize(
@@ -99,10 +98,10 @@ def test_translations_begin_as_typed(translator, prefix):
         assert not each.finished or each.text.startswith(prefix)
 
 
-def test_after_a_space_a_word_begins(translator):
+def test_after_a_space_a_word_begins(translator, tokenizer):
     wish = [Constraints("the cat ", open_end=True)]
     (found,) = translator.translate(["le chat"], constraints=wish, n_best=3)
-    length = len(make_tokenizer().encode("the cat"))
+    length = len(tokenizer.encode("the cat"))
     for each in found.n_best:
         assert each.tokens[length].startswith("▁")
 
