@@ -202,6 +202,8 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
                 f"{path / OPTIMIZER}: {name} {list(tensor.shape)} is of another model's training."
             )
         saved.setdefault(int(number), {})[key] = tensor
+    if len(set(map(frozenset, saved.values()))) > 1:
+        raise ModelError(f"{path / OPTIMIZER}: is damaged: parameters have states of two kinds.")
     optimizer.load_state_dict({"state": saved, "param_groups": groups})
 
 

@@ -118,6 +118,19 @@ def test_a_flipped_bit_in_any_byte_of_the_state_is_found(tmp_path):
             assert not isinstance(error, LaterFormat)
 
 
+def test_states_of_two_kinds_are_damage(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    path = newest_checkpoint(FORMATS / "checkpoint-2")
+    copy = shutil.copytree(path, tmp_path / path.name)
+    tensors = load_file(copy / "optimizer.safetensors")
+    tensors["0.other"] = tensors.pop("0.exp_avg")
+    save_file(tensors, copy / "optimizer.safetensors")
+    tokenizer = make_formats.make_tokenizer()
+    with pytest.raises(ModelError, match="states of two kinds"):
+        load_tensors(copy, *make_formats.make_model(tokenizer.size))
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "optimizer.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "longer", "missing"])
 def test_a_damaged_checkpoint_is_named_passed_over_and_kept(tmp_path, capsys, file, damage):
