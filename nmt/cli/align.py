@@ -18,6 +18,7 @@ from nmt.cli.options import (
     Threads,
     named_path,
 )
+from nmt.cli.translate import replaces
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def align(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[ALIGNMENTS]...",
+            metavar="ALIGNMENTS",
             parser=named_path,
             help="Instead of texts: one file of alignments, or two for --symmetrise.",
         ),
@@ -156,7 +157,10 @@ def align(
         "--json": as_json and gold is None,
     }
     _check(files or [], aligner, of_model, of_texts, method, gold)
-    _check_forms(soft, method, threshold, tsv, as_json, gold, one_indexed)
+    _check_forms(soft, method, tsv, as_json, gold, one_indexed)
+    for path in (source, target, *(files or ())):
+        if replaces(output, path):
+            raise UsageError(f"--output would overwrite {path}, which is read.")
     weights = soft or as_json or threshold is not None
     wish = lines_of.Wish(threshold, method, subwords, weights)
     aligned: Iterator[AlignedLine]
@@ -223,7 +227,6 @@ def _check(
 def _check_forms(
     soft: bool,
     method: str | None,
-    threshold: float | None,
     tsv: bool,
     as_json: bool,
     gold: Path | None,

@@ -104,8 +104,8 @@ def translate(
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
         (_same_path(output_file, report_file), "--output and --report are the same file."),
-        (_replaces(output_file, input_file), "--input and --output are the same file."),
-        (_replaces(report_file, input_file), "--input and --report are the same file."),
+        (replaces(output_file, input_file), "--input and --output are the same file."),
+        (replaces(report_file, input_file), "--input and --report are the same file."),
         (
             bool(flag_above) and not flag and report_file is None,
             "--flag-above goes with --flag or --report.",
@@ -261,7 +261,7 @@ def _same_path(one: Path | None, other: Path | None) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _replaces(written: Path | None, read: Path | None) -> bool:
+def replaces(written: Path | None, read: Path | None) -> bool:
     """Whether a file that is read would be overwritten; a terminal may be both."""
     return read is not None and read.is_file() and _same_path(written, read)
 

@@ -150,5 +150,12 @@ ALIGN = [
         2,
         "--gold needs given translations",
     ),
+    case(
+        "an output that is read",
+        "align fwd.align --reverse -o fwd.align",
+        2,
+        "--output would overwrite fwd.align",
+        files=_FILES,
+    ),
     case("one-indexed without gold", _G + " --one-indexed", 2, "--one-indexed goes with --gold"),
 ]
