@@ -6,10 +6,13 @@
 CONFIG is that of the translator that is wanted. What happens, each step by a command of nmt that is
 shown, and not done again where it is done:
 
-1. A translator in the other direction is trained, FOLDER/backward (or give one by --model).
+1. A translator in the other direction is trained, FOLDER/backward (or give one by --model); to be
+   drawn from, without label smoothing, which would have any subword drawn now and then (Graça et
+   al. 2019).
 2. It translates the monolingual text. By default it draws each translation at random instead of
    looking for the best, which teaches more where there is much text to learn from (Edunov et al.
-   2018); for small corpora try --search "--beam 5".
+   2018); for small corpora, or a model with label smoothing, try --search "--sample --beam 1
+   --top-k 10" or --search "--beam 5".
 3. FOLDER/synthetic.source and .target: its translations, each with a tag before it that tells the
    translator that the source is not true (Caswell et al. 2019), and the lines that they are of.
    Pairs of which a side is blank, or no text, are left out.
@@ -143,6 +146,8 @@ class Recipe:
             f"data.source_language={data.target_language}",
             f"data.target_language={data.source_language}",
         ]
+        if "--sample" in self.options.search:
+            swapped.append("training.label_smoothing=0")
         for name in ("train", "dev", "test"):
             corpus = getattr(data, name)
             if corpus is not None:

@@ -137,6 +137,16 @@ def test_models_of_several_seeds_make_an_ensemble(tiny_config, tmp_path, capfd, 
     assert capfd.readouterr().out.count("\n") == 2
 
 
+@pytest.mark.parametrize(("search", "smoothing"), [("--sample --top-k 5", 0.0), ("--beam 2", 0.1)])
+def test_what_is_drawn_from_is_trained_without_label_smoothing(
+    tiny_config, mono, tmp_path, monkeypatch, search, smoothing
+):
+    monkeypatch.setattr(recipe.Recipe, "_nmt", lambda *_: None)
+    arguments = [str(tiny_config), "--monolingual", *mono, "--output", str(tmp_path / "bt")]
+    assert recipe.main([*arguments, "--search", search]) == 3  # nothing was translated
+    assert load_config(tmp_path / "bt" / "backward.yaml").training.label_smoothing == smoothing
+
+
 def test_pairs_stay_pairs_and_what_is_no_text_is_left_out(tiny_config, tmp_path):
     config = load_config(tiny_config)
     folder = tmp_path / "bt"
