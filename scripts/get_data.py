@@ -65,8 +65,8 @@ def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
         return texts
     patience = Patience(options.timeout, options.retries)
     places = Present(options.source) if options.source else Fetched(downloads, patience)
-    lock = options.output / f".{corpus.name}.lock"
-    with exclusive(lock, f"{corpus.name}", "give another folder by --output"):
+    lock = options.output / ".get_data.lock"  # one for all: corpora share downloads
+    with exclusive(lock, "corpora here", "give another folder by --output"):
         return prepare(corpus, places, folder, options.replace_bad_utf8)
 
 

@@ -142,7 +142,7 @@ class _Attempt:
         except urllib.error.HTTPError as error:
             self._refused(error)
         except (http.client.HTTPException, OSError) as error:  # trouble with the disk is none
-            raise _Cut(str(getattr(error, "reason", error)) or type(error).__name__) from error
+            raise _Cut(_plain(getattr(error, "reason", error))) from error
 
     def _refused(self, error: urllib.error.HTTPError) -> None:
         if error.code == 416:  # more is here than there is to have: begin anew
@@ -171,6 +171,10 @@ class _Attempt:
                 done += len(block)
         if total is not None and done != total:
             raise _Cut(f"the connection ended at {done:,} of {total:,} bytes")
+
+
+def _plain(reason: object) -> str:
+    return str(getattr(reason, "strerror", None) or reason) or type(reason).__name__
 
 
 def _begins_at(headers: Message, offset: int) -> bool:
