@@ -20,6 +20,7 @@ from nmt.cli.doctor import doctor
 from nmt.cli.export import export
 from nmt.cli.failure import report as tell
 from nmt.cli.info import info
+from nmt.cli.init import init
 from nmt.cli.options import Debug, Quiet
 from nmt.cli.report import report
 from nmt.cli.score import score
@@ -36,6 +37,7 @@ from nmt.version import __version__
 # A command is a thin function in the module of its name, which imports heavy packages only when
 # it runs: `nmt --help` must not wait for torch.
 _COMMANDS: tuple[Callable[..., None], ...] = (
+    init,
     tokenizer,
     binarize,
     train,

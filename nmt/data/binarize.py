@@ -83,7 +83,7 @@ class _Binarizer:
         self._held_out: dict[str, HeldOut] = {}
 
     def run(self) -> Manifest:
-        _warn_of_equal_files(self._inputs)
+        warn_of_equal_files(self._inputs)
         with ExitStack() as stack:
             dev = self._open("dev", Tally(), stack)
             dev.keep_texts(self._folder, stack)
@@ -204,7 +204,8 @@ class _Output:
                 file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
 
 
-def _warn_of_equal_files(inputs: Inputs) -> None:
+def warn_of_equal_files(inputs: Inputs) -> None:
+    """Warn of corpora with one text on both sides, and of dev or test that is train."""
     texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
     for corpus in ("train", "dev", "test"):
         if texts.get(f"{corpus}.source") == texts.get(f"{corpus}.target", "absent"):

@@ -28,6 +28,10 @@ _EXTREME = 3.0
 _SLACK = 5  # bytes: "Oui." against "Yes, I do." is not extreme
 
 
+class NotUtf8(DataError):
+    """A line is not UTF-8, and is to be."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Line `line` (from 1, over all files of the corpus) of both sides.
@@ -175,7 +179,7 @@ def _checked_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> 
         if on_bad_utf8 == "skip_pair":
             return None
         column = len(raw[: error.start].decode("utf-8")) + 1
-        raise DataError(
+        raise NotUtf8(
             f"{path}: line {number}: not valid UTF-8 "
             f"(byte 0x{raw[error.start]:02X} at column {column}).\n"
             "Fix the file, or set data.on_bad_utf8: skip_pair."

@@ -7,6 +7,7 @@ import align_cases
 import config_cases
 import data_cases
 import further_cases
+import init_cases
 import release_cases
 import report_cases
 import score_cases
@@ -21,6 +22,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Keys of a configuration": config_cases.KEYS,
     "Values and `--set`": config_cases.VALUES,
     "Command lines": config_cases.COMMAND_LINES,
+    "`nmt init`": init_cases.INIT,
     "`nmt tokenizer`": data_cases.TOKENIZER,
     "`nmt binarize`": data_cases.BINARIZE,
     "`nmt shortlist`": data_cases.SHORTLIST,

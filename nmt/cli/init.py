@@ -1,0 +1,158 @@
+"""`nmt init`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nmt.cli.options import Debug, Quiet, named_path
+from nmt.errors import DataError, StoppedBySignal, UsageError
+from nmt.runtime.console import say
+from nmt.runtime.signals import Signalled, signals_raised
+
+_STDOUT = Path("-")
+
+_Texts = list[Path] | None
+
+
+def init(
+    source: Annotated[
+        list[Path],
+        typer.Option(
+            "--source",
+            "-s",
+            metavar="FILE",
+            parser=named_path,
+            help="Source text of train, such as train.en; may be given again; .gz is unpacked.",
+        ),
+    ],
+    target: Annotated[
+        list[Path],
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="FILE",
+            parser=named_path,
+            help="Its translation, line by line.",
+        ),
+    ],
+    dev_source: Annotated[
+        _Texts,
+        typer.Option(
+            "--dev-source",
+            metavar="FILE",
+            parser=named_path,
+            help="Text to validate on; without it some of train is set aside.",
+        ),
+    ] = None,
+    dev_target: Annotated[
+        _Texts,
+        typer.Option("--dev-target", metavar="FILE", parser=named_path, help="Its translation."),
+    ] = None,
+    source_language: Annotated[
+        str | None,
+        typer.Option("--source-language", metavar="CODE", help="[by the name of the file]"),
+    ] = None,
+    target_language: Annotated[
+        str | None,
+        typer.Option("--target-language", metavar="CODE", help="[by the name of the file]"),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            metavar="TIME",
+            callback=lambda value: _check_budget(value),
+            help="Time that training may take on this machine, such as 30m or 3h: a few updates "
+            "are timed. [as long as it takes]",
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", parser=named_path, help="The new configuration."
+        ),
+    ] = _STDOUT,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    on_bad_utf8: Annotated[
+        Literal["error", "replace", "skip_pair"],
+        typer.Option("--on-bad-utf8", help="What to do with a line that is not UTF-8."),
+    ] = "error",
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a configuration fitted to your texts, each value with its reason.
+
+    The texts are read once, and checked as `nmt binarize` does. Without --output the configuration
+    goes to stdout; its paths are then as seen from the current folder. An existing file is kept
+    unless --force is given.
+    """
+    texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
+    _check_output(output, texts, force)
+    if (dev_source is None) != (dev_target is None):
+        given, missing = ("source", "target") if dev_source else ("target", "source")
+        raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
+    from nmt.cli.init_choices import Texts, choices_for, found, headline
+    from nmt.config.recipes.written import as_table, as_yaml
+    from nmt.data.survey import survey
+    from nmt.runtime.files import write_text
+
+    named = Texts.of(
+        (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
+    )
+    try:
+        with signals_raised(), _own_way_with_bad_utf8():
+            facts = survey(named.train, named.dev, on_bad_utf8)
+            for line in found(facts, named):
+                say(line)
+            folder = Path.cwd() if output == _STDOUT else output.parent
+            choices = choices_for(facts, named, folder, budget)
+    except Signalled as signal:
+        farewell = f"stopped by {signal.name}; nothing is written."
+        raise StoppedBySignal(farewell, signal.number) from None
+    for line in as_table(choices):
+        say(f"  {line}")
+    text = as_yaml(choices, headline(facts, named, budget))
+    if output == _STDOUT:
+        print(text, end="")
+        return
+    write_text(output, text)
+    say(f"{output}: written. Next: nmt train {output}")
+
+
+@contextmanager
+def _own_way_with_bad_utf8() -> Iterator[None]:
+    """The message of such a line names a setting; there is no configuration yet to set it in."""
+    from nmt.data.text import NotUtf8
+
+    try:
+        yield
+    except NotUtf8 as error:
+        raise DataError(f"{error.message} Here: --on-bad-utf8 skip_pair.") from error
+
+
+def _check_output(output: Path, texts: list[Path], force: bool) -> None:
+    """Before the texts are read, which may take a while."""
+    if output == _STDOUT:
+        return
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; give a file, such as {output / 'my.yaml'}.")
+    if any(output.resolve() == text.resolve() for text in texts):
+        raise UsageError(f"{output}: is one of the texts; give another --output.")
+    if output.exists() and not force:
+        raise UsageError(f"{output}: is there already. Give another --output, or --force.")
+
+
+def _check_budget(budget: str | None) -> str | None:
+    from nmt.config.settings.training import duration_seconds
+
+    if budget is not None:
+        try:
+            seconds = duration_seconds(budget)
+        except ValueError as error:
+            raise typer.BadParameter(f"{budget!r} {error}.") from None
+        if seconds == 0.0:
+            raise typer.BadParameter(f"{budget!r} is no time to train in.")
+    return budget

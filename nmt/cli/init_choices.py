@@ -1,0 +1,169 @@
+"""What `nmt init` chooses for the texts it was given, and what it tells of them."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nmt.config.recipes import figures
+from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.config.recipes.rules import Budget, Choice, fitted, make_plan
+from nmt.config.recipes.written import as_yaml
+from nmt.config.settings import CorpusSettings
+from nmt.config.settings.training import duration_seconds
+from nmt.data.file_languages import languages_of
+from nmt.errors import UsageError
+from nmt.runtime.console import say, warn
+from nmt.runtime.files import write_text
+
+_SCRIPTS_TOLD = 3
+_ONE_TEXT = 0.1
+_FEW_PAIRS = 1000
+_FEW_PASSES = 3.0
+
+_Files = Sequence[Path] | None
+BadUtf8 = Literal["error", "replace", "skip_pair"]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts as they were named. languages: of both sides, None where unknown."""
+
+    train: CorpusSettings
+    dev: CorpusSettings | None
+    languages: tuple[str | None, str | None]
+    on_bad_utf8: BadUtf8
+
+    @classmethod
+    def of(
+        cls,
+        train: tuple[Sequence[Path], Sequence[Path]],
+        dev: tuple[_Files, _Files],
+        languages: tuple[str | None, str | None],
+        on_bad_utf8: BadUtf8,
+    ) -> "Texts":
+        """From what each option gives, for source and target; languages that are not given are
+        those that the names of the files tell.
+
+        Raises UsageError when there are more files of one side than of the other.
+        """
+        guessed = languages_of(train[0][0], train[1][0])
+        return cls(
+            train=_corpus("", *train),
+            dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),
+            languages=(languages[0] or guessed[0], languages[1] or guessed[1]),
+            on_bad_utf8=on_bad_utf8,
+        )
+
+
+def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | None) -> list[Choice]:
+    """All keys of the configuration. folder: where it is to lie, for its paths; budget: a time, for
+    which the updates of an unlimited training are timed.
+
+    Raises as `seconds_per_update` does.
+    """
+    about_data = _about_data(texts, folder)
+    if budget is None:
+        return [*about_data, *fitted(facts)]
+    with tempfile.TemporaryDirectory(prefix=".tmp-init-") as name:
+        here = Path(name)
+        say(f"timing some updates, for a budget of {budget}")
+        pace = _pace([*_about_data(texts, None), *fitted(facts)], here)
+    seconds = figures.BUDGET_FOR_UPDATES * duration_seconds(budget)
+    limit = Budget(budget, max(1, int(seconds / pace)))
+    say(f"{1 / pace:.1f} updates/s here: {limit.updates:,} updates in {budget}")
+    plan = make_plan(facts, limit)
+    if plan.epochs < _FEW_PASSES:
+        warn(
+            f"{budget} are short here: {plan.epochs:.1f} passes over train, of {plan.wanted:,} "
+            f"updates that such a corpus deserves only {plan.updates:,}."
+        )
+    return [*about_data, *fitted(facts, limit)]
+
+
+def found(facts: CorpusFacts, texts: Texts) -> Iterator[str]:
+    """What the texts are like, in lines; what may be wrong with them is warned of."""
+    sides = zip(("source", "target"), texts.languages, (facts.source, facts.target), strict=True)
+    dev = "none" if facts.dev_pairs is None else f"{facts.dev_pairs:,} pairs"
+    yield f"train: {facts.pairs:,} pairs, a {facts.size} corpus; dev: {dev}"
+    for name, language, side in sides:
+        yield f"{name}: {language or 'language unknown'}, {_told(side)}"
+    yield (
+        f"99% of the pairs have at most {facts.long_words} words a side; "
+        f"{facts.repeated:.1%} occur before, {facts.identical:.1%} have one text on both sides, "
+        f"{facts.blank:,} have a blank side"
+    )
+    _warn(facts)
+
+
+def headline(facts: CorpusFacts, texts: Texts, budget: str | None) -> str:
+    """The comment at the head of the configuration."""
+    source, target = (language or "?" for language in texts.languages)
+    told = f"{facts.pairs:,} pairs, {facts.words:,} words a side"
+    limit = f", to be trained in {budget}" if budget else ""
+    return (
+        f"Fitted by nmt init: {source} to {target}, {told}{limit}.\n"
+        "Any key may be changed; `nmt config explain KEY` tells of each, and those that are not "
+        "here have\nthe defaults of `nmt config default`."
+    )
+
+
+def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> CorpusSettings:
+    if len(source) != len(target):
+        raise UsageError(
+            f"--{prefix}source names {len(source)} files and --{prefix}target {len(target)}; give "
+            "as many of the one as of the other."
+        )
+    return CorpusSettings(source=tuple(source), target=tuple(target))
+
+
+def _about_data(texts: Texts, folder: Path | None) -> Iterator[Choice]:
+    """Languages and paths, as seen from the folder; absolute ones for None."""
+    for side, language in zip(("source", "target"), texts.languages, strict=True):
+        if language:
+            yield Choice(f"data.{side}_language", language)
+    for name, corpus in (("train", texts.train), ("dev", texts.dev)):
+        if corpus is not None:
+            for side, paths in (("source", corpus.source), ("target", corpus.target)):
+                seen = [_seen_from(folder, path) for path in paths]
+                yield Choice(f"data.{name}.{side}", seen if len(seen) > 1 else seen[0])
+    if texts.on_bad_utf8 != "error":
+        yield Choice("data.on_bad_utf8", texts.on_bad_utf8)
+
+
+def _seen_from(folder: Path | None, path: Path) -> str:
+    if folder is None:
+        return str(path.absolute())
+    return str(path) if path.is_absolute() else os.path.relpath(path, folder)
+
+
+def _pace(choices: Sequence[Choice], folder: Path) -> float:
+    from nmt.doctor.pace import seconds_per_update
+
+    config = folder / "timed.yaml"
+    write_text(config, as_yaml([Choice("run_dir", str(folder / "run")), *choices], "Timed."))
+    return seconds_per_update(config)
+
+
+def _told(side: SideFacts) -> str:
+    shares = list(side.scripts.items())[:_SCRIPTS_TOLD]
+    scripts = ", ".join(f"{script} {share:.0%}" for script, share in shares if share >= 0.005)
+    counted = "by its characters, " if side.unspaced else ""
+    return f"{side.words:,} words ({counted}{scripts or 'no letters'})"
+
+
+def _warn(facts: CorpusFacts) -> None:
+    if facts.pairs < _FEW_PAIRS:
+        warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
+    if facts.identical >= _ONE_TEXT:
+        warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
+    if facts.blank > figures.DROPPED_WITHOUT_WORD * facts.pairs:
+        warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")
+    longest = figures.MAX_LENGTH[1]
+    if figures.LONGER_THAN_USUAL * facts.long_words > longest:
+        warn(
+            f"lines are long: those of more than {longest} subwords will be dropped. Split them "
+            "into sentences, or raise data.max_length."
+        )

@@ -1,0 +1,67 @@
+"""What the recipes know of a corpus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SideFacts:
+    """One side of train.
+
+    words: in all lines; what is written without spaces is counted by its characters;
+    frequent_words, characters: different words that are frequent, and different characters, of the
+    lines looked at closely; scripts: shares of the letters, by the script's name; unspaced: whether
+    most of the text is in scripts that put no spaces between words.
+    """
+
+    words: int
+    frequent_words: int
+    characters: int
+    scripts: Mapping[str, float]
+    unspaced: bool = False
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """A parallel corpus.
+
+    blank: pairs with a blank side; long_words: words of the longer side that 99 pairs in 100 do not
+    exceed; repeated, identical: shares of the pairs that occur before, and that have one text on
+    both sides; dev_pairs: None without dev.
+    """
+
+    pairs: int
+    source: SideFacts
+    target: SideFacts
+    long_words: int
+    blank: int = 0
+    repeated: float = 0.0
+    identical: float = 0.0
+    dev_pairs: int | None = None
+
+    @property
+    def words(self) -> int:
+        """Words of a side, the mean of both."""
+        return (self.source.words + self.target.words) // 2
+
+    @property
+    def size(self) -> str:
+        """small, medium or large."""
+        if self.pairs < SMALL_BELOW:
+            return "small"
+        return "medium" if self.pairs < MEDIUM_BELOW else "large"
+
+    @property
+    def shared_script(self) -> str | None:
+        """The script that both sides are mostly in; None where they are in different ones."""
+        for script, share in self.source.scripts.items():
+            if share >= _MOSTLY and self.target.scripts.get(script, 0.0) >= _MOSTLY:
+                return script
+        return None
+
+
+SMALL_BELOW = 100_000
+MEDIUM_BELOW = 2_000_000
+"""Pairs from which on a corpus is medium, and large."""
+
+_MOSTLY = 0.5

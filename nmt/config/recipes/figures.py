@@ -1,0 +1,122 @@
+"""The numbers of the recipes, all in one place: change them here when measurements say so.
+
+Most of them change with the amount of text and are given at a few sizes, in words of a side:
+
+    1e5   the demonstration corpus (10,000 pairs): what configs/demo.yaml was tuned to
+    3.3e5   Multi30k (29,000 pairs): the best of our own experiments, for two CPU cores
+    3e6   IWSLT (130,000 pairs)
+    1e7   half a million pairs: Sennrich et al. 2017 (Nematus at WMT), as far as one GPU carries it
+    1e8   WMT, millions of pairs: Chen et al. 2018 (RNMT+), on GPUs
+
+Little text wants few subwords, small batches and much dropout, of whole words too (Sennrich and
+Zhang 2019, tables 2 and 4); much text wants width and depth and little dropout.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure by the amount of text.
+
+    points: (words, value), rising in words; between them the value goes with the logarithm of the
+    words, beyond them it stays; multiple: what values are rounded to.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    multiple: float
+
+    def at(self, amount: float) -> float:
+        """The value for an amount of text."""
+        return _rounded(self._between(amount), self.multiple)
+
+    def whole(self, amount: float) -> int:
+        """The value, where it is a whole number."""
+        return round(self.at(amount))
+
+    def _between(self, amount: float) -> float:
+        points = self.points
+        if amount <= points[0][0]:
+            return points[0][1]
+        for (low, start), (high, end) in pairwise(points):
+            if amount < high:
+                way = math.log(amount / low) / math.log(high / low)
+                return start + way * (end - start)
+        return points[-1][1]
+
+
+def _rounded(value: float, multiple: float) -> float:
+    return round(round(value / multiple) * multiple, 10)
+
+
+VOCABULARY = Curve(((1e5, 3000), (3.3e5, 6000), (3e6, 10_000), (1e7, 16_000), (1e8, 32_000)), 500)
+"""Subwords of both sides together; of one side where each has its own, by `OWN_VOCABULARY`."""
+
+OWN_VOCABULARY = 0.7
+FEWEST_WORDS_AND_PARTS = 100
+"""Subwords beside bytes and single characters, at least."""
+MANY_CHARACTERS = 300
+"""Of an alphabet with its signs; where there are more, the rarest are left to bytes."""
+FREQUENT_WORDS_TAKEN = 0.7
+"""No more subwords than so many of the frequent words, and the characters: rarer ones are hardly
+seen in training."""
+
+EMBEDDING = Curve(((1e5, 128), (3.3e5, 256), (3e6, 320), (1e7, 512), (1e8, 1024)), 64)
+HIDDEN = Curve(((1e5, 256), (3.3e5, 512), (3e6, 640), (1e7, 768), (1e8, 1024)), 64)
+ENCODER_SHARE = 0.75
+"""Units of each direction of the encoder for each unit of the decoder."""
+
+EMBEDDING_DROPOUT = Curve(((3.3e5, 0.2), (3e6, 0.2), (1e8, 0.1)), 0.05)
+DECODER_DROPOUT = Curve(((3.3e5, 0.3), (3e6, 0.25), (1e8, 0.2)), 0.05)
+OUTPUT_DROPOUT = Curve(((3.3e5, 0.4), (3e6, 0.3), (1e8, 0.2)), 0.05)
+WORD_DROPOUT = Curve(((3.3e5, 0.1), (3e6, 0.05), (3e7, 0.0)), 0.01)
+BPE_DROPOUT = Curve(((3e6, 0.1), (3e7, 0.05), (1e8, 0.0)), 0.01)
+UNIGRAM_ALPHA = 0.2
+"""Of subword regularisation over all segmentations (Kudo 2018), where the text has no spaces."""
+LABEL_SMOOTHING = Curve(((3.3e5, 0.15), (3e6, 0.1)), 0.01)
+
+BATCH_TOKENS = Curve(((1e5, 1024), (3.3e5, 2048), (3e6, 4096), (1e7, 6144), (1e8, 16_384)), 256)
+EPOCHS = Curve(((1e5, 40), (3.3e5, 35), (3e6, 20), (1e7, 14), (1e8, 8)), 1)
+SUBWORDS_PER_WORD = Curve(((3.3e5, 1.35), (1e8, 1.2)), 0.01)
+BATCH_FILLED = 0.9
+"""Share of a batch's tokens that is not padding."""
+
+LEARNING_RATE = Curve(((2e3, 2e-3), (1e4, 1e-3), (1e5, 5e-4)), 1e-4)
+"""By updates, not by words: a short training has to take longer steps."""
+WARM_UP = 0.05
+FEWEST_WARM_UPDATES = 50
+MOST_WARM_UPDATES = 4000
+
+AVERAGED = 0.05
+MOST_AVERAGED = 5000
+"""Share of the updates, and at most how many, that the moving average of the parameters looks back
+over."""
+VALIDATIONS = 20
+PATIENCE = 10
+
+FEWEST_UPDATES = 200
+FULL_STRENGTH = 2 / 3
+LEAST_STRENGTH = 0.3
+"""Trained for less than the share FULL_STRENGTH of its updates a model has no time to overfit: its
+dropouts fall with the share, to LEAST_STRENGTH of what they are."""
+
+BUDGET_FOR_UPDATES = 0.88
+"""Share of the time for updates; the rest is for preparing, validations and checkpoints."""
+
+DEV_SHARE = 0.02
+DEV_PAIRS = (500, 2000)
+MOST_FOR_DEV = 0.1
+"""Set aside for validation where no dev is given: a share of train, so many pairs, at most a share
+of train. Fewer than some hundred sentences tell models badly apart."""
+DEV_LINES_DECODED = 2000
+
+MAX_LENGTH = (100, 400)
+LONGER_THAN_USUAL = 1.6
+"""Subwords for each word of the longest sentences that are kept."""
+
+REPEATED = 0.02
+"""From this share of repetitions on, only the first of equal pairs is kept."""
+DROPPED_WITHOUT_WORD = 0.15
+"""From this share of blank and repeated pairs on, `data.max_dropped` is raised above them."""

@@ -1,0 +1,297 @@
+"""The rules by which a configuration is fitted to a corpus; the numbers are in `figures`.
+
+Sources: Sennrich and Zhang 2019 for little text, Sennrich et al. 2017 for the conditional GRU,
+Chen et al. 2018 (RNMT+) for much of it, Provilkov et al. 2020 for BPE-dropout, Kudo 2018 for
+subword regularisation, Press and Wolf 2017 for tied embeddings, Loshchilov and Hutter 2017 for the
+cosine; and our own experiments on Multi30k and the demonstration corpus.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.config.recipes import figures
+from nmt.config.recipes.facts import CorpusFacts, SideFacts
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key of the configuration, its value, and why; an empty reason: it goes without saying."""
+
+    key: str
+    value: Any
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A time to train in, such as 30m, and the updates that were found to fit into it."""
+
+    time: str
+    updates: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train. wanted: updates without a budget; strength: of regularisation, 0 to 1."""
+
+    batch_tokens: int
+    updates_per_epoch: float
+    wanted: int
+    updates: int
+
+    @property
+    def epochs(self) -> float:
+        """Passes over train."""
+        return self.updates / self.updates_per_epoch
+
+    @property
+    def strength(self) -> float:
+        """What share of the dropouts a training of this length needs."""
+        share = self.updates / self.wanted / figures.FULL_STRENGTH
+        return min(1.0, max(figures.LEAST_STRENGTH, share))
+
+
+def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
+    """Updates for a corpus: as many passes as it takes to learn it, or what the budget allows."""
+    words = max(1, facts.words)
+    batch = figures.BATCH_TOKENS.whole(words)
+    most = max(facts.source.words, facts.target.words)
+    tokens = figures.SUBWORDS_PER_WORD.at(words) * most + facts.pairs
+    per_epoch = max(1.0, tokens / (figures.BATCH_FILLED * batch))
+    wanted = _few_digits(max(figures.FEWEST_UPDATES, figures.EPOCHS.at(words) * per_epoch))
+    updates = wanted if budget is None else max(1, min(wanted, budget.updates))
+    return Plan(batch, per_epoch, wanted, updates)
+
+
+def fitted(facts: CorpusFacts, budget: Budget | None = None) -> list[Choice]:
+    """The keys of `data` (but for texts and languages), `tokenizer`, `model` and `training`."""
+    plan = make_plan(facts, budget)
+    return [
+        *_data(facts),
+        *_tokenizer(facts, plan),
+        *_model(facts, plan),
+        *_training(facts, plan, budget),
+    ]
+
+
+def vocabulary(facts: CorpusFacts) -> tuple[int, str]:
+    """Subwords, of each model when there are two, and why.
+
+    As many as the amount of text can teach; never more than a share of the frequent words, for a
+    subword that is hardly seen is learned badly (Sennrich and Zhang 2019, section 4.2).
+    """
+    size, reason = figures.VOCABULARY.at(facts.words), "by the amount of text"
+    if facts.shared_script is None:
+        size *= figures.OWN_VOCABULARY
+        groups = [[facts.source], [facts.target]]
+    else:
+        groups = [[facts.source, facts.target]]
+    least = max(_letters(group) for group in groups) + figures.FEWEST_WORDS_AND_PARTS
+    seen = min(_often_seen(group) for group in groups)
+    if seen < size:
+        size, reason = seen, "few words are frequent: more subwords would hardly be seen"
+    return max(least, _few_digits(size)), reason
+
+
+def _often_seen(sides: list[SideFacts]) -> float:
+    """Subwords that are frequent; without a limit where words cannot be counted."""
+    if any(side.unspaced for side in sides):
+        return math.inf
+    return _letters(sides) + figures.FREQUENT_WORDS_TAKEN * sum(x.frequent_words for x in sides)
+
+
+def _letters(sides: list[SideFacts]) -> int:
+    """Subwords that are there in any case: bytes, reserved ones, characters."""
+    return 260 + sum(side.characters for side in sides)
+
+
+def _data(facts: CorpusFacts) -> Iterator[Choice]:
+    if facts.dev_pairs is None:
+        share = validation_share(facts.pairs)
+        yield Choice(
+            "data.validation_split", share, f"for dev: about {share * facts.pairs:,.0f} pairs"
+        )
+    shortest, longest = figures.MAX_LENGTH
+    needed = math.ceil(figures.LONGER_THAN_USUAL * facts.long_words / 10) * 10
+    length = min(longest, max(shortest, needed))
+    why = f"subwords; 99% of the pairs have at most {facts.long_words} words a side"
+    yield Choice("data.max_length", length, why)
+    dropped = facts.blank / facts.pairs
+    if facts.repeated >= figures.REPEATED:
+        dropped += facts.repeated
+        told = f"{facts.repeated:.0%} of the pairs occur before"
+        yield Choice("data.drop_duplicates", True, told)
+    if dropped > figures.DROPPED_WITHOUT_WORD:
+        limit = min(1.0, math.ceil(20 * dropped + 2) / 20)
+        yield Choice("data.max_dropped", limit, f"{dropped:.0%} are blank or repeated")
+
+
+def validation_share(pairs: int) -> float:
+    """The share of train to set aside for validation."""
+    fewest, most = figures.DEV_PAIRS
+    wanted = min(most, max(fewest, figures.DEV_SHARE * pairs))
+    share = min(figures.MOST_FOR_DEV, wanted / max(1, pairs))
+    # Of a handful of pairs, chance would often set none aside.
+    return float(f"{max(share, min(0.5, 5 / max(1, pairs))):.2g}")
+
+
+def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
+    unspaced = facts.source.unspaced or facts.target.unspaced
+    script = facts.shared_script
+    size, why = vocabulary(facts)
+    if unspaced:
+        yield Choice("tokenizer.kind", "unigram", "made for text without spaces")
+    else:
+        yield Choice("tokenizer.kind", "bpe")
+    joint = f"both sides are {script}" if script else "the sides are in different scripts"
+    yield Choice("tokenizer.joint", script is not None, joint)
+    yield Choice("tokenizer.vocab_size", size, why)
+    yield Choice("tokenizer.hard_vocab_limit", False, "fewer where the text does not hold so many")
+    if max(facts.source.characters, facts.target.characters) > figures.MANY_CHARACTERS:
+        coverage = 0.9995 if unspaced else 0.9999
+        yield Choice("tokenizer.character_coverage", coverage, "rare characters as bytes")
+    if unspaced:
+        alpha = figures.UNIGRAM_ALPHA
+    else:
+        alpha = _weakened(figures.BPE_DROPOUT.at(facts.words), plan)
+    if alpha:
+        why = "other subwords in each epoch" + _because(plan)
+        yield Choice("tokenizer.sampling.alpha", alpha, why)
+
+
+def _model(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
+    words = facts.words
+    word_dropout = _weakened(figures.WORD_DROPOUT.at(words), plan)
+    why = f"as all sizes by the amount of text: {_million(words)} words a side"
+    yield Choice("model.embedding_size", figures.EMBEDDING.whole(words), why)
+    dropout = _weakened(figures.EMBEDDING_DROPOUT.at(words), plan)
+    yield Choice("model.embedding_dropout", dropout, "the more text, the less" + _because(plan))
+    if word_dropout:
+        yield Choice("model.source_word_dropout", word_dropout)
+        yield Choice("model.target_word_dropout", word_dropout)
+    tying = "all" if facts.shared_script else "target_output"
+    yield Choice("model.tying", tying, "one matrix instead of three or two: less to learn")
+    yield from (_deep(facts, plan) if facts.size == "large" else _conditional_gru(facts, plan))
+
+
+def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
+    """A conditional GRU (Sennrich et al. 2017); two residual layers from medium corpora on."""
+    words, hidden = facts.words, figures.HIDDEN.whole(facts.words)
+    layers = 2 if words >= _TWO_LAYERS_FROM else 1
+    dropout = _weakened(figures.DECODER_DROPOUT.at(words), plan)
+    yield Choice("model.encoder.cell", "gru")
+    yield Choice("model.encoder.layers", layers, "depth pays from some million words on")
+    yield Choice("model.encoder.hidden_size", round(hidden * figures.ENCODER_SHARE))
+    yield Choice("model.encoder.direction", "bidirectional")
+    if layers > 1:
+        yield Choice("model.encoder.residual_from", 2)
+        yield Choice("model.encoder.dropout", dropout)
+    yield Choice("model.attention.kind", "additive", "finds the alignment within few updates")
+    yield Choice("model.attention.size", hidden)
+    yield Choice("model.attention.query", "inner_state", "between the decoder's two transitions")
+    yield Choice("model.attention.query_layer", "bottom")
+    yield Choice("model.attention.context", "both")
+    yield Choice("model.decoder.cell", "gru")
+    yield Choice("model.decoder.layers", layers)
+    yield Choice("model.decoder.hidden_size", hidden)
+    yield Choice("model.decoder.input_feeding", False)
+    yield Choice("model.decoder.transition_depth", 2)
+    if layers > 1:
+        yield Choice("model.decoder.residual_from", 2)
+    yield Choice("model.decoder.start", "mean")
+    yield Choice("model.decoder.dropout", dropout)
+    yield Choice("model.output.kind", "deep")
+    yield Choice(
+        "model.output.size", figures.EMBEDDING.whole(words), "the embedding's: they are tied"
+    )
+    yield Choice("model.output.dropout", _weakened(figures.OUTPUT_DROPOUT.at(words), plan))
+
+
+_TWO_LAYERS_FROM = 6_000_000
+"""Words of a side."""
+
+
+def _deep(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
+    """Deep residual layer-normalised LSTMs with several heads of attention (Chen et al. 2018), four
+    layers instead of six and eight; our heads score by scaled dot products, theirs additively.
+    """
+    words, hidden = facts.words, figures.HIDDEN.whole(facts.words)
+    embedding = figures.EMBEDDING.whole(words)
+    dropout = _weakened(figures.DECODER_DROPOUT.at(words), plan)
+    yield Choice("model.encoder.cell", "layer_norm_lstm", "normalised: deep layers learn at once")
+    yield Choice("model.encoder.layers", 4)
+    yield Choice("model.encoder.hidden_size", hidden // 2, "of each direction")
+    yield Choice("model.encoder.direction", "bidirectional")
+    yield Choice("model.encoder.residual_from", 3)
+    yield Choice("model.encoder.dropout", dropout)
+    yield Choice("model.attention.kind", "multi_head")
+    yield Choice("model.attention.heads", 4)
+    yield Choice("model.attention.size", hidden)
+    yield Choice("model.attention.query", "previous_state")
+    yield Choice("model.attention.query_layer", "bottom")
+    yield Choice("model.attention.context", "all_layers")
+    yield Choice("model.decoder.cell", "layer_norm_lstm")
+    yield Choice("model.decoder.layers", 4)
+    yield Choice("model.decoder.hidden_size", hidden)
+    yield Choice("model.decoder.input_feeding", False)
+    yield Choice("model.decoder.residual_from", 3)
+    yield Choice("model.decoder.start", "mean")
+    yield Choice("model.decoder.dropout", dropout)
+    yield Choice("model.output.kind", "deep")
+    yield Choice("model.output.size", embedding, "the embedding's: they are tied")
+    yield Choice("model.output.dropout", _weakened(figures.OUTPUT_DROPOUT.at(words), plan))
+
+
+def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator[Choice]:
+    every = _few_digits(max(20, plan.updates / figures.VALIDATIONS))
+    warm = plan.updates * figures.WARM_UP
+    warm = max(figures.FEWEST_WARM_UPDATES, min(figures.MOST_WARM_UPDATES, warm))
+    average = min(figures.MOST_AVERAGED, max(20.0, plan.updates * figures.AVERAGED))
+    many = (facts.dev_pairs or 0) > figures.DEV_LINES_DECODED
+    yield Choice("training.batch_tokens", plan.batch_tokens, "the more text, the larger")
+    yield Choice("training.max_updates", plan.updates, _end(plan, budget))
+    if budget is not None:
+        yield Choice("training.max_time", budget.time, "the limit, whatever happens")
+    smoothing = figures.LABEL_SMOOTHING.at(facts.words)
+    yield Choice("training.label_smoothing", smoothing, "the more text, the less")
+    yield Choice("training.ema", round(1.0 - 1.0 / average, 4), "the mean of the last updates")
+    yield Choice("training.optimizer.kind", "adam")
+    rate = figures.LEARNING_RATE.at(plan.updates)
+    yield Choice("training.optimizer.learning_rate", rate, "longer steps where they are few")
+    yield Choice("training.schedule.kind", "cosine", "ends at max_updates")
+    yield Choice("training.schedule.warmup_updates", min(round(warm), plan.updates // 2))
+    yield Choice("training.validation.every_updates", every)
+    if many:
+        yield Choice("training.validation.max_sentences", figures.DEV_LINES_DECODED)
+    yield Choice("training.early_stopping.metric", "bleu")
+    yield Choice("training.early_stopping.patience", figures.PATIENCE, "validations in vain")
+    yield Choice("training.checkpoint.every_updates", every)
+    yield Choice("training.checkpoint.best_metric", "bleu")
+
+
+def _end(plan: Plan, budget: Budget | None) -> str:
+    passes = f"about {plan.epochs:.{0 if plan.epochs >= 2 else 1}f} passes over train"
+    if budget is None:
+        return passes
+    if plan.updates == plan.wanted:
+        return f"{passes}, of which {budget.time} would hold more"
+    return f"{passes}: what {budget.time} hold here"
+
+
+def _weakened(dropout: float, plan: Plan) -> float:
+    return round(dropout * plan.strength, 2)
+
+
+def _because(plan: Plan) -> str:
+    return "" if plan.strength == 1.0 else "; less of it in a short training"
+
+
+def _few_digits(value: float) -> int:
+    """Rounded to two digits: figures from rules are not exact, and should not look so."""
+    return round(float(f"{value:.2g}"))
+
+
+def _million(count: int) -> str:
+    return f"{count / 1e6:.1f} million" if count >= 1_000_000 else f"{count:,}"

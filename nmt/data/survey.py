@@ -1,0 +1,180 @@
+"""A corpus looked at once, as a stream: how much text, of what kind."""
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.config.settings import CorpusSettings
+from nmt.data.binarize import warn_of_equal_files
+from nmt.data.hashes import pair_text
+from nmt.data.inputs import describe_inputs, lines_of
+from nmt.data.scripts import scripts_of
+from nmt.data.text import BadUtf8, Pair, read_pairs
+from nmt.errors import DataError
+from nmt.runtime.console import progress
+
+_LOOKED_AT = 200_000
+"""Pairs, evenly spread, whose words and letters are counted one by one."""
+
+_CUT = 1000
+"""Characters of a line that are looked at so: the memory of it is bounded by both."""
+
+_FREQUENT = 5
+_LONGEST_COUNTED = 2000
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces between words."""
+
+_CHARACTERS_A_WORD = 1.7
+_MOST_HASHES = 100_000
+
+
+def survey(
+    train: CorpusSettings, dev: CorpusSettings | None, on_bad_utf8: BadUtf8 = "error"
+) -> CorpusFacts:
+    """What there is to know of a corpus before anything is chosen; every line is read.
+
+    Raises DataError as `nmt binarize` does: a file that is missing, empty or damaged, sides that
+    differ in their number of lines, lines that are not UTF-8 where `on_bad_utf8` is `error`; and
+    when no pair has text on both sides.
+    """
+    inputs = describe_inputs({"train": train, "dev": dev}, None)
+    warn_of_equal_files(inputs)
+    lines = lines_of(inputs, "train")
+    counts = _Counts(lines)
+    with progress("reading", lines, "pairs") as bar:
+        for pair in read_pairs(train.source, train.target, on_bad_utf8):
+            counts.add(pair)
+            bar.advance()
+    if not counts.pairs:
+        raise DataError(
+            "train has no pair with text on both sides. See whether these are the right files."
+        )
+    dev_pairs = None
+    if dev is not None:
+        dev_pairs = sum(1 for _ in read_pairs(dev.source, dev.target, on_bad_utf8))
+    return counts.facts(dev_pairs)
+
+
+@dataclass
+class _Side:
+    """What is counted of a side; the last three in lines that are looked at closely."""
+
+    words: int = 0
+    characters: int = 0
+    unspaced: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    letters: Counter[str] = field(default_factory=Counter)
+    scripts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, text: str, closely: bool) -> int:
+        """Count a line; gives its words."""
+        spaced, unspaced = _UNSPACED.subn(" ", text)
+        words = spaced.split()
+        count = len(words) + round(unspaced / _CHARACTERS_A_WORD)
+        self.words += count
+        self.characters += len(text)
+        self.unspaced += unspaced
+        if closely:
+            self.seen.update(spaced[:_CUT].split())
+            self.letters.update(text[:_CUT])
+            self.scripts.update(scripts_of(text[:_CUT]))
+        return count
+
+    def facts(self) -> SideFacts:
+        """The counts, summed up."""
+        of_all = self.scripts.most_common()
+        return SideFacts(
+            words=self.words,
+            frequent_words=sum(1 for count in self.seen.values() if count >= _FREQUENT),
+            characters=len(self.letters),
+            scripts={script: count / self.scripts.total() for script, count in of_all},
+            unspaced=2 * self.unspaced > self.characters,
+        )
+
+
+@dataclass
+class _Repeats:
+    """The share of texts that occur before, by a sample of all different texts: those whose hash is
+    below a bound, which is halved when they become too many. Repetitions are found wherever they
+    stand, and the memory does not grow with the corpus.
+    """
+
+    bound: int = 1 << 64
+    counts: Counter[int] = field(default_factory=Counter)
+
+    def add(self, text: str) -> None:
+        """Count a text."""
+        digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest()
+        number = int.from_bytes(digest, "little")
+        if number >= self.bound:
+            return
+        self.counts[number] += 1
+        if len(self.counts) > _MOST_HASHES:
+            self.bound //= 2
+            self.counts = Counter({n: c for n, c in self.counts.items() if n < self.bound})
+
+    @property
+    def share(self) -> float:
+        """Of all texts."""
+        total = self.counts.total()
+        return 1.0 - len(self.counts) / total if total else 0.0
+
+
+class _Counts:
+    """What is counted of a corpus of so many `lines`."""
+
+    def __init__(self, lines: int) -> None:
+        self._lines = lines
+        self._wanted = min(lines, _LOOKED_AT)
+        self._source, self._target = _Side(), _Side()
+        self._lengths: Counter[int] = Counter()
+        self._repeats = _Repeats()
+        self._blank = self._identical = 0
+
+    def add(self, pair: Pair) -> None:
+        """Count a pair; of one that is not UTF-8 nothing is known."""
+        if pair.source is None or pair.target is None:
+            return
+        if not pair.source.strip() or not pair.target.strip():
+            self._blank += 1
+            return
+        wanted, lines = self._wanted, self._lines
+        closely = pair.line * wanted // lines != (pair.line - 1) * wanted // lines
+        length = max(self._source.add(pair.source, closely), self._target.add(pair.target, closely))
+        self._lengths[min(length, _LONGEST_COUNTED)] += 1
+        self._repeats.add(pair_text(pair.source, pair.target))
+        self._identical += pair.source.strip() == pair.target.strip()
+
+    @property
+    def pairs(self) -> int:
+        """Pairs with text on both sides."""
+        return self._lengths.total()
+
+    def facts(self, dev_pairs: int | None) -> CorpusFacts:
+        """The counts, summed up."""
+        return CorpusFacts(
+            pairs=self._lines,
+            source=self._source.facts(),
+            target=self._target.facts(),
+            long_words=_at_most(self._lengths, 0.99),
+            blank=self._blank,
+            repeated=self._repeats.share,
+            identical=self._identical / max(1, self.pairs),
+            dev_pairs=dev_pairs,
+        )
+
+
+def _at_most(lengths: Counter[int], share: float) -> int:
+    """The length that such a share of the pairs does not exceed."""
+    total = 0
+    for length in sorted(lengths):
+        total += lengths[length]
+        if total >= share * lengths.total():
+            return length
+    return 0

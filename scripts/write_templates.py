@@ -1,0 +1,24 @@
+"""Writes configs/small.yaml, medium.yaml and large.yaml: python scripts/write_templates.py
+
+They are what `nmt init` would choose for corpora of typical sizes; run it when the rules or their
+figures change.
+"""
+
+from pathlib import Path
+
+from nmt.config.recipes.templates import TEMPLATES, template
+from nmt.runtime.files import write_text
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+def main() -> None:
+    """Write them all."""
+    for name in TEMPLATES:
+        path = CONFIGS / f"{name}.yaml"
+        write_text(path, template(name))
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

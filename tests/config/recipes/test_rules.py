@@ -1,0 +1,232 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nmt.config.load import load_config
+from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.config.recipes.rules import Budget, Choice, fitted, make_plan, validation_share
+from nmt.config.recipes.templates import TEMPLATES, template
+from nmt.config.recipes.written import as_yaml
+from nmt.config.settings import Config
+from nmt.model.seq2seq import Seq2Seq
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+LATIN, CYRILLIC = {"Latin": 0.98, "Greek": 0.02}, {"Cyrillic": 0.9, "Latin": 0.1}
+
+SMALL = CorpusFacts(
+    pairs=29_000,
+    source=SideFacts(330_000, 10_000, 80, LATIN),
+    target=SideFacts(330_000, 10_000, 90, LATIN),
+    long_words=24,
+    dev_pairs=1000,
+)
+
+
+def chosen(facts, budget=None):
+    choices = fitted(facts, budget)
+    keys = {choice.key: choice.value for choice in choices}
+    assert len(keys) == len(choices)
+    return keys
+
+
+def config_of(facts, budget=None):
+    """As it is after being written and read."""
+    paths = {"train": "t", **({"dev": "d"} if facts.dev_pairs is not None else {})}
+    texts = [
+        Choice(f"data.{name}.{side}", path)
+        for name, path in paths.items()
+        for side in ("source", "target")
+    ]
+    return as_yaml([*texts, *fitted(facts, budget)], "x")
+
+
+def loaded(tmp_path, text) -> Config:
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def with_words(words, pairs):
+    sides = {
+        side: replace(getattr(SMALL, side), words=words, frequent_words=10**6)
+        for side in ("source", "target")
+    }
+    return replace(SMALL, pairs=pairs, **sides)
+
+
+def test_little_text_gets_what_was_best_on_multi30k():
+    keys = chosen(SMALL)
+    assert keys["tokenizer.vocab_size"] == 6000
+    assert keys["tokenizer.sampling.alpha"] == 0.1
+    assert keys["model.embedding_size"] == 256
+    assert keys["model.encoder.hidden_size"] == 384
+    assert (keys["model.decoder.hidden_size"], keys["model.decoder.layers"]) == (512, 1)
+    assert (keys["model.attention.query"], keys["model.tying"]) == ("inner_state", "all")
+    assert keys["model.source_word_dropout"] == 0.1
+    assert keys["training.batch_tokens"] == 2048
+    assert keys["training.label_smoothing"] == 0.15
+    assert 8500 <= keys["training.max_updates"] <= 9500
+    assert keys["training.ema"] == pytest.approx(0.998, abs=2e-4)
+
+
+def test_more_text_gets_a_larger_model_and_less_dropout():
+    rows = [(8e4, 1e4), (3e5, 3e4), (3e6, 1e5), (1e7, 5e5), (4e7, 3e6), (1e8, 5e6)]
+    keys = [chosen(with_words(int(words), int(pairs))) for words, pairs in rows]
+    for key, rises in (
+        ("tokenizer.vocab_size", True),
+        ("model.embedding_size", True),
+        ("model.decoder.hidden_size", True),
+        ("model.encoder.layers", True),
+        ("training.batch_tokens", True),
+        ("training.max_updates", True),
+        ("model.decoder.dropout", False),
+        ("model.output.dropout", False),
+        ("training.label_smoothing", False),
+        ("training.optimizer.learning_rate", False),
+    ):
+        values = [each[key] for each in keys]
+        assert values == sorted(values, reverse=not rises), key
+        assert values[0] != values[-1], key
+    assert keys[-1]["model.encoder.cell"] == "layer_norm_lstm"
+    assert "model.source_word_dropout" not in keys[-1]
+    assert "tokenizer.sampling.alpha" not in keys[-1]
+
+
+def test_few_frequent_words_give_few_subwords():
+    sides = {
+        side: replace(getattr(SMALL, side), frequent_words=1000) for side in ("source", "target")
+    }
+    assert chosen(replace(SMALL, **sides))["tokenizer.vocab_size"] == 1800
+
+
+def test_there_is_room_for_bytes_and_characters():
+    sides = {side: replace(getattr(SMALL, side), frequent_words=1) for side in ("source", "target")}
+    assert chosen(replace(SMALL, **sides))["tokenizer.vocab_size"] == 256 + 4 + 80 + 90 + 100
+
+
+def test_many_characters_are_left_to_bytes():
+    assert "tokenizer.character_coverage" not in chosen(SMALL)
+    keys = chosen(replace(SMALL, source=replace(SMALL.source, characters=2000)))
+    assert keys["tokenizer.character_coverage"] == 0.9999
+
+
+def test_different_scripts_have_a_model_each():
+    keys = chosen(replace(SMALL, source=replace(SMALL.source, scripts=CYRILLIC)))
+    assert keys["tokenizer.joint"] is False
+    assert keys["model.tying"] == "target_output"
+    assert keys["tokenizer.vocab_size"] == 4200
+
+
+def test_text_without_spaces_has_unigrams():
+    chinese = SideFacts(300_000, 3, 4000, {"Han": 1.0}, unspaced=True)
+    keys = chosen(replace(SMALL, target=chinese))
+    assert keys["tokenizer.kind"] == "unigram"
+    assert keys["tokenizer.character_coverage"] == 0.9995
+    assert keys["tokenizer.vocab_size"] == 4360
+    assert keys["tokenizer.joint"] is False
+
+
+def test_long_sentences_are_kept():
+    assert chosen(SMALL)["data.max_length"] == 100
+    assert chosen(replace(SMALL, long_words=100))["data.max_length"] == 160
+    assert chosen(replace(SMALL, long_words=2000))["data.max_length"] == 400
+
+
+def test_repetitions_are_dropped_and_may_be():
+    assert "data.drop_duplicates" not in chosen(replace(SMALL, repeated=0.01))
+    few = chosen(replace(SMALL, repeated=0.1))
+    assert (few["data.drop_duplicates"], "data.max_dropped" in few) == (True, False)
+    assert chosen(replace(SMALL, repeated=0.5))["data.max_dropped"] == 0.6
+    assert chosen(replace(SMALL, blank=14_500))["data.max_dropped"] == 0.6
+
+
+@pytest.mark.parametrize(
+    ("pairs", "share"), [(1, 0.5), (10, 0.5), (100, 0.1), (29_000, 0.02), (10**6, 0.002)]
+)
+def test_a_share_is_set_aside_for_validation(pairs, share):
+    assert validation_share(pairs) == share
+    assert chosen(replace(SMALL, pairs=pairs, dev_pairs=None))["data.validation_split"] == share
+
+
+def test_a_large_dev_is_not_decoded_as_a_whole():
+    assert "training.validation.max_sentences" not in chosen(SMALL)
+    assert chosen(replace(SMALL, dev_pairs=9000))["training.validation.max_sentences"] == 2000
+
+
+def test_a_budget_ends_the_schedule():
+    keys = chosen(SMALL, Budget("30m", 3000))
+    assert (keys["training.max_updates"], keys["training.max_time"]) == (3000, "30m")
+    whole = chosen(SMALL)
+    assert keys["model.decoder.dropout"] == pytest.approx(0.3 * 3000 / 9000 * 1.5, abs=0.02)
+    assert keys["training.optimizer.learning_rate"] > whole["training.optimizer.learning_rate"]
+    assert keys["training.schedule.warmup_updates"] == 150
+    assert make_plan(SMALL, Budget("30m", 3000)).epochs == pytest.approx(12, abs=1)
+
+
+def test_a_budget_that_is_large_changes_nothing_but_the_limit():
+    keys = chosen(SMALL, Budget("9h", 10**6))
+    assert keys.pop("training.max_time") == "9h"
+    assert keys == chosen(SMALL)
+
+
+_sides = st.builds(
+    SideFacts,
+    words=st.integers(1, 10**10),
+    frequent_words=st.integers(0, 10**7),
+    characters=st.integers(1, 10_000),
+    scripts=st.sampled_from([LATIN, CYRILLIC, {"Han": 0.6, "Kana": 0.4}, {}]),
+    unspaced=st.booleans(),
+)
+_facts = st.builds(
+    CorpusFacts,
+    pairs=st.integers(1, 10**9),
+    source=_sides,
+    target=_sides,
+    long_words=st.integers(1, 2000),
+    blank=st.just(0),
+    repeated=st.floats(0.0, 1.0),
+    identical=st.floats(0.0, 1.0),
+    dev_pairs=st.none() | st.integers(1, 10**6),
+)
+
+
+@settings(max_examples=10)
+@given(facts=_facts, budget=st.none() | st.builds(Budget, st.just("1h"), st.integers(1, 10**8)))
+def test_whatever_the_corpus_the_configuration_is_right(tmp_path_factory, facts, budget):
+    config = loaded(tmp_path_factory.mktemp("c"), config_of(facts, budget))
+    assert config.training.max_updates is not None
+    assert config.training.schedule.warmup_updates <= config.training.max_updates
+    assert config.training.batch_tokens is not None
+    assert config.training.batch_tokens >= config.data.max_length
+    with torch.device("meta"):
+        Seq2Seq(config.model, 100, 100)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_templates_are_what_the_rules_say(name):
+    """Out of date? `python scripts/write_templates.py` writes them anew."""
+    assert (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8") == template(name)
+    assert TEMPLATES[name].size == name
+
+
+_SMALL_PARTS = ("encoder.hidden_size=8", "decoder.hidden_size=16", "attention.size=16")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_model_of_each_template_learns(name):
+    small = load_config(
+        CONFIGS / f"{name}.yaml",
+        [f"model.{key}" for key in ("embedding_size=8", "output.size=8", *_SMALL_PARTS)],
+    ).model
+    torch.manual_seed(0)
+    model = Seq2Seq(small, 30, 30)
+    source, lengths = torch.randint(4, 30, (2, 5)), torch.tensor([5, 3])
+    sums = model.loss(source, lengths, torch.randint(4, 30, (2, 4)), torch.randint(4, 30, (2, 4)))
+    sums.loss.backward()
+    assert torch.isfinite(sums.loss)
+    assert all(parameter.grad is not None for parameter in model.parameters())

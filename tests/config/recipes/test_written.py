@@ -1,0 +1,40 @@
+from nmt.config.recipes.rules import Choice
+from nmt.config.recipes.written import as_table, as_yaml
+
+CHOICES = [
+    Choice("data.source_language", "no", "Norwegian"),
+    Choice("data.train.source", ["a b.no", "c: d"]),
+    Choice("seed", 3),
+    Choice("data.max_length", 100, "x" * 53),
+    Choice("training.ema", 0.5, "x" * 52),
+]
+
+
+def test_reasons_stand_behind_their_values_or_above_them():
+    reason = "x" * 53
+    assert as_yaml(CHOICES, "one\n\ntwo") == (
+        "# one\n"
+        "#\n"
+        "# two\n"
+        "\n"
+        "data:\n"
+        "  source_language: 'no'                         # Norwegian\n"
+        "  train:\n"
+        "    source: [a b.no, 'c: d']\n"
+        f"  # {reason}\n"
+        "  max_length: 100\n"
+        "\n"
+        "seed: 3\n"
+        "\n"
+        "training:\n"
+        f"  {'ema: 0.5':<44}  # {reason[1:]}\n"
+    )
+
+
+def test_the_table_has_what_has_a_reason():
+    table = as_table([CHOICES[0], *CHOICES[1:3], Choice("training.schedule.kind", "cosine", "why")])
+    assert table == [
+        "data.source_language    'no'    Norwegian",
+        "training.schedule.kind  cosine  why",
+    ]
+    assert as_table([]) == []
