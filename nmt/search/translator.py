@@ -1,7 +1,6 @@
 """From text to text: the translator that the command line and Python programs use."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,18 +19,16 @@ from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
 from nmt.search.ensemble import ensemble_of
-from nmt.search.forced import Pair, force_decode
-from nmt.search.hypothesis import END_MARK, Hypothesis
+from nmt.search.forced import force_decode
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.overrides import override
-from nmt.search.pieces import split
 from nmt.search.shortlisted import Shortlisted
-from nmt.search.stems import begun
 from nmt.search.translation import Translation, by_utility, checked, joined, ranked
-from nmt.search.unknown import with_source_words
 from nmt.search.views import View, models_of, parts_of, views
+from nmt.search.wording import Wording
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -58,6 +55,7 @@ class Translator:
     ) -> None:
         self._bundles = tuple(bundles) if isinstance(bundles, Sequence) else (bundles,)
         self._bundle = self._bundles[0]
+        self._wording = Wording(self._bundle.tokenizers)
         self._runtime = runtime
         self.model: Scorer = self._bundle.model if model is None else model
         self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
@@ -190,14 +188,14 @@ class Translator:
             raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
         if settings.replace_unknown:
             self._check_attention()
-        texts_in_pieces = self._in_pieces(texts, self._longest_source(settings))
+        texts_in_pieces = self._wording.in_pieces(texts, self._longest_source(settings))
         found = self._found(texts_in_pieces, wishes, settings, attention, tree)
         subwords: list[list[Subword]] = [[] for _ in found]
         if settings.replace_unknown:
-            subwords = self._subwords(texts, texts_in_pieces)
+            subwords = self._wording.subwords(texts, texts_in_pieces)
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
         translated = [
-            self._translations(*each, attention)
+            self._wording.translations(*each, attention)
             for each in zip(pieces, found, subwords, strict=True)
         ]
         risk = MinimumRisk.of(settings)
@@ -207,7 +205,7 @@ class Translator:
         return [
             checked(
                 joined(list(islice(in_order, len(pieces)))),
-                self._written(wish.terms) if text.strip() else {},
+                self._wording.written(wish.terms) if text.strip() else {},
             )
             for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
         ]
@@ -261,7 +259,7 @@ class Translator:
         if parts_of(asked) == 1:
             return [[] for _ in translations]
         whole = [translation if translation.pieces == 1 else None for translation in translations]
-        pairs = [self._pair(each) for each in whole]
+        pairs = [self._wording.pair(each) for each in whole]
         return views(asked, pairs, self.settings.batch_sentences, self._runtime)
 
     def alternatives(
@@ -284,7 +282,7 @@ class Translator:
         in pieces, or a subword of the prefix is none that a translation may have.
         """
         settings = override(self.settings, {**overrides, "n_best": 1})
-        ((source, *more),) = self._in_pieces([text], self._longest_source(settings))
+        ((source, *more),) = self._wording.in_pieces([text], self._longest_source(settings))
         if more:
             raise UsageError("a text in pieces has no alternatives: shorten it.")
         if not source:
@@ -301,7 +299,7 @@ class Translator:
             Alternative(
                 target.pieces([token])[0],
                 probability,
-                *self._translations(source, [onward], [], attention=True),
+                *self._wording.translations(source, [onward], [], attention=True),
             )
             for token, probability, onward in place.onwards(fits, count)
         ]
@@ -310,7 +308,7 @@ class Translator:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those
         of blank texts are left out.
         """
-        lengths = list(map(len, self._encoded(texts)))
+        lengths = list(map(len, self._wording.encoded(texts)))
         return batches(lengths, self.settings.batch_sentences)
 
     def _found(
@@ -327,7 +325,7 @@ class Translator:
         wanted = [
             each
             for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-            for each in self._in_tokens(wish, len(pieces))
+            for each in self._wording.constraints(wish, len(pieces))
         ]
         sources = [piece for pieces in texts_in_pieces for piece in pieces]
         shortlisted = self._shortlisted(settings)
@@ -378,34 +376,6 @@ class Translator:
             model, sources, settings, limits, self._runtime, keeps_weights, constraints, tree
         )
 
-    def _in_tokens(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
-        """The constraints of each piece of a text."""
-        target = self._bundle.tokenizers.target
-        terms, avoid = (
-            tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
-            for phrases in (wish.terms, wish.avoid)
-        )
-        prefix, stem = target.encode(wish.prefix), None
-        if wish.open_end:
-            prefix, stem = begun(target, wish.prefix)
-        first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
-        return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
-
-    def _written(self, terms: Sequence[str]) -> dict[str, str]:
-        """How each term stands in a translation: the tokenizer may write it otherwise."""
-        target = self._bundle.tokenizers.target
-        return {term: target.decode(target.encode(term)).strip() for term in terms}
-
-    def _pair(self, translation: Translation | None) -> Pair:
-        """The token ids of a translation; a blank pair for none."""
-        if translation is None:
-            return Pair([], [])
-        tokenizers = self._bundle.tokenizers
-        ended = translation.tokens[-1:] == [END_MARK]
-        tokens = translation.tokens[:-1] if ended else translation.tokens
-        source = tokenizers.source.ids(translation.source_tokens[:-1])
-        return Pair(source, tokenizers.target.ids(tokens), ended)
-
     def _check_attention(self) -> None:
         """Raises UsageError when no model that is asked, of an ensemble none, has attention."""
         asked = getattr(self.model, "models", [self._bundle.model])
@@ -429,70 +399,4 @@ class Translator:
                 if bundle.config.model.max_source_tokens is not None
             ),
             default=None,
-        )
-
-    def _in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
-        """The token ids of each text, in one piece or more; of a blank text one without any."""
-        tokenizer = self._bundle.tokenizers.source
-        return [
-            [source]
-            if len(source) <= limit
-            else [source[run] for run in split(tokenizer.pieces(source), limit)]
-            for source in self._encoded(texts)
-        ]
-
-    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text, none of a blank one."""
-        return self._bundle.tokenizers.source.encode_batch(
-            [text if text.strip() else "" for text in texts]
-        )
-
-    def _subwords(
-        self, texts: Sequence[str], texts_in_pieces: list[list[list[int]]]
-    ) -> list[list[Subword]]:
-        """The tokens of each piece with what they stand for in its text."""
-        found = []
-        for text, pieces in zip(texts, texts_in_pieces, strict=True):
-            subwords = iter(self._bundle.tokenizers.source.subwords(text))
-            found += [list(islice(subwords, len(piece))) for piece in pieces]
-        return found
-
-    def _translations(
-        self,
-        source: list[int],
-        hypotheses: list[Hypothesis],
-        subwords: list[Subword],
-        attention: bool,
-    ) -> list[Translation]:
-        """Of one piece, from its hypotheses; subwords: of it, where they replace what is unknown,
-        else none; attention: whether the weights are given.
-        """
-        target = self._bundle.tokenizers.target
-        source_tokens = [*self._bundle.tokenizers.source.pieces(source), END_MARK] if source else []
-        found = [
-            self._translation(each, with_source_words(each, subwords, target), source_tokens)
-            for each in hypotheses
-        ]
-        return found if attention else [replace(each, attention=None) for each in found]
-
-    def _translation(
-        self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
-    ) -> Translation:
-        target = self._bundle.tokenizers.target
-        tokens = target.pieces(hypothesis.tokens)
-        if hypothesis.finished and source_tokens:
-            tokens.append(END_MARK)
-        tree = hypothesis.tree
-        if tree is not None:
-            tree = tree.with_pieces(target.pieces([node.token for node in tree.nodes]))
-        return Translation(
-            text=text.strip(),
-            score=hypothesis.score,
-            log_probability=hypothesis.log_probability,
-            tokens=tokens,
-            source_tokens=source_tokens,
-            token_log_probabilities=hypothesis.token_log_probabilities,
-            attention=hypothesis.attention,
-            finished=hypothesis.finished,
-            tree=tree,
         )
