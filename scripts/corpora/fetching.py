@@ -6,6 +6,7 @@ can tell that the file is still the same (an ETag or a date, by If-Range); else 
 
 import http.client
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -107,14 +108,15 @@ def _fetch_from_any(download: Download, part: Path, patience: Patience) -> None:
 
 def _fetch_patiently(url: str, name: str, part: Path, patience: Patience) -> None:
     """Fetch with retries; those that bring the file further do not count."""
-    failures = 0
+    failures, furthest = 0, _size(part)
     while True:
-        before = _size(part)
         try:
             _Attempt(url, name, part, patience.timeout).run()
             return
         except _Cut as error:
-            failures = 0 if _size(part) > before else failures + 1
+            # Not merely further than the last: where nothing can be gone on with, luck varies.
+            failures = 0 if _size(part) > furthest else failures + 1
+            furthest = max(furthest, _size(part))
             if failures > patience.retries:
                 raise
             wait = min(_LONGEST_WAIT, patience.first_wait * 2 ** max(0, failures - 1))
@@ -145,7 +147,9 @@ class _Attempt:
             raise _Cut(_plain(getattr(error, "reason", error))) from error
 
     def _refused(self, error: urllib.error.HTTPError) -> None:
-        if error.code == 416:  # more is here than there is to have: begin anew
+        if error.code == 416:
+            if error.headers.get("Content-Range") == f"bytes */{_size(self._part)}":
+                return  # it was whole, and is still the same
             self._part.unlink(missing_ok=True)
             raise _Cut("the server has less of the file than is here, which was not its") from error
         answer = f"the server answers {error.code} {error.reason}"
@@ -169,6 +173,9 @@ class _Attempt:
                     file.write(block)
                 bar.advance((done + len(block)) // 1000 - done // 1000)
                 done += len(block)
+            with plain_disk_errors(self._part):
+                file.flush()
+                os.fsync(file.fileno())
         if total is not None and done != total:
             raise _Cut(f"the connection ended at {done:,} of {total:,} bytes")
 

@@ -70,7 +70,10 @@ def _answer(handler: BaseHTTPRequestHandler, file: Served | None, wanted: str | 
     if wanted and file.ranges and unchanged:
         first = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if first >= len(file.content):
-            handler.send_error(416)
+            handler.send_response(416)
+            handler.send_header("Content-Range", f"bytes */{len(file.content)}")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
             return
         handler.send_response(206)
         last = len(file.content) - 1

@@ -109,6 +109,24 @@ def test_more_than_the_server_has_is_thrown_away(server, fetch, tmp_path):
     assert fetch("a").read_bytes() == CONTENT
 
 
+def test_what_was_whole_but_not_yet_named_is_not_fetched_again(server, fetch, tmp_path):
+    server.files["a"] = Served(CONTENT, cuts=[300_000, 0])
+    with pytest.raises(ResourceError):
+        fetch("a", retries=0)
+    with (tmp_path / "got" / "corpus.tgz.part").open("ab") as part:
+        part.write(CONTENT[300_000:])
+    before = len(server.asked)
+    assert fetch("a").read_bytes() == CONTENT
+    assert len(server.asked) == before + 1
+
+
+def test_luck_that_varies_is_no_progress(server, fetch):
+    server.files["a"] = Served(CONTENT, ranges=False, cuts=[300_000, 200_000] * 20)
+    with pytest.raises(ResourceError):
+        fetch("a")
+    assert len(server.asked) == 4
+
+
 def test_a_stream_of_unknown_length_is_whole_where_it_ends(server, fetch):
     server.files["a"] = Served(CONTENT, length=False)
     assert fetch("a").read_bytes() == CONTENT

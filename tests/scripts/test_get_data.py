@@ -23,6 +23,7 @@ splitting = importlib.import_module("corpora.splitting")
 http_server = importlib.import_module("http_server")
 
 CORPORA = Path(os.environ.get("NMT_CORPORA", ROOT.parent / "shared" / "data"))
+MULTI30K = Path(os.environ.get("NMT_MULTI30K", CORPORA / "multi30k"))
 
 
 @pytest.fixture
@@ -316,16 +317,16 @@ def test_no_sentence_of_dev_or_test_is_in_train():
     assert parts["dev"] and parts["test"]
 
 
-def has(name):
+def has(folder):
     return pytest.mark.skipif(
-        not (CORPORA / name).is_dir(),
-        reason=f"{name} is not here: put corpora into a folder and name that in NMT_CORPORA",
+        not folder.is_dir(),
+        reason=f"{folder.name} is not here: put corpora into a folder and name that in NMT_CORPORA",
     )
 
 
-@has("multi30k")
+@has(MULTI30K)
 def test_the_true_multi30k(get, tmp_path, capsys):
-    assert get("multi30k", source=CORPORA / "multi30k") == 0
+    assert get("multi30k", source=MULTI30K) == 0
     assert "warning" not in capsys.readouterr().err
     counts = [
         len(lines_of(tmp_path / "data" / "multi30k" / f"{name}.{side}.gz"))
@@ -336,14 +337,14 @@ def test_the_true_multi30k(get, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@has("iwslt15-en-vi")
+@has(CORPORA / "iwslt15-en-vi")
 def test_the_true_iwslt15(get, tmp_path, capsys):
     assert get("iwslt15.en-vi", source=CORPORA / "iwslt15-en-vi") == 0
     assert "tst2012 (en - vi): 1,553 pairs" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-@has("tatoeba-fra-eng")
+@has(CORPORA / "tatoeba-fra-eng")
 def test_the_true_tatoeba(get, tmp_path):
     assert get("tatoeba.fra-eng", source=CORPORA / "tatoeba-fra-eng") == 0
     folder = tmp_path / "data" / "tatoeba.fra-eng"
