@@ -119,7 +119,9 @@ def init(
         print(text, end="")
         return
     write_text(output, text)
-    say(f"{output}: written. Next: nmt train {output}")
+    say(
+        f"{output}: written. Next: nmt train {output} (nmt doctor {output} tells how long it takes)"
+    )
 
 
 @contextmanager

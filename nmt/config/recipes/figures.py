@@ -85,6 +85,11 @@ BATCH_FILLED = 0.9
 
 LEARNING_RATE = Curve(((2e3, 2e-3), (1e4, 1e-3), (1e5, 5e-4)), 1e-4)
 """By updates, not by words: a short training has to take longer steps."""
+RATE_WIDTH = 512
+MOST_FOR_NARROW = 2.0
+"""A decoder narrower than RATE_WIDTH bears longer steps, by as much as it is narrower, at most so
+many times. The demonstration corpus, a decoder of 256, after 600 updates: at 4e-3 89.8 BLEU on dev,
+at 2e-3 61.9."""
 WARM_UP = 0.05
 FEWEST_WARM_UPDATES = 50
 MOST_WARM_UPDATES = 4000

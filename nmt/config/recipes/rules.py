@@ -258,8 +258,7 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     yield Choice("training.label_smoothing", smoothing, "the more text, the less")
     yield Choice("training.ema", round(1.0 - 1.0 / average, 4), "the mean of the last updates")
     yield Choice("training.optimizer.kind", "adam")
-    rate = figures.LEARNING_RATE.at(plan.updates)
-    yield Choice("training.optimizer.learning_rate", rate, "longer steps where they are few")
+    yield Choice("training.optimizer.learning_rate", _rate(facts, plan), _WHY_THIS_RATE)
     yield Choice("training.schedule.kind", "cosine", "ends at max_updates")
     yield Choice("training.schedule.warmup_updates", min(round(warm), plan.updates // 2))
     yield Choice("training.validation.every_updates", every)
@@ -269,6 +268,15 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     yield Choice("training.early_stopping.patience", figures.PATIENCE, "validations in vain")
     yield Choice("training.checkpoint.every_updates", every)
     yield Choice("training.checkpoint.best_metric", "bleu")
+
+
+def _rate(facts: CorpusFacts, plan: Plan) -> float:
+    narrower = figures.RATE_WIDTH / figures.HIDDEN.at(facts.words)
+    scale = min(figures.MOST_FOR_NARROW, max(1.0, narrower))
+    return float(f"{scale * figures.LEARNING_RATE.at(plan.updates):.2g}")
+
+
+_WHY_THIS_RATE = "longer steps where they are few, and for a narrow model"
 
 
 def _end(plan: Plan, budget: Budget | None) -> str:

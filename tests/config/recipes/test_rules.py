@@ -168,6 +168,14 @@ def test_a_budget_ends_the_schedule():
     assert make_plan(SMALL, Budget("30m", 3000)).epochs == pytest.approx(12, abs=1)
 
 
+def test_narrow_models_take_longer_steps():
+    narrow = with_words(80_000, 29_000)
+    assert chosen(narrow)["model.decoder.hidden_size"] == 256
+    key = "training.optimizer.learning_rate"
+    assert chosen(narrow, Budget("4m", 2000))[key] == 4e-3
+    assert chosen(SMALL, Budget("4m", 2000))[key] == 2e-3
+
+
 def test_a_budget_that_is_large_changes_nothing_but_the_limit():
     keys = chosen(SMALL, Budget("9h", 10**6))
     assert keys.pop("training.max_time") == "9h"
