@@ -4,15 +4,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from nmt.bundle import Bundle, save_bundle
+from nmt.bundle import Bundle
 from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
@@ -22,6 +21,7 @@ from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
 from nmt.runtime.ranks import ALONE, Ranks
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.best_models import BestModels
 from nmt.training.checkpoints import (
     TrainingState,
     load_average,
@@ -31,7 +31,6 @@ from nmt.training.checkpoints import (
     save_checkpoint,
 )
 from nmt.training.ends import reached_end
-from nmt.training.facts import data_facts, machine_facts
 from nmt.training.graphs import GraphedStep, Recorder
 from nmt.training.guidance import guidance_of
 from nmt.training.interrupts import Interrupts
@@ -45,7 +44,6 @@ from nmt.training.parallel import GradientSum
 from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
-from nmt.training.warm_start import origin
 from nmt.training.window import Window, train_line
 
 
@@ -88,6 +86,7 @@ class Trainer:
             self._restore(resume_from)
         self._graphed = recorder is not None
         self._step = FittingStep(*self._steps(recorder), self._clear_gradients, self._seed, log)
+        self._best_models = BestModels(bundle, loader, runtime, run, log, ranks)
         self._recovery = Recovery(self.settings.faults, loader.corpus, run.data, log, ranks)
         self._waits_to_look = runtime.device.type != "cpu"
         self._look_until = 0
@@ -333,7 +332,7 @@ class Trainer:
             validation.metrics[stopping.metric], self.state.update, stopping.min_improvement
         )
         self.state.seconds = self._seconds()
-        improved = self._keep_best(validation)
+        improved = self._best_models.keep(self.state, validation)
         self.log.record(
             "validation",
             self.state.update,
@@ -347,43 +346,6 @@ class Trainer:
                 f"  source:     {sample.source}\n  reference:  {sample.reference}\n"
                 f"  hypothesis: {sample.hypothesis}\n"
             )
-
-    def _keep_best(self, validation: Validation) -> list[str]:
-        """Write the bundles of the metrics that improved; gives those metrics."""
-        chosen = self.settings.checkpoint.best_metric
-        improved: list[str] = []
-        for metric in dict.fromkeys((chosen, *self.settings.checkpoint.keep_best_of)):
-            best = self.state.best.setdefault(metric, Best(metric))
-            before = replace(best)
-            if best.see(validation.metrics[metric], self.state.update):
-                path = self.run.best_of(None if metric == chosen else metric)
-                save = partial(self._write_best, path, validation)
-                what = f"the best model by {metric}"
-                if save_or_go_on(save, what, best.update, self.log, self.ranks):
-                    improved.append(metric)
-                else:
-                    self.state.best[metric] = before
-        return improved
-
-    def _write_best(self, path: Path, validation: Validation) -> None:
-        if self.ranks.leads:
-            save_bundle(self.bundle, path, self._facts(validation))
-
-    def _facts(self, validation: Validation) -> dict[str, object]:
-        return {
-            "updates": self.state.update,
-            "epochs": self.state.epoch + 1,
-            "target_tokens": self.state.target_tokens,
-            "training_seconds": round(self.state.seconds, 1),
-            "dev": validation.metrics,
-            "dev_signatures": validation.signatures,
-            "train_fingerprint": self.loader.corpus.fingerprint,
-            "batch_tokens": self.loader.batch_tokens,
-            "precision": self.runtime.choices.precision,
-            **origin(self.settings, self.state),
-            **data_facts(self.run),
-            **machine_facts(self.runtime, self.ranks.size),
-        }
 
     def _save(self) -> None:
         self._bring_state_up_to_date()
@@ -413,10 +375,10 @@ class Trainer:
 
     def _finish(self) -> None:
         ended = self._reason_to_end()
-        chosen = self.settings.checkpoint.best_metric
-        if self.state.validated != self.state.update or not self._has_best(chosen):
+        if self.state.validated != self.state.update or self._best_models.best(self.state) is None:
             self._validate()
-        if not self._has_best(chosen):
+        best = self._best_models.best(self.state)
+        if best is None:
             raise ResourceError(
                 f"{self.run.best}: the trained model could not be written (see above). Free space "
                 "on the disk; the same command goes on from the newest checkpoint."
@@ -425,16 +387,12 @@ class Trainer:
             )
         self.state.ended = ended
         self._save()
-        best = self.state.best[chosen]
         self.log.record("end", self.state.update, reason=self.state.ended)
         self.log.tell(
             f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
             f"training: {self.state.ended}. Best {best.metric} {best.value:.2f} at update "
             f"{best.update}: {self.run.best}"
         )
-
-    def _has_best(self, metric: str) -> bool:
-        return metric in self.state.best and self.state.best[metric].value is not None
 
     def _reason_to_end(self) -> str | None:
         end = reached_end(self.settings, self.state, self.state.seconds)

@@ -167,7 +167,7 @@ def test_training_goes_on_without_the_checkpoints_that_a_full_disk_refused(
 
 def test_a_best_model_that_a_full_disk_refused_does_not_count_as_kept(tiny, monkeypatch, capsys):
     by_loss = (*OFTEN, "training.checkpoint.best_metric=loss")
-    failing_saves(monkeypatch, sys.modules[Trainer.__module__], "save_bundle", {LAST})
+    failing_saves(monkeypatch, best_models, "save_bundle", {LAST})
     run_directory = train(tiny(*by_loss, name="parts"))
     assert "NOT SAVED: the best model by loss of update 8" in capsys.readouterr().err
     state = checkpoints.load_state(checkpoints.newest_checkpoint(run_directory.checkpoints))
@@ -175,7 +175,7 @@ def test_a_best_model_that_a_full_disk_refused_does_not_count_as_kept(tiny, monk
 
 
 def test_a_run_whose_model_could_never_be_written_has_not_ended(tiny, monkeypatch):
-    failing_saves(monkeypatch, sys.modules[Trainer.__module__], "save_bundle", {4, LAST})
+    failing_saves(monkeypatch, best_models, "save_bundle", {4, LAST})
     with pytest.raises(ResourceError, match="trained model could not be written"):
         train(tiny(*OFTEN, name="parts"))
     monkeypatch.undo()
