@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training import checkpoints
+from nmt.training import best_models, checkpoints
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
