@@ -292,6 +292,8 @@ def find_bundle(path: Path | None) -> Path:
             f"{path}: this run has no finished model yet (no {best.name}/{FACTS}). Train it with "
             "`nmt train`, at least to its first validation."
         )
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file or folder. Name a bundle or a run.")
     raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
 
 

@@ -18,7 +18,7 @@ from nmt.cli.options import (
     Threads,
     named_path,
 )
-from nmt.cli.translate import replaces
+from nmt.cli.outputs import check_written
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ def align(
     }
     _check(files or [], aligner, of_model, of_texts, method, gold)
     _check_forms(soft, method, tsv, as_json, gold, one_indexed)
-    for path in (source, target, *(files or ())):
-        if replaces(output, path):
-            raise UsageError(f"--output would overwrite {path}, which is read.")
+    if gold is not None and output is not None:
+        raise UsageError("--gold prints one result of all lines on stdout: leave --output out.")
+    check_written([output], [source, target, *(files or ()), gold])
     weights = soft or as_json or threshold is not None
     wish = lines_of.Wish(threshold, method, subwords, weights)
     aligned: Iterator[AlignedLine]

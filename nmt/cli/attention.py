@@ -19,10 +19,11 @@ from nmt.cli.options import (
     named_path,
     refuse,
 )
+from nmt.cli.outputs import check_written
 from nmt.cli.translate import invite, open_translator
 from nmt.cli.translate_options import described, given
 from nmt.errors import DataError
-from nmt.runtime.console import progress, say
+from nmt.runtime.console import progress, say, warn
 
 if TYPE_CHECKING:
     from nmt.cli.attention_output import TextDrawing
@@ -126,6 +127,8 @@ def attention(
             "--target gives the translations: leave out --beam and --n-best.",
         ),
     )
+    written = [*outputs.pages, *outputs.images, outputs.text]
+    check_written(written, [input_file, target_file, reference_file])
     first = open_translator(model, device, precision, threads, weight, combine)
     others = [open_translator([each], device, precision, threads) for each in compare or []]
     wanted = given(beam_size=beam, n_best=n_best)
@@ -141,6 +144,8 @@ def attention(
         _draw_all(sentences, outputs.text, drawing)
         return
     seen = list(sentences)
+    if not seen:
+        warn(f"{input_file or 'stdin'}: has no lines; there is nothing to see")
     about = _about(looker, target_file)
     names = [each.name for each in looker.translators]
     for path in outputs.pages:

@@ -207,7 +207,7 @@ def _given(paths: Sequence[Path | None]) -> tuple[Path, ...]:
 def _numbered(path: Path, number: int, of: int) -> Path:
     if of == 1:
         return path
-    return path.with_name(f"{path.stem}-{number:0{len(str(of))}d}{path.suffix}")
+    return path.with_name(f"{path.stem}-{number:0{max(4, len(str(of)))}d}{path.suffix}")
 
 
 def _counted(count: int, thing: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.cli.options import Debug, Device, JsonOutput, Quiet, SearchPrecision, Threads, named_path
+from nmt.cli.outputs import check_written, same_path
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.console import progress, say
+from nmt.runtime.console import progress, say, warn
 
 if TYPE_CHECKING:
     from nmt.reports.comparison import Judged, RunComparison
@@ -76,8 +77,7 @@ def compare(
     from nmt.runtime.files import write_text
 
     _check(runs, source, references, hypotheses, no_translate)
-    if html is not None and html.is_dir():
-        raise UsageError(f"{html}: is a folder; give a file, such as {html / 'compare.html'}.")
+    check_written([html], [source, *(references or ()), *(hypotheses or ())], runs)
     states = [open_run(run) for run in runs]
 
     def judge(names: Sequence[str]) -> "Judged | str":
@@ -86,14 +86,14 @@ def compare(
         return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
 
     found = compare_runs(states, judge)
+    if html is not None:  # before what a pipe may not take to its end
+        write_text(html, comparison_page(found))
+        say(f"page: {html}")
     if as_json:
         record = finite(found.record(swings))
         print(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
     else:
         _print(found, swings)
-    if html is not None:
-        write_text(html, comparison_page(found))
-        say(f"page: {html}")
 
 
 def _check(
@@ -105,6 +105,9 @@ def _check(
 ) -> None:
     if len(runs) < 2:
         raise UsageError("compare needs two runs or more: nmt compare runs/one runs/other")
+    for place, run in enumerate(runs):
+        if any(same_path(run, other) for other in runs[:place]):
+            warn(f"{run}: was given twice, and does not differ from itself")
     if (source is None) != (not references):
         missing = "--ref" if source is not None else "--source"
         raise UsageError(f"--source and --ref go together: add {missing}.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, named_path
-from nmt.errors import UsageError
+from nmt.cli.outputs import check_written
 from nmt.runtime.console import say
 
 _PAGE = "report.html"
@@ -37,13 +37,14 @@ def report(
     from nmt.reports.state import open_run
     from nmt.runtime.files import write_text
 
-    found = report_on(open_run(run))
-    folder = found.state.run.path
+    state = open_run(run)
+    file = output
+    if file is None and not as_json:
+        file = state.run.path / _PAGE
+    check_written([file], [run], [state.run.path])
+    found = report_on(state)
+    if file is not None:  # before what a pipe may not take to its end
+        write_text(file, report_page(found))
+        say(f"page: {file}")
     if as_json:
         print(json.dumps(finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False))
-    if not as_json or output is not None:
-        file = folder / _PAGE if output is None else output
-        if file.is_dir():
-            raise UsageError(f"{file}: is a folder; give a file, such as {file / _PAGE}.")
-        write_text(file, report_page(found))
-        say(f"{file}: written")

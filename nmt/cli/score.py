@@ -16,6 +16,7 @@ from nmt.cli.options import (
     SearchPrecision,
     Threads,
 )
+from nmt.cli.outputs import check_written
 from nmt.cli.reference_scoring import ReferenceScoring
 from nmt.cli.score_options import (
     Baseline,
@@ -124,6 +125,8 @@ def score(
     )
     _check_forms(references, sentences, tokens, n_best, as_json)
     _check_numbers(given, model, baseline, segments, buckets, train, html)
+    texts = [path for path in given if path != _STDIN]
+    check_written([html], [*texts, *(references or ()), source, baseline, *(train or ())])
     if _STDIN in given and sys.stdin.isatty():
         say("reading translations from the keyboard, one a line; end with Ctrl-D")
     by_references, by_model, total = None, None, None
@@ -160,8 +163,8 @@ def score(
             by_references.print_segments(as_json)
             return
     if by_model is not None:
-        texts = None if by_references is None else by_references.systems[0].hypotheses
-        total = by_model.corpus(texts)
+        known = None if by_references is None else by_references.systems[0].hypotheses
+        total = by_model.corpus(known)
     if as_json:
         print(_as_json(by_references, total))
     else:

@@ -1,6 +1,5 @@
 """`nmt translate`."""
 
-import os
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +20,7 @@ from nmt.cli.options import (
     Threads,
     refuse,
 )
+from nmt.cli.outputs import replaces, same_path
 from nmt.runtime.console import say, set_quiet
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def translate(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
-        (_same_path(output_file, report_file), "--output and --report are the same file."),
+        (same_path(output_file, report_file), "--output and --report are the same file."),
         (replaces(output_file, input_file), "--input and --output are the same file."),
         (replaces(report_file, input_file), "--input and --report are the same file."),
         (
@@ -253,17 +253,6 @@ def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
     """Those that a translation depends on: not how many are translated at once."""
     values = settings.model_dump(exclude={"batch_sentences"})
     return {f"search.{key}": value for key, value in values.items()}
-
-
-def _same_path(one: Path | None, other: Path | None) -> bool:
-    if one is None or other is None:
-        return False
-    return os.path.realpath(one) == os.path.realpath(other)
-
-
-def replaces(written: Path | None, read: Path | None) -> bool:
-    """Whether a file that is read would be overwritten; a terminal may be both."""
-    return read is not None and read.is_file() and _same_path(written, read)
 
 
 def _output_form(input_format: str, as_json: bool, n_best: int) -> type[OutputForm]:

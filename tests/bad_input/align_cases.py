@@ -9,6 +9,13 @@ _FILES = {"fwd.align": b"0-0 1-1\n0-0\n", "bwd.align": b"0-0\n\n"}
 
 ALIGN = [
     case(
+        "--gold with --output",
+        "align --gold gold links -o figures",
+        2,
+        "leave --output out",
+        files={"gold": b"0-0\n", "links": b"0-0\n"},
+    ),
+    case(
         "a source and a target of other lengths",
         "align -m runs/tiny -s dev.fr -t ref.txt",
         3,
@@ -21,7 +28,12 @@ ALIGN = [
         2,
         "give both texts: --source",
     ),
-    case("model path wrong, for align", "align -m none -s source.txt", 4, "none: is neither"),
+    case(
+        "model path wrong, for align",
+        "align -m none -s source.txt",
+        4,
+        "none: there is no such file or folder",
+    ),
     case(
         "a target that is not UTF-8",
         _G,
@@ -154,7 +166,7 @@ ALIGN = [
         "an output that is read",
         "align fwd.align --reverse -o fwd.align",
         2,
-        "--output would overwrite fwd.align",
+        "fwd.align: is read",
         files=_FILES,
     ),
     case("one-indexed without gold", _G + " --one-indexed", 2, "--one-indexed goes with --gold"),

@@ -214,7 +214,7 @@ SHORTLIST = [
         "a run that is not trained",
         "shortlist tiny.yaml" + _NEW,
         4,
-        "new: is neither a bundle nor a run",
+        "new: there is no such file or folder",
     ),
     case(
         "the run has no data",

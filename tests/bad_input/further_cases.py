@@ -57,7 +57,12 @@ AVERAGE = [
         2,
         "source.txt: is there already",
     ),
-    case("no such model to average", "average runs/tiny none -o mean", 4, "none: is neither"),
+    case(
+        "no such model to average",
+        "average runs/tiny none -o mean",
+        4,
+        "none: there is no such file or folder",
+    ),
     case(
         "more checkpoints than there are",
         "average runs/tiny --last 9 -o mean",

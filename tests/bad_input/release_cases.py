@@ -36,7 +36,7 @@ EXPORT = [
         2,
         "give either --output FILE or --onnx",
     ),
-    case("no model to export", "export none -o a.nmt", 4, "none: is neither a bundle nor a run"),
+    case("no model to export", "export none -o a.nmt", 4, "none: there is no such file or folder"),
     case("an empty path, for export", "export '' -o a.nmt", 2, "an empty path"),
     case(
         "a file that is there already",
@@ -69,7 +69,7 @@ EXPORT = [
         "model.safetensors: is damaged",
         files={"runs/tiny/best/model.safetensors": b"x"},
     ),
-    case("no model to tell of", "info none", 4, "none: is neither a bundle nor a run"),
+    case("no model to tell of", "info none", 4, "none: there is no such file or folder"),
     case("a text to tell of", "info hyp.txt", 4, "hyp.txt: is neither a bundle nor a run"),
     case(
         "a damaged file, looked for",

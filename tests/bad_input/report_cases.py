@@ -11,6 +11,12 @@ training: {max_updates: 2}
 """
 
 REPORT = [
+    case(
+        "the page over the settings of a run",
+        "report runs/tiny -o runs/tiny/config.yaml",
+        2,
+        "belongs to the run",
+    ),
     case("no such run, for a report", "report runs/none", 4, "there is no such run"),
     case("a folder that is no run", "report runs", 4, "runs: is no run (no config.yaml in it)"),
     case(
@@ -111,6 +117,18 @@ COMPARE = [
         f"{_TWO} --no-translate --source source.txt --ref ref.txt",
         2,
         "leave out --source and --hyp",
+    ),
+    case(
+        "the page over the log of a run",
+        f"{_TWO} --no-translate --html runs/tiny/log.jsonl",
+        2,
+        "belongs to the run",
+    ),
+    case(
+        "the page over the text, of compare",
+        f"{_TWO} --source source.txt --ref ref.txt --html ref.txt",
+        2,
+        "ref.txt: is read",
     ),
     case("the page is a folder, of compare", f"{_TWO} --html runs", 2, "runs: is a folder"),
     case("--swings below zero", f"{_TWO} --swings -1", 2, "--swings"),

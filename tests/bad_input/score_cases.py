@@ -142,6 +142,12 @@ BY_REFERENCES = [
 
 SEVERAL = [
     case(
+        "the page over the references",
+        "score hyp.txt --ref ref.txt --html ref.txt",
+        2,
+        "ref.txt: is read",
+    ),
+    case(
         "a baseline of other length",
         _S + " --baseline dev.en",
         3,
@@ -225,7 +231,10 @@ BY_A_MODEL = [
         "line counts differ: dev.fr: 20, hyp.txt: 2",
     ),
     case(
-        "model path wrong, for score", "score hyp.txt -m none -s source.txt", 4, "none: is neither"
+        "model path wrong, for score",
+        "score hyp.txt -m none -s source.txt",
+        4,
+        "none: there is no such file or folder",
     ),
     case(
         "nothing to score by a model",
@@ -292,7 +301,10 @@ TUNE = [
     case("a length penalty that is none, for tune", _U + " --length-penalty wu", 2, "gnmt"),
     case("two models to tune", _U + " -m runs/tiny", 2, "tune changes the defaults of one"),
     case(
-        "model path wrong, for tune", "tune -m none -s dev.fr --ref dev.en", 4, "none: is neither"
+        "model path wrong, for tune",
+        "tune -m none -s dev.fr --ref dev.en",
+        4,
+        "none: there is no such file or folder",
     ),
     case("a metric that is none, for tune", _U + " --metric ter", 2, "--metric"),
 ]

@@ -167,7 +167,12 @@ SERVE = [
         "--host 203.0.113.9 --port 8765: Cannot assign requested address",
     ),
     case("a port that is none", "serve -m runs/tiny --port 70000", 2, "--port"),
-    case("a model that is not there", "serve -m none --port 0", 4, "none: is neither a bundle"),
+    case(
+        "a model that is not there",
+        "serve -m none --port 0",
+        4,
+        "none: there is no such file or folder",
+    ),
     case(
         "a flag that is none",
         "serve -m runs/tiny --port 0 --flag-above wrong=1",
@@ -183,7 +188,7 @@ MODELS = [
         "model path wrong",
         "translate -m none",
         4,
-        "none: is neither a bundle nor a run",
+        "none: there is no such file or folder",
         stdin=b"un\n",
     ),
     case("model path is a file", "translate -m hyp.txt", 4, "hyp.txt: is neither", stdin=b"un\n"),
@@ -206,7 +211,7 @@ MODELS = [
         "$NMT_MODEL wrong",
         "translate",
         4,
-        "none: is neither",
+        "none: there is no such file or folder",
         environment={"NMT_MODEL": "none"},
         stdin=b"un\n",
     ),
@@ -394,7 +399,24 @@ PARTS = [
 
 ATTENTION = [
     case(
-        "model path wrong, for attention", "attention -m none", 4, "none: is neither", stdin=b"un\n"
+        "the page over the text, for attention",
+        "attention -m runs/tiny -i source.txt --html source.txt",
+        2,
+        "source.txt: is read",
+    ),
+    case(
+        "a page of no lines",
+        "attention -m runs/tiny --html page.html",
+        0,
+        "stdin: has no lines",
+        makes=("page.html",),
+    ),
+    case(
+        "model path wrong, for attention",
+        "attention -m none",
+        4,
+        "none: there is no such file or folder",
+        stdin=b"un\n",
     ),
     case(
         "input missing, for attention",
@@ -495,7 +517,7 @@ ATTENTION = [
         "another model missing",
         "attention -m runs/tiny --compare none --html new.html",
         4,
-        "none: is neither",
+        "none: there is no such file or folder",
         stdin=b"un\n",
     ),
     case(

@@ -10,7 +10,7 @@ from looked_at import TREE, made_up, random_weights, sentence
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nmt.inspection.attention_page import attention_page
 from nmt.inspection.notebook import draw_attention
@@ -59,7 +59,9 @@ def texts(browser, selector):
 
 
 def find(browser, selector):
-    return browser.find_element(By.CSS_SELECTOR, selector)
+    """What is there, or comes: a page draws some things only when they are opened."""
+    wait = WebDriverWait(browser, 20)
+    return wait.until(lambda found: found.find_element(By.CSS_SELECTOR, selector))
 
 
 def press(browser, name):

@@ -21,7 +21,7 @@ def test_the_page_is_whole_and_beside_the_run(folder, capsys):
     assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"{folder / 'report.html'}: written" in said.err
+    assert f"page: {folder / 'report.html'}" in said.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".tmp")]
 
 

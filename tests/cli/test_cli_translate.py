@@ -175,7 +175,7 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--beam", "2", "--n-best", "3"], 2, "cannot exceed `beam_size` (2)"),
         (["--alpha", "nan"], 2, "search.alpha: expected a number >= -100 and <= 100, got nan"),
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
-        (["--model", "other"], 4, "other: is neither a bundle nor a run with one"),
+        (["--model", "other"], 4, "other: there is no such file or folder"),
         (["--weight", "1", "--weight", "2"], 2, "models: 1, weights: 2"),
         (["--weight", "-1"], 2, "-1 is no weight of a model"),
         (["--combine", "mean"], 2, "choose one of log_linear, linear"),

@@ -145,8 +145,8 @@ def test_several_lines_are_numbered_images(draw, tmp_path):
     pytest.importorskip("matplotlib")
     draw("le chat\n\n" + "un chien\n" * 8, output_file=tmp_path / "a.svg")
     found = sorted(path.name for path in tmp_path.glob("a*"))
-    assert found == [f"a-{number:02d}.svg" for number in (1, *range(3, 11))]
-    assert ">chien</text>" in (tmp_path / "a-03.svg").read_text(encoding="utf-8")
+    assert found == [f"a-{number:04d}.svg" for number in (1, *range(3, 11))]
+    assert ">chien</text>" in (tmp_path / "a-0003.svg").read_text(encoding="utf-8")
 
 
 def test_text_can_go_into_a_file(draw, tmp_path):
