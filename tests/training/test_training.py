@@ -305,8 +305,10 @@ def test_tensorboard_files_are_written(tiny):
 
 def test_find_bundle(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NMT_MODEL", raising=False)
-    with pytest.raises(ModelError, match="neither a bundle nor a run"):
+    with pytest.raises(ModelError, match="there is no such file or folder"):
         find_bundle(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match="neither a bundle nor a run"):
+        find_bundle(tmp_path)
     run = train(tiny(name="runs/tiny"))
     assert find_bundle(run.path) == find_bundle(run.best) == run.best
     monkeypatch.chdir(tmp_path)

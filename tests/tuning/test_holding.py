@@ -72,8 +72,8 @@ def test_no_bundle(tmp_path, run):
     shutil.rmtree(run.best)
     for path, rule in (
         (run.path, "no finished model yet"),
-        (tmp_path / "nowhere", "neither a bundle"),
-        (tmp_path / "nowhere" / "at-all", "neither a bundle"),
+        (tmp_path / "nowhere", "no such file or folder"),
+        (tmp_path / "nowhere" / "at-all", "no such file or folder"),
         (tmp_path, "neither a bundle"),
     ):
         with pytest.raises(ModelError, match=rule), held_bundle(path):
