@@ -7,15 +7,12 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, load_file, save, save_file
-from torch import Tensor, nn
+from safetensors.torch import save
 
 from nmt.card import model_card, with_search
 from nmt.config.dump import dump_config
@@ -25,13 +22,20 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import ConfigError, ModelError, ResourceError, UsageError
+from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
 from nmt.runtime.log_records import read_records
-from nmt.runtime.places import Archive, Place, is_archive, open_place
+from nmt.runtime.places import Place, is_archive, open_place
 from nmt.runtime.run_directory import RunDirectory
+from nmt.runtime.tensors import (
+    check_fit,
+    load_model_tensors,
+    model_tensors,
+    tensors_of,
+    write_tensors,
+)
 
 FORMAT = 1
 """Version of the layout below; a bundle of a later one is refused with a plain word."""
@@ -108,16 +112,16 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     config = read_config(path)
     tokenizers = TokenizerPair.load(path)
     sizes = (tokenizers.source.size, tokenizers.target.size)
-    tensors = _tensors_of(place, WEIGHTS)
+    tensors = tensors_of(place, WEIGHTS)
     # A configuration may ask for more memory than there is: only what was saved is made.
     with torch.device("meta"):
-        _check_tensors(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
+        check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
     model = Seq2Seq(config.model, *sizes)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     shortlist = None
     if SHORTLIST in facts["sha256"]:
-        tables = _tensors_of(place, SHORTLIST)
+        tables = tensors_of(place, SHORTLIST)
         shortlist = Shortlist.from_tensors(tables, sizes, str(path / SHORTLIST))
     scripts = _read_scripts(facts)
     loss = _dev_loss(facts)
@@ -295,72 +299,6 @@ def find_bundle(path: Path | None) -> Path:
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder. Name a bundle or a run.")
     raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
-
-
-def model_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter once, under its first name: tied ones are one tensor."""
-    return {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
-
-
-def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Fill a model with saved parameters. Raises ModelError naming those that do not fit."""
-    fill_tensors(dict(model.named_parameters()), tensors, source)
-
-
-def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
-    """Fill `wanted` with saved tensors. Raises ModelError naming those that do not fit."""
-    _check_tensors(wanted, tensors, source)
-    with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(tensors[name])
-
-
-def _check_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
-    problems = [f"{name} is missing" for name in wanted if name not in tensors]
-    problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
-    for name in (name for name in wanted if name in tensors):
-        if wanted[name].shape != tensors[name].shape:
-            problems.append(
-                f"{name} is {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
-            )
-        elif not tensors[name].is_floating_point():
-            problems.append(f"{name} holds {str(tensors[name].dtype).removeprefix('torch.')}")
-    if problems:
-        shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
-        raise ModelError(f"{source}: the weights do not fit the configuration: {shown}.")
-
-
-def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
-    """Write a safetensors file. Raises ResourceError when the disk does not take it."""
-    try:
-        save_file(tensors, file)
-    except SafetensorError as error:
-        raise ResourceError(
-            f"{file}: cannot be written ({error}). Free space on the disk."
-        ) from error
-
-
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ModelError when it is missing or damaged."""
-    try:
-        return load_file(file)
-    except FileNotFoundError as error:
-        raise ModelError(f"{file}: is missing.") from error
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
-
-
-def _tensors_of(place: Place, name: str) -> dict[str, Tensor]:
-    """The tensors of a file of a bundle. Raises ModelError when it is missing or damaged."""
-    if not isinstance(place, Archive):
-        return read_tensors(place.path / name)
-    file = place.path / name
-    try:
-        return load(place.read(name))
-    except FileNotFoundError as error:
-        raise ModelError(f"{file}: is missing.") from error
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
 
 
 def _parsed(content: bytes) -> Any:

@@ -132,7 +132,7 @@ def attention(
     first = open_translator(model, device, precision, threads, weight, combine)
     others = [open_translator([each], device, precision, threads) for each in compare or []]
     wanted = given(beam_size=beam, n_best=n_best)
-    overrides = wanted | {"n_best": _shown(first, wanted) if outputs.pages else 1}
+    overrides = wanted | {"n_best": _how_many(first, wanted) if outputs.pages else 1}
     looker = Looker([first, *others], whole=bool(outputs.pages), overrides=overrides)
     drawing = text_drawing(numbers, ascii_only, subwords, as_json, outputs.text)
     if not outputs.in_files and target_file is None:
@@ -238,7 +238,7 @@ def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["S
     long_lines.summarise()
 
 
-def _shown(translator: "Translator", wanted: dict[str, Any]) -> int:
+def _how_many(translator: "Translator", wanted: dict[str, Any]) -> int:
     """How many translations a page shows of each line: all that the beam finds, up to a few."""
     from nmt.search.overrides import override
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmt.errors import UsageError
-from nmt.runtime.console import say, warn
+from nmt.runtime.console import counted, say, warn
 
 if TYPE_CHECKING:
     from nmt.inspection.attention_text import Style
@@ -138,7 +138,7 @@ def write_page(
     with writer(path) as write:
         write(page)
     size = len(page.encode()) / 1e6
-    say(f"{path}: {_counted(len(sentences), 'sentence')}, {size:.1f} MB")
+    say(f"{path}: {counted(len(sentences), 'sentence', 'sentences')}, {size:.1f} MB")
 
 
 def write_images(
@@ -168,7 +168,7 @@ def write_images(
     elif len(sentences) == 1:
         say(str(path))
     else:
-        say(f"{_counted(len(written), 'picture')}: {written[0]} to {written[-1].name}")
+        say(f"{counted(len(written), 'picture', 'pictures')}: {written[0]} to {written[-1].name}")
 
 
 def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":
@@ -208,7 +208,3 @@ def _numbered(path: Path, number: int, of: int) -> Path:
     if of == 1:
         return path
     return path.with_name(f"{path.stem}-{number:0{max(4, len(str(of)))}d}{path.suffix}")
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -177,7 +177,7 @@ def _translate(
 
 
 def _print(found: "RunComparison", swings: int) -> None:
-    from nmt.cli.reference_scoring import print_buckets, print_scores, tell_verdicts
+    from nmt.evaluation.report_text import print_buckets, print_scores, tell_verdicts
     from nmt.reports.comparison_text import print_runs, print_swings
 
     print_runs(found)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nmt.runtime.console import counted
+
 Level = Literal["ok", "warn", "fail"]
 
 
@@ -87,12 +89,12 @@ class Report:
         """The sum of it, in a line."""
         failures, warnings = self.of_level("fail"), self.of_level("warn")
         if failures:
-            count = _counted(len(failures), "check fails", "checks fail")
+            count = counted(len(failures), "check fails", "checks fail")
             return f"not ready: {count}; mend `{failures[0].check}` first"
         summary = {finding.check: finding.remark.found for finding in self.findings}
         names = [name for name in ("time", "peak memory", "disk space") if name in summary]
         parts = [summary[name].partition(" (")[0] for name in names]
-        told = f" (with {_counted(len(warnings), 'warning', 'warnings')})" if warnings else ""
+        told = f" (with {counted(len(warnings), 'warning', 'warnings')})" if warnings else ""
         return f"ready{told}" + (f": {'; '.join(parts)}" if parts else "")
 
     def record(self) -> dict[str, Any]:
@@ -102,10 +104,6 @@ class Report:
             "exit_code": self.exit_code,
             "checks": [finding.record() for finding in self.findings],
         }
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def size_text(count: float) -> str:

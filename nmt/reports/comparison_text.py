@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from nmt.inspection.display import printable
 from nmt.reports.comparison import RunComparison, swings_of
-from nmt.reports.comparison_page import RUN_COLUMNS, run_rows, setting_rows
+from nmt.reports.comparison_rows import RUN_COLUMNS, run_rows, setting_rows
 from nmt.reports.curves import dev_points
 from nmt.reports.history import METRICS
 from nmt.reports.text_charts import legend_mark, plain, plot

@@ -117,3 +117,8 @@ def _write(text: str) -> None:
         tqdm.write(text, file=sys.stderr)
     else:
         print(text, file=sys.stderr, flush=True)
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """So many things, in words."""
+    return f"{count:,} {one if count == 1 else many}"

@@ -13,8 +13,6 @@ from nmt.bundle import (
     find_bundle,
     fingerprint,
     load_bundle,
-    load_model_tensors,
-    model_tensors,
     save_bundle,
 )
 from nmt.config.dump import config_differences
@@ -23,6 +21,7 @@ from nmt.runtime.console import say
 from nmt.runtime.log_records import read_records
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
+from nmt.runtime.tensors import load_model_tensors, model_tensors
 from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
 from nmt.training.metrics import higher_is_better
 

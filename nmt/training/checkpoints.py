@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nmt.bundle import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.errors import ModelError, ResourceError
 from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
@@ -21,6 +20,7 @@ from nmt.runtime.files import (
     remove_directory,
     sha256,
 )
+from nmt.runtime.tensors import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.training.checkpoint_formats import FORMAT, LaterFormat, read_record, seal
 from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nmt.bundle import fill_tensors
+from nmt.runtime.tensors import fill_tensors
 
 
 class MovingAverage:

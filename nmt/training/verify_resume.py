@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.bundle import read_tensors
 from nmt.config.settings import Config
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.errors import NmtError, StoppedBySignal, UsageError
@@ -26,6 +25,7 @@ from nmt.runtime.files import plain_disk_errors
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, let_through, signals_held, signals_raised
+from nmt.runtime.tensors import read_tensors
 from nmt.training.checkpoints import (
     AVERAGE,
     MODEL,

@@ -1,0 +1,79 @@
+"""Tensors and the files that hold them: safetensors, nothing that could run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save_file
+from torch import Tensor, nn
+
+from nmt.errors import ModelError, ResourceError
+from nmt.runtime.places import Archive, Place
+
+
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter once, under its first name: tied ones are one tensor."""
+    return {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
+
+
+def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Fill a model with saved parameters. Raises ModelError naming those that do not fit."""
+    fill_tensors(dict(model.named_parameters()), tensors, source)
+
+
+def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
+    """Fill `wanted` with saved tensors. Raises ModelError naming those that do not fit."""
+    check_fit(wanted, tensors, source)
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            parameter.copy_(tensors[name])
+
+
+def check_fit(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
+    """Raises ModelError naming what is missing, of no use, or of another shape or type."""
+    problems = [f"{name} is missing" for name in wanted if name not in tensors]
+    problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
+    for name in (name for name in wanted if name in tensors):
+        if wanted[name].shape != tensors[name].shape:
+            problems.append(
+                f"{name} is {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
+            )
+        elif not tensors[name].is_floating_point():
+            problems.append(f"{name} holds {str(tensors[name].dtype).removeprefix('torch.')}")
+    if problems:
+        shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
+        raise ModelError(f"{source}: the weights do not fit the configuration: {shown}.")
+
+
+def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
+    """Write a safetensors file. Raises ResourceError when the disk does not take it."""
+    try:
+        save_file(tensors, file)
+    except SafetensorError as error:
+        raise ResourceError(
+            f"{file}: cannot be written ({error}). Free space on the disk."
+        ) from error
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ModelError when it is missing or damaged."""
+    try:
+        return load_file(file)
+    except FileNotFoundError as error:
+        raise ModelError(f"{file}: is missing.") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
+
+
+def tensors_of(place: Place, name: str) -> dict[str, Tensor]:
+    """The tensors of a file of a place. Raises ModelError when it is missing or damaged."""
+    if not isinstance(place, Archive):
+        return read_tensors(place.path / name)
+    file = place.path / name
+    try:
+        return load(place.read(name))
+    except FileNotFoundError as error:
+        raise ModelError(f"{file}: is missing.") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
