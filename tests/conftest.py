@@ -2,6 +2,7 @@
 
 import io
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from nmt.runtime.console import set_quiet
 # Nothing is asserted about elapsed time.
 hypothesis.settings.register_profile("nmt", deadline=None)
 hypothesis.settings.load_profile("nmt")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C; and what they start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SENTENCES = [
     "le chat noir est sur le tapis .",

@@ -1,0 +1,259 @@
+"""What each ingredient of a recipe brings: the recipe, and the same without each one in turn.
+
+    python scripts/ablate.py CONFIG --output FOLDER --seeds 1 2 3
+
+For each variant and seed `nmt train` trains a model, `nmt tune` finds its search on dev, and `nmt
+translate` and `nmt score` show what it is worth on the test set that CONFIG names. All runs are
+kept in FOLDER, and what is done is not done again: stopped, the same command goes on where it was,
+and several such commands with different --only or --seeds may work in one folder. Variants that
+change nothing in this recipe are left out. The table of all that is done goes to stdout; --table
+prints it without training.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt import Translator
+from nmt.config.dump import dump_config
+from nmt.config.load import load_config
+from nmt.config.settings import Config, CorpusSettings, SearchSettings
+from nmt.errors import DataError, NmtError, UsageError
+from nmt.evaluation.lines import read_all_lines
+from nmt.evaluation.scores import score
+from nmt.runtime.console import say
+from nmt.runtime.files import read_json, write_text
+from nmt.runtime.log_records import read_records
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.run import train
+from nmt.tuning.grid import grid
+from nmt.tuning.tune import tune
+
+AXES = {
+    "beam_size": (5, 10),
+    "length_penalty": ("gnmt", "average"),
+    "alpha": (0.0, 0.4, 0.6, 0.8, 1.0, 1.2),
+}
+"""The searches that are tried on dev."""
+
+RESULT = "result.json"
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with some keys changed: `changes`, as `--set` takes them."""
+
+    name: str
+    text: str
+    changes: tuple[str, ...] = ()
+
+
+RECIPE = Variant("recipe", "the recipe")
+
+VARIANTS = (
+    RECIPE,
+    Variant("no-r-drop", "without R-Drop: each batch once", ("training.r_drop=0",)),
+    Variant("no-smoothing", "without label smoothing", ("training.label_smoothing=0",)),
+    Variant("no-sampling", "without BPE-dropout", ("tokenizer.sampling.alpha=0",)),
+    Variant(
+        "no-word-dropout",
+        "without word dropout",
+        ("model.source_word_dropout=0", "model.target_word_dropout=0"),
+    ),
+    Variant(
+        "no-dropout",
+        "without any dropout",
+        (
+            "training.r_drop=0",
+            "model.source_word_dropout=0",
+            "model.target_word_dropout=0",
+            "model.embedding_dropout=0",
+            "model.encoder.dropout=0",
+            "model.encoder.recurrent_dropout=0",
+            "model.decoder.dropout=0",
+            "model.decoder.recurrent_dropout=0",
+            "model.output.dropout=0",
+        ),
+    ),
+    Variant("no-average", "without the moving average", ("training.ema=null",)),
+    Variant("no-decay", "without the rate's decay", ("training.schedule.kind=constant",)),
+    Variant("no-tying", "without tied embeddings", ("model.tying=none",)),
+    Variant("many-subwords", "with 16,000 subwords", ("tokenizer.vocab_size=16000",)),
+    Variant(
+        "shallow",
+        "one transition, not two, a step",
+        ("model.decoder.transition_depth=1", "model.attention.query=previous_state"),
+    ),
+    Variant("lstm", "LSTM cells", ("model.encoder.cell=lstm", "model.decoder.cell=lstm")),
+    Variant(
+        "layer-norm",
+        "with layer normalisation",
+        ("model.encoder.cell=layer_norm_gru", "model.decoder.cell=layer_norm_gru"),
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, measure and print; gives the exit code."""
+    options = _options(arguments)
+    try:
+        ablation = Ablation(options)
+        if not options.table:
+            ablation.run()
+        print(ablation.table())
+    except NmtError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+class Ablation:
+    """The runs of one recipe in one folder.
+
+    Raises UsageError when the recipe names no test set, NmtError when it is no configuration.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.folder: Path = options.output.absolute()
+        recipe = self._settings(RECIPE)
+        others = [variant for variant in VARIANTS[1:] if self._settings(variant) != recipe]
+        self.variants = [RECIPE, *others]
+
+    def run(self) -> None:
+        """What is asked for and not done yet: all variants of a seed before the next seed."""
+        for seed in self.options.seeds:
+            for variant in self.variants:
+                if self.options.only is None or variant.name in self.options.only:
+                    self._measure(variant, seed)
+
+    def table(self) -> str:
+        """Means over the seeds that are done, with the standard deviation where there are more."""
+        done = {variant: self._results(variant) for variant in self.variants}
+        if not any(done.values()):
+            return "nothing was measured"
+        rows = [["", "seeds", "dev", "test", "against the recipe"]]
+        rows.append(["---", *("--:" for _ in rows[0][1:])])
+        for variant, results in done.items():
+            if results:
+                dev, test = ([result[key] for result in results] for key in ("dev", "test"))
+                gap = "" if variant is RECIPE else _gap(results, done[RECIPE])
+                rows.append([variant.text, str(len(results)), _spread(dev), _spread(test), gap])
+        signatures = {result["signature"] for results in done.values() for result in results}
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+        return f"{table}\n\nBLEU: {', '.join(sorted(signatures))}; search tuned on dev."
+
+    def _config(self, variant: Variant, seed: int) -> Config:
+        changes = [*self.options.set, *variant.changes, f"seed={seed}", f"name={variant.name}"]
+        return load_config(self.options.config.absolute(), changes)
+
+    def _settings(self, variant: Variant) -> str:
+        """All of them but the names."""
+        unnamed = {"name": None, "run_dir": None}
+        return dump_config(self._config(variant, 1).model_copy(update=unnamed))
+
+    def _place(self, variant: Variant, seed: int) -> Path:
+        return self.folder / f"{variant.name}.{seed}"
+
+    def _results(self, variant: Variant) -> list[Result]:
+        places = self.folder.glob(f"{variant.name}.*/{RESULT}")
+        found = [read_json(path) for path in places]
+        return sorted(found, key=lambda result: int(result["seed"]))
+
+    def _measure(self, variant: Variant, seed: int) -> None:
+        """Train, tune on dev and translate the test set, unless that is done."""
+        place = self._place(variant, seed)
+        if (place / RESULT).exists():
+            return
+        say(f"\n== {variant.text}, seed {seed} ==")
+        config = self._config(variant, seed).model_copy(update={"run_dir": place})
+        dev = _sides(config.data.dev, "dev")
+        sources, references = _sides(config.data.test, "test")
+        run = train(config)
+        translator = Translator.load(
+            run.best, device=config.runtime.device, threads=config.runtime.threads
+        )
+        winner = tune(translator, dev[0], [dev[1]], _searches(translator), "bleu").winner
+        chosen = {key: getattr(winner.settings, key) for key in AXES}
+        translations = translator.translate(sources, attention=False, **chosen)
+        hypotheses = [translation.text for translation in translations]
+        (cased,) = score(hypotheses, [references], ("bleu",))
+        (lowercase,) = score(hypotheses, [references], ("bleu",), lowercase=True)
+        write_text(place / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
+        result = {
+            "seed": seed,
+            "dev": winner.standing.score,
+            "test": cased.value,
+            "test_lowercase": lowercase.value,
+            "search": chosen,
+            "signature": cased.signature,
+            **_training_figures(run),
+        }
+        write_text(place / RESULT, json.dumps(result, indent=2) + "\n")
+
+
+def _sides(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:
+    """All lines of both sides. Raises UsageError where the recipe names no such corpus."""
+    if corpus is None:
+        raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
+    source, target = (
+        [line for path in paths for line in read_all_lines(path)]
+        for paths in (corpus.source, corpus.target)
+    )
+    if len(source) != len(target):
+        raise DataError(f"data.{name}: {len(source)} lines of source, {len(target)} of target.")
+    return source, target
+
+
+def _searches(translator: Translator) -> list[SearchSettings]:
+    return grid(translator.settings, AXES)
+
+
+def _training_figures(run: RunDirectory) -> Result:
+    records = list(read_records(run.log_records))
+    ends = [record for record in records if record["kind"] == "end"]
+    trained = [record for record in records if record["kind"] == "train"]
+    return {
+        "updates": ends[-1]["update"],
+        "hours": trained[-1]["seconds"] / 3600,
+        "tokens_per_second": statistics.median(record["tokens_per_second"] for record in trained),
+    }
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = f"{statistics.mean(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+
+
+def _gap(results: Sequence[Result], base: Sequence[Result]) -> str:
+    """Of the test set, over the seeds that both have."""
+    of_base = {result["seed"]: result["test"] for result in base}
+    gaps = [
+        result["test"] - of_base[result["seed"]] for result in results if result["seed"] in of_base
+    ]
+    return f"{statistics.mean(gaps):+.1f}" if gaps else ""
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path, help="the recipe; it names dev and test")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N")
+    names = [variant.name for variant in VARIANTS]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
+    parser.add_argument("--table", action="store_true", help="print what is done, train nothing")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

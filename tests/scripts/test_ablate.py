@@ -1,0 +1,97 @@
+"""The ablation of a recipe, on a corpus of a few words."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from nmt.config.load import load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+ablate = importlib.import_module("ablate")
+
+
+@pytest.fixture
+def recipe(tiny_config):
+    """The tiny configuration with its dev as a test set, dropout, and four updates to do."""
+    text = tiny_config.read_text(encoding="utf-8")
+    text = text.replace("data:\n", "data:\n  test: {source: dev.fr, target: dev.en}\n")
+    tiny_config.write_text(text, encoding="utf-8")
+    return tiny_config
+
+
+@pytest.fixture
+def run(recipe, monkeypatch):
+    monkeypatch.setattr(
+        ablate, "AXES", {"beam_size": (1, 2), "length_penalty": ("gnmt",), "alpha": (0.0, 1.0)}
+    )
+
+    def run(*more, only=("recipe", "no-smoothing")):
+        few = ["--set", "training.max_updates=4", "--set", "model.output.dropout=0.3"]
+        output = ["--output", str(recipe.parent / "ablation")]
+        return ablate.main([str(recipe), *output, "--only", *only, *few, *more])
+
+    return run
+
+
+def result(recipe, run):
+    return json.loads((recipe.parent / "ablation" / run / "result.json").read_text("utf-8"))
+
+
+def test_a_table_of_the_recipe_and_of_what_is_left_out(run, recipe, capsys):
+    assert run("--seeds", "1", "2") == 0
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head == "|  | seeds | dev | test | against the recipe |"
+    assert rows[0].startswith("| the recipe | 2 | ")
+    assert rows[0].endswith("|  |")
+    assert rows[1].startswith("| without label smoothing | 2 | ")
+    assert rows[2] == ""
+    assert rows[3].startswith("BLEU: nrefs:1|case:mixed")
+    for name in ("recipe", "no-smoothing"):
+        for seed in (1, 2):
+            found = result(recipe, f"{name}.{seed}")
+            assert found["seed"] == seed
+            assert found["updates"] == 4
+            config = load_config(recipe.parent / "ablation" / f"{name}.{seed}" / "config.yaml")
+            assert config.seed == seed
+            assert (config.training.label_smoothing == 0.0) == (name == "no-smoothing")
+
+
+def test_what_is_done_is_not_done_again(run, recipe, monkeypatch, capsys):
+    assert run(only=["recipe"]) == 0
+    before = result(recipe, "recipe.1")
+
+    def fail(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(ablate, "train", fail)
+    assert run(only=["recipe"]) == 0
+    assert result(recipe, "recipe.1") == before
+    capsys.readouterr()
+    assert run("--table", only=["recipe", "no-smoothing"]) == 0
+    assert "without label smoothing" not in capsys.readouterr().out
+
+
+def test_variants_that_change_nothing_are_left_out(run, recipe, capsys):
+    assert run(only=["no-r-drop", "no-tying", "no-average"]) == 0
+    assert not list((recipe.parent / "ablation").glob("*"))
+    assert "nothing was measured" in capsys.readouterr().out
+
+
+def test_gaps_are_between_the_same_seeds():
+    base = [{"seed": 1, "test": 30.0}, {"seed": 2, "test": 34.0}]
+    assert ablate._gap([{"seed": 2, "test": 33.0}], base) == "-1.0"
+    assert ablate._gap([{"seed": 3, "test": 33.0}], base) == ""
+
+
+def test_a_recipe_without_a_test_set(run, recipe, capsys):
+    text = recipe.read_text(encoding="utf-8").replace(
+        "  test: {source: dev.fr, target: dev.en}\n", ""
+    )
+    recipe.write_text(text, encoding="utf-8")
+    assert run() == 2
+    assert "data.test: the recipe names none" in capsys.readouterr().err
