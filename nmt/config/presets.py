@@ -299,7 +299,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "default": Preset(
-        "our own best: LSTMs, additive attention, input feeding, all tied",
+        "our first: LSTMs, additive attention, input feeding, all tied",
         "Bahdanau et al. 2014 and Luong et al. 2015",
         {
             "embedding_size": 256,

@@ -103,11 +103,6 @@ def test_sutskever_counts_as_many_parameters_as_the_paper(load):
     assert round((count(model.encoder) + count(model.decoder.cells)) / 1e6) == 64
 
 
-def test_the_default_is_what_multi30k_is_trained_with(load):
-    written = load_config(CONFIGS / "multi30k.en-de.yaml").model
-    assert load("preset: default\n").model == written
-
-
 def test_without_one_the_model_has_the_defaults(load):
     assert load("").preset is None
     assert load("").model == load("preset: null\nmodel: {}\n").model

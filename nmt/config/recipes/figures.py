@@ -69,13 +69,15 @@ ENCODER_SHARE = 0.75
 """Units of each direction of the encoder for each unit of the decoder."""
 
 EMBEDDING_DROPOUT = Curve(((3.3e5, 0.2), (3e6, 0.2), (1e8, 0.1)), 0.05)
-DECODER_DROPOUT = Curve(((3.3e5, 0.3), (3e6, 0.25), (1e8, 0.2)), 0.05)
-OUTPUT_DROPOUT = Curve(((3.3e5, 0.4), (3e6, 0.3), (1e8, 0.2)), 0.05)
-WORD_DROPOUT = Curve(((3.3e5, 0.1), (3e6, 0.05), (3e7, 0.0)), 0.01)
+DECODER_DROPOUT = Curve(((3.3e5, 0.25), (3e6, 0.2), (1e8, 0.2)), 0.05)
+OUTPUT_DROPOUT = Curve(((3.3e5, 0.35), (3e6, 0.3), (1e8, 0.2)), 0.05)
+WORD_DROPOUT = Curve(((3.3e5, 0.05), (3e6, 0.03), (3e7, 0.0)), 0.01)
+"""Multi30k after 2,000 updates of 1,536 tokens: with dropouts of 0.2 (decoder), 0.3 (output) and 0
+(words) a loss of 1.91 on dev, with 0.3, 0.4 and 0.1 one of 2.08; more is for longer trainings."""
 BPE_DROPOUT = Curve(((3e6, 0.1), (3e7, 0.05), (1e8, 0.0)), 0.01)
 UNIGRAM_ALPHA = 0.2
 """Of subword regularisation over all segmentations (Kudo 2018), where the text has no spaces."""
-LABEL_SMOOTHING = Curve(((3.3e5, 0.15), (3e6, 0.1)), 0.01)
+LABEL_SMOOTHING = Curve(((1e5, 0.15), (3.3e5, 0.1)), 0.01)
 
 BATCH_TOKENS = Curve(((1e5, 1024), (3.3e5, 2048), (3e6, 4096), (1e7, 6144), (1e8, 16_384)), 256)
 EPOCHS = Curve(((1e5, 40), (3.3e5, 35), (3e6, 20), (1e7, 14), (1e8, 8)), 1)
@@ -83,8 +85,9 @@ SUBWORDS_PER_WORD = Curve(((3.3e5, 1.35), (1e8, 1.2)), 0.01)
 BATCH_FILLED = 0.9
 """Share of a batch's tokens that is not padding."""
 
-LEARNING_RATE = Curve(((2e3, 2e-3), (1e4, 1e-3), (1e5, 5e-4)), 1e-4)
-"""By updates, not by words: a short training has to take longer steps."""
+LEARNING_RATE = Curve(((1e4, 2e-3), (1e5, 5e-4)), 1e-4)
+"""By updates, not by words: a short training has to take longer steps. Multi30k, decoder of 512,
+after 1,200 updates: at 2e-3 28.9 BLEU on dev, at 1e-3 21.8."""
 RATE_WIDTH = 512
 MOST_FOR_NARROW = 2.0
 """A decoder narrower than RATE_WIDTH bears longer steps, by as much as it is narrower, at most so
