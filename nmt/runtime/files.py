@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Container, Iterator
@@ -28,22 +29,22 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
     the block are left as they are.
     """
-    with plain_disk_errors(path):
-        _make_folder(path.parent)
-        descriptor, name = tempfile.mkstemp(prefix=f"{_NEW}{path.name}-", dir=path.parent)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
+        with plain_disk_errors(path):
+            _make_folder(path.parent)
+            opened = temporary.open("xb")
         # Closing writes what is still in the buffer, so it stands inside too.
-        with plain_disk_errors(path, only=_DISK_TROUBLE), os.fdopen(descriptor, "wb") as file:
+        with plain_disk_errors(path, only=_DISK_TROUBLE), opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         with plain_disk_errors(path):
-            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
             flush_directory(path.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a folder that cannot be written to, say
+            temporary.unlink()
         raise
 
 
@@ -58,10 +59,11 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
     the block are left as they are.
     """
-    with plain_disk_errors(path):
-        _make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
+    temporary = _beside(path)
     try:
+        with plain_disk_errors(path):
+            _make_folder(path.parent)
+            temporary.mkdir(0o700)
         with plain_disk_errors(path, only=_DISK_TROUBLE):
             yield temporary
         with plain_disk_errors(path):
@@ -185,6 +187,13 @@ def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterato
             f"{path}: cannot be written: {error.strerror or error}. "
             "Free space on the disk, or choose a folder you may write to."
         ) from error
+
+
+def _beside(path: Path) -> Path:
+    """A name for what will be `path`. It is known before anything has it: a signal that comes while
+    that is made leaves nothing that nobody knows of.
+    """
+    return path.with_name(f"{_NEW}{path.name}-{secrets.token_hex(4)}")
 
 
 def _make_folder(folder: Path) -> None:

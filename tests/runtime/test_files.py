@@ -135,15 +135,36 @@ def test_a_full_or_failing_disk_is_a_resource_error(tmp_path, number):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("atomic", "made_by"), [(atomic_file, "open"), (atomic_directory, "mkdir")]
+)
+def test_an_interrupt_while_it_is_made_leaves_nothing(tmp_path, monkeypatch, atomic, made_by):
+    make = getattr(Path, made_by)
+
+    def interrupted(path, *options, **more):
+        if path.parent == tmp_path:
+            made = make(path, *options, **more)
+            assert len(names(tmp_path)) == 1
+            if made is not None:
+                made.close()
+            raise KeyboardInterrupt
+        return make(path, *options, **more)
+
+    monkeypatch.setattr(Path, made_by, interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic(tmp_path / "path"):
+        raise AssertionError("came too far")
+    assert names(tmp_path) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_is_full_when_the_buffer_is_written_is_a_resource_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        files.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), tmp_path / "x")
-    )
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(Path, "open", lambda *_: os.fdopen(os.dup(full), "wb"))
     with pytest.raises(ResourceError, match="No space left"):
         write_text(tmp_path / "file", "x")
     with pytest.raises(ResourceError, match="No space left"), atomic_file(tmp_path / "file") as f:
         f.write(b"x" * (1 << 20))
+    os.close(full)
 
 
 def leave_behind(folder, name):
