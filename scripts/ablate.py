@@ -11,6 +11,7 @@ prints it without training.
 """
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 from nmt import Translator
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
-from nmt.config.settings import Config, CorpusSettings, SearchSettings
+from nmt.config.settings import Config, CorpusSettings
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
@@ -111,20 +112,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NmtError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 class Ablation:
     """The runs of one recipe in one folder.
 
-    Raises UsageError when the recipe names no test set, NmtError when it is no configuration.
+    Raises UsageError when the recipe names no test set or the folder has results of other settings,
+    DataError when a result cannot be read, NmtError when the recipe is no configuration.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.folder: Path = options.output.absolute()
-        recipe = self._settings(RECIPE)
-        others = [variant for variant in VARIANTS[1:] if self._settings(variant) != recipe]
+        recipe = self._settings(RECIPE, 1)
+        others = [variant for variant in VARIANTS[1:] if self._settings(variant, 1) != recipe]
         self.variants = [RECIPE, *others]
 
     def run(self) -> None:
@@ -154,23 +158,38 @@ class Ablation:
         changes = [*self.options.set, *variant.changes, f"seed={seed}", f"name={variant.name}"]
         return load_config(self.options.config.absolute(), changes)
 
-    def _settings(self, variant: Variant) -> str:
+    def _settings(self, variant: Variant, seed: int) -> str:
         """All of them but the names."""
         unnamed = {"name": None, "run_dir": None}
-        return dump_config(self._config(variant, 1).model_copy(update=unnamed))
+        return dump_config(self._config(variant, seed).model_copy(update=unnamed))
+
+    def _fingerprint(self, variant: Variant, seed: int) -> str:
+        return hashlib.sha256(self._settings(variant, seed).encode("utf-8")).hexdigest()
 
     def _place(self, variant: Variant, seed: int) -> Path:
         return self.folder / f"{variant.name}.{seed}"
 
     def _results(self, variant: Variant) -> list[Result]:
-        places = self.folder.glob(f"{variant.name}.*/{RESULT}")
-        found = [read_json(path) for path in places]
-        return sorted(found, key=lambda result: int(result["seed"]))
+        paths = self.folder.glob(f"{variant.name}.*/{RESULT}")
+        return sorted((self._read(variant, path) for path in paths), key=lambda each: each["seed"])
+
+    def _read(self, variant: Variant, path: Path) -> Result:
+        try:
+            result: Result = read_json(path)
+            settings = (result["settings"], self._fingerprint(variant, int(result["seed"])))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: holds no result; remove it to measure anew.") from error
+        if settings[0] != settings[1]:
+            raise UsageError(
+                f"{path}: was measured with other settings. Choose another folder by --output."
+            )
+        return result
 
     def _measure(self, variant: Variant, seed: int) -> None:
         """Train, tune on dev and translate the test set, unless that is done."""
         place = self._place(variant, seed)
         if (place / RESULT).exists():
+            self._read(variant, place / RESULT)
             return
         say(f"\n== {variant.text}, seed {seed} ==")
         config = self._config(variant, seed).model_copy(update={"run_dir": place})
@@ -180,7 +199,7 @@ class Ablation:
         translator = Translator.load(
             run.best, device=config.runtime.device, threads=config.runtime.threads
         )
-        winner = tune(translator, dev[0], [dev[1]], _searches(translator), "bleu").winner
+        winner = tune(translator, dev[0], [dev[1]], grid(translator.settings, AXES), "bleu").winner
         chosen = {key: getattr(winner.settings, key) for key in AXES}
         translations = translator.translate(sources, attention=False, **chosen)
         hypotheses = [translation.text for translation in translations]
@@ -189,6 +208,7 @@ class Ablation:
         write_text(place / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
         result = {
             "seed": seed,
+            "settings": self._fingerprint(variant, seed),
             "dev": winner.standing.score,
             "test": cased.value,
             "test_lowercase": lowercase.value,
@@ -210,10 +230,6 @@ def _sides(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[st
     if len(source) != len(target):
         raise DataError(f"data.{name}: {len(source)} lines of source, {len(target)} of target.")
     return source, target
-
-
-def _searches(translator: Translator) -> list[SearchSettings]:
-    return grid(translator.settings, AXES)
 
 
 def _training_figures(run: RunDirectory) -> Result:

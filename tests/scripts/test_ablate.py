@@ -82,6 +82,15 @@ def test_variants_that_change_nothing_are_left_out(run, recipe, capsys):
     assert "nothing was measured" in capsys.readouterr().out
 
 
+def test_results_of_other_settings_and_damaged_ones_are_refused(run, recipe, capsys):
+    assert run(only=["recipe"]) == 0
+    assert run("--set", "training.clip_norm=2", only=["recipe"]) == 2
+    assert "was measured with other settings" in capsys.readouterr().err
+    (recipe.parent / "ablation" / "recipe.1" / "result.json").write_text('{"seed"', "utf-8")
+    assert run("--table") == 3
+    assert "holds no result" in capsys.readouterr().err
+
+
 def test_gaps_are_between_the_same_seeds():
     base = [{"seed": 1, "test": 30.0}, {"seed": 2, "test": 34.0}]
     assert ablate._gap([{"seed": 2, "test": 33.0}], base) == "-1.0"
