@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from nmt.data.alignment.link_file import PairLinks
 from nmt.data.batches import Batch, make_batch, plan_epoch
 from nmt.data.buckets import bucket_lengths
 from nmt.data.corpus import Corpus
+from nmt.data.regrouping import Drawn, RegroupedEpoch
 from nmt.data.subword_sampling import SubwordSampler
 from nmt.data.tokenizer import TokenizerPair
 
@@ -33,7 +34,8 @@ class BatchLoader:
     """The batches of a training corpus.
 
     batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
-    (seed, epoch, batch), so that it too is the same after a resume; bucketed: plan the batches so
+    (seed, epoch, batch), so that it too is the same after a resume; see `nmt.data.regrouping` for
+    what becomes of the plan then; bucketed: plan the batches so
     that they fill their buckets (`nmt.data.buckets`); links: of the corpus' pairs, that guide
     attention, where there are any (not with sampling, which has other subwords).
     """
@@ -94,30 +96,56 @@ class BatchLoader:
         own: range,
     ) -> None:
         try:
-            for number, pairs in enumerate(self.plan(epoch)):
+            plan = self.plan(epoch)
+            make = self._maker(plan, epoch)
+            for number in range(start, len(plan)):
                 if leave.is_set():
                     return
-                if number >= start:
-                    ready.put(self.batch(pairs, epoch, number) if number in own else None)
+                ready.put(make(number) if number in own else None)
             ready.put(_Last())
         except BaseException as error:  # handed to the consumer, which raises it
             ready.put(error)
 
-    def batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
-        """The batch that has the given pairs in the plan of an epoch."""
-        sources = [self.corpus.source(int(pair)) for pair in pairs]
-        targets = [self.corpus.target(int(pair)) for pair in pairs]
+    def _maker(self, plan: list[NDArray[np.int64]], epoch: int) -> Callable[[int], Batch]:
+        """What makes the batches of an epoch by their numbers, which have to rise."""
         if self.sampling.alpha == 0.0:
-            batch = make_batch(sources, targets, pairs)
-            if self.links is None:
-                return batch
-            return batch.guided([self.links.links(int(pair)) for pair in pairs])
+            return lambda number: self._best(plan[number])
+        sizes = [len(pairs) for pairs in plan]
+        return RegroupedEpoch(sizes, lambda number: self._draw(plan[number], epoch, number)).batch
+
+    def planned_batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
+        """A batch of the plan of an epoch; with sampling none is trained on as planned, but those
+        that are have as many pairs, and less padding.
+        """
+        if self.sampling.alpha == 0.0:
+            return self._best(pairs)
+        drawn = self._draw(pairs, epoch, number)
+        return make_batch(drawn.sources, drawn.targets, pairs)
+
+    def _best(self, pairs: NDArray[np.int64]) -> Batch:
+        """Of the best segmentations."""
+        batch = make_batch(*self._sides(pairs), pairs)
+        if self.links is None:
+            return batch
+        return batch.guided([self.links.links(int(pair)) for pair in pairs])
+
+    def _draw(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Drawn:
+        sources, targets = self._sides(pairs)
         seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
         source_sampler, target_sampler = self._samplers
-        return make_batch(
+        return Drawn(
+            pairs,
             source_sampler.sample([source.tolist() for source in sources], int(seeds[0])),
             target_sampler.sample([target.tolist() for target in targets], int(seeds[1])),
-            pairs,
+        )
+
+    def _sides(
+        self, pairs: NDArray[np.int64]
+    ) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
+        """The token ids of pairs as the corpus has them."""
+        return (
+            [self.corpus.source(int(pair)) for pair in pairs],
+            [self.corpus.target(int(pair)) for pair in pairs],
         )
 
     @cached_property

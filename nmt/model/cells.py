@@ -272,13 +272,18 @@ class _GRUGates(torch.autograd.Function):
         size = hidden.shape[-1]
         reset, update = gates.split(size, -1)
         d_new = gradients[0]
-        d_candidate = (d_new - d_new * update) * (1 - candidate * candidate)
-        d_gates = torch.cat((d_candidate * recalled, d_new * (hidden - candidate)), -1)
-        d_gates = d_gates.mul_(gates).mul_(1 - gates)
-        d_recalled = d_candidate * reset
+        d_all = torch.empty(*hidden.shape[:-1], 3 * size, dtype=hidden.dtype, device=hidden.device)
+        d_reset, d_update, d_candidate = d_all.split(size, -1)
+        d_inner = torch.addcmul(d_new, d_new, update, value=-1)
+        torch.addcmul(d_inner, d_inner * candidate, candidate, value=-1, out=d_candidate)
+        torch.mul(d_candidate, recalled, out=d_reset)
+        torch.mul(d_new, hidden - candidate, out=d_update)
+        d_all[..., : 2 * size].mul_(torch.addcmul(gates, gates, gates, value=-1))
+        d_projected = d_all.to(projected_dtype, copy=True)
+        d_recalled = d_candidate.mul_(reset)
         return (
-            torch.cat((d_gates, d_candidate), -1).to(projected_dtype),
-            torch.cat((d_gates, d_recalled), -1).to(recurrent_dtype),
+            d_projected,
+            d_all.to(recurrent_dtype),
             d_recalled.reshape(-1, size).sum(0).to(bias_dtype),
             d_new * update,
         )

@@ -1,6 +1,6 @@
 """The decoder: one definition of a step, from which training and search both derive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +35,28 @@ class _Noise:
     between: tuple[Tensor | None, ...]
     features: Tensor | None
     recurrent: tuple[Tensor | None, ...]
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """A step but for its features: the state before it, the layers after it, and what the output
+    layer sees: state `[batch, beams, hidden]` and context `[batch, beams, annotation]`; weights as
+    in `Step`.
+    """
+
+    before: DecoderState
+    layers: tuple[CellState, ...]
+    seen: Tensor
+    context: Tensor
+    weights: Tensor | None
+
+    def state(self, features: Tensor | None) -> DecoderState:
+        """After the step, whose features count with input feeding only."""
+        covered = self.before.covered
+        if covered is not None and self.weights is not None:
+            covered = covered + self.weights
+        fed = None if self.before.fed is None else features
+        return DecoderState(self.layers, fed, covered, self.before.position + 1)
 
 
 class Decoder(nn.Module):
@@ -169,6 +191,19 @@ class Decoder(nn.Module):
         """The step itself. embedded: `[batch, beams, embedding]`; projected: of them, `[batch,
         beams, gates * hidden]`.
         """
+        moved = self._move(memory, state, embedded, projected, noise)
+        features, gate = self._look(moved.seen, moved.context, embedded, noise)
+        return Step(moved.state(features), features, moved.weights, gate)
+
+    def _move(
+        self,
+        memory: Memory,
+        state: DecoderState,
+        embedded: Tensor,
+        projected: Tensor | None,
+        noise: _Noise | None,
+    ) -> _Moved:
+        """All of a step that the next one may depend on, but the features."""
         answer = None
         if self.asks_before:
             answer = self._ask(state.layers[self.query_layer][0], embedded, memory, state)
@@ -186,7 +221,8 @@ class Decoder(nn.Module):
             answer = self._ask(layers[-1][0], embedded, memory, state)
         before = self.settings.output.state == "previous_state"
         seen = state.layers[-1][0] if before else top
-        return self._finish(state, layers, seen, embedded, answer, noise)
+        context, weights = answer
+        return _Moved(state, layers, seen, context, weights)
 
     def _ask(
         self, hidden: Tensor, embedded: Tensor, memory: Memory, state: DecoderState
@@ -242,27 +278,14 @@ class Decoder(nn.Module):
                 given = given + below.to(given.dtype)
         return tuple(layers), given
 
-    def _finish(
-        self,
-        state: DecoderState,
-        layers: tuple[CellState, ...],
-        seen: Tensor,
-        embedded: Tensor,
-        answer: tuple[Tensor, Tensor | None],
-        noise: _Noise | None,
-    ) -> Step:
-        context, weights = answer
-        seen = self.dropout(seen, _between(noise, len(layers) - 1))
+    def _look(
+        self, seen: Tensor, context: Tensor, embedded: Tensor, noise: _Noise | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features and copying's gate, of one step or of all."""
+        seen = self.dropout(seen, _between(noise, len(self.cells) - 1))
         mask = None if noise is None else noise.features
         features = self.output(seen, context, embedded, mask)
-        covered = state.covered
-        if covered is not None and weights is not None:
-            covered = covered + weights
-        next_state = DecoderState(
-            layers, None if state.fed is None else features, covered, state.position + 1
-        )
-        gate = None if self.gate is None else self.gate(seen, context, embedded)
-        return Step(next_state, features, weights, gate)
+        return features, None if self.gate is None else self.gate(seen, context, embedded)
 
     def _unroll_by_step(
         self,
@@ -278,6 +301,8 @@ class Decoder(nn.Module):
         parts = [None] * target_input.shape[1] if projected is None else projected.split(1, 1)
         noise = self._noise(embedded)
         state = self.start(encoded, 1)
+        if choose_previous is None and state.fed is None:
+            return self._unroll_recurrence(encoded.memory, state, embedded, parts, noise)
         steps: list[Step] = []
         with gathered_gradients():
             for embedded_step, projected_step in zip(embedded.split(1, 1), parts, strict=True):
@@ -288,6 +313,26 @@ class Decoder(nn.Module):
                 state = step.state
                 steps.append(step)
         return side_by_side(steps)
+
+    def _unroll_recurrence(
+        self,
+        memory: Memory,
+        state: DecoderState,
+        embedded: Tensor,
+        parts: Sequence[Tensor | None],
+        noise: _Noise,
+    ) -> Unrolled:
+        """Nothing waits for the features: they are made of all steps at once, after the loop."""
+        steps: list[_Moved] = []
+        with gathered_gradients():
+            for embedded_step, projected_step in zip(embedded.split(1, 1), parts, strict=True):
+                steps.append(self._move(memory, state, embedded_step, projected_step, noise))
+                state = steps[-1].state(None)
+        seen = torch.cat([step.seen for step in steps], 1)
+        context = torch.cat([step.context for step in steps], 1)
+        weights = [step.weights for step in steps if step.weights is not None]
+        features, gate = self._look(seen, context, embedded, noise)
+        return Unrolled(features, torch.cat(weights, 1) if weights else None, gate)
 
     def _unroll_at_once(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
         """Attention feeds nothing back: each layer is one call over the whole sequence, and so is
@@ -313,8 +358,9 @@ class Decoder(nn.Module):
         assert answer is not None
         if self.settings.output.state == "previous_state":
             given = _one_later(start.layers[-1][0], hidden[-1])
-        step = self._finish(start, start.layers, given, embedded, answer, noise)
-        return Unrolled(step.features, step.weights, step.gate)
+        context, weights = answer
+        features, gate = self._look(given, context, embedded, noise)
+        return Unrolled(features, weights, gate)
 
     def _run_layer(
         self, cell: Cell, parts: list[Tensor], start: CellState, mask: Tensor | None

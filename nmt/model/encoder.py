@@ -84,7 +84,9 @@ class Encoder(nn.Module):
             if self._is_residual(number):
                 hidden = hidden + below.to(hidden.dtype)
             final.append(state)
-        return Annotations(_in_order(hidden, order), mask, tuple(final))
+        # Some kernels give time before batch: attention's products would copy that at each step.
+        vectors = _in_order(hidden, order).contiguous()
+        return Annotations(vectors, mask, tuple(final))
 
     def initialize(self, forget_bias: float) -> None:
         """Each cell by its own rule."""

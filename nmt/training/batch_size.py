@@ -69,7 +69,7 @@ def worst_batches(loader: BatchLoader) -> list[Batch]:
         lambda number: len(plan[number]) * longest(number),
     ]
     chosen = {max(range(len(plan)), key=size) for size in sizes}
-    return [loader.batch(plan[number], 0, number) for number in sorted(chosen)]
+    return [loader.planned_batch(plan[number], 0, number) for number in sorted(chosen)]
 
 
 def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tensor:
