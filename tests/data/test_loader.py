@@ -147,13 +147,31 @@ def test_an_error_in_the_background_reaches_the_consumer(loader, monkeypatch, fa
         return read(self, pair)
 
     monkeypatch.setattr(Corpus, failing, fail)
-    batches = loader(ON).batches(epoch=0, start=0)
+    batches = loader(OFF).batches(epoch=0, start=0)
     assert [next(batches).pairs.tolist() for _ in range(2)] == [
-        pairs.tolist() for pairs in loader(ON).plan(0)[:2]
+        pairs.tolist() for pairs in loader(OFF).plan(0)[:2]
     ]
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
     assert not threads_left()
+
+
+def test_drawn_batches_have_the_sizes_of_the_plan_and_less_padding(prefix, tokenizers):
+    sources, targets = parallel_text(1500)
+    with CorpusWriter(prefix.parent / "long", tokenizers.source.size) as corpus:
+        encoded = map(tokenizers.source.encode, sources), map(tokenizers.target.encode, targets)
+        for line, (source, target) in enumerate(zip(*encoded, strict=True), 1):
+            corpus.add(line, source, target)
+    sampling = SubwordSamplingSettings(alpha=0.1)
+    loader = BatchLoader(Corpus.open(prefix.parent / "long"), tokenizers, 500, sampling, 1)
+    plan = loader.plan(0)
+    drawn = list(loader.batches(epoch=0, start=0))
+    planned = [loader.planned_batch(pairs, 0, number) for number, pairs in enumerate(plan)]
+    assert [len(batch.pairs) for batch in drawn] == [len(pairs) for pairs in plan]
+    tokens = [sum(batch.target_tokens for batch in batches) for batches in (drawn, planned)]
+    assert tokens[0] == tokens[1]
+    places = [sum(batch.target_input.numel() for batch in each) for each in (drawn, planned)]
+    assert places[0] < 0.9 * places[1]
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
