@@ -34,10 +34,10 @@ class BatchLoader:
     """The batches of a training corpus.
 
     batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
-    (seed, epoch, batch), so that it too is the same after a resume; see `nmt.data.regrouping` for
-    what becomes of the plan then; bucketed: plan the batches so
-    that they fill their buckets (`nmt.data.buckets`); links: of the corpus' pairs, that guide
-    attention, where there are any (not with sampling, which has other subwords).
+    (seed, epoch, batch), so that it too is the same after a resume (`nmt.data.regrouping` tells
+    what becomes of the plan then); bucketed: plan the batches so that they fill their buckets
+    (`nmt.data.buckets`); links: of the corpus' pairs, that guide attention, where there are any
+    (not with sampling, which has other subwords).
     """
 
     corpus: Corpus
@@ -114,8 +114,8 @@ class BatchLoader:
         return RegroupedEpoch(sizes, lambda number: self._draw(plan[number], epoch, number)).batch
 
     def planned_batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
-        """A batch of the plan of an epoch; with sampling none is trained on as planned, but those
-        that are have as many pairs, and less padding.
+        """A batch of the plan of an epoch. With sampling none is trained on as planned: those that
+        are have as many pairs, and together less padding.
         """
         if self.sampling.alpha == 0.0:
             return self._best(pairs)
@@ -135,8 +135,8 @@ class BatchLoader:
         source_sampler, target_sampler = self._samplers
         return Drawn(
             pairs,
-            source_sampler.sample([source.tolist() for source in sources], int(seeds[0])),
-            target_sampler.sample([target.tolist() for target in targets], int(seeds[1])),
+            _arrays(source_sampler.sample([x.tolist() for x in sources], int(seeds[0]))),
+            _arrays(target_sampler.sample([x.tolist() for x in targets], int(seeds[1]))),
         )
 
     def _sides(
@@ -155,6 +155,10 @@ class BatchLoader:
         if self.tokenizers.joint:
             return source, source
         return source, SubwordSampler(self.tokenizers.target, self.sampling)
+
+
+def _arrays(sentences: list[list[int]]) -> list[NDArray[np.int32]]:
+    return [np.array(ids, np.int32) for ids in sentences]
 
 
 def _drain(ready: "queue.Queue[_Item]") -> None:

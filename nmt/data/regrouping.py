@@ -3,13 +3,13 @@
 A plan puts pairs together whose best segmentations are of like length. Drawn ones are longer, each
 by another amount: on Multi30k with BPE-dropout of 0.1 four places in ten of a planned batch would
 be padding's. So the planned batches of a group exchange their pairs: as many batches with as many
-pairs as before, but of like drawn length; 5% of the target is padding then and a sixth of the source.
+pairs as before, but of like drawn length; one place in ten is padding then.
 
 Which batches form a group follows from their numbers alone. So training begins at any batch of an
-epoch without drawing all those before it, and of several ranks each draws for its own.
+epoch without drawing all those before it, and two ranks draw nothing twice; more of them share
+groups, and each draws all of the groups it takes from.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from nmt.data.batches import Batch, make_batch
 
 _STREAMS = 2
-"""Every other batch is of the same groups: two ranks share none."""
-_LEAST, _MOST = 16, 64
-"""Batches in the first group of a stream, for which training waits, and in the largest."""
-_STRIP = 3
-"""Batches beside each other that have target lengths in common and split them by the source's."""
+"""Every other batch is of the same groups."""
+_FIRST_GROUPS = (16, 32)
+_GROUP = 64
+"""Batches in the first groups of a stream, for which training waits, and in all others."""
+_AHEAD = 2
+"""Planned batches of the next group that are drawn with each batch taken: no group is more than
+twice as large as the one before it."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Drawn:
     """The pairs of one planned batch: which of the corpus they are, and their token ids."""
 
     pairs: NDArray[np.int64]
-    sources: list[list[int]]
-    targets: list[list[int]]
+    sources: Sequence[NDArray[np.int32]]
+    targets: Sequence[NDArray[np.int32]]
 
 
 class RegroupedEpoch:
@@ -54,20 +56,20 @@ class RegroupedEpoch:
         has to be waited for.
         """
         group = group_of(number, len(self._sizes))
-        place = group.index(number)
         if group not in self._made:
-            self._draw_some(group, len(group))
+            self._draw_until(group, len(group))
             self._made[group] = self._regroup(group, self._drawn.pop(group))
-        batch = self._made[group][place]
-        if number == group[-1]:
-            del self._made[group]
+        batch = self._made[group][group.index(number)]
+        for known in [known for known in self._made if known[-1] <= number]:
+            del self._made[known]
         following = group_of(group[-1] + _STREAMS, len(self._sizes))
-        self._draw_some(following, math.ceil(len(following) * (place + 1) / len(group)))
+        if following:
+            self._draw_until(following, len(self._drawn.get(following, ())) + _AHEAD)
         return batch
 
-    def _draw_some(self, group: range, count: int) -> None:
-        """So many of a group's planned batches, with those drawn before."""
-        drawn = self._drawn.setdefault(group, []) if group else []
+    def _draw_until(self, group: range, count: int) -> None:
+        """Draw a group's planned batches until so many are there, or all."""
+        drawn = self._drawn.setdefault(group, [])
         for number in group[len(drawn) : count]:
             drawn.append(self._draw(number))
 
@@ -75,10 +77,12 @@ class RegroupedEpoch:
         pairs = np.concatenate([each.pairs for each in drawn])
         sources = [source for each in drawn for source in each.sources]
         targets = [target for each in drawn for target in each.targets]
-        lengths = [np.array([len(side) for side in sides]) for sides in (sources, targets)]
+        source_lengths = np.array([len(source) for source in sources])
+        target_lengths = np.array([len(target) for target in targets])
+        sizes = [self._sizes[number] for number in group]
         return [
             make_batch([sources[i] for i in rows], [targets[i] for i in rows], pairs[rows])
-            for rows in regroup(*lengths, [self._sizes[number] for number in group])
+            for rows in regroup(source_lengths, target_lengths, sizes)
         ]
 
 
@@ -89,10 +93,14 @@ def group_of(number: int, total: int) -> range:
     if number >= total:
         return range(0)
     place, stream = divmod(number, _STREAMS)
-    size, begin = _LEAST, 0
-    while begin + size <= place:
+    begin = 0
+    for size in _FIRST_GROUPS:
+        if place < begin + size:
+            break
         begin += size
-        size = min(2 * size, _MOST)
+    else:
+        size = _GROUP
+        begin += (place - begin) // size * size
     end = min((begin + size) * _STREAMS, total)
     return range(begin * _STREAMS + stream, end, _STREAMS)
 
@@ -101,17 +109,13 @@ def regroup(
     source_lengths: NDArray[np.integer], target_lengths: NDArray[np.integer], sizes: Sequence[int]
 ) -> list[NDArray[np.int64]]:
     """The pairs of each batch, of the given sizes, whose sum is the number of pairs. The larger a
-    batch, the shorter its pairs.
+    batch, the shorter the longer sides of its pairs: a budget of places stays one.
     """
     large_first = sorted(range(len(sizes)), key=lambda batch: -sizes[batch])
-    ends = [0, *accumulate(sizes[batch] for batch in large_first)]
-    order = np.lexsort((source_lengths, target_lengths))
-    batches: list[NDArray[np.int64]] = [order[:0]] * len(sizes)
-    for begin in range(0, len(sizes), _STRIP):
-        cuts = ends[begin : begin + _STRIP + 1]
-        strip = order[cuts[0] : cuts[-1]]
-        strip = strip[np.lexsort((target_lengths[strip], source_lengths[strip]))]
-        parts = np.split(strip, [cut - cuts[0] for cut in cuts[1:-1]])
-        for batch, rows in zip(large_first[begin : begin + _STRIP], parts, strict=True):
-            batches[batch] = rows
+    ends = list(accumulate(sizes[batch] for batch in large_first))
+    longer = np.maximum(source_lengths, target_lengths)
+    order = np.lexsort((source_lengths, target_lengths, longer))
+    batches: list[NDArray[np.int64]] = [order] * len(sizes)
+    for batch, rows in zip(large_first, np.split(order, ends[:-1]), strict=True):
+        batches[batch] = rows
     return batches

@@ -279,7 +279,7 @@ class _GRUGates(torch.autograd.Function):
         torch.mul(d_candidate, recalled, out=d_reset)
         torch.mul(d_new, hidden - candidate, out=d_update)
         d_all[..., : 2 * size].mul_(torch.addcmul(gates, gates, gates, value=-1))
-        d_projected = d_all.to(projected_dtype, copy=True)
+        d_projected = d_all.to(projected_dtype, copy=True)  # for the candidate's part changes
         d_recalled = d_candidate.mul_(reset)
         return (
             d_projected,

@@ -81,6 +81,6 @@ def _cpu_mask(dtype: torch.dtype, shape: tuple[int, ...], rate: float) -> Tensor
     """
     count = math.prod(shape)
     draws = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(1 << 63), None)
-    least = min(round(rate * _STEPS), _STEPS - 1) - _STEPS // 2
-    kept = draws.view(torch.int16)[:count] >= least
+    dropped = min(round(rate * _STEPS), _STEPS - 1)
+    kept = draws.view(torch.int16)[:count] >= dropped - _STEPS // 2
     return kept.to(dtype).mul_(1.0 / (1.0 - rate)).view(shape)

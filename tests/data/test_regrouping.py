@@ -3,6 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from nmt.data.batches import plan_epoch
 from nmt.data.regrouping import Drawn, RegroupedEpoch, group_of, regroup
 
 
@@ -49,8 +50,25 @@ def test_larger_batches_hold_shorter_pairs():
 def test_regrouping_leaves_little_padding():
     source, target = lengths(2000)
     batches = regroup(source, target, [2000 // 50] * 50)
-    assert padded(target, batches) < 1.1
-    assert padded(source, batches) < 1.25
+    assert padded(target, batches) < 1.2
+    assert padded(source, batches) < 1.2
+
+
+def test_a_budget_of_places_stays_one():
+    """Long sources of short targets stand in small batches, as they were planned."""
+    source, target = lengths(3000)
+    source[::100] = 5 * target[::100]
+    plan = plan_epoch(source, target, 1000, 1, 0)
+    longer = np.maximum(source, target) + 1
+    random = np.random.default_rng(1)
+    drawn = [side + random.binomial(side, 0.2) for side in (source, target)]
+    for begin in range(0, len(plan), 64):
+        planned = plan[begin : begin + 64]
+        pairs = np.concatenate(planned)
+        sizes = [len(rows) for rows in planned]
+        for rows in regroup(drawn[0][pairs], drawn[1][pairs], sizes):
+            places = len(rows) * longer[pairs[rows]].max()
+            assert places <= 1500
 
 
 def drawing(seen: list[int], sizes: list[int]):
@@ -60,7 +78,8 @@ def drawing(seen: list[int], sizes: list[int]):
         seen.append(number)
         random = np.random.default_rng(number)
         sides = [
-            [[5] * int(random.integers(1, 20)) for _ in range(sizes[number])] for _ in range(2)
+            [np.full(random.integers(1, 20), 5, np.int32) for _ in range(sizes[number])]
+            for _ in range(2)
         ]
         begin = sum(sizes[:number])
         return Drawn(np.arange(begin, begin + sizes[number]), *sides)
@@ -78,9 +97,19 @@ def test_an_epoch_is_drawn_once_and_the_next_group_by_and_by():
         drawn.append(len(seen))
     assert sorted(pairs) == list(range(600))
     assert Counter(seen) == Counter(range(200))
-    steps = np.diff(drawn)
     assert drawn[0] <= 18  # the first group, and a little of the next
-    assert steps[1:].max() <= 2  # after the other stream's first group no batch waits for a group
+    assert np.diff(drawn)[1:].max() <= 2  # nor does any wait but the other stream's first
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7])
+def test_nothing_is_kept_that_no_rank_can_ask_for(ranks):
+    sizes = [2] * 1500
+    for rank in range(ranks):
+        epoch = RegroupedEpoch(sizes, drawing([], sizes))
+        for number in range(rank, 1500, ranks):
+            epoch.batch(number)
+            assert len(epoch._made) <= 2
+            assert len(epoch._drawn) <= 2
 
 
 @pytest.mark.parametrize("start", [1, 40, 150])

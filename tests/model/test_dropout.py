@@ -42,19 +42,20 @@ def test_all_dropout_together(kind, variational):
     torch.testing.assert_close(batch_loss(model.eval(), PAIRS).loss, expected, rtol=1e-13, atol=0)
 
 
-@pytest.mark.parametrize("rate", [0.001, 0.3, 0.9])
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_each_element_is_dropped_at_the_rate(rate, dtype):
     """Those that share a draw on a CPU too: each of them, and apart from each other."""
     torch.manual_seed(0)
-    dropped = Dropout(rate, False)(torch.ones(1000, 200, dtype=dtype)) == 0
+    result = Dropout(rate, False)(torch.ones(1000, 200, dtype=dtype))
+    dropped = result == 0
+    assert result[~dropped].unique().tolist() == [pytest.approx(1 / (1 - rate), rel=5e-3)]
     shares = dropped.double().view(-1, 4)
     error = 4 * (rate * (1 - rate) / len(shares)) ** 0.5
     assert (shares.mean(0) - rate).abs().max() < error
     apart = torch.corrcoef(shares.T) - torch.eye(4)
     assert apart.abs().max() < 4 / len(shares) ** 0.5
-    odd = Dropout(rate, False)(torch.ones(3, 3, 3, dtype=dtype))
-    assert odd.unique().tolist()[-1] in (0, pytest.approx(1 / (1 - rate), rel=1e-2))
+    assert Dropout(rate, False)(torch.ones(3, 3, 3, dtype=dtype)).shape == (3, 3, 3)
 
 
 @pytest.mark.parametrize("key", RATES)

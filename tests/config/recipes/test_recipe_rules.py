@@ -70,7 +70,7 @@ def test_little_text_gets_what_was_best_on_multi30k():
     assert keys["model.source_word_dropout"] == 0.05
     assert keys["training.batch_tokens"] == 2048
     assert keys["training.label_smoothing"] == 0.1
-    assert keys["training.optimizer.learning_rate"] == 2e-3
+    assert keys["training.optimizer.learning_rate"] == 4e-3
     assert 8500 <= keys["training.max_updates"] <= 9500
     assert keys["training.ema"] == pytest.approx(0.998, abs=2e-4)
 
@@ -173,8 +173,8 @@ def test_narrow_models_take_longer_steps():
     narrow = with_words(80_000, 29_000)
     assert chosen(narrow)["model.decoder.hidden_size"] == 256
     key = "training.optimizer.learning_rate"
-    assert chosen(narrow, Budget("4m", 2000))[key] == 4e-3
-    assert chosen(SMALL, Budget("4m", 2000))[key] == 2e-3
+    assert chosen(narrow, Budget("4m", 2000))[key] == 6e-3
+    assert chosen(SMALL, Budget("4m", 2000))[key] == 4e-3
 
 
 def test_a_budget_that_is_large_changes_nothing_but_the_limit():
