@@ -99,7 +99,7 @@ def _multi30k() -> Corpus:
         licence="research use (captions of Flickr pictures)",
         site="https://github.com/multi30k/dataset",
         texts=tuple(texts()),
-        configs=("multi30k.en-de.yaml", "multi30k.en-fr.yaml"),
+        configs=("multi30k.en-de.yaml", "multi30k.en-fr.yaml", "multi30k.en-de.quick.yaml"),
     )
 
 
