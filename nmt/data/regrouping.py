@@ -1,9 +1,9 @@
 """Batches of like length again after their pairs' segmentations have been drawn.
 
 A plan puts pairs together whose best segmentations are of like length. Drawn ones are longer, each
-by another amount: on Multi30k with BPE-dropout of 0.1 four places in ten of a planned batch would
-be padding's. So the planned batches of a group exchange their pairs: as many batches with as many
-pairs as before, but of like drawn length; one place in ten is padding then.
+by another amount: on Multi30k with BPE-dropout of 0.1 planned batches would have 0.4 places of
+padding for each token. So the planned batches of a group exchange their pairs: as many batches with
+as many pairs as before, but of like drawn length; 0.1 are left.
 
 Which batches form a group follows from their numbers alone. So training begins at any batch of an
 epoch without drawing all those before it, and two ranks draw nothing twice; more of them share

@@ -76,8 +76,8 @@ _STEPS = 1 << 16
 
 
 def _cpu_mask(dtype: torch.dtype, shape: tuple[int, ...], rate: float) -> Tensor:
-    """The same from 16 random bits an element, four of which one draw gives: three times as fast.
-    The rate is rounded to a multiple of 2^-16.
+    """The same from 16 random bits an element, four of which one draw gives: `bernoulli_` draws
+    for each. The rate is rounded to a multiple of 2^-16.
     """
     count = math.prod(shape)
     draws = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(1 << 63), None)
