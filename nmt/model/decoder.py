@@ -20,7 +20,7 @@ from nmt.model.pointer import PointerGate
 from nmt.model.precision import widened
 from nmt.model.recurrent import run
 from nmt.model.start import Start
-from nmt.model.steps import DecoderState, Step, Unrolled, side_by_side
+from nmt.model.steps import Advanced, DecoderState, Step, Unrolled, side_by_side
 
 
 @dataclass(frozen=True)
@@ -35,28 +35,6 @@ class _Noise:
     between: tuple[Tensor | None, ...]
     features: Tensor | None
     recurrent: tuple[Tensor | None, ...]
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """A step but for its features: the state before it, the layers after it, and what the output
-    layer sees: state `[batch, beams, hidden]` and context `[batch, beams, annotation]`; weights as
-    in `Step`.
-    """
-
-    before: DecoderState
-    layers: tuple[CellState, ...]
-    seen: Tensor
-    context: Tensor
-    weights: Tensor | None
-
-    def state(self, features: Tensor | None) -> DecoderState:
-        """After the step, whose features count with input feeding only."""
-        covered = self.before.covered
-        if covered is not None and self.weights is not None:
-            covered = covered + self.weights
-        fed = None if self.before.fed is None else features
-        return DecoderState(self.layers, fed, covered, self.before.position + 1)
 
 
 class Decoder(nn.Module):
@@ -123,7 +101,9 @@ class Decoder(nn.Module):
     def step(self, encoded: EncodedSource, state: DecoderState, previous: Tensor) -> Step:
         """One step for each beam, from the tokens before it, `previous [batch, beams]`."""
         embedded = self.embed(previous)
-        return self._advance(encoded.memory, state, embedded, self._project(embedded), None)
+        projected = self._project(embedded)
+        advanced = self._advance(encoded.memory, state, embedded, projected, None)
+        return self._finish(advanced, embedded, None)
 
     def unroll(
         self,
@@ -187,23 +167,10 @@ class Decoder(nn.Module):
         embedded: Tensor,
         projected: Tensor | None,
         noise: _Noise | None,
-    ) -> Step:
-        """The step itself. embedded: `[batch, beams, embedding]`; projected: of them, `[batch,
-        beams, gates * hidden]`.
+    ) -> Advanced:
+        """The step itself, up to the output layer. embedded: `[batch, beams, embedding]`;
+        projected: of them, `[batch, beams, gates * hidden]`.
         """
-        moved = self._move(memory, state, embedded, projected, noise)
-        features, gate = self._look(moved.seen, moved.context, embedded, noise)
-        return Step(moved.state(features), features, moved.weights, gate)
-
-    def _move(
-        self,
-        memory: Memory,
-        state: DecoderState,
-        embedded: Tensor,
-        projected: Tensor | None,
-        noise: _Noise | None,
-    ) -> _Moved:
-        """All of a step that the next one may depend on, but the features."""
         answer = None
         if self.asks_before:
             answer = self._ask(state.layers[self.query_layer][0], embedded, memory, state)
@@ -222,7 +189,7 @@ class Decoder(nn.Module):
         before = self.settings.output.state == "previous_state"
         seen = state.layers[-1][0] if before else top
         context, weights = answer
-        return _Moved(state, layers, seen, context, weights)
+        return Advanced(state, layers, seen, context, weights)
 
     def _ask(
         self, hidden: Tensor, embedded: Tensor, memory: Memory, state: DecoderState
@@ -278,7 +245,12 @@ class Decoder(nn.Module):
                 given = given + below.to(given.dtype)
         return tuple(layers), given
 
-    def _look(
+    def _finish(self, advanced: Advanced, embedded: Tensor, noise: _Noise | None) -> Step:
+        """The rest of a step: its features."""
+        features, gate = self._features(advanced.seen, advanced.context, embedded, noise)
+        return Step(advanced.state(features), features, advanced.weights, gate)
+
+    def _features(
         self, seen: Tensor, context: Tensor, embedded: Tensor, noise: _Noise | None
     ) -> tuple[Tensor, Tensor | None]:
         """Features and copying's gate, of one step or of all."""
@@ -309,9 +281,11 @@ class Decoder(nn.Module):
                 if steps and choose_previous is not None:
                     embedded_step = self.embed(choose_previous(len(steps), steps[-1]), mask)
                     projected_step = self._project(embedded_step)
-                step = self._advance(encoded.memory, state, embedded_step, projected_step, noise)
-                state = step.state
-                steps.append(step)
+                advanced = self._advance(
+                    encoded.memory, state, embedded_step, projected_step, noise
+                )
+                steps.append(self._finish(advanced, embedded_step, noise))
+                state = steps[-1].state
         return side_by_side(steps)
 
     def _unroll_recurrence(
@@ -323,15 +297,15 @@ class Decoder(nn.Module):
         noise: _Noise,
     ) -> Unrolled:
         """Nothing waits for the features: they are made of all steps at once, after the loop."""
-        steps: list[_Moved] = []
+        steps: list[Advanced] = []
         with gathered_gradients():
             for embedded_step, projected_step in zip(embedded.split(1, 1), parts, strict=True):
-                steps.append(self._move(memory, state, embedded_step, projected_step, noise))
+                steps.append(self._advance(memory, state, embedded_step, projected_step, noise))
                 state = steps[-1].state(None)
         seen = torch.cat([step.seen for step in steps], 1)
         context = torch.cat([step.context for step in steps], 1)
         weights = [step.weights for step in steps if step.weights is not None]
-        features, gate = self._look(seen, context, embedded, noise)
+        features, gate = self._features(seen, context, embedded, noise)
         return Unrolled(features, torch.cat(weights, 1) if weights else None, gate)
 
     def _unroll_at_once(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
@@ -359,7 +333,7 @@ class Decoder(nn.Module):
         if self.settings.output.state == "previous_state":
             given = _one_later(start.layers[-1][0], hidden[-1])
         context, weights = answer
-        features, gate = self._look(given, context, embedded, noise)
+        features, gate = self._features(given, context, embedded, noise)
         return Unrolled(features, weights, gate)
 
     def _run_layer(

@@ -43,6 +43,28 @@ class DecoderState:
 
 
 @dataclass(frozen=True)
+class Advanced:
+    """A step up to the output layer: the state before it, its layers after it, and what the output
+    layer sees of it, state `[batch, beams, hidden]` and context `[batch, beams, annotation]`;
+    weights as in `Step`.
+    """
+
+    before: DecoderState
+    layers: tuple[CellState, ...]
+    seen: Tensor
+    context: Tensor
+    weights: Tensor | None
+
+    def state(self, features: Tensor | None) -> DecoderState:
+        """After the step, whose features count with input feeding only."""
+        covered = self.before.covered
+        if covered is not None and self.weights is not None:
+            covered = covered + self.weights
+        fed = None if self.before.fed is None else features
+        return DecoderState(self.layers, fed, covered, self.before.position + 1)
+
+
+@dataclass(frozen=True)
 class Step:
     """What a step gives: the next state, features `[batch, beams, feature]`, attention weights
     `[batch, beams, source_len]` (None without attention) and the logit of the vocabulary's share
