@@ -25,7 +25,7 @@ from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config, CorpusSettings
 from nmt.errors import DataError, NmtError, UsageError
-from nmt.evaluation.lines import read_all_lines
+from nmt.evaluation.lines import read_corpus
 from nmt.evaluation.scores import score
 from nmt.runtime.console import say
 from nmt.runtime.files import read_json, write_text
@@ -193,8 +193,8 @@ class Ablation:
             return
         say(f"\n== {variant.text}, seed {seed} ==")
         config = self._config(variant, seed).model_copy(update={"run_dir": place})
-        dev = _sides(config.data.dev, "dev")
-        sources, references = _sides(config.data.test, "test")
+        dev = _corpus(config.data.dev, "dev")
+        sources, references = _corpus(config.data.test, "test")
         run = train(config)
         translator = Translator.load(
             run.best, device=config.runtime.device, threads=config.runtime.threads
@@ -219,17 +219,11 @@ class Ablation:
         write_text(place / RESULT, json.dumps(result, indent=2) + "\n")
 
 
-def _sides(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:
-    """All lines of both sides. Raises UsageError where the recipe names no such corpus."""
+def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:
+    """Both sides. Raises UsageError where the recipe names no such corpus."""
     if corpus is None:
         raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
-    source, target = (
-        [line for path in paths for line in read_all_lines(path)]
-        for paths in (corpus.source, corpus.target)
-    )
-    if len(source) != len(target):
-        raise DataError(f"data.{name}: {len(source)} lines of source, {len(target)} of target.")
-    return source, target
+    return read_corpus(corpus)
 
 
 def _training_figures(run: RunDirectory) -> Result:

@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from plain_search import plain_search
@@ -23,6 +23,7 @@ from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
+from nmt.model.seq2seq import Seq2Seq
 
 BEAMS = (1, 5)
 
@@ -103,7 +104,7 @@ def _measure(
     translator: Translator, sources: list[str], beam: int, batch: int, repeat: int
 ) -> dict[str, Any]:
     """The median of some runs, after one to warm up; waits of one sentence where batch is 1."""
-    settings = {"attention": False, "beam_size": beam, "batch_sentences": batch}
+    settings: dict[str, Any] = {"attention": False, "beam_size": beam, "batch_sentences": batch}
     translator.translate(sources[:100], **settings)
     seconds, waits = [], []
     for _ in range(repeat):
@@ -133,7 +134,7 @@ def _measure(
 
 def _products_per_token(translator: Translator) -> int:
     """Of the decoder's matrices and the vocabulary's; the encoder's work is left out."""
-    model = translator.model
+    model = cast(Seq2Seq, translator.model)
     inner = sum(
         parameter.numel()
         for name, parameter in model.decoder.named_parameters()

@@ -29,7 +29,7 @@ from nmt.config.presets import PRESETS
 from nmt.config.settings import Config
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
-from nmt.evaluation.lines import read_all_lines
+from nmt.evaluation.lines import read_corpus
 from nmt.evaluation.scores import score
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, write_text
@@ -155,16 +155,9 @@ class Comparison:
         )
         if config.data.test is None:
             raise UsageError(f"{self.options.config}: names no `data.test` to compare on.")
-        sides = [
-            [line for path in paths for line in read_all_lines(path)]
-            for paths in (config.data.test.source, config.data.test.target)
-        ]
-        if len(sides[0]) != len(sides[1]):
-            raise DataError(
-                f"data.test: the source has {len(sides[0])} lines, the target {len(sides[1])}."
-            )
+        test = read_corpus(config.data.test)
         prepare_corpora(config, self.prepared, prepare_tokenizers(config, self.prepared))
-        return sides[0], sides[1]
+        return test
 
     def _compare_or_report(
         self, architecture: Architecture, sources: list[str], references: list[str]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from nmt.config.settings import CorpusSettings
 from nmt.data.text import BOM, decode_line, plain_read_errors, status, unpacked
 from nmt.errors import DataError
 from nmt.runtime.streams import open_stdin
@@ -63,6 +64,13 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
     if not texts[0]:
         raise DataError(f"{paths[0]}: has no lines. Give a text with some sentences.")
     return texts
+
+
+def read_corpus(corpus: CorpusSettings) -> tuple[list[str], list[str]]:
+    """All lines of both sides of a corpus of a configuration. Raises as `read_parallel` does."""
+    texts = [read_parallel(files) for files in zip(corpus.source, corpus.target, strict=True)]
+    sources, targets = ([line for text in texts for line in text[side]] for side in range(2))
+    return sources, targets
 
 
 def _opened(path: Path | None) -> io.BufferedReader:

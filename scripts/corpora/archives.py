@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import Any, cast
 
 from nmt.data.text import BOM, Bytes, decode_line, plain_read_errors, unpacked
 from nmt.errors import DataError
@@ -96,7 +96,7 @@ def _in_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, Bytes]]
             name = _plain(entry.filename)
             if name in members and not entry.is_dir():
                 with archive.open(entry) as stream:
-                    buffered = io.BufferedReader(cast(io.RawIOBase, cast(IO[bytes], stream)))
+                    buffered = io.BufferedReader(cast(Any, stream))
                     yield name, unpacked(buffered, name.removesuffix(".gz"))
 
 

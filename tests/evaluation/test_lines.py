@@ -4,8 +4,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nmt.config.settings import CorpusSettings
 from nmt.errors import DataError
-from nmt.evaluation.lines import each_line, each_pair, read_all_lines, read_parallel
+from nmt.evaluation.lines import (
+    each_line,
+    each_pair,
+    read_all_lines,
+    read_corpus,
+    read_parallel,
+)
 
 BOM = b"\xef\xbb\xbf"
 
@@ -83,3 +90,13 @@ def test_unequal_counts_are_named(file):
 def test_texts_without_lines_are_refused(file):
     with pytest.raises(DataError, match=r"dev\.fr: has no lines"):
         read_parallel([file("dev.fr", b""), file("dev.en", b"")])
+
+
+def test_a_corpus_of_several_files(file):
+    sources = [file("a.fr", b"un\ndeux\n"), file("b.fr", gzip.compress(b"trois\n"))]
+    targets = [file("a.en", b"one\ntwo\n"), file("b.en", b"three\n")]
+    corpus = CorpusSettings(source=sources, target=targets)
+    assert read_corpus(corpus) == (["un", "deux", "trois"], ["one", "two", "three"])
+    file("b.en", b"three\nfour\n")
+    with pytest.raises(DataError, match=r"b\.fr: 1, .*b\.en: 2"):
+        read_corpus(corpus)
