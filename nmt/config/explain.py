@@ -29,7 +29,9 @@ _EXAMPLES: dict[str, Any] = {
 """What the reference shows for keys that only the user can fill in."""
 
 _REFERENCE_HEAD = """\
-# Every key of the configuration with its default, as `nmt config default` prints it.
+# Every key of the configuration with its default, as `nmt config default` prints it. Only the
+# languages and texts of `data`, `training.max_updates` and `training.early_stopping.patience` are
+# examples.
 #
 # To start from it, copy it, name your texts under `data`, and keep only the keys that you change.
 # All others may be left out, but for the corpora (`data.train`, and `data.dev` or

@@ -166,7 +166,11 @@ def _iwslt15() -> Corpus:
             text("tst2012", 1_553, MEGABYTE // 6),
             text("tst2013", 1_268, MEGABYTE // 7),
         ),
-        configs=("iwslt15.en-vi.luong2015.yaml", "iwslt15.en-vi.xnmt.yaml"),
+        configs=(
+            "iwslt15.en-vi.yaml",
+            "iwslt15.en-vi.luong2015.yaml",
+            "iwslt15.en-vi.xnmt.yaml",
+        ),
     )
 
 
