@@ -20,6 +20,15 @@ _OLD = ".old-"  # a folder that holds a complete directory, renamed aside
 _LEFTOVER = re.compile(r"(\.tmp-|\.old-)(?P<name>.+)-[a-z0-9_]{8}", re.DOTALL)
 
 _DISK_TROUBLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
+_ADVICE = {
+    errno.ENOTDIR: "Choose another place: a part of its path is a file",
+    errno.EEXIST: "Choose another place: a part of its path is a file",
+    errno.EISDIR: "Choose another name: a folder has this one",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.EACCES: "Choose a folder you may write to",
+    errno.EROFS: "Choose a folder you may write to",
+    errno.EBADF: "The stream is closed: open it, or name a file",
+}
 
 
 @contextlib.contextmanager
@@ -183,10 +192,15 @@ def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterato
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        raise ResourceError(
-            f"{path}: cannot be written: {error.strerror or error}. "
-            "Free space on the disk, or choose a folder you may write to."
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> ResourceError:
+    """What to tell of a path that could not be written."""
+    advice = _ADVICE.get(
+        error.errno or 0, "Free space on the disk, or choose a folder you may write to"
+    )
+    return ResourceError(f"{path}: cannot be written: {error.strerror or error}. {advice}.")
 
 
 def _beside(path: Path) -> Path:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from nmt.data.text import Bytes, plain_read_errors, status, unpacked
-from nmt.errors import OutputClosed, ResourceError
-from nmt.runtime.files import atomic_file
+from nmt.errors import OutputClosed
+from nmt.runtime.files import atomic_file, unwritable
 from nmt.runtime.streams import open_stdin
 from nmt.search.stream import Read
 
@@ -117,7 +117,7 @@ def _is_special(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 @contextmanager
@@ -128,11 +128,7 @@ def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes
     except BrokenPipeError as error:
         raise OutputClosed(f"{path}: its reader has gone.") from error
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> ResourceError:
-    return ResourceError(f"{path}: cannot be written: {error.strerror or error}.")
+        raise unwritable(path, error) from error
 
 
 def _write(file: gzip.GzipFile, text: str) -> None:

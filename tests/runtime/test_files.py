@@ -312,3 +312,16 @@ def test_text_is_utf8_with_bare_line_ends(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256(tmp_path / "file").startswith("ba7816bf8f01cfea")
+
+
+def test_what_stands_in_the_way_is_told(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    for place, advice in (
+        (tmp_path / "file" / "new", "a part of its path is a file"),
+        (tmp_path / "file" / "deeper" / "new", "a part of its path is a file"),
+        (tmp_path / "folder", "a folder has this one"),
+        (tmp_path / ("x" * 300), "a shorter name"),
+    ):
+        with pytest.raises(ResourceError, match=advice):
+            write_text(place, "text")
