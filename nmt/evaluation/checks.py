@@ -34,11 +34,12 @@ def suspicions(
     text on one side, words that the tokenizer would not see.
 
     lowercase: whether case is left out of the comparison, so that it cannot be wrong; tokenize:
-    sacreBLEU's tokenizer, None for its default.
+    sacreBLEU's tokenizer, None for its default; with "none" both sides may be tokenised.
     """
+    meant = all(map(_are_tokenised, (hypotheses, *references)))
     found = [
         _subwords(hypotheses, references),
-        _tokenised(hypotheses, references),
+        None if tokenize == "none" and meant else _tokenised(hypotheses, references),
         None if lowercase else _lower_case(hypotheses, references),
         _unspaced(references) if tokenize in (None, _DEFAULT_TOKENIZER) else None,
     ]
@@ -63,20 +64,24 @@ def _subwords(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) ->
 
 
 def _tokenised(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
-    if _share(hypotheses, _is_tokenised) > _SHARE_OF_LINES:
+    if _are_tokenised(hypotheses):
         first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
         return (
             f"hypotheses look tokenised, line {first + 1}: {_shown(hypotheses[first])}. "
             "Detokenise them first: sacreBLEU tokenises by itself."
         )
     for reference in references:
-        if _share(reference, _is_tokenised) > _SHARE_OF_LINES:
+        if _are_tokenised(reference):
             first = next(i for i, line in enumerate(reference) if _is_tokenised(line))
             return (
                 f"references look tokenised, line {first + 1}: {_shown(reference[first])}, "
                 f"hypotheses do not. Take the text as it was{_SWAPPED}"
             )
     return None
+
+
+def _are_tokenised(lines: Sequence[str]) -> bool:
+    return _share(lines, _is_tokenised) > _SHARE_OF_LINES
 
 
 def _lower_case(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:

@@ -21,6 +21,14 @@ def test_tokenised():
     assert warning.startswith("hypotheses look tokenised, line 1: 'The cat is on the mat .'")
 
 
+def test_tokenised_text_may_be_meant():
+    spaced = ["The cat is on the mat .", "A dog , I think ."]
+    assert suspicions(spaced, [spaced], tokenize="none") == []
+    assert len(suspicions(spaced, [spaced])) == 1
+    assert len(suspicions(spaced, REFERENCES, tokenize="none")) == 1
+    assert len(suspicions(REFERENCES[0], [spaced], tokenize="none")) == 1
+
+
 def test_lower_case():
     lower = ["the cat is on the mat.", "a dog sleeps."]
     (warning,) = suspicions(lower, REFERENCES)
