@@ -36,10 +36,10 @@ def suspicions(
     lowercase: whether case is left out of the comparison, so that it cannot be wrong; tokenize:
     sacreBLEU's tokenizer, None for its default; with "none" both sides may be tokenised.
     """
-    meant = all(map(_are_tokenised, (hypotheses, *references)))
+    all_tokenised = all(map(_are_tokenised, (hypotheses, *references)))
     found = [
         _subwords(hypotheses, references),
-        None if tokenize == "none" and meant else _tokenised(hypotheses, references),
+        None if tokenize == "none" and all_tokenised else _tokenised(hypotheses, references),
         None if lowercase else _lower_case(hypotheses, references),
         _unspaced(references) if tokenize in (None, _DEFAULT_TOKENIZER) else None,
     ]
