@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -112,6 +113,7 @@ def process_group(
     if world.size == 1:
         yield
         return
+    _load_what_keeps_groups()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     with _plain_network_errors():
@@ -127,6 +129,15 @@ def process_group(
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _load_what_keeps_groups() -> None:
+    """Import what takes the group of its moment as an argument's default, while there is none.
+
+    Optimizers import it at their first step. The group would outlive `destroy_process_group`, and
+    its threads would abort the interpreter that ends beneath them, now and then.
+    """
+    import_module("torch.distributed.nn.functional")
 
 
 def _open_store() -> Store:

@@ -77,6 +77,23 @@ Trainer._forward_and_backward, Trainer._seed = faulty, noted
 main()
 """
 
+# A group in which an optimizer takes its first step, and what is left of the group then.
+_LEAVES = """\
+from pathlib import Path
+import torch
+from nmt.runtime.distributed import World, process_group
+from nmt.runtime.ranks import Ranks
+
+world = World.of_environment()
+with process_group(world, torch.device("cpu")):
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.ones(3)
+    Ranks(world).sum([parameter.grad])
+    torch.optim.Adam([parameter]).step()
+    assert any("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+assert not any("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+"""
+
 
 @pytest.fixture
 def faulty(tmp_path):
@@ -167,6 +184,15 @@ def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
         tiny(*settings, "training.accumulate=2", "training.max_updates=12", name="two"), resume=True
     )
     assert_equal(one, two, 12)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads in /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path):
+    """One that did could abort the interpreter that ends beneath it, after all was done well."""
+    script = tmp_path / "leaves.py"
+    script.write_text(_LEAVES, encoding="utf-8")
+    done = launch(str(script))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
