@@ -8,11 +8,11 @@ import torch
 from nmt.config.load import load_config
 from nmt.config.settings import RuntimeSettings
 from nmt.doctor.examination import Check, Examination
-from nmt.doctor.memory import available_bytes
 from nmt.doctor.report import Remark, size_text
 from nmt.errors import ResourceError
 from nmt.runtime.cores import cores
 from nmt.runtime.device import prepare_runtime
+from nmt.runtime.memory import available_bytes
 
 
 def _config(examination: Examination) -> Remark:

@@ -14,10 +14,10 @@ from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.forecast import first_end, folder_bytes, run_bytes, updates_per_epoch
-from nmt.doctor.memory import available_bytes, peak_bytes
 from nmt.doctor.report import Remark, size_text, time_text
 from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.memory import available_bytes, peak_bytes
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches

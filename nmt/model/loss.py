@@ -15,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 from nmt.model.autograd import call
 from nmt.model.precision import product_dtype, wide_dtype, widened
 
+_ROWS = 64
+"""Tokens of a batch are filled up to a multiple of these with zeros."""
 _BLOCK_BYTES = 64 << 20
 _CHUNK_BYTES = {"cpu": 1 << 20, "cuda": _BLOCK_BYTES}
 """How much of the softmax is made at a time: on a CPU as much as its cache holds."""
@@ -146,7 +148,8 @@ def _token_log_probabilities(
 
 class _CrossEntropy(torch.autograd.Function):
     """A block of logits is made by one product, turned into its gradients where it lies, a few rows
-    at a time, and multiplied back by two products.
+    at a time, and multiplied back by two products. The last block has some rows of zeros, so that
+    batches have few shapes: on a CPU, kernels are written for each (`runtime.memory.keep_kernels`).
 
     Smoothing's uniform part, -e / V for every word of every token, needs no logits: it comes in by
     way of the sums of all features and of all weights.
@@ -165,18 +168,21 @@ class _CrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         weight = wide_weight.to(features.dtype)
         softmax = _Softmax(weight, bias, 1 - smoothing, divergence / 2, wanted)
-        rows = min(len(features), _even(_BLOCK_BYTES // (len(weight) * features.itemsize)))
+        padded = nn.functional.pad(features, (0, 0, 0, -len(features) % _ROWS))
+        rows = min(len(padded), _even(_BLOCK_BYTES // (len(weight) * features.itemsize)))
         logits = features.new_empty(rows, len(weight))
-        d_features = torch.empty_like(features) if wanted else None
+        d_padded = torch.empty_like(padded) if wanted else None
         d_weight: Tensor | None = None
         for begin in range(0, len(features), rows):
-            block = features[begin : begin + rows]
+            block, of_block = padded[begin : begin + rows], targets[begin : begin + rows]
             d_logits = torch.mm(block, weight.t(), out=logits[: len(block)])
-            softmax.take(d_logits, targets[begin : begin + rows].unsqueeze(1))
-            if d_features is not None:
-                torch.mm(d_logits, weight, out=d_features[begin : begin + rows])
+            softmax.take(d_logits[: len(of_block)], of_block.unsqueeze(1))
+            if d_padded is not None:
+                d_logits[len(of_block) :] = 0.0
+                torch.mm(d_logits, weight, out=d_padded[begin : begin + rows])
                 part = d_logits.t() @ block
                 d_weight = part if d_weight is None else widened(d_weight).add_(part)
+        d_features = None if d_padded is None else d_padded[: len(features)]
         if d_weight is None:
             d_weight = torch.zeros_like(weight)
         loss = (1 - smoothing) * softmax.cross_entropy + softmax.divergence

@@ -5,12 +5,9 @@ same seed on the same machine must give the same model, however busy the machine
 keeps the answers, so that a resumed run computes with the same kernels.
 """
 
-import ctypes
-import gc
 import os
 import platform
 import re
-import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.cores import cores
 from nmt.runtime.distributed import World
+from nmt.runtime.memory import keep_freed_memory, keep_kernels
 
 _MOST_THREADS = 512
 
@@ -100,37 +98,14 @@ def prepare_runtime(
             f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
         )
     torch.set_num_threads(threads)
+    if device.type == "cpu":
+        keep_kernels(world.local_size)
     if choices is None or not _still_holds(choices, settings, device):
         choices = _choose(settings, device, exact)
     torch.set_float32_matmul_precision(choices.products)
     # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
     torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
     return Runtime(device, choices, threads, keep_freed_memory())
-
-
-def keep_freed_memory() -> bool:
-    """Let glibc keep large freed buffers for the next batch; gives whether it does.
-
-    Returning them to the kernel costs a page fault for every 4 KiB of every buffer of every
-    update. Elsewhere (musl, macOS, Windows, another allocator preloaded) it does nothing.
-    """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ:
-        return False
-    trim_threshold, mmap_max = -1, -4
-    mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
-
-
-def return_freed_memory() -> None:
-    """Give back, to the system and to the GPU, what is kept for the next batch.
-
-    For when memory gave out: not all who ask for it can use what is kept.
-    """
-    gc.collect()  # what a failed backward pass has made may lie in cycles
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _device(name: str, world: World) -> torch.device:

@@ -1,0 +1,102 @@
+"""How much memory there is to be had, how much was taken, and what is kept to be used again."""
+
+import ctypes
+import gc
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+import torch
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]  # tested below
+
+_MEMINFO = Path("/proc/meminfo")
+_GROUP = Path("/sys/fs/cgroup")
+
+_KERNELS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")  # newer, older
+_FEWEST_KERNELS = 1024  # as oneDNN has it
+_MOST_KERNELS = 8192
+_KERNEL_BYTES = 1 << 20  # of AMX, the largest: measured 0.8 to 1.4 MiB
+
+
+def available_bytes(device: torch.device) -> int | None:
+    """Free memory of a GPU, or of the machine within the limits of a container (those of cgroups,
+    version 2); None where the system does not say.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free = [room for room in (_of_machine(), _of_container()) if room is not None]
+    return min(free, default=None)
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The most that torch took of a GPU so far, or that this process took of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep large freed buffers for the next batch; gives whether it does.
+
+    Returning them to the kernel costs a page fault for every 4 KiB of every buffer of every
+    update. Elsewhere (musl, macOS, Windows, another allocator preloaded) it does nothing.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ:
+        return False
+    trim_threshold, mmap_max = -1, -4
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
+
+
+def keep_kernels(processes: int = 1) -> None:
+    """Let oneDNN, torch's products on a CPU, keep the kernels it has written for more shapes.
+
+    It writes one for each shape of a product, and forgets all but the 1,024 used last; batches of
+    a whole corpus have some thousands. At most a quarter of the free memory is set aside, shared by
+    so many processes; what the user has set stays. To be called before the first product.
+    """
+    if any(name in os.environ for name in _KERNELS):
+        return
+    free = available_bytes(torch.device("cpu"))
+    if free is not None:
+        room = free // (4 * _KERNEL_BYTES * processes)
+        os.environ[_KERNELS[0]] = str(max(_FEWEST_KERNELS, min(room, _MOST_KERNELS)))
+
+
+def return_freed_memory() -> None:
+    """Give back, to the system and to the GPU, what is kept for the next batch.
+
+    For when memory gave out: not all who ask for it can use what is kept.
+    """
+    gc.collect()  # what a failed backward pass has made may lie in cycles
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _of_machine() -> int | None:
+    try:
+        text = _MEMINFO.read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
+    return None if found is None else 1024 * int(found[1])
+
+
+def _of_container() -> int | None:
+    try:
+        limit = (_GROUP / "memory.max").read_text(encoding="ascii").strip()
+        taken = (_GROUP / "memory.current").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return None if limit == "max" else max(0, int(limit) - int(taken))
