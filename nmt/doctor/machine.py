@@ -42,7 +42,13 @@ def _allocator(examination: Examination) -> Remark:
     if examination.runtime.device.type != "cpu":
         return Remark("torch's own, on the GPU")
     kept = examination.runtime.keeps_memory
-    found = "freed memory is kept" if kept else "freed memory goes back to the system (slower)"
+    preloaded = os.environ.get("LD_PRELOAD")
+    if kept:
+        found = "freed memory is kept"
+    elif preloaded:
+        found = f"{preloaded}, as LD_PRELOAD has it: whether it keeps freed memory is not known"
+    else:
+        found = "freed memory goes back to the system (slower)"
     return Remark(found, facts={"keeps_memory": kept})
 
 

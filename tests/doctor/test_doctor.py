@@ -10,6 +10,7 @@ import torch
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.doctor import environment, sample, work
 from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
+from nmt.doctor.machine import _allocator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.cores import cores
 from nmt.runtime.lock import exclusive
@@ -264,6 +265,15 @@ def test_more_threads_than_cores(doctor):
     found = finding(doctor(config=None, threads=threads), "threads")
     assert found.level == "warn"
     assert found.remark.facts["threads"] == torch.get_num_threads() == threads
+
+
+def test_an_allocator_that_is_preloaded_is_named(monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "liballocator.so")
+    runtime = SimpleNamespace(device=torch.device("cpu"), keeps_memory=False)
+    remark = _allocator(SimpleNamespace(runtime=runtime))
+    assert remark.found.startswith("liballocator.so, as LD_PRELOAD has it")
+    monkeypatch.delenv("LD_PRELOAD")
+    assert "goes back to the system" in _allocator(SimpleNamespace(runtime=runtime)).found
 
 
 def test_memory_that_is_nearly_all_taken(monkeypatch, doctor):
