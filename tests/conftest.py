@@ -18,6 +18,10 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import set_quiet
+from nmt.runtime.device import keep_order_of_sums
+
+# As in a process that translates; later, after the first product, MKL would not listen.
+keep_order_of_sums()
 
 # Nothing is asserted about elapsed time.
 hypothesis.settings.register_profile("nmt", deadline=None)

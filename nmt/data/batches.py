@@ -70,9 +70,13 @@ def make_batch(
     sources: Sequence[Sequence[int] | NDArray[np.integer]],
     targets: Sequence[Sequence[int] | NDArray[np.integer]],
     pairs: NDArray[np.int64],
+    source_multiple: int = 1,
 ) -> Batch:
-    """Pad the given token ids (without BOS and EOS) to a batch."""
-    source, source_lengths = pad_sources(sources)
+    """Pad the given token ids (without BOS and EOS) to a batch.
+
+    source_multiple: see `pad_sources`.
+    """
+    source, source_lengths = pad_sources(sources, source_multiple)
     lengths = [len(target) + 1 for target in targets]
     target_input = np.full((len(targets), max(lengths)), PAD, np.int64)
     target_output = np.full_like(target_input, PAD)
@@ -92,11 +96,15 @@ def make_batch(
 
 
 def pad_sources(
-    sources: Sequence[Sequence[int] | NDArray[np.integer]],
+    sources: Sequence[Sequence[int] | NDArray[np.integer]], multiple: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Token ids `[batch, source_len]`, ended by EOS and right-padded, and lengths `[batch]`."""
+    """Token ids `[batch, source_len]`, ended by EOS and right-padded, and lengths `[batch]`.
+
+    multiple: what `source_len` is to be a multiple of.
+    """
     lengths = [len(source) + 1 for source in sources]
-    padded = np.full((len(sources), max(lengths)), PAD, np.int64)
+    source_len = -(-max(lengths) // multiple) * multiple
+    padded = np.full((len(sources), source_len), PAD, np.int64)
     for row, source in enumerate(sources):
         padded[row, : len(source)] = source
         padded[row, len(source)] = EOS

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.activations import tanh
+from nmt.model.activations import sigmoid_, tanh
 from nmt.model.attention import Attention, Memory, Query
 from nmt.model.autograd import call
-from nmt.model.exported import is_exporting
+from nmt.model.exporting import is_exporting
 from nmt.model.linear import Linear
 from nmt.model.loop import Gathered, current_loop, share
 from nmt.model.precision import wide_dtype
@@ -183,7 +183,7 @@ def _hidden_layers(query: Tensor, keys: Tensor) -> Iterator[tuple[slice, Tensor]
     for number, (few_queries, few_keys) in enumerate(parts):
         hidden = buffer[: len(few_keys)]
         torch.add(few_queries, few_keys, out=hidden)
-        yield slice(number * count, number * count + len(few_keys)), hidden.sigmoid_()
+        yield slice(number * count, number * count + len(few_keys)), sigmoid_(hidden)
 
 
 def _additive_score(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.kinds import CELLS
-from nmt.model.activations import tanh_
+from nmt.model.activations import sigmoid, sigmoid_, tanh_
 from nmt.model.autograd import call
 from nmt.model.linear import Linear
 from nmt.model.precision import product_dtype, widened
@@ -215,7 +215,7 @@ class _LSTMGates(torch.autograd.Function):
     def forward(ctx: Any, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         wide = gates.to(memory.dtype)
         size = memory.shape[-1]
-        activations = torch.sigmoid(wide)
+        activations = sigmoid(wide)
         i, f, g, o = activations.split(size, -1)
         tanh_(g.copy_(wide[..., 2 * size : 3 * size]))
         new_memory = torch.addcmul(f * memory, i, g)
@@ -255,7 +255,7 @@ class _GRUGates(torch.autograd.Function):
     ) -> Tensor:
         size = hidden.shape[-1]
         gates = projected[..., : 2 * size] + recurrent[..., : 2 * size]
-        gates = gates.to(hidden.dtype).sigmoid_()
+        gates = sigmoid_(gates.to(hidden.dtype))
         reset, update = gates.split(size, -1)
         recalled = recurrent[..., 2 * size :] + bias.to(hidden.dtype)
         candidate = tanh_(

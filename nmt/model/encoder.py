@@ -9,7 +9,7 @@ from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
 from nmt.model.dropout import Dropout, recurrent_mask
-from nmt.model.exported import is_exporting
+from nmt.model.exporting import is_exporting
 from nmt.model.recurrent import run
 
 
@@ -76,8 +76,7 @@ class Encoder(nn.Module):
         """Annotations of `embedded [batch, source_len, embedding]`, mask true at tokens."""
         order = _reversed_words(mask) if self.settings.reverse_source else None
         hidden, final = _in_order(embedded, order), []
-        looked_at = embedded.device.type == "cpu" and not is_exporting()
-        padding = None if looked_at and bool(mask.all()) else mask
+        padding = None if _without_padding(mask) else mask
         for number, layer in enumerate(self.layers):
             below = self.dropout(hidden) if number > 0 else hidden
             hidden, state = self._run_layer(number, _cells(layer), below, padding)
@@ -130,6 +129,14 @@ def _in_order(x: Tensor, order: Tensor | None) -> Tensor:
     if order is None:
         return x
     return x.gather(1, order.unsqueeze(-1).expand_as(x))
+
+
+def _without_padding(mask: Tensor) -> bool:
+    """Whether there is known to be none. Asked in training alone: without it products have one
+    column less, and what search gives must not depend on that.
+    """
+    cheap = mask.device.type == "cpu" and torch.is_grad_enabled() and not is_exporting()
+    return cheap and bool(mask.all())
 
 
 def _cells(layer: nn.Module) -> list[Cell]:

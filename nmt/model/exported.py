@@ -15,11 +15,6 @@ _LSTM_ORDER = (0, 3, 1, 2)  # torch has i f g o, ONNX i o f g
 _GRU_ORDER = (1, 0, 2)  # torch has r z n, ONNX z r n
 
 
-def is_exporting() -> bool:
-    """Whether a program is being made of the model."""
-    return torch.compiler.is_compiling()
-
-
 def run_exported(
     cells: list[Cell], x: Tensor, directions: tuple[str, ...], mask: Tensor
 ) -> tuple[Tensor, CellState]:

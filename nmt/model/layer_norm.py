@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from nmt.model.activations import tanh
+from nmt.model.activations import sigmoid, tanh
 from nmt.model.cells import Cell, CellState, masked
 from nmt.model.precision import widened
 
@@ -63,9 +63,9 @@ class LayerNormLSTM(_LayerNormCell):
         hidden, memory = state
         x, u = self._products(projected, hidden, recurrent_mask)
         i, f, g, o = (x + u + self.bias).chunk(4, -1)
-        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * tanh(g)
+        memory = sigmoid(f) * memory + sigmoid(i) * tanh(g)
         shown = _normalized(memory, self.memory_gain) + self.memory_bias
-        return torch.sigmoid(o) * tanh(shown), memory
+        return sigmoid(o) * tanh(shown), memory
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`."""
@@ -96,7 +96,7 @@ class LayerNormGRU(_LayerNormCell):
         x, u = self._products(projected, hidden, recurrent_mask)
         x = x + self.bias
         size = self.hidden_size
-        reset, update = torch.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
+        reset, update = sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
         candidate = tanh(x[..., 2 * size :] + reset * (u[..., 2 * size :] + self.recurrent_bias))
         return (candidate + update * (hidden - candidate),)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.autograd import call
+from nmt.model.company import product
 from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 
@@ -24,15 +25,15 @@ class Linear(nn.Linear):
         """
         loop = current_loop()
         if loop is None:
-            product: Tensor = super().forward(input)
-            return product if plus is None else product + plus
+            result = product(input, self.weight, self.bias)
+            return result if plus is None else result + plus
         weight, bias, calls = loop.once(self, self._shared)
         if plus is not None and (bias is not None or plus.dtype != weight.dtype):
             return plus + self.forward(input)
         if plus is not None:
             plus = plus.expand(*input.shape[:-1], len(weight))
-        result: Tensor = call(_Apply, input.to(weight.dtype), weight, bias, plus, calls)
-        return result
+        gathered: Tensor = call(_Apply, input.to(weight.dtype), weight, bias, plus, calls)
+        return gathered
 
     def _shared(self) -> tuple[Tensor, Tensor | None, "_Calls"]:
         dtype = product_dtype(self.weight)
@@ -76,8 +77,8 @@ class _Apply(torch.autograd.Function):
         ctx.calls = calls
         ctx.shape = x.shape
         added = bias if plus is None else plus.reshape(-1, len(weight))
-        product = rows @ weight.t() if added is None else torch.addmm(added, rows, weight.t())
-        return product.view(*x.shape[:-1], weight.shape[0])
+        applied = rows @ weight.t() if added is None else torch.addmm(added, rows, weight.t())
+        return applied.view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:

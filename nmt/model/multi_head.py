@@ -6,6 +6,7 @@ from torch import Tensor
 
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention import Attention, Memory, Query
+from nmt.model.company import products
 from nmt.model.linear import Linear
 
 
@@ -36,13 +37,14 @@ class MultiHeadAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores of each head, `[batch, heads, queries, source_len]`."""
         queries = self._apart(self.query_map(query).to(keys.dtype))
-        return queries @ self._apart(keys).transpose(2, 3) / math.sqrt(queries.shape[-1])
+        scores = products(queries, self._apart(keys).transpose(2, 3))
+        return scores / math.sqrt(queries.shape[-1])
 
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
         """See `Attention.forward`."""
         weights = self.head_weights(query, memory)
         values = self._apart(memory.annotations)
-        contexts = self.dropout(weights).to(values.dtype) @ values
+        contexts = products(self.dropout(weights).to(values.dtype), values)
         context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
         return context, weights.mean(1)
 

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, LSTM, Cell, CellState
-from nmt.model.exported import is_exporting, run_exported
+from nmt.model.company import in_company
+from nmt.model.exported import run_exported
+from nmt.model.exporting import is_exporting
 from nmt.model.loop import gathered_gradients
 from nmt.model.precision import product_dtype, widened
 
@@ -93,6 +95,8 @@ def _run_whole(
     weights = [weight.to(dtype) for cell in cells for weight in _library_weights(cell)]
     if mask is not None:
         x, weights = _freeze_padding(cells, x, weights, mask)
+    batch = len(x)
+    x, state = in_company(x), tuple(in_company(part, 1) for part in state)
     options = (True, 1, 0.0, cells[0].training, len(cells) == 2, True)
     # Inside autocast cuDNN would be given float16, whatever type was asked for.
     with torch.autocast(x.device.type, enabled=False):
@@ -102,7 +106,8 @@ def _run_whole(
         else:
             hidden, last = torch.gru(x, state[0], weights, *options)
             final = (last,)
-    if mask is not None and isinstance(cells[0], LSTM):
+    hidden, final = hidden[:batch], tuple(part[:, :batch] for part in final)
+    if mask is not None:
         final = (_last_hidden(hidden, mask, len(cells)), *final[1:])
     return hidden, tuple(_side_by_side(part) for part in final)
 
@@ -140,8 +145,8 @@ def _freeze_padding(
 
 
 def _last_hidden(hidden: Tensor, mask: Tensor, directions: int) -> Tensor:
-    """`[directions, batch, hidden]`: an LSTM's output gate is not held at padding, so the forward
-    direction's last hidden vector is fetched from where its sentence ends.
+    """`[directions, batch, hidden]`: an LSTM's output gate is not held at padding, and a GRU's
+    state but for rounding, so the forward direction's last is fetched from where its sentence ends.
     """
     size = hidden.shape[-1] // directions
     rows = torch.arange(len(mask), device=mask.device)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.model.company import product
 from nmt.model.decoder import Decoder
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
@@ -101,7 +102,7 @@ class Seq2Seq(nn.Module):
         if self._quantized_output is not None:
             return self._quantized_output(features)
         weight = self.output_weight
-        return widened(nn.functional.linear(features.to(weight.dtype), weight))
+        return widened(product(features.to(weight.dtype), weight))
 
     def loss(
         self,

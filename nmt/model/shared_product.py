@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
+from nmt.model.company import products
 from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 
@@ -19,7 +20,7 @@ def shared_product(x: Tensor, matrices: Tensor, transposed: bool = False) -> Ten
     """
     loop = current_loop()
     if loop is None:
-        return x @ (matrices.transpose(1, 2) if transposed else matrices)
+        return products(x, matrices.transpose(1, 2) if transposed else matrices)
     # The same tensor may be keys and annotations: each use gathers for itself.
     shared, gathered = loop.once(matrices, lambda: _shared(matrices, transposed), use=transposed)
     result: Tensor = call(_Product, x.to(shared.dtype), shared, transposed, gathered)

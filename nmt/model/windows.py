@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.activations import tanh
+from nmt.model.activations import sigmoid, tanh
 from nmt.model.linear import Linear
 from nmt.model.precision import widened
 
@@ -70,7 +70,7 @@ class PredictiveWindow(Window):
         self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
     ) -> tuple[Tensor | None, Tensor | None]:
         """See `Window.forward`."""
-        share = torch.sigmoid(widened(self.position(tanh(self.hidden(query)))))
+        share = sigmoid(widened(self.position(tanh(self.hidden(query)))))
         distance = _distance(share * lengths.view(-1, 1, 1), source_len)
         sigma = self.width / 2
         nearness = torch.exp(-distance.square() / (2 * sigma * sigma))

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nmt.config.settings import SearchSettings
-from nmt.data.batches import make_batch
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.runtime.device import Runtime
 from nmt.search.constraints import TokenConstraints
 from nmt.search.corpus import Evaluating, decode_corpus
-from nmt.search.forced import Pair, Unrolling, force_decode
+from nmt.search.forced import Pair, Unrolling, force_decode, padded
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.translation import Translation
@@ -85,7 +83,7 @@ def next_log_probabilities(
     model: Unrolling, source: Sequence[int], prefix: Sequence[int], runtime: Runtime
 ) -> Tensor:
     """Of each target token after `prefix`, `[vocabulary]`; source and prefix without end marks."""
-    batch = make_batch([source], [prefix], np.zeros(1, np.int64)).to(runtime.device)
+    batch = padded([Pair(source, prefix)]).to(runtime.device)
     with Evaluating(model), runtime.autocast():
         encoded = model.encode(batch.source, batch.source_lengths)
         unrolled = model.unroll(encoded, batch.target_input)

@@ -7,6 +7,7 @@ import torch
 
 from nmt.config.settings import SearchSettings
 from nmt.data.batches import pad_sources
+from nmt.model.company import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
 from nmt.search.constraints import TokenConstraints
@@ -38,7 +39,7 @@ def decode_corpus(
     search = BeamSearch(model, settings, attention, tree)
     with Evaluating(model), runtime.autocast():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
-            source, lengths = pad_sources([sources[i] for i in batch])
+            source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
             longest = [
                 limits.of(len(sources[i]), max(settings.min_length, each.tokens))

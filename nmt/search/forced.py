@@ -15,6 +15,7 @@ from nmt.config.kinds import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
 from nmt.data.batches import Batch, make_batch
 from nmt.errors import ModelError
+from nmt.model.company import SOURCE_MULTIPLE
 from nmt.model.encoder import length_mask
 from nmt.runtime.device import Runtime
 from nmt.search.corpus import Evaluating, batches
@@ -162,7 +163,10 @@ class _Forced:
 def padded(pairs: Sequence[Pair]) -> Batch:
     """Pairs as a batch, in their order."""
     return make_batch(
-        [pair.source for pair in pairs], [pair.target for pair in pairs], np.arange(len(pairs))
+        [pair.source for pair in pairs],
+        [pair.target for pair in pairs],
+        np.arange(len(pairs)),
+        SOURCE_MULTIPLE,
     )
 
 

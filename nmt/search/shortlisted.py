@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmt.data.batches import pad_sources
 from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import PAD
+from nmt.model.company import product
 from nmt.model.encoder import EncodedSource
 from nmt.model.pointer import mixed
 from nmt.model.precision import widened
@@ -55,7 +56,7 @@ class _Vocabulary:
 
     def logits(self, features: Tensor) -> Tensor:
         """Without bias, `[batch, beams, candidates]`; features: `[batch, beams, feature]`."""
-        logits = nn.functional.linear(features.to(self.weight.dtype), self.weight)
+        logits = product(features.to(self.weight.dtype), self.weight)
         if self.columns is None:
             return logits
         return logits.gather(2, self.columns.unsqueeze(1).expand(-1, logits.shape[1], -1))

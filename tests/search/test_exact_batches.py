@@ -1,0 +1,134 @@
+"""Not one bit of what search and forced decoding give depends on what else is in the batch."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nmt.config.presets import PRESETS, overlaid
+from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
+from nmt.data.length_ratio import LengthRatio
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.corpus import decode_corpus
+from nmt.search.forced import Pair, force_decode
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.limits import LengthLimits
+
+VOCABULARY = 600
+LIMITS = LengthLimits(LengthRatio(1.0, 0.2), fixed=12)
+SIZES = ("embedding_size", "hidden_size", "size", "width")
+
+
+def _smaller(values: dict[str, Any]) -> dict[str, Any]:
+    """An eighth as wide, which makes odd sizes of round ones."""
+    return {
+        key: _smaller(value)
+        if isinstance(value, dict)
+        else max(1, value // 8)
+        if key in SIZES and value is not None
+        else value
+        for key, value in values.items()
+    }
+
+
+def _plain(cell: str = "gru", **attention: Any) -> dict[str, Any]:
+    return {
+        "embedding_size": 128,
+        "tying": "source_target",
+        "encoder": {"cell": cell, "hidden_size": 100},
+        "attention": attention,
+        "decoder": {"cell": cell, "hidden_size": 200},
+    }
+
+
+_ALIKE = ("luong2015-general", "luong2015-concat")
+MODELS = {name: _smaller(PRESETS[name].model) for name in PRESETS if name not in _ALIKE} | {
+    "general": _plain(kind="general"),
+    "multi-head": _plain(kind="multi_head", heads=4),
+    "coverage": _plain(coverage=True),
+    "sparsemax": _plain("lstm", normalizer="sparsemax"),
+    "entmax": _plain("lstm", normalizer="entmax15"),
+    "normalized": _plain("layer_norm_gru", kind="normalized_additive"),
+    "layer norm": _plain("layer_norm_lstm", kind="concat"),
+    "copying": {**_plain(), "output": {"copy_source": True}},
+    "wide": overlaid(_plain(), {"encoder": {"hidden_size": 512}, "decoder": {"hidden_size": 512}}),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> Seq2Seq:
+    return _model(request.param)
+
+
+def _model(name: str) -> Seq2Seq:
+    torch.manual_seed(1)
+    return Seq2Seq(ModelSettings.model_validate(MODELS[name]), VOCABULARY, VOCABULARY)
+
+
+def _runtime(threads: int) -> Runtime:
+    settings = RuntimeSettings(device="cpu", precision="float32", threads=threads)
+    return prepare_runtime(settings, exact=True)
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[list[int]]:
+    draw = random.Random(1)
+    lengths = (1, 2, 15, 16, 17, 30, 7, 7, 33, 3, 3)
+    return [[draw.randrange(4, VOCABULARY) for _ in range(length)] for length in lengths]
+
+
+def _bits(hypotheses: list[Hypothesis]) -> list[Any]:
+    return [
+        (
+            each.tokens,
+            each.score,
+            each.log_probability,
+            each.token_log_probabilities,
+            None if each.attention is None else np.asarray(each.attention).tobytes(),
+        )
+        for each in hypotheses
+    ]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_search(model: Seq2Seq, sources: list[list[int]], beam_size: int) -> None:
+    _search(model, sources, beam_size, threads=1)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("name", ["wide", "layer norm"])
+def test_search_by_threads(name: str, sources: list[list[int]], threads: int) -> None:
+    _search(_model(name), sources, 3, threads)
+
+
+def _search(model: Seq2Seq, sources: list[list[int]], beam_size: int, threads: int) -> None:
+    runtime = _runtime(threads)
+
+    def found(order: list[int], together: int) -> dict[int, list[Any]]:
+        search = SearchSettings(beam_size=beam_size, n_best=beam_size, batch_sentences=together)
+        wanted = [sources[i] for i in order]
+        results = decode_corpus(model, wanted, search, LIMITS, runtime, attention=True)
+        return {i: _bits(result) for i, result in zip(order, results, strict=True)}
+
+    in_order = list(range(len(sources)))
+    alone = found(in_order, 1)
+    assert found(in_order, 64) == alone
+    assert found(in_order[::-1], 4) == alone
+    assert found(in_order[4:], 5) == {i: alone[i] for i in in_order[4:]}
+
+
+def test_forced_decoding(model: Seq2Seq, sources: list[list[int]]) -> None:
+    runtime = _runtime(threads=1)
+    pairs = [Pair(source, source[::-1][:20]) for source in sources]
+
+    def forced(wanted: list[Pair], together: int) -> list[Any]:
+        search = SearchSettings(batch_sentences=together)
+        return _bits(force_decode(model, wanted, search, runtime, attention=True))
+
+    alone = forced(pairs, 1)
+    assert forced(pairs, 64) == alone
+    assert forced(pairs, 3) == alone
+    assert forced(pairs[::-1], 4) == alone[::-1]
