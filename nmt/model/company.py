@@ -1,6 +1,6 @@
 """Results that depend on nothing but their own row, however many rows are computed with it.
 
-Libraries multiply a single row by other kernels than several, which add up in another order.
+Libraries multiply by a single row in other kernels than by several, which add up in another order.
 Where nothing is learned a single row therefore gets a copy of itself for company. (What MKL does by
 the number of rows beyond that, `nmt.runtime.device` turns off.)
 """
@@ -25,13 +25,11 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x W^T + b`, `[.., in] -> [.., out]`."""
     if not _is_exact(x):
         return nn.functional.linear(x, weight, bias)
-    if len(weight) == 1:  # a product with a vector
-        summed = (x * weight).sum(-1, keepdim=True)
-        return summed if bias is None else summed + bias
-    if x.numel() > x.shape[-1]:
-        return nn.functional.linear(x, weight, bias)
-    twice = in_company(x.view(1, -1))
-    return nn.functional.linear(twice, weight, bias)[:1].view(*x.shape[:-1], -1)
+    # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
+    rows = in_company(x.reshape(-1, x.shape[-1]))
+    several = in_company(weight)
+    result = nn.functional.linear(rows, several, None if bias is None else in_company(bias))
+    return result[: x.shape[:-1].numel(), : len(weight)].view(*x.shape[:-1], len(weight))
 
 
 def products(x: Tensor, matrices: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.model.activations import logaddexp
 from nmt.model.linear import Linear
 from nmt.model.precision import widened
 
@@ -52,4 +53,4 @@ def mixed(log_vocabulary: Tensor, gate: Tensor, weights: Tensor, source: Tensor)
     places = source.unsqueeze(1).expand_as(weights)
     copies = torch.zeros_like(log_vocabulary).scatter_add(2, places, weights.to(generated.dtype))
     log_copies = torch.log(copies) + nn.functional.logsigmoid(-gate).unsqueeze(-1)
-    return torch.logaddexp(generated, log_copies)
+    return logaddexp(generated, log_copies)

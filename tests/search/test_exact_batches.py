@@ -10,12 +10,17 @@ import torch
 from nmt.config.presets import PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
+from nmt.data.shortlist import Shortlist
+from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.beam import Scorer
 from nmt.search.corpus import decode_corpus
+from nmt.search.ensemble import Ensemble
 from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
+from nmt.search.shortlisted import Shortlisted
 
 VOCABULARY = 600
 LIMITS = LengthLimits(LengthRatio(1.0, 0.2), fixed=12)
@@ -104,7 +109,23 @@ def test_search_by_threads(name: str, sources: list[list[int]], threads: int) ->
     _search(_model(name), sources, 3, threads)
 
 
-def _search(model: Seq2Seq, sources: list[list[int]], beam_size: int, threads: int) -> None:
+@pytest.mark.parametrize("combination", ["log_linear", "linear"])
+def test_ensemble(sources: list[list[int]], combination: str) -> None:
+    models = [_model("wide"), _model("layer norm")]
+    _search(Ensemble(models, combination=combination), sources, 3, threads=1)
+
+
+def test_shortlist(sources: list[list[int]]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    translations = torch.randint(4, VOCABULARY, (VOCABULARY, 6), generator=generator)
+    translations[::2, 1:] = PAD  # so that the lists have other lengths
+    translations[: EOS + 1] = PAD
+    frequent = torch.randperm(VOCABULARY, generator=generator)
+    shortlist = Shortlist(translations.int(), frequent.int(), torch.tensor([PAD, UNK, BOS, EOS]))
+    _search(Shortlisted(_model("wide"), shortlist, frequent=20), sources, 3, threads=1)
+
+
+def _search(model: Scorer, sources: list[list[int]], beam_size: int, threads: int) -> None:
     runtime = _runtime(threads)
 
     def found(order: list[int], together: int) -> dict[int, list[Any]]:
