@@ -106,7 +106,8 @@ def _run_whole(
         else:
             hidden, last = torch.gru(x, state[0], weights, *options)
             final = (last,)
-    hidden, final = hidden[:batch], tuple(part[:, :batch] for part in final)
+    if len(hidden) > batch:
+        hidden, final = hidden[:batch], tuple(part[:, :batch] for part in final)
     if mask is not None:
         final = (_last_hidden(hidden, mask, len(cells)), *final[1:])
     return hidden, tuple(_side_by_side(part) for part in final)
