@@ -77,7 +77,8 @@ class Translator:
         """Open a bundle or a run's best one; several: an ensemble of them; None: $NMT_MODEL or the
         newest finished run.
 
-        precision: `auto` means float32, in which a translation depends on nothing but its source;
+        precision: `auto` means float32, in which a translation depends on nothing but its source
+        (on a CPU to the last bit, where no product was formed in this process before);
         `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
         where the processor is made for it; weights: of the models of an ensemble, default: all the
         same; combination: of their probabilities, `log_linear` or `linear`.

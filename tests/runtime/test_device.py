@@ -89,6 +89,17 @@ def test_autocast_is_on_only_below_float32():
             assert torch.is_autocast_enabled("cpu") is expected
 
 
+def test_mkl_adds_up_in_one_order_where_it_matters(monkeypatch):
+    monkeypatch.delenv("MKL_CBWR")
+    prepare_runtime(RuntimeSettings(device="cpu"))
+    assert "MKL_CBWR" not in os.environ
+    prepare_runtime(RuntimeSettings(device="cpu"), exact=True)
+    assert os.environ["MKL_CBWR"] == "AUTO,STRICT"
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    prepare_runtime(RuntimeSettings(device="cpu"), exact=True)
+    assert os.environ["MKL_CBWR"] == "COMPATIBLE", "the user's own"
+
+
 def test_threads():
     assert prepare(threads=1).threads == torch.get_num_threads() == 1
     assert prepare().threads >= 1
