@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
-from nmt.model.exporting import is_exporting
+from nmt.model.company import is_exact
 from nmt.model.precision import widened
 
 
@@ -40,10 +40,10 @@ def sigmoid(x: Tensor) -> Tensor:
     """sigmoid, differentiable.
 
     torch rounds the numbers that are left over when a thread's share is cut into registers in
-    another way. A tensor that would leave some is filled up, so that what a number comes to does
-    not depend on where it stands.
+    another way. In search a tensor that would leave some is filled up, so that what a number comes
+    to does not depend on where it stands.
     """
-    if x.device.type != "cpu" or is_exporting():
+    if not is_exact(x.device):
         return torch.sigmoid(x)
     missing = -x.numel() % _unit(x)
     if missing == 0 and _rows_leave_none(x):
@@ -54,14 +54,14 @@ def sigmoid(x: Tensor) -> Tensor:
 
 def sigmoid_(x: Tensor) -> Tensor:
     """The same in place, without gradients; the tensor may be a slice."""
-    if x.device.type != "cpu" or (x.numel() % _unit(x) == 0 and _rows_leave_none(x)):
+    if not is_exact(x.device) or (x.numel() % _unit(x) == 0 and _rows_leave_none(x)):
         return x.sigmoid_()
     return x.copy_(sigmoid(x))
 
 
 def logaddexp(x: Tensor, y: Tensor) -> Tensor:
     """log(exp(x) + exp(y)), differentiable; torch's own rounds as its sigmoid does."""
-    if x.device.type != "cpu" or is_exporting():
+    if not is_exact(x.device):
         return torch.logaddexp(x, y)
     return torch.logsumexp(torch.stack((x, y)), 0)
 

@@ -1,9 +1,11 @@
 """Results that depend on nothing but their own row, however many rows are computed with it.
 
 Libraries multiply by a single row in other kernels than by several, which add up in another order.
-Where nothing is learned a single row therefore gets a copy of itself for company. (What MKL does by
-the number of rows beyond that, `nmt.runtime.device` turns off.)
+In search a single row therefore gets a copy of itself for company. (What MKL does by the number of
+rows beyond that, `nmt.runtime.device` turns off.)
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +13,34 @@ from torch import Tensor, nn
 from nmt.model.exporting import is_exporting
 
 SOURCE_MULTIPLE = 16
-"""Sources are filled up to a multiple of so many tokens where nothing is learned: the sums that
-attention forms over the source then run alike, however long the batch's longest sentence is.
+"""Sources are filled up to a multiple of so many tokens in search: the sums that attention forms
+over the source then run alike, however long the batch's longest sentence is.
 """
+
+_LEAST_WORK = 400
+"""Multiplications from which on torch gives each of a batch of products to a library."""
+
+
+def is_exact(device: torch.device) -> bool:
+    """Whether results must be the same bits whatever else is computed with them: in search (under
+    `torch.inference_mode`), on a CPU, where products are not narrowed.
+    """
+    return (
+        torch.is_inference_mode_enabled()
+        and device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
+        and not is_exporting()
+    )
 
 
 def in_company(x: Tensor, axis: int = 0) -> Tensor:
-    """`x`, or twice itself along an axis where that is 1 long and nothing is learned."""
-    return torch.cat((x, x), axis) if _is_exact(x) and x.shape[axis] == 1 else x
+    """`x`, or twice itself along an axis where that is 1 long and `is_exact`."""
+    return torch.cat((x, x), axis) if x.shape[axis] == 1 and is_exact(x.device) else x
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x W^T + b`, `[.., in] -> [.., out]`."""
-    if not _is_exact(x):
+    if not is_exact(x.device):
         return nn.functional.linear(x, weight, bias)
     # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
     rows = in_company(x.reshape(-1, x.shape[-1]))
@@ -34,11 +51,11 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def products(x: Tensor, matrices: Tensor) -> Tensor:
     """x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
-    if x.shape[-2] > 1 or not _is_exact(x):
+    if not is_exact(x.device):
         return x @ matrices
-    return (in_company(x, -2) @ matrices)[..., :1, :]
-
-
-def _is_exact(x: Tensor) -> bool:
-    """Whether it is search, on a CPU: training need not pay for it."""
-    return x.device.type == "cpu" and not torch.is_grad_enabled() and not is_exporting()
+    queries = x.shape[-2]
+    least = max(2, math.ceil(_LEAST_WORK / (x.shape[-1] * matrices.shape[-1])))
+    if queries >= least:
+        return x @ matrices
+    repeated = torch.cat((x,) * math.ceil(least / queries), -2)
+    return (repeated @ matrices)[..., :queries, :]

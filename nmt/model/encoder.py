@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
+from nmt.model.company import is_exact
 from nmt.model.dropout import Dropout, recurrent_mask
 from nmt.model.exporting import is_exporting
 from nmt.model.recurrent import run
@@ -132,11 +133,11 @@ def _in_order(x: Tensor, order: Tensor | None) -> Tensor:
 
 
 def _without_padding(mask: Tensor) -> bool:
-    """Whether there is known to be none. Asked in training alone: without it products have one
-    column less, and what search gives must not depend on that.
+    """Whether there is known to be none: products then have one column less, and what search gives
+    must not depend on that.
     """
-    cheap = mask.device.type == "cpu" and torch.is_grad_enabled() and not is_exporting()
-    return cheap and bool(mask.all())
+    cheap = mask.device.type == "cpu" and not is_exporting()
+    return cheap and not is_exact(mask.device) and bool(mask.all())
 
 
 def _cells(layer: nn.Module) -> list[Cell]:

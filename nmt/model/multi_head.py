@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention import Attention, Memory, Query
-from nmt.model.company import products
+from nmt.model.company import is_exact, products
 from nmt.model.linear import Linear
 
 
@@ -46,7 +46,7 @@ class MultiHeadAttention(Attention):
         values = self._apart(memory.annotations)
         contexts = products(self.dropout(weights).to(values.dtype), values)
         context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
-        return context, weights.mean(1)
+        return context, _mean(weights)
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.head_weights`."""
@@ -56,3 +56,10 @@ class MultiHeadAttention(Attention):
         """`[batch, length, size] -> [batch, heads, length, size / heads]`."""
         apart: Tensor = x.unflatten(2, (self.heads, -1))
         return apart.transpose(1, 2)
+
+
+def _mean(weights: Tensor) -> Tensor:
+    """Over the heads; torch's own adds up in an order that depends on the place in the source."""
+    if not is_exact(weights.device):
+        return weights.mean(1)
+    return weights.cumsum(1)[:, -1] / weights.shape[1]

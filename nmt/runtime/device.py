@@ -90,6 +90,8 @@ def prepare_runtime(
     ResourceError when the device is not there or cannot compute in the precision asked for,
     UsageError for a number of threads that would only harm.
     """
+    if exact:
+        keep_order_of_sums()
     world = World.of_environment()
     device = _device(settings.device, world)
     threads = settings.threads or _default_threads(world)
@@ -98,8 +100,6 @@ def prepare_runtime(
             f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
         )
     torch.set_num_threads(threads)
-    if exact:
-        keep_order_of_sums()
     if device.type == "cpu":
         keep_kernels(world.local_size)
     if choices is None or not _still_holds(choices, settings, device):
@@ -182,8 +182,9 @@ def _processor() -> _Processor:
 def keep_order_of_sums() -> None:
     """Let MKL add up a product's row in one order, however many rows and threads there are.
 
-    Its strict reproducible mode cost no time that could be measured (beam 5 and greedy search on a
-    Xeon with AVX-512). What the user has set stays. To be called before the first product.
+    That is more than Intel promises of its strict reproducible mode; `tests/search/
+    test_exact_batches.py` sees to it. What the user has set stays. To be called before the first
+    product.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 

@@ -118,7 +118,10 @@ class _Forced:
         of_tokens = self._log_probabilities(encoded, unrolled, batch.target_output)
         of_tokens = of_tokens.cpu().double().masked_fill(~real, 0.0)
         total = of_tokens.sum(1)
-        score = self._penalty.score(total, lengths)
+        # One by one, as search does: torch's powers of several numbers may round with their number.
+        score = torch.stack(
+            [self._penalty.score(*each) for each in zip(total, lengths, strict=True)]
+        )
         if self._coverage_strength > 0.0:
             score = score + self._coverage(unrolled.weights, real, batch.source_lengths)
         if not score.isfinite().all():
@@ -155,7 +158,8 @@ class _Forced:
         """The coverage penalty of each pair, `[batch]`."""
         if weights is None:
             raise coverage_needs_attention()
-        covered = (weights * real.to(weights.device).unsqueeze(2)).sum(1, keepdim=True)
+        # Running sums: unlike sums, they are the same with zeros after them.
+        covered = (weights * real.to(weights.device).unsqueeze(2)).cumsum(1)[:, -1:]
         mask = length_mask(source_lengths, weights.shape[2])
         return coverage_penalty(covered, mask, self._coverage_strength).squeeze(1).cpu()
 

@@ -74,7 +74,8 @@ def coverage_penalty(coverage: Tensor, mask: Tensor, beta: float) -> Tensor:
     # shorter than the longest of its batch. The floor keeps a weight that underflowed finite.
     covered = coverage.masked_fill(~mask.unsqueeze(1), 1.0)
     floor = torch.finfo(covered.dtype).tiny
-    return beta * covered.clamp(min=floor, max=1.0).log().sum(-1)
+    # The last running sum: unlike a sum, it is the same with zeros after it.
+    return beta * covered.clamp(min=floor, max=1.0).log().cumsum(-1)[..., -1]
 
 
 def coverage_needs_attention() -> UsageError:

@@ -53,6 +53,7 @@ _ALIKE = ("luong2015-general", "luong2015-concat")
 MODELS = {name: _smaller(PRESETS[name].model) for name in PRESETS if name not in _ALIKE} | {
     "general": _plain(kind="general"),
     "multi-head": _plain(kind="multi_head", heads=4),
+    "multi-head of few": _plain(kind="multi_head", heads=8, size=64),
     "coverage": _plain(coverage=True),
     "sparsemax": _plain("lstm", normalizer="sparsemax"),
     "entmax": _plain("lstm", normalizer="entmax15"),
@@ -106,13 +107,14 @@ def test_search(model: Seq2Seq, sources: list[list[int]], beam_size: int) -> Non
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("name", ["wide", "layer norm"])
 def test_search_by_threads(name: str, sources: list[list[int]], threads: int) -> None:
-    _search(_model(name), sources, 3, threads)
+    by_one = _search(_model(name), sources, 3, threads=1)
+    assert _search(_model(name), sources, 3, threads) == by_one
 
 
 @pytest.mark.parametrize("combination", ["log_linear", "linear"])
 def test_ensemble(sources: list[list[int]], combination: str) -> None:
     models = [_model("wide"), _model("layer norm")]
-    _search(Ensemble(models, combination=combination), sources, 3, threads=1)
+    _search(Ensemble(models, [0.7, 0.3], combination), sources, 3, threads=1)
 
 
 def test_shortlist(sources: list[list[int]]) -> None:
@@ -125,11 +127,15 @@ def test_shortlist(sources: list[list[int]]) -> None:
     _search(Shortlisted(_model("wide"), shortlist, frequent=20), sources, 3, threads=1)
 
 
-def _search(model: Scorer, sources: list[list[int]], beam_size: int, threads: int) -> None:
+def _search(
+    model: Scorer, sources: list[list[int]], beam_size: int, threads: int, **changes: Any
+) -> dict[int, list[Any]]:
     runtime = _runtime(threads)
 
     def found(order: list[int], together: int) -> dict[int, list[Any]]:
-        search = SearchSettings(beam_size=beam_size, n_best=beam_size, batch_sentences=together)
+        search = SearchSettings(
+            beam_size=beam_size, n_best=beam_size, batch_sentences=together, alpha=0.8, **changes
+        )
         wanted = [sources[i] for i in order]
         results = decode_corpus(model, wanted, search, LIMITS, runtime, attention=True)
         return {i: _bits(result) for i, result in zip(order, results, strict=True)}
@@ -139,14 +145,27 @@ def _search(model: Scorer, sources: list[list[int]], beam_size: int, threads: in
     assert found(in_order, 64) == alone
     assert found(in_order[::-1], 4) == alone
     assert found(in_order[4:], 5) == {i: alone[i] for i in in_order[4:]}
+    return alone
+
+
+@pytest.mark.parametrize("name", ["wide", "multi-head of few"])
+def test_many_and_long_ones_with_coverage_penalty(name: str, sources: list[list[int]]) -> None:
+    draw = random.Random(2)
+    longer = [[draw.randrange(4, VOCABULARY) for _ in range(length)] for length in (60, 90, 120)]
+    _search(_model(name), [*sources * 3, *longer], 3, threads=1, coverage_penalty=0.2)
+    _forced(_model(name), [*sources * 4, *longer], coverage_penalty=0.2)
 
 
 def test_forced_decoding(model: Seq2Seq, sources: list[list[int]]) -> None:
+    _forced(model, sources)
+
+
+def _forced(model: Seq2Seq, sources: list[list[int]], **changes: Any) -> None:
     runtime = _runtime(threads=1)
     pairs = [Pair(source, source[::-1][:20]) for source in sources]
 
     def forced(wanted: list[Pair], together: int) -> list[Any]:
-        search = SearchSettings(batch_sentences=together)
+        search = SearchSettings(batch_sentences=together, alpha=0.8, **changes)
         return _bits(force_decode(model, wanted, search, runtime, attention=True))
 
     alone = forced(pairs, 1)
