@@ -11,6 +11,7 @@ from nmt.config.settings.attention import AttentionSettings
 from nmt.model.activations import sigmoid_, tanh
 from nmt.model.attention import Attention, Memory, Query
 from nmt.model.autograd import call
+from nmt.model.company import product
 from nmt.model.exporting import is_exporting
 from nmt.model.linear import Linear
 from nmt.model.loop import Gathered, current_loop, share
@@ -57,7 +58,8 @@ class AdditiveAttention(Attention):
         covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
         summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
         hidden = tanh(summed + covered * self.coverage_map.to(covered.dtype))
-        return hidden @ self.final_energy().to(hidden.dtype)
+        energy = self.final_energy().to(hidden.dtype)
+        return product(hidden, energy.unsqueeze(0)).squeeze(-1)
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """v . tanh(W s + U h_j)."""

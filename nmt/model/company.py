@@ -17,8 +17,8 @@ SOURCE_MULTIPLE = 16
 over the source then run alike, however long the batch's longest sentence is.
 """
 
-_LEAST_WORK = 400
-"""Multiplications from which on torch gives each of a batch of products to a library."""
+_LEAST_WORK = 4096
+"""Multiplications up to which torch may form a product by itself, or by another library."""
 
 
 def is_exact(device: torch.device) -> bool:
@@ -42,9 +42,9 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x W^T + b`, `[.., in] -> [.., out]`."""
     if not is_exact(x.device):
         return nn.functional.linear(x, weight, bias)
-    # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
-    rows = in_company(x.reshape(-1, x.shape[-1]))
     several = in_company(weight)
+    # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
+    rows = _enough(x.reshape(-1, x.shape[-1]), several.numel())
     result = nn.functional.linear(rows, several, None if bias is None else in_company(bias))
     return result[: x.shape[:-1].numel(), : len(weight)].view(*x.shape[:-1], len(weight))
 
@@ -53,9 +53,14 @@ def products(x: Tensor, matrices: Tensor) -> Tensor:
     """x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
     if not is_exact(x.device):
         return x @ matrices
-    queries = x.shape[-2]
-    least = max(2, math.ceil(_LEAST_WORK / (x.shape[-1] * matrices.shape[-1])))
-    if queries >= least:
-        return x @ matrices
-    repeated = torch.cat((x,) * math.ceil(least / queries), -2)
-    return (repeated @ matrices)[..., :queries, :]
+    enough = _enough(x, matrices.shape[-2] * matrices.shape[-1])
+    return (enough @ matrices)[..., : x.shape[-2], :]
+
+
+def _enough(x: Tensor, multiplications: int) -> Tensor:
+    """`x [.., rows, n]` with its rows repeated until they are two and work enough; multiplications:
+    of each row.
+    """
+    rows = max(1, x.shape[-2])
+    copies = math.ceil(max(2, _LEAST_WORK // max(1, multiplications) + 1) / rows)
+    return x if copies == 1 else torch.cat((x,) * copies, -2)
