@@ -72,15 +72,10 @@ def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
 
 def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> list[str]:
     """What to do with a corpus that is there, one command a line."""
-    root = "" if folder.parent == DATA else f" --set data.root={folder}"
-    if corpus.template is not None and corpus.template[1] not in corpus.template[0]:
-        template, language = corpus.template
-        known = template.split(".")[1].removesuffix("-eng")
-        config = template.replace(known, language)
-        make = f"sed 's/{known}/{language}/g' configs/{template} > configs/{config}"
-        return [f"{make} && nmt train configs/{config}{root}"]
+    elsewhere = () if folder.parent == DATA else (f"data.root={folder}",)
+    settings = "".join(f" --set {setting}" for setting in (*corpus.settings, *elsewhere))
     if corpus.configs:
-        return [f"nmt train configs/{config}{root}" for config in corpus.configs]
+        return [f"nmt train configs/{config}{settings}" for config in corpus.configs]
     commands = []
     for text in texts:
         source, target = (folder / f"{text.name}.{language}.gz" for language in text.languages)

@@ -37,7 +37,8 @@ _REFERENCE_HEAD = """\
 # All others may be left out, but for the corpora (`data.train`, and `data.dev` or
 # `data.validation_split`) and something that ends the training (`training.max_updates`,
 # `max_epochs`, `max_time` or `early_stopping.patience`). Relative paths are looked up from the
-# folder of the file.
+# folder of the file. In every text, `{source_language}` and `{target_language}` stand for the names
+# that `data` has for the languages: --set data.target_language=fr takes other files of a corpus.
 
 """
 

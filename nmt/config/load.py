@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nmt.config.languages import with_languages
 from nmt.config.presets import key_paths, preset_of
 from nmt.config.problems import problems_of, report
 from nmt.config.schema import keys_of
@@ -31,7 +32,8 @@ def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None
 
     The result's paths are absolute. A relative path of the file is looked up from the file's
     folder, those of corpora from `data.root` where that is set; a relative path in an override from
-    the current folder. `name` and `run_dir` are filled in, and so are the keys of a preset.
+    the current folder. `name` and `run_dir` are filled in, and so are the keys of a preset and the
+    languages where a text has `{source_language}` or `{target_language}`.
 
     Raises ConfigError with every problem found, a line for each.
     """
@@ -43,6 +45,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None
     if document.value["name"] is None:
         document.value["name"] = path.stem
     _open_empty_sections(document.value, Config)
+    document.value = with_languages(document.value)
     _place_preset(document)
     try:
         config = Config.model_validate(document.value)

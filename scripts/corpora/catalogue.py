@@ -99,7 +99,7 @@ def _multi30k() -> Corpus:
         licence="research use (captions of Flickr pictures)",
         site="https://github.com/multi30k/dataset",
         texts=tuple(texts()),
-        configs=("multi30k.en-de.yaml", "multi30k.en-fr.yaml", "multi30k.en-de.quick.yaml"),
+        configs=("multi30k.en-de.yaml", "multi30k.en-de.quick.yaml"),
     )
 
 
@@ -324,5 +324,5 @@ def _tatoeba(language: str) -> Corpus:
         site="https://www.manythings.org/anki/",
         texts=(Text("pairs", (side(language, 2), side("eng", 1)), split=by_sentence),),
         configs=("tatoeba.fra-eng.yaml",),
-        template=("tatoeba.fra-eng.yaml", language),
+        settings=() if language == "fra" else (f"data.source_language={language}",),
     )

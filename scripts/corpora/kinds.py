@@ -76,7 +76,7 @@ class Corpus:
     site: str
     texts: tuple[Text, ...]
     configs: tuple[str, ...] = ()
-    template: tuple[str, str] | None = None  # a configuration, and the language to put another for
+    settings: tuple[str, ...] = ()  # what its configurations are to be given by --set
 
     @property
     def downloads(self) -> tuple[Download, ...]:

@@ -73,6 +73,33 @@ def test_name_and_run_dir_are_filled_in(folder):
     assert load(folder, text=f"run_dir: here\n{SMALL}").run_dir == folder / "configs" / "here"
 
 
+def test_the_languages_in_texts(folder):
+    text = """\
+name: "small.{source_language}-{target_language}"
+data:
+  root: "../{source_language}"
+  source_language: fr
+  train: {source: ["a.{source_language}", b], target: ["a.{target_language}", "{c}"]}
+  validation_split: 0.1
+training: {max_updates: 10}
+"""
+    config = load(folder, "data.target_language=no", text=text)
+    assert config.name == "small.fr-no"
+    assert config.run_dir == folder / "elsewhere" / "runs" / "small.fr-no"
+    assert config.data.train.source == (folder / "fr" / "a.fr", folder / "fr" / "b")
+    assert config.data.train.target == (folder / "fr" / "a.no", folder / "fr" / "{c}")
+    other = load(folder, 'data.train.target=["x.{target_language}", y]', text=text)
+    assert other.data.train.target[0] == folder / "elsewhere" / "x.target"
+    assert load(folder, "run_dir=to-{target_language}").run_dir == folder / "elsewhere/to-target"
+
+
+def test_a_language_that_is_no_text_is_told_of_once(folder):
+    with pytest.raises(ConfigError, match=r"source_language: .*\Z"):
+        load(folder, "data.source_language=[fr]", "name=to-{source_language}")
+    with pytest.raises(ConfigError, match="data"):
+        load(folder, "data=texts")
+
+
 def test_overrides_are_typed_like_the_file(folder):
     config = load(
         folder,

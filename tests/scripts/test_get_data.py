@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nmt.config.load import load_config
 from nmt.errors import DataError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,8 +203,15 @@ def test_tatoeba_of_any_language(get, tmp_path, capsys):
     sides = [lines_of(folder / f"train.{side}.gz") for side in ("deu", "eng")]
     for german, english in zip(*sides, strict=True):
         assert german.split()[1] == english.split()[1]
-    printed = capsys.readouterr().out
-    assert printed.startswith("sed 's/fra/deu/g' configs/tatoeba.fra-eng.yaml > ")
+    settings = ["data.source_language=deu", f"data.root={folder}"]
+    told = "".join(f" --set {setting}" for setting in settings)
+    assert capsys.readouterr().out == f"nmt train configs/tatoeba.fra-eng.yaml{told}\n"
+    config = load_config(ROOT / "configs" / "tatoeba.fra-eng.yaml", settings)
+    assert config.name == "tatoeba.deu-eng"
+    assert [*config.data.train.source, *config.data.train.target] == [
+        folder / "train.deu.gz",
+        folder / "train.eng.gz",
+    ]
 
 
 def test_texts_that_are_there_are_looked_at_and_left(get, tmp_path, capsys):

@@ -31,8 +31,14 @@ class DataSettings(Settings):
     root: FilePath | None = Field(
         None, description="Folder in which the relative paths of the corpora are looked up."
     )
-    source_language: str = Field("source", description="Name of the source language, such as en.")
-    target_language: str = Field("target", description="Name of the target language, such as de.")
+    source_language: str = Field(
+        "source",
+        description="Name of the source language, such as en; `{source_language}` stands for it.",
+    )
+    target_language: str = Field(
+        "target",
+        description="Name of the target language, such as de; `{target_language}` stands for it.",
+    )
     train: CorpusSettings = Field(description="The corpus to learn from.")
     dev: CorpusSettings | None = Field(
         None, description="The corpus to validate on; without it `validation_split` is taken."
