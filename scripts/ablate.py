@@ -2,12 +2,12 @@
 
     python scripts/ablate.py CONFIG --output FOLDER --seeds 1 2 3
 
-For each variant and seed `nmt train` trains a model, `nmt tune` finds its search on dev, and `nmt
-translate` and `nmt score` show what it is worth on the test set that CONFIG names. All runs are
-kept in FOLDER, and what is done is not done again: stopped, the same command goes on where it was,
-and several such commands with different --only or --seeds may work in one folder. Variants that
-change nothing in this recipe are left out. The table of all that is done goes to stdout; --table
-prints it without training.
+For each variant and seed `nmt train` trains a model, `nmt tune` finds its length penalty on dev,
+and `nmt translate` and `nmt score` show what it is worth on the test set that CONFIG names, untuned
+and tuned. All runs are kept in FOLDER, and what is done is not done again: stopped, the same command
+goes on where it was, and several such commands with different --only or --seeds may work in one
+folder. Variants that change nothing in this recipe are left out. The table of all that is done goes
+to stdout; --table prints it without training.
 """
 
 import argparse
@@ -35,14 +35,12 @@ from nmt.training.run import train
 from nmt.tuning.grid import grid
 from nmt.tuning.tune import tune
 
-AXES = {
-    "beam_size": (5, 10),
-    "length_penalty": ("gnmt", "average"),
-    "alpha": (0.0, 0.4, 0.6, 0.8, 1.0, 1.2),
-}
-"""The searches that are tried on dev."""
+AXES = {"length_penalty": ("gnmt",), "alpha": (0.4, 0.6, 0.8, 1.0, 1.2)}
+"""The searches that are tried on dev beside the recipe's own."""
 
 RESULT = "result.json"
+FIGURES = ("dev", "test_untuned", "test")
+"""BLEU in a result: of dev and test with the length penalty that is best on dev, and without."""
 
 Result = dict[str, Any]
 
@@ -143,16 +141,16 @@ class Ablation:
         done = {variant: self._results(variant) for variant in self.variants}
         if not any(done.values()):
             return "nothing was measured"
-        rows = [["", "seeds", "dev", "test", "against the recipe"]]
+        rows = [["", "seeds", "dev", "test, untuned", "test", "against the recipe"]]
         rows.append(["---", *("--:" for _ in rows[0][1:])])
         for variant, results in done.items():
             if results:
-                dev, test = ([result[key] for result in results] for key in ("dev", "test"))
+                figures = (_spread([result[key] for result in results]) for key in FIGURES)
                 gap = "" if variant is RECIPE else _gap(results, done[RECIPE])
-                rows.append([variant.text, str(len(results)), _spread(dev), _spread(test), gap])
+                rows.append([variant.text, str(len(results)), *figures, gap])
         signatures = {result["signature"] for results in done.values() for result in results}
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-        return f"{table}\n\nBLEU: {', '.join(sorted(signatures))}; search tuned on dev."
+        return f"{table}\n\nBLEU: {', '.join(sorted(signatures))}; length penalty tuned on dev."
 
     def _config(self, variant: Variant, seed: int) -> Config:
         changes = [*self.options.set, *variant.changes, f"seed={seed}", f"name={variant.name}"]
@@ -177,6 +175,7 @@ class Ablation:
         try:
             result: Result = read_json(path)
             settings = (result["settings"], self._fingerprint(variant, int(result["seed"])))
+            result.update({key: float(result[key]) for key in FIGURES})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: holds no result; remove it to measure anew.") from error
         if settings[0] != settings[1]:
@@ -201,8 +200,8 @@ class Ablation:
         )
         winner = tune(translator, dev[0], [dev[1]], grid(translator.settings, AXES), "bleu").winner
         chosen = {key: getattr(winner.settings, key) for key in AXES}
-        translations = translator.translate(sources, attention=False, **chosen)
-        hypotheses = [translation.text for translation in translations]
+        (untuned,) = score(_translated(translator, sources), [references], ("bleu",))
+        hypotheses = _translated(translator, sources, **chosen)
         (cased,) = score(hypotheses, [references], ("bleu",))
         (lowercase,) = score(hypotheses, [references], ("bleu",), lowercase=True)
         write_text(place / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
@@ -210,6 +209,7 @@ class Ablation:
             "seed": seed,
             "settings": self._fingerprint(variant, seed),
             "dev": winner.standing.score,
+            "test_untuned": untuned.value,
             "test": cased.value,
             "test_lowercase": lowercase.value,
             "search": chosen,
@@ -224,6 +224,11 @@ def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[s
     if corpus is None:
         raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
     return read_corpus(corpus)
+
+
+def _translated(translator: Translator, sources: Sequence[str], **search: Any) -> list[str]:
+    translations = translator.translate(sources, attention=False, **search)
+    return [translation.text for translation in translations]
 
 
 def _training_figures(run: RunDirectory) -> Result:

@@ -45,7 +45,7 @@ def result(recipe, run):
 def test_a_table_of_the_recipe_and_of_what_is_left_out(run, recipe, capsys):
     assert run("--seeds", "1", "2") == 0
     head, _, *rows = capsys.readouterr().out.splitlines()
-    assert head == "|  | seeds | dev | test | against the recipe |"
+    assert head == "|  | seeds | dev | test, untuned | test | against the recipe |"
     assert rows[0].startswith("| the recipe | 2 | ")
     assert rows[0].endswith("|  |")
     assert rows[1].startswith("| without label smoothing | 2 | ")
@@ -56,6 +56,7 @@ def test_a_table_of_the_recipe_and_of_what_is_left_out(run, recipe, capsys):
             found = result(recipe, f"{name}.{seed}")
             assert found["seed"] == seed
             assert found["updates"] == 4
+            assert 0.0 <= found["test_untuned"] <= 100.0
             config = load_config(recipe.parent / "ablation" / f"{name}.{seed}" / "config.yaml")
             assert config.seed == seed
             assert (config.training.label_smoothing == 0.0) == (name == "no-smoothing")
@@ -86,9 +87,12 @@ def test_results_of_other_settings_and_damaged_ones_are_refused(run, recipe, cap
     assert run(only=["recipe"]) == 0
     assert run("--set", "training.clip_norm=2", only=["recipe"]) == 2
     assert "was measured with other settings" in capsys.readouterr().err
-    (recipe.parent / "ablation" / "recipe.1" / "result.json").write_text('{"seed"', "utf-8")
-    assert run("--table") == 3
-    assert "holds no result" in capsys.readouterr().err
+    path = recipe.parent / "ablation" / "recipe.1" / "result.json"
+    without_dev = {key: value for key, value in result(recipe, "recipe.1").items() if key != "dev"}
+    for damaged in ('{"seed"', json.dumps(without_dev)):
+        path.write_text(damaged, "utf-8")
+        assert run("--table") == 3
+        assert "holds no result" in capsys.readouterr().err
 
 
 def test_gaps_are_between_the_same_seeds():
