@@ -3,11 +3,11 @@
     python scripts/ablate.py CONFIG --output FOLDER --seeds 1 2 3
 
 For each variant and seed `nmt train` trains a model, `nmt tune` finds its length penalty on dev,
-and `nmt translate` and `nmt score` show what it is worth on the test set that CONFIG names, untuned
-and tuned. All runs are kept in FOLDER, and what is done is not done again: stopped, the same command
-goes on where it was, and several such commands with different --only or --seeds may work in one
-folder. Variants that change nothing in this recipe are left out. The table of all that is done goes
-to stdout; --table prints it without training.
+and `nmt translate` and `nmt score` show what it is worth on the test set that CONFIG names,
+untuned and tuned. All runs are kept in FOLDER, and what is done is not done again: stopped, the
+same command goes on where it was, and several such commands with different --only or --seeds may
+work in one folder. Variants that change nothing in this recipe are left out. The table of all
+that is done goes to stdout; --table prints it without training.
 """
 
 import argparse
