@@ -11,18 +11,22 @@ shown, and not done again where it is done:
    al. 2019).
 2. It translates the monolingual text. By default it draws each translation at random instead of
    looking for the best, which teaches more where there is much text to learn from (Edunov et al.
-   2018); for small corpora, or a model with label smoothing, try --search "--sample --beam 1
-   --top-k 10" or --search "--beam 5".
+   2018); for small corpora, or a model with label smoothing, try --search="--sample --beam 1
+   --top-k 10" or --search="--beam 5".
 3. FOLDER/synthetic.source and .target: its translations, each with a tag before it that tells the
    translator that the source is not true (Caswell et al. 2019), and the lines that they are of.
    Pairs of which a side is blank, or no text, are left out.
 4. FOLDER/forward.yaml: CONFIG with these pairs besides its own, which are named --times times (by
    default so often that there are about as many of them), and with the tag as a subword.
 
+Where CONFIG has no dev but a `validation_split`, the pairs that this sets aside are written to
+FOLDER/dev.source and .target and are dev of both translators: synthetic pairs do not get into it.
+
 The last command is printed to stdout. Sentences to be translated later get no tag.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import re
@@ -33,19 +37,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from nmt.bundle import find_bundle, read_config
+from nmt.cli.app import app
+from nmt.cli.failure import CommandLineError
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config
-from nmt.data.text import count_lines, read_lines
+from nmt.data.split import in_validation_split
+from nmt.data.text import count_lines, read_lines, read_pairs
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.evaluation.lines import each_line, each_pair
 from nmt.runtime.console import say
-from nmt.runtime.files import atomic_file, read_json, sha256, write_text
+from nmt.runtime.files import atomic_file, read_json, write_text
 
 TAG = "<BT>"
 
 # What is drawn at random may be spelled in bytes that make no text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
+
+_SEARCH_OPTIONS = {
+    *("beam", "length_penalty", "alpha", "coverage_penalty", "max_length", "min_length"),
+    *("no_repeat_ngram", "groups", "diversity", "mbr", "replace_unknown", "avoid", "shortlist"),
+    *("sample", "temperature", "top_k", "top_p", "epsilon", "seed"),
+    *("batch", "device", "precision", "threads"),
+}
+"""Of `nmt translate`: those that change what is found, not what is written of it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +105,9 @@ class Recipe:
     options: argparse.Namespace
 
     def __post_init__(self) -> None:
+        """All that can be refused is refused here: what follows may take days."""
         self.folder: Path = self.options.output.absolute()
+        self.changes: list[str] = list(self.options.set)
         if self.options.times is not None and self.options.times < 1:
             raise UsageError("--times: must be at least 1.")
         if self.options.tag and any(character.isspace() for character in self.options.tag):
@@ -95,46 +117,104 @@ class Recipe:
                 "data.drop_duplicates: is true, which would undo --times. Remove the duplicates "
                 "from the text, or set it to false."
             )
+        if self.config.training.guided_alignment.alignments:
+            raise UsageError(
+                "training.guided_alignment.alignments: are links of the own pairs only. Set "
+                "training.guided_alignment.aligner instead, or leave them out."
+            )
+        self.search = _search_options(self.options.search)
+        if self.options.model is not None:
+            self._check_direction(self.options.model)
+        self._forward(times=1, updates=None)
 
     def run(self) -> None:
         """All steps that are not done yet."""
+        self._insist_on_the_same()
         monolingual = self._monolingual()
-        self._insist_on_the_same(monolingual)
+        self._set_dev_aside()
         model = self.options.model or self._train_backward()
-        translated = self.folder / "synthetic.raw"
+        translated = self._of("raw")
         if not translated.exists():
-            search = shlex.split(self.options.search)
             places = ["--input", str(monolingual), "--output", str(translated), "--resumable"]
-            self._nmt("translate", "--model", str(model), *places, *search)
-        pairs = self._write_pairs(translated, monolingual)
-        write_text(self.folder / "forward.yaml", dump_config(self._forward(pairs)))
+            self._nmt("translate", "--model", str(model), *places, *self.search)
+        forward = self._lengthened(self._write_pairs(translated, monolingual))
+        write_text(self.folder / "forward.yaml", dump_config(forward))
+
+    def _check_direction(self, model: Path) -> None:
+        """Raises UsageError where the languages of a model are not those of the way back."""
+        of_model, wanted = read_config(find_bundle(model)).data, self.config.data
+        names = (of_model.source_language, of_model.target_language)
+        back = (wanted.target_language, wanted.source_language)
+        if names != back and not {"source", "target"} & {*names, *back}:
+            raise UsageError(
+                f"--model {model}: translates from {names[0]} to {names[1]}; what is needed is a "
+                f"translator from {back[0]} to {back[1]}."
+            )
+
+    def _monolingual_lines(self) -> Iterator[bytes]:
+        """Lines of the monolingual text; an empty one for one that is not UTF-8 and is skipped."""
+        for text in self.options.monolingual:
+            for line in read_lines(text, self.config.data.on_bad_utf8):
+                yield f"{line or ''}\n".encode()
 
     def _monolingual(self) -> Path:
         """All monolingual text as one file of lines."""
         path = self.folder / "monolingual"
         with atomic_file(path) as file:
-            for text in self.options.monolingual:
-                for line in read_lines(text):
-                    file.write(f"{line}\n".encode())
+            file.writelines(self._monolingual_lines())
         return path
 
-    def _insist_on_the_same(self, monolingual: Path) -> None:
-        """What is in the folder was made from the same text, by the same model and search."""
+    def _insist_on_the_same(self) -> None:
+        """What is in the folder was made from the same text, by the same model and search; the
+        search may change as long as nothing is translated.
+        """
+        text = hashlib.sha256()
+        for line in self._monolingual_lines():
+            text.update(line)
         model = self.options.model and str(self.options.model.absolute())
-        now = {"text": sha256(monolingual), "model": model, "search": self.options.search}
+        now = {"text": text.hexdigest(), "model": model, "search": shlex.join(self.search)}
         path = self.folder / "recipe.json"
         try:
             before = read_json(path)
         except FileNotFoundError:
-            write_text(path, json.dumps(now, indent=2) + "\n")
-            return
+            before = None
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read: {error}.") from error
-        if before != now:
+        if isinstance(before, dict) and not any(self.folder.glob(f"{self._of('raw').name}*")):
+            before = {**before, "search": now["search"]}
+        if before not in (None, now):
             raise UsageError(
-                f"{self.folder}: was begun with another text, model or search ({path}). "
-                "Choose another folder by --output."
+                f"{self.folder}: was begun with another text, model or search ({path}). Choose "
+                "another folder by --output; --model takes a backward translator that is there."
             )
+        write_text(path, json.dumps(now, indent=2) + "\n")
+
+    def _set_dev_aside(self) -> None:
+        """Make what `validation_split` takes from the own pairs dev; equal ones leave train."""
+        data = self.config.data
+        if data.dev is not None:
+            return
+        sides = [self.folder / f"dev.{side}" for side in ("source", "target")]
+        aside = own = 0
+        with atomic_file(sides[0]) as sources, atomic_file(sides[1]) as targets:
+            for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
+                own += 1
+                share, seed = data.validation_split, data.split_seed
+                if in_validation_split(pair.source, pair.target, share, seed):
+                    aside += 1
+                    sources.write(f"{pair.source}\n".encode())
+                    targets.write(f"{pair.target}\n".encode())
+            if aside == 0:
+                raise DataError("data.validation_split: sets no pair aside; make it larger.")
+        self.changes += [
+            f"data.dev.source={_listed(sides[:1])}",
+            f"data.dev.target={_listed(sides[1:])}",
+            "data.validation_split=0",
+            "data.exclude_overlap=true",
+            f"data.max_dropped={min(1.0, data.max_dropped + aside / own)}",
+        ]
+        self.config = load_config(self.options.config.absolute(), self.changes)
+        say(f"dev: {aside:,} pairs that data.validation_split set aside")
 
     def _train_backward(self) -> Path:
         """The run of the translator from target to source."""
@@ -146,7 +226,7 @@ class Recipe:
             f"data.source_language={data.target_language}",
             f"data.target_language={data.source_language}",
         ]
-        if "--sample" in self.options.search:
+        if "--sample" in self.search:
             swapped.append("training.label_smoothing=0")
         for name in ("train", "dev", "test"):
             corpus = getattr(data, name)
@@ -156,7 +236,7 @@ class Recipe:
                     f"data.{name}.target={_listed(corpus.source)}",
                 ]
         file = self.folder / "backward.yaml"
-        changed = load_config(self.options.config.absolute(), [*self.options.set, *swapped])
+        changed = load_config(self.options.config.absolute(), [*self.changes, *swapped])
         write_text(file, dump_config(changed))
         self._nmt("train", str(file))
         return run
@@ -166,8 +246,8 @@ class Recipe:
         kept = read = 0
         tag = f"{self.options.tag} " if self.options.tag else ""
         with (
-            atomic_file(self.folder / "synthetic.source") as sources,
-            atomic_file(self.folder / "synthetic.target") as targets,
+            atomic_file(self._of("source")) as sources,
+            atomic_file(self._of("target")) as targets,
         ):
             for target, source in each_pair(monolingual, each_line(translated), str(translated)):
                 read += 1
@@ -180,33 +260,40 @@ class Recipe:
         say(f"synthetic: {kept:,} pairs; {read - kept:,} blank or unreadable ones left out")
         return kept
 
-    def _forward(self, pairs: int) -> Config:
-        """The configuration asked for, with the synthetic pairs."""
-        train = self.config.data.train
+    def _lengthened(self, pairs: int) -> Config:
+        """The configuration asked for, with as many synthetic pairs."""
+        train, training = self.config.data.train, self.config.training
         own = sum(count_lines(path) for path in train.source)
         times = self.options.times or max(1, round(pairs / max(1, own)))
         say(f"forward: {own:,} pairs of its own, {times} times, and {pairs:,} synthetic ones")
+        if not self.options.longer or training.max_updates is None:
+            return self._forward(times, None)
+        if training.max_time is not None:
+            say(f"forward: without training.max_time ({training.max_time}), as it is to be longer")
+        return self._forward(
+            times, math.ceil(training.max_updates * (own * times + pairs) / max(1, own))
+        )
+
+    def _forward(self, times: int, updates: int | None) -> Config:
+        """The configuration asked for, with the synthetic pairs; updates: None, as many as it has,
+        for nothing but epochs would make training longer by itself.
+        """
+        train = self.config.data.train
         tags = [self.options.tag] if self.options.tag else []
         symbols = [*self.config.tokenizer.user_symbols, *tags]
-        name = f"{self.config.name or 'translator'}.back-translation"
+        longer = [f"training.max_updates={updates}", "training.max_time=null"] if updates else []
         return load_config(
             self.options.config.absolute(),
             [
-                *self.options.set,
-                f"name={name}",
+                *self.changes,
+                f"name={self.config.name or 'translator'}.back-translation",
                 f"run_dir={json.dumps(str(self.folder / 'forward'))}",
                 f"data.train.source={_listed([*train.source * times, self._of('source')])}",
                 f"data.train.target={_listed([*train.target * times, self._of('target')])}",
                 f"tokenizer.user_symbols={json.dumps(list(dict.fromkeys(symbols)))}",
-                *self._longer(own, own * times + pairs),
+                *longer,
             ],
         )
-
-    def _longer(self, own: int, now: int) -> Iterator[str]:
-        """Nothing but epochs would make training longer by itself; --longer makes updates, too."""
-        if self.options.longer and self.config.training.max_updates is not None:
-            updates = math.ceil(self.config.training.max_updates * now / max(1, own))
-            yield f"training.max_updates={updates}"
 
     def _of(self, side: str) -> Path:
         return self.folder / f"synthetic.{side}"
@@ -219,6 +306,28 @@ class Recipe:
         )
         if done.returncode != 0:
             raise CommandFailed(done.returncode)
+
+
+def _search_options(text: str) -> list[str]:
+    """--search in words. Raises UsageError for what is no search option of `nmt translate`."""
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    try:
+        words = shlex.split(text)
+        context = command.commands["translate"].make_context("translate", [*words])
+    except ValueError as error:
+        raise UsageError(f"--search: {error}.") from error
+    except CommandLineError as error:
+        told = error.format_message()  # type: ignore[attr-defined]  # a click exception
+        raise UsageError(f"--search: {told}") from error
+    except typer.Exit as error:
+        raise UsageError("--search: --help is no option of the search.") from error
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in _SEARCH_OPTIONS:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"--search: {option} is no option of the search.")
+    return words
 
 
 def _listed(paths: Sequence[Path]) -> str:

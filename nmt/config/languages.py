@@ -1,10 +1,12 @@
 """One configuration for all pairs of a corpus: the names of the languages in its texts."""
 
+import re
 from typing import Any
 
 from nmt.config.settings.data import DataSettings
 
 _LANGUAGES = ("source_language", "target_language")
+_MARK = re.compile(rf"\{{({'|'.join(_LANGUAGES)})\}}")
 
 
 def with_languages(values: dict[str, Any]) -> dict[str, Any]:
@@ -15,11 +17,8 @@ def with_languages(values: dict[str, Any]) -> dict[str, Any]:
     """
     data = values.get("data")
     given = data if isinstance(data, dict) else {}
-    names = {}
-    for key in _LANGUAGES:
-        language = given.get(key, DataSettings.model_fields[key].default)
-        if isinstance(language, str):
-            names[f"{{{key}}}"] = language
+    languages = {key: given.get(key, DataSettings.model_fields[key].default) for key in _LANGUAGES}
+    names = {key: language for key, language in languages.items() if isinstance(language, str)}
     return {key: _filled(value, names) for key, value in values.items()}
 
 
@@ -29,6 +28,5 @@ def _filled(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_filled(item, names) for item in value]
     if isinstance(value, str):
-        for mark, name in names.items():
-            value = value.replace(mark, name)
+        return _MARK.sub(lambda mark: names.get(mark[1], mark[0]), value)
     return value

@@ -236,8 +236,14 @@ def _compose(text: str, place: _PlaceAt) -> yaml.Node | None:
         raise ConfigError(f"{where}: the character {character} is not allowed") from error
     except yaml.MarkedYAMLError as error:
         line, column, message = _in_plain_words(error)
+        at_fault = "".join(text.split("\n")[line - 1 : line])
+        if _LANGUAGE.search(_QUOTED.sub("", at_fault)):
+            message = "a text with {source_language} or {target_language} in it must be in quotes"
         raise ConfigError(f"{place(line, column).where}: {message}") from error
 
+
+_LANGUAGE = re.compile(r"\{(source|target)_language\}")
+_QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
 
 _PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
     (r"found character '\\t'", "a tab; indent and separate with spaces", False),

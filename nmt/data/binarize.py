@@ -60,7 +60,7 @@ def binarize_settings(config: Config) -> dict[str, object]:
     }
     settings = config.data.model_dump(mode="json", include=names)
     if config.data.validation_split:
-        settings["seed"] = config.seed
+        settings["seed"] = config.data.split_seed
     return settings
 
 
@@ -141,7 +141,7 @@ class _Binarizer:
                 held_out.count(encoded.where(~to_dev))
 
     def _set_aside(self, chunk: Chunk) -> NDArray[np.bool_]:
-        share, seed = self._data.validation_split, self._config.seed
+        share, seed = self._data.validation_split, self._data.split_seed
         texts = zip(chunk.sources, chunk.targets, strict=True)
         return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
 

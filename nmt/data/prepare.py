@@ -297,7 +297,7 @@ def _tokenizer_settings(config: Config) -> dict[str, Any]:
     settings["on_bad_utf8"] = config.data.on_bad_utf8
     if config.data.validation_split:
         settings["validation_split"] = config.data.validation_split
-        settings["seed"] = config.seed
+        settings["seed"] = config.data.split_seed
     return settings
 
 

@@ -57,7 +57,8 @@ def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
     for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
         if pair.line * wanted // pairs == (pair.line - 1) * wanted // pairs:
             continue
-        if not in_validation_split(pair.source, pair.target, data.validation_split, config.seed):
+        share, seed = data.validation_split, data.split_seed
+        if not in_validation_split(pair.source, pair.target, share, seed):
             yield pair
 
 

@@ -118,7 +118,7 @@ def ensemble_of(
             raise ModelError(
                 f"{other.path}: its {' and '.join(sides)} tokenizer differs from that of "
                 f"{first.path}, and models of an ensemble must share their subwords. Train them "
-                "with the same `data.train` and the same `tokenizer` settings."
+                "with the same `data` and the same `tokenizer` settings."
             )
     return Ensemble([bundle.model for bundle in bundles], weights, combination)
 

@@ -3,6 +3,8 @@ import pytest
 from nmt.config.yaml_source import key_text, plain_value, read_file_text, read_override
 from nmt.errors import ConfigError
 
+UNQUOTED = "a text with {source_language} or {target_language} in it must be in quotes"
+
 
 @pytest.mark.parametrize(
     ("text", "value"),
@@ -94,6 +96,10 @@ def test_a_key_that_is_a_list_is_a_problem():
         ("a: 1\nb\n", "c.yaml:2:1: a key needs `: ` after it; is this line indented right?"),
         ("a: *.txt\n", "c.yaml:1:4: a text that begins with * or & must be in quotes"),
         ("a: @x\n", "c.yaml:1:4: a text that begins with '@' must be in quotes"),
+        ("b: 1\na: {source_language}.gz\n", f"c.yaml:2:21: {UNQUOTED}"),
+        ("a: {b: x.{target_language}.gz}\n", f"c.yaml:1:4: {UNQUOTED}"),
+        ("a: [x.{target_language}]\n", f"c.yaml:1:4: {UNQUOTED}"),
+        ('a: ["x.{target_language}"\n', "c.yaml:1:4: a list that lacks a comma or its closing ]"),
         (
             "a: &x [1]\nb: *x\n",
             "c.yaml:1:4: anchors and aliases (& and *) are not read here; write the value out",

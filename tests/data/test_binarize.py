@@ -198,7 +198,7 @@ def test_equal_files_are_warned_of(make_config, prepare, capsys):
 def test_the_split_is_a_function_of_text_and_seed(make_config, prepare):
     source, target = parallel_text(300)
     source, target = [*source, source[0], ""], [*target, "autre", "x"]
-    data = prepare(make_config((source, target), validation_split=0.2, seed=5))
+    data = prepare(make_config((source, target), validation_split=0.2, split_seed=5))
     aside = [in_validation_split(s, t, 0.2, 5) for s, t in zip(source, target, strict=True)]
     assert data.dev_source == [s for s, wanted in zip(source, aside, strict=True) if wanted]
     assert data.dev_target == [t for t, wanted in zip(target, aside, strict=True) if wanted]

@@ -98,9 +98,11 @@ def test_what_is_out_of_date_is_made_anew(make_config, run, made, change, expect
     assert made == expected
 
 
-def test_the_seed_counts_where_it_splits(make_config, run, made):
+def test_the_seed_of_the_split_counts_and_that_of_the_run_does_not(make_config, run, made):
     prepare(make_config(TRAIN, validation_split=0.2), run)
     prepare(make_config(TRAIN, validation_split=0.2, seed=2), run)
+    assert made == BOTH
+    prepare(make_config(TRAIN, validation_split=0.2, split_seed=2), run)
     assert made == BOTH * 2
 
 

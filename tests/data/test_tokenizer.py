@@ -144,7 +144,7 @@ def test_lines_set_aside_for_validation_are_not_learned_from(make_config):
     tokenizer = trained(config).source
     for line in source:
         known = "<0x" not in "".join(tokenizer.pieces(tokenizer.encode(line)))
-        assert known != in_validation_split(line, line, 0.3, config.seed)
+        assert known != in_validation_split(line, line, 0.3, config.data.split_seed)
 
 
 def test_a_vocabulary_too_large_tells_the_largest(make_config):

@@ -33,11 +33,13 @@ class DataSettings(Settings):
     )
     source_language: str = Field(
         "source",
-        description="Name of the source language, such as en; `{source_language}` stands for it.",
+        description="Name of the source language, such as en; other texts may have it as "
+        "`{source_language}`.",
     )
     target_language: str = Field(
         "target",
-        description="Name of the target language, such as de; `{target_language}` stands for it.",
+        description="Name of the target language, such as de; other texts may have it as "
+        "`{target_language}`.",
     )
     train: CorpusSettings = Field(description="The corpus to learn from.")
     dev: CorpusSettings | None = Field(
@@ -51,6 +53,12 @@ class DataSettings(Settings):
         ge=0.0,
         lt=1.0,
         description="Share of train set aside for validation when dev is absent.",
+    )
+    split_seed: int = Field(
+        1,
+        ge=0,
+        lt=2**31,
+        description="Another one sets other pairs aside; that of the run does not.",
     )
     max_length: int = Field(
         100, ge=1, description="Longest sentence in subwords; train pairs above it are dropped."
