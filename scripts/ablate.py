@@ -56,47 +56,56 @@ class Variant:
 
 RECIPE = Variant("recipe", "the recipe")
 
-VARIANTS = (
-    RECIPE,
-    Variant("no-r-drop", "without R-Drop: each batch once", ("training.r_drop=0",)),
-    Variant("no-smoothing", "without label smoothing", ("training.label_smoothing=0",)),
-    Variant("no-sampling", "without BPE-dropout", ("tokenizer.sampling.alpha=0",)),
-    Variant(
-        "no-word-dropout",
-        "without word dropout",
-        ("model.source_word_dropout=0", "model.target_word_dropout=0"),
-    ),
-    Variant(
-        "no-dropout",
-        "without any dropout",
-        (
-            "training.r_drop=0",
-            "model.source_word_dropout=0",
-            "model.target_word_dropout=0",
-            "model.embedding_dropout=0",
-            "model.encoder.dropout=0",
-            "model.encoder.recurrent_dropout=0",
-            "model.decoder.dropout=0",
-            "model.decoder.recurrent_dropout=0",
-            "model.output.dropout=0",
-        ),
-    ),
-    Variant("no-average", "without the moving average", ("training.ema=null",)),
-    Variant("no-decay", "without the rate's decay", ("training.schedule.kind=constant",)),
-    Variant("no-tying", "without tied embeddings", ("model.tying=none",)),
-    Variant("many-subwords", "with 16,000 subwords", ("tokenizer.vocab_size=16000",)),
-    Variant(
-        "shallow",
-        "one transition, not two, a step",
-        ("model.decoder.transition_depth=1", "model.attention.query=previous_state"),
-    ),
-    Variant("lstm", "LSTM cells", ("model.encoder.cell=lstm", "model.decoder.cell=lstm")),
-    Variant(
-        "layer-norm",
-        "with layer normalisation",
-        ("model.encoder.cell=layer_norm_gru", "model.decoder.cell=layer_norm_gru"),
-    ),
+NAMES = (
+    *("recipe", "no-r-drop", "no-smoothing", "no-sampling", "no-word-dropout", "no-dropout"),
+    *("no-average", "no-decay", "no-tying", "many-subwords", "shallow", "lstm", "layer-norm"),
 )
+
+
+def variants_of(recipe: Config) -> list[Variant]:
+    """The recipe, and all that may be asked of one like it; some may change nothing of this one."""
+    variants = [
+        RECIPE,
+        Variant("no-r-drop", "without R-Drop: each batch once", ("training.r_drop=0",)),
+        Variant("no-smoothing", "without label smoothing", ("training.label_smoothing=0",)),
+        Variant("no-sampling", "without BPE-dropout", ("tokenizer.sampling.alpha=0",)),
+        Variant(
+            "no-word-dropout",
+            "without word dropout",
+            ("model.source_word_dropout=0", "model.target_word_dropout=0"),
+        ),
+        Variant("no-dropout", "without any dropout", _NO_DROPOUT),
+        Variant("no-average", "without the moving average", ("training.ema=null",)),
+        Variant("no-decay", "without the rate's decay", ("training.schedule.kind=constant",)),
+        Variant("no-tying", "without tied embeddings", ("model.tying=none",)),
+        Variant("many-subwords", "with 16,000 subwords", ("tokenizer.vocab_size=16000",)),
+    ]
+    decoder, cells = recipe.model.decoder, (recipe.model.encoder.cell, recipe.model.decoder.cell)
+    if decoder.transition_depth == 2:
+        shallow = ["model.decoder.transition_depth=1"]
+        if recipe.model.attention.query == "inner_state":
+            shallow.append("model.attention.query=previous_state")
+        text = "one transition, not two, a step"
+        variants.append(Variant("shallow", text, tuple(shallow)))
+    if cells == ("gru", "gru"):
+        variants.append(Variant("lstm", "LSTM cells", _cells("lstm", "lstm")))
+    if set(cells) <= {"gru", "lstm"}:
+        normalised = _cells(*(f"layer_norm_{cell}" for cell in cells))
+        variants.append(Variant("layer-norm", "with layer normalisation", normalised))
+    return variants
+
+
+_NO_DROPOUT = (
+    "training.r_drop=0",
+    *(f"model.{name}_word_dropout=0" for name in ("source", "target")),
+    *(f"model.{name}.dropout=0" for name in ("encoder", "attention", "decoder", "output")),
+    *(f"model.{name}.recurrent_dropout=0" for name in ("encoder", "decoder")),
+    "model.embedding_dropout=0",
+)
+
+
+def _cells(encoder: str, decoder: str) -> tuple[str, ...]:
+    return f"model.encoder.cell={encoder}", f"model.decoder.cell={decoder}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,16 +127,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Ablation:
     """The runs of one recipe in one folder.
 
-    Raises UsageError when the recipe names no test set or the folder has results of other settings,
-    DataError when a result cannot be read, NmtError when the recipe is no configuration.
+    Raises UsageError when the recipe names no test set, a variant that was asked for changes
+    nothing or the folder has results of other settings, DataError when a result cannot be read,
+    NmtError when the recipe is no configuration.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.folder: Path = options.output.absolute()
         recipe = self._settings(RECIPE, 1)
-        others = [variant for variant in VARIANTS[1:] if self._settings(variant, 1) != recipe]
-        self.variants = [RECIPE, *others]
+        self.variants = [
+            variant
+            for variant in variants_of(self._config(RECIPE, 1))
+            if variant is RECIPE or self._settings(variant, 1) != recipe
+        ]
+        names = {variant.name for variant in self.variants}
+        if unfit := sorted(set(options.only or ()) - names):
+            raise UsageError(f"--only {unfit[0]}: changes nothing in this recipe.")
 
     def run(self) -> None:
         """What is asked for and not done yet: all variants of a seed before the next seed."""
@@ -235,11 +251,14 @@ def _training_figures(run: RunDirectory) -> Result:
     records = list(read_records(run.log_records))
     ends = [record for record in records if record["kind"] == "end"]
     trained = [record for record in records if record["kind"] == "train"]
-    return {
-        "updates": ends[-1]["update"],
-        "hours": trained[-1]["seconds"] / 3600,
-        "tokens_per_second": statistics.median(record["tokens_per_second"] for record in trained),
-    }
+    figures = {"updates": ends[-1]["update"]}
+    if trained:  # there are some from the first line of the log on
+        rates = [record["tokens_per_second"] for record in trained]
+        figures |= {
+            "hours": trained[-1]["seconds"] / 3600,
+            "tokens_per_second": statistics.median(rates),
+        }
+    return figures
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -263,8 +282,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("config", type=Path, help="the recipe; it names dev and test")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N")
-    names = [variant.name for variant in VARIANTS]
-    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
     parser.add_argument("--table", action="store_true", help="print what is done, train nothing")
     return parser.parse_args(arguments)

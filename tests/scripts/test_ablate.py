@@ -77,10 +77,43 @@ def test_what_is_done_is_not_done_again(run, recipe, monkeypatch, capsys):
     assert "without label smoothing" not in capsys.readouterr().out
 
 
-def test_variants_that_change_nothing_are_left_out(run, recipe, capsys):
-    assert run(only=["no-r-drop", "no-tying", "no-average"]) == 0
+@pytest.mark.parametrize("name", ["no-r-drop", "no-tying", "no-average"])
+def test_variants_that_change_nothing_are_refused(run, recipe, capsys, name):
+    assert run(only=["recipe", name]) == 2
+    assert f"--only {name}: changes nothing" in capsys.readouterr().err
     assert not list((recipe.parent / "ablation").glob("*"))
-    assert "nothing was measured" in capsys.readouterr().out
+
+
+def test_a_training_that_ends_before_its_first_line_in_the_log(run, recipe):
+    assert run("--set", "training.max_updates=1", only=["recipe"]) == 0
+    assert "hours" not in result(recipe, "recipe.1")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_variant_is_what_its_name_says(path):
+    config = load_config(path)
+    variants = {variant.name: variant for variant in ablate.variants_of(config)}
+    assert set(variants) <= set(ablate.NAMES)
+    assert len(variants) >= 10
+    for name, variant in variants.items():
+        model = load_config(path, variant.changes).model
+        cells = (model.encoder.cell, model.decoder.cell)
+        before = (config.model.encoder.cell, config.model.decoder.cell)
+        if name == "no-dropout":
+            assert not model.has_dropout
+            assert model.attention.dropout == 0.0
+        elif name == "shallow":
+            depths = (config.model.decoder.transition_depth, model.decoder.transition_depth)
+            assert depths == (2, 1)
+        elif name == "lstm":
+            assert before == ("gru", "gru")
+            assert cells == ("lstm", "lstm")
+        elif name == "layer-norm":
+            assert cells == tuple(f"layer_norm_{cell}" for cell in before)
+        else:
+            assert cells == before
 
 
 def test_results_of_other_settings_and_damaged_ones_are_refused(run, recipe, capsys):
