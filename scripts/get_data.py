@@ -9,10 +9,12 @@ lines on either side. Downloads are kept in data/downloads; one that was cut off
 was when the same command is given again. Few publishers give checksums: what comes first is
 recorded in checksums.txt, beside the downloads and beside the texts, and every later copy must be
 the same. With --from nothing is fetched: archives, what is in them, or texts that are prepared
-already are looked for in that folder and those below it. stdout gets the next commands.
+already (but for corpora whose dev is cut from train) are looked for in that folder and those below
+it. stdout gets the next commands.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +25,14 @@ from corpora.kinds import MEGABYTE, Corpus
 from corpora.places import Fetched, Present
 from corpora.preparing import Prepared, prepare, present_texts
 
+from nmt.config.load import load_config
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.console import say, set_quiet
+from nmt.runtime.console import say, set_quiet, warn
 from nmt.runtime.lock import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+CONFIGS = ROOT / "configs"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = options.output / corpus.name
             for text in texts:
                 say(f"  {text.name} ({' - '.join(text.languages)}): {text.pairs:,} pairs")
-            print("\n".join(next_commands(corpus, texts, folder)))
+            for command in next_commands(corpus, texts, folder):
+                print(command)
     except NmtError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
@@ -73,14 +78,33 @@ def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
 def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> list[str]:
     """What to do with a corpus that is there, one command a line."""
     elsewhere = () if folder.parent == DATA else (f"data.root={folder}",)
-    settings = "".join(f" --set {setting}" for setting in (*corpus.settings, *elsewhere))
+    settings = (*corpus.settings, *elsewhere)
     if corpus.configs:
-        return [f"nmt train configs/{config}{settings}" for config in corpus.configs]
+        given = [word for setting in settings for word in ("--set", setting)]
+        return [
+            shlex.join(["nmt", "train", f"configs/{config}", *given])
+            for config in corpus.configs
+            if _has_its_texts(config, settings)
+        ]
     commands = []
     for text in texts:
-        source, target = (folder / f"{text.name}.{language}.gz" for language in text.languages)
+        source, target = (
+            shlex.quote(f"{folder / text.name}.{language}.gz") for language in text.languages
+        )
         commands.append(f"nmt translate --input {source} | nmt score --ref {target}")
     return commands
+
+
+def _has_its_texts(config: str, settings: Sequence[str]) -> bool:
+    """Whether the texts that a configuration trains on are there, which it tells where not."""
+    data = load_config(CONFIGS / config, settings).data
+    corpora = [corpus for corpus in (data.train, data.dev) if corpus is not None]
+    files = [path for corpus in corpora for path in (*corpus.source, *corpus.target)]
+    for path in files:
+        if not path.is_file():
+            warn(f"configs/{config} needs {path}, which is not there.")
+            return False
+    return True
 
 
 def catalogue_table(corpora: Sequence[Corpus]) -> str:

@@ -10,7 +10,7 @@ from typing import IO
 
 from corpora.archives import checked_lines, texts_in
 from corpora.checksums import Checksums
-from corpora.kinds import Corpus, Side, Text
+from corpora.kinds import Corpus, Download, Side, Text
 from corpora.places import Fetched, Place, Present
 from nmt.errors import DataError
 from nmt.runtime.console import progress, say, warn
@@ -165,12 +165,17 @@ class _Preparation:
 
     def _missing(self, text: Text, missing: list[str]) -> DataError:
         names = sorted({name for each in self._corpus.downloads for name in each.known_as})
-        members = sorted({side.member for side in text.sides if side.member})
-        looked_for = ", ".join(names[:6] + ["..."] * (len(names) > 6) + members)
+        archived = [side.member for side in text.sides if isinstance(side.origin, Download)]
+        members = sorted({member for member in archived if member})
+        looked_for = []
+        if names:
+            some = ", ".join(names[:6] + ["..."] * (len(names) > 6) + members)
+            looked_for = [f"the archives or what is in them: {some}"]
+        if not text.split:
+            looked_for.append(f"{text.name}.{text.sides[0].language}, with .gz or without")
         return DataError(
             f"{self._corpus.name}: {text.name} ({', '.join(missing)}) is not in the folder.\n"
-            f"Looked for the archives or what is in them: {looked_for or 'nothing else'}; "
-            f"or {text.name}.{text.sides[0].language}, with .gz or without."
+            f"Looked for {'; or '.join(looked_for)}."
         )
 
     def _open(self, text: Text, side: Side, stack: ExitStack) -> None:
@@ -249,7 +254,7 @@ class _Preparation:
         for (name, language), output in self._outputs.items():
             file = f"{name}.{language}"
             if not self._checksums.matches(file, output.sha256):
-                raise self._checksums.refuse(file, f"{file}, unpacked,", output.sha256)
+                raise self._checksums.refuse(file, f"{file} (unpacked)", output.sha256)
         for text in texts:
             for side in text.sides:
                 found = self._outputs.get((text.name, side.language))

@@ -128,6 +128,12 @@ def test_what_is_missing_is_named(get, capsys):
     told = capsys.readouterr().err
     assert "europarl-v7 (en, de) is not in the folder" in told
     assert "training-parallel-europarl-v7.tgz" in told
+    assert get("tatoeba.fra-eng") == 3
+    told = capsys.readouterr().err
+    assert told.endswith("Looked for the archives or what is in them: fra-eng.zip, fra.txt.\n")
+    assert get("sacrebleu:wmt14/full:en-de") == 3
+    told = capsys.readouterr().err
+    assert told.endswith("Looked for wmt14.full.en-de.en, with .gz or without.\n")
 
 
 def test_bad_utf8_is_refused_or_replaced(get, tmp_path, capsys):
@@ -267,10 +273,30 @@ def test_a_corpus_is_fetched_and_prepared(tmp_path, monkeypatch, capsys):
             sides.append(kinds.Side(language, origin))
         corpus = kinds.Corpus("x", "", "", "", (kinds.Text("train", tuple(sides)),), ("x.yaml",))
         monkeypatch.setattr(get_data, "corpus_of", lambda name: corpus)
-        assert get_data.main(["x", "--output", str(tmp_path)]) == 0
+        output = tmp_path / "with space"
+        monkeypatch.setattr(get_data, "CONFIGS", tmp_path)
+        text = "{source: train.en.gz, target: train.vi.gz}"
+        (tmp_path / "x.yaml").write_text(
+            f"data: {{train: {text}, dev: {text}}}\ntraining: {{max_updates: 1}}\n",
+            encoding="utf-8",
+        )
+        assert get_data.main(["x", "--output", str(output)]) == 0
     assert len(server.asked) == 3
-    assert lines_of(tmp_path / "x" / "train.vi.gz")[-1] == "vi 49999"
-    assert "the connection ended at" in capsys.readouterr().err
+    assert lines_of(output / "x" / "train.vi.gz")[-1] == "vi 49999"
+    printed = capsys.readouterr()
+    assert "the connection ended at" in printed.err
+    assert printed.out == f"nmt train configs/x.yaml --set 'data.root={output}/x'\n"
+
+
+def test_no_command_is_told_that_would_lack_a_text(get, tmp_path, capsys):
+    for language in ("en", "fr"):
+        for text in ("train", "val"):
+            (tmp_path / "here" / f"{text}.{language}").write_text(numbered(3), encoding="utf-8")
+    assert get("multi30k") == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    missing = tmp_path / "data" / "multi30k" / "train.de.gz"
+    assert f"configs/multi30k.en-de.yaml needs {missing}, which is not there" in printed.err
 
 
 def test_test_sets_come_from_sacrebleu(tmp_path, monkeypatch, capsys):
