@@ -4,7 +4,8 @@ import hashlib
 
 
 def in_validation_split(source: str | None, target: str | None, share: float, seed: int) -> bool:
-    """Whether a pair belongs to validation: a pure function of its source text and `data.split_seed`.
+    """Whether a pair belongs to validation: a pure function of its source text and the seed, which
+    is `data.split_seed`.
 
     Equal sources go the same way, so that validation holds no sentence that was trained on. A pair
     with a blank or unreadable side is never set aside: it is left to the checks of train.

@@ -8,7 +8,7 @@ cosine; and our own experiments on Multi30k and the demonstration corpus.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nmt.config.recipes import figures
@@ -55,6 +55,7 @@ class Plan:
 
 def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
     """Updates for a corpus: as many passes as it takes to learn it, or what the budget allows."""
+    facts = what_is_kept(facts)
     words = max(1, facts.words)
     batch = figures.BATCH_TOKENS.whole(words)
     most = max(facts.source.words, facts.target.words)
@@ -67,13 +68,30 @@ def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
 
 def fitted(facts: CorpusFacts, budget: Budget | None = None) -> list[Choice]:
     """The keys of `data` (but for texts and languages), `tokenizer`, `model` and `training`."""
-    plan = make_plan(facts, budget)
+    plan, kept = make_plan(facts, budget), what_is_kept(facts)
     return [
         *_data(facts),
-        *_tokenizer(facts, plan),
-        *_model(facts, plan),
-        *_training(facts, plan, budget),
+        *_tokenizer(kept, plan),
+        *_model(kept, plan),
+        *_training(kept, plan, budget),
     ]
+
+
+def what_is_kept(facts: CorpusFacts) -> CorpusFacts:
+    """The corpus without the pairs that binarization drops: blank ones, and repeated ones where
+    `data.drop_duplicates` is chosen.
+    """
+    share = max(0.0, 1.0 - _dropped(facts))
+    source, target = (
+        replace(side, words=round(share * side.words)) for side in (facts.source, facts.target)
+    )
+    pairs = max(1, round(share * facts.pairs))
+    return replace(facts, pairs=pairs, source=source, target=target, blank=0, repeated=0.0)
+
+
+def _dropped(facts: CorpusFacts) -> float:
+    repeated = facts.repeated if facts.repeated >= figures.REPEATED else 0.0
+    return facts.blank / facts.pairs + repeated
 
 
 def vocabulary(facts: CorpusFacts) -> tuple[int, str]:
@@ -118,9 +136,8 @@ def _data(facts: CorpusFacts) -> Iterator[Choice]:
     length = min(longest, max(shortest, needed))
     why = f"subwords; 99% of the pairs have at most {facts.long_words} words a side"
     yield Choice("data.max_length", length, why)
-    dropped = facts.blank / facts.pairs
+    dropped = _dropped(facts)
     if facts.repeated >= figures.REPEATED:
-        dropped += facts.repeated
         told = f"{facts.repeated:.0%} of the pairs occur before"
         yield Choice("data.drop_duplicates", True, told)
     if dropped > figures.DROPPED_WITHOUT_WORD:
@@ -272,8 +289,12 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
 
 def _rate(facts: CorpusFacts, plan: Plan) -> float:
     narrower = figures.RATE_WIDTH / figures.HIDDEN.at(facts.words)
-    scale = min(figures.MOST_FOR_NARROW, max(1.0, narrower))
-    return float(f"{scale * figures.LEARNING_RATE.at(plan.updates):.2g}")
+    rate = figures.LEARNING_RATE.at(plan.updates)
+    if narrower >= 1.0:
+        rate *= min(figures.MOST_FOR_NARROW, narrower)
+    else:
+        rate = min(rate, figures.MOST_FOR_WIDE * narrower**2)
+    return float(f"{rate:.2g}")
 
 
 _WHY_THIS_RATE = "longer steps where they are few, and for a narrow model"
