@@ -56,11 +56,6 @@ class Variant:
 
 RECIPE = Variant("recipe", "the recipe")
 
-NAMES = (
-    *("recipe", "no-r-drop", "no-smoothing", "no-sampling", "no-word-dropout", "no-dropout"),
-    *("no-average", "no-decay", "no-tying", "many-subwords", "shallow", "lstm", "layer-norm"),
-)
-
 
 def variants_of(recipe: Config) -> list[Variant]:
     """The recipe, and all that may be asked of one like it; some may change nothing of this one."""
@@ -127,8 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Ablation:
     """The runs of one recipe in one folder.
 
-    Raises UsageError when the recipe names no test set, a variant that was asked for changes
-    nothing or the folder has results of other settings, DataError when a result cannot be read,
+    Raises UsageError when the recipe names no test set, it has no variant that was
+    asked for, or the folder has results of other settings, DataError when a result cannot be read,
     NmtError when the recipe is no configuration.
     """
 
@@ -141,9 +136,9 @@ class Ablation:
             for variant in variants_of(self._config(RECIPE, 1))
             if variant is RECIPE or self._settings(variant, 1) != recipe
         ]
-        names = {variant.name for variant in self.variants}
-        if unfit := sorted(set(options.only or ()) - names):
-            raise UsageError(f"--only {unfit[0]}: changes nothing in this recipe.")
+        names = [variant.name for variant in self.variants]
+        if unfit := sorted(set(options.only or ()) - set(names)):
+            raise UsageError(f"--only {unfit[0]}: this recipe's variants are {', '.join(names)}.")
 
     def run(self) -> None:
         """What is asked for and not done yet: all variants of a seed before the next seed."""
@@ -282,7 +277,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("config", type=Path, help="the recipe; it names dev and test")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N")
-    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these variants [all]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
     parser.add_argument("--table", action="store_true", help="print what is done, train nothing")
     return parser.parse_args(arguments)

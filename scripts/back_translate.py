@@ -322,11 +322,11 @@ def _search_options(text: str) -> list[str]:
         raise UsageError(f"--search: {told}") from error
     except typer.Exit as error:
         raise UsageError("--search: --help is no option of the search.") from error
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in _SEARCH_OPTIONS:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"--search: {option} is no option of the search.")
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and option.name not in _SEARCH_OPTIONS:
+            raise UsageError(f"--search: {option.opts[-1]} is no option of the search.")
     return words
 
 

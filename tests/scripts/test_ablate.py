@@ -77,10 +77,11 @@ def test_what_is_done_is_not_done_again(run, recipe, monkeypatch, capsys):
     assert "without label smoothing" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["no-r-drop", "no-tying", "no-average"])
-def test_variants_that_change_nothing_are_refused(run, recipe, capsys, name):
+@pytest.mark.parametrize("name", ["no-r-drop", "no-tying", "no-averrage"])
+def test_variants_that_change_nothing_or_are_none_are_refused(run, recipe, capsys, name):
     assert run(only=["recipe", name]) == 2
-    assert f"--only {name}: changes nothing" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"--only {name}: this recipe's variants are recipe, no-smoothing, " in told
     assert not list((recipe.parent / "ablation").glob("*"))
 
 
@@ -95,7 +96,6 @@ def test_a_training_that_ends_before_its_first_line_in_the_log(run, recipe):
 def test_a_variant_is_what_its_name_says(path):
     config = load_config(path)
     variants = {variant.name: variant for variant in ablate.variants_of(config)}
-    assert set(variants) <= set(ablate.NAMES)
     assert len(variants) >= 10
     for name, variant in variants.items():
         model = load_config(path, variant.changes).model

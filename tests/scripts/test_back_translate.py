@@ -111,6 +111,7 @@ def test_what_it_makes_trains_and_what_is_done_stays(
         (["--set", "training.guided_alignment.alignments=links"], "links of the own pairs"),
         (["--search", "--smaple --beam 1"], "--search: No such option: --smaple"),
         (["--search", "--n-best 4"], "--search: --n-best is no option of the search"),
+        (["--search", "--beam 5 --json"], "--search: --json is no option of the search"),
         (["--search", "--beam two"], "--search: Invalid value for '--beam'"),
         (["--search", "--beam '2"], "--search: No closing quotation"),
         (["--search=--help"], "--search: --help is no option of the search"),
