@@ -1,4 +1,5 @@
-"""What each ingredient of a recipe brings: the recipe, and the same without each one in turn.
+"""What each ingredient of a recipe brings: the recipe, and the same without each one in turn, or
+with one that it does without.
 
     python scripts/ablate.py CONFIG --output FOLDER --seeds 1 2 3
 
@@ -59,22 +60,22 @@ RECIPE = Variant("recipe", "the recipe")
 
 def variants_of(recipe: Config) -> list[Variant]:
     """The recipe, and all that may be asked of one like it; some may change nothing of this one."""
+    words = ("model.source_word_dropout", "model.target_word_dropout")
     variants = [
         RECIPE,
         Variant("no-r-drop", "without R-Drop: each batch once", ("training.r_drop=0",)),
         Variant("no-smoothing", "without label smoothing", ("training.label_smoothing=0",)),
         Variant("no-sampling", "without BPE-dropout", ("tokenizer.sampling.alpha=0",)),
-        Variant(
-            "no-word-dropout",
-            "without word dropout",
-            ("model.source_word_dropout=0", "model.target_word_dropout=0"),
-        ),
+        Variant("no-word-dropout", "without word dropout", tuple(f"{key}=0" for key in words)),
         Variant("no-dropout", "without any dropout", _NO_DROPOUT),
         Variant("no-average", "without the moving average", ("training.ema=null",)),
         Variant("no-decay", "without the rate's decay", ("training.schedule.kind=constant",)),
         Variant("no-tying", "without tied embeddings", ("model.tying=none",)),
         Variant("many-subwords", "with 16,000 subwords", ("tokenizer.vocab_size=16000",)),
     ]
+    if recipe.model.source_word_dropout == recipe.model.target_word_dropout == 0:
+        dropped = tuple(f"{key}=0.1" for key in words)
+        variants.append(Variant("word-dropout", "with word dropout of 0.1", dropped))
     decoder, cells = recipe.model.decoder, (recipe.model.encoder.cell, recipe.model.decoder.cell)
     if decoder.transition_depth == 2:
         shallow = ["model.decoder.transition_depth=1"]

@@ -104,6 +104,9 @@ def test_a_variant_is_what_its_name_says(path):
         if name == "no-dropout":
             assert not model.has_dropout
             assert model.attention.dropout == 0.0
+        elif name == "word-dropout":
+            assert config.model.source_word_dropout == config.model.target_word_dropout == 0.0
+            assert model.source_word_dropout == model.target_word_dropout == 0.1
         elif name == "shallow":
             depths = (config.model.decoder.transition_depth, model.decoder.transition_depth)
             assert depths == (2, 1)
