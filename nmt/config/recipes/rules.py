@@ -34,7 +34,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train. wanted: updates without a budget; strength: of regularisation, 0 to 1."""
+    """How long to train. wanted: updates without a budget."""
 
     batch_tokens: int
     updates_per_epoch: float
@@ -47,10 +47,19 @@ class Plan:
         return self.updates / self.updates_per_epoch
 
     @property
+    def share(self) -> float:
+        """The updates that there are by those wanted."""
+        return self.updates / self.wanted
+
+    @property
     def strength(self) -> float:
         """What share of the dropouts a training of this length needs."""
-        share = self.updates / self.wanted / figures.FULL_STRENGTH
-        return min(1.0, max(figures.LEAST_STRENGTH, share))
+        return min(1.0, max(figures.LEAST_STRENGTH, self.share / figures.FULL_STRENGTH))
+
+    @property
+    def sampling(self) -> float:
+        """What share of subword regularisation it needs: 0 for none."""
+        return max(0.0, self.share - figures.SAMPLED_FROM) / (1.0 - figures.SAMPLED_FROM)
 
 
 def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
@@ -170,11 +179,13 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
         coverage = 0.9995 if unspaced else 0.9999
         yield Choice("tokenizer.character_coverage", coverage, "rare characters as bytes")
     if unspaced:
-        alpha = figures.UNIGRAM_ALPHA
+        alpha = figures.UNIGRAM_ALPHA if plan.sampling else 0.0
     else:
-        alpha = _weakened(figures.BPE_DROPOUT.at(facts.words), plan)
+        alpha = round(figures.BPE_DROPOUT.at(facts.words) * plan.sampling, 2)
     if alpha:
-        why = "other subwords in each epoch" + _because(plan)
+        why = "other subwords in each epoch"
+        if plan.sampling < 1.0 and not unspaced:
+            why += "; less of it in a short training"
         yield Choice("tokenizer.sampling.alpha", alpha, why)
 
 

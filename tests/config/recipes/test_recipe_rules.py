@@ -179,6 +179,16 @@ def test_a_budget_ends_the_schedule():
     assert make_plan(SMALL, Budget("30m", 3000)).epochs == pytest.approx(8.5, abs=0.5)
 
 
+def test_a_short_training_has_one_segmentation_of_each_word():
+    key = "tokenizer.sampling.alpha"
+    wanted = make_plan(SMALL).wanted
+    assert key not in chosen(SMALL, Budget("30m", wanted // 2))
+    assert chosen(SMALL, Budget("30m", 3 * wanted // 4))[key] == 0.05
+    chinese = replace(SMALL, target=SideFacts(300_000, 3, 4000, {"Han": 1.0}, unspaced=True))
+    assert key not in chosen(chinese, Budget("30m", 2000))
+    assert chosen(chinese, Budget("30m", 6000))[key] == chosen(chinese)[key] == 0.2
+
+
 def test_narrow_models_take_longer_steps():
     narrow = with_words(80_000, 29_000)
     assert chosen(narrow)["model.decoder.hidden_size"] == 256
