@@ -183,7 +183,7 @@ def test_a_short_training_has_one_segmentation_of_each_word():
     key = "tokenizer.sampling.alpha"
     wanted = make_plan(SMALL).wanted
     assert key not in chosen(SMALL, Budget("30m", wanted // 2))
-    assert chosen(SMALL, Budget("30m", 3 * wanted // 4))[key] == 0.05
+    assert 0.0 < chosen(SMALL, Budget("30m", 3 * wanted // 4))[key] < chosen(SMALL)[key]
     chinese = replace(SMALL, target=SideFacts(300_000, 3, 4000, {"Han": 1.0}, unspaced=True))
     assert key not in chosen(chinese, Budget("30m", 2000))
     assert chosen(chinese, Budget("30m", 6000))[key] == chosen(chinese)[key] == 0.2
