@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from nmt.config.settings.data import DataSettings
+from nmt.errors import ConfigError
+
 _CODE = re.compile(r"[a-z]{2,3}", re.IGNORECASE)
 _REGION = re.compile(r"(?<![A-Za-z])([a-z]{2,3})[-_][A-Z][A-Za-z]{1,3}(?![A-Za-z])")
 _FORMS = frozenset(["all", "bpe", "csv", "gz", "new", "old", "raw", "tok", "tsv", "txt", "xml"])
@@ -20,6 +23,22 @@ def languages_of(source: Path, target: Path) -> tuple[str | None, str | None]:
         if one != other and (_is_code(one) or _is_code(other)):
             return one if _is_code(one) else None, other if _is_code(other) else None
     return None, None
+
+
+def check_languages(data: DataSettings) -> None:
+    """One who swaps the languages of a configuration may forget its texts.
+
+    Raises ConfigError where the names of two texts tell the languages the other way round.
+    """
+    languages = (data.source_language, data.target_language)
+    for corpus in filter(None, (data.train, data.dev, data.test)):
+        for texts in zip(corpus.source, corpus.target, strict=True):
+            if languages_of(*texts)[::-1] == languages:
+                raise ConfigError(
+                    f"data: source_language is {languages[0]} and target_language {languages[1]}, "
+                    f"but {texts[0]} and {texts[1]} are named the other way round.\n"
+                    "Swap the texts as well, or neither."
+                )
 
 
 def _parts(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from nmt.config.settings import Config, CorpusSettings
 from nmt.data.alignment.link_file import PairLinks
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
 from nmt.data.corpus import Corpus
+from nmt.data.file_languages import check_languages
 from nmt.data.guidance import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.data.inputs import Inputs, describe_inputs, lines_of, same_content
 from nmt.data.manifest import MANIFEST, Manifest
@@ -76,6 +77,7 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
                 record.model_copy(update={"inputs": inputs}).save_as(_record_file(run))
             say(f"tokenizer: up to date ({run.tokenizer})")
             return tokenizers
+        check_languages(config.data)
         check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
         if not force:
             _refuse_to_replace(run, record)
@@ -92,7 +94,8 @@ def prepare_corpora(
 
     Out of date are they when a text (by its content), a setting or the tokenizer has changed.
 
-    Raises DataError when the text is unfit, UsageError when the folder holds what nmt did not make,
+    Raises DataError when the text is unfit, ConfigError when its files are named for the languages
+    of one another, UsageError when the folder holds what nmt did not make,
     ResourceError when another process prepares the run.
     """
     with _alone(run, run.data):
@@ -107,6 +110,7 @@ def prepare_corpora(
             _check_dev_fits(config, prepared)
             say(f"data: up to date ({run.data})")
             return _guided(config, run, tokenizers, prepared)
+        check_languages(config.data)
         check_replaceable(run.data, MANIFEST, _DATA_FILES)
         with atomic_directory(run.data) as folder:
             manifest = binarize(config, tokenizers, inputs, folder)

@@ -29,6 +29,14 @@ _NUL = b"un\0deux\n" * 200
 TOKENIZER = [
     _tokenizer("source missing", 3, "train.fr: there is no such file", train_fr=None),
     _tokenizer("target missing", 3, "train.en: there is no such file", train_en=None),
+    _tokenizer(
+        "languages swapped, texts not",
+        2,
+        "data: source_language is en and target_language fr, but",
+        "train.fr and",
+        "are named the other way round",
+        more=" --set data.source_language=en --set data.target_language=fr",
+    ),
     _tokenizer("text is a folder", 3, "train.fr: is a folder", train_fr=damage.folder),
     _tokenizer("text is a named pipe", 3, "train.fr: is no regular file", train_fr=damage.pipe),
     _tokenizer("text is empty", 3, "train.en 0", train_en=b""),

@@ -93,19 +93,6 @@ training: {max_updates: 10}
     assert load(folder, "run_dir=to-{target_language}").run_dir == folder / "elsewhere/to-target"
 
 
-def test_texts_in_the_languages_of_one_another(folder):
-    def train(source, target):
-        return f"data.train={{source: [x, {source}], target: [y, {target}]}}"
-
-    swapped = ("data.source_language=en", "data.target_language=fr", "data.dev=null")
-    swapped += ("data.validation_split=0.1",)
-    message = r"is en to fr, but its source t\.fr\.gz and target t\.en\.gz are named the other way"
-    with pytest.raises(ConfigError, match=message):
-        load(folder, *swapped, train("t.fr.gz", "t.en.gz"))
-    for source, target in [("t.en", "t.fr"), ("t.fr", "t.fr"), ("t.fr", "t.de"), ("fr.t", "en.t")]:
-        assert load(folder, *swapped, train(source, target)).data.train.target[1].name == target
-
-
 def test_a_language_that_is_no_text_is_told_of_once(folder):
     with pytest.raises(ConfigError, match=r"source_language: .*\Z"):
         load(folder, "data.source_language=[fr]", "name=to-{source_language}")

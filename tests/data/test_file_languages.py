@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from nmt.data.file_languages import languages_of
+from nmt.config.settings.data import DataSettings
+from nmt.data.file_languages import check_languages, languages_of
+from nmt.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,22 @@ from nmt.data.file_languages import languages_of
 )
 def test_what_names_tell(source, target, languages):
     assert languages_of(Path(source), Path(target)) == languages
+
+
+def english_to_french(source, target):
+    texts = {"source": ["1.en", source], "target": ["1.fr", target]}
+    languages = {"source_language": "en", "target_language": "fr"}
+    return DataSettings(train={"source": "a", "target": "b"}, dev=texts, **languages)
+
+
+@pytest.mark.parametrize("texts", [("t.fr.gz", "t.en.gz"), ("x.en-fr.fr", "x.en-fr.en")])
+def test_texts_in_the_languages_of_one_another(texts):
+    with pytest.raises(ConfigError, match=rf"{texts[0]} and {texts[1]} are named the other way"):
+        check_languages(english_to_french(*texts))
+
+
+@pytest.mark.parametrize(
+    "texts", [("t.en", "t.fr"), ("t.fr", "t.fr"), ("t.fr", "t.de"), ("a", "b"), ("t.fr", "t")]
+)
+def test_texts_that_do_not_tell_the_contrary(texts):
+    check_languages(english_to_french(*texts))

@@ -9,7 +9,7 @@ from parallel_texts import parallel_text, write_lines
 from nmt.config.settings import ModelSettings
 from nmt.data import prepare as prepare_module
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
-from nmt.errors import DataError, ResourceError, UsageError
+from nmt.errors import ConfigError, DataError, ResourceError, UsageError
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 
@@ -96,6 +96,30 @@ def test_what_is_out_of_date_is_made_anew(make_config, run, made, change, expect
     made.clear()
     prepare(make_config(**{"train": TRAIN, "dev": DEV, **change}), run)
     assert made == expected
+
+
+def test_swapped_languages_are_refused_where_something_is_made(make_config, run, made, tmp_path):
+    config = make_config(TRAIN, DEV)
+    texts = {"source": tmp_path / "dev.fr", "target": tmp_path / "dev.en"}
+    for name, lines in zip(texts, DEV, strict=True):
+        write_lines(texts[name], lines)
+    dev = {name: (path,) for name, path in texts.items()}
+    languages = {"source_language": "fr", "target_language": "en"}
+    data = config.data.model_copy(
+        update={"dev": config.data.dev.model_copy(update=dev), **languages}
+    )
+    right = config.model_copy(update={"data": data})
+    swapped = {"source_language": "en", "target_language": "fr"}
+    wrong = config.model_copy(update={"data": data.model_copy(update=swapped)})
+    tokenizers = prepare_tokenizers(right, run)
+    with pytest.raises(ConfigError, match="named the other way round"):
+        prepare_corpora(wrong, run, tokenizers)
+    with pytest.raises(ConfigError, match="named the other way round"):
+        prepare_tokenizers(wrong, RunDirectory(tmp_path / "another"))
+    assert made == BOTH[:1]
+    prepare(right, run)
+    prepare(wrong, run)  # what was made before goes on being used
+    assert made == BOTH
 
 
 def test_the_seed_of_the_split_counts_and_that_of_the_run_does_not(make_config, run, made):

@@ -183,9 +183,8 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
     else:
         alpha = round(figures.BPE_DROPOUT.at(facts.words) * plan.sampling, 2)
     if alpha:
-        why = "other subwords in each epoch"
-        if plan.sampling < 1.0 and not unspaced:
-            why += "; less of it in a short training"
+        less = "" if unspaced or plan.sampling == 1.0 else _LESS
+        why = "other subwords in each epoch" + less
         yield Choice("tokenizer.sampling.alpha", alpha, why)
 
 
@@ -324,8 +323,11 @@ def _weakened(dropout: float, plan: Plan) -> float:
     return round(dropout * plan.strength, 2)
 
 
+_LESS = "; less of it in a short training"
+
+
 def _because(plan: Plan) -> str:
-    return "" if plan.strength == 1.0 else "; less of it in a short training"
+    return "" if plan.strength == 1.0 else _LESS
 
 
 def _few_digits(value: float) -> int:

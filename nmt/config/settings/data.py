@@ -1,6 +1,5 @@
 """Settings of the corpora and of what is kept of them."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -95,24 +94,3 @@ class DataSettings(Settings):
         if self.dev is not None and self.validation_split > 0.0:
             raise ValueError("has both `dev` and `validation_split`; keep one of them")
         return self
-
-    @model_validator(mode="after")
-    def _texts_in_their_languages(self) -> "DataSettings":
-        """One who swaps the languages of a configuration may forget its texts."""
-        swapped = (self.target_language, self.source_language)
-        if self.source_language == self.target_language:
-            return self
-        for corpus in filter(None, (self.train, self.dev, self.test)):
-            for source, target in zip(corpus.source, corpus.target, strict=True):
-                if (_named_language(source), _named_language(target)) == swapped:
-                    raise ValueError(
-                        f"is {self.source_language} to {self.target_language}, but its source "
-                        f"{source.name} and target {target.name} are named the other way round; "
-                        "swap the texts as well, or neither"
-                    )
-        return self
-
-
-def _named_language(text: Path) -> str:
-    """What the name of a file ends with: `en` of train.en and of train.en.gz."""
-    return text.name.removesuffix(".gz").rpartition(".")[2]
