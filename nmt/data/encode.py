@@ -23,7 +23,7 @@ from nmt.data.hashes import pair_text, text_hashes
 from nmt.data.text import Pair
 from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import ResourceError
-from nmt.runtime.cores import cores
+from nmt.runtime.processor import cores
 from nmt.runtime.signals import let_through, signals_held
 
 _CHUNK_PAIRS = 2_000

@@ -10,9 +10,9 @@ from nmt.config.settings import RuntimeSettings
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark, size_text
 from nmt.errors import ResourceError
-from nmt.runtime.cores import cores
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
+from nmt.runtime.processor import cores
 
 
 def _config(examination: Examination) -> Remark:

@@ -7,19 +7,17 @@ keeps the answers, so that a resumed run computes with the same kernels.
 
 import os
 import platform
-import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError, UsageError
-from nmt.runtime.cores import cores
 from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
+from nmt.runtime.processor import cores, processor
 
 _MOST_THREADS = 512
 
@@ -151,32 +149,16 @@ def _choose(settings: RuntimeSettings, device: torch.device, exact: bool) -> Cho
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
-    processor = _processor()
+    machine = processor()
     products: Products = "highest"
-    if processor.vendor == "AuthenticAMD" and _medium_is_exact():
+    if machine.vendor == "AuthenticAMD" and _medium_is_exact():
         # MKL, the default, runs at less than half of oneDNN's speed on these processors (measured:
         # 184 against 409 GFLOP/s on a Zen 5 with AVX-512).
         products = "medium"
     if precision == "auto":
-        fast = bool({"avx512_bf16", "amx_bf16"} & processor.flags) and not exact
+        fast = machine.has_bfloat16 and not exact
         precision = "bfloat16" if fast else "float32"
     return Choices("cpu", precision, products)
-
-
-@dataclass(frozen=True)
-class _Processor:
-    vendor: str
-    flags: frozenset[str]
-
-
-def _processor() -> _Processor:
-    """What Linux says of the processor; elsewhere nothing is known of it."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return _Processor("", frozenset())
-    facts = dict(re.findall(r"^(\w+)\s*:\s*(.*)$", text, re.MULTILINE))
-    return _Processor(facts.get("vendor_id", ""), frozenset(facts.get("flags", "").split()))
 
 
 def keep_order_of_sums() -> None:

@@ -12,8 +12,8 @@ from nmt.doctor import environment, sample, work
 from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
 from nmt.doctor.machine import _allocator
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.cores import cores
 from nmt.runtime.lock import exclusive
+from nmt.runtime.processor import cores
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.run import train
 

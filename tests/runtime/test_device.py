@@ -11,11 +11,12 @@ from nmt.config.settings import RuntimeSettings
 from nmt.errors import ResourceError
 from nmt.runtime import device as device_module
 from nmt.runtime.device import Choices, prepare_runtime
+from nmt.runtime.processor import Processor
 
 
 def processor(monkeypatch, vendor, *flags):
-    found = device_module._Processor(vendor, frozenset(flags))
-    monkeypatch.setattr(device_module, "_processor", lambda: found)
+    found = Processor(vendor, frozenset(flags))
+    monkeypatch.setattr(device_module, "processor", lambda: found)
 
 
 def prepare(**settings):

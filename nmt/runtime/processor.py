@@ -1,0 +1,80 @@
+"""The processor: its cores, its instructions, and how busy other processes keep it."""
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_CPUINFO = Path("/proc/cpuinfo")
+_THREADS = Path("/proc/self/task")
+_STATISTICS = Path("/proc/self/schedstat")
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What Linux reports of the processor; empty where the system reports nothing.
+
+    vendor: such as GenuineIntel or AuthenticAMD; flags: names of instruction sets, such as
+    avx512_bf16.
+    """
+
+    vendor: str
+    flags: frozenset[str]
+
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether it multiplies bfloat16 numbers itself: elsewhere each product is emulated."""
+        return bool({"avx512_bf16", "amx_bf16", "bf16"} & self.flags)
+
+
+@cache
+def processor() -> Processor:
+    """Return what Linux reports of this machine's processor."""
+    try:
+        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return Processor("", frozenset())
+    fields = dict(re.findall(r"^(\w+)\s*:\s*(.*)$", text, re.MULTILINE))
+    flags = fields.get("flags") or fields.get("Features", "")  # x86, ARM
+    return Processor(fields.get("vendor_id", ""), frozenset(flags.split()))
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class CoreWaits:
+    """How long the threads of this process wait for a core, from the moment this is made."""
+
+    def __init__(self) -> None:
+        self._before = _ran_and_waited()
+
+    def share(self) -> float | None:
+        """Return the time that threads waited for a core, as a share of the time in which they
+        could have run: 0 on a quiet machine, 0.5 where each shares its core with another process.
+
+        None where the system does not report it (other systems than Linux).
+        """
+        if self._before is None or (after := _ran_and_waited()) is None:
+            return None
+        ran, waited = (max(0, now - then) for now, then in zip(after, self._before, strict=True))
+        return waited / max(1, ran + waited)
+
+
+def _ran_and_waited() -> tuple[int, int] | None:
+    """Return the nanoseconds that the threads of this process ran, and waited for a core."""
+    if not _STATISTICS.exists():
+        return None
+    ran = waited = 0
+    for thread in list(_THREADS.iterdir()):
+        try:
+            fields = (thread / "schedstat").read_text(encoding="ascii").split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since it was listed
+        ran += int(fields[0])
+        waited += int(fields[1])
+    return ran, waited
