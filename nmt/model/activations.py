@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
-from nmt.model.company import is_exact
+from nmt.model.kernels.batch_invariance import is_exact
 from nmt.model.precision import widened
 
 

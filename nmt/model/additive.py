@@ -11,8 +11,8 @@ from nmt.config.settings.attention import AttentionSettings
 from nmt.model.activations import sigmoid_, tanh
 from nmt.model.attention import Attention, Memory, Query
 from nmt.model.autograd import call
-from nmt.model.company import product
 from nmt.model.exporting import is_exporting
+from nmt.model.kernels.batch_invariance import product
 from nmt.model.linear import Linear
 from nmt.model.loop import Gathered, current_loop, share
 from nmt.model.precision import wide_dtype

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
-from nmt.model.company import is_exact
 from nmt.model.dropout import Dropout, recurrent_mask
 from nmt.model.exporting import is_exporting
+from nmt.model.kernels.batch_invariance import is_exact
 from nmt.model.recurrent import run
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.autograd import call
-from nmt.model.company import product
+from nmt.model.kernels.batch_invariance import product
 from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention import Attention, Memory, Query
-from nmt.model.company import is_exact, products
+from nmt.model.kernels.batch_invariance import is_exact, products
 from nmt.model.linear import Linear
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, LSTM, Cell, CellState
-from nmt.model.company import in_company
 from nmt.model.exported import run_exported
 from nmt.model.exporting import is_exporting
+from nmt.model.kernels.batch_invariance import is_exact, recurrence_rows
 from nmt.model.loop import gathered_gradients
 from nmt.model.precision import product_dtype, widened
 
@@ -96,7 +96,8 @@ def _run_whole(
     if mask is not None:
         x, weights = _freeze_padding(cells, x, weights, mask)
     batch = len(x)
-    x, state = in_company(x), tuple(in_company(part, 1) for part in state)
+    if is_exact(x.device):
+        x, state = _filled(x, state, cells[0], len(cells))
     options = (True, 1, 0.0, cells[0].training, len(cells) == 2, True)
     # Inside autocast cuDNN would be given float16, whatever type was asked for.
     with torch.autocast(x.device.type, enabled=False):
@@ -111,6 +112,18 @@ def _run_whole(
     if mask is not None:
         final = (_last_hidden(hidden, mask, len(cells)), *final[1:])
     return hidden, tuple(_side_by_side(part) for part in final)
+
+
+def _filled(
+    x: Tensor, state: tuple[Tensor, ...], cell: Cell, directions: int
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Add sentences of zeros, so that no sentence's result depends on how many others there are."""
+    rows = recurrence_rows(len(x), cell.gates, x.shape[2], cell.hidden_size, directions, x.dtype)
+    missing = rows - len(x)
+    if missing == 0:
+        return x, state
+    pad = torch.nn.functional.pad
+    return pad(x, (0, 0, 0, 0, 0, missing)), tuple(pad(part, (0, 0, 0, missing)) for part in state)
 
 
 def _library_weights(cell: Cell) -> list[Tensor]:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
-from nmt.model.company import product
 from nmt.model.decoder import Decoder
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
 from nmt.model.guidance import Guidance
 from nmt.model.int8 import Int8Product
+from nmt.model.kernels.batch_invariance import product
 from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
 from nmt.model.pointer import copied, mixed
 from nmt.model.precision import widened

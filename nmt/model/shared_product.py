@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.autograd import call
-from nmt.model.company import products
+from nmt.model.kernels.batch_invariance import products
 from nmt.model.loop import GatheredProducts, current_loop, share
 from nmt.model.precision import product_dtype
 

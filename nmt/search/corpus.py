@@ -7,7 +7,7 @@ import torch
 
 from nmt.config.settings import SearchSettings
 from nmt.data.batches import pad_sources
-from nmt.model.company import SOURCE_MULTIPLE
+from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
 from nmt.search.constraints import TokenConstraints

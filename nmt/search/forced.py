@@ -15,8 +15,8 @@ from nmt.config.kinds import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
 from nmt.data.batches import Batch, make_batch
 from nmt.errors import ModelError
-from nmt.model.company import SOURCE_MULTIPLE
 from nmt.model.encoder import length_mask
+from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
 from nmt.search.corpus import Evaluating, batches
 from nmt.search.hypothesis import Hypothesis, Weights

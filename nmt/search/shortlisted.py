@@ -15,8 +15,8 @@ from torch import Tensor
 from nmt.data.batches import pad_sources
 from nmt.data.shortlist import Shortlist
 from nmt.data.tokenizer import PAD
-from nmt.model.company import product
 from nmt.model.encoder import EncodedSource
+from nmt.model.kernels.batch_invariance import product
 from nmt.model.pointer import mixed
 from nmt.model.precision import widened
 from nmt.model.seq2seq import Seq2Seq

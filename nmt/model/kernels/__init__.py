@@ -1,0 +1,1 @@
+"""What the model computes in a special way, for speed or for results that no batch changes."""

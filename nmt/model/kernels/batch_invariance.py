@@ -1,0 +1,225 @@
+"""Products whose rows give the same bits however many rows are computed with them.
+
+A library multiplies few rows by other kernels than many, and the rows that are left over at the end
+by others again; these kernels add up in another order. Which numbers of rows are safe depends on
+the library and on the processor. A probe finds it for each shape when the shape is first met, and
+search fills its rows up to such a number. (How MKL adds up by the number of threads is switched off
+by `nmt.runtime.device.keep_order_of_sums`.)
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from nmt.model.exporting import is_exporting
+
+SOURCE_MULTIPLE = 16
+"""Search pads sources to a multiple of so many tokens: the sums that attention forms over the
+source then run alike, however long the batch's longest sentence is.
+"""
+
+_LEAST_WORK = 4096
+"""Multiplications up to which torch may form a product by itself, or by another library."""
+
+_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+"""Numbers to whose multiples rows may be filled up, the cheapest first."""
+
+_COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 128, 6, 7, 12, 24, 40, 48, 56, 96, 192, 320, 960)
+"""Numbers of rows that the probe compares, the most telling first."""
+
+_PROBED_WORK = 1 << 27
+_FEWEST_PROBED_COUNTS = 9
+"""The probe of a shape makes so many multiplications at most, but compares so many counts."""
+
+_DRAWN_ROWS = 67
+"""Rows of random numbers that a probe draws: more would take longer than the products."""
+
+_BATCHES = 5
+_STEPS = 2
+"""Matrices in the probe of batched products; steps in the probe of recurrences."""
+
+
+def is_exact(device: torch.device) -> bool:
+    """Return whether results must be the same bits whatever else is computed with them.
+
+    That is so in search (under `torch.inference_mode`), on a CPU, where products are in float32.
+    """
+    return (
+        torch.is_inference_mode_enabled()
+        and device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
+        and not is_exporting()
+    )
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `x W^T + b`, `[.., in] -> [.., out]`."""
+    if not is_exact(x.device):
+        return nn.functional.linear(x, weight, bias)
+    outputs, inputs = weight.shape
+    if outputs == 1:  # one column would be multiplied by kernels of its own
+        doubled = None if bias is None else torch.cat((bias, bias))
+        return product(x, torch.cat((weight, weight)), doubled)[..., :1]
+    # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
+    rows = x.reshape(-1, inputs)
+    multiple = _product_multiple(inputs, outputs, bias is not None, x.dtype, *_kernels())
+    result = nn.functional.linear(_filled(rows, inputs * outputs, multiple), weight, bias)
+    return result[: len(rows)].view(*x.shape[:-1], outputs)
+
+
+def products(x: Tensor, matrices: Tensor) -> Tensor:
+    """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
+    if not is_exact(x.device):
+        return x @ matrices
+    n, m = matrices.shape[-2:]
+    multiple = _batched_multiple(n, m, matrices.stride(-1) == 1, x.dtype, *_kernels())
+    return (_filled(x, n * m, multiple) @ matrices)[..., : x.shape[-2], :]
+
+
+def recurrence_rows(
+    batch: int, gates: int, inputs: int, hidden: int, directions: int, dtype: torch.dtype
+) -> int:
+    """Return how many sentences torch's recurrence over whole sequences must be given.
+
+    Args:
+        batch: The number of sentences that there are.
+        gates: 4 for an LSTM, 3 for a GRU.
+        inputs: The size of an input.
+        hidden: The size of a hidden vector.
+        directions: 1 or 2.
+        dtype: The type of the weights.
+
+    Returns:
+        `batch`, or a larger number with which no sentence's result depends on the others.
+    """
+    return _up_to(
+        batch, _recurrence_multiple(gates, inputs, hidden, directions, dtype, *_kernels())
+    )
+
+
+def row_multiples() -> list[int | None]:
+    """Return what the probes of this process found so far: numbers to whose multiples rows are
+    filled up. None stands for a shape whose results depend on the batch whatever is filled up.
+    """
+    return list(_found)
+
+
+_found: list[int | None] = []
+
+
+def _kernels() -> tuple[int, str]:
+    """Return what the choice of kernels depends on beside shapes: threads, and torch's setting."""
+    return torch.get_num_threads(), torch.get_float32_matmul_precision()
+
+
+@cache
+def _product_multiple(
+    inputs: int, outputs: int, has_bias: bool, dtype: torch.dtype, threads: int, setting: str
+) -> int:
+    x, weight = _normal(_COUNTS, inputs, dtype=dtype), _normal((outputs,), inputs, dtype=dtype)
+    bias = _normal((1,), outputs, dtype=dtype)[0] if has_bias else None
+    return _least_multiple(
+        lambda rows: nn.functional.linear(_filled(x[:rows], len(weight) * inputs, 1), weight, bias),
+        inputs * outputs,
+    )
+
+
+@cache
+def _batched_multiple(
+    n: int, m: int, is_contiguous: bool, dtype: torch.dtype, threads: int, setting: str
+) -> int:
+    x, matrices = _normal(_COUNTS, n, dtype=dtype), _normal((m,), n, dtype=dtype).t()
+    if is_contiguous:
+        matrices = matrices.contiguous()
+    many = torch.stack([matrices.t()] * _BATCHES).transpose(1, 2)
+    many = many.contiguous() if is_contiguous else many
+
+    def compute(rows: int) -> Tensor:
+        filled = _filled(x[:rows], n * m, 1)
+        alone = (filled[None] @ matrices[None])[0]
+        together = filled.repeat(_BATCHES, 1, 1) @ many
+        return torch.cat((alone, *together), -1)
+
+    return _least_multiple(compute, (1 + _BATCHES) * n * m)
+
+
+@cache
+def _recurrence_multiple(
+    gates: int,
+    inputs: int,
+    hidden: int,
+    directions: int,
+    dtype: torch.dtype,
+    threads: int,
+    setting: str,
+) -> int:
+    x = _normal(_COUNTS, _STEPS * inputs, dtype=dtype).view(-1, _STEPS, inputs)
+    state = x.new_zeros(directions, len(x), hidden)
+    outputs = gates * hidden
+    weights = [
+        _normal((outputs,), size, dtype=dtype) / math.sqrt(size) if size else x.new_zeros(outputs)
+        for _ in range(directions)
+        for size in (inputs, hidden, 0, 0)
+    ]
+    options = (True, 1, 0.0, False, directions == 2, True)
+
+    def compute(rows: int) -> Tensor:
+        first = state[:, :rows].contiguous()
+        if gates == 4:
+            return torch.lstm(x[:rows], (first, first), weights, *options)[0]
+        return torch.gru(x[:rows], first, weights, *options)[0]
+
+    return _least_multiple(compute, _STEPS * directions * (inputs + hidden) * outputs)
+
+
+def _least_multiple(compute: Callable[[int], Tensor], work: int) -> int:
+    """Return the least number to whose multiples rows must be filled up.
+
+    Args:
+        compute: Gives the results of the first rows of some input, `[rows or more, ..]`.
+        work: The multiplications of one row.
+
+    Returns:
+        1 where results depend on the number of rows whatever is filled up: then it is of no use.
+    """
+    counts: list[int] = []
+    for count in _COUNTS:
+        if len(counts) < _FEWEST_PROBED_COUNTS or sum(counts) * work < _PROBED_WORK:
+            counts.append(count)
+    most = compute(max(counts))
+    same = {count: torch.equal(compute(count)[:count], most[:count]) for count in counts}
+    for multiple in _MULTIPLES:
+        compared = [same[count] for count in counts if count % multiple == 0]
+        if len(compared) > 1 and all(compared):
+            _found.append(multiple)
+            return multiple
+    _found.append(None)
+    return 1
+
+
+def _normal(counts: Sequence[int], size: int, dtype: torch.dtype) -> Tensor:
+    """Return numbers `[max(counts), size]` that are the same at each call; rows may repeat."""
+    generator = torch.Generator().manual_seed(0)
+    few = torch.randn(min(max(counts), _DRAWN_ROWS), size, generator=generator, dtype=dtype)
+    return few.repeat(-(-max(counts) // len(few)), 1)[: max(counts)]
+
+
+def _filled(x: Tensor, work: int, multiple: int) -> Tensor:
+    """Return `x [.., rows, n]` with rows of zeros after its own.
+
+    Args:
+        x: The rows.
+        work: The multiplications of one row.
+        multiple: What the number of rows becomes a multiple of.
+    """
+    rows = x.shape[-2]
+    enough = _up_to(max(rows, _LEAST_WORK // max(1, work) + 1), multiple)
+    return x if rows == enough else nn.functional.pad(x, (0, 0, 0, enough - rows))
+
+
+def _up_to(count: int, multiple: int) -> int:
+    """Return the least multiple that is not below the count."""
+    return -(-count // multiple) * multiple
