@@ -2,12 +2,14 @@
 
 import sys
 
+from nmt.runtime.process import own_process
 from nmt.runtime.streams import prepare_streams
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
     prepare_streams()
+    own_process()
     from nmt.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -131,7 +131,7 @@ def _measure(
     optimizer = make_optimizer(model.parameters(), OptimizerSettings())
 
     def loss_sums(batch: Batch) -> LossSums:
-        with runtime.autocast(caching=not graphs):
+        with runtime.computing(caching=not graphs):
             return model.loss(
                 batch.source,
                 batch.source_lengths,

@@ -13,6 +13,7 @@ from nmt.errors import ResourceError
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
 from nmt.runtime.processor import cores
+from nmt.training.run import training_runtime
 
 
 def _config(examination: Examination) -> Remark:
@@ -22,11 +23,11 @@ def _config(examination: Examination) -> Remark:
 
 
 def _device(examination: Examination) -> Remark:
-    known = hasattr(examination, "config")
-    settings = (
-        examination.config.runtime if known else RuntimeSettings.model_validate(examination.machine)
-    )
-    runtime = examination.runtime = prepare_runtime(settings)
+    if hasattr(examination, "config"):
+        runtime = training_runtime(examination.config)
+    else:
+        runtime = prepare_runtime(RuntimeSettings.model_validate(examination.machine))
+    examination.runtime = runtime
     facts = {"device": str(runtime.device), "precision": runtime.choices.precision}
     return Remark(runtime.describe().removeprefix("device "), facts=facts)
 

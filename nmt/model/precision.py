@@ -3,6 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from nmt.config.settings.model import ModelSettings
+
+_GATES = 4  # of an LSTM; other cells have fewer
+_MOST_OUTPUTS = 8192
+
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:
     """float32, or `dtype` where that is wider."""
@@ -28,3 +33,25 @@ def narrow_matrices(model: nn.Module, dtype: torch.dtype) -> None:
     for parameter in model.parameters():
         if parameter.dim() == 2 and parameter.dtype == torch.float32:
             parameter.data = parameter.data.to(dtype)
+
+
+def product_shapes(
+    settings: ModelSettings, vocabulary: int, rows: int
+) -> list[tuple[int, int, int]]:
+    """Return the products that take most of a model's work, for a measurement of their speed.
+
+    Args:
+        settings: Of the model.
+        vocabulary: The number of target tokens.
+        rows: How many sentences or hypotheses a step computes together.
+
+    Returns:
+        Rows, inputs and outputs of each product.
+    """
+    encoder, decoder = settings.encoder.hidden_size, settings.decoder.hidden_size
+    return [
+        (rows, encoder, _GATES * encoder),
+        (rows, decoder, _GATES * decoder),
+        (rows, settings.context_size, _GATES * decoder),
+        (rows, settings.feature_size, min(vocabulary, _MOST_OUTPUTS)),
+    ]

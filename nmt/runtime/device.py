@@ -1,14 +1,14 @@
-"""The machine: device, precision, threads, and how large buffers are handed back.
+"""The device, the precision and the threads that a piece of work computes with.
 
-What `auto` stands for follows from what the processor says it can do, never from a stopwatch: the
-same seed on the same machine must give the same model, however busy the machine is. A checkpoint
-keeps the answers, so that a resumed run computes with the same kernels.
+On a CPU a short probe of matrix products decides what `auto` precision stands for. A checkpoint
+keeps the decision, so that a resumed run computes with the same kernels.
 """
 
 import os
 import platform
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -17,34 +17,69 @@ from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
+from nmt.runtime.process import owns_process
 from nmt.runtime.processor import cores, processor
+from nmt.runtime.product_speed import gigaflops
 
 _MOST_THREADS = 512
 
 Products = Literal["highest", "medium"]
+ProductShape = tuple[int, int, int]
+"""Rows, inputs and outputs of a product `[rows, in] x [in, out]`."""
+
+_USUAL_SHAPES: tuple[ProductShape, ...] = ((64, 512, 2048), (256, 512, 512))
+
+_CLEAR_RATIO = 1.2
+"""Another precision than float32, or other kernels than torch's own, must be so many times as fast
+to be chosen: products are not all that an update does, and the machine may be busy.
+"""
+
+_PROBE_SECONDS = 0.08
+_LARGEST_ERROR = 1e-5
+
+_FLOAT32, _ONEDNN, _BFLOAT16 = "float32", "float32 by oneDNN", "bfloat16"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What `auto` came to. device: cpu or cuda; precision: float32, bfloat16 or float16; products:
-    how float32 matrix products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN).
+    """What `auto` came to, as a checkpoint keeps it.
+
+    device: cpu or cuda; precision: float32, bfloat16 or float16; products: how float32 matrix
+    products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN); threads: of the
+    CPU, 0 where an earlier version did not keep them; speeds: of the candidates that were timed, in
+    GFLOP/s, empty where nothing was.
     """
 
     device: str
     precision: str
     products: Products
+    threads: int = 0
+    speeds: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    def differences(self, earlier: "Choices") -> list[str]:
+        """Return what changes the last digits of results, such as `threads: 2 before, 1 now`."""
+        return [
+            f"{name}: {before} before, {now} now"
+            for name in ("device", "precision", "products", "threads")
+            if (before := getattr(earlier, name)) != (now := getattr(self, name)) and before != 0
+        ]
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A prepared machine. keeps_memory: whether large freed buffers are used again, not returned to
-    the system.
+    """What work computes with.
+
+    keeps_memory: whether large freed buffers are used again, not returned to the system.
     """
 
     device: torch.device
     choices: Choices
-    threads: int
-    keeps_memory: bool
+    keeps_memory: bool = False
+
+    @property
+    def threads(self) -> int:
+        """The number of CPU threads."""
+        return self.choices.threads
 
     @property
     def dtype(self) -> torch.dtype:
@@ -53,63 +88,114 @@ class Runtime:
         assert isinstance(dtype, torch.dtype)
         return dtype
 
-    def autocast(self, caching: bool = True) -> AbstractContextManager[object]:
-        """The context in which the model is to be called. caching: whether casts of parameters may
-        be kept while it lasts.
+    def apply(self) -> None:
+        """Set threads and kernels for the whole process."""
+        torch.set_num_threads(self.threads)
+        torch.set_float32_matmul_precision(self.choices.products)
+        # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
+        torch.backends.cudnn.allow_tf32 = self.choices.precision != "float32"
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Set threads and kernels within a block, and put back after it what was set before."""
+        threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
+        allow_tf32 = torch.backends.cudnn.allow_tf32
+        self.apply()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_float32_matmul_precision(products)
+            torch.backends.cudnn.allow_tf32 = allow_tf32
+
+    @contextmanager
+    def computing(self, caching: bool = True) -> Iterator[None]:
+        """Give the context in which a model is to be called.
+
+        Args:
+            caching: Whether casts of parameters may be kept while it lasts.
         """
-        return torch.autocast(
-            self.device.type,
-            dtype=self.dtype,
-            enabled=self.dtype != torch.float32,
-            cache_enabled=caching,
+        is_narrow = self.dtype != torch.float32
+        autocast = torch.autocast(
+            self.device.type, dtype=self.dtype, enabled=is_narrow, cache_enabled=caching
         )
+        with self.applied(), autocast:
+            yield
 
     def describe(self) -> str:
-        """One line for the start of a log."""
-        name = platform.processor() or platform.machine()
+        """Return one line for the start of a log."""
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
-        products = {"highest": "default", "medium": "oneDNN"}[self.choices.products]
-        kernels = f", {products} float32 products" if self.device.type == "cpu" else ""
-        kernels += ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
+        else:
+            name = processor().name or platform.processor() or platform.machine()
+        kept = ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
         return (
-            f"device {self.device} ({name}), {self.choices.precision}{kernels}, "
+            f"device {self.device} ({name}), {self._describe_precision()}{kept}, "
             f"{self.threads} threads, torch {torch.__version__}"
         )
 
+    def _describe_precision(self) -> str:
+        precision, speeds = self.choices.precision, self.choices.speeds
+        if self.device.type == "cpu" and self.choices.products == "medium":
+            precision += " (products by oneDNN)"
+        if not speeds:
+            return precision
+        figures = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
+        return f"{precision} (measured in GFLOP/s: {figures})"
+
 
 def prepare_runtime(
-    settings: RuntimeSettings, exact: bool = False, choices: Choices | None = None
+    settings: RuntimeSettings,
+    exact: bool = False,
+    choices: Choices | None = None,
+    shapes: Sequence[ProductShape] = _USUAL_SHAPES,
 ) -> Runtime:
-    """Set threads, allocator and kernels for this process.
+    """Choose device, precision, kernels and threads.
 
-    exact: `auto` precision means float32, in which results do not depend on the batch; choices:
-    those of an earlier run to be continued, kept as far as settings and machine allow. Raises
-    ResourceError when the device is not there or cannot compute in the precision asked for,
-    UsageError for a number of threads that would only harm.
+    A process of the command line is set accordingly. Elsewhere nothing is set but within
+    `Runtime.applied` and `Runtime.computing`.
+
+    Args:
+        settings: What the user asks for.
+        exact: Whether `auto` precision means float32, in which results do not depend on the batch.
+        choices: Those of an earlier run to be resumed, kept as far as settings and machine allow.
+        shapes: The products that the model makes most, for the probe.
+
+    Raises:
+        ResourceError: The device is not there or cannot compute in the precision asked for.
+        UsageError: So many threads would only harm.
     """
-    if exact:
-        keep_order_of_sums()
     world = World.of_environment()
-    device = _device(settings.device, world)
-    threads = settings.threads or _default_threads(world)
+    device = find_device(settings)
+    threads = settings.threads or _default_threads(world, choices)
     if threads > _MOST_THREADS:
         raise UsageError(
             f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
         )
-    torch.set_num_threads(threads)
-    if device.type == "cpu":
-        keep_kernels(world.local_size)
+    keeps_memory = False
+    if owns_process():
+        if exact:
+            keep_order_of_sums()
+        if device.type == "cpu":
+            keep_kernels(world.local_size)
+        keeps_memory = keep_freed_memory()
     if choices is None or not _still_holds(choices, settings, device):
-        choices = _choose(settings, device, exact)
-    torch.set_float32_matmul_precision(choices.products)
-    # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
-    torch.backends.cudnn.allow_tf32 = choices.precision != "float32"
-    return Runtime(device, choices, threads, keep_freed_memory())
+        choices = _choose(settings, device, exact, threads, shapes)
+    runtime = Runtime(device, replace(choices, threads=threads), keeps_memory)
+    if owns_process():
+        runtime.apply()
+    return runtime
 
 
-def _device(name: str, world: World) -> torch.device:
-    """Processes of one machine that name no GPU take one after the other, by their local rank."""
+def find_device(settings: RuntimeSettings) -> torch.device:
+    """Return the device that the settings name.
+
+    Processes of one machine that name no GPU take one after the other, by their local rank.
+
+    Raises:
+        ResourceError: It is not there.
+    """
+    name, world = settings.device, World.of_environment()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
@@ -129,16 +215,32 @@ def _device(name: str, world: World) -> torch.device:
     return device
 
 
+def keep_order_of_sums() -> None:
+    """Let MKL add up a product's row in one order, however many rows and threads there are.
+
+    That is more than Intel promises of its strict reproducible mode; `tests/search/
+    test_exact_batches.py` checks it. What the user has set stays. To be called before the first
+    product of the process.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+
 def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
-    """Whether what an earlier run chose is right here: the machine may be another one now."""
-    return (
-        choices.device == device.type
-        and settings.precision in ("auto", choices.precision)
-        and (choices.products == "highest" or _medium_is_exact())
-    )
+    """Return whether what an earlier run chose is right here: the machine may be another one."""
+    is_wanted = settings.precision in ("auto", choices.precision)
+    if settings.precision == "auto" and device.type == "cpu" and choices.precision == _BFLOAT16:
+        is_wanted = processor().has_bfloat16
+    is_exact = choices.products == "highest" or _medium_is_exact()
+    return choices.device == device.type and is_wanted and is_exact
 
 
-def _choose(settings: RuntimeSettings, device: torch.device, exact: bool) -> Choices:
+def _choose(
+    settings: RuntimeSettings,
+    device: torch.device,
+    exact: bool,
+    threads: int,
+    shapes: Sequence[ProductShape],
+) -> Choices:
     precision: str = settings.precision
     if device.type == "cuda":
         if precision == "auto":
@@ -149,34 +251,88 @@ def _choose(settings: RuntimeSettings, device: torch.device, exact: bool) -> Cho
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
-    machine = processor()
-    products: Products = "highest"
-    if machine.vendor == "AuthenticAMD" and _medium_is_exact():
-        # MKL, the default, runs at less than half of oneDNN's speed on these processors (measured:
-        # 184 against 409 GFLOP/s on a Zen 5 with AVX-512).
-        products = "medium"
+    speeds = _measured_speeds(_candidates(precision, exact), threads, shapes)
+    found = _clearly_fastest(speeds)
+    products: Products = (
+        "medium" if _ONEDNN in (found, _clearly_fastest(_wide(speeds))) else "highest"
+    )
     if precision == "auto":
-        fast = machine.has_bfloat16 and not exact
-        precision = "bfloat16" if fast else "float32"
-    return Choices("cpu", precision, products)
+        precision = _BFLOAT16 if found == _BFLOAT16 else _FLOAT32
+    return Choices("cpu", precision, products, speeds=speeds)
 
 
-def keep_order_of_sums() -> None:
-    """Let MKL add up a product's row in one order, however many rows and threads there are.
+def _candidates(precision: str, exact: bool) -> list[str]:
+    """Return the ways to compute products that are worth timing; flags may only exclude some.
 
-    That is more than Intel promises of its strict reproducible mode; `tests/search/
-    test_exact_batches.py` sees to it. What the user has set stays. To be called before the first
-    product.
+    Intel's own library, torch's default, is not outdone by oneDNN on Intel's processors. A product
+    in bfloat16 takes seconds where the processor has no instruction for it.
     """
-    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+    candidates = [_FLOAT32]
+    if processor().vendor != "GenuineIntel" and _medium_is_exact():
+        candidates.append(_ONEDNN)
+    if precision == "auto" and not exact and processor().has_bfloat16:
+        candidates.append(_BFLOAT16)
+    return candidates
 
 
-_LARGEST_ERROR = 1e-5
+def _clearly_fastest(speeds: Mapping[str, float]) -> str:
+    """Return float32 by torch's own kernels, or the candidate that is clearly faster than each one
+    before it.
+    """
+    found = _FLOAT32
+    for name, speed in speeds.items():
+        if speed >= _CLEAR_RATIO * speeds[found]:
+            found = name
+    return found
+
+
+def _wide(speeds: Mapping[str, float]) -> dict[str, float]:
+    return {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
+
+
+def _measured_speeds(
+    candidates: Sequence[str], threads: int, shapes: Sequence[ProductShape]
+) -> dict[str, float]:
+    """Return the speed of each candidate in GFLOP/s, rounded; of one alone, nothing is measured."""
+    if len(candidates) < 2:
+        return {}
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        calls = {name: _product_call(name, shapes) for name in candidates}
+        operations = sum(2.0 * rows * inputs * outputs for rows, inputs, outputs in shapes)
+        speeds = gigaflops(calls, operations, _PROBE_SECONDS)
+    finally:
+        torch.set_num_threads(before)
+    return {name: round(speed, 1) for name, speed in speeds.items()}
+
+
+def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], None]:
+    """Return a call that makes one product of each shape in the way of that name."""
+    dtype = torch.bfloat16 if name == _BFLOAT16 else torch.float32
+    products: Products = "medium" if name == _ONEDNN else "highest"
+    pairs = [
+        (
+            torch.full((rows, inputs), 0.5, dtype=dtype),
+            torch.full((outputs, inputs), 0.5, dtype=dtype),
+        )
+        for rows, inputs, outputs in shapes
+    ]
+
+    def call() -> None:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision(products)
+        with torch.inference_mode():
+            for x, weight in pairs:
+                torch.nn.functional.linear(x, weight)
+        torch.set_float32_matmul_precision(before)
+
+    return call
 
 
 def _medium_is_exact() -> bool:
-    """Whether torch's `medium` float32 products keep float32's exactness: they may, on processors
-    that multiply bfloat16, be done in that instead.
+    """Return whether torch's `medium` float32 products are as exact as float32: on processors that
+    multiply bfloat16 they may be done in that instead.
     """
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(256, 512, generator=generator)
@@ -189,8 +345,9 @@ def _medium_is_exact() -> bool:
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)
 
 
-def _default_threads(world: World) -> int:
-    """OMP_NUM_THREADS where it is set, else a fair share of the cores that this process may use.
+def _default_threads(world: World, earlier: Choices | None) -> int:
+    """Return OMP_NUM_THREADS where it is set, else what an earlier run had, else a fair share of
+    the cores that this process may use.
 
     Of several processes on a machine 1 tells nothing: torchrun sets it where nobody did.
     """
@@ -198,4 +355,7 @@ def _default_threads(world: World) -> int:
     by_launcher = wanted == "1" and world.local_size > 1
     if wanted.isdecimal() and int(wanted) > 0 and not by_launcher:
         return int(wanted)
-    return max(1, cores() // world.local_size)
+    share = max(1, cores() // world.local_size)
+    if earlier is not None and 0 < earlier.threads <= share and world.local_size == 1:
+        return earlier.threads
+    return share

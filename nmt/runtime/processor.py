@@ -16,11 +16,12 @@ class Processor:
     """What Linux reports of the processor; empty where the system reports nothing.
 
     vendor: such as GenuineIntel or AuthenticAMD; flags: names of instruction sets, such as
-    avx512_bf16.
+    avx512_bf16; name: such as Intel(R) Xeon(R) Processor.
     """
 
     vendor: str
     flags: frozenset[str]
+    name: str = ""
 
     @property
     def has_bfloat16(self) -> bool:
@@ -35,9 +36,10 @@ def processor() -> Processor:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return Processor("", frozenset())
-    fields = dict(re.findall(r"^(\w+)\s*:\s*(.*)$", text, re.MULTILINE))
+    fields = dict(re.findall(r"^(\w[\w ]*\w)\s*:\s*(.*)$", text, re.MULTILINE))
     flags = fields.get("flags") or fields.get("Features", "")  # x86, ARM
-    return Processor(fields.get("vendor_id", ""), frozenset(flags.split()))
+    name = fields.get("model name", "")
+    return Processor(fields.get("vendor_id", ""), frozenset(flags.split()), name)
 
 
 def cores() -> int:

@@ -84,7 +84,7 @@ def next_log_probabilities(
 ) -> Tensor:
     """Of each target token after `prefix`, `[vocabulary]`; source and prefix without end marks."""
     batch = padded([Pair(source, prefix)]).to(runtime.device)
-    with Evaluating(model), runtime.autocast():
+    with Evaluating(model), runtime.computing():
         encoded = model.encode(batch.source, batch.source_lengths)
         unrolled = model.unroll(encoded, batch.target_input)
         last = unrolled.span(len(prefix), len(prefix) + 1)

@@ -37,7 +37,7 @@ def decode_corpus(
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention, tree)
-    with Evaluating(model), runtime.autocast():
+    with Evaluating(model), runtime.computing():
         for batch in batches(list(map(len, sources)), settings.batch_sentences):
             source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]

@@ -85,7 +85,7 @@ def force_decode(
     """
     found = [Hypothesis([], 0.0, 0.0, [], None, pair.finished) for pair in pairs]
     forced = _Forced(model, settings, runtime.device, attention)
-    with Evaluating(model), runtime.autocast():
+    with Evaluating(model), runtime.computing():
         for batch in batches([pair.longest for pair in pairs], settings.batch_sentences):
             hypotheses = forced.decode([pairs[i] for i in batch])
             for i, hypothesis in zip(batch, hypotheses, strict=True):

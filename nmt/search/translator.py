@@ -13,7 +13,7 @@ from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
-from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.runtime.device import Runtime, find_device, prepare_runtime
 from nmt.search.alternatives import Alternative, Place, parts_words
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
@@ -32,6 +32,9 @@ from nmt.search.wording import Wording
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
+
+_PROBED_ROWS = 64
+"""Hypotheses that search computes together, in the measurement of products."""
 
 
 class Translator:
@@ -88,7 +91,7 @@ class Translator:
         device, precision or combination and for weights that cannot be.
         """
         from nmt.bundle import find_bundle, load_bundle
-        from nmt.model.precision import narrow_matrices
+        from nmt.model.precision import narrow_matrices, product_shapes
 
         int8 = precision == "int8"
         wanted = {
@@ -100,10 +103,13 @@ class Translator:
             settings = RuntimeSettings.model_validate(wanted)
         except ValidationError as error:
             raise UsageError(explained(error, "runtime")) from error
-        runtime = prepare_runtime(settings, exact=not int8)
+        device_found = find_device(settings)
         paths = [path] if path is None or isinstance(path, str | Path) else list(path)
         found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
-        bundles = [load_bundle(each, runtime.device) for each in found]
+        bundles = [load_bundle(each, device_found) for each in found]
+        first = bundles[0]
+        shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
+        runtime = prepare_runtime(settings, exact=not int8, shapes=shapes)
         ensemble = ensemble_of(bundles, weights, combination)  # refuses what cannot be, even of one
         for bundle in bundles:
             if int8:

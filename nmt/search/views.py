@@ -48,7 +48,7 @@ def views(
     """For each pair the view of every head of every model, in their order; none of a blank pair."""
     found: list[list[View]] = [[] for _ in pairs]
     names = list(_names(models))
-    with ExitStack() as modes, runtime.autocast():
+    with ExitStack() as modes, runtime.computing():
         for model in models:
             modes.enter_context(Evaluating(model))
         lengths = [pair.longest if pair.source else 0 for pair in pairs]

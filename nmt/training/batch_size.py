@@ -78,7 +78,7 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
     """
     settings: TrainingSettings = bundle.config.training
     there = batch.to(runtime.device)
-    with runtime.autocast():
+    with runtime.computing():
         sums = bundle.model.loss(
             there.source,
             there.source_lengths,
@@ -91,7 +91,8 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
             r_drop=settings.r_drop,
         )
     loss = sums.loss / batch.target_tokens
-    loss.backward()
+    with runtime.applied():
+        loss.backward()
     return loss.detach()
 
 

@@ -13,7 +13,7 @@ What PyTorch's notes on CUDA graphs ask, and where it is done:
   first batch is run plainly on the stream that captures;
 - what goes in and out stays where it is: `_Recording` holds batch and sums, and the parameters'
   gradients exist by then, are added to in place, and must be put to zero in place, never to None;
-- autocast keeps no casts: `Runtime.autocast(caching=False)`;
+- autocast keeps no casts: `Runtime.computing(caching=False)`;
 - graphs may share a pool of memory where nothing in it outlives a replay: sums and gradients lie
   outside of it, and replays follow one another on one stream;
 - a replay reads seed and offset of the device's generator and moves the offset on, as if the work

@@ -15,9 +15,10 @@ from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepa
 from nmt.data.scripts import source_scripts
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, StoppedBySignal, UsageError
+from nmt.model.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say, set_quiet
-from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.runtime.device import Choices, Runtime, prepare_runtime
 from nmt.runtime.distributed import World
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
@@ -126,7 +127,8 @@ def _begin_or_go_on(
             announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
-    runtime = prepare_runtime(config.runtime, choices=None if state is None else state.choices)
+    earlier = None if state is None else state.choices
+    runtime = training_runtime(config, earlier)
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     write_text(run.config_file, dump_config(config))
@@ -137,12 +139,14 @@ def _begin_or_go_on(
         if state is None:
             state = _beginning(runtime, data)
         state.choices = runtime.choices
+        if earlier is not None:
+            _warn_of_other_choices(runtime, earlier, log)
         _check_corpora(run, state, data, resume)
         if checkpoint is not None:
             set_newer_aside(checkpoint)
         name = None if checkpoint is None else checkpoint.name
         announce(world, Start(config, runtime.choices, name))
-        with together(config, world, runtime, state) as ranks:
+        with runtime.applied(), together(config, world, runtime, state) as ranks:
             _train(config, run, tokenizers, data, runtime, log, state, checkpoint, ranks)
     finally:
         log.close()
@@ -154,14 +158,43 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
     start = await_start(config, run)
     if start is None:
         return
-    runtime = prepare_runtime(config.runtime, choices=start.choices)
+    runtime = training_runtime(config, start.choices)
     refuse_a_shared_gpu(world, runtime)
     tokenizers, data = open_prepared(start.config, run)
     checkpoint = None if start.checkpoint is None else run.checkpoints / start.checkpoint
     state = _beginning(runtime, data) if checkpoint is None else load_state(checkpoint)
     state.ended = None
-    with together(config, world, runtime, state) as ranks:
+    with runtime.applied(), together(config, world, runtime, state) as ranks:
         _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
+
+
+_SENTENCE_TOKENS = 20
+_USUAL_BATCH_TOKENS = 4096
+
+
+def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
+    """Choose what the configured model is trained with: see `prepare_runtime`.
+
+    Args:
+        config: What is to be trained.
+        earlier: The choices of a run to be resumed.
+
+    Returns:
+        The runtime, whose precision was decided by products of this model's sizes.
+    """
+    tokens = config.training.batch_tokens or _USUAL_BATCH_TOKENS
+    sentences = max(1, tokens // _SENTENCE_TOKENS)
+    shapes = product_shapes(config.model, config.tokenizer.vocab_size, sentences)
+    return prepare_runtime(config.runtime, choices=earlier, shapes=shapes)
+
+
+def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog) -> None:
+    """Warn where this machine computes otherwise than the one on which the run began."""
+    if differences := runtime.choices.differences(earlier):
+        log.warn(
+            f"{'; '.join(differences)}. From here on results may differ in the last digits from "
+            "those of a run that was not stopped."
+        )
 
 
 def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:

@@ -233,7 +233,7 @@ class Trainer:
         """Add the gradients of a batch on the device up, its loss divided by `tokens`; gives its
         sums, which hold no graph.
         """
-        with self.runtime.autocast(caching=not self._graphed):
+        with self.runtime.computing(caching=not self._graphed):
             sums = self.model.loss(
                 batch.source,
                 batch.source_lengths,

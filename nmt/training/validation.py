@@ -100,7 +100,7 @@ class Validator:
         model.eval()
         total, tokens = 0.0, 0
         plan = plan_in_order(dev.source_lengths, dev.target_lengths, self._batch_tokens)
-        with torch.no_grad(), self._runtime.autocast():
+        with torch.no_grad(), self._runtime.computing():
             for pairs in self._ranks.own(list(plan)):
                 batch = make_batch(
                     [dev.source(int(pair)) for pair in pairs],

@@ -86,7 +86,7 @@ def test_threads_follow_the_environment(monkeypatch):
 
 def test_autocast_is_on_only_below_float32():
     for precision, expected in (("float32", False), ("bfloat16", True)):
-        with prepare(precision=precision).autocast():
+        with prepare(precision=precision).computing():
             assert torch.is_autocast_enabled("cpu") is expected
 
 

@@ -33,7 +33,7 @@ def loss_and_gradients(precision, device, cell, feeding):
     )
     model = Seq2Seq(settings, 10, 10).to(runtime.device)
     batch = make_batch([s for s, _ in PAIRS], [t for _, t in PAIRS], None).to(runtime.device)
-    with runtime.autocast():
+    with runtime.computing():
         sums = model.loss(
             batch.source, batch.source_lengths, batch.target_input, batch.target_output, 0.1
         )

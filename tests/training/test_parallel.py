@@ -301,7 +301,7 @@ def test_a_signal_to_torchrun_stops_all_at_one_update_with_a_save(command, tiny,
 )
 def test_a_gpu_is_not_shared(monkeypatch, local_size, device, told):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    runtime = Runtime(torch.device(device), Choices("cuda", "float32", "highest"), 1, False)
+    runtime = Runtime(torch.device(device), Choices("cuda", "float32", "highest", 1))
     with pytest.raises(UsageError, match=told):
         refuse_a_shared_gpu(World(1, local_size, 1, local_size, launched=True), runtime)
     refuse_a_shared_gpu(World(), runtime)
