@@ -12,6 +12,9 @@ from nmt.runtime.files import append_text
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.board import Board
 
+CONTINUES_FROM = {"start": "update", "rollback": "back_to", "looking_back": "back_to"}
+"""The kinds of record after which training continues from another update, and its key in them."""
+
 
 class TrainingLog:
     """The logs of a run; each line is written when the call returns, or is missed aloud.
@@ -44,6 +47,8 @@ class TrainingLog:
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
         self._append(self._records, json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
+            if kind in CONTINUES_FROM:
+                self._board.hide_after(record[CONTINUES_FROM[kind]])
             self._board.add(kind, update, values)
 
     def close(self) -> None:
