@@ -26,7 +26,13 @@ class TrainingLog:
         self._records = run.log_records
         self._text = run.log_text
         self._lines_are_lost = False
+        self._last_line = time.monotonic()
         self._board = Board(run.tensorboard) if tensorboard else None
+
+    @property
+    def last_line(self) -> float:
+        """When the last line was written, by `time.monotonic`."""
+        return self._last_line
 
     def tell(self, text: str) -> None:
         """A line for people."""
@@ -57,6 +63,7 @@ class TrainingLog:
             self._board.close()
 
     def _write(self, text: str) -> None:
+        self._last_line = time.monotonic()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
         self._append(self._text, lines)
@@ -77,6 +84,11 @@ class NoLog(TrainingLog):
     def __init__(self, rank: int) -> None:
         self._board = None
         self._rank = rank
+
+    @property
+    def last_line(self) -> float:
+        """Just now: no line is due."""
+        return time.monotonic()
 
     def tell(self, text: str) -> None:
         """Nothing is told."""

@@ -107,7 +107,12 @@ class Trainer:
         with (
             Interrupts(self.ranks.size > 1) as interrupts,
             progress(
-                "train", self.settings.max_updates, "updates", self.state.update, lines=False
+                "train",
+                self.settings.max_updates,
+                "updates",
+                self.state.update,
+                by_time=True,
+                log=self.log,
             ) as bar,
         ):
             while self.state.ended is None:
