@@ -1,6 +1,5 @@
 """Where the alignments of `nmt align` come from: a model, an aligner, or files."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -131,18 +130,21 @@ def _given(
 ) -> Iterator[AlignedLine]:
     from nmt.evaluation.lines import each_line, each_pair
     from nmt.inspection.alignments import align_given
+    from nmt.search.stream_progress import StreamProgress, stream_progress
 
     first = 1
-    for window in _windows(each_pair(source, each_line(target), str(target)), translator):
-        texts = [text for text, _ in window], [text for _, text in window]
-        lines = range(first, first + len(window))
-        aligned = align_given(translator, *texts, wish.subwords, lines)
-        others: list[Aligned | None] = [None] * len(window)
-        if backward is not None:
-            others = list(align_given(backward, *texts[::-1], wish.subwords, lines))
-        for pair, one, other in zip(window, aligned, others, strict=True):
-            yield AlignedLine(wish.links(one, other), *pair, one)
-        first += len(window)
+    windows = _windows(each_pair(source, each_line(target), str(target)), translator)
+    with stream_progress("align", source, [None]) as bar:
+        for window in StreamProgress(bar).counted(windows):
+            texts = [text for text, _ in window], [text for _, text in window]
+            lines = range(first, first + len(window))
+            aligned = align_given(translator, *texts, wish.subwords, lines)
+            others: list[Aligned | None] = [None] * len(window)
+            if backward is not None:
+                others = list(align_given(backward, *texts[::-1], wish.subwords, lines))
+            for pair, one, other in zip(window, aligned, others, strict=True):
+                yield AlignedLine(wish.links(one, other), *pair, one)
+            first += len(window)
 
 
 def _found(translator: "Translator", source: Path | None, wish: Wish) -> Iterator[AlignedLine]:
@@ -150,17 +152,19 @@ def _found(translator: "Translator", source: Path | None, wish: Wish) -> Iterato
     from nmt.inspection.alignments import align_found
     from nmt.search.line_translator import warn_of_pieces
     from nmt.search.stream import LineWarnings
+    from nmt.search.stream_progress import StreamProgress, is_typed, stream_progress
 
     invite(source)
     long_lines = LineWarnings(str(source or "stdin"), "were translated in pieces, without links")
     number = 0
-    size = 1 if source is None and sys.stdin.isatty() else None
-    for texts in _windows(each_line(source), translator, size):
-        found = align_found(translator, texts, wish.subwords)
-        for text, (translation, aligned) in zip(texts, found, strict=True):
-            number += 1
-            warn_of_pieces(long_lines, number, translation)
-            yield AlignedLine(wish.links(aligned, None), text, translation.text, aligned)
+    windows = _windows(each_line(source), translator, 1 if is_typed(source) else None)
+    with stream_progress("align", source, [None]) as bar:
+        for texts in StreamProgress(bar).counted(windows):
+            found = align_found(translator, texts, wish.subwords)
+            for text, (translation, aligned) in zip(texts, found, strict=True):
+                number += 1
+                warn_of_pieces(long_lines, number, translation)
+                yield AlignedLine(wish.links(aligned, None), text, translation.text, aligned)
     long_lines.summarise()
 
 

@@ -168,7 +168,7 @@ def _translate(
     device, precision, threads = machine
     translator = open_translator([run], device, precision, threads)
     found: list[str] = []
-    with progress(f"translate with {name}", len(lines), "lines") as bar:
+    with progress(f"translate with {name}", len(lines), "lines", by_time=True) as bar:
         for begin in range(0, len(lines), _AT_ONCE):
             part = lines[begin : begin + _AT_ONCE]
             found += [each.text for each in translator.translate(part, attention=False)]

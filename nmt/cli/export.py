@@ -7,7 +7,7 @@ import typer
 
 from nmt.cli.options import Debug, Quiet, named_path
 from nmt.errors import UsageError
-from nmt.runtime.console import say
+from nmt.runtime.console import say, working
 
 
 def export(
@@ -59,5 +59,7 @@ def export(
     if onnx is not None:
         from nmt.release.onnx import write_onnx
 
-        for line in write_onnx(bundle, onnx, force):
+        with working("export"):
+            lines = write_onnx(bundle, onnx, force)
+        for line in lines:
             say(line)

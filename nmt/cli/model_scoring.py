@@ -40,7 +40,7 @@ class ModelScoring:
         from nmt.search.model_scores import CorpusScore
 
         total = CorpusScore()
-        for target, score in self._scored(texts):
+        for target, score in self._scored(texts, []):
             total.add(target, score)
         if total.subwords == 0:
             raise DataError(
@@ -54,38 +54,46 @@ class ModelScoring:
 
         say(f"score: {described(self.translator.settings)}")
         line = _sentence_json if as_json else _sentence_text
-        for _, score in self._scored(None):
+        for _, score in self._scored(None, [None]):
             print(line(score, tokens))
 
     def print_n_best(self) -> None:
         """The lines of an n-best list, in order, each with the model's log-probability."""
         from nmt.evaluation.lines import each_line, read_all_lines
+        from nmt.search.stream_progress import StreamProgress, stream_progress
 
         sources = read_all_lines(self.source)
-        for window in self._windows(self._entries(each_line(self.hypotheses), len(sources))):
-            scores = self.translator.score(
-                [sources[entry.source] for entry in window],
-                [entry.text for entry in window],
-                lines=[entry.source + 1 for entry in window],
-            )
-            for entry, score in zip(window, scores, strict=True):
-                print(entry.with_feature(_FEATURE, score.log_probability))
+        windows = self._windows(self._entries(each_line(self.hypotheses), len(sources)))
+        with stream_progress("score", self.hypotheses, [None]) as bar:
+            for window in StreamProgress(bar).counted(windows):
+                scores = self.translator.score(
+                    [sources[entry.source] for entry in window],
+                    [entry.text for entry in window],
+                    lines=[entry.source + 1 for entry in window],
+                )
+                for entry, score in zip(window, scores, strict=True):
+                    print(entry.with_feature(_FEATURE, score.log_probability))
 
-    def _scored(self, texts: Iterable[str] | None) -> Iterator[tuple[str, "ForcedScore"]]:
-        """Each text with its score."""
+    def _scored(
+        self, texts: Iterable[str] | None, written: list[Path | None]
+    ) -> Iterator[tuple[str, "ForcedScore"]]:
+        """Yield each text with its score. written: see `stream_progress`."""
         from nmt.evaluation.lines import each_line, each_pair
+        from nmt.search.stream_progress import StreamProgress, stream_progress
 
         texts = each_line(self.hypotheses) if texts is None else texts
         first = 1
-        for window in self._windows(each_pair(self.source, texts, self._name)):
-            targets = [target for _, target in window]
-            scores = self.translator.score(
-                [source for source, _ in window],
-                targets,
-                lines=range(first, first + len(window)),
-            )
-            yield from zip(targets, scores, strict=True)
-            first += len(window)
+        windows = self._windows(each_pair(self.source, texts, self._name))
+        with stream_progress("score", self.hypotheses, written) as bar:
+            for window in StreamProgress(bar).counted(windows):
+                targets = [target for _, target in window]
+                scores = self.translator.score(
+                    [source for source, _ in window],
+                    targets,
+                    lines=range(first, first + len(window)),
+                )
+                yield from zip(targets, scores, strict=True)
+                first += len(window)
 
     def _entries(self, lines: Iterable[str], sources: int) -> Iterator["NBestEntry"]:
         from nmt.evaluation.n_best import parse_entry

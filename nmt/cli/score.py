@@ -44,7 +44,7 @@ from nmt.cli.translate import open_translator
 from nmt.errors import UsageError
 from nmt.evaluation.languages import tokenizer_of
 from nmt.evaluation.scores import METRICS
-from nmt.runtime.console import say
+from nmt.runtime.console import say, working
 
 if TYPE_CHECKING:
     from nmt.search.model_scores import CorpusScore
@@ -156,19 +156,21 @@ def score(
             buckets=buckets,
             train=train,
         )
-        by_references.warn_of_suspicions()
-        if html is not None:
-            by_references.write_page(html)
-        if segments:
-            by_references.print_segments(as_json)
-            return
+        with working("score"):
+            by_references.warn_of_suspicions()
+            if html is not None:
+                by_references.write_page(html)
+            if segments:
+                by_references.print_segments(as_json)
+                return
     if by_model is not None:
         known = None if by_references is None else by_references.systems[0].hypotheses
         total = by_model.corpus(known)
-    if as_json:
-        print(_as_json(by_references, total))
-    else:
-        _print_text(by_references, total)
+    with working("score"):
+        if as_json:
+            print(_as_json(by_references, total))
+        else:
+            _print_text(by_references, total)
 
 
 def _check_sides(

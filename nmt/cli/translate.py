@@ -1,9 +1,10 @@
 """`nmt translate`."""
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ def translate(
     from nmt.search.requests import INPUT_FORMS
     from nmt.search.shards import ShardJob, require_files, translate_in_shards
     from nmt.search.stream import LineWarnings, answer, windows
+    from nmt.search.stream_progress import StreamProgress, is_typed, stream_progress
 
     world = World.of_environment()
     if world.rank > 0:
@@ -173,12 +175,22 @@ def translate(
         write: Write,
         lines_before: int = 0,
         write_report: Write | None = None,
+        on_decoded: Callable[[int], None] | None = None,
     ) -> int:
         return answer(
-            line_windows, lines.answers, write, name, strict, write_report, lines_before, bad_lines
+            line_windows,
+            replace(lines, on_decoded=on_decoded).answers,
+            write,
+            name,
+            strict,
+            write_report,
+            lines_before,
+            bad_lines,
         )
 
     say(its.described(settings))
+    began = time.monotonic()
+    totals = lines.totals
     window = settings.batch_sentences * _batches_in_memory(keeps_weights, judge is not None)
     if files is not None:
         made_by = {
@@ -196,17 +208,27 @@ def translate(
         }
         one_line_each = writes_json or settings.n_best == 1
         job = ShardJob(*files, made_by, window, one_line_each)
-        translate_in_shards(job, answer_windows, world)
+        totals = translate_in_shards(job, answer_windows, world, lines.totals)
     else:
+        written = [output_file, *([] if report_file is None else [report_file])]
         with (
             reader(input_file) as read,
             writer(output_file) as write,
             _report_writer(report_file) as write_report,
+            stream_progress("translate", input_file, written) as bar,
         ):
             invite(input_file)
-            answer_windows(windows(read, window), write, write_report=write_report)
+            shown = StreamProgress(bar)
+            answer_windows(
+                shown.counted(windows(read, window)),
+                write,
+                write_report=write_report,
+                on_decoded=shown.on_decoded,
+            )
     bad_lines.summarise()
     lines.remarks.summarise()
+    if not is_typed(input_file):
+        say(totals.summary(time.monotonic() - began))
 
 
 def open_translator(

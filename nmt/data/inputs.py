@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nmt.config.settings import CorpusSettings
 from nmt.data.text import check_line_counts, count_lines, plain_read_errors, status
+from nmt.runtime.console import working
 from nmt.runtime.files import sha256
 
 
@@ -75,10 +76,11 @@ def _looks_alike(path: Path, known: InputFile) -> bool:
 
 
 def _describe(path: Path) -> InputFile:
-    lines = count_lines(path)
-    found = status(path)
-    with plain_read_errors(path):
-        digest = sha256(path)
+    with working(f"reading {path}"):
+        lines = count_lines(path)
+        found = status(path)
+        with plain_read_errors(path):
+            digest = sha256(path)
     return InputFile(
         path=str(path),
         bytes=found.st_size,

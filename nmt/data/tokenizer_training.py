@@ -12,7 +12,7 @@ from nmt.data.split import in_validation_split
 from nmt.data.text import Pair, read_pairs
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, DataError, NmtError
-from nmt.runtime.console import say, warn
+from nmt.runtime.console import say, warn, working
 
 _LONGEST_LINE = 16_384
 """Bytes of the longest line learned from: BPE training cannot hold words beyond 65,535."""
@@ -101,7 +101,8 @@ def _train(
     lines = _Lines(pairs, sides)
     model = io.BytesIO()
     try:
-        _run_sentencepiece(settings, iter(lines), model)
+        with working(f"tokenizer: learning {settings.kind} subwords from {what}"):
+            _run_sentencepiece(settings, iter(lines), model)
     except RuntimeError as error:
         if lines.failure is not None:
             raise lines.failure from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nmt.doctor.report import Finding, Remark, Report, failure, not_tried
 from nmt.errors import NmtError, is_out_of_memory
+from nmt.runtime.console import working
 from nmt.runtime.files import plain_disk_errors
 from nmt.runtime.run_directory import RunDirectory
 
@@ -124,7 +125,8 @@ def examine(
 
 def _looked(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
-        remark = check.look(examination)
+        with working(f"doctor: {check.name}"):
+            remark = check.look(examination)
     except NmtError as error:
         return failure(check.name, error.message, error.exit_code)
     except Exception as error:

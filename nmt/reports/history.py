@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nmt.training.log import CONTINUES_FROM
 from nmt.training.metrics import is_better
 
 METRICS = {"loss": "loss", "perplexity": "perplexity", "bleu": "BLEU", "chrf": "chrF"}
 """The metrics of dev, each as people write it."""
-
-_BACK_TO = {"start": "update", "rollback": "back_to", "looking_back": "back_to"}
-"""The kinds of record after which training goes on from another update, and where they tell it."""
 
 _FAULTS = {
     "skipped_update": "left out: loss or gradient not finite",
@@ -108,8 +106,8 @@ class History:
     def add(self, record: Mapping[str, Any]) -> None:
         """Take in the next record of the log; kinds that are not known are passed over."""
         kind, update, time = record["kind"], record["update"], _number(record.get("time"))
-        if kind in _BACK_TO:
-            back = record.get(_BACK_TO[kind])
+        if kind in CONTINUES_FROM:
+            back = record.get(CONTINUES_FROM[kind])
             self._go_back(back if isinstance(back, int) else update)
         if kind in _FAULTS:
             self.faults.append(Fault(kind, update, time, _FAULTS[kind].format_map(_Said(record))))

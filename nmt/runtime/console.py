@@ -1,14 +1,17 @@
 """What people read while a command works, on stderr: a bar on a terminal, lines in a log."""
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_OF_SILENCE = 30.0
+_SHORTEST_WAIT = 0.05
 
 
 @dataclass
@@ -46,68 +49,186 @@ def warn(text: str) -> None:
     _write(f"warning: {text}")
 
 
+def is_quiet() -> bool:
+    """Whether only warnings and errors are shown."""
+    return _console.quiet
+
+
 def is_terminal() -> bool:
     """Whether stderr is a terminal on which a bar may be drawn."""
     return sys.stderr.isatty()
 
 
+class LineLog(Protocol):
+    """Where lines go besides or instead of stderr, such as the log of a training."""
+
+    @property
+    def last_line(self) -> float:
+        """When it took the last line, by `time.monotonic`."""
+
+    def tell(self, text: str) -> None:
+        """Take a line."""
+
+
 @dataclass
 class Progress:
-    """How far a long piece of work has come; made by `progress`."""
+    """The progress of a long piece of work; made by `progress`.
+
+    Attributes:
+        title: The name of the work.
+        total: How many units there are; None where that is not known.
+        unit: The name of the units.
+        lines: Whether `advance` writes a line every ten seconds.
+        done: How many units are done.
+        note: A text beside the count.
+        waiting: Whether the work waits for input. Then the same count is not written twice.
+    """
 
     title: str
     total: int | None
     unit: str
     lines: bool
     done: int = 0
+    note: str = ""
+    waiting: bool = False
     _bar: Any = None
     _began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
     _done_before: int = field(init=False)
+    _last_done: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._done_before = self.done
+        self._done_before = self._last_done = self.done
+
+    @property
+    def last_line(self) -> float:
+        """When the last line was written."""
+        return self._last_line
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Count `amount` more units as done; `note` stands beside the count."""
         self.done += amount
+        self.note = note
         if self._bar is not None:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(amount)
         elif self.lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            total = f"/{self.total}" if self.total else ""
-            say(f"{self.title}: {self.done}{total} {self.unit}, {self._pace()} {note}".rstrip())
+            self.tell(say)
+
+    def tell(self, tell: Callable[[str], None]) -> None:
+        """Write a line with the count and the pace."""
+        self._last_line = time.monotonic()
+        if self.waiting and self.done == self._last_done:
+            return
+        self._last_done = self.done
+        total = f"/{self.total}" if self.total else ""
+        parts = [f"{self.title}: {self.done}{total} {self.unit}", self._pace()]
+        tell(", ".join([*parts, self.note] if self.note else parts))
 
     def _pace(self) -> str:
-        rate = (self.done - self._done_before) / (time.monotonic() - self._began)
-        if not self.total or not rate:
-            return f"{rate:.0f} {self.unit}/s"
-        left = timedelta(seconds=round((self.total - self.done) / rate))
-        return f"{rate:.0f} {self.unit}/s, {left} left"
+        rate = (self.done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
+        pace = f"{rate_text(rate)} {self.unit}/s"
+        if not self.total or rate <= 0.0:
+            return pace
+        left = timedelta(seconds=max(0, round((self.total - self.done) / rate)))
+        return f"{pace}, {left} left"
 
 
 @contextmanager
 def progress(
-    title: str, total: int | None, unit: str, start: int = 0, lines: bool = True
+    title: str,
+    total: int | None,
+    unit: str,
+    start: int = 0,
+    by_time: bool = False,
+    log: LineLog | None = None,
 ) -> Iterator[Progress]:
-    """Show how work of `total` units gets on: a bar on a terminal, else a line in ten seconds.
+    """Show the progress of work: a bar on a terminal, else lines.
 
-    lines: false for work that tells of itself in a log.
+    Args:
+        title: The name of the work.
+        total: How many units there are; None where that is not known.
+        unit: The name of the units.
+        start: How many are done already.
+        by_time: Whether a line is written after 30 seconds without one, however slow the units
+            are. Otherwise there is one every ten seconds, as units are done.
+        log: Where the lines go by time; None: stderr.
     """
-    state = Progress(title, total, unit, lines, done=start)
+    state = Progress(title, total, unit, lines=not by_time, done=start)
     if is_terminal() and not _console.quiet:
         from tqdm import tqdm
 
         state._bar = tqdm(
             total=total, desc=title, unit=f" {unit}", initial=start, file=sys.stderr, leave=False
         )
-    try:
-        yield state
-    finally:
-        if state._bar is not None:
+        try:
+            yield state
+        finally:
             state._bar.close()
+    elif by_time and (log is not None or not _console.quiet):
+        tell = say if log is None else log.tell
+        with _lines_by_time(lambda: state.tell(tell), state if log is None else log):
+            yield state
+    else:
+        yield state
+
+
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """Write a line every 30 seconds during work that cannot count how far it has come.
+
+    Args:
+        title: The name of the work.
+    """
+    if _console.quiet:
+        yield
+        return
+    state = Progress(title, None, "", lines=False)
+
+    def tell() -> None:
+        state._last_line = time.monotonic()
+        since = timedelta(seconds=round(time.monotonic() - state._began))
+        _write(f"{title}: at work for {since}")  # though steps of the work itself may be quiet
+
+    with _lines_by_time(tell, state):
+        yield
+
+
+class _HasLastLine(Protocol):
+    @property
+    def last_line(self) -> float: ...
+
+
+@contextmanager
+def _lines_by_time(tell: Callable[[], None], lines: _HasLastLine) -> Iterator[None]:
+    """Call `tell` from a thread whenever `lines` has had none for 30 seconds."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(max(_SHORTEST_WAIT, _until_due(lines))):
+            if _until_due(lines) <= 0.0:
+                try:
+                    tell()
+                except OSError:  # whoever read stderr has gone; the main thread will find out
+                    return
+
+    thread = threading.Thread(target=watch, name="lines by time", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _until_due(lines: _HasLastLine) -> float:
+    return lines.last_line + _SECONDS_OF_SILENCE - time.monotonic()
+
+
+def rate_text(rate: float) -> str:
+    """Return a rate with two digits or more, such as 1234, 12, 0.4 or 0.023."""
+    return f"{rate:.0f}" if rate >= 10.0 or rate <= 0.0 else f"{rate:.2g}"
 
 
 def _write(text: str) -> None:

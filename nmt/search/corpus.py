@@ -1,6 +1,6 @@
 """Search over any number of tokenised sentences: sorted into batches, answered in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -26,14 +26,15 @@ def decode_corpus(
     attention: bool = False,
     constraints: Sequence[TokenConstraints] | None = None,
     tree: bool = False,
+    on_decoded: Callable[[int], None] | None = None,
 ) -> list[list[Hypothesis]]:
     """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
 
     sources: token ids without end marks; one without any is given a blank translation and no model
     is asked; attention: whether hypotheses carry their attention weights; constraints: one for
     each sentence; one whose terms cannot all be placed is translated without them; tree: whether
-    hypotheses carry all that the search looked at. A module in training mode is put into evaluation
-    mode for the time being.
+    hypotheses carry all that the search looked at; on_decoded: called after each batch with its
+    number of sentences. A module in training mode is put into evaluation mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention, tree)
@@ -53,6 +54,8 @@ def decode_corpus(
             )
             for i, hypotheses in zip(batch, results, strict=True):
                 found[i] = hypotheses
+            if on_decoded is not None:
+                on_decoded(len(batch))
     lost = [] if constraints is None else _without_terms(found, constraints)
     if lost and constraints is not None:
         freed = [replace(constraints[i], terms=()) for i in lost]

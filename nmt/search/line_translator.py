@@ -11,6 +11,7 @@ from nmt.search.flags import Judge
 from nmt.search.reports import report
 from nmt.search.requests import NO_WISHES, InputForm, Request
 from nmt.search.stream import Answer, Line, LineWarnings
+from nmt.search.stream_progress import TranslationTotals
 
 if TYPE_CHECKING:
     from nmt.search.translation import Translation
@@ -81,7 +82,7 @@ class LineTranslator:
     attention: whether output or judge need the attention weights; reported: whether answers carry
     reports, with the verdict of `judge` where there is one; places_terms: whether the search can,
     so that a line that asks for terms can be answered; overrides: settings of search, as
-    `Translator.translate` takes them.
+    `Translator.translate` takes them, and `on_decoded` too; totals: of all lines so far.
     """
 
     translator: "Translator"
@@ -93,6 +94,8 @@ class LineTranslator:
     judge: Judge | None = None
     places_terms: bool = True
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    totals: TranslationTotals = field(default_factory=TranslationTotals)
+    on_decoded: Callable[[int], None] | None = None
 
     def answers(self, lines: list[Line]) -> list[Answer]:
         """One answer for each line, in order.
@@ -107,8 +110,11 @@ class LineTranslator:
             [request.text for request in requests],
             attention=self.attention,
             constraints=None if all(each == NO_WISHES for each in constraints) else constraints,
+            on_decoded=self.on_decoded,
             **self.overrides,
         )
+        self.totals.lines += len(lines)
+        self.totals.target_tokens += sum(len(each.tokens) for each in translations)
         return [self._answer(*each) for each in zip(requests, translations, strict=True)]
 
     def _request(self, line: Line) -> Request:

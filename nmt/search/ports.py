@@ -70,7 +70,7 @@ def is_file_to_be(path: Path) -> bool:
 
     Raises ResourceError when its folder is out of reach.
     """
-    return _descriptor(path) is None and not _is_special(path)
+    return descriptor_of(path) is None and not _is_special(path)
 
 
 def _reading(file: io.BufferedReader, name: str) -> Read:
@@ -94,15 +94,16 @@ def _to_stdout(text: str) -> None:
 def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
     if is_file_to_be(path):
         return atomic_file(Path(os.path.realpath(path)))
-    descriptor = _descriptor(path)
+    descriptor = descriptor_of(path)
     if descriptor is not None:
         return _straight(path, lambda: os.fdopen(os.dup(descriptor), "wb"))
     return _straight(path, lambda: path.open("wb"))
 
 
-def _descriptor(path: Path) -> int | None:
-    """The number of the open stream that a path stands for: a file that is open already must be
-    written on with, not made anew.
+def descriptor_of(path: Path) -> int | None:
+    """Return the number of the open stream that a path stands for, None where it is none.
+
+    A file that is open already must be written on with, not made anew.
     """
     match = _DESCRIPTOR.fullmatch(str(path))
     if match is None:

@@ -24,6 +24,7 @@ from nmt.runtime.signals import Signalled, signals_raised
 from nmt.search.blocks import in_windows, opened, read_block, survey
 from nmt.search.parts import Parts
 from nmt.search.ports import Write, is_file_to_be, writer
+from nmt.search.stream_progress import TranslationTotals
 
 Answer = Callable[[Iterable[list[bytes]], Write, int], int]
 """Answers windows of lines, of an input that has so many lines before them; gives their number."""
@@ -37,6 +38,7 @@ _BLOCKS_EACH = 8
 _OPENED = "folders of parts that are open"
 _CLAIMED = "blocks claimed"
 _ANSWERED = "lines answered"
+_TOKENS = "target tokens of finished blocks"
 _LEFT = "processes that found no block left"
 
 
@@ -83,22 +85,28 @@ def require_files(source: Path | None, output: Path | None, world: World) -> tup
     return source, output
 
 
-def translate_in_shards(job: ShardJob, answer: Answer, world: World) -> None:
+def translate_in_shards(
+    job: ShardJob, answer: Answer, world: World, own: TranslationTotals | None = None
+) -> TranslationTotals:
     """Translate the blocks that are not, together with the other processes; the first of them joins
     all in the end.
+
+    own: what `answer` has translated in this process so far. The first process is given what all
+    have translated now, the others nothing.
 
     Raises StoppedBySignal on SIGINT and SIGTERM (without a message in all but the first process),
     UsageError when the parts that are there were made otherwise, ResourceError when others work on
     the same output.
     """
-    worker = _Worker(job, answer, Counters(world))
+    worker = _Worker(job, answer, Counters(world), own or TranslationTotals())
     if world.rank == 0:
         with exclusive(job.lock, f"{job.output}", "take another --output"):
             _lead(worker, world)
-    else:
-        with _plain_stop(lambda name: ""):
-            worker.wait_until(lambda: worker.counters.value(_OPENED) > 0)
-            worker.work(Parts.load(job.parts, job.made_by), lambda: None)
+        return worker.totals
+    with _plain_stop(lambda name: ""):
+        worker.wait_until(lambda: worker.counters.value(_OPENED) > 0)
+        worker.work(Parts.load(job.parts, job.made_by), lambda: None)
+    return TranslationTotals()
 
 
 def _lead(worker: "_Worker", world: World) -> None:
@@ -127,7 +135,7 @@ def _translate_and_join(
     worker.counters.add(_OPENED, 1)
     with (
         _plain_stop(lambda name: _farewell(name, parts)),
-        progress("translate", parts.text.lines, "lines", finished) as bar,
+        progress("translate", parts.text.lines, "lines", finished, by_time=True) as bar,
     ):
 
         def show() -> None:
@@ -143,10 +151,18 @@ def _translate_and_join(
 class _Worker:
     """One process at work."""
 
-    def __init__(self, job: ShardJob, answer: Answer, counters: Counters) -> None:
+    def __init__(
+        self, job: ShardJob, answer: Answer, counters: Counters, own: TranslationTotals
+    ) -> None:
         self.job = job
         self.counters = counters
         self._answer = answer
+        self._own = own
+
+    @property
+    def totals(self) -> TranslationTotals:
+        """What all processes have translated, as far as their blocks are finished."""
+        return TranslationTotals(self.counters.value(_ANSWERED), self.counters.value(_TOKENS))
 
     def work(self, parts: Parts, show: Callable[[], None]) -> None:
         """Claim and answer blocks until none is left."""
@@ -154,11 +170,13 @@ class _Worker:
             for number in self._claims(parts):
                 block = parts.text.blocks[number]
                 lines = read_block(text, block, str(self.job.source))
+                tokens_before = self._own.target_tokens
                 with parts.writer(number) as write:
                     windows = self._counted(in_windows(lines, self.job.window), show)
                     answered = self._answer(windows, write, block.lines_before)
                     if answered != block.lines:
                         raise AssertionError(f"{block.lines} lines in, {answered} answered")
+                self.counters.add(_TOKENS, self._own.target_tokens - tokens_before)
         self.counters.add(_LEFT, 1)
 
     def wait_until(self, over: Callable[[], bool], show: Callable[[], None] = lambda: None) -> None:

@@ -1,6 +1,6 @@
 """From text to text: the translator that the command line and Python programs use."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +168,7 @@ class Translator:
         attention: bool = True,
         tree: bool = False,
         constraints: Sequence[Constraints] | None = None,
+        on_decoded: Callable[[int], None] | None = None,
         **overrides: Any,
     ) -> list[Translation]:
         """One translation for each text, in order; a blank text has a blank one.
@@ -175,9 +176,10 @@ class Translator:
         attention: false saves the memory of the attention weights; tree: whether translations
         carry all that the search looked at (`SearchTree`); constraints: one for each text;
         of a text in pieces the prefix holds for the first, `avoid` for all, and terms are not
-        looked for; overrides: any fields of SearchSettings, such as `beam_size`, `n_best`,
-        `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each text's translation depends
-        on that text and its constraints alone.
+        looked for; on_decoded: called after each batch of the search with its number of sentences,
+        of which a text in pieces has several; overrides: any fields of SearchSettings, such as
+        `beam_size`, `n_best`, `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each
+        text's translation depends on that text and its constraints alone.
 
         A sentence with constraints is searched without a shortlist: they are over all tokens.
 
@@ -196,7 +198,7 @@ class Translator:
         if settings.replace_unknown:
             self._check_attention()
         texts_in_pieces = self._wording.in_pieces(texts, self._longest_source(settings))
-        found = self._found(texts_in_pieces, wishes, settings, attention, tree)
+        found = self._found(texts_in_pieces, wishes, settings, attention, tree, on_decoded)
         subwords: list[list[Subword]] = [[] for _ in found]
         if settings.replace_unknown:
             subwords = self._wording.subwords(texts, texts_in_pieces)
@@ -325,6 +327,7 @@ class Translator:
         settings: SearchSettings,
         attention: bool,
         tree: bool,
+        on_decoded: Callable[[int], None] | None,
     ) -> list[list[Hypothesis]]:
         """What search finds for each piece; for minimum Bayes risk, all that it finds."""
         if settings.mbr != "none":
@@ -337,7 +340,7 @@ class Translator:
         sources = [piece for pieces in texts_in_pieces for piece in pieces]
         shortlisted = self._shortlisted(settings)
         if shortlisted is None:
-            return self._decode(self.model, sources, settings, attention, tree, wanted)
+            return self._decode(self.model, sources, settings, attention, tree, on_decoded, wanted)
         short = [each == TokenConstraints() for each in wanted]
         without = iter(
             self._decode(
@@ -346,11 +349,12 @@ class Translator:
                 settings,
                 attention,
                 tree,
+                on_decoded,
                 [each for each, by_list in zip(wanted, short, strict=True) if not by_list],
             )
         )
         by_lists = [source for source, by_list in zip(sources, short, strict=True) if by_list]
-        found = self._decode(shortlisted, by_lists, settings, attention, tree)
+        found = self._decode(shortlisted, by_lists, settings, attention, tree, on_decoded)
         in_tokens = iter(shortlisted.in_tokens(by_lists, found))
         return [next(in_tokens if by_list else without) for by_list in short]
 
@@ -375,12 +379,21 @@ class Translator:
         settings: SearchSettings,
         attention: bool,
         tree: bool,
+        on_decoded: Callable[[int], None] | None,
         constraints: list[TokenConstraints] | None = None,
     ) -> list[list[Hypothesis]]:
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         keeps_weights = attention or settings.replace_unknown
         return decode_corpus(
-            model, sources, settings, limits, self._runtime, keeps_weights, constraints, tree
+            model,
+            sources,
+            settings,
+            limits,
+            self._runtime,
+            keeps_weights,
+            constraints,
+            tree,
+            on_decoded,
         )
 
     def _check_attention(self) -> None:

@@ -22,7 +22,7 @@ class Board:
 
     def __init__(self, folder: Path) -> None:
         try:
-            from tensorboard.compat.proto.event_pb2 import Event
+            from tensorboard.compat.proto.event_pb2 import Event, SessionLog
             from tensorboard.compat.proto.summary_pb2 import Summary
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError as error:
@@ -30,18 +30,16 @@ class Board:
                 "training.tensorboard: TensorBoard is not installed. Install it with "
                 "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
             ) from error
-        self._event, self._summary = Event, Summary
+        self._event, self._summary, self._session = Event, Summary, SessionLog
         self._writer: Any = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
             # Unbuffered: what was not written is known at once, and a kill loses nothing.
             self._writer = RecordWriter((folder / name).open("wb", buffering=0))
-            self._writer.write(
-                Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString()
-            )
         except OSError as error:
             self._give_up(error)
+        self._write(file_version="brain.Event:2")
 
     def add(self, kind: str, update: int, values: Mapping[str, Any]) -> None:
         """The numbers among the values, as scalars `kind/key` of an update."""
@@ -50,21 +48,28 @@ class Board:
             for key, value in values.items()
             if isinstance(value, (int, float))
         ]
-        if self._writer is None or not scalars:
-            return
-        event = self._event(
-            wall_time=time.time(), step=update, summary=self._summary(value=scalars)
-        )
-        try:
-            self._writer.write(event.SerializeToString())
-        except OSError as error:
-            self._give_up(error)
+        if scalars:
+            self._write(step=update, summary=self._summary(value=scalars))
+
+    def hide_after(self, update: int) -> None:
+        """Have TensorBoard hide what was added before for later updates: they are done again."""
+        start = self._session(status=self._session.START)
+        self._write(step=update + 1, session_log=start)
 
     def close(self) -> None:
         """Let go of the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def _write(self, **fields: Any) -> None:
+        if self._writer is None:
+            return
+        try:
+            event = self._event(wall_time=time.time(), **fields)
+            self._writer.write(event.SerializeToString())
+        except OSError as error:
+            self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         self.close()

@@ -22,6 +22,7 @@ from nmt.runtime.files import (
 )
 from nmt.runtime.tensors import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.training.checkpoint_formats import FORMAT, LaterFormat, read_record, seal
+from nmt.training.metric_accumulator import MetricSums
 from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage
 
@@ -46,7 +47,8 @@ class TrainingState:
     model whose parameters were taken over, if any;
     skipped: how many updates in a row have been left out just now; sound: of which update the
     checkpoint is to go back to should more be; rollbacks: how often training went back; rate_scale:
-    what that multiplies the learning rate by.
+    what that multiplies the learning rate by; unlogged: the sums of the updates since the last log
+    line.
     """
 
     choices: Choices
@@ -69,6 +71,7 @@ class TrainingState:
     sound: int = 0
     rollbacks: int = 0
     rate_scale: float = 1.0
+    unlogged: MetricSums = field(default_factory=MetricSums)
 
 
 def save_checkpoint(
@@ -181,8 +184,10 @@ def load_state(path: Path) -> TrainingState:
         values["choices"] = Choices(**values["choices"])
         values["best"] = {metric: Best(**best) for metric, best in values["best"].items()}
         values["stopping"] = None if values["stopping"] is None else Best(**values["stopping"])
+        values["unlogged"] = MetricSums(**values.get("unlogged", {}))
         state = TrainingState(**values)
         _check_position(state)
+        state.unlogged.check()
         return state
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path / _STATE}: is damaged ({error!r}).") from error

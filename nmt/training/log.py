@@ -12,6 +12,9 @@ from nmt.runtime.files import append_text
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.board import Board
 
+CONTINUES_FROM = {"start": "update", "rollback": "back_to", "looking_back": "back_to"}
+"""The kinds of record after which training continues from another update, and its key in them."""
+
 
 class TrainingLog:
     """The logs of a run; each line is written when the call returns, or is missed aloud.
@@ -23,7 +26,13 @@ class TrainingLog:
         self._records = run.log_records
         self._text = run.log_text
         self._lines_are_lost = False
+        self._last_line = time.monotonic()
         self._board = Board(run.tensorboard) if tensorboard else None
+
+    @property
+    def last_line(self) -> float:
+        """When the last line was written, by `time.monotonic`."""
+        return self._last_line
 
     def tell(self, text: str) -> None:
         """A line for people."""
@@ -44,6 +53,8 @@ class TrainingLog:
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
         self._append(self._records, json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
+            if kind in CONTINUES_FROM:
+                self._board.hide_after(record[CONTINUES_FROM[kind]])
             self._board.add(kind, update, values)
 
     def close(self) -> None:
@@ -52,6 +63,7 @@ class TrainingLog:
             self._board.close()
 
     def _write(self, text: str) -> None:
+        self._last_line = time.monotonic()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         lines = "".join(f"{stamp} {line}\n" for line in text.split("\n"))
         self._append(self._text, lines)
@@ -72,6 +84,11 @@ class NoLog(TrainingLog):
     def __init__(self, rank: int) -> None:
         self._board = None
         self._rank = rank
+
+    @property
+    def last_line(self) -> float:
+        """Just now: no line is due."""
+        return time.monotonic()
 
     def tell(self, text: str) -> None:
         """Nothing is told."""

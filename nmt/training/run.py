@@ -262,7 +262,7 @@ def _train(
     state.batch_tokens = known or ranks.least(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
     loader = batches(state.batch_tokens)
-    validator = Validator(bundle, data, runtime, state.batch_tokens, ranks)
+    validator = Validator(bundle, data, runtime, state.batch_tokens, ranks, log)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""

@@ -36,6 +36,7 @@ from nmt.training.guidance import guidance_of
 from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.memory import FittingStep, Step
+from nmt.training.metric_accumulator import MetricAccumulator, train_line, train_means
 from nmt.training.metrics import Best
 from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
@@ -44,7 +45,6 @@ from nmt.training.parallel import GradientSum
 from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 from nmt.training.validation import Validation, Validator
-from nmt.training.window import Window, train_line
 
 
 class Trainer:
@@ -81,7 +81,7 @@ class Trainer:
         self._gradients = GradientSum(ranks, self.model)
         self.average = self._new_average()
         self._anew = resume_from is None
-        self._window = self._new_window()
+        self._metrics = self._accumulator()
         if resume_from is not None:
             self._restore(resume_from)
         self._graphed = recorder is not None
@@ -107,7 +107,12 @@ class Trainer:
         with (
             Interrupts(self.ranks.size > 1) as interrupts,
             progress(
-                "train", self.settings.max_updates, "updates", self.state.update, lines=False
+                "train",
+                self.settings.max_updates,
+                "updates",
+                self.state.update,
+                by_time=True,
+                log=self.log,
             ) as bar,
         ):
             while self.state.ended is None:
@@ -125,7 +130,7 @@ class Trainer:
     def _train_epoch(self, bar: Progress, interrupts: Interrupts) -> None:
         """From the position in the state to the end of the epoch, or of training."""
         self.model.train()
-        self._window = self._new_window()
+        self._metrics.start_clock()
         ranks = self.ranks
         batches = self.loader.share(self.state.epoch, self.state.batch, ranks.rank, ranks.size)
         for group in _groups(batches, self.settings.accumulate * ranks.size):
@@ -133,7 +138,7 @@ class Trainer:
             self.state.batch += len(group)
             bar.advance(1, f"epoch {self.state.epoch + 1}")
             if self.state.update % self.settings.log_every_updates == 0:
-                self._log_window()
+                self._log_metrics()
             saved = self._validate_and_save_when_due()
             self._obey(interrupts, saved)
             if self._reason_to_end() is not None:
@@ -214,7 +219,7 @@ class Trainer:
 
     def _count(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
         """That an update has been done, with the sums of so many tokens."""
-        self._window.count(sums, norm, tokens, may_overflow=self.scaler.is_enabled())
+        self._metrics.count(sums, norm, tokens, may_overflow=self.scaler.is_enabled())
         self.state.target_tokens += tokens
         self.state.skipped = 0
 
@@ -251,10 +256,10 @@ class Trainer:
 
     def _insist_on_numbers(self) -> None:
         """Of all updates since the last look: on a GPU each look is a wait, so they are rare."""
-        if self._window.updates == 0:
+        if self._metrics.updates == 0:
             return
-        if self.ranks.total(int(not self._window.is_sound())):
-            others = self._window.updates - 1
+        if self.ranks.total(int(not self._metrics.is_sound())):
+            others = self._metrics.updates - 1
             kind = NotFinite if self.scaler.is_enabled() else SeenLate
             raise kind(self.state.update, f"or that of one of the {others} before it")
 
@@ -285,7 +290,7 @@ class Trainer:
         self.average = self._new_average()
         if self.average is not None:
             load_average(path, self.average)
-        self._window = self._new_window()
+        self._metrics = self._accumulator()
 
     def _new_average(self) -> MovingAverage | None:
         """Of the parameters as they are now, where one is asked for."""
@@ -294,14 +299,15 @@ class Trainer:
 
     def _validate_and_save_when_due(self) -> bool:
         """Whether it was time for a validation or a checkpoint, and the disk took the latter."""
-        if self._validation_is_due():
-            self._validate()
-            self._window = self._new_window()  # its clock must not count the validation
-        if self._checkpoint_is_due():
+        if not self._checkpoint_is_due():
+            return False
+        self._insist_on_numbers()  # waits for the device, before the clock is stopped
+        with self._metrics.clock_stopped():
+            if self._validation_is_due():
+                self._validate()
             self._bring_state_up_to_date()
             save = self._write_checkpoint
             return save_or_go_on(save, "the checkpoint", self.state.update, self.log, self.ranks)
-        return False
 
     def _validation_is_due(self) -> bool:
         return self.state.update % self.settings.validation.every_updates == 0
@@ -316,7 +322,6 @@ class Trainer:
             self._look_at_dev()
 
     def _look_at_dev(self) -> None:
-        self._insist_on_numbers()
         try:
             validation = self.validator.validate(self.model)
         except ModelError as error:
@@ -359,6 +364,7 @@ class Trainer:
             self.state.sound = self.state.update
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
+        self.state.unlogged = self._metrics.total(self.ranks)
         self.state.seconds = self._seconds()
 
     def _write_checkpoint(self) -> None:
@@ -376,6 +382,7 @@ class Trainer:
 
     def _finish(self) -> None:
         ended = self._reason_to_end()
+        self._log_metrics()
         if self.state.validated != self.state.update or self._best_models.best(self.state) is None:
             self._validate()
         best = self._best_models.best(self.state)
@@ -402,23 +409,25 @@ class Trainer:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _new_window(self) -> Window:
-        return Window.on(self.runtime.device)
+    def _accumulator(self) -> MetricAccumulator:
+        """Return one that continues from the sums in the state."""
+        return MetricAccumulator(self.runtime.device, self.state.unlogged, self.ranks.leads)
 
-    def _log_window(self) -> None:
-        """Show the sums since the last log line, and begin anew."""
+    def _log_metrics(self) -> None:
+        """Log the means of all updates since the last log line, where there are any."""
         self._insist_on_numbers()
-        if self._window.updates == 0:
+        if self._metrics.updates == 0:
             return  # all were left out
         values = {
-            "epoch": self.state.epoch + 1,
-            **self._window.means(self.ranks, self.settings.guided_alignment.wanted),
+            "epoch": self.state.epoch + (self.state.batch > 0),  # 0: one has just ended
+            **train_means(self._metrics.total(self.ranks), self.settings.guided_alignment.wanted),
             "learning_rate": self._rate(self.state.update),
             "seconds": round(self.state.seconds, 1),
         }
         self.log.record("train", self.state.update, **values)
         self.log.tell(train_line(self.state.update, values))
-        self._window = self._new_window()
+        self._metrics = MetricAccumulator(self.runtime.device)
+        self._metrics.start_clock()
 
 
 def _groups(batches: Iterator[Batch | None], size: int) -> Iterator[list[Batch | None]]:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from nmt.data.batches import make_batch, plan_in_order
 from nmt.data.prepare import PreparedData
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.console import LineLog, progress
 from nmt.runtime.device import Runtime
 from nmt.runtime.ranks import ALONE, Ranks
 from nmt.search.corpus import decode_corpus
@@ -44,7 +46,7 @@ class Validation:
 
 class Validator:
     """Validates the bundle's model on the dev corpus. batch_tokens: see `plan_in_order`; ranks:
-    those that share the work; each learns of all results.
+    those that share the work; each learns of all results; log: takes a line every 30 seconds.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Validator:
         runtime: Runtime,
         batch_tokens: int,
         ranks: Ranks = ALONE,
+        log: LineLog | None = None,
     ) -> None:
         self._ranks = ranks
+        self._log = log
         self._tokenizers = bundle.tokenizers
         self._data = data
         self._runtime = runtime
@@ -72,11 +76,13 @@ class Validator:
     def validate(self, model: Seq2Seq) -> Validation:
         """Look at dev once. The model comes back in the mode it was in."""
         began = time.monotonic()
-        loss = self._cross_entropy(model)
-        sentences = range(len(self._data.dev))[: self._settings.max_sentences]
-        hypotheses = self._ranks.shared(
-            list(sentences), lambda own: self._translate(model, list(own))
-        )
+        sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
+        total = len(self._ranks.own(sentences))
+        with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
+            loss = self._cross_entropy(model)
+            hypotheses = self._ranks.shared(
+                sentences, lambda own: self._translate(model, list(own), bar.advance)
+            )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(hypotheses, [references], ("bleu", "chrf"))
         metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
@@ -117,9 +123,13 @@ class Validator:
         self._ranks.sum([totals])
         return float(totals[0] / totals[1])
 
-    def _translate(self, model: Seq2Seq, sentences: list[int]) -> list[str]:
+    def _translate(
+        self, model: Seq2Seq, sentences: list[int], on_decoded: Callable[[int], None] | None = None
+    ) -> list[str]:
         sources = [self._data.dev.source(i).tolist() for i in sentences]
-        found = decode_corpus(model, sources, self._search, self._limits, self._runtime)
+        found = decode_corpus(
+            model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
+        )
         return [self._tokenizers.target.decode(best[0].tokens) for best in found]
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from nmt.training.checkpoints import (
     AVERAGE,
     MODEL,
     OPTIMIZER,
+    TrainingState,
     checkpoint_path,
     load_state,
     newest_checkpoint,
@@ -209,10 +210,15 @@ def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
             names = ", ".join(differing[:5]) or "their names"
             raise _inexact(f"{len(differing)} of {len(tensors)} tensors of {name} ({names}, ...)")
         counts[name] = len(tensors)
-    states = [{**asdict(load_state(path)), "seconds": None} for path in (one, two)]
+    states = [_without_seconds(load_state(path)) for path in (one, two)]
     if keys := [key for key in states[0] if states[0][key] != states[1][key]]:
         raise _inexact("; ".join(f"{key}: {states[0][key]} and {states[1][key]}" for key in keys))
     return counts
+
+
+def _without_seconds(state: TrainingState) -> dict[str, Any]:
+    unlogged = replace(state.unlogged, seconds=0.0)
+    return asdict(replace(state, seconds=0.0, unlogged=unlogged))
 
 
 def _same_bits(one: Tensor, other: Tensor | None) -> bool:

@@ -33,7 +33,8 @@ def sweep(
     batches = list(translator.batches(sources))
     kept = KeptEncodings(translator.model)
     encoding_once = translator.with_model(kept)
-    with progress("tuning", len(points) * sum(map(len, batches)), "translations") as shown:
+    total = len(points) * sum(map(len, batches))
+    with progress("tuning", total, "translations", by_time=True) as shown:
         for batch in batches:
             kept.forget()
             texts = [sources[i] for i in batch]

@@ -44,7 +44,8 @@ def test_it_goes_into_the_bundle_and_translating_uses_it(run):
     text = "un deux trois\n\nquatre\n"
     done = nmt("translate", "--model", run, "--shortlist", 7, given=text)
     assert done.returncode == 0
-    assert done.stderr == "search: beam 5, length penalty gnmt (alpha 1), shortlist 7\n"
+    search = "search: beam 5, length penalty gnmt (alpha 1), shortlist 7\n"
+    assert done.stderr.startswith(f"{search}translated 3 lines: ")
     assert len(done.stdout.split("\n")) == 4
     assert done.stdout.split("\n")[1] == ""
     everything = nmt("translate", "--model", run, "--shortlist", 10_000, given=text)

@@ -20,6 +20,7 @@ from nmt.search.translator import Translator
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 SEARCH = b"search: beam 3, length penalty gnmt (alpha 1)\n"
+NOTHING = "translated 0 lines\n"
 
 
 def nmt(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -49,14 +50,17 @@ def test_line_for_line(tiny_bundle):
     assert len(answers) == len(lines)
     assert [not answer for answer in answers] == [not line.strip() for line in lines]
     assert answers[0] == answers[4] == answers[9]
-    assert done.stderr == (
-        SEARCH + b"warning: stdin: line 6: not valid UTF-8 (byte 0xFF), replaced by U+FFFD\n"
+    told = SEARCH + b"warning: stdin: line 6: not valid UTF-8 (byte 0xFF), replaced by U+FFFD\n"
+    assert done.stderr.startswith(told)
+    assert re.fullmatch(
+        rb"translated 11 lines: [0-9,]+ target tokens in [0-9.]+ s, [0-9.]+ lines/s\n",
+        done.stderr.removeprefix(told),
     )
 
 
 def test_no_line_in_no_line_out(tiny_bundle):
     done = nmt("translate", "--model", tiny_bundle)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", SEARCH)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", SEARCH + NOTHING.encode())
 
 
 @pytest.mark.parametrize(
@@ -393,24 +397,27 @@ def test_a_very_long_line_fails_no_other(tiny_bundle, tmp_path):
     told = done.stderr.removeprefix(b"search: beam 1, length penalty gnmt (alpha 1)\n").decode()
     assert re.fullmatch(
         rf"warning: {source}: line 2: \d+ subwords, more than search\.max_source_tokens: "
-        r"translated in \d+ pieces\n",
+        r"translated in \d+ pieces\ntranslated 3 lines: .*\n",
         told,
     )
 
 
 def test_the_search_in_use_is_told_unless_quiet(tiny_bundle, tmp_path, capsys):
-    command = [*from_file(tmp_path, b"\n"), "--model", str(tiny_bundle)]
+    command = [*from_file(tmp_path, b""), "--model", str(tiny_bundle)]
     assert run([*command, "--length-penalty", "none", "--coverage-penalty", "0.2"]) == 0
-    assert capsys.readouterr().err == "search: beam 3, length penalty none, coverage penalty 0.2\n"
+    assert capsys.readouterr().err == (
+        f"search: beam 3, length penalty none, coverage penalty 0.2\n{NOTHING}"
+    )
     assert run([*command, "--beam", "4", "--groups", "2", "--no-repeat-ngram", "3"]) == 0
     assert capsys.readouterr().err == (
         "search: beam 4, 2 groups (diversity 0.5), no 3-gram twice, length penalty gnmt (alpha 1)\n"
+        + NOTHING
     )
     drawn = ["--sample", "--top-p", "0.9", "--temperature", "0.5", "--seed", "7", "--mbr", "chrf"]
     assert run([*command, *drawn]) == 0
     assert capsys.readouterr().err == (
         "search: 3 drawn at random (seed 7), temperature 0.5, top-p 0.9, "
-        "length penalty gnmt (alpha 1), minimum Bayes risk by chrf\n"
+        f"length penalty gnmt (alpha 1), minimum Bayes risk by chrf\n{NOTHING}"
     )
     assert run([*command, "--quiet"]) == 0
     assert capsys.readouterr().err == ""

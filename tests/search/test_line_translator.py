@@ -18,7 +18,9 @@ class Stub:
 
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def translate(self, texts, *, attention, constraints, **overrides) -> list[Translation]:
+    def translate(
+        self, texts, *, attention, constraints, on_decoded=None, **overrides
+    ) -> list[Translation]:
         self.asked.append(
             {"texts": texts, "attention": attention, "constraints": constraints, **overrides}
         )

@@ -36,6 +36,17 @@ def test_two_runs_of_a_folder_do_not_write_over_each_other(tmp_path):
     assert scalars(tmp_path)["train/loss"] == [(1, 1.0), (2, 2.0)]
 
 
+def test_updates_that_are_done_again_after_a_resume_are_shown_once(tmp_path):
+    for updates in ((1, 2, 3, 4), (3, 4, 5)):
+        board = Board(tmp_path)
+        board.hide_after(updates[0] - 1)
+        for update in updates:
+            board.add("train", update, {"loss": 10.0 * updates[0] + update})
+        board.close()
+    expected = [(1, 11.0), (2, 12.0), (3, 33.0), (4, 34.0), (5, 35.0)]
+    assert scalars(tmp_path)["train/loss"] == expected
+
+
 class FullDisk:
     closed = False
 
