@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from nmt.config.settings import RuntimeSettings
 from nmt.errors import ResourceError
 from nmt.runtime import device as device_module
-from nmt.runtime.device import Choices, prepare_runtime
+from nmt.runtime import process
+from nmt.runtime.device import Choices, Runtime, find_device, prepare_runtime
 from nmt.runtime.processor import Processor
 
 
@@ -23,25 +25,65 @@ def prepare(**settings):
     return prepare_runtime(RuntimeSettings(device="cpu", **settings))
 
 
-@pytest.mark.parametrize(
-    ("flags", "precision"),
-    [((), "float32"), (("avx512_bf16",), "bfloat16"), (("amx_bf16",), "bfloat16")],
-)
-def test_auto_precision_is_bfloat16_where_the_processor_has_it(monkeypatch, flags, precision):
-    processor(monkeypatch, "GenuineIntel", *flags)
-    assert prepare().choices.precision == precision
+@pytest.fixture
+def speeds(monkeypatch):
+    """Makes a machine: `speeds(float32=100.0, ...)` in GFLOP/s, for the candidates."""
+
+    def make(**by_name):
+        names = {"oneDNN": "float32 by oneDNN"}
+        known = {names.get(name, name): speed for name, speed in by_name.items()}
+
+        def measured(calls, operations, seconds):
+            return {name: known[name] for name in calls}
+
+        monkeypatch.setattr(device_module, "gigaflops", measured)
+        monkeypatch.setattr(device_module, "_medium_is_exact", lambda: "oneDNN" in by_name)
+
+    return make
+
+
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
+def test_auto_precision_is_bfloat16_where_it_is_clearly_faster(monkeypatch, speeds, flag):
+    processor(monkeypatch, "GenuineIntel", flag)
+    for bfloat16, precision in ((119.0, "float32"), (121.0, "bfloat16"), (52.0, "float32")):
+        speeds(float32=100.0, bfloat16=bfloat16)
+        assert prepare().choices.precision == precision
+        assert prepare().choices.speeds == {"float32": 100.0, "bfloat16": bfloat16}
+    speeds(float32=100.0, bfloat16=300.0)
     assert prepare_runtime(RuntimeSettings(device="cpu"), exact=True).dtype == torch.float32
     assert prepare(precision="float32").choices.precision == "float32"
 
 
-def test_products_follow_the_maker_of_the_processor(monkeypatch):
-    processor(monkeypatch, "GenuineIntel")
+def test_bfloat16_is_not_timed_where_the_processor_lacks_it(monkeypatch, speeds):
+    processor(monkeypatch, "AuthenticAMD", "avx2")
+    speeds(float32=100.0, oneDNN=100.0)  # another candidate would be a KeyError
+    assert prepare().choices == Choices("cpu", "float32", "highest", prepare().threads)
+
+
+def test_nothing_is_timed_where_there_is_no_choice(monkeypatch, speeds):
+    processor(monkeypatch, "GenuineIntel", "amx_bf16")
+    speeds()
+    assert prepare_runtime(RuntimeSettings(device="cpu"), exact=True).choices.speeds == {}
+
+
+def test_float32_products_are_by_the_library_that_is_clearly_faster(monkeypatch, speeds):
+    processor(monkeypatch, "AuthenticAMD", "avx512_bf16")
+    speeds(float32=184.0, oneDNN=409.0, bfloat16=837.0)
+    assert prepare().choices.products == "medium"
+    assert prepare().choices.precision == "bfloat16"
+    for exact in (False, True):
+        settings = RuntimeSettings(device="cpu", precision="float32")
+        assert prepare_runtime(settings, exact).choices.products == "medium"
+    speeds(float32=184.0, oneDNN=200.0, bfloat16=837.0)
     assert prepare().choices.products == "highest"
-    processor(monkeypatch, "AuthenticAMD")
-    monkeypatch.setattr(device_module, "_medium_is_exact", lambda: True)
-    assert prepare().choices.products == torch.get_float32_matmul_precision() == "medium"
-    monkeypatch.setattr(device_module, "_medium_is_exact", lambda: False)
+    speeds(float32=184.0, bfloat16=837.0)  # oneDNN's are not exact
     assert prepare().choices.products == "highest"
+
+
+def test_the_probe_times_real_products():
+    found = device_module._measured_speeds(["float32", "bfloat16"], 1, [(4, 16, 32), (8, 64, 64)])
+    assert list(found) == ["float32", "bfloat16"]
+    assert all(speed > 0 for speed in found.values())
 
 
 def test_the_same_machine_gives_the_same_answer():
@@ -50,10 +92,33 @@ def test_the_same_machine_gives_the_same_answer():
 
 def test_choices_of_an_earlier_run_are_kept(monkeypatch):
     processor(monkeypatch, "AuthenticAMD", "avx512_bf16")
-    earlier = Choices("cpu", "float32", "highest")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(device_module, "cores", lambda: 8)
+    earlier = Choices("cpu", "float32", "highest", 3, {"float32": 100.0, "bfloat16": 90.0})
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier)
     assert runtime.choices == earlier
-    assert torch.get_float32_matmul_precision() == "highest"
+    assert runtime.choices.speeds == earlier.speeds
+    assert prepare_runtime(RuntimeSettings(device="cpu", threads=2), choices=earlier).threads == 2
+    monkeypatch.setattr(device_module, "cores", lambda: 2)
+    assert prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier).threads == 2
+
+
+def test_other_choices_than_those_of_an_earlier_run_are_named():
+    earlier = Choices("cpu", "bfloat16", "highest", 4)
+    assert Choices("cpu", "bfloat16", "highest", 4, {"float32": 1.0}).differences(earlier) == []
+    now = Choices("cpu", "float32", "highest", 2)
+    told = ["precision: bfloat16 before, float32 now", "threads: 4 before, 2 now"]
+    assert now.differences(earlier) == told
+    assert now.differences(Choices("cpu", "float32", "highest")) == [], "it did not keep threads"
+
+
+def test_bfloat16_of_an_earlier_run_is_not_emulated(monkeypatch, speeds):
+    processor(monkeypatch, "GenuineIntel")
+    speeds()
+    earlier = Choices("cpu", "bfloat16", "highest", 1)
+    assert prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier).dtype == torch.float32
+    wanted = RuntimeSettings(device="cpu", precision="bfloat16")
+    assert prepare_runtime(wanted, choices=earlier).dtype == torch.bfloat16
 
 
 def test_a_precision_that_is_asked_for_wins_over_the_earlier_one():
@@ -67,13 +132,13 @@ def test_choices_made_for_another_machine_are_made_again(monkeypatch):
     for earlier in (Choices("cuda", "float16", "highest"), Choices("cpu", "float32", "medium")):
         monkeypatch.setattr(device_module, "_medium_is_exact", lambda: False)
         runtime = prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier)
-        assert runtime.choices == Choices("cpu", "float32", "highest")
+        assert runtime.choices == Choices("cpu", "float32", "highest", runtime.threads)
 
 
 def test_float32_is_float32_on_a_gpu_too():
     for precision, allowed in (("float32", False), ("bfloat16", True)):
-        prepare(precision=precision)
-        assert torch.backends.cudnn.allow_tf32 is allowed
+        with prepare(precision=precision).applied():
+            assert torch.backends.cudnn.allow_tf32 is allowed
 
 
 def test_threads_follow_the_environment(monkeypatch):
@@ -90,7 +155,13 @@ def test_autocast_is_on_only_below_float32():
             assert torch.is_autocast_enabled("cpu") is expected
 
 
-def test_mkl_adds_up_in_one_order_where_it_matters(monkeypatch):
+@pytest.fixture
+def as_a_command(monkeypatch):
+    """As if this process ran a command."""
+    monkeypatch.setattr(process, "_is_owned", True)
+
+
+def test_mkl_adds_up_in_one_order_where_it_matters(monkeypatch, as_a_command):
     monkeypatch.delenv("MKL_CBWR")
     prepare_runtime(RuntimeSettings(device="cpu"))
     assert "MKL_CBWR" not in os.environ
@@ -102,8 +173,58 @@ def test_mkl_adds_up_in_one_order_where_it_matters(monkeypatch):
 
 
 def test_threads():
-    assert prepare(threads=1).threads == torch.get_num_threads() == 1
+    with prepare(threads=1).applied():
+        assert torch.get_num_threads() == 1
     assert prepare().threads >= 1
+
+
+_HOST = """\
+import os
+import sys
+
+import torch
+
+torch.set_num_threads(2)
+torch.set_float32_matmul_precision("high")
+torch.backends.cudnn.allow_tf32 = False
+
+
+def state():
+    settings = {key: os.environ.get(key) for key in KEYS}
+    settings["threads"] = torch.get_num_threads()
+    settings["products"] = torch.get_float32_matmul_precision()
+    settings["tf32"] = torch.backends.cudnn.allow_tf32
+    return settings
+
+
+KEYS = ("MKL_CBWR", "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "GOMP_SPINCOUNT")
+before = state()
+from nmt import Translator
+
+translator = Translator.load(sys.argv[1], threads=1)
+assert state() == before, state()
+translator.translate(["le chat", "un chien dort"])
+assert state() == before, state()
+
+
+def resident():
+    pages = open("/proc/self/statm").read().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+with_it = torch.ones(100, 1024, 1024)
+full = resident()
+del with_it
+assert full - resident() > 300 << 20, (full, resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_python_api_leaves_its_host_process_alone(tiny_bundle):
+    plain = {key: value for key, value in os.environ.items() if key != "MKL_CBWR"}
+    subprocess.run(
+        [sys.executable, "-c", _HOST, str(tiny_bundle)], env=plain, check=True, timeout=300
+    )
 
 
 def test_what_a_cpu_cannot_do_is_refused():
@@ -118,13 +239,19 @@ def test_a_gpu_that_is_not_there_is_refused():
     assert prepare_runtime(RuntimeSettings(device="auto")).device.type == "cpu"
 
 
-def test_the_line_for_the_log_says_what_is_used():
+def test_the_line_for_the_log_says_what_is_used(as_a_command):
     line = prepare(precision="bfloat16", threads=1).describe()
     assert "cpu" in line
     assert "bfloat16" in line
     assert "1 threads" in line
     glibc = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
     assert ("freed memory kept" in line) == (glibc and "LD_PRELOAD" not in os.environ)
+
+
+def test_the_line_for_the_log_has_the_measured_figures():
+    choices = Choices("cpu", "float32", "highest", 2, {"float32": 157.3, "bfloat16": 82.0})
+    line = Runtime(torch.device("cpu"), choices).describe()
+    assert "float32 (measured in GFLOP/s: float32 157, bfloat16 82)" in line
 
 
 def started(monkeypatch, local_rank, local_size):
@@ -154,7 +281,7 @@ def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
     def chosen(name):
-        return str(device_module._device(name, device_module.World.of_environment()))
+        return str(find_device(RuntimeSettings(device=name)))
 
     assert [chosen("auto"), chosen("cuda")] == ["cuda", "cuda"]
     started(monkeypatch, 3, 4)

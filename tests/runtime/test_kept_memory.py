@@ -16,10 +16,10 @@ CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _SHAPES = 1100
 _TWICE = f"""\\
 import torch
-from nmt.config.settings import RuntimeSettings
-from nmt.runtime.device import prepare_runtime
+from nmt.runtime.memory import keep_kernels
 
-prepare_runtime(RuntimeSettings(device="cpu", threads=1))
+keep_kernels()
+torch.set_num_threads(1)
 weight = torch.ones(64, 64, dtype=torch.bfloat16)
 for rows in 2 * [*range(64, 64 + {_SHAPES})]:
     torch.ones(rows, 64, dtype=torch.bfloat16) @ weight
