@@ -16,11 +16,12 @@ from nmt.data.scripts import source_scripts
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import say, set_quiet
+from nmt.runtime.console import say, set_quiet, warn
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.runtime.distributed import World
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
+from nmt.runtime.processor import processor
 from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
@@ -127,6 +128,7 @@ def _begin_or_go_on(
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
     runtime = prepare_runtime(config.runtime, choices=None if state is None else state.choices)
+    _warn_of_emulation(runtime)
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     write_text(run.config_file, dump_config(config))
@@ -162,6 +164,16 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
     state.ended = None
     with together(config, world, runtime, state) as ranks:
         _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
+
+
+def _warn_of_emulation(runtime: Runtime) -> None:
+    """Warn of a precision that was asked for and that the processor does not multiply in."""
+    choices = runtime.choices
+    if choices.device == "cpu" and choices.precision == "bfloat16" and not processor().has_bfloat16:
+        warn(
+            "runtime.precision: bfloat16 is emulated on this processor, many times slower than "
+            "float32. Choose float32 or auto."
+        )
 
 
 def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
