@@ -16,11 +16,12 @@ class Processor:
     """What Linux reports of the processor; empty where the system reports nothing.
 
     vendor: such as GenuineIntel or AuthenticAMD; flags: names of instruction sets, such as
-    avx512_bf16.
+    avx512_bf16; name: for people, such as "AMD Ryzen 9 9950X 16-Core Processor".
     """
 
     vendor: str
     flags: frozenset[str]
+    name: str = ""
 
     @property
     def has_bfloat16(self) -> bool:
@@ -40,9 +41,10 @@ def processor() -> Processor:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return Processor("", frozenset())
-    fields = dict(re.findall(r"^(\w+)\s*:\s*(.*)$", text, re.MULTILINE))
+    fields = dict(re.findall(r"^(\w[\w ]*?)\s*:\s*(.*)$", text, re.MULTILINE))
     flags = fields.get("flags") or fields.get("Features", "")  # x86, ARM
-    return Processor(fields.get("vendor_id", ""), frozenset(flags.split()))
+    name = fields.get("model name", "")
+    return Processor(fields.get("vendor_id", ""), frozenset(flags.split()), name)
 
 
 def cores() -> int:
