@@ -16,11 +16,18 @@ from nmt.runtime.distributed import World
 from nmt.runtime.processor import processor
 from nmt.runtime.product_speed import clearly_fastest, gigaflops
 
-_ROWS = 128
-"""Of the product that is timed: as many beams as a batch has."""
+_ROWS = 64
+"""The rows of the product that is timed: beams of a small batch."""
 
-_MOST_OUTPUTS = 4096
-"""The first rows of the output matrix that are timed: the whole of a large one takes too long."""
+_MOST_OUTPUTS = 1024
+"""The first rows of the output matrix that are timed.
+
+One product then takes about a millisecond, less than the time for which another process is given
+the core. Most products are therefore undisturbed on a busy machine too.
+"""
+
+_SECONDS = 0.03
+"""The time of one measurement, of which a busy machine takes a few."""
 
 _LEAST_WEIGHTS = 1 << 16
 """Smaller products are not timed: their time is spent on the calls, not on the arithmetic."""
@@ -84,7 +91,7 @@ def _speeds(output_weight: Tensor, names: list[str]) -> dict[str, float]:
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         candidates = {name: _product(name, x, weight) for name in names}
-        return gigaflops(candidates, 2 * _ROWS * weight.numel())
+        return gigaflops(candidates, 2 * _ROWS * weight.numel(), _SECONDS)
 
 
 def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:

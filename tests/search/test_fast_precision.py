@@ -24,7 +24,7 @@ def machine(monkeypatch):
     """Sets the processor, and what each product's speed is."""
 
     def make(processor: Processor, **speeds: float) -> None:
-        def gigaflops(candidates, operations):
+        def gigaflops(candidates, operations, seconds):
             return {name: speeds[name] for name in candidates}
 
         monkeypatch.setattr(fast_precision, "processor", lambda: processor)
