@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from nmt.runtime.processor import processor
+
 WORDS = 50_000
 MEAN_LENGTH = 12
 _BLOCK = 50_000
@@ -51,17 +53,18 @@ print(imported - began, opened - imported, planned - opened, made - planned, len
 def main() -> None:
     """Measure and print."""
     options = _options()
+    print(processor().name, file=sys.stderr)
+    print(
+        "| pairs | text MB | binarize s | binarize MiB | open s | plan s | first batch s "
+        "| loader MiB |\n|---|---|---|---|---|---|---|---|",
+        flush=True,
+    )
     rows = []
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         for pairs in options.pairs:
             rows.append(_measure(folder, pairs))
-            print(_line(rows[-1]), file=sys.stderr)
-    print(
-        "| pairs | text MB | binarize s | binarize MiB | open s | plan s | first batch s "
-        "| loader MiB |\n|---|---|---|---|---|---|---|---|"
-    )
-    print("\n".join(map(_line, rows)))
+            print(_line(rows[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 

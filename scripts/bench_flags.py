@@ -61,8 +61,8 @@ def _measure(options: argparse.Namespace) -> None:
     count = max(1, round(WORST * len(scores)))
     worst = np.zeros(len(scores), bool)
     worst[np.argsort(scores, kind="stable")[:count]] = True
-    print(_worst_table(honest, worst), end="\n\n")
-    print(_flags_table(honest, worst, judge), end="\n\n")
+    print(_worst_table(honest, worst), end="\n\n", flush=True)
+    print(_flags_table(honest, worst, judge), end="\n\n", flush=True)
     chosen = random.Random(SEED).sample(range(len(sources)), min(options.planted, len(sources)))
     planted = bench.planted(
         [sources[i] for i in chosen],

@@ -14,6 +14,9 @@ matrix-product peak, measured in the same precision at the shape of the recurren
 time that torch's own LSTM layers of the same widths take alone. The many updates before those that
 count let the memory allocator meet the shapes of the batches.
 
+Without --precision those are measured that the machine is made for. Each row is printed when it is
+measured.
+
 With --graphs each model is also measured by CUDA graphs (`training.cuda_graphs`), all shapes
 captured before: the column `forward` is then data, forward and backward together.
 """
@@ -29,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measured_machine import describe_machine, fast_precisions
 from plain_model import PlainModel
 from torch import nn
 
@@ -47,6 +51,9 @@ from nmt.training.optimizers import make_optimizer
 VOCABULARY = 8000
 PARTS = ("data", "forward", "backward", "optimizer")
 Row = dict[str, float]
+
+_PEAK_SECONDS = 2.0
+"""The longest that the peak is measured: a precision that is emulated may take minutes."""
 
 MODELS: dict[str, dict[str, Any]] = {
     "small": {
@@ -77,15 +84,17 @@ def main() -> None:
         (size, graphs): _random_batches(size, count, graphs)
         for size, graphs in itertools.product(options.batch_tokens, kinds)
     }
-    results = []
+    results: list[dict[str, Any]] = []
+    print(describe_machine(), file=sys.stderr)
+    _print_head()
     # Plain first: what `prepare_runtime` sets holds for the whole process.
     if any(name.startswith(PLAIN) for name in options.models):
-        results = [
-            _measure_plain(size, batches[size, False], options) for size in options.batch_tokens
-        ]
+        for size in options.batch_tokens:
+            results.append(_measure_plain(size, batches[size, False], options))
+            _print_row(results[-1])
     plain = {each["batch_tokens"]: each["target_tokens_per_second"] for each in results}
-    for precision in options.precision:
-        runtime = prepare_runtime(RuntimeSettings(precision=precision))
+    for precision in options.precision or fast_precisions(("bfloat16", "float32")):
+        runtime = prepare_runtime(RuntimeSettings.model_validate({"precision": precision}))
         print(runtime.describe(), file=sys.stderr)
         for graphs, name, size in itertools.product(kinds, options.models, options.batch_tokens):
             try:
@@ -96,9 +105,9 @@ def main() -> None:
             if name.startswith(PLAIN):
                 result["times_plain"] = result["target_tokens_per_second"] / plain[size]
             results.append(result)
+            _print_row(result)
             if options.json:
                 options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    _print(results)
 
 
 def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _measure(
         "peak_gflops": peak / 1e9,
         "share_of_peak": statistics.median(shares),
         "library_lstm_ms": _library_lstm_ms(settings, batches[options.warm_up], runtime),
-        "machine": runtime.describe(),
+        "machine": f"{describe_machine()}: {runtime.describe()}",
     }
 
 
@@ -265,8 +274,8 @@ def _peak_flops(runtime: Runtime, hidden: int) -> float:
     rows, queued = (8192, 50) if runtime.device.type == "cuda" else (256, 4)
     a = torch.randn(rows, hidden, device=runtime.device, dtype=runtime.dtype)
     b = torch.randn(hidden, 4 * hidden, device=runtime.device, dtype=runtime.dtype)
-    times = []
-    for _ in range(60):
+    times: list[float] = []
+    while len(times) < 60 and sum(times) * queued < _PEAK_SECONDS:
         began = _now(runtime.device)
         for _ in range(queued):
             a @ b
@@ -326,32 +335,34 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _print(results: list[dict[str, Any]]) -> None:
+def _print_head() -> None:
     print(
         "| model | batch | precision | target tokens/s | times plain | share of peak | "
         + " ms | ".join(PARTS)
         + " ms | LSTMs alone ms | padding |"
     )
-    print("|---" * (8 + len(PARTS)) + "|")
-    for result in results:
-        share = result.get("share_of_peak")
-        cells = [
-            result["model"] + (", graphs" if result.get("graphs") else ""),
-            str(result["batch_tokens"]),
-            result["precision"],
-            f"{result['target_tokens_per_second']:,.0f}",
-            f"{result['times_plain']:.1f}" if "times_plain" in result else "",
-            "" if share is None else f"{share:.0%} of {result['peak_gflops']:.0f} GFLOP/s",
-            *(f"{result['ms_per_update'][part]:.0f}" for part in PARTS),
-            f"{result['library_lstm_ms']:.0f}" if "library_lstm_ms" in result else "",
-            f"{result['padding']:.1%}",
-        ]
-        print(f"| {' | '.join(cells)} |")
+    print("|---" * (8 + len(PARTS)) + "|", flush=True)
+
+
+def _print_row(result: dict[str, Any]) -> None:
+    share = result.get("share_of_peak")
+    cells = [
+        result["model"] + (", graphs" if result.get("graphs") else ""),
+        str(result["batch_tokens"]),
+        result["precision"],
+        f"{result['target_tokens_per_second']:,.0f}",
+        f"{result['times_plain']:.1f}" if "times_plain" in result else "",
+        "" if share is None else f"{share:.0%} of {result['peak_gflops']:.0f} GFLOP/s",
+        *(f"{result['ms_per_update'][part]:.0f}" for part in PARTS),
+        f"{result['library_lstm_ms']:.0f}" if "library_lstm_ms" in result else "",
+        f"{result['padding']:.1%}",
+    ]
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--precision", nargs="+", default=["bfloat16", "float32"])
+    parser.add_argument("--precision", nargs="+", help="[bfloat16 float32, where they are fast]")
     parser.add_argument(
         "--models", nargs="+", choices=MODELS, default=["small", "small-whole"], metavar="MODEL"
     )

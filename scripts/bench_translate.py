@@ -5,7 +5,8 @@
 On the CPU; for each precision, greedy search and a beam of 5, one sentence at a time (--alone of
 them) and batched. The figures to compare are ratios within one run: to the plain search of
 plain_search.py, which takes one sentence at a time in float32, and to this machine's matrix-product
-peak. With --reference BLEU is shown beside them, so that what a narrower type costs can be seen.
+peak. A precision that is not faster than float32 here is left out. Each row is printed when it is
+measured. With --reference BLEU is shown beside them, so that what a narrower type costs is seen.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from measured_machine import describe_machine
 from plain_search import plain_search
 
 from nmt import Translator
@@ -46,11 +48,21 @@ def _compare(options: argparse.Namespace) -> None:
             f"{options.reference}: has {len(references)} lines, the source {len(sources)}. "
             "Give the translations of these sentences."
         )
-    rows = [_measure_plain(options, sources, beam) for beam in BEAMS]
+    print(describe_machine(), file=sys.stderr)
+    _print_head()
+    rows: list[dict[str, Any]] = []
+    for beam in BEAMS:
+        rows.append(_measure_plain(options, sources, beam))
+        print(_line(rows[-1]), flush=True)
     # By tokens: plain search is timed on fewer sentences, whose lengths may differ.
     plain = {row["beam"]: row["tokens_per_second"] for row in rows}
     for precision in options.precision:
+        # Says on stderr where the processor has no fast products of the kind, and why.
         translator = Translator.load(options.model, device="cpu", precision=precision)
+        computed = (translator.made_by.get("vocabulary"), translator.made_by["precision"])
+        if precision != "auto" and precision not in computed:
+            print(f"left out: {precision}", file=sys.stderr)
+            continue
         # int8 is of the product with the vocabulary only: its share is of the other products' peak.
         peak = _peak_flops(getattr(torch, translator.made_by["precision"]))
         for beam in BEAMS:
@@ -66,17 +78,19 @@ def _compare(options: argparse.Namespace) -> None:
                 if references is not None and batch != 1:
                     row["bleu"] = score(texts, [references], ("bleu",))[0].value
                 rows.append(row)
-                print(_line(row), file=sys.stderr)
+                print(_line(row), flush=True)
+    if options.json:
+        facts = [{**row, "machine": describe_machine()} for row in rows]
+        options.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_head() -> None:
     print(
         "| precision | beam | batch | sentences/s | tokens/s | times plain | share of peak |",
         end="",
     )
     print(" ms a sentence: median, 95%, 99% | BLEU |")
-    print("|---" * 9 + "|")
-    for row in rows:
-        print(_line(row))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    print("|---" * 9 + "|", flush=True)
 
 
 def _measure_plain(options: argparse.Namespace, sources: list[str], beam: int) -> dict[str, Any]:

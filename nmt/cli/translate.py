@@ -139,7 +139,10 @@ def translate(
         shortlist=shortlist,
         batch_sentences=batch,
     )
-    translator = open_translator(model, device, precision, threads, weight, combine)
+    # Parts are joined only when they were computed alike: no stopwatch may tell them apart.
+    translator = open_translator(
+        model, device, precision, threads, weight, combine, measured=files is None
+    )
     settings = override(translator.settings, overrides)
     places_terms = not settings.sampling and settings.groups == 1
     refuse(
@@ -238,6 +241,7 @@ def open_translator(
     threads: int | None,
     weights: list[float] | None = None,
     combination: str | None = None,
+    measured: bool = True,
 ) -> "Translator":
     """The translator that a command's options name. Raises as `Translator.load` does."""
     from nmt.search.translator import Translator
@@ -253,6 +257,7 @@ def open_translator(
         threads=threads or 0,
         weights=weights,
         combination=combination or "log_linear",
+        measured=measured,
     )
 
 

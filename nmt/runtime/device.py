@@ -34,7 +34,7 @@ _CLEAR_RATIO = 1.2
 to be chosen: products are not all that an update does, and the machine may be busy.
 """
 
-_PROBE_SECONDS = 0.08
+_PROBE_SECONDS = 0.05
 _LARGEST_ERROR = 1e-5
 
 _FLOAT32, _ONEDNN, _BFLOAT16 = "float32", "float32 by oneDNN", "bfloat16"
@@ -47,7 +47,7 @@ class Choices:
     device: cpu or cuda; precision: float32, bfloat16 or float16; products: how float32 matrix
     products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN); threads: of the
     CPU, 0 where an earlier version did not keep them; speeds: of the candidates that were timed, in
-    GFLOP/s, empty where nothing was.
+    GFLOP/s of one core, empty where none was.
     """
 
     device: str
@@ -141,7 +141,7 @@ class Runtime:
         if not speeds:
             return precision
         figures = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
-        return f"{precision} (measured in GFLOP/s: {figures})"
+        return f"{precision} (measured, GFLOP/s a core: {figures})"
 
 
 def prepare_runtime(
@@ -180,7 +180,7 @@ def prepare_runtime(
             keep_kernels(world.local_size)
         keeps_memory = keep_freed_memory()
     if choices is None or not _still_holds(choices, settings, device):
-        choices = _choose(settings, device, exact, threads, shapes)
+        choices = _choose(settings, device, exact, shapes)
     runtime = Runtime(device, replace(choices, threads=threads), keeps_memory)
     if owns_process():
         runtime.apply()
@@ -238,7 +238,6 @@ def _choose(
     settings: RuntimeSettings,
     device: torch.device,
     exact: bool,
-    threads: int,
     shapes: Sequence[ProductShape],
 ) -> Choices:
     precision: str = settings.precision
@@ -251,7 +250,7 @@ def _choose(
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
-    speeds = _measured_speeds(_candidates(precision, exact), threads, shapes)
+    speeds = _measured_speeds(_candidates(precision, exact), shapes)
     found = _clearly_fastest(speeds)
     products: Products = (
         "medium" if _ONEDNN in (found, _clearly_fastest(_wide(speeds))) else "highest"
@@ -290,20 +289,15 @@ def _wide(speeds: Mapping[str, float]) -> dict[str, float]:
     return {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
 
 
-def _measured_speeds(
-    candidates: Sequence[str], threads: int, shapes: Sequence[ProductShape]
-) -> dict[str, float]:
-    """Return the speed of each candidate in GFLOP/s, rounded; of one alone, nothing is measured."""
+def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) -> dict[str, float]:
+    """Return the speed of each candidate on one core in GFLOP/s, rounded; a candidate alone is not
+    measured.
+    """
     if len(candidates) < 2:
         return {}
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        calls = {name: _product_call(name, shapes) for name in candidates}
-        operations = sum(2.0 * rows * inputs * outputs for rows, inputs, outputs in shapes)
-        speeds = gigaflops(calls, operations, _PROBE_SECONDS)
-    finally:
-        torch.set_num_threads(before)
+    calls = {name: _product_call(name, shapes) for name in candidates}
+    operations = sum(2.0 * rows * inputs * outputs for rows, inputs, outputs in shapes)
+    speeds = gigaflops(calls, operations, _PROBE_SECONDS)
     return {name: round(speed, 1) for name, speed in speeds.items()}
 
 

@@ -1,11 +1,13 @@
 """From text to text: the translator that the command line and Python programs use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from torch import Tensor
 
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
@@ -76,6 +78,7 @@ class Translator:
         threads: int = 0,
         weights: Sequence[float] | None = None,
         combination: str = "log_linear",
+        measured: bool = True,
     ) -> "Translator":
         """Open a bundle or a run's best one; several: an ensemble of them; None: $NMT_MODEL or the
         newest finished run.
@@ -83,8 +86,11 @@ class Translator:
         precision: `auto` means float32, in which a translation depends on nothing but its source
         (on a CPU to the last bit, where no product was formed in this process before);
         `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
-        where the processor is made for it; weights: of the models of an ensemble, default: all the
-        same; combination: of their probabilities, `log_linear` or `linear`.
+        where that is faster; on a CPU that is not faster by it, `int8` and `bfloat16` mean float32,
+        and a line on stderr says so; weights: of the models of an ensemble, default: all the same;
+        combination: of their probabilities, `log_linear` or `linear`; measured: whether products
+        are timed to see what is faster (0.1 s); false: only the processor's flags decide, so that
+        several processes choose alike.
 
         Raises ModelError when there is no bundle or it is damaged or several do not share their
         tokenizers, ResourceError when the device is not there, UsageError for another name of
@@ -92,6 +98,7 @@ class Translator:
         """
         from nmt.bundle import find_bundle, load_bundle
         from nmt.model.precision import narrow_matrices, product_shapes
+        from nmt.search.fast_precision import choose_precision
 
         int8 = precision == "int8"
         wanted = {
@@ -109,8 +116,14 @@ class Translator:
         bundles = [load_bundle(each, device_found) for each in found]
         first = bundles[0]
         shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
-        runtime = prepare_runtime(settings, exact=not int8, shapes=shapes)
+        runtime = prepare_runtime(settings, exact=True, shapes=shapes)
         ensemble = ensemble_of(bundles, weights, combination)  # refuses what cannot be, even of one
+        if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
+            largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
+            choice = choose_precision(precision, largest, measured)
+            choices = replace(runtime.choices, precision=choice.products)
+            runtime = replace(runtime, choices=choices)
+            int8 = choice.int8_vocabulary
         for bundle in bundles:
             if int8:
                 bundle.model.quantize_output()

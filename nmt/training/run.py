@@ -17,11 +17,12 @@ from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.model.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import say, set_quiet
+from nmt.runtime.console import say, set_quiet, warn
 from nmt.runtime.device import Choices, Runtime, prepare_runtime
 from nmt.runtime.distributed import World
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
+from nmt.runtime.processor import processor
 from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
@@ -129,6 +130,7 @@ def _begin_or_go_on(
             return
     earlier = None if state is None else state.choices
     runtime = training_runtime(config, earlier)
+    _warn_of_emulation(runtime)
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     write_text(run.config_file, dump_config(config))
@@ -194,6 +196,16 @@ def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog)
         log.warn(
             f"{'; '.join(differences)}. From here on results may differ in the last digits from "
             "those of a run that was not stopped."
+        )
+
+
+def _warn_of_emulation(runtime: Runtime) -> None:
+    """Warn of a precision that was asked for and that the processor does not multiply in."""
+    choices = runtime.choices
+    if choices.device == "cpu" and choices.precision == "bfloat16" and not processor().has_bfloat16:
+        warn(
+            "runtime.precision: bfloat16 is emulated on this processor, many times slower than "
+            "float32. Choose float32 or auto."
         )
 
 

@@ -75,16 +75,40 @@ def test_only_on_a_cpu():
         Int8Product(torch.empty(4, 8, device="meta"))
 
 
-@pytest.mark.parametrize("kernels", ["AVX2", "AVX512_CORE", "DEFAULT"])
-def test_sums_are_exact_on_every_processor(kernels):
-    """Older processors add in 16 bits: all at the end of the scale is the worst that can be."""
+def test_only_where_torch_has_the_library(monkeypatch):
+    monkeypatch.setattr(int8, "has_int8_products", lambda: False)
+    with pytest.raises(ResourceError, match="no oneDNN"):
+        Int8Product(torch.zeros(4, 8))
+
+
+@pytest.mark.parametrize("kernels", ["SSE41", "AVX2", "AVX512_CORE", "AVX512_CORE_BF16", "DEFAULT"])
+def test_every_kernel_gives_the_whole_numbers(kernels):
+    """Older processors add in 16 bits: all at the end of the scale is the worst that can be.
+
+    Rows are also taken one by one and in parts: each must give the same bits.
+    """
     program = """
 import torch
-from nmt.model.int8 import Int8Product
-signs = torch.randint(2, (96, 512), generator=torch.Generator().manual_seed(1)) * 2.0 - 1.0
+from nmt.model.int8 import Int8Product, _steps_of_weights
+
+generator = torch.Generator().manual_seed(1)
+signs = torch.randint(2, (96, 512), generator=generator) * 2.0 - 1.0
 signs[0] = 1.0
 product = Int8Product(signs)(signs.unsqueeze(1)).squeeze(1)
 torch.testing.assert_close(product, signs @ signs.t(), rtol=1e-5, atol=1e-3)
+
+steps = _steps_of_weights()
+for rows, inner, out in ((33, 257, 1203), (64, 512, 800), (5, 8, 1)):
+    weight = torch.randint(-steps, steps + 1, (out, inner), generator=generator)
+    x = torch.randint(-127, 128, (rows, inner), generator=generator)
+    weight[:, 0], x[:, 0] = steps, 127  # a step is 1, so that nothing is rounded
+    whole = (x @ weight.t()).float()
+    product = Int8Product(weight.float())
+    together = product(x.float())
+    assert torch.equal(together, whole), (rows, inner, out)
+    for count in (1, 2, 7, 32):
+        for at in range(0, rows, count):
+            assert torch.equal(product(x[at : at + count].float()), whole[at : at + count])
 """
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": kernels, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)

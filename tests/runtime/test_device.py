@@ -81,7 +81,7 @@ def test_float32_products_are_by_the_library_that_is_clearly_faster(monkeypatch,
 
 
 def test_the_probe_times_real_products():
-    found = device_module._measured_speeds(["float32", "bfloat16"], 1, [(4, 16, 32), (8, 64, 64)])
+    found = device_module._measured_speeds(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
     assert list(found) == ["float32", "bfloat16"]
     assert all(speed > 0 for speed in found.values())
 
@@ -251,7 +251,7 @@ def test_the_line_for_the_log_says_what_is_used(as_a_command):
 def test_the_line_for_the_log_has_the_measured_figures():
     choices = Choices("cpu", "float32", "highest", 2, {"float32": 157.3, "bfloat16": 82.0})
     line = Runtime(torch.device("cpu"), choices).describe()
-    assert "float32 (measured in GFLOP/s: float32 157, bfloat16 82)" in line
+    assert "float32 (measured, GFLOP/s a core: float32 157, bfloat16 82)" in line
 
 
 def started(monkeypatch, local_rank, local_size):

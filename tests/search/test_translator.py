@@ -14,6 +14,7 @@ from nmt.config.settings import Config, SearchSettings
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.processor import Processor
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.overrides import override
@@ -325,7 +326,9 @@ def test_wishes_for_another_number_of_texts_are_refused(translator):
         translator.translate(["le chat", "un chien"], constraints=[Constraints()])
 
 
-def test_what_made_a_translation(translator, tiny_bundle):
+def test_what_made_a_translation(translator, tiny_bundle, monkeypatch):
+    flags = Processor("", frozenset({"bf16"}))
+    monkeypatch.setattr("nmt.search.fast_precision.processor", lambda: flags)
     other = Translator.load(tiny_bundle, device="cpu", precision="bfloat16")
     assert translator.made_by == {"model": fingerprint(tiny_bundle), "precision": "float32"}
     assert other.made_by == {**translator.made_by, "precision": "bfloat16"}
