@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Files of tests go to processes of one thread each: more threads than cores stand in their own way.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# Tests go to processes of one thread each: more threads than cores stand in their own way, all the
+# more when they wait by spinning. How tests are dealt out: tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 CAT := Le chat noir est sur le tapis.
 
 .PHONY: help setup demo check lint test slow bench clean
