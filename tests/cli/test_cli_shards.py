@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from processes import NMT, python
+from processes import NMT, python, together
 
 from nmt.cli.app import run as nmt
 
@@ -141,14 +141,15 @@ def test_processes_share_the_work(command, expected, text, tmp_path):
     output, packed = tmp_path / "out.txt.gz", tmp_path / "in.txt.gz"
     packed.write_bytes(gzip.compress(text.read_bytes()))
     command = [*command, "--n-best", "2", "--input", str(packed), "--output", str(output)]
-    done = launch(2, *NMT, *command)
-    assert done.returncode == 0, done.stderr
+    ended = together(2, *NMT, *command, env=ENVIRONMENT)
+    told = b"".join(told for _, _, told in ended)
+    assert [code for code, _, _ in ended] == [0, 0], told
     assert gzip.decompress(output.read_bytes()) == expected
     assert sorted(leftovers(output)) == ["in.txt.gz", "out.txt.gz"]
-    assert done.stderr.count(b"search: beam 2") == 1
-    assert done.stderr.count(b"not valid UTF-8") == len(BAD_LINES)
+    assert told.count(b"search: beam 2") == 1
+    assert told.count(b"not valid UTF-8") == len(BAD_LINES)
     for number in BAD_LINES:
-        assert done.stderr.count(b"line %d: not valid UTF-8" % number) == 1
+        assert told.count(b"line %d: not valid UTF-8" % number) == 1
 
 
 def test_a_process_that_dies_stops_the_others(command, expected, stopped, tmp_path):
