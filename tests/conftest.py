@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("nmt")
 # A shell that starts the tests in the background has them ignore Ctrl-C; and what they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_SINGLY = ("tests/cli/", "tests/scripts/", "tests/training/")
+_SINGLY = ("tests/cli/", "tests/training/")
 """Folders whose tests take seconds each and share little."""
 
 

@@ -8,12 +8,15 @@ import gc
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 import threading
 import traceback
 from pathlib import Path
 from typing import NoReturn
+
+_WATCHDOG_SECONDS = 300
 
 
 def main() -> None:
@@ -96,6 +99,7 @@ def _run(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    signal.alarm(_WATCHDOG_SECONDS)  # a process that hangs ends, and its test fails
     kind, *arguments = request["arguments"]
     sys.path[0] = "" if kind in ("-m", "-c") else str(Path(kind).parent)
     if kind == "-m":
