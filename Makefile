@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Files of tests go to processes of one thread each: more threads than cores stand in their own way.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# Tests go to processes of one thread each: more threads than cores stand in their own way, all the
+# more when they wait by spinning. How tests are dealt out: tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 CAT := Le chat noir est sur le tapis.
 
-.PHONY: help setup demo check lint test slow bench clean
+.PHONY: help setup demo check lint style types test slow bench clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything in it"
@@ -35,11 +36,17 @@ demo: $(INSTALLED)
 	@echo
 	echo "$(CAT)" | $(BIN)/nmt attention --model runs/demo
 
-check: lint test
+# mypy runs beside the tests: it uses one core, and the tests leave some of the other one.
+check: style
+	$(MAKE) --no-print-directory --jobs 2 types test
 
-lint: $(INSTALLED)
+lint: style types
+
+style: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
 	$(BIN)/mypy
 
 test: $(INSTALLED)

@@ -2,6 +2,7 @@
 
 import io
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import set_quiet
 from nmt.runtime.device import keep_order_of_sums
+from nmt.runtime.run_directory import RunDirectory
+from nmt.training.run import train
 
 # As in a process that translates; later, after the first product, MKL would not listen.
 keep_order_of_sums()
@@ -29,6 +32,25 @@ hypothesis.settings.load_profile("nmt")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C; and what they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_SINGLY = ("tests/cli/", "tests/training/")
+"""Folders whose tests take seconds each and share little."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal out whole files, the largest first; then, one by one, the tests that take long.
+
+    So no process has a whole file left when another one has nothing left.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if nodeid.startswith(_SINGLY) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log) if config.option.dist == "loadfile" else None
+
 
 _SENTENCES = [
     "le chat noir est sur le tapis .",
@@ -98,6 +120,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+_WITH_PATHS = ("config.yaml", "train.log", "data/manifest.json", "tokenizer/tokenizer.json")
+"""The files of a run in which the paths of its folder and texts stand."""
 _WORDS = ["un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"]
 _ANSWERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
@@ -145,5 +169,32 @@ def tiny(tiny_config):
 
     def make(*overrides, name="run"):
         return load_config(tiny_config, [f"run_dir={tiny_config.parent / name}", *overrides])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory):
+    """A folder for copies of runs; and by name and overrides: the copy, and where the run was."""
+    return tmp_path_factory.mktemp("kept"), {}
+
+
+@pytest.fixture
+def trained(tiny, tmp_path, _kept):
+    """Makes the run of `train(tiny(...))`; what was trained before is copied."""
+    folder, runs = _kept
+
+    def make(*overrides, name="run"):
+        path, key = tmp_path / name, (name, overrides)
+        if key not in runs:
+            train(tiny(*overrides, name=name))
+            runs[key] = shutil.copytree(path, folder / str(len(runs))), tmp_path
+            return RunDirectory(path)
+        copy, place = runs[key]
+        shutil.copytree(copy, path)
+        for file in map(path.joinpath, _WITH_PATHS):
+            text = file.read_text(encoding="utf-8")
+            file.write_text(text.replace(f"{place}/", f"{tmp_path}/"), encoding="utf-8")
+        return RunDirectory(path)
 
     return make

@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -30,6 +32,19 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def copy(tiny_bundle, tmp_path):
     return shutil.copytree(tiny_bundle, tmp_path / "copy")
+
+
+def test_loading_does_not_import_the_compiler_of_torch(tiny_bundle):
+    """It takes more than a second, at each start of a command."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import torch\n"
+        "from nmt.bundle import load_bundle\n"
+        "load_bundle(Path(sys.argv[1]), torch.device('cpu'))\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program, tiny_bundle], check=True)
 
 
 def make_shortlist(bundle: Bundle, token: int) -> Shortlist:

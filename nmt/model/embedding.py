@@ -16,6 +16,14 @@ class Embedding(nn.Embedding):
         self.word_dropout = WordDropout(word_dropout)
         self.dropout = Dropout(settings.embedding_dropout, settings.variational_dropout)
 
+    def reset_parameters(self) -> None:
+        """Draw the vectors, unless the embedding is on the meta device, where nothing has values.
+
+        To draw there, torch imports its compiler, which takes more than a second.
+        """
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
     def mask(self, input: Tensor) -> Tensor | None:
         """See `Dropout.mask`, for the sentences `[batch, length]` of token ids."""
         return self.dropout.mask(self.weight.new_empty(len(input), 0), self.embedding_dim)

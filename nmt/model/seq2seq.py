@@ -50,7 +50,8 @@ class Seq2Seq(nn.Module):
             nn.Parameter(torch.zeros(target_vocabulary)) if settings.output.bias else None
         )
         self._quantized_output: Int8Product | None = None
-        self._initialize()
+        if not self.source_embedding.weight.is_meta:
+            self._initialize()
 
     @property
     def output_weight(self) -> Tensor:

@@ -1,10 +1,9 @@
 """`nmt average` as a process."""
 
 import os
-import subprocess
-import sys
 
 import pytest
+from processes import NMT, python
 
 from nmt.training.run import train
 
@@ -12,16 +11,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def nmt(*arguments, cwd, given=""):
-    return subprocess.run(
-        [sys.executable, "-m", "nmt", *map(str, arguments)],
-        cwd=cwd,
-        input=given,
-        capture_output=True,
-        encoding="utf-8",
-        env=ENVIRONMENT,
-        timeout=120,
-        check=False,
-    )
+    return python(*NMT, *arguments, given=given, cwd=cwd, env=ENVIRONMENT, encoding="utf-8")
 
 
 def test_it_makes_a_model_that_translates(tiny, tmp_path):

@@ -7,13 +7,12 @@ import pytest
 
 from nmt.cli.app import run as nmt
 from nmt.search.translator import Translator
-from nmt.training.run import train
 
 
 @pytest.fixture
-def folders(tiny):
+def folders(trained):
     """Two runs of different seeds."""
-    return [str(train(tiny(f"seed={seed}", name=f"r{seed}")).path) for seed in (1, 2)]
+    return [str(trained(f"seed={seed}", name=f"r{seed}").path) for seed in (1, 2)]
 
 
 def asked(*arguments, capsys):

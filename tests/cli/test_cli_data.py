@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from processes import NMT, python, start
 
 from nmt.data.corpus import Corpus
 
@@ -16,15 +15,9 @@ PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("
 WORDS = ["river", "tree", "house", "cat", "dog", "sees", "eats", "small", "red", "under"]
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "nmt", *map(str, arguments)]
-
-
 def nmt(*arguments, **changes):
-    given = {"env": PLAIN, "stdin": subprocess.DEVNULL, **changes}
-    return subprocess.run(
-        command(*arguments), capture_output=True, encoding="utf-8", check=False, **given
-    )
+    given = {"env": PLAIN, **changes}
+    return python(*NMT, *arguments, encoding="utf-8", **given)
 
 
 def lines(count):
@@ -155,9 +148,7 @@ def test_an_interrupt_leaves_nothing_half_made(config):
     assert nmt("tokenizer", config, "--set", "tokenizer.max_sentences=1000").returncode == 0
     run = config.parent / "run"
     arguments = ("--set", "tokenizer.max_sentences=1000", "--set", "data.workers=2")
-    process = subprocess.Popen(
-        command("binarize", config, *arguments), stderr=subprocess.PIPE, encoding="utf-8", env=PLAIN
-    )
+    process = start(*NMT, "binarize", config, *arguments, encoding="utf-8", env=PLAIN)
     while not list(run.glob(".tmp-*")):
         assert process.poll() is None
         time.sleep(0.01)

@@ -3,26 +3,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from processes import NMT, python, start
 
 PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
-DOCTOR = [sys.executable, "-m", "nmt", "doctor"]
 
 
 def doctor(*arguments, cwd):
-    return subprocess.run(
-        [*DOCTOR, *map(str, arguments)],
-        cwd=cwd,
-        env=PLAIN,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-    )
+    return python(*NMT, "doctor", *arguments, cwd=cwd, env=PLAIN, encoding="utf-8")
 
 
 def test_lines_and_a_verdict(tiny_config, tmp_path):
@@ -59,14 +49,8 @@ def test_wrong_command_lines(tmp_path):
 def test_a_signal_leaves_nothing_behind(tiny_config, tmp_path, number, code):
     before = sorted(tmp_path.iterdir())
     slow = ["--set", "training.accumulate=1000000"]
-    process = subprocess.Popen(
-        [*DOCTOR, str(tiny_config), *slow],
-        cwd=tmp_path,
-        env=PLAIN,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    command = [*NMT, "doctor", tiny_config, *slow]
+    process = start(*command, cwd=tmp_path, env=PLAIN, encoding="utf-8")
     for line in process.stdout:
         if " search: " in line:
             break

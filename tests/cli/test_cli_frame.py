@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import python
 
 from nmt.cli import app, options
 from nmt.version import __version__
@@ -49,13 +50,7 @@ def failing_command(body, *options):
 
 
 def fail(body, *options):
-    return subprocess.run(
-        failing_command(body, *options),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    return python(*failing_command(body, *options)[1:], encoding="utf-8")
 
 
 def test_help_lists_the_commands():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from processes import NMT, python
 
 from nmt.errors import UsageError
 
@@ -48,7 +49,8 @@ def odd(tiny_bundle, tmp_path):
 def test_the_translation_is_the_same_everywhere(odd, changes):
     command = ("translate", "--model", "modèle", "--input", "entrée.txt", "--output", "sörtie.txt")
     (odd / "entrée.txt").write_bytes(TEXT)
-    expected = nmt("translate", "--model", "modèle", given=TEXT, environment=PLAIN, cwd=odd)
+    plain = (*NMT, "translate", "--model", "modèle")
+    expected = python(*plain, given=TEXT, env=PLAIN, cwd=odd)
     assert (expected.returncode, expected.stdout.count(b"\n")) == (0, 3)
     done = nmt(*command, environment={**PLAIN, **changes}, cwd=odd)
     assert done.returncode == 0, done.stderr

@@ -6,12 +6,11 @@ import shutil
 import pytest
 
 from nmt.cli.app import run as nmt
-from nmt.training.run import train
 
 
 @pytest.fixture
-def folder(tiny):
-    return train(tiny("training.validation.samples=2")).path
+def folder(trained):
+    return trained("training.validation.samples=2").path
 
 
 def test_the_page_is_whole_and_beside_the_run(folder, capsys):

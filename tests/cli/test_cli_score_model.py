@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from processes import NMT, python
 
 from nmt.cli.app import run
 from nmt.search.translator import Translator
@@ -68,15 +69,9 @@ def test_the_summary(files, capsys, scores):
 
 
 def test_from_a_pipe_each_pair_has_a_line(files, scores):
-    command = [sys.executable, "-m", "nmt", "score", "--model", "model", "--source", "source"]
-    done = subprocess.run(
-        [*command, "--sentences"],
-        input=(files / "target").read_bytes(),
-        capture_output=True,
-        env=ENVIRONMENT,
-        timeout=120,
-        check=True,
-    )
+    command = [*NMT, "score", "--model", "model", "--source", "source", "--sentences"]
+    done = python(*command, given=(files / "target").read_bytes(), env=ENVIRONMENT)
+    assert done.returncode == 0
     assert done.stderr == b"score: length penalty gnmt (alpha 1)\n"
     rows = [line.split("\t") for line in done.stdout.decode().removesuffix("\n").split("\n")]
     assert len(rows) == len(SOURCES)

@@ -5,10 +5,10 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import NMT, python, together
 
 from nmt.cli.app import run as nmt
 
@@ -74,8 +74,7 @@ def stopped(tmp_path: Path) -> str:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=180, check=False)
+    return python(*arguments, env=ENVIRONMENT, timeout=180)
 
 
 def launch(processes: int, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -93,7 +92,7 @@ def leftovers(output: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def expected(command: list[str]) -> bytes:
-    done = run("-m", "nmt", *command, "--n-best", "2")
+    done = run(*NMT, *command, "--n-best", "2")
     assert done.returncode == 0
     return done.stdout
 
@@ -105,10 +104,10 @@ def test_killed_and_gone_on_with(command, expected, stopped, tmp_path):
     assert parts_of(output) == ["000000.part", "000001.part"]
     assert not output.exists()
     mark_first_part(output)
-    refused = run("-m", "nmt", *command, "--alpha", "0.5")
+    refused = run(*NMT, *command, "--alpha", "0.5")
     assert refused.returncode == 2
     assert b"search.alpha was 1.0, now 0.5" in refused.stderr
-    done = run("-m", "nmt", *command, "--batch", "1")
+    done = run(*NMT, *command, "--batch", "1")
     assert done.returncode == 0
     assert b"out.txt.parts: 14 of 56 lines are translated; going on" in done.stderr
     assert output.read_bytes() == b"0 ||| marked ||| 0.0000\n" + expected.partition(b"\n")[2]
@@ -142,14 +141,15 @@ def test_processes_share_the_work(command, expected, text, tmp_path):
     output, packed = tmp_path / "out.txt.gz", tmp_path / "in.txt.gz"
     packed.write_bytes(gzip.compress(text.read_bytes()))
     command = [*command, "--n-best", "2", "--input", str(packed), "--output", str(output)]
-    done = launch(2, "-m", "nmt", *command)
-    assert done.returncode == 0, done.stderr
+    ended = together(2, *NMT, *command, env=ENVIRONMENT)
+    told = b"".join(told for _, _, told in ended)
+    assert [code for code, _, _ in ended] == [0, 0], told
     assert gzip.decompress(output.read_bytes()) == expected
     assert sorted(leftovers(output)) == ["in.txt.gz", "out.txt.gz"]
-    assert done.stderr.count(b"search: beam 2") == 1
-    assert done.stderr.count(b"not valid UTF-8") == len(BAD_LINES)
+    assert told.count(b"search: beam 2") == 1
+    assert told.count(b"not valid UTF-8") == len(BAD_LINES)
     for number in BAD_LINES:
-        assert done.stderr.count(b"line %d: not valid UTF-8" % number) == 1
+        assert told.count(b"line %d: not valid UTF-8" % number) == 1
 
 
 def test_a_process_that_dies_stops_the_others(command, expected, stopped, tmp_path):
@@ -158,7 +158,7 @@ def test_a_process_that_dies_stops_the_others(command, expected, stopped, tmp_pa
     assert launch(2, stopped, signal.SIGKILL.value, *command).returncode == 1
     assert not output.exists()
     assert len(parts_of(output)) >= 2
-    alone = run("-m", "nmt", *command, "--resumable")
+    alone = run(*NMT, *command, "--resumable")
     assert alone.returncode == 0, alone.stderr
     assert output.read_bytes() == expected
     assert leftovers(output) == ["out.txt"]
@@ -198,11 +198,11 @@ def test_what_leaves_the_answers_as_they_are_may_change(command, stopped, tmp_pa
     output = tmp_path / "out.txt"
     command = [*command, "--resumable", "--output", str(output), "--device", "cpu"]
     assert run(stopped, signal.SIGKILL.value, *command).returncode == -signal.SIGKILL
-    done = run("-m", "nmt", *command, *changes)
+    done = run(*NMT, *command, *changes)
     assert b"14 of 56 lines are translated; going on" in done.stderr
     assert done.returncode == (3 if changes == ["--strict"] else 0)  # it goes on up to line 17
     if changes == ["--strict"]:
         assert b"line 17: not valid UTF-8" in done.stderr
-        refused = run("-m", "nmt", *command, "--precision", "int8")
+        refused = run(*NMT, *command, "--precision", "int8")
         assert refused.returncode == 2
         assert b"now int8" in refused.stderr

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
+from processes import NMT, python
 
 from nmt.bundle import load_bundle
 from nmt.training.run import train
@@ -15,22 +15,13 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def nmt(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nmt", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        input=given,
-        capture_output=True,
-        encoding="utf-8",
-        env=ENVIRONMENT,
-        timeout=120,
-        check=False,
-    )
+    return python(*NMT, *arguments, given=given, env=ENVIRONMENT, encoding="utf-8")
 
 
 @pytest.fixture
-def run(tiny):
+def run(trained):
     """A run that has ended."""
-    return train(tiny()).path
+    return trained().path
 
 
 def test_it_goes_into_the_bundle_and_translating_uses_it(run):

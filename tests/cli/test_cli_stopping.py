@@ -3,11 +3,11 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
-from test_cli_train import NMT, PLAIN, nmt, wait_for
+from processes import NMT
+from processes import start as start_python
+from test_cli_train import PLAIN, nmt, wait_for
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 
@@ -28,9 +28,7 @@ main()
 
 
 def start(*command, cwd):
-    return subprocess.Popen(
-        [*map(str, command)], cwd=cwd, env=PLAIN, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+    return start_python(*command, cwd=cwd, env=PLAIN, encoding="utf-8")
 
 
 def wait_for_line(process, words):
@@ -56,7 +54,7 @@ def test_the_signal_of_a_cluster_saves_and_leaves_with_0(tiny_config, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_leaves_at_once(tiny_config, tmp_path, number, code):
-    process = start(sys.executable, "-c", _SLOW, "_update", "train", tiny_config, cwd=tmp_path)
+    process = start("-c", _SLOW, "_update", "train", tiny_config, cwd=tmp_path)
     wait_for_line(process, "at work")
     process.send_signal(number)
     wait_for_line(process, "once more to stop at once")
@@ -71,9 +69,7 @@ def test_the_second_signal_leaves_at_once(tiny_config, tmp_path, number, code):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 0)]
 )
 def test_before_the_first_update_one_signal_is_enough(tiny_config, tmp_path, number, code):
-    process = start(
-        sys.executable, "-c", _SLOW, "prepare_tokenizers", "train", tiny_config, cwd=tmp_path
-    )
+    process = start("-c", _SLOW, "prepare_tokenizers", "train", tiny_config, cwd=tmp_path)
     wait_for_line(process, "at work")
     process.send_signal(number)
     _, said = process.communicate(timeout=120)

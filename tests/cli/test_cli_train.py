@@ -4,28 +4,18 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from processes import NMT, python, start
 from safetensors.torch import load_file
 
 PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
-NMT = [sys.executable, "-m", "nmt"]
 
 
 def nmt(*arguments, cwd, text_in="", **changes):
     given = {"env": PLAIN, "timeout": 300, **changes}
-    return subprocess.run(
-        [*NMT, *map(str, arguments)],
-        cwd=cwd,
-        input=text_in,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        **given,
-    )
+    return python(*NMT, *arguments, given=text_in, cwd=cwd, encoding="utf-8", **given)
 
 
 def test_the_whole_pipeline_from_a_folder_with_spaces_and_another_locale(tiny_config, tmp_path):
@@ -66,51 +56,80 @@ def test_quiet_says_nothing(tiny_config, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+# Like `nmt`, but with a pause before each update, so that a short training takes a while.
+_PAUSING = """
+import sys, time
+from nmt.__main__ import main
+from nmt.training.trainer import Trainer
+
+update, seconds = Trainer._update, float(sys.argv.pop(1))
+
+def after_a_pause(self, group):
+    time.sleep(seconds)
+    update(self, group)
+
+Trainer._update = after_a_pause
+main()
+"""
+
+few_with_pauses_or_many = pytest.mark.parametrize(
+    ("updates", "pause"), [(24, 0.5), pytest.param(600, 0.0, marks=pytest.mark.slow)]
+)
+
+
+def length(updates):
+    """Options for so many updates, with a validation at the end."""
+    keys = ("max_updates", "validation.every_updates")
+    return [word for key in keys for word in ("--set", f"training.{key}={updates}")]
+
+
+@few_with_pauses_or_many
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_the_same_command_goes_on_exactly(tiny_config, tmp_path, number, code):
-    many = ["--set", "training.max_updates=600", "--set", "training.validation.every_updates=600"]
+def test_a_signal_saves_and_the_same_command_goes_on_exactly(
+    tiny_config, tmp_path, number, code, updates, pause
+):
+    many = length(updates)
     whole = nmt("train", tiny_config, *many, "--set", "run_dir=whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
-    command = [*NMT, "train", str(tiny_config), *many, "--set", "run_dir=parts"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=PLAIN, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+    command = ["-c", _PAUSING, pause, "train", tiny_config, *many, "--set", "run_dir=parts"]
+    process = start(*command, cwd=tmp_path, env=PLAIN, encoding="utf-8")
     wait_for(tmp_path / "parts" / "checkpoints", process)
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == code, said
     assert "Traceback" not in said
     saved = max((tmp_path / "parts" / "checkpoints").iterdir()).name
-    assert saved < "step-00000600", "it ended before the signal came; nothing was tested"
+    assert saved < f"step-{updates:08d}", "it ended before the signal came; nothing was tested"
     goes_on = nmt("train", tiny_config, *many, "--set", "run_dir=parts", cwd=tmp_path)
     assert goes_on.returncode == 0, goes_on.stderr
     assert f"going on from update {int(saved.removeprefix('step-'))}" in goes_on.stderr
-    assert_same_model(tmp_path, 600)
+    assert_same_model(tmp_path, updates)
 
 
+@few_with_pauses_or_many
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
-def test_kill_9_loses_only_what_came_after_the_last_checkpoint(tiny_config, tmp_path):
-    many = ["--set", "training.max_updates=400", "--set", "training.validation.every_updates=400"]
+def test_kill_9_loses_only_what_came_after_the_last_checkpoint(
+    tiny_config, tmp_path, updates, pause
+):
+    many = length(updates)
     nmt("train", tiny_config, *many, "--set", "run_dir=whole", cwd=tmp_path)
-    command = [*NMT, "train", str(tiny_config), *many, "--set", "run_dir=parts"]
+    command = ["-c", _PAUSING, pause, "train", tiny_config, *many, "--set", "run_dir=parts"]
     for _ in range(3):
-        process = subprocess.Popen(command, cwd=tmp_path, env=PLAIN, stderr=subprocess.DEVNULL)
+        process = start(*command, "--quiet", cwd=tmp_path, env=PLAIN)
         wait_for(tmp_path / "parts" / "checkpoints", process)
         process.kill()
         process.wait()
     done = nmt("train", tiny_config, *many, "--set", "run_dir=parts", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert_same_model(tmp_path, 400)
+    assert_same_model(tmp_path, updates)
     leftovers = [p for p in (tmp_path / "parts").rglob("*") if p.name.startswith(".tmp")]
     assert leftovers == []
 
 
 def test_two_trainings_of_one_run_are_refused(tiny_config, tmp_path):
     many = ["--set", "training.max_updates=100000"]
-    process = subprocess.Popen(
-        [*NMT, "train", str(tiny_config), *many], cwd=tmp_path, env=PLAIN, stderr=subprocess.DEVNULL
-    )
+    process = start(*NMT, "train", tiny_config, *many, "--quiet", cwd=tmp_path, env=PLAIN)
     try:
         wait_for(tmp_path / "runs" / "tiny" / "checkpoints", process)
         second = nmt("train", tiny_config, *many, cwd=tmp_path)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import NMT, python, start
 
 from nmt.cli.app import run
 from nmt.search.constraints import Constraints
@@ -24,10 +25,7 @@ NOTHING = "translated 0 lines\n"
 
 
 def nmt(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "nmt", *map(str, arguments)]
-    return subprocess.run(
-        command, input=given, capture_output=True, env=ENVIRONMENT, timeout=120, check=False
-    )
+    return python(*NMT, *arguments, given=given, env=ENVIRONMENT)
 
 
 def test_line_for_line(tiny_bundle):
@@ -71,11 +69,8 @@ def test_no_line_in_no_line_out(tiny_bundle):
     ],
 )
 def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle, form, lines):
-    command = [sys.executable, "-m", "nmt", "translate", "--model", str(tiny_bundle)]
-    command += ["--input-format", form]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
-    ) as process:
+    command = [*NMT, "translate", "--model", tiny_bundle, "--input-format", form]
+    with start(*command, env=ENVIRONMENT) as process:
         answers = []
         for line in lines:
             process.stdin.write(line)
@@ -92,16 +87,10 @@ def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle, form
 
 
 def test_a_closed_pipe_ends_quietly(tiny_bundle):
-    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
+    command = [*NMT, "translate", "-q", "--model", tiny_bundle]
     with (
         subprocess.Popen(["yes", "le chat"], stdout=subprocess.PIPE) as endless,
-        subprocess.Popen(
-            command,
-            stdin=endless.stdout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-        ) as process,
+        start(*command, stdin=endless.stdout.fileno(), env=ENVIRONMENT) as process,
     ):
         endless.stdout.close()
         assert process.stdout.readline().strip()
@@ -111,14 +100,7 @@ def test_a_closed_pipe_ends_quietly(tiny_bundle):
 
 
 def test_a_closed_pipe_ends_quietly_though_the_input_is_not_at_its_end(tiny_bundle):
-    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as process:
+    with start(*NMT, "translate", "-q", "--model", tiny_bundle, env=ENVIRONMENT) as process:
         process.stdout.close()
         process.stdin.write(b"le chat\n")
         process.stdin.flush()
@@ -230,13 +212,8 @@ def test_an_ensemble_of_a_model_with_itself(tiny_bundle, tmp_path, capsys, comma
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_half_written_output(tiny_bundle, tmp_path, number, code):
-    options = ["--model", str(tiny_bundle), "-o", str(tmp_path / "out.txt")]
-    with subprocess.Popen(
-        [sys.executable, "-m", "nmt", "translate", *options],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as process:
+    options = ["--model", tiny_bundle, "-o", tmp_path / "out.txt"]
+    with start(*NMT, "translate", *options, env=ENVIRONMENT) as process:
         process.stdin.write(b"le chat\n")
         process.stdin.flush()
         while not any(path.stat().st_size for path in tmp_path.glob(".tmp-out.txt-*")):
@@ -436,17 +413,14 @@ def test_output_to_the_name_of_stdout(tiny_bundle, tmp_path):
     """`>>` must go on where the file ended, and the file stay the one that the shell opened."""
     path = tmp_path / "out.txt"
     path.write_bytes(b"before\n")
-    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
-    with path.open("ab") as file:
-        done = subprocess.run(
-            [*command, "-o", "/dev/stdout"],
-            input=b"le chat\n",
-            stdout=file,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (0, b"")
+    command = [*NMT, "translate", "-q", "--model", tiny_bundle, "-o", "/dev/stdout"]
+    with (
+        path.open("ab") as file,
+        start(*command, stdout=file.fileno(), env=ENVIRONMENT) as process,
+    ):
+        process.stdin.write(b"le chat\n")
+        process.stdin.close()
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
     assert path.read_bytes().startswith(b"before\n")
     assert path.read_bytes().count(b"\n") == 2
     assert list(tmp_path.iterdir()) == [path]
@@ -455,13 +429,8 @@ def test_output_to_the_name_of_stdout(tiny_bundle, tmp_path):
 def test_a_reader_of_a_named_pipe_that_goes_away_is_no_error(tiny_bundle, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "nmt", "translate", "-q", "--model", str(tiny_bundle)]
-    with subprocess.Popen(
-        [*command, "-o", str(pipe)],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as process:
+    command = [*NMT, "translate", "-q", "--model", tiny_bundle, "-o", pipe]
+    with start(*command, env=ENVIRONMENT) as process:
         with pipe.open("rb") as answers:
             process.stdin.write(b"le chat\n")
             process.stdin.flush()

@@ -5,10 +5,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
+from processes import NMT, start
 
 from nmt.cli.app import run
 
@@ -159,10 +158,7 @@ def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
     before = contents(bundle)
     (tmp_path / "dev.fr").write_text("le chat noir\n" * 20_000, encoding="utf-8")
     (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n" * 20_000))
-    arguments = [sys.executable, "-m", "nmt", *command]
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
-    ) as process:
+    with start(*NMT, *command, env=ENVIRONMENT) as process:
         assert b"searches of 20000 lines" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

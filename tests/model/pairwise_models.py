@@ -1,6 +1,7 @@
 """Few models in which any two values of the architecture's settings occur together."""
 
 import random
+from functools import cache
 from itertools import combinations, product
 
 from pydantic import ValidationError
@@ -37,6 +38,7 @@ _DRAWS = 1000
 """So many models with a pair of values are drawn before it counts as refused."""
 
 
+@cache
 def pairwise_models():
     """Models, each a dictionary of all factors; always the same ones."""
     generator = random.Random(0)
@@ -50,6 +52,17 @@ def pairwise_models():
             models.append(max(candidates, key=lambda model: len(missing & pairs_of(model))))
             missing -= pairs_of(models[-1])
     return models
+
+
+def covering_models():
+    """The numbers of a few of the models that have every value of every factor which occurs."""
+    models = [set(model.items()) for model in pairwise_models()]
+    missing, chosen = set.union(*models), set()
+    while missing:
+        number = max(range(len(models)), key=lambda number: len(missing & models[number]))
+        missing -= models[number]
+        chosen.add(number)
+    return chosen
 
 
 def all_pairs():

@@ -83,7 +83,7 @@ def assert_exact(model, reverse):
         assert found.tolist() == (places[::-1] if reverse else places).tolist()
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_attention_all_at_once(reverse):
     assert_exact(trained({**APART, **_GENERAL}, reverse), reverse)
 

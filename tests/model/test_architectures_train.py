@@ -1,16 +1,18 @@
 """Every two choices together once more: each model is trained for two updates, saved, loaded,
-and translates, the same whatever the batch.
+and translates, the same whatever the batch. Few of the models, which have every choice, do so by
+default; the others are slow.
 """
 
 import json
 
 import pytest
-from pairwise_models import pairwise_models, with_sizes
+from pairwise_models import covering_models, pairwise_models, with_sizes
 
 from nmt import Translator
 from nmt.training.run import train
 
 _MODELS = pairwise_models()
+_FEW = covering_models()
 _TEXTS = ["un deux trois", "dix", "", "quatre cinq six sept huit neuf"]
 
 
@@ -19,7 +21,13 @@ def overrides(model):
     return [f"model.{key.replace('__', '.')}={json.dumps(value)}" for key, value in model.items()]
 
 
-@pytest.mark.parametrize("number", range(len(_MODELS)))
+@pytest.mark.parametrize(
+    "number",
+    [
+        number if number in _FEW else pytest.param(number, marks=pytest.mark.slow)
+        for number in range(len(_MODELS))
+    ],
+)
 def test_two_updates_and_a_translation(tiny, number):
     model = with_sizes(_MODELS[number])
     config = tiny(

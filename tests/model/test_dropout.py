@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_model import KINDS, PAIRS, batch_loss, each_kind, make_model
+from tiny_model import KINDS, PAIRS, batch_loss, each_kind_with, make_model
 
 from nmt.model import decoder as decoder_module
 from nmt.model import encoder as encoder_module
@@ -28,8 +28,7 @@ def training_loss(model, seed, teacher_forcing=1.0):
     return batch_loss(model.train(), PAIRS, 0.1, teacher_forcing).loss
 
 
-@each_kind
-@pytest.mark.parametrize("variational", [True, False])
+@each_kind_with("variational", [True, False])
 def test_all_dropout_together(kind, variational):
     model = make_model(**KINDS[kind], **RATES, variational_dropout=variational)
     loss = training_loss(model, 1)
@@ -145,8 +144,7 @@ def test_the_recurrent_mask_is_the_same_at_each_step(kind, depth):
         torch.testing.assert_close(alone[0], found[row])
 
 
-@each_kind
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@each_kind_with("cell", ["lstm", "gru"])
 def test_the_loop_for_recurrent_dropout_equals_the_kernel(monkeypatch, kind, cell):
     cells = {"encoder__cell": cell, "decoder__cell": cell}
     model = make_model(**KINDS[kind], **cells)

@@ -10,6 +10,7 @@ from tiny_model import (
     batch_loss,
     batch_of,
     each_kind,
+    each_kind_with,
     encode,
     gradients,
     make_model,
@@ -29,8 +30,7 @@ CELLS = [
 ]
 
 
-@each_kind
-@pytest.mark.parametrize("cells", CELLS, ids="-".join)
+@each_kind_with("cells", CELLS)
 def test_values_and_gradients_equal_the_equations(kind, cells):
     model = make_model(**KINDS[kind], encoder__cell=cells[0], decoder__cell=cells[1])
     coverage = 0.0 if KINDS[kind].get("attention__kind") == "none" else 0.7
@@ -86,8 +86,7 @@ def test_a_step_at_a_time_equals_the_whole_sequence(kind):
     assert sums.tokens == sum(len(target) + 1 for _, target in PAIRS)
 
 
-@each_kind
-@pytest.mark.parametrize("cell", ["lstm", "layer_norm_gru"])
+@each_kind_with("cell", ["lstm", "layer_norm_gru"])
 def test_company_and_padding_change_nothing(kind, cell):
     model = make_model(**KINDS[kind], encoder__cell=cell, decoder__cell=cell)
     together = batch_loss(model, PAIRS, 0.1, coverage=0.3).loss
@@ -181,8 +180,7 @@ def test_scheduled_sampling_without_a_teacher_is_greedy_search(kind):
     torch.testing.assert_close(own, expected, rtol=1e-12, atol=0)
 
 
-@each_kind
-@pytest.mark.parametrize("cell", ["lstm", "layer_norm_lstm", "gru", "layer_norm_gru"])
+@each_kind_with("cell", ["lstm", "layer_norm_lstm", "gru", "layer_norm_gru"])
 def test_bfloat16_is_near(kind, cell):
     model = make_model(spread=0.3, **KINDS[kind], encoder__cell=cell, decoder__cell=cell)
     exact = batch_loss(model, PAIRS, 0.1, coverage=0.5).loss

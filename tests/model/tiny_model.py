@@ -175,6 +175,25 @@ def each_kind(function):
     return pytest.mark.parametrize("kind", KINDS)(function)
 
 
+def each_kind_with(name, values):
+    """Run a test with every one of `KINDS` and every value of an argument.
+
+    By default each kind has one of the values, in turn: each value comes with many kinds. The
+    other rows are slow.
+    """
+    rows = [
+        pytest.param(
+            kind,
+            value,
+            marks=[] if number % len(values) == turn else pytest.mark.slow,
+            id=f"{kind}-{'-'.join(value) if isinstance(value, tuple) else value}",
+        )
+        for number, kind in enumerate(KINDS)
+        for turn, value in enumerate(values)
+    ]
+    return pytest.mark.parametrize(("kind", name), rows)
+
+
 def settings(**changes):
     """Settings of a tiny model; `section__key=value` changes a key of a section."""
     tree = {

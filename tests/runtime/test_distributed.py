@@ -1,11 +1,10 @@
 """Ranks from the environment; what processes count and compute together."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from processes import together
 
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.distributed import Counters, World, process_group
@@ -94,14 +93,6 @@ def test_two_processes(tmp_path):
     """Each number from 1 to 50 is claimed once: they add up to 1275."""
     script = tmp_path / "together.py"
     script.write_text(_TOGETHER)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, *launcher, str(script)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("[1275, 50, 1]") == 2
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    for code, out, told in together(2, script, env=environment, encoding="utf-8"):
+        assert (code, out) == (0, "[1275, 50, 1]\n"), told

@@ -1,10 +1,9 @@
 """What two processes tell each other, and that one alone needs nobody."""
 
 import os
-import subprocess
-import sys
 
 import torch
+from processes import together
 
 from nmt.runtime import ranks
 from nmt.runtime.ranks import ALONE
@@ -58,14 +57,6 @@ print("good", flush=True)
 def test_two_processes(tmp_path):
     script = tmp_path / "together.py"
     script.write_text(_TOGETHER, encoding="utf-8")
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, *launcher, str(script)],
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("good") == 2
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    for code, out, told in together(2, script, env=environment, encoding="utf-8"):
+        assert (code, out) == (0, "good\n"), told

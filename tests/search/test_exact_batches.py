@@ -99,9 +99,16 @@ def _bits(hypotheses: list[Hypothesis]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
-def test_search(model: Seq2Seq, sources: list[list[int]], beam_size: int) -> None:
-    _search(model, sources, beam_size, threads=1)
+@pytest.mark.parametrize(
+    ("name", "beam_size"),
+    [
+        pytest.param(name, beam_size, marks=[] if number % 2 == turn else pytest.mark.slow)
+        for number, name in enumerate(MODELS)
+        for turn, beam_size in enumerate((1, 3))
+    ],
+)
+def test_search(name: str, sources: list[list[int]], beam_size: int) -> None:
+    _search(_model(name), sources, beam_size, threads=1)
 
 
 @pytest.mark.parametrize("threads", [2, 3])

@@ -105,8 +105,8 @@ def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, overrides):
     ]
 
 
-def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, monkeypatch):
-    whole = train(tiny(name="whole"))
+def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, trained, monkeypatch):
+    whole = trained(name="whole")
     update = Trainer._update
 
     def crashing(self, group):
@@ -121,16 +121,16 @@ def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, monkeypatc
     assert_same_weights(whole, train(tiny(name="parts")), 8)
 
 
-def test_a_finished_run_has_nothing_to_do(tiny, capsys):
-    run = train(tiny())
+def test_a_finished_run_has_nothing_to_do(tiny, trained, capsys):
+    run = trained()
     before = (run.checkpoints / "step-00000008" / "state.json").read_bytes()
     train(tiny())
     assert "nothing to do" in capsys.readouterr().err
     assert (run.checkpoints / "step-00000008" / "state.json").read_bytes() == before
 
 
-def test_other_settings_are_refused_with_a_table(tiny):
-    run = train(tiny())
+def test_other_settings_are_refused_with_a_table(tiny, trained):
+    run = trained()
     with pytest.raises(UsageError) as refused:
         train(tiny("training.max_updates=10"))
     assert "training.max_updates" in refused.value.message
@@ -143,8 +143,8 @@ def test_other_settings_are_refused_with_a_table(tiny):
         train(tiny("training.max_updates=10", "model.embedding_size=4"), resume=True)
 
 
-def test_restart_moves_the_old_run_aside(tiny):
-    run = train(tiny())
+def test_restart_moves_the_old_run_aside(tiny, trained):
+    run = trained()
     (run.path / "mine.txt").write_text("kept", encoding="utf-8")
     train(tiny("model.embedding_size=4"), restart=True)
     aside = [path for path in run.path.parent.iterdir() if path.name.startswith("run.2")]
@@ -160,8 +160,8 @@ def test_restart_moves_the_old_run_aside(tiny):
         ("dev", DataError, "the dev corpus is not the one this run was begun with"),
     ],
 )
-def test_a_changed_corpus_is_noticed(tiny, tmp_path, corpus, error, words):
-    train(tiny("training.max_updates=8"))
+def test_a_changed_corpus_is_noticed(tiny, trained, tmp_path, corpus, error, words):
+    trained()
     for side in ("fr", "en"):
         with (tmp_path / f"{corpus}.{side}").open("a", encoding="utf-8") as file:
             file.write("six\n")
@@ -169,8 +169,8 @@ def test_a_changed_corpus_is_noticed(tiny, tmp_path, corpus, error, words):
         train(tiny("training.max_updates=10"), resume=True)
 
 
-def test_a_corpus_may_be_moved(tiny, tmp_path):
-    whole = train(tiny(name="whole"))
+def test_a_corpus_may_be_moved(tiny, trained, tmp_path):
+    whole = trained(name="whole")
     train(tiny("training.max_updates=6", name="parts"))
     (tmp_path / "moved").mkdir()
     for name in ("train", "dev"):
@@ -188,8 +188,8 @@ def test_a_configuration_that_somebody_wrote_is_not_overwritten(tiny, tiny_confi
     assert mine.read_bytes() == before
 
 
-def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny):
-    run = train(tiny())
+def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny, trained):
+    run = trained()
     text = run.config_file.read_text(encoding="utf-8")
     run.config_file.write_text(text.replace("  coverage_loss: 0.0\n", ""), encoding="utf-8")
     assert run.config_file.read_text(encoding="utf-8") != text
@@ -198,8 +198,8 @@ def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny):
 
 
 @pytest.mark.parametrize("change", ["training.batch_tokens=100", "training.optimizer.kind=sgd"])
-def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, change):
-    train(tiny())
+def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, trained, change):
+    trained()
     with pytest.raises(UsageError, match="cannot change in the middle of a run"):
         train(tiny(change, "training.max_updates=10"), resume=True)
 
