@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nmt.config.recipes import figures
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
@@ -17,6 +17,9 @@ from nmt.data.file_languages import languages_of
 from nmt.errors import UsageError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import write_text
+
+if TYPE_CHECKING:
+    from nmt.doctor.pace import Pace
 
 _SCRIPTS_TOLD = 3
 _ONE_TEXT = 0.1
@@ -62,7 +65,7 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
     """All keys of the configuration. folder: where it is to lie, for its paths; budget: a time, for
     which the updates of an unlimited training are timed.
 
-    Raises as `seconds_per_update` does.
+    Raises as `measure_pace` does.
     """
     about_data = _about_data(texts, folder)
     if budget is None:
@@ -71,9 +74,15 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
         here = Path(name)
         say(f"timing some updates, for a budget of {budget}")
         pace = _pace([*_about_data(texts, None), *fitted(facts)], here)
+    if pace.is_busy:
+        warn(
+            f"other processes keep the cores busy (the timed updates waited "
+            f"{pace.waited_share:.0%} of their time).\nThe budget is filled with what a quiet "
+            "machine does at least. Train on one, or run nmt init again there."
+        )
     seconds = figures.BUDGET_FOR_UPDATES * duration_seconds(budget)
-    limit = Budget(budget, max(1, int(seconds / pace)))
-    say(f"{1 / pace:.1f} updates/s here: {limit.updates:,} updates in {budget}")
+    limit = Budget(budget, max(1, int(seconds / pace.seconds)))
+    say(f"{1 / pace.seconds:.1f} updates/s here: {limit.updates:,} updates in {budget}")
     plan = make_plan(facts, limit)
     if plan.epochs < _FEW_PASSES:
         warn(
@@ -139,12 +148,12 @@ def _seen_from(folder: Path | None, path: Path) -> str:
     return str(path) if path.is_absolute() else os.path.relpath(path, folder)
 
 
-def _pace(choices: Sequence[Choice], folder: Path) -> float:
-    from nmt.doctor.pace import seconds_per_update
+def _pace(choices: Sequence[Choice], folder: Path) -> "Pace":
+    from nmt.doctor.pace import measure_pace
 
     config = folder / "timed.yaml"
     write_text(config, as_yaml([Choice("run_dir", str(folder / "run")), *choices], "Timed."))
-    return seconds_per_update(config)
+    return measure_pace(config)
 
 
 def _told(side: SideFacts) -> str:

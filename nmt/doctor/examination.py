@@ -32,7 +32,8 @@ class Examination:
 
     machine: settings of `runtime`, for where no configuration can be read; state: of a run that has
     begun; sample: of train, where it is not binarized; data: the run's, or what was made of the
-    sample; seconds_per_update: measured.
+    sample; seconds_per_update: measured; waited_share: of the time of updates, in which they waited
+    for a core.
     """
 
     config_file: Path | None
@@ -50,6 +51,7 @@ class Examination:
     loader: "BatchLoader" = field(init=False)
     optimizer: "Optimizer" = field(init=False)
     seconds_per_update: float = field(init=False)
+    waited_share: float = 0.0
     checkpoint_bytes: int = field(init=False)
 
     @property

@@ -3,8 +3,9 @@
 import math
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 import torch
@@ -17,7 +18,9 @@ from nmt.doctor.forecast import first_end, folder_bytes, run_bytes, updates_per_
 from nmt.doctor.report import Remark, size_text, time_text
 from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
+from nmt.runtime.processor import BUSY_SHARE, CoreWaits
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches
@@ -29,6 +32,8 @@ _LEAST_SECONDS = 2.0
 _MOST_SECONDS = 20.0
 _FEWEST_UPDATES = 3
 """Updates are timed for _LEAST_SECONDS; fewer than _FEWEST_UPDATES for up to _MOST_SECONDS."""
+
+_SHORTEST = 1e-9
 
 _SPARE = 0.9
 """Share of the free memory that a peak may take without a warning."""
@@ -110,26 +115,57 @@ def _search(examination: Examination) -> Remark:
 
 
 def _updates(examination: Examination) -> Remark:
-    training = examination.config.training
-    tokens = updates = 0
-    with closing(_groups(examination.loader, training.accumulate)) as groups:
+    runtime = examination.runtime
+    accumulate = examination.config.training.accumulate
+    with closing(_groups(examination.loader, accumulate)) as groups:
         for group in islice(groups, _WARM_UP):
-            _update(examination, group)
-        began = time.monotonic()
-        for group in groups:
-            _update(examination, group)
-            tokens += sum(batch.target_tokens for batch in group)
-            updates += 1
-            seconds = time.monotonic() - began
-            enough = updates >= _FEWEST_UPDATES and seconds >= _LEAST_SECONDS
-            if enough or seconds >= _MOST_SECONDS:
-                break
-    examination.seconds_per_update = seconds / updates
-    speed = tokens / seconds
-    found = f"{speed:,.0f} target tokens/s, {updates / seconds:.1f} updates/s ({updates} timed)"
-    return Remark(
-        found, facts={"tokens_per_second": speed, "updates_per_second": updates / seconds}
-    )
+            _update(examination, group, runtime)
+        waits = CoreWaits()
+        timed = _timed(examination, groups, runtime, time.monotonic)
+        waited = (waits.share() or 0.0) if runtime.device.type == "cpu" else 0.0
+        advice = ""
+        if waited > BUSY_SHARE:
+            # The CPU time of one thread is the same on a quiet machine.
+            alone = replace(runtime, choices=replace(runtime.choices, threads=1))
+            by_one = _timed(examination, groups, alone, time.thread_time)
+            timed = min(timed, by_one, key=lambda each: each.seconds / each.tokens)
+            advice = (
+                f"other processes keep the cores busy (updates waited {waited:.0%} of their time): "
+                "this is what a quiet machine does at least"
+            )
+    examination.seconds_per_update = timed.seconds / timed.updates
+    examination.waited_share = waited
+    speed, rate = timed.tokens / timed.seconds, timed.updates / timed.seconds
+    found = f"{speed:,.0f} target tokens/s, {rate:.1f} updates/s ({timed.updates} timed)"
+    facts = {"tokens_per_second": speed, "updates_per_second": rate, "waited_share": waited}
+    return Remark(found, advice, facts)
+
+
+@dataclass(frozen=True)
+class _Timed:
+    updates: int
+    tokens: int
+    seconds: float
+
+
+def _timed(
+    examination: Examination,
+    groups: Iterator[list[Batch]],
+    runtime: Runtime,
+    clock: Callable[[], float],
+) -> _Timed:
+    """Make updates for a while. clock: gives seconds, of the day or of this thread."""
+    tokens = updates = 0
+    seconds, began, began_waiting = 0.0, clock(), time.monotonic()
+    for group in groups:
+        _update(examination, group, runtime)
+        tokens += sum(batch.target_tokens for batch in group)
+        updates += 1
+        seconds = clock() - began
+        enough = updates >= _FEWEST_UPDATES and seconds >= _LEAST_SECONDS
+        if enough or time.monotonic() - began_waiting >= _MOST_SECONDS:
+            break
+    return _Timed(updates, tokens, max(seconds, _SHORTEST))
 
 
 def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None]:
@@ -140,10 +176,10 @@ def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None
             yield group
 
 
-def _update(examination: Examination, group: list[Batch]) -> None:
+def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> None:
     """One update. It waits for the loss: a GPU would go on working behind the clock's back."""
     bundle, optimizer = examination.bundle, examination.optimizer
-    losses = [forward_and_backward(bundle, batch, examination.runtime) for batch in group]
+    losses = [forward_and_backward(bundle, batch, runtime) for batch in group]
     limit = examination.config.training.clip_norm or math.inf
     torch.nn.utils.clip_grad_norm_(bundle.model.parameters(), limit)
     optimizer.step()

@@ -10,6 +10,9 @@ _CPUINFO = Path("/proc/cpuinfo")
 _THREADS = Path("/proc/self/task")
 _STATISTICS = Path("/proc/self/schedstat")
 
+BUSY_SHARE = 0.15
+"""A machine is busy where a process waits for a core for more than this share of its time."""
+
 
 @dataclass(frozen=True)
 class Processor:
@@ -68,20 +71,23 @@ class CoreWaits:
         """
         if self._before is None or (after := _ran_and_waited()) is None:
             return None
-        ran, waited = (max(0, now - then) for now, then in zip(after, self._before, strict=True))
+        ran = waited = 0
+        for thread, (ran_now, waited_now) in after.items():
+            ran_before, waited_before = self._before.get(thread, (0, 0))
+            ran += ran_now - ran_before
+            waited += waited_now - waited_before
         return waited / max(1, ran + waited)
 
 
-def _ran_and_waited() -> tuple[int, int] | None:
-    """Return the nanoseconds that the threads of this process ran, and waited for a core."""
+def _ran_and_waited() -> dict[str, tuple[int, int]] | None:
+    """Return the nanoseconds that each thread of this process ran, and waited for a core."""
     if not _STATISTICS.exists():
         return None
-    ran = waited = 0
+    found = {}
     for thread in list(_THREADS.iterdir()):
         try:
             fields = (thread / "schedstat").read_text(encoding="ascii").split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended since it was listed
-        ran += int(fields[0])
-        waited += int(fields[1])
-    return ran, waited
+        found[thread.name] = int(fields[0]), int(fields[1])
+    return found

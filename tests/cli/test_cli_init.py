@@ -94,13 +94,13 @@ def test_a_file_is_replaced_only_by_force(texts, capsys):
 
 def test_a_budget_is_measured(texts, capsys, monkeypatch):
     """How fast this machine is must not matter: what is measured is replaced once it has been."""
-    measure, measured = pace.seconds_per_update, []
+    measure, measured = pace.measure_pace, []
 
     def slow(config):
-        measured.append(measure(config))
-        return 3.3
+        measured.append(measure(config).seconds)
+        return pace.Pace(3.3, waited_share=0.02)
 
-    monkeypatch.setattr(pace, "seconds_per_update", slow)
+    monkeypatch.setattr(pace, "measure_pace", slow)
     monkeypatch.setattr("nmt.config.recipes.figures.HIDDEN", SMALL)
     monkeypatch.setattr("nmt.config.recipes.figures.EMBEDDING", SMALL)
     before = sorted(texts.iterdir())
@@ -109,8 +109,18 @@ def test_a_budget_is_measured(texts, capsys, monkeypatch):
     assert sorted(texts.iterdir()) == sorted([*before, texts / "my.yaml"])
     told = capsys.readouterr().err
     assert "0.3 updates/s here: 160 updates in 10m\n" in told
+    assert "busy" not in told
     training = load_config(texts / "my.yaml").training
     assert (training.max_updates, training.max_time) == (160, "10m")
+
+
+def test_a_budget_that_is_measured_on_a_busy_machine_is_warned_of(texts, capsys, monkeypatch):
+    monkeypatch.setattr(pace, "measure_pace", lambda config: pace.Pace(3.3, waited_share=0.41))
+    assert run([*TRAIN, *DEV, "--budget", "10m", "-o", "my.yaml"]) == 0
+    told = capsys.readouterr().err
+    assert (
+        "other processes keep the cores busy (the timed updates waited 41% of their time)" in told
+    )
 
 
 class SMALL:

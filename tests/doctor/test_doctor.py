@@ -23,6 +23,7 @@ def at_home(tmp_path, monkeypatch):
     """Runs go below the test's folder, temporary files of the system into `others`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(work, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(work.CoreWaits, "share", lambda self: 0.0)  # whatever else runs here
     others = tmp_path / "others"  # torch too leaves folders there
     others.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(others))
@@ -250,6 +251,21 @@ def test_a_rate_that_breaks_the_model(doctor):
     assert_fails(report, "updates", 4, "no finite number", "learning_rate")
 
 
+def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doctor):
+    def timed(examination, groups, runtime, clock):
+        by_one_thread = clock is work.time.thread_time
+        assert runtime.threads == 1 or not by_one_thread
+        return work._Timed(updates=10, tokens=1000, seconds=2.0 if by_one_thread else 50.0)
+
+    monkeypatch.setattr(work, "_timed", timed)
+    for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
+        monkeypatch.setattr(work.CoreWaits, "share", lambda self, share=share: share)
+        found = finding(doctor("runtime.threads=2"), "updates")
+        assert found.remark.facts["updates_per_second"] == pytest.approx(expected)
+        assert found.level == ("warn" if share == 0.4 else "ok")
+    assert "waited 40% of their time" in found.line(ROOM_FOR_NAMES)
+
+
 def test_a_package_that_is_missing(monkeypatch, doctor):
     def missing(name):
         raise ImportError("libcudart.so.13: cannot open shared object file")
@@ -264,7 +280,7 @@ def test_more_threads_than_cores(doctor):
     threads = cores() + 1
     found = finding(doctor(config=None, threads=threads), "threads")
     assert found.level == "warn"
-    assert found.remark.facts["threads"] == torch.get_num_threads() == threads
+    assert found.remark.facts["threads"] == threads
 
 
 def test_an_allocator_that_is_preloaded_is_named(monkeypatch):
