@@ -4,11 +4,15 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 from processes import NMT, python, start
 from safetensors.torch import load_file
+
+from nmt.runtime.processor import cores
 
 PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
 
@@ -125,6 +129,53 @@ def test_kill_9_loses_only_what_came_after_the_last_checkpoint(
     assert_same_model(tmp_path, updates)
     leftovers = [p for p in (tmp_path / "parts").rglob("*") if p.name.startswith(".tmp")]
     assert leftovers == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("busy_processes", [0, 3])
+def test_precision_and_threads_that_were_chosen_are_resumed_with(
+    tiny_config, tmp_path, busy_processes
+):
+    automatic = ["--set", "runtime.precision=auto", "--set", "runtime.threads=0", *length(24)]
+    plain = {key: value for key, value in PLAIN.items() if key != "OMP_NUM_THREADS"}
+    whole = nmt("train", tiny_config, *automatic, "--set", "run_dir=whole", cwd=tmp_path, env=plain)
+    assert whole.returncode == 0, whole.stderr
+    command = ["-c", _PAUSING, "0.2", "train", tiny_config, *automatic, "--set", "run_dir=parts"]
+    process = start(*command, cwd=tmp_path, env=plain, encoding="utf-8")
+    wait_for(tmp_path / "parts" / "checkpoints", process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    before = choices(tmp_path / "parts")
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while 1: pass"]) for _ in range(busy_processes)
+    ]
+    try:
+        resumed = nmt("train", *command[4:], cwd=tmp_path, env=plain)
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+    assert resumed.returncode == 0, resumed.stderr
+    assert "before," not in resumed.stderr, "it computed otherwise"
+    assert choices(tmp_path / "parts") == before
+    assert before["threads"] == cores()
+    if before["precision"] == choices(tmp_path / "whole")["precision"]:
+        assert_same_model(tmp_path, 24)
+
+
+def test_a_run_that_is_resumed_with_other_threads_says_so(tiny_config, tmp_path):
+    done = nmt("train", tiny_config, "--set", "training.max_updates=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    more = ["--set", "training.max_updates=4", "--resume", "--threads", "2"]
+    done = nmt("train", tiny_config, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: threads: 1 before, 2 now. From here on results may differ" in done.stderr
+
+
+def choices(run):
+    """What the newest checkpoint of a run says that it was computed with."""
+    newest = max((run / "checkpoints").iterdir()) / "state.json"
+    return json.loads(newest.read_text(encoding="utf-8"))["state"]["choices"]
 
 
 def test_two_trainings_of_one_run_are_refused(tiny_config, tmp_path):

@@ -238,7 +238,7 @@ def test_memory_that_gives_out(monkeypatch, doctor):
 def test_the_checkpoint_has_the_real_size(monkeypatch, doctor, tiny, trained):
     """With Adam's moments, be there an update before it or not."""
     if not trained:
-        monkeypatch.setattr(work, "_update", lambda examination, group: None)
+        monkeypatch.setattr(work, "_update", lambda examination, group, runtime: None)
     written = finding(doctor(), "checkpoint").remark.facts["bytes"]
     run = train(tiny("training.max_updates=2"))
     (real,) = run.checkpoints.iterdir()
