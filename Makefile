@@ -13,7 +13,7 @@ CAT := Le chat noir est sur le tapis.
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything in it"
-	@echo "make demo    train on the demonstration corpus and translate (about 5 minutes)"
+	@echo "make demo    train on the demonstration corpus and translate (a few minutes)"
 	@echo "make check   lint, types and tests"
 	@echo "make slow    the tests that train something real"
 	@echo "make bench   measure training, and what a growing corpus costs, on this machine"

@@ -214,6 +214,7 @@ class Comparison:
             f"training.max_updates={updates}",
             "training.max_epochs=null",
             "training.max_time=null",
+            "training.guided_alignment.aligner=null",  # refused where there is no attention
             "training.early_stopping.patience=null",
             f"training.validation.every_updates={max(1, updates // 5)}",
             f"training.checkpoint.every_updates={max(1, updates // 5)}",

@@ -26,3 +26,11 @@ def test_the_readme_names_each_configuration():
     readme = (CONFIGS / "README.md").read_text(encoding="utf-8")
     for path in CONFIGS.glob("*.yaml"):
         assert f"`{path.name}`" in readme
+
+
+def test_the_demonstration_ends_with_its_cosine_whatever_the_time():
+    training = load_config(CONFIGS / "demo.yaml").training
+    assert training.schedule.kind == "cosine"
+    assert training.max_updates is not None
+    assert (training.max_epochs, training.max_time) == (None, None)
+    assert training.early_stopping.patience is None

@@ -89,6 +89,17 @@ def test_each_run_is_what_its_name_says_and_all_share_the_data(run, file):
     assert bundle.config.preset == "gru-concat"
 
 
+def test_no_architecture_is_guided_where_the_configuration_guides(run, file):
+    text = file.read_text(encoding="utf-8")
+    guided = text.replace("training:\n", "training:\n  guided_alignment: {aligner: ibm1}\n")
+    assert guided != text
+    file.write_text(guided, encoding="utf-8")
+    assert run() == 0
+    runs = file.parent / "figures.runs"
+    for name in NAMES:
+        assert not load_config(runs / name / "config.yaml").training.guided_alignment.wanted
+
+
 def test_what_is_done_is_not_done_again(run, file, monkeypatch):
     assert run(presets=["gru-concat"]) == 0
     trained = []
