@@ -105,9 +105,11 @@ def test_a_signal_saves_and_the_same_command_goes_on_exactly(
     assert "Traceback" not in said
     saved = max((tmp_path / "parts" / "checkpoints").iterdir()).name
     assert saved < f"step-{updates:08d}", "it ended before the signal came; nothing was tested"
+    update = int(saved.removeprefix("step-"))
+    assert f"stopped by a signal at update {update}; all is saved" in said
     goes_on = nmt("train", tiny_config, *many, "--set", "run_dir=parts", cwd=tmp_path)
     assert goes_on.returncode == 0, goes_on.stderr
-    assert f"going on from update {int(saved.removeprefix('step-'))}" in goes_on.stderr
+    assert f"going on from update {update}" in goes_on.stderr
     assert_same_model(tmp_path, updates)
 
 

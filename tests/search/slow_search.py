@@ -1,6 +1,8 @@
 """Search done slowly: tiny models, one sentence at a time, every score by unrolling the model."""
 
 from dataclasses import dataclass
+from functools import cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -34,6 +36,12 @@ def make_model(seed: int, **decoder: object) -> Seq2Seq:
             parameter.normal_(0.0, 0.9)
         model.output_bias[EOS] += 0.5
     return model
+
+
+@cache
+def kept_model(seed: int) -> Seq2Seq:
+    """The plain model of a seed, once for all tests; `Forced` keeps with it what it has found."""
+    return make_model(seed)
 
 
 def padded(sources: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,18 +82,29 @@ class Forced:
         self.model, self.beta = model, beta
         self.penalty = LENGTH_PENALTIES.resolve(penalty)(alpha)
         self.encoded = model.encode(torch.tensor([source]), torch.tensor([len(source)]))
+        self._found = _FOUND.setdefault(model, {}).setdefault(tuple(source), {})
 
     def __call__(self, tokens: list[int], finished: bool) -> Scored:
         output = [*tokens, EOS] if finished else tokens
-        with torch.no_grad():
-            unrolled = self.model.decoder.unroll(self.encoded, torch.tensor([[BOS, *output[:-1]]]))
-            rows = self.model.log_probabilities(self.encoded, unrolled)[0]
-        values = [float(rows[i, token]) for i, token in enumerate(output)]
-        weights = unrolled.weights[0].numpy()
+        if tuple(output) not in self._found:
+            self._found[tuple(output)] = self._unroll(output)
+        values, weights = self._found[tuple(output)]
         total = torch.tensor(sum(values), dtype=torch.float64)
         score = float(self.penalty.score(total, torch.tensor(len(output))))
         score += self.beta * float(np.log(np.minimum(weights.sum(0), 1.0)).sum())
         return Scored(tokens, finished, values, weights, score)
+
+    def _unroll(self, output: list[int]) -> tuple[list[float], np.ndarray]:
+        with torch.no_grad():
+            unrolled = self.model.decoder.unroll(self.encoded, torch.tensor([[BOS, *output[:-1]]]))
+            rows = self.model.log_probabilities(self.encoded, unrolled)[0]
+        return [float(rows[i, token]) for i, token in enumerate(output)], unrolled.weights[
+            0
+        ].numpy()
+
+
+_FOUND: WeakKeyDictionary[Seq2Seq, dict[tuple[int, ...], dict]] = WeakKeyDictionary()
+"""By model, source and output: log-probabilities and attention, which no penalty changes."""
 
 
 def ranked(found: list[Scored]) -> list[Scored]:

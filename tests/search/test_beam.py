@@ -13,6 +13,7 @@ from slow_search import (
     Scored,
     assert_same,
     enumerate_all,
+    kept_model,
     make_model,
     padded,
     ranked,
@@ -53,7 +54,7 @@ def search_by_rule(forced: Forced, beam_size: int, limit: int) -> list[Scored]:
 
 @pytest.mark.parametrize(("penalty", "alpha", "beta"), PENALTIES)
 def test_a_wide_beam_finds_what_enumeration_finds(penalty, alpha, beta):
-    model = make_model(seed=1)
+    model = kept_model(1)
     found = search(
         model,
         SOURCES,
@@ -73,7 +74,7 @@ def test_a_wide_beam_finds_what_enumeration_finds(penalty, alpha, beta):
 @pytest.mark.parametrize("beam_size", [1, 2, 3])
 def test_a_narrow_beam_follows_the_rules(beam_size, penalty, alpha, beta):
     for seed in range(4):
-        model = make_model(seed)
+        model = kept_model(seed)
         found = search(
             model,
             SOURCES,
