@@ -84,7 +84,8 @@ class Translator:
         newest finished run.
 
         precision: `auto` means float32, in which a translation depends on nothing but its source
-        (on a CPU to the last bit, where no product was formed in this process before);
+        (on a CPU to the last bit; with MKL where the host process has set MKL_CBWR=AUTO,STRICT
+        before its first product);
         `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
         where that is faster; on a CPU that is not faster by it, `int8` and `bfloat16` mean float32,
         and a line on stderr says so; weights: of the models of an ensemble, default: all the same;

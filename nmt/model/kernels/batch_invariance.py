@@ -24,8 +24,8 @@ source then run alike, however long the batch's longest sentence is.
 _LEAST_WORK = 4096
 """Multiplications up to which torch may form a product by itself, or by another library."""
 
-_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-"""Numbers to whose multiples rows may be filled up, the cheapest first."""
+_MULTIPLES = (1, 2, 4, 8, 16)
+"""Numbers to whose multiples rows may be filled up. More would make a single sentence too slow."""
 
 _COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 128, 6, 7, 12, 24, 40, 48, 56, 96, 192, 320, 960)
 """Numbers of rows that the probe compares, the most telling first."""

@@ -1,0 +1,70 @@
+"""How many rows make a product independent of the others: found by a probe of results."""
+
+import pytest
+import torch
+
+from nmt.model.kernels import batch_invariance
+from nmt.model.kernels.batch_invariance import product, products, recurrence_rows
+
+
+def kernel(*wrong):
+    """Results of rows that differ in the last digit where their number is one of the wrong ones."""
+
+    def compute(rows):
+        return torch.full((rows, 3), 1.0 + (1e-6 if wrong_number(rows) else 0.0))
+
+    def wrong_number(rows):
+        return any(rows == each if isinstance(each, int) else each(rows) for each in wrong)
+
+    return compute
+
+
+@pytest.mark.parametrize(
+    ("compute", "multiple"),
+    [
+        (kernel(), 1),
+        (kernel(1), 2),
+        (kernel(1, 2, 3), 4),
+        (kernel(lambda rows: rows % 4 != 0), 4),
+        (kernel(lambda rows: rows % 8 != 0), 8),
+        (kernel(4, lambda rows: rows % 2 == 1), 8),
+    ],
+)
+def test_the_least_multiple_is_found(compute, multiple):
+    assert batch_invariance._least_multiple(compute, work=1) == multiple
+    assert batch_invariance.row_multiples()[-1] == multiple
+
+
+def test_where_no_multiple_helps_nothing_is_filled_and_it_is_known():
+    assert batch_invariance._least_multiple(lambda rows: torch.rand(rows, 3), work=1) == 1
+    assert batch_invariance.row_multiples()[-1] is None
+
+
+def test_a_large_product_is_probed_with_few_rows():
+    seen = []
+
+    def compute(rows):
+        seen.append(rows)
+        return torch.ones(rows, 1)
+
+    batch_invariance._least_multiple(compute, work=512 * 32_000)
+    assert sum(seen) < 250
+    assert {1, 2, 3, 4, 8, 64} <= set(seen)
+
+
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_filled_rows_leave_results_and_shapes_as_they_are(monkeypatch, multiple):
+    for name in ("_product_multiple", "_batched_multiple", "_recurrence_multiple"):
+        monkeypatch.setattr(batch_invariance, name, lambda *_: multiple)
+    torch.manual_seed(0)
+    weight, bias, matrices = torch.randn(70, 90), torch.randn(70), torch.randn(3, 90, 60)
+    with torch.inference_mode():
+        for shape in ((1, 90), (2, 1, 90), (2, 3, 90), (90,)):
+            x = torch.randn(*shape)
+            torch.testing.assert_close(product(x, weight, bias), x @ weight.t() + bias)
+            one = product(x, weight[:1], bias[:1])
+            torch.testing.assert_close(one, x @ weight[:1].t() + bias[:1])
+        for queries in (1, 5):
+            x = torch.randn(3, queries, 90)
+            torch.testing.assert_close(products(x, matrices), x @ matrices)
+        assert recurrence_rows(5, 4, 8, 8, 1, torch.float32) == (5 if multiple == 1 else 8)
