@@ -31,6 +31,7 @@ from nmt.evaluation.scores import score
 from nmt.runtime.console import say
 from nmt.runtime.files import read_json, write_text
 from nmt.runtime.log_records import read_records
+from nmt.runtime.process import own_process
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.run import train
 from nmt.tuning.grid import grid
@@ -285,4 +286,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    own_process()
     sys.exit(main())

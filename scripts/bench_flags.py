@@ -25,6 +25,7 @@ from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import metric_of
+from nmt.runtime.process import own_process
 from nmt.search.flags import Judge, Verdict
 
 Numbers = NDArray[np.float64]
@@ -274,4 +275,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    own_process()
     sys.exit(main())

@@ -45,6 +45,7 @@ from nmt.errors import ResourceError
 from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.runtime.process import own_process
 from nmt.training.graphs import CudaRecorder, GraphedStep
 from nmt.training.optimizers import make_optimizer
 
@@ -87,12 +88,13 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     print(describe_machine(), file=sys.stderr)
     _print_head()
-    # Plain first: what `prepare_runtime` sets holds for the whole process.
+    # Plain first, as torch comes: what `prepare_runtime` sets then holds for the whole process.
     if any(name.startswith(PLAIN) for name in options.models):
         for size in options.batch_tokens:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
     plain = {each["batch_tokens"]: each["target_tokens_per_second"] for each in results}
+    own_process()
     for precision in options.precision or fast_precisions(("bfloat16", "float32")):
         runtime = prepare_runtime(RuntimeSettings.model_validate({"precision": precision}))
         print(runtime.describe(), file=sys.stderr)

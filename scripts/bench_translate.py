@@ -26,6 +26,7 @@ from nmt.errors import DataError, NmtError
 from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.process import own_process
 
 BEAMS = (1, 5)
 
@@ -209,4 +210,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    own_process()
     sys.exit(main())

@@ -18,6 +18,7 @@ from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime import process
 from nmt.runtime.console import set_quiet
 from nmt.runtime.device import keep_order_of_sums
 from nmt.runtime.run_directory import RunDirectory
@@ -69,6 +70,7 @@ def put_back() -> Iterator[None]:
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(products)
     torch.backends.cudnn.allow_tf32 = narrow
+    process._is_owned = False
     set_quiet(False)
 
 

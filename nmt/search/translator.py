@@ -15,7 +15,8 @@ from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
-from nmt.runtime.device import Runtime, find_device, prepare_runtime
+from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
+from nmt.runtime.process import owns_process
 from nmt.search.alternatives import Alternative, Place, parts_words
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
@@ -111,6 +112,8 @@ class Translator:
             settings = RuntimeSettings.model_validate(wanted)
         except ValidationError as error:
             raise UsageError(explained(error, "runtime")) from error
+        if owns_process():
+            keep_order_of_sums()  # before anything is computed, be it a weight's first value
         device_found = find_device(settings)
         paths = [path] if path is None or isinstance(path, str | Path) else list(path)
         found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
