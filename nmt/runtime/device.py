@@ -90,23 +90,23 @@ class Runtime:
 
     def apply(self) -> None:
         """Set threads and kernels for the whole process."""
-        torch.set_num_threads(self.threads)
-        torch.set_float32_matmul_precision(self.choices.products)
-        # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
-        torch.backends.cudnn.allow_tf32 = self.choices.precision != "float32"
+        self._kernels.set()
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Set threads and kernels within a block, and put back after it what was set before."""
-        threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
-        allow_tf32 = torch.backends.cudnn.allow_tf32
-        self.apply()
+        before = _Kernels.now()
+        self._kernels.set()
         try:
             yield
         finally:
-            torch.set_num_threads(threads)
-            torch.set_float32_matmul_precision(products)
-            torch.backends.cudnn.allow_tf32 = allow_tf32
+            before.set()
+
+    @property
+    def _kernels(self) -> "_Kernels":
+        # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
+        allow_tf32 = self.choices.precision != "float32"
+        return _Kernels(self.threads, self.choices.products, allow_tf32)
 
     @contextmanager
     def computing(self, caching: bool = True) -> Iterator[None]:
@@ -142,6 +142,32 @@ class Runtime:
             return precision
         figures = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
         return f"{precision} (measured, GFLOP/s a core: {figures})"
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """What torch keeps for the whole process."""
+
+    threads: int
+    products: str
+    allow_tf32: bool
+
+    @classmethod
+    def now(cls) -> "_Kernels":
+        return cls(
+            torch.get_num_threads(),
+            torch.get_float32_matmul_precision(),
+            torch.backends.cudnn.allow_tf32,
+        )
+
+    def set(self) -> None:
+        now = _Kernels.now()
+        if now.threads != self.threads:  # torch forgets its kernels when the number is set
+            torch.set_num_threads(self.threads)
+        if now.products != self.products:
+            torch.set_float32_matmul_precision(self.products)
+        if now.allow_tf32 != self.allow_tf32:
+            torch.backends.cudnn.allow_tf32 = self.allow_tf32
 
 
 def prepare_runtime(
