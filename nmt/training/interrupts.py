@@ -5,6 +5,7 @@ Slurm as well, and itself ends whoever does not. SIGUSR1 is what a cluster sends
 takes the machine away: it is never urgent.
 """
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -51,16 +52,24 @@ class Interrupts:
             if self.signal_number is None:
                 self.signal_number = number
                 if not self._launched:
-                    warn("stopping after this update, with a save.")
+                    _warn_at_once("stopping after this update, with a save.")
             return
         self.signal_number = number
         if self._launched:
             return
         # Before it is told: who reads that and sends another means it.
         self._restore(_URGENT)
-        warn("stopping after this update, with a save; once more to stop at once.")
+        _warn_at_once("stopping after this update, with a save; once more to stop at once.")
 
     def _restore(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:
             if number in self._before:
                 signal.signal(number, self._before.pop(number))
+
+
+def _warn_at_once(text: str) -> None:
+    """Warn from a signal handler, which may have interrupted the writing of a line to stderr."""
+    try:
+        warn(text)
+    except RuntimeError:  # Python refuses to enter the stream again
+        os.write(2, f"warning: {text}\n".encode())

@@ -1,13 +1,13 @@
 """Every wrong input has a plain answer, the right exit code, and leaves nothing half done."""
 
 import os
+import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import NMT, python
 from stage import Case, Outcome, act, faults, stage_folder
 from table import CASES, SECTIONS, TABLE, table
 
@@ -70,14 +70,9 @@ def test_a_process_ends_as_a_call_does(folders, tmp_path, wrong):
     folder = tmp_path / "play"
     shutil.copytree(folders[0], folder)
     case.prepare(folder)
-    done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m nmt {case.command}"],
-        cwd=folder,
-        env={**os.environ, "LC_ALL": "C", "TERM": "dumb", "NO_COLOR": "1"},
-        input=case.stdin,
-        capture_output=True,
-        check=False,
-    )
+    plain = {**os.environ, "TERM": "dumb", "NO_COLOR": "1"}
+    command = shlex.split(case.command)
+    done = python(*NMT, *command, given=case.stdin, cwd=folder, env=plain)
     told = done.stderr.decode()
     assert (done.returncode, done.stdout) == (_AS_PROCESSES[wrong], b""), told
     assert "Traceback" not in told

@@ -61,6 +61,7 @@ WE = _subject("nous", "we", 1, plural=True)
 
 
 class TestCommittedFiles:
+    @pytest.mark.slow
     def test_are_what_the_script_writes(self, corpus, tmp_path):
         maker.write_corpus(corpus, tmp_path)
         for part in PARTS:

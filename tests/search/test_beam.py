@@ -118,7 +118,7 @@ def test_n_best_only_selects(seed, beam_size, penalty, limit, data):
 def test_stopping_early_misses_nothing(alpha):
     """With few wanted, the bound ends the search long before the limit: never too soon."""
     for seed in range(3):
-        model = make_model(seed)
+        model = kept_model(seed)
         shared = {"beam_size": 400, "length_penalty": "word_reward", "alpha": alpha}
         found = search(model, SOURCES, limit=4, n_best=3, **shared)
         for source, hypotheses in zip(SOURCES, found, strict=True):

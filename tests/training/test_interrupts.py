@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from nmt.training import interrupts as interrupts_module
 from nmt.training.interrupts import Interrupts
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
@@ -35,3 +36,14 @@ def test_alone_a_second_urgent_signal_acts_as_before_and_a_patient_one_never_doe
     told = capsys.readouterr().err
     assert told.count("stopping after this update, with a save.") == 1
     assert told.count("once more to stop at once") == 1
+
+
+def test_a_signal_while_a_line_is_written_is_told_and_noted(monkeypatch, capfd):
+    def interrupted(text):
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr(interrupts_module, "warn", interrupted)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.signal_number == signal.SIGINT
+    assert "warning: stopping after this update, with a save; once" in capfd.readouterr().err
