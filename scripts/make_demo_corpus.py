@@ -41,7 +41,7 @@ class CorpusError(ValueError):
 class Sizes:
     """How many pairs each part has, and how often train holds every word at the least."""
 
-    train: int = 10000
+    train: int = 20000
     dev: int = 500
     test: int = 500
     minimum: int = 15

@@ -70,7 +70,7 @@ class TestCommittedFiles:
                 assert (tmp_path / name).read_bytes() == (COMMITTED / name).read_bytes(), name
 
     def test_have_the_sizes_the_readme_names(self, committed):
-        assert [len(committed[part]) for part in PARTS] == [10000, 500, 500]
+        assert [len(committed[part]) for part in PARTS] == [20000, 500, 500]
 
     def test_no_sentence_stands_twice_on_either_side(self, committed):
         for side in (0, 1):
