@@ -237,6 +237,7 @@ def state():
     settings["threads"] = torch.get_num_threads()
     settings["products"] = torch.get_float32_matmul_precision()
     settings["tf32"] = torch.backends.cudnn.allow_tf32
+    settings["seed"] = torch.get_rng_state().tolist()
     return settings
 
 
