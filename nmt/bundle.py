@@ -116,7 +116,8 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     # A configuration may ask for more memory than there is: only what was saved is made.
     with torch.device("meta"):
         check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
-    model = Seq2Seq(config.model, *sizes)
+    with torch.random.fork_rng(devices=[]):  # a host process may have seeded it
+        model = Seq2Seq(config.model, *sizes)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     shortlist = None

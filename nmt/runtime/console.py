@@ -1,5 +1,6 @@
 """What people read while a command works, on stderr: a bar on a terminal, lines in a log."""
 
+import os
 import sys
 import threading
 import time
@@ -56,7 +57,7 @@ def is_quiet() -> bool:
 
 def is_terminal() -> bool:
     """Whether stderr is a terminal on which a bar may be drawn."""
-    return sys.stderr.isatty()
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 class LineLog(Protocol):
@@ -210,7 +211,7 @@ def _lines_by_time(tell: Callable[[], None], lines: _HasLastLine) -> Iterator[No
             if _until_due(lines) <= 0.0:
                 try:
                     tell()
-                except OSError:  # whoever read stderr has gone; the main thread will find out
+                except OSError:  # stderr takes no lines; the main thread will find out
                     return
 
     thread = threading.Thread(target=watch, name="lines by time", daemon=True)
@@ -236,8 +237,16 @@ def _write(text: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr)
-    else:
-        print(text, file=sys.stderr, flush=True)
+        return
+    if sys.stderr is None:  # a host process whose stderr is closed
+        return
+    try:
+        # In one piece: the thread that writes lines by time may write at the same moment.
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        # As with a closed stderr (`2>&-`), what is said is lost, and the work goes on.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def counted(count: int, one: str, many: str) -> str:

@@ -6,6 +6,7 @@ keeps the decision, so that a resumed run computes with the same kernels.
 
 import os
 import platform
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -94,13 +95,13 @@ class Runtime:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Set threads and kernels within a block, and put back after it what was set before."""
-        before = _Kernels.now()
-        self._kernels.set()
-        try:
+        """Set threads and kernels within a block, and put back after it what was set before.
+
+        Blocks of several threads may overlap. What torch keeps for the whole process is put back
+        when the last of them ends.
+        """
+        with _applied(self._kernels):
             yield
-        finally:
-            before.set()
 
     @property
     def _kernels(self) -> "_Kernels":
@@ -168,6 +169,43 @@ class _Kernels:
             torch.set_float32_matmul_precision(self.products)
         if now.allow_tf32 != self.allow_tf32:
             torch.backends.cudnn.allow_tf32 = self.allow_tf32
+
+
+@dataclass(eq=False)
+class _Block:
+    """A block of the thread of that number, and the kernels that are set within it."""
+
+    kernels: _Kernels
+    thread: int
+
+
+_lock = threading.Lock()
+_blocks: list[_Block] = []
+_host_kernels: list[_Kernels] = []
+"""What was set before the first of the blocks that last."""
+
+
+@contextmanager
+def _applied(kernels: _Kernels) -> Iterator[None]:
+    block = _Block(kernels, threading.get_ident())
+    with _lock:
+        before = _Kernels.now()
+        if not _blocks:
+            _host_kernels[:] = [before]
+        elif all(other.thread != block.thread for other in _blocks):
+            # A thread that began during a block of another one has taken over its number.
+            threads = {other.kernels.threads for other in _blocks}
+            if before.threads in threads:
+                before = replace(before, threads=_host_kernels[0].threads)
+        _blocks.append(block)
+        kernels.set()
+    try:
+        yield
+    finally:
+        with _lock:
+            _blocks.remove(block)
+            shared = _blocks[-1].kernels if _blocks else _host_kernels[0]
+            replace(shared, threads=before.threads).set()
 
 
 def prepare_runtime(
@@ -340,12 +378,9 @@ def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], Non
     ]
 
     def call() -> None:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision(products)
-        with torch.inference_mode():
+        with _applied(replace(_Kernels.now(), products=products)), torch.inference_mode():
             for x, weight in pairs:
                 torch.nn.functional.linear(x, weight)
-        torch.set_float32_matmul_precision(before)
 
     return call
 
@@ -357,10 +392,8 @@ def _medium_is_exact() -> bool:
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(256, 512, generator=generator)
     b = torch.randn(512, 256, generator=generator)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    product = a @ b
-    torch.set_float32_matmul_precision(before)
+    with _applied(replace(_Kernels.now(), products="medium")):
+        product = a @ b
     exact = a.double() @ b.double()
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,10 @@ def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
     _link_prepared(whole, parts)
     _run_process(_at(short, whole), kill_after=None)
     end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
-    # What fitted into the memory of a GPU then may not be found to fit again.
+    # What fitted into the memory of a GPU then may not be found to fit again, and what was faster
+    # may not be measured to be.
     short = _with_training(short, batch_tokens=end.batch_tokens)
+    short = _with_precision(short, end.choices.precision)
     _run_process(_at(short, parts), kill_after=_UPDATES + 1)
     killed = newest_checkpoint(parts.checkpoints)
     if killed != checkpoint_path(parts.checkpoints, _UPDATES):
@@ -131,6 +133,11 @@ def _shortened(config: Config) -> Config:
 
 def _with_training(config: Config, **changes: Any) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=changes)})
+
+
+def _with_precision(config: Config, precision: str) -> Config:
+    runtime = config.runtime.model_copy(update={"precision": precision})
+    return config.model_copy(update={"runtime": runtime})
 
 
 def _at(config: Config, run: RunDirectory) -> Config:
@@ -211,14 +218,18 @@ def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
             raise _inexact(f"{len(differing)} of {len(tensors)} tensors of {name} ({names}, ...)")
         counts[name] = len(tensors)
     states = [_without_seconds(load_state(path)) for path in (one, two)]
-    if keys := [key for key in states[0] if states[0][key] != states[1][key]]:
-        raise _inexact("; ".join(f"{key}: {states[0][key]} and {states[1][key]}" for key in keys))
+    values = {
+        each.name: tuple(getattr(state, each.name) for state in states)
+        for each in fields(TrainingState)
+    }
+    if differing := [f"{key}: {a} and {b}" for key, (a, b) in values.items() if a != b]:
+        raise _inexact("; ".join(differing))
     return counts
 
 
-def _without_seconds(state: TrainingState) -> dict[str, Any]:
+def _without_seconds(state: TrainingState) -> TrainingState:
     unlogged = replace(state.unlogged, seconds=0.0)
-    return asdict(replace(state, seconds=0.0, unlogged=unlogged))
+    return replace(state, seconds=0.0, unlogged=unlogged)
 
 
 def _same_bits(one: Tensor, other: Tensor | None) -> bool:

@@ -209,6 +209,16 @@ def test_a_pipe_closed_before_the_first_line():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_pipe_closed_on_stderr_costs_what_is_said_there():
+    reading, writing = os.pipe()
+    os.close(reading)
+    body = "from nmt.runtime.console import say; say('news'); say('more'); print('result')"
+    command = failing_command(body)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (0, b"result\n")
+
+
 @pytest.mark.parametrize(
     ("number", "code", "told"),
     [

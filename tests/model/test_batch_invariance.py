@@ -7,6 +7,12 @@ from nmt.model.kernels import batch_invariance
 from nmt.model.kernels.batch_invariance import product, products, recurrence_rows
 
 
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch):
+    """What is found here does not excuse a search that depends on its batch."""
+    monkeypatch.setattr(batch_invariance, "_found", [])
+
+
 def kernel(*wrong):
     """Results of rows that differ in the last digit where their number is one of the wrong ones."""
 
@@ -50,6 +56,24 @@ def test_a_large_product_is_probed_with_few_rows():
     batch_invariance._least_multiple(compute, work=512 * 32_000)
     assert sum(seen) < 250
     assert {1, 2, 3, 4, 8, 64} <= set(seen)
+
+
+def test_rows_left_over_of_a_small_product_are_found(monkeypatch):
+    """A product that is filled up to 17 rows: of an odd number, the last row is another's work."""
+
+    def linear(x, weight, bias):
+        result = (x[:, None] * weight).sum(-1)
+        result[len(x) // 2 * 2 :] += 1e-6
+        return result
+
+    monkeypatch.setattr(torch.nn.functional, "linear", linear)
+    batch_invariance._product_multiple.cache_clear()
+    x, weight = torch.randn(64, 8), torch.randn(32, 8)
+    with torch.inference_mode():
+        whole = product(x, weight)
+        for rows in (1, 17, 19, 33):
+            assert torch.equal(product(x[:rows], weight), whole[:rows])
+    batch_invariance._product_multiple.cache_clear()
 
 
 @pytest.mark.parametrize("multiple", [1, 4])

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 import time
 
@@ -127,3 +129,36 @@ def threads():
 )
 def test_a_slow_pace_is_not_rounded_to_nothing(rate, text):
     assert rate_text(rate) == text
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_where_nobody_reads_stderr_the_work_goes_on(monkeypatch, is_closed):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stderr", None if is_closed else pipe)
+        with progress("train", 10, "updates") as bar:
+            say("news")
+            say("more")
+            bar.advance()
+        assert bar.done == 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # for what the pipe did not take
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch):
+    """Or the lines of two threads would be mixed."""
+    pieces = []
+
+    class Pieces:
+        def isatty(self):
+            return False
+
+        def write(self, text):
+            pieces.append(text)
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr(sys, "stderr", Pieces())
+    say("one line")
+    assert pieces == ["one line\n"]

@@ -4,6 +4,8 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
@@ -178,6 +180,47 @@ def test_threads():
     assert prepare().threads >= 1
 
 
+def with_products(products, threads):
+    runtime = prepare(precision="float32", threads=threads)
+    return replace(runtime, choices=replace(runtime.choices, products=products))
+
+
+def kernels():
+    return torch.get_num_threads(), torch.get_float32_matmul_precision()
+
+
+def test_blocks_of_several_threads_leave_the_kernels_as_they_were():
+    torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("high")
+    runtime = with_products("highest", threads=1)
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        first, second = runtime.applied(), runtime.applied()
+        one.submit(first.__enter__).result()
+        other.submit(second.__enter__).result()
+        one.submit(first.__exit__, None, None, None).result()
+        assert other.submit(kernels).result() == (1, "highest"), "its block has not ended"
+        other.submit(second.__exit__, None, None, None).result()
+        for thread in (one, other):
+            assert thread.submit(kernels).result() == (2, "high")
+    assert kernels() == (2, "high")
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(kernels).result() == (2, "high")
+
+
+def test_blocks_within_blocks_put_back_those_around_them():
+    torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("high")
+    with with_products("highest", threads=1).applied():
+        with pytest.raises(KeyError), with_products("medium", threads=3).applied():
+            assert kernels() == (3, "medium")
+            raise KeyError
+        assert kernels() == (1, "highest")
+        with with_products("highest", threads=1).applied():
+            pass
+        assert kernels() == (1, "highest")
+    assert kernels() == (2, "high")
+
+
 _HOST = """\
 import os
 import sys
@@ -194,6 +237,7 @@ def state():
     settings["threads"] = torch.get_num_threads()
     settings["products"] = torch.get_float32_matmul_precision()
     settings["tf32"] = torch.backends.cudnn.allow_tf32
+    settings["seed"] = torch.get_rng_state().tolist()
     return settings
 
 

@@ -1,5 +1,6 @@
 """The proof of an exact resume, where there is something to be found."""
 
+import json
 import os
 import shutil
 
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training import verify_resume as proof
+from nmt.training.checkpoint_formats import seal
 from nmt.training.run import train
 from nmt.training.verify_resume import verify_resume
 
@@ -72,6 +74,16 @@ def test_another_position_is_found_and_named(two_runs):
     state.write_text(text, encoding="utf-8")
     with pytest.raises(NmtError, match=f"batch: {record.batch} and 99"):
         proof._compare(*two_runs)
+
+
+def test_speeds_that_were_measured_are_not_compared(two_runs):
+    for run, speed in zip(two_runs, (100.0, 90.0), strict=True):
+        file = run.checkpoints / "step-00000010" / "state.json"
+        record = json.loads(file.read_text(encoding="utf-8"))
+        record["state"]["choices"]["speeds"] = {"float32": speed}
+        del record["checksum"]
+        file.write_text(json.dumps(seal(record)), encoding="utf-8")
+    assert proof._compare(*two_runs)
 
 
 def test_bits_are_compared_not_values():

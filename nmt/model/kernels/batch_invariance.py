@@ -27,7 +27,7 @@ _LEAST_WORK = 4096
 _MULTIPLES = (1, 2, 4, 8, 16)
 """Numbers to whose multiples rows may be filled up. More would make a single sentence too slow."""
 
-_COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 128, 6, 7, 12, 24, 40, 48, 56, 96, 192, 320, 960)
+_COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 33, 128, 6, 7, 12, 24, 40, 48, 56, 96, 192, 320, 960)
 """Numbers of rows that the probe compares, the most telling first."""
 
 _PROBED_WORK = 1 << 27
@@ -119,11 +119,14 @@ def _kernels() -> tuple[int, str]:
 def _product_multiple(
     inputs: int, outputs: int, has_bias: bool, dtype: torch.dtype, threads: int, setting: str
 ) -> int:
-    x, weight = _normal(_COUNTS, inputs, dtype=dtype), _normal((outputs,), inputs, dtype=dtype)
+    fewest = _fewest_rows(inputs * outputs)
+    x = _normal((*_COUNTS, *_beyond(fewest)), inputs, dtype=dtype)
+    weight = _normal((outputs,), inputs, dtype=dtype)
     bias = _normal((1,), outputs, dtype=dtype)[0] if has_bias else None
     return _least_multiple(
         lambda rows: nn.functional.linear(_filled(x[:rows], len(weight) * inputs, 1), weight, bias),
         inputs * outputs,
+        fewest,
     )
 
 
@@ -131,7 +134,9 @@ def _product_multiple(
 def _batched_multiple(
     n: int, m: int, is_contiguous: bool, dtype: torch.dtype, threads: int, setting: str
 ) -> int:
-    x, matrices = _normal(_COUNTS, n, dtype=dtype), _normal((m,), n, dtype=dtype).t()
+    fewest = _fewest_rows(n * m)
+    x = _normal((*_COUNTS, *_beyond(fewest)), n, dtype=dtype)
+    matrices = _normal((m,), n, dtype=dtype).t()
     if is_contiguous:
         matrices = matrices.contiguous()
     many = torch.stack([matrices.t()] * _BATCHES).transpose(1, 2)
@@ -143,7 +148,7 @@ def _batched_multiple(
         together = filled.repeat(_BATCHES, 1, 1) @ many
         return torch.cat((alone, *together), -1)
 
-    return _least_multiple(compute, (1 + _BATCHES) * n * m)
+    return _least_multiple(compute, (1 + _BATCHES) * n * m, fewest)
 
 
 @cache
@@ -175,17 +180,18 @@ def _recurrence_multiple(
     return _least_multiple(compute, _STEPS * directions * (inputs + hidden) * outputs)
 
 
-def _least_multiple(compute: Callable[[int], Tensor], work: int) -> int:
+def _least_multiple(compute: Callable[[int], Tensor], work: int, fewest: int = 1) -> int:
     """Return the least number to whose multiples rows must be filled up.
 
     Args:
         compute: Gives the results of the first rows of some input, `[rows or more, ..]`.
         work: The multiplications of one row.
+        fewest: How many rows there are at least: with fewer, `compute` fills them up.
 
     Returns:
         1 where results depend on the number of rows whatever is filled up: then it is of no use.
     """
-    counts: list[int] = []
+    counts = list(_beyond(fewest))
     for count in _COUNTS:
         if len(counts) < _FEWEST_PROBED_COUNTS or sum(counts) * work < _PROBED_WORK:
             counts.append(count)
@@ -198,6 +204,16 @@ def _least_multiple(compute: Callable[[int], Tensor], work: int) -> int:
             return multiple
     _found.append(None)
     return 1
+
+
+def _fewest_rows(work: int) -> int:
+    """Return how many rows of so much work a library is given at least."""
+    return _LEAST_WORK // max(1, work) + 1
+
+
+def _beyond(fewest: int) -> range:
+    """Return the first numbers of rows that are not filled up to the fewest."""
+    return range(fewest, fewest + _MULTIPLES[-1] // 2) if fewest > 1 else range(0)
 
 
 def _normal(counts: Sequence[int], size: int, dtype: torch.dtype) -> Tensor:
@@ -216,7 +232,7 @@ def _filled(x: Tensor, work: int, multiple: int) -> Tensor:
         multiple: What the number of rows becomes a multiple of.
     """
     rows = x.shape[-2]
-    enough = _up_to(max(rows, _LEAST_WORK // max(1, work) + 1), multiple)
+    enough = _up_to(max(rows, _fewest_rows(work)), multiple)
     return x if rows == enough else nn.functional.pad(x, (0, 0, 0, enough - rows))
 
 
