@@ -233,8 +233,9 @@ def prepare_runtime(
     device = find_device(settings)
     threads = settings.threads or _default_threads(world, choices)
     if threads > _MOST_THREADS:
+        name = "threads" if settings.threads else "OMP_NUM_THREADS"
         raise UsageError(
-            f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
+            f"{name}: {threads} is more than any machine takes; at most {_MOST_THREADS}."
         )
     keeps_memory = False
     if owns_process():
