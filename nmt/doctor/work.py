@@ -20,7 +20,7 @@ from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
-from nmt.runtime.processor import BUSY_SHARE, CoreWaits
+from nmt.runtime.processor import BUSY_SHARE, CoreWaits, cores
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches
@@ -122,7 +122,9 @@ def _updates(examination: Examination) -> Remark:
             _update(examination, group, runtime)
         waits = CoreWaits()
         timed = _timed(examination, groups, runtime, time.monotonic)
-        waited = (waits.share() or 0.0) if runtime.device.type == "cpu" else 0.0
+        # More threads than cores wait for each other, here as in the training.
+        is_told = runtime.device.type == "cpu" and runtime.threads <= cores()
+        waited = (waits.share() or 0.0) if is_told else 0.0
         advice = ""
         if waited > BUSY_SHARE:
             # The CPU time of one thread is the same on a quiet machine.

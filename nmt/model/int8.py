@@ -45,7 +45,7 @@ class Int8Product:
         """Return the product of `x [.., in]`, `[.., out]`, in float32."""
         scale, rounded = _rounded(x.float().flatten(0, -2), _STEPS)
         product = self._matrix(rounded.add_(_ZERO).to(torch.uint8)).mul_(scale)
-        return product.view(*x.shape[:-1], -1)
+        return product.view(*x.shape[:-1], product.shape[-1])
 
 
 def has_int8_products() -> bool:

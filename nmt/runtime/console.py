@@ -107,8 +107,12 @@ class Progress:
         return self._last_line
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        """Count `amount` more units as done; `note` stands beside the count."""
+        """Count `amount` more units as done; `note` stands beside the count.
+
+        A negative amount takes units back, which are to be done again. The pace still counts them.
+        """
         self.done += amount
+        self._done_before += min(0, amount)
         self.note = note
         if self._bar is not None:
             if note:

@@ -233,8 +233,9 @@ def prepare_runtime(
     device = find_device(settings)
     threads = settings.threads or _default_threads(world, choices)
     if threads > _MOST_THREADS:
+        name = "threads" if settings.threads else "OMP_NUM_THREADS"
         raise UsageError(
-            f"threads: {threads} is more than any machine takes; at most {_MOST_THREADS}."
+            f"{name}: {threads} is more than any machine takes; at most {_MOST_THREADS}."
         )
     keeps_memory = False
     if owns_process():
@@ -292,10 +293,16 @@ def keep_order_of_sums() -> None:
 def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
     """Return whether what an earlier run chose is right here: the machine may be another one."""
     is_wanted = settings.precision in ("auto", choices.precision)
-    if settings.precision == "auto" and device.type == "cpu" and choices.precision == _BFLOAT16:
-        is_wanted = processor().has_bfloat16
+    if settings.precision == "auto" and choices.precision == _BFLOAT16:
+        on_cpu = device.type == "cpu"
+        is_wanted = processor().has_bfloat16 if on_cpu else _gpu_has_bfloat16()
     is_exact = choices.products == "highest" or _medium_is_exact()
     return choices.device == device.type and is_wanted and is_exact
+
+
+def _gpu_has_bfloat16() -> bool:
+    """Return whether the GPU multiplies bfloat16 numbers itself."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _choose(
@@ -307,8 +314,7 @@ def _choose(
     precision: str = settings.precision
     if device.type == "cuda":
         if precision == "auto":
-            fast = torch.cuda.is_bf16_supported(including_emulation=False) and not exact
-            precision = "bfloat16" if fast else "float32"
+            precision = _BFLOAT16 if _gpu_has_bfloat16() and not exact else _FLOAT32
         return Choices("cuda", precision, "highest")
     if precision == "float16":
         raise ResourceError(

@@ -92,7 +92,8 @@ def is_typed(source: Path | None) -> bool:
 
 
 def _lines_of(source: Path | None) -> int | None:
-    if source is None or not source.is_file():
+    # Not of an open stream such as /dev/stdin: on some systems they would be taken from it.
+    if source is None or descriptor_of(source) is not None or not source.is_file():
         return None
     lines, last = 0, b"\n"
     with plain_read_errors(source), source.open("rb") as file:

@@ -258,12 +258,16 @@ def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doct
         return work._Timed(updates=10, tokens=1000, seconds=2.0 if by_one_thread else 50.0)
 
     monkeypatch.setattr(work, "_timed", timed)
+    monkeypatch.setattr(work, "cores", lambda: 2)
     for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
         monkeypatch.setattr(work.CoreWaits, "share", lambda self, share=share: share)
         found = finding(doctor("runtime.threads=2"), "updates")
         assert found.remark.facts["updates_per_second"] == pytest.approx(expected)
         assert found.level == ("warn" if share == 0.4 else "ok")
     assert "waited 40% of their time" in found.line(ROOM_FOR_NAMES)
+    own = finding(doctor("runtime.threads=3"), "updates")
+    assert own.remark.facts["updates_per_second"] == pytest.approx(0.2)
+    assert own.level == "ok", "more threads than cores wait for each other, not for other processes"
 
 
 def test_a_package_that_is_missing(monkeypatch, doctor):

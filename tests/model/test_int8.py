@@ -112,3 +112,7 @@ for rows, inner, out in ((33, 257, 1203), (64, 512, 800), (5, 8, 1)):
 """
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": kernels, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def test_a_product_of_no_rows():
+    assert Int8Product(torch.randn(30, 20))(torch.empty(2, 0, 20)).shape == (2, 0, 30)

@@ -45,6 +45,15 @@ def test_progress_of_what_has_no_known_end(clock, capsys):
     assert capsys.readouterr().err == "count: 0 lines, 0 lines/s\ncount: 400 lines, 10 lines/s\n"
 
 
+def test_the_pace_counts_what_is_done_again(clock, capsys):
+    bar = Progress("train", 200, "updates", lines=False, done=100, _began=0.0, _last_line=0.0)
+    bar.advance(20)
+    bar.advance(-70)
+    clock(10)
+    bar.tell(say)
+    assert capsys.readouterr().err == "train: 50/200 updates, 2 updates/s, 0:01:15 left\n"
+
+
 def test_the_same_count_is_not_told_twice_while_waiting_for_input(clock, capsys):
     bar = Progress("translate", None, "lines", lines=False, _began=0.0, _last_line=0.0)
     clock(10)

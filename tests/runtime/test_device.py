@@ -137,6 +137,17 @@ def test_choices_made_for_another_machine_are_made_again(monkeypatch):
         assert runtime.choices == Choices("cpu", "float32", "highest", runtime.threads)
 
 
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_a_gpu_that_would_emulate_bfloat16_is_not_resumed_on_with_it(monkeypatch, has_bfloat16):
+    monkeypatch.setattr(device_module, "find_device", lambda settings: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bfloat16)
+    earlier = Choices("cuda", "bfloat16", "highest")
+    for precision, expected in (("auto", has_bfloat16), ("bfloat16", True)):
+        settings = RuntimeSettings(precision=precision)
+        resumed = prepare_runtime(settings, choices=earlier).choices.precision
+        assert (resumed == "bfloat16") is expected
+
+
 def test_float32_is_float32_on_a_gpu_too():
     for precision, allowed in (("float32", False), ("bfloat16", True)):
         with prepare(precision=precision).applied():

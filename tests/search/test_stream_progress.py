@@ -3,6 +3,7 @@
 import gzip
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_the_lines_of_a_plain_file_are_known(tmp_path, content, lines):
     file.write_bytes(content)
     with stream_progress("translate", file, [None]) as bar:
         assert bar.total == lines
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of open streams")
+def test_the_lines_of_an_open_stream_are_not_counted(tmp_path):
+    file = tmp_path / "in.txt"
+    file.write_bytes(b"a\nb\n")
+    with (
+        file.open("rb") as stream,
+        stream_progress("translate", Path(f"/dev/fd/{stream.fileno()}"), [None]) as bar,
+    ):
+        assert bar.total is None
+        assert stream.read() == b"a\nb\n"
 
 
 @pytest.fixture

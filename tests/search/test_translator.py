@@ -285,7 +285,7 @@ def test_wishes_of_each_text(translator):
 def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
     seen = []
 
-    def decode(model, sources, settings, limits, runtime, attention, constraints, tree):
+    def decode(model, sources, settings, limits, runtime, attention, constraints, *rest):
         seen.extend(constraints)
         return [[Hypothesis.blank()] for _ in sources]
 
