@@ -16,11 +16,12 @@ import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
 from nmt.errors import ResourceError, UsageError
+from nmt.runtime.console import counted
 from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
 from nmt.runtime.process import owns_process
 from nmt.runtime.processor import cores, processor
-from nmt.runtime.product_speed import gigaflops
+from nmt.runtime.product_speed import clearly_fastest, gigaflops
 
 _MOST_THREADS = 512
 
@@ -132,7 +133,7 @@ class Runtime:
         kept = ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
         return (
             f"device {self.device} ({name}), {self._describe_precision()}{kept}, "
-            f"{self.threads} threads, torch {torch.__version__}"
+            f"{counted(self.threads, 'thread', 'threads')}, torch {torch.__version__}"
         )
 
     def _describe_precision(self) -> str:
@@ -321,12 +322,13 @@ def _choose(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
     speeds = _measured_speeds(_candidates(precision, exact), shapes)
-    found = _clearly_fastest(speeds)
-    products: Products = (
-        "medium" if _ONEDNN in (found, _clearly_fastest(_wide(speeds))) else "highest"
-    )
+    narrow = speeds.get(_BFLOAT16, 0.0)
+    wide = {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
+    fastest_wide = clearly_fastest(wide, _FLOAT32, _CLEAR_RATIO) if wide else _FLOAT32
     if precision == "auto":
-        precision = _BFLOAT16 if found == _BFLOAT16 else _FLOAT32
+        is_faster = narrow > 0.0 and narrow >= _CLEAR_RATIO * wide[fastest_wide]
+        precision = _BFLOAT16 if is_faster else _FLOAT32
+    products: Products = "medium" if fastest_wide == _ONEDNN else "highest"
     return Choices("cpu", precision, products, speeds=speeds)
 
 
@@ -342,21 +344,6 @@ def _candidates(precision: str, exact: bool) -> list[str]:
     if precision == "auto" and not exact and processor().has_bfloat16:
         candidates.append(_BFLOAT16)
     return candidates
-
-
-def _clearly_fastest(speeds: Mapping[str, float]) -> str:
-    """Return float32 by torch's own kernels, or the candidate that is clearly faster than each one
-    before it.
-    """
-    found = _FLOAT32
-    for name, speed in speeds.items():
-        if speed >= _CLEAR_RATIO * speeds[found]:
-            found = name
-    return found
-
-
-def _wide(speeds: Mapping[str, float]) -> dict[str, float]:
-    return {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
 
 
 def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) -> dict[str, float]:

@@ -298,7 +298,7 @@ def test_the_line_for_the_log_says_what_is_used(as_a_command):
     line = prepare(precision="bfloat16", threads=1).describe()
     assert "cpu" in line
     assert "bfloat16" in line
-    assert "1 threads" in line
+    assert "1 thread," in line
     glibc = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
     assert ("freed memory kept" in line) == (glibc and "LD_PRELOAD" not in os.environ)
 
