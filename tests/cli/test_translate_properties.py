@@ -53,7 +53,7 @@ def translate(tiny_bundle, tmp_path_factory) -> Iterator[Translate]:
         return split_lines(target.read_bytes())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "open_translator", lambda *options: translator)
+        patch.setattr(command, "open_translator", lambda *_, **__: translator)
         yield translated
 
 
