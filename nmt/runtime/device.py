@@ -21,13 +21,15 @@ from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
 from nmt.runtime.process import owns_process
 from nmt.runtime.processor import cores, processor
-from nmt.runtime.product_speed import clearly_fastest, gigaflops
+from nmt.runtime.product_speed import clearly_fastest, gigaflops, rates
 
 _MOST_THREADS = 512
 
 Products = Literal["highest", "medium"]
 ProductShape = tuple[int, int, int]
 """Rows, inputs and outputs of a product `[rows, in] x [in, out]`."""
+
+_GIGAFLOPS = "GFLOP/s"
 
 _USUAL_SHAPES: tuple[ProductShape, ...] = ((64, 512, 2048), (256, 512, 512))
 
@@ -48,8 +50,8 @@ class Choices:
 
     device: cpu or cuda; precision: float32, bfloat16 or float16; products: how float32 matrix
     products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN); threads: of the
-    CPU, 0 where an earlier version did not keep them; speeds: of the candidates that were timed, in
-    GFLOP/s of one core, empty where none was.
+    CPU, 0 where an earlier version did not keep them; speeds: of the candidates that were timed,
+    on one core, empty where none was; unit: of the speeds.
     """
 
     device: str
@@ -57,6 +59,7 @@ class Choices:
     products: Products
     threads: int = 0
     speeds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    unit: str = field(default=_GIGAFLOPS, compare=False)
 
     def differences(self, earlier: "Choices") -> list[str]:
         """Return what changes the last digits of results, such as `threads: 2 before, 1 now`."""
@@ -143,7 +146,7 @@ class Runtime:
         if not speeds:
             return precision
         figures = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
-        return f"{precision} (measured, GFLOP/s a core: {figures})"
+        return f"{precision} (measured, {self.choices.unit} a core: {figures})"
 
 
 @dataclass(frozen=True)
@@ -209,11 +212,24 @@ def _applied(kernels: _Kernels) -> Iterator[None]:
             replace(shared, threads=before.threads).set()
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A small piece of the work itself, which decides between float32 and bfloat16.
+
+    make: gives a call that does it with a runtime; work, unit: how much one call does, and of what.
+    """
+
+    make: Callable[[Runtime], Callable[[], object]]
+    work: float
+    unit: str
+
+
 def prepare_runtime(
     settings: RuntimeSettings,
     exact: bool = False,
     choices: Choices | None = None,
     shapes: Sequence[ProductShape] = _USUAL_SHAPES,
+    trial: Callable[[], Trial | None] | None = None,
 ) -> Runtime:
     """Choose device, precision, kernels and threads.
 
@@ -225,6 +241,7 @@ def prepare_runtime(
         exact: Whether `auto` precision means float32, in which results do not depend on the batch.
         choices: Those of an earlier run to be resumed, kept as far as settings and machine allow.
         shapes: The products that the model makes most, for the probe.
+        trial: Makes a piece of the work, for the probe of bfloat16. Without one products decide.
 
     Raises:
         ResourceError: The device is not there or cannot compute in the precision asked for.
@@ -246,7 +263,7 @@ def prepare_runtime(
             keep_kernels(world.local_size)
         keeps_memory = keep_freed_memory()
     if choices is None or not _still_holds(choices, settings, device):
-        choices = _choose(settings, device, exact, shapes)
+        choices = _choose(settings, device, exact, shapes, trial)
     runtime = Runtime(device, replace(choices, threads=threads), keeps_memory)
     if owns_process():
         runtime.apply()
@@ -311,6 +328,7 @@ def _choose(
     device: torch.device,
     exact: bool,
     shapes: Sequence[ProductShape],
+    trial: Callable[[], Trial | None] | None,
 ) -> Choices:
     precision: str = settings.precision
     if device.type == "cuda":
@@ -321,18 +339,31 @@ def _choose(
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
-    speeds = _measured_speeds(_candidates(precision, exact), shapes)
-    narrow = speeds.get(_BFLOAT16, 0.0)
+    may_be_narrow = precision == "auto" and not exact and processor().has_bfloat16
+    tried = trial() if may_be_narrow and trial is not None else None
+    candidates = _candidates(with_bfloat16=may_be_narrow and tried is None)
+    speeds, unit = _measured_speeds(candidates, shapes), _GIGAFLOPS
     wide = {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
     fastest_wide = clearly_fastest(wide, _FLOAT32, _CLEAR_RATIO) if wide else _FLOAT32
-    if precision == "auto":
-        is_faster = narrow > 0.0 and narrow >= _CLEAR_RATIO * wide[fastest_wide]
-        precision = _BFLOAT16 if is_faster else _FLOAT32
     products: Products = "medium" if fastest_wide == _ONEDNN else "highest"
-    return Choices("cpu", precision, products, speeds=speeds)
+    if tried is not None:
+        speeds, unit, fastest_wide = _speeds_of(tried, device, products), tried.unit, _FLOAT32
+    if precision == "auto":
+        is_faster = may_be_narrow and speeds[_BFLOAT16] >= _CLEAR_RATIO * speeds[fastest_wide]
+        precision = _BFLOAT16 if is_faster else _FLOAT32
+    return Choices("cpu", precision, products, speeds=speeds, unit=unit)
 
 
-def _candidates(precision: str, exact: bool) -> list[str]:
+def _speeds_of(trial: Trial, device: torch.device, products: Products) -> dict[str, float]:
+    """Return the speed of a trial in float32 and in bfloat16, rounded."""
+    calls = {
+        name: trial.make(Runtime(device, Choices("cpu", name, products, threads=1)))
+        for name in (_FLOAT32, _BFLOAT16)
+    }
+    return {name: round(rate, 1) for name, rate in rates(calls, trial.work, _PROBE_SECONDS).items()}
+
+
+def _candidates(with_bfloat16: bool) -> list[str]:
     """Return the ways to compute products that are worth timing; flags may only exclude some.
 
     Intel's own library, torch's default, is not outdone by oneDNN on Intel's processors. A product
@@ -341,7 +372,7 @@ def _candidates(precision: str, exact: bool) -> list[str]:
     candidates = [_FLOAT32]
     if processor().vendor != "GenuineIntel" and _medium_is_exact():
         candidates.append(_ONEDNN)
-    if precision == "auto" and not exact and processor().has_bfloat16:
+    if with_bfloat16:
         candidates.append(_BFLOAT16)
     return candidates
 

@@ -1,12 +1,11 @@
-"""The speed of matrix products on this machine, measured in turns and compared.
+"""The speed of several ways to compute the same, measured in turns and compared.
 
-What a processor multiplies fast does not follow from its flags alone: it also depends on the
-library and on the shape. Candidates are therefore timed, by the CPU time of one thread: a process
-that waits for a core while others are busy then measures the same.
+What a processor does fast does not follow from its flags alone: it also depends on the library and
+on the sizes. Candidates are therefore timed, by the CPU time of one thread: a process that waits
+for a core while others are busy then measures the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
 from time import thread_time
 
 import torch
@@ -15,6 +14,7 @@ CLEAR_RATIO = 1.1
 """A candidate is preferred to the default when it is at least this many times as fast."""
 
 _LEAST_SECONDS = 1e-9
+_FEWEST_TURNS = 2
 
 
 def gigaflops(
@@ -25,19 +25,35 @@ def gigaflops(
     Args:
         candidates: The ways, by name.
         operations: Multiplications and additions of one call: 2 m n k for `[m, k] x [k, n]`.
-        seconds: The CPU time to spend, apart from a first call of each. Every candidate is timed
-            at least once, however long it takes.
+        seconds: As in `rates`.
 
     Returns:
         The speed of each candidate on one core, in GFLOP/s.
     """
+    return rates(candidates, operations / 1e9, seconds)
+
+
+def rates(
+    candidates: Mapping[str, Callable[[], object]], work: float, seconds: float = 0.05
+) -> dict[str, float]:
+    """Measure how much work several ways to do it get done.
+
+    Args:
+        candidates: The ways, by name.
+        work: The units of work of one call.
+        seconds: The CPU time to spend, apart from a first call of each. Every candidate is timed
+            at least twice, however long it takes.
+
+    Returns:
+        The units a second of each candidate, on one core.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        medians = _medians_by_turns(list(candidates.values()), seconds)
+        times = _least_by_turns(list(candidates.values()), seconds)
     finally:
         torch.set_num_threads(threads)
-    return {name: operations / time / 1e9 for name, time in zip(candidates, medians, strict=True)}
+    return {name: work / time for name, time in zip(candidates, times, strict=True)}
 
 
 def clearly_fastest(
@@ -54,15 +70,16 @@ def clearly_fastest(
     return fastest if speeds[fastest] >= clear_ratio * speeds[default] else default
 
 
-def _medians_by_turns(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
-    """Return the median CPU time of each call."""
+def _least_by_turns(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
+    """Return the least CPU time of each call: what disturbs a call only adds to it."""
     for call in calls:
         call()
-    times: list[list[float]] = [[] for _ in calls]
-    began = thread_time()
-    while not times[0] or thread_time() - began < seconds:
-        for call, own in zip(calls, times, strict=True):
+    least = [float("inf")] * len(calls)
+    turns, began = 0, thread_time()
+    while turns < _FEWEST_TURNS or thread_time() - began < seconds:
+        for number, call in enumerate(calls):
             before = thread_time()
             call()
-            own.append(max(thread_time() - before, _LEAST_SECONDS))
-    return [median(own) for own in times]
+            least[number] = min(least[number], max(thread_time() - before, _LEAST_SECONDS))
+        turns += 1
+    return least

@@ -82,6 +82,42 @@ def test_float32_products_are_by_the_library_that_is_clearly_faster(monkeypatch,
     assert prepare().choices.products == "highest"
 
 
+@pytest.mark.parametrize(
+    ("bfloat16", "precision"), [(0.9, "float32"), (1.19, "float32"), (1.21, "bfloat16")]
+)
+def test_a_trial_decides_where_there_is_one(monkeypatch, speeds, bfloat16, precision):
+    processor(monkeypatch, "AuthenticAMD", "avx512_bf16")
+    speeds(float32=184.0, oneDNN=409.0)  # products in bfloat16 are not timed
+    tried = []
+
+    def make(runtime):
+        tried.append((runtime.choices.precision, runtime.choices.products, runtime.threads))
+        return lambda: None
+
+    trial = device_module.Trial(make, 100.0, "target tokens/s")
+    timed = {"float32": 1000.0, "bfloat16": 1000.0 * bfloat16}
+    monkeypatch.setattr(device_module, "rates", lambda calls, work, seconds: timed)
+    runtime = prepare_runtime(RuntimeSettings(device="cpu"), trial=lambda: trial)
+    assert (runtime.choices.precision, runtime.choices.products) == (precision, "medium")
+    assert tried == [("float32", "medium", 1), ("bfloat16", "medium", 1)]
+    assert "target tokens/s a core: float32 1000, bfloat16" in runtime.describe()
+
+
+def test_no_trial_is_made_where_there_is_no_choice(monkeypatch, speeds):
+    def trial():
+        raise AssertionError("made")
+
+    speeds(float32=100.0)
+    processor(monkeypatch, "GenuineIntel")
+    assert prepare_runtime(RuntimeSettings(device="cpu"), trial=trial).dtype == torch.float32
+    processor(monkeypatch, "GenuineIntel", "amx_bf16")
+    for given in ("float32", "bfloat16"):
+        settings = RuntimeSettings(device="cpu", precision=given)
+        assert prepare_runtime(settings, trial=trial).choices.precision == given
+    earlier = Choices("cpu", "bfloat16", "highest", 1)
+    assert prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier, trial=trial).threads
+
+
 def test_the_probe_times_real_products():
     found = device_module._measured_speeds(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
     assert list(found) == ["float32", "bfloat16"]
