@@ -26,8 +26,8 @@ class RuntimeSettings(Settings):
     )
     precision: Precision = Field(
         "auto",
-        description="auto: bfloat16 where products of the model's sizes are measured to be at "
-        "least 1.2 times as fast in it, else float32.",
+        description="auto: bfloat16 where updates of the model are measured to be at least 1.2 "
+        "times as fast in it, else float32.",
     )
     threads: int = Field(
         0,
