@@ -76,9 +76,9 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
         pace = _pace([*_about_data(texts, None), *fitted(facts)], here)
     if pace.is_busy:
         warn(
-            f"other processes keep the cores busy (the timed updates waited "
-            f"{pace.waited_share:.0%} of their time).\nThe budget is filled with what a quiet "
-            "machine does at least. Train on one, or run nmt init again there."
+            "other processes keep the cores busy (the timed updates waited "
+            f"{pace.waited_share:.0%} of their time).\nThe number of updates is an estimate for a "
+            "quiet machine. Train on one, or repeat nmt init there."
         )
     seconds = figures.BUDGET_FOR_UPDATES * duration_seconds(budget)
     limit = Budget(budget, max(1, int(seconds / pace.seconds)))

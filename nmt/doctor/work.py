@@ -133,7 +133,7 @@ def _updates(examination: Examination) -> Remark:
             timed = min(timed, by_one, key=lambda each: each.seconds / each.tokens)
             advice = (
                 f"other processes keep the cores busy (updates waited {waited:.0%} of their time): "
-                "this is what a quiet machine does at least"
+                "the figures are an estimate for a quiet machine"
             )
     examination.seconds_per_update = timed.seconds / timed.updates
     examination.waited_share = waited

@@ -77,7 +77,7 @@ def choose_precision(asked: str, output_weight: Tensor, measured: bool) -> FastP
     if clearly_fastest({name: speeds[name] for name in ("float32", asked)}, "float32") != asked:
         _say_fallback(
             asked,
-            "not faster than float32 on this processor "
+            "not clearly faster than float32 on this processor "
             f"({speeds[asked]:.0f} against {speeds['float32']:.0f} GFLOP/s)",
         )
         return FastPrecision("float32")

@@ -31,7 +31,7 @@ awkward = [
 any_bytes = st.binary(max_size=8).map(lambda line: line.replace(b"\n", b""))
 no_gzip = any_bytes.filter(lambda line: not line.startswith(b"\x1f\x8b"))
 lines_of_bytes = st.lists(st.sampled_from(awkward) | no_gzip, max_size=9)
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=10, deadline=None)
 
 
 @pytest.fixture(scope="module")

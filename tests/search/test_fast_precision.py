@@ -60,7 +60,7 @@ def test_what_is_asked_for_is_kept_where_it_is_faster(
     if expected == FLOAT32:
         figures = f"{speeds[asked]} against {speeds['float32']} GFLOP/s"
         assert told == (
-            f"{asked}: not faster than float32 on this processor ({figures}); "
+            f"{asked}: not clearly faster than float32 on this processor ({figures}); "
             "computing in float32.\n"
         )
     else:
