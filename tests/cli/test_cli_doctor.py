@@ -21,8 +21,10 @@ def test_lines_and_a_verdict(tiny_config, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     *checks, verdict, end = done.stdout.split("\n")
     assert end == ""
-    assert all(line.startswith("ok    ") and line[18:20] == "  " for line in checks)
-    assert verdict.startswith("verdict: ready: ")
+    sound = [line for line in checks if "keep the cores busy" not in line]  # beside other tests
+    assert all(line.startswith("ok    ") and line[18:20] == "  " for line in sound)
+    warned = " (with 1 warning)" if len(sound) < len(checks) else ""
+    assert verdict.startswith(f"verdict: ready{warned}: ")
     assert sorted(tmp_path.iterdir()) == before
 
 
