@@ -249,7 +249,7 @@ def _write(text: str) -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except BrokenPipeError:
-        # As with a closed stderr (`2>&-`), what is said is lost, and the work goes on.
+        # The lines are lost, as with a closed stderr (`2>&-`). The work continues.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
