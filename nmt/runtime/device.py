@@ -22,6 +22,7 @@ from nmt.runtime.memory import keep_freed_memory, keep_kernels
 from nmt.runtime.process import owns_process
 from nmt.runtime.processor import cores, processor
 from nmt.runtime.product_speed import clearly_fastest, gigaflops, rates
+from nmt.runtime.thread_waiting import adapt_waiting
 
 _MOST_THREADS = 512
 
@@ -267,6 +268,8 @@ def prepare_runtime(
     runtime = Runtime(device, replace(choices, threads=threads), keeps_memory)
     if owns_process():
         runtime.apply()
+        if device.type == "cpu":
+            adapt_waiting(runtime.threads)
     return runtime
 
 

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,11 @@ def _model(name: str) -> Seq2Seq:
 
 def _runtime(threads: int) -> Runtime:
     settings = RuntimeSettings(device="cpu", precision="float32", threads=threads)
-    return prepare_runtime(settings, exact=True)
+    runtime = prepare_runtime(settings, exact=True)
+    if os.environ.get("MKL_CBWR") == "COMPATIBLE":  # of no effect on oneDNN's products
+        runtime = replace(runtime, choices=replace(runtime.choices, products="highest"))
+        runtime.apply()
+    return runtime
 
 
 @pytest.fixture(scope="module")
