@@ -36,7 +36,7 @@ UPDATE_LINE = re.compile(r"train: (\d)/8 updates, [0-9.]+ updates/s(, [0-9:]+ le
 
 def without_clock(run):
     lines = run.log_records.read_text(encoding="utf-8").split("\n")[:-1]
-    clock = ("time", "seconds", "tokens_per_second", "samples")
+    clock = ("time", "seconds", "tokens_per_second", "samples", "runtime")  # it tells speeds
     return [{k: v for k, v in json.loads(line).items() if k not in clock} for line in lines]
 
 
