@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.lines import read_all_lines
-from nmt.evaluation.scores import metric_of
+from nmt.evaluation.metrics import make_scorer
 from nmt.runtime.process import own_process
 from nmt.search.flags import Judge, Verdict
 
@@ -52,7 +52,7 @@ def _measure(options: argparse.Namespace) -> None:
     judge = Judge.of(translator.bundles[0])
     bench = Bench(translator, judge)
     honest = bench.translated(sources)
-    chrf = metric_of("chrf")
+    chrf = make_scorer("chrf")
     scores = np.array(
         [
             chrf.sentence_score(text, [reference]).score

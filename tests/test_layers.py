@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "version", "pages"),
+    ("errors", "version", "pages", "text"),
     ("runtime", "config"),
     ("data",),
     ("model",),
@@ -27,6 +27,7 @@ FORBIDDEN = {
     "nmt.model": ("yaml", "nmt.data", "nmt.config.load", "nmt.config.yaml_source"),
     "nmt.data": ("nmt.model",),
     "nmt.config": ("torch", "numpy"),
+    "nmt.text": ("torch", "numpy"),
     "nmt.errors": ("nmt",),
 }
 """What a package may not know, directly or by way of a function."""

@@ -13,10 +13,10 @@ from nmt.config.recipes.rules import Budget, Choice, fitted, make_plan
 from nmt.config.recipes.written import as_yaml
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
-from nmt.data.file_languages import languages_of
 from nmt.errors import UsageError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import write_text
+from nmt.text.languages import languages_of_files
 
 if TYPE_CHECKING:
     from nmt.doctor.pace import Pace
@@ -52,7 +52,7 @@ class Texts:
 
         Raises UsageError when there are more files of one side than of the other.
         """
-        guessed = languages_of(train[0][0], train[1][0])
+        guessed = languages_of_files(train[0][0], train[1][0])
         return cls(
             train=_corpus("", *train),
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),

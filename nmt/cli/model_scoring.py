@@ -1,6 +1,7 @@
 """`nmt score --model`: lines in, what a model says of them out."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -139,10 +140,15 @@ def corpus_record(total: "CorpusScore") -> dict[str, Any]:
         "words": total.words,
         "characters": total.characters,
         "cross_entropy": total.cross_entropy,
-        "perplexity": total.perplexity,
-        "word_perplexity": total.word_perplexity,
+        "perplexity": _json_number(total.perplexity),
+        "word_perplexity": _json_number(total.word_perplexity),
         "bits_per_character": total.bits_per_character,
     }
+
+
+def _json_number(value: float) -> float | None:
+    """Return a number for JSON, which has no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _sentence_text(score: "ForcedScore", tokens: bool) -> str:
@@ -163,7 +169,7 @@ def _sentence_json(score: "ForcedScore", tokens: bool) -> str:
         "score": score.score,
         "log_probability": score.log_probability,
         "subwords": len(score.tokens),
-        "perplexity": score.perplexity,
+        "perplexity": _json_number(score.perplexity),
     }
     if tokens:
         record["tokens"] = score.tokens

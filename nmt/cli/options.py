@@ -6,12 +6,14 @@ A command names those it takes in its signature; `--debug` and `--quiet` act by 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from nmt.config.kinds import Registry
 from nmt.errors import UsageError
 from nmt.runtime.console import set_quiet
 
@@ -51,6 +53,30 @@ def _check_device(value: str | None) -> str | None:
     if value is not None and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value) is None:
         raise typer.BadParameter(f"{value!r} is no device; choose auto, cpu, cuda or cuda:N.")
     return value
+
+
+def metrics_of(registry: Registry) -> Callable[[list[str] | None], list[str] | None]:
+    """Return the check of an option that names metrics of a registry."""
+
+    def check(names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            check_metric(name, registry)
+        return names
+
+    return check
+
+
+def metric_of(registry: Registry) -> Callable[[str], str]:
+    """Return the check of an option that names one metric of a registry."""
+    return lambda name: check_metric(name, registry)
+
+
+def check_metric(name: str, registry: Registry) -> str:
+    """Raise BadParameter where a registry has no such metric; else return the name."""
+    if name not in registry.kinds:
+        known = ", ".join(registry.names())
+        raise typer.BadParameter(f"{name!r} is no {registry.thing}; choose {known}.")
+    return name
 
 
 def named_path(text: str) -> Path:

@@ -13,7 +13,7 @@ from nmt.runtime.console import say, warn
 
 if TYPE_CHECKING:
     from nmt.evaluation.report import Measure, Question, Report, System
-    from nmt.evaluation.scores import MetricName, Score
+    from nmt.evaluation.scores import Score
     from nmt.evaluation.significance import Method
 
 _STDIN = Path("-")
@@ -29,7 +29,7 @@ class ReferenceScoring:
 
     hypotheses: Sequence[Path]
     references: Sequence[Path]
-    metrics: Sequence["MetricName"]
+    metrics: Sequence[str]
     lowercase: bool = False
     tokenize: str | None = None
     source: Path | None = None
@@ -89,11 +89,13 @@ class ReferenceScoring:
         return report(self.systems, self.question)
 
     def warn_of_suspicions(self) -> None:
-        """Tell of signs that the scores would mean something else than they seem to."""
-        from nmt.evaluation.checks import suspicions
+        """Warn of signs that the scores would mean something else than they seem to."""
+        from nmt.evaluation.checks import reference_warnings, suspicions
         from nmt.evaluation.mixups import mixups
 
         asked = self.question
+        for warning in reference_warnings(asked.references, self.metrics, self.tokenize):
+            warn(warning)
         for system in self.systems:
             found = suspicions(system.hypotheses, asked.references, self.lowercase, self.tokenize)
             found += mixups(system.hypotheses, asked.references, asked.sources)
@@ -101,11 +103,22 @@ class ReferenceScoring:
             for warning in found:
                 warn(prefix + warning)
 
+    def warn_of_noise(self) -> None:
+        """Warn of scores that are noise."""
+        from nmt.evaluation.report import noise_warning, noise_warnings
+
+        if len(self.systems) > 1 or self.confidence:
+            found = noise_warnings(self.report)
+        else:
+            found = [noise_warning(s.name, s.value, s.noise) for s in self.scores if s.noise]
+        for warning in found:
+            warn(warning)
+
     def text(self) -> list[str]:
         """The scores of the one translation, a line for each metric."""
         if self.confidence:
             return [_confident(measure) for measure in self.report.measures]
-        return [str(score) for score in self._scores()]
+        return [str(score) for score in self.scores]
 
     def print_text(self) -> None:
         """The scores, of several translations as a table; then those of buckets."""
@@ -129,7 +142,7 @@ class ReferenceScoring:
         elif self.confidence:
             record |= systems_record(self.report)[0]
         else:
-            record["scores"] = [asdict(score) for score in self._scores()]
+            record["scores"] = [asdict(score) for score in self.scores]
         if self.buckets:
             record["buckets"] = buckets_record(self.report)
         return record
@@ -167,7 +180,9 @@ class ReferenceScoring:
         ]
         return [dict(zip(self.metrics, line, strict=True)) for line in zip(*scores, strict=True)]
 
-    def _scores(self) -> list["Score"]:
+    @cached_property
+    def scores(self) -> list["Score"]:
+        """The scores of the one translation. Raises as `nmt.evaluation.scores.score` does."""
         from nmt.evaluation.scores import score
 
         (system,) = self.systems

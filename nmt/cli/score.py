@@ -41,10 +41,10 @@ from nmt.cli.score_options import (
     Trials,
 )
 from nmt.cli.translate import open_translator
+from nmt.config.kinds import SCORE_METRICS
 from nmt.errors import UsageError
-from nmt.evaluation.languages import tokenizer_of
-from nmt.evaluation.scores import METRICS
-from nmt.runtime.console import say, working
+from nmt.runtime.console import say, warn, working
+from nmt.text.languages import find_language
 
 if TYPE_CHECKING:
     from nmt.search.model_scores import CorpusScore
@@ -129,10 +129,10 @@ def score(
     check_written([html], [*texts, *(references or ()), source, baseline, *(train or ())])
     if _STDIN in given and sys.stdin.isatty():
         say("reading translations from the keyboard, one a line; end with Ctrl-D")
-    by_references, by_model, total = None, None, None
+    by_references, by_model, total, of_model = None, None, None, None
     if model and source is not None:
         translator = open_translator(model, device, precision, threads, weight, combine)
-        language = language or translator.target_language
+        of_model = translator.target_language
         by_model = ModelScoring(translator, source, None if given == [_STDIN] else given[0])
         if n_best:
             by_model.print_n_best()
@@ -144,9 +144,9 @@ def score(
         by_references = ReferenceScoring(
             given,
             references,
-            [name for name in METRICS if name in (metrics or METRICS)],
+            _metrics(metrics),
             lowercase=lowercase,
-            tokenize=tokenize or tokenizer_of(language),
+            tokenize=tokenize or _tokenizer(language, of_model, train, metrics),
             source=source,
             baseline=baseline,
             names=names,
@@ -158,6 +158,8 @@ def score(
         )
         with working("score"):
             by_references.warn_of_suspicions()
+            if not segments:
+                by_references.warn_of_noise()
             if html is not None:
                 by_references.write_page(html)
             if segments:
@@ -171,6 +173,45 @@ def score(
             print(_as_json(by_references, total))
         else:
             _print_text(by_references, total)
+
+
+def _metrics(asked: list[str] | None) -> list[str]:
+    """Return the metrics to compute, in the order of the registry."""
+    from nmt.evaluation.scores import METRICS
+
+    return [name for name in SCORE_METRICS.names() if name in (asked or METRICS)]
+
+
+def _tokenizer(
+    given: str | None,
+    of_model: str | None,
+    train: list[Path] | None,
+    metrics: list[str] | None,
+) -> str | None:
+    """Return the tokenizer of BLEU for the target language: that given, else of the model or run.
+
+    Args:
+        given: The option --language.
+        of_model: The target language of --model.
+        train: Texts, or folders of runs.
+        metrics: Those asked for.
+    """
+    from nmt.evaluation.scores import bleu_tokenizer
+
+    report = warn if "bleu" in _metrics(metrics) else None
+    if given is not None and find_language(given) is None:
+        warn(f"--language {given} is no language that nmt knows: BLEU is by the tokenizer 13a.")
+    return bleu_tokenizer(given or of_model or _language_of_runs(train), report)
+
+
+def _language_of_runs(paths: list[Path] | None) -> str | None:
+    """Return the target language of the first run among some paths, None where there is none."""
+    from nmt.config.load import load_config
+    from nmt.runtime.run_directory import RunDirectory
+
+    runs = [RunDirectory(path).config_file for path in paths or () if path.is_dir()]
+    known = [file for file in runs if file.is_file()]
+    return load_config(known[0]).data.target_language if known else None
 
 
 def _check_sides(

@@ -5,16 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from nmt.evaluation.scores import METRICS
+from nmt.cli.options import metrics_of
+from nmt.config.kinds import SCORE_METRICS
 
 _MOST_TRIALS = 1_000_000
-
-
-def _check_metrics(names: list[str] | None) -> list[str] | None:
-    for name in names or ():
-        if name not in METRICS:
-            raise typer.BadParameter(f"{name!r} is no metric; choose {', '.join(METRICS)}.")
-    return names
 
 
 Hypotheses = Annotated[
@@ -32,12 +26,12 @@ Metrics = Annotated[
     list[str] | None,
     typer.Option(
         "--metric",
-        metavar="bleu|chrf|ter",
-        callback=_check_metrics,
-        help="Only this metric; may be given again. [all three]",
+        metavar="|".join(SCORE_METRICS.names()),
+        callback=metrics_of(SCORE_METRICS),
+        help="Only this metric; may be given again. [bleu, chrf and ter]",
     ),
 ]
-Lowercase = Annotated[bool, typer.Option("--lowercase", help="Compare BLEU and chrF without case.")]
+Lowercase = Annotated[bool, typer.Option("--lowercase", help="Compare without case; TER always.")]
 Tokenize = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +43,8 @@ Language = Annotated[
     typer.Option(
         "--language",
         metavar="CODE",
-        help="The target language, such as zh, ja or ko, for its tokenizer. [the model's own]",
+        help="The target language, such as zh, ja or ko, for BLEU's tokenizer. "
+        "[that of --model or of the run of --train]",
     ),
 ]
 Baseline = Annotated[

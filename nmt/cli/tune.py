@@ -3,13 +3,23 @@
 import json
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nmt.cli.options import Debug, Device, JsonOutput, ModelPaths, Quiet, SearchPrecision, Threads
+from nmt.cli.options import (
+    Debug,
+    Device,
+    JsonOutput,
+    ModelPaths,
+    Quiet,
+    SearchPrecision,
+    Threads,
+    metric_of,
+)
 from nmt.cli.translate import open_translator
 from nmt.cli.translate_options import described
+from nmt.config.kinds import TUNING_METRICS
 from nmt.errors import UsageError
 from nmt.runtime.console import say, warn
 
@@ -47,7 +57,13 @@ def tune(
         ),
     ] = None,
     metric: Annotated[
-        Literal["bleu", "chrf"], typer.Option("--metric", help="What is to be highest.")
+        str,
+        typer.Option(
+            "--metric",
+            metavar="|".join(TUNING_METRICS.names()),
+            callback=metric_of(TUNING_METRICS),
+            help="What is to be highest.",
+        ),
     ] = "bleu",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the table and leave the model as it is.")
@@ -65,10 +81,11 @@ def tune(
     """Find the search settings that score best and make them the model's defaults.
 
     A LIST is like 1,5,10 or 0,0.2,...,1.4. All choices are tried, each as `nmt translate` would
-    translate, and compared with the present defaults. These are changed only for a lead that is
-    more than chance (p < 0.05) or by --force; everything else in the model stays.
+    translate, and compared with the present defaults. These are changed only for a higher score,
+    whose lead is more than chance (p < 0.05) or by --force; everything else in the model stays.
     """
     from nmt.bundle import change_search, find_bundle
+    from nmt.evaluation.checks import reference_warnings
     from nmt.evaluation.lines import read_parallel
     from nmt.tuning.grid import grid, values
     from nmt.tuning.holding import held_bundle
@@ -89,9 +106,12 @@ def tune(
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")
         _warn_of_few(source, sources)
+        tokenize = translator.bleu_tokenizer if metric == "bleu" else None
+        for warning in reference_warnings(reference_lines, [metric], tokenize):
+            warn(warning)
         tuning = try_all(translator, sources, reference_lines, points, metric)
         names = {"source": source.name, "references": [path.name for path in references]}
-        ahead = tuning.winner is not tuning.present and (force or not tuning.within_noise)
+        ahead = tuning.has_higher_score and (force or not tuning.within_noise)
         written = ahead and not dry_run
         if written:
             change_search(bundle, tuning.winner.settings, {**names, **tuning.record()})
@@ -124,12 +144,24 @@ def _only(model: list[Path] | None) -> Path | None:
 
 def _conclusion(tuning: "Tuning") -> str:
     winner, present = tuning.winner, tuning.present
-    if winner is present:
-        return "no other settings score higher than the present defaults"
+    if not tuning.has_higher_score:
+        return _tie(tuning)
     text = (
         f"best {described(winner.settings)}: {tuning.metric} {winner.standing.score:.2f}, "
         f"{present.standing.score:.2f} with the present defaults (p = {winner.standing.p:.3f})"
     )
-    if tuning.within_noise:
+    if tuning.noise:
+        text += f"\nThis {tuning.metric} is noise ({tuning.noise}): tune by --metric chrf."
+    elif tuning.within_noise:
         text += "\nThis is within noise: on other text the present defaults may be the better ones."
     return text
+
+
+def _tie(tuning: "Tuning") -> str:
+    """Say that nothing beats the present defaults, and whether anything could."""
+    if tuning.winner.standing.score > 0.0:
+        return "no other settings score higher than the present defaults"
+    return (
+        f"all settings score {tuning.metric} 0.00, which tells nothing of them. Take a text that "
+        "the model can translate, or one of whole sentences, or --metric chrf."
+    )

@@ -219,6 +219,36 @@ UTILITIES = Registry(
     },
 )
 
+_TRANSLATION_METRICS = {
+    "bleu": Kind("nmt.evaluation.metrics:BLEU", "n-grams of words, Papineni et al. 2002"),
+    "chrf": Kind("nmt.evaluation.metrics:CHRF", "n-grams of characters, Popović 2015"),
+    "chrf++": Kind(
+        "nmt.evaluation.metrics:CHRF_PLUS_PLUS", "n-grams of characters and words, Popović 2017"
+    ),
+}
+
+DEV_METRICS = Registry(
+    "metric",
+    {
+        "loss": Kind("nmt.evaluation.metrics:LOSS", "cross-entropy in nats per token"),
+        "perplexity": Kind("nmt.evaluation.metrics:PERPLEXITY", "e to the power of the loss"),
+        **_TRANSLATION_METRICS,
+    },
+)
+"""The metrics of a validation."""
+
+TUNING_METRICS = Registry("metric", _TRANSLATION_METRICS)
+"""The metrics by which search settings are chosen."""
+
+SCORE_METRICS = Registry(
+    "metric",
+    {
+        **_TRANSLATION_METRICS,
+        "ter": Kind("nmt.evaluation.metrics:TER", "edits per word, Snover et al. 2006"),
+    },
+)
+"""The metrics of translations beside their references."""
+
 COMBINATIONS = Registry(
     "combination",
     {

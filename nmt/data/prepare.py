@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nmt.config.settings import Config, CorpusSettings
+from nmt.config.settings import Config, CorpusSettings, DataSettings
 from nmt.data.alignment.link_file import PairLinks
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
 from nmt.data.corpus import Corpus
-from nmt.data.file_languages import check_languages
 from nmt.data.guidance import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.data.inputs import Inputs, describe_inputs, lines_of, same_content
 from nmt.data.manifest import MANIFEST, Manifest
@@ -23,6 +22,7 @@ from nmt.runtime.files import atomic_directory, remove_leftovers
 from nmt.runtime.lock import exclusive
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
+from nmt.text.languages import check_file_languages
 
 _TOKENIZER_RECORD = "tokenizer.json"
 _TOKENIZER_FILES = frozenset((_TOKENIZER_RECORD, "joint.model", "source.model", "target.model"))
@@ -77,7 +77,7 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
                 record.model_copy(update={"inputs": inputs}).save_as(_record_file(run))
             say(f"tokenizer: up to date ({run.tokenizer})")
             return tokenizers
-        check_languages(config.data)
+        _check_languages(config.data)
         check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
         if not force:
             _refuse_to_replace(run, record)
@@ -85,6 +85,13 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
         _check_unchanged({"train": config.data.train}, inputs)
         _save_tokenizers(run, tokenizers, inputs, _tokenizer_settings(config))
         return tokenizers
+
+
+def _check_languages(data: DataSettings) -> None:
+    """Raise ConfigError where texts are named for the languages of one another."""
+    for corpus in filter(None, (data.train, data.dev, data.test)):
+        files = zip(corpus.source, corpus.target, strict=True)
+        check_file_languages(data.source_language, data.target_language, files)
 
 
 def prepare_corpora(
@@ -110,7 +117,7 @@ def prepare_corpora(
             _check_dev_fits(config, prepared)
             say(f"data: up to date ({run.data})")
             return _guided(config, run, tokenizers, prepared)
-        check_languages(config.data)
+        _check_languages(config.data)
         check_replaceable(run.data, MANIFEST, _DATA_FILES)
         with atomic_directory(run.data) as folder:
             manifest = binarize(config, tokenizers, inputs, folder)

@@ -15,11 +15,14 @@ from nmt.data.prepare import (
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark
 from nmt.doctor.sample import Sample, take_sample
+from nmt.evaluation.checks import four_grams_of
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.console import quietly
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_settings
+from nmt.training.validation import choosing_metrics
 
 _ALIKE = 0.3
 """Lengths of true translations go together far more closely than this correlation."""
@@ -132,6 +135,22 @@ def _lengths(examination: Examination) -> Remark:
     return Remark(found, mend, {"correlation": alike, "ratio": ratio.mean})
 
 
+def _scores(examination: Examination) -> Remark:
+    """Tell by which tokenizer BLEU is, and whether dev has what it counts."""
+    config, notes = examination.config, list[str]()
+    tokenizer = bleu_tokenizer(config.data.target_language, notes.append)
+    most = config.training.validation.max_sentences
+    four_grams = four_grams_of([_made(examination).dev_target[:most]], tokenizer)
+    name = tokenizer or "13a"
+    found = f"BLEU by the tokenizer {name}; of dev {four_grams.told}"
+    mend = " ".join(note.rstrip(".") for note in notes)
+    if four_grams.few and "bleu" in choosing_metrics(config.training):
+        mend = (
+            "set `best_metric` and `early_stopping.metric` to chrf: BLEU counts stretches of four"
+        )
+    return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long})
+
+
 def _made(examination: Examination) -> PreparedData:
     assert examination.data is not None
     return examination.data
@@ -159,4 +178,5 @@ TEXTS = (
     Check("data", _data, ("tokenizer",)),
     Check("unknown", _unknown, ("data",)),
     Check("lengths", _lengths, ("data",)),
+    Check("scores", _scores, ("data",)),
 )

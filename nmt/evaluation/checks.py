@@ -1,12 +1,18 @@
 """Signs that a score would mean something else than it seems to."""
 
+import html.entities
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from nmt.evaluation.metrics import FourGrams, ScorerOptions, make_scorer
+from nmt.evaluation.scores import is_blank, present
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _SHARE_OF_LINES = 0.2
 _SAMPLE = 100
 _DEFAULT_TOKENIZER = "13a"
@@ -23,30 +29,112 @@ _UNSPACED = {
 }
 """By how Unicode names of characters begin: what to do about a script without spaces."""
 
+_LETTERS_OF_A_WORD = 8
+"""Words of such a script have fewer letters on the average, and stretches without spaces more."""
+
+_HALF = 0.5
+_KANA = 0.05
+_GEORGIAN = range(0x10D0, 0x1100)
+"""Letters that have capitals in Unicode, but none in a sentence."""
+
+Lines = Sequence[str]
+
 
 def suspicions(
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
+    hypotheses: Lines,
+    references: Sequence[Lines],
     lowercase: bool = False,
     tokenize: str | None = None,
 ) -> list[str]:
-    """What to warn of before scoring, each with an example: subwords, tokenised or lower-cased
-    text on one side, words that the tokenizer would not see.
+    """Return what to warn of before scoring, each with an example.
 
-    lowercase: whether case is left out of the comparison, so that it cannot be wrong; tokenize:
-    sacreBLEU's tokenizer, None for its default; with "none" both sides may be tokenised.
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
+        lowercase: Whether case is left out of the comparison, so that it cannot be wrong.
+        tokenize: sacreBLEU's tokenizer, None for its default. With "none" both sides may be
+            tokenised.
     """
     all_tokenised = all(map(_are_tokenised, (hypotheses, *references)))
     found = [
         _subwords(hypotheses, references),
         None if tokenize == "none" and all_tokenised else _tokenised(hypotheses, references),
+        _on_one_side(hypotheses, references, "HTML entities", _entities, _WRITE_OUT),
+        _on_one_side(hypotheses, references, "invisible characters", _invisible, _REMOVE),
         None if lowercase else _lower_case(hypotheses, references),
-        _unspaced(references) if tokenize in (None, _DEFAULT_TOKENIZER) else None,
     ]
+    if tokenize in (None, _DEFAULT_TOKENIZER):
+        found.append(_without_spaces(hypotheses, references))
     return [warning for warning in found if warning is not None]
 
 
-def _subwords(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
+def reference_warnings(
+    references: Sequence[Lines], metrics: Iterable[str], tokenize: str | None = None
+) -> list[str]:
+    """Return what to warn of references, whatever is compared with them.
+
+    Args:
+        references: One sequence for each set of references.
+        metrics: The metrics that are computed.
+        tokenize: sacreBLEU's tokenizer, None for its default.
+    """
+    found = blanks(references)
+    short = short_references(references, tokenize) if "bleu" in metrics else None
+    return found if short is None else [*found, short]
+
+
+def blanks(references: Sequence[Lines]) -> list[str]:
+    """Return what to warn of blank references: how many there are, and what they count as."""
+    found = []
+    if len(references) > 1:
+        for number, stream in enumerate(present(references), start=1):
+            missing = [line for line, text in enumerate(stream, start=1) if text is None]
+            if missing:
+                found.append(
+                    f"reference {number} is blank in {_lines(missing)}, where another is not: it "
+                    "counts as none there."
+                )
+    empty = [
+        number
+        for number, line in enumerate(zip(*references, strict=True), start=1)
+        if all(map(is_blank, line))
+    ]
+    if empty:
+        found.append(
+            f"{_lines(empty)} without a reference: whatever their translations say counts as wrong."
+        )
+    return found
+
+
+def short_references(references: Sequence[Lines], tokenize: str | None = None) -> str | None:
+    """Return what to warn of where BLEU would say little, because few references are long enough.
+
+    Args:
+        references: One sequence for each set of references.
+        tokenize: sacreBLEU's tokenizer, None for its default.
+    """
+    four_grams = four_grams_of(references, tokenize)
+    if not four_grams.few:
+        return None
+    return (
+        f"only {four_grams.told}. BLEU counts stretches of four tokens, and says little of such "
+        "text: take chrF."
+    )
+
+
+def four_grams_of(references: Sequence[Lines], tokenize: str | None = None) -> FourGrams:
+    """Count the 4-grams of references. Raises as `make_scorer` does."""
+    options = ScorerOptions(tokenize=tokenize, references=present(references))
+    return FourGrams.of(make_scorer("bleu", options))
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"1 line (line {numbers[0]})"
+    return f"{len(numbers):,} lines (the first: line {numbers[0]})"
+
+
+def _subwords(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     first = _first(hypotheses, _has_subwords)
     if first is not None:
         return (
@@ -63,7 +151,7 @@ def _subwords(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) ->
     return None
 
 
-def _tokenised(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
+def _tokenised(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     if _are_tokenised(hypotheses):
         first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
         return (
@@ -80,18 +168,68 @@ def _tokenised(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
     return None
 
 
-def _are_tokenised(lines: Sequence[str]) -> bool:
+def _are_tokenised(lines: Lines) -> bool:
     return _share(lines, _is_tokenised) > _SHARE_OF_LINES
 
 
-def _lower_case(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> str | None:
-    ours, theirs = _is_lower_case(hypotheses), list(map(_is_lower_case, references))
-    if ours and not all(theirs):
+_WRITE_OUT = "Write the characters that they stand for."
+_REMOVE = "Remove them: they part words that look whole."
+
+
+def _on_one_side(
+    hypotheses: Lines,
+    references: Sequence[Lines],
+    what: str,
+    found_in: Callable[[str], bool],
+    remedy: str,
+) -> str | None:
+    """Warn of marks that a translation has and none of its references, or the other way round."""
+    only_ours, only_theirs = [], []
+    for place, (ours, *theirs) in enumerate(zip(hypotheses, *references, strict=True)):
+        here, there = found_in(ours), any(map(found_in, theirs))
+        if here and not there:
+            only_ours.append(place)
+        if there and not here and not is_blank(ours):
+            only_theirs.append(place)
+    lines, side = max((only_ours, "hypotheses"), (only_theirs, "references"), key=_length)
+    if not lines:
+        return None
+    first = lines[0]
+    texts = [hypotheses[first]] if side == "hypotheses" else [each[first] for each in references]
+    shown = next(text for text in texts if found_in(text))
+    other = "references" if side == "hypotheses" else "hypotheses"
+    return (
+        f"{side} have {what} where the {other} have none, in {_lines([n + 1 for n in lines])}: "
+        f"{_shown(shown)}. {remedy}"
+    )
+
+
+def _length(found: tuple[list[int], str]) -> int:
+    return len(found[0])
+
+
+def _entities(line: str) -> bool:
+    return any(
+        each[0][1] == "#" or each[0][1:] in html.entities.html5 for each in _ENTITY.finditer(line)
+    )
+
+
+def _invisible(line: str) -> bool:
+    return _INVISIBLE.search(line) is not None
+
+
+def _lower_case(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+    """Warn where one side has capitals and the other none, in scripts that have them."""
+    references = [reference for reference in references if _is_cased(reference)]
+    if not references or not _is_cased(hypotheses):
+        return None
+    ours, theirs = _has_capitals(hypotheses), list(map(_has_capitals, references))
+    if any(theirs) and not ours:
         return (
             "hypotheses have no capital letter but the references do. Restore the case, or give "
             "--lowercase and say so beside the score."
         )
-    if not ours and all(theirs) and any(line != line.lower() for line in hypotheses):
+    if ours and not any(theirs):
         return (
             "references have no capital letter but the hypotheses do. Give --lowercase and say so "
             f"beside the score, or take references with case{_SWAPPED}"
@@ -99,21 +237,66 @@ def _lower_case(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
     return None
 
 
-def _unspaced(references: Sequence[Sequence[str]]) -> str | None:
-    """Whether sacreBLEU's default would take whole sentences for words."""
+def _is_cased(lines: Lines) -> bool:
+    """Tell whether most letters are of a script that has capitals."""
+    letters = [character for character in _sample(lines) if character.isalpha()]
+    cased = [
+        each for each in letters if each.lower() != each.upper() and ord(each) not in _GEORGIAN
+    ]
+    return len(cased) > _HALF * len(letters)
+
+
+def _has_capitals(lines: Lines) -> bool:
+    return any(line != line.lower() for line in lines)
+
+
+def _without_spaces(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+    """Warn where sacreBLEU's default would take whole sentences for words."""
+    theirs = [each for each in references if _advice(each) is not None]
+    if not theirs:
+        return None
+    advice = f"Give {_advice(theirs[0])}, or look at chrF."
+    spaced = _advice(hypotheses) is not None and _has_spaces(hypotheses)
+    if spaced == all(map(_has_spaces, theirs)):
+        if spaced:
+            return None  # somebody has divided both into words
+        return (
+            f"the references are written without spaces, which BLEU's tokenizer "
+            f"{_DEFAULT_TOKENIZER} does not see through. {advice}"
+        )
+    side, other = ("hypotheses", "references") if spaced else ("references", "hypotheses")
+    return (
+        f"the {side} have spaces between words and the {other} have none, so that BLEU's tokenizer "
+        f"{_DEFAULT_TOKENIZER} finds other words in them. {advice}"
+    )
+
+
+def _advice(lines: Lines) -> str | None:
+    """Return what to do about a text in a script without spaces; None of other scripts."""
     letters = Counter(
         unicodedata.name(character, "").split(" ")[0]
-        for line in references[0][:_SAMPLE]
-        for character in line
+        for character in _sample(lines)
         if character.isalpha()
     )
-    (script, count), *_ = letters.most_common(1) or [("", 0)]
-    if script not in _UNSPACED or count < letters.total() / 2:
+    unspaced = Counter({script: letters[script] for script in _UNSPACED if letters[script]})
+    if not unspaced or unspaced.total() < _HALF * letters.total():
         return None
-    return (
-        f"the references are written without spaces, which BLEU's tokenizer {_DEFAULT_TOKENIZER} "
-        f"does not see through. Give {_UNSPACED[script]}, or look at chrF."
-    )
+    kana = unspaced["HIRAGANA"] + unspaced["KATAKANA"]
+    ((script, _),) = unspaced.most_common(1)
+    return _UNSPACED["HIRAGANA" if kana > _KANA * unspaced.total() else script]
+
+
+def _has_spaces(lines: Lines) -> bool:
+    """Tell whether a text in such a script has spaces between its words all the same."""
+    lines = [line for line in lines[:_SAMPLE] if not is_blank(line)]
+    divided = sum(len(line.split()) > 1 for line in lines)
+    words = sum(len(line.split()) for line in lines)
+    letters = sum(map(str.isalpha, "".join(lines)))
+    return divided > _HALF * len(lines) and letters < _LETTERS_OF_A_WORD * words
+
+
+def _sample(lines: Lines) -> Iterable[str]:
+    return (character for line in lines[:_SAMPLE] for character in line)
 
 
 def _has_subwords(line: str) -> bool:
@@ -124,15 +307,11 @@ def _is_tokenised(line: str) -> bool:
     return _SPACED_POINT.search(line) is not None
 
 
-def _is_lower_case(lines: Sequence[str]) -> bool:
-    return any(map(str.islower, lines)) and all(line == line.lower() for line in lines)
-
-
-def _first(lines: Sequence[str], sign: Callable[[str], bool]) -> int | None:
+def _first(lines: Lines, sign: Callable[[str], bool]) -> int | None:
     return next((i for i, line in enumerate(lines) if sign(line)), None)
 
 
-def _share(lines: Sequence[str], sign: Callable[[str], bool]) -> float:
+def _share(lines: Lines, sign: Callable[[str], bool]) -> float:
     return sum(map(sign, lines)) / max(1, len(lines))
 
 

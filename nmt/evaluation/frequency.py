@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nmt.evaluation.scores import present
 from nmt.evaluation.words import words
 
 FREQUENCIES = (1, 2, 5, 10, 100, 1000)
@@ -76,10 +77,11 @@ def by_frequency(
     sentence's is the one that shares most words with the hypothesis.
     """
     totals = [[0, 0, 0] for _ in range(len(begins) + 1)]
-    for hypothesis, *several in zip(hypotheses, *references, strict=True):
+    by_line = zip(*present(references), strict=True)
+    for hypothesis, several in zip(hypotheses, by_line, strict=True):
         ours = _counted(hypothesis, lowercase)
         theirs = max(
-            (_counted(reference, lowercase) for reference in several),
+            (_counted(reference, lowercase) for reference in several if reference is not None),
             key=lambda reference: (ours & reference).total(),
         )
         for kind, bag in enumerate((theirs, ours, ours & theirs)):

@@ -5,6 +5,7 @@ step by a line.
 from collections import Counter
 from collections.abc import Sequence
 
+from nmt.evaluation.scores import first_present
 from nmt.evaluation.words import words
 
 _ENOUGH_LINES = 20
@@ -27,10 +28,11 @@ def mixups(
 
     references: one sequence for each set of references; sources: what was translated.
     """
-    found = [_equal(hypotheses, references), _out_of_step(hypotheses, references[0])]
+    reference = first_present(references)
+    found = [_equal(hypotheses, references), _out_of_step(hypotheses, reference)]
     copied = None if sources is None else _copied(hypotheses, references, sources)
     found += [copied or _other_language(hypotheses, references, sources)]
-    found += [_length(hypotheses, references[0])]
+    found += [_length(hypotheses, reference)]
     return [warning for warning in found if warning is not None]
 
 

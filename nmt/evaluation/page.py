@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from nmt.evaluation.diff import difference, missing_from_all
+from nmt.evaluation.metrics import metric
 from nmt.evaluation.report import Measure, Report, buckets_record
-from nmt.evaluation.scores import LESS_IS_BETTER
-from nmt.evaluation.significance import Standing
+from nmt.evaluation.scores import is_blank
+from nmt.evaluation.significance import SIGNIFICANT, Standing
 from nmt.pages.page import Page, escaped
 
 MOST_SENTENCES = 5000
 """More make a page that browsers are slow with."""
 
-_SIGNIFICANT = 0.05
 _METHODS = {
     "bootstrap": "paired bootstrap resampling",
     "randomization": "paired approximate randomisation",
@@ -82,7 +82,7 @@ def _explained(found: Report) -> str:
     method = _METHODS[found.question.method]
     return (
         f"{told}; the difference to {found.systems[0].name} and p, how likely chance alone gives "
-        f"one as large ({method}). Coloured where p is below {_SIGNIFICANT}."
+        f"one as large ({method}). Coloured where p is below {SIGNIFICANT}."
     )
 
 
@@ -112,8 +112,8 @@ def _difference(measure: Measure, standing: Standing) -> str:
     if standing.identical:
         return "<small>identical, p = 1</small>"
     gain = standing.score - measure.comparison.baseline.score
-    better = (gain > 0) != (measure.metric in LESS_IS_BETTER)
-    colour = ("good" if better else "bad") if standing.p < _SIGNIFICANT else "same"
+    better = (gain > 0) == metric(measure.metric).higher_is_better
+    colour = ("good" if better else "bad") if standing.p < SIGNIFICANT else "same"
     sign = "−" if gain < 0 else "+"
     return f'<small class="{colour}">{sign}{abs(gain):.2f}, p = {standing.p:.3f}</small>'
 
@@ -125,7 +125,7 @@ def _data(found: Report, shown: int) -> dict[str, Any]:
             {
                 "key": measure.metric,
                 "name": measure.comparison.metric,
-                "less": measure.metric in LESS_IS_BETTER,
+                "less": not metric(measure.metric).higher_is_better,
             }
             for measure in found.measures
         ],
@@ -153,8 +153,12 @@ def _sentences(found: Report, shown: int) -> list[dict[str, Any]]:
 
 
 def _texts(found: Report, line: int) -> dict[str, Any]:
-    """The translations and the first reference in spans, and other references as they are."""
-    first, *others = [reference[line] for reference in found.question.references]
+    """The translations and the first reference in spans, and other references as they are.
+
+    Blank references beside others are not shown.
+    """
+    references = [reference[line] for reference in found.question.references]
+    first, *others = [each for each in references if not is_blank(each)] or references
     apart = [difference(system.hypotheses[line], first) for system in found.systems]
     return {
         "reference": _plain(missing_from_all([each.reference for each in apart])),

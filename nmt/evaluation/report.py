@@ -8,7 +8,7 @@ from typing import Any
 
 from nmt.evaluation.buckets import Bucket, by_length, by_score, corpus_scores
 from nmt.evaluation.frequency import WordBucket, by_frequency
-from nmt.evaluation.scores import METRICS, MetricName
+from nmt.evaluation.scores import METRICS, first_present
 from nmt.evaluation.segments import SegmentScorer, Statistics, length_ratio
 from nmt.evaluation.significance import Comparison, Method, Standing, compare
 
@@ -33,7 +33,7 @@ class Question:
     references: Sequence[Sequence[str]]
     sources: Sequence[str] | None = None
     counts: Mapping[str, int] | None = None
-    metrics: Sequence[MetricName] = METRICS
+    metrics: Sequence[str] = METRICS
     lowercase: bool = False
     tokenize: str | None = None
     method: Method = "bootstrap"
@@ -44,7 +44,7 @@ class Question:
 class Measure:
     """What one metric says. statistics: of each system, the baseline first."""
 
-    metric: MetricName
+    metric: str
     comparison: Comparison
     statistics: list[Statistics]
 
@@ -89,7 +89,8 @@ def report(systems: Sequence[System], question: Question) -> Report:
     texts = [system.hypotheses for system in systems]
     measures = [_measure(metric, texts, question) for metric in question.metrics]
     bleu = _scorer(question, "bleu")
-    lines = question.references[0] if question.sources is None else question.sources
+    sources = question.sources
+    lines = first_present(question.references) if sources is None else sources
     return Report(
         question=question,
         systems=systems,
@@ -105,7 +106,24 @@ def report(systems: Sequence[System], question: Question) -> Report:
     )
 
 
-def _measure(metric: MetricName, texts: Sequence[Sequence[str]], question: Question) -> Measure:
+def noise_warnings(found: Report) -> list[str]:
+    """Return what to warn of where a score is noise, for each system."""
+    several = len(found.systems) > 1
+    return [
+        (f"{system.name}: " if several else "")
+        + noise_warning(measure.comparison.metric, standing.score, standing.noise)
+        for measure in found.measures
+        for system, standing in zip(found.systems, measure.standings, strict=True)
+        if standing.noise
+    ]
+
+
+def noise_warning(name: str, value: float, noise: str) -> str:
+    """Return the warning of a score that is noise, for the reason `noise`."""
+    return f"{name} {value:.2f} is noise ({noise}). Look at chrF."
+
+
+def _measure(metric: str, texts: Sequence[Sequence[str]], question: Question) -> Measure:
     comparison = compare(
         texts[0],
         texts[1:],
@@ -120,7 +138,7 @@ def _measure(metric: MetricName, texts: Sequence[Sequence[str]], question: Quest
     return Measure(metric, comparison, [scorer.statistics(text) for text in texts])
 
 
-def _scorer(question: Question, metric: MetricName) -> SegmentScorer:
+def _scorer(question: Question, metric: str) -> SegmentScorer:
     return SegmentScorer(
         question.references, metric, lowercase=question.lowercase, tokenize=question.tokenize
     )

@@ -1,11 +1,9 @@
 """A report on translations in the terminal: tables on stdout, verdicts beside them."""
 
 from nmt.evaluation.report import Report, buckets_record
-from nmt.evaluation.significance import Standing
+from nmt.evaluation.significance import SIGNIFICANT, Standing
 from nmt.runtime.console import say
 from nmt.runtime.tables import print_table
-
-_SIGNIFICANT = 0.05
 
 
 def print_scores(found: Report) -> None:
@@ -27,7 +25,7 @@ def print_scores(found: Report) -> None:
 def _chance(standing: Standing) -> str:
     if standing.p is None:
         return "-"
-    return f"{standing.p:.3f}{'*' if standing.p < _SIGNIFICANT else ' '}"
+    return f"{standing.p:.3f}{'*' if standing.p < SIGNIFICANT else ' '}"
 
 
 def tell_verdicts(found: Report) -> None:
@@ -37,7 +35,7 @@ def tell_verdicts(found: Report) -> None:
         standings = [measure.standings[place] for measure in found.measures]
         if standings[0].identical:
             say(f"{system.name}: the same as {baseline} in every line, so p = 1")
-        elif all(standing.p is None or standing.p >= _SIGNIFICANT for standing in standings):
+        elif all(standing.p is None or standing.p >= SIGNIFICANT for standing in standings):
             say(f"{system.name}: no difference to {baseline} beyond chance")
 
 

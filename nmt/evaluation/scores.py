@@ -1,30 +1,41 @@
 """Corpus scores of translations, by sacreBLEU: what a paper may print, with its signature."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from nmt.errors import DataError, NmtError, ResourceError, UsageError
+from nmt.errors import DataError, ResourceError, UsageError
+from nmt.evaluation.metrics import (
+    TOKENIZER_PACKAGES,
+    References,
+    ScorerOptions,
+    make_scorer,
+    metric,
+)
+from nmt.runtime.console import warn
+from nmt.text.languages import find_language
 
 if TYPE_CHECKING:
-    from sacrebleu.metrics.base import Metric
+    from sacrebleu.metrics.base import Metric as Scorer
 
-MetricName = Literal["bleu", "chrf", "ter"]
+METRICS: tuple[str, ...] = ("bleu", "chrf", "ter")
+"""The metrics that are computed where none is asked for."""
 
-_EXTRAS = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
-
-METRICS: tuple[MetricName, ...] = ("bleu", "chrf", "ter")
-
-LESS_IS_BETTER = frozenset(("ter",))
+_CHARACTERS = "char"
 
 
 @dataclass(frozen=True)
 class Score:
     """The score of a whole corpus by one metric.
 
-    metric: the name to ask for it by; name: as papers write it (BLEU, chrF2, TER); value: in
-    points, 0 to 100 (TER: edits per 100 words, may be more); signature: how sacreBLEU came to it;
-    details: BLEU's precisions, brevity penalty and lengths, else empty.
+    Attributes:
+        metric: The name of the metric.
+        name: What papers call it (BLEU, chrF2, chrF2++, TER).
+        value: In points, 0 to 100. TER: edits per 100 words, may be more.
+        signature: How sacreBLEU came to it.
+        details: BLEU's precisions, brevity penalty and lengths, else empty.
+        noise: Why the value is noise; empty where it is not.
     """
 
     metric: str
@@ -32,6 +43,7 @@ class Score:
     value: float
     signature: str
     details: str = ""
+    noise: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} = {self.value:.1f}  ({self.signature})"
@@ -40,29 +52,42 @@ class Score:
 def score(
     hypotheses: Sequence[str],
     references: Sequence[Sequence[str]],
-    metrics: Sequence[MetricName] = METRICS,
+    metrics: Sequence[str] = METRICS,
     *,
     lowercase: bool = False,
     tokenize: str | None = None,
 ) -> list[Score]:
     """Score detokenised hypotheses against one or more references of each.
 
-    references: one sequence for each set of references, each as long as `hypotheses`; lowercase:
-    compare without case (TER always does); tokenize: sacreBLEU's tokenizer for BLEU, default 13a.
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references, each as long as `hypotheses`. A blank
+            reference beside one that is not blank counts as none.
+        metrics: Names of SCORE_METRICS.
+        lowercase: Whether to compare without case. TER always does.
+        tokenize: The name of sacreBLEU's tokenizer for BLEU; None: 13a.
 
-    Raises DataError when the counts differ or there is nothing to score, UsageError for a
-    tokenizer that sacreBLEU does not have or that needs a package, ResourceError for one whose file
-    cannot be downloaded.
+    Raises:
+        DataError: The counts differ, or there is nothing to score.
+        UsageError: There is no such metric or tokenizer, or the tokenizer needs a package.
+        ResourceError: A file of the tokenizer cannot be downloaded.
     """
     check_counts(hypotheses, references)
-    scores = []
-    for name in metrics:
-        scorer = metric_of(name, lowercase, tokenize)
-        result = scorer.corpus_score(hypotheses, references)
-        signature = scorer.get_signature().format()
-        details = getattr(result, "_verbose", "").strip()
-        scores.append(Score(name, result.name, float(result.score), signature, details))
-    return scores
+    options = ScorerOptions(lowercase, tokenize, present(references))
+    return [_score(name, make_scorer(name, options), hypotheses) for name in metrics]
+
+
+def _score(name: str, scorer: "Scorer", hypotheses: Sequence[str]) -> Score:
+    counts = scorer._extract_corpus_statistics(hypotheses, None)
+    result = scorer._aggregate_and_compute(counts)
+    return Score(
+        name,
+        result.name,
+        float(result.score),
+        scorer.get_signature().format(),
+        getattr(result, "_verbose", "").strip(),
+        metric(name).noise(scorer, counts),
+    )
 
 
 def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
@@ -80,60 +105,64 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]])
         raise DataError("there is nothing to score: hypotheses and references have no lines.")
 
 
-def metric_of(
-    name: MetricName,
-    lowercase: bool = False,
-    tokenize: str | None = None,
-    references: Sequence[Sequence[str]] | None = None,
-    *,
-    effective_order: bool = False,
-) -> "Metric":
-    """The sacreBLEU metric; its own warnings are off, `nmt.evaluation.checks` gives ours.
+def present(references: Sequence[Sequence[str]]) -> References:
+    """Return the references with None for each blank one beside one that is not blank.
 
-    references: looked through once, for a metric that is to score several translations of them;
-    effective_order: BLEU of single sentences, which takes the orders of n-grams that there are
-    (chrF always does). Raises as `score` does.
+    A line of which all references are blank keeps them: its translation should be blank too.
     """
-    from sacrebleu.metrics.bleu import BLEU
-    from sacrebleu.metrics.chrf import CHRF
-    from sacrebleu.metrics.ter import TER
-
-    if name == "chrf":
-        return CHRF(lowercase=lowercase, references=references)
-    if name == "ter":
-        return TER(references=references)
-    if tokenize is not None and tokenize not in BLEU.TOKENIZERS:
-        raise UsageError(
-            f"sacreBLEU has no tokenizer {tokenize!r}; choose one of {', '.join(BLEU.TOKENIZERS)}."
-        )
-    try:
-        return BLEU(
-            lowercase,
-            force=True,
-            tokenize=tokenize,
-            effective_order=effective_order,
-            references=references,
-        )
-    except (OSError, RuntimeError, ImportError) as error:
-        raise _unloadable(tokenize, error) from error
+    if len(references) == 1:
+        return references
+    lines = [_present(line) for line in zip(*references, strict=True)]
+    return [list(stream) for stream in zip(*lines, strict=True)]
 
 
-def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
-    """What to do about a tokenizer that needs more than comes with sacreBLEU."""
-    if isinstance(error, OSError):
-        from sacrebleu.utils import SACREBLEU_DIR
+def first_present(references: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first reference of each line that is not blank; where all are, a blank one."""
+    return [
+        next((each for each in line if each is not None), "")
+        for line in zip(*present(references), strict=True)
+    ]
 
-        return ResourceError(
-            f"the tokenizer {tokenize!r} needs a file that sacreBLEU could not download: "
-            f"{getattr(error, 'reason', error)}.\n"
-            f"Run this once with a connection (the file is kept in {SACREBLEU_DIR}), or choose a "
-            "tokenizer that needs none, such as 13a, intl or char."
-        )
-    if tokenize in _EXTRAS:
-        return UsageError(
-            f"the tokenizer {tokenize!r} needs packages that are not installed. "
-            f"Install them: pip install '{_EXTRAS[tokenize]}'."
-        )
-    return UsageError(
-        f"the tokenizer {tokenize!r} cannot be loaded: {' '.join(str(error).split())}"
-    )
+
+def _present(line: Sequence[str]) -> list[str | None]:
+    blank = [is_blank(each) for each in line]
+    if all(blank):
+        return list(line)
+    return [None if is_empty else each for each, is_empty in zip(line, blank, strict=True)]
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a text has nothing to see: only spaces, controls and invisible characters."""
+    return all(each.isspace() or unicodedata.category(each) in ("Cc", "Cf") for each in text)
+
+
+def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = warn) -> str | None:
+    """Choose the tokenizer of sacreBLEU for BLEU in a language.
+
+    Where no tokenizer finds the words, or the one that does is not installed, it is `char`: BLEU
+    of characters.
+
+    Args:
+        language: A code or a name, as `data.target_language` has it; None where it is not known.
+        report: Takes a sentence where BLEU is of characters; None: nothing is said.
+
+    Returns:
+        The name of the tokenizer; None: sacreBLEU's default, 13a.
+    """
+    found = find_language(language)
+    if found is None or found.tokenizer == "13a":
+        return None
+    reason = f"no tokenizer of BLEU finds the words of {found.name}"
+    if found.tokenizer != _CHARACTERS:
+        try:
+            make_scorer("bleu", ScorerOptions(tokenize=found.tokenizer))
+        except (UsageError, ResourceError):
+            reason = (
+                f"BLEU's tokenizer for {found.name}, {found.tokenizer}, is not installed "
+                f"(pip install '{TOKENIZER_PACKAGES[found.tokenizer]}')"
+            )
+        else:
+            return found.tokenizer
+    if report is not None:
+        report(f"{reason}: BLEU is of characters (tok:{_CHARACTERS}); chrF needs no words.")
+    return _CHARACTERS

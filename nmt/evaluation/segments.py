@@ -5,13 +5,14 @@ Kept apart, they give the score of a part without looking at the text again.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nmt.evaluation.scores import MetricName, check_counts, metric_of
+from nmt.evaluation.metrics import ScorerOptions, make_scorer
+from nmt.evaluation.scores import check_counts, present
 
 if TYPE_CHECKING:
-    from sacrebleu.metrics.base import Metric
+    from sacrebleu.metrics.base import Metric as Scorer
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Statistics:
     metric: the name to ask for it by; name: as papers write it; rows: the counts of each segment.
     """
 
-    metric: MetricName
+    metric: str
     name: str
     rows: list[list[float]]
-    _whole: "Metric"
-    _single: "Metric"
+    _whole: "Scorer"
+    _single: "Scorer"
 
     def corpus(self, segments: Iterable[int] | None = None) -> float | None:
         """The score of a text made of these segments, by index; None: of all. None for no segment:
@@ -47,7 +48,7 @@ class SegmentScorer:
     def __init__(
         self,
         references: Sequence[Sequence[str]],
-        metric: MetricName,
+        metric: str,
         *,
         lowercase: bool = False,
         tokenize: str | None = None,
@@ -58,8 +59,9 @@ class SegmentScorer:
         """
         self._references = references
         self._metric = metric
-        self._whole = metric_of(metric, lowercase, tokenize, references)
-        self._single = metric_of(metric, lowercase, tokenize, effective_order=True)
+        options = ScorerOptions(lowercase, tokenize, present(references))
+        self._whole = make_scorer(metric, options)
+        self._single = make_scorer(metric, replace(options, references=None, effective_order=True))
 
     def statistics(self, hypotheses: Sequence[str]) -> Statistics:
         """What there is in each segment. Raises DataError when the counts differ."""

@@ -3,15 +3,19 @@ approximate randomisation (Riezler and Maxwell 2005), both by sacreBLEU.
 """
 
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
 
 from nmt.errors import UsageError
-from nmt.evaluation.scores import MetricName, check_counts, metric_of
+from nmt.evaluation.metrics import ScorerOptions, make_scorer, metric
+from nmt.evaluation.scores import check_counts, present
 
 if TYPE_CHECKING:
-    from sacrebleu.significance import Result
+    from sacrebleu.metrics.base import Metric as Scorer
 
 Method = Literal["bootstrap", "randomization"]
 
@@ -19,17 +23,30 @@ RESAMPLES = 1000
 TRIALS = 10000
 """As many as sacreBLEU takes: resamples of a bootstrap, trials of a randomisation."""
 
+SIGNIFICANT = 0.05
+"""A difference whose p is not below this may well be chance."""
+
 _SEED = "SACREBLEU_SEED"
+_DEFAULT_SEED = "12345"
+_OUTSIDE = 40
+"""One resample of so many lies below the interval, and one above it: 95% are within."""
+
+_Counts = list[list[float]]
+"""What a metric counted in each segment of a text."""
 
 
 @dataclass(frozen=True)
 class Standing:
     """The score of one translation of a text, in points.
 
-    interval: 95% of the scores of resampled texts lie within; p: how likely chance alone gives a
-    difference to the baseline as large; None for the baseline itself; length_ratio: words of the
-    translation to those of its references, as BLEU counts them; identical: whether it equals the
-    baseline, line by line.
+    Attributes:
+        score: The score.
+        interval: The 2.5th and the 97.5th percentile of the scores of resampled texts.
+        p: How likely chance alone gives a difference to the baseline as large; None for the
+            baseline itself.
+        length_ratio: Words of the translation to those of its references, as BLEU counts them.
+        identical: Whether it equals the baseline, line by line.
+        noise: Why the score is noise; empty where it is not.
     """
 
     score: float
@@ -37,12 +54,18 @@ class Standing:
     p: float | None
     length_ratio: float
     identical: bool = False
+    noise: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Translations of one text beside a baseline. metric: as papers write it; signature: how
-    sacreBLEU came to the scores and intervals.
+    """Translations of one text beside a baseline.
+
+    Attributes:
+        metric: What papers call the metric.
+        signature: How sacreBLEU came to the scores and intervals.
+        baseline: The translation that the others are compared with.
+        others: The others, in their order.
     """
 
     metric: str
@@ -60,7 +83,7 @@ def compare(
     baseline: Sequence[str],
     others: Sequence[Sequence[str]],
     references: Sequence[Sequence[str]],
-    metric: MetricName,
+    metric_name: str,
     *,
     method: Method = "bootstrap",
     trials: int | None = None,
@@ -69,38 +92,68 @@ def compare(
 ) -> Comparison:
     """Score translations of one text, detokenised, and each one's difference to the baseline.
 
-    references: one sequence for each set of references; trials: how many resamples or trials, by
-    default as many as sacreBLEU takes; the rest as for `score`. The figures are those of
-    `sacrebleu --paired-bs` or `--paired-ar`, but for a translation that equals the baseline line by
-    line: its p is 1. Intervals are by the bootstrap either way.
+    Scores, p and the width of intervals are those of `sacrebleu --paired-bs` or `--paired-ar`. Two
+    things are not. The p of a translation is 1 where no resample could tell it from the baseline:
+    the scores are the same, or those of all resamples are, or under randomisation a single segment
+    differs. Intervals are percentiles, which lie within the scale, and not centred on the mean.
 
-    Raises DataError when the counts differ or there is nothing to score, UsageError for a text of
-    one line, which cannot be resampled, and as `score` does.
+    Args:
+        baseline: One translation a line.
+        others: Further translations of the same text.
+        references: One sequence for each set of references.
+        metric_name: A name of SCORE_METRICS.
+        method: How a difference is told from chance. Intervals are by the bootstrap either way.
+        trials: How many resamples or trials; None: as many as sacreBLEU takes.
+        lowercase: See `score`.
+        tokenize: See `score`.
+
+    Raises:
+        DataError: The counts differ, or there is nothing to score.
+        UsageError: The text has one line, which cannot be resampled; and as `score` does.
+        ResourceError: As `score` does.
     """
-    from sacrebleu.significance import PairedTest
-
-    for hypotheses in (baseline, *others):
+    texts = [baseline, *others]
+    for hypotheses in texts:
         check_counts(hypotheses, references)
     _check_sampling(len(baseline))
-    systems = [("baseline", baseline), *((str(i), other) for i, other in enumerate(others))]
-    scorers = {str(metric): metric_of(metric, lowercase, tokenize, references)}
-    kind, samples, resamples = (
-        ("bs", trials or RESAMPLES, -1)
-        if method == "bootstrap"
-        else ("ar", trials or TRIALS, RESAMPLES)
+    options = ScorerOptions(lowercase, tokenize, present(references))
+    scorer = make_scorer(metric_name, options)
+    counts: list[_Counts] = [scorer._extract_corpus_statistics(text, None) for text in texts]
+    results = [scorer._aggregate_and_compute(each) for each in counts]
+    scores = [float(result.score) for result in results]
+    by_bootstrap = method == "bootstrap"
+    resamples = (trials or RESAMPLES) if by_bootstrap else RESAMPLES
+    resampled = _resampled(counts, scorer, resamples)
+    differences = [abs(each - scores[0]) for each in scores[1:]]
+    chances = (
+        [
+            _bootstrap_p(resampled[0], each, difference)
+            for each, difference in zip(resampled[1:], differences, strict=True)
+        ]
+        if by_bootstrap
+        else _randomization_p(counts, scorer, differences, trials or TRIALS)
     )
-    signatures, results = PairedTest(systems, scorers, None, kind, samples, resamples)()
-    ((name, signature),) = signatures.items()
-    lengths = metric_of("bleu", lowercase, tokenize, references)
     standings = [
-        _standing(result, hypotheses == baseline, lengths.corpus_score(hypotheses, None).ratio)
-        for (_, hypotheses), result in zip(systems, results[name], strict=True)
+        Standing(
+            score=scores[place],
+            interval=_interval(resampled[place]),
+            p=None if place == 0 else chances[place - 1],
+            length_ratio=ratio,
+            identical=place > 0 and list(texts[place]) == list(baseline),
+            noise=metric(metric_name).noise(scorer, counts[place]),
+        )
+        for place, ratio in enumerate(_length_ratios(texts, options))
     ]
-    return Comparison(name, signature.format(), standings[0], standings[1:])
+    signature = scorer.get_signature()
+    signature.update("seed", os.environ.get(_SEED, _DEFAULT_SEED).lower())
+    signature.update("bs", resamples)
+    if not by_bootstrap:
+        signature.update("ar", trials or TRIALS)
+    return Comparison(results[0].name, signature.format(), standings[0], standings[1:])
 
 
 def _check_sampling(lines: int) -> None:
-    """Raises UsageError where sacreBLEU could not sample."""
+    """Raise UsageError where sacreBLEU could not sample."""
     if lines < 2:
         raise UsageError(
             "how sure a score is cannot be told from a text of one line: give two or more, better "
@@ -113,16 +166,77 @@ def _check_sampling(lines: int) -> None:
         )
 
 
-def _standing(result: "Result | str", same: bool, length_ratio: float) -> Standing:
-    """From sacreBLEU's figures, all of which a test gives; same: as the baseline."""
-    assert not isinstance(result, str) and result.mean is not None and result.ci is not None
-    other = result.p_value is not None
-    # sacreBLEU takes two equal translations for significantly different: no sample differs more.
-    p = 1.0 if same and other else result.p_value
-    return Standing(
-        score=result.score,
-        interval=(float(result.mean - result.ci), float(result.mean + result.ci)),
-        p=p,
-        length_ratio=length_ratio,
-        identical=same and other,
-    )
+def _resampled(counts: list[_Counts], scorer: "Scorer", resamples: int) -> list[list[float]]:
+    """Return the scores of each text in the same resamples."""
+    from sacrebleu.significance import _bootstrap_resample
+
+    with _same_seed():
+        drawn = [_bootstrap_resample(each, scorer, resamples)[1] for each in counts]
+    return [[float(result.score) for result in each] for each in drawn]
+
+
+@contextmanager
+def _same_seed() -> Iterator[None]:
+    """Draw the same resamples for all texts, where a seed of `none` would draw others for each."""
+    given = os.environ.get(_SEED)
+    if given is None or given.lower() != "none":
+        yield
+        return
+    os.environ[_SEED] = str(secrets.randbelow(1 << 32))
+    try:
+        yield
+    finally:
+        os.environ[_SEED] = given
+
+
+def _interval(resampled: list[float]) -> tuple[float, float]:
+    ordered = sorted(resampled)
+    outside = len(ordered) // _OUTSIDE
+    return ordered[outside], ordered[-1 - outside]
+
+
+def _bootstrap_p(baseline: list[float], other: list[float], difference: float) -> float:
+    """Return p from the scores in the same resamples. difference: that of the whole text."""
+    if difference == 0.0 or baseline == other:
+        return 1.0
+    differences = [abs(a - b) for a, b in zip(baseline, other, strict=True)]
+    mean = fmean(differences)
+    as_large = sum(each - mean > difference for each in differences)
+    return (as_large + 1) / (len(differences) + 1)
+
+
+def _randomization_p(
+    counts: list[_Counts], scorer: "Scorer", differences: list[float], trials: int
+) -> list[float]:
+    from sacrebleu.significance import PairedTest
+
+    systems = [(str(place), each) for place, each in enumerate(counts)]
+    test: Any = PairedTest  # it is given counts where it expects texts
+    _, found = test(systems, {"metric": _Counted(scorer)}, None, "ar", trials, -1)()
+    del found["System"]
+    ((_, *results),) = found.values()
+    chances = []
+    for each, difference, result in zip(counts[1:], differences, results, strict=True):
+        different = sum(a != b for a, b in zip(counts[0], each, strict=True))
+        # Whichever text has the one segment that differs, the difference is the same.
+        chances.append(1.0 if difference == 0.0 or different < 2 else float(result.p_value))
+    return chances
+
+
+class _Counted:
+    """A scorer of sacreBLEU for texts in which it has counted already."""
+
+    def __init__(self, scorer: "Scorer") -> None:
+        self._scorer = scorer
+
+    def _extract_corpus_statistics(self, counts: _Counts, references: None) -> _Counts:
+        return counts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scorer, name)
+
+
+def _length_ratios(texts: Sequence[Sequence[str]], options: ScorerOptions) -> list[float]:
+    """Return the words of each text to those of its references."""
+    scorer = make_scorer("bleu", options)
+    return [float(scorer.corpus_score(text, None).ratio) for text in texts]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nmt.pages.charts import LineChart, Series
-from nmt.reports.curves import best_point, dev_points, train_points
+from nmt.reports.curves import best_point, dev_points, has_metric, train_points
 from nmt.reports.history import METRICS, History, TrainPoint
 
 _GROUP = "updates"
@@ -26,6 +26,11 @@ def comparison_curves(names: Sequence[str], histories: Sequence[History]) -> lis
             group="minutes",
         ),
         _dev_chart("chrf", both),
+        *(
+            [_dev_chart("chrf++", both)]
+            if any(has_metric(history, "chrf++") for history in histories)
+            else []
+        ),
         _dev_chart("perplexity", both, log=True),
         _train_chart("Perplexity of train", both, lambda point: point.perplexity, log=True),
         _train_chart("Learning rate", both, lambda point: point.learning_rate),

@@ -25,9 +25,9 @@ def run_rows(found: RunComparison) -> list[list[str]]:
         best = history.best(state.best_metric)
         parameters = history.fact("parameters")
         told = "–"
-        if best is not None:
-            value = points(best.metrics[state.best_metric])
-            told = f"{METRICS[state.best_metric]} {value} at update {best.update:,}"
+        value = None if best is None else best.reading(state.best_metric)
+        if best is not None and value is not None:
+            told = f"{METRICS[value.metric]} {points(value.value)} at update {best.update:,}"
         rows.append(
             [
                 name,

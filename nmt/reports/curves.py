@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 
+from nmt.evaluation.metrics import metric as metric_of
 from nmt.pages.charts import LineChart, Mark, Series
 from nmt.reports.history import METRICS, DevPoint, History, TrainPoint
-from nmt.training.metrics import higher_is_better
 
 _GROUP = "updates"
 
@@ -25,7 +25,11 @@ def curves(history: History) -> list[LineChart]:
         ),
         LineChart(
             "Scores of dev",
-            (_dev("bleu", "BLEU", history, 2), _dev("chrf", "chrF", history, 3)),
+            tuple(
+                _dev(name, METRICS[name], history, colour)
+                for name, colour in (("bleu", 2), ("chrf", 3), ("chrf++", 4))
+                if name != "chrf++" or has_metric(history, name)
+            ),
             group=_GROUP,
             marks=marks(history),
         ),
@@ -61,6 +65,11 @@ def dev_points(history: History, metric: str) -> list[tuple[float, float]]:
     return [(point.update, point.metrics.get(metric, math.nan)) for point in history.dev]
 
 
+def has_metric(history: History, metric: str) -> bool:
+    """Tell whether some validation has a metric."""
+    return any(metric in point.metrics for point in history.dev)
+
+
 def train_points(
     points: Sequence[TrainPoint], value: Callable[[TrainPoint], float]
 ) -> list[tuple[float, float]]:
@@ -75,7 +84,7 @@ def best_point(history: History, metric: str) -> DevPoint | None:
 
 def metric_name(metric: str) -> str:
     """As people write it, with the way that is better."""
-    way = "higher" if higher_is_better(metric) else "lower"
+    way = "higher" if metric_of(metric).higher_is_better else "lower"
     return f"{METRICS[metric]} ({way} is better)"
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nmt.config.kinds import DEV_METRICS
+from nmt.evaluation.metrics import Reading, metric, reading
 from nmt.training.log import CONTINUES_FROM
-from nmt.training.metrics import is_better
 
-METRICS = {"loss": "loss", "perplexity": "perplexity", "bleu": "BLEU", "chrf": "chrF"}
+METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
 """The metrics of dev, each as people write it."""
 
 _FAULTS = {
@@ -50,13 +51,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class DevPoint:
-    """A validation. metrics: by name, see `METRICS`; seconds: that it took."""
+    """A validation. metrics: by name, see `METRICS`; seconds: that it took; noise: why the value
+    of a metric is noise, by metric.
+    """
 
     update: int
     time: float
     metrics: Mapping[str, float]
     seconds: float
     samples: tuple[Sample, ...]
+    noise: Mapping[str, str] = field(default_factory=dict)
+
+    def reading(self, metric: str) -> Reading | None:
+        """Return the value that counts for a metric; None where it is no finite number."""
+        found = reading(metric, self.metrics, self.noise)
+        return found if found is not None and math.isfinite(found.value) else None
 
 
 @dataclass(frozen=True)
@@ -122,11 +131,11 @@ class History:
     def best(self, metric: str) -> DevPoint | None:
         """The validation that is best by a metric, of equal ones the first."""
         best: DevPoint | None = None
+        highest: Reading | None = None
         for point in self.dev:
-            value = point.metrics.get(metric, math.nan)
-            known = None if best is None else best.metrics[metric]
-            if math.isfinite(value) and is_better(metric, value, known):
-                best = point
+            value = point.reading(metric)
+            if value is not None and value.is_better_than(highest):
+                best, highest = point, value
         return best
 
     def fact(self, name: str) -> Any:
@@ -165,7 +174,8 @@ class History:
         self.dev = _before(self.dev, update)
         metrics = {name: _number(record[name]) for name in METRICS if name in record}
         samples = _samples(record.get("samples"))
-        self.dev.append(DevPoint(update, time, metrics, _number(record.get("seconds")), samples))
+        seconds, noise = _number(record.get("seconds")), _texts(record.get("noise"))
+        self.dev.append(DevPoint(update, time, metrics, seconds, samples, noise))
 
     def _end(self, record: Mapping[str, Any], update: int, time: float) -> None:
         self.ended = str(record.get("reason", "no reason told"))
@@ -201,6 +211,13 @@ def _number(value: Any) -> float:
         return float(value)
     except (ValueError, OverflowError):
         return math.nan
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """Texts by name; none where the value is no object."""
+    if not isinstance(value, dict):
+        return {}
+    return {str(name): str(text) for name, text in value.items()}
 
 
 def _samples(value: Any) -> tuple[Sample, ...]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from nmt.data.binarize import dev_text
 from nmt.data.manifest import Manifest
 from nmt.errors import DataError, NmtError
+from nmt.evaluation.checks import reference_warnings
 from nmt.evaluation.frequency import count_words, vocabulary
-from nmt.evaluation.languages import tokenizer_of
 from nmt.evaluation.lines import each_line, read_all_lines, read_parallel
-from nmt.evaluation.report import Question, System, report
+from nmt.evaluation.report import Question, System, noise_warnings, report
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.reports.comparison import Judged
 from nmt.reports.state import RunState
 from nmt.runtime.console import warn
@@ -79,14 +80,21 @@ def judged(
     """
     systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
     config = states[0].config
+    tokenize = None if config is None else bleu_tokenizer(config.data.target_language)
+    metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
+    for warning in reference_warnings(text.references, metrics, tokenize):
+        warn(warning)
     question = Question(
         references=text.references,
         sources=text.sources,
         counts=_counts(states[0], [*text.references, *hypotheses]),
-        metrics=("bleu", "chrf"),
-        tokenize=None if config is None else tokenizer_of(config.data.target_language),
+        metrics=metrics,
+        tokenize=tokenize,
     )
-    return Judged(text.name, report(systems, question))
+    found = report(systems, question)
+    for warning in noise_warnings(found):
+        warn(warning)
+    return Judged(text.name, found)
 
 
 def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] | None:

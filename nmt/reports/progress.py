@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from nmt.config.settings import TrainingSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.doctor.forecast import End, first_end
+from nmt.evaluation.metrics import Best
 from nmt.reports.history import History
 from nmt.reports.state import RunState
-from nmt.training.metrics import Best
 
 _RECENT = 20
 """Lines of the log over which the pace is taken."""
@@ -75,8 +75,9 @@ def validations_in_vain(history: History, metric: str, margin: float = 0.0) -> i
     """Validations since the last that improved on those before it by more than the margin."""
     best = Best(metric)
     for point in history.dev:
-        if metric in point.metrics and math.isfinite(point.metrics[metric]):
-            best.see(point.metrics[metric], point.update, margin)
+        value = point.reading(metric)
+        if value is not None:
+            best.update_with(value, point.update, margin)
     return best.in_vain
 
 

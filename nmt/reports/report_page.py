@@ -64,10 +64,11 @@ def _about(report: Report) -> str:
 def _summary(report: Report) -> str:
     history = report.state.history
     shown = []
-    if report.best is not None:
-        metric = report.state.best_metric
-        value = points(report.best.metrics[metric])
-        shown.append(Tile(f"Best {METRICS[metric]}", value, f"at update {report.best.update:,}"))
+    best = report.best
+    value = None if best is None else best.reading(report.state.best_metric)
+    if best is not None and value is not None:
+        title = f"Best {METRICS[value.metric]}"
+        shown.append(Tile(title, points(value.value), f"at update {best.update:,}"))
     if history.dev:
         shown.append(_last_validation(history.dev[-1]))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
@@ -130,7 +131,7 @@ def _validations(report: Report) -> str:
     dev = report.state.history.dev
     if not dev:
         return ""
-    names = list(METRICS)
+    names = [name for name in METRICS if any(name in point.metrics for point in dev)]
     columns = [Column("update", True), *(Column(METRICS[name], True) for name in names)]
     rows = [
         [count(point.update), *(points(point.metrics.get(name, math.nan)) for name in names)]

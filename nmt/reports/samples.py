@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from nmt.evaluation.scores import metric_of
+from nmt.evaluation.metrics import make_scorer
 from nmt.reports.history import History
 
 
@@ -57,4 +57,4 @@ def _stages(reference: str, texts: list[tuple[int, str]]) -> list[Stage]:
 def _chrf(text: str, reference: str) -> float:
     if not reference.strip():
         return math.nan
-    return float(metric_of("chrf").sentence_score(text, [reference]).score)
+    return float(make_scorer("chrf").sentence_score(text, [reference]).score)

@@ -72,10 +72,10 @@ def _head(state: RunState, screen: Screen) -> Iterator[Line]:
         last = history.dev[-1]
         yield _line(f"dev at {last.update:,}: {_dev_text(last)}")
         best = history.best(state.best_metric)
-        if best is not None:
-            value = best.metrics[state.best_metric]
-            name = METRICS[state.best_metric]
-            yield _line(f"best {name} {value:.2f} at update {best.update:,}")
+        value = None if best is None else best.reading(state.best_metric)
+        if best is not None and value is not None:
+            name = METRICS[value.metric]
+            yield _line(f"best {name} {value.value:.2f} at update {best.update:,}")
 
 
 def _counts(state: RunState, progress: Progress | None) -> Iterator[str]:

@@ -8,14 +8,15 @@ samples that changes no order, for a beam it is what a probable candidate has it
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import exp, inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from nmt.config.kinds import UTILITIES
 from nmt.config.settings import SearchSettings
+from nmt.evaluation.metrics import ScorerOptions, make_scorer
 
 NO_UTILITY = None
 """What `mbr: none` names: the best score wins."""
@@ -26,10 +27,12 @@ _FULL = 100.0
 class Utility(ABC):
     """How much a candidate agrees with a reference, 0 to 100, by the n-grams that both have.
 
-    orders: of the n-grams, from 1.
+    orders: of the n-grams, from 1; has_words: whether they are of the words that the tokenizer of
+    BLEU finds, which the constructor then takes by its name.
     """
 
     orders: int
+    has_words = False
 
     @abstractmethod
     def units(self, text: str) -> Sequence[str]:
@@ -64,17 +67,20 @@ class ChrF(Utility):
 
 
 class Bleu(Utility):
-    """Sentence BLEU with exponential smoothing, as sacreBLEU's."""
+    """Sentence BLEU with exponential smoothing, as sacreBLEU's.
+
+    Args:
+        tokenizer: sacreBLEU's tokenizer, see `bleu_tokenizer`; None: 13a.
+    """
 
     orders = 4
+    has_words = True
 
-    def __init__(self) -> None:
-        from sacrebleu.metrics.bleu import BLEU
-
-        self._bleu = BLEU(force=True)
+    def __init__(self, tokenizer: str | None = None) -> None:
+        self._bleu: Any = make_scorer("bleu", ScorerOptions(tokenize=tokenizer))
 
     def units(self, text: str) -> tuple[str, ...]:
-        """Words and punctuation, by sacreBLEU's tokenizer 13a."""
+        """Split a text into words and punctuation, by sacreBLEU's tokenizer."""
         return tuple(self._bleu.tokenizer(text.rstrip()).split())
 
     def value(self, matches: Sequence[int], candidate: int, reference: int) -> float:
@@ -118,10 +124,20 @@ class MinimumRisk:
     sampled: bool
 
     @classmethod
-    def of(cls, settings: SearchSettings) -> "MinimumRisk | None":
-        """As the settings say; None where the best score wins."""
+    def of(
+        cls, settings: SearchSettings, tokenizer: Callable[[], str | None]
+    ) -> "MinimumRisk | None":
+        """Choose as the settings say; None where the best score wins.
+
+        Args:
+            settings: The settings of the search.
+            tokenizer: Gives the tokenizer of BLEU for the target language, where it is needed.
+        """
         utility = UTILITIES.resolve(settings.mbr)
-        return None if utility is NO_UTILITY else cls(utility(), settings.sampling)
+        if utility is NO_UTILITY:
+            return None
+        made = utility(tokenizer()) if utility.has_words else utility()
+        return cls(made, settings.sampling)
 
     def ranked(self, candidates: Sequence[Candidate]) -> list[tuple[int, float]]:
         """Positions of the candidates and their expected utilities, best first."""

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import DataError, UsageError
+from nmt.evaluation.metrics import perplexity
 from nmt.search.forced import Pair
 from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
-
-_MOST_NATS = 700.0
-"""Beyond it a perplexity is no floating-point number any more."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,7 @@ def _token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _perplexity(log_probability: float, count: int) -> float:
-    return math.exp(min(_cross_entropy(log_probability, count), _MOST_NATS))
+    return perplexity(_cross_entropy(log_probability, count))
 
 
 def _cross_entropy(log_probability: float, count: int) -> float:

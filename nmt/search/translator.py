@@ -1,7 +1,9 @@
 """From text to text: the translator that the command line and Python programs use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from nmt.data.scripts import Scripts
 from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
 from nmt.runtime.process import owns_process
 from nmt.search.alternatives import Alternative, Place, parts_words
@@ -68,7 +71,9 @@ class Translator:
 
     def with_model(self, model: Scorer) -> "Translator":
         """The same translator, which asks `model` instead of its own."""
-        return Translator(self._bundles, self._runtime, model, self._made_with)
+        other = copy(self)
+        other.model = model
+        return other
 
     @classmethod
     def load(
@@ -153,6 +158,11 @@ class Translator:
         """What the configuration calls the language translated into."""
         return self._bundle.config.data.target_language
 
+    @cached_property
+    def bleu_tokenizer(self) -> str | None:
+        """The tokenizer of BLEU for the target language; it is told of where it is not its own."""
+        return bleu_tokenizer(self.target_language)
+
     @property
     def source_scripts(self) -> Scripts | None:
         """The writing systems that the model was trained to translate from, where it is known."""
@@ -224,7 +234,7 @@ class Translator:
             self._wording.translations(*each, attention)
             for each in zip(pieces, found, subwords, strict=True)
         ]
-        risk = MinimumRisk.of(settings)
+        risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
         if risk is not None:
             translated = [by_utility(each, risk)[: settings.n_best] for each in translated]
         in_order = map(ranked, translated)

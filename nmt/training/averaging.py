@@ -16,14 +16,15 @@ from nmt.bundle import (
     save_bundle,
 )
 from nmt.config.dump import config_differences
+from nmt.config.kinds import DEV_METRICS
 from nmt.errors import ModelError, UsageError
+from nmt.evaluation.metrics import Reading, reading
 from nmt.runtime.console import say
 from nmt.runtime.log_records import read_records
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tensors import load_model_tensors, model_tensors
 from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
-from nmt.training.metrics import higher_is_better
 
 _TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
 """How the names end of those settings of a model that say nothing of what it computes."""
@@ -93,7 +94,7 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
         metric = bundle.config.training.checkpoint.best_metric
         seen = _validations(run, metric)
         sound = [path for path in sound if update_of(path) in seen]
-        sound.sort(key=lambda path: seen[update_of(path)], reverse=higher_is_better(metric))
+        sound.sort(key=lambda path: seen[update_of(path)].rank, reverse=True)
         kind = "validated "
     if len(sound) < choice.count:
         raise UsageError(
@@ -103,15 +104,19 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
     return sound[: choice.count]
 
 
-def _validations(run: RunDirectory, metric: str) -> dict[int, float]:
-    """What the metric was at each update, as the run's log tells, if it is there; where a crash has
-    torn a line, the validation is repeated further down.
+def _validations(run: RunDirectory, metric: str) -> dict[int, Reading]:
+    """Return the value that counts for the metric at each update, as far as the log has it.
+
+    Where a crash has torn a line, the validation is repeated further down.
     """
-    return {
-        int(record["update"]): float(record[metric])
-        for record in read_records(run.log_records)
-        if record["kind"] == "validation"
-    }
+    found: dict[int, Reading] = {}
+    for record in read_records(run.log_records):
+        if record["kind"] == "validation":
+            values = {name: float(record[name]) for name in DEV_METRICS.names() if name in record}
+            value = reading(metric, values, record.get("noise", {}))
+            if value is not None:
+                found[int(record["update"])] = value
+    return found
 
 
 def _check_alike(first: Bundle, other: Bundle) -> None:

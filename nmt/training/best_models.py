@@ -6,13 +6,13 @@ from pathlib import Path
 
 from nmt.bundle import Bundle, save_bundle
 from nmt.data.loader import BatchLoader
+from nmt.evaluation.metrics import Best
 from nmt.runtime.device import Runtime
 from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.checkpoints import TrainingState
 from nmt.training.facts import data_facts, machine_facts
-from nmt.training.log import TrainingLog
-from nmt.training.metrics import Best
+from nmt.training.log import TrainingLog, json_numbers
 from nmt.training.missed_saves import save_or_go_on
 from nmt.training.validation import Validation
 from nmt.training.warm_start import origin
@@ -41,9 +41,9 @@ class BestModels:
         for metric in dict.fromkeys((self.metric, *others)):
             best = state.best.setdefault(metric, Best(metric))
             before = replace(best)
-            if best.see(validation.metrics[metric], state.update):
+            if best.update_with(validation.reading(metric), state.update):
                 path = self.run.best_of(None if metric == self.metric else metric)
-                save = partial(self._write, path, state, validation)
+                save = partial(self._write, path, state, validation, metric)
                 what = f"the best model by {metric}"
                 if save_or_go_on(save, what, best.update, self.log, self.ranks):
                     improved.append(metric)
@@ -56,17 +56,21 @@ class BestModels:
         best = state.best.get(self.metric)
         return None if best is None or best.value is None else best
 
-    def _write(self, path: Path, state: TrainingState, validation: Validation) -> None:
+    def _write(self, path: Path, state: TrainingState, validation: Validation, metric: str) -> None:
         if self.ranks.leads:
-            save_bundle(self.bundle, path, self._facts(state, validation))
+            facts = self._facts(state, validation, validation.reading(metric).metric)
+            save_bundle(self.bundle, path, facts)
 
-    def _facts(self, state: TrainingState, validation: Validation) -> dict[str, object]:
+    def _facts(
+        self, state: TrainingState, validation: Validation, chosen_by: str
+    ) -> dict[str, object]:
         return {
             "updates": state.update,
             "epochs": state.epoch + 1,
             "target_tokens": state.target_tokens,
             "training_seconds": round(state.seconds, 1),
-            "dev": validation.metrics,
+            "chosen_by": chosen_by,
+            "dev": json_numbers(validation.metrics),
             "dev_signatures": validation.signatures,
             "train_fingerprint": self.loader.corpus.fingerprint,
             "batch_tokens": self.loader.batch_tokens,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.errors import ModelError, ResourceError
+from nmt.evaluation.metrics import Best
 from nmt.runtime.console import warn
 from nmt.runtime.device import Choices
 from nmt.runtime.files import (
@@ -23,7 +24,6 @@ from nmt.runtime.files import (
 from nmt.runtime.tensors import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.training.checkpoint_formats import FORMAT, LaterFormat, read_record, seal
 from nmt.training.metric_accumulator import MetricSums
-from nmt.training.metrics import Best
 from nmt.training.moving_average import MovingAverage
 
 MODEL = "model.safetensors"
@@ -48,7 +48,8 @@ class TrainingState:
     skipped: how many updates in a row have been left out just now; sound: of which update the
     checkpoint is to go back to should more be; rollbacks: how often training went back; rate_scale:
     what that multiplies the learning rate by; unlogged: the sums of the updates since the last log
-    line.
+    line; bleu_tokenizer: sacreBLEU's tokenizer with which BLEU has been computed so far; "": that
+    is not known, of a beginning or of an earlier version, which took 13a.
     """
 
     choices: Choices
@@ -72,6 +73,7 @@ class TrainingState:
     rollbacks: int = 0
     rate_scale: float = 1.0
     unlogged: MetricSums = field(default_factory=MetricSums)
+    bleu_tokenizer: str = ""
 
 
 def save_checkpoint(

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class TrainingLog:
     def record(self, kind: str, update: int, **values: Any) -> None:
         """A record for programs: one JSON object, its numbers also for TensorBoard."""
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
-        self._append(self._records, json.dumps(_json_numbers(record), ensure_ascii=False) + "\n")
+        self._append(self._records, json.dumps(json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
             if kind in CONTINUES_FROM:
                 self._board.hide_after(record[CONTINUES_FROM[kind]])
@@ -104,8 +105,8 @@ class NoLog(TrainingLog):
         """Nothing is recorded."""
 
 
-def _json_numbers(record: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity: an overflown perplexity is written as text."""
+def json_numbers(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values for JSON, which has no infinity: such a perplexity is written as text."""
     return {
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()

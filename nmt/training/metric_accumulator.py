@@ -1,6 +1,5 @@
 """The sums behind a line of the training log: all updates since the line before it."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nmt.evaluation.metrics import perplexity
 from nmt.model.loss import LossSums
 from nmt.runtime.ranks import Ranks
 
@@ -161,7 +161,7 @@ def train_means(sums: MetricSums, guided: bool = False) -> dict[str, float]:
     tokens = max(1, sums.target_tokens)
     return {
         "loss": sums.loss / tokens,
-        "perplexity": _exp(sums.cross_entropy / tokens),
+        "perplexity": perplexity(sums.cross_entropy / tokens),
         **({"guided": sums.guided / tokens} if guided else {}),
         "gradient_norm": sums.gradient_norm / max(1, sums.applied),
         "tokens_per_second": round(tokens / max(sums.seconds, 1e-9), 1),
@@ -181,7 +181,3 @@ def train_line(update: int, values: Mapping[str, float]) -> str:
         f"perplexity {values['perplexity']:.2f}{guided}  gradient {values['gradient_norm']:.2f}  "
         f"rate {values['learning_rate']:.2e}  {values['tokens_per_second']:.0f} target tokens/s"
     )
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else math.inf

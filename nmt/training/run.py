@@ -14,7 +14,9 @@ from nmt.data.loader import BatchLoader
 from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
 from nmt.data.scripts import source_scripts
 from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import DataError, StoppedBySignal, UsageError
+from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
+from nmt.evaluation.metrics import ScorerOptions, make_scorer
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.model.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say, set_quiet, warn
@@ -48,7 +50,7 @@ from nmt.training.parallel import (
     warn_of_idle_ranks,
 )
 from nmt.training.trainer import Trainer
-from nmt.training.validation import Validator
+from nmt.training.validation import Validator, choosing_metrics
 from nmt.training.warm_start import freeze, start_from
 
 _Logs = Callable[[RunDirectory, bool], TrainingLog]
@@ -315,11 +317,13 @@ def _train(
     state.batch_tokens = known or ranks.least(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
     loader = batches(state.batch_tokens)
-    validator = Validator(bundle, data, runtime, state.batch_tokens, ranks, log)
+    tokenizer = _bleu_tokenizer(config, state, log)
+    validator = Validator(bundle, data, runtime, state.batch_tokens, tokenizer, ranks, log)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""
     _introduce(log, bundle, loader, machine, state)
+    _warn_of_short_references(log, validator, config)
     warn_of_idle_ranks(ranks, loader, state.epoch)
     trainer = Trainer(
         bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
@@ -355,6 +359,64 @@ def _introduce(
         runtime=machine,
         versions=versions(),
     )
+
+
+_DEFAULT_TOKENIZER = "13a"
+
+
+def _bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLog) -> str:
+    """Choose the tokenizer of BLEU, and note it in the state.
+
+    A run keeps that with which it began, so that its scores can be compared. Where that cannot be
+    (MeCab is no longer installed, or an earlier version took 13a for every language), the best BLEU
+    so far is forgotten.
+    """
+    earlier = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
+    found = bleu_tokenizer(config.data.target_language, log.warn) or _DEFAULT_TOKENIZER
+    if earlier and earlier != found:
+        if state.bleu_tokenizer and _can_load(earlier):
+            found = earlier
+        else:
+            log.warn(
+                f"BLEU is by the tokenizer {found} from here on, and was by {earlier}: the best "
+                "BLEU so far is forgotten, for the two cannot be compared."
+            )
+            _forget_bleu(state, config)
+    state.bleu_tokenizer = found
+    return found
+
+
+def _can_load(tokenizer: str) -> bool:
+    try:
+        make_scorer("bleu", ScorerOptions(tokenize=tokenizer))
+    except (UsageError, ResourceError):
+        return False
+    return True
+
+
+def _forget_bleu(state: TrainingState, config: Config) -> None:
+    state.best.pop("bleu", None)
+    if state.stopping is not None and state.stopping.metric == "bleu":
+        state.stopping = None
+    if config.training.schedule.metric == "bleu" and "best" in state.schedule:
+        state.schedule = {**state.schedule, "best": None, "in_vain": 0, "stands_in": False}
+
+
+def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Config) -> None:
+    """Warn where few references of dev have four tokens and BLEU is to choose something."""
+    if "bleu" not in choosing_metrics(config.training):
+        return
+    four_grams = validator.four_grams()
+    if four_grams.few:
+        log.warn(
+            f"dev: only {four_grams.told}, and BLEU counts stretches of four. "
+            + (
+                "It is noise here, and chrF decides instead; "
+                if four_grams.too_few
+                else "It says little here; "
+            )
+            + "set `training.checkpoint.best_metric` and `training.early_stopping.metric` to chrf."
+        )
 
 
 def check_settings(

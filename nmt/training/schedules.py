@@ -2,12 +2,13 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nmt.config.kinds import SCHEDULES
 from nmt.config.settings.training import ScheduleSettings, TrainingSettings
-from nmt.training.metrics import is_better
+from nmt.evaluation.metrics import Best, Reading
 
 
 class Schedule(ABC):
@@ -28,8 +29,8 @@ class Schedule(ABC):
     def after_warmup(self, update: int) -> float:
         """The rate of an update after the warm-up, before `minimum` is applied."""
 
-    def after_validation(self, metrics: dict[str, float]) -> None:
-        """Learn of a validation's metrics, by name."""
+    def after_validation(self, reading: Callable[[str], Reading]) -> None:
+        """Take in a validation. reading: gives the value that counts for a metric."""
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as plain values."""
@@ -94,6 +95,7 @@ class Plateau(Schedule):
         scale: float = 1.0
         best: float | None = None
         in_vain: int = 0
+        stands_in: bool = False
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         super().__init__(settings, base, last_update)
@@ -103,13 +105,14 @@ class Plateau(Schedule):
         """See `Schedule.after_warmup`."""
         return self.base * self._memory.scale
 
-    def after_validation(self, metrics: dict[str, float]) -> None:
+    def after_validation(self, reading: Callable[[str], Reading]) -> None:
         """See `Schedule.after_validation`."""
-        memory, value = self._memory, metrics[self.settings.metric]
-        if is_better(self.settings.metric, value, memory.best):
-            memory.best, memory.in_vain = value, 0
+        memory, metric = self._memory, self.settings.metric
+        best = Best(metric, memory.best, in_vain=memory.in_vain, stands_in=memory.stands_in)
+        improved = best.update_with(reading(metric), 0)
+        memory.best, memory.in_vain, memory.stands_in = best.value, best.in_vain, best.stands_in
+        if improved:
             return
-        memory.in_vain += 1
         if memory.in_vain > self.settings.patience:
             memory.scale *= self.settings.factor
             memory.in_vain = 0

@@ -16,6 +16,7 @@ from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
 from nmt.errors import ModelError, ResourceError, StoppedBySignal
+from nmt.evaluation.metrics import STAND_IN, Best, metric
 from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
@@ -37,14 +38,13 @@ from nmt.training.interrupts import Interrupts
 from nmt.training.log import TrainingLog
 from nmt.training.memory import FittingStep, Step
 from nmt.training.metric_accumulator import MetricAccumulator, train_line, train_means
-from nmt.training.metrics import Best
 from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.parallel import GradientSum
 from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
-from nmt.training.validation import Validation, Validator
+from nmt.training.validation import Validation, Validator, choosing_metrics
 
 
 class Trainer:
@@ -91,6 +91,8 @@ class Trainer:
         self._waits_to_look = runtime.device.type != "cpu"
         self._look_until = 0
         """At each update up to this one, though it is a wait."""
+        self._noise: set[str] = set()
+        """The metrics of choice that were noise at the last validation."""
         self._seconds_before = state.seconds
         self._began = time.monotonic()
 
@@ -330,12 +332,12 @@ class Trainer:
             raise NotFinite(self.state.update, "its validation fails") from error
         self.model.train()
         self.state.validated = self.state.update
-        self.schedule.after_validation(validation.metrics)
+        self.schedule.after_validation(validation.reading)
         stopping = self.settings.early_stopping
         if self.state.stopping is None or self.state.stopping.metric != stopping.metric:
             self.state.stopping = Best(stopping.metric)
-        self.state.stopping.see(
-            validation.metrics[stopping.metric], self.state.update, stopping.min_improvement
+        self.state.stopping.update_with(
+            validation.reading(stopping.metric), self.state.update, stopping.min_improvement
         )
         self.state.seconds = self._seconds()
         improved = self._best_models.keep(self.state, validation)
@@ -343,15 +345,33 @@ class Trainer:
             "validation",
             self.state.update,
             **validation.metrics,
+            noise=validation.noise,
             seconds=validation.seconds,
             samples=[asdict(sample) for sample in validation.samples],
         )
         self.log.tell(_validation_line(self.state.update, validation, improved))
+        self._tell_of_noise(validation)
         for sample in validation.samples:
             self.log.tell(
                 f"  source:     {sample.source}\n  reference:  {sample.reference}\n"
                 f"  hypothesis: {sample.hypothesis}\n"
             )
+
+    def _tell_of_noise(self, validation: Validation) -> None:
+        """Say once in a session that a metric by which something is chosen is noise, and once that
+        it is no longer.
+        """
+        chosen = choosing_metrics(self.settings)
+        noise = {name: why for name, why in validation.noise.items() if name in chosen}
+        for name, why in noise.items():
+            if name not in self._noise:
+                title = metric(name).title
+                self.log.tell(
+                    f"{title} is noise ({why}): as long as it is, {STAND_IN.title} decides instead"
+                )
+        for name in self._noise - set(noise):
+            self.log.tell(f"{metric(name).title} is no longer noise and decides from here on")
+        self._noise = set(noise)
 
     def _save(self) -> None:
         self._bring_state_up_to_date()
@@ -396,9 +416,10 @@ class Trainer:
         self.state.ended = ended
         self._save()
         self.log.record("end", self.state.update, reason=self.state.ended)
+        name = STAND_IN.name if best.stands_in else best.metric
         self.log.tell(
             f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
-            f"training: {self.state.ended}. Best {best.metric} {best.value:.2f} at update "
+            f"training: {self.state.ended}. Best {name} {best.value:.2f} at update "
             f"{best.update}: {self.run.best}"
         )
 
@@ -443,8 +464,10 @@ def _mix(seed: int, update: int, number: int) -> int:
 
 
 def _validation_line(update: int, validation: Validation, improved: list[str]) -> str:
-    metrics = validation.metrics
-    shown = f"loss {metrics['loss']:.3f}  perplexity {metrics['perplexity']:.2f}"
-    shown += f"  BLEU {metrics['bleu']:.2f}  chrF {metrics['chrf']:.2f}"
+    values = validation.metrics
+    shown = "  ".join(
+        f"{metric(name).title} {value:.{3 if name == 'loss' else 2}f}"
+        for name, value in values.items()
+    )
     best = f"  best {', '.join(improved)}" if improved else ""
     return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){best}"

@@ -1,6 +1,5 @@
 """Looking at dev: cross-entropy, perplexity, and BLEU and chrF of detokenised translations."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +8,12 @@ import numpy as np
 import torch
 
 from nmt.bundle import Bundle
-from nmt.config.settings import SearchSettings
+from nmt.config.kinds import SCORE_METRICS
+from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.data.batches import make_batch, plan_in_order
 from nmt.data.prepare import PreparedData
+from nmt.evaluation.checks import four_grams_of
+from nmt.evaluation.metrics import FourGrams, Reading, perplexity, reading
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import LineLog, progress
@@ -34,19 +36,41 @@ class Sample:
 
 @dataclass(frozen=True)
 class Validation:
-    """What a look at dev gave. metrics: loss (nats per token), perplexity, bleu, chrf; signatures:
-    sacreBLEU's, by metric; seconds: how long it took.
+    """The result of a validation.
+
+    Attributes:
+        metrics: The values by metric: loss (nats per token), perplexity, bleu, chrf, and others
+            that the settings ask for.
+        noise: Why the value of a metric is noise, by metric; of others nothing.
+        signatures: Those of sacreBLEU, by metric.
+        samples: Some translations.
+        seconds: How long it took.
     """
 
     metrics: dict[str, float]
+    noise: dict[str, str]
     signatures: dict[str, str]
     samples: list[Sample]
     seconds: float
 
+    def reading(self, metric: str) -> Reading:
+        """Return the value that counts for a metric that the settings ask for."""
+        found = reading(metric, self.metrics, self.noise)
+        assert found is not None  # the settings were known when it was computed
+        return found
+
 
 class Validator:
-    """Validates the bundle's model on the dev corpus. batch_tokens: see `plan_in_order`; ranks:
-    those that share the work; each learns of all results; log: takes a line every 30 seconds.
+    """Validates the bundle's model on the dev corpus.
+
+    Args:
+        bundle: The model, its tokenizers and settings.
+        data: The corpora.
+        runtime: Where to compute.
+        batch_tokens: See `plan_in_order`.
+        bleu_tokenizer: sacreBLEU's tokenizer for BLEU; None: 13a.
+        ranks: Those that share the work; each learns of all results.
+        log: Takes a line every 30 seconds.
     """
 
     def __init__(
@@ -55,6 +79,7 @@ class Validator:
         data: PreparedData,
         runtime: Runtime,
         batch_tokens: int,
+        bleu_tokenizer: str | None = None,
         ranks: Ranks = ALONE,
         log: LineLog | None = None,
     ) -> None:
@@ -65,6 +90,8 @@ class Validator:
         self._runtime = runtime
         self._settings = bundle.config.training.validation
         self._batch_tokens = batch_tokens
+        self._bleu_tokenizer = bleu_tokenizer
+        self._metrics = translation_metrics(bundle.config.training)
         self._limits = LengthLimits(bundle.length_ratio)
         self._search = SearchSettings(
             beam_size=self._settings.beam_size,
@@ -84,15 +111,21 @@ class Validator:
                 sentences, lambda own: self._translate(model, list(own), bar.advance)
             )
         references = [self._data.dev_target[i] for i in sentences]
-        scores = score(hypotheses, [references], ("bleu", "chrf"))
-        metrics = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        scores = score(hypotheses, [references], self._metrics, tokenize=self._bleu_tokenizer)
+        metrics = {"loss": loss, "perplexity": perplexity(loss)}
         metrics |= {each.metric: each.value for each in scores}
+        noise = {each.metric: each.noise for each in scores if each.noise}
         samples = [
             Sample(self._data.dev_source[i], references[i], hypotheses[i])
             for i in _evenly_spread(len(hypotheses), self._settings.samples)
         ]
         signatures = {each.metric: each.signature for each in scores}
-        return Validation(metrics, signatures, samples, time.monotonic() - began)
+        return Validation(metrics, noise, signatures, samples, time.monotonic() - began)
+
+    def four_grams(self) -> FourGrams:
+        """Count the 4-grams of the references that translations are compared with."""
+        references = self._data.dev_target[: self._settings.max_sentences]
+        return four_grams_of([references], self._bleu_tokenizer)
 
     def rehearse(self, model: Seq2Seq) -> None:
         """Decode the longest dev sentences, so that what cannot work fails before hours of work."""
@@ -131,6 +164,24 @@ class Validator:
             model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
         )
         return [self._tokenizers.target.decode(best[0].tokens) for best in found]
+
+
+def translation_metrics(settings: TrainingSettings) -> list[str]:
+    """Return the metrics of translations that a validation computes: BLEU, chrF, and those that
+    something is chosen by.
+    """
+    asked = {"bleu", "chrf", settings.early_stopping.metric, *choosing_metrics(settings)}
+    return [name for name in SCORE_METRICS.names() if name in asked]
+
+
+def choosing_metrics(settings: TrainingSettings) -> set[str]:
+    """Return the metrics by which something is chosen: models, the end, the learning rate."""
+    chosen = {settings.checkpoint.best_metric, *settings.checkpoint.keep_best_of}
+    if settings.early_stopping.patience is not None:
+        chosen.add(settings.early_stopping.metric)
+    if settings.schedule.kind == "plateau":
+        chosen.add(settings.schedule.metric)
+    return chosen
 
 
 def _evenly_spread(count: int, wanted: int) -> list[int]:

@@ -6,13 +6,9 @@ from typing import Any
 
 from nmt.config.settings import SearchSettings
 from nmt.errors import DataError
-from nmt.evaluation.scores import MetricName
-from nmt.evaluation.significance import Standing, compare
+from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
 from nmt.search.translator import Translator
 from nmt.tuning.sweep import Outcome, sweep
-
-NOISE = 0.05
-"""A difference whose p is not below this may well be chance."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,20 @@ class Tuning:
         return next(trial for trial in self.trials if trial.present)
 
     @property
+    def has_higher_score(self) -> bool:
+        """Whether the winner scores higher than the present defaults."""
+        return self.winner.standing.score > self.present.standing.score
+
+    @property
     def within_noise(self) -> bool:
         """Whether the winner may be no better than the present defaults."""
         p = self.winner.standing.p
-        return p is not None and p >= NOISE
+        return bool(self.noise) or (p is not None and p >= SIGNIFICANT)
+
+    @property
+    def noise(self) -> str:
+        """Why the best score is noise; empty where it is not."""
+        return self.winner.standing.noise
 
     def record(self) -> dict[str, Any]:
         """The same as plain data, for programs."""
@@ -69,14 +75,14 @@ def tune(
     sources: Sequence[str],
     references: Sequence[Sequence[str]],
     points: Sequence[SearchSettings],
-    metric: MetricName,
+    metric: str,
 ) -> Tuning:
     """Translate a text with all settings, score each, and compare it with the first of them, the
     present defaults.
 
-    references: one sequence for each set of references, each as long as `sources`; metric: one of
-    which more is better. Of equal scores the smaller beam is the better, then the present defaults,
-    then what comes first in `points`.
+    references: one sequence for each set of references, each as long as `sources`; metric: a name
+    of TUNING_METRICS. Of equal scores the smaller beam comes first, then the present defaults, then
+    what comes first in `points`.
 
     Raises UsageError for a search that the model cannot do, DataError when the counts differ or
     there is nothing to translate.
@@ -85,7 +91,8 @@ def tune(
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
     baseline, *others = [outcome.texts for outcome in outcomes]
-    compared = compare(baseline, others, references, metric)
+    tokenize = translator.bleu_tokenizer if metric == "bleu" else None
+    compared = compare(baseline, others, references, metric, tokenize=tokenize)
     standings = [compared.baseline, *compared.others]
     trials = [
         _trial(outcome, standing, present=outcome is outcomes[0])

@@ -93,7 +93,7 @@ def test_a_dry_run_writes_nothing(command, bundle, capsys):
 
 
 def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, monkeypatch):
-    monkeypatch.setattr("nmt.tuning.tune.NOISE", 0.0)
+    monkeypatch.setattr("nmt.tuning.tune.SIGNIFICANT", 0.0)
     before = contents(bundle)
     assert run([*command, *GRID]) == 0
     told = capsys.readouterr().err

@@ -1,4 +1,6 @@
-from nmt.evaluation.checks import suspicions
+import pytest
+
+from nmt.evaluation.checks import blanks, short_references, suspicions
 
 REFERENCES = [["The black cat is on the mat.", "A dog sleeps, I think."]]
 
@@ -60,3 +62,110 @@ def test_text_without_spaces():
     assert "--tokenize char" in warning
     assert suspicions(chinese, [chinese], tokenize="zh") == []
     assert suspicions(["그 고양이"], [["그 고양이"]]) == []
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (["猫が好きです。", "これは本です。"], [["ABCも好き。", "これは本。"]]),
+        (["ალბათ კარგია", "წიგნი"], [["NATO კარგია", "წიგნი აქ არის"]]),
+        (["القط على السجادة", "الكلب نائم"], [["القط على سجادة BBC", "الكلب"]]),
+        (["यह एक किताब है"], [["यह किताब है DNA"]]),
+        (["the cat", "a dog"], [["", ""]]),
+        (["The cat", "A dog"], [["", " "]]),
+        (["", ""], [["The cat", "A dog"]]),
+        (["123", "..."], [["The cat", "A dog"]]),
+    ],
+)
+def test_scripts_without_capitals_and_blank_lines_lack_none(texts):
+    assert not [each for each in suspicions(*texts, tokenize="char") if "capital" in each]
+
+
+def test_one_set_of_references_without_capitals_is_enough_to_compare_with_the_other():
+    lower = ["the cat is on the mat.", "a dog sleeps."]
+    assert len(suspicions(lower, [["The cat is here.", "A dog."], ["", ""]])) == 1
+    assert suspicions(["The cat is here.", "A dog."], [["The cat is.", "A dog."], lower]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&quot;the cat&quot; &amp; dog",
+        "it&apos;s",
+        "a &#91; b",
+        "x &#x27; y",
+        "&nbsp;",
+        "&lt;b&gt;",
+    ],
+)
+def test_entities_on_one_side(text):
+    (warning,) = suspicions(["Fine.", text], [["Fine.", "A dog and a cat."]])
+    assert warning.startswith("hypotheses have HTML entities where the references have none, in 1")
+    assert f"(line 2): {text!r}" in warning
+    (warning,) = suspicions(["Fine.", "A dog and a cat."], [["Fine.", text]])
+    assert warning.startswith("references have HTML entities where the hypotheses have none")
+    assert suspicions([text], [[text]]) == []
+
+
+@pytest.mark.parametrize("text", ["AT&T; R&D;", "a & b; c", "& amp;", "Q&A", "&unknownname;"])
+def test_what_is_no_entity(text):
+    assert suspicions([text], [["A dog and a cat."]], lowercase=True) == []
+
+
+def test_entities_in_one_of_several_references_are_in_both():
+    assert suspicions(["a &amp; b"], [["a & b"], ["a &amp; b"]]) == []
+
+
+@pytest.mark.parametrize("mark", ["\u00ad", "\u200b", "\ufeff", "\u2060"])
+def test_invisible_characters_on_one_side(mark):
+    (warning,) = suspicions(["a cat", "a dog"], [["a cat", f"a d{mark}og"]])
+    assert warning.startswith("references have invisible characters where the hypotheses have none")
+    assert suspicions(["می\u200cروم"], [["میروم"]]) == []  # a joiner that is spelling
+
+
+JAPANESE = ["猫は庭で眠っています。", "二人の男が公園で話しています。"]
+SPACED = ["猫 は 庭 で 眠っ て い ます 。", "二人 の 男 が 公園 で 話し て い ます 。"]
+
+
+def test_text_whose_words_have_spaces_between_them():
+    assert suspicions(SPACED, [SPACED]) == []
+    (warning,) = suspicions(JAPANESE, [JAPANESE])
+    assert "are written without spaces" in warning and "Give --language ja," in warning
+    (warning,) = suspicions(SPACED, [JAPANESE])
+    assert "the hypotheses have spaces between words and the references have none" in warning
+    (warning,) = suspicions(JAPANESE, [SPACED])
+    assert "the references have spaces between words and the hypotheses have none" in warning
+    for tokenizer in ("zh", "char", "ja-mecab"):
+        assert suspicions(JAPANESE, [SPACED], tokenize=tokenizer) == []
+
+
+def test_a_space_between_sentences_is_none_between_words():
+    lines = ["猫は庭で眠っています。 二人の男が公園で話しています。"] * 3
+    assert len(suspicions(lines, [lines])) == 1
+    thai = ["แมวกำลังนอนหลับอยู่ในสวนหลังบ้าน และสุนัขกำลังวิ่งเล่นอยู่ริมแม่น้ำ"]
+    assert len(suspicions(thai, [thai])) == 1
+
+
+def test_blank_references_are_counted():
+    several = [["a", "b", "c", ""], ["", "x", " ", ""], ["d", "e", "f", "\u200b"]]
+    assert blanks(several) == [
+        "reference 2 is blank in 2 lines (the first: line 1), where another is not: it counts as "
+        "none there.",
+        "1 line (line 4) without a reference: whatever their translations say counts as wrong.",
+    ]
+    assert blanks([["a", "", ""]]) == [
+        "2 lines (the first: line 2) without a reference: whatever their translations say counts "
+        "as wrong."
+    ]
+    assert blanks([["a", "b"], ["c", "d"]]) == []
+
+
+def test_references_of_few_words():
+    phrases = ["a dog", "two cats", "the red house", "a long walk by the river"]
+    warning = short_references([phrases])
+    assert warning.startswith("only 1 of 4 references have four tokens or more. BLEU counts")
+    assert "take chrF" in warning
+    assert short_references([phrases], "char") is None
+    assert short_references([["a long walk by the river", "a dog"]]) is None
+    assert short_references([["", ""]]) is None
+    assert short_references([phrases, ["a dog that barks loudly"] * 4]) is None

@@ -7,7 +7,8 @@ import pytest
 from sacrebleu.tokenizers.tokenizer_spm import TokenizerSPM
 
 from nmt.errors import DataError, ResourceError, UsageError
-from nmt.evaluation.scores import score
+from nmt.evaluation.metrics import make_scorer
+from nmt.evaluation.scores import bleu_tokenizer, first_present, score
 
 REFERENCES = ["The black cat is on the mat.", "A dog sleeps in the house."]
 
@@ -104,3 +105,89 @@ def test_no_torch():
         "scores.score(['a'], [['a']]); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_chrf_with_words():
+    """chrF++ of one sentence by hand: characters to 6-grams and words to 2-grams, recall twice."""
+    (found,) = score(["ab cd"], [["ab ce"]], ["chrf++"])
+    orders = [3 / 4, 2 / 3, 1 / 2, 0.0, 1 / 2, 0.0]  # of characters 1 to 4, of words 1 and 2
+    assert found.value == pytest.approx(100 * sum(orders) / len(orders))
+    assert (found.metric, found.name) == ("chrf++", "chrF2++")
+    assert "|nc:6|nw:2|" in found.signature
+
+
+HYPOTHESES = ["The black cat is on a mat.", "A dog sleeps in a house."]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff"])
+@pytest.mark.parametrize("metric", ["bleu", "chrf", "chrf++", "ter"])
+def test_a_blank_reference_beside_another_counts_as_none(blank, metric):
+    others = [["The cat sits on a mat.", blank], [blank, "In the house a dog sleeps."]]
+    for other in others:
+        (found,) = score(HYPOTHESES, [REFERENCES, other], [metric])
+        lines = [[a, b] if b != blank else [a] for a, b in zip(REFERENCES, other, strict=True)]
+        references = [[line[i] if i < len(line) else None for line in lines] for i in range(2)]
+        witness = make_scorer(metric).corpus_score(HYPOTHESES, references)
+        assert found.value == witness.score
+        assert "nrefs:var|" in found.signature
+        (first,) = score(HYPOTHESES, [other, REFERENCES], [metric])
+        assert first.value == found.value
+
+
+def test_lines_whose_references_are_all_blank_keep_them():
+    (with_blank,) = score([*HYPOTHESES, "x"], [[*REFERENCES, ""], [*REFERENCES, " "]], ["ter"])
+    (plain,) = score(HYPOTHESES, [REFERENCES], ["ter"])
+    assert with_blank.value > plain.value
+    assert "nrefs:2|" in with_blank.signature
+
+
+def test_the_first_reference_that_there_is():
+    assert first_present([["a", "", " "], ["b", "c", ""]]) == ["a", "c", " "]
+
+
+@pytest.mark.parametrize(
+    ("language", "tokenizer"),
+    [
+        *(
+            (code, None)
+            for code in ["ar", "fa", "he", "hi", "de", "tr", "vi", "am", "en", "target"]
+        ),
+        (None, None),
+        ("zh-CN", "zh"),
+        ("cn", "zh"),
+        ("yue", "zh"),
+    ],
+)
+def test_the_tokenizer_of_a_language(language, tokenizer):
+    told = []
+    assert bleu_tokenizer(language, told.append) == tokenizer
+    assert told == []
+
+
+@pytest.mark.parametrize("language", ["th", "lo", "km", "my", "bo", "khm_Khmr", "Burmese"])
+def test_where_no_tokenizer_finds_words_characters_are_counted(language):
+    told = []
+    assert bleu_tokenizer(language, told.append) == "char"
+    assert len(told) == 1 and told[0].startswith("no tokenizer of BLEU finds the words of ")
+    assert "BLEU is of characters" in told[0]
+
+
+@pytest.mark.parametrize(("language", "extra"), [("ja", "ja"), ("jp", "ja"), ("kr", "ko")])
+def test_where_a_tokenizer_is_not_installed_characters_are_counted(monkeypatch, language, extra):
+    module = import_module(f"sacrebleu.tokenizers.tokenizer_{extra}_mecab")
+    monkeypatch.setattr(module, "MeCab", None)
+    told = []
+    assert bleu_tokenizer(language, told.append) == "char"
+    assert f"{extra}-mecab, is not installed (pip install 'sacrebleu[{extra}]')" in told[0]
+
+
+@pytest.mark.parametrize(("language", "extra"), [("ja", "ja"), ("ko", "ko")])
+def test_a_tokenizer_that_is_installed_is_taken(monkeypatch, language, extra):
+    module = import_module(f"sacrebleu.tokenizers.tokenizer_{extra}_mecab")
+    name = f"Tokenizer{extra.capitalize()}Mecab"
+    monkeypatch.setattr(
+        module, name, import_module("sacrebleu.tokenizers.tokenizer_13a").Tokenizer13a
+    )
+    told = []
+    assert bleu_tokenizer(language, told.append) == f"{extra}-mecab"
+    assert told == []

@@ -5,7 +5,8 @@ import pytest
 
 from nmt.errors import DataError, UsageError
 from nmt.evaluation import significance
-from nmt.evaluation.scores import metric_of, score
+from nmt.evaluation.metrics import make_scorer
+from nmt.evaluation.scores import score
 from nmt.evaluation.significance import compare
 
 REFERENCES = [
@@ -51,12 +52,12 @@ def resampled(hypotheses, references, metric):
     scores = []
     for lines in drawn:
         chosen = [[reference[i] for i in lines] for reference in references]
-        whole = metric_of(metric).corpus_score([hypotheses[i] for i in lines], chosen)
+        whole = make_scorer(metric).corpus_score([hypotheses[i] for i in lines], chosen)
         scores.append(whole.score)
     return scores
 
 
-@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+@pytest.mark.parametrize("metric", ["bleu", "chrf", "chrf++", "ter"])
 @pytest.mark.parametrize("references", [REFERENCES, REFERENCES[:1]], ids=["two", "one"])
 def test_against_resampled_texts(metric, references):
     found = compare(BASELINE, [BETTER, WORSE], references, metric)
@@ -72,9 +73,8 @@ def test_against_resampled_texts(metric, references):
         scores = resampled(hypotheses, references, metric)
         ordered = sorted(scores)
         outside = RESAMPLES // 40
-        half = (ordered[-1 - outside] - ordered[outside]) / 2
-        mean = sum(scores) / RESAMPLES
-        assert standing.interval == pytest.approx((mean - half, mean + half), abs=1e-3)
+        within = ordered[outside], ordered[-1 - outside]
+        assert standing.interval == pytest.approx(within, abs=1e-3)
         if standing is found.baseline:
             assert standing.p is None
             continue
@@ -152,3 +152,78 @@ def test_case_and_tokenizer_are_those_asked_for():
     assert found.baseline.score == pytest.approx(100.0)
     assert "|case:lc|" in found.signature
     assert "|tok:char|" in compare(["a", "b"], [], [["a", "b"]], "bleu", tokenize="char").signature
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "randomization"])
+@pytest.mark.parametrize(
+    ("metric", "change"),
+    [
+        ("bleu", lambda line: line.replace(" ", "  ")),
+        ("chrf", lambda line: line.replace(" ", "  ")),
+        ("chrf++", lambda line: f" {line} "),
+        ("ter", str.upper),
+        ("ter", lambda line: line.replace(" ", "   ")),
+    ],
+)
+def test_what_a_metric_does_not_see_is_no_difference(monkeypatch, method, metric, change):
+    monkeypatch.setattr(significance, "TRIALS", 40)
+    changed = [*BASELINE[:3], *map(change, BASELINE[3:])]
+    assert changed != BASELINE
+    (other,) = compare(BASELINE, [changed], REFERENCES, metric, method=method).others
+    assert (other.p, other.identical) == (1.0, False)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "randomization"])
+def test_two_scores_of_zero_do_not_differ(monkeypatch, method):
+    monkeypatch.setattr(significance, "TRIALS", 40)
+    references = [["a cat", "two dogs", "the sun", "red", "green"]]
+    texts = [["a cat", "dogs", "sun", "red", "x"], ["one", "two dogs", "the sun", "a", "y"]]
+    found = compare(texts[0], texts[1:], references, "bleu", method=method)
+    assert [each.score for each in found.standings] == [0.0, 0.0]
+    assert found.others[0].p == 1.0
+    assert "have four tokens" in found.others[0].noise
+
+
+def test_one_segment_alone_proves_nothing(monkeypatch):
+    """Whichever text has it, the difference is the same: sacreBLEU says p = 1 / (trials + 1)."""
+    monkeypatch.setattr(significance, "TRIALS", 40)
+    one = [*BASELINE[:2], REFERENCES[0][2], *BASELINE[3:]]
+    (other,) = compare(BASELINE, [one], REFERENCES, "chrf", method="randomization").others
+    assert other.score > compare(BASELINE, [], REFERENCES, "chrf").baseline.score
+    assert other.p == 1.0
+
+
+def test_equal_scores_of_different_texts_do_not_differ():
+    """One line is better by as much as another is worse; few resamples tell them apart."""
+    hypotheses = ["a b c d e", "x y"] * 2
+    turned = ["x y", "a b c d e"] * 2
+    (other,) = compare(hypotheses, [turned], [["a b c d e"] * 4], "bleu").others
+    assert other.p == 1.0
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf", "chrf++", "ter"])
+def test_intervals_lie_within_the_scale(metric):
+    """Few lines, some perfect: the mean and half the width would leave the scale."""
+    references = [["a dog sleeps in the house", "xyz", "two cats play in a big garden"]]
+    hypotheses = ["a dog sleeps in the house", "", "two cats play in a big garden"]
+    low, high = compare(hypotheses, [], references, metric).baseline.interval
+    assert 0.0 <= low <= high <= 100.0 + 1e-9
+
+
+def test_without_a_seed_resamples_are_shared(monkeypatch):
+    monkeypatch.setenv("SACREBLEU_SEED", "none")
+    found = compare(BASELINE, [[*BASELINE], BETTER], REFERENCES, "chrf")
+    assert found.baseline.interval == found.others[0].interval
+    assert "|seed:none|" in found.signature
+    assert significance.os.environ["SACREBLEU_SEED"] == "none"
+
+
+def test_missing_references_count_as_none():
+    """A blank beside a reference that is not blank, and no reference there, are the same."""
+    holes = [line if i % 2 else "" for i, line in enumerate(REFERENCES[1])]
+    found = compare(BASELINE, [BETTER], [REFERENCES[0], holes], "bleu")
+    plain = make_scorer("bleu").corpus_score(
+        BASELINE, [REFERENCES[0], [line or None for line in holes]]
+    )
+    assert found.baseline.score == plain.score
+    assert "nrefs:var|" in found.signature

@@ -15,11 +15,11 @@ from nmt.bundle import Bundle, save_bundle
 from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.evaluation.metrics import Best
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices
 from nmt.training import checkpoints
 from nmt.training.checkpoints import TrainingState, save_checkpoint
-from nmt.training.metrics import Best
 from nmt.training.optimizers import make_optimizer
 
 HERE = Path(__file__).parent

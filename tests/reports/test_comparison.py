@@ -6,8 +6,8 @@ import pytest
 from run_folders import CONFIG, dev, start, train, write_run
 
 from nmt.errors import DataError
+from nmt.evaluation.metrics import make_scorer
 from nmt.evaluation.report import Question, System, report
-from nmt.evaluation.scores import metric_of
 from nmt.reports.comparison import Judged, compare_runs, swings_of
 from nmt.reports.comparison_curves import dev_by_minutes
 from nmt.reports.comparison_text import print_runs, print_swings
@@ -63,7 +63,7 @@ def asked(sources=None):
 
 
 def test_swings_are_the_largest_changes_of_sentences_by_chrf():
-    chrf = metric_of("chrf")
+    chrf = make_scorer("chrf")
     scores = [
         [
             chrf.sentence_score(text, [ref]).score

@@ -4,7 +4,7 @@ import math
 
 from run_folders import dev
 
-from nmt.evaluation.scores import metric_of
+from nmt.evaluation.metrics import make_scorer
 from nmt.reports.history import History
 from nmt.reports.samples import followed
 from nmt.reports.warned import warnings_of
@@ -36,7 +36,7 @@ def test_translations_that_stay_are_one_stage():
     ]
     assert [(s.first, s.last) for s in two.stages] == [(10, 20), (30, 40)]
     assert two.stages[1].chrf == 100.0
-    chrf = metric_of("chrf").sentence_score("b", ["the reference 0"]).score
+    chrf = make_scorer("chrf").sentence_score("b", ["the reference 0"]).score
     assert one.stages[1].chrf == chrf
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from nmt.config.kinds import OPTIMIZERS
 from nmt.config.settings.training import OptimizerSettings
+from nmt.evaluation.metrics import Best
 from nmt.runtime.device import Choices
 from nmt.training.checkpoints import (
     TrainingState,
@@ -14,7 +15,6 @@ from nmt.training.checkpoints import (
     newest_checkpoint,
     save_checkpoint,
 )
-from nmt.training.metrics import Best
 from nmt.training.optimizers import make_optimizer
 
 STATE = TrainingState(Choices("cpu", "float32", "highest"), {"train": "abc", "dev": "def"})

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
-from nmt.config.kinds import ALIGNERS, GUIDANCE_COSTS, OPTIMIZERS, SCHEDULES
+from nmt.config.kinds import ALIGNERS, DEV_METRICS, GUIDANCE_COSTS, OPTIMIZERS, SCHEDULES
 from nmt.config.settings.base import FilePath, FilePaths, Settings, kind_of
 
-Metric = Literal["loss", "perplexity", "bleu", "chrf"]
+Metric = Annotated[str, kind_of(DEV_METRICS)]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -92,7 +92,7 @@ class ValidationSettings(Settings):
 
     every_updates: int = Field(500, ge=1, description="Updates from one validation to the next.")
     beam_size: int = Field(
-        1, ge=1, description="Beam of the decoding for BLEU and chrF; 1: greedy."
+        1, ge=1, description="Beam of the decoding for BLEU, chrF and chrF++; 1: greedy."
     )
     max_sentences: int | None = Field(
         None, ge=1, description="Decode only so many sentences of dev; default: all."
@@ -107,7 +107,10 @@ class ValidationSettings(Settings):
 class EarlyStoppingSettings(Settings):
     """Ending training when dev improves no more."""
 
-    metric: Metric = Field("bleu", description="The metric that must improve.")
+    metric: Metric = Field(
+        "bleu",
+        description="The metric that must improve; chrF instead of BLEU where BLEU is noise.",
+    )
     patience: int | None = Field(
         None,
         ge=1,
@@ -121,7 +124,11 @@ class CheckpointSettings(Settings):
 
     every_updates: int = Field(500, ge=1, description="Updates from one checkpoint to the next.")
     keep_last: int = Field(2, ge=1, description="Checkpoints kept for resuming.")
-    best_metric: Metric = Field("bleu", description="The metric by which `best` is chosen.")
+    best_metric: Metric = Field(
+        "bleu",
+        description="The metric by which `best` is chosen; chrF instead of BLEU where BLEU is "
+        "noise.",
+    )
     keep_best_of: Annotated[tuple[Metric, ...], Strict(False)] = Field(
         (), description="Further metrics whose best bundle is kept, as best-METRIC."
     )

@@ -1,0 +1,340 @@
+"""The metrics: what they are called, which way they improve, how sacreBLEU computes them, and when
+a figure of theirs is noise.
+
+A metric is a record here and a line in `nmt.config.kinds`. Commands, configurations, charts and
+help texts are made from them.
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nmt.config.kinds import DEV_METRICS, SCORE_METRICS
+from nmt.errors import NmtError, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric as Scorer
+
+References = Sequence[Sequence[str | None]]
+"""One sequence for each set of references; None where a line has none in that set."""
+
+
+@dataclass(frozen=True)
+class ScorerOptions:
+    """What a scorer of sacreBLEU is made with.
+
+    Attributes:
+        lowercase: Whether to compare without case. TER always does.
+        tokenize: The name of sacreBLEU's tokenizer for BLEU; None: its default, 13a.
+        references: References to look through once, for several translations of them.
+        effective_order: Whether BLEU is of single sentences, and takes only the orders of n-grams
+            that they have. chrF always does.
+    """
+
+    lowercase: bool = False
+    tokenize: str | None = None
+    references: References | None = None
+    effective_order: bool = False
+
+    @property
+    def given_references(self) -> Any:
+        """The references for sacreBLEU, which takes None for a line, though its types do not."""
+        return self.references
+
+
+def _no_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        name: What commands and YAML call it.
+        title: What people call it.
+        higher_is_better: Whether it rises as translations get better.
+        scorer: Makes the scorer of sacreBLEU; None for a metric of the model's probabilities.
+        noise: Given a scorer with cached references, and what it counted in each segment, tells
+            why the score is noise; an empty text where it is not.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool = True
+    scorer: "Callable[[ScorerOptions], Scorer] | None" = None
+    noise: "Callable[[Scorer, Sequence[Sequence[float]]], str]" = _no_noise
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of a name.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    for registry in (SCORE_METRICS, DEV_METRICS):
+        if name in registry.kinds:
+            found: Metric = registry.resolve(name)
+            return found
+    known = dict.fromkeys((*DEV_METRICS.names(), *SCORE_METRICS.names()))
+    raise UsageError(f"{name!r} is no metric; choose one of {', '.join(known)}.")
+
+
+def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
+    """Make the scorer of a metric.
+
+    Its own warnings are off: `nmt.evaluation.checks` gives ours.
+
+    Raises:
+        UsageError: The metric needs a model and no references, sacreBLEU has no such tokenizer, or
+            the tokenizer needs a package.
+        ResourceError: A file of the tokenizer cannot be downloaded.
+    """
+    found = metric(name)
+    if found.scorer is None:
+        raise UsageError(
+            f"{name} is no metric of translations; choose one of "
+            f"{', '.join(SCORE_METRICS.names())}."
+        )
+    return found.scorer(options or ScorerOptions())
+
+
+def perplexity(loss: float) -> float:
+    """Return e to the power of a loss in nats; infinity where that is no floating-point number."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
+
+
+# What sacreBLEU makes of them
+
+
+def _bleu(options: ScorerOptions) -> "Scorer":
+    from sacrebleu.metrics.bleu import BLEU
+
+    tokenize = options.tokenize
+    if tokenize is not None and tokenize not in BLEU.TOKENIZERS:
+        raise UsageError(
+            f"sacreBLEU has no tokenizer {tokenize!r}; choose one of {', '.join(BLEU.TOKENIZERS)}."
+        )
+    try:
+        return BLEU(
+            options.lowercase,
+            force=True,
+            tokenize=tokenize,
+            effective_order=options.effective_order,
+            references=options.given_references,
+        )
+    except (OSError, RuntimeError, ImportError, AssertionError) as error:
+        raise _unloadable(tokenize, error) from error
+
+
+def _chrf(options: ScorerOptions) -> "Scorer":
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF(lowercase=options.lowercase, references=options.given_references)
+
+
+def _chrf_plus_plus(options: ScorerOptions) -> "Scorer":
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF(word_order=2, lowercase=options.lowercase, references=options.given_references)
+
+
+def _ter(options: ScorerOptions) -> "Scorer":
+    from sacrebleu.metrics.ter import TER
+
+    return TER(references=options.given_references)
+
+
+TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
+"""What is to be installed for a tokenizer that does not come with sacreBLEU."""
+
+
+def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
+    """Return the error that says what a tokenizer needs that does not come with sacreBLEU."""
+    if isinstance(error, OSError):
+        from sacrebleu.utils import SACREBLEU_DIR
+
+        return ResourceError(
+            f"the tokenizer {tokenize!r} needs a file that sacreBLEU could not download: "
+            f"{getattr(error, 'reason', error)}.\n"
+            f"Run this once with a connection (the file is kept in {SACREBLEU_DIR}), or choose a "
+            "tokenizer that needs none, such as 13a, intl or char."
+        )
+    if tokenize in TOKENIZER_PACKAGES and not isinstance(error, AssertionError):
+        return UsageError(
+            f"the tokenizer {tokenize!r} needs packages that are not installed. "
+            f"Install them: pip install '{TOKENIZER_PACKAGES[tokenize]}'."
+        )
+    return UsageError(
+        f"the tokenizer {tokenize!r} cannot be loaded: {' '.join(str(error).split())}"
+    )
+
+
+# When BLEU is noise
+
+_ORDER = 4
+_FEW_LONG = 0.5
+_TOO_FEW_LONG = 0.2
+_MOST_MATCHES_NEEDED = 10
+_LEAST_SHARE_MATCHED = 0.01
+"""Of ten matching 4-grams chance takes or gives three, which is a tenth of BLEU. Of a text of less
+than 1,000 4-grams a hundredth of them is enough.
+"""
+
+
+@dataclass(frozen=True)
+class FourGrams:
+    """The 4-grams of some references. BLEU is zero, or next to it, where translations have none of
+    them.
+
+    Attributes:
+        references: Lines that have a reference.
+        long: Those of them with four tokens or more.
+        count: All 4-grams, of a line with several references those of the longest.
+    """
+
+    references: int
+    long: int
+    count: int
+
+    @classmethod
+    def of(cls, scorer: "Scorer") -> "FourGrams":
+        """Count those of the references that a scorer of BLEU has looked through."""
+        cached: list[dict[str, Any]] = scorer._ref_cache or []
+        lengths = [max(line["ref_lens"], default=0) for line in cached]
+        return cls(
+            sum(length > 0 for length in lengths),
+            sum(length >= _ORDER for length in lengths),
+            sum(max(0, length - _ORDER + 1) for length in lengths),
+        )
+
+    @property
+    def few(self) -> bool:
+        """Whether fewer than half of the references have four tokens."""
+        return self.references > 0 and self.long < _FEW_LONG * self.references
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are so few that BLEU is noise, whatever the translations are."""
+        return self.references > 0 and self.long < _TOO_FEW_LONG * self.references
+
+    @property
+    def needed(self) -> int:
+        """How many must match for BLEU to tell translations apart."""
+        share = math.ceil(_LEAST_SHARE_MATCHED * self.count)
+        return min(_MOST_MATCHES_NEEDED, max(1, share))
+
+    @property
+    def told(self) -> str:
+        """How many references have four tokens, in words."""
+        return f"{self.long:,} of {self.references:,} references have four tokens or more"
+
+
+def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
+    """Return why a BLEU is noise. Each row: lengths, matches of order 1 to 4, n-grams of 1 to 4."""
+    four_grams = FourGrams.of(scorer)
+    if four_grams.too_few:
+        return f"only {four_grams.told}"
+    matches = int(sum(row[1 + _ORDER] for row in counts))
+    if four_grams.references and matches < four_grams.needed:
+        return f"{matches} matching 4-grams, and {four_grams.needed} are the least that tell"
+    return ""
+
+
+LOSS = Metric("loss", "loss", higher_is_better=False)
+PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False)
+BLEU = Metric("bleu", "BLEU", scorer=_bleu, noise=_bleu_noise)
+CHRF = Metric("chrf", "chrF", scorer=_chrf)
+CHRF_PLUS_PLUS = Metric("chrf++", "chrF++", scorer=_chrf_plus_plus)
+TER = Metric("ter", "TER", higher_is_better=False, scorer=_ter)
+
+STAND_IN = CHRF
+"""The metric by which models are chosen where the one asked for is noise."""
+
+
+# Which of two validations is better
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The value of a validation by which models are compared.
+
+    Attributes:
+        metric: The name of the metric that the value is of.
+        value: In the unit of the metric.
+        stands_in: Whether the metric stands in for one that is noise in this validation.
+    """
+
+    metric: str
+    value: float
+    stands_in: bool = False
+
+    def is_better_than(self, other: "Reading | None", margin: float = 0.0) -> bool:
+        """Tell whether this is better by more than the margin. None: there is nothing yet.
+
+        A value of the metric that was asked for is better than any that stands in for it.
+        """
+        if other is None or self.stands_in != other.stands_in:
+            return other is None or other.stands_in
+        return self.rank[1] - other.rank[1] > margin
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The place in an order of all readings for a metric, the best last."""
+        sign = 1.0 if metric(self.metric).higher_is_better else -1.0
+        return not self.stands_in, sign * self.value
+
+
+def reading(name: str, values: Mapping[str, float], noise: Collection[str]) -> Reading | None:
+    """Return the value of a validation that counts for a metric.
+
+    Args:
+        name: The metric that was asked for.
+        values: The values of the validation, by metric.
+        noise: The metrics that are noise in it.
+
+    Returns:
+        That of the metric, or of chrF where the metric is noise; None where it is not known.
+    """
+    if name in noise and STAND_IN.name in values:
+        return Reading(STAND_IN.name, values[STAND_IN.name], stands_in=True)
+    return Reading(name, values[name]) if name in values else None
+
+
+@dataclass
+class Best:
+    """The best validation so far by a metric, and for how long there was none better.
+
+    Attributes:
+        metric: The metric that was asked for.
+        value: Its best value; None: nothing yet.
+        update: When it came.
+        in_vain: Validations since then.
+        stands_in: Whether the value is of chrF, because the metric has been noise so far.
+    """
+
+    metric: str
+    value: float | None = None
+    update: int = 0
+    in_vain: int = 0
+    stands_in: bool = False
+
+    @property
+    def reading(self) -> Reading | None:
+        """The value with the metric that it is of."""
+        if self.value is None:
+            return None
+        return Reading(STAND_IN.name if self.stands_in else self.metric, self.value, self.stands_in)
+
+    def update_with(self, new: Reading, update: int, margin: float = 0.0) -> bool:
+        """Take in a validation and tell whether it is the best."""
+        if new.is_better_than(self.reading, margin):
+            self.value, self.update, self.stands_in = new.value, update, new.stands_in
+            self.in_vain = 0
+            return True
+        self.in_vain += 1
+        return False

@@ -1,0 +1,205 @@
+"""The languages: their codes and names, how they are written, and which files are in which.
+
+This is the one place that knows languages. What depends on a language asks it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nmt.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language.
+
+    Attributes:
+        code: Its code of two letters (ISO 639-1), or of three where it has none of two.
+        name: Its name in English.
+        has_spaces: Whether spaces stand between its words.
+        tokenizer: The tokenizer of sacreBLEU that finds its words for BLEU. It is `char`, which
+            counts characters, where no tokenizer finds the words.
+    """
+
+    code: str
+    name: str
+    has_spaces: bool = True
+    tokenizer: str = "13a"
+
+
+_TABLE = """\
+aa aar Afar|ab abk Abkhazian|af afr Afrikaans|ak aka Akan|am amh Amharic|an arg Aragonese
+ar ara Arabic|as asm Assamese|av ava Avaric|ay aym Aymara|az aze Azerbaijani|ba bak Bashkir
+be bel Belarusian|bg bul Bulgarian|bi bis Bislama|bm bam Bambara|bn ben Bengali
+bo bod tib Tibetan|br bre Breton|bs bos Bosnian|ca cat Catalan|ce che Chechen|ch cha Chamorro
+co cos Corsican|cr cre Cree|cs ces cze Czech|cv chv Chuvash|cy cym wel Welsh|da dan Danish
+de deu ger German|dv div Dhivehi|dz dzo Dzongkha|ee ewe Ewe|el ell gre Greek|en eng English
+eo epo Esperanto|es spa Spanish|et est Estonian|eu eus baq Basque|fa fas per Persian
+ff ful Fulah|fi fin Finnish|fj fij Fijian|fo fao Faroese|fr fra fre French|fy fry Frisian
+ga gle Irish|gd gla Gaelic|gl glg Galician|gn grn Guarani|gu guj Gujarati|gv glv Manx
+ha hau Hausa|he heb Hebrew|hi hin Hindi|hr hrv Croatian|ht hat Haitian|hu hun Hungarian
+hy hye arm Armenian|hz her Herero|ia ina Interlingua|id ind Indonesian|ig ibo Igbo|ii iii Yi
+ik ipk Inupiaq|io ido Ido|is isl ice Icelandic|it ita Italian|iu iku Inuktitut|ja jpn Japanese
+jv jav Javanese|ka kat geo Georgian|kg kon Kongo|ki kik Kikuyu|kj kua Kuanyama|kk kaz Kazakh
+kl kal Greenlandic|km khm Khmer|kn kan Kannada|ko kor Korean|ks kas Kashmiri|ku kur Kurdish
+kv kom Komi|kw cor Cornish|ky kir Kyrgyz|la lat Latin|lb ltz Luxembourgish|lg lug Ganda
+li lim Limburgish|ln lin Lingala|lo lao Lao|lt lit Lithuanian|lu lub Luba|lv lav Latvian
+mg mlg Malagasy|mh mah Marshallese|mi mri mao Maori|mk mkd mac Macedonian|ml mal Malayalam
+mn mon Mongolian|mr mar Marathi|ms msa may Malay|mt mlt Maltese|my mya bur Burmese
+na nau Nauru|nb nob Bokmål|ne nep Nepali|nl nld dut Dutch|nn nno Nynorsk|no nor Norwegian
+nv nav Navajo|ny nya Chichewa|oc oci Occitan|oj oji Ojibwa|om orm Oromo|or ori Odia
+os oss Ossetian|pa pan Punjabi|pl pol Polish|ps pus Pashto|pt por Portuguese|qu que Quechua
+rm roh Romansh|rn run Rundi|ro ron rum Romanian|ru rus Russian|rw kin Kinyarwanda
+sa san Sanskrit|sc srd Sardinian|sd snd Sindhi|se sme Sami|sg sag Sango|si sin Sinhala
+sk slk slo Slovak|sl slv Slovenian|sm smo Samoan|sn sna Shona|so som Somali|sq sqi alb Albanian
+sr srp Serbian|ss ssw Swati|st sot Sotho|su sun Sundanese|sv swe Swedish|sw swa Swahili
+ta tam Tamil|te tel Telugu|tg tgk Tajik|th tha Thai|ti tir Tigrinya|tk tuk Turkmen
+tl tgl Tagalog|tn tsn Tswana|to ton Tonga|tr tur Turkish|ts tso Tsonga|tt tat Tatar|tw twi Twi
+ty tah Tahitian|ug uig Uyghur|uk ukr Ukrainian|ur urd Urdu|uz uzb Uzbek|ve ven Venda
+vi vie Vietnamese|wa wln Walloon|wo wol Wolof|xh xho Xhosa|yi yid Yiddish|yo yor Yoruba
+za zha Zhuang|zh zho chi Chinese|zu zul Zulu|cdo Mindong|gan Gan|hak Hakka|hsn Xiang
+lzh Classical-Chinese|mnw Mon|nan Hokkien|nod Lanna|shn Shan|tts Isan|wuu Wu|yue Cantonese
+"""
+"""The codes of each language, that of two letters first, and its name."""
+
+_ALIASES = {
+    "zh": "cn cmn zhs zht chs cht mandarin 中文 汉语 漢語 普通话 國語",
+    "ja": "jp jap nihongo 日本語",
+    "ko": "kr hangul 한국어 조선말",
+    "th": "ไทย ภาษาไทย",
+    "lo": "laotian ລາວ",
+    "km": "kh cambodian ខ្មែរ",
+    "my": "myanmar မြန်မာ",
+    "yue": "粵語 粤语",
+    "cs": "cz",
+    "el": "gr",
+    "fa": "farsi pes prs dari",
+    "he": "iw",
+    "id": "in",
+    "ky": "kirghiz",
+    "nl": "flemish",
+    "ms": "zsm zlm",
+    "or": "oriya",
+    "pa": "panjabi",
+    "sw": "swh",
+    "tl": "fil filipino",
+    "uk": "ua",
+    "vi": "vn",
+    "yi": "ji",
+}
+"""Other codes and names that people write."""
+
+_WRITTEN = {
+    **dict.fromkeys(["zh", "yue", "wuu", "hak", "nan", "gan", "hsn", "cdo", "lzh"], (False, "zh")),
+    "ja": (False, "ja-mecab"),
+    "ko": (True, "ko-mecab"),
+    **dict.fromkeys(
+        ["th", "lo", "km", "my", "bo", "dz", "shn", "mnw", "nod", "tts"], (False, "char")
+    ),
+}
+"""Whether spaces stand between words, and BLEU's tokenizer, where not True and 13a."""
+
+
+def find_language(text: str | None) -> Language | None:
+    """Find the language that a code or a name means.
+
+    Args:
+        text: A code of two or three letters, with or without a script or region (zh, zh-CN,
+            zho_Hant, jpn), or a name, with or without other words (Simplified Chinese).
+
+    Returns:
+        The language; None where the text names none that is known.
+    """
+    whole = (text or "").strip().casefold()
+    first, *others = re.split(r"\W+|_+", whole)
+    words = [whole, first, *(word for word in others if len(word) > 3)]
+    return next((_LANGUAGES[word] for word in words if word in _LANGUAGES), None)
+
+
+def is_same_language(one: str | None, other: str | None) -> bool:
+    """Tell whether two codes or names mean the same language, such as `de` and `deu`."""
+    if one is None or other is None:
+        return False
+    found = find_language(one), find_language(other)
+    return one == other if None in found else found[0] == found[1]
+
+
+def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | None]:
+    """Read the languages of two files that hold the same text off their names.
+
+    The names are compared from their end. Where they first differ, the codes stand: train.en and
+    train.de, en.txt and de.txt, corpus.en-de.en.gz and corpus.en-de.de.gz, eng/text and deu/text.
+
+    Returns:
+        The codes as they stand there, each None where the name does not tell.
+    """
+    parts = [_words_of_path(path)[::-1] for path in (source, target)]
+    for one, other in zip(*parts, strict=False):  # where the shorter ends, nothing is left to tell
+        if one != other and (_is_code(one) or _is_code(other)):
+            return one if _is_code(one) else None, other if _is_code(other) else None
+    return None, None
+
+
+def check_file_languages(
+    source_language: str, target_language: str, files: Iterable[tuple[Path, Path]]
+) -> None:
+    """Refuse files whose names tell that source and target are swapped.
+
+    Whoever swaps the languages of a configuration may forget its files.
+
+    Args:
+        source_language: The code or name that the configuration has.
+        target_language: The same of the target.
+        files: Source and target files that belong together.
+
+    Raises:
+        ConfigError: Two files are named for the languages the other way round.
+    """
+    for source, target in files:
+        of_source, of_target = languages_of_files(source, target)
+        swapped = is_same_language(of_source, target_language)
+        swapped = swapped and is_same_language(of_target, source_language)
+        if swapped and not is_same_language(source_language, target_language):
+            raise ConfigError(
+                f"data: source_language is {source_language} and target_language "
+                f"{target_language}, but {source} and {target} are named the other way round.\n"
+                "Swap the texts as well, or neither."
+            )
+
+
+_CODE = re.compile(r"[a-z]{2,3}", re.IGNORECASE)
+_REGION = re.compile(r"(?<![A-Za-z])([a-z]{2,3})[-_][A-Z][A-Za-z]{1,3}(?![A-Za-z])")
+_FORMS = frozenset(["all", "bpe", "csv", "gz", "new", "old", "raw", "tok", "tsv", "txt", "xml"])
+_SIDES = frozenset(["in", "out", "ref", "src", "sys", "tgt", "trg"])
+
+
+def _words_of_path(path: Path) -> list[str]:
+    """Split a path into words; zh-CN is zh."""
+    words = re.split(r"[^A-Za-z]+", _REGION.sub(r"\1", str(path)))
+    return [word for word in words if word and word.lower() not in _FORMS]
+
+
+def _is_code(word: str) -> bool:
+    return _CODE.fullmatch(word) is not None and word.lower() not in _SIDES
+
+
+def _by_code_and_name() -> dict[str, Language]:
+    """Return all languages by each of their codes and names, in lower case.
+
+    Where a name is the code of another language (Mon, Yi), the code counts.
+    """
+    by_code: dict[str, Language] = {}
+    by_name: dict[str, Language] = {}
+    for entry in _TABLE.strip().replace("\n", "|").split("|"):
+        *codes, name = entry.split(" ")
+        has_spaces, tokenizer = _WRITTEN.get(codes[0], (True, "13a"))
+        language = Language(codes[0], name.replace("-", " "), has_spaces, tokenizer)
+        by_code.update(dict.fromkeys(codes, language))
+        names = [language.name.casefold(), *_ALIASES.get(codes[0], "").split()]
+        by_name.update(dict.fromkeys(names, language))
+    return {**by_name, **by_code}
+
+
+_LANGUAGES = _by_code_and_name()

@@ -1,0 +1,134 @@
+"""The registry of metrics: directions, noise, and which of two validations is better."""
+
+import math
+
+import pytest
+
+from nmt.config.kinds import DEV_METRICS, SCORE_METRICS, TUNING_METRICS
+from nmt.errors import UsageError
+from nmt.evaluation.metrics import (
+    Best,
+    FourGrams,
+    Reading,
+    make_scorer,
+    metric,
+    perplexity,
+    reading,
+)
+from nmt.evaluation.scores import score
+
+
+def test_every_name_is_that_of_its_record():
+    for registry in (DEV_METRICS, SCORE_METRICS, TUNING_METRICS):
+        for name in registry.names():
+            assert metric(name).name == name
+    assert all(metric(name).scorer is not None for name in SCORE_METRICS.names())
+
+
+def test_other_names_are_refused():
+    with pytest.raises(UsageError, match="'meteor' is no metric; choose one of loss, perplexity"):
+        metric("meteor")
+    with pytest.raises(UsageError, match="loss is no metric of translations"):
+        make_scorer("loss")
+
+
+@pytest.mark.parametrize(
+    ("name", "better", "worse"),
+    [
+        ("loss", 1.0, 2.0),
+        ("perplexity", 2.0, math.inf),
+        ("bleu", 2.0, 1.0),
+        ("chrf", 2.0, 1.0),
+        ("chrf++", 2.0, 1.0),
+        ("ter", 1.0, 2.0),
+    ],
+)
+def test_directions(name, better, worse):
+    high, low = Reading(name, better), Reading(name, worse)
+    assert high.is_better_than(low) and high.is_better_than(None)
+    assert not low.is_better_than(high) and not high.is_better_than(high)
+    assert sorted([high, low], key=lambda each: each.rank) == [low, high]
+
+
+def test_margin():
+    assert not Reading("bleu", 1.4).is_better_than(Reading("bleu", 1.0), 0.5)
+    assert not Reading("loss", 0.6).is_better_than(Reading("loss", 1.0), 0.5)
+    assert Reading("loss", 0.4).is_better_than(Reading("loss", 1.0), 0.5)
+
+
+def test_best_counts_what_came_in_vain():
+    best = Best("bleu")
+    improved = [
+        best.update_with(Reading("bleu", value), i) for i, value in enumerate([1.0, 3.0, 2.0, 3.0])
+    ]
+    assert improved == [True, True, False, False]
+    assert (best.value, best.update, best.in_vain) == (3.0, 1, 2)
+
+
+def test_chrf_decides_while_bleu_is_noise_and_bleu_from_then_on():
+    """A broken model with BLEU 2.19 by chance must not be the best for ever."""
+    validations = [
+        ({"bleu": 2.19, "chrf": 11.0}, {"bleu": "why"}),
+        ({"bleu": 0.0, "chrf": 43.0}, {"bleu": "why"}),
+        ({"bleu": 0.0, "chrf": 42.0}, {"bleu": "why"}),
+        ({"bleu": 1.0, "chrf": 40.0}, {}),
+        ({"bleu": 0.5, "chrf": 50.0}, {}),
+        ({"bleu": 0.1, "chrf": 60.0}, {"bleu": "why"}),
+        ({"bleu": 1.1, "chrf": 41.0}, {}),
+    ]
+    best, updates = Best("bleu"), []
+    for update, (values, noise) in enumerate(validations):
+        if best.update_with(reading("bleu", values, noise), update):
+            updates.append(update)
+    assert updates == [0, 1, 3, 6]
+    assert (best.value, best.stands_in, best.in_vain) == (1.1, False, 0)
+    assert reading("chrf", *validations[0]) == Reading("chrf", 11.0)
+    assert reading("chrf++", *validations[0]) is None
+
+
+def test_perplexity():
+    assert perplexity(0.0) == 1.0
+    assert perplexity(700.0) == pytest.approx(math.exp(700.0))
+    assert perplexity(710.0) == perplexity(1e9) == math.inf
+    assert perplexity(-1e9) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("four_grams", "few", "too_few", "needed"),
+    [
+        (FourGrams(0, 0, 0), False, False, 1),
+        (FourGrams(10, 1, 2), True, True, 1),
+        (FourGrams(10, 2, 9), True, False, 1),
+        (FourGrams(10, 5, 30), False, False, 1),
+        (FourGrams(900, 900, 901), False, False, 10),
+        (FourGrams(90, 90, 450), False, False, 5),
+    ],
+)
+def test_what_references_say_of_bleu(four_grams, few, too_few, needed):
+    assert (four_grams.few, four_grams.too_few, four_grams.needed) == (few, too_few, needed)
+
+
+def noise(hypotheses, references, **options):
+    return score(hypotheses, [references], ["bleu"], **options)[0].noise
+
+
+def test_bleu_of_short_phrases_is_noise():
+    phrases = ["a dog", "two cats", "the red house"] * 10
+    assert noise(phrases, phrases) == "only 0 of 30 references have four tokens or more"
+    assert noise(phrases, phrases, tokenize="char") == ""
+
+
+def test_bleu_without_matching_4_grams_is_noise():
+    references = [f"the man {i} walks over the long bridge at night" for i in range(200)]
+    hypotheses = [f"a man {i} goes" for i in range(200)]
+    assert noise(hypotheses, references) == "0 matching 4-grams, and 10 are the least that tell"
+    assert noise([*hypotheses[:9], *references[9:10], *hypotheses[10:]], references).startswith("7")
+    assert noise([*references[:2], *hypotheses[2:]], references) == ""
+
+
+def test_bleu_of_blank_references_is_not_called_noise():
+    assert noise(["a", "b"], ["", ""]) == ""
+
+
+def test_bleu_of_a_small_text_is_not_noise():
+    assert noise(["a b c d e f", "x"], ["a b c d e g", "y z"]) == ""
