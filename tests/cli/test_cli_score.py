@@ -69,7 +69,7 @@ def test_a_blank_line_counts(files, capsys):
     ("arguments", "code", "message"),
     [
         (["hyp.txt"], 2, "--ref"),
-        (["hyp.txt", "--ref", "ref.txt", "--metric", "meteor"], 2, "bleu, chrf, ter"),
+        (["hyp.txt", "--ref", "ref.txt", "--metric", "meteor"], 2, "bleu, chrf, chrf++, ter"),
         (["hyp.txt", "--ref", "ref.txt", "--tokenize", "mine"], 2, "no tokenizer 'mine'"),
         (["none.txt", "--ref", "ref.txt"], 3, "none.txt: there is no such file"),
         (["empty.txt", "--ref", "empty.txt"], 3, "nothing to score"),

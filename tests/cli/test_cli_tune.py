@@ -117,7 +117,7 @@ def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, m
         ),
         (["--length-penalty", "gnnt"], 2, "did you mean gnmt?"),
         (["--alpha", "0,...,1"], 2, "`...` stands between"),
-        (["--metric", "ter"], 2, "'bleu', 'chrf'"),
+        (["--metric", "ter"], 2, "'ter' is no metric; choose bleu, chrf, chrf++."),
         (["--model", "another"], 2, "--model was given 2 times"),
         (["--source", "empty"], 3, "line counts differ"),
         (["--source", "nowhere"], 3, "nowhere"),

@@ -46,6 +46,9 @@ def doctor(tiny_config, tmp_path):
     return examined
 
 
+BY_CHRF = "training.checkpoint.best_metric=chrf"
+
+
 def snapshot(folder):
     """Every file and folder below, with its time and content."""
     return {
@@ -72,14 +75,24 @@ def assert_sound(report, *checks):
 
 
 def test_all_is_well(doctor):
-    report = doctor()
-    assert {each.level for each in report.findings} == {"ok"}
+    report = doctor(BY_CHRF)
+    assert [each for each in report.findings if each.level != "ok"] == []
     assert report.exit_code == 0
     assert report.verdict.startswith("ready: ")
     assert max(len(each.check) for each in report.findings) == ROOM_FOR_NAMES
     assert finding(report, "data").remark.facts["binarized"] is False
     assert finding(report, "time").remark.facts["updates"] == 8
     assert finding(report, "updates").remark.facts["tokens_per_second"] > 0
+
+
+def test_bleu_of_short_references_is_warned_of(doctor):
+    found = finding(doctor(), "scores")
+    assert found.level == "warn"
+    assert "9 of 20 references have four tokens or more" in found.remark.found
+    assert "to chrf" in found.remark.mend
+    thai = finding(doctor(BY_CHRF, "data.target_language=th"), "scores")
+    assert thai.remark.facts["tokenizer"] == "char"
+    assert "no tokenizer of BLEU finds the words of Thai" in thai.remark.mend
 
 
 def test_without_a_configuration_it_looks_at_the_machine(doctor):

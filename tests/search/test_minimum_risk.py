@@ -61,7 +61,8 @@ class Found:
 
 
 def risk(**settings: object) -> MinimumRisk:
-    return MinimumRisk.of(SearchSettings.model_validate({"mbr": "chrf", **settings}))
+    settings = SearchSettings.model_validate({"mbr": "chrf", **settings})
+    return MinimumRisk.of(settings, lambda: "13a")
 
 
 def test_candidates_of_a_beam_count_by_their_probability():
@@ -102,7 +103,34 @@ def test_what_was_cut_off_comes_last_and_is_no_reference():
 
 
 def test_without_it_nothing_chooses():
-    assert MinimumRisk.of(SearchSettings()) is None
+    assert MinimumRisk.of(SearchSettings(), lambda: "13a") is None
+
+
+@pytest.mark.parametrize("tokenizer", ["zh", "char"])
+def test_bleu_counts_the_words_of_the_language(tokenizer):
+    """To the tokenizer 13a each of these sentences would be one word, and none like another."""
+    texts = ["猫在垫子上睡觉。", "猫在垫子上睡着了。", "狗在房子里跑来跑去。"]
+    chooser = MinimumRisk.of(SearchSettings(mbr="bleu"), lambda: tokenizer)
+    found = [value for _, value in chooser.ranked([Found(text) for text in texts])]
+    witness = BLEU(effective_order=True, tokenize=tokenizer)
+    expected = [
+        sum(witness.sentence_score(one, [other]).score for other in texts) / 3 for one in texts
+    ]
+    assert found == pytest.approx(sorted(expected, reverse=True))
+    assert found[0] > 100 / 3 + 10
+
+
+@pytest.mark.parametrize(("language", "tokenizer"), [("zh", "zh"), ("th", "char"), ("de", None)])
+def test_a_translator_takes_the_tokenizer_of_its_target_language(
+    tiny_bundle, monkeypatch, capsys, language, tokenizer
+):
+    translator = Translator.load(tiny_bundle, device="cpu", threads=1)
+    monkeypatch.setattr(Translator, "target_language", language)
+    for _ in range(2):
+        translator.translate(["un chien"], beam_size=2, mbr="bleu")
+        translator.with_model(translator.model).translate(["un chat"], beam_size=2, mbr="bleu")
+    assert translator.bleu_tokenizer == tokenizer
+    assert capsys.readouterr().err.count("BLEU is of characters") == (tokenizer == "char")
 
 
 @pytest.fixture(scope="module")

@@ -133,5 +133,5 @@ def test_sums_over_a_corpus():
     assert total.bits_per_character == pytest.approx(8 / math.log(2) / 13)
 
 
-def test_a_perplexity_stays_a_number():
-    assert math.isfinite(ForcedScore(-1.0, -5000.0, ["a"], ["b"], []).perplexity)
+def test_a_perplexity_beyond_all_numbers_is_infinite():
+    assert ForcedScore(-1.0, -5000.0, ["a"], ["b"], []).perplexity == math.inf

@@ -1,0 +1,211 @@
+"""By which metric training chooses its best model and its end, and how that is computed."""
+
+import json
+from importlib import import_module
+
+import pytest
+
+from nmt.bundle import read_facts
+from nmt.evaluation.metrics import Best
+from nmt.evaluation.scores import Score
+from nmt.runtime.device import Choices
+from nmt.training.averaging import _validations
+from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
+from nmt.training.run import _bleu_tokenizer, train
+
+OFTEN = ("training.validation.every_updates=2", "training.early_stopping.patience=2")
+BROKEN_FIRST = [(2.19, 11.0), (0.0, 43.0), (0.0, 45.0), (0.0, 44.0)]
+"""BLEU and chrF of dev, as of short phrases: BLEU is noise all along."""
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Makes validations score as a script says: BLEU, chrF, and that BLEU is noise (default)."""
+
+    def use(script):
+        lines = iter(script)
+
+        def score(hypotheses, references, metrics, **options):
+            bleu, chrf, *noise = next(lines)
+            values = {"bleu": bleu, "chrf": chrf}
+            why = {"bleu": (noise or ["no 4-grams"])[0]}
+            return [
+                Score(name, name, values[name], "signature", noise=why.get(name, ""))
+                for name in metrics
+            ]
+
+        monkeypatch.setattr("nmt.training.validation.score", score)
+
+    return use
+
+
+def text(run):
+    return run.log_text.read_text(encoding="utf-8")
+
+
+def last_state(run):
+    return load_state(newest_checkpoint(run.checkpoints))
+
+
+def test_a_bleu_that_cannot_move_chooses_and_ends_nothing(tiny, scripted):
+    scripted(BROKEN_FIRST)
+    run = train(tiny(*OFTEN))
+    facts = read_facts(run.best)["training"]
+    assert (facts["updates"], facts["chosen_by"], facts["dev"]["chrf"]) == (6, "chrf", 45.0)
+    state = last_state(run)
+    assert state.ended == "training.max_updates (8)"
+    assert state.best == {"bleu": Best("bleu", 45.0, 6, 1, stands_in=True)}
+    told = text(run)
+    assert told.count("BLEU is noise (no 4-grams): as long as it is, chrF decides instead") == 1
+    assert "Best chrf 45.00 at update 6" in told
+
+
+def test_the_end_by_patience_names_what_it_went_by(tiny, scripted):
+    scripted([*BROKEN_FIRST[:3], (9.0, 44.0), (9.0, 44.0)])
+    run = train(tiny(*OFTEN, "training.max_updates=20"))
+    assert last_state(run).ended == (
+        "no better chrf in 2 validations (training.early_stopping.patience), for bleu is noise"
+    )
+
+
+def test_bleu_decides_once_it_is_no_longer_noise(tiny, scripted):
+    scripted([(0.07, 14.0), (0.09, 20.0), (1.5, 19.0, ""), (1.4, 25.0, "")])
+    run = train(tiny(*OFTEN))
+    facts = read_facts(run.best)["training"]
+    assert (facts["updates"], facts["chosen_by"]) == (6, "bleu")
+    assert last_state(run).stopping == Best("bleu", 1.5, 6, 1)
+    assert "BLEU is no longer noise and decides from here on" in text(run)
+    assert text(run).count("BLEU is noise") == 1
+
+
+def test_a_resumed_run_goes_on_choosing_alike(tiny, scripted):
+    scripted(BROKEN_FIRST)
+    whole = train(tiny(*OFTEN, name="whole"))
+    scripted(BROKEN_FIRST[:2])
+    train(tiny(*OFTEN, "training.max_updates=4", name="parts"))
+    scripted(BROKEN_FIRST[2:])
+    parts = train(tiny(*OFTEN, name="parts"), resume=True)
+    one, other = last_state(whole), last_state(parts)
+    assert (one.best, one.stopping) == (other.best, other.stopping)
+    assert read_facts(whole.best)["training"]["updates"] == 6
+    assert read_facts(parts.best)["training"]["updates"] == 6
+
+
+def test_the_best_checkpoints_of_a_run_are_those_by_the_same_rule(tiny, scripted):
+    scripted([(2.19, 11.0), (0.0, 43.0), (0.5, 40.0, ""), (0.0, 44.0)])
+    run = train(tiny(*OFTEN))
+    seen = _validations(run, "bleu")
+    assert sorted(seen, key=lambda update: seen[update].rank, reverse=True) == [6, 8, 4, 2]
+    assert _validations(run, "chrf++") == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "tokenizer", "warnings"), [("zh", "zh", 0), ("th", "char", 1), ("en", "13a", 0)]
+)
+def test_validation_takes_the_tokenizer_of_the_target_language(
+    trained, language, tokenizer, warnings
+):
+    run = trained(f"data.target_language={language}", "training.max_updates=4")
+    assert f"|tok:{tokenizer}|" in read_facts(run.best)["training"]["dev_signatures"]["bleu"]
+    assert f"|tok:{tokenizer}|" in (run.best / "README.md").read_text(encoding="utf-8")
+    assert last_state(run).bleu_tokenizer == tokenizer
+    assert text(run).count("BLEU is of characters") == warnings
+
+
+def test_chrf_with_words_chooses_where_it_is_asked_for(tiny):
+    by_words = [
+        f"training.{key}=chrf++"
+        for key in ("checkpoint.best_metric", "early_stopping.metric", "schedule.metric")
+    ]
+    by_words += ["training.schedule.kind=plateau", "training.checkpoint.keep_best_of=[chrf++]"]
+    run = train(tiny(*by_words))
+    state = last_state(run)
+    facts = read_facts(run.best)["training"]
+    assert facts["chosen_by"] == "chrf++"
+    assert "|nw:2|" in facts["dev_signatures"]["chrf++"]
+    assert state.best["chrf++"].value == facts["dev"]["chrf++"] == state.schedule["best"]
+    assert "  chrF++ " in text(run)
+    assert set(_validations(run, "chrf++")) == {4, 8}
+    assert "references have four tokens" not in text(run)  # BLEU chooses nothing
+
+
+def test_dev_of_short_references_is_warned_of(trained):
+    run = trained("data.target_language=en", "training.max_updates=4")
+    assert "warning: dev: only 9 of 20 references have four tokens or more" in text(run)
+    assert "`training.early_stopping.metric` to chrf." in text(run)
+
+
+class Told:
+    """A log that keeps its warnings."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+def state_with(tokenizer, update=100):
+    state = TrainingState(Choices("cpu", "float32", 1), {}, update, bleu_tokenizer=tokenizer)
+    state.best = {"bleu": Best("bleu", 0.5, 50), "loss": Best("loss", 3.0, 90)}
+    state.stopping = Best("bleu", 0.5, 50, 2)
+    state.schedule = {"scale": 0.5, "best": 0.5, "in_vain": 1}
+    return state
+
+
+@pytest.fixture
+def mecab(monkeypatch):
+    """Says whether the tokenizer of Japanese is installed."""
+
+    def use(installed):
+        module = import_module("sacrebleu.tokenizers.tokenizer_ja_mecab")
+        plain = import_module("sacrebleu.tokenizers.tokenizer_13a").Tokenizer13a
+        monkeypatch.setattr(module, "MeCab", None)
+        kind = plain if installed else module.TokenizerJaMecab
+        monkeypatch.setattr(module, "TokenizerJaMecab", kind)
+
+    return use
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "installed", "after", "forgets"),
+    [
+        ("de", "", False, "13a", False),
+        ("de", "13a", False, "13a", False),
+        ("zh", "", False, "zh", True),  # of an earlier version, which took 13a
+        ("zh", "zh", False, "zh", False),
+        ("ja", "char", False, "char", False),
+        ("ja", "char", True, "char", False),  # the run keeps what it has
+        ("ja", "ja-mecab", True, "ja-mecab", False),
+        ("ja", "ja-mecab", False, "char", True),
+        ("th", "", False, "char", True),
+    ],
+)
+def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
+    tiny, mecab, language, before, installed, after, forgets
+):
+    mecab(installed)
+    state, log = state_with(before), Told()
+    config = tiny(f"data.target_language={language}", "training.schedule.metric=bleu")
+    assert _bleu_tokenizer(config, state, log) == after
+    assert state.bleu_tokenizer == after
+    assert ("bleu" not in state.best, state.stopping is None) == (forgets, forgets)
+    assert (state.schedule["best"] is None) is forgets
+    assert state.best["loss"].value == 3.0
+    assert any("is forgotten" in text for text in log.warnings) is forgets
+
+
+def test_a_run_that_begins_forgets_nothing(tiny):
+    state, log = state_with("", update=0), Told()
+    assert _bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
+    assert "bleu" in state.best and log.warnings == []
+
+
+def test_an_infinite_perplexity_is_written_as_text(tiny, monkeypatch):
+    from nmt.training.validation import Validator
+
+    monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model: 800.0)
+    run = train(tiny("training.max_updates=4"))
+    facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))
+    assert facts["training"]["dev"]["perplexity"] == "inf"
+    assert "perplexity inf" in text(run)
