@@ -55,6 +55,7 @@ class Metric:
         name: What commands and YAML call it.
         title: What people call it.
         higher_is_better: Whether it rises as translations get better.
+        highest: The end of its scale, which begins at zero.
         scorer: Makes the scorer of sacreBLEU; None for a metric of the model's probabilities.
         noise: Given a scorer with cached references, and what it counted in each segment, tells
             why the score is noise; an empty text where it is not.
@@ -63,6 +64,7 @@ class Metric:
     name: str
     title: str
     higher_is_better: bool = True
+    highest: float = 100.0
     scorer: "Callable[[ScorerOptions], Scorer] | None" = None
     noise: "Callable[[Scorer, Sequence[Sequence[float]]], str]" = _no_noise
 
@@ -241,16 +243,16 @@ def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
         return f"only {four_grams.told}"
     matches = int(sum(row[1 + _ORDER] for row in counts))
     if four_grams.references and matches < four_grams.needed:
-        return f"{matches} matching 4-grams, and {four_grams.needed} are the least that tell"
+        return f"{matches} matching 4-grams, of {four_grams.needed} needed"
     return ""
 
 
-LOSS = Metric("loss", "loss", higher_is_better=False)
-PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False)
+LOSS = Metric("loss", "loss", higher_is_better=False, highest=math.inf)
+PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False, highest=math.inf)
 BLEU = Metric("bleu", "BLEU", scorer=_bleu, noise=_bleu_noise)
 CHRF = Metric("chrf", "chrF", scorer=_chrf)
 CHRF_PLUS_PLUS = Metric("chrf++", "chrF++", scorer=_chrf_plus_plus)
-TER = Metric("ter", "TER", higher_is_better=False, scorer=_ter)
+TER = Metric("ter", "TER", higher_is_better=False, highest=math.inf, scorer=_ter)
 
 STAND_IN = CHRF
 """The metric by which models are chosen where the one asked for is noise."""

@@ -1,5 +1,6 @@
 """A report on translations in the terminal: tables on stdout, verdicts beside them."""
 
+from nmt.evaluation.metrics import metric
 from nmt.evaluation.report import Report, buckets_record
 from nmt.evaluation.significance import SIGNIFICANT, Standing
 from nmt.runtime.console import say
@@ -12,14 +13,24 @@ def print_scores(found: Report) -> None:
     for measure in found.measures:
         header += [measure.comparison.metric, "p"]
         for row, standing in zip(rows, measure.standings, strict=True):
-            low, high = standing.interval
-            row += [f"{standing.score:.2f} ± {(high - low) / 2:.2f}", _chance(standing)]
+            row += [_confident(standing, metric(measure.metric).highest), _chance(standing)]
     header.append("hyp/ref")
     for row, ratio in zip(rows, found.ratios, strict=True):
         row.append("-" if ratio is None else f"{ratio:.3f}")
     print_table(header, rows, words=(0,))
     for measure in found.measures:
         print(f"{measure.comparison.metric}: {measure.comparison.signature}")
+
+
+def _confident(standing: Standing, highest: float) -> str:
+    """Return a score and half the width of its interval; where that would leave the scale, the
+    interval.
+    """
+    low, high = standing.interval
+    half = (high - low) / 2
+    if standing.score < half or standing.score + half > highest:
+        return f"{standing.score:.2f} ({low:.2f} - {high:.2f})"
+    return f"{standing.score:.2f} ± {half:.2f}"
 
 
 def _chance(standing: Standing) -> str:

@@ -117,3 +117,59 @@ def test_closed_stdin(files):
     done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
     assert done.returncode == 3
     assert done.stderr.startswith(b"nmt: error: stdin is closed: there is nothing to read.")
+
+
+def test_chrf_with_words(files, capsys):
+    command = ["score", str(files / "hyp.txt"), "--ref", str(files / "ref.txt")]
+    assert run([*command, "--metric", "chrf++", "--metric", "bleu"]) == 0
+    bleu, words = capsys.readouterr().out.removesuffix("\n").split("\n")
+    assert bleu.startswith("BLEU = 78.7") and words.startswith("chrF2++ = ")
+    assert "|nc:6|nw:2|" in words
+
+
+def test_every_second_line_of_a_reference_blank(tmp_path, capsys, monkeypatch):
+    """A set of references with gaps changes no score of the lines that it lacks."""
+    monkeypatch.chdir(tmp_path)
+    hypotheses = ["the cat sits on a mat", "a dog slept in the house"] * 4
+    full = ["the black cat sits on a mat", "a dog sleeps in the house"] * 4
+    holes = [line if i % 2 else "" for i, line in enumerate(full)]
+    for name, lines in (("h", hypotheses), ("r1", full), ("r2", holes)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    assert run(["score", "h", "--ref", "r1", "--json"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    for references in (["r1", "r2"], ["r2", "r1"]):
+        assert run(["score", "h", "--ref", references[0], "--ref", references[1], "--json"]) == 0
+        told = capsys.readouterr()
+        both = json.loads(told.out)
+        assert [each["value"] for each in both["scores"]] == [e["value"] for e in one["scores"]]
+        number = references.index("r2") + 1
+        assert f"warning: reference {number} is blank in 4 lines (the first: line 1)" in told.err
+    assert run(["score", "h", "--ref", "r2", "--metric", "chrf"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("without a reference") == 1 and told.startswith("warning: 4 lines (the first")
+
+
+def test_a_bleu_that_is_noise_is_warned_of(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"word{i} and then {i} more words follow here" for i in range(150)]
+    (tmp_path / "r").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (tmp_path / "h").write_text("".join(f"word{i} {i}\n" for i in range(150)), encoding="utf-8")
+    warning = "is noise (0 matching 4-grams, of 8 needed). Look at chrF."
+    for options in ([], ["--confidence", "--trials", "10"]):
+        assert run(["score", "h", "--ref", "r", *options]) == 0
+        assert capsys.readouterr().err.count(warning) == 1
+    assert run(["score", "h", "r", "--ref", "r", "--trials", "10", "--metric", "bleu"]) == 0
+    assert f"h: BLEU 0.00 {warning}" in capsys.readouterr().err
+    assert run(["score", "h", "--ref", "r", "--metric", "chrf"]) == 0
+    assert "noise" not in capsys.readouterr().err
+
+
+def test_an_unknown_language_is_told_of(files, capsys):
+    command = ["score", str(files / "hyp.txt"), "--ref", str(files / "ref.txt"), "--language"]
+    assert run([*command, "klingon"]) == 0
+    assert "--language klingon is no language that nmt knows" in capsys.readouterr().err
+    assert run([*command, "th"]) == 0
+    told = capsys.readouterr()
+    assert "|tok:char|" in told.out and told.err.count("BLEU is of characters") == 1
+    assert run([*command, "th", "--metric", "chrf"]) == 0
+    assert capsys.readouterr().err == ""

@@ -149,6 +149,27 @@ def test_the_language_of_a_model(files, tiny_bundle, printed, monkeypatch):
     assert "perplexity" in out
 
 
+def test_the_language_of_a_run_whose_training_text_is_named(tiny, files, printed):
+    from nmt.training.run import train
+
+    run = train(tiny("data.target_language=zh_CN", "training.max_updates=1"))
+    assert "|tok:zh|" in printed(f"good.txt --buckets --train {run.path} --metric bleu")[0]
+    out, _ = printed(f"good.txt --buckets --train {run.path} --metric bleu --language en")
+    assert "|tok:13a|" in out
+
+
+def test_texts_that_differ_only_in_what_the_metric_does_not_see(printed, files):
+    for name, change in (("spaces", lambda t: t.replace(" ", "  ")), ("case", str.upper)):
+        lines = [change(line) if i == 2 else line for i, line in enumerate(GOOD)]
+        (files / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    for test in ("bootstrap", "randomization"):
+        out, err = printed(f"good.txt spaces --test {test} --trials 50")
+        assert out.split("\n")[2].split().count("1.000") == 4  # p of three metrics, and lengths
+        assert "spaces: no difference to good beyond chance" in err
+        ter = printed(f"good.txt case --test {test} --trials 50 --metric ter --json")[0]
+        assert json.loads(ter)["systems"][1]["scores"][0]["p"] == 1.0
+
+
 def test_mixups_are_told_of(printed):
     _, err = printed("src.txt good.txt -s src.txt --metric bleu --trials 10")
     assert "warning: src: 100% of the hypotheses equal their source" in err

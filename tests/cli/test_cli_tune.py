@@ -167,3 +167,33 @@ def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
     assert err.endswith(b"nmt: interrupted\n")
     assert contents(bundle) == before
     assert not list(bundle.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_settings_that_all_score_zero_change_nothing(command, bundle, tmp_path, capsys, options):
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n\na dog\nthe cat\n"))
+    before = contents(bundle)
+    assert run([*command[:-2], *GRID, "--metric", "bleu", *options]) == 0
+    told = capsys.readouterr()
+    assert "all settings score BLEU 0.00, which tells nothing of them" in told.err
+    assert "--metric chrf." in told.err
+    assert "only 0 of 3 references have four tokens or more" in told.err
+    assert told.err.endswith(f"{bundle}: left as it is\n")
+    assert "0.001" not in told.out
+    assert contents(bundle) == before
+
+
+def test_a_tie_changes_nothing_even_by_force(command, bundle, tmp_path, capsys):
+    """References that no search finds anything of: all have the same score."""
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress("\u4e00\n\n\u4e8c\n\u4e09\n".encode()))
+    before = contents(bundle)
+    assert run([*command, *GRID, "--force"]) == 0
+    assert contents(bundle) == before
+
+
+def test_blank_references_are_told_of(command, tmp_path, capsys):
+    (tmp_path / "more.en").write_text("the cat\n\n\na\n", encoding="utf-8")
+    assert run([*command, *GRID, "--dry-run", "--ref", str(tmp_path / "more.en")]) == 0
+    told = capsys.readouterr()
+    assert "reference 2 is blank in 1 line (line 3), where another is not" in told.err
+    assert "nrefs:var|" in told.out

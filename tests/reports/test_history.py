@@ -5,6 +5,7 @@ import math
 from run_folders import dev, end, rollback, start, train
 
 from nmt.reports.history import History
+from nmt.reports.progress import validations_in_vain
 
 
 def points(history):
@@ -88,3 +89,27 @@ def test_the_best_of_equal_ones_is_the_first():
     history = History.of([dev(10, bleu=3.0), dev(20, bleu=5.0), dev(30, bleu=5.0)])
     assert history.best("bleu").update == 20
     assert history.best("perplexity").update == 30
+
+
+def test_where_bleu_is_noise_the_best_is_by_chrf():
+    noise = {"bleu": "0 matching 4-grams"}
+    records = [
+        dev(10, bleu=2.19, chrf=11.0, noise=noise),
+        dev(20, bleu=0.0, chrf=43.0, noise=noise),
+        dev(30, bleu=0.0, chrf=42.0, noise=noise),
+    ]
+    history = History.of(records)
+    assert history.best("bleu").update == 20
+    assert history.best("bleu").reading("bleu").metric == "chrf"
+    assert validations_in_vain(history, "bleu") == 1
+    history.add(dev(40, bleu=1.0, chrf=20.0, noise={}))
+    assert history.best("bleu").update == 40
+    assert history.best("chrf").update == 20
+    history.add(dev(50, bleu=0.5, chrf=50.0, noise="nonsense"))
+    assert history.best("bleu").update == 40
+
+
+def test_a_metric_of_only_some_validations():
+    history = History.of([dev(10), dev(20, **{"chrf++": 3.0})])
+    assert history.best("chrf++").update == 20
+    assert validations_in_vain(history, "chrf++") == 0

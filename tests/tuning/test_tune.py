@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -87,3 +88,24 @@ def test_a_coverage_penalty_needs_attention(tiny_bundle, translator):
     points = grid(translator.settings, {"coverage_penalty": [0, 0.2]})
     with pytest.raises(UsageError, match="this model has no attention"):
         tune(blind, TEXTS, [TEXTS], points, "bleu")
+
+
+@pytest.mark.parametrize(("score", "higher"), [(0.0, False), (1.0, True)])
+def test_a_tie_is_no_higher_score(translator, score, higher):
+    present = trial(translator, 0.0, 4, present=True)
+    tuning = Tuning("BLEU", "", 1, [trial(translator, score, 1, p=0.001), present])
+    assert tuning.has_higher_score is higher
+
+
+def test_a_score_that_is_noise_is_within_noise(translator):
+    winner = trial(translator, 0.1, 1, p=0.001)
+    noise = replace(winner, standing=replace(winner.standing, noise="0 matching 4-grams"))
+    assert Tuning("BLEU", "", 1, [noise, trial(translator, 0.0, 4, present=True)]).within_noise
+
+
+def test_bleu_is_by_the_tokenizer_of_the_target_language(tiny_bundle, monkeypatch):
+    monkeypatch.setattr(Translator, "target_language", "zh-TW")
+    translator = Translator.load(tiny_bundle, device="cpu", threads=1)
+    tuning = tune(translator, TEXTS, [TEXTS], [translator.settings], "bleu")
+    assert "|tok:zh|" in tuning.signature
+    assert "|nw:2|" in tune(translator, TEXTS, [TEXTS], [translator.settings], "chrf++").signature
