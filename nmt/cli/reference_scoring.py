@@ -105,12 +105,17 @@ class ReferenceScoring:
 
     def warn_of_noise(self) -> None:
         """Warn of scores that are noise."""
+        from nmt.evaluation.metrics import SHORT_REFERENCES
         from nmt.evaluation.report import noise_warning, noise_warnings
 
         if len(self.systems) > 1 or self.confidence:
             found = noise_warnings(self.report)
         else:
-            found = [noise_warning(s.name, s.value, s.noise) for s in self.scores if s.noise]
+            found = [
+                noise_warning(score.name, score.value, score.noise)
+                for score in self.scores
+                if score.noise not in ("", SHORT_REFERENCES)
+            ]
         for warning in found:
             warn(warning)
 

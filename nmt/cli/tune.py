@@ -151,7 +151,7 @@ def _conclusion(tuning: "Tuning") -> str:
         f"{present.standing.score:.2f} with the present defaults (p = {winner.standing.p:.3f})"
     )
     if tuning.noise:
-        text += f"\nThis {tuning.metric} is noise ({tuning.noise}): tune by --metric chrf."
+        text += f"\nThis {tuning.metric} is noise ({tuning.noise}). Tune by --metric chrf."
     elif tuning.within_noise:
         text += "\nThis is within noise: on other text the present defaults may be the better ones."
     return text

@@ -188,6 +188,10 @@ than 1,000 4-grams a hundredth of them is enough.
 """
 
 
+SHORT_REFERENCES = "few references have four tokens"
+"""The reason why BLEU is noise for a whole text. `nmt.evaluation.checks` gives the numbers."""
+
+
 @dataclass(frozen=True)
 class FourGrams:
     """The 4-grams of some references. BLEU is zero, or next to it, where translations have none of
@@ -240,7 +244,7 @@ def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
     """Return why a BLEU is noise. Each row: lengths, matches of order 1 to 4, n-grams of 1 to 4."""
     four_grams = FourGrams.of(scorer)
     if four_grams.too_few:
-        return f"only {four_grams.told}"
+        return SHORT_REFERENCES
     matches = int(sum(row[1 + _ORDER] for row in counts))
     if four_grams.references and matches < four_grams.needed:
         return f"{matches} matching 4-grams, of {four_grams.needed} needed"

@@ -8,6 +8,7 @@ from typing import Any
 
 from nmt.evaluation.buckets import Bucket, by_length, by_score, corpus_scores
 from nmt.evaluation.frequency import WordBucket, by_frequency
+from nmt.evaluation.metrics import SHORT_REFERENCES
 from nmt.evaluation.scores import METRICS, first_present
 from nmt.evaluation.segments import SegmentScorer, Statistics, length_ratio
 from nmt.evaluation.significance import Comparison, Method, Standing, compare
@@ -107,14 +108,17 @@ def report(systems: Sequence[System], question: Question) -> Report:
 
 
 def noise_warnings(found: Report) -> list[str]:
-    """Return what to warn of where a score is noise, for each system."""
+    """Return what to warn of where a score is noise, for each system.
+
+    References that are too short for BLEU are warned of by `reference_warnings`.
+    """
     several = len(found.systems) > 1
     return [
         (f"{system.name}: " if several else "")
         + noise_warning(measure.comparison.metric, standing.score, standing.noise)
         for measure in found.measures
         for system, standing in zip(found.systems, measure.standings, strict=True)
-        if standing.noise
+        if standing.noise not in ("", SHORT_REFERENCES)
     ]
 
 
