@@ -213,10 +213,12 @@ class Ablation:
         )
         winner = tune(translator, dev[0], [dev[1]], grid(translator.settings, AXES), "bleu").winner
         chosen = {key: getattr(winner.settings, key) for key in AXES}
-        (untuned,) = score(_translated(translator, sources), [references], ("bleu",))
+        tokenize = translator.bleu_tokenizer
+        untuned_texts = _translated(translator, sources)
+        (untuned,) = score(untuned_texts, [references], ("bleu",), tokenize=tokenize)
         hypotheses = _translated(translator, sources, **chosen)
-        (cased,) = score(hypotheses, [references], ("bleu",))
-        (lowercase,) = score(hypotheses, [references], ("bleu",), lowercase=True)
+        (cased,) = score(hypotheses, [references], ("bleu",), tokenize=tokenize)
+        (lowercase,) = score(hypotheses, [references], ("bleu",), lowercase=True, tokenize=tokenize)
         write_text(place / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
         result = {
             "seed": seed,

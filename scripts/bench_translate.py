@@ -77,7 +77,9 @@ def _compare(options: argparse.Namespace) -> None:
                 row["share_of_peak"] = row.pop("flops_per_second") / peak
                 texts = row.pop("texts")
                 if references is not None and batch != 1:
-                    row["bleu"] = score(texts, [references], ("bleu",))[0].value
+                    tokenize = translator.bleu_tokenizer
+                    (bleu,) = score(texts, [references], ("bleu",), tokenize=tokenize)
+                    row["bleu"] = bleu.value
                 rows.append(row)
                 print(_line(row), flush=True)
     if options.json:

@@ -299,16 +299,20 @@ def _test_figures(
     )
     translations = translator.translate(sources, attention=False, beam_size=5)
     hypotheses = [translation.text for translation in translations]
-    (whole,) = score(hypotheses, [references], ("bleu",))
+    tokenize = translator.bleu_tokenizer
+    (whole,) = score(hypotheses, [references], ("bleu",), tokenize=tokenize)
     return {
         "bleu": whole.value,
         "signature": whole.signature,
-        "buckets": bleu_by_length(sources, hypotheses, references),
+        "buckets": bleu_by_length(sources, hypotheses, references, tokenize),
     }
 
 
 def bleu_by_length(
-    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+    sources: Sequence[str],
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenize: str | None = None,
 ) -> dict[str, Result]:
     """BLEU and number of the sentences of each length bucket that has enough of them."""
     found: dict[str, Result] = {}
@@ -318,7 +322,7 @@ def bleu_by_length(
         shortest = longest + 1
         if len(rows) >= FEWEST:
             chosen = [[side[i] for i in rows] for side in (hypotheses, references)]
-            (part,) = score(chosen[0], [chosen[1]], ("bleu",))
+            (part,) = score(chosen[0], [chosen[1]], ("bleu",), tokenize=tokenize)
             found[name] = {"sentences": len(rows), "bleu": part.value}
     return found
 

@@ -29,6 +29,16 @@ _UNSPACED = {
 }
 """By how Unicode names of characters begin: what to do about a script without spaces."""
 
+_DIVIDED: dict[str, Sequence[str]] = {
+    "13a": (),
+    "intl": (),
+    "none": (),
+    "zh": ("CJK",),
+    "ja-mecab": ("CJK", "HIRAGANA", "KATAKANA"),
+    "ko-mecab": ("CJK",),
+}
+"""The scripts of these that each tokenizer divides into words. Others divide all."""
+
 _LETTERS_OF_A_WORD = 8
 """Words of such a script have fewer letters on the average, and stretches without spaces more."""
 
@@ -63,8 +73,7 @@ def suspicions(
         _on_one_side(hypotheses, references, "invisible characters", _invisible, _REMOVE),
         None if lowercase else _lower_case(hypotheses, references),
     ]
-    if tokenize in (None, _DEFAULT_TOKENIZER):
-        found.append(_without_spaces(hypotheses, references))
+    found.append(_without_spaces(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
     return [warning for warning in found if warning is not None]
 
 
@@ -250,36 +259,39 @@ def _has_capitals(lines: Lines) -> bool:
     return any(line != line.lower() for line in lines)
 
 
-def _without_spaces(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
-    """Warn where sacreBLEU's default would take whole sentences for words."""
-    theirs = [each for each in references if _advice(each) is not None]
+def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: str) -> str | None:
+    """Warn where a tokenizer would take whole sentences for words."""
+    theirs = [each for each in references if _advice(each, tokenize) is not None]
     if not theirs:
         return None
-    advice = f"Give {_advice(theirs[0])}, or look at chrF."
-    spaced = _advice(hypotheses) is not None and _has_spaces(hypotheses)
+    advice = f"Give {_advice(theirs[0], tokenize)}, or look at chrF."
+    spaced = _advice(hypotheses, tokenize) is not None and _has_spaces(hypotheses)
     if spaced == all(map(_has_spaces, theirs)):
         if spaced:
             return None  # somebody has divided both into words
         return (
-            f"the references are written without spaces, which BLEU's tokenizer "
-            f"{_DEFAULT_TOKENIZER} does not see through. {advice}"
+            f"the references are written without spaces, which BLEU's tokenizer {tokenize} does "
+            f"not see through. {advice}"
         )
     side, other = ("hypotheses", "references") if spaced else ("references", "hypotheses")
     return (
         f"the {side} have spaces between words and the {other} have none, so that BLEU's tokenizer "
-        f"{_DEFAULT_TOKENIZER} finds other words in them. {advice}"
+        f"{tokenize} finds other words in them. {advice}"
     )
 
 
-def _advice(lines: Lines) -> str | None:
-    """Return what to do about a text in a script without spaces; None of other scripts."""
+def _advice(lines: Lines, tokenize: str) -> str | None:
+    """Return what to do about a text in a script without spaces, which the tokenizer does not
+    divide; None of other texts.
+    """
+    divided = _DIVIDED.get(tokenize, tuple(_UNSPACED))
     letters = Counter(
         unicodedata.name(character, "").split(" ")[0]
         for character in _sample(lines)
         if character.isalpha()
     )
-    unspaced = Counter({script: letters[script] for script in _UNSPACED if letters[script]})
-    if not unspaced or unspaced.total() < _HALF * letters.total():
+    unspaced = Counter({each: letters[each] for each in _UNSPACED if each not in divided})
+    if not unspaced.total() or unspaced.total() < _HALF * letters.total():
         return None
     kana = unspaced["HIRAGANA"] + unspaced["KATAKANA"]
     ((script, _),) = unspaced.most_common(1)

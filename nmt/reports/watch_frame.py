@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.config.kinds import SCORE_METRICS
 from nmt.doctor.report import time_text
 from nmt.inspection.display import printable
 from nmt.reports.curves import dev_points, train_points
@@ -109,7 +110,7 @@ def _faults(history: History) -> Iterator[Line]:
 
 
 def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
-    """Perplexity and BLEU, side by side where there is room."""
+    """Perplexity and the metric of translations, side by side where there is room."""
     wide = screen.width >= _SIDE_BY_SIDE
     width = (screen.width - 4) // 2 if wide else screen.width
     height = min(_MOST_CHART, (rows - 9) if wide else (rows - 10) // 2)
@@ -127,14 +128,26 @@ def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
         },
         (width, height, screen.ascii_only, True),
     )
+    metric = _score_shown(state)
     scores = _chart(
-        "BLEU", {"dev": dev_points(history, "bleu")}, (width, height, screen.ascii_only, False)
+        METRICS[metric],
+        {"dev": dev_points(history, metric)},
+        (width, height, screen.ascii_only, False),
     )
     if wide and loss and scores:
         return [[], *(_beside(*both, width) for both in zip(loss, scores, strict=True))]
     parts = [part for part in (loss, scores) if part]
     found = [line for part in parts for line in ([], *part)]
     return found if len(found) <= rows else [[], *parts[0]] if parts else []
+
+
+def _score_shown(state: RunState) -> str:
+    """Return the metric of translations that chooses the best model: BLEU where none does, and chrF
+    while that is noise.
+    """
+    metric = state.best_metric if state.best_metric in SCORE_METRICS.kinds else "bleu"
+    last = state.history.dev[-1].reading(metric) if state.history.dev else None
+    return metric if last is None else last.metric
 
 
 def _chart(

@@ -135,7 +135,7 @@ def test_text_whose_words_have_spaces_between_them():
     assert "the hypotheses have spaces between words and the references have none" in warning
     (warning,) = suspicions(JAPANESE, [SPACED])
     assert "the references have spaces between words and the hypotheses have none" in warning
-    for tokenizer in ("zh", "char", "ja-mecab"):
+    for tokenizer in ("char", "ja-mecab"):
         assert suspicions(JAPANESE, [SPACED], tokenize=tokenizer) == []
 
 
@@ -169,3 +169,29 @@ def test_references_of_few_words():
     assert short_references([["a long walk by the river", "a dog"]]) is None
     assert short_references([["", ""]]) is None
     assert short_references([phrases, ["a dog that barks loudly"] * 4]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "tokenizer", "warned"),
+    [
+        ("แมวกำลังนอนหลับ", "zh", True),
+        ("แมวกำลังนอนหลับ", "intl", True),
+        ("แมวกำลังนอนหลับ", "ja-mecab", True),
+        ("แมวกำลังนอนหลับ", "char", False),
+        ("แมวกำลังนอนหลับ", "flores200", False),
+        ("ねこはにわでねむっています", "zh", True),
+        ("ねこはにわでねむっています", "ja-mecab", False),
+        ("猫在垫子上", "intl", True),
+        ("猫在垫子上", "none", True),
+        ("猫在垫子上", "ja-mecab", False),
+        ("ཁྱི་ནི་གཉིད་ལོག", "13a", True),
+        ("ខ្ញុំចូលចិត្តអានសៀវភៅ", "13a", True),
+        ("ကျွန်တော်စာဖတ်ရတာကြိုက်တယ်", "13a", True),
+        ("ຂ້ອຍມັກອ່ານປຶ້ມ", "13a", True),
+    ],
+)
+def test_what_a_tokenizer_does_not_divide(text, tokenizer, warned):
+    found = suspicions([text], [[text]], tokenize=tokenizer)
+    assert [f"tokenizer {tokenizer} does not see through" in each for each in found] == [
+        True
+    ] * warned
