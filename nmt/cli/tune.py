@@ -161,7 +161,7 @@ def _tie(tuning: "Tuning") -> str:
     """Say that nothing beats the present defaults, and whether anything could."""
     if tuning.winner.standing.score > 0.0:
         return "no other settings score higher than the present defaults"
-    return (
-        f"all settings score {tuning.metric} 0.00, which tells nothing of them. Take a text that "
-        "the model can translate, or one of whole sentences, or --metric chrf."
-    )
+    advice = "Take a text that the model can translate"
+    if tuning.noise:
+        advice += ", or one of whole sentences, or --metric chrf"
+    return f"all settings score {tuning.metric} 0.00, which tells nothing of them. {advice}."

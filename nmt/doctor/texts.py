@@ -142,7 +142,7 @@ def _scores(examination: Examination) -> Remark:
     most = config.training.validation.max_sentences
     four_grams = four_grams_of([_made(examination).dev_target[:most]], tokenizer)
     name = tokenizer or "13a"
-    found = f"BLEU by the tokenizer {name}; of dev {four_grams.told}"
+    found = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
     mend = " ".join(note.rstrip(".") for note in notes)
     if four_grams.few and "bleu" in choosing_metrics(config.training):
         mend = (

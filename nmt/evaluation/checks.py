@@ -87,12 +87,12 @@ def reference_warnings(
         metrics: The metrics that are computed.
         tokenize: sacreBLEU's tokenizer, None for its default.
     """
-    found = blanks(references)
-    short = short_references(references, tokenize) if "bleu" in metrics else None
+    found = blank_reference_warnings(references)
+    short = short_reference_warning(references, tokenize) if "bleu" in metrics else None
     return found if short is None else [*found, short]
 
 
-def blanks(references: Sequence[Lines]) -> list[str]:
+def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
     """Return what to warn of blank references: how many there are, and what they count as."""
     found = []
     if len(references) > 1:
@@ -115,7 +115,7 @@ def blanks(references: Sequence[Lines]) -> list[str]:
     return found
 
 
-def short_references(references: Sequence[Lines], tokenize: str | None = None) -> str | None:
+def short_reference_warning(references: Sequence[Lines], tokenize: str | None = None) -> str | None:
     """Return what to warn of where BLEU would say little, because few references are long enough.
 
     Args:
@@ -126,7 +126,7 @@ def short_references(references: Sequence[Lines], tokenize: str | None = None) -
     if not four_grams.few:
         return None
     return (
-        f"only {four_grams.told}. BLEU counts stretches of four tokens, and says little of such "
+        f"only {four_grams.summary}. BLEU counts stretches of four tokens, and says little of such "
         "text: take chrF."
     )
 

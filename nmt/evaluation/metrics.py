@@ -187,7 +187,6 @@ _LEAST_SHARE_MATCHED = 0.01
 than 1,000 4-grams a hundredth of them is enough.
 """
 
-
 SHORT_REFERENCES = "few references have four tokens"
 """The reason why BLEU is noise for a whole text. `nmt.evaluation.checks` gives the numbers."""
 
@@ -235,7 +234,7 @@ class FourGrams:
         return min(_MOST_MATCHES_NEEDED, max(1, share))
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many references have four tokens, in words."""
         return f"{self.long:,} of {self.references:,} references have four tokens or more"
 
@@ -258,57 +257,69 @@ CHRF = Metric("chrf", "chrF", scorer=_chrf)
 CHRF_PLUS_PLUS = Metric("chrf++", "chrF++", scorer=_chrf_plus_plus)
 TER = Metric("ter", "TER", higher_is_better=False, highest=math.inf, scorer=_ter)
 
-STAND_IN = CHRF
-"""The metric by which models are chosen where the one asked for is noise."""
+SUBSTITUTE = CHRF
+"""The metric that decides where the one that was asked for is noise."""
 
 
 # Which of two validations is better
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The value of a validation by which models are compared.
+class MetricValue:
+    """What a validation says by the metric by which something is chosen.
 
     Attributes:
-        metric: The name of the metric that the value is of.
-        value: In the unit of the metric.
-        stands_in: Whether the metric stands in for one that is noise in this validation.
+        metric: The name of the metric that was asked for.
+        value: Its value.
+        is_noise: Whether that value is noise.
+        substitute: The value of chrF, for a metric that may be noise.
     """
 
     metric: str
     value: float
-    stands_in: bool = False
+    is_noise: bool = False
+    substitute: float | None = None
 
-    def is_better_than(self, other: "Reading | None", margin: float = 0.0) -> bool:
+    def is_better_than(self, other: "MetricValue | None", margin: float = 0.0) -> bool:
         """Tell whether this is better by more than the margin. None: there is nothing yet.
 
-        A value of the metric that was asked for is better than any that stands in for it.
+        Where the metric is noise in one of the two, chrF decides.
         """
-        if other is None or self.stands_in != other.stands_in:
-            return other is None or other.stands_in
-        return self.rank[1] - other.rank[1] > margin
+        if other is None:
+            return True
+        if self.is_noise or other.is_noise:
+            if self.substitute is None or other.substitute is None:
+                return other.is_noise and not self.is_noise
+            return self.substitute - other.substitute > margin
+        gain = self.value - other.value
+        return (gain if metric(self.metric).higher_is_better else -gain) > margin
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """The place in an order of all readings for a metric, the best last."""
-        sign = 1.0 if metric(self.metric).higher_is_better else -1.0
-        return not self.stands_in, sign * self.value
+    def shown(self) -> tuple[str, float]:
+        """The name and the value of the metric to show: chrF where the other is noise."""
+        if self.is_noise and self.substitute is not None:
+            return SUBSTITUTE.name, self.substitute
+        return self.metric, self.value
 
 
-def reading(name: str, values: Mapping[str, float], noise: Collection[str]) -> Reading | None:
-    """Return the value of a validation that counts for a metric.
+def deciding_value(
+    name: str, values: Mapping[str, float], noise: Collection[str]
+) -> MetricValue | None:
+    """Return what a validation says by a metric.
 
     Args:
-        name: The metric that was asked for.
+        name: The metric.
         values: The values of the validation, by metric.
         noise: The metrics that are noise in it.
 
     Returns:
-        That of the metric, or of chrF where the metric is noise; None where it is not known.
+        Its value; None where it is not known.
     """
-    if name in noise and STAND_IN.name in values:
-        return Reading(STAND_IN.name, values[STAND_IN.name], stands_in=True)
-    return Reading(name, values[name]) if name in values else None
+    if name not in values:
+        return None
+    may_be_noise = metric(name).noise is not _no_noise
+    substitute = values.get(SUBSTITUTE.name) if may_be_noise else None
+    return MetricValue(name, values[name], name in noise, substitute)
 
 
 @dataclass
@@ -317,30 +328,32 @@ class Best:
 
     Attributes:
         metric: The metric that was asked for.
-        value: Its best value; None: nothing yet.
-        update: When it came.
+        value: Its value in the best validation; None: nothing yet.
+        update: When that was.
         in_vain: Validations since then.
-        stands_in: Whether the value is of chrF, because the metric has been noise so far.
+        is_noise: See `MetricValue`.
+        substitute: See `MetricValue`; None too of a checkpoint of an earlier version.
     """
 
     metric: str
     value: float | None = None
     update: int = 0
     in_vain: int = 0
-    stands_in: bool = False
+    is_noise: bool = False
+    substitute: float | None = None
 
     @property
-    def reading(self) -> Reading | None:
-        """The value with the metric that it is of."""
+    def best_value(self) -> MetricValue | None:
+        """What the best validation says; None: nothing yet."""
         if self.value is None:
             return None
-        return Reading(STAND_IN.name if self.stands_in else self.metric, self.value, self.stands_in)
+        return MetricValue(self.metric, self.value, self.is_noise, self.substitute)
 
-    def update_with(self, new: Reading, update: int, margin: float = 0.0) -> bool:
+    def update_with(self, new: MetricValue, update: int, margin: float = 0.0) -> bool:
         """Take in a validation and tell whether it is the best."""
-        if new.is_better_than(self.reading, margin):
-            self.value, self.update, self.stands_in = new.value, update, new.stands_in
-            self.in_vain = 0
-            return True
-        self.in_vain += 1
-        return False
+        if not new.is_better_than(self.best_value, margin):
+            self.in_vain += 1
+            return False
+        self.value, self.is_noise, self.substitute = new.value, new.is_noise, new.substitute
+        self.update, self.in_vain = update, 0
+        return True

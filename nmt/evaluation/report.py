@@ -168,6 +168,7 @@ def _score_record(measure: Measure, place: int) -> dict[str, Any]:
         "value": standing.score,
         "interval": list(standing.interval),
         "signature": measure.comparison.signature,
+        "noise": standing.noise,
     }
     if standing.p is not None:
         record |= {"p": standing.p, "identical": standing.identical}

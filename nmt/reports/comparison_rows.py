@@ -25,9 +25,10 @@ def run_rows(found: RunComparison) -> list[list[str]]:
         best = history.best(state.best_metric)
         parameters = history.fact("parameters")
         told = "–"
-        value = None if best is None else best.reading(state.best_metric)
+        value = None if best is None else best.deciding_value(state.best_metric)
         if best is not None and value is not None:
-            told = f"{METRICS[value.metric]} {points(value.value)} at update {best.update:,}"
+            metric, shown = value.shown
+            told = f"{METRICS[metric]} {points(shown)} at update {best.update:,}"
         rows.append(
             [
                 name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nmt.config.kinds import DEV_METRICS
-from nmt.evaluation.metrics import Reading, metric, reading
+from nmt.evaluation.metrics import MetricValue, deciding_value, metric
 from nmt.training.log import CONTINUES_FROM
 
 METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
@@ -62,10 +62,10 @@ class DevPoint:
     samples: tuple[Sample, ...]
     noise: Mapping[str, str] = field(default_factory=dict)
 
-    def reading(self, metric: str) -> Reading | None:
+    def deciding_value(self, metric: str) -> MetricValue | None:
         """Return the value that counts for a metric; None where it is no finite number."""
-        found = reading(metric, self.metrics, self.noise)
-        return found if found is not None and math.isfinite(found.value) else None
+        found = deciding_value(metric, self.metrics, self.noise)
+        return found if found is not None and math.isfinite(found.shown[1]) else None
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class History:
     def best(self, metric: str) -> DevPoint | None:
         """The validation that is best by a metric, of equal ones the first."""
         best: DevPoint | None = None
-        highest: Reading | None = None
+        highest: MetricValue | None = None
         for point in self.dev:
-            value = point.reading(metric)
+            value = point.deciding_value(metric)
             if value is not None and value.is_better_than(highest):
                 best, highest = point, value
         return best

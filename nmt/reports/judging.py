@@ -79,8 +79,8 @@ def judged(
     Raises DataError when counts differ, UsageError for a text of one line.
     """
     systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
-    config = states[0].config
-    tokenize = None if config is None else bleu_tokenizer(config.data.target_language)
+    configs = [state.config for state in states if state.config is not None]
+    tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
     metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
     for warning in reference_warnings(text.references, metrics, tokenize):
         warn(warning)

@@ -75,7 +75,7 @@ def validations_in_vain(history: History, metric: str, margin: float = 0.0) -> i
     """Validations since the last that improved on those before it by more than the margin."""
     best = Best(metric)
     for point in history.dev:
-        value = point.reading(metric)
+        value = point.deciding_value(metric)
         if value is not None:
             best.update_with(value, point.update, margin)
     return best.in_vain

@@ -65,10 +65,11 @@ def _summary(report: Report) -> str:
     history = report.state.history
     shown = []
     best = report.best
-    value = None if best is None else best.reading(report.state.best_metric)
+    value = None if best is None else best.deciding_value(report.state.best_metric)
     if best is not None and value is not None:
-        title = f"Best {METRICS[value.metric]}"
-        shown.append(Tile(title, points(value.value), f"at update {best.update:,}"))
+        name, points_of_best = value.shown
+        title = f"Best {METRICS[name]}"
+        shown.append(Tile(title, points(points_of_best), f"at update {best.update:,}"))
     if history.dev:
         shown.append(_last_validation(history.dev[-1]))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""

@@ -73,10 +73,10 @@ def _head(state: RunState, screen: Screen) -> Iterator[Line]:
         last = history.dev[-1]
         yield _line(f"dev at {last.update:,}: {_dev_text(last)}")
         best = history.best(state.best_metric)
-        value = None if best is None else best.reading(state.best_metric)
+        value = None if best is None else best.deciding_value(state.best_metric)
         if best is not None and value is not None:
-            name = METRICS[value.metric]
-            yield _line(f"best {name} {value.value:.2f} at update {best.update:,}")
+            name, shown = value.shown
+            yield _line(f"best {METRICS[name]} {shown:.2f} at update {best.update:,}")
 
 
 def _counts(state: RunState, progress: Progress | None) -> Iterator[str]:
@@ -146,8 +146,8 @@ def _score_shown(state: RunState) -> str:
     while that is noise.
     """
     metric = state.best_metric if state.best_metric in SCORE_METRICS.kinds else "bleu"
-    last = state.history.dev[-1].reading(metric) if state.history.dev else None
-    return metric if last is None else last.metric
+    last = state.history.dev[-1].deciding_value(metric) if state.history.dev else None
+    return metric if last is None else last.shown[0]
 
 
 def _chart(

@@ -1,6 +1,6 @@
 """The mean of several models' parameters as a model of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from nmt.bundle import (
 from nmt.config.dump import config_differences
 from nmt.config.kinds import DEV_METRICS
 from nmt.errors import ModelError, UsageError
-from nmt.evaluation.metrics import Reading, reading
+from nmt.evaluation.metrics import MetricValue, deciding_value
 from nmt.runtime.console import say
 from nmt.runtime.log_records import read_records
 from nmt.runtime.places import is_archive
@@ -94,7 +94,7 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
         metric = bundle.config.training.checkpoint.best_metric
         seen = _validations(run, metric)
         sound = [path for path in sound if update_of(path) in seen]
-        sound.sort(key=lambda path: seen[update_of(path)].rank, reverse=True)
+        sound = list(_best_first(sound, seen))
         kind = "validated "
     if len(sound) < choice.count:
         raise UsageError(
@@ -104,16 +104,28 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
     return sound[: choice.count]
 
 
-def _validations(run: RunDirectory, metric: str) -> dict[int, Reading]:
+def _best_first(paths: Sequence[Path], seen: Mapping[int, MetricValue]) -> Iterator[Path]:
+    """Yield checkpoints in the order of their validations, of equal ones the newer first."""
+    left = list(paths)
+    while left:
+        best, *others = left
+        for path in others:
+            if seen[update_of(path)].is_better_than(seen[update_of(best)]):
+                best = path
+        left.remove(best)
+        yield best
+
+
+def _validations(run: RunDirectory, metric: str) -> dict[int, MetricValue]:
     """Return the value that counts for the metric at each update, as far as the log has it.
 
     Where a crash has torn a line, the validation is repeated further down.
     """
-    found: dict[int, Reading] = {}
+    found: dict[int, MetricValue] = {}
     for record in read_records(run.log_records):
         if record["kind"] == "validation":
             values = {name: float(record[name]) for name in DEV_METRICS.names() if name in record}
-            value = reading(metric, values, record.get("noise", {}))
+            value = deciding_value(metric, values, record.get("noise", {}))
             if value is not None:
                 found[int(record["update"])] = value
     return found

@@ -41,7 +41,7 @@ class BestModels:
         for metric in dict.fromkeys((self.metric, *others)):
             best = state.best.setdefault(metric, Best(metric))
             before = replace(best)
-            if best.update_with(validation.reading(metric), state.update):
+            if best.update_with(validation.deciding_value(metric), state.update):
                 path = self.run.best_of(None if metric == self.metric else metric)
                 save = partial(self._write, path, state, validation, metric)
                 what = f"the best model by {metric}"
@@ -58,7 +58,7 @@ class BestModels:
 
     def _write(self, path: Path, state: TrainingState, validation: Validation, metric: str) -> None:
         if self.ranks.leads:
-            facts = self._facts(state, validation, validation.reading(metric).metric)
+            facts = self._facts(state, validation, validation.deciding_value(metric).shown[0])
             save_bundle(self.bundle, path, facts)
 
     def _facts(

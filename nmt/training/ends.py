@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nmt.config.settings import TrainingSettings
 from nmt.config.settings.training import duration_seconds
-from nmt.evaluation.metrics import STAND_IN
+from nmt.evaluation.metrics import SUBSTITUTE
 from nmt.training.checkpoints import TrainingState
 
 
@@ -28,8 +28,8 @@ def reached_end(settings: TrainingSettings, state: TrainingState, seconds: float
     count = state.stopping
     if patience and count and count.metric == metric and count.in_vain >= patience:
         key = "training.early_stopping.patience"
-        noise = f", for {metric} is noise" if count.stands_in else ""
-        better = STAND_IN.name if count.stands_in else metric
+        noise = f", for {metric} is noise" if count.is_noise else ""
+        better = SUBSTITUTE.name if count.is_noise else metric
         return End(key, f"no better {better} in {patience} validations ({key}){noise}")
     return None
 

@@ -399,7 +399,7 @@ def _forget_bleu(state: TrainingState, config: Config) -> None:
     if state.stopping is not None and state.stopping.metric == "bleu":
         state.stopping = None
     if config.training.schedule.metric == "bleu" and "best" in state.schedule:
-        state.schedule = {**state.schedule, "best": None, "in_vain": 0, "stands_in": False}
+        state.schedule = {**state.schedule, "best": None, "in_vain": 0, "is_noise": False}
 
 
 def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Config) -> None:
@@ -409,7 +409,7 @@ def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Co
     four_grams = validator.four_grams()
     if four_grams.few:
         log.warn(
-            f"dev: only {four_grams.told}, and BLEU counts stretches of four. "
+            f"dev: only {four_grams.summary}, and BLEU counts stretches of four. "
             + (
                 "It is noise here, and chrF decides instead; "
                 if four_grams.too_few

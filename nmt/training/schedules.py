@@ -8,7 +8,7 @@ from typing import Any
 
 from nmt.config.kinds import SCHEDULES
 from nmt.config.settings.training import ScheduleSettings, TrainingSettings
-from nmt.evaluation.metrics import Best, Reading
+from nmt.evaluation.metrics import Best, MetricValue
 
 
 class Schedule(ABC):
@@ -29,8 +29,8 @@ class Schedule(ABC):
     def after_warmup(self, update: int) -> float:
         """The rate of an update after the warm-up, before `minimum` is applied."""
 
-    def after_validation(self, reading: Callable[[str], Reading]) -> None:
-        """Take in a validation. reading: gives the value that counts for a metric."""
+    def after_validation(self, deciding_value: Callable[[str], MetricValue]) -> None:
+        """Take in a validation. deciding_value: gives the value that counts for a metric."""
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as plain values."""
@@ -95,7 +95,8 @@ class Plateau(Schedule):
         scale: float = 1.0
         best: float | None = None
         in_vain: int = 0
-        stands_in: bool = False
+        is_noise: bool = False
+        substitute: float | None = None
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         super().__init__(settings, base, last_update)
@@ -105,12 +106,19 @@ class Plateau(Schedule):
         """See `Schedule.after_warmup`."""
         return self.base * self._memory.scale
 
-    def after_validation(self, reading: Callable[[str], Reading]) -> None:
+    def after_validation(self, deciding_value: Callable[[str], MetricValue]) -> None:
         """See `Schedule.after_validation`."""
-        memory, metric = self._memory, self.settings.metric
-        best = Best(metric, memory.best, in_vain=memory.in_vain, stands_in=memory.stands_in)
-        improved = best.update_with(reading(metric), 0)
-        memory.best, memory.in_vain, memory.stands_in = best.value, best.in_vain, best.stands_in
+        memory = self._memory
+        best = Best(
+            self.settings.metric,
+            memory.best,
+            in_vain=memory.in_vain,
+            is_noise=memory.is_noise,
+            substitute=memory.substitute,
+        )
+        improved = best.update_with(deciding_value(best.metric), 0)
+        memory.best, memory.in_vain = best.value, best.in_vain
+        memory.is_noise, memory.substitute = best.is_noise, best.substitute
         if improved:
             return
         if memory.in_vain > self.settings.patience:

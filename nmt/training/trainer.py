@@ -16,7 +16,7 @@ from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
 from nmt.data.loader import BatchLoader
 from nmt.errors import ModelError, ResourceError, StoppedBySignal
-from nmt.evaluation.metrics import STAND_IN, Best, metric
+from nmt.evaluation.metrics import SUBSTITUTE, Best, metric
 from nmt.model.loss import LossSums
 from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
@@ -332,12 +332,12 @@ class Trainer:
             raise NotFinite(self.state.update, "its validation fails") from error
         self.model.train()
         self.state.validated = self.state.update
-        self.schedule.after_validation(validation.reading)
+        self.schedule.after_validation(validation.deciding_value)
         stopping = self.settings.early_stopping
         if self.state.stopping is None or self.state.stopping.metric != stopping.metric:
             self.state.stopping = Best(stopping.metric)
         self.state.stopping.update_with(
-            validation.reading(stopping.metric), self.state.update, stopping.min_improvement
+            validation.deciding_value(stopping.metric), self.state.update, stopping.min_improvement
         )
         self.state.seconds = self._seconds()
         improved = self._best_models.keep(self.state, validation)
@@ -365,12 +365,12 @@ class Trainer:
         noise = {name: why for name, why in validation.noise.items() if name in chosen}
         for name, why in noise.items():
             if name not in self._noise:
-                title = metric(name).title
                 self.log.tell(
-                    f"{title} is noise ({why}): as long as it is, {STAND_IN.title} decides instead"
+                    f"{metric(name).title} is noise ({why}): as long as it is, "
+                    f"{SUBSTITUTE.title} decides instead"
                 )
         for name in self._noise - set(noise):
-            self.log.tell(f"{metric(name).title} is no longer noise and decides from here on")
+            self.log.tell(f"{metric(name).title} is no longer noise and decides again")
         self._noise = set(noise)
 
     def _save(self) -> None:
@@ -416,10 +416,11 @@ class Trainer:
         self.state.ended = ended
         self._save()
         self.log.record("end", self.state.update, reason=self.state.ended)
-        name = STAND_IN.name if best.stands_in else best.metric
+        assert best.best_value is not None
+        name, value = best.best_value.shown
         self.log.tell(
             f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
-            f"training: {self.state.ended}. Best {name} {best.value:.2f} at update "
+            f"training: {self.state.ended}. Best {name} {value:.2f} at update "
             f"{best.update}: {self.run.best}"
         )
 

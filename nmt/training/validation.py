@@ -13,7 +13,7 @@ from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.data.batches import make_batch, plan_in_order
 from nmt.data.prepare import PreparedData
 from nmt.evaluation.checks import four_grams_of
-from nmt.evaluation.metrics import FourGrams, Reading, perplexity, reading
+from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import LineLog, progress
@@ -53,9 +53,9 @@ class Validation:
     samples: list[Sample]
     seconds: float
 
-    def reading(self, metric: str) -> Reading:
+    def deciding_value(self, metric: str) -> MetricValue:
         """Return the value that counts for a metric that the settings ask for."""
-        found = reading(metric, self.metrics, self.noise)
+        found = deciding_value(metric, self.metrics, self.noise)
         assert found is not None  # the settings were known when it was computed
         return found
 

@@ -120,6 +120,7 @@ def _record(trial: Trial) -> dict[str, Any]:
         "score": standing.score,
         "interval": list(standing.interval),
         "p": standing.p,
+        "noise": standing.noise,
         "length_ratio": standing.length_ratio,
         "sentences_per_second": trial.sentences_per_second,
         "present": trial.present,

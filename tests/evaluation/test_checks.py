@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.evaluation.checks import blanks, short_references, suspicions
+from nmt.evaluation.checks import blank_reference_warnings, short_reference_warning, suspicions
 
 REFERENCES = [["The black cat is on the mat.", "A dog sleeps, I think."]]
 
@@ -148,27 +148,27 @@ def test_a_space_between_sentences_is_none_between_words():
 
 def test_blank_references_are_counted():
     several = [["a", "b", "c", ""], ["", "x", " ", ""], ["d", "e", "f", "\u200b"]]
-    assert blanks(several) == [
+    assert blank_reference_warnings(several) == [
         "reference 2 is blank in 2 lines (the first: line 1), where another is not: it counts as "
         "none there.",
         "1 line (line 4) without a reference: whatever their translations say counts as wrong.",
     ]
-    assert blanks([["a", "", ""]]) == [
+    assert blank_reference_warnings([["a", "", ""]]) == [
         "2 lines (the first: line 2) without a reference: whatever their translations say counts "
         "as wrong."
     ]
-    assert blanks([["a", "b"], ["c", "d"]]) == []
+    assert blank_reference_warnings([["a", "b"], ["c", "d"]]) == []
 
 
 def test_references_of_few_words():
     phrases = ["a dog", "two cats", "the red house", "a long walk by the river"]
-    warning = short_references([phrases])
+    warning = short_reference_warning([phrases])
     assert warning.startswith("only 1 of 4 references have four tokens or more. BLEU counts")
     assert "take chrF" in warning
-    assert short_references([phrases], "char") is None
-    assert short_references([["a long walk by the river", "a dog"]]) is None
-    assert short_references([["", ""]]) is None
-    assert short_references([phrases, ["a dog that barks loudly"] * 4]) is None
+    assert short_reference_warning([phrases], "char") is None
+    assert short_reference_warning([["a long walk by the river", "a dog"]]) is None
+    assert short_reference_warning([["", ""]]) is None
+    assert short_reference_warning([phrases, ["a dog that barks loudly"] * 4]) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """By which metric training chooses its best model and its end, and how that is computed."""
 
 import json
+import math
 from importlib import import_module
 
 import pytest
@@ -8,10 +9,15 @@ import pytest
 from nmt.bundle import read_facts
 from nmt.evaluation.metrics import Best
 from nmt.evaluation.scores import Score
+from nmt.reports.report import report_on
+from nmt.reports.report_page import report_page
+from nmt.reports.state import open_run
+from nmt.reports.watch_frame import Screen, frame
 from nmt.runtime.device import Choices
-from nmt.training.averaging import _validations
-from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint
+from nmt.training.averaging import _best_first, _validations
+from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, update_of
 from nmt.training.run import _bleu_tokenizer, train
+from nmt.training.validation import Validator
 
 OFTEN = ("training.validation.every_updates=2", "training.early_stopping.patience=2")
 BROKEN_FIRST = [(2.19, 11.0), (0.0, 43.0), (0.0, 45.0), (0.0, 44.0)]
@@ -54,14 +60,14 @@ def test_a_bleu_that_cannot_move_chooses_and_ends_nothing(tiny, scripted):
     assert (facts["updates"], facts["chosen_by"], facts["dev"]["chrf"]) == (6, "chrf", 45.0)
     state = last_state(run)
     assert state.ended == "training.max_updates (8)"
-    assert state.best == {"bleu": Best("bleu", 45.0, 6, 1, stands_in=True)}
+    assert state.best == {"bleu": Best("bleu", 0.0, 6, 1, True, 45.0)}
     told = text(run)
     assert told.count("BLEU is noise (no 4-grams): as long as it is, chrF decides instead") == 1
     assert "Best chrf 45.00 at update 6" in told
 
 
 def test_the_end_by_patience_names_what_it_went_by(tiny, scripted):
-    scripted([*BROKEN_FIRST[:3], (9.0, 44.0), (9.0, 44.0)])
+    scripted([*BROKEN_FIRST, (9.0, 44.0)])
     run = train(tiny(*OFTEN, "training.max_updates=20"))
     assert last_state(run).ended == (
         "no better chrf in 2 validations (training.early_stopping.patience), for bleu is noise"
@@ -69,12 +75,12 @@ def test_the_end_by_patience_names_what_it_went_by(tiny, scripted):
 
 
 def test_bleu_decides_once_it_is_no_longer_noise(tiny, scripted):
-    scripted([(0.07, 14.0), (0.09, 20.0), (1.5, 19.0, ""), (1.4, 25.0, "")])
+    scripted([(0.07, 14.0), (0.09, 20.0), (1.5, 21.0, ""), (1.4, 25.0, "")])
     run = train(tiny(*OFTEN))
     facts = read_facts(run.best)["training"]
     assert (facts["updates"], facts["chosen_by"]) == (6, "bleu")
-    assert last_state(run).stopping == Best("bleu", 1.5, 6, 1)
-    assert "BLEU is no longer noise and decides from here on" in text(run)
+    assert last_state(run).stopping == Best("bleu", 1.5, 6, 1, False, 21.0)
+    assert "BLEU is no longer noise and decides again" in text(run)
     assert text(run).count("BLEU is noise") == 1
 
 
@@ -94,8 +100,9 @@ def test_a_resumed_run_goes_on_choosing_alike(tiny, scripted):
 def test_the_best_checkpoints_of_a_run_are_those_by_the_same_rule(tiny, scripted):
     scripted([(2.19, 11.0), (0.0, 43.0), (0.5, 40.0, ""), (0.0, 44.0)])
     run = train(tiny(*OFTEN))
+    checkpoints = [run.checkpoints / f"step-{update:08d}" for update in (8, 6, 4, 2)]
     seen = _validations(run, "bleu")
-    assert sorted(seen, key=lambda update: seen[update].rank, reverse=True) == [6, 8, 4, 2]
+    assert [update_of(path) for path in _best_first(checkpoints, seen)] == [8, 4, 6, 2]
     assert _validations(run, "chrf++") == {}
 
 
@@ -201,11 +208,23 @@ def test_a_run_that_begins_forgets_nothing(tiny):
     assert "bleu" in state.best and log.warnings == []
 
 
-def test_an_infinite_perplexity_is_written_as_text(tiny, monkeypatch):
-    from nmt.training.validation import Validator
-
-    monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model: 800.0)
-    run = train(tiny("training.max_updates=4"))
-    facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))
-    assert facts["training"]["dev"]["perplexity"] == "inf"
+def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
+    losses = iter([800.0, 900.0, 3.0])
+    monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model: next(losses))
+    options = ("training.checkpoint.best_metric=perplexity", "training.validation.every_updates=2")
+    run = train(tiny(*options, "training.max_updates=4"))
+    facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))["training"]
+    assert (facts["dev"]["perplexity"], facts["updates"]) == ("inf", 2)
     assert "perplexity inf" in text(run)
+    assert last_state(run).best["perplexity"] == Best("perplexity", math.inf, 2, 1)
+    page = report_page(report_on(open_run(run.path)))
+    assert any(
+        "loss 900.00" in plain_line(each) for each in frame(open_run(run.path), Screen(120, 60))
+    )
+    assert page.startswith("<!DOCTYPE html>")
+    run = train(tiny(*options, "training.max_updates=6"), resume=True)
+    assert last_state(run).best["perplexity"].update == 6
+
+
+def plain_line(spans):
+    return "".join(span.text for span in spans)

@@ -6,7 +6,7 @@ import pytest
 
 from nmt.config.kinds import SCHEDULES
 from nmt.config.settings import TrainingSettings
-from nmt.evaluation.metrics import Reading
+from nmt.evaluation.metrics import MetricValue
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
 
 
@@ -32,7 +32,7 @@ def test_every_kind_warms_up_evenly_to_its_peak(kind):
 def test_no_kind_falls_below_the_minimum(kind):
     schedule = make(kind, minimum=0.02, start_update=1, every_updates=1)
     for _ in range(50):
-        schedule.after_validation(lambda name: Reading(name, 5.0))
+        schedule.after_validation(lambda name: MetricValue(name, 5.0))
     assert schedule.rate(1000) >= 0.02
 
 
@@ -68,14 +68,14 @@ def test_plateau_waits_for_its_patience_and_remembers():
     schedule = make("plateau", metric="bleu", patience=1, factor=0.5)
     rates = []
     for bleu in (10, 20, 19, 18, 17, 21, 20, 20):
-        schedule.after_validation(lambda name, bleu=bleu: Reading(name, bleu))
+        schedule.after_validation(lambda name, bleu=bleu: MetricValue(name, bleu))
         rates.append(schedule.rate(1))
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025])
     other = make("plateau", metric="bleu", patience=1, factor=0.5)
     other.load_state(schedule.state())
     for each in (schedule, other):
-        each.after_validation(lambda name: Reading(name, 1.0))
-        each.after_validation(lambda name: Reading(name, 1.0))
+        each.after_validation(lambda name: MetricValue(name, 1.0))
+        each.after_validation(lambda name: MetricValue(name, 1.0))
     assert other.rate(1) == schedule.rate(1) == pytest.approx(0.0125)
 
 
@@ -100,15 +100,15 @@ def test_teacher_forcing_falls_from_one_ratio_to_the_other(decay):
 
 def test_plateau_by_bleu_goes_by_chrf_while_bleu_is_noise():
     schedule = make("plateau", metric="bleu", patience=0, factor=0.5)
-    readings = [
-        Reading("chrf", 30.0, stands_in=True),
-        Reading("chrf", 31.0, stands_in=True),
-        Reading("bleu", 2.0),
-        Reading("chrf", 90.0, stands_in=True),
-        Reading("bleu", 3.0),
+    values = [
+        MetricValue("bleu", 9.0, True, 30.0),
+        MetricValue("bleu", 0.0, True, 31.0),
+        MetricValue("bleu", 2.0, False, 32.0),
+        MetricValue("bleu", 2.0, False, 90.0),
+        MetricValue("bleu", 0.1, True, 33.0),
     ]
     rates = []
-    for each in readings:
+    for each in values:
         schedule.after_validation(lambda name, each=each: each)
         rates.append(schedule.rate(1))
         other = make("plateau", metric="bleu", patience=0, factor=0.5)
