@@ -11,8 +11,9 @@ shown, and not done again where it is done:
    al. 2019).
 2. It translates the monolingual text. By default it draws each translation at random instead of
    looking for the best, which teaches more where there is much text to learn from (Edunov et al.
-   2018); for small corpora, or a model with label smoothing, try --search="--sample --beam 1
-   --top-k 10" or --search="--beam 5".
+   2018), and each line by its number, so that equal lines differ (--draw-by line); for small
+   corpora, or a model with label smoothing, try --search="--sample --beam 1 --top-k 10" or
+   --search="--beam 5".
 3. FOLDER/synthetic.source and .target: its translations, each with a tag before it that tells the
    translator that the source is not true (Caswell et al. 2019), and the lines that they are of.
    Pairs of which a side is blank, or no text, are left out.
@@ -62,7 +63,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
 _SEARCH_OPTIONS = {
     *("beam", "length_penalty", "alpha", "coverage_penalty", "max_length", "min_length"),
     *("no_repeat_ngram", "groups", "diversity", "mbr", "replace_unknown", "avoid", "shortlist"),
-    *("sample", "temperature", "top_k", "top_p", "epsilon", "seed"),
+    *("sample", "temperature", "top_k", "top_p", "epsilon", "seed", "draw_by"),
     *("batch", "device", "precision", "threads"),
 }
 """Of `nmt translate`: those that change what is found, not what is written of it."""
@@ -327,6 +328,8 @@ def _search_options(text: str) -> list[str]:
         given = source is not None and source.name == "COMMANDLINE"
         if given and option.name not in _SEARCH_OPTIONS:
             raise UsageError(f"--search: {option.opts[-1]} is no option of the search.")
+    if context.params["sample"] and context.params["draw_by"] is None:
+        return [*words, "--draw-by", "line"]
     return words
 
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("errors", "version", "pages", "text"),
     ("runtime", "config"),
+    ("tokenizers",),
     ("data",),
     ("model",),
     ("evaluation", "search", "inspection", "bundle", "card"),

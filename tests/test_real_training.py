@@ -9,7 +9,7 @@ import pytest
 from nmt import Translator
 from nmt.config.load import load_config
 from nmt.evaluation.scores import score
-from nmt.inspection.words import merge_words
+from nmt.inspection.attention_record import merge_words
 from nmt.training.run import train
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def test_the_demonstration_is_learned(tmp_path):
     assert bleu(translator, lines(demo / "test.fr"), lines(demo / "test.en")) >= 95
     cat = translator.translate(["Le chat noir est sur le tapis."])[0]
     assert cat.text == "The black cat is on the mat."
-    target, source, weights = merge_words(cat.tokens, cat.source_tokens, cat.attention)
+    target, source, weights = merge_words(cat)
     looked_at = {word: source[int(row.argmax())] for word, row in zip(target, weights, strict=True)}
     assert looked_at["cat"] == "chat"
     assert looked_at["black"] == "noir"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
-    from nmt.inspection.words import WordAlignment
+    from nmt.data.alignment.aligned import Aligned
     from nmt.search.flags import Judge
     from nmt.search.hypothesis import Weights
     from nmt.search.requests import Request
@@ -54,16 +54,17 @@ class MosesOutput(OutputForm):
     """Lines `index ||| text ||| logprob= -3.21 length= 7 ||| score`, an alignment after the text
     where asked for. The index is from 0; the length counts subwords with the end mark.
 
-    A text may have ` ||| ` in itself: there is one field before it, and two or three come after.
+    A text may have ` ||| ` in itself: see `nmt.evaluation.n_best`.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        from nmt.evaluation.n_best import SEPARATOR, text_fields
+
         return [
-            " ||| ".join(
+            SEPARATOR.join(
                 [
                     str(request.line.number - 1),
-                    hypothesis.text,
-                    *_alignment_field(self, hypothesis),
+                    *text_fields(hypothesis.text, *_alignment_field(self, hypothesis)),
                     f"logprob= {hypothesis.log_probability:.4f} length= {len(hypothesis.tokens)}",
                     f"{hypothesis.score:.4f}",
                 ]
@@ -128,7 +129,7 @@ class JsonOutput(OutputForm):
             fields["attention"] = _rounded(_weights(translation))
         if self.alignment:
             aligned = _aligned(translation)
-            fields["alignment"] = None if aligned is None else str(aligned)
+            fields["alignment"] = _links(aligned)
             fields["source_words"] = None if aligned is None else aligned.source
             fields["target_words"] = None if aligned is None else aligned.target
         return fields
@@ -140,7 +141,13 @@ def _member(name: str, value: Any) -> str:
 
 def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
     """The alignment where it is wanted, empty where there is none."""
-    return [str(_aligned(translation) or "")] if form.alignment else []
+    return [_links(_aligned(translation)) or ""] if form.alignment else []
+
+
+def _links(aligned: "Aligned | None") -> str | None:
+    from nmt.data.alignment.pharaoh import written
+
+    return None if aligned is None else written(aligned.links())
 
 
 def _cell(text: str) -> str:
@@ -157,14 +164,11 @@ def _flags_cell(form: OutputForm, request: "Request", translation: "Translation"
     return [",".join(flags(request, translation, form.judge))]
 
 
-def _aligned(translation: "Translation") -> "WordAlignment | None":
+def _aligned(translation: "Translation") -> "Aligned | None":
     """The word alignment; None for a blank text and one in pieces."""
-    from nmt.inspection.words import align_words
+    from nmt.inspection.alignments import align_translation
 
-    weights = _weights(translation)
-    if weights is None:
-        return None
-    return align_words(translation.tokens, translation.source_tokens, weights)
+    return None if _weights(translation) is None else align_translation(translation)
 
 
 def _rounded(weights: "Weights | None") -> list[list[float]] | None:

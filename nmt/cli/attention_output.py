@@ -173,18 +173,12 @@ def write_images(
 
 def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":
     """What to show: subwords as they are, or words without the end mark of the translation."""
-    from nmt.inspection.words import merge_words
-    from nmt.search.hypothesis import END_MARK
+    from nmt.inspection.attention_record import merge_words
 
     assert translation.attention is not None
     if subwords:
         return translation.tokens, translation.source_tokens, translation.attention
-    length = len(translation.tokens)
-    if translation.tokens[-1] == END_MARK and length > 1:
-        length -= 1
-    return merge_words(
-        translation.tokens[:length], translation.source_tokens, translation.attention[:length]
-    )
+    return merge_words(translation)
 
 
 def _as_json(translation: "Translation", subwords: bool) -> str:

@@ -88,6 +88,11 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         _drop_pending_output()
         where = error.filename if error.filename is not None else "the output"
         return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
+    if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+        return UsageError(
+            f"{error.object[:200]!r}: a name that cannot be written in this locale "
+            f"({error.encoding}). Start nmt with PYTHONUTF8=1, or in a UTF-8 locale."
+        )
     if isinstance(error, ValueError) and "surrogates not allowed" in str(error):
         return UsageError(
             "a file, a folder on the way to it, or an argument has a name that is not UTF-8 (in "

@@ -64,6 +64,7 @@ def translate(
     top_p: its.TopP = None,
     epsilon: its.Epsilon = None,
     seed: its.Seed = None,
+    draw_by: its.DrawBy = None,
     mbr: its.Mbr = None,
     replace_unknown: its.ReplaceUnknown = None,
     prefix: its.Prefix = None,
@@ -151,6 +152,7 @@ def translate(
             flag and settings.n_best > 1 and not writes_json,
             "--flag of an n-best list is written in JSON only: give --json.",
         ),
+        (draw_by == "line" and not settings.sampling, "--draw-by goes with --sample."),
         (bool(terms) and not places_terms, "--term is for beam search: not --sample or --groups."),
     )
     form = _output_form(input_format, writes_json, settings.n_best)
@@ -170,6 +172,7 @@ def translate(
         reported=report_file is not None,
         judge=judge,
         places_terms=places_terms,
+        draws_by_line=draw_by == "line",
         overrides=overrides,
     )
 
@@ -207,6 +210,7 @@ def translate(
             "--prefix": prefix,
             "--term": terms,
             "--avoid": avoid,
+            **({"--draw-by": draw_by} if draw_by == "line" else {}),
             **({} if judge is None else {"--flag": asdict(judge.thresholds)}),
         }
         one_line_each = writes_json or settings.n_best == 1

@@ -114,7 +114,8 @@ Alignment = Annotated[
     bool,
     typer.Option(
         "--alignment",
-        help="With the source word of each word: `text ||| 0-0 1-1`. Punctuation marks are words.",
+        help="With the source word of each word: `text ||| 0-0 1-1`. Words are what spaces divide, "
+        "as in `nmt align`.",
     ),
 ]
 Report = Annotated[
@@ -162,7 +163,8 @@ NBest = Annotated[
         "--n-best",
         min=1,
         metavar="N",
-        help="More than 1: lines `index ||| text ||| logprob= X length= N ||| score`.",
+        help="More than 1: lines `index ||| text ||| logprob= X length= N ||| score`, each text "
+        "once; with --sample as often as it is drawn.",
     ),
 ]
 LengthPenalty = Annotated[
@@ -237,6 +239,14 @@ Epsilon = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option("--seed", min=0, metavar="N", help="Of --sample: the same seed, the same draws."),
+]
+DrawBy = Annotated[
+    Literal["text", "line"] | None,
+    typer.Option(
+        "--draw-by",
+        help="Of --sample: equal lines are given equal samples, or each line its own, by its "
+        "number. [text]",
+    ),
 ]
 Mbr = Annotated[
     str | None,

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from nmt.config.languages import with_languages
 from nmt.config.presets import key_paths, preset_of
-from nmt.config.problems import problems_of, report
+from nmt.config.problems import problems_of, report, signed_counts
 from nmt.config.schema import keys_of
 from nmt.config.settings import Config, CorpusSettings
-from nmt.config.settings.base import Settings
+from nmt.config.settings.base import UNWRITABLE_NAME, Settings
 from nmt.config.yaml_source import (
     Document,
     KeyPath,
@@ -45,6 +45,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None
     if document.value["name"] is None:
         document.value["name"] = path.stem
     _open_empty_sections(document.value, Config)
+    document.problems += signed_counts(document)
     document.value = with_languages(document.value)
     _place_preset(document)
     try:
@@ -53,7 +54,12 @@ def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None
         document.problems += problems_of(error, document)
     if document.problems:
         raise ConfigError(report(document.problems, str(path)))
-    return _with_absolute_paths(config, document, path.absolute().parent)
+    config = _with_absolute_paths(config, document, path.absolute().parent)
+    try:
+        os.fsencode(str(config.run_dir))
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{path}: run_dir: {config.run_dir} {UNWRITABLE_NAME}.") from error
+    return config
 
 
 def _read(path: Path) -> bytes:

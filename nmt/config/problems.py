@@ -35,6 +35,19 @@ def problems_of(error: ValidationError, document: Document, section: KeyPath = (
     return problems
 
 
+def signed_counts(document: Document) -> list[Problem]:
+    """Return a problem for each whole number with a plus sign, which looks like an addition."""
+    problems = []
+    for path, place in document.places.items():
+        known = "" if place.written is None else place.written
+        if known.startswith("+") and ".".join(_names(path)) in all_keys():
+            expected = _expected_at(path)
+            if expected.base is int:
+                message = f"expected {expected.noun}, got {known}; write {known[1:]}"
+                problems.append(Problem(place, key_text(path), message))
+    return problems
+
+
 def report(problems: Iterable[Problem], name: str) -> str:
     """One message for all problems: a line for each, in the order of the file."""
     lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]

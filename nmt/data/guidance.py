@@ -15,13 +15,13 @@ from nmt.data.alignment.link_file import Origin, PairLinks, write_links
 from nmt.data.alignment.pharaoh import Link, check_within, in_order, parse_links
 from nmt.data.alignment.symmetrise import symmetrise
 from nmt.data.alignment.texts import Turned
-from nmt.data.alignment.words import membership
 from nmt.data.corpus import Corpus
 from nmt.data.text import Pair, count_lines, read_lines, read_pairs
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError
 from nmt.runtime.console import Progress, progress, say, warn
 from nmt.runtime.files import sha256
+from nmt.tokenizers.words import SegmentedText
 
 GUIDANCE_FILE = "train.links"
 _METHOD = "grow-diag-final-and"
@@ -160,8 +160,8 @@ def _between_subwords(
     """All subwords of a source word with all of its target word."""
     assert pair.source is not None and pair.target is not None
     sides = (
-        membership(pair.source, tokenizers.source.subwords(pair.source)),
-        membership(pair.target, tokenizers.target.subwords(pair.target)),
+        SegmentedText(pair.source, tokenizers.source.subwords(pair.source)).membership,
+        SegmentedText(pair.target, tokenizers.target.subwords(pair.target)).membership,
     )
     check_within(links, (sides[0].shape[1], sides[1].shape[1]), name, number)
     subwords = {

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nmt.config.settings import Config, CorpusSettings, DataSettings
 from nmt.data.alignment.link_file import PairLinks
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
@@ -28,6 +30,7 @@ _TOKENIZER_RECORD = "tokenizer.json"
 _TOKENIZER_FILES = frozenset((_TOKENIZER_RECORD, "joint.model", "source.model", "target.model"))
 _DATA_FILES = DATA_FILES | {GUIDANCE_FILE}
 _VERSION = 1
+_LINES_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -273,17 +276,41 @@ def _up_to_date_corpora(
 
 
 def _check_dev_fits(config: Config, data: PreparedData) -> None:
-    """Train pairs are held to `data.max_length`; dev keeps all of its own."""
+    """Train pairs are held to `data.max_length`; dev keeps all of its own, which are reported.
+
+    Raises DataError where a source is longer than the model can attend.
+    """
+    _report_long_pairs(config.data.max_length, data.dev)
     places = config.model.max_source_tokens
     if places is None or not (long := data.dev.source_lengths > places).any():
         return
-    lines = data.dev.line_numbers[long]
+    lines = data.dev.line_numbers[long].tolist()
     raise DataError(
         f"{len(lines)} dev sentences have more than the {places} subwords that "
-        f"`model.attention.max_positions: {places + 1}` can attend (lines "
-        f"{', '.join(map(str, lines[:8].tolist()))}{', ...' if len(lines) > 8 else ''}).\n"
+        f"`model.attention.max_positions: {places + 1}` can attend (lines {_listed(lines)}).\n"
         f"Raise it to {int(data.dev.source_lengths.max()) + 1}, or take these lines out."
     )
+
+
+def _report_long_pairs(most: int, dev: Corpus) -> None:
+    """Report the pairs of dev that would be too long for train."""
+    long = np.maximum(dev.source_lengths, dev.target_lengths) > most
+    if not long.any():
+        return
+    lines = dev.line_numbers[long].tolist()
+    pairs, word = (
+        ("1 pair is", "line") if len(lines) == 1 else (f"{len(lines):,} pairs are", "lines")
+    )
+    say(
+        f"dev: {pairs} longer than data.max_length ({most} subwords a side), {word} "
+        f"{_listed(lines)}: kept and scored, though no pair of train is as long."
+    )
+
+
+def _listed(lines: list[int]) -> str:
+    """Return the first lines by number."""
+    numbers = ", ".join(map(str, lines[:_LINES_SHOWN]))
+    return f"{numbers}{', ...' if len(lines) > _LINES_SHOWN else ''}"
 
 
 @contextmanager

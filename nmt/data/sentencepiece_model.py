@@ -12,6 +12,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from nmt.errors import ModelError
+from nmt.tokenizers.words import Subword
 
 
 class ModelKind(IntEnum):
@@ -68,17 +69,6 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
             "Copy it anew, or make it again with nmt tokenizer --force."
         ) from error
     return SentencePieceModel(tuple(pieces), kind)
-
-
-class Subword(NamedTuple):
-    """A token of a text; piece: as the model writes it, but an unknown one as its normalised
-    characters; surface: the characters of the text that it stands for, before normalisation, none
-    where a token beside it stands for them too. The surfaces of a text's tokens are the text but
-    for what normalisation drops from its ends, such as spaces.
-    """
-
-    piece: str
-    surface: str
 
 
 def read_subwords(content: bytes) -> list[Subword]:

@@ -13,15 +13,11 @@ from typing import Any
 
 import sentencepiece
 
-from nmt.data.sentencepiece_model import (
-    SentencePieceModel,
-    Subword,
-    read_model,
-    read_subwords,
-)
+from nmt.data.sentencepiece_model import SentencePieceModel, read_model, read_subwords
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
 from nmt.runtime.places import Folder, Place, open_place
+from nmt.tokenizers.words import Subword
 
 PAD = 0
 UNK = 1

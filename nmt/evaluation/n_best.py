@@ -1,7 +1,14 @@
 """N-best lists in Moses' form: `index ||| text ||| features ||| score`, index counted from 0.
 
-Between text and features there may be a word alignment, as `nmt translate --alignment` writes it,
-or after the score, as Moses does.
+A word alignment may stand before the features, as `nmt translate --alignment` and Marian write it,
+or after the score, as Moses does. The fields are told apart from both ends of a line, so that a
+text may have `|||` in itself, as long as its end is certain:
+
+- In our own lines, whose features begin with `logprob=` and `length=`, the text is all that stands
+  before them and before the alignment. Where there is no alignment and the text itself ends like
+  one, an empty one is written after it (`text_fields`).
+- In lines of others a text may have `|||` in itself where named features and the score stand after
+  it, and no alignment before them; and `a|||b` without spaces. All else with `|||` is an error.
 """
 
 import re
@@ -9,13 +16,19 @@ from dataclasses import dataclass
 
 from nmt.errors import DataError
 
-_BETWEEN = "|||"
-_INDEX = re.compile("[0-9]{1,18}")
+SEPARATOR = " ||| "
+"""What stands between the fields of a line. A field without text is two spaces wide."""
+
+_BAR = "|||"
+_INDEX = re.compile(r"[ \t]*([0-9]{1,18})([ \t]*)\|\|\|( ?)")
 _NUMBER = r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|inf|nan)"
 _FEATURE = rf"(?:\S+=(?:{_NUMBER})?|{_NUMBER})"
 _SCORE = re.compile(_NUMBER, re.ASCII)
-_FEATURES = re.compile(rf"(?:{_FEATURE}(?:\s+{_FEATURE})*)?", re.ASCII)
-_ALIGNMENT = re.compile(r"(?:\d+-\d+(?:\s+\d+-\d+)*)?", re.ASCII)
+_FEATURES = re.compile(rf"(?:{_FEATURE}(?:[ \t]+{_FEATURE})*)?", re.ASCII)
+_OURS = re.compile(rf"logprob= {_NUMBER} length= \d+(?: .*)?", re.ASCII)
+_ALIGNMENT = re.compile(r"(?:\d+-\d+(?:[ \t]+\d+-\d+)*)?", re.ASCII)
+_LOOSE_BAR = re.compile(r"(?<![^ \t])\|\|\||\|\|\|(?![^ \t])")
+_SPACES = " \t"
 
 
 @dataclass(frozen=True)
@@ -38,42 +51,78 @@ class NBestEntry:
         features = f"{self.features or ''} {name}= {value:.4f}".lstrip()
         alignment = [] if self.alignment is None else [self.alignment]
         fields = [str(self.source), self.text, *alignment, features, *self.rest]
-        return f" {_BETWEEN} ".join(fields)
+        return SEPARATOR.join(fields)
+
+
+def text_fields(text: str, alignment: str | None = None) -> list[str]:
+    """Return the fields of a text and its alignment in a line of our own, so that it can be read.
+
+    Args:
+        text: The translation.
+        alignment: Its word alignment, which may be empty; None where none is written.
+    """
+    if alignment is not None:
+        return [text, alignment]
+    _, bar, last = text.rpartition(SEPARATOR)
+    return [text, ""] if bar and _is(_ALIGNMENT, last) else [text]
 
 
 def parse_entry(line: str, name: str, number: int) -> NBestEntry:
-    """Read line `number` (from 1) of the n-best list `name`. Raises DataError.
+    """Read line `number` (from 1) of the n-best list `name`.
 
-    A text may have ` ||| ` in itself: the fields after it are told by what they look like, from the
-    last one on.
+    Raises DataError for what is no such line, and where the end of its text is not certain.
     """
-    index, *fields = line.split(_BETWEEN)
-    if not fields or _INDEX.fullmatch(index.strip()) is None:
+    match = _INDEX.match(line)
+    if match is None:
         raise DataError(
             f"{name}: line {number}: is no line of an n-best list. Expected `index ||| text`, "
             "features and score after it as they come, index 0 for the first source line."
         )
-    rest = _taken_score(fields)
-    features = _taken(fields, _FEATURES)
-    alignment = _taken(fields, _ALIGNMENT)
-    text = _BETWEEN.join(fields).strip()
-    return NBestEntry(int(index), text, alignment, features, rest)
+    spaced = bool(match[2] and match[3])
+    fields = _Fields(line[match.end() :], SEPARATOR if spaced else _BAR)
+    rest = fields.take_score()
+    features = fields.take(_FEATURES)
+    ours = features is not None and len(rest) == 1 and _is(_OURS, features)
+    alignment = fields.take(_ALIGNMENT)
+    complete = features is not None and "=" in features and bool(rest) and alignment is None
+    bars = _LOOSE_BAR.search(fields.left) if spaced else _BAR in fields.left
+    if bars and not ours and not complete:
+        raise DataError(
+            f"{name}: line {number}: where does its text end? It has {_BAR!r} in it, or unknown "
+            "fields come after it.\nExpected `index ||| text ||| features ||| score`, each feature "
+            "with a name. Write the bars of the text otherwise, or leave the other fields out."
+        )
+    return NBestEntry(int(match[1]), fields.left.strip(_SPACES), alignment, features, rest)
 
 
-def _taken_score(fields: list[str]) -> tuple[str, ...]:
-    """Take score and alignment after it, where they are there, from the end of a line's fields."""
-    alignment_after = len(fields) > 2 and _is(_ALIGNMENT, fields[-1]) and _is(_SCORE, fields[-2])
-    after = [fields.pop().strip()] if alignment_after else []
-    score = _taken(fields, _SCORE)
-    return tuple(after if score is None else [score, *after])
+class _Fields:
+    """The fields of a line after its index, which are taken from its end.
 
+    left: what is not taken yet, the text at last.
+    """
 
-def _taken(fields: list[str], kind: re.Pattern[str]) -> str | None:
-    """Take the last field, if it is of this kind and not the only one, which is the text."""
-    if len(fields) > 1 and _is(kind, fields[-1]):
-        return fields.pop().strip()
-    return None
+    def __init__(self, line: str, separator: str) -> None:
+        self.left = line
+        self._separator = separator
+
+    def take_score(self) -> tuple[str, ...]:
+        """Take score and alignment after it, where they are there."""
+        whole = self.left
+        after = self.take(_ALIGNMENT)
+        score = self.take(_SCORE)
+        if after is None or score is not None:
+            return tuple(field for field in (score, after) if field is not None)
+        self.left = whole  # the alignment is one before features that are not there, or of the text
+        return ()
+
+    def take(self, kind: re.Pattern[str]) -> str | None:
+        """Take the last field, if it is of this kind and not the only one, which is the text."""
+        left, separator, last = self.left.rpartition(self._separator)
+        if not separator or not _is(kind, last):
+            return None
+        self.left = left
+        return last.strip(_SPACES)
 
 
 def _is(kind: re.Pattern[str], field: str) -> bool:
-    return kind.fullmatch(field.strip()) is not None
+    return kind.fullmatch(field.strip(_SPACES)) is not None

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nmt.inspection.words import spelled
-from nmt.search.hypothesis import END_MARK, Weights
+from nmt.search.hypothesis import Weights
 from nmt.search.views import View
-from nmt.search.word_bounds import words_of
+from nmt.tokenizers.words import END_MARK, SegmentedText, words_to_display
 
 _ONE = 1000
 _SPACE = "▁"
@@ -29,6 +28,10 @@ class Attended(Protocol):
     def token_log_probabilities(self) -> list[float]: ...
     @property
     def attention(self) -> Weights | None: ...
+    @property
+    def segmented_source(self) -> SegmentedText | None: ...
+    @property
+    def segmented_target(self) -> SegmentedText | None: ...
 
 
 def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str
 def source_record(attended: Attended) -> dict[str, Any]:
     """The source: `source`, its subwords, and `source_words`, see `word_sizes`."""
     tokens = attended.source_tokens
-    return {"source": tokens, "source_words": word_sizes(tokens)}
+    return {"source": tokens, "source_words": word_sizes(tokens, attended.segmented_source)}
 
 
 def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, A
     tokens = attended.tokens
     record: dict[str, Any] = {
         "target": tokens,
-        "target_words": word_sizes(tokens),
+        "target_words": word_sizes(tokens, attended.segmented_target),
         "ended": tokens[-1:] == [END_MARK],
         "probabilities": [round(_ONE * p) for p in np.exp(attended.token_log_probabilities)],
         "weights": None if attended.attention is None else thousandths(attended.attention),
@@ -62,17 +65,44 @@ def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, A
     return record
 
 
-def word_sizes(tokens: Sequence[str]) -> list[int | list[Any]]:
-    """How many subwords each word has; with its text, `[size, text]`, where that is not what the
-    subwords say when `▁` is left out: where subwords are bytes.
+def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> list[int | list[Any]]:
+    """Return how many subwords each word has; `[size, text]` where the subwords spell another text.
+
+    They do where they are bytes, and where normalisation has changed the text.
+
+    Args:
+        tokens: Subwords, with the end mark.
+        known: The text that they stand for; None where only the tokens are known.
     """
     sizes: list[int | list[Any]] = []
-    for word in words_of(tokens):
-        subwords = [tokens[i] for i in word]
-        text = spelled(subwords)
-        plain = text == "".join(subwords).replace(_SPACE, "")
-        sizes.append(len(word) if plain else [len(word), text])
+    for word in words_to_display(tokens, known):
+        spelled = "".join(tokens[i] for i in word.subwords).replace(_SPACE, "")
+        size = len(word.subwords)
+        sizes.append(size if word.text == (spelled or _SPACE) else [size, word.text])
     return sizes
+
+
+def merge_words(attended: Attended) -> tuple[list[str], list[str], Weights]:
+    """Return target words, source words and the attention between them.
+
+    The attention that a word receives is the sum of its subwords', the attention that it gives is
+    their mean, so that rows still sum to one.
+
+    Args:
+        attended: A translation that carries its attention. Its end mark is left out, unless it is
+            all that there is.
+
+    Returns:
+        The words, and the weights `[target words, source words]`.
+    """
+    assert attended.attention is not None
+    target = words_to_display(attended.tokens, attended.segmented_target)
+    if attended.tokens[-1:] == [END_MARK] and len(target) > 1:
+        target = target[:-1]
+    source = words_to_display(attended.source_tokens, attended.segmented_source)
+    summed = np.stack([attended.attention[:, word.subwords].sum(1) for word in source], 1)
+    merged = np.stack([summed[word.subwords].mean(0) for word in target])
+    return [word.text for word in target], [word.text for word in source], merged
 
 
 def thousandths(weights: Weights) -> list[list[int]]:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from nmt.inspection.attention_page import attention_page
 from nmt.inspection.readings import Reading, Sentence
-from nmt.inspection.words import spelled
 from nmt.pages.page import escaped
 from nmt.runtime.files import write_text
-from nmt.search.hypothesis import END_MARK
 from nmt.search.translation import Translation
-from nmt.search.word_bounds import starts_word, words_of
+from nmt.tokenizers.words import SegmentedText
 
 _HEIGHT = 720
 
@@ -47,9 +45,8 @@ def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing
 
 
 def _source_text(translation: Translation) -> str:
-    tokens = [token for token in translation.source_tokens if token != END_MARK]
-    words = (
-        (" " if starts_word(tokens[word[0]]) else "") + spelled([tokens[i] for i in word])
-        for word in words_of(tokens)
-    )
-    return "".join(words).strip()
+    """Return the source as it is written, as far as the translation tells."""
+    source = translation.segmented_source
+    return (
+        SegmentedText.of_pieces(translation.source_tokens) if source is None else source
+    ).strip()

@@ -64,6 +64,8 @@ def forced_translation(text: str, score: ForcedScore) -> Translation:
         token_log_probabilities=score.token_log_probabilities,
         attention=score.attention,
         finished=True,
+        segmented_source=score.segmented_source,
+        segmented_target=score.segmented_target,
     )
 
 

@@ -17,7 +17,7 @@ from nmt.search.forced import Pair, Unrolling, force_decode, padded
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.translation import Translation
-from nmt.search.word_bounds import is_punctuation, starts_word
+from nmt.tokenizers.words import is_punctuation, starts_word
 
 _NEVER = frozenset((PAD, UNK, BOS))
 
@@ -99,6 +99,14 @@ def likeliest(log_probabilities: Tensor) -> Iterator[tuple[int, float]]:
     for token, value in zip(order.tolist(), values.exp().tolist(), strict=True):
         if token not in _NEVER:
             yield token, value
+
+
+def distinct_alternatives(alternatives: Sequence[Alternative]) -> list[Alternative]:
+    """Return the first of those whose translations are the same text, in their order."""
+    first: dict[str, Alternative] = {}
+    for each in alternatives:
+        first.setdefault(each.translation.text, each)
+    return list(first.values())
 
 
 def parts_words(token: int, piece: str) -> bool:

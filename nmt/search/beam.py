@@ -73,7 +73,8 @@ class BeamSearch:
             settings.alpha
         )
         # Groups may find the same translation, which is one of the best only once.
-        self._counted = settings.n_best if settings.groups == 1 else settings.beam_size
+        counted = settings.n_best if settings.groups == 1 else settings.beam_size
+        self._counted = min(counted, settings.beam_size)
 
     @torch.inference_mode()
     def search(
@@ -82,19 +83,20 @@ class BeamSearch:
         lengths: Tensor,
         max_lengths: Tensor,
         constraints: Sequence[TokenConstraints] | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> list[list[Hypothesis]]:
         """The `n_best` best hypotheses of each sentence, best first (fewer where the limit leaves
         fewer).
 
         source: `[batch, source_len]` token ids, right-padded, each with its end mark; lengths:
         `[batch]`; max_lengths: `[batch]`, the most target tokens, an end mark included;
-        constraints: one for each sentence.
+        constraints: one for each sentence; numbers: one for each sentence, see `Sampled`.
 
         Raises ModelError when the model gives no finite probabilities, UsageError for terms with
         another selection than beam search.
         """
-        live: _Live | None = self._begin(source, lengths, max_lengths, constraints)
-        history = History(source.shape[0], self._counted)
+        live: _Live | None = self._begin(source, lengths, max_lengths, constraints, numbers)
+        history = History(source.shape[0], max(self._counted, self._settings.n_best))
         time = 0
         while live is not None:
             time += 1
@@ -113,6 +115,7 @@ class BeamSearch:
         lengths: Tensor,
         max_lengths: Tensor,
         constraints: Sequence[TokenConstraints] | None,
+        numbers: Sequence[int] | None,
     ) -> "_Live":
         """One beam for each sentence: the first step makes `beam_size` of it."""
         batch, source_len = source.shape
@@ -130,7 +133,7 @@ class BeamSearch:
             max_lengths=max_lengths,
             finished=start.expand(-1, self._settings.beam_size) + DEAD,
             rules=Rules.of(self._settings, constraints, source.device),
-            selection=self._selection(source, lengths, max_lengths, constraints),
+            selection=self._selection(source, lengths, max_lengths, constraints, numbers),
         )
 
     def _selection(
@@ -139,6 +142,7 @@ class BeamSearch:
         lengths: Tensor,
         max_lengths: Tensor,
         constraints: Sequence[TokenConstraints] | None,
+        numbers: Sequence[int] | None,
     ) -> Selection:
         settings, device = self._settings, source.device
         terms = [each.terms for each in constraints or ()]
@@ -150,7 +154,7 @@ class BeamSearch:
         if settings.sampling:
             rows = zip(source.tolist(), lengths.tolist(), strict=True)
             sources = [tokens[:length] for tokens, length in rows]
-            return Sampled.of(sources, max_lengths.tolist(), settings, device)
+            return Sampled.of(sources, max_lengths.tolist(), settings, device, numbers)
         if settings.groups > 1:
             share = settings.beam_size // settings.groups
             room = torch.full((len(source), settings.groups), share, device=device)

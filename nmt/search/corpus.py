@@ -27,6 +27,7 @@ def decode_corpus(
     constraints: Sequence[TokenConstraints] | None = None,
     tree: bool = False,
     on_decoded: Callable[[int], None] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
     """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
 
@@ -34,7 +35,8 @@ def decode_corpus(
     is asked; attention: whether hypotheses carry their attention weights; constraints: one for
     each sentence; one whose terms cannot all be placed is translated without them; tree: whether
     hypotheses carry all that the search looked at; on_decoded: called after each batch with its
-    number of sentences. A module in training mode is put into evaluation mode for the time being.
+    number of sentences; numbers: one for each sentence, which draws depend on (see `Sampled`). A
+    module in training mode is put into evaluation mode for the time being.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention, tree)
@@ -51,6 +53,7 @@ def decode_corpus(
                 lengths.to(runtime.device),
                 torch.tensor(longest, device=runtime.device),
                 wanted,
+                None if numbers is None else [numbers[i] for i in batch],
             )
             for i, hypotheses in zip(batch, results, strict=True):
                 found[i] = hypotheses

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from nmt.search.tree import SearchTree
 
-END_MARK = "</s>"
-"""How the token that ends a sentence is shown."""
-
 Weights = NDArray[np.float32]
 """Attention weights `[target_len, source_len]`, each row a distribution over the source."""
 

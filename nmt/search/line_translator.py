@@ -81,7 +81,8 @@ class LineTranslator:
     input_form: how lines ask; output: the lines of output for a request and its translation;
     attention: whether output or judge need the attention weights; reported: whether answers carry
     reports, with the verdict of `judge` where there is one; places_terms: whether the search can,
-    so that a line that asks for terms can be answered; overrides: settings of search, as
+    so that a line that asks for terms can be answered; draws_by_line: whether sampling draws by the
+    number of the line too; overrides: settings of search, as
     `Translator.translate` takes them, and `on_decoded` too; totals: of all lines so far.
     """
 
@@ -93,6 +94,7 @@ class LineTranslator:
     reported: bool = False
     judge: Judge | None = None
     places_terms: bool = True
+    draws_by_line: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
     totals: TranslationTotals = field(default_factory=TranslationTotals)
     on_decoded: Callable[[int], None] | None = None
@@ -111,6 +113,7 @@ class LineTranslator:
             attention=self.attention,
             constraints=None if all(each == NO_WISHES for each in constraints) else constraints,
             on_decoded=self.on_decoded,
+            draw_numbers=[line.number for line in lines] if self.draws_by_line else None,
             **self.overrides,
         )
         self.totals.lines += len(lines)

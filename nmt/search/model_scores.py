@@ -8,7 +8,8 @@ from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.metrics import perplexity
 from nmt.search.forced import Pair
-from nmt.search.hypothesis import END_MARK, Hypothesis, Weights
+from nmt.search.hypothesis import Hypothesis, Weights
+from nmt.tokenizers.words import END_MARK, SegmentedText, split_words
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class ForcedScore:
     score: log-probability after the penalties of search; log_probability: before them; tokens,
     source_tokens: subwords, `▁` for a space, with their end marks; token_log_probabilities: one for
     each of `tokens`; attention: `[tokens, source_tokens]`, or None where it was not asked for or
-    the model has none. A blank translation of a blank text has no tokens, and zero everywhere.
+    the model has none; segmented_source, segmented_target: the texts as they are written with these
+    subwords, where attention was asked for. A blank translation of a blank text has no tokens, and
+    zero everywhere.
     """
 
     score: float
@@ -27,10 +30,25 @@ class ForcedScore:
     source_tokens: list[str]
     token_log_probabilities: list[float]
     attention: Weights | None = None
+    segmented_source: SegmentedText | None = None
+    segmented_target: SegmentedText | None = None
 
     @classmethod
-    def of(cls, pair: Pair, hypothesis: Hypothesis, tokenizers: TokenizerPair) -> "ForcedScore":
-        """The score of a pair that forced decoding has made a hypothesis of."""
+    def of(
+        cls,
+        texts: tuple[str, str],
+        pair: Pair,
+        hypothesis: Hypothesis,
+        tokenizers: TokenizerPair,
+    ) -> "ForcedScore":
+        """Return the score of a pair that forced decoding has made a hypothesis of.
+
+        texts: those of the pair. Where the hypothesis has its attention, they come with it.
+        """
+        source, target = None, None
+        if hypothesis.attention is not None:
+            source = _segmented(texts[0], tokenizers.source, len(pair.source))
+            target = _segmented(texts[1], tokenizers.target, len(pair.target))
         tokens, source_tokens = [], []
         if pair.scored:
             tokens = [*tokenizers.target.pieces(pair.target), *[END_MARK] * pair.finished]
@@ -42,6 +60,8 @@ class ForcedScore:
             source_tokens=source_tokens,
             token_log_probabilities=hypothesis.token_log_probabilities,
             attention=hypothesis.attention,
+            segmented_source=source,
+            segmented_target=target,
         )
 
     @property
@@ -54,10 +74,10 @@ class ForcedScore:
 class CorpusScore:
     """The sums over the pairs of a corpus.
 
-    lines: pairs; subwords: with end marks, those that the model scored; words: as spaces divide
-    them; characters: a run of spaces is one. The end of each line that is not blank on both sides
-    counts as a word and as a character: it has a probability too, and what is divided by them
-    compares across models, however each divides text into subwords.
+    lines: pairs; subwords: with end marks, those that the model scored; words: as
+    `nmt.tokenizers.words` divides them; characters: a run of spaces is one. The end of each line
+    that is not blank on both sides counts as a word and as a character: it has a probability too,
+    and what is divided by them compares across models, however each divides text into subwords.
     """
 
     lines: int = 0
@@ -70,7 +90,7 @@ class CorpusScore:
         """Count one more pair, of this text as the translation."""
         self.lines += 1
         if score.tokens:
-            words = target.split()
+            words = split_words(target)
             self.log_probability += score.log_probability
             self.subwords += len(score.tokens)
             self.words += len(words) + 1
@@ -140,6 +160,11 @@ def check_source_lengths(
                 f"no more than {most} (model.attention.max_positions). Shorten the line, or leave "
                 "the pair out."
             )
+
+
+def _segmented(text: str, tokenizer: Tokenizer, tokens: int) -> SegmentedText:
+    """Return a text with its subwords; tokens: how many it has, none where it is blank."""
+    return SegmentedText(text, lambda: tokenizer.subwords(text)[:tokens])
 
 
 def _token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

@@ -18,7 +18,8 @@ class Sampled(Selection):
     `temperature`, then `top_k`, `top_p` and `epsilon`.
 
     draws: numbers from 0 to below 1, `[batch, hypotheses, longest]`, one for each position: they
-    are drawn beforehand from the seed and the source alone, so that neighbours have no say.
+    are drawn beforehand from the seed, the source and its number alone, so that neighbours have no
+    say. Equal sources without numbers have equal draws.
     """
 
     draws: Tensor
@@ -31,11 +32,16 @@ class Sampled(Selection):
         limits: Sequence[int],
         settings: SearchSettings,
         device: torch.device,
+        numbers: Sequence[int] | None = None,
     ) -> "Sampled":
-        """For sources in token ids, with the most target tokens of each."""
+        """Return the selection for sources in token ids, with the most target tokens of each.
+
+        numbers: one for each source, by which equal sources have other draws.
+        """
         draws = np.zeros((len(sources), max(limits), settings.beam_size))
         for row, (source, limit) in enumerate(zip(sources, limits, strict=True)):
-            generator = np.random.default_rng([settings.seed, *source])
+            own = [] if numbers is None else [numbers[row]]
+            generator = np.random.default_rng([settings.seed, *source, *own])
             draws[row, :limit] = generator.random((limit, settings.beam_size))
         return cls(torch.from_numpy(draws).transpose(1, 2).to(device), settings)
 

@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.data.length_ratio import LengthRatio
-from nmt.search.hypothesis import END_MARK, Weights
-from nmt.search.word_bounds import is_punctuation, words_of
+from nmt.search.hypothesis import Weights
+from nmt.tokenizers.words import (
+    END_MARK,
+    DisplayWord,
+    SegmentedText,
+    is_punctuation,
+    words_to_display,
+)
 
 COVERED = 0.2
 """A source word that received less attention in all is uncovered."""
@@ -35,6 +41,10 @@ class Judged(Protocol):
     def log_probability(self) -> float: ...
     @property
     def attention(self) -> Weights | None: ...
+    @property
+    def segmented_source(self) -> SegmentedText | None: ...
+    @property
+    def segmented_target(self) -> SegmentedText | None: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,8 @@ class Signals:
     """Numbers about one translation.
 
     attention_entropy: of each target word's attention over the source words, as a share of the
-    most it can be (the logarithm of their number), the mean of all words; uncovered: share of the
+    most it can be (the logarithm of their number), the mean of all words, where words are those of
+    `nmt.tokenizers.words` with their punctuation marks apart; uncovered: share of the
     source words, punctuation aside, that received less than `COVERED` of attention from all target
     words together; both None without attention. repetition: share of the pairs of neighbouring
     subwords that came before in the translation, less that share in the source; copy: share of the
@@ -70,7 +81,7 @@ def signals(source: str, translation: Judged, ratio: LengthRatio) -> Signals | N
         return None
     spoken = [token for token in translation.tokens if token != END_MARK]
     read = [token for token in translation.source_tokens if token != END_MARK]
-    words = words_of(translation.source_tokens)
+    words = words_to_display(translation.source_tokens, translation.segmented_source)
     of_attention = _Attention.of(translation, words)
     return Signals(
         attention_entropy=None if of_attention is None else of_attention.entropy(),
@@ -93,18 +104,18 @@ class _Attention:
     spoken: Sequence[bool]
 
     @classmethod
-    def of(cls, translation: Judged, words: list[list[int]]) -> "_Attention | None":
+    def of(cls, translation: Judged, words: Sequence[DisplayWord]) -> "_Attention | None":
         length = len(translation.tokens) - (translation.tokens[-1:] == [END_MARK])
         if translation.attention is None or length == 0:
             return None
-        rows = words_of(translation.tokens[:length])
+        rows = words_to_display(translation.tokens[:length], translation.segmented_target)
         weights = translation.attention[:length].astype(np.float64)
-        weights = np.add.reduceat(weights, [word[0] for word in words], axis=1)
-        weights = np.add.reduceat(weights, [word[0] for word in rows], axis=0)
-        weights /= np.array([len(word) for word in rows])[:, None]
+        weights = np.add.reduceat(weights, [word.subwords[0] for word in words], axis=1)
+        weights = np.add.reduceat(weights, [word.subwords[0] for word in rows], axis=0)
+        weights /= np.array([len(word.subwords) for word in rows])[:, None]
         tokens = translation.source_tokens
         spoken = [
-            tokens[word[0]] != END_MARK and not is_punctuation(tokens[word[0]]) for word in words
+            tokens[word.subwords[0]] != END_MARK and not is_punctuation(word.text) for word in words
         ]
         return cls(weights, spoken)
 
@@ -143,7 +154,9 @@ def _deviations(target: int, source: int, ratio: LengthRatio) -> float:
     return (target - ratio.mean * source) / deviation
 
 
-def _share(words: list[list[int]], tokens: Sequence[str], holds: Callable[[str], object]) -> float:
+def _share(
+    words: Sequence[DisplayWord], tokens: Sequence[str], holds: Callable[[str], object]
+) -> float:
     """Of the words that have a token for which it holds; the end mark is no word."""
-    own = [word for word in words if tokens[word[0]] != END_MARK]
+    own = [word.subwords for word in words if tokens[word.subwords[0]] != END_MARK]
     return sum(any(holds(tokens[i]) for i in word) for word in own) / max(1, len(own))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
-from nmt.search.word_bounds import starts_word
+from nmt.tokenizers.words import starts_word
 
 _SPACE = "▁"
 _NO_TEXT = frozenset((PAD, UNK, BOS, EOS))

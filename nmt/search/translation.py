@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from nmt.search.hypothesis import Weights
 from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.tree import SearchTree
+from nmt.tokenizers.words import SegmentedText
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,9 @@ class Translation:
     was longer than `max_source_tokens`. Its parts are then translated each by itself and joined:
     the i-th best is the i-th best of each, as far as every part has one, scores are sums and
     expected utilities means; expected_utility: 0 to 100, by which it was chosen where `mbr` asked
-    for that; tree: all that search looked at, where that was asked for and there is one piece.
+    for that; tree: all that search looked at, where that was asked for and there is one piece;
+    segmented_source, segmented_target: source and text as they are written, with the subwords
+    that attention is between, where there is attention.
     """
 
     text: str
@@ -38,6 +41,8 @@ class Translation:
     pieces: int = 1
     expected_utility: float | None = None
     tree: SearchTree | None = None
+    segmented_source: SegmentedText | None = None
+    segmented_target: SegmentedText | None = None
 
     @property
     def n_best(self) -> "list[Translation]":
@@ -52,18 +57,30 @@ def by_utility(candidates: Sequence[Translation], risk: MinimumRisk) -> list[Tra
     ]
 
 
+def distinct_texts(translations: Sequence[Translation]) -> list[Translation]:
+    """Return the first translation of each text, in their order."""
+    first: dict[str, Translation] = {}
+    for each in translations:
+        first.setdefault(each.text, each)
+    return list(first.values())
+
+
 def ranked(translations: Sequence[Translation]) -> Translation:
     """The first, with the others as its alternatives."""
     best, *others = translations
     return replace(best, alternatives=tuple(others))
 
 
-def joined(pieces: Sequence[Translation]) -> Translation:
-    """The translation of a text from those of its pieces: see `Translation`."""
+def joined(pieces: Sequence[Translation], distinct: bool = False) -> Translation:
+    """The translation of a text from those of its pieces: see `Translation`.
+
+    distinct: whether each text is given once.
+    """
     if len(pieces) == 1:
         return pieces[0]
     ranks = min(len(piece.n_best) for piece in pieces)
-    return ranked([_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)])
+    whole = [_end_to_end([piece.n_best[rank] for piece in pieces]) for rank in range(ranks)]
+    return ranked(distinct_texts(whole) if distinct else whole)
 
 
 def checked(translation: Translation, terms: Mapping[str, str]) -> Translation:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from torch import Tensor
@@ -14,13 +14,12 @@ from torch import Tensor
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.scripts import Scripts
-from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
 from nmt.runtime.process import owns_process
-from nmt.search.alternatives import Alternative, Place, parts_words
+from nmt.search.alternatives import Alternative, Place, distinct_alternatives, parts_words
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.corpus import batches, decode_corpus
@@ -32,15 +31,31 @@ from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.model_scores import ForcedScore, check_source_lengths, pairs_of
 from nmt.search.overrides import override
 from nmt.search.shortlisted import Shortlisted
-from nmt.search.translation import Translation, by_utility, checked, joined, ranked
+from nmt.search.translation import (
+    Translation,
+    by_utility,
+    checked,
+    distinct_texts,
+    joined,
+    ranked,
+)
 from nmt.search.views import View, models_of, parts_of, views
 from nmt.search.wording import Wording
+from nmt.tokenizers.words import SegmentedText
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
 
 _PROBED_ROWS = 64
 """Hypotheses that search computes together, in the measurement of products."""
+
+_ENDS = 2
+"""Hypotheses of a search that may end, for each of its beam: as many end with the last step."""
+
+_MOST_PIECES = 1 << 20
+"""More than any text has, in the numbers that draws depend on."""
+
+T = TypeVar("T")
 
 
 class Translator:
@@ -196,17 +211,24 @@ class Translator:
         tree: bool = False,
         constraints: Sequence[Constraints] | None = None,
         on_decoded: Callable[[int], None] | None = None,
+        draw_numbers: Sequence[int] | None = None,
         **overrides: Any,
     ) -> list[Translation]:
         """One translation for each text, in order; a blank text has a blank one.
+
+        A list of `n_best` translations has each text once, with its best score, and so may be
+        shorter. With `sampling` it has what was drawn, the same text as often as it was drawn;
+        `mbr` puts equal samples together again.
 
         attention: false saves the memory of the attention weights; tree: whether translations
         carry all that the search looked at (`SearchTree`); constraints: one for each text;
         of a text in pieces the prefix holds for the first, `avoid` for all, and terms are not
         looked for; on_decoded: called after each batch of the search with its number of sentences,
-        of which a text in pieces has several; overrides: any fields of SearchSettings, such as
+        of which a text in pieces has several; draw_numbers: one for each text, from 0, which
+        `sampling` draws by beside the seed and the text: without them equal texts have equal
+        samples; overrides: any fields of SearchSettings, such as
         `beam_size`, `n_best`, `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each
-        text's translation depends on that text and its constraints alone.
+        text's translation depends on that text, its constraints and its draw number alone.
 
         A sentence with constraints is searched without a shortlist: they are over all tokens.
 
@@ -222,25 +244,33 @@ class Translator:
         wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
         if len(wishes) != len(texts):
             raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
+        if draw_numbers is not None and (
+            len(draw_numbers) != len(texts) or min(draw_numbers, default=0) < 0
+        ):
+            raise UsageError("draw_numbers are one for each text, each at least 0")
         if settings.replace_unknown:
             self._check_attention()
         texts_in_pieces = self._wording.in_pieces(texts, self._longest_source(settings))
-        found = self._found(texts_in_pieces, wishes, settings, attention, tree, on_decoded)
-        subwords: list[list[Subword]] = [[] for _ in found]
-        if settings.replace_unknown:
-            subwords = self._wording.subwords(texts, texts_in_pieces)
+        numbers = _numbers_of_pieces(draw_numbers, texts_in_pieces)
+        found = self._found(texts_in_pieces, wishes, settings, attention, tree, on_decoded, numbers)
+        segmented: list[SegmentedText | None] = [None] * len(found)
+        if attention or settings.replace_unknown:
+            segmented = list(self._wording.segmented(texts, texts_in_pieces))
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
         translated = [
-            self._wording.translations(*each, attention)
-            for each in zip(pieces, found, subwords, strict=True)
+            self._wording.translations(*each, attention, settings.replace_unknown)
+            for each in zip(pieces, found, segmented, strict=True)
         ]
         risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
         if risk is not None:
-            translated = [by_utility(each, risk)[: settings.n_best] for each in translated]
-        in_order = map(ranked, translated)
+            translated = [by_utility(each, risk) for each in translated]
+        distinct = risk is not None or not settings.sampling
+        if distinct:
+            translated = list(map(distinct_texts, translated))
+        in_order = (ranked(each[: settings.n_best]) for each in translated)
         return [
             checked(
-                joined(list(islice(in_order, len(pieces)))),
+                joined(list(islice(in_order, len(pieces))), distinct),
                 self._wording.written(wish.terms) if text.strip() else {},
             )
             for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
@@ -275,9 +305,10 @@ class Translator:
         check_source_lengths(pairs, self._sees(), lines)
         model: Any = self.model  # our models both search and unroll
         found = force_decode(model, pairs, settings, self._runtime, attention)
+        texts = zip(sources, targets, strict=True)
         return [
-            ForcedScore.of(pair, hypothesis, self._bundle.tokenizers)
-            for pair, hypothesis in zip(pairs, found, strict=True)
+            ForcedScore.of(*each, self._bundle.tokenizers)
+            for each in zip(texts, pairs, found, strict=True)
         ]
 
     @property
@@ -312,7 +343,8 @@ class Translator:
         blank text.
 
         prefix: text, or the very subwords of a translation (`Translation.tokens`); words: only what
-        leaves the last word of the prefix as it is; overrides: as in `translate`.
+        leaves the last word of the prefix as it is, and each translation once, though several
+        subwords may begin it; overrides: as in `translate`.
 
         Raises UsageError when an override is not allowed, the text is so long that it is translated
         in pieces, or a subword of the prefix is none that a translation may have.
@@ -331,14 +363,16 @@ class Translator:
         def fits(token: int) -> bool:
             return not words or parts_words(token, target.pieces([token])[0])
 
-        return [
+        segmented = self._wording.source(text, len(source))
+        found = [
             Alternative(
                 target.pieces([token])[0],
                 probability,
-                *self._wording.translations(source, [onward], [], attention=True),
+                *self._wording.translations(source, [onward], segmented, attention=True),
             )
             for token, probability, onward in place.onwards(fits, count)
         ]
+        return distinct_alternatives(found) if words else found
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts that `translate` searches at once, as far as none is in pieces; those
@@ -355,10 +389,17 @@ class Translator:
         attention: bool,
         tree: bool,
         on_decoded: Callable[[int], None] | None,
+        numbers: list[int] | None,
     ) -> list[list[Hypothesis]]:
-        """What search finds for each piece; for minimum Bayes risk, all that it finds."""
+        """What search finds for each piece.
+
+        The whole beam where one is chosen by minimum Bayes risk. All that finished where several
+        are wanted, for some may spell the same text in other subwords.
+        """
         if settings.mbr != "none":
             settings = settings.model_copy(update={"n_best": settings.beam_size})
+        elif settings.n_best > 1 and not settings.sampling:
+            settings = settings.model_copy(update={"n_best": _ENDS * settings.beam_size})
         wanted = [
             each
             for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
@@ -367,21 +408,32 @@ class Translator:
         sources = [piece for pieces in texts_in_pieces for piece in pieces]
         shortlisted = self._shortlisted(settings)
         if shortlisted is None:
-            return self._decode(self.model, sources, settings, attention, tree, on_decoded, wanted)
+            return self._decode(
+                self.model, sources, settings, attention, tree, on_decoded, wanted, numbers
+            )
         short = [each == TokenConstraints() for each in wanted]
         without = iter(
             self._decode(
                 self.model,
-                [source for source, by_list in zip(sources, short, strict=True) if not by_list],
+                _where(short, False, sources),
                 settings,
                 attention,
                 tree,
                 on_decoded,
-                [each for each, by_list in zip(wanted, short, strict=True) if not by_list],
+                _where(short, False, wanted),
+                None if numbers is None else _where(short, False, numbers),
             )
         )
-        by_lists = [source for source, by_list in zip(sources, short, strict=True) if by_list]
-        found = self._decode(shortlisted, by_lists, settings, attention, tree, on_decoded)
+        by_lists = _where(short, True, sources)
+        found = self._decode(
+            shortlisted,
+            by_lists,
+            settings,
+            attention,
+            tree,
+            on_decoded,
+            numbers=None if numbers is None else _where(short, True, numbers),
+        )
         in_tokens = iter(shortlisted.in_tokens(by_lists, found))
         return [next(in_tokens if by_list else without) for by_list in short]
 
@@ -408,6 +460,7 @@ class Translator:
         tree: bool,
         on_decoded: Callable[[int], None] | None,
         constraints: list[TokenConstraints] | None = None,
+        numbers: list[int] | None = None,
     ) -> list[list[Hypothesis]]:
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         keeps_weights = attention or settings.replace_unknown
@@ -421,6 +474,7 @@ class Translator:
             constraints,
             tree,
             on_decoded,
+            numbers,
         )
 
     def _check_attention(self) -> None:
@@ -447,3 +501,21 @@ class Translator:
             ),
             default=None,
         )
+
+
+def _numbers_of_pieces(
+    numbers: Sequence[int] | None, texts_in_pieces: Sequence[Sequence[Sequence[int]]]
+) -> list[int] | None:
+    """Return a number for each piece, all different where those of the texts are."""
+    if numbers is None:
+        return None
+    return [
+        number * _MOST_PIECES + place
+        for number, pieces in zip(numbers, texts_in_pieces, strict=True)
+        for place in range(len(pieces))
+    ]
+
+
+def _where(marks: Sequence[bool], wanted: bool, values: Sequence[T]) -> list[T]:
+    """Return the values whose mark is the wanted one."""
+    return [value for value, mark in zip(values, marks, strict=True) if mark is wanted]

@@ -1,62 +1,61 @@
 """Unknown tokens of a translation, replaced by what attention points to in the source."""
 
+import re
 from collections.abc import Iterator, Sequence
 
-from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import UNK, Tokenizer
 from nmt.search.hypothesis import Hypothesis, Weights
-from nmt.search.word_bounds import is_punctuation, starts_word, words_of
+from nmt.tokenizers.words import (
+    DisplayWord,
+    SegmentedText,
+    Subword,
+    is_punctuation,
+    starts_word,
+    words_to_display,
+)
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-def with_source_words(hypothesis: Hypothesis, source: Sequence[Subword], target: Tokenizer) -> str:
-    """The text of a hypothesis that has its attention, source words in place of what is unknown.
+def with_source_words(
+    hypothesis: Hypothesis, source: SegmentedText, target: Tokenizer
+) -> SegmentedText:
+    """Return the text of a hypothesis with source words in place of unknown tokens.
 
     An unknown token stands for characters that the target tokenizer lacks, mostly a part of a word.
     The source word to which the unknown tokens of a target word attend most, with all of its
     subwords together, is written for the whole target word; a punctuation mark for the unknown
-    token alone. Source words are as `words_of` finds them, in the letters of the source text: where
-    a script has no spaces, all that stands between two punctuation marks.
+    token alone. Source words are written as the source has them; where a script has no spaces,
+    one is all that stands between two punctuation marks.
 
-    source: the subwords of what was translated, without an end mark; where there are none, what is
-    unknown stays so.
+    Args:
+        hypothesis: One that has its attention.
+        source: What was translated. Where it has no words, unknown tokens stay as they are.
+        target: The tokenizer of the target side.
     """
-    tokens, words = hypothesis.tokens, _words(source)
-    if UNK not in tokens or not words:
-        return target.decode(tokens)
-    assert hypothesis.attention is not None
+    tokens = hypothesis.tokens
     pieces = target.pieces(tokens)
-    parts: list[tuple[slice, str]] = []
-    end = 0
+    words = []
+    if UNK in tokens:
+        words = [word for word in source.display_words if word.text.strip()]
+    if not words:
+        return SegmentedText(target.decode(tokens), lambda: target.spelled(pieces))
+    assert hypothesis.attention is not None
+    subwords = target.spelled(pieces)
     for run, word in _replacements(tokens, pieces, hypothesis.attention, words):
-        known = slice(end, run.start)
-        parts += [(known, target.decode(tokens[known])), (run, word)]
-        end = run.stop
-    rest = slice(end, len(tokens))
-    parts.append((rest, target.decode(tokens[rest])))
-    # What is decoded by itself loses the space that it begins with.
-    spaces = (" " if any(map(starts_word, pieces[run][:1])) else "" for run, _ in parts)
-    return "".join(space + text for space, (_, text) in zip(spaces, parts, strict=True))
-
-
-_Word = tuple[list[int], str]
-"""Positions of its subwords, and its text."""
-
-
-def _words(source: Sequence[Subword]) -> list[_Word]:
-    """The source words; a space that stands by itself is none."""
-    found = []
-    for positions in words_of([subword.piece for subword in source]):
-        text = " ".join("".join(source[i].surface for i in positions).split())
-        if text:
-            found.append((positions, text))
-    return found
+        # What is decoded by itself loses the space that it begins with.
+        space = " " if starts_word(pieces[run.start]) else ""
+        texts = [space + word.strip(), *[""] * (run.stop - run.start - 1)]
+        subwords[run] = map(Subword, pieces[run], texts)
+    text = "".join(subword.surface for subword in subwords)
+    return SegmentedText(_CONTROLS.sub(" ", text), subwords)
 
 
 def _replacements(
-    tokens: Sequence[int], pieces: Sequence[str], attention: Weights, words: Sequence[_Word]
+    tokens: Sequence[int], pieces: Sequence[str], attention: Weights, words: Sequence[DisplayWord]
 ) -> Iterator[tuple[slice, str]]:
     """Runs of target tokens and what is written for each, in order."""
-    for positions in words_of(pieces):
+    for positions, _ in words_to_display(pieces, None):
         unknown = [i for i in positions if tokens[i] == UNK]
         if not unknown:
             continue
@@ -68,6 +67,6 @@ def _replacements(
             yield slice(positions[0], positions[-1] + 1), word
 
 
-def _pointed_at(attention: Weights, words: Sequence[_Word]) -> str:
+def _pointed_at(attention: Weights, words: Sequence[DisplayWord]) -> str:
     """The word that gets most of `attention [source_len]`; of equal ones the first."""
-    return max(words, key=lambda word: attention[word[0]].sum())[1]
+    return max(words, key=lambda word: float(attention[word.subwords].sum())).text

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import TokenizerPair
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.forced import Pair
-from nmt.search.hypothesis import END_MARK, Hypothesis
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.pieces import split
 from nmt.search.stems import begun
 from nmt.search.translation import Translation
 from nmt.search.unknown import with_source_words
+from nmt.tokenizers.words import END_MARK, SegmentedText
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,24 @@ class Wording:
             for source in self.encoded(texts)
         ]
 
-    def subwords(
+    def segmented(
         self, texts: Sequence[str], texts_in_pieces: Sequence[Sequence[Sequence[int]]]
-    ) -> list[list[Subword]]:
-        """The tokens of each piece with what they stand for in its text."""
+    ) -> list[SegmentedText]:
+        """The text of each piece as it is written, with its tokens."""
         found = []
         for text, pieces in zip(texts, texts_in_pieces, strict=True):
+            if len(pieces) == 1:
+                found.append(self.source(text, len(pieces[0])))
+                continue
             subwords = iter(self.tokenizers.source.subwords(text))
-            found += [list(islice(subwords, len(piece))) for piece in pieces]
+            for piece in pieces:
+                own = list(islice(subwords, len(piece)))
+                found.append(SegmentedText("".join(each.surface for each in own), own))
         return found
+
+    def source(self, text: str, tokens: int) -> SegmentedText:
+        """A source text as it is written; tokens: how many it has, none where it is blank."""
+        return SegmentedText(text, lambda: self.tokenizers.source.subwords(text)[:tokens])
 
     def constraints(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
         """The constraints of each piece of a text: the prefix holds for the first, terms for a text
@@ -80,20 +89,41 @@ class Wording:
         self,
         source: Sequence[int],
         hypotheses: Sequence[Hypothesis],
-        subwords: Sequence[Subword],
+        segmented: SegmentedText | None,
         attention: bool,
+        replace_unknown: bool = False,
     ) -> list[Translation]:
-        """Of one piece, from its hypotheses; subwords: of it, where they replace what is unknown,
-        else none; attention: whether the weights are given.
+        """Of one piece, from its hypotheses.
+
+        Args:
+            source: The token ids of the piece.
+            hypotheses: What search found for it.
+            segmented: The same piece as it is written; None where neither attention nor unknown
+                words ask for it.
+            attention: Whether the translations carry attention and the texts that it is between.
+            replace_unknown: Whether source words are written for unknown ones.
         """
         source_tokens = [*self.tokenizers.source.pieces(source), END_MARK] if source else []
-        found = [
-            self._translation(
-                each, with_source_words(each, subwords, self.tokenizers.target), source_tokens
-            )
-            for each in hypotheses
-        ]
-        return found if attention else [replace(each, attention=None) for each in found]
+        found = []
+        for each in hypotheses:
+            written = self._written(each, segmented if replace_unknown else None)
+            translation = self._translation(each, written.strip(), source_tokens)
+            if not attention:
+                translation = replace(translation, attention=None)
+            elif each.attention is not None:
+                translation = _with_texts(translation, segmented, written)
+            found.append(translation)
+        return found
+
+    def _written(self, hypothesis: Hypothesis, source: SegmentedText | None) -> SegmentedText:
+        """The text of a hypothesis; source: whose words are written for unknown ones, or None."""
+        target = self.tokenizers.target
+        if source is not None:
+            return with_source_words(hypothesis, source, target)
+        return SegmentedText(
+            target.decode(hypothesis.tokens),
+            lambda: target.spelled(target.pieces(hypothesis.tokens)),
+        )
 
     def _translation(
         self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
@@ -106,7 +136,7 @@ class Wording:
         if tree is not None:
             tree = tree.with_pieces(target.pieces([node.token for node in tree.nodes]))
         return Translation(
-            text=text.strip(),
+            text=text,
             score=hypothesis.score,
             log_probability=hypothesis.log_probability,
             tokens=tokens,
@@ -116,3 +146,11 @@ class Wording:
             finished=hypothesis.finished,
             tree=tree,
         )
+
+
+def _with_texts(
+    translation: Translation, source: SegmentedText | None, written: SegmentedText
+) -> Translation:
+    """Return a translation with both texts; written: its own, with spaces at its ends."""
+    target = SegmentedText(translation.text, lambda: written.subwords)
+    return replace(translation, segmented_source=source, segmented_target=target)

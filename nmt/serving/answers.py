@@ -8,6 +8,7 @@ from nmt.inspection.attention_record import attention_record
 from nmt.search.alternatives import Alternative
 from nmt.search.flags import Judge
 from nmt.search.translation import Translation
+from nmt.serving.contract import LinedText
 
 _DECIMALS = 4
 """Of scores. In the digits beyond a translation may depend on what it is searched with."""
@@ -21,17 +22,17 @@ class Answers:
 
     def translations(
         self,
-        texts: Sequence[Sequence[str]],
+        texts: Sequence[LinedText],
         translations: Sequence[Translation],
         attention: bool,
         n_best: bool,
     ) -> list[dict[str, Any]]:
         """Of each text its translation, the lines put together again, and each of its lines.
 
-        translations: of all lines of all texts, in order.
+        translations: of all lines of all texts, in order. A line ends as it does in the text.
         """
         found = iter(translations)
-        return [self._text(lines, found, attention, n_best) for lines in texts]
+        return [self._text(text, found, attention, n_best) for text in texts]
 
     def alternatives(self, text: str, found: Sequence[Alternative]) -> list[dict[str, Any]]:
         """Of each alternative its subword, its probability and the translation that has it."""
@@ -45,11 +46,11 @@ class Answers:
         ]
 
     def _text(
-        self, lines: Sequence[str], found: Iterator[Translation], attention: bool, n_best: bool
+        self, text: LinedText, found: Iterator[Translation], attention: bool, n_best: bool
     ) -> dict[str, Any]:
-        written = [self._with_list(line, next(found), attention, n_best) for line in lines]
+        written = [self._with_list(line, next(found), attention, n_best) for line in text.lines]
         return {
-            "translation": "\n".join(line["translation"] for line in written),
+            "translation": text.with_lines([line["translation"] for line in written]),
             "lines": written,
         }
 

@@ -71,7 +71,7 @@ class Service:
         texts = wanted.all_texts
         began = time.monotonic()
         job = TranslateJob(
-            [line for text in texts for line in text],
+            [line for text in texts for line in text.lines],
             wanted.constraints,
             wanted.overrides(self._beam_size),
         )

@@ -1,7 +1,8 @@
 """What may be asked of the server in JSON, checked before anything is done with it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +22,29 @@ class BadRequest(Exception):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+@dataclass(frozen=True)
+class LinedText:
+    """A text in lines. ends: what ends each line, `\\n`, `\\r\\n` or, of the last, nothing."""
+
+    lines: list[str]
+    ends: list[str]
+
+    @classmethod
+    def of(cls, text: str) -> "LinedText":
+        """Divide a text at `\\n`; a carriage return before it belongs to the line's end."""
+        lines, ends = [], []
+        *ended, last = text.split("\n")
+        for line, end in [*((line, "\n") for line in ended), (last, "")]:
+            content = line.removesuffix("\r")
+            lines.append(content)
+            ends.append(line[len(content) :] + end)
+        return cls(lines, ends)
+
+    def with_lines(self, lines: Sequence[str]) -> str:
+        """Return a text of other lines, as many, with the same ends."""
+        return "".join(line + end for line, end in zip(lines, self.ends, strict=True))
 
 
 class Asked(BaseModel):
@@ -51,10 +75,10 @@ class TranslateRequest(Asked):
     attention: bool = False
 
     @property
-    def all_texts(self) -> list[list[str]]:
-        """The texts as lines; a carriage return before a line end belongs to it."""
+    def all_texts(self) -> "list[LinedText]":
+        """The texts as lines."""
         texts = self.texts if self.text is None else [self.text]
-        return [[line.removesuffix("\r") for line in text.split("\n")] for text in texts or ()]
+        return [LinedText.of(text) for text in texts or ()]
 
     @property
     def constraints(self) -> Constraints:
@@ -70,7 +94,7 @@ class TranslateRequest(Asked):
         if (self.text is None) == (self.texts is None):
             raise BadRequest("give `text` or `texts`, one of them.")
         _at_most(len(self.texts or ()), limits.texts, "texts", "texts")
-        lines = [line for text in self.all_texts for line in text]
+        lines = [line for text in self.all_texts for line in text.lines]
         _at_most(len(lines), limits.lines, "lines", "texts")
         for line in lines:
             _at_most(len(line), limits.characters, "characters in a line", "text")
@@ -81,7 +105,8 @@ class TranslateRequest(Asked):
             _at_most(sum(map(len, phrases)), limits.prefix, "characters", name)
             if not all(phrase.strip() for phrase in phrases):
                 raise BadRequest(f"`{name}` has a blank text.")
-        _at_most(max(self.n_best, self.beam_size or 0), limits.beam, "hypotheses", "beam_size", 400)
+        _at_most(self.n_best, limits.beam, "translations", "n_best", 400)
+        _at_most(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
         if self.beam_size is not None and self.n_best > self.beam_size:
             raise BadRequest("`n_best` cannot exceed `beam_size`.")
 

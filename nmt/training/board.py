@@ -52,9 +52,14 @@ class Board:
             self._write(step=update, summary=self._summary(value=scalars))
 
     def hide_after(self, update: int) -> None:
-        """Have TensorBoard hide what was added before for later updates: they are done again."""
+        """Have TensorBoard hide what was added before for later updates: they are done again.
+
+        TensorBoard takes the first start of a folder for no restart, and files of earlier versions
+        have none: so it is written twice.
+        """
         start = self._session(status=self._session.START)
-        self._write(step=update + 1, session_log=start)
+        for _ in range(2):
+            self._write(step=update + 1, session_log=start)
 
     def close(self) -> None:
         """Let go of the file."""

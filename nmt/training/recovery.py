@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nmt.config.settings.training import FaultSettings
+from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
 from nmt.data.corpus import Corpus
 from nmt.data.inputs import InputFile
@@ -34,12 +34,13 @@ _LINES_SHOWN = 8
 class NotFinite(Exception):
     """A loss or gradient is not a number, and there is no going on from here.
 
-    update: the last one concerned; where: its lines.
+    update: the last one concerned; where: its lines, or in other words which it is; has_lines:
+    whether it is lines.
     """
 
-    def __init__(self, update: int, where: str) -> None:
+    def __init__(self, update: int, where: str, has_lines: bool = False) -> None:
         super().__init__(f"update {update}: {where}")
-        self.update, self.where = update, where
+        self.update, self.where, self.has_lines = update, where, has_lines
 
 
 class SeenLate(NotFinite):
@@ -47,19 +48,21 @@ class SeenLate(NotFinite):
 
 
 class Recovery:
-    """What is done about numbers that are not finite, by all ranks alike. data: the folder of the
-    corpora.
+    """What is done about numbers that are not finite, by all ranks alike. precision: that training
+    computes in; data: the folder of the corpora.
     """
 
     def __init__(
         self,
-        settings: FaultSettings,
+        settings: TrainingSettings,
+        precision: str,
         corpus: Corpus,
         data: Path,
         log: TrainingLog,
         ranks: Ranks = ALONE,
     ) -> None:
-        self._settings, self._corpus, self._data = settings, corpus, data
+        self._settings, self._training, self._precision = settings.faults, settings, precision
+        self._corpus, self._data = corpus, data
         self._log, self._ranks = log, ranks
 
     def leave_out(self, state: TrainingState, group: Sequence[Batch]) -> None:
@@ -73,7 +76,7 @@ class Recovery:
         lines = sorted(chain.from_iterable(everyones))
         where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
         if state.skipped >= self._settings.max_skipped:
-            raise NotFinite(update, where)
+            raise NotFinite(update, where, has_lines=True)
         state.skipped += 1
         self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
         self._log.warn(
@@ -86,25 +89,28 @@ class Recovery:
 
         now: where training has come to. Raises ModelError when it is to end instead.
         """
-        self._insist_on_going_back(fault, now)
+        self._insist_on_going_back(fault, now, checkpoints)
         found = None
         if self._ranks.leads:
             found = newest_checkpoint(checkpoints, lambda state: state.sound == state.update)
         names = self._ranks.gather(json.dumps(None if found is None else found.name))
         name = json.loads(names[0])
         if name is None:
-            raise self._given_up(fault, now, "No checkpoint is there to go back to.")
+            why = "No checkpoint is there to go back to."
+            raise self._given_up(fault, now, why, checkpoints)
         return checkpoints / str(name)
 
-    def _insist_on_going_back(self, fault: NotFinite, now: TrainingState) -> None:
+    def _insist_on_going_back(
+        self, fault: NotFinite, now: TrainingState, checkpoints: Path
+    ) -> None:
         if isinstance(fault, SeenLate):
             return
         if self._settings.then == "stop":
             why = "`training.faults.then: rollback` would go back and lower the rate by itself."
-            raise self._given_up(fault, now, why)
+            raise self._given_up(fault, now, why, checkpoints)
         if now.rollbacks >= self._settings.max_rollbacks:
             why = "It has gone back `training.faults.max_rollbacks` times."
-            raise self._given_up(fault, now, why)
+            raise self._given_up(fault, now, why, checkpoints)
 
     def after_going_back(
         self, fault: NotFinite, checkpoint: TrainingState, now: TrainingState
@@ -137,19 +143,34 @@ class Recovery:
         )
         return checkpoint
 
-    def _given_up(self, fault: NotFinite, now: TrainingState, why: str) -> ModelError:
+    def _given_up(
+        self, fault: NotFinite, now: TrainingState, why: str, checkpoints: Path
+    ) -> ModelError:
         """The error that ends training. why: no other way is left."""
         if not self._ranks.leads:
             return ModelError("")  # all ranks have come to it
         self._log.record("given_up", now.update, fault=fault.update)
         before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
+        then = "begin again with --restart."
+        if newest_checkpoint(checkpoints) is not None:
+            then = "resume from the last checkpoint with --resume."
         return ModelError(
             f"the loss or gradient of update {fault.update} is not a finite number ({fault.where})"
             f"{before}. {why}\n"
-            "Look at those lines, lower `training.optimizer.learning_rate` or "
-            "`training.clip_norm`, or set `runtime.precision: float32`; then go on from the last "
-            "checkpoint with --resume."
+            f"{self._advice(fault)}; then {then}"
         )
+
+    def _advice(self, fault: NotFinite) -> str:
+        """Return what may help of what is not done already."""
+        ways = ["lower `training.optimizer.learning_rate`"]
+        clipped = self._training.clip_norm > 0.0
+        ways.append(f"{'lower' if clipped else 'set'} `training.clip_norm`")
+        if self._precision != "float32":
+            ways.append("set `runtime.precision: float32`")
+        if fault.has_lines:
+            ways.insert(0, "look at those lines")
+        text = ", ".join(ways[:-1]) + f" or {ways[-1]}"
+        return text[0].upper() + text[1:]
 
 
 def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:

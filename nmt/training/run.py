@@ -49,6 +49,7 @@ from nmt.training.parallel import (
     together,
     warn_of_idle_ranks,
 )
+from nmt.training.schedules import rate_changes
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator, choosing_metrics
 from nmt.training.warm_start import freeze, start_from
@@ -125,11 +126,12 @@ def _begin_or_go_on(
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None:
-        check_settings(run, config, world, state, resume)
+        changed = check_settings(run, config, world, state, resume)
         if _is_over(run, config, state, resume):
             announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
+        _report_changes(run, config, state, changed)
     earlier = None if state is None else state.choices
     runtime = training_runtime(config, earlier)
     _warn_of_emulation(runtime)
@@ -421,10 +423,14 @@ def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Co
 
 def check_settings(
     run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
-) -> None:
+) -> list[Difference]:
     """Compare with what the run was begun with; to be asked when it has a checkpoint.
 
-    Raises UsageError with a table of the settings that differ.
+    Returns:
+        The settings that differ, with which the run may be resumed.
+
+    Raises:
+        UsageError: With a table of them, where the run may not.
     """
     begun_with = load_config(run.config_file)
     differences = [
@@ -442,7 +448,7 @@ def check_settings(
         if difference.key in _FIXED or not difference.key.startswith(_MAY_CHANGE)
     ]
     if not differences or (resume and not fixed):
-        return
+        return differences
     ways = (
         f"{', '.join(fixed)} cannot change in the middle of a run. "
         if fixed
@@ -452,6 +458,17 @@ def check_settings(
         f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
         f"{ways}--restart moves the old run aside and begins again."
     )
+
+
+def _report_changes(
+    run: RunDirectory, config: Config, state: TrainingState, changed: list[Difference]
+) -> None:
+    """Print the settings that a run is resumed with, and what becomes of its learning rate."""
+    if not changed:
+        return
+    say(f"{run.path}: resumed with other settings.\n{_table(changed)}")
+    for line in rate_changes(load_config(run.config_file).training, config.training, state):
+        say(line)
 
 
 def _key_of_accumulation(world: World) -> str:

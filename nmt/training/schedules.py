@@ -4,11 +4,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nmt.config.kinds import SCHEDULES
 from nmt.config.settings.training import ScheduleSettings, TrainingSettings
 from nmt.evaluation.metrics import Best, MetricValue
+
+if TYPE_CHECKING:
+    from nmt.training.checkpoints import TrainingState
+
+_SAME_RATE = 0.001
+"""Of rates that do not differ for people."""
 
 
 class Schedule(ABC):
@@ -46,6 +52,36 @@ def make_schedule(settings: TrainingSettings) -> Schedule:
         settings.schedule, settings.optimizer.learning_rate, settings.max_updates
     )
     return schedule
+
+
+def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingState") -> list[str]:
+    """Return what other settings do to the learning rate of a resumed run, as lines for people.
+
+    Args:
+        old: The settings before.
+        new: The settings from now on.
+        state: Where training stands.
+    """
+    lines = []
+    cosine = old.schedule.kind == new.schedule.kind == "cosine"
+    if cosine and old.max_updates != new.max_updates:
+        lines.append(f"The cosine now ends at update {new.max_updates}, not at {old.max_updates}.")
+    update = state.update + 1
+    before, after = (_rate_of(settings, state, update) for settings in (old, new))
+    if not math.isclose(before, after, rel_tol=_SAME_RATE, abs_tol=0.0):
+        lines.append(
+            f"The learning rate of the next update ({update}) is {after:.3g}, where it would have "
+            f"been {before:.3g}."
+        )
+    return lines
+
+
+def _rate_of(settings: TrainingSettings, state: "TrainingState", update: int) -> float:
+    """Return the rate of an update under settings, which may be others than the run's own."""
+    schedule = make_schedule(settings)
+    if settings.schedule.kind == "plateau" and state.schedule:
+        schedule.load_state(state.schedule)
+    return schedule.rate(update) * state.rate_scale
 
 
 class Constant(Schedule):

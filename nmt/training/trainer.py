@@ -87,7 +87,8 @@ class Trainer:
         self._graphed = recorder is not None
         self._step = FittingStep(*self._steps(recorder), self._clear_gradients, self._seed, log)
         self._best_models = BestModels(bundle, loader, runtime, run, log, ranks)
-        self._recovery = Recovery(self.settings.faults, loader.corpus, run.data, log, ranks)
+        precision = runtime.choices.precision
+        self._recovery = Recovery(self.settings, precision, loader.corpus, run.data, log, ranks)
         self._waits_to_look = runtime.device.type != "cpu"
         self._look_until = 0
         """At each update up to this one, though it is a wait."""

@@ -21,6 +21,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.ranks import ALONE, Ranks
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
+from nmt.search.pieces import split
 
 _REHEARSED = 8
 
@@ -93,6 +94,9 @@ class Validator:
         self._bleu_tokenizer = bleu_tokenizer
         self._metrics = translation_metrics(bundle.config.training)
         self._limits = LengthLimits(bundle.length_ratio)
+        sees = bundle.config.model.max_source_tokens
+        longest = bundle.search.max_source_tokens
+        self._longest_source = longest if sees is None else min(longest, sees)
         self._search = SearchSettings(
             beam_size=self._settings.beam_size,
             length_penalty=bundle.search.length_penalty,
@@ -104,7 +108,7 @@ class Validator:
         """Look at dev once. The model comes back in the mode it was in."""
         began = time.monotonic()
         sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
-        total = len(self._ranks.own(sentences))
+        total = sum(len(self._segments(i)) for i in self._ranks.own(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
             loss = self._cross_entropy(model)
             hypotheses = self._ranks.shared(
@@ -159,11 +163,27 @@ class Validator:
     def _translate(
         self, model: Seq2Seq, sentences: list[int], on_decoded: Callable[[int], None] | None = None
     ) -> list[str]:
-        sources = [self._data.dev.source(i).tolist() for i in sentences]
-        found = decode_corpus(
-            model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
+        """Translate as `nmt translate` does: a source that is too long in segments."""
+        segments = [self._segments(i) for i in sentences]
+        sources = [segment for of_sentence in segments for segment in of_sentence]
+        found = iter(
+            decode_corpus(
+                model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
+            )
         )
-        return [self._tokenizers.target.decode(best[0].tokens) for best in found]
+        texts = [
+            [self._tokenizers.target.decode(next(found)[0].tokens) for _ in of_sentence]
+            for of_sentence in segments
+        ]
+        return [" ".join(filter(None, of_sentence)) for of_sentence in texts]
+
+    def _segments(self, sentence: int) -> list[list[int]]:
+        """Return the source of a dev sentence in as many parts as `nmt translate` divides it."""
+        source: list[int] = self._data.dev.source(sentence).tolist()
+        if len(source) <= self._longest_source:
+            return [source]
+        pieces = self._tokenizers.source.pieces(source)
+        return [source[run] for run in split(pieces, self._longest_source)]
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:

@@ -177,6 +177,7 @@ VALUES = [
     _set("=3", "expected KEY=VALUE"),
     _set("training..max_updates=3", "expected KEY=VALUE"),
     _set("seed=[1", "--set seed"),
+    _set("training.max_updates=+500", "training.max_updates: expected", "got +500; write 500"),
     _set("seed=!!int 3", "tags (!)"),
     case(
         "a cosine without an end",

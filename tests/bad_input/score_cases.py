@@ -340,6 +340,20 @@ BY_A_MODEL = [
         files={"hyp.txt": b"9" * 5000 + b" ||| one\n"},
     ),
     case(
+        "n-best with bars that may be of the text",
+        _M + " --n-best",
+        3,
+        "hyp.txt: line 2: where does its text end?",
+        files={"hyp.txt": b"0 ||| one\n1 ||| two ||| ||| -0.5\n"},
+    ),
+    case(
+        "n-best with fields of another program",
+        _M + " --n-best",
+        3,
+        "hyp.txt: line 1: where does its text end?",
+        files={"hyp.txt": b"0 ||| one ||| lm= -1 ||| -2 ||| 0-0 ||| spans\n"},
+    ),
+    case(
         "an ensemble with different subwords",
         "translate -m runs/tiny -m other",
         4,

@@ -144,6 +144,7 @@ OPTIONS = [
     ),
     _option("temperature of none", "--sample --temperature 0", "temperature"),
     _option("a seed below none", "--sample --seed -1", "seed"),
+    _option("draws by line of what is not drawn", "--draw-by line", "goes with --sample"),
     _option("a blank term", "--term ' '", "--term"),
     _option("a utility that is none", "--mbr comet", "mbr"),
     _option("a shortlist where none was made", "--shortlist 10", "nmt shortlist", code=4),

@@ -13,8 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from nmt.inspection.attention_record import attention_record
-from nmt.inspection.words import merge_words
+from nmt.inspection.attention_record import attention_record, merge_words
 from nmt.pages.page import Page, render
 from nmt.search.translation import Translation
 from nmt.search.views import View
@@ -93,7 +92,7 @@ def said(browser):
 def test_a_word_lights_up_what_it_looked_at(drawn):
     weights = random_weights(len(TARGET), len(SOURCE))
     browser = drawn(weights=weights)
-    target, source, merged = merge_words(TARGET[:-1], SOURCE, weights[:-1])
+    target, source, merged = merge_words(attended(TARGET, SOURCE, weights))
     assert texts(browser, "target") == target == ["The", "black", "cat", "."]
     assert texts(browser, "source") == source
     for place, token in enumerate(tokens(browser, "target")):
@@ -106,7 +105,7 @@ def test_a_word_lights_up_what_it_looked_at(drawn):
 def test_a_source_word_lights_up_what_looked_at_it(drawn):
     weights = random_weights(len(TARGET), len(SOURCE))
     browser = drawn(weights=weights)
-    _, source, merged = merge_words(TARGET[:-1], SOURCE, weights[:-1])
+    _, source, merged = merge_words(attended(TARGET, SOURCE, weights))
     for place, token in enumerate(tokens(browser, "source")):
         hover(browser, token)
         np.testing.assert_allclose(lit(browser, "target"), merged[:, place], atol=0.005)
@@ -125,7 +124,7 @@ def test_merged_weights_sum_to_one(drawn, seed):
     weights = random_weights(len(TARGET), len(SOURCE), seed)
     browser = drawn(weights=weights)
     np.testing.assert_allclose(cells(browser).sum(1), 1.0, atol=1e-3)
-    merged = merge_words(TARGET[:-1], SOURCE, weights[:-1])[2]
+    merged = merge_words(attended(TARGET, SOURCE, weights))[2]
     np.testing.assert_allclose(cells(browser), merged, atol=2e-3)
     browser.execute_script("drawing.update({ subwords: true })")
     assert texts(browser, "target") == TARGET

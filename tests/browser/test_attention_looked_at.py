@@ -13,9 +13,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nmt.inspection.attention_page import attention_page
+from nmt.inspection.attention_record import merge_words
 from nmt.inspection.notebook import draw_attention
 from nmt.inspection.readings import Look, Reading, Sentence, with_views
-from nmt.inspection.words import merge_words
 from nmt.search.views import View
 
 HOSTILE = "</script><img/src=x/onerror=window.hurt=1>"
@@ -179,7 +179,7 @@ def test_words_or_subwords(page):
     assert texts(page, ".token[data-target]") == ["▁A", "▁dog", "</s>"]
     press(page, "Words")
     choose(page, 1)
-    merged = merge_words(best.tokens[:-1], best.source_tokens, best.attention[:-1])[2]
+    merged = merge_words(best)[2]
     np.testing.assert_allclose(cells(page), merged, atol=2e-3)
 
 
@@ -218,7 +218,7 @@ def test_alternatives(page):
     looks[1].click()
     assert texts(page, ".token[data-target]") == ["The", "dark", "cat"]
     second = SENTENCES[0].readings[0].looks[1].translation
-    merged = merge_words(second.tokens[:-1], second.source_tokens, second.attention[:-1])[2]
+    merged = merge_words(second)[2]
     np.testing.assert_allclose(cells(page), merged, atol=2e-3)
     assert texts(page, ".reference mark") == ["A", "black"]
     looks[2].send_keys(Keys.ENTER)

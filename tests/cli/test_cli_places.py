@@ -86,6 +86,16 @@ def test_a_name_that_is_not_utf8_is_told(tiny_config, tmp_path):
     assert b"is not UTF-8" in done.stderr
 
 
+@pytest.mark.parametrize("line", ["run_dir: é/run", "name: modèle"])
+def test_a_run_that_the_locale_cannot_name_is_told(tiny_config, tmp_path, line):
+    with tiny_config.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    done = nmt("train", tiny_config, environment={**PLAIN, **NO_UTF8}, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (UsageError.exit_code, b"")
+    assert b"run_dir" in done.stderr
+    assert b"cannot be written in this locale (ascii); start nmt with PYTHONUTF8=1" in done.stderr
+
+
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}], ids=str)
 def test_a_terminal_without_colours_gets_none(odd, changes):
     """stdout and stderr are terminals here; stdin is none."""

@@ -131,10 +131,12 @@ def test_n_best_in_the_form_of_moses(tiny_bundle, tmp_path, capsys):
     best = capsys.readouterr().out.split("\n")
     assert run([*command, "--beam", "3", "--n-best", "3"]) == 0
     rows = [line.split(" ||| ") for line in capsys.readouterr().out.removesuffix("\n").split("\n")]
-    assert [row[0] for row in rows] == ["0", "0", "0", "1", "2", "2", "2"]
-    assert rows[0][1] == best[0]
-    assert rows[3][1] == ""
-    assert rows[4][1] == best[2]
+    of_lines = [[row[1] for row in rows if row[0] == number] for number in "012"]
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    assert [texts[0] for texts in of_lines] == best[:3]
+    assert (
+        [len(set(texts)) for texts in of_lines] == [len(texts) for texts in of_lines] == [2, 1, 3]
+    )
     assert all(len(row) == 4 for row in rows)
     assert all(re.fullmatch(r"logprob= -?\d+\.\d{4} length= \d+", row[2]) for row in rows)
     assert all(float(row[3]) <= 0.0 for row in rows)
@@ -181,6 +183,8 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--flag", "--flag-above", "copy=0"], 2, "give a number above zero"),
         (["--term", " "], 2, "a blank text"),
         (["--temperature", "0.5"], 2, "set `sampling` to true"),
+        (["--draw-by", "line"], 2, "--draw-by goes with --sample"),
+        (["--draw-by", "word"], 2, "--draw-by"),
         (["--beam", "4", "--groups", "3"], 2, "must divide `beam_size` (4)"),
         (["--min-length", "5", "--max-length", "5"], 2, "must be below `max_length` (5)"),
         (["--mbr", "ter"], 2, "choose one of none, chrf, bleu"),
@@ -495,3 +499,20 @@ def test_a_line_with_terms_among_drawn_ones(tiny_bundle, tmp_path, capsys):
     assert second["error"].startswith("terms are placed by beam search")
     assert "1 drawn at random" in told.err
     assert run([*command, "--sample", "--term", "cat"]) == 2
+
+
+def test_equal_lines_may_have_samples_of_their_own(tiny_bundle, tmp_path, capsys):
+    text = b"le chat noir\n" * 4
+    command = [*from_file(tmp_path, text), "--model", str(tiny_bundle), "--sample", "--seed", "5"]
+
+    def drawn(*more):
+        assert run([*command, *more]) == 0
+        return capsys.readouterr().out.split("\n")[:-1]
+
+    assert len(set(drawn())) == len(set(drawn("--draw-by", "text"))) == 1
+    by_line = drawn("--draw-by", "line")
+    assert len(set(by_line)) == 4
+    assert drawn("--draw-by", "line", "--batch", "1") == by_line
+    shards = ["--resumable", "--output", str(tmp_path / "out.txt")]
+    drawn("--draw-by", "line", *shards)
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")[:-1] == by_line

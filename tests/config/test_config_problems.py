@@ -39,6 +39,10 @@ def complaint(tmp_path):
             "seed: 1_000",
             "seed: expected a whole number >= 0 and < 2147483648, got the text '1_000'; write 1000",
         ),
+        (
+            "seed: +5",
+            "seed: expected a whole number >= 0 and < 2147483648, got +5; write 5",
+        ),
         ("seed: true", "seed: expected a whole number >= 0 and < 2147483648, got true"),
         ("seed:", "seed: expected a whole number >= 0 and < 2147483648, got nothing"),
         ("name: 2024", "name: expected a text, got 2024; put it in quotes"),
@@ -250,3 +254,26 @@ def test_a_long_value_is_shortened(complaint):
     (line,) = complaint(f"seed: {'x' * 500}").split("\n")
     assert line.endswith("xxx...'")
     assert len(line) < 150
+
+
+@pytest.mark.parametrize(
+    ("override", "got"),
+    [
+        ("training.max_updates=+500", "got +500; write 500"),
+        ("training.max_updates= +500", "got +500; write 500"),
+        ("training={max_updates: +7}", "got +7; write 7"),
+        ("model.encoder.layers=+1", "got +1; write 1"),
+    ],
+)
+def test_a_sum_is_not_taken_for_a_count(complaint, override, got):
+    """As if it were so many more."""
+    message = complaint("", override)
+    assert "expected a whole number" in message
+    assert message.endswith(got)
+
+
+def test_numbers_that_are_no_counts_may_have_a_sign(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(RIGHT, encoding="utf-8")
+    config = load_config(path, ["search.alpha=+0.5", "search.length_penalty=word_reward"])
+    assert config.search.alpha == 0.5

@@ -383,3 +383,18 @@ def test_dev_sentences_that_location_attention_cannot_see_are_named(make_config,
             prepare(limited, run)
         assert "(lines 2)" in error.value.message
     prepare(config, run)
+
+
+def test_dev_pairs_that_are_too_long_for_train_are_told(make_config, run, capsys):
+    long = " ".join(["cat dog"] * 6)
+    config = make_config(
+        TRAIN, (["cat", long, "dog"], ["a", "b", long]), max_length=9, max_dropped=1.0
+    )
+    for _ in range(2):  # made, then up to date
+        prepare(config, run)
+        told = capsys.readouterr().err
+        assert (
+            "dev: 2 pairs are longer than data.max_length (9 subwords a side), lines 2, 3: " in told
+        )
+    prepare(make_config(TRAIN, (["cat", "dog"], ["a", "b"]), max_length=9, max_dropped=1.0), run)
+    assert "data.max_length" not in capsys.readouterr().err

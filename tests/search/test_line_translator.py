@@ -48,7 +48,13 @@ def test_without_wishes_none_are_passed_on():
     assert [answer.lines for answer in answers] == [["A DOG"], [""], ["A CAT"]]
     assert [answer.report for answer in answers] == [None] * 3
     assert stub.asked == [
-        {"texts": ["a dog", "", "a cat"], "attention": False, "constraints": None, "beam_size": 2}
+        {
+            "texts": ["a dog", "", "a cat"],
+            "attention": False,
+            "constraints": None,
+            "draw_numbers": None,
+            "beam_size": 2,
+        }
     ]
 
 

@@ -123,7 +123,7 @@ def test_the_longest_source_that_may_be():
 
 def test_sums_over_a_corpus():
     total = CorpusScore()
-    total.add(" the  cat\u3000sat ", ForcedScore(-1.0, -6.0, ["a"] * 5, ["b"], []))
+    total.add(" the  cat\tsat ", ForcedScore(-1.0, -6.0, ["a"] * 5, ["b"], []))
     total.add("", ForcedScore(0.0, 0.0, [], [], []))
     total.add(" ", ForcedScore(-1.0, -2.0, ["</s>"], ["b", "</s>"], []))
     assert total == CorpusScore(3, -8.0, subwords=6, words=5, characters=13)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_search import SOURCES, Forced, make_model, search
+from slow_search import SOURCES, Forced, make_model, padded, search
 
 from nmt.config.settings import SearchSettings
 from nmt.data.tokenizer import BOS, EOS
 from nmt.errors import UsageError
+from nmt.search.beam import BeamSearch
 from nmt.search.constraints import TokenConstraints
 from nmt.search.sampling import narrowed
 
@@ -128,3 +129,20 @@ def test_terms_are_not_sampled():
     wishes = [TokenConstraints(terms=((4,),))] * 3
     with pytest.raises(UsageError, match="sampling"):
         search(model, SOURCES, 5, wishes, beam_size=2, sampling=True)
+
+
+def test_equal_sources_with_numbers_have_draws_of_their_own():
+    model = make_model(seed=1)
+    beam = BeamSearch(model, SearchSettings(beam_size=8, n_best=8, sampling=True))
+    source, lengths = padded([SOURCES[0]] * 3)
+    limits = torch.full_like(lengths, 8)
+
+    def drawn(numbers):
+        found = beam.search(source, lengths, limits, None, numbers)
+        return [[hypothesis.tokens for hypothesis in each] for each in found]
+
+    plain = drawn(None)
+    assert plain[0] == plain[1] == plain[2]
+    numbered = drawn([1, 2, 1])
+    assert numbered[0] == numbered[2] != numbered[1]
+    assert numbered == drawn([1, 2, 1])

@@ -10,14 +10,15 @@ import torch
 from nmt.bundle import Bundle
 from nmt.config.settings import Config, RuntimeSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.sentencepiece_model import Subword
 from nmt.data.tokenizer import UNK, Tokenizer, TokenizerPair
 from nmt.errors import UsageError
+from nmt.inspection.alignments import align_translation
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
 from nmt.search.unknown import with_source_words
+from nmt.tokenizers.words import SegmentedText, Subword, split_words
 
 SENTENCES = [
     "le chat noir est sur le tapis .",
@@ -64,7 +65,8 @@ def translated(
         for surface, weight in weights:
             position = next(i for i, each in enumerate(subwords) if each.surface == surface)
             attention[unknown[number], position] = weight
-    return with_source_words(hypothesis(tokens, attention), subwords, tokenizer).strip()
+    segmented = SegmentedText(source, subwords)
+    return with_source_words(hypothesis(tokens, attention), segmented, tokenizer).strip()
 
 
 @pytest.mark.parametrize(
@@ -97,10 +99,12 @@ def test_by_hand(tokenizer, source, target, points_to, text):
 def test_known_tokens_stay_as_they_are(tokenizer):
     tokens = tokenizer.encode("the black cat")
     attention = np.ones((len(tokens) + 1, 3), np.float32)
-    source = [Subword("▁a", "a"), Subword("▁b", " b")]
-    assert with_source_words(hypothesis(tokens, attention), source, tokenizer) == "the black cat"
+    source = SegmentedText("a b", [Subword("▁a", "a"), Subword("▁b", " b")])
+    known = with_source_words(hypothesis(tokens, attention), source, tokenizer)
+    assert known == "the black cat"
     unasked = hypothesis([*tokens, UNK], attention)
-    assert with_source_words(unasked, [], tokenizer) == "the black cat ⁇ "
+    blank = SegmentedText("", [])
+    assert with_source_words(unasked, blank, tokenizer) == "the black cat ⁇ "
 
 
 def translator_of(tokenizer: Tokenizer, attention: str) -> Translator:
@@ -129,7 +133,7 @@ def translator_of(tokenizer: Tokenizer, attention: str) -> Translator:
     return Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))
 
 
-TEXTS = ["le chat Łódź .", "un  Zürich dans la maison .", "", "œuf"]
+TEXTS = ["le chat Łódź", "un  Zürich dans la maison .", "", "œuf"]
 
 
 def test_translations_have_source_words_for_what_is_unknown(tokenizer):
@@ -142,6 +146,20 @@ def test_translations_have_source_words_for_what_is_unknown(tokenizer):
         assert found.tokens == old.tokens
         assert "⁇" not in found.text
         assert any(word in found.text for word in text.split() if len(word) > 2) == bool(text)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_links_count_the_words_that_are_written(tokenizer, replaced):
+    translator = translator_of(tokenizer, "additive")
+    for found, text in zip(
+        translator.translate(TEXTS, replace_unknown=replaced), TEXTS, strict=True
+    ):
+        if not text:
+            continue
+        aligned = align_translation(found)
+        assert (aligned.source, aligned.target) == (split_words(text), split_words(found.text))
+        assert [j for _, j in aligned.links()] == list(range(len(aligned.target)))
+        assert all(i < len(aligned.source) for i, _ in aligned.links())
 
 
 def test_attention_is_given_only_to_who_asked(tokenizer):

@@ -70,10 +70,28 @@ def test_a_text_is_translated_line_by_line(client, translator):
     answer = client.post("/api/translate", json={"text": "\r\n".join(lines)})
     expected = [each.text for each in translator.translate(lines)]
     (text,) = answer.json()["translations"]
-    assert text["translation"] == "\n".join(expected)
+    assert text["translation"] == "\r\n".join(expected)
     assert [line["translation"] for line in text["lines"]] == expected
     assert [line["attention"] for line in text["lines"]] == [None] * 4
     assert [line["risk"] is None for line in text["lines"]] == [False, True, False, True]
+
+
+def test_lines_end_as_they_did(client, translator):
+    texts = ["le chat\r\nun chien\n\r\nle\r", "le chat\n", "\r\n", ""]
+    answer = client.post("/api/translate", json={"texts": texts})
+    cat, dog, le = (each.text for each in translator.translate(["le chat", "un chien", "le"]))
+    assert [text["translation"] for text in answer.json()["translations"]] == [
+        f"{cat}\r\n{dog}\n\r\n{le}\r",
+        f"{cat}\n",
+        "\r\n",
+        "",
+    ]
+
+
+def test_a_longer_list_widens_the_beam(client, translator):
+    (line,) = lines_of(client.post("/api/translate", json={"text": "le chat", "n_best": 7}))
+    (best,) = translator.translate(["le chat"], n_best=7, beam_size=7)
+    assert [each["translation"] for each in line["n_best"]] == [each.text for each in best.n_best]
 
 
 def test_several_texts_and_more_of_each(client, translator):
@@ -165,7 +183,7 @@ WRONG = [
     (T, b'{"text": "a", "n_best": 1.5}', 400, "`n_best`"),
     (T, b'{"text": "a", "n_best": true}', 400, "`n_best`"),
     (T, b'{"text": "a", "n_best": ' + b"9" * 5000 + b"}", 400, "`n_best`"),
-    (T, b'{"text": "a", "n_best": 9}', 400, "at most 8"),
+    (T, b'{"text": "a", "n_best": 9}', 400, "`n_best`: 9 translations, at most 8"),
     (T, b'{"text": "a", "beam_size": 9}', 400, "at most 8"),
     (T, b'{"text": "a", "beam_size": -1}', 400, "`beam_size`"),
     (T, b'{"text": "a", "n_best": 4, "beam_size": 2}', 400, "cannot exceed"),

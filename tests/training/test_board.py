@@ -47,6 +47,31 @@ def test_updates_that_are_done_again_after_a_resume_are_shown_once(tmp_path):
     assert scalars(tmp_path)["train/loss"] == expected
 
 
+def shown(folder):
+    """The same as the TensorBoard of today reads it."""
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [event.step for event in events.Tensors("train/loss")]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_lost_updates_are_hidden_whoever_wrote_them(tmp_path, marked):
+    """Not marked: as an earlier version began its files."""
+    board = Board(tmp_path)
+    if marked:
+        board.hide_after(0)
+    for update in (1, 2, 3, 4):
+        board.add("train", update, {"loss": 1.0})
+    board.close()
+    board = Board(tmp_path)
+    board.hide_after(2)
+    board.add("train", 3, {"loss": 2.0})
+    board.close()
+    assert shown(tmp_path) == [1, 2, 3]
+
+
 class FullDisk:
     closed = False
 

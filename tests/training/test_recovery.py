@@ -8,12 +8,15 @@ import pytest
 import torch
 from test_training import assert_same_weights, records, weights
 
+from nmt.config.settings import TrainingSettings
 from nmt.data.inputs import InputFile
 from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
+from nmt.runtime.device import Choices
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training.checkpoints import load_state
-from nmt.training.recovery import describe_lines
+from nmt.training.checkpoints import TrainingState, load_state, save_checkpoint
+from nmt.training.log import NoLog
+from nmt.training.recovery import NotFinite, Recovery, describe_lines
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -142,6 +145,34 @@ def test_too_many_in_a_row_end_training(tiny, spoil):
     assert "as of the 2 before it" in error.value.message
     assert "training.faults.then: rollback" in error.value.message
     assert "--resume" in error.value.message
+    assert "runtime.precision" not in error.value.message  # it is float32
+
+
+def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
+    """The last line of the error that ends training."""
+    settings = TrainingSettings(max_updates=1, **training)
+    recovery = Recovery(settings, precision, None, tmp_path, NoLog(0))
+    state = TrainingState(Choices("cpu", precision, "highest"), {})
+    if saved:
+        model = torch.nn.Linear(1, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        save_checkpoint(tmp_path, 1, model, optimizer, state)
+    with pytest.raises(ModelError) as error:
+        recovery.way_back(fault, state, tmp_path)
+    return error.value.message.split("\n")[-1]
+
+
+def test_the_advice_is_what_can_still_be_done(tmp_path):
+    of_lines = NotFinite(1, "train.fr: line 3", has_lines=True)
+    assert advice(tmp_path, of_lines) == (
+        "Look at those lines, lower `training.optimizer.learning_rate`, lower `training.clip_norm` "
+        "or set `runtime.precision: float32`; then begin again with --restart."
+    )
+    of_dev = NotFinite(1, "its validation fails")
+    assert advice(tmp_path, of_dev, "float32", saved=True, clip_norm=0.0) == (
+        "Lower `training.optimizer.learning_rate` or set `training.clip_norm`; then resume from "
+        "the last checkpoint with --resume."
+    )
 
 
 def test_a_run_with_left_out_updates_goes_on_exactly(tiny, spoil, in_pieces):

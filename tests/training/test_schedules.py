@@ -7,7 +7,9 @@ import pytest
 from nmt.config.kinds import SCHEDULES
 from nmt.config.settings import TrainingSettings
 from nmt.evaluation.metrics import MetricValue
-from nmt.training.schedules import make_schedule, teacher_forcing_ratio
+from nmt.runtime.device import Choices
+from nmt.training.checkpoints import TrainingState
+from nmt.training.schedules import make_schedule, rate_changes, teacher_forcing_ratio
 
 
 def make(kind, **changes):
@@ -121,3 +123,42 @@ def test_plateau_loads_the_state_of_an_earlier_version():
     schedule = make("plateau", metric="bleu")
     schedule.load_state({"scale": 0.25, "best": 12.0, "in_vain": 1})
     assert schedule.rate(1) == pytest.approx(0.025)
+
+
+def changes(old, new, update=1000, **state):
+    at = TrainingState(Choices("cpu", "float32", "highest"), {}, update=update, **state)
+    return rate_changes(old, new, at)
+
+
+def settings(kind="cosine", updates=1000, rate=0.1, **more):
+    return TrainingSettings(
+        max_updates=updates,
+        optimizer={"learning_rate": rate},
+        schedule={"kind": kind, **more},
+    )
+
+
+def test_a_resume_tells_what_becomes_of_the_rate():
+    ended = changes(settings(), settings(updates=2000))
+    assert ended == [
+        "The cosine now ends at update 2000, not at 1000.",
+        "The learning rate of the next update (1001) is 0.0499, where it would have been 0.",
+    ]
+    assert changes(settings(), settings(rate=0.2), update=500)[0].endswith(
+        "(501) is 0.0997, where it would have been 0.0498."
+    )
+    halved = changes(settings("constant"), settings("constant", rate=0.2), rate_scale=0.5)
+    assert halved == [
+        "The learning rate of the next update (1001) is 0.1, where it would have been 0.05."
+    ]
+    other = changes(settings(), settings("constant"), update=999)
+    assert len(other) == 1
+    assert "is 0.1, where it would have been" in other[0]
+
+
+def test_a_resume_tells_nothing_of_a_rate_that_stays():
+    assert changes(settings("constant"), settings("constant", 2000)) == []
+    assert changes(settings(), settings()) == []
+    memory = {"scale": 0.25, "best": 1.0, "in_vain": 1}
+    lower = changes(settings("plateau"), settings("plateau", 2000), schedule=memory)
+    assert lower == []

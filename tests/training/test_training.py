@@ -129,7 +129,7 @@ def test_a_finished_run_has_nothing_to_do(tiny, trained, capsys):
     assert (run.checkpoints / "step-00000008" / "state.json").read_bytes() == before
 
 
-def test_other_settings_are_refused_with_a_table(tiny, trained):
+def test_other_settings_are_refused_with_a_table(tiny, trained, capsys):
     run = trained()
     with pytest.raises(UsageError) as refused:
         train(tiny("training.max_updates=10"))
@@ -137,7 +137,12 @@ def test_other_settings_are_refused_with_a_table(tiny, trained):
     assert "8" in refused.value.message
     assert "10" in refused.value.message
     assert "--resume" in refused.value.message
+    table = refused.value.message.split("\n")[1:3]
+    capsys.readouterr()
     train(tiny("training.max_updates=10"), resume=True)
+    told = capsys.readouterr().err.split("\n")
+    assert told[0] == f"{run.path}: resumed with other settings."
+    assert told[1:3] == table
     assert (run.checkpoints / "step-00000010").is_dir()
     with pytest.raises(UsageError, match=r"model\.embedding_size cannot change"):
         train(tiny("training.max_updates=10", "model.embedding_size=4"), resume=True)

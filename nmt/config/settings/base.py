@@ -1,5 +1,7 @@
 """What all settings have in common: frozen, exact about types, no unknown keys."""
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +31,22 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+UNWRITABLE_NAME = (
+    f"is a name that cannot be written in this locale ({sys.getfilesystemencoding()}); start nmt "
+    "with PYTHONUTF8=1, or in a UTF-8 locale"
+)
+"""Why a path is refused that the file system cannot be asked for."""
+
+
 def _check_path(value: object) -> object:
-    if isinstance(value, str) and (not value.strip() or "\0" in value):
+    if not isinstance(value, str):
+        return value
+    if not value.strip() or "\0" in value:
         raise ValueError("is no path")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise ValueError(UNWRITABLE_NAME) from None
     return value
 
 

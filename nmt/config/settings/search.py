@@ -85,7 +85,10 @@ class SearchSettings(Settings):
         description="Sampling draws from tokens of at least this probability (Hewitt et al. 2022).",
     )
     seed: int = Field(
-        1, ge=0, lt=2**63, description="Of sampling: the same seed draws the same translations."
+        1,
+        ge=0,
+        lt=2**63,
+        description="Of sampling: the same seed draws the same translations of the same text.",
     )
     mbr: Annotated[str, kind_of(UTILITIES)] = Field(
         "none",

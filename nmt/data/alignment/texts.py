@@ -14,6 +14,7 @@ from nmt.data.alignment.aligners import TokenLinks
 from nmt.data.corpus import Corpus, CorpusWriter
 from nmt.data.lexicon import NULL, Integers, TokenPairs
 from nmt.errors import DataError
+from nmt.tokenizers.words import split_words
 
 Texts = tuple[str, str]
 """A line of the source and one of the target."""
@@ -92,7 +93,7 @@ class _Words:
         with CorpusWriter(prefix, _MOST_WORDS) as corpus:
             for number, texts in enumerate(pairs, start=1):
                 sides = (
-                    [ids.setdefault(word, len(ids)) for word in text.split()]
+                    [ids.setdefault(word, len(ids)) for word in split_words(text)]
                     for text, ids in zip(texts, known, strict=True)
                 )
                 corpus.add(number, *sides)

@@ -1,0 +1,41 @@
+"""Validation translates as `nmt translate` does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nmt.bundle import load_bundle
+from nmt.config.settings import RuntimeSettings
+from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.data.prepare import PreparedData
+from nmt.runtime.device import prepare_runtime
+from nmt.search.translator import Translator
+from nmt.training.validation import Validator
+
+SOURCES = ["le chat noir est sur le tapis. un chien dort dans la maison.", "le chat", "la maison"]
+
+
+@pytest.fixture
+def data(tiny_bundle, tmp_path):
+    tokenizer = load_bundle(tiny_bundle, torch.device("cpu")).tokenizers.source
+    with CorpusWriter(tmp_path / "dev", tokenizer.size) as writer:
+        for number, source in enumerate(SOURCES, start=1):
+            writer.add(number, tokenizer.encode(source), tokenizer.encode("the cat"))
+    dev = Corpus.open(tmp_path / "dev")
+    return PreparedData(dev, dev, SOURCES, ["the cat"] * 3, None)
+
+
+def test_a_long_source_is_translated_in_segments(tiny_bundle, data):
+    bundle = load_bundle(tiny_bundle, torch.device("cpu"))
+    runtime = prepare_runtime(RuntimeSettings(device="cpu", threads=1), exact=True)
+    limit = int(np.sort(data.dev.source_lengths)[1])
+    search = bundle.search.model_copy(update={"max_source_tokens": limit})
+    config = bundle.config.model_copy(update={"search": search})
+    bundle = replace(bundle, config=config)
+    validator = Validator(bundle, data, runtime, 400)
+    hypotheses = validator._translate(bundle.model, [0, 1, 2])
+    found = Translator(bundle, runtime).translate(SOURCES, beam_size=1)
+    assert found[0].pieces > 1
+    assert [text.strip() for text in hypotheses] == [each.text for each in found]
