@@ -74,16 +74,17 @@ class MosesOutput(OutputForm):
 
 
 class TsvOutput(OutputForm):
-    """The row, the translation after its last column, then the alignment, then the flags; a blank
-    row stays as it is.
+    """The row, the translation after its last column, then the alignment, then the flags. A blank
+    line without tabs stays as it is; a row of empty cells gets its columns like every other.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
-        if not request.line.text.strip():
-            return [request.line.text]
+        row = request.line.text
+        if not row.strip() and "\t" not in row:
+            return [row]
         cells = [_cell(translation.text), *_alignment_field(self, translation)]
         flags = _flags_cell(self, request, translation)
-        return ["\t".join([request.line.text, *cells, *flags])]
+        return ["\t".join([row, *cells, *flags])]
 
 
 class JsonOutput(OutputForm):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.errors import UsageError
 from nmt.runtime.console import counted, say, warn
+from nmt.text.byte_formats import COMPRESSIONS
 
 if TYPE_CHECKING:
     from nmt.inspection.attention_text import Style
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _PAGES = (".html", ".htm")
 _IMAGES = (".png", ".svg", ".pdf")
-_TEXTS = ("", ".txt", ".json", ".jsonl", ".gz")
+_TEXTS = ("", ".txt", ".json", ".jsonl", *(each.suffix for each in COMPRESSIONS))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def init(
             "-s",
             metavar="FILE",
             parser=named_path,
-            help="Source text of train, such as train.en; may be given again; .gz is unpacked.",
+            help="Source text of train, such as train.en; may be given again, and be compressed.",
         ),
     ],
     target: Annotated[

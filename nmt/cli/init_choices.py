@@ -81,7 +81,7 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
             "quiet machine. Train on one, or repeat nmt init there."
         )
     seconds = figures.BUDGET_FOR_UPDATES * duration_seconds(budget)
-    limit = Budget(budget, max(1, int(seconds / pace.seconds)))
+    limit = Budget(budget, max(1, int(seconds / pace.seconds)), pace.seconds)
     say(f"{1 / pace.seconds:.1f} updates/s here: {limit.updates:,} updates in {budget}")
     plan = make_plan(facts, limit)
     if plan.epochs < _FEW_PASSES:
@@ -164,6 +164,8 @@ def _told(side: SideFacts) -> str:
 
 
 def _warn(facts: CorpusFacts) -> None:
+    for message in facts.findings:
+        warn(message)
     if facts.pairs < _FEW_PAIRS:
         warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
     if facts.identical >= _ONE_TEXT:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.errors import DataError, UsageError
 from nmt.runtime.console import say, warn
+from nmt.text.formats import compression_of
 
 if TYPE_CHECKING:
     from nmt.evaluation.report import Measure, Question, Report, System
@@ -262,7 +263,11 @@ def _texts(path: Path) -> Iterator[Path]:
 
 
 def _short(path: Path) -> str:
-    return "stdin" if path == _STDIN else path.name.removesuffix(".gz").removesuffix(".txt")
+    if path == _STDIN:
+        return "stdin"
+    compression = compression_of(path.name)
+    name = path.name if compression is None else path.name.removesuffix(compression.suffix)
+    return name.removesuffix(".txt")
 
 
 def _numbered(name: str, before: list[str]) -> str:

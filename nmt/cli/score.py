@@ -85,7 +85,7 @@ def score(
     """Score translations against references, or by the probability that a model gives them.
 
     With --ref: BLEU, chrF and TER by sacreBLEU. Give plain, detokenised text. Each file may be
-    packed (.gz); all must have as many lines. Several translations are compared with the baseline:
+    compressed; all must have as many lines. Several translations are compared with the baseline:
     95% intervals, and p, how likely chance alone gives such a difference.
 
     With --model and --source: log-probability and perplexity of the translations, whoever made

@@ -197,6 +197,7 @@ def translate(
     say(its.described(settings))
     began = time.monotonic()
     totals = lines.totals
+    expected = its.expected_formats(input_format)
     window = settings.batch_sentences * _batches_in_memory(keeps_weights, judge is not None)
     if files is not None:
         made_by = {
@@ -214,12 +215,12 @@ def translate(
             **({} if judge is None else {"--flag": asdict(judge.thresholds)}),
         }
         one_line_each = writes_json or settings.n_best == 1
-        job = ShardJob(*files, made_by, window, one_line_each)
+        job = ShardJob(*files, made_by, window, one_line_each, expected=expected)
         totals = translate_in_shards(job, answer_windows, world, lines.totals)
     else:
         written = [output_file, *([] if report_file is None else [report_file])]
         with (
-            reader(input_file) as read,
+            reader(input_file, expected) as read,
             writer(output_file) as write,
             _report_writer(report_file) as write_report,
             stream_progress("translate", input_file, written) as bar,

@@ -9,11 +9,29 @@ from nmt.cli.options import named_path
 
 if TYPE_CHECKING:
     from nmt.config.settings import SearchSettings
+    from nmt.data.text import ExpectedFormats
 
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given, by the names of their settings."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def expected_formats(input_format: str) -> "ExpectedFormats":
+    """Return the formats that an input may have without a warning, and hints for the others."""
+    from nmt.data.text import ExpectedFormats
+
+    if input_format == "tsv":
+        return ExpectedFormats(frozenset(["tsv"]))
+    if input_format == "json":
+        return ExpectedFormats(frozenset(["jsonl"]))
+    return ExpectedFormats(hints=_FORMAT_HINTS)
+
+
+_FORMAT_HINTS = {
+    "tsv": "Each line is translated as it is; --input-format tsv --column N translates one column.",
+    "jsonl": "Each line is translated as it is; --input-format json translates the member `text`.",
+}
 
 
 def described(settings: "SearchSettings") -> str:

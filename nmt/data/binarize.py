@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from nmt.config.settings import Config, CorpusSettings, DataSettings
 from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.data.corpus_mismatch import text_findings
 from nmt.data.drop_table import drop_table, overlap_remarks, remarks
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
 from nmt.data.hashes import SeenHashes
-from nmt.data.inputs import Inputs, lines_of
+from nmt.data.inputs import Inputs, files_of, lines_of
 from nmt.data.manifest import MANIFEST, Manifest, OverlapReport, SideReport
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters
 from nmt.data.split import in_validation_split
 from nmt.data.tally import Tally
 from nmt.data.text import read_pairs
+from nmt.data.text_profile import CorpusProfile
 from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError
 from nmt.runtime.console import progress, say, warn
@@ -31,7 +33,8 @@ def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: 
     """Write `train` and `dev` corpora, the lines of dev and the manifest into a folder.
 
     Dev keeps all its pairs; those of train are checked, and only then may some of the good ones be
-    set aside as dev (`validation_split`). What is dropped is told on stderr.
+    set aside as dev (`validation_split`). What is dropped is told on stderr. What is wrong with the
+    texts is in the manifest, for the caller to tell.
 
     Raises DataError when the text is unfit: unreadable lines, more dropped than `max_dropped`,
     more unknown tokens than `max_unknown`, or no pair left.
@@ -81,6 +84,7 @@ class _Binarizer:
         self._inputs = inputs
         self._folder = folder
         self._held_out: dict[str, HeldOut] = {}
+        self._profiles: dict[str, CorpusProfile] = {}
 
     def run(self) -> Manifest:
         warn_of_equal_files(self._inputs)
@@ -107,8 +111,10 @@ class _Binarizer:
     def _encoded(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
         total = lines_of(self._inputs, name)
         pairs = read_pairs(corpus.source, corpus.target, self._data.on_bad_utf8)
+        profile = self._profiles[name] = CorpusProfile(total)
         with progress(f"binarize {name}", total, "pairs") as bar:
             for chunk, encoded in encode_pairs(pairs, self._tokenizers, self._data.workers, total):
+                profile.add_block(chunk.lines, chunk.sources, chunk.targets)
                 yield chunk, encoded
                 bar.advance(len(chunk.lines) + len(chunk.unreadable))
 
@@ -157,6 +163,7 @@ class _Binarizer:
                 for name, held_out in self._held_out.items()
             },
             length_ratio=train.length_ratio(),
+            findings=text_findings(self._profiles, files_of(self._inputs)),
         )
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from nmt.config.settings import CorpusSettings
-from nmt.data.text import check_line_counts, count_lines, plain_read_errors, status
+from nmt.data.text import (
+    check_file_format,
+    check_line_counts,
+    count_lines,
+    plain_read_errors,
+    status,
+)
 from nmt.runtime.console import working
 from nmt.runtime.files import sha256
 
@@ -27,21 +33,47 @@ Inputs = dict[str, tuple[InputFile, ...]]
 """The files of each side of each corpus, by names such as `train.source`."""
 
 
-def describe_inputs(corpora: dict[str, CorpusSettings | None], known: Inputs | None) -> Inputs:
-    """What the files of the corpora hold now. Files as large and old as in `known` are not read.
+def describe_inputs(
+    corpora: dict[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
+) -> Inputs:
+    """Return what the files of the corpora hold now.
 
-    Raises DataError when a file is missing or damaged, or when the two sides of a corpus differ in
-    their number of lines.
+    Args:
+        corpora: The corpora, by their names.
+        known: Files as large and old as in these are not read.
+        checked: Whether somebody has seen already that the files are plain text.
+
+    Raises:
+        DataError: A file is missing, damaged or no plain text, or the two sides of a corpus differ
+            in their number of lines.
     """
     cache = {file.path: file for files in (known or {}).values() for file in files}
     inputs: Inputs = {}
     for name, corpus in corpora.items():
         if corpus is None:
             continue
+        if not checked:
+            check_formats(corpus)
         sides = (_describe_all(corpus.source, cache), _describe_all(corpus.target, cache))
         check_line_counts(*(((Path(file.path), file.lines) for file in side) for side in sides))
         inputs[f"{name}.source"], inputs[f"{name}.target"] = sides
     return inputs
+
+
+def check_formats(corpus: CorpusSettings) -> None:
+    """Look whether the files of a corpus are plain text; warn of one that may not be.
+
+    Raises:
+        DataError: A file is surely no plain text, or one that seems to be none is given as both
+            source and target.
+    """
+    for path in (*corpus.source, *corpus.target):
+        check_file_format(path, path in corpus.source and path in corpus.target)
+
+
+def files_of(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
+    """Return the files of each side with their numbers of lines."""
+    return {name: [(file.path, file.lines) for file in files] for name, files in inputs.items()}
 
 
 def same_content(a: Inputs, b: Inputs) -> bool:

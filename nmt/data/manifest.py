@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from nmt.data.corpus_mismatch import TextFinding
 from nmt.data.inputs import Inputs
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.record import Record, load_record
@@ -58,7 +59,8 @@ class OverlapReport(Record):
 class Manifest(Record):
     """All about the binarized corpora of a run.
 
-    length_ratio: over the pairs of train.
+    length_ratio: over the pairs of train; findings: what is wrong with the texts, None where an
+    older version of nmt did not look.
     """
 
     version: int = _VERSION
@@ -69,6 +71,7 @@ class Manifest(Record):
     dev: CorpusReport
     overlap: dict[str, OverlapReport]
     length_ratio: LengthRatio
+    findings: tuple[TextFinding, ...] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":

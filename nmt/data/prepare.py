@@ -58,9 +58,13 @@ class TokenizerRecord(Record):
     fingerprint: str
 
 
-def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -> TokenizerPair:
+def prepare_tokenizers(
+    config: Config, run: RunDirectory, force: bool = False, checked: bool = False
+) -> TokenizerPair:
     """The tokenizers of a run: trained when missing, out of date or forced, else loaded; those of
     the model that training starts from where the settings say so.
+
+    checked: see `prepare_corpora`.
 
     Raises UsageError when they are out of date but a model was trained with them, or when the
     folder holds what nmt did not make; ConfigError and DataError as training them does;
@@ -73,7 +77,7 @@ def prepare_tokenizers(config: Config, run: RunDirectory, force: bool = False) -
             present = None if record is None or force else _load_made(run, record)
             return _taken_over(config, start, run, record, present, force)
         known = None if record is None else record.inputs
-        inputs = describe_inputs({"train": config.data.train}, known)
+        inputs = describe_inputs({"train": config.data.train}, known, checked)
         tokenizers = _up_to_date_tokenizers(config, run, record, inputs)
         if record is not None and tokenizers is not None and not force:
             if record.inputs != inputs:
@@ -98,11 +102,16 @@ def _check_languages(data: DataSettings) -> None:
 
 
 def prepare_corpora(
-    config: Config, run: RunDirectory, tokenizers: TokenizerPair, force: bool = False
+    config: Config,
+    run: RunDirectory,
+    tokenizers: TokenizerPair,
+    force: bool = False,
+    checked: bool = False,
 ) -> PreparedData:
     """The binarized corpora of a run: made when missing, out of date or forced, else opened.
 
     Out of date are they when a text (by its content), a setting or the tokenizer has changed.
+    checked: what is wrong with the texts is told elsewhere, and not warned of here.
 
     Raises DataError when the text is unfit, ConfigError when its files are named for the languages
     of one another, UsageError when the folder holds what nmt did not make,
@@ -111,7 +120,7 @@ def prepare_corpora(
     with _alone(run, run.data):
         manifest = _known_manifest(run)
         corpora = _corpora(config)
-        inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs)
+        inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs, checked)
         known = None if force else manifest
         prepared = _up_to_date_corpora(config, run, tokenizers, known, inputs)
         if manifest is not None and prepared is not None:
@@ -125,6 +134,9 @@ def prepare_corpora(
         with atomic_directory(run.data) as folder:
             manifest = binarize(config, tokenizers, inputs, folder)
             _check_unchanged(corpora, inputs)
+        for finding in manifest.findings or ():
+            if not checked:
+                warn(finding.message)
         prepared = _open(run, manifest)
         _check_dev_fits(config, prepared)
         return _guided(config, run, tokenizers, prepared)
@@ -326,7 +338,7 @@ def _alone(run: RunDirectory, folder: Path) -> Iterator[None]:
 
 
 def _check_unchanged(corpora: dict[str, CorpusSettings | None], inputs: Inputs) -> None:
-    if describe_inputs(corpora, inputs) != inputs:
+    if describe_inputs(corpora, inputs, checked=True) != inputs:
         raise DataError("a text was changed while it was read; let it be written, and run again.")
 
 

@@ -3,15 +3,17 @@
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
 from nmt.config.settings import CorpusSettings
 from nmt.data.binarize import warn_of_equal_files
+from nmt.data.corpus_mismatch import profile_of, text_findings
 from nmt.data.hashes import pair_text
-from nmt.data.inputs import describe_inputs, lines_of
+from nmt.data.inputs import describe_inputs, files_of, lines_of
 from nmt.data.scripts import scripts_of
 from nmt.data.text import BadUtf8, Pair, read_pairs
+from nmt.data.text_profile import CHARACTERS_A_WORD, UNSPACED, CorpusProfile
 from nmt.errors import DataError
 from nmt.runtime.console import progress
 
@@ -24,13 +26,7 @@ _CUT = 1000
 _FREQUENT = 5
 _LONGEST_COUNTED = 2000
 
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces between words."""
-
-_CHARACTERS_A_WORD = 1.7
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _MOST_HASHES = 100_000
 
 
@@ -55,10 +51,13 @@ def survey(
         raise DataError(
             "train has no pair with text on both sides. See whether these are the right files."
         )
+    profiles = {"train": counts.profile}
     dev_pairs = None
     if dev is not None:
-        dev_pairs = sum(1 for _ in read_pairs(dev.source, dev.target, on_bad_utf8))
-    return counts.facts(dev_pairs)
+        dev_pairs = lines_of(inputs, "dev")
+        profiles["dev"] = profile_of(dev, dev_pairs, on_bad_utf8)
+    findings = text_findings(profiles, files_of(inputs))
+    return replace(counts.facts(dev_pairs), findings=tuple(each.message for each in findings))
 
 
 @dataclass
@@ -67,6 +66,7 @@ class _Side:
 
     words: int = 0
     characters: int = 0
+    lines: int = 0
     unspaced: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     letters: Counter[str] = field(default_factory=Counter)
@@ -76,9 +76,10 @@ class _Side:
         """Count a line; gives its words."""
         spaced, unspaced = _UNSPACED.subn(" ", text)
         words = spaced.split()
-        count = len(words) + round(unspaced / _CHARACTERS_A_WORD)
+        count = len(words) + round(unspaced / CHARACTERS_A_WORD)
         self.words += count
         self.characters += len(text)
+        self.lines += 1
         self.unspaced += unspaced
         if closely:
             self.seen.update(spaced[:_CUT].split())
@@ -95,7 +96,13 @@ class _Side:
             characters=len(self.letters),
             scripts={script: count / self.scripts.total() for script, count in of_all},
             unspaced=2 * self.unspaced > self.characters,
+            word_length=self._word_length(),
         )
+
+    def _word_length(self) -> float:
+        """Characters of a word: between the words of a line there is one space each."""
+        spaces = max(0, self.words - self.lines)
+        return max(0, self.characters - spaces) / max(1, self.words)
 
 
 @dataclass
@@ -136,6 +143,7 @@ class _Counts:
         self._lengths: Counter[int] = Counter()
         self._repeats = _Repeats()
         self._blank = self._identical = 0
+        self.profile = CorpusProfile(lines)
 
     def add(self, pair: Pair) -> None:
         """Count a pair; of one that is not UTF-8 nothing is known."""
@@ -148,6 +156,7 @@ class _Counts:
         closely = pair.line * wanted // lines != (pair.line - 1) * wanted // lines
         length = max(self._source.add(pair.source, closely), self._target.add(pair.target, closely))
         self._lengths[min(length, _LONGEST_COUNTED)] += 1
+        self.profile.add(pair.line, pair.source, pair.target)
         self._repeats.add(pair_text(pair.source, pair.target))
         self._identical += pair.source.strip() == pair.target.strip()
 

@@ -1,28 +1,23 @@
 """Text files read line by line: split on `\\n` only, UTF-8 only, every line accounted for."""
 
-import gzip
 import io
 import os
 import stat
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
 from nmt.errors import DataError
+from nmt.runtime.console import warn
+from nmt.text.compression import Content, open_content, open_file
+from nmt.text.file_format import BOM
+from nmt.text.formats import compression_of, problem
 
 BadUtf8 = Literal["error", "replace", "skip_pair"]
 
-BOM = b"\xef\xbb\xbf"
-"""The byte-order mark that some programs put before UTF-8."""
-
-Bytes = io.BufferedReader | gzip.GzipFile
-"""What a text is read from: has `read`, `read1` and lines."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
 _END = object()
 _EXTREME = 3.0
 _SLACK = 5  # bytes: "Oui." against "Yes, I do." is not extreme
@@ -45,7 +40,7 @@ class Pair:
 
 
 def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | None]:
-    """The lines of a text file, without their ends; `.gz` is unpacked.
+    """The lines of a text file, without their ends; a compressed file is unpacked.
 
     Only `\\n` ends a line. A byte-order mark at the start and one `\\r` at the end of a line are
     removed. A line that is not UTF-8 is an error, has its bad bytes replaced by U+FFFD, or is given
@@ -117,19 +112,76 @@ def decode_line(raw: bytes, errors: Literal["strict", "replace"] = "strict") -> 
     return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", errors)
 
 
-def unpacked(file: io.BufferedReader, name: str) -> Bytes:
-    """The content of an open file or pipe: unpacked where its first bytes are gzip's, whatever its
-    name.
+@dataclass(frozen=True)
+class ExpectedFormats:
+    """What a command takes beside plain text.
 
-    Raises DataError where the name ends in `.gz` and the content is not packed. What is wrong with
-    packed content shows only in reading: see `plain_read_errors`.
+    Attributes:
+        names: Names of formats that it reads as they are (`nmt.text.formats`).
+        hints: What else it can do with a format, by its name.
     """
-    head = file.peek(2)[:2]
-    if head and _GZIP_MAGIC.startswith(head):  # a slow pipe may give one byte at first
-        return gzip.GzipFile(fileobj=file, mode="rb")
-    if head and name.endswith(".gz"):
-        raise DataError(f"{name}: not a gzip file. Pack it anew, or rename it without .gz.")
-    return file
+
+    names: frozenset[str] = frozenset()
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAIN_TEXT = ExpectedFormats()
+
+
+def check_format(
+    content: Content,
+    expected: ExpectedFormats = PLAIN_TEXT,
+    refuse: Literal["none", "certain", "all"] = "none",
+) -> None:
+    """Warn where a text seems to be of another format, or is not compressed as its name says.
+
+    Of a file that is read several times there is one warning.
+
+    Args:
+        content: Of the text.
+        expected: What is not warned of.
+        refuse: Which formats are an error: none, those that no plain text looks like, or all.
+
+    Raises:
+        DataError: The format is refused.
+    """
+    name, found = content.name, content.found
+    promised = compression_of(name)
+    if promised is not None and not content.packed and content.head.data:
+        told = f"{name}: is no {promised.name} file, despite its name; it is read as it is."
+        _warn_once(told, content)
+    if found is None or found.name in expected.names:
+        return
+    message = problem(found, content.head, name, content.packed)
+    if refuse == "all" or (refuse == "certain" and found.certain):
+        raise DataError(message)
+    if found.name in expected.hints:
+        message = f"{message.partition(chr(10))[0]} {expected.hints[found.name]}"
+    _warn_once(message, content)
+
+
+def _warn_once(message: str, content: Content) -> None:
+    key = (message, content.identity)
+    if content.identity is None or key not in _warned:
+        _warned.add(key)
+        warn(message)
+
+
+_warned: set[tuple[str, tuple[int, ...] | None]] = set()
+
+
+def check_file_format(path: Path, is_both_sides: bool) -> None:
+    """Look at the beginning of a text of a corpus.
+
+    Args:
+        path: The text.
+        is_both_sides: Whether it is given as source and as target, as a table might be.
+
+    Raises:
+        DataError: It is no plain text.
+    """
+    with _opened(path) as content:
+        check_format(content, refuse="all" if is_both_sides else "certain")
 
 
 @contextmanager
@@ -137,8 +189,6 @@ def plain_read_errors(name: str | Path) -> Iterator[None]:
     """What goes wrong within in opening and reading the file `name`, as a DataError."""
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{name}: damaged gzip file ({error}). Copy or pack it anew.") from error
     except FileNotFoundError as error:
         raise DataError(f"{name}: there is no such file.") from error
     except IsADirectoryError as error:
@@ -157,12 +207,18 @@ def status(path: Path) -> os.stat_result:
 
 
 @contextmanager
-def _open_text(path: Path) -> Iterator[Bytes]:
+def _opened(path: Path) -> Iterator[Content]:
     kind = status(path).st_mode
     if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
         raise DataError(f"{path}: is no regular file; write the text to a file first.")
-    with plain_read_errors(path), path.open("rb") as file:
-        yield unpacked(file, str(path))
+    with plain_read_errors(path), open_file(path) as file:
+        yield open_content(file, str(path))
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[io.BufferedReader]:
+    with _opened(path) as content:
+        yield content.stream
 
 
 def _checked_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> str | None:

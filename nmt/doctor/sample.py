@@ -5,7 +5,10 @@ from itertools import islice
 from pathlib import Path
 
 from nmt.config.settings import Config, CorpusSettings
+from nmt.data.corpus_mismatch import Files, TextFinding, profile_of, text_findings
+from nmt.data.inputs import check_formats
 from nmt.data.text import check_line_counts, count_lines, read_pairs
+from nmt.data.text_profile import CorpusProfile
 
 _PAIRS = 20_000
 """Enough to fill the worst batches and learn some subwords from, in seconds."""
@@ -19,13 +22,14 @@ class Sample:
     """Pairs of train, evenly spread over those that were looked at.
 
     config: the same configuration over the sample; pairs: in the sample; read: looked at; lines:
-    of each corpus, by its name.
+    of each corpus, by its name; findings: what is wrong with the texts.
     """
 
     config: Config
     pairs: int
     read: int
     lines: dict[str, int]
+    findings: tuple[TextFinding, ...]
 
     @property
     def is_whole(self) -> bool:
@@ -36,16 +40,17 @@ class Sample:
 def take_sample(config: Config, folder: Path) -> Sample:
     """Look at the texts and take the sample, written into a folder unless it is all of train.
 
-    Raises DataError when a text is missing, empty, or not UTF-8 where it was looked at, and when
-    the two sides of a corpus differ in their number of lines.
+    Raises DataError when a text is missing, empty, no plain text, or not UTF-8 where it was looked
+    at, and when the two sides of a corpus differ in their number of lines.
     """
-    lines = _line_counts(config)
+    files = _line_counts(config)
+    lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in _corpora(config)}
     total, read = lines["train"], min(lines["train"], _READ)
     wanted = min(read, _PAIRS)
     data = config.data
     pairs = islice(read_pairs(data.train.source, data.train.target, data.on_bad_utf8), read)
     source, target = folder / "sample.source", folder / "sample.target"
-    taken = 0
+    taken, profile = 0, CorpusProfile(read)
     with (
         source.open("w", encoding="utf-8", newline="\n") as sources,
         target.open("w", encoding="utf-8", newline="\n") as targets,
@@ -56,9 +61,17 @@ def take_sample(config: Config, folder: Path) -> Sample:
                 sources.write(f"{pair.source}\n")
                 targets.write(f"{pair.target}\n")
                 taken += 1
+            if pair.source is not None and pair.target is not None:
+                profile.add(pair.line, pair.source, pair.target)
+    others = {
+        name: profile_of(corpus, lines[name], data.on_bad_utf8)
+        for name, corpus in _corpora(config).items()
+        if name != "train"
+    }
+    findings = text_findings({"train": profile, **others}, files)
     if wanted == total:
-        return Sample(config, total, read, lines)
-    return Sample(_over(config, source, target), taken, read, lines)
+        return Sample(config, total, read, lines, findings)
+    return Sample(_over(config, source, target), taken, read, lines, findings)
 
 
 def _over(config: Config, source: Path, target: Path) -> Config:
@@ -72,11 +85,22 @@ def _over(config: Config, source: Path, target: Path) -> Config:
     )
 
 
-def _line_counts(config: Config) -> dict[str, int]:
-    data, lines = config.data, {}
-    for name, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test)):
-        if corpus is not None:
-            sources = [(path, count_lines(path)) for path in corpus.source]
-            check_line_counts(sources, [(path, count_lines(path)) for path in corpus.target])
-            lines[name] = sum(count for _, count in sources)
-    return lines
+def _corpora(config: Config) -> dict[str, CorpusSettings]:
+    data = config.data
+    named = (("train", data.train), ("dev", data.dev), ("test", data.test))
+    return {name: corpus for name, corpus in named if corpus is not None}
+
+
+def _line_counts(config: Config) -> Files:
+    """The files of each side with their numbers of lines, which must be the same on both."""
+    files: Files = {}
+    for name, corpus in _corpora(config).items():
+        check_formats(corpus)
+        sides = [
+            [(path, count_lines(path)) for path in paths]
+            for paths in (corpus.source, corpus.target)
+        ]
+        check_line_counts(*sides)
+        for side, counted in zip(("source", "target"), sides, strict=True):
+            files[f"{name}.{side}"] = [(str(path), lines) for path, lines in counted]
+    return files

@@ -2,6 +2,8 @@
 the temporary folder.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nmt.data.inputs import lines_of
@@ -20,6 +22,7 @@ from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.console import quietly
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
+from nmt.text.tool_marks import TOOL_MARKS
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_settings
 from nmt.training.validation import choosing_metrics
@@ -28,6 +31,8 @@ _ALIKE = 0.3
 """Lengths of true translations go together far more closely than this correlation."""
 
 _FEW = 100
+
+_MARKS = frozenset(mark.name for mark in TOOL_MARKS)
 
 
 def _run(examination: Examination) -> Remark:
@@ -73,7 +78,7 @@ def _tokenizer(examination: Examination) -> Remark:
     if made:
         sample, run = _sample_of(examination), _temporary_run(examination)
         with quietly():
-            examination.tokenizers = prepare_tokenizers(sample.config, run)
+            examination.tokenizers = prepare_tokenizers(sample.config, run, checked=True)
     tokenizers, settings = examination.tokenizers, examination.config.tokenizer
     assert tokenizers is not None
     sizes = (
@@ -96,7 +101,9 @@ def _data(examination: Examination) -> Remark:
         assert examination.tokenizers is not None
         sample, run = _sample_of(examination), _temporary_run(examination)
         with quietly():
-            examination.data = prepare_corpora(sample.config, run, examination.tokenizers)
+            examination.data = prepare_corpora(
+                sample.config, run, examination.tokenizers, checked=True
+            )
     train, dev = _made(examination).manifest.train, _made(examination).manifest.dev
     found = f"{train.pairs_kept:,} of {train.pairs_read:,} train pairs kept"
     reasons = [f"{reason} {count:,}" for reason, count in train.dropped.items() if count]
@@ -151,6 +158,33 @@ def _scores(examination: Examination) -> Remark:
     return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long})
 
 
+def _marks(examination: Examination) -> Remark:
+    """Escaped characters, pieces of words and the like, which other tools left in the texts."""
+    return _findings(examination, lambda kind: kind in _MARKS, "no marks of other tools")
+
+
+def _writing(examination: Examination) -> Remark:
+    """What the model learns from must be written like what it is judged by."""
+    sound = "train is written like the texts that judge it"
+    return _findings(examination, lambda kind: kind not in _MARKS, sound)
+
+
+def _findings(examination: Examination, wanted: Callable[[str], bool], sound: str) -> Remark:
+    data, sample = examination.data, examination.sample
+    found = sample.findings if sample is not None else None
+    if found is None and data is not None:
+        found = data.manifest.findings
+    if found is None:
+        return Remark("not looked at: an older version of nmt binarized the texts")
+    wrong = [finding for finding in found if wanted(finding.kind)]
+    facts = {"findings": [finding.model_dump() for finding in wrong]}
+    if not wrong:
+        return Remark(sound, facts=facts)
+    parts = [finding.message.split("\n") for finding in wrong]
+    told = "; ".join(" ".join(part[:-1]).rstrip(".") for part in parts)
+    return Remark(told, "; ".join(part[-1] for part in parts), facts)
+
+
 def _made(examination: Examination) -> PreparedData:
     assert examination.data is not None
     return examination.data
@@ -174,6 +208,8 @@ def _what(examination: Examination) -> str:
 TEXTS = (
     Check("run", _run, ("config",)),
     Check("text", _text, ("config",)),
+    Check("marks", _marks, ("text",)),
+    Check("writing", _writing, ("text",)),
     Check("tokenizer", _tokenizer, ("text",)),
     Check("data", _data, ("tokenizer",)),
     Check("unknown", _unknown, ("data",)),

@@ -1,4 +1,4 @@
-"""The lines to score: from a file, a packed file, a named pipe or stdin, none lost."""
+"""The lines to score: from a file, a compressed file, a named pipe or stdin, none lost."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,9 +6,11 @@ from itertools import zip_longest
 from pathlib import Path
 
 from nmt.config.settings import CorpusSettings
-from nmt.data.text import BOM, decode_line, plain_read_errors, status, unpacked
+from nmt.data.text import check_format, decode_line, plain_read_errors, status
 from nmt.errors import DataError
 from nmt.runtime.streams import open_stdin
+from nmt.text.compression import open_content, open_file
+from nmt.text.file_format import BOM
 
 
 def read_all_lines(path: Path | None) -> list[str]:
@@ -17,7 +19,8 @@ def read_all_lines(path: Path | None) -> list[str]:
 
 
 def each_line(path: Path | None) -> Iterator[str]:
-    """The lines of a UTF-8 text, `path` or stdin (None), without line ends; gzip is unpacked.
+    """The lines of a UTF-8 text, `path` or stdin (None), without line ends; compressed ones are
+    unpacked, and a text that seems to be another format is warned of.
 
     An empty text has no lines; a blank line is a line, and so is a byte-order mark alone, as `nmt
     translate` counts. A byte-order mark and one `\\r` at the end of a line are removed.
@@ -26,7 +29,9 @@ def each_line(path: Path | None) -> Iterator[str]:
     """
     name = "stdin" if path is None else str(path)
     with plain_read_errors(name), _opened(path) as file:
-        for number, line in enumerate(unpacked(file, name), start=1):
+        content = open_content(file, name)
+        check_format(content)
+        for number, line in enumerate(content.stream, start=1):
             yield _decoded(line.removeprefix(BOM) if number == 1 else line, name, number)
 
 
@@ -77,7 +82,7 @@ def _opened(path: Path | None) -> io.BufferedReader:
     if path is None:
         return open_stdin()
     status(path)
-    return path.open("rb")
+    return open_file(path)
 
 
 def _decoded(raw: bytes, name: str, number: int) -> str:

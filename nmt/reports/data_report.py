@@ -68,6 +68,7 @@ class DataReport:
             "identical": self.odd.identical,
             "scripts": dict(zip(("source", "target"), map(dict, self.odd.scripts), strict=True)),
             "odd_pairs": [asdict(pair) for pair in self.odd.pairs],
+            "findings": manifest["findings"],
         }
 
 

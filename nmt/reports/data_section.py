@@ -13,7 +13,15 @@ def data_section(data: DataReport | None, problem: str) -> str:
     if data is None:
         return paragraph(problem, "muted")
     return "\n".join(
-        (_tiles(data), _charts(data), _drops(data), _remarks(data), _scripts(data), _odd(data))
+        (
+            _tiles(data),
+            _findings(data),
+            _charts(data),
+            _drops(data),
+            _remarks(data),
+            _scripts(data),
+            _odd(data),
+        )
     )
 
 
@@ -29,6 +37,16 @@ def _tiles(data: DataReport) -> str:
             Tile("Length ratio", f"{ratio.mean:.2f}", f"± {ratio.deviation:.2f}, target to source"),
         )
     )
+
+
+def _findings(data: DataReport) -> str:
+    """Marks of other tools in the texts, and how train, dev and test differ in their writing."""
+    found = data.manifest.findings or ()
+    if not found:
+        return ""
+    columns = (Column("finding"), Column("lines and what to do", written=True))
+    rows = [finding.message.partition("\n")[::2] for finding in found]
+    return "<h3>What may be wrong with the texts</h3>" + table(columns, rows)
 
 
 def _side(name: str, train: CorpusReport, side: str) -> Tile:

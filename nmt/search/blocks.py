@@ -1,15 +1,17 @@
 """A long text in blocks of whole lines, small enough to hold and to be translated again."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nmt.data.text import Bytes, plain_read_errors, unpacked
+from nmt.data.text import PLAIN_TEXT, ExpectedFormats, check_format, plain_read_errors
 from nmt.errors import DataError
 from nmt.runtime.console import progress
+from nmt.text.compression import Content, open_content, open_file
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,19 @@ class Survey:
     blocks: list[Block]
 
 
-def survey(path: Path, block_bytes: int) -> Survey:
-    """Read a text once, from beginning to end. Raises DataError when it cannot be read."""
+def survey(path: Path, block_bytes: int, expected: ExpectedFormats = PLAIN_TEXT) -> Survey:
+    """Read a text once, from beginning to end.
+
+    Args:
+        path: The text.
+        block_bytes: The size of a block, at least.
+        expected: What may be read beside plain text without a warning.
+
+    Raises:
+        DataError: The text cannot be read.
+    """
+    with _content(path) as content:
+        check_format(content, expected)
     digest = hashlib.sha256()
     blocks: list[Block] = []
     start = lines_before = 0
@@ -49,7 +62,7 @@ def survey(path: Path, block_bytes: int) -> Survey:
     return Survey(digest.hexdigest(), lines_before, blocks)
 
 
-def cut(text: Bytes, block_bytes: int) -> Iterator[bytes]:
+def cut(text: io.BufferedReader, block_bytes: int) -> Iterator[bytes]:
     """The text in runs of whole lines: each of `block_bytes` bytes and the rest of its last line,
     the last one of what is left.
     """
@@ -58,17 +71,25 @@ def cut(text: Bytes, block_bytes: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Bytes]:
-    """A text to read blocks of; gzip is unpacked. Raises DataError when it is missing."""
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a text to read blocks of; a compressed one is unpacked. Raises DataError when it is
+    missing.
+    """
+    with _content(path) as content:
+        yield content.stream
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[Content]:
     with plain_read_errors(path):
-        file = path.open("rb")
+        file = open_file(path)
     with file:
         with plain_read_errors(path):
-            text = unpacked(file, str(path))
-        yield text
+            content = open_content(file, str(path))
+        yield content
 
 
-def read_block(text: Bytes, block: Block, name: str) -> list[bytes]:
+def read_block(text: io.BufferedReader, block: Block, name: str) -> list[bytes]:
     """The lines of a block, without their ends.
 
     Packed text can only be read on: a block further on costs unpacking all that lies between, an

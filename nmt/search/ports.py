@@ -1,6 +1,5 @@
 """Where the lines of `nmt translate` come from and go to: stdin, stdout, files, packed files."""
 
-import gzip
 import io
 import os
 import re
@@ -11,11 +10,19 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-from nmt.data.text import Bytes, plain_read_errors, status, unpacked
+from nmt.data.text import (
+    PLAIN_TEXT,
+    ExpectedFormats,
+    check_format,
+    plain_read_errors,
+    status,
+)
 from nmt.errors import OutputClosed
 from nmt.runtime.files import atomic_file, unwritable
 from nmt.runtime.streams import open_stdin
 from nmt.search.stream import Read
+from nmt.text.compression import Sink, open_content, open_file, packing
+from nmt.text.formats import compression_of
 
 Write = Callable[[str], None]
 """Passes text on at once."""
@@ -25,19 +32,39 @@ _STREAMS = {"out": 1, "err": 2}
 
 
 @contextmanager
-def reader(path: Path | None) -> Iterator[Read]:
-    """Blocks of bytes of a file, a named pipe or stdin (None); gzip is unpacked.
+def reader(path: Path | None, expected: ExpectedFormats = PLAIN_TEXT) -> Iterator[Read]:
+    """Yield a function that reads blocks of bytes; compressed input is unpacked.
 
-    Raises DataError, also from the reads, when the file is missing or damaged.
+    Args:
+        path: A file or a named pipe; None: stdin.
+        expected: What may be read beside plain text without a warning.
+
+    Raises:
+        DataError: The input is missing, no text or damaged. Also raised from the reads.
     """
+
+    def reading(file: io.BufferedReader, name: str) -> Read:
+        content: io.BufferedReader | None = None
+
+        def read(size: int) -> bytes:
+            nonlocal content
+            with plain_read_errors(name):
+                if content is None:  # not before: it waits for the first bytes of a slow pipe
+                    found = open_content(file, name)
+                    check_format(found, expected)
+                    content = found.stream
+                return content.read1(size)
+
+        return read
+
     if path is None:
-        yield _reading(open_stdin(), "stdin")
+        yield reading(open_stdin(), "stdin")
         return
     regular = stat.S_ISREG(status(path).st_mode)
     with plain_read_errors(path):
-        file = path.open("rb")
+        file = open_file(path)
     try:
-        yield _reading(file, str(path))
+        yield reading(file, str(path))
     finally:
         if regular:  # closing a pipe would wait for a thread that waits for the pipe's writer
             file.close()
@@ -46,7 +73,7 @@ def reader(path: Path | None) -> Iterator[Read]:
 @contextmanager
 def writer(path: Path | None) -> Iterator[Write]:
     """Takes text to stdout (None), flushed each time, or to a file that appears when the block ends
-    well; `.gz` is packed.
+    well; `.gz`, `.xz`, `.bz2` and `.zst` are compressed.
 
     A symbolic link stays one: the file it names is written. A named pipe, a device or an open
     stream such as /dev/stdout is written straight, each text at once.
@@ -58,8 +85,8 @@ def writer(path: Path | None) -> Iterator[Write]:
         yield _to_stdout
         return
     with _opened(path) as file:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+        if compression_of(path.name) is not None:
+            with packing(file, str(path)) as packed:
                 yield lambda text: _write(packed, text)
         else:
             yield lambda text: _write_through(file, text)
@@ -71,19 +98,6 @@ def is_file_to_be(path: Path) -> bool:
     Raises ResourceError when its folder is out of reach.
     """
     return descriptor_of(path) is None and not _is_special(path)
-
-
-def _reading(file: io.BufferedReader, name: str) -> Read:
-    content: Bytes | None = None
-
-    def read(size: int) -> bytes:
-        nonlocal content
-        with plain_read_errors(name):
-            if content is None:  # not before: it waits for the first bytes of a slow pipe
-                content = unpacked(file, name)
-            return content.read1(size)
-
-    return read
 
 
 def _to_stdout(text: str) -> None:
@@ -132,7 +146,7 @@ def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes
         raise unwritable(path, error) from error
 
 
-def _write(file: gzip.GzipFile, text: str) -> None:
+def _write(file: Sink, text: str) -> None:
     file.write(text.encode("utf-8"))
 
 

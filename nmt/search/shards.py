@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.data.text import status
+from nmt.data.text import PLAIN_TEXT, ExpectedFormats, status
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.runtime.console import progress, say
 from nmt.runtime.distributed import Counters, World
@@ -46,7 +46,7 @@ _LEFT = "processes that found no block left"
 class ShardJob:
     """What is to be translated. made_by: all that the answers depend on beside the text, by name;
     window: lines answered together; one_line_each: whether every line has one line as its answer;
-    block_bytes: None for what suits the size of the text.
+    block_bytes: None for what suits the size of the text; expected: formats that are not warned of.
     """
 
     source: Path
@@ -55,6 +55,7 @@ class ShardJob:
     window: int
     one_line_each: bool = True
     block_bytes: int | None = None
+    expected: ExpectedFormats = PLAIN_TEXT
 
     @property
     def parts(self) -> Path:
@@ -115,7 +116,7 @@ def _lead(worker: "_Worker", world: World) -> None:
     remove_leftovers(real.parent, [real.name])
     before = status(job.source)
     block_bytes = job.block_bytes or _block_bytes(before.st_size, world)
-    parts = Parts.open(job.parts, survey(job.source, block_bytes), job.made_by)
+    parts = Parts.open(job.parts, survey(job.source, block_bytes, job.expected), job.made_by)
     try:
         _translate_and_join(worker, world, parts, before)
     except BaseException:

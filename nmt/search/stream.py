@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from nmt.data.text import BOM, decode_line
+from nmt.data.text import decode_line
 from nmt.errors import DataError
 from nmt.runtime.console import warn
+from nmt.text.file_format import BOM
 
 _BLOCK_BYTES = 1 << 16
 _BLOCKS_AHEAD = 16

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from nmt.data.text import plain_read_errors, unpacked
+from nmt.data.text import plain_read_errors
 from nmt.runtime.console import Progress, counted, is_quiet, is_terminal, progress, rate_text
 from nmt.search.ports import descriptor_of
+from nmt.text.compression import open_content
 
 _BLOCK_BYTES = 1 << 20
 
@@ -97,7 +98,7 @@ def _lines_of(source: Path | None) -> int | None:
         return None
     lines, last = 0, b"\n"
     with plain_read_errors(source), source.open("rb") as file:
-        if unpacked(file, str(source)) is not file:
+        if open_content(file, str(source)).packed:
             return None
         while block := file.read(_BLOCK_BYTES):
             lines, last = lines + block.count(b"\n"), block[-1:]

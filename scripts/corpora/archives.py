@@ -10,10 +10,12 @@ import tarfile
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import IO, Any
 
-from nmt.data.text import BOM, Bytes, decode_line, plain_read_errors, unpacked
+from nmt.data.text import decode_line, plain_read_errors
 from nmt.errors import DataError
+from nmt.text.compression import open_content, open_file
+from nmt.text.file_format import BOM
 
 LONGEST_LINE = 1 << 24
 """Bytes: what is longer is no sentence, but a file of another kind."""
@@ -29,11 +31,11 @@ def is_archive(path: Path) -> bool:
     return path.name.endswith((*_TARS, ".zip"))
 
 
-def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, Bytes]]:
+def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.BufferedReader]]:
     """The wanted members of an archive that are there, each to be read before the next is asked
     for; of a file that is no archive, itself, under the name "".
 
-    Content that is packed by gzip is unpacked. Raises DataError when the file is damaged.
+    Content that is compressed is unpacked. Raises DataError when the file is damaged.
     """
     with _plain_archive_errors(path):
         if path.name.endswith(".zip"):
@@ -41,11 +43,11 @@ def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, Bytes]
         elif is_archive(path):
             yield from _in_tar(path, members)
         else:
-            with path.open("rb") as file:
-                yield "", unpacked(file, str(path))
+            with open_file(path) as file:
+                yield "", open_content(file, str(path)).stream
 
 
-def checked_lines(stream: Bytes, path: Path, what: str, replace: bool) -> Iterator[str]:
+def checked_lines(stream: io.BufferedReader, path: Path, what: str, replace: bool) -> Iterator[str]:
     """The lines of a text, without their ends; only `\\n` ends one.
 
     what: its name in errors. replace: bytes that are not UTF-8, and NUL, become U+FFFD.
@@ -80,24 +82,42 @@ def _unfit(what: str, number: int, reason: str) -> DataError:
     )
 
 
-def _in_tar(path: Path, members: Collection[str]) -> Iterator[tuple[str, Bytes]]:
+def _in_tar(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.BufferedReader]]:
     with tarfile.open(path, "r|*") as archive:
         for entry in archive:
             name = _plain(entry.name)
             if name in members and entry.isfile():
                 stream = archive.extractfile(entry)
                 assert stream is not None  # it is a file
-                yield name, unpacked(cast(io.BufferedReader, stream), name.removesuffix(".gz"))
+                yield name, _content(stream, name)
 
 
-def _in_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, Bytes]]:
+def _in_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.BufferedReader]]:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             name = _plain(entry.filename)
             if name in members and not entry.is_dir():
                 with archive.open(entry) as stream:
-                    buffered = io.BufferedReader(cast(Any, stream))
-                    yield name, unpacked(buffered, name.removesuffix(".gz"))
+                    yield name, _content(stream, name)
+
+
+def _content(stream: IO[bytes], name: str) -> io.BufferedReader:
+    return open_content(io.BufferedReader(_OneWay(stream)), name).stream
+
+
+class _OneWay(io.RawIOBase):
+    """A member of an archive, which cannot be rewound even where it says so."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,7 @@
 """Texts, vocabularies and binarized corpora: what tokenizer, binarize and shortlist are given."""
 
 import gzip
+import lzma
 
 import damage
 from stage import Case, Change, case
@@ -25,6 +26,12 @@ def _binarize(
 
 
 _NUL = b"un\0deux\n" * 200
+_XZ_CUT_OFF = lzma.compress(b"un deux\n" * 200)[:-20]
+_ZIP = b"PK\x03\x04\x14\0\0\0\x08\0" + bytes(16) + b"\x08\0\0\0train.fr"
+_PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"
+_PICKLE = b"\x80\x04\x95\x10\0\0\0\0\0\0\0]\x94\x8c\x02un\x94a."
+_BINARY = bytes(range(256)) * 9
+_TMX = b'<?xml version="1.0"?>\n<tmx version="1.4">\n' + b"<tu>\n" * 198
 
 TOKENIZER = [
     _tokenizer("source missing", 3, "train.fr: there is no such file", train_fr=None),
@@ -61,9 +68,40 @@ TOKENIZER = [
     case(
         "a name in .gz that is not packed",
         "tokenizer tiny.yaml --set data.train.source=train.gz" + _NEW,
-        3,
-        "train.gz: not a gzip file",
+        0,
+        "train.gz: is no gzip file, despite its name; it is read as it is",
         files={"train.gz": b"un\n" * 200},
+        makes=_TOKENIZER,
+    ),
+    _tokenizer("xz cut off", 3, "damaged xz file: cut off at line ", train_fr=_XZ_CUT_OFF),
+    _tokenizer("text is a zip archive", 3, "train.fr: is a zip archive.", train_fr=_ZIP),
+    _tokenizer("text is a PDF document", 3, "train.fr: is a PDF document.", train_fr=_PDF),
+    _tokenizer("text is a pickled object", 3, "a pickled Python object", train_fr=_PICKLE),
+    _tokenizer("text is any binary file", 3, "is a binary file, not text", train_fr=_BINARY),
+    _tokenizer("text is a TMX document", 3, "is a translation memory (TMX).", train_fr=_TMX),
+    _tokenizer(
+        "text with the line ends of old Macs",
+        3,
+        "train.fr: is text with the line ends of old Macs",
+        "Convert it: tr '\\r' '\\n' < ",
+        train_fr=b"un deux\r" * 200,
+    ),
+    case(
+        "text is a table",
+        "tokenizer tiny.yaml" + _NEW,
+        0,
+        "train.fr: looks like a table with tabs between its columns (TSV).",
+        "Split it: cut -f1 < ",
+        files={"train.fr": b"un deux\tone two\n" * 200},
+        makes=_TOKENIZER,
+        long=True,
+    ),
+    case(
+        "one table as source and target",
+        "tokenizer tiny.yaml --set data.train.target=train.fr" + _NEW,
+        3,
+        "train.fr: looks like a table with tabs between its columns (TSV).",
+        files={"train.fr": b"un deux\tone two\n" * 200},
     ),
     case(
         "gzip of nothing",

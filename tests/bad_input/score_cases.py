@@ -57,9 +57,10 @@ BY_REFERENCES = [
     case(
         "a name in .gz that is not packed, for score",
         "score h.gz --ref ref.txt",
-        3,
-        "h.gz: not a gzip file",
+        0,
+        "h.gz: is no gzip file, despite its name; it is read as it is",
         files={"h.gz": _TWO},
+        out=3,
     ),
     case(
         "no such metric",

@@ -74,6 +74,22 @@ TEXTS = [
         files={"hyp.txt": damage.packed_half},
     ),
     case(
+        "input is an archive",
+        f"{_T} -i hyp.txt -o out.txt",
+        3,
+        "hyp.txt: is a 7-Zip archive. Take the text out of it: 7z x hyp.txt",
+        files={"hyp.txt": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(100)},
+    ),
+    case(
+        "input is a table",
+        f"{_T} --max-length 2",
+        0,
+        "warning: stdin: looks like a table with tabs between its columns (TSV). Each line is "
+        "translated as it is; --input-format tsv --column N translates one column.",
+        stdin=b"un\tone\ndeux\ttwo\n",
+        out=2,
+    ),
+    case(
         "output in a folder that is a file",
         f"{_T} -o hyp.txt/out.txt",
         5,

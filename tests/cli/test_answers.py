@@ -39,6 +39,13 @@ BLANK = Translation("", 0.0, 0.0, [], [], [], None, True)
 REQUEST = Request(Line(3, "x\ta dog"), "a dog")
 
 
+def test_a_row_of_empty_cells_has_a_column_more_like_every_other():
+    for row, answer in (("\t", "\t\t"), (" \t \t", " \t \t\t"), ("", ""), ("  ", "  ")):
+        request = Request(Line(1, row))
+        assert TsvOutput().lines(request, BLANK) == [answer]
+    assert TsvOutput(alignment=True).lines(Request(Line(1, "\t")), BLANK) == ["\t\t\t"]
+
+
 def test_text():
     assert TextOutput().lines(REQUEST, DONE) == ["ein\tHund"]
     assert TextOutput(alignment=True).lines(REQUEST, DONE) == ["ein\tHund ||| 0-0 1-1"]

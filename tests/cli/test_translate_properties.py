@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from nmt.cli import translate as command
 from nmt.cli.app import run
 from nmt.search.translator import Translator
+from nmt.text.file_format import Head
+from nmt.text.formats import identify
 
 Translate = Callable[..., list[str]]
 
@@ -29,8 +31,15 @@ awkward = [
     *(text.encode() for text in ("</s>", "<s> <unk> <pad>", "▁", "▁▁le", "<0x0A>", "a ||| b")),
 ]
 any_bytes = st.binary(max_size=8).map(lambda line: line.replace(b"\n", b""))
-no_gzip = any_bytes.filter(lambda line: not line.startswith(b"\x1f\x8b"))
-lines_of_bytes = st.lists(st.sampled_from(awkward) | no_gzip, max_size=9)
+
+
+def is_text(lines: list[bytes]) -> bool:
+    """Whether no format is seen in lines that is unpacked or refused."""
+    found = identify(Head(b"".join(line + b"\n" for line in lines), whole=True))
+    return found is None or found.treatment == "report"
+
+
+lines_of_bytes = st.lists(st.sampled_from(awkward) | any_bytes, max_size=9).filter(is_text)
 few = settings(max_examples=10, deadline=None)
 
 

@@ -47,6 +47,22 @@ def test_text_without_spaces_is_counted_by_characters(corpus):
     assert (facts.source.unspaced, facts.target.unspaced) == (True, False)
 
 
+def test_the_length_of_words(corpus):
+    facts = survey(corpus(["one three", "fourteen"], ["abcdefghij klmnopqrst", "uvwxyzabcd"]), None)
+    assert facts.source.word_length == pytest.approx(16 / 3)
+    assert facts.target.word_length == pytest.approx(10)
+
+
+def test_what_is_wrong_with_the_texts_is_found(corpus):
+    train = corpus(["The cat sleeps ."] * 50, ["l &apos; homme"] * 50)
+    dev = corpus(["The cat sleeps."] * 50, ["l'homme"] * 50, "dev")
+    facts = survey(train, dev)
+    assert "escaped characters" in facts.findings[0]
+    assert "differ in tokenization" in facts.findings[1]
+    assert "train.source:1: 'The cat sleeps .' against" in facts.findings[1]
+    assert survey(dev, None).findings == ()
+
+
 def test_99_pairs_of_100_are_as_long(corpus):
     assert survey(corpus(["a"] * 99 + ["a " * 50], ["b"] * 100), None).long_words == 1
     assert survey(corpus(["a"] * 98 + ["a " * 5000] * 2, ["b"] * 100), None).long_words == 2000

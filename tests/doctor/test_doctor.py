@@ -175,6 +175,34 @@ def test_lines_that_have_slipped(tiny_config, doctor):
     assert report.exit_code == 0
 
 
+@pytest.mark.parametrize("binarized", [False, True])
+def test_texts_that_are_written_otherwise_than_dev(tiny_config, doctor, tiny, capsys, binarized):
+    """Said once, with the place in the user's own files, whether binarized or not yet."""
+    folder = tiny_config.parent
+    for name, before, after in (("train.fr", "\n", " , oui .\n"), ("dev.fr", "\n", ", oui.\n")):
+        text = (folder / name).read_text(encoding="utf-8").replace(before, after)
+        (folder / name).write_text(text, encoding="utf-8")
+    english = (folder / "train.en").read_text(encoding="utf-8").replace("two", "&quot;two&quot;")
+    (folder / "train.en").write_text(english, encoding="utf-8")
+    if binarized:
+        config = tiny()
+        run = RunDirectory(config.run_dir)
+        prepare_corpora(config, run, prepare_tokenizers(config, run))
+        assert "differ in tokenization" in capsys.readouterr().err
+    report = doctor(f"run_dir={folder / 'run'}")
+    assert ("not binarized yet" in finding(report, "data").remark.found) is not binarized
+    marks, writing = finding(report, "marks"), finding(report, "writing")
+    assert (marks.level, writing.level) == ("warn", "warn")
+    assert f"{folder / 'train.en'}:" in marks.line(ROOM_FOR_NAMES)
+    assert "&quot;two&quot;" in marks.remark.found
+    assert marks.remark.mend.startswith("The model would learn and write them.")
+    assert "train and dev differ in tokenization: 100% of the lines" in writing.remark.found
+    assert f"{folder / 'train.fr'}:1: " in writing.remark.found
+    assert "Detokenise train" in writing.remark.mend
+    assert writing.remark.facts["findings"][0]["kind"] == "tokenization"
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_too_many_dropped_and_too_many_unknown(tiny_config, doctor):
     assert_fails(doctor("data.max_length=3"), "data", 3, "max_dropped")
     tiny_config.with_name("dev.fr").write_text("日本\n" * 20, encoding="utf-8")

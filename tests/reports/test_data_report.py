@@ -1,5 +1,7 @@
 """What corpora are like, from what binarizing left."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from nmt.data.corpus import Corpus
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
 from nmt.errors import DataError
 from nmt.reports.data_report import data_report, spread, try_data_report
+from nmt.reports.data_section import data_section
 from nmt.runtime.run_directory import RunDirectory
 
 _ODD = {
@@ -46,6 +49,23 @@ def test_odd_pairs_come_first_with_their_lines_and_reasons(run):
     assert scores == sorted(scores, reverse=True)
     assert (report.odd.looked_at, report.odd.identical) == (200, 3)  # two are `six`
     assert report.odd.scripts[1]["Cyrillic"] == 15
+
+
+def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
+    folder = tiny_config.parent
+    path = folder / "train.fr"
+    path.write_text(path.read_text(encoding="utf-8").replace("deux", "d&apos;eux"), "utf-8")
+    config = load_config(tiny_config, [f"run_dir={folder / 'run'}"])
+    found = RunDirectory(config.run_dir)
+    prepare_corpora(config, found, prepare_tokenizers(config, found))
+    report = data_report(found)
+    kinds = [finding["kind"] for finding in report.record()["findings"]]
+    assert kinds[0] == "entities"
+    page = data_section(report, "")
+    assert "What may be wrong with the texts" in page
+    assert "d&amp;apos;eux" in page
+    older = replace(report, manifest=report.manifest.model_copy(update={"findings": None}))
+    assert "What may be wrong" not in data_section(older, "")
 
 
 def test_histograms_count_every_pair_once_where_it_belongs(run):

@@ -8,9 +8,18 @@ from hypothesis import strategies as st
 
 from nmt.errors import DataError
 from nmt.search.blocks import Block, cut, in_windows, opened, read_block, survey
+from nmt.text.file_format import Head
+from nmt.text.formats import identify
+
+
+def is_read(content: bytes) -> bool:
+    """Whether no format is seen in a text that is unpacked or refused."""
+    found = identify(Head(content, whole=True))
+    return found is None or found.treatment == "report"
+
 
 TEXTS = st.binary(max_size=200) | st.text("ab\n\r\0\u2028\x85", max_size=80).map(str.encode)
-PLAIN_TEXTS = TEXTS.filter(lambda content: not content.startswith(b"\x1f"))  # gzip's first byte
+PLAIN_TEXTS = TEXTS.filter(is_read)
 
 
 def lines_of(content: bytes) -> list[bytes]:

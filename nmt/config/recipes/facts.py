@@ -11,7 +11,8 @@ class SideFacts:
     words: in all lines; what is written without spaces is counted by its characters;
     frequent_words, characters: different words that are frequent, and different characters, of the
     lines looked at closely; scripts: shares of the letters, by the script's name; unspaced: whether
-    most of the text is in scripts that put no spaces between words.
+    most of the text is in scripts that put no spaces between words; word_length: characters of a
+    word, the mean, 0 where unknown.
     """
 
     words: int
@@ -19,6 +20,12 @@ class SideFacts:
     characters: int
     scripts: Mapping[str, float]
     unspaced: bool = False
+    word_length: float = 0.0
+
+    @property
+    def main_script(self) -> str | None:
+        """The script that most letters are of, None where there are no letters."""
+        return max(self.scripts, key=lambda script: self.scripts[script], default=None)
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,8 @@ class CorpusFacts:
 
     blank: pairs with a blank side; long_words: words of the longer side that 99 pairs in 100 do not
     exceed; repeated, identical: shares of the pairs that occur before, and that have one text on
-    both sides; dev_pairs: None without dev.
+    both sides; dev_pairs: None without dev; findings: what may be wrong with the texts, each a
+    message.
     """
 
     pairs: int
@@ -38,6 +46,7 @@ class CorpusFacts:
     repeated: float = 0.0
     identical: float = 0.0
     dev_pairs: int | None = None
+    findings: tuple[str, ...] = ()
 
     @property
     def words(self) -> int:

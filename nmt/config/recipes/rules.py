@@ -26,10 +26,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Budget:
-    """A time to train in, such as 30m, and the updates that were found to fit into it."""
+    """A time to train in, such as 30m, and the updates that were found to fit into it.
+
+    seconds_per_update: measured, None where it was not.
+    """
 
     time: str
     updates: int
+    seconds_per_update: float | None = None
 
 
 @dataclass(frozen=True)
@@ -272,11 +276,11 @@ def _deep(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
 
 
 def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator[Choice]:
-    every = _few_digits(max(20, plan.updates / figures.VALIDATIONS))
+    validations = plan_validations(facts, plan)
     warm = plan.updates * figures.WARM_UP
     warm = max(figures.FEWEST_WARM_UPDATES, min(figures.MOST_WARM_UPDATES, warm))
     average = min(figures.MOST_AVERAGED, max(20.0, plan.updates * figures.AVERAGED))
-    many = (facts.dev_pairs or 0) > figures.DEV_LINES_DECODED
+    metric, why = best_metric(facts)
     yield Choice("training.batch_tokens", plan.batch_tokens, "the more text, the larger")
     yield Choice("training.max_updates", plan.updates, _end(plan, budget))
     if budget is not None:
@@ -288,13 +292,97 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     yield Choice("training.optimizer.learning_rate", _rate(facts, plan), _WHY_THIS_RATE)
     yield Choice("training.schedule.kind", "cosine", "ends at max_updates")
     yield Choice("training.schedule.warmup_updates", min(round(warm), plan.updates // 2))
-    yield Choice("training.validation.every_updates", every)
-    if many:
-        yield Choice("training.validation.max_sentences", figures.DEV_LINES_DECODED)
-    yield Choice("training.early_stopping.metric", "bleu")
-    yield Choice("training.early_stopping.patience", figures.PATIENCE, "validations in vain")
+    every = validations.every_updates
+    yield Choice("training.validation.every_updates", every, validations.reason(budget))
+    if validations.max_sentences is not None:
+        yield Choice("training.validation.max_sentences", validations.max_sentences, "of dev")
+    yield Choice("training.early_stopping.metric", metric, why)
+    yield Choice("training.early_stopping.patience", validations.patience, "validations in vain")
     yield Choice("training.checkpoint.every_updates", every)
-    yield Choice("training.checkpoint.best_metric", "bleu")
+    yield Choice("training.checkpoint.best_metric", metric)
+
+
+@dataclass(frozen=True)
+class Validations:
+    """How often to validate, and on how much.
+
+    Attributes:
+        every_updates: Updates from one to the next.
+        max_sentences: Sentences of dev that are decoded, None for all.
+        patience: Validations without improvement that end training.
+        cost: What a validation takes, in updates.
+    """
+
+    every_updates: int
+    max_sentences: int | None
+    patience: int
+    cost: float
+
+    @property
+    def share(self) -> float:
+        """The share of the training time that validations take."""
+        return self.cost / (self.cost + self.every_updates)
+
+    def reason(self, budget: Budget | None) -> str:
+        """What validations take, for people."""
+        told = f"validations take about {max(0.01, self.share):.0%} of the time"
+        pace = None if budget is None else budget.seconds_per_update
+        return told if pace is None else f"{told}, {max(1.0, self.cost * pace):.0f} s each"
+
+
+def plan_validations(facts: CorpusFacts, plan: Plan) -> Validations:
+    """Weigh the cost of validations against that of the updates.
+
+    Where validations as usual would take more than their share of the time they become fewer, and
+    where that is not enough they decode a part of dev.
+    """
+    pairs = max(1, facts.pairs)
+    dev = facts.dev_pairs
+    if dev is None:
+        dev = round(validation_share(pairs) * pairs)
+    usual = figures.SUBWORDS_PER_WORD.at(max(1, facts.words))
+    subwords = max(
+        side.words * max(usual, side.word_length / figures.CHARACTERS_A_SUBWORD)
+        for side in (facts.source, facts.target)
+    )
+    tokens = subwords / pairs + 1
+    updates_a_sentence = tokens / plan.batch_tokens
+    loss = figures.LOSS_COST * dev * updates_a_sentence
+    decoding = figures.DECODING_COST * updates_a_sentence
+    wanted = (1.0 - figures.VALIDATION_SHARE) / figures.VALIDATION_SHARE
+
+    sentences = min(dev, figures.DEV_LINES_DECODED)
+    every = max(20.0, plan.updates / figures.VALIDATIONS)
+    rarest = max(every, plan.updates / figures.FEWEST_VALIDATIONS)
+    every = min(rarest, max(every, wanted * (loss + decoding * sentences)))
+    affordable = int((every / wanted - loss) / decoding)
+    if affordable < sentences:
+        fewest = min(sentences, figures.FEWEST_DECODED)
+        sentences = max(fewest, _few_digits(max(0, affordable)))
+    times = plan.updates / every
+    patience = round(figures.PATIENCE * min(1.0, times / figures.VALIDATIONS))
+    return Validations(
+        every_updates=_few_digits(every),
+        max_sentences=sentences if sentences < dev else None,
+        patience=max(figures.PATIENCE // 2, patience),
+        cost=loss + decoding * sentences,
+    )
+
+
+def best_metric(facts: CorpusFacts) -> tuple[str, str]:
+    """Return the metric that chooses the model and ends training, and why."""
+    script = facts.target.main_script
+    if script in _WITHOUT_WORDS:
+        return "chrf", f"BLEU finds no words in the {script} script"
+    if facts.words < figures.CHRF_BELOW_WORDS:
+        return "chrf", "little text: BLEU would be low, and choose by chance"
+    if facts.target.word_length >= figures.CHRF_FROM_WORD_LENGTH:
+        return "chrf", "words are long: BLEU, which counts whole words, would be low"
+    return "bleu", ""
+
+
+_WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"])
+"""Scripts without spaces for which sacreBLEU has no tokenizer that finds words."""
 
 
 def _rate(facts: CorpusFacts, plan: Plan) -> float:

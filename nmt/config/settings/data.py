@@ -11,7 +11,8 @@ class CorpusSettings(Settings):
     """A parallel text: line i of the source and line i of the target translate each other."""
 
     source: FilePaths = Field(
-        description="Source text, or a list of files read one after the other (.gz is unpacked)."
+        description="Source text, or a list of files read one after the other (gzip, xz, bzip2 and "
+        "zstd are unpacked)."
     )
     target: FilePaths = Field(description="Target text, as many lines as the source.")
 

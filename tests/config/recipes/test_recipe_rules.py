@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 
 from nmt.config.load import load_config
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
-from nmt.config.recipes.rules import Budget, Choice, fitted, make_plan, validation_share
+from nmt.config.recipes.rules import (
+    Budget,
+    Choice,
+    best_metric,
+    fitted,
+    make_plan,
+    plan_validations,
+    validation_share,
+)
 from nmt.config.recipes.templates import TEMPLATES, template
 from nmt.config.recipes.written import as_yaml
 from nmt.config.settings import Config
@@ -166,7 +175,90 @@ def test_a_share_is_set_aside_for_validation(pairs, share):
 
 def test_a_large_dev_is_not_decoded_as_a_whole():
     assert "training.validation.max_sentences" not in chosen(SMALL)
-    assert chosen(replace(SMALL, dev_pairs=9000))["training.validation.max_sentences"] == 2000
+    large = with_words(10_000_000, 500_000)
+    assert chosen(replace(large, dev_pairs=9000))["training.validation.max_sentences"] == 2000
+
+
+# A corpus like those of low-resource languages: 4,000 pairs, and a dev set that is large beside it.
+FEW = replace(
+    SMALL,
+    pairs=4_000,
+    source=replace(SMALL.source, words=60_000),
+    target=replace(SMALL.target, words=45_000),
+    dev_pairs=900,
+)
+
+
+@pytest.mark.parametrize("pairs", [1_000, 4_000, 26_000, 200_000])
+@pytest.mark.parametrize("dev", [None, 100, 900, 3_000])
+@pytest.mark.parametrize("updates", [None, 300, 3_000])
+def test_validations_take_a_tenth_of_the_time_at_most(pairs, dev, updates):
+    scale = pairs / FEW.pairs
+    sides = (replace(side, words=round(side.words * scale)) for side in (FEW.source, FEW.target))
+    facts = replace(FEW, pairs=pairs, dev_pairs=dev, source=next(sides), target=next(sides))
+    plan = make_plan(facts, None if updates is None else Budget("1h", updates))
+    planned = plan_validations(facts, plan)
+    fewest = min(round(validation_share(pairs) * pairs) if dev is None else dev, 400)
+    decoded = planned.max_sentences or dev or fewest
+    assert decoded >= fewest
+    times = plan.updates / planned.every_updates
+    assert times <= 21
+    if planned.every_updates > 20:
+        assert times >= 9.5
+    # What cannot be less than this many sentences, so many times, is told with its true share.
+    assert planned.share <= 0.11 or (decoded == fewest and times <= 11) or dev == 3_000
+    assert f"about {max(0.01, planned.share):.0%} of the time" in planned.reason(None)
+
+
+def test_validations_of_few_pairs_become_fewer():
+    plan, facts = make_plan(FEW), replace(FEW, dev_pairs=2_000)
+    planned = plan_validations(facts, plan)
+    assert planned.share <= 0.11
+    assert planned.every_updates > 1.2 * plan.updates / 20
+    assert plan_validations(replace(FEW, dev_pairs=50), plan).every_updates == pytest.approx(
+        plan.updates / 20, rel=0.05
+    )
+    keys = chosen(facts)
+    assert keys["training.validation.every_updates"] == planned.every_updates
+    assert keys["training.checkpoint.every_updates"] == planned.every_updates
+    assert 5 <= keys["training.early_stopping.patience"] < 10
+
+
+def test_long_words_make_validations_dearer():
+    plan = make_plan(FEW)
+    longer = replace(FEW, target=replace(FEW.target, word_length=10.0))
+    assert plan_validations(longer, plan).cost > 1.2 * plan_validations(FEW, plan).cost
+
+
+def test_the_time_of_a_validation_is_told_where_updates_were_timed():
+    (reason,) = (
+        choice.reason
+        for choice in fitted(FEW, Budget("30m", 3000, 0.2))
+        if choice.key == "training.validation.every_updates"
+    )
+    assert re.fullmatch(r"validations take about \d+% of the time, \d+ s each", reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "metric", "why"),
+    [
+        (SMALL, "bleu", ""),
+        (FEW, "chrf", "little text"),
+        (replace(SMALL, target=replace(SMALL.target, word_length=8.1)), "chrf", "words are long"),
+        (replace(SMALL, target=replace(SMALL.target, word_length=6.1)), "bleu", ""),
+        (replace(SMALL, source=replace(SMALL.source, word_length=9.0)), "bleu", ""),
+        (replace(SMALL, target=replace(SMALL.target, scripts={"Thai": 1.0})), "chrf", "Thai"),
+        (replace(SMALL, target=replace(SMALL.target, scripts={"Khmer": 0.9})), "chrf", "Khmer"),
+        (replace(SMALL, target=replace(SMALL.target, scripts={"Han": 1.0})), "bleu", ""),
+        (replace(SMALL, source=replace(SMALL.source, scripts={"Thai": 1.0})), "bleu", ""),
+    ],
+)
+def test_the_metric_that_chooses_the_model(facts, metric, why):
+    assert best_metric(facts)[0] == metric
+    assert why in best_metric(facts)[1]
+    keys = chosen(facts)
+    assert keys["training.early_stopping.metric"] == metric
+    assert keys["training.checkpoint.best_metric"] == metric
 
 
 def test_a_budget_ends_the_schedule():

@@ -1,0 +1,353 @@
+"""What is wrong with the texts of a run: marks of other tools, and train, dev and test that differ.
+
+Shares are compared only where both corpora have some lines that tell, and where chance does not
+explain the difference; a small corpus is not complained of for noise.
+"""
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from nmt.config.settings import CorpusSettings
+from nmt.data.record import Record
+from nmt.data.text import BadUtf8, read_pairs
+from nmt.data.text_profile import (
+    CONTRASTS,
+    SHORT_EXAMPLE,
+    CorpusProfile,
+    Example,
+    Seen,
+    TextProfile,
+)
+from nmt.text.tool_marks import TOOL_MARKS, ToolMark
+
+_LEAST_SHARE_OF_MARKS = 0.002
+
+_FEWEST_LINES = 20
+"""Lines of each corpus that have one of two forms."""
+
+_STANDARD_ERRORS = 4.0
+"""A difference of shares below so many standard errors may be chance."""
+
+_SHORT = 3
+"""Words of a line that is a word or a phrase rather than a sentence."""
+
+_LEAST_SHORT = 0.4
+_LENGTH_FACTOR = 2.5
+_LENGTH_WORDS = 4
+_MEAN_FACTOR = 1.3
+
+_LEAST_UNKNOWN = 0.005
+"""Share of the characters of a text that train does not have."""
+
+_LEAST_EXPECTED = 10.0
+"""How often train would have a character if it had it as often as the other text."""
+
+_FEWEST_UNKNOWN = 3
+_UNKNOWN_IN = 0.01
+"""A character that train does not have counts when it is in so many lines, at least this share."""
+
+_SHOWN_CHARACTERS = 5
+
+_SIDES = ("source", "target")
+
+Files = dict[str, Sequence[tuple[str, int]]]
+"""The files of each side of each corpus with their numbers of lines, by names such as
+`train.source`."""
+
+
+class TextFinding(Record):
+    """Something wrong with the texts. kind: a name for programs; message: for people."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A side of a corpus: `source of dev`. files: its paths with their numbers of lines."""
+
+    corpus: str
+    side: str
+    files: Sequence[tuple[str, int]]
+
+    def __str__(self) -> str:
+        return f"the {self.side} of {self.corpus}"
+
+    def example(self, example: Example | None) -> str:
+        """Return a line with the name of its file and its number there."""
+        if example is None:
+            return "-"
+        line, text = example.line, example.text
+        for path, lines in self.files:
+            if line <= lines:
+                return f"{path}:{line}: {_shown(text)}"
+            line -= lines
+        return _shown(text)
+
+
+def text_findings(
+    profiles: Mapping[str, CorpusProfile], files: Mapping[str, Sequence[tuple[str, int]]]
+) -> tuple[TextFinding, ...]:
+    """Return what is wrong with the texts of a run, the gravest first.
+
+    Args:
+        profiles: Of the corpora, by their names; `train` is among them.
+        files: See `Files`.
+    """
+    texts = {
+        (corpus, side): (Place(corpus, side, files[f"{corpus}.{side}"]), getattr(profile, side))
+        for corpus, profile in profiles.items()
+        for side in _SIDES
+    }
+    pairs = [
+        _Pair(*texts["train", side], *texts[corpus, side])
+        for corpus in profiles
+        if corpus != "train"
+        for side in _SIDES
+    ]
+    return (
+        *_marks(list(texts.values())),
+        *_contrasts(pairs),
+        *_lengths(pairs),
+        *_unknown(pairs),
+    )
+
+
+def profile_of(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> CorpusProfile:
+    """Return the profile of a corpus of so many lines, which is read for it."""
+    profile = CorpusProfile(lines)
+    for pair in read_pairs(corpus.source, corpus.target, on_bad_utf8):
+        if pair.source is not None and pair.target is not None:
+            profile.add(pair.line, pair.source, pair.target)
+    return profile
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The same side of train and of another corpus."""
+
+    train_place: Place
+    train: TextProfile
+    other_place: Place
+    other: TextProfile
+
+
+def _marks(texts: Sequence[tuple[Place, TextProfile]]) -> Iterator[TextFinding]:
+    for mark in TOOL_MARKS:
+        found = [
+            (seen.count / text.scanned, place, seen)
+            for place, text in texts
+            if (seen := text.marks.get(mark.name)) is not None
+            and seen.count >= max(1.0, _LEAST_SHARE_OF_MARKS * text.scanned)
+        ]
+        if found:
+            yield _mark_finding(mark, found)
+
+
+def _mark_finding(mark: ToolMark, found: list[tuple[float, Place, Seen]]) -> TextFinding:
+    share, place, seen = max(found, key=lambda each: each[0])
+    others = [other for _, other, _ in found if other is not place]
+    message = (
+        f"{_percent(share)} of the lines of {place} have {mark.title}: "
+        f"{place.example(seen.example)}{_also(others)}.\n"
+        f"The model would learn and write them. Take them out of all texts: {mark.remedy}"
+    )
+    return TextFinding(kind=mark.name, message=message)
+
+
+def _contrasts(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
+    for number, contrast in enumerate(CONTRASTS):
+        found = []
+        for pair in pairs:
+            shares = [_share(text, number) for text in (pair.train, pair.other)]
+            if _differ(shares, contrast.least):
+                found.append((abs(shares[0][0] - shares[1][0]), pair, shares))
+        if not found:
+            continue
+        _, pair, shares = max(found, key=lambda each: each[0])
+        sides = [
+            (shares[0][0], pair.train_place, pair.train),
+            (shares[1][0], pair.other_place, pair.other),
+        ]
+        more, less = sorted(sides, key=lambda each: each[0], reverse=True)
+        others = [other.other_place for _, other, _ in found if other is not pair]
+        message = (
+            f"train and {pair.other_place.corpus} differ in {contrast.title}: "
+            f"{_percent(more[0])} of the lines of {more[1]} {contrast.form}, "
+            f"{_percent(less[0])} of those of {less[1]}{_also(others)}.\n"
+            f"{more[1].example(more[2].first[number].example)} against "
+            f"{less[1].example(less[2].second[number].example)}.\n"
+            f"{contrast.remedy.format(corpus=more[1].corpus)}"
+        )
+        yield TextFinding(kind=contrast.name, message=message)
+
+
+def _share(text: TextProfile, number: int) -> tuple[float, int]:
+    """The share of lines of the first form of a contrast, and of how many lines."""
+    first, second = text.first[number].count, text.second[number].count
+    return first / max(1, first + second), first + second
+
+
+def _differ(shares: Sequence[tuple[float, int]], least: float) -> bool:
+    """Whether two shares differ by as much, and by more than chance explains."""
+    (one, count), (other, others) = shares
+    if min(count, others) < _FEWEST_LINES or abs(one - other) < least:
+        return False
+    together = (one * count + other * others) / (count + others)
+    error = math.sqrt(together * (1.0 - together) * (1 / count + 1 / others))
+    return abs(one - other) >= _STANDARD_ERRORS * error
+
+
+def _lengths(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
+    found = [(pair, told) for pair in pairs if (told := _length_difference(pair)) is not None]
+    if not found:
+        return
+    pair, told = found[0]
+    others = [other.other_place for other, _ in found[1:]]
+    medians = [_median(text) for text in (pair.train, pair.other)]
+    advice = (
+        "A model of words and phrases does not learn sentences: add sentences to train."
+        if _mean(pair.train) < _mean(pair.other)
+        else f"Take a {pair.other_place.corpus} set with lines like those of train."
+    )
+    message = (
+        f"train and {pair.other_place.corpus} differ in length: {told}{_also(others)}.\n"
+        f"{pair.train_place.example(_of_length(pair.train, medians[0]))} against "
+        f"{pair.other_place.example(_of_length(pair.other, medians[1]))}.\n{advice}"
+    )
+    yield TextFinding(kind="lengths", message=message)
+
+
+def _length_difference(pair: _Pair) -> str | None:
+    """How the lengths of the lines differ, where they are of different kinds; else None."""
+    train, other = pair.train, pair.other
+    if min(train.lines, other.lines) < _FEWEST_LINES:
+        return None
+    medians = [_median(text) for text in (train, other)]
+    low, high = sorted(medians)
+    if high >= _LENGTH_FACTOR * low and high - low >= _LENGTH_WORDS:
+        return (
+            f"half of the lines of {pair.train_place} have at most {_counted(medians[0])}, of "
+            f"{pair.other_place} {_counted(medians[1])}"
+        )
+    short = [(_share_of_short(text), text.lines) for text in (train, other)]
+    fewer, more = sorted((_mean(train), _mean(other)))
+    if _differ(short, _LEAST_SHORT) and more >= _MEAN_FACTOR * fewer:
+        return (
+            f"{_percent(short[0][0])} of the lines of {pair.train_place} have at most {_SHORT} "
+            f"words, {_percent(short[1][0])} of those of {pair.other_place}"
+        )
+    return None
+
+
+def _median(text: TextProfile) -> float:
+    return median(text.lengths.elements())
+
+
+def _mean(text: TextProfile) -> float:
+    return sum(words * count for words, count in text.lengths.items()) / text.lines
+
+
+def _share_of_short(text: TextProfile) -> float:
+    return sum(count for words, count in text.lengths.items() if words <= _SHORT) / text.lines
+
+
+def _of_length(text: TextProfile, words: float) -> Example | None:
+    nearest = min(text.by_length, key=lambda length: abs(length - words), default=None)
+    return None if nearest is None else text.by_length[nearest]
+
+
+def _unknown(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
+    found = []
+    for pair in pairs:
+        unknown = _unknown_characters(pair)
+        share = unknown.total() / max(1, pair.other.characters.total())
+        if share >= _LEAST_UNKNOWN:
+            found.append((share, pair, unknown))
+    if not found:
+        return
+    share, pair, unknown = max(found, key=lambda each: each[0])
+    shown = ", ".join(_character(each) for each, _ in unknown.most_common(_SHOWN_CHARACTERS))
+    more = " and others" if len(unknown) > _SHOWN_CHARACTERS else ""
+    others = [each.other_place for _, each, _ in found if each is not pair]
+    message = (
+        f"{_percent(share)} of the characters of {pair.other_place} are not in train: {shown}{more}"
+        f"{_also(others)}.\n"
+        "The model cannot know them: write both alike, or add such text to train."
+    )
+    yield TextFinding(kind="unknown-characters", message=message)
+
+
+def _unknown_characters(pair: _Pair) -> Counter[str]:
+    """Characters of the other text that train would have if it were of the same kind.
+
+    Those that train does not have for a reason that is told already do not count.
+    """
+    if pair.other.lines < _FEWEST_LINES:
+        return Counter()
+    fewest = max(_FEWEST_UNKNOWN, _UNKNOWN_IN * pair.other.lines)
+    total = max(1, pair.other.characters.total())
+    scale = pair.train.alphabet_total / total
+    differences = _differences(pair)
+    return Counter(
+        {
+            character: count
+            for character, count in pair.other.characters.items()
+            if character not in pair.train.alphabet
+            and pair.other.lines_with[character] >= fewest
+            and count * scale >= _LEAST_EXPECTED
+            and not _is_explained(character, differences, pair.train.alphabet)
+        }
+    )
+
+
+def _differences(pair: _Pair) -> set[str]:
+    """The names of the contrasts in which the texts differ."""
+    texts = pair.train, pair.other
+    return {
+        contrast.name
+        for number, contrast in enumerate(CONTRASTS)
+        if _differ([_share(text, number) for text in texts], contrast.least)
+    }
+
+
+def _is_explained(character: str, differences: set[str], alphabet: set[str]) -> bool:
+    """Whether such differences are why a character is not in an alphabet."""
+    category = unicodedata.category(character)
+    if differences & _OF_CASE and alphabet & {character.lower(), character.upper()}:
+        return True
+    if differences & _OF_PUNCTUATION and category.startswith("P"):
+        return True
+    if "normalization" in differences:
+        decomposed = set(unicodedata.normalize("NFD", "".join(alphabet)))
+        return decomposed.issuperset(unicodedata.normalize("NFD", character))
+    return "digits" in differences and category == "Nd"
+
+
+_OF_CASE = {"lower-case", "upper-case"}
+_OF_PUNCTUATION = {"apostrophes", "quotes", "dashes", "punctuation", "full-width", "tokenization"}
+
+
+def _character(character: str) -> str:
+    code = f"U+{ord(character):04X}"
+    return f"{character} ({code})" if character.isprintable() else code
+
+
+def _also(places: Sequence[Place]) -> str:
+    return f" (also {', '.join(map(str, places))})" if places else ""
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 or share == 0.0 else f"{share:.1%}"
+
+
+def _counted(words: float) -> str:
+    return "1 word" if words == 1 else f"{words:g} words"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHORT_EXAMPLE else f"{text[: SHORT_EXAMPLE - 3]}...")

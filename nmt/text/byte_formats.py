@@ -1,0 +1,258 @@
+"""Formats that the first bytes of a file tell: compressed files, archives, documents, models."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from nmt.text.file_format import Advice, Format, Head, Treatment
+
+
+class Signature(Format):
+    """A format that its first bytes tell.
+
+    Args:
+        name: The name in the registry.
+        title: What a file of this format is, with its article.
+        magics: The bytes that files begin with, one of these.
+        text: What to do. `{path}` stands for the file.
+        pattern: A regular expression that the first bytes match besides, where magics do not tell.
+    """
+
+    treatment: Treatment = "refuse"
+    certain = True
+
+    def __init__(
+        self, name: str, title: str, magics: Sequence[bytes], text: str, pattern: bytes = b""
+    ) -> None:
+        self.name, self.title = name, title
+        self._magics, self._text, self._pattern = tuple(magics), text, pattern
+
+    def matches(self, head: Head) -> bool:
+        if not head.data.startswith(self._magics):
+            return False
+        return re.match(self._pattern, head.data, re.DOTALL) is not None
+
+    def advice(self, head: Head) -> Advice:
+        return Advice(text=self._text)
+
+
+class Compression(Format):
+    """A compressed file, which is read as what it holds.
+
+    Args:
+        name: The name in the registry and in messages.
+        suffix: The ending of names, with its point.
+        magics: The bytes that files begin with, one of these. A pipe that has given fewer is read
+            on as long as they may become one.
+        tool: The program that unpacks a file to stdout with `-dc`.
+    """
+
+    treatment: Treatment = "unpack"
+    certain = True
+
+    def __init__(self, name: str, suffix: str, magics: Sequence[bytes], tool: str) -> None:
+        self.name, self.title = name, f"a {name} file"
+        self.suffix, self.magics, self.tool = suffix, tuple(magics), tool
+
+    def matches(self, head: Head) -> bool:
+        return head.data.startswith(self.magics)
+
+    def may_begin(self, data: bytes) -> bool:
+        """Tell whether further bytes may make the first bytes of such a file of these."""
+        return any(len(data) < len(each) and each.startswith(data) for each in self.magics)
+
+    def advice(self, head: Head) -> Advice:
+        return Advice(text=f"Unpack it: {self.tool} -d {{path}}")
+
+
+class Utf16(Format):
+    """Text in UTF-16 or UTF-32, with or without a byte-order mark."""
+
+    name = "utf-16"
+    title = "text in UTF-16 or UTF-32, not in UTF-8"
+    treatment: Treatment = "refuse"
+    certain = True
+
+    def matches(self, head: Head) -> bool:
+        return _wide_encoding(head) is not None
+
+    def advice(self, head: Head) -> Advice:
+        return Advice((f"iconv -f {_wide_encoding(head) or 'UTF-16'} -t UTF-8",))
+
+
+class Binary(Format):
+    """Whatever else is no text: many control characters, or many bytes that are no UTF-8."""
+
+    name = "binary"
+    title = "a binary file, not text"
+    treatment: Treatment = "refuse"
+    certain = True
+
+    _FEWEST_BYTES = 256
+    _CONTROLS = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
+    _SHARE_BESIDE_BAD_UTF8 = 0.05
+    _SHARE = 0.5
+
+    def matches(self, head: Head) -> bool:
+        if len(head.data) < self._FEWEST_BYTES:
+            return False
+        share = 1.0 - len(head.data.translate(None, self._CONTROLS)) / len(head.data)
+        if share < self._SHARE_BESIDE_BAD_UTF8:
+            return False
+        # A character cut off at the end of the head is replaced too.
+        is_bad = "\ufffd" in head.text[:-1]
+        return is_bad or share >= self._SHARE
+
+    def advice(self, head: Head) -> Advice:
+        return Advice(text="Give the text that it was made from, in UTF-8.")
+
+
+_WIDE_BOMS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+
+
+def _wide_encoding(head: Head) -> str | None:
+    """UTF-16 or UTF-32 by its byte-order mark, or by zeros at every other byte."""
+    data = head.data
+    marked = next((name for mark, name in _WIDE_BOMS if data.startswith(mark)), None)
+    if marked == "UTF-32":
+        return marked
+    if b"\0" not in data or (head.whole and len(data) % 2):
+        return None
+    zeros = [data[place::2].count(0) for place in range(2)]
+    fewest = 2 if marked else 4
+    if sum(zeros) < max(fewest, 0.02 * len(data)) or min(zeros) > 0:
+        return None
+    encoding = "UTF-16LE" if zeros[1] else "UTF-16BE"
+    return (marked or encoding) if _is_wide_text(data, encoding, bool(marked)) else None
+
+
+def _is_wide_text(data: bytes, encoding: str, marked: bool) -> bool:
+    text = data[: len(data) // 2 * 2].decode(encoding, "replace").removeprefix("\ufeff")
+    body = text[:-1]  # half of a surrogate pair may stand at the end
+    if "\ufffd" in body or not (marked or " " in text or "\n" in text):
+        return False
+    categories = Counter(map(unicodedata.category, body))
+    controls = categories["Cc"] - sum(map(body.count, "\t\n\r"))
+    return not (controls or categories["Cn"] or categories["Co"])
+
+
+_BLOCK_OR_END = (b"1AY&SY", b"\x17rE8P\x90")
+GZIP = Compression("gzip", ".gz", [b"\x1f\x8b"], "gzip")
+XZ = Compression("xz", ".xz", [b"\xfd7zXZ\0"], "xz")
+LZMA = Compression("lzma", ".lzma", [b"\x5d\0\0"], "xz")
+BZIP2 = Compression(
+    "bzip2",
+    ".bz2",
+    [b"BZh%d" % level + mark for level in range(1, 10) for mark in _BLOCK_OR_END],
+    "bzip2",
+)
+ZSTD = Compression(
+    "zstd",
+    ".zst",
+    [b"\x28\xb5\x2f\xfd", *(bytes([0x50 + kind]) + b"\x2a\x4d\x18" for kind in range(16))],
+    "zstd",
+)
+
+COMPRESSIONS = (GZIP, XZ, LZMA, BZIP2, ZSTD)
+
+_AS_TEXT = "Save it as plain text in UTF-8, one sentence a line"
+_MODEL = "It holds no text. Give the text to work on."
+_ZIP = b"PK\x03\x04"
+
+
+def _extract(command: str) -> str:
+    return f"Take the text out of it: {command} {{path}}, then name the file that was in it."
+
+
+BYTE_FORMATS: tuple[Format, ...] = (
+    *COMPRESSIONS,
+    # Documents and models that are zip archives come before zip.
+    Signature(
+        "docx",
+        "a Word document",
+        [_ZIP],
+        f"{_AS_TEXT}.",
+        rb".{30,4000}word/(?:document|styles|settings|theme|_rels)",
+    ),
+    Signature(
+        "xlsx",
+        "an Excel workbook",
+        [_ZIP],
+        f"{_AS_TEXT}.",
+        rb".{30,4000}xl/(?:workbook|worksheets|styles|theme|_rels)",
+    ),
+    Signature(
+        "pptx",
+        "a PowerPoint document",
+        [_ZIP],
+        f"{_AS_TEXT}.",
+        rb".{30,4000}ppt/(?:presentation|slides|theme|_rels)",
+    ),
+    Signature(
+        "opendocument",
+        "an OpenDocument file",
+        [_ZIP],
+        f"{_AS_TEXT}.",
+        rb".{30}mimetypeapplication/vnd\.oasis",
+    ),
+    Signature(
+        "epub", "an e-book (EPUB)", [_ZIP], f"{_AS_TEXT}.", rb".{30}mimetypeapplication/epub"
+    ),
+    Signature("pytorch", "a PyTorch file", [_ZIP], _MODEL, rb".{30,300}data\.pkl"),
+    Signature("npz", "NumPy arrays", [_ZIP], _MODEL, rb".{30,300}\.npy"),
+    Signature("zip", "a zip archive", [_ZIP, b"PK\x05\x06", b"PK\x07\x08"], _extract("unzip")),
+    Signature("tar", "a tar archive", [b""], _extract("tar -xf"), rb".{257}ustar"),
+    Signature("7z", "a 7-Zip archive", [b"7z\xbc\xaf\x27\x1c"], _extract("7z x")),
+    Signature("rar", "a RAR archive", [b"Rar!\x1a\x07"], _extract("unrar x")),
+    Signature("lz4", "an LZ4 file", [b"\x04\x22\x4d\x18"], "Unpack it: lz4 -d {path}"),
+    Signature("lzip", "an lzip file", [b"LZIP\x01"], "Unpack it: lzip -d {path}"),
+    Signature("compress", "a compress file (.Z)", [b"\x1f\x9d"], "Unpack it: uncompress {path}"),
+    Signature(
+        "pdf",
+        "a PDF document",
+        [b"%PDF-1.", b"%PDF-2."],
+        "Take the text out of it: pdftotext {path}",
+    ),
+    Signature("rtf", "a document in RTF", [rb"{\rtf1", rb"{\rtf0"], f"{_AS_TEXT}."),
+    Signature(
+        "doc", "an old Office document", [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"], f"{_AS_TEXT}."
+    ),
+    Signature(
+        "pickle",
+        "a pickled Python object",
+        [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"],
+        _MODEL,
+    ),
+    Signature("numpy", "NumPy arrays", [b"\x93NUMPY"], _MODEL),
+    Signature("safetensors", "a safetensors file", [b""], _MODEL, rb".{4}\0{4}\{\""),
+    Signature("parquet", "a Parquet table", [b"PAR1"], "Export its texts.", rb"PAR1[\0-\x1f]"),
+    Signature("arrow", "an Arrow table", [b"ARROW1\0\0"], "Export its texts."),
+    Signature("hdf5", "an HDF5 file", [b"\x89HDF\r\n\x1a\n"], _MODEL),
+    Signature("sqlite", "an SQLite database", [b"SQLite format 3\0"], "Export its texts."),
+    Signature(
+        "image", "an image", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"], _MODEL
+    ),
+    Signature(
+        "sentencepiece",
+        "a SentencePiece model",
+        [b"\n"],
+        _MODEL,
+        rb"\n[\1-\x7f]\n[\1-\x7f]<(?:unk|pad|s)>",
+    ),
+    Signature("nmt-data", "a file that nmt binarize made", [b"nmt-idx\0", b"nmt-lnk\0"], _MODEL),
+    Signature(
+        "git-lfs",
+        "a pointer of Git LFS, not the file itself",
+        [b"version https://git-lfs.github.com/spec/"],
+        "Fetch the file: git lfs pull",
+    ),
+    Utf16(),
+    Binary(),
+)
+"""Formats that the bytes tell; the first that matches counts."""

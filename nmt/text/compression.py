@@ -1,0 +1,367 @@
+"""Compressed files read as what they hold: as a stream, in bounded memory, by their first bytes."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from nmt.errors import DataError
+from nmt.text.byte_formats import (
+    BYTE_FORMATS,
+    BZIP2,
+    COMPRESSIONS,
+    GZIP,
+    LZMA,
+    XZ,
+    ZSTD,
+    Compression,
+)
+from nmt.text.file_format import HEAD_BYTES, Format, Head
+from nmt.text.formats import compression_of, identify, problem
+from nmt.text.line_formats import LINE_FORMATS
+
+_BUFFER_BYTES = HEAD_BYTES
+_BLOCK_BYTES = 1 << 16
+_ZSTD_BLOCK_BYTES = 1 << 8
+_ZSTD_UNPACKED_BYTES = 1 << 18
+_MOST_LAYERS = 3
+_ZSTD_WINDOW = 1 << 31
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds, unpacked.
+
+    Attributes:
+        name: The name of the file for messages, or `stdin`.
+        stream: The unpacked bytes.
+        packed: How the file is compressed, from without.
+        head: How what was unpacked begins.
+        identity: What tells a file that was seen before from others: device, number, size and time.
+            None for what is no file.
+    """
+
+    name: str
+    stream: io.BufferedReader
+    packed: tuple[Compression, ...]
+    head: Head
+    identity: tuple[int, ...] | None
+
+    @cached_property
+    def found(self) -> Format | None:
+        """The format of what was unpacked, None for plain text."""
+        return identify(self.head, LINE_FORMATS)
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a file whose content `open_content` then gives. Raises OSError."""
+    return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
+
+
+def open_content(file: io.BufferedReader, name: str) -> Content:
+    """Return what an open file or pipe holds; compressed content is unpacked, whatever its name.
+
+    The stream is the file itself where it is not compressed and can be rewound. A pipe is read only
+    until its first bytes tell that it is not compressed.
+
+    Args:
+        file: Opened for reading, with any position.
+        name: The name of the file for messages, or `stdin`.
+
+    Raises:
+        DataError: The file is no text, or is compressed in a way that cannot be read here. What is
+            wrong within compressed data shows only in reading, as DataError with the line.
+    """
+    stream, head = _begin(file)
+    packed: list[Compression] = []
+    while isinstance(found := identify(head, BYTE_FORMATS), Compression):
+        if len(packed) == _MOST_LAYERS:
+            raise DataError(f"{name}: is compressed more than {_MOST_LAYERS} times. Unpack it.")
+        raw = _Unpacked(stream, found, name)
+        packed.append(found)
+        stream = io.BufferedReader(raw, _BUFFER_BYTES)
+        head = _peeked(stream)
+    if found is not None:
+        raise DataError(problem(found, head, name, packed))
+    return Content(name, stream, tuple(packed), head, _identity(file))
+
+
+class Sink(Protocol):
+    """What takes bytes."""
+
+    def write(self, data: bytes, /) -> Any: ...
+
+
+def packing(file: Any, name: str) -> AbstractContextManager[Sink]:
+    """Return what takes bytes to a file, compressed as the ending of its name says.
+
+    The same bytes give the same file each time. Closing it leaves `file` open.
+
+    Raises:
+        DataError: The name ends in `.zst`, and the package for it is not installed.
+    """
+    compression = compression_of(name)
+    if compression is GZIP:
+        return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+    if compression is XZ:
+        return lzma.LZMAFile(file, "wb")
+    if compression is LZMA:
+        return lzma.LZMAFile(file, "wb", format=lzma.FORMAT_ALONE)
+    if compression is BZIP2:
+        return bz2.BZ2File(file, "wb")
+    if compression is ZSTD:
+        _require_zstandard(name)
+        import zstandard
+
+        return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
+    return nullcontext(file)
+
+
+def _identity(file: io.BufferedReader) -> tuple[int, ...] | None:
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:  # it is in memory
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _begin(file: io.BufferedReader) -> tuple[io.BufferedReader, Head]:
+    """The beginning of a file, and a stream that gives it again."""
+    if file.seekable():
+        place = file.tell()
+        data = file.read(HEAD_BYTES)
+        file.seek(place)
+        return file, Head(data, whole=len(data) < HEAD_BYTES)
+    data = file.read1(HEAD_BYTES)
+    while data and any(each.may_begin(data) for each in COMPRESSIONS):
+        more = file.read1(HEAD_BYTES)
+        if not more:
+            break
+        data += more
+    return io.BufferedReader(_Joined(data, file), _BUFFER_BYTES), Head(data)
+
+
+def _peeked(stream: io.BufferedReader) -> Head:
+    data = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
+    return Head(data)
+
+
+class _Joined(io.RawIOBase):
+    """Bytes that were read already, and then the rest of the pipe."""
+
+    def __init__(self, data: bytes, rest: io.BufferedReader) -> None:
+        self._data, self._rest = data, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._data or self._rest.read1(len(buffer))
+        buffer[: len(data)] = data[: len(buffer)]
+        self._data = self._data[len(buffer) :]
+        return min(len(data), len(buffer))
+
+
+class _Decompressor(Protocol):
+    """What unpacks one member of a compressed file, as those of bz2 and lzma do."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a compressed file: that of all its members, one after the other.
+
+    It can be rewound where the file can: what lies before a place is then unpacked again.
+    """
+
+    def __init__(self, file: io.BufferedReader, compression: Compression, name: str) -> None:
+        self._file, self._compression, self._name = file, compression, name
+        self._begin = file.tell() if file.seekable() else 0
+        self._open = _DECOMPRESSORS[compression.name]
+        self._restart()
+        if compression is ZSTD:
+            _require_zstandard(name)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset += self._place
+        elif whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("the end of compressed data is not known")
+        if offset < self._place:
+            self._file.seek(self._begin)
+            self._restart()
+        while self._place < offset and self._read(min(_BLOCK_BYTES, offset - self._place)):
+            pass
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _restart(self) -> None:
+        self._place = self._lines = 0
+        self._waiting = b""
+        self._member: _Decompressor | None = None
+
+    def _read(self, size: int) -> bytes:
+        data = self._unpack(size)
+        self._place += len(data)
+        self._lines += data.count(b"\n")
+        return data
+
+    def _unpack(self, size: int) -> bytes:
+        while True:
+            if self._member is None:
+                if not self._find_member():
+                    return b""
+                self._member = self._open()
+            data = self._decompress(self._member, size)
+            if self._member.eof:
+                self._waiting = self._member.unused_data
+                self._member = None
+            if data:
+                return data
+
+    def _find_member(self) -> bool:
+        """Skip zeros between members, which some tools fill up with; tell whether there is more."""
+        while not (left := self._waiting.lstrip(b"\0")):
+            block = self._file.read1(_BLOCK_BYTES)
+            if not block:
+                return False
+            self._waiting = block
+        self._waiting = left
+        return True
+
+    def _decompress(self, member: _Decompressor, size: int) -> bytes:
+        block, self._waiting = self._waiting, b""
+        at_end = False
+        if not block and member.needs_input:
+            block = self._file.read1(_BLOCK_BYTES)
+            at_end = not block
+        try:
+            data = member.decompress(block, size)
+        except _damage() as error:
+            raise self._damaged(f"{error}, at line {self._lines + 1}") from error
+        if at_end and not data and not member.eof:
+            raise self._damaged(f"cut off at line {self._lines + 1}")
+        return data
+
+    def _damaged(self, what: str) -> DataError:
+        return DataError(
+            f"{self._name}: damaged {self._compression.name} file: {what}. Copy or pack it again."
+        )
+
+
+class _Zlib:
+    """One member of a gzip file."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+class _Zstandard:
+    """One frame of a zstd file.
+
+    All that a block of it gives must be held, so blocks are as large as gives about
+    _ZSTD_UNPACKED_BYTES.
+    """
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._inner = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        self._waiting = self._ready = b""
+        self._block = _ZSTD_BLOCK_BYTES
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.eof) and not self._ready
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._waiting and not self._ready
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._inner.unused_data) + self._waiting
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        self._waiting += data
+        while not self._ready and self._waiting and not self._inner.eof:
+            block, self._waiting = self._waiting[: self._block], self._waiting[self._block :]
+            self._ready = self._inner.decompress(block)
+            is_much = len(self._ready) > _ZSTD_UNPACKED_BYTES
+            self._block = max(1, self._block // 2) if is_much else self._block * 2
+        given, self._ready = self._ready[:max_length], self._ready[max_length:]
+        return given
+
+
+_DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
+    GZIP.name: _Zlib,
+    XZ.name: lzma.LZMADecompressor,
+    LZMA.name: lzma.LZMADecompressor,
+    BZIP2.name: bz2.BZ2Decompressor,
+    ZSTD.name: _Zstandard,
+}
+
+
+def _require_zstandard(name: str) -> None:
+    try:
+        import zstandard  # noqa: F401
+    except ImportError:
+        raise DataError(
+            f"{name}: zstd files need a package that is not installed: pip install 'nmt[zst]'. "
+            "Or use the program zstd (-d unpacks)."
+        ) from None
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """The errors of the packages that unpack, of which one may not be there."""
+    errors = (zlib.error, lzma.LZMAError, OSError, ValueError)
+    try:
+        import zstandard
+    except ImportError:
+        return errors
+    return (*errors, zstandard.ZstdError)
