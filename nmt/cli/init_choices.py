@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ from nmt.config.recipes.written import as_yaml
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.errors import UsageError
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import write_text
 from nmt.text.languages import languages_of_files
@@ -67,6 +68,7 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
 
     Raises as `measure_pace` does.
     """
+    facts = replace(facts, bleu_of_words=bleu_tokenizer(texts.languages[1], None) != "char")
     about_data = _about_data(texts, folder)
     if budget is None:
         return [*about_data, *fitted(facts)]

@@ -1,4 +1,4 @@
-"""What a file format is: how it is recognised by the beginning of a file, and what to do with it."""
+"""What a file format is: how the beginning of a file tells it, and what to do with the file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

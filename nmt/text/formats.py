@@ -1,8 +1,8 @@
 """The registry of file formats: what a file is, by its first bytes and by its lines.
 
 The ending of a name tells nothing here. `identify` looks at the beginning of a file and returns
-its format, or None for plain text. A format is a class (`nmt.text.file_format`), or an instance of a
-general one, and an entry of the table in `nmt.text.byte_formats` or `nmt.text.line_formats`.
+its format, or None for plain text. A format is a class (`nmt.text.file_format`), or an instance of
+a general one, and an entry of the table in `nmt.text.byte_formats` or `nmt.text.line_formats`.
 """
 
 import shlex

@@ -172,7 +172,11 @@ def check_file_languages(
 _CODE = re.compile(r"[a-z]{2,3}", re.IGNORECASE)
 _REGION = re.compile(r"(?<![A-Za-z])([a-z]{2,3})[-_][A-Z][A-Za-z]{1,3}(?![A-Za-z])")
 _FORMS = frozenset(
-    "all bpe bz csv gz json jsonl lzma new old raw sgm tmx tok tsv txt xlf xml xz zst".split()
+    [
+        *("all", "bpe", "new", "old", "raw", "tok"),
+        *("csv", "json", "jsonl", "sgm", "tmx", "tsv", "txt", "xlf", "xml"),
+        *("bz", "gz", "lzma", "xz", "zst"),
+    ]
 )
 _SIDES = frozenset(["in", "out", "ref", "src", "sys", "tgt", "trg"])
 

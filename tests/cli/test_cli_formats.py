@@ -221,7 +221,7 @@ def test_findings_are_told_once_and_kept_for_the_report(execute, tmp_path, capsy
     code, _, told = execute("binarize", "text", tokenized)
     assert code == 0
     assert told.count("have escaped characters (&apos; and the like): ") == 1
-    assert "TEXT:1: 'The black &quot;cat&quot; sees the " in told
+    assert "TEXT:2: 'The black &quot;cat&quot; sees the dog .'" in told
     manifest = (tmp_path / "run" / "data" / "manifest.json").read_text(encoding="utf-8")
     assert '"kind": "entities"' in manifest
     assert run(["binarize", str(tmp_path / "c.yaml")]) == 0

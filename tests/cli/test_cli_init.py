@@ -142,6 +142,16 @@ def test_odd_texts_are_warned_of(texts, capsys):
     assert "warning: 100% of the pairs have one text on both sides" in told
 
 
+@pytest.mark.parametrize(
+    ("language", "why"), [("km", "BLEU finds no words"), ("de", "little text")]
+)
+def test_the_metric_is_by_the_target_language(texts, capsys, language, why):
+    assert run([*TRAIN, "--target-language", language, "-o", "my.yaml"]) == 0
+    (told,) = (line for line in capsys.readouterr().err.split("\n") if "stopping.metric" in line)
+    assert why in told
+    assert load_config(texts / "my.yaml").training.checkpoint.best_metric == "chrf"
+
+
 def test_it_comes_first(capsys):
     assert run(["--help"]) == 0
     out = capsys.readouterr().out

@@ -34,8 +34,9 @@ class CorpusFacts:
 
     blank: pairs with a blank side; long_words: words of the longer side that 99 pairs in 100 do not
     exceed; repeated, identical: shares of the pairs that occur before, and that have one text on
-    both sides; dev_pairs: None without dev; findings: what may be wrong with the texts, each a
-    message.
+    both sides; dev_pairs: None without dev; bleu_of_words: whether BLEU has a tokenizer that finds
+    the words of the target language, as far as it is known; findings: what may be wrong with the
+    texts, each a message.
     """
 
     pairs: int
@@ -46,6 +47,7 @@ class CorpusFacts:
     repeated: float = 0.0
     identical: float = 0.0
     dev_pairs: int | None = None
+    bleu_of_words: bool = True
     findings: tuple[str, ...] = ()
 
     @property

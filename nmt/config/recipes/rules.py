@@ -372,6 +372,8 @@ def plan_validations(facts: CorpusFacts, plan: Plan) -> Validations:
 def best_metric(facts: CorpusFacts) -> tuple[str, str]:
     """Return the metric that chooses the model and ends training, and why."""
     script = facts.target.main_script
+    if not facts.bleu_of_words:
+        return "chrf", "BLEU finds no words in the target language"
     if script in _WITHOUT_WORDS:
         return "chrf", f"BLEU finds no words in the {script} script"
     if facts.words < figures.CHRF_BELOW_WORDS:
@@ -382,7 +384,7 @@ def best_metric(facts: CorpusFacts) -> tuple[str, str]:
 
 
 _WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"])
-"""Scripts without spaces for which sacreBLEU has no tokenizer that finds words."""
+"""Scripts of languages that BLEU has no tokenizer for, should the language not be known."""
 
 
 def _rate(facts: CorpusFacts, plan: Plan) -> float:

@@ -251,6 +251,7 @@ def test_the_time_of_a_validation_is_told_where_updates_were_timed():
         (replace(SMALL, target=replace(SMALL.target, scripts={"Khmer": 0.9})), "chrf", "Khmer"),
         (replace(SMALL, target=replace(SMALL.target, scripts={"Han": 1.0})), "bleu", ""),
         (replace(SMALL, source=replace(SMALL.source, scripts={"Thai": 1.0})), "bleu", ""),
+        (replace(SMALL, bleu_of_words=False), "chrf", "in the target language"),
     ],
 )
 def test_the_metric_that_chooses_the_model(facts, metric, why):
