@@ -1,6 +1,7 @@
 """How `nmt translate` writes a translation: text, Moses's n-best lists, JSON, rows of a table."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nmt.search.translation import Translation
 
 _DECIMALS = 4
+_BREAKS_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class JsonOutput(OutputForm):
         else:
             ours = {"line": request.line.number, "error": request.problem}
         members = {**request.members, **{name: _member(name, ours[name]) for name in ours}}
-        return ["{" + ", ".join(members.values()) + "}"]
+        return [_plain_json("{" + ", ".join(members.values()) + "}")]
 
     def _record(self, request: "Request", translation: "Translation") -> dict[str, Any]:
         record = self._fields(request, translation)
@@ -138,6 +140,15 @@ class JsonOutput(OutputForm):
 
 def _member(name: str, value: Any) -> str:
     return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def _plain_json(text: str) -> str:
+    """Return JSON that has no character that a reader may take for the end of a line.
+
+    Raw tabs and carriage returns stand between its values only, the others in its texts only.
+    """
+    spaced = text.replace("\t", " ").replace("\r", " ")
+    return _BREAKS_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", spaced)
 
 
 def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:

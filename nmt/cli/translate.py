@@ -22,6 +22,7 @@ from nmt.cli.options import (
     refuse,
 )
 from nmt.cli.outputs import replaces, same_path
+from nmt.errors import UsageError
 from nmt.runtime.console import say, set_quiet
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def translate(
     if flag or report_file is not None:
         judge = Judge.of(translator.bundles[0], thresholds)
     wishes = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
+    if problem := translator.find_problem(wishes):
+        raise UsageError(f"{problem}. Leave it out.")
     lines = LineTranslator(
         translator,
         INPUT_FORMS[input_format](wishes, column or 1),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nmt.cli.options import named_path
+from nmt.text.characters import find_surrogate, find_unwritable
 
 if TYPE_CHECKING:
     from nmt.config.settings import SearchSettings
@@ -78,15 +79,19 @@ def _choice(settings: "SearchSettings") -> list[str]:
 
 def _check_texts(texts: list[str] | None) -> list[str] | None:
     for text in texts or ():
+        _check_text(text)
         if not text.strip():
             raise typer.BadParameter("a blank text.")
-        _check_text(text)
     return texts
 
 
 def _check_text(text: str | None) -> str | None:
-    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+    if text is None:
+        return None
+    if find_surrogate(text):
         raise typer.BadParameter("it is not UTF-8, or the locale is not (try LC_ALL=C.UTF-8).")
+    if problem := find_unwritable(text):
+        raise typer.BadParameter(f"it has {problem}, which no translation can have.")
     return text
 
 
@@ -205,7 +210,10 @@ CoveragePenalty = Annotated[
 MaxLength = Annotated[
     int | None,
     typer.Option(
-        "--max-length", min=1, metavar="N", help="Most subwords of a translation. [by its text]"
+        "--max-length",
+        min=1,
+        metavar="N",
+        help="Most subwords of a translation, and room for what is forced. [by its text]",
     ),
 ]
 MinLength = Annotated[

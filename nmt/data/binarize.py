@@ -23,10 +23,11 @@ from nmt.data.split import in_validation_split
 from nmt.data.tally import Tally
 from nmt.data.text import read_pairs
 from nmt.data.text_profile import CorpusProfile
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import DataError
 from nmt.runtime.console import progress, say, warn
 from nmt.runtime.files import atomic_file
+from nmt.tokenizers.normalization import advice_to_keep
 
 
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
@@ -89,24 +90,34 @@ class _Binarizer:
     def run(self) -> Manifest:
         warn_of_equal_files(self._inputs)
         with ExitStack() as stack:
-            dev = self._open("dev", Tally(), stack)
+            held_out = "train" if self._data.dev is None else "dev"
+            dev = self._open("dev", Tally(lines_of(self._inputs, held_out)), stack)
             dev.keep_texts(self._folder, stack)
             if self._data.dev is not None:
                 self._read_dev(dev, self._data.dev)
             if self._data.test is not None:
                 self._read_test(self._data.test)
             filters = PairFilters(self._data, self._held_out)
-            train = self._open("train", Tally(filters.reasons), stack)
+            tally = Tally(lines_of(self._inputs, "train"), filters.reasons)
+            train = self._open("train", tally, stack)
             self._read_train(train, dev, filters)
         manifest = self._manifest(train.tally, dev.tally)
         _tell(manifest, self._data.exclude_overlap)
+        found = manifest.train.round_trip
+        if (
+            found is not None
+            and found.changed
+            and (advice := advice_to_keep(self._config.tokenizer))
+        ):
+            say(f"train: {advice}")
         _check(manifest, self._data)
         manifest.save(self._folder)
         return manifest
 
     def _open(self, name: str, tally: Tally, stack: ExitStack) -> "_Output":
         size = max(self._tokenizers.source.size, self._tokenizers.target.size)
-        return _Output(stack.enter_context(CorpusWriter(self._folder / name, size)), tally)
+        writer = stack.enter_context(CorpusWriter(self._folder / name, size))
+        return _Output(writer, tally, self._tokenizers.target)
 
     def _encoded(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
         total = lines_of(self._inputs, name)
@@ -173,6 +184,7 @@ class _Output:
 
     writer: CorpusWriter
     tally: Tally
+    tokenizer: Tokenizer
     source_text: IO[bytes] | None = None
     target_text: IO[bytes] | None = None
 
@@ -206,9 +218,19 @@ class _Output:
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
         self.tally.keep(encoded)
+        self._compare_targets(chunk, encoded)
         for file, texts in ((self.source_text, chunk.sources), (self.target_text, chunk.targets)):
             if file is not None:
                 file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
+
+    def _compare_targets(self, chunk: Chunk, encoded: EncodedChunk) -> None:
+        """Compare some target lines of a chunk with what their subwords decode to."""
+        round_trip = self.tally.round_trip
+        ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
+        for row, line in enumerate(chunk.lines):
+            if round_trip.is_sampled(line):
+                ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
+                round_trip.add(line, chunk.targets[row], self.tokenizer.decode(ids))
 
 
 def warn_of_equal_files(inputs: Inputs) -> None:

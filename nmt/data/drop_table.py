@@ -1,6 +1,7 @@
 """What became of the pairs of a corpus, as a table for people."""
 
-from nmt.data.manifest import CorpusReport, OverlapReport
+from nmt.data.manifest import CorpusReport, OverlapReport, RoundTripReport
+from nmt.tokenizers.round_trip import describe_changes
 
 _LINES_SHOWN = 5
 
@@ -36,7 +37,27 @@ def remarks(name: str, report: CorpusReport) -> list[str]:
             f"{name}: {report.control_characters:,} pairs have control characters or line ends "
             "other than \\n (such as U+2028) in them"
         )
+    return told + _round_trip_remarks(name, report.round_trip)
+
+
+def _round_trip_remarks(name: str, found: RoundTripReport | None) -> list[str]:
+    told = []
+    if found is not None and found.changed:
+        told.append(f"{name}: {describe_round_trip(found)}")
+    if found is not None and found.without_invisible:
+        told.append(
+            f"{name}: {found.without_invisible:,} of {found.lines:,} target lines have control or "
+            "invisible characters, which are left out"
+        )
     return told
+
+
+def describe_round_trip(found: RoundTripReport) -> str:
+    """Return how many target lines a model cannot write, and why."""
+    return (
+        f"{found.changed:,} of {found.lines:,} target lines compared cannot be written as they are "
+        f"(the first is line {found.first_changed}): {describe_changes(found.changes)}"
+    )
 
 
 def overlap_remarks(overlap: dict[str, OverlapReport], dropped: bool) -> list[str]:

@@ -6,7 +6,6 @@ of its text: so is the result.
 
 import multiprocessing
 import os
-import re
 import signal
 import threading
 from collections import deque
@@ -25,14 +24,13 @@ from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import ResourceError
 from nmt.runtime.processor import cores
 from nmt.runtime.signals import let_through, signals_held
+from nmt.text.characters import has_control_characters
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
 _WAITING_PER_WORKER = 3
 _FEW_PAIRS = 50_000
 """Fewer pairs are tokenised sooner than a second process has started."""
-
-_ODD = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def encode_chunk(chunk: Chunk, tokenizers: TokenizerPair) -> EncodedChunk:
         text_hashes(pair_text(source, target) for source, target in pairs),
         text_hashes(source.strip() for source in chunk.sources),
         np.array([source.strip() == target.strip() for source, target in pairs], np.bool_),
-        np.array([bool(_ODD.search(f"{source}{target}")) for source, target in pairs], np.bool_),
+        np.array([has_control_characters(source + target) for source, target in pairs], np.bool_),
     )
 
 

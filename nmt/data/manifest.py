@@ -8,6 +8,7 @@ from nmt.data.inputs import Inputs
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.record import Record, load_record
 from nmt.errors import DataError
+from nmt.tokenizers.round_trip import Change, RoundTrip
 
 MANIFEST = "manifest.json"
 _VERSION = 1
@@ -27,13 +28,43 @@ class SideReport(Record):
         return self.unknown / max(1, self.tokens)
 
 
+class RoundTripReport(Record):
+    """Which lines of the target come back changed from their subwords, in a sample of a corpus.
+
+    Attributes:
+        lines: The lines compared.
+        changed: The lines that come back changed: a model cannot write them.
+        without_invisible: The lines that lack nothing but characters without meaning.
+        first_changed: The number of the first changed line.
+        changes: The commonest changes.
+    """
+
+    lines: int
+    changed: int
+    without_invisible: int
+    first_changed: int | None
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def of(cls, counted: RoundTrip) -> "RoundTripReport":
+        """Return the counts as a record."""
+        return cls(
+            lines=counted.lines,
+            changed=counted.changed,
+            without_invisible=counted.without_invisible,
+            first_changed=counted.first_changed,
+            changes=counted.commonest,
+        )
+
+
 class CorpusReport(Record):
     """What became of the pairs of a corpus.
 
     dropped: pairs by reason; first_dropped: the lines of the first of them. The rest are counts of
     pairs: blank (kept with a side that has no token), identical (both sides the same text),
     duplicates (seen before in this corpus), control_characters (with such a character, or with
-    U+0085, U+2028 or U+2029, which other programs take for line ends).
+    U+0085, U+2028 or U+2029, which other programs take for line ends). round_trip: of the target;
+    None in what an earlier release made.
     """
 
     pairs_read: int
@@ -47,6 +78,7 @@ class CorpusReport(Record):
     source: SideReport
     target: SideReport
     fingerprint: str
+    round_trip: RoundTripReport | None = None
 
 
 class OverlapReport(Record):

@@ -25,6 +25,7 @@ from nmt.runtime.lock import exclusive
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.languages import check_file_languages
+from nmt.tokenizers.normalization import AUTO
 
 _TOKENIZER_RECORD = "tokenizer.json"
 _TOKENIZER_FILES = frozenset((_TOKENIZER_RECORD, "joint.model", "source.model", "target.model"))
@@ -265,9 +266,20 @@ def _up_to_date_tokenizers(
     config: Config, run: RunDirectory, record: TokenizerRecord | None, inputs: Inputs
 ) -> TokenizerPair | None:
     tokenizers = None if record is None else _load_made(run, record)
-    if record is None or record.settings != _tokenizer_settings(config):
+    if record is None or not _made_as_asked(record.settings, config, run):
         return None
     return tokenizers if same_content(record.inputs, inputs) else None
+
+
+def _made_as_asked(settings: dict[str, Any], config: Config, run: RunDirectory) -> bool:
+    """Return whether a tokenizer of such settings is the one that the configuration asks for.
+
+    `auto` is any rule once a model was trained with it: an earlier release had another default.
+    """
+    wanted = _tokenizer_settings(config)
+    if wanted["normalization"] == AUTO and _has_checkpoints(run):
+        wanted["normalization"] = settings.get("normalization")
+    return settings == wanted
 
 
 def _up_to_date_corpora(

@@ -1,9 +1,10 @@
 """A corpus looked at once, as a stream: how much text, of what kind."""
 
 import hashlib
-import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
 from nmt.config.settings import CorpusSettings
@@ -13,9 +14,10 @@ from nmt.data.hashes import pair_text
 from nmt.data.inputs import describe_inputs, files_of, lines_of
 from nmt.data.scripts import scripts_of
 from nmt.data.text import BadUtf8, Pair, read_pairs
-from nmt.data.text_profile import CHARACTERS_A_WORD, UNSPACED, CorpusProfile
+from nmt.data.text_profile import CHARACTERS_A_WORD, CorpusProfile
 from nmt.errors import DataError
 from nmt.runtime.console import progress
+from nmt.text.characters import JOINERS, UNSPACED, is_folded
 
 _LOOKED_AT = 200_000
 """Pairs, evenly spread, whose words and letters are counted one by one."""
@@ -24,9 +26,9 @@ _CUT = 1000
 """Characters of a line that are looked at so: the memory of it is bounded by both."""
 
 _FREQUENT = 5
+_FOLDED_NAMED = 3
 _LONGEST_COUNTED = 2000
 
-_UNSPACED = re.compile(f"[{UNSPACED}]")
 _MOST_HASHES = 100_000
 
 
@@ -74,7 +76,7 @@ class _Side:
 
     def add(self, text: str, closely: bool) -> int:
         """Count a line; gives its words."""
-        spaced, unspaced = _UNSPACED.subn(" ", text)
+        spaced, unspaced = UNSPACED.subn(" ", text)
         words = spaced.split()
         count = len(words) + round(unspaced / CHARACTERS_A_WORD)
         self.words += count
@@ -97,12 +99,19 @@ class _Side:
             scripts={script: count / self.scripts.total() for script, count in of_all},
             unspaced=2 * self.unspaced > self.characters,
             word_length=self._word_length(),
+            folded=tuple(islice(self._folded(), _FOLDED_NAMED)),
         )
 
     def _word_length(self) -> float:
         """Characters of a word: between the words of a line there is one space each."""
         spaces = max(0, self.words - self.lines)
         return max(0, self.characters - spaces) / max(1, self.words)
+
+    def _folded(self) -> Iterator[str]:
+        """Yield joiners and characters with a commoner form, the most frequent first."""
+        for character, _ in self.letters.most_common():
+            if not character.isascii() and (character in JOINERS or is_folded(character)):
+                yield character
 
 
 @dataclass

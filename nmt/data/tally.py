@@ -8,15 +8,20 @@ from numpy.typing import NDArray
 
 from nmt.data.encode import EncodedChunk
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.manifest import CorpusReport, SideReport
+from nmt.data.manifest import CorpusReport, RoundTripReport, SideReport
+from nmt.tokenizers.round_trip import RoundTrip
 
 _LINES_NAMED = 20
 
 
 @dataclass
 class Tally:
-    """The counts of one corpus. reasons: those for which pairs may be dropped, in order."""
+    """The counts of one corpus of so many lines.
 
+    reasons: those for which pairs may be dropped, in order.
+    """
+
+    lines: int
     reasons: Iterable[str] = ()
     pairs_read: int = 0
     pairs_kept: int = 0
@@ -34,6 +39,7 @@ class Tally:
     def __post_init__(self) -> None:
         self.dropped = dict.fromkeys(self.reasons, 0)
         self._first_dropped: dict[str, list[int]] = {reason: [] for reason in self.dropped}
+        self.round_trip = RoundTrip(self.lines)
 
     def drop(self, reason: str, lines: Iterable[int]) -> None:
         """Count pairs as dropped, and as read."""
@@ -88,6 +94,7 @@ class Tally:
             source=self._side(0),
             target=self._side(1),
             fingerprint=fingerprint,
+            round_trip=RoundTripReport.of(self.round_trip),
         )
 
     def _side(self, side: int) -> SideReport:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from nmt.text.characters import UNSPACED, UNSPACED_RANGES
 from nmt.text.tool_marks import marks_in, may_have_marks
 
 LINES_PROFILED = 400
@@ -24,14 +25,7 @@ SHORT_EXAMPLE = 50
 _CUT = 500
 """Characters of a line that are looked at."""
 
-UNSPACED = (
-    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces between words. For a set of
-characters in a regular expression."""
-
-_UNSPACED = re.compile(f"[{UNSPACED}]")
+_LETTER = UNSPACED_RANGES
 CHARACTERS_A_WORD = 1.7
 
 
@@ -99,8 +93,11 @@ CONTRASTS = (
         "segmentation",
         "spaces between words",
         "have spaces between their words",
-        _Finder(rf"[{UNSPACED}] [{UNSPACED}]+ [{UNSPACED}]", beyond_ascii=True),
-        _Finder(rf"^(?!.*[{UNSPACED}] [{UNSPACED}]).*[{UNSPACED}]{{4}}", beyond_ascii=True),
+        _Finder(rf"[{_LETTER}] [{_LETTER}]+ [{_LETTER}]", beyond_ascii=True),
+        _Finder(
+            rf"^(?!.*[{_LETTER}] [{_LETTER}]).*[{_LETTER}]{{4}}",
+            beyond_ascii=True,
+        ),
         "Take the spaces out of {corpus}: sed 's/ //g'",
     ),
     Contrast(
@@ -173,7 +170,7 @@ CONTRASTS = (
         "width of punctuation",
         "have full-width punctuation (，。！？)",
         _Finder("[，。！？：；（）]", beyond_ascii=True),
-        _Finder(f"[{UNSPACED}][,.!?:;(]", beyond_ascii=True),
+        _Finder(f"[{_LETTER}][,.!?:;(]", beyond_ascii=True),
         "Write the punctuation of {corpus} like that of the other texts.",
     ),
 )
@@ -304,5 +301,5 @@ def word_count(text: str) -> int:
     """Return the number of words; those written without spaces are estimated by characters."""
     if text.isascii():
         return len(text.split())
-    spaced, unspaced = _UNSPACED.subn(" ", text)
+    spaced, unspaced = UNSPACED.subn(" ", text)
     return len(spaced.split()) + round(unspaced / CHARACTERS_A_WORD)

@@ -6,7 +6,8 @@ one subword. A model carries its own normalisation, so text is treated alike eve
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nmt.data.sentencepiece_model import SentencePieceModel, read_model, read_su
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
 from nmt.runtime.places import Folder, Place, open_place
+from nmt.text.characters import clean_output, find_surrogate
 from nmt.tokenizers.words import Subword
 
 PAD = 0
@@ -74,35 +76,47 @@ class Tokenizer:
         return read_model(self._model, self._name)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, without BOS and EOS.
+        """Return the token ids of a text, without BOS and EOS.
 
         Text such as `<s>` gives ordinary subwords, never a reserved id other than UNK.
+
+        Raises:
+            UsageError: The text has half of a surrogate pair.
         """
-        return list(self._processor.encode_as_ids(text))
+        with _surrogates_refused((text,)):
+            return list(self._processor.encode_as_ids(_without_nul(text)))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text."""
-        return [self._processor.encode_as_ids(text) for text in texts]
+        """Return the token ids of each text. Raises as `encode` does."""
+        with _surrogates_refused(texts):
+            return [self._processor.encode_as_ids(_without_nul(text)) for text in texts]
 
     def subwords(self, text: str) -> list[Subword]:
-        """The tokens of `encode(text)`, each with what it stands for in the text."""
-        content: bytes = self._processor.encode(text, out_type="serialized_proto")
+        """Return the tokens of `encode(text)`, each with what it stands for in the text.
+
+        Raises as `encode` does.
+        """
+        with _surrogates_refused((text,)):
+            content: bytes = self._processor.encode(_without_nul(text), out_type="serialized_proto")
         return read_subwords(content)
 
     def spelled(self, pieces: Sequence[str]) -> list[Subword]:
-        """Subwords, as `pieces` gives them, each with what it is in the text that they decode to.
+        """Return subwords, each with what it is in the text that they decode to.
 
-        Those of control characters, such as end marks, must be left out.
+        Args:
+            pieces: Subwords as `pieces` gives them, without those of control characters, such as
+                end marks.
         """
         content: bytes = self._processor.decode(list(pieces), out_type="serialized_proto")
-        return read_subwords(content)
+        return [
+            each._replace(surface=clean_output(each.surface)) for each in read_subwords(content)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids; PAD, BOS and EOS are passed over. Never has a line break."""
+        """Return the text of token ids, as it may leave; PAD, BOS and EOS are passed over."""
         kept = [int(token) for token in ids if int(token) not in _CONTROLS]
-        text = str(self._processor.decode(kept))
         # Byte subwords can spell any character, line ends among them.
-        return text.replace("\n", " ").replace("\r", " ")
+        return clean_output(str(self._processor.decode(kept)))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The subwords of token ids, as the model writes them (`▁` is a space)."""
@@ -178,6 +192,27 @@ def _open_processor(model: bytes, name: str) -> Any:
             "Train the model with nmt tokenizer, or with pad_id=0, unk_id=1, bos_id=2, eos_id=3."
         )
     return processor
+
+
+@contextmanager
+def _surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
+    """Raise UsageError for texts that no UTF-8 can hold, which SentencePiece takes for internal."""
+    try:
+        yield
+    except (UnicodeEncodeError, RuntimeError) as error:
+        for number, text in enumerate(texts, start=1):
+            if problem := find_surrogate(text):
+                which = f"text {number}" if len(texts) > 1 else "the text"
+                raise UsageError(
+                    f"{which} has {problem}. Decode it properly: such a character stands for a "
+                    "byte or a part of a character that was not understood."
+                ) from error
+        raise
+
+
+def _without_nul(text: str) -> str:
+    """Return a text without the one control character that no normalisation rule can name."""
+    return text.replace("\0", "")
 
 
 def _damaged(name: str) -> ModelError:

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import sentencepiece
 
@@ -13,6 +14,8 @@ from nmt.data.text import Pair, read_pairs
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, DataError, NmtError
 from nmt.runtime.console import say, warn, working
+from nmt.text.characters import clean_input
+from nmt.tokenizers.normalization import make_normalizer, side_rules
 
 _LONGEST_LINE = 16_384
 """Bytes of the longest line learned from: BPE training cannot hold words beyond 65,535."""
@@ -29,12 +32,18 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
 
     Raises ConfigError when vocab_size does not fit the text, DataError when the text is unfit.
     """
-    settings = config.tokenizer
+    settings, data = config.tokenizer, config.data
+    source_rule, target_rule = side_rules(settings)
     if settings.joint:
-        both = _train(settings, "both sides", _both, _evenly(config, pairs, sides=2))
+        lines = _Lines(_evenly(config, pairs, sides=2), _both)
+        both = _train(settings, make_normalizer(target_rule), "both sides", lines)
         return TokenizerPair(both, both, joint=True)
-    source = _train(settings, "the source", _source, _evenly(config, pairs, sides=1))
-    target = _train(settings, "the target", _target, _evenly(config, pairs, sides=1))
+    normalizer = make_normalizer(source_rule, data.source_language)
+    lines = _Lines(_evenly(config, pairs, sides=1), _source)
+    source = _train(settings, normalizer, "the source", lines)
+    normalizer = make_normalizer(target_rule, data.target_language)
+    lines = _Lines(_evenly(config, pairs, sides=1), _target)
+    target = _train(settings, normalizer, "the target", lines)
     return TokenizerPair(source, target, joint=False)
 
 
@@ -80,7 +89,7 @@ class _Lines:
         try:
             for pair in self.pairs:
                 for text in self.sides(pair):
-                    if text is None or not text.strip():
+                    if text is None or not clean_input(text).strip():
                         continue
                     if len(text.encode("utf-8")) > _LONGEST_LINE:
                         self.too_long.append(pair.line)
@@ -92,21 +101,15 @@ class _Lines:
             raise
 
 
-def _train(
-    settings: TokenizerSettings,
-    what: str,
-    sides: Callable[[Pair], tuple[str | None, ...]],
-    pairs: Iterable[Pair],
-) -> Tokenizer:
-    lines = _Lines(pairs, sides)
+def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
     model = io.BytesIO()
     try:
         with working(f"tokenizer: learning {settings.kind} subwords from {what}"):
-            _run_sentencepiece(settings, iter(lines), model)
+            _run_sentencepiece(settings, normalizer, iter(lines), model)
     except RuntimeError as error:
         if lines.failure is not None:
             raise lines.failure from None
-        raise _plain_error(settings, what, lines.used, str(error)) from error
+        raise _plain_error(settings, what, lines, str(error)) from error
     if lines.too_long:
         warn(
             f"{len(lines.too_long)} lines of train are longer than {_LONGEST_LINE} bytes; the "
@@ -118,7 +121,7 @@ def _train(
 
 
 def _run_sentencepiece(
-    settings: TokenizerSettings, lines: Iterator[str], model: io.BytesIO
+    settings: TokenizerSettings, normalizer: Any, lines: Iterator[str], model: io.BytesIO
 ) -> None:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=lines,
@@ -128,7 +131,7 @@ def _run_sentencepiece(
         hard_vocab_limit=settings.hard_vocab_limit,
         character_coverage=settings.character_coverage,
         byte_fallback=settings.byte_fallback,
-        normalization_rule_name=settings.normalization,
+        normalizer=normalizer,
         user_defined_symbols=list(settings.user_symbols),
         pad_id=PAD,
         unk_id=UNK,
@@ -141,8 +144,14 @@ def _run_sentencepiece(
     )
 
 
-def _plain_error(settings: TokenizerSettings, what: str, used: int, message: str) -> NmtError:
-    if used == 0:
+def _plain_error(settings: TokenizerSettings, what: str, lines: _Lines, message: str) -> NmtError:
+    if lines.used == 0 and lines.too_long:
+        return DataError(
+            f"no subwords can be learned from {what} of train: all {len(lines.too_long)} lines "
+            f"with text are longer than {_LONGEST_LINE} bytes (the first is line "
+            f"{lines.too_long[0]}).\nWrite one sentence in each line."
+        )
+    if lines.used == 0:
         return DataError(f"train has no text to learn subwords from on {what}.")
     size = settings.vocab_size
     if match := _TOO_HIGH.search(message):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nmt.data.drop_table import describe_round_trip
 from nmt.data.inputs import lines_of
 from nmt.data.prepare import (
     PreparedData,
@@ -23,6 +24,7 @@ from nmt.runtime.console import quietly
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.tool_marks import TOOL_MARKS
+from nmt.tokenizers.normalization import advice_to_keep
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_settings
 from nmt.training.validation import choosing_metrics
@@ -126,6 +128,29 @@ def _unknown(examination: Examination) -> Remark:
     return Remark(found if rates[worst] else "no token is unknown", facts={"unknown": rates})
 
 
+def _writable(examination: Examination) -> Remark:
+    """Count target lines that come back changed from their subwords: no model can write them."""
+    manifest = _made(examination).manifest
+    reports = {"train": manifest.train.round_trip, "dev": manifest.dev.round_trip}
+    told = [
+        f"{name}: {describe_round_trip(found)}"
+        for name, found in reports.items()
+        if found is not None and found.changed
+    ]
+    facts = {
+        f"{name}_unwritable": None if found is None else found.changed
+        for name, found in reports.items()
+    }
+    if told:
+        advice = advice_to_keep(examination.config.tokenizer)
+        mend = advice or "write these characters in the texts as the model writes them"
+        return Remark("; ".join(told), mend, facts)
+    found = reports["train"]
+    if found is None:
+        return Remark("not counted when the texts were binarized", facts=facts)
+    return Remark(f"{found.lines:,} target lines compared come back from subwords", facts=facts)
+
+
 def _lengths(examination: Examination) -> Remark:
     """Lines that have slipped against each other show: their lengths no longer go together."""
     data = _made(examination)
@@ -213,6 +238,7 @@ TEXTS = (
     Check("tokenizer", _tokenizer, ("text",)),
     Check("data", _data, ("tokenizer",)),
     Check("unknown", _unknown, ("data",)),
+    Check("writable", _writable, ("data",)),
     Check("lengths", _lengths, ("data",)),
     Check("scores", _scores, ("data",)),
 )

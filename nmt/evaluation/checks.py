@@ -6,13 +6,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from nmt.evaluation.character_checks import character_warnings
 from nmt.evaluation.metrics import FourGrams, ScorerOptions, make_scorer
 from nmt.evaluation.scores import is_blank, present
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _SHARE_OF_LINES = 0.2
 _SAMPLE = 100
 _DEFAULT_TOKENIZER = "13a"
@@ -70,11 +70,11 @@ def suspicions(
         _subwords(hypotheses, references),
         None if tokenize == "none" and all_tokenised else _tokenised(hypotheses, references),
         _on_one_side(hypotheses, references, "HTML entities", _entities, _WRITE_OUT),
-        _on_one_side(hypotheses, references, "invisible characters", _invisible, _REMOVE),
         None if lowercase else _lower_case(hypotheses, references),
     ]
     found.append(_without_spaces(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
-    return [warning for warning in found if warning is not None]
+    told = [warning for warning in found if warning is not None]
+    return told + character_warnings(hypotheses, references)
 
 
 def reference_warnings(
@@ -182,7 +182,6 @@ def _are_tokenised(lines: Lines) -> bool:
 
 
 _WRITE_OUT = "Write the characters that they stand for."
-_REMOVE = "Remove them: they part words that look whole."
 
 
 def _on_one_side(
@@ -221,10 +220,6 @@ def _entities(line: str) -> bool:
     return any(
         each[0][1] == "#" or each[0][1:] in html.entities.html5 for each in _ENTITY.finditer(line)
     )
-
-
-def _invisible(line: str) -> bool:
-    return _INVISIBLE.search(line) is not None
 
 
 def _lower_case(hypotheses: Lines, references: Sequence[Lines]) -> str | None:

@@ -19,6 +19,7 @@ from nmt.errors import ModelError, UsageError
 from nmt.release.onnx_check import compare
 from nmt.release.programs import EncoderProgram, Signature, StepProgram, signature_of
 from nmt.runtime.files import atomic_directory
+from nmt.text.characters import escape_controls
 
 FORMAT = 1
 ENCODER = "encoder.onnx"
@@ -33,7 +34,8 @@ _DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bi
 
 _HOW = [
     "Cut a sentence into subwords with source.model (SentencePiece) and add the id `eos`; fill a "
-    "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0.",
+    "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0; a "
+    "line break or control character stands there as \\uXXXX, a backslash as \\\\.",
     "Run the encoder once: source, lengths (with the end mark) -> memory and state.",
     "Run a step with memory, state and `previous`, at first `bos`: the outputs next_X are the X of "
     "the next step; log_probabilities are of the tokens of target.vocab, for each beam.",
@@ -208,7 +210,7 @@ def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference:
     sides = {"source": bundle.tokenizers.source, "target": bundle.tokenizers.target}
     for side, tokenizer in sides.items():
         tokenizer.save(folder / f"{side}.model")
-        _write_vocabulary(tokenizer, folder / f"{side}.vocab")
+        write_vocabulary(tokenizer, folder / f"{side}.vocab")
     ratio, data = bundle.length_ratio, bundle.config.data
     record = {
         "format": FORMAT,
@@ -237,7 +239,8 @@ def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference:
     (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:
+def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:
+    """Write the subwords in the order of their ids, each on a line: see `escape_controls`."""
     pieces = tokenizer.pieces(range(tokenizer.size))
-    text = "".join(f"{piece}\n" for piece in pieces)
+    text = "".join(f"{escape_controls(piece)}\n" for piece in pieces)
     file.write_text(text, encoding="utf-8", newline="\n")

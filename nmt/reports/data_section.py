@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from nmt.data.manifest import CorpusReport
+from nmt.data.drop_table import describe_round_trip
+from nmt.data.manifest import CorpusReport, RoundTripReport
 from nmt.pages.charts import BarChart, Bars, Mark, chart_html
 from nmt.reports.data_report import DataReport
 from nmt.reports.markup import Column, Tile, count, paragraph, percent, table, tiles
@@ -134,7 +135,19 @@ def _remarks(data: DataReport) -> str:
     for name, overlap in data.manifest.overlap.items():
         rows.append((f"occur in {name} too", overlap.pairs))
         rows.append((f"have a source that occurs in {name}", overlap.sources))
-    return table(columns, [(what, count(n), percent(n, train.pairs_read)) for what, n in rows])
+    shown = table(columns, [(what, count(n), percent(n, train.pairs_read)) for what, n in rows])
+    return shown + _round_trip(train.round_trip)
+
+
+def _round_trip(found: RoundTripReport | None) -> str:
+    """Return the lines that the model cannot write; nothing where an earlier release counted."""
+    if found is None:
+        return ""
+    if not found.changed:
+        return paragraph(
+            f"All {found.lines:,} target lines compared come back from their subwords."
+        )
+    return paragraph(f"{describe_round_trip(found)}.")
 
 
 def _scripts(data: DataReport) -> str:

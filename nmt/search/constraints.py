@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from nmt.errors import UsageError
+from nmt.search.avoided_texts import AvoidedText
 from nmt.search.stems import Stem
+from nmt.text.characters import find_unwritable
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,29 @@ class Constraints:
     open_end: bool = False
 
     def __post_init__(self) -> None:
-        for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
+        lists = (("terms", self.terms), ("avoid", self.avoid))
+        for name, phrases in lists:
             if isinstance(phrases, str):
                 raise UsageError(f"{name} are several texts, not one: {name}=({phrases!r},)")
+        for name, phrases in (("prefix", (self.prefix,)), *lists):
+            for phrase in phrases:
+                if problem := find_unwritable(phrase):
+                    raise UsageError(
+                        f"{name}: {phrase!r:.80} has {problem}, which no translation can have."
+                    )
 
 
 @dataclass(frozen=True)
 class TokenConstraints:
     """The same in token ids, which `BeamSearch` follows. No phrase is empty.
 
-    stem: how what comes after the prefix begins to be spelled.
+    avoid: found in the letters of tokens; stem: how what comes after the prefix begins to be
+    spelled.
     """
 
     prefix: tuple[int, ...] = ()
     terms: tuple[tuple[int, ...], ...] = ()
-    avoid: tuple[tuple[int, ...], ...] = ()
+    avoid: tuple[AvoidedText, ...] = ()
     stem: Stem | None = None
 
     @property

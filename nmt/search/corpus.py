@@ -45,7 +45,7 @@ def decode_corpus(
             source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
             longest = [
-                limits.of(len(sources[i]), max(settings.min_length, each.tokens))
+                limits.of(len(sources[i]), each.tokens, settings.min_length)
                 for i, each in zip(batch, wanted, strict=True)
             ]
             results = search.search(

@@ -13,19 +13,23 @@ _MARGIN = 10
 class LengthLimits:
     """Limits from the length ratio of the training corpus.
 
-    fixed: the limit of every sentence, where the user set one.
+    fixed: the limit of every sentence, where the user set one. It gives way to what is forced.
     """
 
     ratio: LengthRatio
     fixed: int | None = None
 
-    def of(self, source_length: int, wanted: int = 0) -> int:
-        """The most target tokens, an end mark included, for so many source tokens without theirs:
-        at mean plus three standard deviations, with room for ten more.
+    def of(self, source_length: int, forced: int = 0, least: int = 0) -> int:
+        """Return the most target tokens of a sentence, its end mark included.
 
-        wanted: target tokens that are asked for, for which there must be room.
+        Without a fixed limit that is mean plus three standard deviations, and ten more.
+
+        Args:
+            source_length: Source tokens, without their end mark.
+            forced: Target tokens that the translation must have, for which there is always room.
+            least: The shortest translation that is wanted, in target tokens.
         """
         if self.fixed is not None:
-            return self.fixed
+            return max(self.fixed, forced + 1)
         most = self.ratio.mean + _DEVIATIONS * self.ratio.deviation
-        return max(math.ceil(source_length * most), wanted) + _MARGIN
+        return max(math.ceil(source_length * most), forced, least) + _MARGIN

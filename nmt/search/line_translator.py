@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.data.scripts import Scripts
 from nmt.errors import DataError
+from nmt.search.constraints import Constraints
 from nmt.search.flags import Judge
 from nmt.search.reports import report
 from nmt.search.requests import NO_WISHES, InputForm, Request
@@ -122,10 +123,17 @@ class LineTranslator:
 
     def _request(self, line: Line) -> Request:
         request = self.input_form.request(line)
-        if self.places_terms or not request.constraints.terms:
+        problem = self._problem(request.constraints)
+        if problem is None:
             return request
-        problem = "terms are placed by beam search, not by sampling or in groups"
         return Request(line, members=request.members, problem=problem)
+
+    def _problem(self, constraints: Constraints) -> str | None:
+        if constraints.terms and not self.places_terms:
+            return "terms are placed by beam search, not by sampling or in groups"
+        if constraints.terms or constraints.avoid:
+            return self.translator.find_problem(constraints)
+        return None
 
     def _answer(self, request: Request, translation: "Translation") -> Answer:
         self.remarks.look_at(request, translation)

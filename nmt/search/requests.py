@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from nmt.search.constraints import Constraints
 from nmt.search.stream import Line
+from nmt.text.characters import find_surrogate, find_unwritable
 
 NO_WISHES = Constraints()
 """Those of a line that asks for its translation and nothing else."""
@@ -153,22 +154,20 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     text = fields[name]
     if not isinstance(text, str):
         raise _BadInput(f"`{name}` is no text")
-    return _checked(text, name)
+    # Breaks and control characters in a text to translate are for the tokenizer to normalise.
+    problem = find_surrogate(text) if name == "text" else find_unwritable(text)
+    if problem is not None:
+        raise _BadInput(f"`{name}` has {problem}")
+    return text
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
     texts = fields.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise _BadInput(f"`{name}` is no list of texts")
+    for text in texts:
+        if problem := find_unwritable(text):
+            raise _BadInput(f"`{name}` has {problem}")
     if not all(text.strip() for text in texts):
         raise _BadInput(f"`{name}` has a blank text")
-    return [_checked(text, name) for text in texts]
-
-
-def _checked(text: str, name: str) -> str:
-    """JSON can spell halves of surrogate pairs, which no UTF-8 can."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _BadInput(f"`{name}` has half of a surrogate pair") from error
-    return text
+    return texts

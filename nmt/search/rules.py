@@ -5,7 +5,7 @@ search, sampling and every other selection.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from nmt.config.settings import SearchSettings
 from nmt.data.tokenizer import BOS, EOS, PAD
+from nmt.search.avoided_texts import AvoidedText, bytes_needed, ends_in_word, spell_end
 from nmt.search.constraints import TokenConstraints
 from nmt.search.stems import Stem
 
 _NEVER = float("-inf")
 _FREE = -1
-_NOTHING = -2
 
 
 class Rule(ABC):
@@ -70,41 +70,39 @@ class NoRepeat(Rule):
 
 @dataclass(frozen=True)
 class Avoid(Rule):
-    """Phrases that must not come: the last token of one is forbidden where the others are there.
+    """Texts that must not come: the tokens that would complete one are forbidden.
 
-    heads: all tokens but the last of each phrase, right-aligned, `[batch, phrases, longest]`;
-    lasts: the last ones, `[batch, phrases]`; `_FREE` fills both up.
+    texts: of each sentence; always: sentences and tokens that may not come there, whatever comes
+    before them, `[2, n]`.
     """
 
-    heads: Tensor
-    lasts: Tensor
+    texts: tuple[tuple[AvoidedText, ...], ...]
+    always: Tensor
 
     @classmethod
-    def of(cls, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> "Avoid":
-        """For each sentence its phrases, none of them empty."""
-        widest = max(map(len, phrases))
-        longest = max(len(phrase) for many in phrases for phrase in many) - 1
-        heads = torch.full((len(phrases), widest, longest), _FREE)
-        lasts = torch.full((len(phrases), widest), _FREE)
-        for row, many in enumerate(phrases):
-            for place, phrase in enumerate(many):
-                heads[row, place, longest - len(phrase) + 1 :] = torch.tensor(phrase[:-1])
-                lasts[row, place] = phrase[-1]
-        return cls(heads.to(device), lasts.to(device))
+    def of(cls, texts: Sequence[tuple[AvoidedText, ...]], device: torch.device) -> "Avoid":
+        """Return the rule for sentences with these texts."""
+        pairs = [
+            (row, token)
+            for row, several in enumerate(texts)
+            for token in sorted(frozenset[int]().union(*(each.always for each in several)))
+        ]
+        return cls(tuple(texts), torch.tensor(pairs, device=device).reshape(-1, 2).T.long())
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
         """See the base class."""
-        longest = self.heads.shape[2]
-        padded = torch.nn.functional.pad(tokens, (longest, 0), value=_NOTHING)
-        recent = padded[..., padded.shape[2] - longest :].unsqueeze(2)
-        heads = self.heads.unsqueeze(1)
-        complete = ((heads == recent) | (heads == _FREE)).all(3)
-        lasts = self.lasts.unsqueeze(1).expand_as(complete)
-        _forbid_where(complete & (lasts != _FREE), lasts.clamp(min=0), log_probabilities)
+        rows, forbidden = self.always
+        log_probabilities[rows, :, forbidden] = _NEVER
+        places: list[tuple[int, int, int]] = []
+        for row, (texts, beams) in enumerate(zip(self.texts, tokens.tolist(), strict=True)):
+            if texts:
+                places += [(row, *place) for place in _completing(texts, beams)]
+        if places:
+            log_probabilities[tuple(torch.tensor(places).T.to(log_probabilities.device))] = _NEVER
 
     def select(self, rows: Tensor) -> "Avoid":
         """See the base class."""
-        return Avoid(self.heads[rows], self.lasts[rows])
+        return Avoid.of([self.texts[row] for row in rows.tolist()], self.always.device)
 
 
 @dataclass(frozen=True)
@@ -210,6 +208,20 @@ class Rules:
         wanted = self.prefixes[:, time - 1]
         rows = (wanted != _FREE).nonzero().squeeze(1)
         return rows, wanted[rows], log_probabilities[rows, :, wanted[rows]]
+
+
+def _completing(
+    texts: Sequence[AvoidedText], beams: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield beams and the next tokens that would complete a text there."""
+    needed, vocabulary = bytes_needed(texts), texts[0].vocabulary
+    for beam, tokens in enumerate(beams):
+        end = spell_end(vocabulary, tokens, needed)
+        in_word = ends_in_word(end)
+        for text in texts:
+            for group in text.completed_after(end, in_word):
+                for token in group:
+                    yield beam, token
 
 
 def _forbid_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:

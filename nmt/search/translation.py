@@ -83,16 +83,21 @@ def joined(pieces: Sequence[Translation], distinct: bool = False) -> Translation
     return ranked(distinct_texts(whole) if distinct else whole)
 
 
-def checked(translation: Translation, terms: Mapping[str, str]) -> Translation:
+def checked(translation: Translation, terms: Mapping[str, str | None]) -> Translation:
     """The translation with the terms that it lacks; its alternatives alike.
 
-    terms: each as it was asked for, with how it would stand in a translation.
+    terms: each as it was asked for, with how it would stand in a translation; None where no
+    translation can have it.
     """
     if not terms:
         return translation
     return replace(
         translation,
-        missed=tuple(term for term, written in terms.items() if written not in translation.text),
+        missed=tuple(
+            term
+            for term, written in terms.items()
+            if written is None or written not in translation.text
+        ),
         alternatives=tuple(checked(each, terms) for each in translation.alternatives),
     )
 

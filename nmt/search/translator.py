@@ -233,7 +233,8 @@ class Translator:
         A sentence with constraints is searched without a shortlist: they are over all tokens.
 
         Raises UsageError when an override is not allowed, when there are more or fewer constraints
-        than texts, or when `replace_unknown` is asked of models without attention; ModelError when
+        than texts or they ask for what cannot be written, when a text has half of a surrogate
+        pair, or when `replace_unknown` is asked of models without attention; ModelError when
         a shortlist is asked for and there is none.
         """
         if isinstance(texts, str):
@@ -275,6 +276,10 @@ class Translator:
             )
             for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
         ]
+
+    def find_problem(self, constraints: Constraints) -> str | None:
+        """Return why no translation can follow the constraints, None where one can."""
+        return self._wording.find_problem(constraints)
 
     def score(
         self,
@@ -356,7 +361,10 @@ class Translator:
         if not source:
             return []
         target = self._bundle.tokenizers.target
-        begin = target.encode(prefix) if isinstance(prefix, str) else target.ids(prefix)
+        if isinstance(prefix, str):
+            begin = target.encode(Constraints(prefix).prefix)  # refuses what cannot be written
+        else:
+            begin = target.ids(prefix)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
         place = Place(self.model, source, begin, settings, limits, self._runtime)
 

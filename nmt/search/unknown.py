@@ -1,10 +1,10 @@
 """Unknown tokens of a translation, replaced by what attention points to in the source."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from nmt.data.tokenizer import UNK, Tokenizer
 from nmt.search.hypothesis import Hypothesis, Weights
+from nmt.text.characters import clean_output
 from nmt.tokenizers.words import (
     DisplayWord,
     SegmentedText,
@@ -13,8 +13,6 @@ from nmt.tokenizers.words import (
     starts_word,
     words_to_display,
 )
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def with_source_words(
@@ -45,10 +43,10 @@ def with_source_words(
     for run, word in _replacements(tokens, pieces, hypothesis.attention, words):
         # What is decoded by itself loses the space that it begins with.
         space = " " if starts_word(pieces[run.start]) else ""
-        texts = [space + word.strip(), *[""] * (run.stop - run.start - 1)]
+        texts = [space + clean_output(word).strip(), *[""] * (run.stop - run.start - 1)]
         subwords[run] = map(Subword, pieces[run], texts)
     text = "".join(subword.surface for subword in subwords)
-    return SegmentedText(_CONTROLS.sub(" ", text), subwords)
+    return SegmentedText(text, subwords)
 
 
 def _replacements(

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer import UNK, TokenizerPair
+from nmt.errors import UsageError
+from nmt.search.avoided_texts import avoided
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.forced import Pair
 from nmt.search.hypothesis import Hypothesis
@@ -56,25 +58,53 @@ class Wording:
         """A source text as it is written; tokens: how many it has, none where it is blank."""
         return SegmentedText(text, lambda: self.tokenizers.source.subwords(text)[:tokens])
 
-    def constraints(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
-        """The constraints of each piece of a text: the prefix holds for the first, terms for a text
-        in one piece only.
+    def find_problem(self, wish: Constraints) -> str | None:
+        """Return why no translation can follow the constraints, None where one can.
+
+        A blank text asks for nothing.
         """
         target = self.tokenizers.target
-        terms, avoid = (
-            tuple(tuple(tokens) for tokens in target.encode_batch(phrases) if tokens)
-            for phrases in (wish.terms, wish.avoid)
+        for name, phrases in (("terms", wish.terms), ("avoid", wish.avoid)):
+            for phrase in phrases:
+                if phrase.strip() and not target.decode(target.encode(phrase)).strip():
+                    return f"{name}: {phrase!r:.80} has no character that the model can write"
+        return None
+
+    def constraints(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
+        """Return the constraints of each piece of a text.
+
+        The prefix holds for the first piece, terms for a text in one piece only. A term with
+        characters that the model cannot write is not forced: see `written`.
+
+        Raises:
+            UsageError: A text is given of which the model can write nothing.
+        """
+        if problem := self.find_problem(wish):
+            raise UsageError(f"{problem}. Leave it out.")
+        target = self.tokenizers.target
+        terms = tuple(
+            tuple(tokens)
+            for tokens in target.encode_batch(wish.terms)
+            if tokens and UNK not in tokens
         )
+        avoid = tuple(avoided(target, phrase) for phrase in wish.avoid if phrase.strip())
         prefix, stem = target.encode(wish.prefix), None
         if wish.open_end:
             prefix, stem = begun(target, wish.prefix)
         first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
-    def written(self, terms: Sequence[str]) -> dict[str, str]:
-        """How each term stands in a translation: the tokenizer may write it otherwise."""
+    def written(self, terms: Sequence[str]) -> dict[str, str | None]:
+        """Return how each term stands in a translation: the tokenizer may write it otherwise.
+
+        Of a term with characters that the model cannot write, return None.
+        """
         target = self.tokenizers.target
-        return {term: target.decode(target.encode(term)).strip() for term in terms}
+        found = {term: target.encode(term) for term in terms}
+        return {
+            term: None if UNK in tokens else target.decode(tokens).strip()
+            for term, tokens in found.items()
+        }
 
     def pair(self, translation: Translation | None) -> Pair:
         """The token ids of a translation; a blank pair for none."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.search.constraints import Constraints
 from nmt.serving.limits import Limits
+from nmt.text.characters import find_surrogate, find_unwritable
 
 _Asked = TypeVar("_Asked", bound="Asked")
 
@@ -101,7 +102,10 @@ class TranslateRequest(Asked):
         _at_most(len(self.prefix), limits.prefix, "characters", "prefix")
         if self.prefix and len(lines) != 1:
             raise BadRequest("`prefix` is for one text of one line.")
+        _check_writable(self.prefix, "prefix")
         for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
+            for phrase in phrases:
+                _check_writable(phrase, name)
             _at_most(sum(map(len, phrases)), limits.prefix, "characters", name)
             if not all(phrase.strip() for phrase in phrases):
                 raise BadRequest(f"`{name}` has a blank text.")
@@ -130,6 +134,8 @@ class AlternativesRequest(Asked):
             raise BadRequest("`text` is one line here.")
         _at_most(len(self.text), limits.characters, "characters in a line", "text")
         _at_most(len(self.prefix), limits.prefix, "characters or subwords", "prefix")
+        if isinstance(self.prefix, str):
+            _check_writable(self.prefix, "prefix")
         _at_most(self.count, limits.alternatives, "alternatives", "count", 400)
         _at_most(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
 
@@ -185,11 +191,15 @@ def _each_text(value: Any, check: Callable[[str], None]) -> None:
 
 
 def _check_text(text: str) -> None:
-    """JSON can spell halves of surrogate pairs, which no UTF-8 can."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise BadRequest("a text has half of a surrogate pair.") from error
+    """Raise BadRequest for halves of surrogate pairs, which JSON can spell and no UTF-8 can."""
+    if problem := find_surrogate(text):
+        raise BadRequest(f"a text has {problem}.")
+
+
+def _check_writable(text: str, name: str) -> None:
+    """Raise BadRequest for characters that no translation can have."""
+    if problem := find_unwritable(text):
+        raise BadRequest(f"`{name}` has {problem}, which no translation can have.")
 
 
 def _at_most(count: int, limit: int, unit: str, name: str, status: int = 413) -> None:

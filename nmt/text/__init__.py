@@ -1,0 +1,1 @@
+"""Text as people write it: its language, and the characters that it may have."""

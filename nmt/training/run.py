@@ -29,6 +29,7 @@ from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
 from nmt.runtime.versions import versions
+from nmt.tokenizers.normalization import AUTO
 from nmt.training.batch_size import largest_budget
 from nmt.training.checkpoints import (
     TrainingState,
@@ -437,6 +438,8 @@ def check_settings(
         difference
         for difference in config_differences(begun_with, config)
         if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
+        # `auto` is whatever rule the run's tokenizer has: see `prepare_tokenizers`.
+        and (difference.key, difference.new) != ("tokenizer.normalization", AUTO)
     ]
     old = state.batches_per_update or begun_with.training.accumulate
     new = config.training.accumulate * world.size

@@ -49,6 +49,14 @@ TOKENIZER = [
     _tokenizer("text is empty", 3, "train.en 0", train_en=b""),
     _tokenizer("both texts empty", 3, "the file is empty", train_en=b"", train_fr=b""),
     _tokenizer("text only blank", 3, "no text", train_en=b"\n" * 200, train_fr=b" \t\n" * 200),
+    _tokenizer(
+        "no line is short enough",
+        3,
+        "no subwords can be learned from both sides of train: all 400 lines with text are longer",
+        "Write one sentence in each line.",
+        train_en=(b"one " * 5000 + b"\n") * 200,
+        train_fr=(b"un " * 6000 + b"\n") * 200,
+    ),
     _tokenizer("text with NUL", 3, "train.fr: line 1: NUL character", train_fr=_NUL),
     _tokenizer("text in UTF-16", 3, "train.fr", train_fr=("un deux\n" * 200).encode("utf-16")),
     _tokenizer(

@@ -112,7 +112,7 @@ BY_REFERENCES = [
         "an invisible character in the references only",
         _S,
         0,
-        "references have invisible characters where the hypotheses have none",
+        "of the references (line 1) have invisible characters",
         files={"ref.txt": _TWO.replace(b"three", "th\u00adree".encode())},
         out=3,
     ),

@@ -85,6 +85,7 @@ def _message(case: Case, outcome: Outcome) -> str:
 
 
 def _code(text: str) -> str:
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     text = re.sub(r"(.)\1{39,}", r"\1\1\1...", text)
     if len(text) > _MOST_CHARACTERS:
         text = text[:_MOST_CHARACTERS] + " ..."

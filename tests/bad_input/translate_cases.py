@@ -115,6 +115,31 @@ REQUESTS = [
     _json("terms that are no list", '{"text": "un", "terms": "x"}', "`terms` is no list of texts"),
     _json("a blank term", '{"text": "un", "terms": [" "]}', "`terms` has a blank text"),
     _json("half of a surrogate pair", '{"text": "\\ud800"}', "`text` has half of a surrogate pair"),
+    _json(
+        "half of a surrogate pair in a prefix",
+        '{"text": "un", "prefix": "\\udc80"}',
+        "`prefix` has half of a surrogate pair (U+DC80) at character 1",
+    ),
+    _json(
+        "a line break in a prefix",
+        '{"text": "un", "prefix": "one\\ntwo"}',
+        "`prefix` has a line break (U+000A) at character 4",
+    ),
+    _json(
+        "a control character in a term",
+        '{"text": "un", "terms": ["\\u001b"]}',
+        "`terms` has a control character (U+001B)",
+    ),
+    _json(
+        "U+2028 in what to avoid",
+        '{"text": "un", "avoid": ["a\\u2028"]}',
+        "`avoid` has a line break (U+2028)",
+    ),
+    _json(
+        "a term of nothing but an invisible character",
+        '{"text": "un", "terms": ["\\u200b"]}',
+        "terms: '\\u200b' has no character that the model can write",
+    ),
     _json("NaN", '{"text": "un", "x": NaN}', "NaN is no JSON"),
     _json("nested without end", "[" * 100_000, "nested too deeply"),
     case(
@@ -162,6 +187,22 @@ OPTIONS = [
     _option("a seed below none", "--sample --seed -1", "seed"),
     _option("draws by line of what is not drawn", "--draw-by line", "goes with --sample"),
     _option("a blank term", "--term ' '", "--term"),
+    _option(
+        "a line break in a prefix",
+        "--prefix 'one\ntwo'",
+        "it has a line break (U+000A) at character 4",
+    ),
+    _option(
+        "a control character in a term",
+        "--term 'a\x1bb'",
+        "it has a control character (U+001B) at character 2",
+    ),
+    _option("a tab in what to avoid", "--avoid 'a\tb'", "it has a tab (U+0009)"),
+    _option(
+        "a term of nothing but an invisible character",
+        "--term '\u200b'",
+        "terms: '\\u200b' has no character that the model can write",
+    ),
     _option("a utility that is none", "--mbr comet", "mbr"),
     _option("a shortlist where none was made", "--shortlist 10", "nmt shortlist", code=4),
     _option("a flag that is none", "--flag --flag-above wrong=1", "there is no flag 'wrong'"),

@@ -157,3 +157,25 @@ def test_it_comes_first(capsys):
     out = capsys.readouterr().out
     commands = out[out.index("Commands:") :].split("\n")
     assert commands[1].split()[0] == "init"
+
+
+@pytest.mark.parametrize(
+    ("target", "joint", "reason"),
+    [
+        ("den {} Fluss, ½ Baum", "true", "both sides stay as written, such as ½"),
+        (
+            "他说：“{}，好！”",
+            "false",
+            "forms of the source are folded, the target stays as written, such as ：, ，, ！",
+        ),
+        ("می\u200cروم {}", "false", "forms of the source are folded, the target stays as written"),
+    ],
+)
+def test_the_target_stays_as_it_is_written(texts, target, joint, reason):
+    lines = [target.format("αβγδε"[i % 5]) for i in range(1200)]
+    (texts / "train.de").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    assert run([*TRAIN, "-o", "my.yaml"]) == 0
+    text = (texts / "my.yaml").read_text(encoding="utf-8")
+    assert f"  joint: {joint} " in text
+    assert "  normalization: auto" in text
+    assert reason in text

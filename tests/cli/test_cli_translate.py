@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
 from processes import NMT, python, start
 
 from nmt.cli.app import run
+from nmt.data.text import read_lines
 from nmt.search.constraints import Constraints
 from nmt.search.flags import Thresholds
 from nmt.search.translator import Translator
@@ -339,6 +341,57 @@ def test_alignments(tiny_bundle, tmp_path, capsys):
     assert [int(target) for _, target in links] == [*range(len(links))]
     assert all(0 <= int(source) < 3 for source, _ in links)
     assert blank == ""
+
+
+_SAMPLES = ["--sample", "--seed", "3", "--temperature", "3", "--max-length", "40"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        [],
+        ["--n-best", "4"],
+        ["--mbr", "chrf", "--beam", "4"],
+        ["--prefix", "the é"],
+        ["--json", "--n-best", "2"],
+        ["--input-format", "tsv"],
+        ["--flag"],
+        ["--alignment"],
+        ["--replace-unknown"],
+    ],
+)
+def test_samples_are_texts_that_every_command_reads(tiny_bundle, tmp_path, capsys, form):
+    given = b"".join(b"le chat %d\n" % number for number in range(40))
+    command = [*from_file(tmp_path, given), "--model", str(tiny_bundle), *_SAMPLES, *form]
+    assert run([*command, "-o", str(tmp_path / "out.txt")]) == 0
+    text = (tmp_path / "out.txt").read_bytes().decode("utf-8")
+    lines = text.removesuffix("\n").split("\n")
+    assert len(lines) == 40 * (4 if "--n-best" in form and "--json" not in form else 1)
+    assert lines == text.splitlines()
+    for line in lines:
+        rest = line.replace("\t", "") if form in (["--input-format", "tsv"], ["--flag"]) else line
+        assert not {unicodedata.category(c) for c in rest} & {"Cc", "Zl", "Zp"}
+        if "--json" in form:
+            record = json.loads(line)
+            for each in record["n_best"]:
+                assert not {unicodedata.category(c) for c in each["translation"]} & {"Cc", "Zl"}
+        if form == ["--input-format", "tsv"]:
+            assert line.count("\t") == 1
+    capsys.readouterr()
+    if not form:
+        assert run(["score", str(tmp_path / "out.txt"), "--ref", str(tmp_path / "out.txt")]) == 0
+        assert list(read_lines(tmp_path / "out.txt")) == lines
+
+
+def test_json_has_no_line_break_of_any_kind(tiny_bundle, tmp_path, capsys):
+    """What is passed on may have raw ones in its texts, and tabs between its values."""
+    line = '{"text":\t"le chat",\r"note": "a\u2028b\x85c\x7f", "n": 1}\n'
+    command = [*from_file(tmp_path, line.encode()), "--model", str(tiny_bundle)]
+    assert run([*command, "--input-format", "json"]) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 1
+    assert not {unicodedata.category(c) for c in out[:-1]} & {"Cc", "Zl", "Zp"}
+    assert json.loads(out)["note"] == "a\u2028b\x85c\x7f"
 
 
 def test_wishes_for_every_line_reach_the_translator(tiny_bundle, tmp_path, monkeypatch):

@@ -148,6 +148,12 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
             "holds '<s>', which is a reserved subword; choose another text",
         ),
         (
+            'tokenizer: {user_symbols: ["<a\\x1b>"]}',
+            "13: tokenizer.user_symbols",
+            r"holds '<a\x1b>' with a control character (U+001B) at character 3; no translation can "
+            "have it",
+        ),
+        (
             "runtime: {device: gpu}",
             "11: runtime.device",
             "'gpu' is no device; choose auto, cpu, cuda or cuda:N",

@@ -299,3 +299,34 @@ def test_chunks_lose_and_reorder_nothing(tokenizers, texts, size):
         [len(tokenizers.source.encode(p.source)), len(tokenizers.target.encode(p.target))]
         for p in readable
     ]
+
+
+PERSIAN = ("I go home.", "به خانه می\u200cروم، بله…")
+SOFT = ("the soft cat", "le cha\u00adt doux")
+OLD_LINE_ENDS = ("the\x0bcat\u2028sees", "le\x85chat\x1cvoit")
+
+
+def test_target_lines_that_a_model_cannot_write_are_counted(make_config, prepare, capsys):
+    pairs = with_pairs([PERSIAN] * 3 + [SOFT])
+    for rule, changed in (("nmt_nfkc", 3), ("auto", 0)):
+        tokenizer = {"joint": False, "vocab_size": 330, "normalization": rule}
+        config = make_config(pairs, DEV, tokenizer=tokenizer)
+        found = prepare(config, rule).manifest.train.round_trip
+        assert (found.lines, found.changed, found.without_invisible) == (104, changed, 1)
+        told = capsys.readouterr().err
+        assert ("set tokenizer.normalization: auto" in told) == bool(changed)
+        assert "train: 1 of 104 target lines have control or invisible characters" in told
+
+
+def test_breaks_become_spaces_before_subwords_are_learned(make_config, tmp_path):
+    for rule in ("auto", "nmt_nfkc", "identity"):
+        for joint in (True, False):
+            tokenizer = {"joint": joint, "vocab_size": 330, "normalization": rule}
+            config = make_config(with_pairs([OLD_LINE_ENDS] * 5), DEV, tokenizer=tokenizer)
+            both = prepare_tokenizers(config, RunDirectory(tmp_path / f"{rule}-{joint}"))
+            for side, line in zip((both.source, both.target), OLD_LINE_ENDS, strict=True):
+                spaced = " ".join(line.split())
+                assert side.encode(line) == side.encode(spaced)
+                assert side.decode(side.encode(line)) == spaced
+                pieces = "".join(side.pieces(range(side.size)))
+                assert not set(pieces) & set("\x0b\x1c\x85\u2028")

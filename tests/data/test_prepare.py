@@ -8,7 +8,7 @@ from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import ModelSettings
 from nmt.data import prepare as prepare_module
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepare import find_tokenizers, prepare_corpora, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
@@ -165,6 +165,21 @@ def test_a_damaged_tokenizer_is_trained_anew_with_a_warning(make_config, run, ma
     assert prepare_tokenizers(config, run).fingerprint == fingerprint
     assert "warning: " in capsys.readouterr().err
     assert made == ["train_tokenizers"] * 2
+
+
+def test_auto_takes_the_rule_that_a_trained_run_has(make_config, run):
+    texts = parallel_text(100)
+    begun = make_config(texts, DEV, tokenizer={"normalization": "nmt_nfkc"})
+    now = make_config(texts, DEV)
+    old = prepare_tokenizers(begun, run)
+    (run.checkpoints / "step-00000001").mkdir(parents=True)
+    assert prepare_tokenizers(now, run).fingerprint == old.fingerprint
+    assert find_tokenizers(now, run) is not None
+    asked = make_config(texts, DEV, tokenizer={"normalization": "identity"})
+    with pytest.raises(UsageError, match="out of date"):
+        prepare_tokenizers(asked, run)
+    (run.checkpoints / "step-00000001").rmdir()
+    assert prepare_tokenizers(now, run).fingerprint != old.fingerprint
 
 
 def test_the_tokenizer_of_a_trained_run_is_not_replaced(make_config, run):

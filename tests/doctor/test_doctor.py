@@ -211,6 +211,18 @@ def test_too_many_dropped_and_too_many_unknown(tiny_config, doctor):
     assert finding(report, "unknown").blocked_by
 
 
+def test_target_lines_that_cannot_be_written_are_told(tiny_config, doctor):
+    text = tiny_config.with_name("train.en")
+    lines = text.read_text(encoding="utf-8").split("\n")
+    lines[4] = "one，two"
+    text.write_text("\n".join(lines), encoding="utf-8", newline="\n")
+    assert_sound(doctor(), "writable")
+    found = finding(doctor("tokenizer.normalization=nfkc"), "writable")
+    assert (found.level, found.remark.facts["train_unwritable"]) == ("warn", 1)
+    assert "(the first is line 5): ， as , (1 line)" in found.remark.found
+    assert "tokenizer.normalization: auto" in found.remark.mend
+
+
 def test_more_subwords_than_the_text_can_give(doctor):
     report = doctor("tokenizer.hard_vocab_limit=true", "tokenizer.vocab_size=5000")
     assert_fails(report, "tokenizer", 2, "highest value possible")

@@ -116,13 +116,6 @@ def test_entities_in_one_of_several_references_are_in_both():
     assert suspicions(["a &amp; b"], [["a & b"], ["a &amp; b"]]) == []
 
 
-@pytest.mark.parametrize("mark", ["\u00ad", "\u200b", "\ufeff", "\u2060"])
-def test_invisible_characters_on_one_side(mark):
-    (warning,) = suspicions(["a cat", "a dog"], [["a cat", f"a d{mark}og"]])
-    assert warning.startswith("references have invisible characters where the hypotheses have none")
-    assert suspicions(["می\u200cروم"], [["میروم"]]) == []  # a joiner that is spelling
-
-
 JAPANESE = ["猫は庭で眠っています。", "二人の男が公園で話しています。"]
 SPACED = ["猫 は 庭 で 眠っ て い ます 。", "二人 の 男 が 公園 で 話し て い ます 。"]
 
@@ -195,3 +188,47 @@ def test_what_a_tokenizer_does_not_divide(text, tokenizer, warned):
     assert [f"tokenizer {tokenizer} does not see through" in each for each in found] == [
         True
     ] * warned
+
+
+def test_invisible_characters():
+    plain = ["The black cat is on the mat.", "A dog sleeps, I think."]
+    for invisible in ("\u00ad", "\u200b", "\ufeff", "\u200f", "\u2060", "\x92", "\x01"):
+        odd = [plain[0], f"A d{invisible}og sleeps, I think."]
+        (warning,) = suspicions(plain, [odd])
+        assert warning.startswith("1 line of the references (line 2) have invisible characters")
+        assert f"U+{ord(invisible):04X}" in warning
+        (warning,) = suspicions(odd, [plain])
+        assert warning.startswith("1 line of the hypotheses (line 2)")
+        assert suspicions(odd, [odd]) == []
+
+
+def test_joiners_are_no_invisible_characters():
+    persian = ["به خانه می\u200cروم.", "👩\u200d🔬 ❤\ufe0f"]
+    assert suspicions(persian, [persian]) == []
+    assert suspicions(persian, [[persian[0], "👩🔬"]]) == []
+    (warning,) = suspicions(["به خانه می روم.", "👩🔬"], [persian])
+    assert warning.startswith(
+        "2 lines of the references (line 1) have characters such as U+200C ZERO WIDTH NON-JOINER, "
+        "the hypotheses none"
+    )
+
+
+def test_forms_that_one_side_never_has():
+    written, folded = ["Er sagt …", "5 m² ½"] * 50, ["Er sagt ...", "5 m2 1/2"] * 50
+    (warning,) = suspicions(folded, [written])
+    assert "100 lines of the references (line 1) have characters such as …" in warning
+    assert suspicions(written, [written]) == []
+    assert suspicions([*folded[:99], "½"], [written]) == []
+    assert suspicions(["Il dort !"] * 9, [["Il dort\u00a0!"] * 9]) == []
+    assert suspicions(["a dog"] * 100, [["a dog"] * 99 + ["½ dog"]]) == []
+
+
+def test_accents_as_characters_of_their_own():
+    composed, decomposed = ["Où êtes-vous ?", "Là."], ["Ou\u0300 êtes-vous ?", "La\u0300."]
+    (warning,) = suspicions(composed, [decomposed])
+    assert warning.startswith("2 lines of the references (line 1) have accents as characters")
+    assert "u U+0300" in warning
+    assert suspicions(decomposed, [decomposed]) == []
+    assert suspicions(["শব্দ হ\u09df"], [["শব্দ হ\u09df"]]) == []
+    (warning,) = suspicions(["শব্দ হ\u09af\u09bc"], [["শব্দ হ\u09df"]])
+    assert "such as \u09df, the hypotheses none" in warning

@@ -1,11 +1,13 @@
 """ONNX programs give the numbers of the model they were made of."""
 
 import copy
+import io
 import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sentencepiece
 import torch
 
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -16,7 +18,7 @@ import onnxruntime
 from nmt.bundle import load_bundle
 from nmt.cli.app import run
 from nmt.config.settings import ModelSettings
-from nmt.data.tokenizer import BOS, EOS
+from nmt.data.tokenizer import BOS, EOS, Tokenizer
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
 from nmt.model.exported import run_exported
@@ -192,3 +194,27 @@ def test_the_command_and_its_folder_alone(tiny_bundle, tmp_path, capsys):
         )
         assert pieces == ours.tokens
         assert total == pytest.approx(ours.log_probability, abs=1e-4)
+
+
+def test_vocabularies_are_lines_for_every_reader(tmp_path):
+    """Tokenizers of earlier releases may have learned breaks."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a\\u0085b \\n", "a\x85b c\u2028d e\x0bf\x1cg"] * 3),
+        model_writer=model,
+        vocab_size=290,
+        hard_vocab_limit=False,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    tokenizer = Tokenizer(model.getvalue())
+    pieces = tokenizer.pieces(range(tokenizer.size))
+    assert {"\x85", "\u2028", "\x0b", "\\"} <= set("".join(pieces))
+    onnx.write_vocabulary(tokenizer, tmp_path / "target.vocab")
+    lines = (tmp_path / "target.vocab").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(f'"{line}"') for line in lines] == pieces

@@ -12,6 +12,7 @@ from nmt.errors import DataError
 from nmt.reports.data_report import data_report, spread, try_data_report
 from nmt.reports.data_section import data_section
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.round_trip import Change
 
 _ODD = {
     50: ("un deux", "one two three four five six seven eight nine ten one two three four"),
@@ -66,6 +67,23 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
     assert "d&amp;apos;eux" in page
     older = replace(report, manifest=report.manifest.model_copy(update={"findings": None}))
     assert "What may be wrong" not in data_section(older, "")
+
+
+def test_lines_that_cannot_be_written_are_told(run):
+    report = data_report(run)
+    assert report.record()["train"]["round_trip"]["lines"] == 200
+    assert "All 200 target lines compared come back" in data_section(report, "")
+    found = report.train.round_trip.model_copy(
+        update={"changed": 3, "first_changed": 7, "changes": (Change("½", "1⁄2", 3),)}
+    )
+    train = report.train.model_copy(update={"round_trip": found})
+    manifest = report.manifest.model_copy(update={"train": train})
+    told = data_section(replace(report, manifest=manifest), "")
+    assert "3 of 200 target lines compared cannot be written as they are" in told
+    assert "½ as 1⁄2 (3 lines)" in told
+    train = report.train.model_copy(update={"round_trip": None})  # of an earlier release
+    manifest = report.manifest.model_copy(update={"train": train})
+    assert "target lines compared" not in data_section(replace(report, manifest=manifest), "")
 
 
 def test_histograms_count_every_pair_once_where_it_belongs(run):

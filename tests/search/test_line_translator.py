@@ -30,6 +30,9 @@ class Stub:
             for text, wish in zip(texts, wishes, strict=True)
         ]
 
+    def find_problem(self, constraints) -> str | None:
+        return "terms: 'z' has no character" if "z" in constraints.terms else None
+
 
 def only_text(request, translation) -> list[str]:
     return [request.problem or translation.text]
@@ -100,6 +103,14 @@ def test_strict_names_file_and_line():
     with pytest.raises(DataError, match=r"in\.json: line 2: `text` is missing\. Mend the line"):
         desk.answers(lines('{"text": "a"}', "{}"))
     assert stub.asked == []
+
+
+def test_a_line_with_a_term_that_is_nothing_takes_no_other_with_it():
+    stub = Stub()
+    desk = LineTranslator(stub, JsonInput(), only_text, Remarks("in.json"), reported=True)
+    answers = desk.answers(lines('{"text": "a", "terms": ["y"]}', '{"text": "b", "terms": ["z"]}'))
+    assert [answer.lines for answer in answers] == [["A"], ["terms: 'z' has no character"]]
+    assert json.loads(answers[1].report)["status"] == "bad_input"
 
 
 def test_a_line_whose_terms_cannot_be_placed_takes_no_other_with_it():

@@ -17,10 +17,21 @@ from slow_search import (
 
 from nmt.config.settings import SearchSettings
 from nmt.data.tokenizer import BOS, EOS, PAD
+from nmt.search.avoided_texts import AvoidedText
 from nmt.search.constraints import TokenConstraints
 from nmt.search.rules import Rules
+from nmt.search.stems import Vocabulary
 
-PHRASES = st.lists(st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=3), max_size=3)
+WORDS = Vocabulary(tuple(f"▁w{token}" for token in range(VOCABULARY)))
+"""Every token is a word, so that texts are runs of tokens."""
+
+PHRASES = st.lists(st.lists(st.sampled_from(ORDINARY[1:]), min_size=1, max_size=3), max_size=3)
+
+
+def avoided(phrases) -> tuple[AvoidedText, ...]:
+    """Runs of tokens as texts to avoid."""
+    texts = (" ".join(f"w{token}" for token in phrase) for phrase in phrases)
+    return tuple(AvoidedText(text, WORDS) for text in texts)
 
 
 def allowed(rules: dict[str, int], wish: TokenConstraints, tokens: list[int]) -> list[int]:
@@ -34,8 +45,9 @@ def allowed(rules: dict[str, int], wish: TokenConstraints, tokens: list[int]) ->
         grams = [after[i : i + order] for i in range(len(after) - order + 1)] if order else []
         too_short = token == EOS and len(tokens) < max(1, rules["min_length"])
         repeats = grams.count(grams[-1]) > 1 if grams else False
-        avoided = any(after[-len(phrase) :] == list(phrase) for phrase in wish.avoid)
-        if token not in (PAD, BOS) and not too_short and not repeats and not avoided:
+        spelled = " ".join(f"w{each}" for each in after) + " "
+        avoids = any(spelled.endswith(f"{text.text} ") for text in wish.avoid)
+        if token not in (PAD, BOS) and not too_short and not repeats and not avoids:
             found.append(token)
     return found or [EOS]
 
@@ -52,8 +64,7 @@ def allowed(rules: dict[str, int], wish: TokenConstraints, tokens: list[int]) ->
 def test_what_is_forbidden(min_length, order, wishes, data):
     sizes = {"min_length": min_length, "no_repeat_ngram": order}
     constraints = [
-        TokenConstraints(prefix=tuple(prefix), avoid=tuple(map(tuple, avoid)))
-        for prefix, avoid in wishes
+        TokenConstraints(prefix=tuple(prefix), avoid=avoided(avoid)) for prefix, avoid in wishes
     ]
     length = data.draw(st.integers(0, 6))
     token = st.sampled_from(ORDINARY)
@@ -79,7 +90,7 @@ def test_a_wide_beam_finds_the_best_of_all_that_the_rules_allow():
     model = make_model(seed=1)
     wishes = [
         TokenConstraints(prefix=(5, 4)),
-        TokenConstraints(avoid=((4,), (5, 6))),
+        TokenConstraints(avoid=avoided([(4,), (5, 6)])),
         TokenConstraints(),
     ]
     sizes = {"min_length": 2, "no_repeat_ngram": 2}
@@ -104,11 +115,11 @@ def follows(
     st.lists(PHRASES, min_size=3, max_size=3),
 )
 @settings(max_examples=30, deadline=None)
-def test_neighbours_have_no_say(seed, beam_size, prefixes, avoided):
+def test_neighbours_have_no_say(seed, beam_size, prefixes, phrases):
     model = make_model(seed)
     wishes = [
-        TokenConstraints(prefix=tuple(prefix), avoid=tuple(map(tuple, avoid)))
-        for prefix, avoid in zip(prefixes, avoided, strict=True)
+        TokenConstraints(prefix=tuple(prefix), avoid=avoided(avoid))
+        for prefix, avoid in zip(prefixes, phrases, strict=True)
     ]
     sizes = {"beam_size": beam_size, "n_best": beam_size, "no_repeat_ngram": 2}
     together = search(model, SOURCES, 7, wishes, **sizes)

@@ -109,7 +109,7 @@ def test_after_a_space_a_word_begins(translator, tokenizer):
 @pytest.mark.parametrize("text", ["the", "a do", "cat"])
 def test_the_best_that_begins_so_is_found_whatever_its_subwords(translator, text):
     """A beam wide enough: the usual subwords are only one of the ways to spell it."""
-    wide = {"beam_size": 60, "max_length": 5}
+    wide = {"beam_size": 60, "max_length": 7}
     usual, typed = (
         translator.translate(["un chien"], constraints=[Constraints(text, open_end=ends)], **wide)
         for ends in (False, True)

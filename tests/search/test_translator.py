@@ -1,5 +1,6 @@
 import io
 import json
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.processor import Processor
+from nmt.search.avoided_texts import avoided
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.overrides import override
@@ -296,7 +298,7 @@ def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
     translator.translate(texts, constraints=[wish] * 2, max_source_tokens=longest)
     whole, first, *others = seen
     target = translator._bundle.tokenizers.target
-    avoid = (tuple(target.encode("a dog")), tuple(target.encode("mat")))
+    avoid = (avoided(target, "a dog"), avoided(target, "mat"))
     prefix = tuple(target.encode("the cat"))
     assert whole == TokenConstraints(prefix, (tuple(target.encode("house")),), avoid)
     assert first == TokenConstraints(prefix, (), avoid)
@@ -304,15 +306,66 @@ def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
     assert all(each == TokenConstraints((), (), avoid) for each in others)
 
 
+def test_a_limit_leaves_room_for_what_is_forced(translator):
+    for wish in (
+        Constraints(prefix="the dog sleeps here"),
+        Constraints(prefix="the dog é", open_end=True),
+        Constraints(terms=("cat", "the house on the mat")),
+        Constraints(prefix="a dog", terms=("house",)),
+    ):
+        for beam_size in (1, 3):
+            (found,) = translator.translate(
+                ["le chat"], constraints=[wish], max_length=2, beam_size=beam_size
+            )
+            assert found.text.startswith(wish.prefix)
+            assert beam_size == 1 or not found.missed
+    (sampled,) = translator.translate(
+        ["le chat"], constraints=[Constraints("the dog é")], max_length=1, sampling=True
+    )
+    assert sampled.text.startswith("the dog é")
+
+
 def test_terms_that_cannot_be_had_are_told(translator):
     wish = Constraints(terms=("cat", "the house on the mat"))
-    (short,) = translator.translate(["le chat"], constraints=[wish], max_length=2)
-    assert "the house on the mat" in short.missed
     (split,) = translator.translate(
         ["le chat . un chien ."], constraints=[wish], max_source_tokens=4
     )
     assert split.pieces > 1
     assert set(split.missed) == {term for term in wish.terms if term not in split.text}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\tb", "\x85", "a\u2028", "\x00", "\x1b[0m", "\ud800"])
+def test_breaks_and_control_characters_are_refused_by_name(text):
+    for name, value in (("prefix", text), ("terms", ("b", text)), ("avoid", (text,))):
+        with pytest.raises(UsageError, match=rf"^{name}: .* at character \d"):
+            Constraints(**{name: value})
+
+
+def test_a_text_of_which_nothing_can_be_written_is_refused(translator):
+    for name in ("terms", "avoid"):
+        wish = Constraints(**{name: ("\u200b",)})
+        assert name in (translator.find_problem(wish) or "")
+        with pytest.raises(UsageError, match=f"{name}: .* has no character that the model"):
+            translator.translate(["le chat"], constraints=[wish])
+
+
+def test_half_of_a_surrogate_pair_is_a_plain_error(translator):
+    with pytest.raises(UsageError, match=r"text 2 has half of a surrogate pair \(U\+DC80\)"):
+        translator.translate(["le chat", "un \udc80"])
+    with pytest.raises(UsageError, match="half of a surrogate pair"):
+        translator.score(["le chat"], ["\ud800"])
+    with pytest.raises(UsageError, match="half of a surrogate pair"):
+        translator.alternatives("le chat", "\ud800")
+
+
+def test_samples_have_no_control_characters(translator):
+    texts = [f"le chat {number}" for number in range(20)]
+    found = translator.translate(
+        texts, sampling=True, seed=3, beam_size=5, n_best=5, max_length=30, temperature=3.0
+    )
+    for each in (each for translation in found for each in translation.n_best):
+        assert not {unicodedata.category(c) for c in each.text} & {"Cc", "Zl", "Zp"}
+        assert "\ufeff" not in each.text
 
 
 def test_blank_wishes_are_none(translator):

@@ -120,6 +120,14 @@ def test_wishes(client, translator):
     assert ("dog" in line["translation"]) != (line["missed"] == ["dog"])
 
 
+def test_texts_with_breaks_and_control_characters_are_translated(client):
+    odd = "le\x0bchat\u2028 noir\x85\x1b\x00\u00ad"
+    answer = client.post("/api/translate", json={"text": odd, "attention": True})
+    assert answer.status_code == 200
+    (line,) = lines_of(answer)
+    assert line["translation"]
+
+
 def test_flags_are_told(client):
     (line,) = lines_of(client.post("/api/translate", json={"text": "日本 日本"}))
     assert "unknown" in line["flags"]
@@ -191,6 +199,17 @@ WRONG = [
     (T, b'{"text": "a\\nb", "prefix": "x"}', 400, "one line"),
     (T, b'{"texts": ["a", "b"], "prefix": "x"}', 400, "one line"),
     (T, b'{"text": "a", "terms": [" "]}', 400, "`terms` has a blank text"),
+    (
+        T,
+        b'{"text": "a", "prefix": "b\\nc"}',
+        400,
+        "`prefix` has a line break (U+000A) at character 2",
+    ),
+    (T, b'{"text": "a", "terms": ["b", "\\u0085"]}', 400, "`terms` has a line break (U+0085)"),
+    (T, b'{"text": "a", "avoid": ["\\u001b[0m"]}', 400, "`avoid` has a control character (U+001B)"),
+    (T, b'{"text": "a", "terms": ["\\u200b"]}', 400, "no character that the model can write"),
+    (T, b'{"text": "a\\udc80"}', 400, "half of a surrogate pair (U+DC80) at character 2"),
+    (A, b'{"text": "a", "prefix": "b\\tc"}', 400, "`prefix` has a tab (U+0009)"),
     (T, b'{"text": "' + b"a" * 201 + b'"}', 413, "at most 200"),
     (T, b'{"text": "' + b"\\n" * 40 + b'"}', 413, "41 lines, at most 40"),
     (T, json.dumps({"texts": ["a"] * 21}).encode(), 413, "21 texts, at most 20"),

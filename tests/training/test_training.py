@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from nmt.bundle import find_bundle, load_bundle
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
+from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.lock import exclusive
 from nmt.training.checkpoints import load_state
@@ -146,6 +147,15 @@ def test_other_settings_are_refused_with_a_table(tiny, trained, capsys):
     assert (run.checkpoints / "step-00000010").is_dir()
     with pytest.raises(UsageError, match=r"model\.embedding_size cannot change"):
         train(tiny("training.max_updates=10", "model.embedding_size=4"), resume=True)
+
+
+def test_a_run_begun_with_the_rule_that_was_the_default_goes_on(tiny, trained, capsys):
+    run = trained("tokenizer.normalization=nmt_nfkc")
+    fingerprint = TokenizerPair.load(run.tokenizer).fingerprint
+    train(tiny())
+    assert "nothing to do" in capsys.readouterr().err
+    train(tiny("training.max_updates=10"), resume=True)
+    assert TokenizerPair.load(run.tokenizer).fingerprint == fingerprint
 
 
 def test_restart_moves_the_old_run_aside(tiny, trained):

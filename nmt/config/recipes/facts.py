@@ -12,7 +12,8 @@ class SideFacts:
     frequent_words, characters: different words that are frequent, and different characters, of the
     lines looked at closely; scripts: shares of the letters, by the script's name; unspaced: whether
     most of the text is in scripts that put no spaces between words; word_length: characters of a
-    word, the mean, 0 where unknown.
+    word, the mean, 0 where unknown; folded: the most frequent
+    characters that SentencePiece's rules would write in another form, such as full-width commas.
     """
 
     words: int
@@ -21,6 +22,7 @@ class SideFacts:
     scripts: Mapping[str, float]
     unspaced: bool = False
     word_length: float = 0.0
+    folded: tuple[str, ...] = ()
 
     @property
     def main_script(self) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from nmt.config.recipes import figures
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.text.characters import show
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
     yield Choice("tokenizer.joint", script is not None, joint)
     yield Choice("tokenizer.vocab_size", size, why)
     yield Choice("tokenizer.hard_vocab_limit", False, "fewer where the text does not hold so many")
+    yield Choice("tokenizer.normalization", "auto", _normalization_reason(facts))
     if max(facts.source.characters, facts.target.characters) > figures.MANY_CHARACTERS:
         coverage = 0.9995 if unspaced else 0.9999
         yield Choice("tokenizer.character_coverage", coverage, "rare characters as bytes")
@@ -190,6 +192,14 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
         less = "" if unspaced or plan.sampling == 1.0 else _LESS
         why = "other subwords in each epoch" + less
         yield Choice("tokenizer.sampling.alpha", alpha, why)
+
+
+def _normalization_reason(facts: CorpusFacts) -> str:
+    written = ", ".join(map(show, facts.target.folded))
+    kept = f", such as {written}" if written else ""
+    if facts.shared_script is None:
+        return f"forms of the source are folded, the target stays as written{kept}"
+    return f"both sides stay as written{kept}"
 
 
 def _model(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, Strict
 
 from nmt.config.settings.base import LARGEST_SIZE, Settings
+from nmt.text.characters import find_unwritable
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
 
@@ -14,6 +15,8 @@ def _check_user_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
     for position, symbol in enumerate(symbols):
         if not symbol or any(character.isspace() for character in symbol):
             raise ValueError(f"holds {symbol!r}; a symbol has at least one character and no space")
+        if problem := find_unwritable(symbol):
+            raise ValueError(f"holds {symbol!r} with {problem}; no translation can have it")
         if _RESERVED.fullmatch(symbol):
             raise ValueError(f"holds {symbol!r}, which is a reserved subword; choose another text")
         if symbol in symbols[:position]:
@@ -63,8 +66,15 @@ class TokenizerSettings(Settings):
     byte_fallback: bool = Field(
         True, description="Write characters without an entry as UTF-8 bytes: nothing is unknown."
     )
-    normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
-        "nmt_nfkc", description="SentencePiece's rule for characters; _cf also folds case."
+    normalization: Literal[
+        "auto", "composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"
+    ] = Field(
+        "auto",
+        description="Which forms of a character count as one. composed: a letter and its accents "
+        "become one character, all else stays as written. nmt_nfkc, nfkc: SentencePiece's rules, "
+        "which also fold full-width letters, ligatures and spaces; _cf folds case too. identity: "
+        "no change. auto: nmt_nfkc for a source with a model of its own, else composed. All drop "
+        "control and invisible characters, and keep joiners.",
     )
     user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
         Field((), description="Texts that are always one subword, such as <2de>.")

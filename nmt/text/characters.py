@@ -1,0 +1,178 @@
+"""The characters that may enter and leave: one rule for texts, tokenizers and translations.
+
+| characters | in a text that is read | in a text that is written |
+|---|---|---|
+| tabs and line breaks of all kinds (`BREAKS`) | a space | a space |
+| other control characters: C0, DEL, C1 (`CONTROLS`) | dropped | dropped |
+| invisible characters without meaning (`INVISIBLE`) | dropped | kept, but for U+FEFF |
+| joiners (`JOINERS`) | kept | kept |
+| halves of surrogate pairs | an error | cannot occur |
+
+The tokenizers that nmt trains carry the middle column in their model files. A tokenizer of an
+earlier release keeps the rule that it was trained with. The right column holds for every model.
+
+Joiners carry meaning: the zero width non-joiner parts the letters of Persian words, both joiners
+choose the forms of Indic and Arabic letters, and the zero width joiner makes one emoji of several.
+
+A zero width space (U+200B) says where a line may break. Thai, Khmer, Burmese and Lao texts have it
+between words or have it not, as their editors chose, so it is dropped there too: a visible space
+would be wrong, and subwords find the words without it.
+
+Marks that steer the direction of writing order what is displayed. They are neither read aloud nor
+translated, and one that is opened but not closed turns all text after it around.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+BREAKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+"""Tabs and the ends of lines, pages, records and paragraphs: U+0009 to U+000D, U+001C to U+001F,
+U+0085, U+2028, U+2029.
+"""
+
+CONTROLS = "".join(
+    character
+    for character in map(chr, (*range(0x20), *range(0x7F, 0xA0)))
+    if character not in BREAKS
+)
+"""C0, DEL and C1, but for the breaks."""
+
+JOINERS = "\u200c\u200d"
+"""The zero width non-joiner and the zero width joiner."""
+
+INVISIBLE = "".join(
+    [
+        "\u00ad",  # soft hyphen
+        "\u061c\u200e\u200f",  # marks of direction
+        "\u200b",  # zero width space
+        "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",  # runs of one direction
+        "\u2060\ufeff",  # word joiner; zero width no-break space, which is the byte-order mark too
+        "\u2061\u2062\u2063\u2064",  # operators of formulas that are not shown
+        "\u206a\u206b\u206c\u206d\u206e\u206f",  # deprecated
+        "\ufff9\ufffa\ufffb",  # marks around annotations
+    ]
+)
+"""Characters that show nothing and change no meaning."""
+
+UNSPACED_RANGES = (
+    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces between words. For a set of
+characters in a regular expression.
+"""
+
+UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
+"""One character of those."""
+
+_TO_READ = re.compile(f"[{BREAKS}{CONTROLS}{INVISIBLE}]")
+_TO_WRITE = re.compile(f"[{BREAKS}{CONTROLS}\ufeff]")
+_READ = {**dict.fromkeys(map(ord, CONTROLS + INVISIBLE)), **dict.fromkeys(map(ord, BREAKS), " ")}
+_WRITTEN = {**dict.fromkeys(map(ord, CONTROLS + "\ufeff")), **dict.fromkeys(map(ord, BREAKS), " ")}
+_UNUSUAL = re.compile(f"[{BREAKS[1:]}{CONTROLS}]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}{CONTROLS}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CANNOT_BE_FORCED = re.compile(f"[{BREAKS}{CONTROLS}\ud800-\udfff]")
+
+_LONGEST_SHOWN = 12
+
+
+def clean_input(text: str) -> str:
+    """Return a text as it may enter: breaks become spaces, what has no meaning is dropped."""
+    return text.translate(_READ) if _TO_READ.search(text) else text
+
+
+def clean_output(text: str) -> str:
+    """Return a text as it may leave: one line without control characters, for any reader."""
+    return text.translate(_WRITTEN) if _TO_WRITE.search(text) else text
+
+
+def escape_controls(text: str) -> str:
+    r"""Return a text on one line: `\uXXXX` for breaks and control characters, `\\` for `\`."""
+    text = text.replace("\\", "\\\\")
+    return _TO_WRITE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def has_control_characters(text: str) -> bool:
+    """Return whether a text has control characters, or breaks other than a tab."""
+    return _UNUSUAL.search(text) is not None
+
+
+def is_unspaced(character: str) -> bool:
+    """Return whether a character is of a script that puts no spaces between words."""
+    return UNSPACED.match(character) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def is_folded(character: str) -> bool:
+    """Return whether the compatibility form (NFKC) of a character is another one."""
+    return unicodedata.normalize("NFKC", character) != character
+
+
+def invisible_characters(text: str) -> list[str]:
+    """Return the characters of a text that show nothing and mean nothing, in order.
+
+    Those are control characters and `INVISIBLE`.
+    """
+    return _INVISIBLE.findall(text)
+
+
+def find_surrogate(text: str) -> str | None:
+    """Return what is wrong with a text that no UTF-8 can hold, None where nothing is."""
+    match = _SURROGATE.search(text)
+    return None if match is None else describe_position(text, match.start())
+
+
+def find_unwritable(text: str) -> str | None:
+    """Return the first character that a translation cannot have, None where there is none.
+
+    That is a tab, a line break of any kind, a control character or half of a surrogate pair.
+
+    Args:
+        text: A prefix, a term, or a text to avoid.
+
+    Returns:
+        The character and its position, such as `a line break (U+000A) at character 4`.
+    """
+    match = _CANNOT_BE_FORCED.search(text)
+    return None if match is None else describe_position(text, match.start())
+
+
+def describe_position(text: str, index: int) -> str:
+    """Return the kind, the code point and the position (from 1) of a character of a text."""
+    character = text[index]
+    if "\ud800" <= character <= "\udfff":
+        kind = "half of a surrogate pair"
+    elif character == "\t":
+        kind = "a tab"
+    elif character in BREAKS:
+        kind = "a line break"
+    elif character in CONTROLS:
+        kind = "a control character"
+    else:
+        kind = "the character"
+    return f"{kind} (U+{ord(character):04X}) at character {index + 1}"
+
+
+def show(text: str) -> str:
+    """Return a text for a message: what cannot be seen by itself stands as its code point."""
+    if not text:
+        return "nothing"
+    if text == " ":
+        return "a space"
+    if len(text) == 1 and not _is_seen(text):
+        return f"U+{ord(text):04X} {unicodedata.name(text, '')}".rstrip()
+    cut = text[:_LONGEST_SHOWN]
+    parts: list[str] = []
+    for character in cut:
+        if _is_seen(character) or character == " ":
+            parts.append(character)
+        else:
+            parts.append(f" U+{ord(character):04X} ")
+    return " ".join("".join(parts).split()) + ("..." if len(text) > len(cut) else "")
+
+
+def _is_seen(character: str) -> bool:
+    """Return whether a character shows something by itself."""
+    return unicodedata.category(character)[0] not in "CMZ"

@@ -1,0 +1,23 @@
+"""Writes the table of languages: python scripts/languages.py
+
+The texts and what is told of them are those of tests/tokenizers.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tokenizers"))
+
+from language_table import TABLE, rows, table
+
+
+def main() -> None:
+    """Write the table."""
+    with tempfile.TemporaryDirectory(prefix=".tmp-languages-") as folder:
+        TABLE.write_text(table(rows(Path(folder))), encoding="utf-8", newline="\n")
+    print(TABLE)
+
+
+if __name__ == "__main__":
+    main()
