@@ -9,7 +9,7 @@ from typing import Literal
 HEAD_BYTES = 1 << 16
 """Bytes at the beginning of a file that tell what it is."""
 
-_LINES = 300
+_LINES = 200
 """Lines whose shape is looked at, at most."""
 
 _FEWEST_LINES = 2
