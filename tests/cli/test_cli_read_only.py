@@ -104,5 +104,6 @@ def test_a_bundle_that_tune_cannot_change(tiny_bundle, sealed, tmp_path):
     (tmp_path / "text").write_bytes(b"le chat\nun chien\n")
     sealed(bundle)
     text = tmp_path / "text"
-    done = nmt("tune", "--model", bundle, "--source", text, "--ref", text, "--beam", "1,2")
+    options = ("--beam", "1,2", "--metric", "chrf", "--force")
+    done = nmt("tune", "--model", bundle, "--source", text, "--ref", text, *options)
     assert_refused(done, "bundle")

@@ -12,7 +12,16 @@ from processes import NMT, start
 from nmt.cli.app import run
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-TEXTS = ["le chat noir est sur le tapis .", "", "un chien dort dans la maison .", "le chat"]
+TEXTS = [
+    "le chat noir est sur le tapis .",
+    "",
+    "un chien dort dans la maison .",
+    "le chat",
+    "le chien noir est dans la maison .",
+    "un chat dort sur le tapis .",
+    "la maison est sur le tapis noir .",
+    "le chien dort .",
+]
 
 
 @pytest.fixture
@@ -56,8 +65,8 @@ def test_the_winner_becomes_the_default(command, bundle, capsys):
     assert first.endswith("best")
     assert len(others) == 4  # beam 2 twice, the present beam 3, and the signature
     assert others[-1].startswith("nrefs:1|bs:1000|seed:12345|case:mixed|")
-    assert told.err.startswith("4 searches of 4 lines, encoded once\n")
-    assert "dev.fr: 3 sentences are few to tune on" in told.err
+    assert told.err.startswith("4 searches of 8 lines, encoded once\n")
+    assert "dev.fr: 7 sentences are few to tune on" in told.err
     assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
     assert told.err.endswith(f"{bundle}: changed to the best\n")
     assert search_of(bundle).beam_size == 1
@@ -171,13 +180,13 @@ def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
 
 @pytest.mark.parametrize("options", [[], ["--force"]])
 def test_settings_that_all_score_zero_change_nothing(command, bundle, tmp_path, capsys, options):
-    (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n\na dog\nthe cat\n"))
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n\n" + b"a dog\n" * 6))
     before = contents(bundle)
     assert run([*command[:-2], *GRID, "--metric", "bleu", *options]) == 0
     told = capsys.readouterr()
     assert "all settings score BLEU 0.00, which tells nothing of them" in told.err
     assert "--metric chrf." in told.err
-    assert "only 0 of 3 references have four tokens or more" in told.err
+    assert "only 0 of 7 references have four tokens or more" in told.err
     assert told.err.endswith(f"{bundle}: left as it is\n")
     assert "0.001" not in told.out
     assert contents(bundle) == before
@@ -185,14 +194,14 @@ def test_settings_that_all_score_zero_change_nothing(command, bundle, tmp_path, 
 
 def test_a_tie_changes_nothing_even_by_force(command, bundle, tmp_path, capsys):
     """References that no search finds anything of: all have the same score."""
-    (tmp_path / "dev.en.gz").write_bytes(gzip.compress("\u4e00\n\n\u4e8c\n\u4e09\n".encode()))
+    (tmp_path / "dev.en.gz").write_bytes(gzip.compress(("\u4e00\n\n" + "\u4e8c\n" * 6).encode()))
     before = contents(bundle)
     assert run([*command, *GRID, "--force"]) == 0
     assert contents(bundle) == before
 
 
 def test_blank_references_are_told_of(command, tmp_path, capsys):
-    (tmp_path / "more.en").write_text("the cat\n\n\na\n", encoding="utf-8")
+    (tmp_path / "more.en").write_text("the cat\n\n\n" + "a\n" * 5, encoding="utf-8")
     assert run([*command, *GRID, "--dry-run", "--ref", str(tmp_path / "more.en")]) == 0
     told = capsys.readouterr()
     assert "reference 2 is blank in 1 line (line 3), where another is not" in told.err
