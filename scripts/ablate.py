@@ -64,7 +64,6 @@ def variants_of(recipe: Config) -> list[Variant]:
     words = ("model.source_word_dropout", "model.target_word_dropout")
     variants = [
         RECIPE,
-        Variant("no-r-drop", "without R-Drop: each batch once", ("training.r_drop=0",)),
         Variant("no-smoothing", "without label smoothing", ("training.label_smoothing=0",)),
         Variant("no-sampling", "without BPE-dropout", ("tokenizer.sampling.alpha=0",)),
         Variant("no-word-dropout", "without word dropout", tuple(f"{key}=0" for key in words)),
@@ -93,7 +92,6 @@ def variants_of(recipe: Config) -> list[Variant]:
 
 
 _NO_DROPOUT = (
-    "training.r_drop=0",
     *(f"model.{name}_word_dropout=0" for name in ("source", "target")),
     *(f"model.{name}.dropout=0" for name in ("encoder", "attention", "decoder", "output")),
     *(f"model.{name}.recurrent_dropout=0" for name in ("encoder", "decoder")),

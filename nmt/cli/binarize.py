@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Quiet, Set
+from nmt.runtime.console import say
 
 
 def binarize(
@@ -22,7 +23,7 @@ def binarize(
     from nmt.data.prepare import prepare_corpora, prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
-    loaded = load_config(config, settings or ())
+    loaded = load_config(config, settings or (), say=say)
     assert loaded.run_dir is not None  # load_config fills it in
     run = RunDirectory(loaded.run_dir)
     prepare_corpora(loaded, run, prepare_tokenizers(loaded, run), force)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, JsonOutput, Quiet, Set
+from nmt.runtime.console import say
 
 config = typer.Typer(
     help="Show, explain and compare configurations.", no_args_is_help=True, rich_markup_mode=None
@@ -26,7 +27,7 @@ def show(
     from nmt.config.dump import dump_config
     from nmt.config.load import load_config
 
-    loaded = load_config(config, settings or ())
+    loaded = load_config(config, settings or (), say=say)
     print(loaded.model_dump_json(indent=2) if as_json else dump_config(loaded).rstrip("\n"))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Quiet, Set
+from nmt.runtime.console import say
 
 
 def tokenizer(
@@ -21,6 +22,6 @@ def tokenizer(
     from nmt.data.prepare import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
-    loaded = load_config(config, settings or ())
+    loaded = load_config(config, settings or (), say=say)
     assert loaded.run_dir is not None  # load_config fills it in
     prepare_tokenizers(loaded, RunDirectory(loaded.run_dir), force)

@@ -6,6 +6,7 @@ import typer
 
 from nmt.cli.options import ConfigPath, Debug, Device, PrecisionOption, Quiet, Set, Threads
 from nmt.errors import UsageError
+from nmt.runtime.console import say
 
 
 def train(
@@ -46,7 +47,7 @@ def train(
     gc.freeze()
     runtime = {"device": device, "precision": precision, "threads": threads}
     given = [f"runtime.{key}={value}" for key, value in runtime.items() if value is not None]
-    loaded = load_config(config, [*(settings or []), *given])
+    loaded = load_config(config, [*(settings or []), *given], say=say)
     if verify_resume:
         from nmt.training.verify_resume import verify_resume as verify
 

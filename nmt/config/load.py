@@ -1,12 +1,13 @@
 """A configuration file and `--set` overrides in, checked and typed settings out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from nmt.config.earlier_keys import translate_earlier_keys
 from nmt.config.languages import with_languages
 from nmt.config.presets import key_paths, preset_of
 from nmt.config.problems import problems_of, report, signed_counts
@@ -24,11 +25,17 @@ from nmt.errors import ConfigError
 _LARGEST_FILE = 1 << 20
 
 
-def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None = None) -> Config:
+def load_config(
+    path: Path,
+    overrides: Sequence[str] = (),
+    content: bytes | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Config:
     """Read and check the configuration in a YAML file.
 
     overrides: texts `key.path=value`, typed like the file; the last of a key holds; content: of the
-    file, where it is known already.
+    file, where it is known already; say: takes a line about keys of earlier releases that have
+    another name now.
 
     The result's paths are absolute. A relative path of the file is looked up from the file's
     folder, those of corpora from `data.root` where that is set; a relative path in an override from
@@ -41,6 +48,9 @@ def load_config(path: Path, overrides: Sequence[str] = (), content: bytes | None
     document = read_file_text(_decoded(data, path), str(path))
     for order, override in enumerate(overrides):
         _apply(document, override, order)
+    renamed = list(translate_earlier_keys(document))
+    if renamed and say is not None:
+        say(f"{path}: keys of an earlier release: {'; '.join(renamed)}")
     document.value.setdefault("name", None)
     if document.value["name"] is None:
         document.value["name"] = path.stem

@@ -10,6 +10,7 @@ from nmt.config.settings import RuntimeSettings
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark, size_text
 from nmt.errors import ResourceError
+from nmt.runtime.console import say
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
 from nmt.runtime.processor import cores
@@ -18,7 +19,7 @@ from nmt.training.run import training_runtime
 
 def _config(examination: Examination) -> Remark:
     assert examination.config_file is not None
-    examination.config = load_config(examination.config_file, examination.overrides)
+    examination.config = load_config(examination.config_file, examination.overrides, say=say)
     return Remark(f"{examination.config_file}: every key is right")
 
 

@@ -41,14 +41,6 @@ class LossSums:
         """The same without a graph."""
         return replace(self, loss=self.loss.detach())
 
-    def mean_of(self, passes: int) -> "LossSums":
-        """Of sums over so many passes over the same tokens, those of one."""
-        if passes == 1:
-            return self
-        tokens = self.tokens // passes
-        guided = None if self.guided is None else self.guided / passes
-        return LossSums(self.loss / passes, self.cross_entropy / passes, tokens, guided)
-
 
 def cross_entropy_sums(
     features: Tensor,
@@ -57,16 +49,13 @@ def cross_entropy_sums(
     targets: Tensor,
     smoothing: float,
     real: Tensor | None = None,
-    divergence: float = 0.0,
 ) -> LossSums:
     """Sums of -((1 - e) log p(target) + e mean_v log p(v)) over the tokens (Szegedy et al. 2016).
 
     features: `[tokens, feature]`; weight: `[vocabulary, feature]`; bias: `[vocabulary]` or None;
     targets: `[tokens]`; smoothing: e; real: `[tokens]`, false at padding, which counts for nothing;
-    None: there is none; divergence: the weight d of what two passes over the same tokens differ by
-    (Liang et al. 2021, "R-Drop", eq. 2), rows 2i and 2i + 1 being those of a token, p and q: the
-    loss grows by d (KL(p || q) + KL(q || p)) / 2. Products run in the autocast type where there is
-    one; sums and softmax in float32 or wider.
+    None: there is none. Products run in the autocast type where there is one; sums and softmax in
+    float32 or wider.
     """
     if real is not None:
         # With zero features every position of padding adds the same, which is taken off below.
@@ -77,7 +66,7 @@ def cross_entropy_sums(
     learned = [part for part in (features, weight, bias) if part is not None]
     wanted = torch.is_grad_enabled() and any(part.requires_grad for part in learned)
     loss, cross_entropy = call(
-        _CrossEntropy, features.to(dtype), weight, bias, targets, smoothing, divergence, wanted
+        _CrossEntropy, features.to(dtype), weight, bias, targets, smoothing, wanted
     )
     if real is None:
         return LossSums(loss, cross_entropy, targets.numel())
@@ -163,13 +152,12 @@ class _CrossEntropy(torch.autograd.Function):
         bias: Tensor | None,
         targets: Tensor,
         smoothing: float,
-        divergence: float,
         wanted: bool,
     ) -> tuple[Tensor, Tensor]:
         weight = wide_weight.to(features.dtype)
-        softmax = _Softmax(weight, bias, 1 - smoothing, divergence / 2, wanted)
+        softmax = _Softmax(weight, bias, 1 - smoothing, wanted)
         padded = nn.functional.pad(features, (0, 0, 0, -len(features) % _ROWS))
-        rows = min(len(padded), _even(_BLOCK_BYTES // (len(weight) * features.itemsize)))
+        rows = min(len(padded), max(1, _BLOCK_BYTES // (len(weight) * features.itemsize)))
         logits = features.new_empty(rows, len(weight))
         d_padded = torch.empty_like(padded) if wanted else None
         d_weight: Tensor | None = None
@@ -185,7 +173,7 @@ class _CrossEntropy(torch.autograd.Function):
         d_features = None if d_padded is None else d_padded[: len(features)]
         if d_weight is None:
             d_weight = torch.zeros_like(weight)
-        loss = (1 - smoothing) * softmax.cross_entropy + softmax.divergence
+        loss = (1 - smoothing) * softmax.cross_entropy
         if smoothing > 0.0:
             share = smoothing / len(weight)
             wide = wide_dtype(weight.dtype)
@@ -209,40 +197,29 @@ class _CrossEntropy(torch.autograd.Function):
         d_features, d_weight, d_bias = ctx.saved_tensors
         scale = gradients[0]
         d_bias = None if ctx.bias_dtype is None else (d_bias * scale).to(ctx.bias_dtype)
-        return d_features * scale, d_weight * scale, d_bias, None, None, None, None
-
-
-def _even(rows: int) -> int:
-    """So many, but two at least, for the two rows of a token stay together."""
-    return max(2, rows - rows % 2)
+        return d_features * scale, d_weight * scale, d_bias, None, None, None
 
 
 class _Softmax:
     """Turns blocks of logits into sums and gradients, in float32 or wider.
 
-    target: the probability that the target is to have in the gradient; apart: what KL(p || q) +
-    KL(q || p) counts for the two rows of each token, zero where they are not of one token. The rows
-    are taken so few at a time that they stay in the processor's cache, in buffers made once: memory
-    that is new at every turn would have to be cleared by the system first.
+    target: the probability that the target is to have in the gradient. The rows are taken so few at
+    a time that they stay in the processor's cache, in buffers made once: memory that is new at
+    every turn would have to be cleared by the system first.
     """
 
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None, target: float, apart: float, wanted: bool
-    ) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, target: float, wanted: bool) -> None:
         wide = wide_dtype(weight.dtype)
         self.bias = None if bias is None else bias.to(wide)
         self.target = target
-        self.apart = apart
         self.wanted = wanted
         chunk = _CHUNK_BYTES.get(weight.device.type, _BLOCK_BYTES)
-        self.rows = _even(chunk // (len(weight) * wide.itemsize))
+        self.rows = max(1, chunk // (len(weight) * wide.itemsize))
         self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
         self.normalizers = torch.zeros((), dtype=wide, device=weight.device)
         """Sum of log sum_v exp(logit) over the tokens."""
         self.cross_entropy = torch.zeros((), dtype=wide, device=weight.device)
         """Sum of -log p(target) over the tokens."""
-        self.divergence = torch.zeros((), dtype=wide, device=weight.device)
-        """Sum of KL(p || q) + KL(q || p) over the tokens, times `apart`."""
         self.d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device)
 
     def take(self, logits: Tensor, targets: Tensor) -> None:
@@ -274,24 +251,7 @@ class _Softmax:
         torch.softmax(wide, 1, out=probabilities)
         torch.amax(wide, 1, out=greatest)
         torch.amax(probabilities, 1, out=likeliest)
-        if self.apart != 0.0:
-            self._bring_together(wide, probabilities, greatest - likeliest.log())
         if self.wanted:
             probabilities.scatter_add_(1, targets, shares)
             self.d_bias += probabilities.sum(0)
             logits.copy_(probabilities)
-
-    def _bring_together(self, logits: Tensor, probabilities: Tensor, normalizers: Tensor) -> None:
-        """Add the divergence of each two rows up, and its gradient to their probabilities. Leaves
-        no logits.
-        """
-        p, q = probabilities[0::2], probabilities[1::2]
-        ratio = logits[0::2].sub_(logits[1::2])  # log p - log q
-        ratio -= (normalizers[0::2] - normalizers[1::2]).unsqueeze(1)
-        of_p = torch.linalg.vecdot(p, ratio).unsqueeze(1)  # KL(p || q)
-        of_q = -torch.linalg.vecdot(q, ratio).unsqueeze(1)
-        self.divergence += self.apart * (of_p + of_q).sum()
-        if self.wanted:
-            gap = self.apart * (p - q)
-            p.mul_(1.0 + self.apart * (ratio - of_p)).add_(gap)
-            q.mul_(1.0 - self.apart * (ratio + of_q)).sub_(gap)

@@ -116,7 +116,6 @@ class Seq2Seq(nn.Module):
         coverage: float = 0.0,
         fixed_shapes: bool = False,
         guidance: Guidance | None = None,
-        r_drop: float = 0.0,
     ) -> LossSums:
         """Cross-entropy sums of a batch.
 
@@ -126,19 +125,8 @@ class Seq2Seq(nn.Module):
         token before it instead of the model's own (Bengio et al. 2015, token by token); coverage:
         weight of the coverage loss; fixed_shapes: take padding along and count it for nothing,
         instead of picking the tokens out: slower, but no tensor's shape depends on what the batch
-        holds, as a CUDA graph demands; guidance: of attention, where there is any; r_drop: a in
-        R-Drop (Liang et al. 2021, eq. 4), where the batch goes through the model twice, each time
-        with dropout of its own: the loss is half of its L, so that it compares with others, and
-        the sums are means of the two passes.
+        holds, as a CUDA graph demands; guidance: of attention, where there is any.
         """
-        passes = 1
-        if r_drop > 0.0:
-            passes = 2
-            source, source_lengths, target_input, target_output = (
-                torch.cat((x, x)) for x in (source, source_lengths, target_input, target_output)
-            )
-            if guidance is not None:
-                guidance = replace(guidance, shares=torch.cat((guidance.shares, guidance.shares)))
         encoded = self.encode(source, source_lengths)
         choose = None
         if teacher_forcing < 1.0:
@@ -148,9 +136,7 @@ class Seq2Seq(nn.Module):
 
         unrolled = self.decoder.unroll(encoded, target_input, choose)
         real = target_output != PAD
-        sums = self._cross_entropy(
-            encoded, unrolled, target_output, real, smoothing, fixed_shapes, r_drop
-        )
+        sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing, fixed_shapes)
         if unrolled.weights is not None and coverage != 0.0:
             extra = coverage * coverage_loss(unrolled.weights, real)
             sums = replace(sums, loss=sums.loss + extra)
@@ -158,7 +144,7 @@ class Seq2Seq(nn.Module):
             cost = guidance.cost(unrolled.weights, guidance.shares)
             loss = sums.loss + guidance.weight * cost
             sums = replace(sums, loss=loss, guided=cost.detach())
-        return sums.mean_of(passes)
+        return sums
 
     def _cross_entropy(
         self,
@@ -168,12 +154,9 @@ class Seq2Seq(nn.Module):
         real: Tensor,
         smoothing: float,
         fixed_shapes: bool,
-        r_drop: float,
     ) -> LossSums:
         def taken(x: Tensor) -> Tensor:
-            rows = x.flatten(0, 1) if fixed_shapes else x[real]
-            # The two passes over a token beside each other, as its divergence asks for.
-            return rows if r_drop == 0.0 else torch.stack(rows.chunk(2), 1).flatten(0, 1)
+            return x.flatten(0, 1) if fixed_shapes else x[real]
 
         features = taken(unrolled.features)
         counted = taken(real) if fixed_shapes else None
@@ -185,7 +168,6 @@ class Seq2Seq(nn.Module):
                 taken(targets),
                 smoothing,
                 counted,
-                r_drop,
             )
         assert unrolled.weights is not None
         return pointer_cross_entropy_sums(

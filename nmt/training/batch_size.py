@@ -88,7 +88,6 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
             _least_forcing(settings),
             settings.coverage_loss,
             guidance=guidance_of(settings.guided_alignment, there, 1),
-            r_drop=settings.r_drop,
         )
     loss = sums.loss / batch.target_tokens
     with runtime.applied():

@@ -252,7 +252,6 @@ class Trainer:
                 self.settings.coverage_loss,
                 fixed_shapes=self._graphed,
                 guidance=guidance_of(self.settings.guided_alignment, batch, self.state.update + 1),
-                r_drop=self.settings.r_drop,
             )
         self.scaler.scale(sums.loss / tokens).backward()
         return sums.detached()

@@ -42,15 +42,6 @@ def config(**sections):
             {"model": {"attention": {"kind": "none"}}, "search": {"coverage_penalty": 0.5}},
             "`search.coverage_penalty` needs attention",
         ),
-        ({"training": {"r_drop": 5.0}}, "the model has none: set `model.output.dropout`"),
-        (
-            {
-                "model": {"output": {"copy_source": True, "dropout": 0.3}},
-                "tokenizer": {"joint": True},
-                "training": {"r_drop": 5.0},
-            },
-            "`training.r_drop` does not go with `model.output.copy_source`",
-        ),
     ],
     ids=str,
 )

@@ -77,7 +77,6 @@ class Config(Settings):
             *self._vocabulary_problems(),
             *self._attention_problems(),
             *self._guidance_problems(),
-            *self._r_drop_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -96,17 +95,6 @@ class Config(Settings):
                 "`model.output.copy_source` needs `tokenizer.joint: true`: a source subword is "
                 "copied as the target subword of the same number"
             )
-
-    def _r_drop_problems(self) -> Iterator[str]:
-        if self.training.r_drop == 0.0:
-            return
-        if not self.model.has_dropout:
-            yield (
-                "`training.r_drop` compares two passes under different dropout, and the model has "
-                "none: set `model.output.dropout`, or `training.r_drop` to 0"
-            )
-        if self.model.output.copy_source:
-            yield "`training.r_drop` does not go with `model.output.copy_source`: leave one out"
 
     def _attention_problems(self) -> Iterator[str]:
         places, longest = self.model.max_source_tokens, self.data.max_length

@@ -201,21 +201,6 @@ class ModelSettings(Settings):
     forget_bias: float = Field(1.0, description="Start of the LSTM's forget-gate bias.")
 
     @property
-    def has_dropout(self) -> bool:
-        """Whether there is any kind of dropout."""
-        rates = (
-            self.embedding_dropout,
-            self.source_word_dropout,
-            self.target_word_dropout,
-            self.encoder.dropout,
-            self.encoder.recurrent_dropout,
-            self.decoder.dropout,
-            self.decoder.recurrent_dropout,
-            self.output.dropout,
-        )
-        return any(rate > 0.0 for rate in rates)
-
-    @property
     def ties_output(self) -> bool:
         """Whether the output matrix is the target embedding."""
         return self.tying in ("target_output", "all")

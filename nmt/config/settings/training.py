@@ -210,12 +210,6 @@ class TrainingSettings(Settings):
     label_smoothing: float = Field(
         0.1, ge=0.0, lt=1.0, description="Share of probability spread over the vocabulary."
     )
-    r_drop: float = Field(
-        0.0,
-        ge=0.0,
-        description="R-Drop (Liang et al. 2021): each batch goes through the model twice, under "
-        "different dropout; the weight of what the two predictions differ by. 0: once, without.",
-    )
     coverage_loss: float = Field(
         0.0,
         ge=0.0,

@@ -1,0 +1,90 @@
+"""Keys of earlier releases: those that have another name now, and those that are gone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.config.yaml_source import Document, KeyPath, Problem
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A key that no longer exists.
+
+    neutral: the values with which it did nothing; advice: what to do where it had another value.
+    """
+
+    neutral: tuple[object, ...]
+    advice: str
+
+
+RENAMED: dict[str, str] = {}
+"""Keys by their earlier name, with the present one."""
+
+GONE: dict[str, Gone] = {
+    "training.r_drop": Gone((0, 0.0), "it took twice the time and brought nothing. Remove the key"),
+}
+
+
+def translate_earlier_keys(document: Document) -> Iterator[str]:
+    """Rename the keys of earlier releases in a document, and remove those that did nothing.
+
+    A key that is gone and had an effect becomes a problem of the document, and so does one that is
+    given under both names.
+
+    Yields:
+        A sentence for each key that has another name now.
+    """
+    for name, gone in GONE.items():
+        path = tuple(name.split("."))
+        if not _has(document.value, path):
+            continue
+        value = _take(document.value, path)
+        if value not in gone.neutral:
+            message = f"no longer exists: {gone.advice}"
+            document.problems.append(Problem(document.place_of(path), name, message))
+    for name, new_name in RENAMED.items():
+        path, new_path = tuple(name.split(".")), tuple(new_name.split("."))
+        if not _has(document.value, path):
+            continue
+        value = _take(document.value, path)
+        if _has(document.value, new_path):
+            message = f"is now {new_name}, which is given too: remove one of them"
+            document.problems.append(Problem(document.place_of(path), name, message))
+            continue
+        _put(document, path, new_path, value)
+        yield f"{name} is now {new_name}"
+
+
+def _has(values: Any, path: KeyPath) -> bool:
+    """Return whether a key is given."""
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return False
+        values = values[name]
+    return True
+
+
+def _take(values: dict[Any, Any], path: KeyPath) -> Any:
+    """Remove a key that is given, and sections that are empty without it. Return its value."""
+    name, *below = path
+    if not below:
+        return values.pop(name)
+    value = _take(values[name], tuple(below))
+    if not values[name]:
+        del values[name]
+    return value
+
+
+def _put(document: Document, path: KeyPath, new_path: KeyPath, value: Any) -> None:
+    """Put the value of a key under its present name, and what is known of its place."""
+    section = document.value
+    for depth, name in enumerate(new_path[:-1], start=1):
+        if not isinstance(section.get(name), dict):
+            section[name] = {}
+            document.places.setdefault(new_path[:depth], document.place_of(path))
+        section = section[name]
+    section[new_path[-1]] = value
+    for known, place in list(document.places.items()):
+        if known[: len(path)] == path:
+            document.places[new_path + known[len(path) :]] = place
