@@ -19,10 +19,11 @@ from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config, CorpusSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import Manifest
 from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import TokenizerPair
-from nmt.errors import ConfigError, ModelError, UsageError
+from nmt.data.tokenizer import TOKENIZER_FILES, TokenizerPair
+from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
@@ -45,6 +46,10 @@ CONFIG = "config.yaml"
 FACTS = "bundle.json"
 CARD = "README.md"
 SHORTLIST = "shortlist.safetensors"
+
+_STATE = "state.json"
+_AVERAGE = "average.safetensors"
+"""Files of a checkpoint, see `nmt.training.checkpoints`."""
 
 _SCRIPTS = "source_scripts"
 
@@ -107,10 +112,10 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     Raises ModelError when it is missing, damaged, or of a later format.
     """
     facts = read_facts(path)
-    place = open_place(path)
+    place = open_bundle(path)
     check_files(path)
     config = read_config(path)
-    tokenizers = TokenizerPair.load(path)
+    tokenizers = TokenizerPair.of_place(place)
     sizes = (tokenizers.source.size, tokenizers.target.size)
     tensors = tensors_of(place, WEIGHTS)
     # A configuration may ask for more memory than there is: only what was saved is made.
@@ -142,7 +147,7 @@ def _dev_loss(facts: dict[str, Any]) -> float | None:
 
 def read_config(path: Path) -> Config:
     """The configuration of a bundle, without paths. Raises ModelError when it cannot be read."""
-    place = open_place(path)
+    place = open_bundle(path)
     try:
         return _without_places(load_config(path / CONFIG, content=place.read(CONFIG)))
     except ConfigError as error:
@@ -156,13 +161,18 @@ def check_files(path: Path) -> None:
 
     Raises ModelError naming the first that differs or is missing.
     """
-    place = open_place(path)
+    place = open_bundle(path)
     for name, digest in read_facts(path)["sha256"].items():
         _check_digest(place, name, digest)
 
 
 def insist_on_a_folder(path: Path) -> None:
-    """Raises UsageError for a bundle that is one file: such a file is not written to."""
+    """Raise UsageError for a bundle that is one file, or a checkpoint: neither is written to."""
+    if is_checkpoint(path):
+        raise UsageError(
+            f"{path}: is a checkpoint, which is never changed. Make a bundle of it with "
+            f"`nmt average {path} --output FOLDER`."
+        )
     if is_archive(path):
         raise UsageError(
             f"{path}: is a model in one file, which is never changed. Give the run or the bundle "
@@ -246,7 +256,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What `bundle.json` says. Raises ModelError when this is no bundle that can be read."""
     file = path / FACTS
     try:
-        facts = _parsed(open_place(path).read(FACTS))
+        facts = _parsed(open_bundle(path).read(FACTS))
         version = facts["format"]
         known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
         plain = all(Path(name).name == name for name in facts["sha256"])
@@ -278,8 +288,8 @@ def fingerprint(path: Path) -> str:
 
 
 def find_bundle(path: Path | None) -> Path:
-    """The bundle that a command means: `path` (a bundle, or a run with a `best` one), else
-    $NMT_MODEL, else the newest finished run below ./runs; a guess is told on stderr.
+    """The bundle that a command means: `path` (a bundle, a run with a `best` one, or a checkpoint),
+    else $NMT_MODEL, else the newest finished run below ./runs; a guess is told on stderr.
 
     Raises ModelError when there is none.
     """
@@ -287,7 +297,7 @@ def find_bundle(path: Path | None) -> Path:
         path = Path(os.environ["NMT_MODEL"])
     if path is None:
         return _newest_run()
-    if is_archive(path) or (path / FACTS).is_file():
+    if is_archive(path) or (path / FACTS).is_file() or is_checkpoint(path):
         return path
     best = RunDirectory(path).best
     if (best / FACTS).is_file():
@@ -298,8 +308,92 @@ def find_bundle(path: Path | None) -> Path:
             "`nmt train`, at least to its first validation."
         )
     if not path.exists():
-        raise ModelError(f"{path}: there is no such file or folder. Name a bundle or a run.")
+        raise ModelError(f"{path}: there is no such file or folder. Name a run, a bundle or a checkpoint.")
     raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether this is a checkpoint in the folder of its run."""
+    return all((path / name).is_file() for name in (_STATE, WEIGHTS)) and not is_archive(path)
+
+
+def open_bundle(path: Path) -> Place:
+    """Return the files of a bundle: a folder, one file, or a checkpoint of a run.
+
+    Raises:
+        ModelError: A file is damaged, or the run of a checkpoint lacks one.
+        OSError: A file cannot be read.
+    """
+    return _CheckpointFiles(path) if is_checkpoint(path) else open_place(path)
+
+
+class _CheckpointFiles(Place):
+    """A checkpoint as the files of a bundle: its weights, with the rest from the folder of its run.
+
+    Where training keeps a moving average of the weights, the weights are that average.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        run = RunDirectory(path.parent.parent)
+        weights = path / (_AVERAGE if (path / _AVERAGE).is_file() else WEIGHTS)
+        self._files: dict[str, Path | bytes] = {WEIGHTS: weights}
+        try:
+            config = dump_config(_without_places(load_config(run.config_file)))
+            self._files[CONFIG] = config.encode("utf-8")
+            for name in TOKENIZER_FILES:
+                if (run.tokenizer / name).is_file():
+                    self._files[name] = run.tokenizer / name
+            ratio = Manifest.load(run.data).length_ratio
+        except (ConfigError, DataError) as error:
+            raise ModelError(
+                f"{path}: is a checkpoint, which needs the other files of its run.\n{error.message}"
+            ) from error
+        tokenizers = TokenizerPair.of_place(self)
+        digests = {name: self.digest(name) for name in self.names() if name != WEIGHTS}
+        record = {
+            "format": FORMAT,
+            "vocabulary": [tokenizers.source.size, tokenizers.target.size],
+            "length_ratio": {"mean": ratio.mean, "std": ratio.deviation},
+            "training": {"checkpoint": path.name},
+            "sha256": {WEIGHTS: self._saved_digest(weights.name), **digests},
+        }
+        self._files[FACTS] = _facts_text(record).encode("utf-8")
+
+    def _saved_digest(self, name: str) -> str:
+        """Return the checksum that a file of the checkpoint had when it was written."""
+        file = self.path / _STATE
+        try:
+            return str(_parsed(file.read_bytes())["sha256"][name])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{file}: is damaged ({error!r:.200}). Take another checkpoint."
+            ) from error
+
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def content(self, name: str) -> Path | bytes:
+        if name not in self._files:
+            raise FileNotFoundError(2, os.strerror(2), str(self.path / name))
+        return self._files[name]
+
+    def read(self, name: str, length: int = -1) -> bytes:
+        content = self.content(name)
+        if isinstance(content, bytes):
+            return content if length < 0 else content[:length]
+        with content.open("rb") as file:
+            return file.read(length)
+
+    def size(self, name: str) -> int:
+        content = self.content(name)
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    def digest(self, name: str) -> str:
+        content = self.content(name)
+        return (
+            hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
+        )
 
 
 def _parsed(content: bytes) -> Any:

@@ -11,7 +11,7 @@ from nmt.errors import UsageError
 
 def average(
     models: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Runs, or bundles of them.")
+        list[Path], typer.Argument(metavar="PATH...", help="Runs, checkpoints or bundles.")
     ],
     out: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The new bundle.")],
     last: Annotated[

@@ -16,7 +16,7 @@ def export(
         typer.Argument(
             metavar="PATH",
             parser=named_path,
-            help="A run folder or a bundle. Default: $NMT_MODEL, else the newest finished run "
+            help="A run, a bundle or a checkpoint. Default: $NMT_MODEL, else the newest finished run "
             "below ./runs.",
         ),
     ] = None,

@@ -120,7 +120,7 @@ ModelPaths = Annotated[
         "-m",
         metavar="PATH",
         parser=named_path,
-        help="A run folder or a bundle; several make an ensemble. Default: $NMT_MODEL, else the "
+        help="A run, a bundle or a checkpoint; several make an ensemble. Default: $NMT_MODEL, else the "
         "newest finished run below ./runs.",
     ),
 ]

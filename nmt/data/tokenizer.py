@@ -31,6 +31,9 @@ _JOINT = "joint.model"
 _SOURCE = "source.model"
 _TARGET = "target.model"
 
+TOKENIZER_FILES = (_JOINT, _SOURCE, _TARGET)
+"""The names of model files, of which one pair of tokenizers has the first or both others."""
+
 
 class Tokenizer:
     """One SentencePiece model. Can be sent to another process."""
@@ -153,7 +156,11 @@ class TokenizerPair:
         """
         if not path.exists():
             raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
-        place = open_place(path)
+        return cls.of_place(open_place(path))
+
+    @classmethod
+    def of_place(cls, place: Place) -> "TokenizerPair":
+        """Open the model files among those of a place. Raises ModelError as `load` does."""
         if place.has(_JOINT):
             both = Tokenizer.of_place(place, _JOINT)
             return cls(both, both, joint=True)

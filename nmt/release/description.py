@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.bundle import FACTS, WEIGHTS, check_files, find_bundle, read_config, read_facts
+from nmt.bundle import (
+    FACTS,
+    WEIGHTS,
+    check_files,
+    find_bundle,
+    is_checkpoint,
+    open_bundle,
+    read_config,
+    read_facts,
+)
 from nmt.config.settings import Config
 from nmt.errors import ModelError
-from nmt.runtime.places import Archive, Place, open_place
+from nmt.runtime.places import Archive, Place
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.penalties import described
 
@@ -109,13 +118,13 @@ def describe(path: Path | None, verify: bool = False) -> Description:
     config = read_config(bundle)
     if verify:
         check_files(bundle)
-    place = open_place(bundle)
-    run = RunDirectory(bundle.parent)
+    place = open_bundle(bundle)
+    run = RunDirectory(bundle.parent.parent if is_checkpoint(bundle) else bundle.parent)
     in_a_run = run.config_file.is_file()
     found = sorted(run.checkpoints.glob("step-*")) if in_a_run else []
     return Description(
         path=bundle,
-        kind="one file" if isinstance(place, Archive) else "bundle",
+        kind=_kind(bundle, place),
         run=run.path if in_a_run else None,
         checkpoints=[each.name for each in found],
         files={name: _size(place, name) for name in (FACTS, *sorted(facts["sha256"]))},
@@ -124,6 +133,13 @@ def describe(path: Path | None, verify: bool = False) -> Description:
         facts=facts,
         verified=verify,
     )
+
+
+def _kind(path: Path, place: Place) -> str:
+    """Return how `nmt info` calls the files of a model."""
+    if is_checkpoint(path):
+        return "checkpoint"
+    return "one file" if isinstance(place, Archive) else "bundle"
 
 
 def _size_text(size: int) -> str:
@@ -189,7 +205,7 @@ def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ]
     if told:
         yield "training", ", ".join(told)
-    for key in ("machine", "precision", "started_from", "average_of", "weights"):
+    for key in ("checkpoint", "machine", "precision", "started_from", "average_of", "weights"):
         if key in facts:
             yield key.replace("_", " "), str(facts[key])
     signatures = facts.get("dev_signatures", {})

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from nmt.bundle import CARD, FACTS, check_files, read_facts
+from nmt.bundle import CARD, FACTS, check_files, open_bundle, read_facts
 from nmt.errors import UsageError
-from nmt.runtime.places import open_place, write_archive
+from nmt.runtime.places import write_archive
 
 SUFFIX = ".nmt"
 
@@ -19,7 +19,7 @@ def write_model_file(bundle: Path, out: Path, replace: bool = False) -> list[str
     if out.is_dir() or (out.exists() and not replace):
         hint = "Give the name of a file." if out.is_dir() else "Give another name, or --force."
         raise UsageError(f"{out}: is there already. {hint}")
-    place = open_place(bundle)
+    place = open_bundle(bundle)
     check_files(bundle)
     names = [FACTS, *sorted(read_facts(bundle)["sha256"])]
     names += [CARD] if place.has(CARD) else []

@@ -9,7 +9,7 @@ from safetensors.torch import load, load_file, save_file
 from torch import Tensor, nn
 
 from nmt.errors import ModelError, ResourceError
-from nmt.runtime.places import Archive, Place
+from nmt.runtime.places import Place
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -68,11 +68,10 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 def tensors_of(place: Place, name: str) -> dict[str, Tensor]:
     """The tensors of a file of a place. Raises ModelError when it is missing or damaged."""
-    if not isinstance(place, Archive):
-        return read_tensors(place.path / name)
     file = place.path / name
     try:
-        return load(place.read(name))
+        content = place.content(name)
+        return read_tensors(content) if isinstance(content, Path) else load(content)
     except FileNotFoundError as error:
         raise ModelError(f"{file}: is missing.") from error
     except (SafetensorError, OSError) as error:

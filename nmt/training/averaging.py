@@ -12,6 +12,7 @@ from nmt.bundle import (
     Bundle,
     find_bundle,
     fingerprint,
+    is_checkpoint,
     load_bundle,
     save_bundle,
 )
@@ -19,7 +20,7 @@ from nmt.config.dump import config_differences
 from nmt.config.kinds import DEV_METRICS
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.metrics import MetricValue, deciding_value
-from nmt.runtime.console import say
+from nmt.runtime.console import counted, say
 from nmt.runtime.log_records import read_records
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
@@ -59,21 +60,24 @@ def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
             names.append(name)
             for parameter, values in model_tensors(bundle.model).items():
                 total[parameter] = total.get(parameter, 0.0) + values.double()
-    if first is None or len(names) < 2:
+    if first is None or (len(names) < 2 and choice is None and not is_checkpoint(paths[0])):
         raise UsageError(
-            f"{len(names)} model to average: name several, or take more checkpoints of a run with "
+            f"{len(names)} model to average: name several, or take checkpoints of a run with "
             "--last or --best."
         )
     means = {name: values / len(names) for name, values in total.items()}
     load_model_tensors(first.model, means, out)
     save_bundle(first, out, {"average_of": names})
-    say(f"the mean of {len(names)} models: {out}")
+    say(f"the mean of {counted(len(names), 'model', 'models')}: {out}")
 
 
 def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterator[str]:
     """The name of each model that `path` stands for, while `bundle` has its parameters."""
     assert bundle.path is not None
     name = bundle.config.name
+    if is_checkpoint(path):
+        yield f"{name} {path.name}"
+        return
     if choice is None:
         yield f"{name} ({fingerprint(bundle.path)[:12]})"
         return
