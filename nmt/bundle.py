@@ -308,7 +308,9 @@ def find_bundle(path: Path | None) -> Path:
             "`nmt train`, at least to its first validation."
         )
     if not path.exists():
-        raise ModelError(f"{path}: there is no such file or folder. Name a run, a bundle or a checkpoint.")
+        raise ModelError(
+            f"{path}: there is no such file or folder. Name a run, a bundle or a checkpoint."
+        )
     raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
 
 

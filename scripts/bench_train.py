@@ -83,22 +83,22 @@ def main() -> None:
     kinds = (False, True) if options.graphs else (False,)
     batches = {
         (size, graphs): _random_batches(size, count, graphs)
-        for size, graphs in itertools.product(options.batch_tokens, kinds)
+        for size, graphs in itertools.product(options.batch_size, kinds)
     }
     results: list[dict[str, Any]] = []
     print(describe_machine(), file=sys.stderr)
     _print_head()
     # Plain first, as torch comes: what `prepare_runtime` sets then holds for the whole process.
     if any(name.startswith(PLAIN) for name in options.models):
-        for size in options.batch_tokens:
+        for size in options.batch_size:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
-    plain = {each["batch_tokens"]: each["target_tokens_per_second"] for each in results}
+    plain = {each["batch_size"]: each["target_tokens_per_second"] for each in results}
     own_process()
     for precision in options.precision or fast_precisions(("bfloat16", "float32")):
         runtime = prepare_runtime(RuntimeSettings.model_validate({"precision": precision}))
         print(runtime.describe(), file=sys.stderr)
-        for graphs, name, size in itertools.product(kinds, options.models, options.batch_tokens):
+        for graphs, name, size in itertools.product(kinds, options.models, options.batch_size):
             try:
                 result = _measure(name, size, batches[size, graphs], runtime, options, graphs)
             except (torch.OutOfMemoryError, ResourceError) as error:
@@ -124,7 +124,7 @@ def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace)
         )
 
     rows = [_update(model, optimizer, loss, batch, device) for batch in batches]
-    facts = {"model": "plain", "batch_tokens": size, "precision": "float32"}
+    facts = {"model": "plain", "batch_size": size, "precision": "float32"}
     return {**facts, **_figures(rows, batches, options)}
 
 
@@ -174,7 +174,7 @@ def _measure(
     return {
         "model": name,
         "graphs": graphs,
-        "batch_tokens": size,
+        "batch_size": size,
         "precision": runtime.choices.precision,
         **_figures(rows, batches, options),
         "peak_gflops": peak / 1e9,
@@ -244,7 +244,7 @@ def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace)
     }
 
 
-def _random_batches(batch_tokens: int, count: int, bucketed: bool) -> list[Batch]:
+def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
     """Sentences of 14 tokens on average, sides alike; bucketed: planned and padded as for CUDA
     graphs.
     """
@@ -256,7 +256,7 @@ def _random_batches(batch_tokens: int, count: int, bucketed: bool) -> list[Batch
         lengths = [bucket_lengths(each) for each in lengths]
     plan: list[Any] = []
     while len(plan) < count:
-        plan += plan_epoch(lengths[0], lengths[1], batch_tokens, 1, len(plan))
+        plan += plan_epoch(lengths[0], lengths[1], batch_size, 1, len(plan))
     plan = plan[:count]
 
     def words(length: int) -> list[int]:
@@ -266,7 +266,7 @@ def _random_batches(batch_tokens: int, count: int, bucketed: bool) -> list[Batch
         make_batch([words(int(source[i])) for i in b], [words(int(target[i])) for i in b], b)
         for b in plan
     ]
-    return [to_bucket(batch, batch_tokens) for batch in batches] if bucketed else batches
+    return [to_bucket(batch, batch_size) for batch in batches] if bucketed else batches
 
 
 def _peak_flops(runtime: Runtime, hidden: int) -> float:
@@ -350,7 +350,7 @@ def _print_row(result: dict[str, Any]) -> None:
     share = result.get("share_of_peak")
     cells = [
         result["model"] + (", graphs" if result.get("graphs") else ""),
-        str(result["batch_tokens"]),
+        str(result["batch_size"]),
         result["precision"],
         f"{result['target_tokens_per_second']:,.0f}",
         f"{result['times_plain']:.1f}" if "times_plain" in result else "",

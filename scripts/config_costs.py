@@ -3,7 +3,7 @@
     python scripts/config_costs.py [CONFIG ...]
 
 Prints a table (default: those of configs/ that follow papers and public programs). No text is read
-and no memory taken. Tokens are at most `training.max_updates` times `training.batch_tokens`.
+and no memory taken. Tokens are at most `training.max_updates` times `training.batch_size`.
 Operations are six for each token and each parameter of a matrix that it is multiplied with: two
 forward, four backward. Embeddings are looked up, not multiplied, and attention scores are left out.
 Hours are tokens / (target tokens per second x 3600), and `nmt doctor CONFIG` measures the latter on
@@ -59,7 +59,7 @@ def cost_of(config: Config) -> Cost:
     ]
     if config.model.tying in ("target_output", "all"):
         matrices.append(size * config.model.embedding_size)
-    updates, batch = config.training.max_updates, config.training.batch_tokens
+    updates, batch = config.training.max_updates, config.training.batch_size
     tokens = None if updates is None or batch is None else updates * batch
     return Cost(
         sum(parameter.numel() for parameter in model.parameters()),

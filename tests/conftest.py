@@ -152,7 +152,7 @@ model:
   decoder: {hidden_size: 16}
   output: {dropout: 0.1}
 training:
-  batch_tokens: 200
+  batch_size: 200
   optimizer: {learning_rate: 0.01}
   validation: {every_updates: 4, samples: 1}
   checkpoint: {every_updates: 2}

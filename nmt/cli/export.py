@@ -16,8 +16,8 @@ def export(
         typer.Argument(
             metavar="PATH",
             parser=named_path,
-            help="A run, a bundle or a checkpoint. Default: $NMT_MODEL, else the newest finished run "
-            "below ./runs.",
+            help="A run, a bundle or a checkpoint. Default: $NMT_MODEL, else the newest finished "
+            "run below ./runs.",
         ),
     ] = None,
     out: Annotated[

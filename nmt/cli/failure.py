@@ -81,7 +81,7 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         return error
     if is_out_of_memory(error):
         return ResourceError(
-            "out of memory. Take less at once (training.batch_tokens, search.batch_sentences or "
+            "out of memory. Take less at once (training.batch_size, search.batch_sentences or "
             "search.beam_size), a smaller model, or a device with more memory."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -120,8 +120,8 @@ ModelPaths = Annotated[
         "-m",
         metavar="PATH",
         parser=named_path,
-        help="A run, a bundle or a checkpoint; several make an ensemble. Default: $NMT_MODEL, else the "
-        "newest finished run below ./runs.",
+        help="A run, a bundle or a checkpoint; several make an ensemble. Default: $NMT_MODEL, else "
+        "the newest finished run below ./runs.",
     ),
 ]
 ModelWeights = Annotated[

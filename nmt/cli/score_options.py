@@ -103,7 +103,9 @@ Html = Annotated[
 ]
 Models = Annotated[
     list[Path] | None,
-    typer.Option("--model", "-m", metavar="PATH", help="A run, a bundle or a checkpoint to score by."),
+    typer.Option(
+        "--model", "-m", metavar="PATH", help="A run, a bundle or a checkpoint to score by."
+    ),
 ]
 Source = Annotated[
     Path | None,

@@ -18,7 +18,7 @@ class Gone:
     advice: str
 
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {"training.batch_tokens": "training.batch_size"}
 """Keys by their earlier name, with the present one."""
 
 GONE: dict[str, Gone] = {

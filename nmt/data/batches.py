@@ -6,6 +6,7 @@ the corpus' lengths, the budget, the seed and the epoch alone; a position in it 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.data.tokenizer import BOS, EOS, PAD
+
+BatchBy = Literal["tokens", "sentences"]
 
 _POOL = 1 << 17
 """Sentences sorted together: enough to pad little, few enough to keep the order random."""
@@ -114,14 +117,16 @@ def pad_sources(
 def plan_epoch(
     source_lengths: NDArray[np.integer],
     target_lengths: NDArray[np.integer],
-    batch_tokens: int,
+    batch_size: int,
     seed: int,
     epoch: int,
+    by: BatchBy = "tokens",
 ) -> list[NDArray[np.int64]]:
     """The batches of an epoch in their order, each the indices of its pairs.
 
-    batch_tokens: a batch's pairs times the longest of their sides (EOS included) is at most this;
-    a pair that alone is longer makes a batch of its own.
+    by: what `batch_size` counts. tokens: a batch's pairs times the longest of their sides (EOS
+    included) is at most `batch_size`, and a pair that alone is longer makes a batch of its own;
+    sentences: a batch has so many pairs, the last ones of those sorted together perhaps fewer.
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(source_lengths))
@@ -129,7 +134,11 @@ def plan_epoch(
     for begin in range(0, len(order), _POOL):
         pool = order[begin : begin + _POOL]
         by_length = np.lexsort((source_lengths[pool], target_lengths[pool]))
-        batches += _cut(pool[by_length], source_lengths, target_lengths, batch_tokens)
+        order_of_pool = pool[by_length]
+        if by == "sentences":
+            batches += np.split(order_of_pool, range(batch_size, len(pool), batch_size))
+        else:
+            batches += _cut(order_of_pool, source_lengths, target_lengths, batch_size)
     return [batches[i] for i in random.permutation(len(batches))]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.alignment.link_file import PairLinks
-from nmt.data.batches import Batch, make_batch, plan_epoch
+from nmt.data.batches import Batch, BatchBy, make_batch, plan_epoch
 from nmt.data.buckets import bucket_lengths
 from nmt.data.corpus import Corpus
 from nmt.data.regrouping import Drawn, RegroupedEpoch
@@ -33,27 +33,28 @@ _Item = Batch | _Last | BaseException | None
 class BatchLoader:
     """The batches of a training corpus.
 
-    batch_tokens: see `plan_epoch`; sampling: subword regularisation or BPE-dropout, drawn from
-    (seed, epoch, batch), so that it too is the same after a resume (`nmt.data.regrouping` tells
-    what becomes of the plan then); bucketed: plan the batches so that they fill their buckets
-    (`nmt.data.buckets`); links: of the corpus' pairs, that guide attention, where there are any
-    (not with sampling, which has other subwords).
+    batch_size and batch_by: see `plan_epoch`; sampling: subword regularisation or BPE-dropout,
+    drawn from (seed, epoch, batch), so that it too is the same after a resume
+    (`nmt.data.regrouping` tells what becomes of the plan then); bucketed: plan the batches so that
+    they fill their buckets (`nmt.data.buckets`); links: of the corpus' pairs, that guide attention,
+    where there are any (not with sampling, which has other subwords).
     """
 
     corpus: Corpus
     tokenizers: TokenizerPair
-    batch_tokens: int
+    batch_size: int
     sampling: SubwordSamplingSettings
     seed: int
     bucketed: bool = False
     links: PairLinks | None = None
+    batch_by: BatchBy = "tokens"
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
         """The batches of an epoch, each the indices of its pairs."""
         lengths = (self.corpus.source_lengths, self.corpus.target_lengths)
         if self.bucketed:
             lengths = (bucket_lengths(lengths[0]), bucket_lengths(lengths[1]))
-        return plan_epoch(*lengths, self.batch_tokens, self.seed, epoch)
+        return plan_epoch(*lengths, self.batch_size, self.seed, epoch, self.batch_by)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on, made in a background thread."""

@@ -62,10 +62,17 @@ def _worst_batch(examination: Examination) -> Remark:
     assert data is not None
 
     def loader(budget: int) -> BatchLoader:
-        sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs
-        return BatchLoader(data.train, bundle.tokenizers, budget, sampling, config.seed, bucketed)
+        return BatchLoader(
+            data.train,
+            bundle.tokenizers,
+            budget,
+            config.tokenizer.sampling,
+            config.seed,
+            config.training.cuda_graphs,
+            batch_by=config.training.batch_by,
+        )
 
-    known = examination.state.batch_tokens if examination.state else config.training.batch_tokens
+    known = examination.state.batch_size if examination.state else config.training.batch_size
     budget = known or largest_budget(bundle, loader, runtime)
     examination.loader = loader(budget)
     bundle.model.train()
@@ -77,7 +84,7 @@ def _worst_batch(examination: Examination) -> Remark:
         bundle.model.zero_grad(set_to_none=True)
     widest = max(batches, key=lambda batch: batch.source.shape[1] + batch.target_input.shape[1])
     found = f"forward and backward pass; the longest of {len(batches)} is {_shape(widest)}"
-    return Remark(f"{found} (budget {budget:,})", facts={"batch_tokens": budget})
+    return Remark(f"{found} (budget {budget:,})", facts={"batch_size": budget})
 
 
 def _try(bundle: Bundle, batch: Batch, examination: Examination) -> None:
@@ -88,7 +95,7 @@ def _try(bundle: Bundle, batch: Batch, examination: Examination) -> None:
             raise
         raise ResourceError(
             f"{_shape(batch)} do not fit into the memory.\n"
-            f"lower `training.batch_tokens` (now {examination.loader.batch_tokens}) or "
+            f"lower `training.batch_size` (now {examination.loader.batch_size}) or "
             f"`data.max_length` (now {examination.config.data.max_length}), or take a smaller model"
         ) from error
 
@@ -224,7 +231,7 @@ def _peak_memory(examination: Examination) -> Remark:
     if peak is None or free is None:
         return Remark("this system does not say what was taken")
     # What this process holds now is free again when training begins.
-    mend = "lower `training.batch_tokens`" if peak > _SPARE * (free + peak) else ""
+    mend = "lower `training.batch_size`" if peak > _SPARE * (free + peak) else ""
     found = f"{size_text(peak)} of memory at the peak"
     return Remark(found, mend, {"peak_bytes": peak, "available_bytes": free})
 

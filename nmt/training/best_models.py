@@ -73,7 +73,7 @@ class BestModels:
             "dev": json_numbers(validation.metrics),
             "dev_signatures": validation.signatures,
             "train_fingerprint": self.loader.corpus.fingerprint,
-            "batch_tokens": self.loader.batch_tokens,
+            "batch_size": self.loader.batch_size,
             "precision": self.runtime.choices.precision,
             **origin(self.bundle.config.training, state),
             **data_facts(self.run),

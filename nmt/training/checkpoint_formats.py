@@ -1,6 +1,7 @@
 """The formats of a checkpoint's state file, and the step from each to the next.
 
-1: the state, and the checksums of the files beside it. 2: also a checksum of all that.
+1: the state, and the checksums of the files beside it. 2: also a checksum of all that. 3: the state
+has `batch_size` for what was `batch_tokens`.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Any
 from nmt.errors import ModelError
 from nmt.runtime.files import read_json
 
-FORMAT = 2
+FORMAT = 3
 
 Record = dict[str, Any]
 
@@ -72,4 +73,11 @@ def _from_1(record: Record) -> Record:
     return seal({**record, "format": 2})
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1}
+def _from_2(record: Record) -> Record:
+    state = dict(record["state"])
+    if "batch_tokens" in state:
+        state["batch_size"] = state.pop("batch_tokens")
+    return seal({**record, "format": 3, "state": state})
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}

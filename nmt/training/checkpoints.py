@@ -40,7 +40,7 @@ _MARGIN = 1 << 20
 @dataclass
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
-    far, all sittings together; batch_tokens: the budget of a batch; batches_per_update: of all
+    far, all sittings together; batch_size: the budget of a batch; batches_per_update: of all
     ranks together, 0 where one rank took as many as `accumulate` says; best: by metric; stopping:
     for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
     dev, and of the links that guide attention, if any do; started_from: name and fingerprint of the
@@ -59,7 +59,7 @@ class TrainingState:
     batch: int = 0
     seconds: float = 0.0
     target_tokens: int = 0
-    batch_tokens: int = 0
+    batch_size: int = 0
     batches_per_update: int = 0
     validated: int = 0
     schedule: dict[str, Any] = field(default_factory=dict)
@@ -229,7 +229,7 @@ def load_parameters(path: Path, model: nn.Module) -> None:
 
 def _check_position(state: TrainingState) -> None:
     """Raises ValueError where the counts are none: they decide which batch comes next."""
-    for name in ("update", "epoch", "batch", "target_tokens", "batch_tokens", "validated"):
+    for name in ("update", "epoch", "batch", "target_tokens", "batch_size", "validated"):
         value = getattr(state, name)
         if type(value) is not int or value < 0:
             raise ValueError(f"{name} is {value!r:.40}")

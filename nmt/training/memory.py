@@ -99,7 +99,7 @@ class FittingStep:
         if self._events == _ADVISE_AFTER:
             self._log.warn_here(
                 f"{self._events} updates did not fit into memory. Training goes on rightly, but "
-                "each of them is done twice or more: `training.batch_tokens` is too high for this "
+                "each of them is done twice or more: `training.batch_size` is too high for this "
                 "device. It cannot change in the middle of a run; lower it for the next "
                 "(`training.accumulate` keeps updates as large), or begin again with --restart."
             )

@@ -131,7 +131,7 @@ def warn_of_idle_ranks(ranks: Ranks, loader: BatchLoader, epoch: int) -> None:
     if (batches := len(loader.plan(epoch))) < ranks.size:
         warn(
             f"{ranks.size} processes, but an epoch has only {batches} batches: some have nothing "
-            "to do. Lower training.batch_tokens, or start fewer."
+            "to do. Lower training.batch_size, or start fewer."
         )
 
 

@@ -121,7 +121,7 @@ class Recovery:
             ended=None,
             best=now.best,  # what the bundles on disk hold
             choices=now.choices,  # this sitting's, as what follows
-            batch_tokens=now.batch_tokens,
+            batch_size=now.batch_size,
             batches_per_update=now.batches_per_update,
         )
         values = {"fault": fault.update, "back_to": checkpoint.update}

@@ -30,7 +30,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
 from nmt.runtime.versions import versions
 from nmt.tokenizers.normalization import AUTO
-from nmt.training.batch_size import largest_budget
+from nmt.training.batch_size import ON_CPU, largest_budget
 from nmt.training.checkpoints import (
     TrainingState,
     load_state,
@@ -61,7 +61,8 @@ _MAY_CHANGE = ("training.", "search.", "runtime.")
 """Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
 
 _FIXED = (
-    "training.batch_tokens",
+    "training.batch_size",
+    "training.batch_by",
     "training.cuda_graphs",
     "training.optimizer.kind",
     "training.init_from",
@@ -176,7 +177,6 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
 
 
 _SENTENCE_TOKENS = 20
-_USUAL_BATCH_TOKENS = 4096
 _MOST_TRIED_SENTENCES = 64
 _TRIED_TOKENS = 4
 _MOST_TRIED_WORDS = 4096
@@ -197,8 +197,9 @@ def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
     Returns:
         The runtime, whose precision was decided by products of this model's sizes.
     """
-    tokens = config.training.batch_tokens or _USUAL_BATCH_TOKENS
-    sentences = max(1, tokens // _SENTENCE_TOKENS)
+    size = config.training.batch_size or ON_CPU
+    by_tokens = config.training.batch_by == "tokens"
+    sentences = max(1, size // _SENTENCE_TOKENS) if by_tokens else size
     shapes = product_shapes(config.model, config.tokenizer.vocab_size, sentences)
     return prepare_runtime(
         config.runtime,
@@ -310,18 +311,26 @@ def _train(
     freeze(model, config.training, log)
 
     def batches(budget: int) -> BatchLoader:
-        sampling, bucketed = config.tokenizer.sampling, config.training.cuda_graphs
         return BatchLoader(
-            data.train, tokenizers, budget, sampling, config.seed, bucketed, data.links
+            data.train,
+            tokenizers,
+            budget,
+            config.tokenizer.sampling,
+            config.seed,
+            config.training.cuda_graphs,
+            data.links,
+            config.training.batch_by,
         )
 
     # An earlier version's checkpoint does not tell its budget, which was a number then.
-    known = state.batch_tokens or config.training.batch_tokens
-    state.batch_tokens = known or ranks.least(largest_budget(bundle, batches, runtime))
+    known = state.batch_size or config.training.batch_size
+    state.batch_size = known or ranks.least(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
-    loader = batches(state.batch_tokens)
+    loader = batches(state.batch_size)
+    by_tokens = config.training.batch_by == "tokens"
+    tokens = state.batch_size if by_tokens else ON_CPU
     tokenizer = _bleu_tokenizer(config, state, log)
-    validator = Validator(bundle, data, runtime, state.batch_tokens, tokenizer, ranks, log)
+    validator = Validator(bundle, data, runtime, tokens, tokenizer, ranks, log)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""
@@ -346,7 +355,7 @@ def _introduce(
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
     log.tell(
         f"{parameters:,} parameters; {len(loader.corpus):,} pairs, {tokens:,} target tokens, "
-        f"{len(plan)} batches of up to {loader.batch_tokens:,} tokens an epoch"
+        f"{len(plan)} batches of up to {loader.batch_size:,} {loader.batch_by} an epoch"
     )
     if state.update > 0:
         log.tell(f"going on from update {state.update} (epoch {state.epoch + 1})")
@@ -356,7 +365,8 @@ def _introduce(
         parameters=parameters,
         pairs=len(loader.corpus),
         target_tokens=tokens,
-        batch_tokens=loader.batch_tokens,
+        batch_size=loader.batch_size,
+        batch_by=loader.batch_by,
         batches=len(plan),
         batches_per_update=state.batches_per_update,
         runtime=machine,

@@ -175,14 +175,17 @@ class Trainer:
 
     def _update(self, group: list[Batch | None]) -> None:
         """One update from the batches of a group, None for those of other ranks; the loss is a mean
-        over all their tokens.
+        over all their tokens, or over all their pairs (`training.normalize_loss`).
         """
         update = self.state.update + 1
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self._rate(update)
         own = [(number, batch) for number, batch in enumerate(group) if batch is not None]
         tokens = self.ranks.total(sum(batch.target_tokens for _, batch in own))
-        sums = self._step(own, tokens, update)
+        divisor = tokens
+        if self.settings.normalize_loss == "sentences":
+            divisor = self.ranks.total(sum(len(batch.pairs) for _, batch in own))
+        sums = self._step(own, divisor, update)
         self._gradients.sum()
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or math.inf
@@ -230,7 +233,7 @@ class Trainer:
         """Forward and backward of a batch, and of a part of one that does not fit into memory."""
         if recorder is None:
             return self._plain_step, self._plain_step
-        device, budget = self.runtime.device, self.loader.batch_tokens
+        device, budget = self.runtime.device, self.loader.batch_size
         graphed = GraphedStep(self._forward_and_backward, recorder, device, budget)
         return graphed, lambda batch, tokens: recorder.run(lambda: self._plain_step(batch, tokens))
 

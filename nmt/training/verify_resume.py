@@ -91,7 +91,7 @@ def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
     end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
     # What fitted into the memory of a GPU then may not be found to fit again, and what was faster
     # may not be measured to be.
-    short = _with_training(short, batch_tokens=end.batch_tokens)
+    short = _with_training(short, batch_size=end.batch_size)
     short = _with_precision(short, end.choices.precision)
     _run_process(_at(short, parts), kill_after=_UPDATES + 1)
     killed = newest_checkpoint(parts.checkpoints)

@@ -30,7 +30,7 @@ data:
 tokenizer: {kind: bpe, vocab_size: 300, hard_vocab_limit: false}
 model: {embedding_size: 8, encoder: {hidden_size: 8}, decoder: {hidden_size: 16}}
 training:
-  batch_tokens: 400
+  batch_size: 400
   max_updates: 2
   validation: {every_updates: 2, samples: 1}
 runtime: {device: cpu, precision: float32, threads: 1}

@@ -80,9 +80,9 @@ SETTINGS = [
     ),
     case(
         "a batch of another size",
-        "train tiny.yaml --resume --set training.batch_tokens=100",
+        "train tiny.yaml --resume --set training.batch_size=100",
         2,
-        "training.batch_tokens cannot change",
+        "training.batch_size cannot change",
         long=True,
     ),
     case(
@@ -140,7 +140,7 @@ SETTINGS = [
     ),
     case(
         "batches smaller than any pair: each pair is one",
-        "train tiny.yaml --set run_dir=new --set training.batch_tokens=1",
+        "train tiny.yaml --set run_dir=new --set training.batch_size=1",
         0,
         "200 batches of up to 1 tokens an epoch",
         makes=_NEW,

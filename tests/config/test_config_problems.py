@@ -179,8 +179,8 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
         ),
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
-            "training: {max_updates: 1, cuda_graphs: true, batch_tokens: null}\n",
-            "c.yaml:2:1: training: `cuda_graphs` take memory of their own: set `batch_tokens`",
+            "training: {max_updates: 1, cuda_graphs: true, batch_size: null}\n",
+            "c.yaml:2:1: training: `cuda_graphs` take memory of their own: set `batch_size`",
         ),
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\n"

@@ -14,7 +14,7 @@ TRAINED = [name for name in FILES if re.search(r"\.\w+-\w+\.", name)]
 
 SMALL = [
     "training.max_updates=2",
-    "training.batch_tokens=200",
+    "training.batch_size=200",
     "training.validation.every_updates=2",
     "training.validation.max_sentences=2",
     "training.checkpoint.every_updates=2",

@@ -28,6 +28,15 @@ def test_a_plan_holds_every_pair_once_within_the_budget(pairs, budget, seed, epo
     assert all(np.array_equal(a, b) for a, b in zip(plan, again, strict=True))
 
 
+@given(lengths, st.integers(1, 50), st.integers(0, 5))
+def test_a_plan_by_sentences_has_as_many_pairs_in_each_batch(pairs, size, seed):
+    plan = plan_epoch(*arrays(pairs), size, seed, 0, by="sentences")
+    assert sorted(np.concatenate(plan).tolist()) == list(range(len(pairs)))
+    counts = sorted(len(batch) for batch in plan)
+    assert counts[1:] == [size] * (len(counts) - 1)
+    assert 0 < counts[0] <= size
+
+
 def test_epochs_and_seeds_differ():
     random = np.random.default_rng(0)
     source, target = random.integers(1, 30, (2, 500))

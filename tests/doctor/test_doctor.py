@@ -134,8 +134,8 @@ def test_it_waits_for_nobody(tiny, doctor):
 
 
 def test_a_wrong_configuration(tiny_config, doctor):
-    report = doctor("training.max_update=3", "training.batch_tokens=many")
-    assert_fails(report, "config", 2, "did you mean max_updates", "batch_tokens")
+    report = doctor("training.max_update=3", "training.batch_size=many")
+    assert_fails(report, "config", 2, "did you mean max_updates", "batch_size")
     assert_sound(report, "device", "disk")
     assert "text" not in {each.check for each in report.findings}
     assert report.exit_code == 2
@@ -280,7 +280,7 @@ def test_memory_that_gives_out(monkeypatch, doctor):
 
     monkeypatch.setattr(Seq2Seq, "loss", loss)
     report = doctor()
-    assert_fails(report, "worst batch", 5, "do not fit", "`training.batch_tokens` (now 200)")
+    assert_fails(report, "worst batch", 5, "do not fit", "`training.batch_size` (now 200)")
     assert_sound(report, "search", "checkpoint")
     assert finding(report, "updates").blocked_by
     assert finding(report, "time").blocked_by
@@ -352,4 +352,4 @@ def test_an_allocator_that_is_preloaded_is_named(monkeypatch):
 def test_memory_that_is_nearly_all_taken(monkeypatch, doctor):
     monkeypatch.setattr(work, "available_bytes", lambda device: 1000)
     found = finding(doctor(), "peak memory")
-    assert (found.level, found.remark.mend) == ("warn", "lower `training.batch_tokens`")
+    assert (found.level, found.remark.mend) == ("warn", "lower `training.batch_size`")

@@ -34,7 +34,7 @@ def test_two_updates_and_a_translation(tiny, number):
         "training.max_updates=2",
         "training.validation.max_sentences=2",
         "training.validation.at_start=false",
-        "training.batch_tokens=60",
+        "training.batch_size=60",
         *overrides(model),
     )
     run = train(config)

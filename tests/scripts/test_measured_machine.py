@@ -38,7 +38,7 @@ def test_rows_are_printed_as_they_are_measured(monkeypatch, capsys):
         printed.append(capsys.readouterr().out)
         return {
             "model": "plain",
-            "batch_tokens": 64,
+            "batch_size": 64,
             "precision": "float32",
             "target_tokens_per_second": 1.0,
             "ms_per_update": dict.fromkeys(bench_train.PARTS, 1.0),

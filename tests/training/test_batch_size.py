@@ -63,8 +63,8 @@ def test_the_worst_batches_are_among_those_of_the_plan(tiny):
 
 
 def test_a_run_without_a_number_takes_the_one_for_the_cpu_and_keeps_it(tiny):
-    run = train(tiny("training.batch_tokens=null", "training.max_updates=4"))
+    run = train(tiny("training.batch_size=null", "training.max_updates=4"))
     path = newest_checkpoint(run.checkpoints)
-    assert load_state(path).batch_tokens == ON_CPU
-    train(tiny("training.batch_tokens=null"), resume=True)
+    assert load_state(path).batch_size == ON_CPU
+    train(tiny("training.batch_size=null"), resume=True)
     assert load_state(newest_checkpoint(run.checkpoints)).update == 8

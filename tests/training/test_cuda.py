@@ -71,10 +71,10 @@ def assert_same_end(run, other, tolerance):
 
 
 def test_the_largest_batch_that_fits_is_found_and_kept(tiny):
-    options = ("runtime.device=cuda", "training.batch_tokens=null")
+    options = ("runtime.device=cuda", "training.batch_size=null")
     train(tiny(*options, "training.max_updates=4"))
     run = train(tiny(*options), resume=True)
-    assert load_state(newest_checkpoint(run.checkpoints)).batch_tokens == BUDGETS[0]
+    assert load_state(newest_checkpoint(run.checkpoints)).batch_size == BUDGETS[0]
 
 
 GPU = torch.device("cuda")

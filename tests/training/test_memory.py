@@ -192,8 +192,8 @@ def test_it_says_what_did_not_fit_and_then_what_to_lower(log, capsys):
         step([(0, batch(*LENGTHS))], 10, update)
     told = capsys.readouterr().err
     assert told.count("done in 4 parts instead, with the same gradient") == 4
-    assert told.count("training.batch_tokens") == 1
-    assert told.index("-- 3") < told.index("training.batch_tokens") < told.index("-- 4")
+    assert told.count("training.batch_size") == 1
+    assert told.index("-- 3") < told.index("training.batch_size") < told.index("-- 4")
     assert "warning: update 4: out of memory" in log._text.read_text(encoding="utf-8")
 
 
@@ -225,7 +225,7 @@ def test_a_run_with_little_memory_learns_the_same(tiny, scarce):
     events = records(parts, "out_of_memory")
     assert {"update", "parts", "sentences", "source_length", "target_length"} <= events[0].keys()
     assert all(event["sentences"] > 12 for event in events)
-    assert "training.batch_tokens" in parts.log_text.read_text(encoding="utf-8")
+    assert "training.batch_size" in parts.log_text.read_text(encoding="utf-8")
     for name, tensor in weights(whole, 8).items():
         torch.testing.assert_close(weights(parts, 8)[name], tensor, rtol=1e-3, atol=1e-4)
     for one, two in zip(records(whole, "train"), records(parts, "train"), strict=True):

@@ -21,7 +21,7 @@ from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
 OPTIONS = (
-    "training.batch_tokens=400",
+    "training.batch_size=400",
     "training.max_updates=24",
     "training.validation.every_updates=9",
     "training.checkpoint.every_updates=4",

@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
         ("training.teacher_forcing.ratio=0.5",),
         ("runtime.precision=bfloat16",),
         ("training.optimizer.kind=adadelta", "model.encoder.cell=gru", "model.decoder.cell=gru"),
-        ("training.batch_tokens=900",),
+        ("training.batch_size=900",),
         ("runtime.threads=2",),
         ("training.guided_alignment.aligner=hmm", "training.guided_alignment.decay_updates=6"),
     ],
@@ -212,7 +212,7 @@ def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny, trained):
     assert (run.checkpoints / "step-00000010").is_dir()
 
 
-@pytest.mark.parametrize("change", ["training.batch_tokens=100", "training.optimizer.kind=sgd"])
+@pytest.mark.parametrize("change", ["training.batch_size=100", "training.optimizer.kind=sgd"])
 def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, trained, change):
     trained()
     with pytest.raises(UsageError, match="cannot change in the middle of a run"):

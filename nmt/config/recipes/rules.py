@@ -41,7 +41,7 @@ class Budget:
 class Plan:
     """How long to train. wanted: updates without a budget."""
 
-    batch_tokens: int
+    batch_size: int
     updates_per_epoch: float
     wanted: int
     updates: int
@@ -291,7 +291,7 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     warm = max(figures.FEWEST_WARM_UPDATES, min(figures.MOST_WARM_UPDATES, warm))
     average = min(figures.MOST_AVERAGED, max(20.0, plan.updates * figures.AVERAGED))
     metric, why = best_metric(facts)
-    yield Choice("training.batch_tokens", plan.batch_tokens, "the more text, the larger")
+    yield Choice("training.batch_size", plan.batch_size, "the more text, the larger")
     yield Choice("training.max_updates", plan.updates, _end(plan, budget))
     if budget is not None:
         yield Choice("training.max_time", budget.time, "the limit, whatever happens")

@@ -39,7 +39,7 @@ class SubwordSamplingSettings(Settings):
         le=1.0,
         description="0: off. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
         "BPE: probability of leaving out a merge (Provilkov et al. 2020). Segmentations drawn are "
-        "longer than those that training.batch_tokens counts: batches may exceed it.",
+        "longer than those that training.batch_size counts: batches may exceed it.",
     )
     n_best: Annotated[int, AfterValidator(_check_n_best)] = Field(
         -1, description="Unigram only: draw from so many best segmentations; -1: from all."

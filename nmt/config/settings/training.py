@@ -191,11 +191,21 @@ class GuidedAlignmentSettings(Settings):
 class TrainingSettings(Settings):
     """Teacher-forced training to the least label-smoothed cross-entropy."""
 
-    batch_tokens: int | None = Field(
+    batch_size: int | None = Field(
         4096,
         ge=1,
-        description="Padded tokens of the longer side in a batch, at most; null: what fits into "
-        "the memory that the GPU has free at the beginning, at most 32768 (on a CPU 4096).",
+        description="Size of a batch: the most padded tokens of its longer side, or its number of "
+        "sentence pairs, see `batch_by`. null: the most tokens that fit into the memory that the "
+        "GPU has free at the beginning, at most 32768 (on a CPU 4096).",
+    )
+    batch_by: Literal["tokens", "sentences"] = Field(
+        "tokens", description="What `batch_size` counts."
+    )
+    normalize_loss: Literal["tokens", "sentences"] = Field(
+        "tokens",
+        description="What the summed loss of an update is divided by before its gradient is taken: "
+        "its target tokens, or its sentence pairs as in the papers from 2014 to 2017. The log "
+        "shows the loss of a token either way.",
     )
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one update.")
     max_updates: int | None = Field(None, ge=1, description="End after so many updates.")
@@ -301,11 +311,19 @@ class TrainingSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _sentences_are_counted(self) -> "TrainingSettings":
+        if self.batch_by == "sentences" and self.batch_size is None:
+            raise ValueError("`batch_by: sentences` needs `batch_size`, the pairs of a batch")
+        return self
+
+    @model_validator(mode="after")
     def _can_be_captured(self) -> "TrainingSettings":
         if not self.cuda_graphs:
             return self
-        if self.batch_tokens is None:
-            raise ValueError("`cuda_graphs` take memory of their own: set `batch_tokens`")
+        if self.batch_size is None:
+            raise ValueError("`cuda_graphs` take memory of their own: set `batch_size`")
+        if self.batch_by == "sentences":
+            raise ValueError("`cuda_graphs` need batches of few shapes: set `batch_by: tokens`")
         if self.guided_alignment.wanted and self.guided_alignment.decay_updates is not None:
             raise ValueError(
                 "`cuda_graphs` keep the weight they were captured with: leave out "

@@ -84,7 +84,7 @@ def test_little_text_gets_what_was_measured_on_multi30k(tmp_path):
     tokenizer = fitting.tokenizer.model_copy(update={"hard_vocab_limit": True})
     assert tokenizer == measured.tokenizer
     here, there = fitting.training, measured.training
-    assert here.batch_tokens == there.batch_tokens
+    assert here.batch_size == there.batch_size
     assert here.max_updates == pytest.approx(there.max_updates, rel=0.05)
     assert here.label_smoothing == there.label_smoothing
     assert here.ema == pytest.approx(there.ema, abs=2e-4)
@@ -102,7 +102,7 @@ def test_more_text_gets_a_larger_model_and_less_dropout():
         ("model.embedding_size", True),
         ("model.decoder.hidden_size", True),
         ("model.encoder.layers", True),
-        ("training.batch_tokens", True),
+        ("training.batch_size", True),
         ("training.max_updates", True),
         ("model.decoder.dropout", False),
         ("model.output.dropout", False),
@@ -304,7 +304,7 @@ def test_what_binarization_drops_is_not_trained_on():
     twice = chosen(replace(SMALL, pairs=58_000, repeated=0.5, **sides))
     blank = chosen(replace(SMALL, pairs=58_000, blank=29_000, **sides))
     for keys in (twice, blank):
-        for key in ("training.max_updates", "training.batch_tokens", "model.decoder.hidden_size"):
+        for key in ("training.max_updates", "training.batch_size", "model.decoder.hidden_size"):
             assert keys[key] == once[key]
     few = chosen(replace(SMALL, pairs=half, repeated=0.01))
     assert few["training.max_updates"] == chosen(replace(SMALL, pairs=half))["training.max_updates"]
@@ -343,8 +343,8 @@ def test_whatever_the_corpus_the_configuration_is_right(tmp_path_factory, facts,
     config = loaded(tmp_path_factory.mktemp("c"), config_of(facts, budget))
     assert config.training.max_updates is not None
     assert config.training.schedule.warmup_updates <= config.training.max_updates
-    assert config.training.batch_tokens is not None
-    assert config.training.batch_tokens >= config.data.max_length
+    assert config.training.batch_size is not None
+    assert config.training.batch_size >= config.data.max_length
     with torch.device("meta"):
         Seq2Seq(config.model, 100, 100)
 
