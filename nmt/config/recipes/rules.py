@@ -356,7 +356,7 @@ def plan_validations(facts: CorpusFacts, plan: Plan) -> Validations:
         for side in (facts.source, facts.target)
     )
     tokens = subwords / pairs + 1
-    updates_a_sentence = tokens / plan.batch_tokens
+    updates_a_sentence = tokens / plan.batch_size
     loss = figures.LOSS_COST * dev * updates_a_sentence
     decoding = figures.DECODING_COST * updates_a_sentence
     wanted = (1.0 - figures.VALIDATION_SHARE) / figures.VALIDATION_SHARE
