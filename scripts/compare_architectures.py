@@ -216,7 +216,7 @@ class Comparison:
             "training.max_epochs=null",
             "training.max_time=null",
             "training.guided_alignment.aligner=null",  # refused where there is no attention
-            "training.early_stopping.patience=null",
+            "training.patience=null",
             f"training.validation.every_updates={max(1, updates // 5)}",
             f"training.checkpoint.every_updates={max(1, updates // 5)}",
             f"training.log_every_updates={max(1, updates // 20)}",

@@ -1,6 +1,6 @@
 """Keys of earlier releases: those that have another name now, and those that are gone."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,46 @@ class Gone:
     neutral: the values with which it did nothing; advice: what to do where it had another value.
     """
 
-    neutral: tuple[object, ...]
+    neutral: Container[object]
     advice: str
 
 
-RENAMED: dict[str, str] = {"training.batch_tokens": "training.batch_size"}
-"""Keys by their earlier name, with the present one."""
+class _Everything(Container[object]):
+    """Holds every value."""
+
+    def __contains__(self, value: object) -> bool:
+        return True
+
+
+EVERY_VALUE = _Everything()
+"""For keys whose value may be passed over in silence."""
+
+
+RENAMED: dict[str, str] = {
+    "training.batch_tokens": "training.batch_size",
+    "training.checkpoint.best_metric": "training.metric",
+    "training.early_stopping.metric": "training.metric",
+    "training.early_stopping.patience": "training.patience",
+    "training.faults.then": "training.on_divergence",
+}
+"""Keys by their earlier name, with the present one. Of several that are one key now, the first
+counts.
+"""
+
+_NOW_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
 
 GONE: dict[str, Gone] = {
     "training.r_drop": Gone((0, 0.0), "it took twice the time and brought nothing. Remove the key"),
+    "training.checkpoint.keep_best_of": Gone(((), []), "set training.metric. Remove the key"),
+    "training.early_stopping.min_improvement": Gone((0, 0.0), _NOW_FIXED),
+    "training.faults.max_skipped": Gone((3,), _NOW_FIXED),
+    "training.faults.max_rollbacks": Gone((3,), _NOW_FIXED),
+    "training.faults.rate_factor": Gone((0.5,), _NOW_FIXED),
+    "training.schedule.metric": Gone(EVERY_VALUE, "training.metric counts"),
+    "training.validation.at_start": Gone(EVERY_VALUE, _NOW_FIXED),
+    "training.validation.batch_sentences": Gone(EVERY_VALUE, _NOW_FIXED),
 }
+"""Keys that no longer exist."""
 
 
 def translate_earlier_keys(document: Document) -> Iterator[str]:
@@ -43,26 +73,38 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         if value not in gone.neutral:
             message = f"no longer exists: {gone.advice}"
             document.problems.append(Problem(document.place_of(path), name, message))
+    taken: set[KeyPath] = set()
     for name, new_name in RENAMED.items():
         path, new_path = tuple(name.split(".")), tuple(new_name.split("."))
         if not _has(document.value, path):
             continue
         value = _take(document.value, path)
+        if new_path in taken or _value(document.value, new_path) == value:
+            continue
         if _has(document.value, new_path):
             message = f"is now {new_name}, which is given too: remove one of them"
             document.problems.append(Problem(document.place_of(path), name, message))
             continue
+        taken.add(new_path)
         _put(document, path, new_path, value)
         yield f"{name} is now {new_name}"
 
 
+_NOTHING = object()
+
+
 def _has(values: Any, path: KeyPath) -> bool:
     """Return whether a key is given."""
+    return _value(values, path) is not _NOTHING
+
+
+def _value(values: Any, path: KeyPath) -> Any:
+    """Return the value of a key, `_NOTHING` where it is not given."""
     for name in path:
         if not isinstance(values, dict) or name not in values:
-            return False
+            return _NOTHING
         values = values[name]
-    return True
+    return values
 
 
 def _take(values: dict[Any, Any], path: KeyPath) -> Any:

@@ -56,8 +56,7 @@ def run_bytes(settings: TrainingSettings, checkpoint: int, bundle: int, data: in
     All in bytes; data: of the binarized corpora.
     """
     kept = settings.checkpoint
-    metrics = {kept.best_metric, *kept.keep_best_of}
-    return (kept.keep_last + 2) * checkpoint + (len(metrics) + 1) * bundle + data
+    return (kept.keep_last + 2) * checkpoint + 2 * bundle + data
 
 
 def folder_bytes(folder: Path) -> int:

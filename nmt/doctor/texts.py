@@ -27,7 +27,6 @@ from nmt.text.tool_marks import TOOL_MARKS
 from nmt.tokenizers.normalization import advice_to_keep
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_settings
-from nmt.training.validation import choosing_metrics
 
 _ALIKE = 0.3
 """Lengths of true translations go together far more closely than this correlation."""
@@ -176,10 +175,8 @@ def _scores(examination: Examination) -> Remark:
     name = tokenizer or "13a"
     found = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
     mend = " ".join(note.rstrip(".") for note in notes)
-    if four_grams.few and "bleu" in choosing_metrics(config.training):
-        mend = (
-            "set `best_metric` and `early_stopping.metric` to chrf: BLEU counts stretches of four"
-        )
+    if four_grams.few and config.training.metric == "bleu":
+        mend = "set `training.metric: chrf`: BLEU counts stretches of four"
     return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long})
 
 

@@ -280,8 +280,8 @@ class MetricValue:
     is_noise: bool = False
     substitute: float | None = None
 
-    def is_better_than(self, other: "MetricValue | None", margin: float = 0.0) -> bool:
-        """Tell whether this is better by more than the margin. None: there is nothing yet.
+    def is_better_than(self, other: "MetricValue | None") -> bool:
+        """Tell whether this is better. None: there is nothing yet.
 
         Where the metric is noise in one of the two, chrF decides.
         """
@@ -290,9 +290,9 @@ class MetricValue:
         if self.is_noise or other.is_noise:
             if self.substitute is None or other.substitute is None:
                 return other.is_noise and not self.is_noise
-            return self.substitute - other.substitute > margin
+            return self.substitute > other.substitute
         gain = self.value - other.value
-        return (gain if metric(self.metric).higher_is_better else -gain) > margin
+        return (gain if metric(self.metric).higher_is_better else -gain) > 0.0
 
     @property
     def shown(self) -> tuple[str, float]:
@@ -349,9 +349,9 @@ class Best:
             return None
         return MetricValue(self.metric, self.value, self.is_noise, self.substitute)
 
-    def update_with(self, new: MetricValue, update: int, margin: float = 0.0) -> bool:
+    def update_with(self, new: MetricValue, update: int) -> bool:
         """Take in a validation and tell whether it is the best."""
-        if not new.is_better_than(self.best_value, margin):
+        if not new.is_better_than(self.best_value):
             self.in_vain += 1
             return False
         self.value, self.is_noise, self.substitute = new.value, new.is_noise, new.substitute

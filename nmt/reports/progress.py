@@ -33,18 +33,17 @@ def progress_of(state: RunState) -> Progress | None:
     if state.config is None:
         return None
     settings, history = state.config.training, state.history
-    stopping = settings.early_stopping
-    in_vain = validations_in_vain(history, stopping.metric, stopping.min_improvement)
+    in_vain = validations_in_vain(history, settings.metric)
     if history.ended is not None:
-        return Progress(1.0, 0.0, "", in_vain, stopping.patience)
+        return Progress(1.0, 0.0, "", in_vain, settings.patience)
     pace = seconds_per_update(history)
     end = None if pace is None else _end(settings, history, pace)
     if end is None:
         share = _share_of(settings, history)
-        return Progress(share, None, "", in_vain, stopping.patience)
+        return Progress(share, None, "", in_vain, settings.patience)
     done = max(history.seconds, 1e-9)
     share = done / (done + end.seconds)
-    return Progress(share, end.seconds, end.key, in_vain, stopping.patience)
+    return Progress(share, end.seconds, end.key, in_vain, settings.patience)
 
 
 def seconds_per_update(history: History) -> float | None:
@@ -71,13 +70,13 @@ def updates_per_epoch(history: History) -> int | None:
     return max(1, round(turns[-1])) if turns else None
 
 
-def validations_in_vain(history: History, metric: str, margin: float = 0.0) -> int:
-    """Validations since the last that improved on those before it by more than the margin."""
+def validations_in_vain(history: History, metric: str) -> int:
+    """Validations since the last that improved on those before it."""
     best = Best(metric)
     for point in history.dev:
         value = point.deciding_value(metric)
         if value is not None:
-            best.update_with(value, point.update, margin)
+            best.update_with(value, point.update)
     return best.in_vain
 
 

@@ -60,7 +60,7 @@ class RunState:
         """The metric by which the best model is chosen."""
         if self.config is None:
             return "bleu"
-        return self.config.training.checkpoint.best_metric
+        return self.config.training.metric
 
 
 class RunWatcher:

@@ -35,10 +35,6 @@ class RunDirectory:
         """The bundle of the best model so far."""
         return self.path / "best"
 
-    def best_of(self, metric: str | None) -> Path:
-        """The bundle that is best by a metric; None: by the one that chooses `best`."""
-        return self.best if metric is None else self.path / f"best-{metric}"
-
     @property
     def log_records(self) -> Path:
         """One JSON object a line, for programs."""

@@ -95,7 +95,7 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
     sound = [path for path in sound_checkpoints(run.checkpoints) if update_of(path) > 0]
     kind = ""
     if choice.best:
-        metric = bundle.config.training.checkpoint.best_metric
+        metric = bundle.config.training.metric
         seen = _validations(run, metric)
         sound = [path for path in sound if update_of(path) in seen]
         sound = list(_best_first(sound, seen))

@@ -1,8 +1,7 @@
-"""The bundles of a run: the model as it was when dev liked it best, by each metric asked for."""
+"""The bundle of a run: the model as it was when dev liked it best."""
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from nmt.bundle import Bundle, save_bundle
 from nmt.data.loader import BatchLoader
@@ -20,7 +19,7 @@ from nmt.training.warm_start import origin
 
 @dataclass(frozen=True)
 class BestModels:
-    """Keeps the bundles of a run; what has been best is in the state that it is given."""
+    """Keeps the bundle of a run; what has been best is in the state that it is given."""
 
     bundle: Bundle
     loader: BatchLoader
@@ -32,34 +31,30 @@ class BestModels:
     @property
     def metric(self) -> str:
         """The one that the run's best model is chosen by."""
-        return self.bundle.config.training.checkpoint.best_metric
+        return self.bundle.config.training.metric
 
-    def keep(self, state: TrainingState, validation: Validation) -> list[str]:
-        """Write the bundles of the metrics that improved; gives those metrics."""
-        improved: list[str] = []
-        others = self.bundle.config.training.checkpoint.keep_best_of
-        for metric in dict.fromkeys((self.metric, *others)):
-            best = state.best.setdefault(metric, Best(metric))
-            before = replace(best)
-            if best.update_with(validation.deciding_value(metric), state.update):
-                path = self.run.best_of(None if metric == self.metric else metric)
-                save = partial(self._write, path, state, validation, metric)
-                what = f"the best model by {metric}"
-                if save_or_go_on(save, what, best.update, self.log, self.ranks):
-                    improved.append(metric)
-                else:
-                    state.best[metric] = before
-        return improved
+    def keep(self, state: TrainingState, validation: Validation) -> bool:
+        """Write the bundle where the model has improved. Return whether it was written."""
+        best = state.best.setdefault(self.metric, Best(self.metric))
+        before = replace(best)
+        if not best.update_with(validation.deciding_value(self.metric), state.update):
+            return False
+        save = partial(self._write, state, validation)
+        what = f"the best model by {self.metric}"
+        if save_or_go_on(save, what, best.update, self.log, self.ranks):
+            return True
+        state.best[self.metric] = before
+        return False
 
     def best(self, state: TrainingState) -> Best | None:
         """How good the run's best model is; None while there is none."""
         best = state.best.get(self.metric)
         return None if best is None or best.value is None else best
 
-    def _write(self, path: Path, state: TrainingState, validation: Validation, metric: str) -> None:
+    def _write(self, state: TrainingState, validation: Validation) -> None:
         if self.ranks.leads:
-            facts = self._facts(state, validation, validation.deciding_value(metric).shown[0])
-            save_bundle(self.bundle, path, facts)
+            chosen_by = validation.deciding_value(self.metric).shown[0]
+            save_bundle(self.bundle, self.run.best, self._facts(state, validation, chosen_by))
 
     def _facts(
         self, state: TrainingState, validation: Validation, chosen_by: str

@@ -24,10 +24,10 @@ def reached_end(settings: TrainingSettings, state: TrainingState, seconds: float
         return _end("max_epochs", settings.max_epochs)
     if settings.max_time is not None and seconds >= duration_seconds(settings.max_time):
         return _end("max_time", settings.max_time)
-    patience, metric = settings.early_stopping.patience, settings.early_stopping.metric
+    patience, metric = settings.patience, settings.metric
     count = state.stopping
     if patience and count and count.metric == metric and count.in_vain >= patience:
-        key = "training.early_stopping.patience"
+        key = "training.patience"
         noise = f", for {metric} is noise" if count.is_noise else ""
         better = SUBSTITUTE.name if count.is_noise else metric
         return End(key, f"no better {better} in {patience} validations ({key}){noise}")

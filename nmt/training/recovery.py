@@ -47,6 +47,15 @@ class SeenLate(NotFinite):
     """It was seen only after the weights had changed, in `update` or one not long before it."""
 
 
+_MOST_SKIPPED = 3
+"""Updates in a row that are left out before training ends or goes back."""
+
+_RATE_FACTOR = 0.5
+"""By which the learning rate is multiplied when training goes back."""
+
+_MOST_ROLLBACKS = 3
+
+
 class Recovery:
     """What is done about numbers that are not finite, by all ranks alike. precision: that training
     computes in; data: the folder of the corpora.
@@ -61,7 +70,7 @@ class Recovery:
         log: TrainingLog,
         ranks: Ranks = ALONE,
     ) -> None:
-        self._settings, self._training, self._precision = settings.faults, settings, precision
+        self._training, self._precision = settings, precision
         self._corpus, self._data = corpus, data
         self._log, self._ranks = log, ranks
 
@@ -75,13 +84,13 @@ class Recovery:
         everyones = map(json.loads, self._ranks.gather(json.dumps(own)))
         lines = sorted(chain.from_iterable(everyones))
         where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
-        if state.skipped >= self._settings.max_skipped:
+        if state.skipped >= _MOST_SKIPPED:
             raise NotFinite(update, where, has_lines=True)
         state.skipped += 1
         self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
         self._log.warn(
             f"update {update}: its loss or gradient is not a finite number ({where}). It is left "
-            f"out, {state.skipped} of at most {self._settings.max_skipped} in a row."
+            f"out, {state.skipped} of at most {_MOST_SKIPPED} in a row."
         )
 
     def way_back(self, fault: NotFinite, now: TrainingState, checkpoints: Path) -> Path:
@@ -105,11 +114,11 @@ class Recovery:
     ) -> None:
         if isinstance(fault, SeenLate):
             return
-        if self._settings.then == "stop":
-            why = "`training.faults.then: rollback` would go back and lower the rate by itself."
+        if self._training.on_divergence == "stop":
+            why = "`training.on_divergence: rollback` would go back and lower the rate by itself."
             raise self._given_up(fault, now, why, checkpoints)
-        if now.rollbacks >= self._settings.max_rollbacks:
-            why = "It has gone back `training.faults.max_rollbacks` times."
+        if now.rollbacks >= _MOST_ROLLBACKS:
+            why = f"It has gone back {_MOST_ROLLBACKS} times."
             raise self._given_up(fault, now, why, checkpoints)
 
     def after_going_back(
@@ -133,13 +142,13 @@ class Recovery:
             )
             return checkpoint
         checkpoint.rollbacks = now.rollbacks + 1
-        checkpoint.rate_scale = now.rate_scale * self._settings.rate_factor
+        checkpoint.rate_scale = now.rate_scale * _RATE_FACTOR
         self._log.record("rollback", now.update, **values, rate_scale=checkpoint.rate_scale)
         self._log.warn(
             f"update {fault.update}: its loss or gradient is not a finite number ({fault.where}). "
             f"Back to update {checkpoint.update}, with the learning rate times "
             f"{checkpoint.rate_scale:g}: {checkpoint.rollbacks} of at most "
-            f"{self._settings.max_rollbacks} times."
+            f"{_MOST_ROLLBACKS} times."
         )
         return checkpoint
 

@@ -52,7 +52,7 @@ from nmt.training.parallel import (
 )
 from nmt.training.schedules import rate_changes
 from nmt.training.trainer import Trainer
-from nmt.training.validation import Validator, choosing_metrics
+from nmt.training.validation import Validator
 from nmt.training.warm_start import freeze, start_from
 
 _Logs = Callable[[RunDirectory, bool], TrainingLog]
@@ -266,8 +266,7 @@ def _fingerprints(data: PreparedData) -> dict[str, str]:
 
 
 def _written_here(config: Config, run: RunDirectory) -> list[str]:
-    metrics = config.training.checkpoint.keep_best_of
-    return [run.config_file.name, *(run.best_of(metric).name for metric in (None, *metrics))]
+    return [run.config_file.name, run.best.name]
 
 
 def _refuse_to_overwrite(run: RunDirectory) -> None:
@@ -341,7 +340,7 @@ def _train(
         bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
     )
     insist_on_equal_weights(ranks, model)
-    if checkpoint is None and config.training.validation.at_start:
+    if checkpoint is None:
         validator.rehearse(model)
     trainer.train()
 
@@ -411,13 +410,13 @@ def _forget_bleu(state: TrainingState, config: Config) -> None:
     state.best.pop("bleu", None)
     if state.stopping is not None and state.stopping.metric == "bleu":
         state.stopping = None
-    if config.training.schedule.metric == "bleu" and "best" in state.schedule:
+    if config.training.metric == "bleu" and "best" in state.schedule:
         state.schedule = {**state.schedule, "best": None, "in_vain": 0, "is_noise": False}
 
 
 def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Config) -> None:
     """Warn where few references of dev have four tokens and BLEU is to choose something."""
-    if "bleu" not in choosing_metrics(config.training):
+    if config.training.metric != "bleu":
         return
     four_grams = validator.four_grams()
     if four_grams.few:
@@ -428,7 +427,7 @@ def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Co
                 if four_grams.too_few
                 else "It says little here; "
             )
-            + "set `training.checkpoint.best_metric` and `training.early_stopping.metric` to chrf."
+            + "set `training.metric: chrf`."
         )
 
 

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,8 @@ class Schedule(ABC):
     def after_warmup(self, update: int) -> float:
         """The rate of an update after the warm-up, before `minimum` is applied."""
 
-    def after_validation(self, deciding_value: Callable[[str], MetricValue]) -> None:
-        """Take in a validation. deciding_value: gives the value that counts for a metric."""
+    def after_validation(self, value: MetricValue) -> None:
+        """Take in the value of `training.metric` in a validation."""
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as plain values."""
@@ -133,6 +132,7 @@ class Plateau(Schedule):
         in_vain: int = 0
         is_noise: bool = False
         substitute: float | None = None
+        metric: str | None = None
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         super().__init__(settings, base, last_update)
@@ -142,17 +142,19 @@ class Plateau(Schedule):
         """See `Schedule.after_warmup`."""
         return self.base * self._memory.scale
 
-    def after_validation(self, deciding_value: Callable[[str], MetricValue]) -> None:
+    def after_validation(self, value: MetricValue) -> None:
         """See `Schedule.after_validation`."""
+        if self._memory.metric != value.metric:  # values of two metrics cannot be compared
+            self._memory = self._Memory(self._memory.scale, metric=value.metric)
         memory = self._memory
         best = Best(
-            self.settings.metric,
+            value.metric,
             memory.best,
             in_vain=memory.in_vain,
             is_noise=memory.is_noise,
             substitute=memory.substitute,
         )
-        improved = best.update_with(deciding_value(best.metric), 0)
+        improved = best.update_with(value, 0)
         memory.best, memory.in_vain = best.value, best.in_vain
         memory.is_noise, memory.substitute = best.is_noise, best.substitute
         if improved:

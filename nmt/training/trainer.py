@@ -44,7 +44,7 @@ from nmt.training.optimizers import make_optimizer
 from nmt.training.parallel import GradientSum
 from nmt.training.recovery import NotFinite, Recovery, SeenLate
 from nmt.training.schedules import make_schedule, teacher_forcing_ratio
-from nmt.training.validation import Validation, Validator, choosing_metrics
+from nmt.training.validation import Validation, Validator
 
 
 class Trainer:
@@ -105,7 +105,7 @@ class Trainer:
         when a sentence alone does not fit into memory.
         """
         self._began = time.monotonic()
-        if self._anew and (self._waits_to_look or self.settings.faults.then == "rollback"):
+        if self._anew and (self._waits_to_look or self.settings.on_divergence == "rollback"):
             self._save()  # something to go back to
         with (
             Interrupts(self.ranks.size > 1) as interrupts,
@@ -318,7 +318,7 @@ class Trainer:
         return self.state.update % self.settings.validation.every_updates == 0
 
     def _checkpoint_is_due(self) -> bool:
-        every = self.settings.checkpoint.every_updates
+        every = self.settings.checkpoint_every_updates
         return self._validation_is_due() or self.state.update % every == 0
 
     def _validate(self) -> None:
@@ -335,13 +335,11 @@ class Trainer:
             raise NotFinite(self.state.update, "its validation fails") from error
         self.model.train()
         self.state.validated = self.state.update
-        self.schedule.after_validation(validation.deciding_value)
-        stopping = self.settings.early_stopping
-        if self.state.stopping is None or self.state.stopping.metric != stopping.metric:
-            self.state.stopping = Best(stopping.metric)
-        self.state.stopping.update_with(
-            validation.deciding_value(stopping.metric), self.state.update, stopping.min_improvement
-        )
+        value = validation.deciding_value(self.settings.metric)
+        self.schedule.after_validation(value)
+        if self.state.stopping is None or self.state.stopping.metric != value.metric:
+            self.state.stopping = Best(value.metric)
+        self.state.stopping.update_with(value, self.state.update)
         self.state.seconds = self._seconds()
         improved = self._best_models.keep(self.state, validation)
         self.log.record(
@@ -352,7 +350,8 @@ class Trainer:
             seconds=validation.seconds,
             samples=[asdict(sample) for sample in validation.samples],
         )
-        self.log.tell(_validation_line(self.state.update, validation, improved))
+        best = self.settings.metric if improved else None
+        self.log.tell(_validation_line(self.state.update, validation, best))
         self._tell_of_noise(validation)
         for sample in validation.samples:
             self.log.tell(
@@ -364,8 +363,8 @@ class Trainer:
         """Say once in a session that a metric by which something is chosen is noise, and once that
         it is no longer.
         """
-        chosen = choosing_metrics(self.settings)
-        noise = {name: why for name, why in validation.noise.items() if name in chosen}
+        chosen = self.settings.metric
+        noise = {name: why for name, why in validation.noise.items() if name == chosen}
         for name, why in noise.items():
             if name not in self._noise:
                 self.log.tell(
@@ -467,11 +466,11 @@ def _mix(seed: int, update: int, number: int) -> int:
     return (seed * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03 + update) % (1 << 63)
 
 
-def _validation_line(update: int, validation: Validation, improved: list[str]) -> str:
+def _validation_line(update: int, validation: Validation, best: str | None) -> str:
     values = validation.metrics
     shown = "  ".join(
         f"{metric(name).title} {value:.{3 if name == 'loss' else 2}f}"
         for name, value in values.items()
     )
-    best = f"  best {', '.join(improved)}" if improved else ""
-    return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){best}"
+    remark = "" if best is None else f"  best {best}"
+    return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){remark}"

@@ -24,6 +24,7 @@ from nmt.search.limits import LengthLimits
 from nmt.search.pieces import split
 
 _REHEARSED = 8
+_BATCH_SENTENCES = 128
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Validator:
             beam_size=self._settings.beam_size,
             length_penalty=bundle.search.length_penalty,
             alpha=bundle.search.alpha,
-            batch_sentences=self._settings.batch_sentences,
+            batch_sentences=_BATCH_SENTENCES,
         )
 
     def validate(self, model: Seq2Seq) -> Validation:
@@ -187,21 +188,11 @@ class Validator:
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:
-    """Return the metrics of translations that a validation computes: BLEU, chrF, and those that
-    something is chosen by.
+    """Return the metrics of translations that a validation computes: BLEU, chrF, and that by which
+    models are chosen.
     """
-    asked = {"bleu", "chrf", settings.early_stopping.metric, *choosing_metrics(settings)}
+    asked = {"bleu", "chrf", settings.metric}
     return [name for name in SCORE_METRICS.names() if name in asked]
-
-
-def choosing_metrics(settings: TrainingSettings) -> set[str]:
-    """Return the metrics by which something is chosen: models, the end, the learning rate."""
-    chosen = {settings.checkpoint.best_metric, *settings.checkpoint.keep_best_of}
-    if settings.early_stopping.patience is not None:
-        chosen.add(settings.early_stopping.metric)
-    if settings.schedule.kind == "plateau":
-        chosen.add(settings.schedule.metric)
-    return chosen
 
 
 def _evenly_spread(count: int, wanted: int) -> list[int]:

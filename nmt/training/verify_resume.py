@@ -113,7 +113,6 @@ def _shortened(config: Config) -> Config:
     validation = config.training.validation.model_copy(
         update={
             "every_updates": _UPDATES,
-            "at_start": False,
             "max_sentences": _DEV_SENTENCES,
             "samples": 0,
         }
@@ -123,7 +122,7 @@ def _shortened(config: Config) -> Config:
         max_updates=2 * _UPDATES,
         max_epochs=None,
         max_time=None,
-        early_stopping=config.training.early_stopping.model_copy(update={"patience": None}),
+        patience=None,
         checkpoint=config.training.checkpoint.model_copy(update={"every_updates": _UPDATES}),
         validation=validation,
         log_every_updates=1,

@@ -129,8 +129,8 @@ VALUES = [
     _set("training.clip_norm=-1", "training.clip_norm"),
     _set("training.schedule.kind=linear", "training.schedule.kind"),
     _set("training.optimizer.kind=adamm", "adam"),
-    _set("training.checkpoint.keep_best_of=[meteor]", "training.checkpoint.keep_best_of"),
-    _set("training.early_stopping.metric=meteor", "training.early_stopping.metric"),
+    _set("training.checkpoint.keep_best_of=[chrf]", "no longer exists"),
+    _set("training.metric=meteor", "training.metric"),
     _set("training.guided_alignment.aligner=giza", "guided_alignment.aligner", "ibm1"),
     _set("training.guided_alignment.weight=0", "guided_alignment.weight"),
     _set(

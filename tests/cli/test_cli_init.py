@@ -149,7 +149,7 @@ def test_the_metric_is_by_the_target_language(texts, capsys, language, why):
     assert run([*TRAIN, "--target-language", language, "-o", "my.yaml"]) == 0
     (told,) = (line for line in capsys.readouterr().err.split("\n") if "stopping.metric" in line)
     assert why in told
-    assert load_config(texts / "my.yaml").training.checkpoint.best_metric == "chrf"
+    assert load_config(texts / "my.yaml").training.metric == "chrf"
 
 
 def test_it_comes_first(capsys):

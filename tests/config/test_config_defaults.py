@@ -9,7 +9,7 @@ def test_only_what_differs_is_named_with_the_default(tmp_path):
     file.write_text(
         "data: {train: {source: [a, b], target: [c, d]}, validation_split: 0.5}\n"
         "model: {encoder: {cell: gru, layers: 1}}\n"
-        "training: {max_updates: 7, validation: {samples: 9}, early_stopping: {metric: bleu}}\n"
+        "training: {max_updates: 7, validation: {samples: 9}, metric: bleu}\n"
     )
     found = {each.key: (each.old, each.new) for each in changed_from_defaults(load_config(file))}
     assert found == {

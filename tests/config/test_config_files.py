@@ -33,4 +33,4 @@ def test_the_demonstration_ends_with_its_cosine_whatever_the_time():
     assert training.schedule.kind == "cosine"
     assert training.max_updates is not None
     assert (training.max_epochs, training.max_time) == (None, None)
-    assert training.early_stopping.patience is None
+    assert training.patience is None

@@ -175,7 +175,7 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\ntraining:\n",
             "c.yaml:2:1: training: never ends: set `max_updates`, `max_epochs`, `max_time` or "
-            "`early_stopping.patience`",
+            "`patience`",
         ),
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\n"

@@ -46,7 +46,7 @@ def doctor(tiny_config, tmp_path):
     return examined
 
 
-BY_CHRF = "training.checkpoint.best_metric=chrf"
+BY_CHRF = "training.metric=chrf"
 
 
 def snapshot(folder):
@@ -89,7 +89,7 @@ def test_bleu_of_short_references_is_warned_of(doctor):
     found = finding(doctor(), "scores")
     assert found.level == "warn"
     assert "9 of 20 references have four tokens or more" in found.remark.found
-    assert "to chrf" in found.remark.mend
+    assert "training.metric: chrf" in found.remark.mend
     thai = finding(doctor(BY_CHRF, "data.target_language=th"), "scores")
     assert thai.remark.facts["tokenizer"] == "char"
     assert "no tokenizer of BLEU finds the words of Thai" in thai.remark.mend

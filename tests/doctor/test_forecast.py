@@ -16,7 +16,7 @@ _THIRD_EPOCH = End(80.0, 40, "training.max_epochs")
         ({"max_time": "70s"}, End(60.0, 30, "training.max_time")),
         ({"max_updates": 99, "max_epochs": 3, "max_time": "9h"}, _THIRD_EPOCH),
         ({"max_updates": 10}, End(0.0, 0, "training.max_updates")),
-        ({"early_stopping": {"patience": 3}}, None),
+        ({"patience": 3}, None),
     ],
 )
 def test_the_end_that_comes_first(settings, expected):
@@ -31,10 +31,10 @@ def test_updates_of_an_epoch():
 
 
 def test_the_room_that_a_run_takes():
-    plain = TrainingSettings(max_updates=1, checkpoint={"keep_last": 2, "best_metric": "bleu"})
+    plain = TrainingSettings(max_updates=1, checkpoint={"keep_last": 2})
     assert run_bytes(plain, checkpoint=30, bundle=10, data=5) == 4 * 30 + 2 * 10 + 5
-    more = {"keep_last": 1, "best_metric": "bleu", "keep_best_of": ["bleu", "loss"]}
-    assert run_bytes(TrainingSettings(max_updates=1, checkpoint=more), 30, 10, 5) == 90 + 30 + 5
+    more = TrainingSettings(max_updates=1, checkpoint={"keep_last": 1})
+    assert run_bytes(more, 30, 10, 5) == 90 + 20 + 5
 
 
 def test_the_size_of_a_folder(tmp_path):

@@ -33,7 +33,6 @@ def test_two_updates_and_a_translation(tiny, number):
     config = tiny(
         "training.max_updates=2",
         "training.validation.max_sentences=2",
-        "training.validation.at_start=false",
         "training.batch_size=60",
         *overrides(model),
     )

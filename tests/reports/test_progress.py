@@ -49,18 +49,16 @@ def test_an_epoch_is_as_long_as_it_was(tmp_path):
 
 def test_early_stopping_alone_has_no_end_in_sight(tmp_path):
     config = "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
-    config += "training: {early_stopping: {patience: 5}}\n"
+    config += "training: {patience: 5}\n"
     seen = [dev(10, bleu=3.0), dev(20, bleu=4.0), dev(30, bleu=3.9), dev(40, bleu=4.0)]
     found = progress(tmp_path / "a", start(), train(10), train(40), *seen, config=config)
     assert (found.share, found.left, found.in_vain, found.patience) == (None, None, 2, 5)
 
 
-def test_improvements_within_the_margin_are_in_vain(tmp_path):
-    seen = [dev(10, bleu=3.0), dev(20, bleu=3.4), dev(30, bleu=3.6)]
+def test_validations_without_improvement_are_counted(tmp_path):
+    seen = [dev(10, bleu=13.0), dev(20, bleu=13.6), dev(30, bleu=13.4), dev(40, bleu=13.6)]
     history = open_run(write_run(tmp_path / "a", *seen)).history
-    assert validations_in_vain(history, "bleu") == 0
-    assert validations_in_vain(history, "bleu", 0.5) == 0
-    assert validations_in_vain(history, "bleu", 1.0) == 2
+    assert validations_in_vain(history, "bleu") == 2
 
 
 def test_an_end_is_an_end_and_a_beginning_has_none(tmp_path):

@@ -74,7 +74,7 @@ def test_the_mean_of_equal_models_is_the_model(variant, tmp_path):
 
 
 def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
-    keep = ("training.checkpoint.keep_last=9", "training.checkpoint.best_metric=loss")
+    keep = ("training.checkpoint.keep_last=9", "training.metric=loss")
     run = train(tiny(*keep, "training.ema=0.9"))
     average([run.path], Choice(2, best=False), tmp_path / "last")
     assert_is_the_mean(*averaged(run, tmp_path / "last", [8, 6]))

@@ -19,7 +19,7 @@ from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoin
 from nmt.training.run import _bleu_tokenizer, train
 from nmt.training.validation import Validator
 
-OFTEN = ("training.validation.every_updates=2", "training.early_stopping.patience=2")
+OFTEN = ("training.validation.every_updates=2", "training.patience=2")
 BROKEN_FIRST = [(2.19, 11.0), (0.0, 43.0), (0.0, 45.0), (0.0, 44.0)]
 """BLEU and chrF of dev, as of short phrases: BLEU is noise all along."""
 
@@ -70,7 +70,7 @@ def test_the_end_by_patience_names_what_it_went_by(tiny, scripted):
     scripted([*BROKEN_FIRST, (9.0, 44.0)])
     run = train(tiny(*OFTEN, "training.max_updates=20"))
     assert last_state(run).ended == (
-        "no better chrf in 2 validations (training.early_stopping.patience), for bleu is noise"
+        "no better chrf in 2 validations (training.patience), for bleu is noise"
     )
 
 
@@ -120,12 +120,7 @@ def test_validation_takes_the_tokenizer_of_the_target_language(
 
 
 def test_chrf_with_words_chooses_where_it_is_asked_for(tiny):
-    by_words = [
-        f"training.{key}=chrf++"
-        for key in ("checkpoint.best_metric", "early_stopping.metric", "schedule.metric")
-    ]
-    by_words += ["training.schedule.kind=plateau", "training.checkpoint.keep_best_of=[chrf++]"]
-    run = train(tiny(*by_words))
+    run = train(tiny("training.metric=chrf++", "training.schedule.kind=plateau"))
     state = last_state(run)
     facts = read_facts(run.best)["training"]
     assert facts["chosen_by"] == "chrf++"
@@ -139,7 +134,7 @@ def test_chrf_with_words_chooses_where_it_is_asked_for(tiny):
 def test_dev_of_short_references_is_warned_of(trained):
     run = trained("data.target_language=en", "training.max_updates=4")
     assert "warning: dev: only 9 of 20 references have four tokens or more" in text(run)
-    assert "`training.early_stopping.metric` to chrf." in text(run)
+    assert "set `training.metric: chrf`." in text(run)
 
 
 class Told:
@@ -193,7 +188,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
 ):
     mecab(installed)
     state, log = state_with(before), Told()
-    config = tiny(f"data.target_language={language}", "training.schedule.metric=bleu")
+    config = tiny(f"data.target_language={language}", "training.metric=bleu")
     assert _bleu_tokenizer(config, state, log) == after
     assert state.bleu_tokenizer == after
     assert ("bleu" not in state.best, state.stopping is None) == (forgets, forgets)
@@ -211,7 +206,7 @@ def test_a_run_that_begins_forgets_nothing(tiny):
 def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
     losses = iter([800.0, 900.0, 3.0])
     monkeypatch.setattr(Validator, "_cross_entropy", lambda self, model: next(losses))
-    options = ("training.checkpoint.best_metric=perplexity", "training.validation.every_updates=2")
+    options = ("training.metric=perplexity", "training.validation.every_updates=2")
     run = train(tiny(*options, "training.max_updates=4"))
     facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))["training"]
     assert (facts["dev"]["perplexity"], facts["updates"]) == ("inf", 2)

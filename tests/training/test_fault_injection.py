@@ -166,7 +166,7 @@ def test_training_goes_on_without_the_checkpoints_that_a_full_disk_refused(
 
 
 def test_a_best_model_that_a_full_disk_refused_does_not_count_as_kept(tiny, monkeypatch, capsys):
-    by_loss = (*OFTEN, "training.checkpoint.best_metric=loss")
+    by_loss = (*OFTEN, "training.metric=loss")
     failing_saves(monkeypatch, best_models, "save_bundle", {LAST})
     run_directory = train(tiny(*by_loss, name="parts"))
     assert "NOT SAVED: the best model by loss of update 8" in capsys.readouterr().err

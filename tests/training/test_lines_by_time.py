@@ -10,6 +10,7 @@ from sentencepiece import SentencePieceTrainer
 from nmt.runtime import console
 from nmt.runtime.console import set_quiet
 from nmt.search.beam import BeamSearch
+from nmt.training import validation
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -57,14 +58,15 @@ def test_slow_updates_are_told_of_before_a_record_is_due(tiny, slow, capsys):
 def test_with_quiet_the_lines_are_in_the_log_alone(tiny, slow, capsys):
     slow(Trainer, "_update")
     set_quiet(True)
-    run = train(tiny("training.checkpoint.best_metric=chrf"))  # BLEU is warned of
+    run = train(tiny("training.metric=chrf"))  # BLEU is warned of
     assert capsys.readouterr().err == ""
     assert UPDATE_LINE.search(run.log_text.read_text(encoding="utf-8"))
 
 
-def test_a_slow_validation_is_told_of(tiny, slow, capsys):
+def test_a_slow_validation_is_told_of(tiny, slow, capsys, monkeypatch):
     slow(BeamSearch, "search")
-    run = train(tiny("training.validation.batch_sentences=5", "training.validation.at_start=false"))
+    monkeypatch.setattr(validation, "_BATCH_SENTENCES", 5)
+    run = train(tiny())
     line = re.compile(r"validation: (\d+)/20 sentences, [0-9.]+ sentences/s")
     told = [int(count) for count in line.findall(capsys.readouterr().err)]
     assert any(0 < count < 20 for count in told)

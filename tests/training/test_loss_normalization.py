@@ -20,7 +20,6 @@ PLAIN = (
     "training.validation.every_updates=1",
     "training.batch_by=sentences",
     "training.batch_size=10",
-    "training.validation.at_start=false",
 )
 
 

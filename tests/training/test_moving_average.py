@@ -76,7 +76,7 @@ def test_averages_of_another_model_are_refused(tmp_path):
 
 def test_training_is_what_it_would_have_been_and_the_bundle_has_the_average(tiny):
     plain = train(tiny(name="plain"))
-    averaged = train(tiny(EMA, "training.checkpoint.best_metric=loss", name="averaged"))
+    averaged = train(tiny(EMA, "training.metric=loss", name="averaged"))
     one, two = (file(run, "model") for run in (plain, averaged))
     assert all(torch.equal(one[name], two[name]) for name in one)
     average = file(averaged, "average")

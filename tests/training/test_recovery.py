@@ -14,6 +14,7 @@ from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.runtime.device import Choices
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training import recovery
 from nmt.training.checkpoints import TrainingState, load_state, save_checkpoint
 from nmt.training.log import NoLog
 from nmt.training.recovery import NotFinite, Recovery, describe_lines
@@ -23,6 +24,12 @@ from nmt.training.trainer import Trainer
 
 def state_of(run, update):
     return load_state(run.checkpoints / f"step-{update:08d}")
+
+
+@pytest.fixture
+def skipping(monkeypatch):
+    """Sets how many updates in a row may be left out."""
+    return lambda most: monkeypatch.setattr(recovery, "_MOST_SKIPPED", most)
 
 
 @pytest.fixture
@@ -107,7 +114,7 @@ def test_an_update_is_left_out_and_its_lines_are_told(tiny, tmp_path, spoil, cap
 
 def test_the_lines_are_those_of_the_batch(tiny, monkeypatch, spoil):
     """Also where a line before them has been dropped from the corpus."""
-    config = tiny("training.max_updates=1", "training.faults.max_skipped=1")
+    config = tiny("training.max_updates=1")
     for path in (*config.data.train.source, *config.data.train.target):
         path.write_text(f"\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
     taken, update = [], Trainer._update
@@ -134,16 +141,17 @@ def test_a_left_out_update_changes_nothing(tiny, spoil):
     assert [record["update"] for record in records(run, "train")] == [2]
 
 
-def test_too_many_in_a_row_end_training(tiny, spoil):
+def test_too_many_in_a_row_end_training(tiny, spoil, skipping):
+    skipping(2)
     spoil(updates(1, 3, 4, 5))
-    config = tiny("training.faults.max_skipped=2")
+    config = tiny()
     with pytest.raises(ModelError) as error:
         train(config)
     assert [each["fault"] for each in records(RunDirectory(config.run_dir), "given_up")] == [5]
     assert error.value.exit_code == 4
     assert "gradient of update 5 is not a finite number (train.fr: lines " in error.value.message
     assert "as of the 2 before it" in error.value.message
-    assert "training.faults.then: rollback" in error.value.message
+    assert "training.on_divergence: rollback" in error.value.message
     assert "--resume" in error.value.message
     assert "runtime.precision" not in error.value.message  # it is float32
 
@@ -176,18 +184,22 @@ def test_the_advice_is_what_can_still_be_done(tmp_path):
 
 
 def test_a_run_with_left_out_updates_goes_on_exactly(tiny, spoil, in_pieces):
-    options = ("training.faults.max_skipped=2", "training.accumulate=2")
+    options = ("training.accumulate=2",)
     spoil(updates(2, 4, 5))
     whole = train(tiny(*options, name="whole"))
     assert_same_weights(whole, in_pieces(tiny(*options, name="parts")), 8)
 
 
-ROLLBACK = ("training.faults.then=rollback", "training.faults.max_skipped=1")
+ROLLBACK = ("training.on_divergence=rollback",)
 
 
-def test_a_rollback_goes_on_from_the_last_checkpoint_at_a_lower_rate(tiny, spoil):
+def test_a_rollback_goes_on_from_the_last_checkpoint_at_a_lower_rate(
+    tiny, spoil, skipping, monkeypatch
+):
+    skipping(1)
     spoil(at_full_rate(4, 5))
-    run = train(tiny(*ROLLBACK, "training.faults.rate_factor=0.25"))
+    monkeypatch.setattr(recovery, "_RATE_FACTOR", 0.25)
+    run = train(tiny(*ROLLBACK))
     (event,) = records(run, "rollback")
     # That of update 4 was written between two updates that were no good.
     assert (event["update"], event["fault"], event["back_to"]) == (4, 5, 2)
@@ -199,8 +211,9 @@ def test_a_rollback_goes_on_from_the_last_checkpoint_at_a_lower_rate(tiny, spoil
     assert (state_of(run, 8).rollbacks, state_of(run, 8).rate_scale) == (1, 0.25)
 
 
-def test_after_a_rollback_training_is_what_it_would_be_at_that_rate(tiny, spoil):
+def test_after_a_rollback_training_is_what_it_would_be_at_that_rate(tiny, spoil, skipping):
     """Nothing of the updates that were given up is left in weights or optimizer."""
+    skipping(1)
     train(tiny("training.max_updates=2", name="plain"))
     plain = train(tiny("training.optimizer.learning_rate=0.005", name="plain"), resume=True)
     spoil(at_full_rate(3, 4))
@@ -209,7 +222,8 @@ def test_after_a_rollback_training_is_what_it_would_be_at_that_rate(tiny, spoil)
     assert_same_weights(plain, back, 8)
 
 
-def test_without_a_checkpoint_yet_it_goes_back_to_the_beginning(tiny, spoil):
+def test_without_a_checkpoint_yet_it_goes_back_to_the_beginning(tiny, spoil, skipping):
+    skipping(1)
     plain = train(tiny("training.optimizer.learning_rate=0.005", name="plain"))
     spoil(at_full_rate(1, 2))
     run = train(tiny(*ROLLBACK, name="back"))
@@ -217,8 +231,9 @@ def test_without_a_checkpoint_yet_it_goes_back_to_the_beginning(tiny, spoil):
     assert_same_weights(plain, run, 8)
 
 
-def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch):
+def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch, skipping):
     """No gradient has been made with them yet."""
+    skipping(1)
     update = Trainer._update
 
     def ruined(self, group):
@@ -236,8 +251,9 @@ def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch
         train(tiny(name="stopped"))
 
 
-def test_a_run_that_had_ended_goes_back_to_its_end_and_on(tiny, spoil):
+def test_a_run_that_had_ended_goes_back_to_its_end_and_on(tiny, spoil, skipping):
     """With the average of the weights as it was there."""
+    skipping(1)
     options = (*ROLLBACK, "training.ema=0.9")
     train(tiny(*options, "training.max_updates=4", name="plain"))
     rate = "training.optimizer.learning_rate=0.005"
@@ -262,14 +278,17 @@ def test_a_left_out_update_does_not_move_the_average(tiny, spoil):
     assert before.read_bytes() == after.read_bytes()
 
 
-def test_rollbacks_have_an_end(tiny, spoil):
+def test_rollbacks_have_an_end(tiny, spoil, skipping, monkeypatch):
+    monkeypatch.setattr(recovery, "_MOST_ROLLBACKS", 2)
+    skipping(1)
     spoil(updates(5, 6))
-    with pytest.raises(ModelError, match=r"gone back `training\.faults\.max_rollbacks` times"):
-        train(tiny(*ROLLBACK, "training.faults.max_rollbacks=2"))
+    with pytest.raises(ModelError, match="gone back 2 times"):
+        train(tiny(*ROLLBACK))
 
 
-def test_a_run_that_went_back_goes_on_exactly(tiny, spoil, in_pieces):
+def test_a_run_that_went_back_goes_on_exactly(tiny, spoil, in_pieces, skipping):
     """Back to a checkpoint that was due, though others follow it."""
+    skipping(1)
     options = (*ROLLBACK, "training.checkpoint.every_updates=3")
     spoil(lambda trainer: at_full_rate(6, 7)(trainer) or updates(8)(trainer))
     whole = train(tiny(*options, name="whole"))
@@ -281,7 +300,8 @@ def test_a_run_that_went_back_goes_on_exactly(tiny, spoil, in_pieces):
 
 
 @pytest.mark.parametrize("killed_in", ["remove_newer", "_save", "_restore"])
-def test_killed_while_going_back_it_goes_back_again(tiny, spoil, monkeypatch, killed_in):
+def test_killed_while_going_back_it_goes_back_again(tiny, spoil, monkeypatch, killed_in, skipping):
+    skipping(1)
     spoil(at_full_rate(4, 5))
     whole = train(tiny(*ROLLBACK, name="whole"))
     owner = Trainer if killed_in.startswith("_") else "nmt.training.trainer"
@@ -315,7 +335,8 @@ def test_what_is_seen_late_is_looked_for_and_left_out(tiny, spoil):
     assert [each["update"] for each in records(run, "skipped_update")] == [4]
 
 
-def test_seen_late_or_at_once_the_run_is_the_same(tiny, spoil, request):
+def test_seen_late_or_at_once_the_run_is_the_same(tiny, spoil, request, skipping):
+    skipping(1)
     spoil(lambda trainer: at_full_rate(4, 5)(trainer) or updates(7)(trainer))
     at_once = train(tiny(*ROLLBACK, name="at_once"))
     request.getfixturevalue("late")

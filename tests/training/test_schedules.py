@@ -34,7 +34,7 @@ def test_every_kind_warms_up_evenly_to_its_peak(kind):
 def test_no_kind_falls_below_the_minimum(kind):
     schedule = make(kind, minimum=0.02, start_update=1, every_updates=1)
     for _ in range(50):
-        schedule.after_validation(lambda name: MetricValue(name, 5.0))
+        schedule.after_validation(MetricValue("bleu", 5.0))
     assert schedule.rate(1000) >= 0.02
 
 
@@ -67,17 +67,17 @@ def test_halving_begins_after_one_distance_where_nothing_else_is_said():
 
 
 def test_plateau_waits_for_its_patience_and_remembers():
-    schedule = make("plateau", metric="bleu", patience=1, factor=0.5)
+    schedule = make("plateau", patience=1, factor=0.5)
     rates = []
     for bleu in (10, 20, 19, 18, 17, 21, 20, 20):
-        schedule.after_validation(lambda name, bleu=bleu: MetricValue(name, bleu))
+        schedule.after_validation(MetricValue("bleu", bleu))
         rates.append(schedule.rate(1))
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.025])
-    other = make("plateau", metric="bleu", patience=1, factor=0.5)
+    other = make("plateau", patience=1, factor=0.5)
     other.load_state(schedule.state())
     for each in (schedule, other):
-        each.after_validation(lambda name: MetricValue(name, 1.0))
-        each.after_validation(lambda name: MetricValue(name, 1.0))
+        each.after_validation(MetricValue("bleu", 1.0))
+        each.after_validation(MetricValue("bleu", 1.0))
     assert other.rate(1) == schedule.rate(1) == pytest.approx(0.0125)
 
 
@@ -101,7 +101,7 @@ def test_teacher_forcing_falls_from_one_ratio_to_the_other(decay):
 
 
 def test_plateau_by_bleu_goes_by_chrf_while_bleu_is_noise():
-    schedule = make("plateau", metric="bleu", patience=0, factor=0.5)
+    schedule = make("plateau", patience=0, factor=0.5)
     values = [
         MetricValue("bleu", 9.0, True, 30.0),
         MetricValue("bleu", 0.0, True, 31.0),
@@ -111,16 +111,16 @@ def test_plateau_by_bleu_goes_by_chrf_while_bleu_is_noise():
     ]
     rates = []
     for each in values:
-        schedule.after_validation(lambda name, each=each: each)
+        schedule.after_validation(each)
         rates.append(schedule.rate(1))
-        other = make("plateau", metric="bleu", patience=0, factor=0.5)
+        other = make("plateau", patience=0, factor=0.5)
         other.load_state(schedule.state())
         assert other.state() == schedule.state()
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05])
 
 
 def test_plateau_loads_the_state_of_an_earlier_version():
-    schedule = make("plateau", metric="bleu")
+    schedule = make("plateau")
     schedule.load_state({"scale": 0.25, "best": 12.0, "in_vain": 1})
     assert schedule.rate(1) == pytest.approx(0.025)
 

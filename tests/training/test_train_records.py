@@ -15,6 +15,7 @@ from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.reports.history import History
 from nmt.runtime.ranks import ALONE
+from nmt.training import recovery
 from nmt.training.checkpoints import load_state
 from nmt.training.metric_accumulator import MetricAccumulator, MetricSums, train_means
 from nmt.training.run import train
@@ -152,8 +153,9 @@ def test_after_a_rollback_the_sums_are_those_of_the_checkpoint(tiny, monkeypatch
         return sums
 
     monkeypatch.setattr(Trainer, "_forward_and_backward", spoiled)
-    options = ("training.faults.then=rollback", "training.faults.max_skipped=1")
-    run = train(tiny(*OPTIONS, *options, "training.faults.rate_factor=0.999999"))
+    monkeypatch.setattr(recovery, "_MOST_SKIPPED", 1)
+    monkeypatch.setattr(recovery, "_RATE_FACTOR", 0.999999)
+    run = train(tiny(*OPTIONS, "training.on_divergence=rollback"))
     assert left == []
     records = train_records(run)
     assert [record["update"] for record in records] == [7, 14, 21, 24]

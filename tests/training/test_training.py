@@ -220,12 +220,12 @@ def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, train
 
 
 def test_a_new_stopping_metric_begins_its_own_count(tiny):
-    train(tiny("training.early_stopping.metric=loss"))
+    train(tiny("training.metric=loss"))
     run = train(
         tiny(
             "training.max_updates=16",
-            "training.early_stopping.metric=bleu",
-            "training.early_stopping.patience=50",
+            "training.metric=bleu",
+            "training.patience=50",
         ),
         resume=True,
     )
@@ -264,24 +264,14 @@ def test_ends(tiny):
     patient = train(
         tiny(
             "training.max_updates=200",
-            "training.early_stopping.metric=loss",
-            "training.early_stopping.patience=2",
-            "training.early_stopping.min_improvement=100",
+            "training.metric=loss",
+            "training.patience=2",
+            "training.optimizer.learning_rate=1e-30",
             name="patient",
         )
     )
     assert records(patient, "end")[0]["reason"].startswith("no better loss in 2 validations")
     assert records(patient, "end")[0]["update"] == 12
-
-
-def test_the_best_bundle_of_every_metric_is_kept(tiny):
-    run = train(tiny("training.checkpoint.keep_best_of=[loss, chrf]"))
-    for name in ("best", "best-loss", "best-chrf"):
-        bundle = load_bundle(run.path / name, torch.device("cpu"))
-        assert not bundle.model.training
-    losses = [record["loss"] for record in records(run, "validation")]
-    facts = json.loads((run.path / "best-loss" / "bundle.json").read_text(encoding="utf-8"))
-    assert facts["training"]["dev"]["loss"] == min(losses)
 
 
 def test_a_number_that_is_none_is_named_with_its_lines(tiny):

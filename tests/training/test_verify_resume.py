@@ -118,7 +118,7 @@ def test_it_is_exact(tiny, tmp_path, monkeypatch):
         ("training.accumulate=2", "tokenizer.sampling.alpha=0.2"),
         ("training.schedule.kind=plateau", "training.schedule.patience=0"),
         ("runtime.precision=bfloat16", "training.schedule.kind=cosine"),
-        ("training.early_stopping.patience=1", "training.batch_size=900", "training.ema=0.9"),
+        ("training.patience=1", "training.batch_size=900", "training.ema=0.9"),
         ("training.max_updates=null", "training.max_epochs=1", "training.batch_size=null"),
     ],
     ids=str,

@@ -306,10 +306,8 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     yield Choice("training.validation.every_updates", every, validations.reason(budget))
     if validations.max_sentences is not None:
         yield Choice("training.validation.max_sentences", validations.max_sentences, "of dev")
-    yield Choice("training.early_stopping.metric", metric, why)
-    yield Choice("training.early_stopping.patience", validations.patience, "validations in vain")
-    yield Choice("training.checkpoint.every_updates", every)
-    yield Choice("training.checkpoint.best_metric", metric)
+    yield Choice("training.metric", metric, why)
+    yield Choice("training.patience", validations.patience, "validations in vain")
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,11 @@ class ScheduleSettings(Settings):
     warmup_updates: int = Field(0, ge=0, description="Updates over which the rate rises from zero.")
     minimum: float = Field(0.0, ge=0.0, description="The rate does not fall below this.")
     factor: float = Field(0.5, gt=0.0, lt=1.0, description="Plateau, halving: what to multiply by.")
-    metric: Metric = Field("perplexity", description="Plateau: the metric that must improve.")
-    patience: int = Field(2, ge=0, description="Plateau: validations without improvement to bear.")
+    patience: int = Field(
+        2,
+        ge=0,
+        description="Plateau: validations without improvement by `training.metric` to bear.",
+    )
     start_update: int | None = Field(
         None,
         ge=1,
@@ -97,59 +100,18 @@ class ValidationSettings(Settings):
     max_sentences: int | None = Field(
         None, ge=1, description="Decode only so many sentences of dev; default: all."
     )
-    batch_sentences: int = Field(128, ge=1, description="Sentences decoded at once.")
     samples: int = Field(3, ge=0, description="Translations shown at each validation.")
-    at_start: bool = Field(
-        True, description="Decode the longest dev sentences before training: memory fails at once."
-    )
-
-
-class EarlyStoppingSettings(Settings):
-    """Ending training when dev improves no more."""
-
-    metric: Metric = Field(
-        "bleu",
-        description="The metric that must improve; chrF instead of BLEU where BLEU is noise.",
-    )
-    patience: int | None = Field(
-        None,
-        ge=1,
-        description="Validations without improvement after which to stop; default: never.",
-    )
-    min_improvement: float = Field(0.0, ge=0.0, description="What counts as an improvement.")
 
 
 class CheckpointSettings(Settings):
     """What is kept on disk."""
 
-    every_updates: int = Field(500, ge=1, description="Updates from one checkpoint to the next.")
+    every_updates: int | None = Field(
+        None,
+        ge=1,
+        description="Updates from one checkpoint to the next; default: as between validations.",
+    )
     keep_last: int = Field(2, ge=1, description="Checkpoints kept for resuming.")
-    best_metric: Metric = Field(
-        "bleu",
-        description="The metric by which `best` is chosen; chrF instead of BLEU where BLEU is "
-        "noise.",
-    )
-    keep_best_of: Annotated[tuple[Metric, ...], Strict(False)] = Field(
-        (), description="Further metrics whose best bundle is kept, as best-METRIC."
-    )
-
-
-class FaultSettings(Settings):
-    """What is done where a loss or gradient is not a finite number."""
-
-    max_skipped: int = Field(
-        3, ge=0, description="Updates in a row that are left out before `then` happens."
-    )
-    then: Literal["stop", "rollback"] = Field(
-        "stop",
-        description="End training, or go back to the last checkpoint at a lower learning rate.",
-    )
-    rate_factor: float = Field(
-        0.5, gt=0.0, le=1.0, description="Rollback: what to multiply the learning rate by."
-    )
-    max_rollbacks: int = Field(
-        3, ge=1, description="Rollbacks in all of a run; where they do not help, it ends."
-    )
 
 
 class GuidedAlignmentSettings(Settings):
@@ -266,17 +228,27 @@ class TrainingSettings(Settings):
         description="Decay of a moving average of the parameters, such as 0.999, with which dev is "
         "looked at and which goes into bundles; default: none.",
     )
+    metric: Metric = Field(
+        "bleu",
+        description="The metric on dev that chooses the best model, ends training (`patience`) and "
+        "lowers the rate (`schedule.kind: plateau`); chrF instead of BLEU where BLEU is noise.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Validations without improvement after which to stop; default: never.",
+    )
     validation: ValidationSettings = Field(
         default_factory=ValidationSettings, description="Looking at dev while training."
-    )
-    early_stopping: EarlyStoppingSettings = Field(
-        default_factory=EarlyStoppingSettings, description="When to stop."
     )
     checkpoint: CheckpointSettings = Field(
         default_factory=CheckpointSettings, description="What is kept on disk."
     )
-    faults: FaultSettings = Field(
-        default_factory=FaultSettings, description="When a loss or gradient is no finite number."
+    on_divergence: Literal["stop", "rollback"] = Field(
+        "stop",
+        description="What happens when the loss or gradient of more than three updates in a row is "
+        "not a finite number: end training, or go back to the last checkpoint with half the "
+        "learning rate, at most three times.",
     )
     cuda_graphs: bool = Field(
         False,
@@ -289,13 +261,17 @@ class TrainingSettings(Settings):
         False, description="Write TensorBoard files too (needs the extra `tensorboard`)."
     )
 
+    @property
+    def checkpoint_every_updates(self) -> int:
+        """Updates from one checkpoint to the next."""
+        return self.checkpoint.every_updates or self.validation.every_updates
+
     @model_validator(mode="after")
     def _ends_and_fits(self) -> "TrainingSettings":
-        stops = (self.max_updates, self.max_epochs, self.max_time, self.early_stopping.patience)
+        stops = (self.max_updates, self.max_epochs, self.max_time, self.patience)
         if all(stop is None for stop in stops):
             raise ValueError(
-                "never ends: set `max_updates`, `max_epochs`, `max_time` or "
-                "`early_stopping.patience`"
+                "never ends: set `max_updates`, `max_epochs`, `max_time` or `patience`"
             )
         if self.schedule.kind == "cosine" and self.max_updates is None:
             raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")

@@ -91,7 +91,7 @@ def test_little_text_gets_what_was_measured_on_multi30k(tmp_path):
     assert here.optimizer == there.optimizer
     assert here.schedule.kind == there.schedule.kind
     assert here.schedule.warmup_updates == pytest.approx(there.schedule.warmup_updates, rel=0.05)
-    assert here.checkpoint.best_metric == there.checkpoint.best_metric
+    assert here.metric == there.metric
 
 
 def test_more_text_gets_a_larger_model_and_less_dropout():
@@ -220,8 +220,7 @@ def test_validations_of_few_pairs_become_fewer():
     )
     keys = chosen(facts)
     assert keys["training.validation.every_updates"] == planned.every_updates
-    assert keys["training.checkpoint.every_updates"] == planned.every_updates
-    assert 5 <= keys["training.early_stopping.patience"] < 10
+    assert 5 <= keys["training.patience"] < 10
 
 
 def test_long_words_make_validations_dearer():
@@ -258,8 +257,7 @@ def test_the_metric_that_chooses_the_model(facts, metric, why):
     assert best_metric(facts)[0] == metric
     assert why in best_metric(facts)[1]
     keys = chosen(facts)
-    assert keys["training.early_stopping.metric"] == metric
-    assert keys["training.checkpoint.best_metric"] == metric
+    assert keys["training.metric"] == metric
 
 
 def test_a_budget_ends_the_schedule():
