@@ -248,6 +248,13 @@ def _without_places(config: Config) -> Config:
     }
     if training.init_from is not None:
         training = training.model_copy(update={"init_from": Path(training.init_from.name)})
+    vectors = training.pretrained_embeddings
+    files = {
+        side: Path(path.name) for side in ("source", "target") if (path := getattr(vectors, side))
+    }
+    if files:
+        update = {"pretrained_embeddings": vectors.model_copy(update=files)}
+        training = training.model_copy(update=update)
     data = data.model_copy(update={"root": None, **names})
     return config.model_copy(update={"run_dir": None, "data": data, "training": training})
 

@@ -165,6 +165,13 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     if start is not None:
         start = absolute(start, ("training", "init_from"), folder)
         training = training.model_copy(update={"init_from": start})
+    vectors = training.pretrained_embeddings
+    named = {side: path for side in ("source", "target") if (path := getattr(vectors, side))}
+    if named:
+        section = ("training", "pretrained_embeddings")
+        paths = {side: absolute(path, (*section, side), folder) for side, path in named.items()}
+        vectors = vectors.model_copy(update=paths)
+        training = training.model_copy(update={"pretrained_embeddings": vectors})
     if training.guided_alignment.alignments:
         guided, key = training.guided_alignment, ("training", "guided_alignment", "alignments")
         files = tuple(absolute(path, key, folder) for path in guided.alignments)

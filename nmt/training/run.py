@@ -50,6 +50,10 @@ from nmt.training.parallel import (
     together,
     warn_of_idle_ranks,
 )
+from nmt.training.pretrained_embeddings import (
+    freeze_pretrained_embeddings,
+    load_pretrained_embeddings,
+)
 from nmt.training.schedules import rate_changes
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
@@ -68,6 +72,8 @@ _FIXED = (
     "training.init_from",
     "training.init_parameters",
     "training.init_vocabulary",
+    "training.pretrained_embeddings.source",
+    "training.pretrained_embeddings.target",
 )
 """Those among them that the position in the corpus, the optimizer's state or the run's beginning
 depends on.
@@ -307,7 +313,9 @@ def _train(
 
     if checkpoint is None:
         start_from(bundle, state, log)
+        load_pretrained_embeddings(bundle, log)
     freeze(model, config.training, log)
+    freeze_pretrained_embeddings(bundle, log)
 
     def batches(budget: int) -> BatchLoader:
         return BatchLoader(

@@ -150,6 +150,18 @@ class GuidedAlignmentSettings(Settings):
         return self
 
 
+class PretrainedEmbeddingSettings(Settings):
+    """Files of word vectors that the embeddings begin with."""
+
+    source: FilePath | None = Field(
+        None,
+        description="Vectors of source words, as text: a word and its numbers in each line "
+        "(word2vec, GloVe, fastText's .vec); may be compressed.",
+    )
+    target: FilePath | None = Field(None, description="Vectors of target words.")
+    freeze: bool = Field(False, description="Do not train the embeddings that have such vectors.")
+
+
 class TrainingSettings(Settings):
     """Teacher-forced training to the least label-smoothed cross-entropy."""
 
@@ -221,6 +233,10 @@ class TrainingSettings(Settings):
     freeze: NamePatterns = Field(
         (), description="Patterns of the names of the parameters that are not to be trained."
     )
+    pretrained_embeddings: PretrainedEmbeddingSettings = Field(
+        default_factory=PretrainedEmbeddingSettings,
+        description="Word vectors that the embeddings of a new run begin with.",
+    )
     ema: float | None = Field(
         None,
         gt=0.0,
@@ -275,6 +291,13 @@ class TrainingSettings(Settings):
             )
         if self.schedule.kind == "cosine" and self.max_updates is None:
             raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")
+        return self
+
+    @model_validator(mode="after")
+    def _freezes_something(self) -> "TrainingSettings":
+        vectors = self.pretrained_embeddings
+        if vectors.freeze and vectors.source is None and vectors.target is None:
+            raise ValueError("`pretrained_embeddings.freeze` needs `source` or `target` vectors")
         return self
 
     @model_validator(mode="after")

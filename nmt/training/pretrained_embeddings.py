@@ -1,0 +1,170 @@
+"""Embeddings that another program has learned, as the start of a model's own.
+
+A file has a line for each word: the word and its numbers, with a space between them. That is the
+text format of word2vec, GloVe and fastText (`.vec`, compressed or not). A first line may give the
+number of words and the size.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nmt.bundle import Bundle
+from nmt.data.text import plain_read_errors
+from nmt.data.tokenizer import Tokenizer
+from nmt.errors import DataError
+from nmt.runtime.console import progress
+from nmt.text.compression import open_content, open_file
+from nmt.tokenizers.words import is_punctuation, starts_word
+from nmt.training.log import TrainingLog
+
+_SPACE = "▁"
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows of one embedding that a file has.
+
+    Attributes:
+        rows: The ids of the subwords, `[found]`.
+        values: Their vectors, `[found, embedding_size]`.
+        words: How many subwords were looked for.
+    """
+
+    rows: list[int]
+    values: list[Vector]
+    words: int
+
+
+def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
+    """Fill the embeddings of a new model with those that `training.pretrained_embeddings` names.
+
+    Subwords that begin a word get the vector of that text, or of its lower-case form where the file
+    lacks it. All others keep their random values.
+
+    Args:
+        bundle: The new model, with its tokenizers and settings.
+        log: Takes a line for each file.
+
+    Raises:
+        DataError: A file cannot be read, is damaged, or has vectors of another size.
+    """
+    settings = bundle.config.training.pretrained_embeddings
+    sides = (
+        ("source", settings.source, bundle.tokenizers.source, bundle.model.source_embedding),
+        ("target", settings.target, bundle.tokenizers.target, bundle.model.target_embedding),
+    )
+    for side, path, tokenizer, embedding in sides:
+        if path is None:
+            continue
+        found = find_vectors(path, tokenizer, bundle.config.model.embedding_size)
+        if not found.rows:
+            raise DataError(
+                f"{path}: has none of the {found.words:,} words that the {side} tokenizer knows. "
+                "Give the vectors of that language, one word and its numbers in each line."
+            )
+        _fill(embedding.weight, found)
+        log.tell(
+            f"{side} embeddings: {len(found.rows):,} of {found.words:,} words have vectors in "
+            f"{path}"
+        )
+
+
+def freeze_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
+    """Keep the embeddings that were filled as they are, where the settings say so."""
+    settings = bundle.config.training.pretrained_embeddings
+    if not settings.freeze:
+        return
+    sides = (
+        (settings.source, bundle.model.source_embedding),
+        (settings.target, bundle.model.target_embedding),
+    )
+    for path, embedding in sides:
+        if path is not None:
+            embedding.weight.requires_grad_(False)
+    log.tell("pretrained embeddings are not trained")
+
+
+def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> Found:
+    """Return the vectors of a file for the words that a tokenizer knows.
+
+    Args:
+        path: The file of vectors.
+        tokenizer: Gives the subwords.
+        size: The size of a vector.
+
+    Raises:
+        DataError: The file cannot be read, is damaged, or has vectors of another size.
+    """
+    pieces = tokenizer.pieces(range(tokenizer.size))
+    wanted: dict[str, list[int]] = {}
+    for number, piece in enumerate(pieces):
+        if (text := _word_of(piece)) is not None:
+            wanted.setdefault(text, []).append(number)
+    lowered = {text.lower() for text in wanted}
+    vectors: dict[str, Vector] = {}
+    for word, vector in _read_vectors(path, size, wanted.keys() | lowered):
+        vectors.setdefault(word, vector)
+    found = Found([], [], sum(map(len, wanted.values())))
+    for text, numbers in wanted.items():
+        known = vectors.get(text, vectors.get(text.lower()))
+        if known is not None:
+            found.rows.extend(numbers)
+            found.values.extend([known] * len(numbers))
+    return found
+
+
+def _word_of(piece: str) -> str | None:
+    """Return the text of a subword that may be a word, None of another."""
+    text = piece.replace(_SPACE, "")
+    is_word = starts_word(piece) or is_punctuation(piece) or text.isdigit()
+    return text if text and is_word else None
+
+
+def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str, Vector]]:
+    """Yield the wanted words of a file, each with its vector."""
+    with plain_read_errors(str(path)), open_file(path) as file:
+        content = open_content(file, str(path))
+        with progress("reading vectors", None, "words") as bar:
+            for number, line in enumerate(content.stream, start=1):
+                bar.advance()
+                fields = line.decode("utf-8", errors="replace").rstrip().split(" ")
+                if number == 1 and len(fields) == 2:
+                    _check_size(path, number, int(fields[1]) if fields[1].isdigit() else 0, size)
+                    continue
+                word = " ".join(fields[:-size]) if len(fields) > size else fields[0]
+                if len(fields) <= size or (number == 1 and len(fields) != size + 1):
+                    _check_size(path, number, len(fields) - 1, size)
+                if word in wanted:
+                    yield word, _numbers(path, number, fields[-size:])
+
+
+def _check_size(path: Path, line: int, found: int, size: int) -> None:
+    if found != size:
+        raise DataError(
+            f"{path}: line {line}: vectors of {found} numbers, where `model.embedding_size` is "
+            f"{size}. Set it to {found}, or give vectors of {size} numbers."
+        )
+
+
+def _numbers(path: Path, line: int, fields: list[str]) -> Vector:
+    try:
+        vector = np.array(fields, np.float32)
+    except ValueError as error:
+        raise DataError(f"{path}: line {line}: is not a word with numbers ({error}).") from error
+    if not np.isfinite(vector).all():
+        raise DataError(f"{path}: line {line}: has a number that is not finite. Remove the line.")
+    return vector
+
+
+@torch.no_grad()
+def _fill(weight: Tensor, found: Found) -> None:
+    values = torch.from_numpy(np.stack(found.values)).to(weight.device, weight.dtype)
+    weight[torch.tensor(found.rows, device=weight.device)] = values
