@@ -121,11 +121,10 @@ def test_freezing_needs_vectors(tiny):
 
 def test_a_word_with_a_space_and_a_word_twice(write, tiny_bundle):
     tokenizer = Tokenizer.load(tiny_bundle / "joint.model")
-    (word, *_) = [
-        piece for piece in tokenizer.pieces(range(260, tokenizer.size)) if piece[0] == "▁"
-    ]
+    pieces = tokenizer.pieces(range(260, tokenizer.size))
+    word = next(piece for piece in pieces if piece.startswith("▁") and piece[1:].isalpha())
     text = word.removeprefix("▁")
     rows = [*lines([text, text]), f"a b {' '.join(map(str, vector(9)))}"]
     found = find_vectors(write(rows), tokenizer, SIZE)
-    assert found.rows == tokenizer.ids([word])
+    assert tokenizer.ids([word])[0] in found.rows
     np.testing.assert_allclose(found.values[0], vector(0), rtol=1e-6)
