@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
+from nmt.config.settings.training import ForcingDraw
 from nmt.model.decoder import Decoder
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
@@ -116,23 +117,33 @@ class Seq2Seq(nn.Module):
         coverage: float = 0.0,
         fixed_shapes: bool = False,
         guidance: Guidance | None = None,
+        forcing_draw: ForcingDraw = "token",
     ) -> LossSums:
         """Cross-entropy sums of a batch.
 
         source: `[batch, source_len]`; source_lengths: `[batch]`; target_input: `[batch,
         target_len]`, from BOS on; target_output: the same shape, one token later, filled up with
         PAD; smoothing: of the labels; teacher_forcing: probability with which a step sees the true
-        token before it instead of the model's own (Bengio et al. 2015, token by token); coverage:
+        token before it instead of the model's own (Bengio et al. 2015); coverage:
         weight of the coverage loss; fixed_shapes: take padding along and count it for nothing,
         instead of picking the tokens out: slower, but no tensor's shape depends on what the batch
-        holds, as a CUDA graph demands; guidance: of attention, where there is any.
+        holds, as a CUDA graph demands; guidance: of attention, where there is any;
+        forcing_draw: what a draw of teacher forcing holds for: one token, one step of all
+        sentences, or all steps of one sentence.
         """
         encoded = self.encode(source, source_lengths)
         choose = None
         if teacher_forcing < 1.0:
+            count = 1 if forcing_draw == "step" else len(target_input)
+
+            def draw() -> Tensor:
+                return torch.rand(count, device=target_input.device) < teacher_forcing
+
+            of_sentences = draw() if forcing_draw == "sentence" else None
 
             def choose(time: int, step: Step) -> Tensor:
-                return self._sample_previous(encoded, target_input[:, time], step, teacher_forcing)
+                is_told = draw() if of_sentences is None else of_sentences
+                return self._previous(encoded, target_input[:, time], step, is_told)
 
         unrolled = self.decoder.unroll(encoded, target_input, choose)
         real = target_output != PAD
@@ -181,13 +192,15 @@ class Seq2Seq(nn.Module):
             counted,
         )
 
-    def _sample_previous(
-        self, encoded: EncodedSource, true: Tensor, step: Step, teacher_forcing: float
+    def _previous(
+        self, encoded: EncodedSource, true: Tensor, step: Step, is_told: Tensor
     ) -> Tensor:
+        """Return the tokens `[batch, 1]` that the next step sees: the true ones `[batch]` where
+        `is_told` (`[batch]` or `[1]`), else the most probable ones of the step before.
+        """
         with torch.no_grad():
             predicted = self.log_probabilities(encoded, step).argmax(-1)
-        told = torch.rand(true.shape, device=true.device) < teacher_forcing
-        return torch.where(told.unsqueeze(1), true.unsqueeze(1), predicted)
+        return torch.where(is_told.unsqueeze(1), true.unsqueeze(1), predicted)
 
     def _initialize(self) -> None:
         self.encoder.initialize(self.settings.forget_bias)

@@ -255,6 +255,7 @@ class Trainer:
                 self.settings.coverage_loss,
                 fixed_shapes=self._graphed,
                 guidance=guidance_of(self.settings.guided_alignment, batch, self.state.update + 1),
+                forcing_draw=self.settings.teacher_forcing.draw,
             )
         self.scaler.scale(sums.loss / tokens).backward()
         return sums.detached()

@@ -1,5 +1,6 @@
 """The fast model of every kind: against the slow one written from the equations, and alone."""
 
+import numpy as np
 import pytest
 import torch
 from tiny_model import (
@@ -19,6 +20,7 @@ from tiny_model import (
 from torch.autograd import gradcheck
 
 from nmt.config import kinds
+from nmt.data.batches import make_batch
 from nmt.model.precision import narrow_matrices
 from nmt.model.seq2seq import Seq2Seq
 
@@ -163,6 +165,34 @@ def test_scheduled_sampling_sees_its_own_words():
     torch.manual_seed(3)
     nearly = batch_loss(model, PAIRS, teacher_forcing=1.0 - 1e-12).loss
     torch.testing.assert_close(nearly, true, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("draw", ["token", "step", "sentence"])
+def test_a_draw_of_teacher_forcing_holds_for_what_it_says(draw, monkeypatch):
+    model, seen = make_model(), []
+    previous = model._previous
+
+    def noted(encoded, true, step, is_told):
+        seen.append(is_told.expand(len(true)).tolist())
+        return previous(encoded, true, step, is_told)
+
+    monkeypatch.setattr(model, "_previous", noted)
+    pairs = [([4 + i], [4, 5, 6, 7, 8, 9]) for i in range(6)]
+    batch = make_batch([x for x, _ in pairs], [y for _, y in pairs], np.arange(6))
+    torch.manual_seed(1)
+    model.loss(
+        batch.source,
+        batch.source_lengths,
+        batch.target_input,
+        batch.target_output,
+        teacher_forcing=0.5,
+        forcing_draw=draw,
+    )
+    by_step = {len(set(row)) == 1 for row in seen}
+    by_sentence = {len(set(column)) == 1 for column in zip(*seen, strict=True)}
+    assert {value for row in seen for value in row} == {True, False}
+    assert (by_step == {True}) == (draw == "step")
+    assert (by_sentence == {True}) == (draw == "sentence")
 
 
 @each_kind

@@ -75,11 +75,19 @@ class ScheduleSettings(Settings):
     )
 
 
+ForcingDraw = Literal["token", "step", "sentence"]
+
+
 class TeacherForcingSettings(Settings):
     """Scheduled sampling (Bengio et al. 2015): how often the true previous token is given."""
 
     ratio: float = Field(
         1.0, ge=0.0, le=1.0, description="Probability of the true previous token (1: always)."
+    )
+    draw: ForcingDraw = Field(
+        "token",
+        description="What a draw holds for: each token by itself, one step of the whole batch, or "
+        "all steps of a sentence.",
     )
     final_ratio: float | None = Field(
         None, ge=0.0, le=1.0, description="Probability at the end of the decay; default: no decay."
