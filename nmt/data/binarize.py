@@ -18,7 +18,13 @@ from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
 from nmt.data.hashes import SeenHashes
 from nmt.data.inputs import Inputs, files_of, lines_of
 from nmt.data.manifest import MANIFEST, Manifest, OverlapReport, SideReport
-from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters
+from nmt.data.pair_filters import (
+    NOT_SELECTED,
+    NOT_UTF8,
+    HeldOut,
+    PairFilters,
+    selection_settings,
+)
 from nmt.data.split import in_validation_split
 from nmt.data.tally import Tally
 from nmt.data.text import read_pairs
@@ -63,6 +69,7 @@ def binarize_settings(config: Config) -> dict[str, object]:
         "on_bad_utf8",
     }
     settings = config.data.model_dump(mode="json", include=names)
+    settings |= selection_settings(config.data)
     if config.data.validation_split:
         settings["seed"] = config.data.split_seed
     return settings
@@ -147,7 +154,7 @@ class _Binarizer:
         seen = SeenHashes()
         for chunk, encoded in self._encoded("train", self._data.train):
             duplicate = seen.add(encoded.pair_hashes)
-            kept = train.drop(chunk, filters.apply(encoded, duplicate))
+            kept = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
             # Equal pairs go the same way, so that a duplicate is one on either side.
             to_dev = kept & self._set_aside(chunk)
             dev.look_at(encoded, duplicate, to_dev)
@@ -267,8 +274,10 @@ def _check(manifest: Manifest, data: DataSettings) -> None:
             if data.validation_split
             else "no pair of dev is left: none of its lines is UTF-8 on both sides."
         )
-    read = train.pairs_read + (manifest.dev.pairs_read if data.validation_split else 0)
-    share = (train.pairs_read - train.pairs_kept) / read
+    left_out = sum(train.dropped.get(reason, 0) for reason in NOT_SELECTED)
+    selected = train.pairs_read - left_out
+    read = selected + (manifest.dev.pairs_read if data.validation_split else 0)
+    share = (selected - train.pairs_kept) / max(1, read)
     if share > data.max_dropped:
         raise DataError(
             f"{100 * share:.1f}% of the train pairs are dropped, more than data.max_dropped "

@@ -6,10 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.config.settings import DataSettings
-from nmt.data.encode import EncodedChunk
+from nmt.data.encode import Chunk, EncodedChunk
 from nmt.data.hashes import SeenHashes
 
 NOT_UTF8 = "not UTF-8"
+_BEYOND = "beyond max_pairs"
+_OTHER_BEGINNING = "other beginning"
+
+NOT_SELECTED = (_BEYOND, _OTHER_BEGINNING)
+"""Reasons that say nothing against the text."""
+
+
+def selection_settings(settings: DataSettings) -> dict[str, object]:
+    """Return the settings that select pairs of train, those alone that are set."""
+    values = settings.model_dump(mode="json", include={"max_pairs", "target_prefixes"})
+    return {key: value for key, value in values.items() if value}
+
+
+def is_beyond(settings: DataSettings, line: int) -> bool:
+    """Return whether a pair of train, by its line from 1 on, is not among the first ones wanted."""
+    return settings.max_pairs is not None and line > settings.max_pairs
+
+
+def begins_as_wanted(settings: DataSettings, target: str) -> bool:
+    """Return whether a target begins with one of `data.target_prefixes`, where there are any."""
+    prefixes = tuple(prefix.casefold() for prefix in settings.target_prefixes)
+    return not prefixes or target.casefold().startswith(prefixes)
 
 
 @dataclass
@@ -43,7 +65,10 @@ class PairFilters:
     @property
     def reasons(self) -> list[str]:
         """Every reason for which a pair may be dropped, in order."""
-        reasons = ["both sides empty", "source empty", "target empty", "too long"]
+        reasons = [] if self._settings.max_pairs is None else [_BEYOND]
+        if self._settings.target_prefixes:
+            reasons.append(_OTHER_BEGINNING)
+        reasons += ["both sides empty", "source empty", "target empty", "too long"]
         if self._settings.max_length_ratio:
             reasons.append("length ratio")
         if self._settings.exclude_overlap:
@@ -55,13 +80,17 @@ class PairFilters:
         return reasons
 
     def apply(
-        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
+        self, chunk: Chunk, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.bool_]]:
         """For each reason, which pairs of the chunk are dropped for it, `[n]`; at most one each.
 
         duplicate `[n]`: pairs that occur earlier in the corpus.
         """
         found = self._checks(encoded, duplicate)
+        found[_BEYOND] = np.array([is_beyond(self._settings, line) for line in chunk.lines], bool)
+        found[_OTHER_BEGINNING] = np.array(
+            [not begins_as_wanted(self._settings, target) for target in chunk.targets], bool
+        )
         kept = np.ones(len(encoded.lengths), np.bool_)
         dropped = {}
         for reason in self.reasons:

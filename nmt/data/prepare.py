@@ -15,6 +15,7 @@ from nmt.data.corpus import Corpus
 from nmt.data.guidance import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.data.inputs import Inputs, describe_inputs, lines_of, same_content
 from nmt.data.manifest import MANIFEST, Manifest
+from nmt.data.pair_filters import selection_settings
 from nmt.data.record import Record, check_replaceable, load_record
 from nmt.data.tokenizer import TokenizerPair
 from nmt.data.tokenizer_training import train_tokenizers
@@ -357,6 +358,7 @@ def _check_unchanged(corpora: dict[str, CorpusSettings | None], inputs: Inputs) 
 def _tokenizer_settings(config: Config) -> dict[str, Any]:
     settings = config.tokenizer.model_dump(mode="json", exclude={"sampling"})
     settings["on_bad_utf8"] = config.data.on_bad_utf8
+    settings |= selection_settings(config.data)
     if config.data.validation_split:
         settings["validation_split"] = config.data.validation_split
         settings["seed"] = config.data.split_seed

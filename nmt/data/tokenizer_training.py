@@ -9,6 +9,7 @@ from typing import Any
 import sentencepiece
 
 from nmt.config.settings import Config, TokenizerSettings
+from nmt.data.pair_filters import begins_as_wanted, is_beyond
 from nmt.data.split import in_validation_split
 from nmt.data.text import Pair, read_pairs
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
@@ -62,9 +63,14 @@ def _target(pair: Pair) -> tuple[str | None, ...]:
 def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
     """The pairs to learn from: at most max_sentences lines, evenly spread over the text."""
     data = config.data
+    pairs = min(pairs, data.max_pairs or pairs)
     wanted = min(pairs, max(1, config.tokenizer.max_sentences // sides))
     for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
+        if is_beyond(data, pair.line):
+            return
         if pair.line * wanted // pairs == (pair.line - 1) * wanted // pairs:
+            continue
+        if pair.target is not None and not begins_as_wanted(data, pair.target):
             continue
         share, seed = data.validation_split, data.split_seed
         if not in_validation_split(pair.source, pair.target, share, seed):

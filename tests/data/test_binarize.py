@@ -330,3 +330,25 @@ def test_breaks_become_spaces_before_subwords_are_learned(make_config, tmp_path)
                 assert side.decode(side.encode(line)) == spaced
                 pieces = "".join(side.pieces(range(side.size)))
                 assert not set(pieces) & set("\x0b\x1c\x85\u2028")
+
+
+def test_the_first_pairs_or_those_that_begin_as_wanted_are_selected(tiny, tmp_path):
+    from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+    from nmt.runtime.run_directory import RunDirectory
+
+    def prepared(name, *overrides):
+        config = tiny(*overrides, name=name)
+        run = RunDirectory(config.run_dir)
+        tokenizers = prepare_tokenizers(config, run)
+        data = prepare_corpora(config, run, tokenizers)
+        rows = [data.train.target(i).tolist() for i in range(len(data.train))]
+        return data, [tokenizers.target.decode(row) for row in rows]
+
+    targets = (tmp_path / "train.en").read_text(encoding="utf-8").split("\n")[:-1]
+    data, texts = prepared("first", "data.max_pairs=50")
+    assert texts == targets[:50]
+    assert data.manifest.train.dropped["beyond max_pairs"] == 150  # more than max_dropped
+    _, texts = prepared("begun", "data.target_prefixes=[One t, SEVEN]")
+    assert texts == [each for each in targets if each.startswith(("one t", "seven"))]
+    _, texts = prepared("both", "data.max_pairs=50", "data.target_prefixes=[seven]")
+    assert texts == [each for each in targets[:50] if each.startswith("seven")]

@@ -1,8 +1,8 @@
 """Settings of the corpora and of what is kept of them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from nmt.config.settings.base import FilePath, FilePaths, Settings
 
@@ -24,6 +24,12 @@ class CorpusSettings(Settings):
                 "give as many of the one as of the other"
             )
         return self
+
+
+def _check_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(prefix.strip() for prefix in prefixes):
+        raise ValueError("holds an empty text; write how targets begin, such as [i am, he is]")
+    return prefixes
 
 
 class DataSettings(Settings):
@@ -60,6 +66,16 @@ class DataSettings(Settings):
         ge=0,
         lt=2**31,
         description="Another one sets other pairs aside; that of the run does not.",
+    )
+    max_pairs: int | None = Field(
+        None, ge=1, description="Take only the first pairs of train, so many; default: all."
+    )
+    target_prefixes: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_prefixes)] = (
+        Field(
+            (),
+            description="Take only the train pairs whose target begins with one of these texts, "
+            "such as [i am, he is]; case does not matter. Default: all.",
+        )
     )
     max_length: int = Field(
         100, ge=1, description="Longest sentence in subwords; train pairs above it are dropped."
