@@ -43,18 +43,67 @@ _REFERENCE_HEAD = """\
 """
 
 
-def explain(name: str = "") -> str:
-    """What a key is for: type, default, range or choices; for a section, and "", the keys in it.
+EVERYDAY_KEYS = (
+    "run_dir",
+    "seed",
+    "preset",
+    "data.source_language",
+    "data.target_language",
+    "data.train.source",
+    "data.train.target",
+    "data.dev.source",
+    "data.dev.target",
+    "data.validation_split",
+    "data.max_length",
+    "tokenizer.kind",
+    "tokenizer.joint",
+    "tokenizer.vocab_size",
+    "model.embedding_size",
+    "model.encoder.cell",
+    "model.encoder.layers",
+    "model.encoder.hidden_size",
+    "model.attention.kind",
+    "model.decoder.cell",
+    "model.decoder.layers",
+    "model.decoder.hidden_size",
+    "model.decoder.dropout",
+    "model.output.dropout",
+    "training.batch_size",
+    "training.max_updates",
+    "training.max_epochs",
+    "training.metric",
+    "training.patience",
+    "training.optimizer.kind",
+    "training.optimizer.learning_rate",
+    "training.schedule.kind",
+    "training.validation.every_updates",
+    "search.beam_size",
+    "runtime.device",
+)
+"""Keys that most configurations set."""
 
-    Raises UsageError for a key that does not exist, with the nearest that does.
+
+def explain(name: str = "") -> str:
+    """Return what a key is for: type, default, range or choices.
+
+    Of a section these are its keys, the everyday ones first. Without a name they are the everyday
+    keys of the whole configuration, and its sections.
+
+    Raises:
+        UsageError: There is no such key; the message has the nearest.
     """
     if not name:
-        return _explain_section("The configuration of a run.", keys_of(Config))
+        everyday = [all_keys()[each] for each in EVERYDAY_KEYS]
+        rows = [(key.name, _default_text(key), key.description) for key in everyday]
+        table = "".join(f"  {line}\n" for line in _table(rows))
+        sections = _explain_section("All sections and the keys above them:", keys_of(Config))
+        return f"  The everyday keys of a configuration:\n\n{table}\n{sections}"
     key = all_keys().get(name)
     if key is None:
         raise UsageError(f"{name}: unknown key; {_hint(name)}")
     if key.expected.section is not None:
         keys = keys_of(key.expected.section, key.path)
+        keys.sort(key=lambda each: each.name not in EVERYDAY_KEYS)
         return f"{name}\n" + _explain_section(_about(key, key.expected.section), keys)
     return _explain_value(key)
 

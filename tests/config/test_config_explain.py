@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.config.explain import explain, json_schema, yaml_reference
+from nmt.config.explain import EVERYDAY_KEYS, explain, json_schema, yaml_reference
 from nmt.config.kinds import ATTENTIONS, OPTIMIZERS
 from nmt.config.load import load_config
 from nmt.config.schema import all_keys
@@ -41,12 +41,21 @@ def test_a_section_lists_its_keys():
     assert "  (required)" in explain("data.train")
 
 
-def test_the_top_lists_the_sections():
-    text = explain()
-    assert "  training   (section)   How it learns." in text.replace("(section)  ", "(section)   ")
-    assert [line.split()[0] for line in text.rstrip("\n").split("\n")[2:]] == [
+def test_the_top_lists_the_everyday_keys_and_the_sections():
+    everyday, sections = explain().split("All sections and the keys above them:")
+    assert [line.split()[0] for line in everyday.split("\n")[2:-2]] == list(EVERYDAY_KEYS)
+    assert "  training   (section)   How it learns." in sections.replace(
+        "(section)  ", "(section)   "
+    )
+    assert [line.split()[0] for line in sections.rstrip("\n").split("\n")[2:]] == [
         key.name for key in all_keys().values() if len(key.path) == 1
     ]
+
+
+def test_everyday_keys_come_first_in_a_section():
+    names = [line.split()[0] for line in explain("training").rstrip("\n").split("\n")[3:]]
+    assert names[:3] == ["batch_size", "max_updates", "max_epochs"]
+    assert set(EVERYDAY_KEYS) <= set(all_keys())
 
 
 @pytest.mark.parametrize(
