@@ -98,7 +98,9 @@ class ReferenceScoring:
         for warning in reference_warnings(asked.references, self.metrics, self.tokenize):
             warn(warning)
         for system in self.systems:
-            found = suspicions(system.hypotheses, asked.references, self.lowercase, self.tokenize)
+            found = suspicions(
+                system.hypotheses, asked.references, self.lowercase, self.tokenize, self.metrics
+            )
             found += mixups(system.hypotheses, asked.references, asked.sources)
             prefix = f"{system.name}: " if len(self.systems) > 1 else ""
             for warning in found:

@@ -200,7 +200,7 @@ def _tokenizer(
 
     report = warn if "bleu" in _metrics(metrics) else None
     if given is not None and find_language(given) is None:
-        warn(f"--language {given} is no language that nmt knows: BLEU is by the tokenizer 13a.")
+        warn(f"--language {given!r} is no language that nmt knows: BLEU is by the tokenizer 13a.")
     return bleu_tokenizer(given or of_model or _language_of_runs(train), report)
 
 

@@ -114,7 +114,7 @@ class _Binarizer:
         if (
             found is not None
             and found.changed
-            and (advice := advice_to_keep(self._config.tokenizer))
+            and (advice := advice_to_keep(self._config.tokenizer, found.changes))
         ):
             say(f"train: {advice}")
         _check(manifest, self._data)

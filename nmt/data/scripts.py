@@ -1,6 +1,5 @@
 """Which writing systems a text is in: what tells that a text was given to the wrong model."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ import numpy as np
 
 from nmt.data.corpus import Corpus
 from nmt.data.tokenizer import Tokenizer
+from nmt.text.characters import name_script
 
-_NAMES = {"Cjk": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
+_NAMES = {"Cjk": "Han", "Ideographic": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
 _SAMPLED_PAIRS = 2000
 _AT_HOME = 0.01
 _FEWEST_LETTERS = 5
@@ -78,8 +78,8 @@ def share(counts: Counter[str], script: str) -> float:
 
 @lru_cache(1 << 14)
 def _script(character: str) -> str | None:
-    """The first word of a letter's name, which is that of its script; None of other characters."""
+    """Return the name of a letter's script; None of other characters."""
     if not character.isalpha():
         return None
-    first = unicodedata.name(character, "unknown").split()[0].split("-")[0].capitalize()
+    first = name_script(character).capitalize()
     return _NAMES.get(first, first)

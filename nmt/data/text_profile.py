@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from nmt.text.characters import UNSPACED, UNSPACED_RANGES
+from nmt.text.characters import TO_NFC, UNSPACED, UNSPACED_RANGES
 from nmt.text.tool_marks import marks_in, may_have_marks
 
 LINES_PROFILED = 400
@@ -122,7 +122,7 @@ CONTRASTS = (
         "have decomposed characters (NFD)",
         lambda line: not line.isascii() and not unicodedata.is_normalized("NFC", line),
         lambda line: not line.isascii() and not unicodedata.is_normalized("NFD", line),
-        "Normalise {corpus} to NFC: uconv -f UTF-8 -t UTF-8 -x NFC",
+        f"Normalise {{corpus}} to NFC: {TO_NFC}",
     ),
     Contrast(
         "apostrophes",

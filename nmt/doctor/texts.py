@@ -141,7 +141,8 @@ def _writable(examination: Examination) -> Remark:
         for name, found in reports.items()
     }
     if told:
-        advice = advice_to_keep(examination.config.tokenizer)
+        changes = [each for found in reports.values() if found for each in found.changes]
+        advice = advice_to_keep(examination.config.tokenizer, changes)
         mend = advice or "write these characters in the texts as the model writes them"
         return Remark("; ".join(told), mend, facts)
     found = reports["train"]

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from nmt.evaluation.scores import is_blank
 from nmt.text.characters import JOINERS, invisible_characters, is_folded, show
 
 Lines = Sequence[str]
@@ -58,7 +59,7 @@ def _lines_with(lines: Lines, sign: Callable[[str], str]) -> list[int]:
     return [
         number
         for number, line in enumerate(lines)
-        if not (line.isascii() and line.isprintable()) and sign(line)
+        if not (line.isascii() and line.isprintable()) and sign(line) and not is_blank(line)
     ]
 
 

@@ -2,13 +2,13 @@
 
 import html.entities
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from nmt.evaluation.character_checks import character_warnings
 from nmt.evaluation.metrics import FourGrams, ScorerOptions, make_scorer
-from nmt.evaluation.scores import is_blank, present
+from nmt.evaluation.scores import METRICS, is_blank, present
+from nmt.text.characters import name_script
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
@@ -55,6 +55,7 @@ def suspicions(
     references: Sequence[Lines],
     lowercase: bool = False,
     tokenize: str | None = None,
+    metrics: Iterable[str] = METRICS,
 ) -> list[str]:
     """Return what to warn of before scoring, each with an example.
 
@@ -64,6 +65,7 @@ def suspicions(
         lowercase: Whether case is left out of the comparison, so that it cannot be wrong.
         tokenize: sacreBLEU's tokenizer, None for its default. With "none" both sides may be
             tokenised.
+        metrics: The metrics that are computed.
     """
     all_tokenised = all(map(_are_tokenised, (hypotheses, *references)))
     found = [
@@ -72,7 +74,8 @@ def suspicions(
         _on_one_side(hypotheses, references, "HTML entities", _entities, _WRITE_OUT),
         None if lowercase else _lower_case(hypotheses, references),
     ]
-    found.append(_without_spaces(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
+    if "bleu" in metrics:
+        found.append(_without_spaces(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
     told = [warning for warning in found if warning is not None]
     return told + character_warnings(hypotheses, references)
 
@@ -110,7 +113,8 @@ def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
     ]
     if empty:
         found.append(
-            f"{_lines(empty)} without a reference: whatever their translations say counts as wrong."
+            f"{_lines(empty)} without a reference: BLEU and TER count all words of their "
+            "translations as wrong, chrF leaves them out."
         )
     return found
 
@@ -280,11 +284,7 @@ def _advice(lines: Lines, tokenize: str) -> str | None:
     divide; None of other texts.
     """
     divided = _DIVIDED.get(tokenize, tuple(_UNSPACED))
-    letters = Counter(
-        unicodedata.name(character, "").split(" ")[0]
-        for character in _sample(lines)
-        if character.isalpha()
-    )
+    letters = Counter(name_script(character) for character in _sample(lines) if character.isalpha())
     unspaced = Counter({each: letters[each] for each in _UNSPACED if each not in divided})
     if not unspaced.total() or unspaced.total() < _HALF * letters.total():
         return None

@@ -56,11 +56,12 @@ INVISIBLE = "".join(
 """Characters that show nothing and change no meaning."""
 
 UNSPACED_RANGES = (
-    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1a20-\u1aaf\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
 )
-"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces between words. For a set of
-characters in a regular expression.
+"""Thai, Lao, Tibetan, Burmese, Khmer, Lanna, kana of both widths, Han: written without spaces
+between words. For a set of characters in a regular expression.
 """
 
 UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
@@ -75,7 +76,11 @@ _INVISIBLE = re.compile(f"[{INVISIBLE}{CONTROLS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CANNOT_BE_FORCED = re.compile(f"[{BREAKS}{CONTROLS}\ud800-\udfff]")
 
+TO_NFC = "uconv -f UTF-8 -t UTF-8 -x NFC"
+"""The command that does to stdin what `compose` does to a text."""
+
 _LONGEST_SHOWN = 12
+_WIDTHS = ("HALFWIDTH", "FULLWIDTH")
 
 
 def clean_input(text: str) -> str:
@@ -86,6 +91,15 @@ def clean_input(text: str) -> str:
 def clean_output(text: str) -> str:
     """Return a text as it may leave: one line without control characters, for any reader."""
     return text.translate(_WRITTEN) if _TO_WRITE.search(text) else text
+
+
+def compose(text: str) -> str:
+    """Return a text in the form NFC, in which a letter and its accents are one character.
+
+    Scores that choose between models or searches compare texts in this form: a model writes accents
+    in the form of its tokenizer, and references may have the other one.
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def escape_controls(text: str) -> str:
@@ -108,6 +122,18 @@ def is_unspaced(character: str) -> bool:
 def is_folded(character: str) -> bool:
     """Return whether the compatibility form (NFKC) of a character is another one."""
     return unicodedata.normalize("NFKC", character) != character
+
+
+@lru_cache(maxsize=1 << 14)
+def name_script(letter: str) -> str:
+    """Return the word of a letter's Unicode name that tells its script, such as LATIN or CJK.
+
+    A letter of another width or style has the script of the plain one.
+    """
+    plain = unicodedata.normalize("NFKC", letter)[0]
+    words = unicodedata.name(plain if plain.isalpha() else letter, "UNKNOWN").split()
+    first = next((word for word in words if word not in _WIDTHS), words[0])
+    return first.split("-")[0]
 
 
 def invisible_characters(text: str) -> list[str]:

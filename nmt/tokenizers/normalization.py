@@ -13,7 +13,7 @@ invisible characters are dropped, joiners stay. Beyond that
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
 from typing import Any
@@ -21,8 +21,9 @@ from typing import Any
 import sentencepiece
 
 from nmt.config.settings import TokenizerSettings
-from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, JOINERS
+from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, JOINERS, TO_NFC, compose
 from nmt.text.languages import find_language
+from nmt.tokenizers.round_trip import Change
 
 AUTO = "auto"
 COMPOSED = "composed"
@@ -56,8 +57,15 @@ def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
     return (COMPOSED if settings.joint else FOLDED), COMPOSED
 
 
-def advice_to_keep(settings: TokenizerSettings) -> str:
-    """Return how target characters are kept as they are written; empty where they are already."""
+def advice_to_keep(settings: TokenizerSettings, changes: Sequence[Change]) -> str:
+    """Return what to do about target texts that come back changed; empty where no rule is why.
+
+    Args:
+        settings: The settings of the tokenizer.
+        changes: What becomes of the texts.
+    """
+    if changes and all(compose(each.before) == compose(each.after) for each in changes):
+        return f"accents are written in the form NFC. Bring all texts into it: {TO_NFC}"
     rule = settings.normalization
     if rule in (AUTO, COMPOSED, IDENTITY):
         return ""
@@ -108,24 +116,20 @@ def _compositions() -> Iterator[tuple[str, str]]:
         composed = chr(code)
         spelled = unicodedata.normalize("NFD", composed)
         letter, marks = spelled[0], spelled[1:]
-        if not marks or _compose(composed) != composed:
+        if not marks or compose(composed) != composed:
             continue
         for order in permutations(marks):
             for place in range(len(order)):
                 head, rest = letter + "".join(order[:place]), "".join(order[place:])
-                spelled = _compose(head) + rest
-                if _compose(spelled) == composed:
+                spelled = compose(head) + rest
+                if compose(spelled) == composed:
                     yield spelled, composed
     for code in _SYLLABLES:
         composed = chr(code)
         signs = unicodedata.normalize("NFD", composed)
         yield signs, composed
         if len(signs) > 2:
-            yield _compose(signs[:2]) + signs[2], composed
-
-
-def _compose(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+            yield compose(signs[:2]) + signs[2], composed
 
 
 def _normalizer(**rule: Any) -> Any:

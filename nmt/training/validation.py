@@ -22,6 +22,7 @@ from nmt.runtime.ranks import ALONE, Ranks
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.search.pieces import split
+from nmt.text.characters import compose
 
 _REHEARSED = 8
 _BATCH_SENTENCES = 128
@@ -116,7 +117,12 @@ class Validator:
                 sentences, lambda own: self._translate(model, list(own), bar.advance)
             )
         references = [self._data.dev_target[i] for i in sentences]
-        scores = score(hypotheses, [references], self._metrics, tokenize=self._bleu_tokenizer)
+        scores = score(
+            list(map(compose, hypotheses)),
+            [list(map(compose, references))],
+            self._metrics,
+            tokenize=self._bleu_tokenizer,
+        )
         metrics = {"loss": loss, "perplexity": perplexity(loss)}
         metrics |= {each.metric: each.value for each in scores}
         noise = {each.metric: each.noise for each in scores if each.noise}

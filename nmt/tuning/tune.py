@@ -6,8 +6,10 @@ from typing import Any
 
 from nmt.config.settings import SearchSettings
 from nmt.errors import DataError
+from nmt.evaluation.scores import bleu_tokenizer
 from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
 from nmt.search.translator import Translator
+from nmt.text.characters import compose
 from nmt.tuning.sweep import Outcome, sweep
 
 
@@ -84,14 +86,22 @@ def tune(
     of TUNING_METRICS. Of equal scores the smaller beam comes first, then the present defaults, then
     what comes first in `points`.
 
+    Texts are compared in the form of `compose`.
+
     Raises UsageError for a search that the model cannot do, DataError when the counts differ or
     there is nothing to translate.
     """
     if next(translator.batches(sources), None) is None:
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
-    baseline, *others = [outcome.texts for outcome in outcomes]
-    tokenize = translator.bleu_tokenizer if metric == "bleu" else None
+    baseline, *others = [list(map(compose, outcome.texts)) for outcome in outcomes]
+    references = [list(map(compose, each)) for each in references]
+    # Other metrics need no words, but the length ratio is by those of BLEU.
+    tokenize = (
+        translator.bleu_tokenizer
+        if metric == "bleu"
+        else bleu_tokenizer(translator.target_language, report=None)
+    )
     compared = compare(baseline, others, references, metric, tokenize=tokenize)
     standings = [compared.baseline, *compared.others]
     trials = [

@@ -57,3 +57,8 @@ def test_of_a_corpus(tmp_path, tokenizers):
     shares = source_scripts(Corpus.open(tmp_path / "train"), tokenizer).shares
     assert set(shares) == {"Latin", "Cyrillic"}
     assert shares["Latin"] == pytest.approx(7 / 8, abs=0.05)
+
+
+def test_other_widths_and_styles_of_letters_are_of_the_same_script():
+    counts = scripts_of("Ｈé 𝐀ª ﾈｺﾞー 漢々 ﾡ ﷺ")
+    assert counts == {"Latin": 4, "Kana": 4, "Han": 2, "Hangul": 1, "Arabic": 1}

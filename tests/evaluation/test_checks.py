@@ -144,11 +144,12 @@ def test_blank_references_are_counted():
     assert blank_reference_warnings(several) == [
         "reference 2 is blank in 2 lines (the first: line 1), where another is not: it counts as "
         "none there.",
-        "1 line (line 4) without a reference: whatever their translations say counts as wrong.",
+        "1 line (line 4) without a reference: BLEU and TER count all words of their translations "
+        "as wrong, chrF leaves them out.",
     ]
     assert blank_reference_warnings([["a", "", ""]]) == [
-        "2 lines (the first: line 2) without a reference: whatever their translations say counts "
-        "as wrong."
+        "2 lines (the first: line 2) without a reference: BLEU and TER count all words of their "
+        "translations as wrong, chrF leaves them out."
     ]
     assert blank_reference_warnings([["a", "b"], ["c", "d"]]) == []
 
@@ -181,6 +182,8 @@ def test_references_of_few_words():
         ("ខ្ញុំចូលចិត្តអានសៀវភៅ", "13a", True),
         ("ကျွန်တော်စာဖတ်ရတာကြိုက်တယ်", "13a", True),
         ("ຂ້ອຍມັກອ່ານປຶ້ມ", "13a", True),
+        ("ﾈｺﾊﾆﾜﾃﾞﾈﾑｯﾃｲﾏｽ", "13a", True),
+        ("ｔｈｅ　ｃａｔ　ｓｌｅｅｐｓ", "13a", False),
     ],
 )
 def test_what_a_tokenizer_does_not_divide(text, tokenizer, warned):
@@ -200,6 +203,17 @@ def test_invisible_characters():
         (warning,) = suspicions(odd, [plain])
         assert warning.startswith("1 line of the hypotheses (line 2)")
         assert suspicions(odd, [odd]) == []
+
+
+def test_invisible_characters_of_a_blank_reference_match_nothing():
+    texts = ["The black cat is on the mat.", "A dog sleeps, I think."]
+    assert suspicions(texts, [["The cat is.", "\u200b"], ["\xa0\u200b", "A dog."]]) == []
+
+
+def test_the_tokenizer_of_bleu_matters_for_bleu_alone():
+    chinese = ["猫在垫子上", "狗在睡觉"]
+    assert suspicions(chinese, [chinese], metrics=["chrf++", "ter"]) == []
+    assert len(suspicions(chinese, [chinese], metrics=["bleu", "chrf"])) == 1
 
 
 def test_joiners_are_no_invisible_characters():

@@ -14,11 +14,13 @@ from nmt.text.characters import (
     JOINERS,
     clean_input,
     clean_output,
+    compose,
     escape_controls,
     find_surrogate,
     find_unwritable,
     has_control_characters,
     invisible_characters,
+    is_unspaced,
     show,
 )
 
@@ -101,6 +103,19 @@ def test_problems_are_named_with_their_place():
 )
 def test_texts_are_shown_so_that_they_can_be_told_apart(text, shown):
     assert show(text) == shown
+
+
+def test_canonical_spellings_of_a_text_are_one():
+    for text in ("ế", "각", "ড়", "שׂ"):
+        assert compose(unicodedata.normalize("NFD", text)) == compose(text)
+    assert compose("ﬁ，½ می\u200cروم") == "ﬁ，½ می\u200cروم"
+
+
+@pytest.mark.parametrize(
+    "character", ["ﾊ", "\uff9f", "ㇰ", "\u1a20", "\ua9e0", "\uaa60", "ༀ", "\U00020000"]
+)
+def test_scripts_without_spaces(character):
+    assert is_unspaced(character)
 
 
 @given(st.text())

@@ -14,6 +14,7 @@ from nmt.data.tokenizer import Tokenizer
 from nmt.errors import UsageError
 from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, clean_input
 from nmt.tokenizers.normalization import advice_to_keep, make_normalizer, side_rules
+from nmt.tokenizers.round_trip import Change
 
 RULES = ["composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"]
 
@@ -126,8 +127,11 @@ def test_auto_folds_a_source_with_a_model_of_its_own_and_keeps_every_target():
     assert side_rules(TokenizerSettings(joint=True)) == ("composed", "composed")
     asked = TokenizerSettings(joint=False, normalization="nfkc_cf")
     assert side_rules(asked) == ("nfkc_cf", "nfkc_cf")
-    assert not advice_to_keep(TokenizerSettings())
-    assert "nfkc_cf folds them" in advice_to_keep(asked)
+    folded, accent = Change("，", ",", 2), Change("e\u0302\u0301", "ế", 3)
+    assert not advice_to_keep(TokenizerSettings(), [folded, accent])
+    assert "nfkc_cf folds them" in advice_to_keep(asked, [folded, accent])
+    for settings in (TokenizerSettings(), asked):
+        assert "form NFC" in advice_to_keep(settings, [accent])
 
 
 def test_what_comes_out_is_what_went_in(composed):

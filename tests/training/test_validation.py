@@ -1,5 +1,6 @@
 """Validation translates as `nmt translate` does."""
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -39,3 +40,18 @@ def test_a_long_source_is_translated_in_segments(tiny_bundle, data):
     found = Translator(bundle, runtime).translate(SOURCES, beam_size=1)
     assert found[0].pieces > 1
     assert [text.strip() for text in hypotheses] == [each.text for each in found]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_spelling_of_accents_changes_no_score(tiny_bundle, data, monkeypatch, form):
+    reference = "một con mèo đen ngủ ở đây"
+    references = [unicodedata.normalize(form, reference)] * 3
+    data = replace(data, dev_target=references)
+    bundle = load_bundle(tiny_bundle, torch.device("cpu"))
+    runtime = prepare_runtime(RuntimeSettings(device="cpu", threads=1), exact=True)
+    validator = Validator(bundle, data, runtime, 400)
+    monkeypatch.setattr(validator, "_translate", lambda *given: [reference] * 3)
+    found = validator.validate(bundle.model)
+    assert found.metrics["bleu"] == pytest.approx(100.0)
+    assert found.metrics["chrf"] == pytest.approx(100.0)
+    assert [sample.reference for sample in found.samples] == references[: len(found.samples)]

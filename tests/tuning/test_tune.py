@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -109,3 +110,29 @@ def test_bleu_is_by_the_tokenizer_of_the_target_language(tiny_bundle, monkeypatc
     tuning = tune(translator, TEXTS, [TEXTS], [translator.settings], "bleu")
     assert "|tok:zh|" in tuning.signature
     assert "|nw:2|" in tune(translator, TEXTS, [TEXTS], [translator.settings], "chrf++").signature
+
+
+def test_lengths_are_in_words_of_the_target_language_by_any_metric(tiny_bundle, monkeypatch):
+    monkeypatch.setattr(Translator, "target_language", "zh")
+    translator = Translator.load(tiny_bundle, device="cpu", threads=1)
+    chinese = ["黑猫在垫子上。", "", "狗睡在房子里。", "猫"]
+    bleu, other = (
+        tune(translator, TEXTS, [chinese], [translator.settings], metric).present.standing
+        for metric in ("bleu", "chrf++")
+    )
+    assert other.length_ratio == bleu.length_ratio
+
+
+def test_the_spelling_of_accents_changes_no_score(translator):
+    texts = [f"{each.text} ế" for each in translator.translate(TEXTS, beam_size=1)]
+    one, other = (
+        tune(
+            translator,
+            TEXTS,
+            [[unicodedata.normalize(form, text) for text in texts]],
+            [translator.settings],
+            "chrf",
+        ).present.standing.score
+        for form in ("NFC", "NFD")
+    )
+    assert one == other
