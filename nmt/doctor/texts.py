@@ -18,7 +18,7 @@ from nmt.data.prepare import (
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark
 from nmt.doctor.sample import Sample, take_sample
-from nmt.evaluation.checks import four_grams_of
+from nmt.evaluation.checks import four_grams_of, undivided_warning
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.console import quietly
 from nmt.runtime.distributed import World
@@ -172,11 +172,14 @@ def _scores(examination: Examination) -> Remark:
     config, notes = examination.config, list[str]()
     tokenizer = bleu_tokenizer(config.data.target_language, notes.append)
     most = config.training.validation.max_sentences
-    four_grams = four_grams_of([_made(examination).dev_target[:most]], tokenizer)
+    references = _made(examination).dev_target[:most]
+    four_grams = four_grams_of([references], tokenizer)
     name = tokenizer or "13a"
     found = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
     mend = " ".join(note.rstrip(".") for note in notes)
-    if four_grams.few and config.training.metric == "bleu":
+    if warning := undivided_warning(references, tokenizer):
+        mend = warning.rstrip(".")
+    elif four_grams.few and config.training.metric == "bleu":
         mend = "set `training.metric: chrf`: BLEU counts stretches of four"
     return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long})
 

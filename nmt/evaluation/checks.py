@@ -135,6 +135,22 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
     )
 
 
+def undivided_warning(references: Lines, tokenize: str | None = None) -> str | None:
+    """Return what to warn of where BLEU in a run takes sentences for words.
+
+    Args:
+        references: Those of dev.
+        tokenize: sacreBLEU's tokenizer for the run's target language, None for its default.
+    """
+    tokenize = tokenize or _DEFAULT_TOKENIZER
+    if _advice(references, tokenize) is None or _has_spaces(references):
+        return None
+    return (
+        f"the references are written without spaces, and BLEU's tokenizer {tokenize} takes their "
+        "sentences for words: set `data.target_language`, such as zh, ja or th."
+    )
+
+
 def four_grams_of(references: Sequence[Lines], tokenize: str | None = None) -> FourGrams:
     """Count the 4-grams of references. Raises as `make_scorer` does."""
     options = ScorerOptions(tokenize=tokenize, references=present(references))

@@ -65,7 +65,9 @@ lzh Classical-Chinese|mnw Mon|nan Hokkien|nod Lanna|shn Shan|tts Isan|wuu Wu|yue
 """The codes of each language, that of two letters first, and its name."""
 
 _ALIASES = {
-    "zh": "cn cmn zhs zht chs cht mandarin 中文 汉语 漢語 普通话 國語",
+    "zh": (
+        "cn cmn zhs zht chs cht zhcn zhtw mandarin 中文 汉语 漢語 普通话 國語 简体中文 繁體中文"
+    ),
     "ja": "jp jap nihongo 日本語",
     "ko": "kr hangul 한국어 조선말",
     "th": "ไทย ภาษาไทย",
@@ -73,21 +75,37 @@ _ALIASES = {
     "km": "kh cambodian ខ្មែរ",
     "my": "myanmar မြန်မာ",
     "yue": "粵語 粤语",
+    "ar": "arb",
+    "ay": "ayr",
+    "az": "azj azb",
     "cs": "cz",
     "el": "gr",
+    "et": "ekk",
     "fa": "farsi pes prs dari",
+    "ff": "fuv",
     "he": "iw",
-    "id": "in",
+    "id": "in indonesia",
+    "ku": "ckb kmr sdh sorani kurmanji",
     "ky": "kirghiz",
+    "lv": "lvs",
+    "mg": "plt",
+    "mn": "khk",
+    "ms": "zsm zlm melayu malaysia",
+    "ne": "npi",
     "nl": "flemish",
-    "ms": "zsm zlm",
-    "or": "oriya",
+    "om": "gaz",
+    "or": "oriya ory",
     "pa": "panjabi",
+    "ps": "pbt",
+    "qu": "quy quz",
+    "ro": "mo mol moldovan",
+    "sq": "als",
     "sw": "swh",
     "tl": "fil filipino",
     "uk": "ua",
+    "uz": "uzn",
     "vi": "vn",
-    "yi": "ji",
+    "yi": "ji ydd",
 }
 """Other codes and names that people write."""
 

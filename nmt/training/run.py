@@ -342,7 +342,7 @@ def _train(
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""
     _introduce(log, bundle, loader, machine, state)
-    _warn_of_short_references(log, validator, config)
+    _warn_of_references(log, validator, config)
     warn_of_idle_ranks(ranks, loader, state.epoch)
     trainer = Trainer(
         bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
@@ -422,8 +422,11 @@ def _forget_bleu(state: TrainingState, config: Config) -> None:
         state.schedule = {**state.schedule, "best": None, "in_vain": 0, "is_noise": False}
 
 
-def _warn_of_short_references(log: TrainingLog, validator: Validator, config: Config) -> None:
-    """Warn where few references of dev have four tokens and BLEU is to choose something."""
+def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) -> None:
+    """Warn where BLEU takes sentences for words, or is to choose something by short references."""
+    if warning := validator.undivided_warning():
+        log.warn(f"dev: {warning}")
+        return
     if config.training.metric != "bleu":
         return
     four_grams = validator.four_grams()

@@ -12,7 +12,7 @@ from nmt.config.kinds import SCORE_METRICS
 from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.data.batches import make_batch, plan_in_order
 from nmt.data.prepare import PreparedData
-from nmt.evaluation.checks import four_grams_of
+from nmt.evaluation.checks import four_grams_of, undivided_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
@@ -135,8 +135,15 @@ class Validator:
 
     def four_grams(self) -> FourGrams:
         """Count the 4-grams of the references that translations are compared with."""
-        references = self._data.dev_target[: self._settings.max_sentences]
-        return four_grams_of([references], self._bleu_tokenizer)
+        return four_grams_of([self._references], self._bleu_tokenizer)
+
+    def undivided_warning(self) -> str | None:
+        """Return what to warn of where BLEU takes sentences for words."""
+        return undivided_warning(self._references, self._bleu_tokenizer)
+
+    @property
+    def _references(self) -> list[str]:
+        return self._data.dev_target[: self._settings.max_sentences]
 
     def rehearse(self, model: Seq2Seq) -> None:
         """Decode the longest dev sentences, so that what cannot work fails before hours of work."""

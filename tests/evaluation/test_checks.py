@@ -1,6 +1,11 @@
 import pytest
 
-from nmt.evaluation.checks import blank_reference_warnings, short_reference_warning, suspicions
+from nmt.evaluation.checks import (
+    blank_reference_warnings,
+    short_reference_warning,
+    suspicions,
+    undivided_warning,
+)
 
 REFERENCES = [["The black cat is on the mat.", "A dog sleeps, I think."]]
 
@@ -246,3 +251,11 @@ def test_accents_as_characters_of_their_own():
     assert suspicions(["শব্দ হ\u09df"], [["শব্দ হ\u09df"]]) == []
     (warning,) = suspicions(["শব্দ হ\u09af\u09bc"], [["শব্দ হ\u09df"]])
     assert "such as \u09df, the hypotheses none" in warning
+
+
+def test_a_run_whose_target_language_is_not_known_to_have_no_spaces_is_warned_of():
+    chinese = ["他在家裡。", "今天天氣很好！"]
+    assert "set `data.target_language`" in undivided_warning(chinese)
+    assert undivided_warning(chinese, "zh") is None
+    assert undivided_warning(["他 在 家裡 。", "今天 天氣 很 好 ！"]) is None
+    assert undivided_warning(["He is at home.", "집에 있어요."]) is None

@@ -117,3 +117,23 @@ def test_texts_in_the_languages_of_one_another(texts):
 def test_texts_that_do_not_tell_the_contrary(texts):
     check_file_languages("en", "fr", [tuple(map(Path, texts))])
     check_file_languages("en", "en", [tuple(map(Path, texts))])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("arb_Arab", "ar"),
+        ("azj_Latn", "az"),
+        ("npi_Deva", "ne"),
+        ("ory_Orya", "or"),
+        ("als_Latn", "sq"),
+        ("lvs_Latn", "lv"),
+        ("ckb", "ku"),
+        ("Bahasa Indonesia", "id"),
+        ("Bahasa Melayu", "ms"),
+        ("zhTW", "zh"),
+        ("繁體中文", "zh"),
+    ],
+)
+def test_codes_of_members_of_a_group_of_languages(text, code):
+    assert find_language(text).code == code
