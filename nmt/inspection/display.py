@@ -1,6 +1,9 @@
 """Text in the cells of a terminal."""
 
 import unicodedata
+from itertools import pairwise
+
+from nmt.text.characters import JOINERS
 
 
 def display_width(text: str) -> int:
@@ -9,12 +12,18 @@ def display_width(text: str) -> int:
 
 
 def printable(text: str) -> str:
-    """The text without what could move the cursor or turn the direction of writing."""
-    visible = (character for character in text if unicodedata.category(character) != "Cf")
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for character in visible
-    )
+    """Return a text without what could move the cursor or turn the direction of writing.
+
+    Joiners of letters stay. Those of emoji go, because terminals differ in how wide one emoji made
+    of several is.
+    """
+    shown = []
+    for character, following in pairwise(f"{text} "):
+        if character in JOINERS and unicodedata.category(following) != "So":
+            shown.append(character)
+        elif unicodedata.category(character) != "Cf":
+            shown.append(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}")
+    return "".join(shown)
 
 
 def right_aligned(text: str, width: int) -> str:

@@ -94,6 +94,9 @@ def test_nothing_can_steer_the_terminal():
     picture = render_attention(["\x1b[2J", "a\u202eb"], ["\0\r\n", "\u200bx"], np.eye(2))
     assert set(picture) <= set("\ufffd[2Jabx │·█\n")
     assert printable("e\u0301 \u2028") == "e\u0301 \ufffd"
+    assert printable("می\u200cروم") == "می\u200cروم"
+    assert printable("അവന\u0d4d\u200d") == "അവന\u0d4d\u200d"
+    assert printable("👩\u200d🔬") == "👩🔬"
 
 
 def test_legend():
