@@ -71,7 +71,7 @@ def _summary(report: Report) -> str:
         title = f"Best {METRICS[name]}"
         shown.append(Tile(title, points(points_of_best), f"at update {best.update:,}"))
     if history.dev:
-        shown.append(_last_validation(history.dev[-1]))
+        shown.append(_last_validation(history.dev[-1], report.state.best_metric))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
     shown.append(Tile("Updates", count(history.update), epoch))
     shown.append(Tile("Time of training", time_text(history.seconds), _left_or_begun(report)))
@@ -84,9 +84,14 @@ def _summary(report: Report) -> str:
     return _bar(report) + (tiles(shown) if history.sittings or history.train else "")
 
 
-def _last_validation(point: DevPoint) -> Tile:
-    names = [name for name in ("bleu", "chrf", "perplexity") if name in point.metrics]
-    told = [f"{METRICS[name]} {points(point.metrics[name])}" for name in names]
+def _last_validation(point: DevPoint, best_metric: str) -> Tile:
+    """Show the metric first that the best model is chosen by, chrF where that is noise."""
+    value = point.deciding_value(best_metric)
+    first = best_metric if value is None else value.shown[0]
+    known = dict.fromkeys((first, "bleu", "chrf", "chrf++", "perplexity"))
+    told = [
+        f"{METRICS[name]} {points(point.metrics[name])}" for name in known if name in point.metrics
+    ]
     return Tile("Last validation", told[0] if told else "–", ", ".join(told[1:]))
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 from nmt.evaluation.metrics import make_scorer
 from nmt.reports.history import History
+from nmt.text.characters import compose
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,4 @@ def _stages(reference: str, texts: list[tuple[int, str]]) -> list[Stage]:
 def _chrf(text: str, reference: str) -> float:
     if not reference.strip():
         return math.nan
-    return float(make_scorer("chrf").sentence_score(text, [reference]).score)
+    return float(make_scorer("chrf").sentence_score(compose(text), [compose(reference)]).score)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 
 from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.search.stems import Vocabulary
-from nmt.text.characters import is_unspaced
+from nmt.text.characters import JOINERS, is_unspaced
 
 _SPACE = "▁"
 _LONGEST_CHARACTER = 4
@@ -173,4 +173,4 @@ def _is_of_word(character: str) -> bool:
     """Return whether a character is a part of a word between spaces."""
     if not character or is_unspaced(character):
         return False
-    return unicodedata.category(character)[0] in "LMN"
+    return character in JOINERS or unicodedata.category(character)[0] in "LMN"

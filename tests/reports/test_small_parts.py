@@ -1,12 +1,15 @@
 """Scripts of texts, warnings of a log, followed samples."""
 
 import math
+import unicodedata
 
+import pytest
 from run_folders import dev
 
 from nmt.evaluation.metrics import make_scorer
-from nmt.reports.history import History
-from nmt.reports.samples import followed
+from nmt.reports.history import DevPoint, History
+from nmt.reports.report_page import _last_validation
+from nmt.reports.samples import _chrf, followed
 from nmt.reports.warned import warnings_of
 
 
@@ -45,3 +48,19 @@ def test_a_sentence_without_reference_has_no_score():
     record["samples"] = [{"source": "s", "reference": " ", "hypothesis": "x"}]
     (only,) = followed(History.of([record]))
     assert math.isnan(only.stages[0].chrf)
+
+
+@pytest.mark.parametrize(
+    ("best_metric", "noise", "first"),
+    [("chrf++", {}, "chrF++ 21.0"), ("bleu", {}, "BLEU 1.0"), ("bleu", {"bleu": "x"}, "chrF 20.0")],
+)
+def test_the_last_validation_is_shown_by_what_chooses(best_metric, noise, first):
+    values = {"loss": 2.0, "perplexity": 7.39, "bleu": 1.0, "chrf": 20.0, "chrf++": 21.0}
+    tile = _last_validation(DevPoint(4, 0.0, values, 0.1, (), noise), best_metric)
+    told = [tile.value, *tile.note.split(", ")]
+    assert told[0].startswith(first[:-1])
+    assert len(told) == len(set(told)) == 4
+
+
+def test_the_spelling_of_accents_changes_no_score_of_a_sample():
+    assert _chrf("ế ở đây", unicodedata.normalize("NFD", "ế ở đây")) == pytest.approx(100.0)

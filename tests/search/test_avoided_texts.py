@@ -24,6 +24,10 @@ PIECES = (
         "ph",
         "▁<ph",
         "1/>",
+        "▁می",
+        "\u200cروم",
+        "روم",
+        "▁روم",
     ),
 )
 VOCABULARY = Vocabulary(PIECES)
@@ -56,6 +60,9 @@ def forbidden_after(text: str, *before: str) -> set[str]:
         ("猫在", ["黑猫"], {"猫在", "在"}),
         ("é", [], {"é"}),
         ("é", ["<0xC3>"], {"é", "<0xA9>"}),
+        ("روم", ["▁می", "<0xE2>", "<0x80>", "<0x8C>"], {"▁روم"}),
+        ("روم", ["▁می", "▁"], {"▁روم", "روم"}),
+        ("می\u200cروم", ["▁می"], {"\u200cروم"}),
     ],
 )
 def test_what_would_complete_a_text_is_forbidden(text, before, expected):
