@@ -16,7 +16,7 @@ from nmt.evaluation.scores import bleu_tokenizer
 from nmt.reports.comparison import Judged
 from nmt.reports.state import RunState
 from nmt.runtime.console import warn
-from nmt.text.characters import compose
+from nmt.text.characters import comparable
 
 _MOST_TRAIN_LINES = 5_000_000
 """Of a longer training text words are not counted: reading it would take minutes."""
@@ -75,12 +75,14 @@ def judged(
     text: Text,
     hypotheses: Sequence[Sequence[str]],
 ) -> Judged:
-    """Score translations of the text, one of each run, beside the first, in the form of `compose`.
+    """Score translations of the text, one of each run, beside the first.
+
+    Texts are compared in the form of `comparable`.
 
     Raises DataError when counts differ, UsageError for a text of one line.
     """
-    hypotheses = [list(map(compose, each)) for each in hypotheses]
-    references = [list(map(compose, each)) for each in text.references]
+    hypotheses = [list(map(comparable, each)) for each in hypotheses]
+    references = [list(map(comparable, each)) for each in text.references]
     systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
     configs = [state.config for state in states if state.config is not None]
     tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
@@ -109,7 +111,7 @@ def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] |
         if sum(file.lines for file in files) > _MOST_TRAIN_LINES:
             return None
         lines = chain.from_iterable(each_line(Path(file.path)) for file in files)
-        return count_words(map(compose, lines), vocabulary(texts))
+        return count_words(map(comparable, lines), vocabulary(texts))
     except (NmtError, KeyError) as error:
         warn(f"no scores by how frequent words are: {error}")
         return None

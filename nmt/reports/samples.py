@@ -6,7 +6,7 @@ from functools import cache
 
 from nmt.evaluation.metrics import make_scorer
 from nmt.reports.history import History
-from nmt.text.characters import compose
+from nmt.text.characters import comparable
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,6 @@ def _stages(reference: str, texts: list[tuple[int, str]]) -> list[Stage]:
 def _chrf(text: str, reference: str) -> float:
     if not reference.strip():
         return math.nan
-    return float(make_scorer("chrf").sentence_score(compose(text), [compose(reference)]).score)
+    return float(
+        make_scorer("chrf").sentence_score(comparable(text), [comparable(reference)]).score
+    )

@@ -94,12 +94,17 @@ def clean_output(text: str) -> str:
 
 
 def compose(text: str) -> str:
-    """Return a text in the form NFC, in which a letter and its accents are one character.
-
-    Scores that choose between models or searches compare texts in this form: a model writes accents
-    in the form of its tokenizer, and references may have the other one.
-    """
+    """Return a text in the form NFC, in which a letter and its accents are one character."""
     return unicodedata.normalize("NFC", text)
+
+
+def comparable(text: str) -> str:
+    """Return a text as scores that choose between models or searches compare it.
+
+    Invisible characters are dropped and accents composed, because references may have them in
+    another way than the tokenizer of a model writes them.
+    """
+    return compose(clean_input(text))
 
 
 def escape_controls(text: str) -> str:

@@ -22,7 +22,7 @@ from nmt.runtime.ranks import ALONE, Ranks
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.search.pieces import split
-from nmt.text.characters import compose
+from nmt.text.characters import comparable
 
 _REHEARSED = 8
 _BATCH_SENTENCES = 128
@@ -118,8 +118,8 @@ class Validator:
             )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(
-            list(map(compose, hypotheses)),
-            [list(map(compose, references))],
+            list(map(comparable, hypotheses)),
+            [list(map(comparable, references))],
             self._metrics,
             tokenize=self._bleu_tokenizer,
         )

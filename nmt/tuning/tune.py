@@ -9,7 +9,7 @@ from nmt.errors import DataError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
 from nmt.search.translator import Translator
-from nmt.text.characters import compose
+from nmt.text.characters import comparable
 from nmt.tuning.sweep import Outcome, sweep
 
 
@@ -86,7 +86,7 @@ def tune(
     of TUNING_METRICS. Of equal scores the smaller beam comes first, then the present defaults, then
     what comes first in `points`.
 
-    Texts are compared in the form of `compose`.
+    Texts are compared in the form of `comparable`.
 
     Raises UsageError for a search that the model cannot do, DataError when the counts differ or
     there is nothing to translate.
@@ -94,8 +94,8 @@ def tune(
     if next(translator.batches(sources), None) is None:
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
-    baseline, *others = [list(map(compose, outcome.texts)) for outcome in outcomes]
-    references = [list(map(compose, each)) for each in references]
+    baseline, *others = [list(map(comparable, outcome.texts)) for outcome in outcomes]
+    references = [list(map(comparable, each)) for each in references]
     # Other metrics need no words, but the length ratio is by those of BLEU.
     tokenize = (
         translator.bleu_tokenizer

@@ -14,6 +14,7 @@ from nmt.text.characters import (
     JOINERS,
     clean_input,
     clean_output,
+    comparable,
     compose,
     escape_controls,
     find_surrogate,
@@ -108,7 +109,8 @@ def test_texts_are_shown_so_that_they_can_be_told_apart(text, shown):
 def test_canonical_spellings_of_a_text_are_one():
     for text in ("ế", "각", "ড়", "שׂ"):
         assert compose(unicodedata.normalize("NFD", text)) == compose(text)
-    assert compose("ﬁ，½ می\u200cروم") == "ﬁ，½ می\u200cروم"
+    assert compose("ﬁ，½ می\u200cروم") == comparable("ﬁ，½ می\u200cروم") == "ﬁ，½ می\u200cروم"
+    assert comparable("e\u0302\u00ad\u0301\u2028នៅ\u200bទី") == "ế នៅទី"
 
 
 @pytest.mark.parametrize(

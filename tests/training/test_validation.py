@@ -42,10 +42,17 @@ def test_a_long_source_is_translated_in_segments(tiny_bundle, data):
     assert [text.strip() for text in hypotheses] == [each.text for each in found]
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_the_spelling_of_accents_changes_no_score(tiny_bundle, data, monkeypatch, form):
+@pytest.mark.parametrize(
+    "written",
+    [
+        "một con mèo đen ngủ ở đây",
+        unicodedata.normalize("NFD", "một con mèo đen ngủ ở đây"),
+        "một con\u200b mèo đ\u00aden ngủ ở đây\u2060",
+    ],
+)
+def test_the_spelling_of_references_changes_no_score(tiny_bundle, data, monkeypatch, written):
     reference = "một con mèo đen ngủ ở đây"
-    references = [unicodedata.normalize(form, reference)] * 3
+    references = [written] * 3
     data = replace(data, dev_target=references)
     bundle = load_bundle(tiny_bundle, torch.device("cpu"))
     runtime = prepare_runtime(RuntimeSettings(device="cpu", threads=1), exact=True)
