@@ -145,7 +145,7 @@ BY_REFERENCES = [
         "a language that is none",
         _S + " --language xyzzy",
         0,
-        "--language xyzzy is no language that nmt knows",
+        "--language 'xyzzy' is no language that nmt knows",
         out=3,
     ),
     case(
