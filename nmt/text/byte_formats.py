@@ -100,46 +100,68 @@ class Binary(Format):
         share = 1.0 - len(head.data.translate(None, self._CONTROLS)) / len(head.data)
         if share < self._SHARE_BESIDE_BAD_UTF8:
             return False
-        # A character cut off at the end of the head is replaced too.
-        is_bad = "\ufffd" in head.text[:-1]
-        return is_bad or share >= self._SHARE
+        return not _is_utf8(head.data) or share >= self._SHARE
 
     def advice(self, head: Head) -> Advice:
         return Advice(text="Give the text that it was made from, in UTF-8.")
 
 
 _WIDE_BOMS = (
-    (b"\xff\xfe\0\0", "UTF-32"),
-    (b"\0\0\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
+    (b"\xff\xfe\0\0", "UTF-32", "UTF-32LE"),
+    (b"\0\0\xfe\xff", "UTF-32", "UTF-32BE"),
+    (b"\xff\xfe", "UTF-16", "UTF-16LE"),
+    (b"\xfe\xff", "UTF-16", "UTF-16BE"),
 )
+_WIDE = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
+_FEWEST_ZEROS = 4
+_SHARE_OF_ZEROS = 0.02
+_SHARE_OF_ODD_CHARACTERS = 0.005
 
 
 def _wide_encoding(head: Head) -> str | None:
-    """UTF-16 or UTF-32 by its byte-order mark, or by zeros at every other byte."""
+    """Return UTF-16 or UTF-32 by the byte-order mark, or where the bytes are such a text.
+
+    Without a mark the text must have zero bytes, as spaces and line ends have in these encodings.
+    Bytes that are UTF-8 too must have many.
+    """
     data = head.data
-    marked = next((name for mark, name in _WIDE_BOMS if data.startswith(mark)), None)
-    if marked == "UTF-32":
-        return marked
-    if b"\0" not in data or (head.whole and len(data) % 2):
+    for mark, name, encoding in _WIDE_BOMS:
+        if data.startswith(mark):
+            spaces = _wide_spaces(data, encoding, head.whole)
+            if spaces or (spaces == 0 and not _is_utf8(data[len(mark) :])):
+                return name
+    zeros = data.count(0)
+    if not zeros or (_is_utf8(data) and zeros < max(_FEWEST_ZEROS, _SHARE_OF_ZEROS * len(data))):
         return None
-    zeros = [data[place::2].count(0) for place in range(2)]
-    fewest = 2 if marked else 4
-    if sum(zeros) < max(fewest, 0.02 * len(data)) or min(zeros) > 0:
-        return None
-    encoding = "UTF-16LE" if zeros[1] else "UTF-16BE"
-    return (marked or encoding) if _is_wide_text(data, encoding, bool(marked)) else None
+    # In the wrong order of bytes, spaces and line ends are other characters.
+    counts = {each: _wide_spaces(data, each, head.whole) or 0 for each in _WIDE}
+    likely = max(counts, key=lambda each: counts[each])
+    return likely if counts[likely] else None
 
 
-def _is_wide_text(data: bytes, encoding: str, marked: bool) -> bool:
-    text = data[: len(data) // 2 * 2].decode(encoding, "replace").removeprefix("\ufeff")
-    body = text[:-1]  # half of a surrogate pair may stand at the end
-    if "\ufffd" in body or not (marked or " " in text or "\n" in text):
-        return False
+def _is_utf8(data: bytes) -> bool:
+    """Return whether bytes are UTF-8, but for a character cut off at their end."""
+    return "\ufffd" not in data.decode("utf-8", "replace")[:-1]
+
+
+def _wide_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
+    """Return the number of spaces and line ends of a text; None where the bytes are no such text.
+
+    Args:
+        data: The first bytes of the text.
+        encoding: UTF-16 or UTF-32, with the order of bytes.
+        is_whole: Whether the text has no further bytes.
+    """
+    width = 4 if encoding.startswith("UTF-32") else 2
+    if is_whole and len(data) % width:
+        return None
+    text = data[: len(data) // width * width].decode(encoding, "replace").removeprefix("\ufeff")
+    body = text if is_whole else text[:-1]  # half of a surrogate pair may stand at the end
+    if "\ufffd" in body:
+        return None
     categories = Counter(map(unicodedata.category, body))
-    controls = categories["Cc"] - sum(map(body.count, "\t\n\r"))
-    return not (controls or categories["Cn"] or categories["Co"])
+    odd = categories["Cc"] - sum(map(body.count, "\t\n\r")) + categories["Cn"] + categories["Co"]
+    return None if odd > _SHARE_OF_ODD_CHARACTERS * len(body) else body.count(" ") + body.count("\n")
 
 
 _BLOCK_OR_END = (b"1AY&SY", b"\x17rE8P\x90")

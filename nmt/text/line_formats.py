@@ -23,8 +23,10 @@ class OldMac(Format):
     _LONE = re.compile(rb"\r(?!\n|\Z)")
 
     def matches(self, head: Head) -> bool:
-        lone = len(self._LONE.findall(head.data))
-        return lone >= 2 and head.data.count(b"\n") <= max(1, lone / 100)
+        lone, others = len(self._LONE.findall(head.data)), head.data.count(b"\n")
+        if others == 0 and head.data.endswith(b"\r"):
+            lone += 1
+        return lone >= 2 and others <= max(1, lone / 100)
 
     def advice(self, head: Head) -> Advice:
         return Advice((r"tr '\r' '\n'",))
@@ -366,5 +368,12 @@ LINE_FORMATS: tuple[Format, ...] = (
     ),
     Tsv(),
     Csv(),
+    LinePattern(
+        "mixed-line-ends",
+        "text of which some lines end as on old Macs (\\r alone), which ends no line here",
+        r"[^\r]*\r+[^\r]",
+        0.05,
+        (r"sed 's/\r$//; s/\r/\n/g'",),
+    ),
 )
 """Formats of text that its lines tell; the first that matches counts."""

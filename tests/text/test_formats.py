@@ -110,8 +110,24 @@ def test_text_in_two_bytes_a_character(text, encoding):
     assert name_of(data) == "utf-16"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_text_in_two_bytes_a_character_has_characters_with_a_zero_of_either_byte(encoding):
+    """U+4E00 has its zero where a line end has none; long lines have few zeros."""
+    for text in ("一起去吃一顿饭。\n", "那一" * 60 + "\n", "一\n😀\n" * 9):
+        assert name_of(text.encode(encoding)) == "utf-16"
+    found = identify(Head("一起去吃一顿饭。\n".encode(encoding), whole=True))
+    assert found is not None
+    told = found.advice(Head("一起去吃一顿饭。\n".encode(encoding), whole=True)).filters[0]
+    assert f" {encoding.replace('-le', 'le').replace('-be', 'be').upper()} " in told
+
+
+def test_a_line_without_an_end_in_utf_16_has_a_byte_order_mark():
+    assert name_of("我们去".encode("utf-16")) == "utf-16"
+
+
 def test_a_byte_order_mark_of_utf_16_alone_makes_none():
     assert name_of(b"\xff\xfe bad bytes\n") is None
+    assert name_of(b"\xff\xfe bad byte\n") is None
     assert name_of(b"\xff\xfe\n\0\n") is None
 
 
@@ -153,6 +169,7 @@ SHAPED = {
     ),
     "gettext": lines('msgid ""', 'msgstr ""', '"Language: de\\n"', "", 'msgid "Cat"', 'msgstr "K"'),
     "old-mac": "\r".join([*ENGLISH, ""]).encode(),
+    "mixed-line-ends": "{}\r{}\n{}\r{}\r\n".format(*ENGLISH).encode(),
 }
 
 
@@ -182,6 +199,10 @@ def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, whole):
         ("html", b"<HTML>\n<HEAD>\n"),
         ("old-mac", b"one\rtwo\rthree\rfour"),
         ("old-mac", b"one\r" * 30 + b"\n"),
+        ("old-mac", b"one\rtwo\r"),
+        ("mixed-line-ends", b"one\rtwo\nthree\rfour\n"),
+        ("mixed-line-ends", b"one\r\ntwo\rthree\r\nfour\r\n"),
+        ("mixed-line-ends", b"a\rb\rc\rd\re\rf\n" * 30),
     ],
 )
 def test_variants_of_a_format(name, data):
@@ -200,13 +221,14 @@ def test_variants_of_a_format(name, data):
         lines("1,000 birds, 2 cats", "10,5 per cent", "no comma"),
         lines("L'&eacute;t&eacute;; oui", "non; non", "si; si"),
         lines("<p>One.</p>", "<p>Two.</p>", "<p>Three.</p>"),
-        b"a\rb\rc\rd\re\rf\n" * 30,
         lines("<b>bold</b> text", "<i>text</i>", "text"),
         lines("<url>http://example.org</url>", "The cat sleeps.", "Rain"),
         lines("a ||| b ||| c", "d ||| e ||| f"),
         lines("\tindented", "\tthe same", "\tand this"),
         lines('"Go," he said.', '"No."', '"Why not?"'),
         b"one\r\ntwo\r\nthree\r\n",
+        b"one\r\r\ntwo\r\r\nthree\r\r\n",
+        b"one\rtwo\n",
         b"progress 1\rprogress 2\rdone\n" + lines(*ENGLISH * 9),
         b"one line without an end",
         b"BZh and PK and Rar! and (",
@@ -238,6 +260,7 @@ def test_plain_text_is_plain_text(data, whole):
         ("fast_align", [ENGLISH, GERMAN]),
         ("subtitles", [["Hello", "Hi"]]),
         ("old-mac", [ENGLISH]),
+        ("mixed-line-ends", [ENGLISH]),
     ],
 )
 def test_the_commands_of_an_advice_split_the_file(name, sides, tmp_path):
