@@ -161,7 +161,9 @@ def _wide_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
         return None
     categories = Counter(map(unicodedata.category, body))
     odd = categories["Cc"] - sum(map(body.count, "\t\n\r")) + categories["Cn"] + categories["Co"]
-    return None if odd > _SHARE_OF_ODD_CHARACTERS * len(body) else body.count(" ") + body.count("\n")
+    return (
+        None if odd > _SHARE_OF_ODD_CHARACTERS * len(body) else body.count(" ") + body.count("\n")
+    )
 
 
 _BLOCK_OR_END = (b"1AY&SY", b"\x17rE8P\x90")

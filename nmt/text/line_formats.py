@@ -11,6 +11,7 @@ from nmt.text.file_format import Advice, Format, Head
 
 _MOST = 0.95
 _SPARSE = 0.8
+_HALF = 0.5
 
 
 class OldMac(Format):
@@ -39,9 +40,9 @@ class Tsv(Format):
     title = "a table with tabs between its columns (TSV)"
 
     def matches(self, head: Head) -> bool:
-        """Tell whether nearly all lines have a tab, most of them between two cells with text."""
+        """Tell whether nearly all lines have a tab, half of them between two cells with text."""
         between = head.share(lambda line: "\t" in line.strip())
-        return between >= _SPARSE and head.share(lambda line: "\t" in line) >= _MOST
+        return between >= _HALF and head.share(lambda line: "\t" in line) >= _MOST
 
     def advice(self, head: Head) -> Advice:
         rows = [line.split("\t") for line in head.lines]
@@ -126,11 +127,14 @@ class JsonDocument(Format):
     title = "a JSON document"
 
     _LINE = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"\s*(?::.*|,?)|[\]\[{}]+,?(?:\s*[\[{])?)\s*')
+    _BEGIN = re.compile(r'\s*(?:\[\s*[\[{]\s*|\{\s*)"')
     _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*"')
 
     def matches(self, head: Head) -> bool:
         if head.text.lstrip()[:1] not in ("{", "["):
             return False
+        if not head.whole and len(head.lines) == 1:
+            return self._BEGIN.match(head.text) is not None
         if head.whole and isinstance(_decoded_json(head.text), dict | list):
             return len(head.lines) > 1 or head.text.lstrip().startswith("[{")
         return head.share(self._LINE.fullmatch) >= _SPARSE
@@ -333,7 +337,7 @@ LINE_FORMATS: tuple[Format, ...] = (
     Markup(
         "html",
         "an HTML page",
-        rf"{Markup.PROLOGUE}<html\b|<!doctype\s+html\b",
+        rf"{Markup.PROLOGUE}<(?:html|head|body)\b|<!doctype\s+html\b",
         text="Take the text out of it, one sentence a line. Was it downloaded in place of a file?",
     ),
     Markup(

@@ -125,6 +125,14 @@ def test_a_line_without_an_end_in_utf_16_has_a_byte_order_mark():
     assert name_of("我们去".encode("utf-16")) == "utf-16"
 
 
+@pytest.mark.parametrize(
+    "begin", ['[{"en": "The cat"}, ', '{"rows": [{"en": "The cat"}, ', '[["a"], ']
+)
+def test_json_in_one_line_longer_than_the_beginning_of_a_file(begin):
+    assert name_of(begin.encode() * 9, whole=False) == "json"
+    assert name_of(b"[Music] and more " * 9, whole=False) is None
+
+
 def test_a_byte_order_mark_of_utf_16_alone_makes_none():
     assert name_of(b"\xff\xfe bad bytes\n") is None
     assert name_of(b"\xff\xfe bad byte\n") is None
@@ -197,6 +205,8 @@ def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, whole):
         ("tmx", b"<tmx version='1.4'><body></body></tmx>"),
         ("tmx", b'\n<!-- made today -->\n<?xml version="1.0"?>\n<tmx>\n'),
         ("html", b"<HTML>\n<HEAD>\n"),
+        ("html", b"<head><title>404</title></head>\n<body>Not found</body>\n"),
+        ("tsv", lines("a\tb", "c\t", "\td", "e\tf", "g\th")),
         ("old-mac", b"one\rtwo\rthree\rfour"),
         ("old-mac", b"one\r" * 30 + b"\n"),
         ("old-mac", b"one\rtwo\r"),
