@@ -133,7 +133,7 @@ class JsonDocument(Format):
     def matches(self, head: Head) -> bool:
         if head.text.lstrip()[:1] not in ("{", "["):
             return False
-        if not head.whole and len(head.lines) == 1:
+        if not head.whole and "\n" not in head.text:
             return self._BEGIN.match(head.text) is not None
         if head.whole and isinstance(_decoded_json(head.text), dict | list):
             return len(head.lines) > 1 or head.text.lstrip().startswith("[{")
