@@ -234,10 +234,10 @@ class _Output:
         """Compare some target lines of a chunk with what their subwords decode to."""
         round_trip = self.tally.round_trip
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
-        for row, line in enumerate(chunk.lines):
-            if round_trip.is_sampled(line):
-                ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
-                round_trip.add(line, chunk.targets[row], self.tokenizer.decode(ids))
+        sampled = round_trip.is_sampled(np.array(chunk.lines, np.int64))
+        for row in np.flatnonzero(sampled).tolist():
+            ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
+            round_trip.add(chunk.lines[row], chunk.targets[row], self.tokenizer.decode(ids))
 
 
 def warn_of_equal_files(inputs: Inputs) -> None:

@@ -164,6 +164,8 @@ def _contrasts(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
         found = []
         for pair in pairs:
             shares = [_share(text, number) for text in (pair.train, pair.other)]
+            if contrast.name == "punctuation" and _is_word_list_beside_sentences(pair):
+                continue
             if _differ(shares, contrast.least):
                 found.append((abs(shares[0][0] - shares[1][0]), pair, shares))
         if not found:
@@ -184,6 +186,13 @@ def _contrasts(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
             f"{contrast.remedy.format(corpus=more[1].corpus)}"
         )
         yield TextFinding(kind=contrast.name, message=message)
+
+
+def _is_word_list_beside_sentences(pair: _Pair) -> bool:
+    """Return whether one text has words and phrases, which have no punctuation, and one has not."""
+    if _length_difference(pair) is None:
+        return False
+    return min(_median(text) for text in (pair.train, pair.other)) < _SHORT
 
 
 def _share(text: TextProfile, number: int) -> tuple[float, int]:

@@ -14,10 +14,10 @@ from nmt.data.hashes import pair_text
 from nmt.data.inputs import describe_inputs, files_of, lines_of
 from nmt.data.scripts import scripts_of
 from nmt.data.text import BadUtf8, Pair, read_pairs
-from nmt.data.text_profile import CHARACTERS_A_WORD, CorpusProfile
+from nmt.data.text_profile import CorpusProfile, divide_at_spaces, word_count
 from nmt.errors import DataError
 from nmt.runtime.console import progress
-from nmt.text.characters import JOINERS, UNSPACED, is_folded
+from nmt.text.characters import JOINERS, is_folded
 
 _LOOKED_AT = 200_000
 """Pairs, evenly spread, whose words and letters are counted one by one."""
@@ -76,15 +76,14 @@ class _Side:
 
     def add(self, text: str, closely: bool) -> int:
         """Count a line; gives its words."""
-        spaced, unspaced = UNSPACED.subn(" ", text)
-        words = spaced.split()
-        count = len(words) + round(unspaced / CHARACTERS_A_WORD)
+        words, unspaced = divide_at_spaces(text)
+        count = word_count(words, unspaced)
         self.words += count
         self.characters += len(text)
         self.lines += 1
         self.unspaced += unspaced
         if closely:
-            self.seen.update(spaced[:_CUT].split())
+            self.seen.update(divide_at_spaces(text[:_CUT])[0])
             self.letters.update(text[:_CUT])
             self.scripts.update(scripts_of(text[:_CUT]))
         return count

@@ -25,8 +25,8 @@ SHORT_EXAMPLE = 50
 _CUT = 500
 """Characters of a line that are looked at."""
 
-_LETTER = UNSPACED_RANGES
-CHARACTERS_A_WORD = 1.7
+_CHARACTERS_A_WORD = 1.7
+"""Characters of a word in scripts without spaces, the mean of Chinese and Japanese."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,11 @@ CONTRASTS = (
         "segmentation",
         "spaces between words",
         "have spaces between their words",
-        _Finder(rf"[{_LETTER}] [{_LETTER}]+ [{_LETTER}]", beyond_ascii=True),
         _Finder(
-            rf"^(?!.*[{_LETTER}] [{_LETTER}]).*[{_LETTER}]{{4}}",
+            rf"[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]+ [{UNSPACED_RANGES}]", beyond_ascii=True
+        ),
+        _Finder(
+            rf"^(?!.*[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]).*[{UNSPACED_RANGES}]{{4}}",
             beyond_ascii=True,
         ),
         "Take the spaces out of {corpus}: sed 's/ //g'",
@@ -170,7 +172,7 @@ CONTRASTS = (
         "width of punctuation",
         "have full-width punctuation (，。！？)",
         _Finder("[，。！？：；（）]", beyond_ascii=True),
-        _Finder(f"[{_LETTER}][,.!?:;(]", beyond_ascii=True),
+        _Finder(f"[{UNSPACED_RANGES}][,.!?:;(]", beyond_ascii=True),
         "Write the punctuation of {corpus} like that of the other texts.",
     ),
 )
@@ -251,7 +253,7 @@ class TextProfile:
                 self.first[place].add(line, text)
             elif contrast.second(text):
                 self.second[place].add(line, text)
-        words = word_count(text)
+        words = word_count(*divide_at_spaces(text))
         self.lengths[words] += 1
         self.by_length.setdefault(words, Example(line, text))
         self.characters.update(text)
@@ -297,9 +299,20 @@ class CorpusProfile:
                 profile.add(line, text)
 
 
-def word_count(text: str) -> int:
-    """Return the number of words; those written without spaces are estimated by characters."""
+def divide_at_spaces(text: str) -> tuple[list[str], int]:
+    """Return the words that spaces divide, and the number of characters written without spaces.
+
+    Such characters (`UNSPACED`) divide words like spaces do and are part of none.
+    """
     if text.isascii():
-        return len(text.split())
+        return text.split(), 0
     spaced, unspaced = UNSPACED.subn(" ", text)
-    return len(spaced.split()) + round(unspaced / CHARACTERS_A_WORD)
+    return spaced.split(), unspaced
+
+
+def word_count(words: Sequence[str], unspaced: int) -> int:
+    """Return the number of words of a text, from what `divide_at_spaces` returns of it.
+
+    Words that are written without spaces are estimated by their characters.
+    """
+    return len(words) + round(unspaced / _CHARACTERS_A_WORD)

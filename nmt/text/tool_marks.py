@@ -73,9 +73,14 @@ TOOL_MARKS = (
         "sentencepiece",
         "pieces of words (▁ of SentencePiece)",
         "▁",
-        "sed 's/ //g; s/▁/ /g; s/^ //'",
+        "sed '/^ *▁/{s/ //g; s/▁/ /g; s/^ //;}; s/▁/ /g'",
     ),
-    ToolMark("wordpiece", "pieces of words (## of WordPiece)", r"\w ##\w", "sed 's/ ##//g'"),
+    ToolMark(
+        "wordpiece",
+        "pieces of words (## of WordPiece)",
+        r"\w ##\w",
+        r"sed -E 's/([^ ]) ##([^ #])/\1\2/g'",
+    ),
     ToolMark(
         "special-tokens",
         "tokens of another model (</s>, <unk> and the like)",

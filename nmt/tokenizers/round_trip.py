@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nmt.text.characters import clean_input, show
 
 _SAMPLED = 2000
@@ -46,10 +49,10 @@ class RoundTrip:
     first_changed: int | None = None
     _changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def is_sampled(self, line: int) -> bool:
-        """Return whether the line of this number (from 1) is to be compared."""
-        wanted, total = min(self.total, _SAMPLED), self.total
-        return line * wanted // total != (line - 1) * wanted // total
+    def is_sampled(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether the lines of these numbers (from 1) are to be compared."""
+        wanted, total = min(self.total, _SAMPLED), max(1, self.total)
+        return lines * wanted // total != (lines - 1) * wanted // total
 
     def add(self, line: int, text: str, decoded: str) -> None:
         """Compare a line, given by its number, with what its subwords decode to."""

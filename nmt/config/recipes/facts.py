@@ -12,8 +12,8 @@ class SideFacts:
     frequent_words, characters: different words that are frequent, and different characters, of the
     lines looked at closely; scripts: shares of the letters, by the script's name; unspaced: whether
     most of the text is in scripts that put no spaces between words; word_length: characters of a
-    word, the mean, 0 where unknown; folded: the most frequent
-    characters that SentencePiece's rules would write in another form, such as full-width commas.
+    word, the mean, 0 where unknown; folded: the most frequent characters that SentencePiece's rules
+    would write in another form, such as full-width commas.
     """
 
     words: int
