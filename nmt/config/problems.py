@@ -174,7 +174,7 @@ def _hint(expected: Expected, value: Any) -> str:
         if expected.base in (bool, int, float):
             if not isinstance(plain_value(value), str | None):
                 return "write it without quotes"
-            bare = value.replace("_", "").replace(",", "")
+            bare = value.replace("_", "").replace(",", "").removeprefix("+")
             if bare != value and isinstance(plain_value(bare), int | float):
                 return f"write {bare}"
     elif isinstance(value, int | float) and expected.base is str:

@@ -374,7 +374,7 @@ LINE_FORMATS: tuple[Format, ...] = (
     Csv(),
     LinePattern(
         "mixed-line-ends",
-        "text of which some lines end as on old Macs (\\r alone), which ends no line here",
+        "text with the line end of old Macs (\\r alone) within lines; it ends no line here",
         r"[^\r]*\r+[^\r]",
         0.05,
         (r"sed 's/\r$//; s/\r/\n/g'",),

@@ -52,7 +52,8 @@ class RoundTrip:
     def is_sampled(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether the lines of these numbers (from 1) are to be compared."""
         wanted, total = min(self.total, _SAMPLED), max(1, self.total)
-        return lines * wanted // total != (lines - 1) * wanted // total
+        sampled: NDArray[np.bool_] = lines * wanted // total != (lines - 1) * wanted // total
+        return sampled
 
     def add(self, line: int, text: str, decoded: str) -> None:
         """Compare a line, given by its number, with what its subwords decode to."""

@@ -40,6 +40,10 @@ def complaint(tmp_path):
             "seed: expected a whole number >= 0 and < 2147483648, got the text '1_000'; write 1000",
         ),
         (
+            "seed: +1_000",
+            "seed: expected a whole number >= 0 and < 2147483648, got the text '+1_000'; write 1000",
+        ),
+        (
             "seed: +5",
             "seed: expected a whole number >= 0 and < 2147483648, got +5; write 5",
         ),
