@@ -59,10 +59,14 @@ class _Finder:
         pattern: A regular expression.
         signs: Characters of which one is in every line that has the pattern.
         beyond_ascii: Whether a line of ASCII never has it.
+        is_unspaced: Whether every line that has the pattern has a character of `UNSPACED`.
     """
 
-    def __init__(self, pattern: str, signs: str = "", beyond_ascii: bool = False) -> None:
-        self._pattern, self._signs, self._beyond_ascii = pattern, signs, beyond_ascii
+    def __init__(
+        self, pattern: str, signs: str = "", beyond_ascii: bool = False, is_unspaced: bool = False
+    ) -> None:
+        self._pattern, self._signs = pattern, signs
+        self._beyond_ascii, self._is_unspaced = beyond_ascii or is_unspaced, is_unspaced
 
     @cached_property
     def _search(self) -> Callable[[str], object]:
@@ -70,6 +74,8 @@ class _Finder:
 
     def __call__(self, line: str) -> bool:
         if self._beyond_ascii and line.isascii():
+            return False
+        if self._is_unspaced and UNSPACED.search(line) is None:
             return False
         if self._signs and not any(sign in line for sign in self._signs):
             return False
@@ -93,12 +99,10 @@ CONTRASTS = (
         "segmentation",
         "spaces between words",
         "have spaces between their words",
-        _Finder(
-            rf"[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]+ [{UNSPACED_RANGES}]", beyond_ascii=True
-        ),
+        _Finder(rf"[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]+ [{UNSPACED_RANGES}]", is_unspaced=True),
         _Finder(
             rf"^(?!.*[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]).*[{UNSPACED_RANGES}]{{4}}",
-            beyond_ascii=True,
+            is_unspaced=True,
         ),
         "Take the spaces out of {corpus}: sed 's/ //g'",
     ),
@@ -172,7 +176,7 @@ CONTRASTS = (
         "width of punctuation",
         "have full-width punctuation (，。！？)",
         _Finder("[，。！？：；（）]", beyond_ascii=True),
-        _Finder(f"[{UNSPACED_RANGES}][,.!?:;(]", beyond_ascii=True),
+        _Finder(f"[{UNSPACED_RANGES}][,.!?:;(]", is_unspaced=True),
         "Write the punctuation of {corpus} like that of the other texts.",
     ),
 )

@@ -101,7 +101,7 @@ TOOL_MARKS = (
     ),
 )
 
-_SIGNS = re.compile("[&@#<`▁⁇\uffe8\uffed]|\\[[UCSPM]|-[LRlr]")
+_SIGNS = re.compile("[&@#<`▁⁇\uffe8\uffed]|\\[[UCSPM]|-[LR][RCS]B-|-[lr]rb-")
 """One of them is in every mark: most lines have none, which is soon seen."""
 
 

@@ -41,7 +41,8 @@ def complaint(tmp_path):
         ),
         (
             "seed: +1_000",
-            "seed: expected a whole number >= 0 and < 2147483648, got the text '+1_000'; write 1000",
+            "seed: expected a whole number >= 0 and < 2147483648, got the text '+1_000'; "
+            "write 1000",
         ),
         (
             "seed: +5",
