@@ -30,6 +30,7 @@ _CONTROLS = frozenset((PAD, BOS, EOS))
 _JOINT = "joint.model"
 _SOURCE = "source.model"
 _TARGET = "target.model"
+_NUL = "\0"
 
 TOKENIZER_FILES = (_JOINT, _SOURCE, _TARGET)
 """The names of model files, of which one pair of tokenizers has the first or both others."""
@@ -91,8 +92,10 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text. Raises as `encode` does."""
+        if _NUL in "".join(texts):
+            texts = [_without_nul(text) for text in texts]
         with _surrogates_refused(texts):
-            return [self._processor.encode_as_ids(_without_nul(text)) for text in texts]
+            return [self._processor.encode_as_ids(text) for text in texts]
 
     def subwords(self, text: str) -> list[Subword]:
         """Return the tokens of `encode(text)`, each with what it stands for in the text.
@@ -219,7 +222,7 @@ def _surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
 
 def _without_nul(text: str) -> str:
     """Return a text without the one control character that no normalisation rule can name."""
-    return text.replace("\0", "")
+    return text.replace(_NUL, "")
 
 
 def _damaged(name: str) -> ModelError:

@@ -115,7 +115,7 @@ def escape_controls(text: str) -> str:
 
 def has_control_characters(text: str) -> bool:
     """Return whether a text has control characters, or breaks other than a tab."""
-    return _UNUSUAL.search(text) is not None
+    return not text.isprintable() and _UNUSUAL.search(text) is not None
 
 
 def is_unspaced(character: str) -> bool:
