@@ -22,7 +22,6 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.manifest import Manifest
 from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import TOKENIZER_FILES, TokenizerPair
 from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
@@ -37,6 +36,7 @@ from nmt.runtime.tensors import (
     tensors_of,
     write_tensors,
 )
+from nmt.tokenizers.sentencepiece import TOKENIZER_FILES, TokenizerPair
 
 FORMAT = 1
 """Version of the layout below; a bundle of a later one is refused with a plain word."""

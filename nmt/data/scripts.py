@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from nmt.data.corpus import Corpus
-from nmt.data.tokenizer import Tokenizer
+from nmt.tokenizers.sentencepiece import Tokenizer
 
 _NAMES = {"Cjk": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
 _SAMPLED_PAIRS = 2000

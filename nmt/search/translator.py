@@ -14,7 +14,6 @@ from torch import Tensor
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.scripts import Scripts
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
@@ -41,6 +40,7 @@ from nmt.search.translation import (
 )
 from nmt.search.views import View, models_of, parts_of, views
 from nmt.search.wording import Wording
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.tokenizers.words import SegmentedText
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import UsageError
 from nmt.search.avoided_texts import avoided
 from nmt.search.constraints import Constraints, TokenConstraints
@@ -14,6 +13,7 @@ from nmt.search.pieces import split
 from nmt.search.stems import begun
 from nmt.search.translation import Translation
 from nmt.search.unknown import with_source_words
+from nmt.tokenizers.sentencepiece import UNK, TokenizerPair
 from nmt.tokenizers.words import END_MARK, SegmentedText
 
 

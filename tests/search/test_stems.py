@@ -3,10 +3,10 @@ import torch
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.search.constraints import TokenConstraints
 from nmt.search.rules import Rules
 from nmt.search.stems import Stem, Vocabulary, begun
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import torch
 from nmt.bundle import Bundle
 from nmt.config.settings import Config, RuntimeSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import UNK, Tokenizer, TokenizerPair
 from nmt.errors import UsageError
 from nmt.inspection.alignments import align_translation
 from nmt.model.seq2seq import Seq2Seq
@@ -18,6 +17,7 @@ from nmt.runtime.device import prepare_runtime
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
 from nmt.search.unknown import with_source_words
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair
 from nmt.tokenizers.words import SegmentedText, Subword, split_words
 
 SENTENCES = [

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from nmt.bundle import find_bundle, load_bundle
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.lock import exclusive
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.training.checkpoints import load_state
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
