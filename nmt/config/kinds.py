@@ -54,13 +54,13 @@ _TOKENIZERS: dict[str, Kind] = {
     "unigram": TokenizerKind(
         "nmt.tokenizers.subwords:SubwordTokenizer",
         "subwords, the likeliest division of a text, Kudo 2018",
-        "unigram subwords",
+        "subwords",
         (*_LEARNED, "sampling"),
     ),
     "bpe": TokenizerKind(
         "nmt.tokenizers.subwords:SubwordTokenizer",
         "subwords, by merging frequent pairs, Sennrich et al. 2016",
-        "bpe subwords",
+        "subwords",
         (*_LEARNED, "sampling"),
     ),
     "char": TokenizerKind(
@@ -85,6 +85,12 @@ def tokenizer_kind(name: str) -> TokenizerKind:
     found = TOKENIZERS.kinds[name]
     assert isinstance(found, TokenizerKind)
     return found
+
+
+def tokenizer_units(name: str) -> str:
+    """Return what a tokenizer of a kind has, such as `bpe subwords` or `words`."""
+    units = tokenizer_kind(name).units
+    return f"{name} {units}" if units == "subwords" else units
 
 
 CELLS = Registry(

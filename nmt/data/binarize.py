@@ -33,7 +33,7 @@ from nmt.errors import DataError
 from nmt.runtime.console import progress, say, warn
 from nmt.runtime.files import atomic_file
 from nmt.tokenizers.normalization import advice_to_keep
-from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair
 
 
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
@@ -236,13 +236,17 @@ class _Output:
                 file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
 
     def _compare_targets(self, chunk: Chunk, encoded: EncodedChunk) -> None:
-        """Compare some target lines of a chunk with what their subwords decode to."""
-        round_trip = self.tally.round_trip
+        """Compare some target lines of a chunk with what their subwords decode to.
+
+        Not those with unknown words, which are counted as such.
+        """
+        round_trip, words = self.tally.round_trip, self.tokenizer.has_whole_words
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
         for row, line in enumerate(chunk.lines):
             if round_trip.is_sampled(line):
                 ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
-                round_trip.add(line, chunk.targets[row], self.tokenizer.decode(ids))
+                if not (words and UNK in ids):
+                    round_trip.add(line, chunk.targets[row], self.tokenizer.decode(ids))
 
 
 def warn_of_equal_files(inputs: Inputs) -> None:

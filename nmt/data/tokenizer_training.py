@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from nmt.config.kinds import TOKENIZERS, tokenizer_kind
+from nmt.config.kinds import TOKENIZERS, tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
 from nmt.data.pair_filters import begins_as_wanted, is_beyond
 from nmt.data.split import in_validation_split
@@ -16,7 +16,6 @@ from nmt.errors import ConfigError, DataError, NmtError
 from nmt.runtime.console import say, warn, working
 from nmt.text.characters import clean_input
 from nmt.tokenizers.given_model import read_given_model
-from nmt.tokenizers.model_file import ModelKind
 from nmt.tokenizers.normalization import make_normalizer, side_rules
 from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair, open_tokenizer
 from nmt.tokenizers.subwords import LONGEST_LINE
@@ -31,14 +30,15 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     models = []
     for path in settings.model:
         model = open_tokenizer(read_given_model(path), str(path))
-        kind = model.read_model().kind
-        if settings.sampling.alpha > 0.0 and kind not in (ModelKind.UNIGRAM, ModelKind.BPE):
+        if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
             raise ConfigError(
-                f"tokenizer.sampling.alpha: is for kind unigram or bpe, and {path} is of "
-                f"{'words' if kind == ModelKind.WORD else 'characters'}: remove it."
+                f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
+                f"{model.kind}: remove it."
             )
         models.append(model)
-    say(f"tokenizer: {', '.join(f'{model.size} pieces of {model.name}' for model in models)}")
+    say(
+        f"tokenizer: {', '.join(f'{model.size} {model.units} of {model.name}' for model in models)}"
+    )
     return TokenizerPair(models[0], models[-1], joint=settings.joint)
 
 
@@ -126,7 +126,7 @@ class _Lines:
 
 def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
     kind = TOKENIZERS.resolve(settings.kind)
-    units = tokenizer_kind(settings.kind).units
+    units = tokenizer_units(settings.kind)
     try:
         with working(f"tokenizer: learning {units} from {what}"):
             model = kind.learn(settings, normalizer, lines, what)

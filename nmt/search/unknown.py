@@ -57,6 +57,19 @@ def with_source_words(
     return SegmentedText(text, subwords)
 
 
+def with_given_words(text: SegmentedText, given: Sequence[Subword]) -> SegmentedText:
+    """Return a translation whose prefix is written as it was given, unknown words included.
+
+    Args:
+        text: The translation.
+        given: The subwords of the prefix.
+    """
+    pieces = [subword.piece for subword in text.subwords]
+    prefix = [Subword(*each) for each in zip(pieces, (s.surface for s in given), strict=False)]
+    subwords = [*prefix, *text.subwords[len(prefix) :]]
+    return SegmentedText(clean_output("".join(each.surface for each in subwords)), subwords)
+
+
 def _replacements(
     tokens: Sequence[int],
     pieces: Sequence[str],

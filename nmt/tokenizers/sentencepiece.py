@@ -15,7 +15,7 @@ from typing import Any
 
 import sentencepiece
 
-from nmt.config.kinds import TOKENIZERS
+from nmt.config.kinds import TOKENIZERS, tokenizer_units
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
 from nmt.runtime.places import Folder, Place, open_place
@@ -84,6 +84,16 @@ class Tokenizer:
     def size(self) -> int:
         """Number of subwords, reserved ones included."""
         return int(self._processor.get_piece_size())
+
+    @cached_property
+    def kind(self) -> str:
+        """Its kind, by the name that the configuration has for it."""
+        return read_kind(self._model) or self.read_model().kind.name.lower()
+
+    @property
+    def units(self) -> str:
+        """What it has, such as `bpe subwords` or `words`."""
+        return tokenizer_units(self.kind)
 
     @cached_property
     def has_whole_words(self) -> bool:

@@ -60,6 +60,9 @@ _TRAINER: dict[int, Value] = {
     # SentencePiece's own has a space after it too, which a full stop must not have before it.
     TrainerField.UNKNOWN_SHOWN_AS: " ⁇".encode(),
 }
+_BY_CATEGORY = (r"^\p{P}\p{S}\p{Z}", r"\p{P}\p{S}\p{Z}")
+"""What `_letters_and_marks` gives, for expressions that know the categories of Unicode."""
+
 _LAST_WITH_SYMBOLS = 0x1FFFF
 """No character above is punctuation or a symbol."""
 
@@ -174,23 +177,29 @@ class WordTokenizer(ListedTokenizer):
         """See the base class."""
         return (
             "Normalise the text with the model's own rules (SentencePiece's `normalize`), find all "
-            f"matches of the expression {self._token.pattern} and look each up in the vocabulary; "
-            "one that is not there is `unk`. SentencePiece's `encode` divides at spaces alone."
+            f"matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and look "
+            "each up in the vocabulary; one that is not there is `unk`. SentencePiece's `encode` "
+            "divides at spaces alone."
         )
 
     @cached_property
     def _token(self) -> re.Pattern[str]:
-        symbols = "|".join(map(re.escape, self.symbols))
-        if not symbols:
-            return re.compile(_token_pattern())
-        return re.compile(f"{_SPACE}(?={symbols})|{symbols}|{_token_pattern(symbols)}")
+        return re.compile(_token_pattern(self.symbols, *_letters_and_marks()))
 
 
-@lru_cache(maxsize=8)
-def _token_pattern(symbols: str = "") -> str:
-    """Return an expression for one token. symbols: an expression for what ends a token."""
-    letters, marks = _letters_and_marks()
-    letter = f"(?:(?!{symbols})[{letters}])" if symbols else f"[{letters}]"
+def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
+    """Return an expression for one token.
+
+    Args:
+        symbols: The texts that are always one token.
+        letters: The characters of words, as a set in an expression has them.
+        marks: All others, in the same way.
+    """
+    letter, fixed = f"[{letters}]", ""
+    if symbols:
+        any_symbol = "|".join(map(re.escape, symbols))
+        letter = f"(?:(?!{any_symbol})[{letters}])"
+        fixed = f"{_SPACE}(?={any_symbol})|{any_symbol}|"
     joining = rf"(?<=\d)[.,](?=\d)|[{re.escape(JOINING)}](?=[{letters}])"
     word = f"{letter}+(?:(?:{joining}){letter}+)*"
     # What belongs to the symbol before it: accents, variants, colours, and what is joined to it.
@@ -198,7 +207,7 @@ def _token_pattern(symbols: str = "") -> str:
     mark = f"(?!{_SPACE})[{marks}]{more}*"
     joined = f"{mark}(?:\u200d{mark})*"
     flag = "[\U0001f1e6-\U0001f1ff]{2}"
-    return f"{_SPACE}?(?:{word}|{flag}|{joined})|{_SPACE}"
+    return f"{fixed}{_SPACE}?(?:{word}|{flag}|{joined})|{_SPACE}"
 
 
 @lru_cache(maxsize=1)

@@ -81,6 +81,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
         ("training.batch_size=900",),
         ("runtime.threads=2",),
         ("training.guided_alignment.aligner=hmm", "training.guided_alignment.decay_updates=6"),
+        ("tokenizer.kind=char", "tokenizer.byte_fallback=false"),
+        (
+            "tokenizer.kind=word",
+            "tokenizer.joint=false",
+            "training.guided_alignment.aligner=ibm1",
+        ),
     ],
     ids=str,
 )

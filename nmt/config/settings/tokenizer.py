@@ -110,6 +110,11 @@ class TokenizerSettings(Settings):
     )
 
     @property
+    def units(self) -> str:
+        """What the vocabulary holds."""
+        return "subwords" if self.model else tokenizer_kind(self.kind).units
+
+    @property
     def fills_vocabulary(self) -> bool:
         """Whether a large text gives a vocabulary of `vocab_size`."""
         return not self.model and "sampling" in tokenizer_kind(self.kind).settings
