@@ -104,11 +104,18 @@ class _Lines:
 
     pairs: Iterable[Pair]
     sides: Callable[[Pair], tuple[str | None, ...]]
+    begun: bool = False
     used: int = 0
     too_long: list[int] = field(default_factory=list)
     failure: BaseException | None = None
 
+    @property
+    def are_blank(self) -> bool:
+        """Whether there was nothing to learn from."""
+        return self.begun and self.used == 0
+
     def __iter__(self) -> Iterator[str]:
+        self.begun = True
         try:
             for pair in self.pairs:
                 for text in self.sides(pair):
@@ -133,10 +140,10 @@ def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Line
     except NmtError as error:
         if lines.failure is not None:
             raise lines.failure from None
-        if lines.used == 0:
+        if lines.are_blank:
             raise _no_text(what, lines) from error
         raise
-    if lines.used == 0:
+    if lines.are_blank:
         raise _no_text(what, lines)
     if lines.too_long:
         warn(
