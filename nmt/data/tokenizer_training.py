@@ -35,10 +35,8 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
                 f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
                 f"{model.kind}: remove it."
             )
+        say(f"tokenizer: {model.size} {model.units} of {path}")
         models.append(model)
-    say(
-        f"tokenizer: {', '.join(f'{model.size} {model.units} of {model.name}' for model in models)}"
-    )
     return TokenizerPair(models[0], models[-1], joint=settings.joint)
 
 
