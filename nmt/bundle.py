@@ -22,7 +22,6 @@ from nmt.data.length_ratio import LengthRatio
 from nmt.data.manifest import Manifest
 from nmt.data.scripts import Scripts
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import TOKENIZER_FILES, TokenizerPair
 from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
@@ -37,6 +36,7 @@ from nmt.runtime.tensors import (
     tensors_of,
     write_tensors,
 )
+from nmt.tokenizers.sentencepiece import TOKENIZER_FILES, TokenizerPair
 
 FORMAT = 1
 """Version of the layout below; a bundle of a later one is refused with a plain word."""
@@ -234,10 +234,10 @@ def _facts_text(facts: dict[str, Any]) -> str:
 
 
 def _without_places(config: Config) -> Config:
-    """The configuration with names instead of paths of corpora and of the model that training
-    started from: a bundle is passed on to others.
+    """The configuration with names instead of paths of corpora, of given tokenizers and of the
+    model that training started from: a bundle is passed on to others.
     """
-    data, training = config.data, config.training
+    data, training, tokenizer = config.data, config.training, config.tokenizer
     names = {
         part: CorpusSettings(
             source=tuple(Path(path.name) for path in corpus.source),
@@ -255,8 +255,15 @@ def _without_places(config: Config) -> Config:
     if files:
         update = {"pretrained_embeddings": vectors.model_copy(update=files)}
         training = training.model_copy(update=update)
-    data = data.model_copy(update={"root": None, **names})
-    return config.model_copy(update={"run_dir": None, "data": data, "training": training})
+    models = tuple(Path(path.name) for path in tokenizer.model)
+    return config.model_copy(
+        update={
+            "run_dir": None,
+            "data": data.model_copy(update={"root": None, **names}),
+            "tokenizer": tokenizer.model_copy(update={"model": models}),
+            "training": training,
+        }
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:

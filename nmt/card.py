@@ -57,7 +57,7 @@ def _of_model(config: Config, parameters: int, vocabulary: tuple[int, int]) -> l
         f"parameters: {parameters:,}",
         f"encoder: {encoder.layers} x {encoder.cell}, {encoder.direction}; "
         f"attention: {config.model.attention.kind}; decoder: {decoder.layers} x {decoder.cell}",
-        f"vocabulary: {source:,} subwords of the source, {target:,} of the target",
+        f"vocabulary: {source:,} {config.tokenizer.units} of the source, {target:,} of the target",
         _search_line(config.search),
     ]
 

@@ -32,7 +32,7 @@ began = time.perf_counter()
 from nmt.config.load import load_config
 from nmt.data.corpus import Corpus
 from nmt.data.loader import BatchLoader
-from nmt.data.tokenizer import TokenizerPair
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.runtime.run_directory import RunDirectory
 imported = time.perf_counter()
 config = load_config(Path(sys.argv[1]), sys.argv[2:])

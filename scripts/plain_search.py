@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from nmt.data.tokenizer import BOS, EOS
 from nmt.model.seq2seq import Seq2Seq
+from nmt.tokenizers.sentencepiece import BOS, EOS
 
 
 @torch.no_grad()

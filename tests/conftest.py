@@ -16,12 +16,12 @@ from nmt.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
 from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime import process
 from nmt.runtime.console import set_quiet
 from nmt.runtime.device import keep_order_of_sums
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.training.run import train
 
 # As in a process that translates; later, after the first product, MKL would not listen.

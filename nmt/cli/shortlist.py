@@ -46,9 +46,9 @@ def shortlist(
     from nmt.data.corpus import Corpus
     from nmt.data.manifest import Manifest
     from nmt.data.shortlist import coverage, make_shortlist
-    from nmt.data.tokenizer import TokenizerPair
     from nmt.runtime.lock import exclusive
     from nmt.runtime.run_directory import RunDirectory
+    from nmt.tokenizers.sentencepiece import TokenizerPair
 
     bundle = _bundle(config, settings, model)
     run = RunDirectory(bundle.parent)

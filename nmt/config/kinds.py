@@ -35,6 +35,64 @@ class Registry:
         return getattr(import_module(module), attribute)
 
 
+@dataclass(frozen=True)
+class TokenizerKind(Kind):
+    """One kind of tokenizer.
+
+    Attributes:
+        units: What its vocabulary holds, as messages name it.
+        settings: The keys of `tokenizer` that it has beyond those that all kinds have.
+    """
+
+    units: str = "subwords"
+    settings: tuple[str, ...] = ()
+
+
+_LEARNED = ("character_coverage", "byte_fallback")
+
+_TOKENIZERS: dict[str, Kind] = {
+    "unigram": TokenizerKind(
+        "nmt.tokenizers.subwords:SubwordTokenizer",
+        "subwords, the likeliest division of a text, Kudo 2018",
+        "subwords",
+        (*_LEARNED, "sampling"),
+    ),
+    "bpe": TokenizerKind(
+        "nmt.tokenizers.subwords:SubwordTokenizer",
+        "subwords, by merging frequent pairs, Sennrich et al. 2016",
+        "subwords",
+        (*_LEARNED, "sampling"),
+    ),
+    "char": TokenizerKind(
+        "nmt.tokenizers.subwords:SubwordTokenizer",
+        "single characters; a space is one",
+        "characters",
+        _LEARNED,
+    ),
+    "word": TokenizerKind(
+        "nmt.tokenizers.word:WordTokenizer",
+        "words and punctuation marks; a word that is not in the vocabulary is unknown",
+        "words",
+        ("min_frequency",),
+    ),
+}
+
+TOKENIZERS = Registry("tokenizer kind", _TOKENIZERS)
+
+
+def tokenizer_kind(name: str) -> TokenizerKind:
+    """Return the line of a kind of tokenizer."""
+    found = TOKENIZERS.kinds[name]
+    assert isinstance(found, TokenizerKind)
+    return found
+
+
+def tokenizer_units(name: str) -> str:
+    """Return what a tokenizer of a kind has, such as `bpe subwords` or `words`."""
+    units = tokenizer_kind(name).units
+    return f"{name} {units}" if units == "subwords" else units
+
+
 CELLS = Registry(
     "cell",
     {

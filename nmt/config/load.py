@@ -177,10 +177,15 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
         files = tuple(absolute(path, key, folder) for path in guided.alignments)
         guided = guided.model_copy(update={"alignments": files})
         training = training.model_copy(update={"guided_alignment": guided})
+    tokenizer = config.tokenizer
+    if tokenizer.model:
+        models = tuple(absolute(path, ("tokenizer", "model"), folder) for path in tokenizer.model)
+        tokenizer = tokenizer.model_copy(update={"model": models})
     run_dir = config.run_dir or Path.cwd() / "runs" / str(config.name)
     return config.model_copy(
         update={
             "data": data.model_copy(update=update),
+            "tokenizer": tokenizer,
             "training": training,
             "run_dir": absolute(run_dir, ("run_dir",), folder),
         }

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmt.data.tokenizer import BOS, EOS, PAD
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 BatchBy = Literal["tokens", "sentences"]
 

@@ -29,11 +29,11 @@ from nmt.data.split import in_validation_split
 from nmt.data.tally import Tally
 from nmt.data.text import read_pairs
 from nmt.data.text_profile import CorpusProfile
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import DataError
 from nmt.runtime.console import progress, say, warn
 from nmt.runtime.files import atomic_file
 from nmt.tokenizers.normalization import advice_to_keep
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair
 
 
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
@@ -48,6 +48,9 @@ def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: 
     """
     return _Binarizer(config, tokenizers, inputs, folder).run()
 
+
+_MOST_UNKNOWN = 0.01
+"""The default of `data.max_unknown` for subwords and characters."""
 
 DATA_FILES = frozenset(
     [MANIFEST, "dev.source.txt", "dev.target.txt"]
@@ -70,6 +73,8 @@ def binarize_settings(config: Config) -> dict[str, object]:
     }
     settings = config.data.model_dump(mode="json", include=names)
     settings |= selection_settings(config.data)
+    if settings["max_unknown"] is None:
+        settings["max_unknown"] = _MOST_UNKNOWN
     if config.data.validation_split:
         settings["seed"] = config.data.split_seed
     return settings
@@ -117,7 +122,7 @@ class _Binarizer:
             and (advice := advice_to_keep(self._config.tokenizer, found.changes))
         ):
             say(f"train: {advice}")
-        _check(manifest, self._data)
+        _check(manifest, self._data, self._tokenizers)
         manifest.save(self._folder)
         return manifest
 
@@ -231,13 +236,17 @@ class _Output:
                 file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
 
     def _compare_targets(self, chunk: Chunk, encoded: EncodedChunk) -> None:
-        """Compare some target lines of a chunk with what their subwords decode to."""
-        round_trip = self.tally.round_trip
+        """Compare some target lines of a chunk with what their subwords decode to.
+
+        Not those with unknown words, which are counted as such.
+        """
+        round_trip, words = self.tally.round_trip, self.tokenizer.has_whole_words
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
         sampled = round_trip.is_sampled(np.array(chunk.lines, np.int64))
         for row in np.flatnonzero(sampled).tolist():
             ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
-            round_trip.add(chunk.lines[row], chunk.targets[row], self.tokenizer.decode(ids))
+            if not (words and UNK in ids):
+                round_trip.add(chunk.lines[row], chunk.targets[row], self.tokenizer.decode(ids))
 
 
 def warn_of_equal_files(inputs: Inputs) -> None:
@@ -264,7 +273,7 @@ def _tell(manifest: Manifest, exclude_overlap: bool) -> None:
         say(remark)
 
 
-def _check(manifest: Manifest, data: DataSettings) -> None:
+def _check(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:
     train = manifest.train
     if train.pairs_kept == 0:
         raise DataError(f"no pair of train is left.\n{drop_table('train', train)}")
@@ -285,14 +294,25 @@ def _check(manifest: Manifest, data: DataSettings) -> None:
             + drop_table("train", train)
         )
     for name, report in (("train", train), ("dev", manifest.dev)):
-        for side_name, side in (("source", report.source), ("target", report.target)):
-            _check_unknown(f"the {side_name} of {name}", side, data.max_unknown)
+        for side_name, side, tokenizer in (
+            ("source", report.source, tokenizers.source),
+            ("target", report.target, tokenizers.target),
+        ):
+            _check_unknown(f"the {side_name} of {name}", side, data.max_unknown, tokenizer)
 
 
-def _check_unknown(where: str, side: SideReport, limit: float) -> None:
+def _check_unknown(where: str, side: SideReport, limit: float | None, tokenizer: Tokenizer) -> None:
+    words = tokenizer.has_whole_words
+    if limit is None:
+        limit = 1.0 if words else _MOST_UNKNOWN
     if side.unknown_rate > limit:
+        remedy = (
+            "Lower tokenizer.min_frequency, or raise tokenizer.vocab_size or that limit."
+            if words
+            else "Set tokenizer.byte_fallback: true, or raise tokenizer.character_coverage or that "
+            "limit."
+        )
         raise DataError(
             f"{100 * side.unknown_rate:.2f}% of the tokens of {where} are unknown, more than "
-            f"data.max_unknown ({limit}) allows.\nSet tokenizer.byte_fallback: true, or raise "
-            "tokenizer.character_coverage or that limit."
+            f"data.max_unknown ({limit}) allows.\n{remedy}"
         )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from nmt.data.sentencepiece_model import PieceKind, SentencePieceModel
 from nmt.data.stretches import LONG, Draw, Stretch
+from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 _KEPT_MERGES = 1 << 18
 _KEPT_IDS = 1 << 16

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nmt.data.batches import Batch
-from nmt.data.tokenizer import EOS, PAD
+from nmt.tokenizers.sentencepiece import EOS, PAD
 
 MULTIPLE = 8
 """Lengths are padded to multiples of this. Counted on Multi30k and IWSLT'15 with 4,096 tokens a

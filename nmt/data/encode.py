@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from nmt.data.hashes import pair_text, text_hashes
 from nmt.data.text import Pair
-from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import ResourceError
 from nmt.runtime.processor import cores
 from nmt.runtime.signals import let_through, signals_held
 from nmt.text.characters import has_control_characters
+from nmt.tokenizers.sentencepiece import UNK, TokenizerPair
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000

@@ -17,10 +17,10 @@ from nmt.data.alignment.symmetrise import symmetrise
 from nmt.data.alignment.texts import Turned
 from nmt.data.corpus import Corpus
 from nmt.data.text import Pair, count_lines, read_lines, read_pairs
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError
 from nmt.runtime.console import Progress, progress, say, warn
 from nmt.runtime.files import sha256
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.tokenizers.words import SegmentedText
 
 GUIDANCE_FILE = "train.links"

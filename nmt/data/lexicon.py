@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.tokenizer import PAD
 from nmt.runtime.console import progress
+from nmt.tokenizers.sentencepiece import PAD
 
 NULL = PAD
 """Source id of the null word: no sentence has padding in it."""

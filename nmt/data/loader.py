@@ -17,7 +17,7 @@ from nmt.data.buckets import bucket_lengths
 from nmt.data.corpus import Corpus
 from nmt.data.regrouping import Drawn, RegroupedEpoch
 from nmt.data.subword_sampling import SubwordSampler
-from nmt.data.tokenizer import TokenizerPair
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _AHEAD = 8
 

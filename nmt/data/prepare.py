@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nmt.config.kinds import tokenizer_kind
 from nmt.config.settings import Config, CorpusSettings, DataSettings
 from nmt.data.alignment.link_file import PairLinks
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
@@ -17,8 +18,7 @@ from nmt.data.inputs import Inputs, describe_inputs, lines_of, same_content
 from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.pair_filters import selection_settings
 from nmt.data.record import Record, check_replaceable, load_record
-from nmt.data.tokenizer import TokenizerPair
-from nmt.data.tokenizer_training import train_tokenizers
+from nmt.data.tokenizer_training import given_tokenizers, train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.runtime.console import say, warn
 from nmt.runtime.files import atomic_directory, remove_leftovers
@@ -26,7 +26,9 @@ from nmt.runtime.lock import exclusive
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.languages import check_file_languages
+from nmt.tokenizers.given_model import fingerprint_given_model
 from nmt.tokenizers.normalization import AUTO
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _TOKENIZER_RECORD = "tokenizer.json"
 _TOKENIZER_FILES = frozenset((_TOKENIZER_RECORD, "joint.model", "source.model", "target.model"))
@@ -78,8 +80,7 @@ def prepare_tokenizers(
         if start is not None and config.training.init_vocabulary == "same":
             present = None if record is None or force else _load_made(run, record)
             return _taken_over(config, start, run, record, present, force)
-        known = None if record is None else record.inputs
-        inputs = describe_inputs({"train": config.data.train}, known, checked)
+        inputs = _tokenizer_inputs(config, record, checked)
         tokenizers = _up_to_date_tokenizers(config, run, record, inputs)
         if record is not None and tokenizers is not None and not force:
             if record.inputs != inputs:
@@ -90,10 +91,23 @@ def prepare_tokenizers(
         check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
         if not force:
             _refuse_to_replace(run, record)
-        tokenizers = train_tokenizers(config, lines_of(inputs, "train"))
-        _check_unchanged({"train": config.data.train}, inputs)
+        if config.tokenizer.model:
+            tokenizers = given_tokenizers(config.tokenizer)
+        else:
+            tokenizers = train_tokenizers(config, lines_of(inputs, "train"))
+            _check_unchanged({"train": config.data.train}, inputs)
         _save_tokenizers(run, tokenizers, inputs, _tokenizer_settings(config))
         return tokenizers
+
+
+def _tokenizer_inputs(
+    config: Config, record: TokenizerRecord | None, checked: bool = False
+) -> Inputs:
+    """Return the texts that the tokenizers are learned from: none where they are given."""
+    if config.tokenizer.model:
+        return {}
+    known = None if record is None else record.inputs
+    return describe_inputs({"train": config.data.train}, known, checked)
 
 
 def _check_languages(data: DataSettings) -> None:
@@ -233,7 +247,7 @@ def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
         return _tokenizers_of(start) if record is None else _load_made(run, record)
     tokenizers = None
     if record is not None:
-        inputs = describe_inputs({"train": config.data.train}, record.inputs)
+        inputs = _tokenizer_inputs(config, record)
         tokenizers = _up_to_date_tokenizers(config, run, record, inputs)
     if tokenizers is None:
         check_replaceable(run.tokenizer, _TOKENIZER_RECORD, _TOKENIZER_FILES)
@@ -278,7 +292,7 @@ def _made_as_asked(settings: dict[str, Any], config: Config, run: RunDirectory) 
     `auto` is any rule once a model was trained with it: an earlier release had another default.
     """
     wanted = _tokenizer_settings(config)
-    if wanted["normalization"] == AUTO and _has_checkpoints(run):
+    if wanted.get("normalization") == AUTO and _has_checkpoints(run):
         wanted["normalization"] = settings.get("normalization")
     return settings == wanted
 
@@ -356,7 +370,13 @@ def _check_unchanged(corpora: dict[str, CorpusSettings | None], inputs: Inputs) 
 
 
 def _tokenizer_settings(config: Config) -> dict[str, Any]:
-    settings = config.tokenizer.model_dump(mode="json", exclude={"sampling"})
+    tokenizer = config.tokenizer
+    if tokenizer.model:
+        files = [fingerprint_given_model(path) for path in tokenizer.model]
+        return {"joint": tokenizer.joint, "sha256_of_model": files}
+    settings = tokenizer.model_dump(mode="json", exclude={"sampling", "model", "min_frequency"})
+    if "min_frequency" in tokenizer_kind(tokenizer.kind).settings:
+        settings["min_frequency"] = tokenizer.min_frequency
     settings["on_bad_utf8"] = config.data.on_bad_utf8
     settings |= selection_settings(config.data)
     if config.data.validation_split:

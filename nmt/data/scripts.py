@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from nmt.data.corpus import Corpus
-from nmt.data.tokenizer import Tokenizer
 from nmt.text.characters import name_script
+from nmt.tokenizers.sentencepiece import Tokenizer
 
 _NAMES = {"Cjk": "Han", "Ideographic": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
 _SAMPLED_PAIRS = 2000

@@ -14,9 +14,9 @@ from torch import Tensor
 from nmt.data.batches import pad_sources
 from nmt.data.corpus import Corpus
 from nmt.data.lexicon import NULL, learn_lexicon
-from nmt.data.sentencepiece_model import PieceKind
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, TokenizerPair
 from nmt.errors import ModelError
+from nmt.tokenizers.model_file import PieceKind
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, TokenizerPair
 
 _RESERVED = (PAD, UNK, BOS, EOS)
 _BLOCK = 10_000

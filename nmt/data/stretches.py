@@ -8,7 +8,7 @@ the next, and what was worked out for one can be kept for when it comes again.
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from nmt.data.sentencepiece_model import PieceKind, SentencePieceModel
+from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 Stretch = tuple[str, Sequence[int]]
 """A text and its token ids. The text of a token that stays as it is is empty."""

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.bpe_dropout import Dropout
-from nmt.data.sentencepiece_model import ModelKind, SentencePieceModel
 from nmt.data.stretches import Draw, Stretch, Stretches
-from nmt.data.tokenizer import Tokenizer
 from nmt.data.unigram_sampling import AllPaths, BestPaths, Lattice
+from nmt.tokenizers.model_file import ModelKind, SentencePieceModel
+from nmt.tokenizers.sentencepiece import Tokenizer
 
 
 class SubwordSampler:

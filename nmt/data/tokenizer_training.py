@@ -1,28 +1,43 @@
-"""Training SentencePiece models from the configuration: the same bytes for the same text."""
+"""The tokenizers that a configuration asks for: learned from train, or given as files.
 
-import io
-import re
+The same text gives the same bytes.
+"""
+
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import sentencepiece
-
+from nmt.config.kinds import TOKENIZERS, tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
 from nmt.data.pair_filters import begins_as_wanted, is_beyond
 from nmt.data.split import in_validation_split
 from nmt.data.text import Pair, read_pairs
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, DataError, NmtError
 from nmt.runtime.console import say, warn, working
 from nmt.text.characters import clean_input
+from nmt.tokenizers.given_model import read_given_model
 from nmt.tokenizers.normalization import make_normalizer, side_rules
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair, open_tokenizer
+from nmt.tokenizers.subwords import LONGEST_LINE
 
-_LONGEST_LINE = 16_384
-"""Bytes of the longest line learned from: BPE training cannot hold words beyond 65,535."""
 
-_TOO_HIGH = re.compile(r"Vocabulary size too high .*<= (\d+)")
-_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
+    """Open the models that `tokenizer.model` names.
+
+    Raises ModelError where one cannot be used, ConfigError where segmentations are to be drawn and
+    a model has no others.
+    """
+    models = []
+    for path in settings.model:
+        model = open_tokenizer(read_given_model(path), str(path))
+        if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
+            raise ConfigError(
+                f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
+                f"{model.kind}: remove it."
+            )
+        say(f"tokenizer: {model.size} {model.units} of {path}")
+        models.append(model)
+    return TokenizerPair(models[0], models[-1], joint=settings.joint)
 
 
 def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
@@ -79,7 +94,7 @@ def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
 
 @dataclass
 class _Lines:
-    """The lines given to SentencePiece, and what became of them.
+    """The lines that a tokenizer learns from, and what became of them.
 
     An error of the text reaches SentencePiece's C++ code, which turns it into one of its own: it is
     kept here.
@@ -87,17 +102,24 @@ class _Lines:
 
     pairs: Iterable[Pair]
     sides: Callable[[Pair], tuple[str | None, ...]]
+    begun: bool = False
     used: int = 0
     too_long: list[int] = field(default_factory=list)
     failure: BaseException | None = None
 
+    @property
+    def are_blank(self) -> bool:
+        """Whether there was nothing to learn from."""
+        return self.begun and self.used == 0
+
     def __iter__(self) -> Iterator[str]:
+        self.begun = True
         try:
             for pair in self.pairs:
                 for text in self.sides(pair):
                     if text is None or not clean_input(text).strip():
                         continue
-                    if len(text.encode("utf-8")) > _LONGEST_LINE:
+                    if len(text.encode("utf-8")) > LONGEST_LINE:
                         self.too_long.append(pair.line)
                         continue
                     self.used += 1
@@ -108,68 +130,34 @@ class _Lines:
 
 
 def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
-    model = io.BytesIO()
+    kind = TOKENIZERS.resolve(settings.kind)
+    units = tokenizer_units(settings.kind)
     try:
-        with working(f"tokenizer: learning {settings.kind} subwords from {what}"):
-            _run_sentencepiece(settings, normalizer, iter(lines), model)
-    except RuntimeError as error:
+        with working(f"tokenizer: learning {units} from {what}"):
+            model = kind.learn(settings, normalizer, lines, what)
+    except NmtError as error:
         if lines.failure is not None:
             raise lines.failure from None
-        raise _plain_error(settings, what, lines, str(error)) from error
+        if lines.are_blank:
+            raise _no_text(what, lines) from error
+        raise
+    if lines.are_blank:
+        raise _no_text(what, lines)
     if lines.too_long:
         warn(
-            f"{len(lines.too_long)} lines of train are longer than {_LONGEST_LINE} bytes; the "
-            f"subwords are not learned from them (the first is line {lines.too_long[0]})."
+            f"{len(lines.too_long)} lines of train are longer than {LONGEST_LINE} bytes; the "
+            f"{units} are not learned from them (the first is line {lines.too_long[0]})."
         )
-    tokenizer = Tokenizer(model.getvalue())
-    say(f"tokenizer: {tokenizer.size} {settings.kind} subwords from {lines.used} lines of {what}")
+    tokenizer = open_tokenizer(model)
+    say(f"tokenizer: {tokenizer.size} {units} from {lines.used} lines of {what}")
     return tokenizer
 
 
-def _run_sentencepiece(
-    settings: TokenizerSettings, normalizer: Any, lines: Iterator[str], model: io.BytesIO
-) -> None:
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=lines,
-        model_writer=model,
-        model_type=settings.kind,
-        vocab_size=settings.vocab_size,
-        hard_vocab_limit=settings.hard_vocab_limit,
-        character_coverage=settings.character_coverage,
-        byte_fallback=settings.byte_fallback,
-        normalizer=normalizer,
-        user_defined_symbols=list(settings.user_symbols),
-        pad_id=PAD,
-        unk_id=UNK,
-        bos_id=BOS,
-        eos_id=EOS,
-        max_sentence_length=2 * _LONGEST_LINE,
-        # Sums of floating-point numbers depend on the number of threads.
-        num_threads=1,
-        minloglevel=2,
-    )
-
-
-def _plain_error(settings: TokenizerSettings, what: str, lines: _Lines, message: str) -> NmtError:
-    if lines.used == 0 and lines.too_long:
+def _no_text(what: str, lines: _Lines) -> DataError:
+    if lines.too_long:
         return DataError(
             f"no subwords can be learned from {what} of train: all {len(lines.too_long)} lines "
-            f"with text are longer than {_LONGEST_LINE} bytes (the first is line "
+            f"with text are longer than {LONGEST_LINE} bytes (the first is line "
             f"{lines.too_long[0]}).\nWrite one sentence in each line."
         )
-    if lines.used == 0:
-        return DataError(f"train has no text to learn subwords from on {what}.")
-    size = settings.vocab_size
-    if match := _TOO_HIGH.search(message):
-        return ConfigError(
-            f"tokenizer.vocab_size: {size} is more than {what} of train can give; the highest "
-            f"value possible is {match[1]}.\n"
-            "Lower it, or set tokenizer.hard_vocab_limit: false to take as many as there are."
-        )
-    if match := _TOO_SMALL.search(message):
-        return ConfigError(
-            f"tokenizer.vocab_size: {size} is too small for {what} of train, whose characters and "
-            f"reserved subwords alone need {match[1]}.\n"
-            f"Set it higher than {match[1]}, or lower tokenizer.character_coverage."
-        )
-    return DataError(f"SentencePiece could not learn subwords from {what} of train: {message}")
+    return DataError(f"train has no text to learn subwords from on {what}.")

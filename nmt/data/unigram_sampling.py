@@ -8,8 +8,8 @@ from itertools import accumulate, count
 from math import exp, log
 from typing import NamedTuple
 
-from nmt.data.sentencepiece_model import PieceKind, SentencePieceModel
 from nmt.data.stretches import LONG, Draw, Stretch
+from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 _KEPT = 1 << 15
 """Stretches whose lattices are kept, up to about 100 MB in all."""

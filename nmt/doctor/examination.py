@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # none of it, nor torch, need be there for the first checks
     from nmt.config.settings import Config
     from nmt.data.loader import BatchLoader
     from nmt.data.prepare import PreparedData
-    from nmt.data.tokenizer import TokenizerPair
     from nmt.doctor.sample import Sample
     from nmt.runtime.device import Runtime
+    from nmt.tokenizers.sentencepiece import TokenizerPair
     from nmt.training.checkpoints import TrainingState
 
 

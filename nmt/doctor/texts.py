@@ -80,7 +80,7 @@ def _tokenizer(examination: Examination) -> Remark:
         sample, run = _sample_of(examination), _temporary_run(examination)
         with quietly():
             examination.tokenizers = prepare_tokenizers(sample.config, run, checked=True)
-    tokenizers, settings = examination.tokenizers, examination.config.tokenizer
+    tokenizers = examination.tokenizers
     assert tokenizers is not None
     sizes = (
         [tokenizers.source.size]
@@ -90,7 +90,7 @@ def _tokenizer(examination: Examination) -> Remark:
             tokenizers.target.size,
         ]
     )
-    found = f"{' and '.join(f'{size:,}' for size in sizes)} {settings.kind} subwords"
+    found = f"{' and '.join(f'{size:,}' for size in sizes)} {tokenizers.source.units}"
     found += ", joint" if tokenizers.joint else ""
     found += f", not trained yet: made of {_what(examination)}" if made else ""
     return Remark(found, facts={"sizes": sizes, "trained": not made})

@@ -44,7 +44,8 @@ def _model(examination: Examination) -> Remark:
     assert tokenizers is not None
     assert data is not None
     sizes = [tokenizers.source.size, tokenizers.target.size]
-    if examination.sample is not None and not examination.sample.is_whole:
+    is_part = examination.sample is not None and not examination.sample.is_whole
+    if is_part and config.tokenizer.fills_vocabulary:
         # A sample gives fewer subwords; the model is to be as large as it will be.
         sizes = [max(size, config.tokenizer.vocab_size) for size in sizes]
     torch.manual_seed(config.seed)

@@ -103,7 +103,8 @@ class Description:
         yield "attention", model.attention.kind
         yield "decoder", f"{decoder.layers} x {decoder.cell} of {decoder.hidden_size}"
         source, target = self.facts["vocabulary"]
-        yield "vocabulary", f"{source:,} subwords of the source, {target:,} of the target"
+        units = self.config.tokenizer.units
+        yield "vocabulary", f"{source:,} {units} of the source, {target:,} of the target"
         search = self.config.search
         yield "search", f"beam {search.beam_size}, {described(search)}"
 

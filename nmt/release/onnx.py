@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from nmt.bundle import Bundle, load_bundle
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.errors import ModelError, UsageError
 from nmt.release.onnx_check import compare
 from nmt.release.programs import EncoderProgram, Signature, StepProgram, signature_of
 from nmt.runtime.files import atomic_directory
 from nmt.text.characters import escape_controls
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
 
 FORMAT = 1
 ENCODER = "encoder.onnx"
@@ -33,7 +33,7 @@ _INT32 = 6
 _DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bidirectional"}
 
 _HOW = [
-    "Cut a sentence into subwords with source.model (SentencePiece) and add the id `eos`; fill a "
+    "Cut a sentence into subwords with source.model{division} and add the id `eos`; fill a "
     "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0; a "
     "line break or control character stands there as \\uXXXX, a backslash as \\\\.",
     "Run the encoder once: source, lengths (with the end mark) -> memory and state.",
@@ -216,7 +216,7 @@ def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference:
         "format": FORMAT,
         "name": bundle.config.name,
         "languages": [data.source_language, data.target_language],
-        "how": _HOW,
+        "how": _how(bundle.tokenizers.source),
         "encoder": {
             "file": ENCODER,
             "inputs": ["source", "lengths"],
@@ -237,6 +237,13 @@ def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference:
     }
     text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _how(source: Tokenizer) -> list[str]:
+    """Return how the programs are driven. source: the tokenizer of their source."""
+    division = " (SentencePiece)" if source.how is None else " as follows"
+    steps = [step.replace("{division}", division) for step in _HOW]
+    return [*steps, *filter(None, [source.how])]
 
 
 def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:

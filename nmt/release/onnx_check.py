@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.errors import ModelError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.release.programs import Signature
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 TOLERANCE = 1e-4
 """How far a log-probability may be from the model's."""

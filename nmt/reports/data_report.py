@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from nmt.data.corpus import Corpus
 from nmt.data.manifest import CorpusReport, Manifest
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import NmtError
 from nmt.reports.odd_pairs import OddPairs, odd_pairs
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _MOST_LENGTHS = 1_000_000
 """Pairs whose lengths are looked at: of more, so many that are evenly spread."""

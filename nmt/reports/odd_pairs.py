@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nmt.data.corpus import Corpus
 from nmt.data.lexicon import learn_lexicon, mean_log_probabilities
 from nmt.data.scripts import scripts_of, share
-from nmt.data.tokenizer import TokenizerPair
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _ODD = 3.0
 """Standard deviations from the mean from which a pair is odd."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.runtime.device import Runtime
 from nmt.search.constraints import TokenConstraints
 from nmt.search.corpus import Evaluating, decode_corpus
@@ -17,6 +16,7 @@ from nmt.search.forced import Pair, Unrolling, force_decode, padded
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.translation import Translation
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK
 from nmt.tokenizers.words import is_punctuation, starts_word
 
 _NEVER = frozenset((PAD, UNK, BOS))

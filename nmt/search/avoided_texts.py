@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.search.stems import Vocabulary
 from nmt.text.characters import JOINERS, is_unspaced
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
 
 _SPACE = "▁"
 _LONGEST_CHARACTER = 4

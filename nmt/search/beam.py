@@ -19,7 +19,6 @@ from torch import Tensor
 
 from nmt.config.kinds import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS
 from nmt.errors import UsageError
 from nmt.search.constraints import TokenConstraints
 from nmt.search.history import History, Moment
@@ -30,6 +29,7 @@ from nmt.search.sampling import Sampled
 from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection, of_beams
 from nmt.search.terms import WithTerms
 from nmt.search.tree_growth import with_trees
+from nmt.tokenizers.sentencepiece import BOS
 
 
 class Scorer(Protocol):

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.metrics import perplexity
 from nmt.search.forced import Pair
 from nmt.search.hypothesis import Hypothesis, Weights
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.tokenizers.words import END_MARK, SegmentedText, split_words
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.search.avoided_texts import AvoidedText, bytes_needed, ends_in_word, spell_end
 from nmt.search.constraints import TokenConstraints
 from nmt.search.stems import Stem
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 _NEVER = float("-inf")
 _FREE = -1

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import EOS
 from nmt.search.selection import DEAD, Extended, Selection
+from nmt.tokenizers.sentencepiece import EOS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nmt.data.tokenizer import EOS
+from nmt.tokenizers.sentencepiece import EOS
 
 DEAD = float("-inf")
 """The log-probability of a hypothesis that is none."""

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from nmt.data.batches import pad_sources
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import PAD
 from nmt.model.encoder import EncodedSource
 from nmt.model.kernels.batch_invariance import product
 from nmt.model.pointer import mixed
@@ -23,6 +22,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.model.steps import DecoderState, Step
 from nmt.search.beam import Scorer
 from nmt.search.hypothesis import Hypothesis
+from nmt.tokenizers.sentencepiece import PAD
 
 _WORTH_GATHERING = 0.75
 _BLOCK = 192

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.tokenizers.words import starts_word
 
 _SPACE = "▁"
@@ -16,9 +16,15 @@ _NO_TEXT = frozenset((PAD, UNK, BOS, EOS))
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The subwords of the target side, by their ids."""
+    """The subwords of the target side, by their ids.
+
+    Attributes:
+        pieces: The subwords.
+        whole_words: Whether each is a word, so that no word is spelled in several.
+    """
 
     pieces: tuple[str, ...]
+    whole_words: bool = False
 
     @cached_property
     def characters(self) -> frozenset[str]:
@@ -26,13 +32,27 @@ class Vocabulary:
         return frozenset(piece for piece in self.pieces if len(piece) == 1)
 
     def spelling(self, text: str) -> Tensor:
-        """Which subwords a text may begin with that begins with `text`: `[vocabulary]`."""
+        """Return which subwords a text may begin with that begins with `text`: `[vocabulary]`."""
         return torch.tensor(
             [
-                token not in _NO_TEXT and (piece.startswith(text) or text.startswith(piece))
+                token not in _NO_TEXT and (piece.startswith(text) or self._may_begin(text, piece))
                 for token, piece in enumerate(self.pieces)
             ]
         )
+
+    def can_spell(self, text: str) -> bool:
+        """Return whether some subwords begin with a text, whichever are taken first."""
+        if not self.whole_words:
+            return set(text) <= self.characters
+        return any(
+            piece.startswith(text)
+            for token, piece in enumerate(self.pieces)
+            if token not in _NO_TEXT
+        )
+
+    def _may_begin(self, text: str, piece: str) -> bool:
+        """Return whether a subword is the first of several that spell a text."""
+        return not self.whole_words and text.startswith(piece)
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Vocabulary":
@@ -42,7 +62,8 @@ class Vocabulary:
 
 @lru_cache(maxsize=4)
 def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
-    return Vocabulary(tuple(tokenizer.pieces(range(tokenizer.size))))
+    pieces = tokenizer.pieces(range(tokenizer.size))
+    return Vocabulary(tuple(pieces), tokenizer.has_whole_words)
 
 
 @dataclass(frozen=True)
@@ -61,10 +82,11 @@ class Stem:
 
 
 def begun(tokenizer: Tokenizer, text: str) -> tuple[list[int], Stem | None]:
-    """The tokens of a text up to its last word, and the stem that this word is; where the text ends
-    with a space, all of its tokens, and the space of the next word.
+    """Return the tokens of a text up to its last word, and the stem that this word is.
 
-    A word that cannot be spelled in characters of the vocabulary is taken as it is, without a stem.
+    Where the text ends with a space, return all of its tokens, and the space of the next word. A
+    word that the vocabulary cannot spell is taken as it is, without a stem. Where tokens are whole
+    words, the stem may be a part of the last one, such as what follows a bracket in it.
     """
     ids = tokenizer.encode(text)
     if not ids:
@@ -72,9 +94,10 @@ def begun(tokenizer: Tokenizer, text: str) -> tuple[list[int], Stem | None]:
     vocabulary = Vocabulary.of(tokenizer)
     if text != text.rstrip():
         return ids, Stem(_SPACE, vocabulary)
-    pieces = tokenizer.pieces(ids)
+    pieces = [subword.piece for subword in tokenizer.subwords(text)]
     last = max((i for i, piece in enumerate(pieces) if starts_word(piece)), default=0)
-    stem = "".join(pieces[last:])
-    if not set(stem) <= vocabulary.characters:
-        return ids, None
-    return ids[:last], Stem(stem, vocabulary)
+    for begin in range(last, len(pieces) if vocabulary.whole_words else last + 1):
+        stem = "".join(pieces[begin:])
+        if vocabulary.can_spell(stem):
+            return ids[:begin], Stem(stem, vocabulary)
+    return ids, None

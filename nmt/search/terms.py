@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nmt.data.tokenizer import EOS
 from nmt.search.selection import DEAD, Extended, Selection, among_the_best, of_beams, top
+from nmt.tokenizers.sentencepiece import EOS
 
 _NONE = -1
 

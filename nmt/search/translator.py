@@ -14,7 +14,6 @@ from torch import Tensor
 from nmt.config.problems import explained
 from nmt.config.settings import RuntimeSettings, SearchSettings
 from nmt.data.scripts import Scripts
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
@@ -41,7 +40,8 @@ from nmt.search.translation import (
 )
 from nmt.search.views import View, models_of, parts_of, views
 from nmt.search.wording import Wording
-from nmt.tokenizers.words import SegmentedText
+from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.tokenizers.words import SegmentedText, Subword
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -258,9 +258,17 @@ class Translator:
         if attention or settings.replace_unknown:
             segmented = list(self._wording.segmented(texts, texts_in_pieces))
         pieces = [piece for pieces in texts_in_pieces for piece in pieces]
+        given = [
+            each
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for each in self._wording.given(wish, len(pieces))
+        ]
+        written = zip(pieces, found, segmented, given, strict=True)
         translated = [
-            self._wording.translations(*each, attention, settings.replace_unknown)
-            for each in zip(pieces, found, segmented, strict=True)
+            self._wording.translations(
+                piece, hypotheses, text, attention, settings.replace_unknown, prefix
+            )
+            for piece, hypotheses, text, prefix in written
         ]
         risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
         if risk is not None:
@@ -361,8 +369,11 @@ class Translator:
         if not source:
             return []
         target = self._bundle.tokenizers.target
+        given: Sequence[Subword] = ()
         if isinstance(prefix, str):
-            begin = target.encode(Constraints(prefix).prefix)  # refuses what cannot be written
+            wish = Constraints(prefix)  # refuses what cannot be written
+            begin = target.encode(wish.prefix)
+            given = self._wording.given(wish, 1)[0]
         else:
             begin = target.ids(prefix)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
@@ -376,7 +387,9 @@ class Translator:
             Alternative(
                 target.pieces([token])[0],
                 probability,
-                *self._wording.translations(source, [onward], segmented, attention=True),
+                *self._wording.translations(
+                    source, [onward], segmented, attention=True, given=given
+                ),
             )
             for token, probability, onward in place.onwards(fits, count)
         ]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nmt.data.tokenizer import EOS
 from nmt.search.history import Moment
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.tree import Fate, Node, SearchTree
+from nmt.tokenizers.sentencepiece import EOS
 
 _ROOT = -1
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from nmt.data.tokenizer import UNK, Tokenizer
 from nmt.search.hypothesis import Hypothesis, Weights
 from nmt.text.characters import clean_output
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer
 from nmt.tokenizers.words import (
     DisplayWord,
     SegmentedText,
@@ -26,6 +26,9 @@ def with_source_words(
     token alone. Source words are written as the source has them; where a script has no spaces,
     one is all that stands between two punctuation marks.
 
+    Where tokens are whole words, each unknown one is written as a word, with a space before it. A
+    punctuation mark has the space that it has in the source.
+
     Args:
         hypothesis: One that has its attention.
         source: What was translated. Where it has no words, unknown tokens stay as they are.
@@ -40,31 +43,61 @@ def with_source_words(
         return SegmentedText(target.decode(tokens), lambda: target.spelled(pieces))
     assert hypothesis.attention is not None
     subwords = target.spelled(pieces)
-    for run, word in _replacements(tokens, pieces, hypothesis.attention, words):
+    whole = target.has_whole_words
+    for run, word in _replacements(tokens, pieces, hypothesis.attention, words, whole):
         # What is decoded by itself loses the space that it begins with.
-        space = " " if starts_word(pieces[run.start]) else ""
-        texts = [space + clean_output(word).strip(), *[""] * (run.stop - run.start - 1)]
+        is_spaced = starts_word(pieces[run.start])
+        if whole:
+            first = source.subwords[word.subwords[0]]
+            is_spaced = not is_punctuation(word.text) or first.surface.startswith(" ")
+        written = clean_output(word.text).strip()
+        texts = [" " * is_spaced + written, *[""] * (run.stop - run.start - 1)]
         subwords[run] = map(Subword, pieces[run], texts)
     text = "".join(subword.surface for subword in subwords)
     return SegmentedText(text, subwords)
 
 
+def with_given_words(text: SegmentedText, given: Sequence[Subword]) -> SegmentedText:
+    """Return a translation whose prefix is written as it was given, unknown words included.
+
+    Args:
+        text: The translation.
+        given: The subwords of the prefix.
+    """
+    pieces = [subword.piece for subword in text.subwords]
+    prefix = [Subword(*each) for each in zip(pieces, (s.surface for s in given), strict=False)]
+    subwords = [*prefix, *text.subwords[len(prefix) :]]
+    return SegmentedText(clean_output("".join(each.surface for each in subwords)), subwords)
+
+
 def _replacements(
-    tokens: Sequence[int], pieces: Sequence[str], attention: Weights, words: Sequence[DisplayWord]
-) -> Iterator[tuple[slice, str]]:
-    """Runs of target tokens and what is written for each, in order."""
+    tokens: Sequence[int],
+    pieces: Sequence[str],
+    attention: Weights,
+    words: Sequence[DisplayWord],
+    whole: bool,
+) -> Iterator[tuple[slice, DisplayWord]]:
+    """Yield runs of target tokens and the source word that is written for each, in order.
+
+    whole: whether an unknown token is a word by itself.
+    """
+    if whole:
+        for i, token in enumerate(tokens):
+            if token == UNK:
+                yield slice(i, i + 1), _pointed_at(attention[i], words)
+        return
     for positions, _ in words_to_display(pieces, None):
         unknown = [i for i in positions if tokens[i] == UNK]
         if not unknown:
             continue
         word = _pointed_at(attention[unknown].sum(0), words)
-        if is_punctuation(word):
+        if is_punctuation(word.text):
             for i in unknown:
                 yield slice(i, i + 1), _pointed_at(attention[i], words)
         else:
             yield slice(positions[0], positions[-1] + 1), word
 
 
-def _pointed_at(attention: Weights, words: Sequence[DisplayWord]) -> str:
-    """The word that gets most of `attention [source_len]`; of equal ones the first."""
-    return max(words, key=lambda word: float(attention[word.subwords].sum())).text
+def _pointed_at(attention: Weights, words: Sequence[DisplayWord]) -> DisplayWord:
+    """Return the word that gets most of `attention [source_len]`; of equal ones the first."""
+    return max(words, key=lambda word: float(attention[word.subwords].sum()))

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from nmt.data.tokenizer import UNK, TokenizerPair
 from nmt.errors import UsageError
 from nmt.search.avoided_texts import avoided
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.forced import Pair
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.pieces import split
-from nmt.search.stems import begun
+from nmt.search.stems import Stem, begun
 from nmt.search.translation import Translation
-from nmt.search.unknown import with_source_words
-from nmt.tokenizers.words import END_MARK, SegmentedText
+from nmt.search.unknown import with_given_words, with_source_words
+from nmt.tokenizers.sentencepiece import UNK, TokenizerPair
+from nmt.tokenizers.words import END_MARK, SegmentedText, Subword
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,25 @@ class Wording:
             if tokens and UNK not in tokens
         )
         avoid = tuple(avoided(target, phrase) for phrase in wish.avoid if phrase.strip())
-        prefix, stem = target.encode(wish.prefix), None
-        if wish.open_end:
-            prefix, stem = begun(target, wish.prefix)
+        prefix, stem = self._prefix(wish)
         first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
+
+    def given(self, wish: Constraints, pieces: int) -> list[Sequence[Subword]]:
+        """Return for each piece of a text the subwords of the prefix that it begins with.
+
+        Empty where the model has a token for everything in the prefix.
+        """
+        tokens, _ = self._prefix(wish)
+        subwords: list[Subword] = []
+        if UNK in tokens:
+            subwords = self.tokenizers.target.subwords(wish.prefix)[: len(tokens)]
+        return [subwords, *[[]] * (pieces - 1)]
+
+    def _prefix(self, wish: Constraints) -> tuple[list[int], Stem | None]:
+        """Return the tokens of the prefix, and how the word after them begins."""
+        target = self.tokenizers.target
+        return begun(target, wish.prefix) if wish.open_end else (target.encode(wish.prefix), None)
 
     def written(self, terms: Sequence[str]) -> dict[str, str | None]:
         """Return how each term stands in a translation: the tokenizer may write it otherwise.
@@ -122,6 +136,7 @@ class Wording:
         segmented: SegmentedText | None,
         attention: bool,
         replace_unknown: bool = False,
+        given: Sequence[Subword] = (),
     ) -> list[Translation]:
         """Of one piece, from its hypotheses.
 
@@ -132,11 +147,14 @@ class Wording:
                 words ask for it.
             attention: Whether the translations carry attention and the texts that it is between.
             replace_unknown: Whether source words are written for unknown ones.
+            given: The subwords that every translation begins with, to be written as they are.
         """
         source_tokens = [*self.tokenizers.source.pieces(source), END_MARK] if source else []
         found = []
         for each in hypotheses:
             written = self._written(each, segmented if replace_unknown else None)
+            if given:
+                written = with_given_words(written, given)
             translation = self._translation(each, written.strip(), source_tokens)
             if not attention:
                 translation = replace(translation, attention=None)

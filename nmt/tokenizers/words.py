@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 END_MARK = "</s>"
 """How the token that ends a sentence is shown."""
 
+JOINING = "'’-‐‑·׳״"
+"""Apostrophes, hyphens and the like, which join what stands beside them into one word."""
+
 Membership = NDArray[np.bool_]
 """Whether a subword has letters of a word, `[subwords, words]`."""
 
@@ -32,7 +35,6 @@ _SPACES = " \t"
 _WITHOUT_SPACES = str.maketrans("", "", _SPACES)
 _WORD = re.compile(f"[^{_SPACES}]+")
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_JOINING = "'’-‐"
 _MOST_COMPARED = 4_000_000
 """Pairs of characters beyond which two spellings are not compared one by one."""
 
@@ -191,7 +193,7 @@ def is_punctuation(piece: str) -> bool:
     """Return whether a subword is of punctuation alone, but no apostrophe or hyphen."""
     text = piece.replace(_SPACE, "")
     return bool(text) and all(
-        unicodedata.category(character).startswith("P") and character not in _JOINING
+        unicodedata.category(character).startswith("P") and character not in JOINING
         for character in text
     )
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from nmt.data.batches import Batch
-from nmt.data.tokenizer import PAD
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.loss import LossSums
 from nmt.runtime.memory import return_freed_memory
+from nmt.tokenizers.sentencepiece import PAD
 from nmt.training.log import TrainingLog
 
 Step = Callable[[Batch, int], LossSums]

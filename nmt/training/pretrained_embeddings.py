@@ -16,10 +16,10 @@ from torch import Tensor
 
 from nmt.bundle import Bundle
 from nmt.data.text import plain_read_errors
-from nmt.data.tokenizer import Tokenizer
 from nmt.errors import DataError
 from nmt.runtime.console import progress
 from nmt.text.compression import open_content, open_file
+from nmt.tokenizers.sentencepiece import Tokenizer
 from nmt.tokenizers.words import is_punctuation, starts_word
 from nmt.training.log import TrainingLog
 

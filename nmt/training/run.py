@@ -13,7 +13,6 @@ from nmt.config.settings import Config
 from nmt.data.loader import BatchLoader
 from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
 from nmt.data.scripts import source_scripts
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 from nmt.evaluation.scores import bleu_tokenizer
@@ -30,6 +29,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, signals_raised
 from nmt.runtime.versions import versions
 from nmt.tokenizers.normalization import AUTO
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.training.batch_size import ON_CPU, largest_budget
 from nmt.training.checkpoints import (
     TrainingState,

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from nmt.bundle import Bundle, find_bundle, fingerprint, load_bundle
 from nmt.config.settings import TrainingSettings
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, ModelError
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.training.checkpoints import TrainingState
 from nmt.training.log import TrainingLog
 from nmt.training.parameter_patterns import matching

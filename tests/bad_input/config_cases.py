@@ -151,6 +151,47 @@ VALUES = [
     _set("search.beam_size=1000000000000", "search.beam_size", "<= 1000000"),
     _set("preset=luong", "preset"),
     _set("tokenizer.kind=wordpiece", "tokenizer.kind", "unigram"),
+    _set("tokenizer.min_frequency=2", "`tokenizer.min_frequency` is for kind word, not for"),
+    case(
+        "subwords drawn of words",
+        "config show tiny.yaml --set tokenizer.kind=word --set tokenizer.sampling.alpha=0.1",
+        2,
+        "`tokenizer.sampling.alpha` is for kind unigram or bpe, not for `tokenizer.kind: word`",
+    ),
+    case(
+        "subwords drawn of characters",
+        "config show tiny.yaml --set tokenizer.kind=char --set tokenizer.sampling.alpha=0.1",
+        2,
+        "`tokenizer.sampling.alpha` is for kind unigram or bpe, not for `tokenizer.kind: char`",
+    ),
+    case(
+        "bytes for words",
+        "config show tiny.yaml --set tokenizer.kind=word --set tokenizer.byte_fallback=false",
+        2,
+        "`tokenizer.byte_fallback` is for kind unigram or bpe or char",
+    ),
+    _set("tokenizer.min_frequency=0", "tokenizer.min_frequency: expected"),
+    _set("tokenizer.model=3", "tokenizer.model: expected a path or a list of paths"),
+    _set(
+        "tokenizer.model=x.model",
+        "`tokenizer.model` says it all: remove `tokenizer.kind`, `tokenizer.vocab_size`, "
+        "`tokenizer.hard_vocab_limit`",
+    ),
+    _set(
+        "tokenizer={model: [a.model, b.model]}",
+        "`tokenizer.joint: true` needs one `tokenizer.model`",
+    ),
+    _set(
+        "tokenizer={model: a.model, joint: false}",
+        "`tokenizer.joint: false` needs two files in `tokenizer.model`, of source and target",
+    ),
+    case(
+        "two tokenizers to take over",
+        "config show tiny.yaml --set 'tokenizer={model: x.model}' "
+        "--set training.init_from=runs/tiny",
+        2,
+        "`training.init_from` brings its own tokenizer: remove `tokenizer.model`",
+    ),
     _set("tokenizer.character_coverage=0", "tokenizer.character_coverage"),
     _set("tokenizer.character_coverage=1.5", "tokenizer.character_coverage"),
     _set("tokenizer.vocab_size=4", "tokenizer.vocab_size"),

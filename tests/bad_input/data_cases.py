@@ -133,6 +133,39 @@ TOKENIZER = [
         more=" --set tokenizer.vocab_size=20",
     ),
     _tokenizer(
+        "no word frequent enough",
+        2,
+        "tokenizer.min_frequency: no word of both sides of train occurs 9999 times; the commonest",
+        "Lower it",
+        more=" --set tokenizer.kind=word --set tokenizer.min_frequency=9999",
+    ),
+    _tokenizer(
+        "no room for characters beside the bytes",
+        2,
+        "tokenizer.vocab_size: 200 leaves no room for characters",
+        "tokenizer.byte_fallback: false",
+        more=" --set tokenizer.kind=char --set tokenizer.vocab_size=200",
+    ),
+    *(
+        _tokenizer(
+            f"the model of others is {wrong}",
+            4,
+            "tokenizer.model: ",
+            "x.model: ",
+            says,
+            more=" --set 'tokenizer={model: x.model}'",
+            **({} if change is None else {"x_model": change}),
+        )
+        for wrong, says, change in (
+            ("missing", "no such file. Give SentencePiece's model file", None),
+            ("a folder", "is a folder", damage.folder),
+            ("empty", "the file is empty", b""),
+            ("JSON", "is JSON, such as the tokenizer.json of Hugging Face", b'{"version": 1}'),
+            ("a list of subwords", "is a text", b"[PAD]\n[UNK]\nle\n"),
+            ("damaged", "no SentencePiece model, or a damaged one", b"\x0a\x0e\x0a\xff"),
+        )
+    ),
+    _tokenizer(
         "run folder is a file", 5, "hyp.txt", "Not a directory", more=" --set run_dir=hyp.txt/run"
     ),
     _tokenizer("run folder is itself a file", 5, "hyp.txt", more=" --set run_dir=hyp.txt"),

@@ -7,8 +7,8 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import Config
-from nmt.data.tokenizer import TokenizerPair
 from nmt.data.tokenizer_training import train_tokenizers
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 ConfigMaker = Callable[..., Config]
 

@@ -6,7 +6,7 @@ import struct
 
 import sentencepiece
 
-from nmt.data.tokenizer import Tokenizer
+from nmt.tokenizers.sentencepiece import Tokenizer
 
 USER_SYMBOLS = ["<2de>", "a,b"]
 

@@ -10,7 +10,7 @@ from parallel_texts import parallel_text
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
 from nmt.data.corpus import Corpus, CorpusWriter
 from nmt.data.loader import BatchLoader
-from nmt.data.tokenizer import BOS, EOS, PAD, TokenizerPair
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, TokenizerPair
 
 PAIRS = 60
 OFF = SubwordSamplingSettings()
@@ -112,7 +112,7 @@ def test_sampled_batches_are_the_same_in_a_new_process(loader, prefix):
         "from nmt.config.settings.tokenizer import SubwordSamplingSettings\n"
         "from nmt.data.corpus import Corpus\n"
         "from nmt.data.loader import BatchLoader\n"
-        "from nmt.data.tokenizer import TokenizerPair\n"
+        "from nmt.tokenizers.sentencepiece import TokenizerPair\n"
         "prefix = Path(sys.argv[1])\n"
         "sampling = SubwordSamplingSettings(alpha=0.05)\n"
         "pair = TokenizerPair.load(prefix.parent)\n"

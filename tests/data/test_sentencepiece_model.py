@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from subword_models import USER_SYMBOLS, message, train_model
 
-from nmt.data.sentencepiece_model import ModelKind, PieceKind, read_model
 from nmt.errors import ModelError
+from nmt.tokenizers.model_file import ModelKind, PieceKind, read_model
 
 
 def piece(text: bytes, score: bytes = struct.pack("<f", -1.5), kind: int = 1) -> bytes:

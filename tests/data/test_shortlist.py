@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nmt.data.corpus import Corpus, CorpusWriter
 from nmt.data.lexicon import learn_lexicon
 from nmt.data.shortlist import Shortlist, coverage, make_shortlist
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, TokenizerPair
 from nmt.errors import ModelError
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, TokenizerPair
 
 SENTENCES = [
     ("the cat sees a tree", "le chat voit un arbre"),

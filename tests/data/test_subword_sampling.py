@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from subword_models import USER_SYMBOLS, syllable_texts, train_model, write_model
 
 from nmt.config.settings.tokenizer import SubwordSamplingSettings, TokenizerSettings
-from nmt.data.sentencepiece_model import ModelKind, PieceKind
 from nmt.data.subword_sampling import SubwordSampler
-from nmt.data.tokenizer import UNK, Tokenizer
 from nmt.data.unigram_sampling import smallest_sums
+from nmt.tokenizers.model_file import ModelKind, PieceKind
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer
 
 KINDS = {
     "unigram": {},
@@ -234,7 +234,7 @@ def test_sampling_is_the_same_in_a_new_process(tmp_path, kind, n_best):
         "import sys; from pathlib import Path\n"
         "from nmt.config.settings.tokenizer import SubwordSamplingSettings\n"
         "from nmt.data.subword_sampling import SubwordSampler\n"
-        "from nmt.data.tokenizer import Tokenizer\n"
+        "from nmt.tokenizers.sentencepiece import Tokenizer\n"
         "t = Tokenizer.load(Path(sys.argv[1]))\n"
         "s = SubwordSampler(t, SubwordSamplingSettings(alpha=0.3, n_best=int(sys.argv[2])))\n"
         "print(s.sample(t.encode_batch(sys.argv[3:]), 5))"

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from subword_models import train_model
 
 from nmt.config.dump import dump_config
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 from nmt.data.tokenizer_training import train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError
 from nmt.runtime.files import write_text
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 
 
 def trained(config) -> TokenizerPair:

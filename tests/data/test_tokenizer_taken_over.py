@@ -7,9 +7,9 @@ from parallel_texts import parallel_text
 
 from nmt.config.load import load_config
 from nmt.data.prepare import prepare_tokenizers
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import TokenizerPair
 
 DEV = (["the cat sees", "a red dog"], ["le chat voit", "un chien rouge"])
 

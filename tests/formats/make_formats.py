@@ -14,10 +14,10 @@ from nmt import bundle as bundles
 from nmt.bundle import Bundle, save_bundle
 from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.evaluation.metrics import Best
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.training import checkpoints
 from nmt.training.checkpoints import TrainingState, save_checkpoint
 from nmt.training.optimizers import make_optimizer

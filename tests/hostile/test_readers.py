@@ -23,7 +23,6 @@ from nmt.config.load import load_config
 from nmt.data.corpus import Corpus, CorpusWriter
 from nmt.data.manifest import Manifest
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import Tokenizer
 from nmt.errors import ConfigError, DataError, ModelError, NmtError, UsageError
 from nmt.evaluation.n_best import parse_entry
 from nmt.runtime.device import Choices
@@ -32,6 +31,7 @@ from nmt.search.constraints import Constraints
 from nmt.search.parts import Parts
 from nmt.search.requests import JsonInput
 from nmt.search.stream import Line
+from nmt.tokenizers.sentencepiece import Tokenizer
 from nmt.training.checkpoint_formats import seal
 from nmt.training.checkpoints import (
     TrainingState,

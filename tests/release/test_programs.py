@@ -18,7 +18,6 @@ import onnxruntime
 from nmt.bundle import load_bundle
 from nmt.cli.app import run
 from nmt.config.settings import ModelSettings
-from nmt.data.tokenizer import BOS, EOS, Tokenizer
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
 from nmt.model.exported import run_exported
@@ -27,6 +26,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.release import onnx, onnx_check
 from nmt.release.programs import signature_of
 from nmt.search.translator import Translator
+from nmt.tokenizers.sentencepiece import BOS, EOS, Tokenizer
 
 GRU = {
     "encoder": {"cell": "gru", "hidden_size": 5},

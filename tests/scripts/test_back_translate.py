@@ -11,8 +11,8 @@ import pytest
 from nmt.__main__ import main as nmt_main
 from nmt.config.load import load_config
 from nmt.data.prepare import prepare_corpora, prepare_tokenizers
-from nmt.data.tokenizer import TokenizerPair
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.training.run import train
 
 ROOT = Path(__file__).resolve().parents[2]

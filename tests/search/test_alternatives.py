@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from nmt import Translator
-from nmt.data.tokenizer import BOS
 from nmt.errors import UsageError
 from nmt.search.alternatives import likeliest, next_log_probabilities
+from nmt.tokenizers.sentencepiece import BOS
 
 TEXT = "le chat noir"
 

@@ -22,9 +22,9 @@ from slow_search import (
 )
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS
 from nmt.errors import ModelError, UsageError
 from nmt.search.beam import BeamSearch
+from nmt.tokenizers.sentencepiece import BOS, EOS
 
 PENALTIES = [
     ("none", 0.0, 0.0),

@@ -9,10 +9,10 @@ import torch
 
 from nmt.bundle import load_bundle, save_bundle
 from nmt.cli.app import run
-from nmt.data.tokenizer import EOS
 from nmt.search.constraints import Constraints
 from nmt.search.translation import distinct_texts, joined
 from nmt.search.translator import Translator
+from nmt.tokenizers.sentencepiece import EOS
 
 PIECES = ["▁", "l", "a", "la", "le", "e", "▁t", "t"]
 TEXTS = ["le chat", "la"]

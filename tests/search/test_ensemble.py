@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from nmt.config.kinds import COMBINATIONS
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import BOS, EOS, UNK
 from nmt.errors import UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
@@ -21,6 +20,7 @@ from nmt.search.ensemble import Ensemble
 from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
+from nmt.tokenizers.sentencepiece import BOS, EOS, UNK
 
 VOCABULARY = 7
 ORDINARY = [UNK, 4, 5, 6]

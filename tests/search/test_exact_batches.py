@@ -15,7 +15,6 @@ from nmt.config.presets import PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.model.kernels.batch_invariance import row_multiples
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -26,6 +25,7 @@ from nmt.search.forced import Pair, force_decode
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.limits import LengthLimits
 from nmt.search.shortlisted import Shortlisted
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK
 
 VOCABULARY = 600
 LIMITS = LengthLimits(LengthRatio(1.0, 0.2), fixed=12)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 import nmt.search.forced
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import BOS, EOS, UNK
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search.corpus import decode_corpus
 from nmt.search.forced import Pair, force_decode
 from nmt.search.limits import LengthLimits
+from nmt.tokenizers.sentencepiece import BOS, EOS, UNK
 
 VOCABULARY = 9
 SOURCES = [[4, 5, 6, 4], [6], [5, 5, 4, 8, 7, 7, 6], [8, 4]]

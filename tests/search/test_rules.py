@@ -16,11 +16,11 @@ from slow_search import (
 )
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.search.avoided_texts import AvoidedText
 from nmt.search.constraints import TokenConstraints
 from nmt.search.rules import Rules
 from nmt.search.stems import Vocabulary
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 WORDS = Vocabulary(tuple(f"▁w{token}" for token in range(VOCABULARY)))
 """Every token is a word, so that texts are runs of tokens."""

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from slow_search import SOURCES, Forced, make_model, padded, search
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS
 from nmt.errors import UsageError
 from nmt.search.beam import BeamSearch
 from nmt.search.constraints import TokenConstraints
 from nmt.search.sampling import narrowed
+from nmt.tokenizers.sentencepiece import BOS, EOS
 
 
 def narrowed_by_definition(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, Scored, assert_same, make_model, ranked, search
 
-from nmt.data.tokenizer import EOS
 from nmt.search.selection import top
+from nmt.tokenizers.sentencepiece import EOS
 
 
 def diverse_by_rule(

@@ -12,7 +12,6 @@ from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.batches import pad_sources
 from nmt.data.length_ratio import LengthRatio
 from nmt.data.shortlist import Shortlist
-from nmt.data.tokenizer import BOS, EOS, PAD, UNK
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
@@ -23,6 +22,7 @@ from nmt.search.ensemble import Ensemble
 from nmt.search.limits import LengthLimits
 from nmt.search.shortlisted import Shortlisted
 from nmt.search.translator import Translator
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK
 
 VOCABULARY = 40
 FREQUENT = 4

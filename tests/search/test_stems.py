@@ -3,10 +3,10 @@ import torch
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import BOS, EOS, PAD
 from nmt.search.constraints import TokenConstraints
 from nmt.search.rules import Rules
 from nmt.search.stems import Stem, Vocabulary, begun
+from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,19 @@ LETTERS = Vocabulary(PIECES)
 
 def spellings(text):
     return [PIECES[i] for i in LETTERS.spelling(text).nonzero().flatten().tolist()]
+
+
+WORDS = Vocabulary(("<pad>", "<unk>", "<s>", "</s>", "▁", "▁a", "▁an", "▁ant", "▁it", "t"), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("▁a", ["▁a", "▁an", "▁ant"]), ("▁ant", ["▁ant"]), ("▁", WORDS.pieces[4:9]), ("▁b", [])],
+)
+def test_whole_words_that_go_on(text, words):
+    """`▁a` is no beginning of `▁ant`: what would follow it is no word."""
+    assert [WORDS.pieces[i] for i in WORDS.spelling(text).nonzero().flatten()] == list(words)
+    assert WORDS.can_spell(text) == bool(words)
 
 
 def test_subwords_that_agree_with_what_is_left_to_spell():

@@ -12,7 +12,6 @@ import torch
 import nmt
 from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
 from nmt.config.settings import Config, SearchSettings
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.processor import Processor
@@ -21,6 +20,7 @@ from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.overrides import override
 from nmt.search.translator import Translator
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 
 MODEL = {
     "embedding_size": 6,

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from slow_search import SOURCES, Forced, make_model, padded, search
 
 from nmt.config.settings import SearchSettings
-from nmt.data.tokenizer import EOS
 from nmt.search.beam import BeamSearch
 from nmt.search.translator import Translator
 from nmt.search.tree import Fate, SearchTree
+from nmt.tokenizers.sentencepiece import EOS
 
 
 def grown(model, limit=6, **changes):

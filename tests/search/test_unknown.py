@@ -8,16 +8,19 @@ import sentencepiece
 import torch
 
 from nmt.bundle import Bundle
-from nmt.config.settings import Config, RuntimeSettings
+from nmt.config.settings import Config, RuntimeSettings, TokenizerSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import UNK, Tokenizer, TokenizerPair
 from nmt.errors import UsageError
 from nmt.inspection.alignments import align_translation
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
+from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
 from nmt.search.unknown import with_source_words
+from nmt.tokenizers.normalization import make_normalizer
+from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair, open_tokenizer
+from nmt.tokenizers.word import WordTokenizer
 from nmt.tokenizers.words import SegmentedText, Subword, split_words
 
 SENTENCES = [
@@ -43,6 +46,13 @@ def tokenizer() -> Tokenizer:
         minloglevel=2,
     )
     return Tokenizer(model.getvalue())
+
+
+@pytest.fixture(scope="module")
+def words() -> Tokenizer:
+    settings = TokenizerSettings(kind="word")
+    normalizer = make_normalizer("composed")
+    return open_tokenizer(WordTokenizer.learn(settings, normalizer, SENTENCES, "both sides"))
 
 
 def hypothesis(tokens: list[int], attention: np.ndarray) -> Hypothesis:
@@ -94,6 +104,46 @@ def translated(
 )
 def test_by_hand(tokenizer, source, target, points_to, text):
     assert translated(tokenizer, source, target, points_to) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "points_to", "text"),
+    [
+        ("a zorglub.", "the xyz.", {0: [(" zorglub", 1.0)]}, "the zorglub."),
+        ("Zorglub dog", "the xyz xyz", {0: [(" dog", 1)], 1: [("Zorglub", 1)]}, "the dog Zorglub"),
+        ("Zorg", "xyz the", {0: [("Zorg", 1)]}, "Zorg the"),
+        # a mark as the source has it
+        ("dog (zorg)?", "the xyz§", {0: [(" (", 1.0)], 1: [("?", 1.0)]}, "the (?"),
+        ("dog ?", "the xyz", {0: [(" ?", 1.0)]}, "the ?"),
+    ],
+)
+def test_whole_words_by_hand(words, source, target, points_to, text):
+    assert translated(words, source, target, points_to) == text
+
+
+def test_a_prefix_is_written_as_it_was_given(words, tokenizer):
+    for each, prefix in ((words, "Zorg (xyz) the"), (tokenizer, "the Žle Ą ca")):
+        translator = translator_of(each, "additive")
+        for replace_unknown in (False, True):
+            (found,) = translator.translate(
+                ["le chat"],
+                constraints=[Constraints(prefix)],
+                n_best=2,
+                replace_unknown=replace_unknown,
+            )
+            for translation in found.n_best:
+                assert translation.text.startswith(prefix)
+                assert str(translation.segmented_target) == translation.text
+                assert len(translation.segmented_target.subwords) == len(translation.tokens) - (
+                    translation.tokens[-1] == "</s>"
+                )
+
+
+def test_the_last_word_of_a_prefix_goes_on(words):
+    translator = translator_of(words, "additive")
+    for prefix, begin in (("the sl", "the sleeps"), ("Zorg (do", "Zorg (dort"), ("qq", "qq")):
+        wish = Constraints(prefix, open_end=True)
+        assert translator.translate(["le chat"], constraints=[wish])[0].text.startswith(begin)
 
 
 def test_known_tokens_stay_as_they_are(tokenizer):

@@ -6,7 +6,6 @@ import torch
 from slow_search import VOCABULARY
 
 from nmt.config.settings import ModelSettings, RuntimeSettings
-from nmt.data.tokenizer import BOS, EOS
 from nmt.model.attention import Query
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
@@ -14,6 +13,7 @@ from nmt.search.ensemble import Ensemble
 from nmt.search.forced import Pair
 from nmt.search.translator import Translator
 from nmt.search.views import models_of, parts_of, views
+from nmt.tokenizers.sentencepiece import BOS, EOS
 
 PAIRS = [Pair([4, 5, 6, 4], [5, 6]), Pair([], []), Pair([6], [4, 4, 5], finished=False)]
 

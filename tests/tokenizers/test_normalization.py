@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.config.settings import TokenizerSettings
-from nmt.data.tokenizer import Tokenizer
 from nmt.errors import UsageError
 from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, clean_input
 from nmt.tokenizers.normalization import advice_to_keep, make_normalizer, side_rules
 from nmt.tokenizers.round_trip import Change
+from nmt.tokenizers.sentencepiece import Tokenizer
 
 RULES = ["composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"]
 

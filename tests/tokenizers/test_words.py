@@ -11,8 +11,8 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.data.sentencepiece_model import _fields
-from nmt.data.tokenizer import Tokenizer
+from nmt.tokenizers.model_file import read_fields
+from nmt.tokenizers.sentencepiece import Tokenizer
 from nmt.tokenizers.words import (
     SegmentedText,
     Subword,
@@ -109,7 +109,7 @@ def test_every_subword_is_of_the_words_whose_letters_it_has(tokenizer, text):
 def test_spans_are_those_of_the_offsets_in_the_text(tokenizer, text):
     """SentencePiece gives them in its message, in bytes."""
     content = tokenizer._processor.encode(text, out_type="serialized_proto")
-    tokens = [dict(_fields(value)) for field, value in _fields(content) if field == 2]
+    tokens = [dict(read_fields(value)) for field, value in read_fields(content) if field == 2]
     spans = SegmentedText(text, tokenizer.subwords(text)).spans
     for token, span in zip(tokens, spans, strict=True):
         begin, end = (

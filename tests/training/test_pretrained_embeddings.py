@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, DataError
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.training.pretrained_embeddings import find_vectors
 from nmt.training.run import train
 

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from nmt.bundle import find_bundle, load_bundle
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
-from nmt.data.tokenizer import TokenizerPair
 from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.lock import exclusive
+from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.training.checkpoints import load_state
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
@@ -81,6 +81,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
         ("training.batch_size=900",),
         ("runtime.threads=2",),
         ("training.guided_alignment.aligner=hmm", "training.guided_alignment.decay_updates=6"),
+        ("tokenizer.kind=char", "tokenizer.byte_fallback=false"),
+        (
+            "tokenizer.kind=word",
+            "tokenizer.joint=false",
+            "training.guided_alignment.aligner=ibm1",
+        ),
     ],
     ids=str,
 )

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
 from nmt.config.settings import Config, ModelSettings
 from nmt.data.length_ratio import LengthRatio
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices
 from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
 from nmt.training.checkpoints import TrainingState
 from nmt.training.log import TrainingLog
 from nmt.training.run import train

@@ -75,6 +75,7 @@ class Config(Settings):
     def _sections_fit(self) -> "Config":
         problems = [
             *self._vocabulary_problems(),
+            *self._start_problems(),
             *self._attention_problems(),
             *self._guidance_problems(),
         ]
@@ -94,6 +95,14 @@ class Config(Settings):
             yield (
                 "`model.output.copy_source` needs `tokenizer.joint: true`: a source subword is "
                 "copied as the target subword of the same number"
+            )
+
+    def _start_problems(self) -> Iterator[str]:
+        training = self.training
+        if self.tokenizer.model and training.init_from and training.init_vocabulary == "same":
+            yield (
+                "`training.init_from` brings its own tokenizer: remove `tokenizer.model`, or set "
+                "`training.init_vocabulary: extend`"
             )
 
     def _attention_problems(self) -> Iterator[str]:

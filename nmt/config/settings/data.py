@@ -92,8 +92,10 @@ class DataSettings(Settings):
     max_dropped: float = Field(
         0.2, ge=0.0, le=1.0, description="Stop when a greater share of the train pairs is dropped."
     )
-    max_unknown: float = Field(
-        0.01, ge=0.0, le=1.0, description="Stop when a greater share of tokens is unknown."
+    max_unknown: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        None,
+        description="Stop when a greater share of tokens is unknown; default: 0.01, and no limit "
+        "where tokens are whole words.",
     )
     on_bad_utf8: Literal["error", "replace", "skip_pair"] = Field(
         "error", description="What to do with a line that is not UTF-8."

@@ -1,12 +1,18 @@
-"""Settings of the SentencePiece models."""
+"""Settings of the tokenizers."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, Field, Strict, model_validator
 
-from nmt.config.settings.base import LARGEST_SIZE, Settings
+from nmt.config.kinds import TOKENIZERS, tokenizer_kind
+from nmt.config.settings.base import LARGEST_SIZE, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
+
+_WITH_MODEL = ("model", "joint", "sampling")
+_KEYS = {"sampling": "sampling.alpha"}
+"""What to name of a section."""
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
 
@@ -49,16 +55,30 @@ class SubwordSamplingSettings(Settings):
 class TokenizerSettings(Settings):
     """A SentencePiece model is the vocabulary: there is no second file to disagree with it."""
 
-    kind: Literal["unigram", "bpe"] = Field("unigram", description="How subwords are learned.")
+    kind: Annotated[str, kind_of(TOKENIZERS)] = Field(
+        "unigram", description="What a text is divided into."
+    )
+    model: FilePaths = Field(
+        (),
+        description="A SentencePiece model that was trained elsewhere: its file, or a list of two, "
+        "of source and target, with `joint: false`. It says the kind; `sampling` holds, the other "
+        "keys do not.",
+    )
     joint: bool = Field(True, description="One model for both languages, or one for each.")
     vocab_size: int = Field(
         8000,
         ge=16,
         le=LARGEST_SIZE,
-        description="Number of subwords, of each model when there are two.",
+        description="Number of subwords, of each model when there are two. Of characters and words "
+        "the most; there may be fewer.",
     )
     hard_vocab_limit: bool = Field(
-        True, description="false: take fewer subwords when the text does not hold so many."
+        True,
+        description="false: take fewer subwords when the text does not hold so many, as characters "
+        "and words always do.",
+    )
+    min_frequency: int = Field(
+        1, ge=1, description="Words only: leave out those that occur fewer times."
     )
     character_coverage: float = Field(
         1.0, gt=0.0, le=1.0, description="Share of characters with an entry; 0.9995 for CJK."
@@ -88,3 +108,52 @@ class TokenizerSettings(Settings):
         default_factory=SubwordSamplingSettings,
         description="Subword regularisation or BPE-dropout on the training side.",
     )
+
+    @property
+    def units(self) -> str:
+        """What the vocabulary holds."""
+        return "subwords" if self.model else tokenizer_kind(self.kind).units
+
+    @property
+    def fills_vocabulary(self) -> bool:
+        """Whether a large text gives a vocabulary of `vocab_size`."""
+        return not self.model and "sampling" in tokenizer_kind(self.kind).settings
+
+    @model_validator(mode="after")
+    def _keys_fit_the_kind(self) -> "TokenizerSettings":
+        problems = list(self._model_problems() if self.model else self._kind_problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _kind_problems(self) -> Iterator[str]:
+        """Yield what other kinds have and this one lacks, where it is set."""
+        known = tokenizer_kind(self.kind).settings
+        for key in self._given():
+            users = [name for name in TOKENIZERS.names() if key in tokenizer_kind(name).settings]
+            if users and key not in known:
+                yield (
+                    f"`tokenizer.{_KEYS.get(key, key)}` is for kind {' or '.join(users)}, not for "
+                    f"`tokenizer.kind: {self.kind}`: remove it"
+                )
+
+    def _model_problems(self) -> Iterator[str]:
+        if len(self.model) != (1 if self.joint else 2):
+            yield (
+                "`tokenizer.joint: true` needs one `tokenizer.model`; for one of each side set "
+                "`tokenizer.joint: false`"
+                if self.joint
+                else "`tokenizer.joint: false` needs two files in `tokenizer.model`, of source and "
+                "target"
+            )
+        useless = [f"`tokenizer.{key}`" for key in self._given() if key not in _WITH_MODEL]
+        if useless:
+            yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
+
+    def _given(self) -> list[str]:
+        """Return the keys whose values are not the defaults."""
+        return [
+            name
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) != field.get_default(call_default_factory=True)
+        ]

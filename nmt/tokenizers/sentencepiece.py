@@ -1,24 +1,32 @@
-"""SentencePiece models: the vocabulary, and the way from text to token ids and back.
+"""Tokenizers: the vocabulary, and the way from text to token ids and back.
 
-A model is trained with whitespace folded (runs of it become one space, none at the ends) and a
-space before the first word; digits are learned like letters, so that frequent numbers may become
-one subword. A model carries its own normalisation, so text is treated alike everywhere.
+Each is a SentencePiece model file, which carries its own normalisation, so that text is treated
+alike everywhere. A kind that SentencePiece does not know, such as words, is a class of its own that
+`nmt.config.kinds.TOKENIZERS` names, and the file says which.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sentencepiece
 
-from nmt.data.sentencepiece_model import SentencePieceModel, read_model, read_subwords
+from nmt.config.kinds import TOKENIZERS, tokenizer_units
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.files import atomic_file
 from nmt.runtime.places import Folder, Place, open_place
 from nmt.text.characters import clean_output, find_surrogate
+from nmt.tokenizers.model_file import (
+    ModelKind,
+    SentencePieceModel,
+    read_kind,
+    read_model,
+    read_subwords,
+)
 from nmt.tokenizers.words import Subword
 
 PAD = 0
@@ -37,30 +45,33 @@ TOKENIZER_FILES = (_JOINT, _SOURCE, _TARGET)
 
 
 class Tokenizer:
-    """One SentencePiece model. Can be sent to another process."""
+    """One SentencePiece model. Can be sent to another process.
+
+    A kind that divides text in another way overrides `encode_batch` and `subwords`.
+    """
 
     def __init__(self, model: bytes, name: str = "tokenizer") -> None:
-        """Open a model from its bytes; `name` stands for it in errors.
+        """Open a model from its bytes; `name` stands for it in errors. See `open_tokenizer`.
 
         Raises ModelError when the bytes are no SentencePiece model, or one whose reserved ids are
         not pad 0, unk 1, bos 2, eos 3.
         """
         self._model = model
-        self._name = name
+        self.name = name
         self._processor = _open_processor(model, name)
         self.fingerprint = hashlib.sha256(model).hexdigest()
 
-    @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    @staticmethod
+    def load(path: Path) -> "Tokenizer":
         """Open a model file. Raises ModelError when it is missing or damaged."""
-        return cls.of_place(Folder(path.parent), path.name)
+        return Tokenizer.of_place(Folder(path.parent), path.name)
 
-    @classmethod
-    def of_place(cls, place: Place, name: str) -> "Tokenizer":
+    @staticmethod
+    def of_place(place: Place, name: str) -> "Tokenizer":
         """Open a model file of a folder or archive. Raises ModelError as `load` does."""
         file = place.path / name
         try:
-            return cls(place.read(name), str(file))
+            return open_tokenizer(place.read(name), str(file))
         except OSError as error:
             reason = error.strerror or str(error)
             raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
@@ -75,9 +86,33 @@ class Tokenizer:
         """Number of subwords, reserved ones included."""
         return int(self._processor.get_piece_size())
 
+    @cached_property
+    def kind(self) -> str:
+        """Its kind, by the name that the configuration has for it."""
+        return read_kind(self._model) or self.read_model().kind.name.lower()
+
+    @property
+    def units(self) -> str:
+        """What it has, such as `bpe subwords` or `words`."""
+        return tokenizer_units(self.kind)
+
+    @cached_property
+    def has_whole_words(self) -> bool:
+        """Whether its tokens are whole words, so that an unknown token is an unknown word."""
+        return self.read_model().kind == ModelKind.WORD
+
+    @property
+    def how(self) -> str | None:
+        """How text is divided, where SentencePiece alone does not do it; None where it does."""
+        return None
+
     def read_model(self) -> SentencePieceModel:
         """What the model's file says of its pieces. Raises ModelError when it is damaged."""
-        return read_model(self._model, self._name)
+        return self._contents
+
+    @cached_property
+    def _contents(self) -> SentencePieceModel:
+        return read_model(self._model, self.name)
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text, without BOS and EOS.
@@ -87,23 +122,22 @@ class Tokenizer:
         Raises:
             UsageError: The text has half of a surrogate pair.
         """
-        with _surrogates_refused((text,)):
-            return list(self._processor.encode_as_ids(_without_nul(text)))
+        return self.encode_batch((text,))[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text. Raises as `encode` does."""
         if _NUL in "".join(texts):
-            texts = [_without_nul(text) for text in texts]
-        with _surrogates_refused(texts):
-            return [self._processor.encode_as_ids(text) for text in texts]
+            texts = [without_nul(text) for text in texts]
+        with surrogates_refused(texts):
+            return [list(ids) for ids in map(self._processor.encode_as_ids, texts)]
 
     def subwords(self, text: str) -> list[Subword]:
         """Return the tokens of `encode(text)`, each with what it stands for in the text.
 
         Raises as `encode` does.
         """
-        with _surrogates_refused((text,)):
-            content: bytes = self._processor.encode(_without_nul(text), out_type="serialized_proto")
+        with surrogates_refused((text,)):
+            content: bytes = self._processor.encode(without_nul(text), out_type="serialized_proto")
         return read_subwords(content)
 
     def spelled(self, pieces: Sequence[str]) -> list[Subword]:
@@ -140,7 +174,26 @@ class Tokenizer:
         return ids
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Tokenizer, (self._model, self._name)
+        return open_tokenizer, (self._model, self.name)
+
+
+def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
+    """Open a model of any kind from its bytes; `name` stands for it in errors.
+
+    Raises:
+        ModelError: The bytes are no SentencePiece model, one with other reserved ids, or of a kind
+            that is not known here.
+    """
+    kind = read_kind(model)
+    if kind is None:
+        return Tokenizer(model, name)
+    if kind not in TOKENIZERS.kinds:
+        raise ModelError(
+            f"{name}: a tokenizer of kind {kind!r:.40}, which this nmt does not have. Update nmt, "
+            "or import what adds this kind."
+        )
+    opened: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
+    return opened
 
 
 @dataclass(frozen=True)
@@ -199,13 +252,13 @@ def _open_processor(model: bytes, name: str) -> Any:
     if found != (PAD, UNK, BOS, EOS):
         raise ModelError(
             f"{name}: reserved ids pad, unk, bos, eos are {found}, not {(PAD, UNK, BOS, EOS)}.\n"
-            "Train the model with nmt tokenizer, or with pad_id=0, unk_id=1, bos_id=2, eos_id=3."
+            "Give a SentencePiece model of others as tokenizer.model in the configuration."
         )
     return processor
 
 
 @contextmanager
-def _surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
+def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
     """Raise UsageError for texts that no UTF-8 can hold, which SentencePiece takes for internal."""
     try:
         yield
@@ -220,7 +273,7 @@ def _surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
     """Return a text without the one control character that no normalisation rule can name."""
     return text.replace(_NUL, "")
 

@@ -1,0 +1,229 @@
+"""SentencePiece model files, read and written where SentencePiece's Python interface cannot.
+
+The file is a protobuf message. Its fields are 1, the pieces (each with 1 its text, 2 its score,
+3 its kind), 2, how it was trained, and 3, its normalisation. A text cut into tokens comes as such a
+message too, in every version of the interface.
+
+The format leaves fields from 200 on to others. A tokenizer of nmt that SentencePiece does not know
+has its kind there, in the first field of the file.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum
+from math import isfinite
+from typing import NamedTuple
+
+from nmt.errors import ModelError
+from nmt.tokenizers.words import Subword
+
+
+class ModelKind(IntEnum):
+    """How text is cut into pieces."""
+
+    UNIGRAM = 1
+    BPE = 2
+    WORD = 3
+    CHAR = 4
+
+
+class PieceKind(IntEnum):
+    """What a piece stands for."""
+
+    NORMAL = 1
+    UNKNOWN = 2
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+    BYTE = 6
+
+
+class TrainerField(IntEnum):
+    """The fields of the message on how a model was trained that are read or written here."""
+
+    MODEL_KIND = 3
+    VOCABULARY_SIZE = 4
+    SPACE_AS_SUFFIX = 24
+    UNKNOWN_ID = 40
+    BEGIN_ID = 41
+    END_ID = 42
+    PADDING_ID = 43
+    UNKNOWN_SHOWN_AS = 44
+    UNKNOWN_PIECE = 45
+    BEGIN_PIECE = 46
+    END_PIECE = 47
+    PADDING_PIECE = 48
+
+
+Value = int | float | bytes
+"""The value of a field of a message."""
+
+PIECE_FIELD, TRAINER_FIELD, NORMALIZER_FIELD = 1, 2, 3
+_KIND_FIELD = 200
+
+
+class Piece(NamedTuple):
+    """One subword; score: log-probability in a unigram model, minus the merge's rank in BPE."""
+
+    text: str
+    score: float
+    kind: PieceKind
+
+
+class SentencePieceModel(NamedTuple):
+    """The pieces of a model, in the order of their ids, and its kind."""
+
+    pieces: tuple[Piece, ...]
+    kind: ModelKind
+
+
+def read_model(content: bytes, name: str) -> SentencePieceModel:
+    """Read a serialized SentencePiece model; `name` stands for it in errors.
+
+    Raises ModelError when it is damaged.
+    """
+    pieces: list[Piece] = []
+    kind = ModelKind.UNIGRAM
+    try:
+        for field, value in read_fields(content):
+            if field == PIECE_FIELD:
+                pieces.append(_read_piece(_message(value)))
+            elif field == TRAINER_FIELD:
+                trainer = dict(read_fields(_message(value)))
+                kind = ModelKind(_number(trainer.get(TrainerField.MODEL_KIND, kind)))
+    except (ValueError, struct.error) as error:
+        raise ModelError(
+            f"{name}: no SentencePiece model, or a damaged one ({error}). "
+            "Copy it anew, or make it again with nmt tokenizer --force."
+        ) from error
+    return SentencePieceModel(tuple(pieces), kind)
+
+
+def read_subwords(content: bytes) -> list[Subword]:
+    """Read a serialized segmentation of a text (`SentencePieceText`): of the message field 2, the
+    tokens, and of each 1, its piece, and 3, its surface.
+    """
+    tokens = (
+        dict(read_fields(_message(value))) for field, value in read_fields(content) if field == 2
+    )
+    return [
+        Subword(*(_message(token.get(field, b"")).decode("utf-8") for field in (1, 3)))
+        for token in tokens
+    ]
+
+
+def read_kind(content: bytes) -> str | None:
+    """Return the kind of tokenizer that a file names, None for a plain SentencePiece model."""
+    try:
+        field, value = next(read_fields(content))
+        return _message(value).decode("utf-8") if field == _KIND_FIELD else None
+    except (StopIteration, ValueError, struct.error):
+        return None
+
+
+def write_model(
+    kind: str, pieces: Sequence[Piece], trainer: Mapping[int, Value], normalizer: bytes
+) -> bytes:
+    """Return the file of a tokenizer of nmt.
+
+    Args:
+        kind: Its name in the configuration.
+        pieces: The vocabulary, in the order of its ids.
+        trainer: Fields of the message on how it was trained.
+        normalizer: The message of its normalisation.
+    """
+    return b"".join(
+        [
+            write_field(_KIND_FIELD, kind.encode("utf-8")),
+            *[write_field(PIECE_FIELD, write_piece(piece)) for piece in pieces],
+            write_field(TRAINER_FIELD, write_message(trainer)),
+            write_field(NORMALIZER_FIELD, normalizer),
+        ]
+    )
+
+
+def write_piece(piece: Piece) -> bytes:
+    """Return the message of a piece."""
+    return write_message({1: piece.text.encode("utf-8"), 2: piece.score, 3: piece.kind})
+
+
+def write_message(values: Mapping[int, Value]) -> bytes:
+    """Return the message that has these fields."""
+    return b"".join(write_field(field, value) for field, value in values.items())
+
+
+def write_field(field: int, value: Value) -> bytes:
+    """Return one field of a message; a number that is not whole takes four bytes."""
+    if isinstance(value, bytes):
+        return _write_varint(field << 3 | 2) + _write_varint(len(value)) + value
+    if isinstance(value, float):
+        return _write_varint(field << 3 | 5) + struct.pack("<f", value)
+    return _write_varint(field << 3) + _write_varint(value)
+
+
+def _write_varint(number: int) -> bytes:
+    groups = [number & 0x7F]
+    while number := number >> 7:
+        groups[-1] |= 0x80
+        groups.append(number & 0x7F)
+    return bytes(groups)
+
+
+def _read_piece(content: bytes) -> Piece:
+    fields = dict(read_fields(content))
+    text = _message(fields.get(1, 0)).decode("utf-8")
+    score = fields.get(2, 0.0)
+    if not isinstance(score, float) or not isfinite(score):
+        raise ValueError(f"the score of {text!r} is no number")
+    return Piece(text, score, PieceKind(_number(fields.get(3, PieceKind.NORMAL))))
+
+
+def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
+    """Yield the fields of a message: number and value.
+
+    Raises ValueError or struct.error on damage.
+    """
+    position = 0
+    while position < len(content):
+        tag, position = _varint(content, position)
+        value: Value
+        match tag & 7:
+            case 0:
+                value, position = _varint(content, position)
+            case 1:
+                (value,) = struct.unpack_from("<d", content, position)
+                position += 8
+            case 2:
+                length, position = _varint(content, position)
+                value = content[position : position + length]
+                if len(value) < length:
+                    raise ValueError("it ends too early")
+                position += length
+            case 5:
+                (value,) = struct.unpack_from("<f", content, position)
+                position += 4
+            case other:
+                raise ValueError(f"unknown wire type {other} at byte {position}")
+        yield tag >> 3, value
+
+
+def _varint(content: bytes, position: int) -> tuple[int, int]:
+    """A number of seven bits a byte, the lowest first, and where it ends."""
+    number = 0
+    for place, byte in enumerate(content[position : position + 10]):
+        number |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return number, position + place + 1
+    raise ValueError("it ends too early")
+
+
+def _number(value: Value) -> int:
+    if not isinstance(value, int):
+        raise ValueError("no number where a kind belongs")
+    return value
+
+
+def _message(value: Value) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError("a number where a text or message belongs")
+    return value
