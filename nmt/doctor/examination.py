@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # none of it, nor torch, need be there for the first checks
     from nmt.bundle import Bundle
     from nmt.config.settings import Config
     from nmt.data.loader import BatchLoader
-    from nmt.data.prepare import PreparedData
+    from nmt.data.prepared_corpora import PreparedData
     from nmt.data.tokenizer import TokenizerPair
     from nmt.doctor.sample import Sample
     from nmt.runtime.device import Runtime
@@ -57,8 +57,7 @@ class Examination:
     @property
     def run(self) -> RunDirectory:
         """The run that the configuration is of."""
-        assert self.config.run_dir is not None  # load_config fills it in
-        return RunDirectory(self.config.run_dir)
+        return RunDirectory.of(self.config)
 
     @property
     def place(self) -> Path:

@@ -234,7 +234,7 @@ def test_a_new_stopping_metric_begins_its_own_count(tiny):
 
 def test_a_run_at_work_is_not_moved_aside(tiny):
     run = train(tiny())
-    for lock in (run.training_lock, run.preparing_lock):
+    for lock in (run.training_lock, *run.preparing_locks):
         with exclusive(lock, "a test"), pytest.raises(ResourceError, match="at work"):
             train(tiny(), restart=True)
     assert run.best.is_dir()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from nmt.config.settings.base import LARGEST_SIZE, Settings
+from nmt.config.settings.base import LARGEST_SIZE, FilePath, Settings
 from nmt.text.characters import find_unwritable
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
@@ -49,6 +49,11 @@ class SubwordSamplingSettings(Settings):
 class TokenizerSettings(Settings):
     """A SentencePiece model is the vocabulary: there is no second file to disagree with it."""
 
+    dir: FilePath | None = Field(
+        None,
+        description="Folder of the trained tokenizer; default: tokenizer in the run's. Runs that "
+        "name the same one share it.",
+    )
     kind: Literal["unigram", "bpe"] = Field("unigram", description="How subwords are learned.")
     joint: bool = Field(True, description="One model for both languages, or one for each.")
     vocab_size: int = Field(
