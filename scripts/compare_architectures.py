@@ -151,7 +151,10 @@ class Comparison:
         settings = [each for each in self.options.set if not each.startswith(("model", "preset"))]
         config = load_config(
             self.options.config,
-            ["model={}", "preset=null", *self._training(), *self._shared(), *settings],
+            [
+                *("model={}", "preset=null", *self._training(), *self._shared(), *settings),
+                self._place("prepared"),
+            ],
         )
         if config.data.test is None:
             raise UsageError(f"{self.options.config}: names no `data.test` to compare on.")
@@ -202,7 +205,7 @@ class Comparison:
             *self._shared(),
             *self.options.set,
             f"name={architecture.name}",
-            f"run_dir={json.dumps(str(self.folder / architecture.name))}",
+            self._place(architecture.name),
         ]
 
     def _training(self) -> list[str]:
@@ -220,11 +223,13 @@ class Comparison:
             f"training.log_every_updates={max(1, updates // 20)}",
         ]
 
+    def _place(self, name: str) -> str:
+        return f"run_dir={json.dumps(str(self.folder / name))}"
+
     def _shared(self) -> list[str]:
-        """Tokenizer and data, which all runs share."""
-        prepared = self.folder / "prepared"
+        """Name the folders of tokenizer and data, which all runs share."""
         return [
-            f"{section}.dir={json.dumps(str(prepared / section))}"
+            f"{section}.dir={json.dumps(str(self.folder / 'prepared' / section))}"
             for section in ("tokenizer", "data")
         ]
 

@@ -62,14 +62,15 @@ class RunState:
             return "bleu"
         return self.config.training.metric
 
-
     def check_data(self) -> None:
         """Raise DataError where the data folder is gone, or was changed since the run was trained.
 
         A log of an earlier release does not tell what the data were.
         """
         sittings = self.history.sittings
-        begun_with = sittings[-1].facts.get("fingerprints", {}) if sittings else {}
+        begun_with = sittings[-1].facts.get("fingerprints") if sittings else None
+        if begun_with is None:
+            return
         manifest = Manifest.load(self.run.data)
         found = {"train": manifest.train.fingerprint, "dev": manifest.dev.fingerprint}
         for name, fingerprint in found.items():

@@ -76,9 +76,7 @@ def holder(path: Path) -> str | None:
     return None
 
 
-def _acquire(
-    path: Path, work: str, instead: str, waiting: Callable[[str], None] | None
-) -> IO[str]:
+def _acquire(path: Path, work: str, instead: str, waiting: Callable[[str], None] | None) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     looks = 0
     while True:

@@ -11,9 +11,9 @@ from nmt.data.prepared_corpora import prepare_corpora
 from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.errors import DataError
 from nmt.reports.data_report import data_report, spread, try_data_report
+from nmt.reports.data_section import data_section
 from nmt.reports.history import History
 from nmt.reports.state import RunState
-from nmt.reports.data_section import data_section
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.round_trip import Change
 
