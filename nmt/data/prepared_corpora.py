@@ -191,7 +191,7 @@ def _open_intact(
     except DataError as error:
         if not folder.is_shared:
             warn(f"{error.message} It is made anew.")
-        reasons.append(error.message)
+        reasons.append(error.message.partition("; re-run ")[0].rstrip("."))
         return None
 
 

@@ -125,9 +125,9 @@ class PreparedFolder:
         if not self.is_shared or not self.path.is_dir() or not any(self.path.iterdir()):
             return
         raise UsageError(
-            f"{self.path}: this {self.kind.name} is out of date: {listed(reasons)}.\nName another "
-            f"folder by `{self.kind.key}`, or replace this one, which other runs may use, by "
-            f"{self.kind.command} --force."
+            f"{self.path}: this {self.kind.name} cannot be used here: {listed(reasons)}.\nName "
+            f"another folder by `{self.kind.key}`, or replace this one, which other runs may use, "
+            f"by {self.kind.command} --force."
         )
 
     def may_update(self, before: Inputs, now: Inputs) -> bool:

@@ -64,11 +64,7 @@ class Examination:
         """The folder that the run will be made in, or the nearest above it that exists; where the
         configuration cannot be read, the current one.
         """
-        place = self.run.path.parent if hasattr(self, "config") else Path.cwd()
-        with plain_disk_errors(place):
-            while not place.exists() and place != place.parent:
-                place = place.parent
-        return place
+        return nearest_folder(self.run.path.parent if hasattr(self, "config") else Path.cwd())
 
     @property
     def folder(self) -> Path:
@@ -87,6 +83,14 @@ class Examination:
     def close(self) -> None:
         """Remove the temporary folder."""
         self._stack.close()
+
+
+def nearest_folder(place: Path) -> Path:
+    """Return a folder, or the nearest above it that exists."""
+    with plain_disk_errors(place):
+        while not place.exists() and place != place.parent:
+            place = place.parent
+    return place
 
 
 @dataclass(frozen=True)

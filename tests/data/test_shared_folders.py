@@ -120,14 +120,17 @@ def test_data_may_be_shared_by_runs_with_equal_tokenizers_of_their_own(config, m
     [
         (
             {"tokenizer": {"vocab_size": 331}},
-            "s/tok: this tokenizer is out of date: tokenizer.vocab_size is 330 there, 331 here.",
+            "s/tok: this tokenizer cannot be used here: tokenizer.vocab_size is 330 there, 331 here.",
         ),
         (
             {"tokenizer": {"kind": "unigram", "hard_vocab_limit": False}, "on_bad_utf8": "replace"},
             "data.on_bad_utf8 is error there, replace here.",
         ),
         ({"train": parallel_text(90)}, "data.train.source is another text ("),
-        ({"dev": (DEV[0], ["le chat", "x"])}, "s/dat: this data is out of date: data.dev.target "),
+        (
+            {"dev": (DEV[0], ["le chat", "x"])},
+            "s/dat: this data cannot be used here: data.dev.target ",
+        ),
         ({"test": DEV}, "data.test.source is another text ("),
         ({"max_length": 30}, "data.max_length is 100 there, 30 here."),
         ({"dev": None, "validation_split": 0.1}, "data.validation_split is "),
@@ -150,7 +153,7 @@ def test_what_is_out_of_date_is_refused_and_replaced_by_force(
     assert made == BOTH
     prepare(other, force=True)
     assert made == BOTH * 2
-    with pytest.raises(UsageError, match="out of date"):
+    with pytest.raises(UsageError, match="cannot be used here"):
         prepare(config())
 
 

@@ -171,8 +171,12 @@ def test_restart_moves_the_old_run_aside(tiny, trained):
 @pytest.mark.parametrize(
     ("corpus", "error", "words"),
     [
-        ("train", UsageError, "out of date, but this run has checkpoints"),
-        ("dev", DataError, "the dev corpus is not the one this run was begun with"),
+        (
+            "train",
+            UsageError,
+            r"out of date \(data.train.source is another text .* has checkpoints",
+        ),
+        ("dev", DataError, "the dev corpus in .* is not the one this run was begun with"),
     ],
 )
 def test_a_changed_corpus_is_noticed(tiny, trained, tmp_path, corpus, error, words):
