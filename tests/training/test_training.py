@@ -174,7 +174,7 @@ def test_restart_moves_the_old_run_aside(tiny, trained):
         (
             "train",
             UsageError,
-            r"out of date \(data.train.source is another text .* has checkpoints",
+            r"data.train.source is another text .* has checkpoints",
         ),
         ("dev", DataError, "the dev corpus in .* is not the one this run was begun with"),
     ],
