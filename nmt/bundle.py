@@ -28,7 +28,7 @@ from nmt.runtime.console import say
 from nmt.runtime.files import atomic_directory, atomic_file, sha256, write_text
 from nmt.runtime.log_records import read_records
 from nmt.runtime.places import Place, is_archive, open_place
-from nmt.runtime.run_directory import RunDirectory
+from nmt.runtime.run_directory import RunDirectory, find_run
 from nmt.runtime.tensors import (
     check_fit,
     load_model_tensors,
@@ -253,17 +253,16 @@ def _without_places(config: Config) -> Config:
         side: Path(path.name) for side in ("source", "target") if (path := getattr(vectors, side))
     }
     if files:
-        update = {"pretrained_embeddings": vectors.model_copy(update=files)}
-        training = training.model_copy(update=update)
+        vectors = vectors.model_copy(update=files)
+        training = training.model_copy(update={"pretrained_embeddings": vectors})
     models = tuple(Path(path.name) for path in tokenizer.model)
-    return config.model_copy(
-        update={
-            "run_dir": None,
-            "data": data.model_copy(update={"root": None, **names}),
-            "tokenizer": tokenizer.model_copy(update={"model": models}),
-            "training": training,
-        }
-    )
+    update = {
+        "run_dir": None,
+        "data": data.model_copy(update={"root": None, "dir": None, **names}),
+        "tokenizer": tokenizer.model_copy(update={"dir": None, "model": models}),
+        "training": training,
+    }
+    return config.model_copy(update=update)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -351,36 +350,58 @@ class _CheckpointFiles(Place):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        run = RunDirectory(path.parent.parent)
         weights = path / (_AVERAGE if (path / _AVERAGE).is_file() else WEIGHTS)
         self._files: dict[str, Path | bytes] = {WEIGHTS: weights}
         try:
+            run = find_run(path.parent.parent)
             config = dump_config(_without_places(load_config(run.config_file)))
             self._files[CONFIG] = config.encode("utf-8")
             for name in TOKENIZER_FILES:
                 if (run.tokenizer / name).is_file():
                     self._files[name] = run.tokenizer / name
-            ratio = Manifest.load(run.data).length_ratio
-        except (ConfigError, DataError) as error:
+            manifest = Manifest.load(run.data)
+            tokenizers = TokenizerPair.load(run.tokenizer)
+        except (ConfigError, DataError, ModelError) as error:
             raise ModelError(
                 f"{path}: is a checkpoint, which needs the other files of its run.\n{error.message}"
             ) from error
-        tokenizers = TokenizerPair.of_place(self)
+        self._check_unchanged(run, manifest, tokenizers)
+        ratio = manifest.length_ratio
         digests = {name: self.digest(name) for name in self.names() if name != WEIGHTS}
         record = {
             "format": FORMAT,
             "vocabulary": [tokenizers.source.size, tokenizers.target.size],
             "length_ratio": {"mean": ratio.mean, "std": ratio.deviation},
             "training": {"checkpoint": path.name},
-            "sha256": {WEIGHTS: self._saved_digest(weights.name), **digests},
+            "sha256": {WEIGHTS: str(self._saved("sha256", weights.name)), **digests},
         }
         self._files[FACTS] = _facts_text(record).encode("utf-8")
 
-    def _saved_digest(self, name: str) -> str:
-        """Return the checksum that a file of the checkpoint had when it was written."""
+    def _check_unchanged(
+        self, run: RunDirectory, manifest: Manifest, tokenizers: TokenizerPair
+    ) -> None:
+        """Raise ModelError where tokenizer or data are not those that the weights learned from."""
+        begun_with = self._saved("state", "corpora")
+        # A checkpoint of an earlier release has no fingerprint of its tokenizer.
+        tokenizer = begun_with.get("tokenizer", manifest.tokenizer)
+        for folder, saved, found in (
+            (run.data, self._saved("state", "corpora", "train"), manifest.train.fingerprint),
+            (run.tokenizer, tokenizer, tokenizers.fingerprint),
+        ):
+            if saved != found:
+                raise ModelError(
+                    f"{self.path}: was trained with what {folder} held before it was changed.\n"
+                    "Bring the old files back, or take the `best` model of the run."
+                )
+
+    def _saved(self, *keys: str) -> Any:
+        """Return the value that the record of the checkpoint has under keys in one another."""
         file = self.path / _STATE
         try:
-            return str(_parsed(file.read_bytes())["sha256"][name])
+            value = _parsed(file.read_bytes())
+            for key in keys:
+                value = value[key]
+            return value
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"{file}: is damaged ({error!r:.200}). Take another checkpoint."

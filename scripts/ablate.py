@@ -5,10 +5,11 @@ with one that it does without.
 
 For each variant and seed `nmt train` trains a model, `nmt tune` finds its length penalty on dev,
 and `nmt translate` and `nmt score` show what it is worth on the test set that CONFIG names,
-untuned and tuned. All runs are kept in FOLDER, and what is done is not done again: stopped, the
-same command goes on where it was, and several such commands with different --only or --seeds may
-work in one folder. Variants that change nothing in this recipe are left out. The table of all
-that is done goes to stdout; --table prints it without training.
+untuned and tuned. All runs are kept in FOLDER, and the tokenizer and data that they share in
+FOLDER/prepared. What is done is not done again: stopped, the same command goes on where it was, and
+several such commands with different --only or --seeds may work in one folder. Variants that change
+nothing in this recipe are left out. The table of all that is done goes to stdout; --table prints it
+without training.
 """
 
 import argparse
@@ -167,6 +168,22 @@ class Ablation:
         changes = [*self.options.set, *variant.changes, f"seed={seed}", f"name={variant.name}"]
         return load_config(self.options.config.absolute(), changes)
 
+    def _with_folders(self, variant: Variant, seed: int) -> Config:
+        """Name the folder of the run, and those of tokenizer and data that it shares.
+
+        All seeds share them, and all variants that make them as the recipe does.
+        """
+        config = self._config(variant, seed)
+        as_recipe = _prepared_by(config) == _prepared_by(self._config(RECIPE, seed))
+        prepared = self.folder / "prepared" / (RECIPE.name if as_recipe else variant.name)
+        update: dict[str, Any] = {"run_dir": self._place(variant, seed)}
+        for section in ("tokenizer", "data"):
+            settings = getattr(config, section)
+            update[section] = settings.model_copy(
+                update={"dir": settings.dir or prepared / section}
+            )
+        return config.model_copy(update=update)
+
     def _settings(self, variant: Variant, seed: int) -> str:
         """All of them but the names."""
         unnamed = {"name": None, "run_dir": None}
@@ -202,7 +219,7 @@ class Ablation:
             self._read(variant, place / RESULT)
             return
         say(f"\n== {variant.text}, seed {seed} ==")
-        config = self._config(variant, seed).model_copy(update={"run_dir": place})
+        config = self._with_folders(variant, seed)
         dev = _corpus(config.data.dev, "dev")
         sources, references = _corpus(config.data.test, "test")
         run = train(config)
@@ -230,6 +247,11 @@ class Ablation:
             **_training_figures(run),
         }
         write_text(place / RESULT, json.dumps(result, indent=2) + "\n")
+
+
+def _prepared_by(config: Config) -> tuple[Any, Any]:
+    """Return the settings that tokenizer and data may depend on."""
+    return config.tokenizer.model_copy(update={"sampling": None}), config.data
 
 
 def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:

@@ -68,6 +68,9 @@ _SEARCH_OPTIONS = {
 }
 """Of `nmt translate`: those that change what is found, not what is written of it."""
 
+_OWN_FOLDERS = ("tokenizer.dir=null", "data.dir=null")
+"""Both translators learn from other texts than CONFIG names."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the pairs and the configuration; gives the exit code."""
@@ -222,6 +225,7 @@ class Recipe:
         run = self.folder / "backward"
         data = self.config.data
         swapped = [
+            *_OWN_FOLDERS,
             f"name={self.config.name or 'translator'}.backward",
             f"run_dir={json.dumps(str(run))}",
             f"data.source_language={data.target_language}",
@@ -287,6 +291,7 @@ class Recipe:
             self.options.config.absolute(),
             [
                 *self.changes,
+                *_OWN_FOLDERS,
                 f"name={self.config.name or 'translator'}.back-translation",
                 f"run_dir={json.dumps(str(self.folder / 'forward'))}",
                 f"data.train.source={_listed([*train.source * times, self._of('source')])}",

@@ -36,7 +36,7 @@ from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.runtime.run_directory import RunDirectory
 imported = time.perf_counter()
 config = load_config(Path(sys.argv[1]), sys.argv[2:])
-run = RunDirectory(config.run_dir)
+run = RunDirectory.of(config)
 loader = BatchLoader(
     Corpus.open(run.data / "train"), TokenizerPair.load(run.tokenizer), 4096,
     config.tokenizer.sampling, 1,

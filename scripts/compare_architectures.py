@@ -13,7 +13,6 @@ the others go on, and the exit code is 1.
 import argparse
 import hashlib
 import json
-import shutil
 import statistics
 import sys
 import traceback
@@ -27,12 +26,13 @@ from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.presets import PRESETS
 from nmt.config.settings import Config
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
 from nmt.evaluation.lines import read_corpus
 from nmt.evaluation.scores import score
 from nmt.runtime.console import say
-from nmt.runtime.files import atomic_directory, write_text
+from nmt.runtime.files import write_text
 from nmt.runtime.log_records import read_records
 from nmt.runtime.process import own_process
 from nmt.runtime.run_directory import RunDirectory
@@ -128,7 +128,6 @@ class Comparison:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.folder: Path = options.output.with_suffix(".runs").absolute()
-        self.prepared = RunDirectory(self.folder / "prepared")
         self.earlier = _read_results(options.output)
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
@@ -152,12 +151,16 @@ class Comparison:
         settings = [each for each in self.options.set if not each.startswith(("model", "preset"))]
         config = load_config(
             self.options.config,
-            ["model={}", "preset=null", *self._training(), *settings, self._place("prepared")],
+            [
+                *("model={}", "preset=null", *self._training(), *self._shared(), *settings),
+                self._place("prepared"),
+            ],
         )
         if config.data.test is None:
             raise UsageError(f"{self.options.config}: names no `data.test` to compare on.")
         test = read_corpus(config.data.test)
-        prepare_corpora(config, self.prepared, prepare_tokenizers(config, self.prepared))
+        run = RunDirectory.of(config)
+        prepare_corpora(config, run, prepare_tokenizers(config, run))
         return test
 
     def _compare_or_report(
@@ -182,10 +185,7 @@ class Comparison:
         if known is not None and known["settings"] == fingerprint:
             say("already measured")
             return known
-        assert config.run_dir is not None
-        run = RunDirectory(config.run_dir)
-        self._share_data_with(run)
-        train(config)
+        run = train(config)
         return {
             "preset": architecture.preset,
             "changes": list(architecture.changes),
@@ -202,6 +202,7 @@ class Comparison:
             *_sizes(PRESETS[architecture.preset].model, self.options),
             *architecture.changes,
             *self._training(),
+            *self._shared(),
             *self.options.set,
             f"name={architecture.name}",
             self._place(architecture.name),
@@ -225,15 +226,12 @@ class Comparison:
     def _place(self, name: str) -> str:
         return f"run_dir={json.dumps(str(self.folder / name))}"
 
-    def _share_data_with(self, run: RunDirectory) -> None:
-        """A copy, so that each run is one that `nmt train` and `nmt translate` know."""
-        for made, wanted in (
-            (self.prepared.tokenizer, run.tokenizer),
-            (self.prepared.data, run.data),
-        ):
-            if not wanted.exists():
-                with atomic_directory(wanted) as folder:
-                    shutil.copytree(made, folder, dirs_exist_ok=True)
+    def _shared(self) -> list[str]:
+        """Name the folders of tokenizer and data, which all runs share."""
+        return [
+            f"{section}.dir={json.dumps(str(self.folder / 'prepared' / section))}"
+            for section in ("tokenizer", "data")
+        ]
 
     def _save(self) -> None:
         done = {*self.results, *self.failures}

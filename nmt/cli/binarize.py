@@ -20,10 +20,10 @@ def binarize(
     What is dropped, and why, is told on stderr and kept in data/manifest.json.
     """
     from nmt.config.load import load_config
-    from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+    from nmt.data.prepared_corpora import prepare_corpora
+    from nmt.data.prepared_tokenizer import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
     loaded = load_config(config, settings or (), say=say)
-    assert loaded.run_dir is not None  # load_config fills it in
-    run = RunDirectory(loaded.run_dir)
+    run = RunDirectory.of(loaded)
     prepare_corpora(loaded, run, prepare_tokenizers(loaded, run), force)

@@ -255,12 +255,12 @@ class ReferenceScoring:
 def _texts(path: Path) -> Iterator[Path]:
     """A text; of the folder of a run, the target side of what it was trained on."""
     from nmt.data.manifest import Manifest
-    from nmt.runtime.run_directory import RunDirectory
+    from nmt.runtime.run_directory import find_run
 
     if not path.is_dir():
         yield path
         return
-    for file in Manifest.load(RunDirectory(path).data).inputs["train.target"]:
+    for file in Manifest.load(find_run(path).data).inputs["train.target"]:
         yield Path(file.path)
 
 

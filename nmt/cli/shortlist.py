@@ -47,11 +47,11 @@ def shortlist(
     from nmt.data.manifest import Manifest
     from nmt.data.shortlist import coverage, make_shortlist
     from nmt.runtime.lock import exclusive
-    from nmt.runtime.run_directory import RunDirectory
+    from nmt.runtime.run_directory import find_run
     from nmt.tokenizers.sentencepiece import TokenizerPair
 
     bundle = _bundle(config, settings, model)
-    run = RunDirectory(bundle.parent)
+    run = find_run(bundle.parent)
     _check_has_data(run, bundle)
     tokenizers = TokenizerPair.load(bundle)
     _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
@@ -93,7 +93,9 @@ def _check_has_data(run: "RunDirectory", bundle: Path) -> None:
         raise DataError(
             f"{bundle}: this bundle lies in no run: shortlist needs the run's data/ (nmt binarize)."
         )
-    raise DataError(f"{bundle}: its run has no data/, which shortlist needs. Run nmt binarize.")
+    raise DataError(
+        f"{bundle}: its run has no data in {run.data}, which shortlist needs. Run nmt binarize."
+    )
 
 
 def _check_fits(manifest: "Manifest", fingerprint: str, data: Path) -> None:

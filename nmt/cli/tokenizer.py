@@ -19,9 +19,8 @@ def tokenizer(
 ) -> None:
     """Train the SentencePiece model(s) on train, unless they are up to date."""
     from nmt.config.load import load_config
-    from nmt.data.prepare import prepare_tokenizers
+    from nmt.data.prepared_tokenizer import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
     loaded = load_config(config, settings or (), say=say)
-    assert loaded.run_dir is not None  # load_config fills it in
-    prepare_tokenizers(loaded, RunDirectory(loaded.run_dir), force)
+    prepare_tokenizers(loaded, RunDirectory.of(loaded), force)

@@ -1,7 +1,7 @@
 """A configuration file and `--set` overrides in, checked and typed settings out."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nmt.config.settings.base import UNWRITABLE_NAME, Settings
 from nmt.config.yaml_source import (
     Document,
     KeyPath,
+    Problem,
     read_file_text,
     read_override,
 )
@@ -40,7 +41,8 @@ def load_config(
     The result's paths are absolute. A relative path of the file is looked up from the file's
     folder, those of corpora from `data.root` where that is set; a relative path in an override from
     the current folder. `name` and `run_dir` are filled in, and so are the keys of a preset and the
-    languages where a text has `{source_language}` or `{target_language}`.
+    languages where a text has `{source_language}` or `{target_language}`. `tokenizer.dir` and
+    `data.dir` are None where they are the folders that a run has by default.
 
     Raises ConfigError with every problem found, a line for each.
     """
@@ -65,6 +67,9 @@ def load_config(
     if document.problems:
         raise ConfigError(report(document.problems, str(path)))
     config = _with_absolute_paths(config, document, path.absolute().parent)
+    if problems := list(_misplaced_folders(config, document)):
+        raise ConfigError(report(problems, str(path)))
+    config = _without_default_folders(config)
     try:
         os.fsencode(str(config.run_dir))
     except UnicodeEncodeError as error:
@@ -161,6 +166,12 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     for name, settings in corpora.items():
         if settings is not None:
             update[name] = corpus(settings, ("data", name))
+    if data.dir is not None:
+        update["dir"] = absolute(data.dir, ("data", "dir"), folder)
+    tokenizer = config.tokenizer
+    if tokenizer.dir is not None:
+        place = absolute(tokenizer.dir, ("tokenizer", "dir"), folder)
+        tokenizer = tokenizer.model_copy(update={"dir": place})
     training, start = config.training, config.training.init_from
     if start is not None:
         start = absolute(start, ("training", "init_from"), folder)
@@ -177,7 +188,6 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
         files = tuple(absolute(path, key, folder) for path in guided.alignments)
         guided = guided.model_copy(update={"alignments": files})
         training = training.model_copy(update={"guided_alignment": guided})
-    tokenizer = config.tokenizer
     if tokenizer.model:
         models = tuple(absolute(path, ("tokenizer", "model"), folder) for path in tokenizer.model)
         tokenizer = tokenizer.model_copy(update={"model": models})
@@ -190,3 +200,34 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
             "run_dir": absolute(run_dir, ("run_dir",), folder),
         }
     )
+
+
+def _misplaced_folders(config: Config, document: Document) -> Iterator[Problem]:
+    """Find folders of tokenizer and data that would get in the way of other folders."""
+    run = config.run_dir
+    assert run is not None
+    sections = (("tokenizer", config.tokenizer.dir), ("data", config.data.dir))
+    for section, folder in sections:
+        if folder is None or folder == run / section:
+            continue
+        if folder.is_relative_to(run):
+            message = f"{folder} is in run_dir; choose a folder outside of it, or leave the key out"
+        elif run.is_relative_to(folder):
+            message = f"{folder} has run_dir in it; choose a folder of its own"
+        else:
+            continue
+        yield Problem(document.place_of((section, "dir")), f"{section}.dir", message)
+    tokenizer, data = config.tokenizer.dir, config.data.dir
+    if tokenizer and data and (tokenizer.is_relative_to(data) or data.is_relative_to(tokenizer)):
+        message = f"{data} and tokenizer.dir lie in one another; choose a folder for each"
+        yield Problem(document.place_of(("data", "dir")), "data.dir", message)
+
+
+def _without_default_folders(config: Config) -> Config:
+    """Forget folders that are where they are by default: those move with the run."""
+    update = {
+        section: getattr(config, section).model_copy(update={"dir": None})
+        for section in ("tokenizer", "data")
+        if getattr(config, section).dir == Path(str(config.run_dir), section)
+    }
+    return config.model_copy(update=update)

@@ -17,7 +17,7 @@ from nmt.data.alignment.symmetrise import symmetrise
 from nmt.data.alignment.texts import Turned
 from nmt.data.corpus import Corpus
 from nmt.data.text import Pair, count_lines, read_lines, read_pairs
-from nmt.errors import DataError
+from nmt.errors import DataError, UsageError
 from nmt.runtime.console import Progress, progress, say, warn
 from nmt.runtime.files import sha256
 from nmt.tokenizers.sentencepiece import TokenizerPair
@@ -31,13 +31,22 @@ _Places = NDArray[np.int64]
 
 
 def prepare_guidance(
-    config: Config, folder: Path, corpus: Corpus, tokenizers: TokenizerPair
+    config: Config, folder: Path, corpus: Corpus, tokenizers: TokenizerPair, is_shared: bool = False
 ) -> PairLinks | None:
-    """The links that guide attention on the training corpus in `folder`; None where none are
-    wanted.
+    """Return the links that guide attention on a training corpus; None where none are wanted.
 
     They are made anew when corpus, files or settings have changed, or when they are damaged.
-    Raises DataError when files of links do not fit the text.
+
+    Args:
+        config: The configuration.
+        folder: The folder of the corpus, in which the links are kept.
+        corpus: The training corpus.
+        tokenizers: The tokenizers it was made with.
+        is_shared: Whether other runs may use the folder: links that were made otherwise stay.
+
+    Raises:
+        DataError: Files of links do not fit the text.
+        UsageError: The folder is shared and has links that were made otherwise.
     """
     guided = config.training.guided_alignment
     if not guided.wanted:
@@ -47,6 +56,12 @@ def prepare_guidance(
     if links is not None:
         say(f"guided alignment: up to date ({path})")
         return links
+    if is_shared and _are_others(path, corpus, origin):
+        raise UsageError(
+            f"{path}: has links from other files or another aligner than "
+            "`training.guided_alignment` asks for, and other runs may use them.\nName another "
+            "folder by `data.dir`, or make this one again by nmt binarize --force."
+        )
     made = (
         _from_files(config, corpus, tokenizers)
         if guided.alignments
@@ -59,6 +74,13 @@ def prepare_guidance(
     links = PairLinks.open(path)
     say(f"guided alignment: {links.total:,} links of subwords for {len(links):,} pairs ({path})")
     return links
+
+
+def has_guidance(config: Config, folder: Path, corpus: Corpus) -> bool:
+    """Return whether the links that the configuration asks for are there, if it asks for some."""
+    if not config.training.guided_alignment.wanted:
+        return True
+    return _intact(folder / GUIDANCE_FILE, corpus, _origin(config, corpus)) is not None
 
 
 def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | None:
@@ -102,6 +124,15 @@ def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
     except DataError as error:
         warn(f"{error.message} It is made anew.")
         return None
+
+
+def _are_others(path: Path, corpus: Corpus, origin: Origin) -> bool:
+    """Return whether a file has sound links of the corpus that were made otherwise."""
+    try:
+        found = PairLinks.open(path).origin
+    except DataError:
+        return False
+    return found.corpus == corpus.fingerprint and found != origin
 
 
 def _lengths(corpus: Corpus) -> _Places:

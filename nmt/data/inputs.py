@@ -1,11 +1,11 @@
 """The text files a run was made from, known again by their content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from nmt.config.settings import CorpusSettings
+from nmt.config.settings import CorpusSettings, DataSettings
 from nmt.data.text import (
     check_file_format,
     check_line_counts,
@@ -13,8 +13,10 @@ from nmt.data.text import (
     plain_read_errors,
     status,
 )
+from nmt.errors import DataError
 from nmt.runtime.console import working
 from nmt.runtime.files import sha256
+from nmt.text.languages import check_file_languages
 
 
 class InputFile(BaseModel):
@@ -34,7 +36,7 @@ Inputs = dict[str, tuple[InputFile, ...]]
 
 
 def describe_inputs(
-    corpora: dict[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
+    corpora: Mapping[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
 ) -> Inputs:
     """Return what the files of the corpora hold now.
 
@@ -71,14 +73,28 @@ def check_formats(corpus: CorpusSettings) -> None:
         check_file_format(path, path in corpus.source and path in corpus.target)
 
 
+def check_languages(data: DataSettings) -> None:
+    """Raise ConfigError where texts are named for the languages of one another."""
+    for corpus in filter(None, (data.train, data.dev, data.test)):
+        files = zip(corpus.source, corpus.target, strict=True)
+        check_file_languages(data.source_language, data.target_language, files)
+
+
+def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs) -> None:
+    """Raise DataError where a text is no longer as it was described."""
+    if describe_inputs(corpora, inputs, checked=True) != inputs:
+        raise DataError("a text was changed while it was read; let it be written, and run again.")
+
+
 def files_of(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
     """Return the files of each side with their numbers of lines."""
     return {name: [(file.path, file.lines) for file in files] for name, files in inputs.items()}
 
 
-def same_content(a: Inputs, b: Inputs) -> bool:
-    """Whether both name the same texts in the same places, wherever the files lie."""
-    return _contents(a) == _contents(b)
+def changed_texts(before: Inputs, now: Inputs) -> list[str]:
+    """Return the names of the sides of corpora whose text differs, such as `train.source`."""
+    old, new = _contents(before), _contents(now)
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
 def lines_of(inputs: Inputs, corpus: str) -> int:

@@ -1,5 +1,6 @@
 """What binarized corpora were made from and what became of every pair: `manifest.json`."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,12 @@ class Manifest(Record):
                 f"{_VERSION}; re-run nmt binarize."
             )
         return manifest
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256, in hexadecimal, of the corpora and the tokenizer they were made with."""
+        parts = f"{self.tokenizer} {self.train.fingerprint} {self.dev.fingerprint}"
+        return hashlib.sha256(parts.encode("ascii", "replace")).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write the manifest into a data folder."""

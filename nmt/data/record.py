@@ -53,8 +53,10 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
         raise DataError(f"{path}: damaged ({place}: {first['msg']}); re-run {command}.") from error
 
 
-def check_replaceable(folder: Path, record: str, names: Container[str]) -> None:
+def check_replaceable(folder: Path, record: str, names: Container[str], key: str) -> None:
     """See that nothing is lost of what others made when a folder is replaced.
+
+    key: of the configuration, by which another folder is chosen.
 
     That holds when it is absent or empty, or holds the file `record` (which may be of another
     version, or damaged) and no file but those `names` that nmt writes there.
@@ -75,7 +77,7 @@ def check_replaceable(folder: Path, record: str, names: Container[str]) -> None:
         return
     raise UsageError(
         f"{folder}: nmt would write its own here, but this {holds}.\n"
-        "Move it away, or take another run_dir."
+        f"Move it away, or take another {key}."
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # none of it, nor torch, need be there for the first checks
     from nmt.bundle import Bundle
     from nmt.config.settings import Config
     from nmt.data.loader import BatchLoader
-    from nmt.data.prepare import PreparedData
+    from nmt.data.prepared_corpora import PreparedData
     from nmt.doctor.sample import Sample
     from nmt.runtime.device import Runtime
     from nmt.tokenizers.sentencepiece import TokenizerPair
@@ -57,19 +57,14 @@ class Examination:
     @property
     def run(self) -> RunDirectory:
         """The run that the configuration is of."""
-        assert self.config.run_dir is not None  # load_config fills it in
-        return RunDirectory(self.config.run_dir)
+        return RunDirectory.of(self.config)
 
     @property
     def place(self) -> Path:
         """The folder that the run will be made in, or the nearest above it that exists; where the
         configuration cannot be read, the current one.
         """
-        place = self.run.path.parent if hasattr(self, "config") else Path.cwd()
-        with plain_disk_errors(place):
-            while not place.exists() and place != place.parent:
-                place = place.parent
-        return place
+        return nearest_folder(self.run.path.parent if hasattr(self, "config") else Path.cwd())
 
     @property
     def folder(self) -> Path:
@@ -88,6 +83,14 @@ class Examination:
     def close(self) -> None:
         """Remove the temporary folder."""
         self._stack.close()
+
+
+def nearest_folder(place: Path) -> Path:
+    """Return a folder, or the nearest above it that exists."""
+    with plain_disk_errors(place):
+        while not place.exists() and place != place.parent:
+            place = place.parent
+    return place
 
 
 @dataclass(frozen=True)

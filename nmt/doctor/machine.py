@@ -7,7 +7,7 @@ import torch
 
 from nmt.config.load import load_config
 from nmt.config.settings import RuntimeSettings
-from nmt.doctor.examination import Check, Examination
+from nmt.doctor.examination import Check, Examination, nearest_folder
 from nmt.doctor.report import Remark, size_text
 from nmt.errors import ResourceError
 from nmt.runtime.console import say
@@ -82,6 +82,13 @@ def _insist_on_a_folder(examination: Examination) -> None:
         raise ResourceError(
             f"{path}: is no folder that you may write to.\nmend its rights, or take another run_dir"
         )
+    run = examination.run
+    for key, folder in (("tokenizer.dir", run.tokenizer), ("data.dir", run.data)):
+        place = nearest_folder(folder)
+        if run.is_shared(folder) and place != folder and not os.access(place, os.W_OK):
+            raise ResourceError(
+                f"{folder}: cannot be made, as you may not write to {place}.\ntake another {key}"
+            )
 
 
 CONFIG = Check("config", _config)

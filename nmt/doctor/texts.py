@@ -8,13 +8,8 @@ import numpy as np
 
 from nmt.data.drop_table import describe_round_trip
 from nmt.data.inputs import lines_of
-from nmt.data.prepare import (
-    PreparedData,
-    find_corpora,
-    find_tokenizers,
-    prepare_corpora,
-    prepare_tokenizers,
-)
+from nmt.data.prepared_corpora import PreparedData, find_corpora, prepare_corpora
+from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from nmt.doctor.examination import Check, Examination
 from nmt.doctor.report import Remark
 from nmt.doctor.sample import Sample, take_sample
@@ -26,7 +21,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.text.tool_marks import TOOL_MARKS
 from nmt.tokenizers.normalization import advice_to_keep
 from nmt.training.checkpoints import load_state, newest_checkpoint
-from nmt.training.run import check_settings
+from nmt.training.run import check_corpora, check_settings, check_tokenizer
 
 _ALIKE = 0.3
 """Lengths of true translations go together far more closely than this correlation."""
@@ -56,6 +51,8 @@ def _text(examination: Examination) -> Remark:
     examination.tokenizers = find_tokenizers(config, run)
     if examination.tokenizers is not None:
         examination.data = find_corpora(config, run, examination.tokenizers)
+    if examination.state is not None:
+        _check_unchanged(examination)
     if examination.data is not None:
         inputs = examination.data.manifest.inputs
         lines = {
@@ -68,6 +65,16 @@ def _text(examination: Examination) -> Remark:
     looked_at = "" if sample.read == sample.lines["train"] else f" (looked at: {sample.read:,})"
     found = f"{_counts(sample.lines)}, as many on either side; train is readable{looked_at}"
     return Remark(found, facts={"lines": sample.lines, "read": sample.read})
+
+
+def _check_unchanged(examination: Examination) -> None:
+    """Raise DataError where the run cannot be resumed with the tokenizer or data that are there."""
+    state, run, tokenizers = examination.state, examination.run, examination.tokenizers
+    assert state is not None
+    if tokenizers is not None:
+        check_tokenizer(run, state, tokenizers)
+    if examination.data is not None:
+        check_corpora(run, state, examination.data)
 
 
 def _counts(lines: dict[str, int]) -> str:

@@ -256,7 +256,8 @@ def _time(examination: Examination) -> Remark:
 def _disk_space(examination: Examination) -> Remark:
     run = examination.run
     bundle = sum(p.numel() * p.element_size() for p in examination.bundle.model.parameters())
-    data = folder_bytes(run.data)
+    # Data outside of the run that are there take no more room.
+    data = 0 if run.is_shared(run.data) else folder_bytes(run.data)
     if examination.sample is not None:
         data = int(folder_bytes(examination.folder / "run" / run.data.name) / _share(examination))
     needed = run_bytes(examination.config.training, examination.checkpoint_bytes, bundle, data)

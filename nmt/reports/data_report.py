@@ -10,6 +10,7 @@ from nmt.data.corpus import Corpus
 from nmt.data.manifest import CorpusReport, Manifest
 from nmt.errors import NmtError
 from nmt.reports.odd_pairs import OddPairs, odd_pairs
+from nmt.reports.state import RunState
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.sentencepiece import TokenizerPair
 
@@ -95,10 +96,11 @@ def data_report(run: RunDirectory) -> DataReport:
     )
 
 
-def try_data_report(run: RunDirectory) -> tuple[DataReport | None, str]:
+def try_data_report(state: RunState) -> tuple[DataReport | None, str]:
     """The report, or None and why there is none: the rest of a run can be shown without."""
     try:
-        return data_report(run), ""
+        state.check_data()
+        return data_report(state.run), ""
     except NmtError as error:
         return None, error.message
 

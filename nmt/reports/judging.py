@@ -43,10 +43,12 @@ def given_text(source: Path, references: Sequence[Path]) -> Text:
 def dev_of(states: Sequence[RunState]) -> Text:
     """The dev text that runs share.
 
-    Raises DataError when one has none any more, and when they are not the same.
+    Raises DataError when one has none any more, or others than it was trained with, and when they
+    are not the same.
     """
     texts = []
     for state in states:
+        state.check_data()
         sides = [dev_text(state.run.data, side) for side in ("source", "target")]
         texts.append([read_all_lines(side) for side in sides])
     for state, text in zip(states, texts, strict=True):

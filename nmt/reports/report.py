@@ -59,7 +59,7 @@ class Report:
 
 def report_on(state: RunState) -> Report:
     """Gather a report. Raises DataError when the run's log cannot be read."""
-    data, problem = try_data_report(state.run)
+    data, problem = try_data_report(state)
     with plain_read_errors(state.run.log_text):
         warnings = warnings_of(state.run.log_text)
     return Report(

@@ -9,9 +9,9 @@ from typing import Any
 
 from nmt.config.load import load_config
 from nmt.config.settings import Config
-from nmt.data.manifest import MANIFEST
+from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.text import plain_read_errors
-from nmt.errors import ConfigError, ModelError
+from nmt.errors import ConfigError, DataError, ModelError
 from nmt.reports.history import History
 from nmt.runtime.lock import holder
 from nmt.runtime.log_records import LogRecords
@@ -62,6 +62,24 @@ class RunState:
             return "bleu"
         return self.config.training.metric
 
+    def check_data(self) -> None:
+        """Raise DataError where the data folder is gone, or was changed since the run was trained.
+
+        A log of an earlier release does not tell what the data were.
+        """
+        sittings = self.history.sittings
+        begun_with = sittings[-1].facts.get("fingerprints") if sittings else None
+        if begun_with is None:
+            return
+        manifest = Manifest.load(self.run.data)
+        found = {"train": manifest.train.fingerprint, "dev": manifest.dev.fingerprint}
+        for name, fingerprint in found.items():
+            if begun_with.get(name, fingerprint) != fingerprint:
+                raise DataError(
+                    f"{self.run.data}: its {name} corpus was changed since {self.run.path} was "
+                    "trained with it."
+                )
+
 
 class RunWatcher:
     """Looks at a run again and again, and reads of its log only what is new.
@@ -71,11 +89,11 @@ class RunWatcher:
     """
 
     def __init__(self, path: Path) -> None:
-        self._run, self._config_file = _find(path)
-        self._records = LogRecords(self._run.log_records)
+        folder, self._config_file = _find(path)
+        self._records = LogRecords(folder.log_records)
         self._times = 0
         self._history = History()
-        self._config, self._problem = _config_of(self._config_file)
+        self._read_config(folder)
 
     def look(self) -> RunState:
         """The run as it is now. Raises DataError when its log cannot be read."""
@@ -85,7 +103,7 @@ class RunWatcher:
             records = self._records.new()
         if self._records.times != self._times:
             self._times, self._history = self._records.times, History()
-            self._config, self._problem = _config_of(self._config_file)
+            self._read_config(self._run)
         for record in records:
             self._history.add(record)
         return RunState(
@@ -99,8 +117,13 @@ class RunWatcher:
             tuple(records),
         )
 
+    def _read_config(self, run: RunDirectory) -> None:
+        """Read the configuration, which also says where tokenizer and data are."""
+        self._config, self._problem = _config_of(self._config_file)
+        self._run = run if self._config is None else RunDirectory.of(self._config, run.path)
+
     def _process(self) -> str | None:
-        for lock in (self._run.training_lock, self._run.preparing_lock):
+        for lock in (self._run.training_lock, *self._run.preparing_locks):
             with contextlib.suppress(OSError):
                 if process := holder(lock):
                     return process
@@ -117,9 +140,7 @@ def _find(path: Path) -> tuple[RunDirectory, Path]:
     the run's own, where it has one.
     """
     if path.is_file():
-        folder = load_config(path).run_dir
-        assert folder is not None
-        run = RunDirectory(folder)
+        run = RunDirectory.of(load_config(path))
         if _has_begun(run):
             return run, run.config_file
         if (run.data / MANIFEST).is_file():

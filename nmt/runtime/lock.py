@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,23 +17,36 @@ except ImportError:  # not POSIX
 
 _LOOKS = 3
 _PAUSE = 0.02
+_PAUSE_OF_WAITING = 0.2
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, work: str, instead: str = "take another run folder") -> Iterator[None]:
+def exclusive(
+    path: Path,
+    work: str,
+    instead: str = "take another run folder",
+    waiting: Callable[[str], None] | None = None,
+) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; the file holds our process id meanwhile.
 
     A lock file left behind by a process that was killed does not count. Where the system has no
     such locks (Windows), nothing is held.
 
-    Raises ResourceError when another process holds it, naming that process, `work`, and what one
-    can do `instead`.
+    Args:
+        path: The lock file.
+        work: The work that the lock is for, as the error calls it.
+        instead: What the error says that one can do instead.
+        waiting: Called with the id of the process that holds the lock, before this one waits for
+            it to end; None: do not wait.
+
+    Raises:
+        ResourceError: Another process holds the lock, and this one is not to wait.
     """
     if fcntl is None:
         yield
         return
     with plain_disk_errors(path):
-        file = _acquire(path, work, instead)
+        file = _acquire(path, work, instead, waiting)
     try:
         yield
     finally:
@@ -63,7 +76,7 @@ def holder(path: Path) -> str | None:
     return None
 
 
-def _acquire(path: Path, work: str, instead: str) -> IO[str]:
+def _acquire(path: Path, work: str, instead: str, waiting: Callable[[str], None] | None) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     looks = 0
     while True:
@@ -77,14 +90,19 @@ def _acquire(path: Path, work: str, instead: str) -> IO[str]:
                 return file
         except BlockingIOError as error:
             file.seek(0)
-            other = file.read().strip()
+            other = file.read().strip() or "unknown"
             file.close()
             looks += 1
             if looks < _LOOKS:  # `holder` holds it too, for a moment
                 time.sleep(_PAUSE)
                 continue
+            if waiting is not None:
+                if looks == _LOOKS:
+                    waiting(other)
+                time.sleep(_PAUSE_OF_WAITING)
+                continue
             raise ResourceError(
-                f"{path}: another nmt (process {other or 'unknown'}) is at work on {work}. "
+                f"{path}: another nmt (process {other}) is at work on {work}. "
                 f"Wait for it to end, or {instead}."
             ) from error
         except BaseException:

@@ -3,12 +3,35 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nmt.config.load import load_config
+from nmt.config.settings import Config
+
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The folder of one run."""
+    """The folder of one run, with the folders of its tokenizer and data.
+
+    Attributes:
+        path: The folder of the run.
+        tokenizer_dir: Where the tokenizer lies; None: in the folder of the run.
+        data_dir: Where the data lie; None: in the folder of the run.
+    """
 
     path: Path
+    tokenizer_dir: Path | None = None
+    data_dir: Path | None = None
+
+    @classmethod
+    def of(cls, config: Config, path: Path | None = None) -> "RunDirectory":
+        """Return the folders that a configuration names.
+
+        Args:
+            config: The configuration, with absolute paths.
+            path: The folder of the run where it was moved; default: as the configuration says.
+        """
+        path = path or config.run_dir
+        assert path is not None  # load_config fills it in
+        return cls(path, config.tokenizer.dir, config.data.dir)
 
     @property
     def config_file(self) -> Path:
@@ -18,17 +41,26 @@ class RunDirectory:
     @property
     def tokenizer(self) -> Path:
         """The SentencePiece models."""
-        return self.path / "tokenizer"
+        return self.tokenizer_dir or self.path / "tokenizer"
 
     @property
     def data(self) -> Path:
         """The binarized corpora and their manifest."""
-        return self.path / "data"
+        return self.data_dir or self.path / "data"
+
+    def is_shared(self, folder: Path) -> bool:
+        """Return whether a folder is outside of the run, where other runs may use it too."""
+        return not folder.is_relative_to(self.path)
 
     @property
     def checkpoints(self) -> Path:
         """One folder for each checkpoint, by update."""
         return self.path / "checkpoints"
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether a model was trained here."""
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
     @property
     def best(self) -> Path:
@@ -56,6 +88,22 @@ class RunDirectory:
         return self.path / ".training"
 
     @property
-    def preparing_lock(self) -> Path:
-        """Held by the process that makes tokenizer or data."""
-        return self.path / ".preparing"
+    def preparing_locks(self) -> tuple[Path, ...]:
+        """The locks of those of tokenizer and data that are in the folder of the run."""
+        folders = (self.tokenizer, self.data)
+        return tuple(preparing_lock(each) for each in folders if not self.is_shared(each))
+
+
+def preparing_lock(folder: Path) -> Path:
+    """Return the lock of the process that makes a folder of tokenizer or data."""
+    return folder.with_name(f".{folder.name}.preparing")
+
+
+def find_run(path: Path) -> RunDirectory:
+    """Return the folders of a run that is there, tokenizer and data as its `config.yaml` says.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    run = RunDirectory(path)
+    return RunDirectory.of(load_config(run.config_file), path) if run.config_file.is_file() else run

@@ -233,7 +233,7 @@ def _check_position(state: TrainingState) -> None:
         value = getattr(state, name)
         if type(value) is not int or value < 0:
             raise ValueError(f"{name} is {value!r:.40}")
-    corpora = state.corpora.keys() - {"links"}
+    corpora = state.corpora.keys() - {"links", "tokenizer"}
     if not isinstance(state.seconds, float | int) or corpora != {"train", "dev"}:
         raise ValueError("seconds or corpora")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -11,7 +12,9 @@ from nmt.config.dump import Difference, config_differences, dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config
 from nmt.data.loader import BatchLoader
-from nmt.data.prepare import PreparedData, open_prepared, prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import PreparedData, open_prepared, prepare_corpora
+from nmt.data.prepared_folder import shortened
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.data.scripts import source_scripts
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
@@ -79,11 +82,21 @@ _FIXED = (
 depends on.
 """
 
-_LOCATIONS = ("run_dir", "name", "data.root", "data.train", "data.dev", "data.test", "data.workers")
-"""Keys that say where things lie: the corpora themselves are compared, by their content."""
+_LOCATIONS = (
+    "run_dir",
+    "name",
+    "tokenizer.dir",
+    "data.dir",
+    "data.root",
+    "data.train",
+    "data.dev",
+    "data.test",
+    "data.workers",
+)
+"""Keys that say where things lie: tokenizer and corpora are compared, by their content."""
 
-_NAMES = ("preset",)
-"""Keys that only name what other keys say in full."""
+_NAMES = ("preset", "data.max_unknown")
+"""Keys that only name what other keys say in full, or that change nothing of what is accepted."""
 
 
 def train(
@@ -100,8 +113,7 @@ def train(
     Raises UsageError when settings differ and neither is given, ResourceError when another process
     trains the same run, StoppedBySignal on SIGINT, SIGTERM and SIGUSR1.
     """
-    assert config.run_dir is not None
-    run = RunDirectory(config.run_dir)
+    run = RunDirectory.of(config)
     world = World.of_environment()
     try:
         # Under a launcher a process may be waiting inside of C++ for others, where none is raised.
@@ -145,17 +157,24 @@ def _begin_or_go_on(
     _warn_of_emulation(runtime)
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
-    write_text(run.config_file, dump_config(config))
+    if state is None:
+        write_text(run.config_file, dump_config(config))
     log = logs(run, config.training.tensorboard)
     try:
         tokenizers = prepare_tokenizers(config, run)
+        if state is not None:
+            check_tokenizer(run, state, tokenizers)
         data = prepare_corpora(config, run, tokenizers)
         if state is None:
             state = _beginning(runtime, data)
         state.choices = runtime.choices
         if earlier is not None:
             _warn_of_other_choices(runtime, earlier, log)
-        _check_corpora(run, state, data, resume)
+        check_corpora(run, state, data)
+        _check_links(run, state, data, resume)
+        state.corpora = _fingerprints(data)
+        if checkpoint is not None:
+            write_text(run.config_file, dump_config(config))
         if checkpoint is not None:
             set_newer_aside(checkpoint)
         name = None if checkpoint is None else checkpoint.name
@@ -267,7 +286,11 @@ def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
 
 
 def _fingerprints(data: PreparedData) -> dict[str, str]:
-    found = {"train": data.train.fingerprint, "dev": data.dev.fingerprint}
+    found = {
+        "train": data.train.fingerprint,
+        "dev": data.dev.fingerprint,
+        "tokenizer": data.manifest.tokenizer,
+    }
     return found if data.links is None else {**found, "links": data.links.fingerprint}
 
 
@@ -369,6 +392,7 @@ def _introduce(
     log.record(
         "start",
         state.update,
+        fingerprints=state.corpora,
         parameters=parameters,
         pairs=len(loader.corpus),
         target_tokens=tokens,
@@ -513,23 +537,40 @@ def _table(differences: list[Difference]) -> str:
     )
 
 
-def _check_corpora(
-    run: RunDirectory, state: TrainingState, data: PreparedData, resume: bool
-) -> None:
-    """Raises DataError where a run would go on with other data; links may change with --resume."""
+def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: TokenizerPair) -> None:
+    """Raise DataError where a run would be resumed with another tokenizer.
+
+    A checkpoint of an earlier release does not know its tokenizer; `check_corpora` tells then.
+    """
+    begun_with = state.corpora.get("tokenizer", tokenizers.fingerprint)
+    if begun_with != tokenizers.fingerprint:
+        raise DataError(
+            f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
+            f"({shortened(tokenizers.fingerprint)} instead of {shortened(begun_with)}).\n"
+            "Bring the old files back, or begin again with --restart."
+        )
+
+
+def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
+    """Raise DataError where a run would be resumed with other corpora."""
     found = _fingerprints(data)
     for name in ("train", "dev"):
         if state.corpora[name] != found[name]:
             raise DataError(
-                f"{run.path}: the {name} corpus is not the one this run was begun with (its "
-                "fingerprint differs).\nBring the old files back, or begin again with --restart."
+                f"{run.path}: the {name} corpus in {run.data} is not the one this run was begun "
+                "with (its fingerprint differs).\n"
+                "Bring the old files back, or begin again with --restart."
             )
+
+
+def _check_links(run: RunDirectory, state: TrainingState, data: PreparedData, resume: bool) -> None:
+    """Raise DataError where the links have changed and --resume is not given."""
+    found = _fingerprints(data)
     if state.corpora.get("links") != found.get("links") and not resume:
         raise DataError(
             f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
             "Bring the old files back, or go on with --resume."
         )
-    state.corpora = found
 
 
 def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:
@@ -561,11 +602,12 @@ def _move_aside(run: RunDirectory) -> None:
     while aside.exists():
         number += 1
         aside = run.path.with_name(f"{run.path.name}.{stamp}-{number}")
-    with (
-        exclusive(run.training_lock, "training this run"),
-        exclusive(run.preparing_lock, "the tokenizer or the data of this run"),
-    ):
+    locks = (run.training_lock, *run.preparing_locks)
+    with ExitStack() as held:
+        for lock in locks:
+            work = "training this run" if lock == run.training_lock else "its tokenizer or data"
+            held.enter_context(exclusive(lock, work))
         run.path.rename(aside)
-        for lock in (run.training_lock, run.preparing_lock):
+        for lock in locks:
             (aside / lock.name).unlink()
     say(f"{run.path}: the old run is now {aside}")

@@ -11,7 +11,7 @@ from nmt.bundle import Bundle
 from nmt.config.kinds import SCORE_METRICS
 from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.data.batches import make_batch, plan_in_order
-from nmt.data.prepare import PreparedData
+from nmt.data.prepared_corpora import PreparedData
 from nmt.evaluation.checks import four_grams_of, undivided_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, perplexity
 from nmt.evaluation.scores import score

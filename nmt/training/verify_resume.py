@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings import Config
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.guidance import has_guidance
+from nmt.data.prepared_corpora import find_corpora, prepare_corpora
+from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from nmt.errors import NmtError, StoppedBySignal, UsageError
 from nmt.runtime.console import set_quiet, warn
 from nmt.runtime.distributed import World
 from nmt.runtime.files import plain_disk_errors
-from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.signals import Signalled, let_through, signals_held, signals_raised
 from nmt.runtime.tensors import read_tensors
@@ -48,7 +49,7 @@ def verify_resume(config: Config) -> str:
     """Train 2N updates, and N + 1, kill -9, and on to 2N, each in a process of its own, in a folder
     beside the run that is removed afterwards; gives two lines on what was the same.
 
-    Tokenizer and corpora are those of the run where they are up to date, else made anew beside it;
+    Tokenizer and corpora are those of the run where they are up to date, else made in that folder;
     the run itself stays as it is.
 
     Raises NmtError when weights, optimizer or position differ, or a process ended as it should not,
@@ -80,13 +81,7 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 
 def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
     whole, parts = RunDirectory(folder / "whole"), RunDirectory(folder / "parts")
-    short = _shortened(config)
-    if run.path.is_dir():
-        with exclusive(run.preparing_lock, "the tokenizer or the data of this run"):
-            _link_prepared(run, whole)
-    tokenizers = prepare_tokenizers(short, whole)
-    prepare_corpora(short, whole, tokenizers)
-    _link_prepared(whole, parts)
+    short = _with_prepared(_shortened(config), run, folder)
     _run_process(_at(short, whole), kill_after=None)
     end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
     # What fitted into the memory of a GPU then may not be found to fit again, and what was faster
@@ -143,20 +138,32 @@ def _at(config: Config, run: RunDirectory) -> Config:
     return config.model_copy(update={"run_dir": run.path})
 
 
-def _link_prepared(run: RunDirectory, other: RunDirectory) -> None:
-    """Tokenizer and corpora of a run for another, without copying where the disk can link: such
-    files are never written to, only replaced.
+def _with_prepared(config: Config, run: RunDirectory, folder: Path) -> Config:
+    """Return the configuration with tokenizer and data that are ready to be trained with.
+
+    Args:
+        config: The configuration of the run.
+        run: The run. Where its tokenizer and data are up to date, they are used.
+        folder: Where they are made otherwise.
     """
-    for old, new in ((run.tokenizer, other.tokenizer), (run.data, other.data)):
-        if old.is_dir():
-            shutil.copytree(old, new, copy_function=_link)
-
-
-def _link(old: str, new: str) -> None:
-    try:
-        os.link(old, new)
-    except OSError:  # a disk without links
-        shutil.copy2(old, new)
+    # That of a model to start from may be found without being there.
+    tokenizers = find_tokenizers(config, run) if run.tokenizer.is_dir() else None
+    data = None if tokenizers is None else find_corpora(config, run, tokenizers)
+    if data is not None and not has_guidance(config, run.data, data.train):
+        data = None
+    made = RunDirectory(
+        folder,
+        run.tokenizer if tokenizers is not None else folder / "tokenizer",
+        run.data if data is not None else folder / "data",
+    )
+    if data is None:
+        prepare_corpora(config, made, prepare_tokenizers(config, made))
+    places = {"tokenizer": made.tokenizer, "data": made.data}
+    update = {
+        name: getattr(config, name).model_copy(update={"dir": place})
+        for name, place in places.items()
+    }
+    return config.model_copy(update=update)
 
 
 def _run_process(config: Config, kill_after: int | None) -> None:

@@ -173,7 +173,7 @@ TOKENIZER = [
         "the run has checkpoints trained with the old subwords",
         "tokenizer tiny.yaml --set tokenizer.vocab_size=299",
         2,
-        "out of date, but this run has checkpoints",
+        "out of date (tokenizer.vocab_size is 300 there, 299 here), but this run has checkpoints",
         "--force",
     ),
     case(
@@ -292,6 +292,153 @@ BINARIZE = [
 ]
 
 _MANIFEST = "runs/tiny/data/manifest.json"
+_OF_TINY = " --set tokenizer.dir=runs/tiny/tokenizer"
+_ALL_OF_TINY = f"{_OF_TINY} --set data.dir=runs/tiny/data"
+
+SHARED = [
+    case(
+        "a tokenizer for other settings",
+        f"tokenizer tiny.yaml{_NEW}{_OF_TINY} --set tokenizer.vocab_size=299",
+        2,
+        "cannot be used here: tokenizer.vocab_size is 300 there, 299 here.",
+        "Name another folder by `tokenizer.dir`",
+        "nmt tokenizer --force",
+    ),
+    case(
+        "a tokenizer of another text",
+        f"tokenizer tiny.yaml{_NEW}{_OF_TINY}",
+        2,
+        "cannot be used here: data.train.source is another text (",
+        files={"train.fr": b"un deux\n" * 200},
+    ),
+    case(
+        "a damaged tokenizer",
+        f"tokenizer tiny.yaml{_NEW}{_OF_TINY}",
+        2,
+        "cannot be used here: its models are damaged.",
+        files={"runs/tiny/tokenizer/joint.model": damage.half},
+    ),
+    case(
+        "a folder of the user's as the shared tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=mine",
+        2,
+        "holds what nmt did not make there (notes.txt)",
+        "take another tokenizer.dir",
+        files={"mine/notes.txt": b"mine"},
+    ),
+    case(
+        "a run as the shared tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=runs/tiny",
+        2,
+        "runs/tiny: is a run, and not the tokenizer of one.",
+        "runs/tiny/tokenizer.",
+    ),
+    case(
+        "a model as the shared tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=runs/tiny/best",
+        2,
+        "holds what nmt did not make there",
+    ),
+    case(
+        "a file as the shared tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=hyp.txt",
+        2,
+        "this is not a folder",
+    ),
+    case(
+        "data as the shared tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=runs/tiny/data",
+        2,
+        "holds what nmt did not make there",
+    ),
+    case(
+        "a shared tokenizer below a file",
+        f"tokenizer tiny.yaml{_NEW} --set tokenizer.dir=hyp.txt/tokenizer",
+        5,
+        "Choose another place: a part of its path is a file",
+    ),
+    case(
+        "data for other settings",
+        f"binarize tiny.yaml{_NEW}{_ALL_OF_TINY} --set data.max_length=30",
+        2,
+        "this data cannot be used here: data.max_length is 100 there, 30 here.",
+        "Name another folder by `data.dir`",
+        "nmt binarize --force",
+    ),
+    case(
+        "data of another dev",
+        f"train tiny.yaml{_NEW}{_ALL_OF_TINY}",
+        2,
+        "cannot be used here: data.dev.target is another text (",
+        files={"dev.en": b"one two\n" * 20},
+        makes=("new/*",),
+    ),
+    case(
+        "data with a test text where none is given",
+        f"binarize tiny.yaml{_NEW}{_ALL_OF_TINY} --set data.test.source=dev.fr "
+        "--set data.test.target=dev.en",
+        2,
+        "cannot be used here: data.test.source is another text (",
+    ),
+    case(
+        "data of another tokenizer",
+        f"train tiny.yaml{_NEW} --set data.dir=runs/tiny/data --set tokenizer.vocab_size=299",
+        2,
+        "cannot be used here: it was made with the tokenizer ",
+        makes=("new/*",),
+    ),
+    case(
+        "damaged data",
+        f"train tiny.yaml{_NEW}{_ALL_OF_TINY}",
+        2,
+        "train.bin: damaged: its checksum is wrong",
+        files={"runs/tiny/data/train.bin": damage.flipped(300)},
+        makes=("new/*",),
+    ),
+    case(
+        "data whose manifest is cut off",
+        f"train tiny.yaml{_NEW}{_ALL_OF_TINY}",
+        2,
+        "cannot be used here: its manifest cannot be read.",
+        files={_MANIFEST: damage.half},
+        makes=("new/*",),
+    ),
+    case(
+        "data that are gone when a run is resumed",
+        "train tiny.yaml --resume --set training.max_updates=3 --set data.dir=gone",
+        3,
+        "gone: is missing, and this run has checkpoints that depend on its data.",
+        "name its present place by `data.dir`",
+        makes=("runs/tiny/*",),
+    ),
+    case(
+        "data in the run folder",
+        "binarize tiny.yaml --set data.dir=runs/tiny/best",
+        2,
+        "--set data.dir",
+        "is in run_dir; choose a folder outside of it, or leave the key out",
+    ),
+    case(
+        "a folder with the run in it",
+        "binarize tiny.yaml --set tokenizer.dir=runs",
+        2,
+        "has run_dir in it; choose a folder of its own",
+    ),
+    case(
+        "one folder for tokenizer and data",
+        f"binarize tiny.yaml{_NEW} --set tokenizer.dir=shared --set data.dir=shared",
+        2,
+        "data.dir",
+        "and tokenizer.dir lie in one another; choose a folder for each",
+    ),
+    case(
+        "no path for the tokenizer",
+        f"tokenizer tiny.yaml{_NEW} --set 'tokenizer.dir=\" \"'",
+        2,
+        "tokenizer.dir",
+        "is no path",
+    ),
+]
 
 SHORTLIST = [
     case("neither config nor model", "shortlist", 2, "give either a configuration or --model"),
@@ -307,7 +454,7 @@ SHORTLIST = [
         "the run has no data",
         "shortlist tiny.yaml",
         3,
-        "its run has no data/",
+        "its run has no data in ",
         files={_MANIFEST: None},
     ),
     case(

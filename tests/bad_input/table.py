@@ -25,6 +25,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt init`": init_cases.INIT,
     "`nmt tokenizer`": data_cases.TOKENIZER,
     "`nmt binarize`": data_cases.BINARIZE,
+    "Shared tokenizer and data": data_cases.SHARED,
     "`nmt shortlist`": data_cases.SHORTLIST,
     "`nmt train`: settings and places": train_cases.SETTINGS,
     "`nmt train`: guided alignment": train_cases.GUIDED,

@@ -9,7 +9,8 @@ from run_folders import CONFIG, dev, end, rollback, start, train, write_run
 from selenium.webdriver.common.by import By
 
 from nmt.config.dump import dump_config
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.reports.report import report_on
 from nmt.reports.report_page import report_page
 from nmt.reports.state import open_run

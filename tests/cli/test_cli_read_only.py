@@ -8,6 +8,10 @@ import pytest
 from processes import python
 
 from nmt.cli.app import run
+from nmt.config.load import load_config
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.runtime.run_directory import RunDirectory
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0 and sys.platform != "linux",
@@ -107,3 +111,17 @@ def test_a_bundle_that_tune_cannot_change(tiny_bundle, sealed, tmp_path):
     options = ("--beam", "1,2", "--metric", "chrf", "--force")
     done = nmt("tune", "--model", bundle, "--source", text, "--ref", text, *options)
     assert_refused(done, "bundle")
+
+
+def test_a_shared_tokenizer_and_data_that_were_made_read_only(tiny_config, sealed, tmp_path):
+    shared = tmp_path / "shared"
+    places = [f"tokenizer.dir={shared}/tokenizer", f"data.dir={shared}/data"]
+    config = load_config(tiny_config, [f"run_dir={tmp_path}/one", *places])
+    owner = RunDirectory.of(config)
+    prepare_corpora(config, owner, prepare_tokenizers(config, owner))
+    for folder in (shared / "tokenizer", shared / "data", shared):
+        sealed(folder)
+    settings = [f"run_dir={tmp_path}/two", *places]
+    done = nmt("binarize", tiny_config, *(word for each in settings for word in ("--set", each)))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(b"up to date") == 2

@@ -69,7 +69,7 @@ def test_what_cannot_be_is_refused(run, tiny, tmp_path):
     shutil.rmtree(run / "data")
     done = nmt("shortlist", "--model", run)
     assert done.returncode == 3
-    assert "its run has no data/, which shortlist needs. Run nmt binarize." in done.stderr
+    assert f"its run has no data in {run / 'data'}, which shortlist needs." in done.stderr
     shutil.copytree(other / "data", run / "data")
     done = nmt("shortlist", "--model", run)
     assert done.returncode == 3

@@ -11,7 +11,8 @@ from nmt.data.binarize import DATA_FILES
 from nmt.data.corpus import Corpus
 from nmt.data.encode import encode_pairs
 from nmt.data.manifest import Manifest
-from nmt.data.prepare import PreparedData, prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import PreparedData, prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.data.split import in_validation_split
 from nmt.data.text import Pair
 from nmt.errors import DataError
@@ -333,7 +334,6 @@ def test_breaks_become_spaces_before_subwords_are_learned(make_config, tmp_path)
 
 
 def test_the_first_pairs_or_those_that_begin_as_wanted_are_selected(tiny, tmp_path):
-    from nmt.data.prepare import prepare_corpora, prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
     def prepared(name, *overrides):

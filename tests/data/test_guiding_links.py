@@ -5,7 +5,8 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.data.guidance import GUIDANCE_FILE
-from nmt.data.prepare import open_prepared, prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import open_prepared, prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.errors import DataError
 from nmt.runtime.run_directory import RunDirectory
 

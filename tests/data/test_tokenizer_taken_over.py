@@ -6,7 +6,7 @@ import pytest
 from parallel_texts import parallel_text
 
 from nmt.config.load import load_config
-from nmt.data.prepare import prepare_tokenizers
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.sentencepiece import TokenizerPair

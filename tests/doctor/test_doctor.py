@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.doctor import environment, sample, work
 from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
 from nmt.doctor.machine import _allocator
@@ -128,7 +129,7 @@ def test_it_waits_for_nobody(tiny, doctor):
     prepare_corpora(config, run, prepare_tokenizers(config, run))
     with (
         exclusive(run.training_lock, "training"),
-        exclusive(run.preparing_lock, "preparing"),
+        exclusive(run.preparing_locks[0], "preparing"),
     ):
         assert doctor("run_dir=run").exit_code == 0
 

@@ -7,10 +7,13 @@ import pytest
 
 from nmt.config.load import load_config
 from nmt.data.corpus import Corpus
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.errors import DataError
 from nmt.reports.data_report import data_report, spread, try_data_report
 from nmt.reports.data_section import data_section
+from nmt.reports.history import History
+from nmt.reports.state import RunState
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.round_trip import Change
 
@@ -122,7 +125,8 @@ def test_of_a_large_corpus_a_part_is_looked_at(run, monkeypatch):
 
 def test_damaged_corpora_are_told_and_do_not_stop_the_rest(run, tmp_path):
     (run.data / "train.idx").write_bytes(b"nonsense")
-    report, problem = try_data_report(run)
+    state = RunState(run, None, "", History(), None, 0, 0.0)
+    report, problem = try_data_report(state)
     assert report is None and "damaged" in problem
     with pytest.raises(DataError, match="cannot be read"):
         data_report(RunDirectory(tmp_path))

@@ -23,7 +23,7 @@ def test_what_it_is_called_at_each_stage(tmp_path):
 
 def test_a_run_that_is_being_trained(tmp_path):
     folder = write_run(tmp_path / "run")
-    with exclusive(folder / ".preparing", "this"):
+    with exclusive(folder / ".data.preparing", "this"):
         assert open_run(folder).status == "preparing"
     append(folder, start(), train(10), end(10))
     with exclusive(folder / ".training", "this"):

@@ -41,7 +41,7 @@ def test_a_run_at_work(tmp_path):
 def test_one_that_has_not_begun_and_one_that_is_preparing(tmp_path):
     folder = write_run(tmp_path / "run")
     assert shown(folder)[0] == "config: training has not begun"
-    with exclusive(folder / ".preparing", "this"):
+    with exclusive(folder / ".data.preparing", "this"):
         assert "preparing the data (process" in shown(folder)[0]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from nmt.__main__ import main as nmt_main
 from nmt.config.load import load_config
-from nmt.data.prepare import prepare_corpora, prepare_tokenizers
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import prepare_tokenizers
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.sentencepiece import TokenizerPair
 from nmt.training.run import train

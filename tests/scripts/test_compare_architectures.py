@@ -12,6 +12,7 @@ import torch
 from nmt.bundle import load_bundle
 from nmt.config.load import load_config
 from nmt.config.presets import PRESETS
+from nmt.runtime.run_directory import find_run
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -83,8 +84,10 @@ def test_each_run_is_what_its_name_says_and_all_share_the_data(run, file):
     assert (models["sutskever2014"].encoder.layers, models["gru-concat"].encoder.layers) == (2, 1)
     assert models["gru-concat"].attention.kind == "concat"
     assert models["gru-concat"].decoder.hidden_size == 8
-    corpora = {(runs / name / "data" / "train.bin").read_bytes() for name in NAMES}
-    assert len(corpora) == 1
+    for name in NAMES:
+        run = find_run(runs / name)
+        assert (run.tokenizer, run.data) == (runs / "prepared/tokenizer", runs / "prepared/data")
+        assert not (run.path / "data").exists()
     bundle = load_bundle(runs / "gru-concat" / "best", torch.device("cpu"))
     assert bundle.config.preset == "gru-concat"
 

@@ -10,7 +10,7 @@ import torch
 from nmt.bundle import load_bundle
 from nmt.config.settings import RuntimeSettings
 from nmt.data.corpus import Corpus, CorpusWriter
-from nmt.data.prepare import PreparedData
+from nmt.data.prepared_corpora import PreparedData
 from nmt.runtime.device import prepare_runtime
 from nmt.search.translator import Translator
 from nmt.training.validation import Validator

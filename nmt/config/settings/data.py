@@ -38,6 +38,12 @@ class DataSettings(Settings):
     root: FilePath | None = Field(
         None, description="Folder in which the relative paths of the corpora are looked up."
     )
+    dir: FilePath | None = Field(
+        None,
+        description="Folder of the prepared corpora; default: data in the run's. Runs that name "
+        "the same one share it, as long as text, tokenizer and the settings of `data` are the "
+        "same.",
+    )
     source_language: str = Field(
         "source",
         description="Name of the source language, such as en; other texts may have it as "

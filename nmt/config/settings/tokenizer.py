@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from nmt.config.kinds import TOKENIZERS, tokenizer_kind
-from nmt.config.settings.base import LARGEST_SIZE, FilePaths, Settings, kind_of
+from nmt.config.settings.base import LARGEST_SIZE, FilePath, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
 
 _WITH_MODEL = ("model", "joint", "sampling")
@@ -55,6 +55,11 @@ class SubwordSamplingSettings(Settings):
 class TokenizerSettings(Settings):
     """A SentencePiece model is the vocabulary: there is no second file to disagree with it."""
 
+    dir: FilePath | None = Field(
+        None,
+        description="Folder of the trained tokenizer; default: tokenizer in the run's. Runs that "
+        "name the same one share it.",
+    )
     kind: Annotated[str, kind_of(TOKENIZERS)] = Field(
         "unigram", description="What a text is divided into."
     )

@@ -7,8 +7,9 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import ModelSettings
-from nmt.data import prepare as prepare_module
-from nmt.data.prepare import find_tokenizers, prepare_corpora, prepare_tokenizers
+from nmt.data import prepared_corpora, prepared_folder, prepared_tokenizer
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory
@@ -26,14 +27,15 @@ def run(tmp_path):
 def made(monkeypatch):
     """What was made and not only opened, in order."""
     record = []
-    for name in ("train_tokenizers", "binarize"):
-        original = getattr(prepare_module, name)
+    modules = {"train_tokenizers": prepared_tokenizer, "binarize": prepared_corpora}
+    for name, module in modules.items():
+        original = getattr(module, name)
 
         def spy(*arguments, _name=name, _original=original):
             record.append(_name)
             return _original(*arguments)
 
-        monkeypatch.setattr(prepare_module, name, spy)
+        monkeypatch.setattr(module, name, spy)
     return record
 
 
@@ -314,7 +316,7 @@ def test_an_interrupted_binarization_leaves_the_old_data(make_config, run, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare_module, "binarize", interrupted)
+        patch.setattr(prepared_corpora, "binarize", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(config, run, force=True)
     assert sorted(path.name for path in run.path.iterdir()) == ["data", "tokenizer"]
@@ -323,38 +325,47 @@ def test_an_interrupted_binarization_leaves_the_old_data(make_config, run, monke
 
 def test_a_text_that_changes_while_it_is_read_is_refused(make_config, run, tmp_path, monkeypatch):
     config = make_config(TRAIN, DEV)
-    original = prepare_module.binarize
+    original = prepared_corpora.binarize
 
     def slow(*arguments):
         manifest = original(*arguments)
         write_lines(tmp_path / "dev.source", ["other text", "of two lines"])
         return manifest
 
-    monkeypatch.setattr(prepare_module, "binarize", slow)
+    monkeypatch.setattr(prepared_corpora, "binarize", slow)
     with pytest.raises(DataError, match="changed while it was read"):
         prepare(config, run)
     assert not run.data.exists()
 
 
-def test_two_at_once_are_refused_and_a_killed_holder_is_not_waited_for(make_config, run):
+def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
+    make_config, run, monkeypatch, capsys
+):
     config = make_config(TRAIN, DEV)
     program = (
         "import sys, time; from pathlib import Path; from nmt.runtime.lock import exclusive\n"
         "with exclusive(Path(sys.argv[1]), 'it'):\n    print('held', flush=True); time.sleep(60)"
     )
-    lock = run.path / ".preparing"
+    lock = run.path / ".tokenizer.preparing"
     holder = subprocess.Popen(
         [sys.executable, "-c", program, str(lock)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(ResourceError, match=rf"another nmt \(process {holder.pid}\)"):
-            prepare_tokenizers(config, run)
+        said = []
+
+        def say(text):
+            said.append(text)
+            holder.kill()
+
+        monkeypatch.setattr(prepared_folder, "say", say)
+        prepare_tokenizers(config, run)
+        assert said == [
+            f"{run.tokenizer}: another nmt (process {holder.pid}) is at work on it; waiting for it."
+        ]
     finally:
         holder.kill()
         holder.communicate()
-    assert lock.exists()
-    prepare_tokenizers(config, run)
     assert not lock.exists()
 
 

@@ -1,0 +1,189 @@
+"""The folder of a tokenizer or of data: who may make it, and when it may be replaced.
+
+In the folder of the run it belongs to that run, which makes it again when it is out of date.
+Outside of it other runs may use it too: it is made when it is missing, used when it is up to date,
+and replaced by --force only.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt.config.dump import value_text
+from nmt.data.inputs import Inputs, changed_texts
+from nmt.data.record import check_replaceable
+from nmt.errors import DataError, UsageError
+from nmt.runtime.console import say
+from nmt.runtime.files import remove_leftovers
+from nmt.runtime.lock import exclusive
+from nmt.runtime.run_directory import RunDirectory, preparing_lock
+
+_REASONS_SHOWN = 4
+_FINGERPRINT_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """What such a folder holds.
+
+    Attributes:
+        name: The section of the configuration, and the name of the folder in a run.
+        command: The command that makes it.
+        record: The file that says what it was made from.
+        files: The names of all files that nmt writes there.
+    """
+
+    name: str
+    command: str
+    record: str
+    files: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        """The key of the configuration that names the folder."""
+        return f"{self.name}.dir"
+
+
+@dataclass(frozen=True)
+class PreparedFolder:
+    """The folder of a tokenizer or of data, as one run sees it.
+
+    Attributes:
+        path: The folder.
+        kind: What it holds.
+        is_shared: Whether it is outside of the run, where other runs may use it.
+        is_trained_with: Whether the run has checkpoints.
+    """
+
+    path: Path
+    kind: FolderKind
+    is_shared: bool
+    is_trained_with: bool
+
+    @classmethod
+    def of(cls, run: RunDirectory, path: Path, kind: FolderKind) -> "PreparedFolder":
+        """Return the folder of a run."""
+        return cls(path, kind, run.is_shared(path), run.has_checkpoints)
+
+    @property
+    def record_file(self) -> Path:
+        """The file that says what the folder was made from."""
+        return self.path / self.kind.record
+
+    @property
+    def other_place(self) -> str:
+        """The key by which another place can be chosen."""
+        return self.kind.key if self.is_shared else "run_dir"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from making the folder, and wait for one that does.
+
+        What a killed process left half done is fixed first; nothing else beside the folder is
+        touched. A folder that this user can only read is held by nobody.
+        """
+        if self.path.is_dir() and not os.access(self.path.parent, os.W_OK):
+            yield
+            return
+
+        def waiting(process: str) -> None:
+            say(f"{self.path}: another nmt (process {process}) is at work on it; waiting for it.")
+
+        with exclusive(preparing_lock(self.path), f"{self.path}", waiting=waiting):
+            remove_leftovers(self.path.parent, {self.path.name})
+            remove_leftovers(self.path, self.kind.files)
+            yield
+
+    def check_there(self) -> None:
+        """Raise DataError where a folder is missing that the run has been trained with."""
+        if not (self.is_shared and self.is_trained_with) or os.path.lexists(self.path):
+            return
+        raise DataError(
+            f"{self.path}: is missing, and this run has checkpoints that depend on its "
+            f"{self.kind.name}.\nBring it back, name its present place by `{self.kind.key}`, or "
+            f"make it again by {self.kind.command} --force."
+        )
+
+    def check_ours(self) -> None:
+        """Raise UsageError where the folder holds what nmt did not make there."""
+        if self.is_shared and (self.path / self.kind.name / self.kind.record).is_file():
+            raise UsageError(
+                f"{self.path}: is a run, and not the {self.kind.name} of one.\nSet "
+                f"`{self.kind.key}` to {self.path / self.kind.name}."
+            )
+        check_replaceable(self.path, self.kind.record, self.kind.files, self.other_place)
+
+    def refuse_to_replace(self, reasons: Sequence[str]) -> None:
+        """Raise UsageError where the folder is shared and holds something.
+
+        Args:
+            reasons: What makes it out of date.
+        """
+        if not self.is_shared or not self.path.is_dir() or not any(self.path.iterdir()):
+            return
+        raise UsageError(
+            f"{self.path}: this {self.kind.name} cannot be used here: {listed(reasons)}.\nName "
+            f"another folder by `{self.kind.key}`, or replace this one, which other runs may use, "
+            f"by {self.kind.command} --force."
+        )
+
+    def may_update(self, before: Inputs, now: Inputs) -> bool:
+        """Return whether the record may be rewritten with the present times of the texts."""
+        if not self.is_shared:
+            return True
+        return _paths(before) == _paths(now) and os.access(self.path, os.W_OK)
+
+    def report_up_to_date(self, fingerprint: str) -> None:
+        """Say that the folder is used as it is."""
+        say(f"{self.kind.name}: up to date ({self.path}), fingerprint {shortened(fingerprint)}")
+
+
+def changed_settings(
+    section: str, before: Mapping[str, Any], now: Mapping[str, Any], names: Mapping[str, str]
+) -> list[str]:
+    """Return the settings that differ, each with both values.
+
+    Args:
+        section: The section of most of the settings.
+        before: The settings of a record.
+        now: The settings of the configuration.
+        names: The whole keys of those settings that are of another section or name.
+    """
+    return [
+        f"{names.get(key, f'{section}.{key}')} is {_shown(before, key)} there, {_shown(now, key)} "
+        "here"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    ]
+
+
+def changed_inputs(before: Inputs, now: Inputs) -> list[str]:
+    """Return the texts that differ, each with its files."""
+    return [
+        f"data.{name} is another text ({', '.join(file.path for file in now.get(name, ()))})"
+        if name in now
+        else f"data.{name} is not given here"
+        for name in changed_texts(before, now)
+    ]
+
+
+def shortened(fingerprint: str) -> str:
+    """Return as much of a fingerprint as people need."""
+    return fingerprint[:_FINGERPRINT_SHOWN]
+
+
+def listed(reasons: Sequence[str]) -> str:
+    """Return the first reasons in one line."""
+    more = len(reasons) - _REASONS_SHOWN
+    return "; ".join([*reasons[:_REASONS_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return value_text(settings[key]) if key in settings else "not set"
+
+
+def _paths(inputs: Inputs) -> dict[str, list[str]]:
+    return {name: [file.path for file in files] for name, files in inputs.items()}
