@@ -51,7 +51,7 @@ INIT = [
         _WRITES,
         3,
         "NUL character",
-        files={"train.en": b"o\0n\0e\0\n" * 200},
+        files={"train.en": b"one\0 of the words\n" * 200},
     ),
     case(
         "nothing but blank lines on one side",
