@@ -256,13 +256,14 @@ def _without_places(config: Config) -> Config:
         vectors = vectors.model_copy(update=files)
         training = training.model_copy(update={"pretrained_embeddings": vectors})
     models = tuple(Path(path.name) for path in tokenizer.model)
-    update = {
-        "run_dir": None,
-        "data": data.model_copy(update={"root": None, "dir": None, **names}),
-        "tokenizer": tokenizer.model_copy(update={"dir": None, "model": models}),
-        "training": training,
-    }
-    return config.model_copy(update=update)
+    return config.model_copy(
+        update={
+            "run_dir": None,
+            "data": data.model_copy(update={"root": None, "dir": None, **names}),
+            "tokenizer": tokenizer.model_copy(update={"dir": None, "model": models}),
+            "training": training,
+        }
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:

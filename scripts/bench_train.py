@@ -369,7 +369,7 @@ def _options() -> argparse.Namespace:
         "--models", nargs="+", choices=MODELS, default=["small", "small-whole"], metavar="MODEL"
     )
     parser.add_argument(
-        "--batch-tokens", type=int, nargs="+", default=[4096], help="padded, of the longer side"
+        "--batch-size", type=int, nargs="+", default=[4096], help="padded, of the longer side"
     )
     parser.add_argument(
         "--graphs", action="store_true", help="measure with CUDA graphs too (needs a GPU)"

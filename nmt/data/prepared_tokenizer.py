@@ -39,6 +39,7 @@ _KIND = FolderKind(
 )
 _VERSION = 1
 _TAKEN_OVER = "taken_over_from"
+_GIVEN = "sha256_of_model"
 _KEYS = {
     "on_bad_utf8": "data.on_bad_utf8",
     "max_pairs": "data.max_pairs",
@@ -131,16 +132,16 @@ def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
     return made
 
 
+def _folder(run: RunDirectory) -> PreparedFolder:
+    return PreparedFolder.of(run, run.tokenizer, _KIND)
+
+
 def _inputs(config: Config, record: TokenizerRecord | None, checked: bool = False) -> Inputs:
     """Return the texts that the tokenizers are learned from: none where they are given."""
     if config.tokenizer.model:
         return {}
     known = None if record is None else record.inputs
     return describe_inputs({"train": config.data.train}, known, checked)
-
-
-def _folder(run: RunDirectory) -> PreparedFolder:
-    return PreparedFolder.of(run, run.tokenizer, _KIND)
 
 
 def _start(config: Config) -> Path | None:
@@ -162,6 +163,11 @@ def _reasons(
     if _TAKEN_OVER in record.settings:
         return [f"it was taken over from {record.settings[_TAKEN_OVER]}"]
     wanted = _settings(config)
+    given = (record.settings.get(_GIVEN), wanted.get(_GIVEN))
+    if given != (None, None) and given[0] != given[1]:
+        there = "trained from a text" if given[0] is None else "given by `tokenizer.model`"
+        here = "to be trained" if given[1] is None else "another model that is given"
+        return [f"it is one that was {there}, and here it is {here}"]
     if wanted.get("normalization") == AUTO and folder.is_trained_with:
         # Any rule once a model was trained with it: an earlier release had another default.
         wanted["normalization"] = record.settings.get("normalization")
@@ -171,13 +177,13 @@ def _reasons(
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Return the settings that a trained tokenizer depends on."""
+    """Return the settings that a tokenizer depends on."""
     tokenizer = config.tokenizer
     if tokenizer.model:
         files = [fingerprint_given_model(path) for path in tokenizer.model]
-        return {"joint": tokenizer.joint, "sha256_of_model": files}
-    left_out = {"dir", "sampling", "model", "min_frequency"}
-    settings = tokenizer.model_dump(mode="json", exclude=left_out)
+        return {"joint": tokenizer.joint, _GIVEN: files}
+    others = {"dir", "sampling", "model", "min_frequency"}
+    settings = tokenizer.model_dump(mode="json", exclude=others)
     if "min_frequency" in tokenizer_kind(tokenizer.kind).settings:
         settings["min_frequency"] = tokenizer.min_frequency
     settings["on_bad_utf8"] = config.data.on_bad_utf8

@@ -21,6 +21,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
 from nmt.runtime.processor import BUSY_SHARE, CoreWaits, cores
+from nmt.runtime.run_directory import RunDirectory
 from nmt.search.corpus import decode_corpus
 from nmt.search.limits import LengthLimits
 from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches
@@ -259,7 +260,9 @@ def _disk_space(examination: Examination) -> Remark:
     # Data outside of the run that are there take no more room.
     data = 0 if run.is_shared(run.data) else folder_bytes(run.data)
     if examination.sample is not None:
-        data = int(folder_bytes(examination.folder / "run" / run.data.name) / _share(examination))
+        data = int(
+            folder_bytes(RunDirectory(examination.folder / "run").data) / _share(examination)
+        )
     needed = run_bytes(examination.config.training, examination.checkpoint_bytes, bundle, data)
     there = folder_bytes(run.path)
     free = shutil.disk_usage(examination.place).free

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from subword_models import syllable_texts, train_model, write_model
 
 from nmt.config.load import load_config
+from nmt.data.prepared_corpora import prepare_corpora
+from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from nmt.data.subword_sampling import SubwordSampler
 from nmt.errors import ConfigError, DataError, UsageError
 from nmt.runtime.run_directory import RunDirectory
@@ -86,7 +86,7 @@ def test_a_changed_file_is_noticed(make, tmp_path):
     (run.checkpoints / "step-1").mkdir(parents=True)
     prepare_tokenizers(config, run)
     save_model("bpe", tmp_path / "x.model")
-    with pytest.raises(UsageError, match="out of date .*but this run has checkpoints"):
+    with pytest.raises(UsageError, match="but this run has checkpoints"):
         prepare_tokenizers(config, run)
 
 

@@ -470,3 +470,26 @@ def test_folders_in_each_other_are_refused(tiny_config, tmp_path, tokenizer, dat
     places = {"run_dir": "r", "tokenizer.dir": tokenizer, "data.dir": data}
     with pytest.raises(ConfigError, match=message):
         load_config(tiny_config, [f"{key}={tmp_path / place}" for key, place in places.items()])
+
+
+def test_a_given_model_is_shared_like_one_that_was_trained(config, made, tmp_path):
+    prepare_tokenizers(config(), RunDirectory(tmp_path / "other"))
+    made.clear()
+
+    def given(name, path):
+        begun = config(name)
+        settings = {"model": str(path), "dir": str(tmp_path / "s" / "tok")}
+        tokenizer = begun.tokenizer.model_validate(settings)
+        return begun.model_copy(update={"tokenizer": tokenizer})
+
+    model = tmp_path / "other" / "tokenizer" / "joint.model"
+    for name in ("one", "two"):
+        prepare(given(name, model))
+    assert made == ["binarize"]
+    with pytest.raises(UsageError, match=r"it is one that was given by `tokenizer\.model`, and"):
+        prepare(config("three"))
+    other = config(tokenizer={"vocab_size": 331})
+    prepare_tokenizers(other, RunDirectory(tmp_path / "another"))
+    model = tmp_path / "another" / "tokenizer" / "joint.model"
+    with pytest.raises(UsageError, match="and here it is another model that is given"):
+        prepare(given("four", model))

@@ -123,6 +123,23 @@ def test_a_run_begun_with_other_settings(tiny, doctor):
     assert_sound(report, "text", "worst batch")
 
 
+def test_tokenizer_and_data_outside_of_the_run(tiny, doctor, tmp_path):
+    places = [f"tokenizer.dir={tmp_path}/tok", f"data.dir={tmp_path}/dat", "run_dir=run"]
+    assert doctor(*places).exit_code == 0
+    assert not (tmp_path / "tok").exists() and not (tmp_path / "dat").exists()
+    run = RunDirectory.of(tiny(*places[:2]))
+    prepare_corpora(tiny(), run, prepare_tokenizers(tiny(), run))
+    assert_sound(doctor(*places), "text", "tokenizer", "data", "disk space")
+    report = doctor(*places, "data.max_length=30")
+    assert_fails(report, "text", 2, "data.max_length is 100 there, 30 here", "`data.dir`")
+    train(tiny(*places[:2], "training.max_updates=2"))
+    for side, line in (("fr", "un deux"), ("en", "one two")):
+        (tmp_path / f"dev.{side}").write_text(f"{line}\n" * 20, encoding="utf-8")
+    prepare_corpora(tiny(), run, prepare_tokenizers(tiny(), run), force=True)
+    report = doctor(*places, "training.max_updates=2")
+    assert_fails(report, "text", 3, "the dev corpus in", "is not the one this run was begun with")
+
+
 def test_it_waits_for_nobody(tiny, doctor):
     config = tiny()
     run = RunDirectory(config.run_dir)

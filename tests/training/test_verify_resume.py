@@ -70,7 +70,11 @@ def test_another_position_is_found_and_named(two_runs):
     state = two_runs[1].checkpoints / "step-00000010" / "state.json"
     record = proof.load_state(state.parent)
     text = state.read_text(encoding="utf-8").replace(f'"batch": {record.batch}', '"batch": 99')
-    text = text.replace('"format": 2', '"format": 1').replace('"checksum"', '"unsealed"')
+    text = (
+        text.replace('"format": 3', '"format": 1')
+        .replace('"batch_size"', '"batch_tokens"')
+        .replace('"checksum"', '"unsealed"')
+    )
     state.write_text(text, encoding="utf-8")
     with pytest.raises(NmtError, match=f"batch: {record.batch} and 99"):
         proof._compare(*two_runs)

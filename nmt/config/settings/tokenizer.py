@@ -10,7 +10,7 @@ from nmt.config.kinds import TOKENIZERS, tokenizer_kind
 from nmt.config.settings.base import LARGEST_SIZE, FilePath, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
 
-_WITH_MODEL = ("model", "joint", "sampling")
+_WITH_MODEL = ("dir", "model", "joint", "sampling")
 _KEYS = {"sampling": "sampling.alpha"}
 """What to name of a section."""
 
@@ -57,8 +57,8 @@ class TokenizerSettings(Settings):
 
     dir: FilePath | None = Field(
         None,
-        description="Folder of the trained tokenizer; default: tokenizer in the run's. Runs that "
-        "name the same one share it.",
+        description="Folder of the tokenizer; default: tokenizer in the run's. Runs that name the "
+        "same one share it.",
     )
     kind: Annotated[str, kind_of(TOKENIZERS)] = Field(
         "unigram", description="What a text is divided into."
@@ -66,8 +66,8 @@ class TokenizerSettings(Settings):
     model: FilePaths = Field(
         (),
         description="A SentencePiece model that was trained elsewhere: its file, or a list of two, "
-        "of source and target, with `joint: false`. It says the kind; `sampling` holds, the other "
-        "keys do not.",
+        "of source and target, with `joint: false`. It says the kind; `dir` and `sampling` hold, "
+        "the other keys do not.",
     )
     joint: bool = Field(True, description="One model for both languages, or one for each.")
     vocab_size: int = Field(
