@@ -9,6 +9,6 @@ python=${PYTHON:-python}
 "$python" -c 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else "no GPU here")'
 failed=0
 "$python" -m pytest -q tests/training/test_cuda.py || failed=$?
-"$python" scripts/bench_train.py --precision bfloat16 --batch-tokens 4096 16384 65536 \
+"$python" scripts/bench_train.py --precision bfloat16 --batch-size 4096 16384 65536 \
     --models small small-whole luong2015 gnmt --graphs --warm-up 15 --updates 15 --json "$out"
 exit "$failed"
