@@ -1,0 +1,349 @@
+"""Train the experiments of configs/textbook one after the other and print a table of results.
+
+    python scripts/textbooks.py
+    python scripts/textbooks.py d2l-attention d2l-no-attention --minutes 2
+
+Training that takes longer than --minutes is cut there, and the table says so. The pairs of the test
+text that are like those of train (no longer, with the prefixes that are asked for) are translated
+with the last parameters, as in the textbooks. The table goes to stdout, the figures to the file of
+--output, and the runs into a folder beside it. The same command resumes where it was stopped; a
+finished experiment is not trained again. One that fails is reported, and the exit code is then 1.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import get_data
+from make_toy_tasks import TASKS, write_task
+from measured_machine import describe_machine
+
+from nmt import Translator
+from nmt.config.dump import dump_config
+from nmt.config.load import load_config
+from nmt.config.settings import Config
+from nmt.data.manifest import Manifest
+from nmt.data.pair_filters import begins_as_wanted
+from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
+from nmt.evaluation.lines import read_corpus
+from nmt.evaluation.scores import score
+from nmt.runtime.console import say
+from nmt.runtime.files import read_json, write_text
+from nmt.runtime.log_records import read_records
+from nmt.runtime.process import own_process
+from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.training.checkpoints import newest_checkpoint
+from nmt.training.run import train
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "configs" / "textbook"
+CORPUS = "tatoeba.fra-eng"
+SHARED = ROOT.parent / "shared" / "data" / "tatoeba-fra-eng"
+"""A copy of the corpus beside the repository, where there is one; else it is downloaded."""
+
+SENTENCES = {
+    "eng": ("Go.", "Wow!", "I'm OK.", "I won!"),
+    "fra": ("Je suis fatigué.", "Il est très grand.", "Le chat noir est sur le tapis."),
+}
+"""The sentences of each source language whose translations are shown."""
+
+SHOWN = 3
+"""The number of examples shown of another source language."""
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The results that are there, and why others are not.
+
+    Attributes:
+        results: The results by the name of the experiment.
+        failures: The messages of the experiments that failed, by name.
+    """
+
+    results: dict[str, Result]
+    failures: dict[str, str]
+
+    def save(self, path: Path) -> None:
+        """Write both into a file."""
+        figures = {"results": self.results, "failures": self.failures}
+        write_text(path, f"{json.dumps(figures, indent=2, ensure_ascii=False)}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, measure and print. Return the exit code."""
+    options = _options(arguments)
+    try:
+        figures = run_experiments(options)
+    except NmtError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    print(results_table(figures.results))
+    for name, message in figures.failures.items():
+        print(f"failed: {name}: {message}", file=sys.stderr)
+    return 1 if figures.failures else 0
+
+
+def experiment_files() -> dict[str, Path]:
+    """Return the configurations of all experiments by their names."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def run_experiments(options: argparse.Namespace) -> Figures:
+    """Train the experiments that are asked for, and save the figures after each.
+
+    Args:
+        options: The options of the command line.
+
+    Raises:
+        UsageError: There is no experiment of such a name.
+        DataError: The file of earlier figures cannot be read, or the corpus not be prepared.
+    """
+    known = experiment_files()
+    for name in options.experiment:
+        if name not in known:
+            raise UsageError(f"{name}: no such experiment; choose among {', '.join(known)}.")
+    wanted = options.experiment or list(known)
+    figures = Figures(_read_results(options.output), {})
+    if options.table:
+        return figures
+    get_texts(options.data, toys=any(_is_toy(known[name]) for name in wanted))
+    for number, name in enumerate(wanted, start=1):
+        say(f"\n== {name} ({number} of {len(wanted)}) ==")
+        try:
+            config = _load(known[name], options)
+            fingerprint = hashlib.sha256(dump_config(config).encode("utf-8")).hexdigest()
+            if figures.results.get(name, {}).get("settings") == fingerprint:
+                say("already trained")
+                continue
+            figures.results[name] = {"settings": fingerprint, **run_experiment(config)}
+        except StoppedBySignal:
+            raise
+        except NmtError as error:
+            figures.failures[name] = error.message
+        except Exception as error:  # a bug in one experiment does not stop the others
+            traceback.print_exc()
+            figures.failures[name] = f"{type(error).__name__}: {error}"
+        figures.save(options.output)
+    order = {name: number for number, name in enumerate(known)}
+    ordered = sorted(figures.results.items(), key=lambda item: order.get(item[0], len(order)))
+    return Figures(dict(ordered), figures.failures)
+
+
+def get_texts(folder: Path, toys: bool) -> None:
+    """Prepare the texts that are not there yet: the corpus, and those of the toy tasks.
+
+    Args:
+        folder: The folder to write them into.
+        toys: Whether the toy tasks are wanted.
+
+    Raises:
+        DataError: The corpus cannot be prepared.
+    """
+    if not (folder / CORPUS / "train.eng.gz").is_file():
+        source = ["--from", str(SHARED)] if SHARED.is_dir() else []
+        if get_data.main([CORPUS, "--output", str(folder), *source]):
+            raise DataError(f"{folder / CORPUS}: the corpus could not be prepared.")
+    for task in TASKS if toys else ():
+        if not (folder / f"toy.{task}" / "test.target").is_file():
+            write_task(task, folder / f"toy.{task}")
+
+
+def run_experiment(config: Config) -> Result:
+    """Train one experiment and return its figures.
+
+    A run that was stopped is resumed; one of other settings is renamed, and training starts again.
+    """
+    assert config.run_dir is not None
+    run = RunDirectory(config.run_dir)
+    changed = run.config_file.is_file() and load_config(run.config_file) != config
+    train(config, restart=changed)
+    return {**training_figures(config, run), **_test_figures(config, run)}
+
+
+def training_figures(config: Config, run: RunDirectory) -> Result:
+    """Return what the log of a run says.
+
+    Args:
+        config: Its configuration.
+        run: Its folder.
+
+    Returns:
+        The losses of train and dev, the seconds, the updates, and the number of updates that the
+        configuration asks for (`planned`).
+    """
+    last: dict[str, Result] = {}
+    for record in read_records(run.log_records):
+        last[record["kind"]] = record
+    settings = config.training
+    ends = [settings.max_updates] if settings.max_updates is not None else []
+    if settings.max_epochs is not None:
+        ends.append(settings.max_epochs * last["start"]["batches"])
+    cut = str(last["end"]["reason"]).startswith("training.max_time")
+    updates = last["end"]["update"]
+    return {
+        "parameters": last["start"]["parameters"],
+        "updates": updates,
+        "planned": min(ends) if cut and ends else updates,
+        "loss": last["train"]["loss"],
+        "dev_loss": last["validation"]["loss"],
+        "seconds": last["train"]["seconds"],
+    }
+
+
+def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[str]]:
+    """Return the pairs of the test text that are like those of train.
+
+    They have the prefixes of `data.target_prefixes`, and no side is longer than the longest of
+    train.
+    """
+    if config.data.test is None:
+        raise UsageError(f"{config.name}: names no `data.test` to translate.")
+    sources, targets = read_corpus(config.data.test)
+    tokenizers = TokenizerPair.load(run.tokenizer)
+    report = Manifest.load(run.data).train
+    kept = [
+        (source, target)
+        for source, target in zip(sources, targets, strict=True)
+        if begins_as_wanted(config.data, target)
+        and len(tokenizers.source.encode(source)) <= report.source.max_length
+        and len(tokenizers.target.encode(target)) <= report.target.max_length
+    ]
+    if not kept:
+        raise DataError(f"{config.name}: no pair of `data.test` is like those of train.")
+    return [source for source, _ in kept], [target for _, target in kept]
+
+
+def _test_figures(config: Config, run: RunDirectory) -> Result:
+    checkpoint = newest_checkpoint(run.checkpoints)
+    assert checkpoint is not None  # training ends with one
+    runtime = config.runtime
+    translator = Translator.load(checkpoint, device=runtime.device, threads=runtime.threads)
+    sources, references = held_out_pairs(config, run)
+    found = translator.translate(sources, attention=False)
+    hypotheses = [translation.text for translation in found]
+    bleu, chrf = score(
+        hypotheses, [references], ("bleu", "chrf"), tokenize=translator.bleu_tokenizer
+    )
+    right = sum(
+        hypothesis.casefold() == reference.casefold()
+        for hypothesis, reference in zip(hypotheses, references, strict=True)
+    )
+    shown = SENTENCES.get(config.data.source_language, tuple(sources[:SHOWN]))
+    texts = [translation.text for translation in translator.translate(shown, attention=False)]
+    return {
+        "pairs": len(sources),
+        "bleu": bleu.value,
+        "bleu_is_noise": bool(bleu.noise),
+        "chrf": chrf.value,
+        "right": 100 * right / len(sources),
+        "sentences": dict(zip(shown, texts, strict=True)),
+    }
+
+
+def results_table(results: dict[str, Result]) -> str:
+    """Return two tables as Markdown: the figures, and the translations that are shown."""
+    if not results:
+        return "no experiment is finished"
+    heads = ["experiment", "BLEU", "chrF", "right", "loss", "loss on dev", "seconds", "updates"]
+    rows = [
+        [
+            f"`{name}`",
+            "" if result["bleu_is_noise"] else f"{result['bleu']:.1f}",
+            f"{result['chrf']:.1f}",
+            f"{result['right']:.0f}%",
+            f"{result['loss']:.2f}",
+            f"{result['dev_loss']:.2f}",
+            f"{result['seconds']:.0f}",
+            _updates(result),
+        ]
+        for name, result in results.items()
+    ]
+    shown = [
+        [f"`{name}`", "; ".join(f"{a} → {b}" for a, b in result["sentences"].items())]
+        for name, result in results.items()
+    ]
+    note = (
+        "BLEU (none where too few lines have four words), chrF and the share of translations equal "
+        "to the reference are of held-out pairs. Losses are in nats a token; that of train is with "
+        f"dropout. {describe_machine()}."
+    )
+    return "\n\n".join(
+        [_markdown(heads, rows), note, _markdown(["experiment", "translations"], shown)]
+    )
+
+
+def _updates(result: Result) -> str:
+    """Return the updates; where training was cut, of how many."""
+    if result["updates"] >= result["planned"]:
+        return f"{result['updates']:,}"
+    return f"{result['updates']:,} of {result['planned']:,}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    ruler = ["---", *("--:" if len(head) > 2 else "---" for _ in head[1:])]
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ruler, *escaped])
+
+
+def _is_toy(path: Path) -> bool:
+    root = load_config(path).data.root
+    return root is not None and root.name.startswith("toy.")
+
+
+def _load(path: Path, options: argparse.Namespace) -> Config:
+    """Load the configuration of an experiment with the texts and the time of this command."""
+    root = load_config(path).data.root
+    assert root is not None
+    run_dir = options.output.with_suffix(".runs").absolute() / path.stem
+    changes = [
+        f"data.root={json.dumps(str((options.data / root.name).absolute()))}",
+        f"run_dir={json.dumps(str(run_dir))}",
+        f"training.max_time={options.minutes:g}m",
+        *options.set,
+    ]
+    return load_config(path, changes)
+
+
+def _read_results(path: Path) -> dict[str, Result]:
+    if not path.exists():
+        return {}
+    try:
+        return {name: dict(result) for name, result in read_json(path)["results"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: has no earlier results; name another file.") from error
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("experiment", nargs="*", help="names of files of configs/textbook [all]")
+    parser.add_argument(
+        "--minutes", type=float, default=5, help="the longest training of an experiment [5]"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=ROOT / "data", metavar="DIR", help="the texts [data]"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("textbooks.json"),
+        help="the figures, with FILE.runs beside it [textbooks.json]",
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
+    parser.add_argument("--table", action="store_true", help="print the table and train nothing")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    own_process()
+    sys.exit(main())
