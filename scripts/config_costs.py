@@ -3,7 +3,8 @@
     python scripts/config_costs.py [CONFIG ...]
 
 Prints a table (default: those of configs/ that follow papers and public programs). No text is read
-and no memory taken. Tokens are at most `training.max_updates` times `training.batch_size`.
+and no memory taken. Tokens are at most `training.max_updates` times `training.batch_size`; where
+batches are of so many sentences, about 28 times that, the mean length of a target of WMT.
 Operations are six for each token and each parameter of a matrix that it is multiplied with: two
 forward, four backward. Embeddings are looked up, not multiplied, and attention scores are left out.
 Hours are tokens / (target tokens per second x 3600), and `nmt doctor CONFIG` measures the latter on
@@ -26,23 +27,35 @@ from nmt.model.seq2seq import Seq2Seq
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 _PER_PARAMETER = 6
+TOKENS_A_SENTENCE = 28
+"""Subwords of a target, end mark included, where a batch has so many sentences."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What training takes; `operations` in all."""
+    """What training takes.
+
+    Attributes:
+        parameters: The number of parameters.
+        tokens: The target tokens; None where nothing limits them.
+        operations_per_token: The floating-point operations of a target token.
+        estimated: Whether `tokens` is estimated; else it is the most.
+    """
 
     parameters: int
     tokens: int | None
     operations_per_token: int
+    estimated: bool = False
 
     @property
     def operations(self) -> int | None:
+        """Return the operations of the whole training; None where nothing limits it."""
         return None if self.tokens is None else self.tokens * self.operations_per_token
 
     def __str__(self) -> str:
+        bound = "about" if self.estimated else "at most"
         return (
-            f"{self.parameters / 1e6:.1f} M parameters, at most {self.tokens or 0:.2e} target "
+            f"{self.parameters / 1e6:.1f} M parameters, {bound} {self.tokens or 0:.2e} target "
             f"tokens, {self.operations or 0:.2e} FLOP"
         )
 
@@ -61,10 +74,14 @@ def cost_of(config: Config) -> Cost:
         matrices.append(size * config.model.embedding_size)
     updates, batch = config.training.max_updates, config.training.batch_size
     tokens = None if updates is None or batch is None else updates * batch
+    by_sentences = config.training.batch_by == "sentences"
+    if tokens is not None:
+        tokens *= config.training.accumulate * (TOKENS_A_SENTENCE if by_sentences else 1)
     return Cost(
         sum(parameter.numel() for parameter in model.parameters()),
-        None if tokens is None else tokens * config.training.accumulate,
+        tokens,
         _PER_PARAMETER * sum(matrices),
+        by_sentences,
     )
 
 

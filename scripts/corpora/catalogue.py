@@ -169,7 +169,6 @@ def _iwslt15() -> Corpus:
         configs=(
             "iwslt15.en-vi.yaml",
             "iwslt15.en-vi.luong2015.yaml",
-            "iwslt15.en-vi.xnmt.yaml",
         ),
     )
 
