@@ -9,11 +9,12 @@ INSTALLED := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 CAT := Le chat noir est sur le tapis.
 
-.PHONY: help setup demo check lint style types test slow bench clean
+.PHONY: help setup demo textbooks check lint style types test slow bench clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything in it"
 	@echo "make demo    train on the demonstration corpus and translate (a few minutes)"
+	@echo "make textbooks  the experiments of papers and tutorials (two hours; resumable)"
 	@echo "make check   lint, types and tests"
 	@echo "make slow    the tests that train something real"
 	@echo "make bench   measure training, and what a growing corpus costs, on this machine"
@@ -35,6 +36,10 @@ demo: $(INSTALLED)
 	$(BIN)/nmt score --ref data/demo/test.en < runs/demo/test.hypotheses.en
 	@echo
 	echo "$(CAT)" | $(BIN)/nmt attention --model runs/demo
+
+textbooks: $(INSTALLED)
+	mkdir -p runs
+	$(BIN)/python scripts/textbooks.py --output runs/textbooks.json
 
 # mypy runs beside the tests: it uses one core, and the tests leave some of the other one.
 check: style

@@ -64,9 +64,11 @@ def transliterate(word: str) -> str:
         word: Lower-case letters. An е at the start, or after a vowel or a sign, is `ye`.
     """
     result = []
-    for previous, letter in zip(f" {word[:-1]}", word, strict=True):
+    previous = " "
+    for letter in word:
         is_ye = letter == "е" and previous in f" {_VOWELS}йьъ"
         result.append("ye" if is_ye else LETTERS[letter])
+        previous = letter
     return "".join(result)
 
 
