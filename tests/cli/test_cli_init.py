@@ -147,7 +147,7 @@ def test_odd_texts_are_warned_of(texts, capsys):
 )
 def test_the_metric_is_by_the_target_language(texts, capsys, language, why):
     assert run([*TRAIN, "--target-language", language, "-o", "my.yaml"]) == 0
-    (told,) = (line for line in capsys.readouterr().err.split("\n") if "stopping.metric" in line)
+    (told,) = (line for line in capsys.readouterr().err.split("\n") if "training.metric" in line)
     assert why in told
     assert load_config(texts / "my.yaml").training.metric == "chrf"
 

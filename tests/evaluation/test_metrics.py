@@ -50,12 +50,6 @@ def test_directions(name, better, worse):
     assert not low.is_better_than(high) and not high.is_better_than(high)
 
 
-def test_margin():
-    assert not MetricValue("bleu", 1.4).is_better_than(MetricValue("bleu", 1.0), 0.5)
-    assert not MetricValue("loss", 0.6).is_better_than(MetricValue("loss", 1.0), 0.5)
-    assert MetricValue("loss", 0.4).is_better_than(MetricValue("loss", 1.0), 0.5)
-
-
 def test_best_counts_what_came_in_vain():
     best = Best("bleu")
     improved = [
