@@ -4,10 +4,11 @@
     python scripts/textbooks.py d2l-attention d2l-no-attention --minutes 2
 
 Training that takes longer than --minutes is cut there, and the table says so. The pairs of the test
-text that are like those of train (no longer, with the prefixes that are asked for) are translated
-with the last parameters, as in the textbooks. The table goes to stdout, the figures to the file of
---output, and the runs into a folder beside it. The same command resumes where it was stopped; a
-finished experiment is not trained again. One that fails is reported, and the exit code is then 1.
+text that are like those of train (of usual length, with the prefixes that are asked for) are
+translated with the last parameters, as in the textbooks. The table goes to stdout, the figures to
+the file of --output, and the runs into a folder beside it. The same command resumes where it was
+stopped; a finished experiment is not trained again. One that fails is reported, and the exit code
+is then 1.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import get_data
+import numpy as np
 from make_toy_tasks import TASKS, write_task
 from measured_machine import describe_machine
 
@@ -28,7 +30,7 @@ from nmt import Translator
 from nmt.config.dump import dump_config
 from nmt.config.load import load_config
 from nmt.config.settings import Config
-from nmt.data.manifest import Manifest
+from nmt.data.corpus import Corpus
 from nmt.data.pair_filters import begins_as_wanted
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
 from nmt.evaluation.lines import read_corpus
@@ -53,6 +55,9 @@ SENTENCES = {
     "fra": ("Je suis fatigué.", "Il est très grand.", "Le chat noir est sur le tapis."),
 }
 """The sentences of each source language whose translations are shown."""
+
+USUAL = 0.99
+"""The share of train whose lengths count as usual."""
 
 SHOWN = 3
 """The number of examples shown of another source language."""
@@ -162,8 +167,7 @@ def run_experiment(config: Config) -> Result:
 
     A run that was stopped is resumed; one of other settings is renamed, and training starts again.
     """
-    assert config.run_dir is not None
-    run = RunDirectory(config.run_dir)
+    run = RunDirectory.of(config)
     changed = run.config_file.is_file() and load_config(run.config_file) != config
     train(config, restart=changed)
     return {**training_figures(config, run), **_test_figures(config, run)}
@@ -202,20 +206,22 @@ def training_figures(config: Config, run: RunDirectory) -> Result:
 def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[str]]:
     """Return the pairs of the test text that are like those of train.
 
-    They have the prefixes of `data.target_prefixes`, and no side is longer than the longest of
-    train.
+    They have the prefixes of `data.target_prefixes`, and neither side has more tokens than 99 of
+    100 texts of train have.
     """
     if config.data.test is None:
         raise UsageError(f"{config.name}: names no `data.test` to translate.")
     sources, targets = read_corpus(config.data.test)
     tokenizers = TokenizerPair.load(run.tokenizer)
-    report = Manifest.load(run.data).train
+    train_pairs = Corpus.open(run.data / "train")
+    longest_source = np.quantile(train_pairs.source_lengths, USUAL)
+    longest_target = np.quantile(train_pairs.target_lengths, USUAL)
     kept = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)
         if begins_as_wanted(config.data, target)
-        and len(tokenizers.source.encode(source)) <= report.source.max_length
-        and len(tokenizers.target.encode(target)) <= report.target.max_length
+        and len(tokenizers.source.encode(source)) <= longest_source
+        and len(tokenizers.target.encode(target)) <= longest_target
     ]
     if not kept:
         raise DataError(f"{config.name}: no pair of `data.test` is like those of train.")
