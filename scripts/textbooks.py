@@ -278,9 +278,9 @@ def results_table(results: dict[str, Result]) -> str:
         for name, result in results.items()
     ]
     note = (
-        "BLEU (none where too few lines have four words), chrF and the share of translations equal "
-        "to the reference are of held-out pairs. Losses are in nats a token; that of train is with "
-        f"dropout. {describe_machine()}."
+        "BLEU (none where hardly any four words in a row match), chrF and the share of "
+        "translations equal to the reference are of held-out pairs. Losses are in nats a token; "
+        f"that of train is with dropout. {describe_machine()}."
     )
     return "\n\n".join(
         [_markdown(heads, rows), note, _markdown(["experiment", "translations"], shown)]
