@@ -60,5 +60,5 @@ def test_what_is_gone_is_told_and_the_rest_compared(folders, capsys):
     assert "no finished model yet" in asked(*folders, capsys=capsys).err
     shutil.rmtree(f"{folders[1]}/data")
     said = asked(*folders, capsys=capsys)
-    assert "dev.source.txt: there is no such file" in said.err
+    assert "manifest.json: cannot be read: No such file" in said.err
     assert "seed" in said.out

@@ -14,8 +14,8 @@ from nmt.text.formats import identify
 
 def is_read(content: bytes) -> bool:
     """Whether no format is seen in a text that is unpacked or refused."""
-    found = identify(Head(content, whole=True))
-    return found is None or found.treatment == "report"
+    found = [identify(Head(content, whole)) for whole in (True, False)]
+    return all(each is None or each.treatment == "report" for each in found)
 
 
 TEXTS = st.binary(max_size=200) | st.text("ab\n\r\0\u2028\x85", max_size=80).map(str.encode)
