@@ -7,6 +7,7 @@ pytest.importorskip("selenium", reason="selenium is not installed")
 from browsing import overflows, prefer, requests, resize
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from nmt.pages.page import Page, escaped, render
 
@@ -37,7 +38,7 @@ def test_the_reader_chooses_light_or_dark(page):
     dark = ground(page)
     assert light != dark
     button = page.find_element(By.ID, "theme")
-    assert button.text == "Light"
+    WebDriverWait(page, 10).until(lambda _: button.text == "Light")  # the page hears of it later
     button.click()
     assert ground(page) == light
 

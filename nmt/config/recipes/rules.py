@@ -1,7 +1,7 @@
 """The rules by which a configuration is fitted to a corpus; the numbers are in `figures`.
 
-Sources: Sennrich and Zhang 2019 for little text, Sennrich et al. 2017 for the conditional GRU,
-Chen et al. 2018 (RNMT+) for much of it, Provilkov et al. 2020 for BPE-dropout, Kudo 2018 for
+Sources: Sennrich and Zhang 2019 for little text, Chen et al. 2018 (RNMT+) for the sizes of much,
+Sennrich et al. 2017 for the conditional GRU, Provilkov et al. 2020 for BPE-dropout, Kudo 2018 for
 subword regularisation, Press and Wolf 2017 for tied embeddings, Loshchilov and Hutter 2017 for the
 cosine; and our own experiments on Multi30k and the demonstration corpus.
 """
@@ -214,7 +214,7 @@ def _model(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
         yield Choice("model.target_word_dropout", word_dropout)
     tying = "all" if facts.shared_script else "target_output"
     yield Choice("model.tying", tying, "one matrix instead of three or two: less to learn")
-    yield from (_deep(facts, plan) if facts.size == "large" else _conditional_gru(facts, plan))
+    yield from _conditional_gru(facts, plan)
 
 
 def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
@@ -252,37 +252,6 @@ def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
 
 _TWO_LAYERS_FROM = 6_000_000
 """Words of a side."""
-
-
-def _deep(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
-    """Deep residual layer-normalised LSTMs with several heads of attention (Chen et al. 2018), four
-    layers instead of six and eight; our heads score by scaled dot products, theirs additively.
-    """
-    words, hidden = facts.words, figures.HIDDEN.whole(facts.words)
-    embedding = figures.EMBEDDING.whole(words)
-    dropout = _weakened(figures.DECODER_DROPOUT.at(words), plan)
-    yield Choice("model.encoder.cell", "layer_norm_lstm", "normalised: deep layers learn at once")
-    yield Choice("model.encoder.layers", 4)
-    yield Choice("model.encoder.hidden_size", hidden // 2, "of each direction")
-    yield Choice("model.encoder.direction", "bidirectional")
-    yield Choice("model.encoder.residual_from", 3)
-    yield Choice("model.encoder.dropout", dropout)
-    yield Choice("model.attention.kind", "multi_head")
-    yield Choice("model.attention.heads", 4)
-    yield Choice("model.attention.size", hidden)
-    yield Choice("model.attention.query", "previous_state")
-    yield Choice("model.attention.query_layer", "bottom")
-    yield Choice("model.attention.context", "all_layers")
-    yield Choice("model.decoder.cell", "layer_norm_lstm")
-    yield Choice("model.decoder.layers", 4)
-    yield Choice("model.decoder.hidden_size", hidden)
-    yield Choice("model.decoder.input_feeding", False)
-    yield Choice("model.decoder.residual_from", 3)
-    yield Choice("model.decoder.start", "mean")
-    yield Choice("model.decoder.dropout", dropout)
-    yield Choice("model.output.kind", "deep")
-    yield Choice("model.output.size", embedding, "the embedding's: they are tied")
-    yield Choice("model.output.dropout", _weakened(figures.OUTPUT_DROPOUT.at(words), plan))
 
 
 def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator[Choice]:
