@@ -3,20 +3,21 @@
 GNU OpenMP lets a thread that waits look for its next work some 300,000 times before it sleeps. On a
 quiet machine that is fastest, for waking a thread takes longer than most of the work between two
 waits. Beside another busy process it is ruinous: a thread that spins holds the core that the thread
-it waits for needs. OpenMP reads the number once, but takes 100 instead wherever a process has more
-OpenMP threads than cores (`GOMP_SPINCOUNT` in the libgomp manual). A watching thread makes it so as
-long as the machine is busy, by threads that do nothing. Results do not depend on it.
+it waits for needs. OpenMP reads the number once, but takes none wherever a process has more OpenMP
+threads than cores and `OMP_WAIT_POLICY` is passive (`GOMP_SPINCOUNT` in the libgomp manual). A
+watching thread makes it so as long as the machine is busy, by threads that do nothing. Results do
+not depend on it.
 `scripts/bench_neighbour.py` measures it.
 """
 
-import os
 import threading
 
 import torch
 
+from nmt.runtime.process import owns_waiting
 from nmt.runtime.processor import CoreWaits, cores
 
-_PERIOD = 0.5
+_PERIOD = 0.25
 """Seconds between two looks at how long this process waited for a core."""
 
 _BUSY = 0.1
@@ -32,21 +33,19 @@ _QUIET_PERIODS = 4
 _PARALLEL_NUMBERS = 1 << 18
 """Numbers that torch fills with all its threads."""
 
-_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-
 _watch: "_Watch | None" = None
 
 
 def adapt_waiting(threads: int) -> None:
     """Let this process's OpenMP threads sleep instead of spin while other processes are busy.
 
-    What the user has set in the environment stays.
+    What the user has set in the environment stays, see `own_process`.
 
     Args:
         threads: The number of threads that torch computes with.
     """
     global _watch
-    if _watch is None and threads > 1 and not any(name in os.environ for name in _SETTINGS):
+    if _watch is None and threads > 1 and owns_waiting():
         _watch = _Watch(threads)
         _watch.start()
 

@@ -1,10 +1,12 @@
 """Threads that wait for each other sleep on a busy machine and spin on a quiet one."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from nmt.runtime.process import own_process, owns_waiting
 from nmt.runtime.thread_waiting import _Watch, adapt_waiting
 
 
@@ -41,8 +43,8 @@ def test_one_busy_period_changes_nothing():
 
 
 def test_threads_spin_again_when_the_machine_is_quiet_for_long_enough():
-    assert states([0.3] * 2 + [0.01] * 4) == [False, True, True, True, True, False]
-    assert states([0.3] * 2 + [0.01, 0.01, 0.3, 0.01, 0.01, 0.01])[-1] is True
+    assert states([0.3] * 2 + [0.01] * 4) == [False, *[True] * 4, False]
+    assert states([0.3] * 2 + [0.01] * 2 + [0.3] + [0.01] * 3)[-1] is True
 
 
 def test_a_share_between_the_two_bounds_changes_nothing():
@@ -88,8 +90,12 @@ def test_idle_threads_come_and_go():
 
 @pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"])
 def test_what_the_user_set_stays(monkeypatch, name):
+    for each in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(each, raising=False)
     monkeypatch.setattr(_Watch, "start", lambda self: pytest.fail("it was not to be started"))
-    monkeypatch.setenv(name, "passive")
+    monkeypatch.setenv(name, "100" if name == "GOMP_SPINCOUNT" else "active")
+    own_process()
+    assert os.environ[name] in ("100", "active")
     adapt_waiting(2)
 
 
@@ -97,4 +103,8 @@ def test_one_thread_waits_for_nobody(monkeypatch):
     monkeypatch.setattr(_Watch, "start", lambda self: pytest.fail("it was not to be started"))
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
-    adapt_waiting(1)
+    with monkeypatch.context() as changed:
+        changed.setenv("GOMP_SPINCOUNT", "300000")
+        changed.setenv("OMP_WAIT_POLICY", "passive")
+        assert owns_waiting()
+        adapt_waiting(1)
