@@ -229,7 +229,8 @@ SCHEDULES = Registry(
             "nmt.training.schedules:Cosine", "half a cosine from the warm-up to max_updates"
         ),
         "plateau": Kind(
-            "nmt.training.schedules:Plateau", "times `factor` after `patience` validations in vain"
+            "nmt.training.schedules:Plateau",
+            "times `factor` after `patience` validations without improvement",
         ),
         "halving": Kind(
             "nmt.training.schedules:Halving", "times `factor` every so many updates from a start on"

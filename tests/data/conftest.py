@@ -7,6 +7,7 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import Config
+from nmt.data import prepared_corpora, prepared_tokenizer
 from nmt.data.tokenizer_training import train_tokenizers
 from nmt.tokenizers.sentencepiece import TokenizerPair
 
@@ -60,3 +61,19 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> TokenizerPair:
         }
     )
     return train_tokenizers(config, len(source))
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """What was made and not only opened, in order."""
+    record = []
+    modules = {"train_tokenizers": prepared_tokenizer, "binarize": prepared_corpora}
+    for name, module in modules.items():
+        original = getattr(module, name)
+
+        def spy(*arguments, _name=name, _original=original):
+            record.append(_name)
+            return _original(*arguments)
+
+        monkeypatch.setattr(module, name, spy)
+    return record

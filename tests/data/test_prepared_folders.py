@@ -7,7 +7,7 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import ModelSettings
-from nmt.data import prepared_corpora, prepared_folder, prepared_tokenizer
+from nmt.data import prepared_corpora, prepared_folder
 from nmt.data.prepared_corpora import prepare_corpora
 from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
@@ -21,22 +21,6 @@ TRAIN = parallel_text(100)
 @pytest.fixture
 def run(tmp_path):
     return RunDirectory(tmp_path / "run")
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """What was made and not only opened, in order."""
-    record = []
-    modules = {"train_tokenizers": prepared_tokenizer, "binarize": prepared_corpora}
-    for name, module in modules.items():
-        original = getattr(module, name)
-
-        def spy(*arguments, _name=name, _original=original):
-            record.append(_name)
-            return _original(*arguments)
-
-        monkeypatch.setattr(module, name, spy)
-    return record
 
 
 def prepare(config, run, **force):

@@ -12,7 +12,7 @@ from parallel_texts import parallel_text, write_lines
 
 from nmt.config.load import load_config
 from nmt.config.settings import Config
-from nmt.data import prepared_corpora, prepared_folder, prepared_tokenizer
+from nmt.data import prepared_corpora, prepared_folder
 from nmt.data.guidance import GUIDANCE_FILE, has_guidance
 from nmt.data.prepared_corpora import find_corpora, prepare_corpora
 from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
@@ -48,22 +48,6 @@ def config(make_config, tmp_path):
         )
 
     return make
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """What was made and not only opened, in order."""
-    record = []
-    modules = {"train_tokenizers": prepared_tokenizer, "binarize": prepared_corpora}
-    for name, module in modules.items():
-        original = getattr(module, name)
-
-        def spy(*arguments, _name=name, _original=original):
-            record.append(_name)
-            return _original(*arguments)
-
-        monkeypatch.setattr(module, name, spy)
-    return record
 
 
 def prepare(config: Config, **force):

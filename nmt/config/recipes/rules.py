@@ -276,7 +276,7 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     if validations.max_sentences is not None:
         yield Choice("training.validation.max_sentences", validations.max_sentences, "of dev")
     yield Choice("training.metric", metric, why)
-    yield Choice("training.patience", validations.patience, "validations in vain")
+    yield Choice("training.patience", validations.patience, "validations without improvement")
 
 
 @dataclass(frozen=True)
