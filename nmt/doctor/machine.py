@@ -14,7 +14,7 @@ from nmt.runtime.console import say
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
 from nmt.runtime.processor import cores
-from nmt.training.run import training_runtime
+from nmt.training.runtime_choice import training_runtime
 
 
 def _config(examination: Examination) -> Remark:

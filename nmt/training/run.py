@@ -19,10 +19,9 @@ from nmt.data.scripts import source_scripts
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 from nmt.evaluation.scores import bleu_tokenizer
-from nmt.model.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say, set_quiet, warn
-from nmt.runtime.device import Choices, Runtime, Trial, prepare_runtime
+from nmt.runtime.device import Choices, Runtime
 from nmt.runtime.distributed import World
 from nmt.runtime.files import remove_leftovers, write_text
 from nmt.runtime.lock import exclusive
@@ -57,6 +56,7 @@ from nmt.training.pretrained_embeddings import (
     freeze_pretrained_embeddings,
     load_pretrained_embeddings,
 )
+from nmt.training.runtime_choice import training_runtime
 from nmt.training.schedules import rate_changes
 from nmt.training.trainer import Trainer
 from nmt.training.validation import Validator
@@ -199,67 +199,6 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
     state.ended = None
     with runtime.applied(), together(config, world, runtime, state) as ranks:
         _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
-
-
-_SENTENCE_TOKENS = 20
-_MOST_TRIED_SENTENCES = 64
-_TRIED_TOKENS = 4
-_MOST_TRIED_WORDS = 4096
-_TRIED_WEIGHT = 0.01
-_MOST_TRIED_PARAMETERS = 20_000_000
-"""The batch and the model of a trial, which must not take long. Of a larger model products are
-nearly all of the work, and are timed alone.
-"""
-
-
-def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
-    """Choose what the configured model is trained with: see `prepare_runtime`.
-
-    Args:
-        config: What is to be trained.
-        earlier: The choices of a run to be resumed.
-
-    Returns:
-        The runtime, whose precision was decided by products of this model's sizes.
-    """
-    size = config.training.batch_size or ON_CPU
-    by_tokens = config.training.batch_by == "tokens"
-    sentences = max(1, size // _SENTENCE_TOKENS) if by_tokens else size
-    shapes = product_shapes(config.model, config.tokenizer.vocab_size, sentences)
-    return prepare_runtime(
-        config.runtime,
-        choices=earlier,
-        shapes=shapes,
-        trial=lambda: _update_trial(config, min(sentences, _MOST_TRIED_SENTENCES)),
-    )
-
-
-def _update_trial(config: Config, sentences: int) -> Trial | None:
-    """Return forward and backward of this model on a batch of short sentences, None of a large one.
-
-    The weights are arbitrary, for they do not change the time.
-    """
-    vocabulary = min(config.tokenizer.vocab_size, _MOST_TRIED_WORDS)
-    with torch.device("meta"):
-        model = Seq2Seq(config.model, vocabulary, vocabulary)
-    if sum(parameter.numel() for parameter in model.parameters()) > _MOST_TRIED_PARAMETERS:
-        return None
-    model.to_empty(device="cpu")
-    for parameter in model.parameters():
-        torch.nn.init.constant_(parameter, _TRIED_WEIGHT)
-    ids = torch.full((sentences, _TRIED_TOKENS), vocabulary - 1)
-    lengths = torch.full((sentences,), _TRIED_TOKENS)
-
-    def make(runtime: Runtime) -> Callable[[], None]:
-        def update() -> None:
-            with runtime.applied():
-                with runtime.computing():
-                    loss = model.loss(ids, lengths, ids, ids).loss
-                loss.backward()
-
-        return update
-
-    return Trial(make, float(ids.numel()), "target tokens/s")
 
 
 def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog) -> None:

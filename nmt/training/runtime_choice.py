@@ -1,0 +1,71 @@
+"""The device, precision, kernels and threads of a training, chosen by a trial of its own model."""
+
+from collections.abc import Callable
+
+import torch
+
+from nmt.config.settings import Config
+from nmt.model.precision import product_shapes
+from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.device import Choices, Runtime, Trial, prepare_runtime
+from nmt.training.batch_size import ON_CPU
+
+_SENTENCE_TOKENS = 20
+_MOST_TRIED_SENTENCES = 64
+_TRIED_TOKENS = 4
+_MOST_TRIED_WORDS = 4096
+_TRIED_WEIGHT = 0.01
+_MOST_TRIED_PARAMETERS = 20_000_000
+"""The batch and the model of a trial, which must not take long. Of a larger model products are
+nearly all of the work, and are timed alone.
+"""
+
+
+def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
+    """Choose what the configured model is trained with: see `prepare_runtime`.
+
+    Args:
+        config: What is to be trained.
+        earlier: The choices of a run to be resumed.
+
+    Returns:
+        The runtime, whose precision was decided by products of this model's sizes.
+    """
+    size = config.training.batch_size or ON_CPU
+    by_tokens = config.training.batch_by == "tokens"
+    sentences = max(1, size // _SENTENCE_TOKENS) if by_tokens else size
+    shapes = product_shapes(config.model, config.tokenizer.vocab_size, sentences)
+    return prepare_runtime(
+        config.runtime,
+        choices=earlier,
+        shapes=shapes,
+        trial=lambda: _update_trial(config, min(sentences, _MOST_TRIED_SENTENCES)),
+    )
+
+
+def _update_trial(config: Config, sentences: int) -> Trial | None:
+    """Return forward and backward of this model on a batch of short sentences, None of a large one.
+
+    The weights are arbitrary, for they do not change the time.
+    """
+    vocabulary = min(config.tokenizer.vocab_size, _MOST_TRIED_WORDS)
+    with torch.device("meta"):
+        model = Seq2Seq(config.model, vocabulary, vocabulary)
+    if sum(parameter.numel() for parameter in model.parameters()) > _MOST_TRIED_PARAMETERS:
+        return None
+    model.to_empty(device="cpu")
+    for parameter in model.parameters():
+        torch.nn.init.constant_(parameter, _TRIED_WEIGHT)
+    ids = torch.full((sentences, _TRIED_TOKENS), vocabulary - 1)
+    lengths = torch.full((sentences,), _TRIED_TOKENS)
+
+    def make(runtime: Runtime) -> Callable[[], None]:
+        def update() -> None:
+            with runtime.applied():
+                with runtime.computing():
+                    loss = model.loss(ids, lengths, ids, ids).loss
+                loss.backward()
+
+        return update
+
+    return Trial(make, float(ids.numel()), "target tokens/s")
