@@ -36,7 +36,7 @@ from measured_machine import describe_machine, fast_precisions
 from plain_model import PlainModel
 from torch import nn
 
-from nmt.config.presets import PRESETS
+from nmt.config.presets import PLAIN, PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
 from nmt.data.batches import Batch, make_batch, plan_epoch
@@ -57,22 +57,13 @@ _PEAK_SECONDS = 2.0
 """The longest that the peak is measured: a precision that is emulated may take minutes."""
 
 MODELS: dict[str, dict[str, Any]] = {
-    "small": {
-        "embedding_size": 256,
-        "encoder": {"hidden_size": 256},
-        "attention": {"kind": "additive"},
-        "decoder": {"hidden_size": 512, "input_feeding": True},
-    },
-    "small-whole": {
-        "embedding_size": 256,
-        "encoder": {"hidden_size": 256},
-        "attention": {"kind": "additive"},
-        "decoder": {"hidden_size": 512, "input_feeding": False},
-    },
+    "recipe": {},
+    "small": PLAIN["model"],
+    "small-whole": overlaid(PLAIN["model"], {"decoder": {"input_feeding": False}}),
     "luong2015": PRESETS["luong2015-general"].model,
     "gnmt": PRESETS["gnmt"].model,
 }
-PLAIN = "small"
+WRITTEN_PLAINLY = "small"
 """The model that is also written plainly."""
 
 
@@ -89,7 +80,7 @@ def main() -> None:
     print(describe_machine(), file=sys.stderr)
     _print_head()
     # Plain first, as torch comes: what `prepare_runtime` sets then holds for the whole process.
-    if any(name.startswith(PLAIN) for name in options.models):
+    if any(name.startswith(WRITTEN_PLAINLY) for name in options.models):
         for size in options.batch_size:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
@@ -104,7 +95,7 @@ def main() -> None:
             except (torch.OutOfMemoryError, ResourceError) as error:
                 print(f"{name}, {size} tokens, {precision}: {error}", file=sys.stderr)
                 continue
-            if name.startswith(PLAIN):
+            if name.startswith(WRITTEN_PLAINLY):
                 result["times_plain"] = result["target_tokens_per_second"] / plain[size]
             results.append(result)
             _print_row(result)
@@ -115,7 +106,7 @@ def main() -> None:
 def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = PlainModel(ModelSettings(**MODELS[PLAIN]), VOCABULARY).to(device)
+    model = PlainModel(ModelSettings(**MODELS[WRITTEN_PLAINLY]), VOCABULARY).to(device)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def loss(batch: Batch) -> torch.Tensor:

@@ -144,7 +144,7 @@ data:
   train: {source: train.fr, target: train.en}
   dev: {source: dev.fr, target: dev.en}
   exclude_overlap: false
-tokenizer: {kind: bpe, vocab_size: 300, hard_vocab_limit: false}
+tokenizer: {vocab_size: 300, sampling: {alpha: 0}}
 model:
   embedding_size: 8
   embedding_dropout: 0.1
@@ -153,6 +153,8 @@ model:
   output: {dropout: 0.1}
 training:
   batch_size: 200
+  ema: null
+  schedule: {kind: constant, warmup_updates: 0}
   optimizer: {learning_rate: 0.01}
   validation: {every_updates: 4, samples: 1}
   checkpoint: {every_updates: 2}

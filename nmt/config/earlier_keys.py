@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.yaml_source import Document, KeyPath, Problem
 
 
@@ -55,16 +56,31 @@ GONE: dict[str, Gone] = {
 }
 """Keys that no longer exist."""
 
+EARLIER_PRESETS: dict[str, dict[str, Any]] = {
+    "default": {
+        "embedding_dropout": 0.3,
+        "tying": "all",
+        "decoder": {"dropout": 0.3},
+        "output": {"dropout": 0.3},
+    },
+}
+"""Presets that are gone: what their sections `model` held beside the values of `PLAIN`."""
+
 
 def translate_earlier_keys(document: Document) -> Iterator[str]:
     """Rename the keys of earlier releases in a document, and remove those that did nothing.
 
     A key that is gone and had an effect becomes a problem of the document, and so does one that is
-    given under both names.
+    given under both names. In the place of a preset that is gone stand the values it had.
 
     Yields:
-        A sentence for each key that has another name now.
+        A sentence for each key that has another name now, and for the preset.
     """
+    preset = document.value.get("preset")
+    if isinstance(preset, str) and preset in EARLIER_PRESETS:
+        below = {**PLAIN, "model": overlaid(PLAIN["model"], EARLIER_PRESETS[preset])}
+        document.value = {**overlaid(below, document.value), "preset": None}
+        yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
     for name, gone in GONE.items():
         path = tuple(name.split("."))
         if not _has(document.value, path):

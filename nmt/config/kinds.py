@@ -226,7 +226,8 @@ SCHEDULES = Registry(
             "nmt.training.schedules:InverseSquareRoot", "falls as 1/sqrt(update) after the warm-up"
         ),
         "cosine": Kind(
-            "nmt.training.schedules:Cosine", "half a cosine from the warm-up to max_updates"
+            "nmt.training.schedules:Cosine",
+            "half a cosine from the warm-up to max_updates or max_epochs; without them constant",
         ),
         "plateau": Kind(
             "nmt.training.schedules:Plateau",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from nmt.config.earlier_keys import translate_earlier_keys
 from nmt.config.languages import with_languages
-from nmt.config.presets import key_paths, preset_of
+from nmt.config.presets import implied_values, key_paths, preset_of
 from nmt.config.problems import problems_of, report, signed_counts
 from nmt.config.schema import keys_of
 from nmt.config.settings import Config, CorpusSettings
@@ -141,7 +141,7 @@ def _place_preset(document: Document) -> None:
     """What is wrong with keys that only the preset gives is shown where the preset is named."""
     preset = preset_of(document.value)
     if preset is not None:
-        for path in key_paths({"model": preset.model}):
+        for path in key_paths(implied_values(document.value)):
             document.places.setdefault(path, document.places[("preset",)])
 
 

@@ -1,18 +1,27 @@
-"""Architectures by name: what `preset: NAME` puts below the keys of `model` that are given.
+"""Architectures by name, and the values of keys that follow from other keys.
 
-A preset holds the structure, the sizes and the initialisation of a paper or a public program, not
-its training; configs/README.md tells the training, and where we differ. Structure is written out
-even where it agrees with our defaults, so that a preset stays what it is when a default changes.
+Without a preset all keys have the values of our recipe, which are the defaults of the settings.
+`preset: NAME` takes the structure, the sizes and the initialisation of a paper or a public program
+instead, and nothing else of our recipe: keys that a preset does not name have the values of
+`PLAIN`. A paper's training is not in its preset; configs/README.md tells it, and where we differ.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.config.kinds import TOKENIZERS, tokenizer_kind
+
 
 @dataclass(frozen=True)
 class Preset:
-    """An architecture: one line about it, where it comes from, and its keys of `model`."""
+    """An architecture.
+
+    Attributes:
+        summary: What it is, in one line.
+        paper: Where it comes from.
+        model: Its values of the section `model`.
+    """
 
     summary: str
     paper: str
@@ -20,9 +29,54 @@ class Preset:
 
 
 def preset_of(values: Mapping[str, Any]) -> Preset | None:
-    """The preset that the values of a configuration name; None where they name none that is."""
+    """Return the preset that a configuration names, None where it names none that is known."""
     name = values.get("preset")
     return PRESETS.get(name) if isinstance(name, str) else None
+
+
+def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that follow from the keys given, for keys that are not given.
+
+    They are those of the preset. Without one, `tokenizer.sampling.alpha` is 0 where a text has one
+    segmentation only or links between its subwords are to be kept, and `model.tying` is what the
+    vocabularies and the output layer allow.
+
+    Args:
+        values: The configuration as it was read, not yet checked.
+    """
+    preset = preset_of(values)
+    if preset is not None:
+        return {**PLAIN, "model": preset.model}
+    implied: dict[str, Any] = {}
+    if not _draws_segmentations(values):
+        implied["tokenizer"] = {"sampling": {"alpha": 0.0}}
+    joint = _value_at(values, "tokenizer", "joint", default=True)
+    if _value_at(values, "model", "output", "kind") in ("plain", "concat"):
+        implied["model"] = {"tying": "source_target" if joint else "none"}
+    elif not joint:
+        implied["model"] = {"tying": "target_output"}
+    return implied
+
+
+def _draws_segmentations(values: Mapping[str, Any]) -> bool:
+    """Return whether subwords are to be drawn anew in each epoch where nothing is said of it."""
+    guidance = _value_at(values, "training", "guided_alignment")
+    if isinstance(guidance, Mapping) and (guidance.get("alignments") or guidance.get("aligner")):
+        return False
+    if _value_at(values, "tokenizer", "model"):
+        return False
+    kind = _value_at(values, "tokenizer", "kind", default="bpe")
+    known = isinstance(kind, str) and kind in TOKENIZERS.names()
+    return known and "sampling" in tokenizer_kind(kind).settings
+
+
+def _value_at(values: Any, *path: str, default: Any = None) -> Any:
+    """Return what is given at a path, the default where nothing is."""
+    for name in path:
+        if not isinstance(values, Mapping):
+            return default
+        values = values.get(name)
+    return default if values is None else values
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +96,52 @@ def key_paths(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterat
         yield (*prefix, key)
         if isinstance(value, Mapping):
             yield from key_paths(value, (*prefix, key))
+
+
+PLAIN: dict[str, Any] = {
+    "tokenizer": {"sampling": {"alpha": 0.0}},
+    "model": {
+        "embedding_size": 256,
+        "embedding_dropout": 0.0,
+        "tying": "none",
+        "encoder": {
+            "cell": "lstm",
+            "layers": 1,
+            "hidden_size": 256,
+            "direction": "bidirectional",
+            "dropout": 0.0,
+        },
+        "attention": {
+            "kind": "additive",
+            "query": "state",
+            "query_layer": "top",
+            "context": "output",
+        },
+        "decoder": {
+            "cell": "lstm",
+            "layers": 1,
+            "hidden_size": 512,
+            "input_feeding": True,
+            "transition_depth": 1,
+            "start": "bridge",
+            "dropout": 0.0,
+        },
+        "output": {"kind": "attentional", "state": "state", "dropout": 0.0},
+    },
+    "training": {
+        "batch_size": 4096,
+        "ema": None,
+        "optimizer": {"learning_rate": 1e-3},
+        "schedule": {"kind": "constant", "warmup_updates": 0},
+        "validation": {"every_updates": 500},
+    },
+}
+"""What lies below each preset: no dropout, nothing tied, a constant learning rate."""
+
+
+def _preset(summary: str, paper: str, model: Mapping[str, Any]) -> Preset:
+    """Return a preset whose other keys are plain."""
+    return Preset(summary, paper, overlaid(PLAIN["model"], model))
 
 
 def _luong2015(score: str, window: str = "global") -> dict[str, Any]:
@@ -78,7 +178,7 @@ def _luong2015(score: str, window: str = "global") -> dict[str, Any]:
 _LUONG = "Luong et al. 2015"
 
 PRESETS: dict[str, Preset] = {
-    "sutskever2014": Preset(
+    "sutskever2014": _preset(
         "four LSTM layers, reversed source; only their final states go across",
         "Sutskever et al. 2014",
         {
@@ -104,7 +204,7 @@ PRESETS: dict[str, Preset] = {
             "forget_bias": 0.0,
         },
     ),
-    "bahdanau2014": Preset(
+    "bahdanau2014": _preset(
         "RNNsearch: GRUs, additive attention asked by s_{i-1}, maxout output",
         "Bahdanau et al. 2014",
         {
@@ -131,32 +231,32 @@ PRESETS: dict[str, Preset] = {
             "output": {"kind": "maxout", "size": 500, "state": "previous_state"},
         },
     ),
-    "luong2015-dot": Preset(
+    "luong2015-dot": _preset(
         "four LSTM layers with input feeding; global attention, dot score",
         _LUONG,
         _luong2015("dot"),
     ),
-    "luong2015-general": Preset(
+    "luong2015-general": _preset(
         "the same with the general score",
         _LUONG,
         _luong2015("general"),
     ),
-    "luong2015-concat": Preset(
+    "luong2015-concat": _preset(
         "the same with the concat score",
         _LUONG,
         _luong2015("concat"),
     ),
-    "luong2015-local-m": Preset(
+    "luong2015-local-m": _preset(
         "the same with the general score in a window that moves along",
         _LUONG,
         _luong2015("general", "local_m"),
     ),
-    "luong2015-local-p": Preset(
+    "luong2015-local-p": _preset(
         "the same with the general score in a window whose place is predicted",
         _LUONG,
         _luong2015("general", "local_p"),
     ),
-    "d2l-attention": Preset(
+    "d2l-attention": _preset(
         "GRUs; s_{i-1} asks, the context enters the recurrence alone",
         "Dive into Deep Learning, Zhang et al. 2023",
         {
@@ -186,7 +286,7 @@ PRESETS: dict[str, Preset] = {
             "output": {"kind": "plain", "state": "state"},
         },
     ),
-    "gru-concat": Preset(
+    "gru-concat": _preset(
         "GRUs, concat attention; the output sees state, context and embedding",
         "the textbooks' form of Bahdanau et al. 2014",
         {
@@ -211,7 +311,7 @@ PRESETS: dict[str, Preset] = {
             "initial_range": 0.01,
         },
     ),
-    "attn-location": Preset(
+    "attn-location": _preset(
         "GRUs; scores of positions, whatever words stand there",
         "PyTorch's tutorial on translation, Robertson 2017",
         {
@@ -235,7 +335,7 @@ PRESETS: dict[str, Preset] = {
             "output": {"kind": "plain", "state": "state"},
         },
     ),
-    "nematus-cgru": Preset(
+    "nematus-cgru": _preset(
         "conditional GRU: attention between two transitions of the decoder",
         "Sennrich et al. 2017",
         {
@@ -264,7 +364,7 @@ PRESETS: dict[str, Preset] = {
             "output": {"kind": "deep", "size": 512, "state": "state"},
         },
     ),
-    "gnmt": Preset(
+    "gnmt": _preset(
         "four LSTM layers; the bottom one asks, the context goes to the others",
         "Wu et al. 2016, in the layout of the public programs",
         {
@@ -296,31 +396,6 @@ PRESETS: dict[str, Preset] = {
             "output": {"kind": "plain", "state": "state"},
             "initialization": "uniform",
             "initial_range": 0.1,
-        },
-    ),
-    "default": Preset(
-        "our first: LSTMs, additive attention, input feeding, all tied",
-        "Bahdanau et al. 2014 and Luong et al. 2015",
-        {
-            "embedding_size": 256,
-            "embedding_dropout": 0.3,
-            "tying": "all",
-            "encoder": {
-                "cell": "lstm",
-                "layers": 1,
-                "hidden_size": 256,
-                "direction": "bidirectional",
-            },
-            "attention": {"kind": "additive", "query": "state", "context": "output"},
-            "decoder": {
-                "cell": "lstm",
-                "layers": 1,
-                "hidden_size": 512,
-                "input_feeding": True,
-                "start": "bridge",
-                "dropout": 0.3,
-            },
-            "output": {"kind": "attentional", "state": "state", "dropout": 0.3},
         },
     ),
 }

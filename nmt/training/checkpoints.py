@@ -41,7 +41,8 @@ _MARGIN = 1 << 20
 class TrainingState:
     """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
     far, all sittings together; batch_size: the budget of a batch; batches_per_update: of all
-    ranks together, 0 where one rank took as many as `accumulate` says; best: by metric; stopping:
+    ranks together, 0 where one rank took as many as `accumulate` says; updates_per_epoch: of the
+    first epoch, 0 where an earlier version did not tell; best: by metric; stopping:
     for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
     dev, and of the links that guide attention, if any do; started_from: name and fingerprint of the
     model whose parameters were taken over, if any;
@@ -61,6 +62,7 @@ class TrainingState:
     target_tokens: int = 0
     batch_size: int = 0
     batches_per_update: int = 0
+    updates_per_epoch: int = 0
     validated: int = 0
     schedule: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)

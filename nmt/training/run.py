@@ -1,5 +1,6 @@
 """A training run from configuration to finished model: prepare, begin or resume, train."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -296,6 +297,7 @@ def _train(
     state.batch_size = known or ranks.least(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
     loader = batches(state.batch_size)
+    state.updates_per_epoch = math.ceil(len(loader.plan(0)) / state.batches_per_update)
     by_tokens = config.training.batch_by == "tokens"
     tokens = state.batch_size if by_tokens else ON_CPU
     tokenizer = _bleu_tokenizer(config, state, log)

@@ -45,10 +45,18 @@ class Schedule(ABC):
         """Go on from what `state` gave."""
 
 
-def make_schedule(settings: TrainingSettings) -> Schedule:
-    """The schedule that the settings name."""
+def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Schedule:
+    """Return the schedule that the settings name.
+
+    Args:
+        settings: Those of training.
+        updates_per_epoch: How many there are, 0 where that is not known.
+    """
+    ends = [settings.max_updates, (settings.max_epochs or 0) * updates_per_epoch]
     schedule: Schedule = SCHEDULES.resolve(settings.schedule.kind)(
-        settings.schedule, settings.optimizer.learning_rate, settings.max_updates
+        settings.schedule,
+        settings.optimizer.learning_rate,
+        min((end for end in ends if end), default=None),
     )
     return schedule
 
@@ -62,22 +70,27 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
         state: Where training stands.
     """
     lines = []
+    before, after = (make_schedule(each, state.updates_per_epoch) for each in (old, new))
     cosine = old.schedule.kind == new.schedule.kind == "cosine"
-    if cosine and old.max_updates != new.max_updates:
-        lines.append(f"The cosine now ends at update {new.max_updates}, not at {old.max_updates}.")
+    if cosine and before.last_update != after.last_update:
+        ends = [
+            "nowhere" if each.last_update is None else f"at update {each.last_update}"
+            for each in (after, before)
+        ]
+        lines.append(f"The cosine now ends {ends[0]}, not {ends[1]}.")
     update = state.update + 1
-    before, after = (_rate_of(settings, state, update) for settings in (old, new))
-    if not math.isclose(before, after, rel_tol=_SAME_RATE, abs_tol=0.0):
+    old_rate, new_rate = (_rate_of(settings, state, update) for settings in (old, new))
+    if not math.isclose(old_rate, new_rate, rel_tol=_SAME_RATE, abs_tol=0.0):
         lines.append(
-            f"The learning rate of the next update ({update}) is {after:.3g}, where it would have "
-            f"been {before:.3g}."
+            f"The learning rate of the next update ({update}) is {new_rate:.3g}, where it would "
+            f"have been {old_rate:.3g}."
         )
     return lines
 
 
 def _rate_of(settings: TrainingSettings, state: "TrainingState", update: int) -> float:
     """Return the rate of an update under settings, which may be others than the run's own."""
-    schedule = make_schedule(settings)
+    schedule = make_schedule(settings, state.updates_per_epoch)
     if settings.schedule.kind == "plateau" and state.schedule:
         schedule.load_state(state.schedule)
     return schedule.rate(update) * state.rate_scale
@@ -100,11 +113,15 @@ class InverseSquareRoot(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine, from the base rate to zero at `max_updates` (Loshchilov and Hutter 2017)."""
+    """Half a cosine, from the base rate to zero at the last update (Loshchilov and Hutter 2017).
+
+    Where that is not known, the rate stays as it is.
+    """
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        assert self.last_update is not None
+        if self.last_update is None:
+            return self.base
         warmup = self.settings.warmup_updates
         way = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
         floor = self.settings.minimum

@@ -74,7 +74,7 @@ class Trainer:
         self.settings: TrainingSettings = bundle.config.training
         self.model = bundle.model
         self.optimizer = make_optimizer(self.model.parameters(), self.settings.optimizer)
-        self.schedule = make_schedule(self.settings)
+        self.schedule = make_schedule(self.settings, state.updates_per_epoch)
         self.scaler = torch.amp.GradScaler(
             runtime.device.type, enabled=runtime.dtype == torch.float16
         )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from reference_model import reference_loss
 
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
@@ -209,7 +210,7 @@ def settings(**changes):
             tree[section][name] = value
         else:
             tree[section] = value
-    return ModelSettings(**tree)
+    return ModelSettings(**overlaid(PLAIN["model"], tree))
 
 
 def make_model(*, seed=0, spread=0.5, **changes):

@@ -17,6 +17,7 @@ import onnxruntime
 
 from nmt.bundle import load_bundle
 from nmt.cli.app import run
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
@@ -65,7 +66,7 @@ def tiny_model(changes):
         else changes.get(key, tree.get(key))
         for key in {**tree, **changes}
     }
-    model = Seq2Seq(ModelSettings(**merged), 12, 12)
+    model = Seq2Seq(ModelSettings(**overlaid(PLAIN["model"], merged)), 12, 12)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.6)

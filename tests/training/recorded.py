@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.data.batches import make_batch
 from nmt.model.loss import LossSums
@@ -54,12 +55,13 @@ BATCHES = [
 def make_model(dropout=0.0, **decoder):
     """A tiny model in training; the same one each time."""
     torch.manual_seed(0)
-    settings = ModelSettings(
-        embedding_size=6,
-        embedding_dropout=dropout,
-        encoder={"hidden_size": 4},
-        decoder={"hidden_size": 8, **decoder},
-    )
+    tree = {
+        "embedding_size": 6,
+        "embedding_dropout": dropout,
+        "encoder": {"hidden_size": 4},
+        "decoder": {"hidden_size": 8, **decoder},
+    }
+    settings = ModelSettings(**overlaid(PLAIN["model"], tree))
     return Seq2Seq(settings, 10, 10).train()
 
 

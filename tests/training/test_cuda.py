@@ -7,7 +7,7 @@ import torch
 from recorded import BATCHES, BUDGET, make_model, make_work, updates
 from safetensors.torch import load_file
 
-from nmt.config.presets import PRESETS, overlaid
+from nmt.config.presets import PLAIN, PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
@@ -26,11 +26,12 @@ PAIRS = [([5, 6, 7, 8], [4, 9, 5]), ([9], [6, 7, 8, 9, 4, 5]), ([4, 4, 6, 5], []
 def loss_and_gradients(precision, device, cell, feeding):
     runtime = prepare_runtime(RuntimeSettings(device=device, precision=precision))
     torch.manual_seed(0)
-    settings = ModelSettings(
-        embedding_size=16,
-        encoder={"cell": cell, "hidden_size": 16},
-        decoder={"cell": cell, "hidden_size": 32, "input_feeding": feeding},
-    )
+    tree = {
+        "embedding_size": 16,
+        "encoder": {"cell": cell, "hidden_size": 16},
+        "decoder": {"cell": cell, "hidden_size": 32, "input_feeding": feeding},
+    }
+    settings = ModelSettings(**overlaid(PLAIN["model"], tree))
     model = Seq2Seq(settings, 10, 10).to(runtime.device)
     batch = make_batch([s for s, _ in PAIRS], [t for _, t in PAIRS], None).to(runtime.device)
     with runtime.computing():

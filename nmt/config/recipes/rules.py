@@ -13,6 +13,7 @@ from typing import Any
 
 from nmt.config.recipes import figures
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.config.schema import all_keys
 from nmt.text.characters import show
 
 
@@ -81,14 +82,19 @@ def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
 
 
 def fitted(facts: CorpusFacts, budget: Budget | None = None) -> list[Choice]:
-    """The keys of `data` (but for texts and languages), `tokenizer`, `model` and `training`."""
+    """Choose the keys of `data` (but for texts and languages), `tokenizer`, `model`, `training`.
+
+    Those that have no other value than by default, and need no reason, are left out.
+    """
     plan, kept = make_plan(facts, budget), what_is_kept(facts)
-    return [
+    choices = [
         *_data(facts),
         *_tokenizer(kept, plan),
         *_model(kept, plan),
         *_training(kept, plan, budget),
     ]
+    keys = all_keys()
+    return [each for each in choices if each.reason or each.value != keys[each.key].default]
 
 
 def what_is_kept(facts: CorpusFacts) -> CorpusFacts:
@@ -179,7 +185,6 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
     joint = f"both sides are {script}" if script else "the sides are in different scripts"
     yield Choice("tokenizer.joint", script is not None, joint)
     yield Choice("tokenizer.vocab_size", size, why)
-    yield Choice("tokenizer.hard_vocab_limit", False, "fewer where the text does not hold so many")
     yield Choice("tokenizer.normalization", "auto", _normalization_reason(facts))
     if max(facts.source.characters, facts.target.characters) > figures.MANY_CHARACTERS:
         coverage = 0.9995 if unspaced else 0.9999
@@ -188,10 +193,9 @@ def _tokenizer(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
         alpha = figures.UNIGRAM_ALPHA if plan.sampling else 0.0
     else:
         alpha = round(figures.BPE_DROPOUT.at(facts.words) * plan.sampling, 2)
-    if alpha:
-        less = "" if unspaced or plan.sampling == 1.0 else _LESS
-        why = "other subwords in each epoch" + less
-        yield Choice("tokenizer.sampling.alpha", alpha, why)
+    less = "" if unspaced or plan.sampling == 1.0 else _LESS
+    why = "other subwords in each epoch" + less if alpha else "the same subwords in each epoch"
+    yield Choice("tokenizer.sampling.alpha", alpha, why)
 
 
 def _normalization_reason(facts: CorpusFacts) -> str:
@@ -218,35 +222,22 @@ def _model(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
 
 
 def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
-    """A conditional GRU (Sennrich et al. 2017); two residual layers from medium corpora on."""
+    """Choose the sizes of the default model; two residual layers from medium corpora on."""
     words, hidden = facts.words, figures.HIDDEN.whole(facts.words)
     layers = 2 if words >= _TWO_LAYERS_FROM else 1
     dropout = _weakened(figures.DECODER_DROPOUT.at(words), plan)
-    yield Choice("model.encoder.cell", "gru")
     yield Choice("model.encoder.layers", layers, "depth pays from some million words on")
-    yield Choice("model.encoder.hidden_size", round(hidden * figures.ENCODER_SHARE))
-    yield Choice("model.encoder.direction", "bidirectional")
+    yield Choice(
+        "model.encoder.hidden_size", round(hidden * figures.ENCODER_SHARE), "of each direction"
+    )
     if layers > 1:
         yield Choice("model.encoder.residual_from", 2)
         yield Choice("model.encoder.dropout", dropout)
-    yield Choice("model.attention.kind", "additive", "finds the alignment within few updates")
-    yield Choice("model.attention.size", hidden)
-    yield Choice("model.attention.query", "inner_state", "between the decoder's two transitions")
-    yield Choice("model.attention.query_layer", "bottom")
-    yield Choice("model.attention.context", "both")
-    yield Choice("model.decoder.cell", "gru")
     yield Choice("model.decoder.layers", layers)
-    yield Choice("model.decoder.hidden_size", hidden)
-    yield Choice("model.decoder.input_feeding", False)
-    yield Choice("model.decoder.transition_depth", 2)
+    yield Choice("model.decoder.hidden_size", hidden, "a third more than a direction's")
     if layers > 1:
         yield Choice("model.decoder.residual_from", 2)
-    yield Choice("model.decoder.start", "mean")
     yield Choice("model.decoder.dropout", dropout)
-    yield Choice("model.output.kind", "deep")
-    yield Choice(
-        "model.output.size", figures.EMBEDDING.whole(words), "the embedding's: they are tied"
-    )
     yield Choice("model.output.dropout", _weakened(figures.OUTPUT_DROPOUT.at(words), plan))
 
 
@@ -267,9 +258,7 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
     smoothing = figures.LABEL_SMOOTHING.at(facts.words)
     yield Choice("training.label_smoothing", smoothing, "the more text, the less")
     yield Choice("training.ema", round(1.0 - 1.0 / average, 4), "the mean of the last updates")
-    yield Choice("training.optimizer.kind", "adam")
     yield Choice("training.optimizer.learning_rate", _rate(facts, plan), _WHY_THIS_RATE)
-    yield Choice("training.schedule.kind", "cosine", "ends at max_updates")
     yield Choice("training.schedule.warmup_updates", min(round(warm), plan.updates // 2))
     every = validations.every_updates
     yield Choice("training.validation.every_updates", every, validations.reason(budget))

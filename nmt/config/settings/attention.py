@@ -45,18 +45,18 @@ class AttentionSettings(Settings):
         "(See et al. 2017, eq. 11).",
     )
     query: Literal["state", "previous_state", "inner_state"] = Field(
-        "state",
+        "inner_state",
         description="s_i (Luong et al. 2015), s_{i-1} (Bahdanau et al. 2014), or the state between "
         "the first and the second transition of the bottom cell (conditional GRU of Nematus).",
     )
     query_layer: Literal["top", "bottom"] = Field(
-        "top", description="The decoder layer whose state asks."
+        "bottom", description="The decoder layer whose state asks."
     )
     query_embedding: bool = Field(
         False, description="The embedding of the previous token is appended to the query."
     )
     context: Literal["output", "recurrence", "both", "upper_layers", "all_layers"] = Field(
-        "output",
+        "both",
         description="Where the context vector goes: the output layer; the recurrence of the bottom "
         "layer; both; the layers above the bottom one (GNMT's fast layout); all layers.",
     )

@@ -13,10 +13,10 @@ from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 class EncoderSettings(Settings):
     """Reads the source and gives one annotation per source token."""
 
-    cell: Annotated[str, kind_of(CELLS)] = Field("lstm", description="The recurrent cell.")
+    cell: Annotated[str, kind_of(CELLS)] = Field("gru", description="The recurrent cell.")
     layers: int = Field(1, ge=1, le=100, description="Number of recurrent layers.")
     hidden_size: int = Field(
-        256,
+        384,
         ge=1,
         le=LARGEST_SIZE,
         description="Units of each direction; annotations have twice as many when both.",
@@ -40,7 +40,7 @@ class EncoderSettings(Settings):
         le=100,
         description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
     )
-    dropout: Dropout = Field(0.0, description="Dropout between layers.")
+    dropout: Dropout = Field(0.2, description="Dropout between layers.")
     recurrent_dropout: Dropout = Field(
         0.0,
         description="Dropout of the hidden vector in the recurrent product, the same mask at each "
@@ -92,11 +92,11 @@ class EncoderSettings(Settings):
 class DecoderSettings(Settings):
     """Writes the target, one token after the other."""
 
-    cell: Annotated[str, kind_of(CELLS)] = Field("lstm", description="The recurrent cell.")
+    cell: Annotated[str, kind_of(CELLS)] = Field("gru", description="The recurrent cell.")
     layers: int = Field(1, ge=1, le=100, description="Number of recurrent layers.")
     hidden_size: int = Field(512, ge=1, le=LARGEST_SIZE, description="Units of each layer.")
     input_feeding: bool = Field(
-        True, description="Feed the output features into the next step (Luong et al. 2015, 3.3)."
+        False, description="Feed the output features into the next step (Luong et al. 2015, 3.3)."
     )
     combine_context: bool = Field(
         False,
@@ -109,16 +109,16 @@ class DecoderSettings(Settings):
         description="The first layer, from 1, to whose output its input is added; default: none.",
     )
     transition_depth: int = Field(
-        1,
+        2,
         ge=1,
         le=100,
         description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
     )
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
-        "bridge", description="How the first state is made."
+        "mean", description="How the first state is made."
     )
     dropout: Dropout = Field(
-        0.0, description="Dropout between layers, and of the state that the output layer sees."
+        0.2, description="Dropout between layers, and of the state that the output layer sees."
     )
     recurrent_dropout: Dropout = Field(
         0.0,
@@ -138,7 +138,7 @@ class DecoderSettings(Settings):
 class OutputSettings(Settings):
     """From the decoder's state to the features that the vocabulary is scored with."""
 
-    kind: Annotated[str, kind_of(OUTPUTS)] = Field("attentional", description="The output layer.")
+    kind: Annotated[str, kind_of(OUTPUTS)] = Field("deep", description="The output layer.")
     size: int | None = Field(
         None,
         ge=1,
@@ -156,7 +156,7 @@ class OutputSettings(Settings):
         "and the source tokens, by their attention (See et al. 2017, eq. 8-9).",
     )
     bias: bool = Field(True, description="A bias for each word of the target vocabulary.")
-    dropout: Dropout = Field(0.0, description="Dropout of the features.")
+    dropout: Dropout = Field(0.3, description="Dropout of the features.")
 
 
 class ModelSettings(Settings):
@@ -165,7 +165,7 @@ class ModelSettings(Settings):
     embedding_size: int = Field(
         256, ge=1, le=LARGEST_SIZE, description="Size of source and target embeddings."
     )
-    embedding_dropout: Dropout = Field(0.0, description="Dropout of the embeddings.")
+    embedding_dropout: Dropout = Field(0.2, description="Dropout of the embeddings.")
     source_word_dropout: Dropout = Field(
         0.0, description="Share of the source tokens whose embedding is put to zero."
     )
@@ -178,7 +178,10 @@ class ModelSettings(Settings):
         "Ghahramani 2016).",
     )
     tying: Literal["none", "source_target", "target_output", "all"] = Field(
-        "none", description="Which of source embedding, target embedding, output matrix are one."
+        "all",
+        description="Which of source embedding, target embedding, output matrix are one. Default "
+        "with two vocabularies: target_output; where the output kind is plain or concat: all but "
+        "the output matrix.",
     )
     encoder: EncoderSettings = Field(
         default_factory=EncoderSettings, description="Reads the source."
@@ -278,7 +281,7 @@ class ModelSettings(Settings):
         if attention.query == "inner_state" and decoder.transition_depth < 2:
             yield (
                 "`attention.query: inner_state` stands between two transitions: set "
-                "`decoder.transition_depth` to 2 or more"
+                "`decoder.transition_depth` to 2 or more, or `attention.query: state`"
             )
         if attention.enters_upper_layers and decoder.layers < 2:
             yield f"`attention.context: {attention.context}` needs `decoder.layers` of 2 or more"

@@ -40,10 +40,11 @@ class SubwordSamplingSettings(Settings):
     """Segmentations drawn afresh in each epoch of training; never in validation or search."""
 
     alpha: float = Field(
-        0.0,
+        0.1,
         ge=0.0,
         le=1.0,
-        description="0: off. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
+        description="0: off, which is the default where `kind` has one way to divide a text, with "
+        "`model`, and with guided alignment. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
         "BPE: probability of leaving out a merge (Provilkov et al. 2020). Segmentations drawn are "
         "longer than those that training.batch_size counts: batches may exceed it.",
     )
@@ -61,7 +62,7 @@ class TokenizerSettings(Settings):
         "same one share it.",
     )
     kind: Annotated[str, kind_of(TOKENIZERS)] = Field(
-        "unigram", description="What a text is divided into."
+        "bpe", description="What a text is divided into."
     )
     model: FilePaths = Field(
         (),
@@ -71,16 +72,16 @@ class TokenizerSettings(Settings):
     )
     joint: bool = Field(True, description="One model for both languages, or one for each.")
     vocab_size: int = Field(
-        8000,
+        6000,
         ge=16,
         le=LARGEST_SIZE,
         description="Number of subwords, of each model when there are two. Of characters and words "
         "the most; there may be fewer.",
     )
     hard_vocab_limit: bool = Field(
-        True,
-        description="false: take fewer subwords when the text does not hold so many, as characters "
-        "and words always do.",
+        False,
+        description="true: refuse a text that does not hold so many subwords, instead of taking "
+        "fewer.",
     )
     min_frequency: int = Field(
         1, ge=1, description="Words only: leave out those that occur fewer times."
@@ -156,9 +157,10 @@ class TokenizerSettings(Settings):
             yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
 
     def _given(self) -> list[str]:
-        """Return the keys whose values are not the defaults."""
+        """Return the keys whose values are not the defaults and do something."""
         return [
             name
             for name, field in type(self).model_fields.items()
             if getattr(self, name) != field.get_default(call_default_factory=True)
+            and not (name == "sampling" and self.sampling.alpha == 0.0)
         ]

@@ -44,7 +44,7 @@ class OptimizerSettings(Settings):
     """The update rule."""
 
     kind: Annotated[str, kind_of(OPTIMIZERS)] = Field("adam", description="The update rule.")
-    learning_rate: float = Field(1e-3, gt=0.0, description="The rate before any schedule.")
+    learning_rate: float = Field(4e-3, gt=0.0, description="The rate before any schedule.")
     beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam: decay of the mean.")
     beta2: float = Field(0.98, ge=0.0, lt=1.0, description="Adam: decay of the mean square.")
     rho: float = Field(0.95, ge=0.0, lt=1.0, description="Adadelta, RMSprop: decay.")
@@ -56,8 +56,10 @@ class OptimizerSettings(Settings):
 class ScheduleSettings(Settings):
     """How the learning rate changes."""
 
-    kind: Annotated[str, kind_of(SCHEDULES)] = Field("constant", description="The schedule.")
-    warmup_updates: int = Field(0, ge=0, description="Updates over which the rate rises from zero.")
+    kind: Annotated[str, kind_of(SCHEDULES)] = Field("cosine", description="The schedule.")
+    warmup_updates: int = Field(
+        350, ge=0, description="Updates over which the rate rises from zero."
+    )
     minimum: float = Field(0.0, ge=0.0, description="The rate does not fall below this.")
     factor: float = Field(0.5, gt=0.0, lt=1.0, description="Plateau, halving: what to multiply by.")
     patience: int = Field(
@@ -101,7 +103,7 @@ class TeacherForcingSettings(Settings):
 class ValidationSettings(Settings):
     """Looking at dev while training."""
 
-    every_updates: int = Field(500, ge=1, description="Updates from one validation to the next.")
+    every_updates: int = Field(400, ge=1, description="Updates from one validation to the next.")
     beam_size: int = Field(
         1, ge=1, description="Beam of the decoding for BLEU, chrF and chrF++; 1: greedy."
     )
@@ -174,7 +176,7 @@ class TrainingSettings(Settings):
     """Teacher-forced training to the least label-smoothed cross-entropy."""
 
     batch_size: int | None = Field(
-        4096,
+        1536,
         ge=1,
         description="Size of a batch: the most padded tokens of its longer side, or its number of "
         "sentence pairs, see `batch_by`. null: the most tokens that fit into the memory that the "
@@ -246,11 +248,11 @@ class TrainingSettings(Settings):
         description="Word vectors that the embeddings of a new run begin with.",
     )
     ema: float | None = Field(
-        None,
+        0.998,
         gt=0.0,
         lt=1.0,
-        description="Decay of a moving average of the parameters, such as 0.999, with which dev is "
-        "looked at and which goes into bundles; default: none.",
+        description="Decay of a moving average of the parameters, with which dev is looked at and "
+        "which goes into bundles; null: none.",
     )
     metric: Metric = Field(
         "bleu",
@@ -297,8 +299,6 @@ class TrainingSettings(Settings):
             raise ValueError(
                 "never ends: set `max_updates`, `max_epochs`, `max_time` or `patience`"
             )
-        if self.schedule.kind == "cosine" and self.max_updates is None:
-            raise ValueError("`schedule.kind: cosine` needs `max_updates`, the end of the curve")
         return self
 
     @model_validator(mode="after")
