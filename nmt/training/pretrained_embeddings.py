@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.bundle import Bundle
+from nmt.config.settings import Config
 from nmt.data.text import plain_read_errors
 from nmt.errors import DataError
 from nmt.runtime.console import progress
@@ -41,6 +42,26 @@ class Found:
     rows: list[int]
     values: list[Vector]
     words: int
+
+
+def check_vector_files(config: Config) -> None:
+    """Check the first lines of the files of vectors, before anything else is prepared.
+
+    Args:
+        config: What is to be trained.
+
+    Raises:
+        DataError: A file cannot be read, or has vectors of another size.
+    """
+    settings = config.training.pretrained_embeddings
+    for path in (settings.source, settings.target):
+        if path is None:
+            continue
+        with plain_read_errors(str(path)), open_file(path) as file:
+            for line in open_content(file, str(path)).stream:
+                fields = line.decode("utf-8", errors="replace").rstrip().split(" ")
+                _check_size(path, 1, _size_of_first(fields), config.model.embedding_size)
+                break
 
 
 def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
@@ -136,14 +157,22 @@ def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str
             for number, line in enumerate(content.stream, start=1):
                 bar.advance()
                 fields = line.decode("utf-8", errors="replace").rstrip().split(" ")
-                if number == 1 and len(fields) == 2:
-                    _check_size(path, number, int(fields[1]) if fields[1].isdigit() else 0, size)
-                    continue
+                if number == 1:
+                    _check_size(path, number, _size_of_first(fields), size)
+                    if len(fields) == 2:
+                        continue
                 word = " ".join(fields[:-size]) if len(fields) > size else fields[0]
-                if len(fields) <= size or (number == 1 and len(fields) != size + 1):
+                if len(fields) <= size:
                     _check_size(path, number, len(fields) - 1, size)
                 if word in wanted:
                     yield word, _numbers(path, number, fields[-size:])
+
+
+def _size_of_first(fields: list[str]) -> int:
+    """Return the size of the vectors that a first line has, or tells as its second number."""
+    if len(fields) == 2:
+        return int(fields[1]) if fields[1].isdigit() else 0
+    return len(fields) - 1
 
 
 def _check_size(path: Path, line: int, found: int, size: int) -> None:

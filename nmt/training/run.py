@@ -54,6 +54,7 @@ from nmt.training.parallel import (
     warn_of_idle_ranks,
 )
 from nmt.training.pretrained_embeddings import (
+    check_vector_files,
     freeze_pretrained_embeddings,
     load_pretrained_embeddings,
 )
@@ -159,6 +160,7 @@ def _begin_or_go_on(
     refuse_a_shared_gpu(world, runtime)
     _refuse_to_overwrite(run)
     if state is None:
+        check_vector_files(config)
         write_text(run.config_file, dump_config(config))
     log = logs(run, config.training.tensorboard)
     try:

@@ -14,6 +14,7 @@ _SENTENCE_TOKENS = 20
 _MOST_TRIED_SENTENCES = 64
 _TRIED_TOKENS = 4
 _MOST_TRIED_WORDS = 4096
+_USUAL_CHARACTERS = 256
 _TRIED_WEIGHT = 0.01
 _MOST_TRIED_PARAMETERS = 20_000_000
 """The batch and the model of a trial, which must not take long. Of a larger model products are
@@ -34,7 +35,7 @@ def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
     size = config.training.batch_size or ON_CPU
     by_tokens = config.training.batch_by == "tokens"
     sentences = max(1, size // _SENTENCE_TOKENS) if by_tokens else size
-    shapes = product_shapes(config.model, config.tokenizer.vocab_size, sentences)
+    shapes = product_shapes(config.model, _likely_vocabulary(config), sentences)
     return prepare_runtime(
         config.runtime,
         choices=earlier,
@@ -43,12 +44,18 @@ def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
     )
 
 
+def _likely_vocabulary(config: Config) -> int:
+    """Return how many entries the vocabulary is likely to have: characters are few."""
+    size = config.tokenizer.vocab_size
+    return min(size, _USUAL_CHARACTERS) if config.tokenizer.units == "characters" else size
+
+
 def _update_trial(config: Config, sentences: int) -> Trial | None:
     """Return forward and backward of this model on a batch of short sentences, None of a large one.
 
     The weights are arbitrary, for they do not change the time.
     """
-    vocabulary = min(config.tokenizer.vocab_size, _MOST_TRIED_WORDS)
+    vocabulary = min(_likely_vocabulary(config), _MOST_TRIED_WORDS)
     with torch.device("meta"):
         model = Seq2Seq(config.model, vocabulary, vocabulary)
     if sum(parameter.numel() for parameter in model.parameters()) > _MOST_TRIED_PARAMETERS:

@@ -48,9 +48,9 @@ class Config(Settings):
     seed: int = Field(1, ge=0, lt=2**31, description="Everything random follows from it.")
     preset: Annotated[str, KindOf("preset", PRESETS)] | None = Field(
         None,
-        description="The architecture of a paper: what the keys of `model` have that are not given. "
-        "Training is then plain too, with a constant rate of 0.001, no average, no BPE-dropout. "
-        "Default: our recipe, the values of all defaults.",
+        description="The architecture of a paper: the values of the keys of `model` that are not "
+        "given. Training is then plain too: a constant rate of 0.001, no average, no BPE-dropout. "
+        "Default: none; the defaults of all keys are a recipe of our own.",
     )
     data: DataSettings = Field(description="The corpora.")
     tokenizer: TokenizerSettings = Field(

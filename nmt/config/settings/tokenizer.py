@@ -43,8 +43,8 @@ class SubwordSamplingSettings(Settings):
         0.1,
         ge=0.0,
         le=1.0,
-        description="0: off, which is the default where `kind` has one way to divide a text, with "
-        "`model`, and with guided alignment. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
+        description="0: off, which is the default for words and characters, with `model`, and "
+        "with guided alignment. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
         "BPE: probability of leaving out a merge (Provilkov et al. 2020). Segmentations drawn are "
         "longer than those that training.batch_size counts: batches may exceed it.",
     )
