@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PLAIN, key_paths, overlaid
 from nmt.config.yaml_source import Document, KeyPath, Problem
 
 
@@ -80,6 +80,8 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
     if isinstance(preset, str) and preset in EARLIER_PRESETS:
         below = {**PLAIN, "model": overlaid(PLAIN["model"], EARLIER_PRESETS[preset])}
         document.value = {**overlaid(below, document.value), "preset": None}
+        for path in key_paths(below):
+            document.places.setdefault(path, document.place_of(("preset",)))
         yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
     for name, gone in GONE.items():
         path = tuple(name.split("."))

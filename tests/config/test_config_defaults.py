@@ -8,7 +8,7 @@ def test_only_what_differs_is_named_with_the_default(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(
         "data: {train: {source: [a, b], target: [c, d]}, validation_split: 0.5}\n"
-        "model: {encoder: {cell: gru, layers: 1}}\n"
+        "model: {encoder: {cell: lstm, layers: 1}}\n"
         "training: {max_updates: 7, validation: {samples: 9}, metric: bleu}\n"
     )
     found = {each.key: (each.old, each.new) for each in changed_from_defaults(load_config(file))}
@@ -18,7 +18,7 @@ def test_only_what_differs_is_named_with_the_default(tmp_path):
         "data.train.source": (None, [str(tmp_path / "a"), str(tmp_path / "b")]),
         "data.train.target": (None, [str(tmp_path / "c"), str(tmp_path / "d")]),
         "data.validation_split": (0.0, 0.5),
-        "model.encoder.cell": ("lstm", "gru"),
+        "model.encoder.cell": ("gru", "lstm"),
         "training.max_updates": (None, 7),
         "training.validation.samples": (3, 9),
     }

@@ -106,14 +106,14 @@ def test_differences_come_in_the_order_of_the_settings():
     old = config()
     new = config(
         training={"max_updates": 20},
-        model={"tying": "all"},
+        model={"tying": "none"},
         data={"train": {"source": "/a", "target": "/z"}, "validation_split": 0.1},
     )
     assert config_differences(old, new) == [
         Difference("data.train.target", ["/b"], ["/z"]),
         Difference("data.dev", {"source": ["/c"], "target": ["/d"]}, None),
         Difference("data.validation_split", 0.0, 0.1),
-        Difference("model.tying", "none", "all"),
+        Difference("model.tying", "all", "none"),
         Difference("training.max_updates", 10, 20),
     ]
     assert config_differences(old, config()) == []

@@ -169,6 +169,7 @@ def test_a_conflict_is_shown_at_the_line_of_the_user(complaint):
 
 
 def test_a_conflict_with_what_the_preset_alone_gives_is_shown_there(complaint):
+    """The only preset with something to conflict with is one of an earlier release."""
     message = complaint("preset: default\ntokenizer: {joint: false}\n")
     assert message.startswith("c.yaml:3:1: `model.tying: all` needs `tokenizer.joint: true`")
     message = complaint("preset: gnmt\n", "preset=default", "tokenizer.joint=false")

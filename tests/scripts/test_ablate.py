@@ -78,7 +78,7 @@ def test_what_is_done_is_not_done_again(run, recipe, monkeypatch, capsys):
     assert "without label smoothing" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["no-decay", "no-tying", "no-averrage"])
+@pytest.mark.parametrize("name", ["no-decay", "no-average", "no-averrage"])
 def test_variants_that_change_nothing_or_are_none_are_refused(run, recipe, capsys, name):
     assert run(only=["recipe", name]) == 2
     told = capsys.readouterr().err

@@ -20,6 +20,7 @@ from nmt.config.recipes.rules import (
 )
 from nmt.config.recipes.templates import TEMPLATES, template
 from nmt.config.recipes.written import as_yaml
+from nmt.config.schema import all_keys
 from nmt.config.settings import Config
 from nmt.model.seq2seq import Seq2Seq
 
@@ -36,11 +37,17 @@ SMALL = CorpusFacts(
 )
 
 
-def chosen(facts, budget=None):
+def written(facts, budget=None):
+    """The keys that are written."""
     choices = fitted(facts, budget)
     keys = {choice.key: choice.value for choice in choices}
     assert len(keys) == len(choices)
     return keys
+
+
+def chosen(facts, budget=None):
+    """The values of all keys: those that are written, and the defaults of all others."""
+    return {key.name: key.default for key in all_keys().values()} | written(facts, budget)
 
 
 def config_of(facts, budget=None):
@@ -78,11 +85,9 @@ def test_little_text_gets_what_was_measured_on_multi30k(tmp_path):
     """But for what serves any text, and how often is looked at dev."""
     measured = load_config(CONFIGS / "multi30k.en-de.yaml")
     fitting = loaded(tmp_path, config_of(SMALL))
-    output = fitting.model.output.model_copy(update={"size": None})
-    assert fitting.model.model_copy(update={"output": output}) == measured.model
+    assert fitting.model == measured.model
     assert shapes(fitting.model) == shapes(measured.model)
-    tokenizer = fitting.tokenizer.model_copy(update={"hard_vocab_limit": True})
-    assert tokenizer == measured.tokenizer
+    assert fitting.tokenizer == measured.tokenizer
     here, there = fitting.training, measured.training
     assert here.batch_size == there.batch_size
     assert here.max_updates == pytest.approx(there.max_updates, rel=0.05)
@@ -113,8 +118,14 @@ def test_more_text_gets_a_larger_model_and_less_dropout():
         assert values == sorted(values, reverse=not rises), key
         assert values[0] != values[-1], key
     assert {each["model.encoder.cell"] for each in keys} == {"gru"}  # what was measured
-    assert "model.source_word_dropout" not in keys[-1]
-    assert "tokenizer.sampling.alpha" not in keys[-1]
+    assert keys[-1]["model.source_word_dropout"] == 0.0
+    assert keys[-1]["tokenizer.sampling.alpha"] == 0.0
+
+
+def test_what_is_the_default_and_needs_no_reason_is_not_written():
+    for choice in fitted(SMALL):
+        assert choice.reason or choice.value != all_keys()[choice.key].default
+    assert not written(SMALL).keys() & {"model.decoder.dropout", "training.metric"}
 
 
 def test_few_frequent_words_give_few_subwords():
@@ -130,7 +141,7 @@ def test_there_is_room_for_bytes_and_characters():
 
 
 def test_many_characters_are_left_to_bytes():
-    assert "tokenizer.character_coverage" not in chosen(SMALL)
+    assert "tokenizer.character_coverage" not in written(SMALL)
     keys = chosen(replace(SMALL, source=replace(SMALL.source, characters=2000)))
     assert keys["tokenizer.character_coverage"] == 0.9999
 
@@ -158,8 +169,8 @@ def test_long_sentences_are_kept():
 
 
 def test_repetitions_are_dropped_and_may_be():
-    assert "data.drop_duplicates" not in chosen(replace(SMALL, repeated=0.01))
-    few = chosen(replace(SMALL, repeated=0.1))
+    assert "data.drop_duplicates" not in written(replace(SMALL, repeated=0.01))
+    few = written(replace(SMALL, repeated=0.1))
     assert (few["data.drop_duplicates"], "data.max_dropped" in few) == (True, False)
     assert chosen(replace(SMALL, repeated=0.5))["data.max_dropped"] == 0.6
     assert chosen(replace(SMALL, blank=14_500))["data.max_dropped"] == 0.6
@@ -174,7 +185,7 @@ def test_a_share_is_set_aside_for_validation(pairs, share):
 
 
 def test_a_large_dev_is_not_decoded_as_a_whole():
-    assert "training.validation.max_sentences" not in chosen(SMALL)
+    assert "training.validation.max_sentences" not in written(SMALL)
     large = with_words(10_000_000, 500_000)
     assert chosen(replace(large, dev_pairs=9000))["training.validation.max_sentences"] == 2000
 
@@ -273,10 +284,10 @@ def test_a_budget_ends_the_schedule():
 def test_a_short_training_has_one_segmentation_of_each_word():
     key = "tokenizer.sampling.alpha"
     wanted = make_plan(SMALL).wanted
-    assert key not in chosen(SMALL, Budget("30m", wanted // 2))
+    assert chosen(SMALL, Budget("30m", wanted // 2))[key] == 0.0
     assert 0.0 < chosen(SMALL, Budget("30m", 3 * wanted // 4))[key] < chosen(SMALL)[key]
     chinese = replace(SMALL, target=SideFacts(300_000, 3, 4000, {"Han": 1.0}, unspaced=True))
-    assert key not in chosen(chinese, Budget("30m", 2000))
+    assert chosen(chinese, Budget("30m", 2000))[key] == 0.0
     assert chosen(chinese, Budget("30m", 6000))[key] == chosen(chinese)[key] == 0.2
 
 
@@ -309,9 +320,9 @@ def test_what_binarization_drops_is_not_trained_on():
 
 
 def test_a_budget_that_is_large_changes_nothing_but_the_limit():
-    keys = chosen(SMALL, Budget("9h", 10**6))
+    keys = written(SMALL, Budget("9h", 10**6))
     assert keys.pop("training.max_time") == "9h"
-    assert keys == chosen(SMALL)
+    assert keys == written(SMALL)
 
 
 _sides = st.builds(
