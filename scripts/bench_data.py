@@ -115,7 +115,7 @@ def _write_corpus(folder: Path, pairs: int) -> Path:
         "  train: {source: train.a, target: train.b}\n"
         "  dev: {source: dev.a, target: dev.b}\n"
         "  exclude_overlap: false\n"
-        "tokenizer: {kind: bpe, vocab_size: 4000, hard_vocab_limit: false, max_sentences: 100000}\n"
+        "tokenizer: {kind: bpe, vocab_size: 4000, hard_vocab_limit: false}\n"
         "training: {max_updates: 1}\n",
         encoding="utf-8",
     )

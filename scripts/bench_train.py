@@ -146,7 +146,7 @@ def _measure(
     def loss(batch: Batch) -> torch.Tensor:
         return loss_sums(batch).loss / batch.target_tokens
 
-    def work(batch: Batch, tokens: torch.Tensor) -> LossSums:
+    def work(batch: Batch, tokens: torch.Tensor, update: int) -> LossSums:
         sums = loss_sums(batch)
         (sums.loss / tokens).backward()
         return LossSums(sums.loss.detach(), sums.cross_entropy, sums.tokens)

@@ -14,6 +14,7 @@ import torch
 
 from nmt.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
@@ -101,11 +102,14 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "train": {"source": ["train.fr"], "target": ["train.en"]},
                 "validation_split": 0.1,
             },
-            "model": {
-                "embedding_size": 12,
-                "encoder": {"hidden_size": 8},
-                "decoder": {"hidden_size": 10},
-            },
+            "model": overlaid(
+                PLAIN["model"],
+                {
+                    "embedding_size": 12,
+                    "encoder": {"hidden_size": 8},
+                    "decoder": {"hidden_size": 10},
+                },
+            ),
             "training": {"max_updates": 1},
             "search": {"beam_size": 3},
         }

@@ -54,8 +54,6 @@ def _way_of_search(settings: "SearchSettings") -> list[str]:
             parts.append(f"top-k {settings.top_k}")
         if settings.top_p < 1.0:
             parts.append(f"top-p {settings.top_p:g}")
-        if settings.epsilon > 0.0:
-            parts.append(f"epsilon {settings.epsilon:g}")
     if settings.min_length > 0:
         parts.append(f"min length {settings.min_length}")
     if settings.no_repeat_ngram > 0:
@@ -254,12 +252,6 @@ TopP = Annotated[
     float | None,
     typer.Option(
         "--top-p", metavar="X", help="Of --sample: from the likeliest that have X of the mass."
-    ),
-]
-Epsilon = Annotated[
-    float | None,
-    typer.Option(
-        "--epsilon", metavar="X", help="Of --sample: from those of probability X or more."
     ),
 ]
 Seed = Annotated[

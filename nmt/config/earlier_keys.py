@@ -44,6 +44,9 @@ counts.
 _NOW_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
 
 GONE: dict[str, Gone] = {
+    "search.epsilon": Gone((0, 0.0), "set search.top_p. Remove the key"),
+    "tokenizer.max_sentences": Gone(EVERY_VALUE, _NOW_FIXED),
+    "training.optimizer.beta1": Gone((0.9,), _NOW_FIXED),
     "training.r_drop": Gone((0, 0.0), "it took twice the time and brought nothing. Remove the key"),
     "training.checkpoint.keep_best_of": Gone(((), []), "set training.metric. Remove the key"),
     "training.early_stopping.min_improvement": Gone((0, 0.0), _NOW_FIXED),
@@ -76,13 +79,6 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
     Yields:
         A sentence for each key that has another name now, and for the preset.
     """
-    preset = document.value.get("preset")
-    if isinstance(preset, str) and preset in EARLIER_PRESETS:
-        below = {**PLAIN, "model": overlaid(PLAIN["model"], EARLIER_PRESETS[preset])}
-        document.value = {**overlaid(below, document.value), "preset": None}
-        for path in key_paths(below):
-            document.places.setdefault(path, document.place_of(("preset",)))
-        yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
     for name, gone in GONE.items():
         path = tuple(name.split("."))
         if not _has(document.value, path):
@@ -106,6 +102,13 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         taken.add(new_path)
         _put(document, path, new_path, value)
         yield f"{name} is now {new_name}"
+    preset = document.value.get("preset")
+    if isinstance(preset, str) and preset in EARLIER_PRESETS:
+        below = {**PLAIN, "model": overlaid(PLAIN["model"], EARLIER_PRESETS[preset])}
+        document.value = {**overlaid(below, document.value), "preset": None}
+        for path in key_paths(below):
+            document.places.setdefault(path, document.place_of(("preset",)))
+        yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
 
 
 _NOTHING = object()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.config.dump import value_text
+from nmt.config.earlier_keys import GONE
 from nmt.data.inputs import Inputs, changed_texts
 from nmt.data.record import check_replaceable
 from nmt.errors import DataError, UsageError
@@ -146,6 +147,8 @@ def changed_settings(
 ) -> list[str]:
     """Return the settings that differ, each with both values.
 
+    A setting of an earlier release that no longer exists does not count: its value is fixed now.
+
     Args:
         section: The section of most of the settings.
         before: The settings of a record.
@@ -156,7 +159,7 @@ def changed_settings(
         f"{names.get(key, f'{section}.{key}')} is {_shown(before, key)} there, {_shown(now, key)} "
         "here"
         for key in {**before, **now}
-        if before.get(key) != now.get(key)
+        if before.get(key) != now.get(key) and f"{section}.{key}" not in GONE
     ]
 
 

@@ -40,11 +40,15 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     return TokenizerPair(models[0], models[-1], joint=settings.joint)
 
 
+_MOST_LINES = 2_000_000
+"""The most lines that a tokenizer is trained on."""
+
+
 def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
     """Train one model on both sides of train, or one for each side.
 
-    pairs: number of line pairs of train. Of these, `max_sentences` lines are taken, evenly spread
-    over the text; a pair set aside by `validation_split` is not learned from.
+    pairs: number of line pairs of train. Of these, at most two million lines are taken, evenly
+    spread over the text; a pair set aside by `validation_split` is not learned from.
 
     Raises ConfigError when vocab_size does not fit the text, DataError when the text is unfit.
     """
@@ -76,10 +80,10 @@ def _target(pair: Pair) -> tuple[str | None, ...]:
 
 
 def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
-    """The pairs to learn from: at most max_sentences lines, evenly spread over the text."""
+    """The pairs to learn from: at most two million lines, evenly spread over the text."""
     data = config.data
     pairs = min(pairs, data.max_pairs or pairs)
-    wanted = min(pairs, max(1, config.tokenizer.max_sentences // sides))
+    wanted = min(pairs, max(1, _MOST_LINES // sides))
     for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
         if is_beyond(data, pair.line):
             return

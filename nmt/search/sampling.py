@@ -15,7 +15,7 @@ from nmt.tokenizers.sentencepiece import EOS
 @dataclass(frozen=True)
 class Sampled(Selection):
     """Each hypothesis draws its next token from the model's distribution, narrowed by
-    `temperature`, then `top_k`, `top_p` and `epsilon`.
+    `temperature`, then `top_k` and `top_p`.
 
     draws: numbers from 0 to below 1, `[batch, hypotheses, longest]`, one for each position: they
     are drawn beforehand from the seed, the source and its number alone, so that neighbours have no
@@ -99,10 +99,6 @@ def narrowed(log_probabilities: Tensor, settings: SearchSettings) -> Tensor:
         out = torch.zeros_like(probabilities, dtype=torch.bool)
         out.scatter_(-1, order, before >= settings.top_p)
         probabilities = _normalized(probabilities.masked_fill(out, 0.0))
-    if settings.epsilon > 0.0:
-        most = probabilities.amax(-1, keepdim=True)
-        rare = (probabilities < settings.epsilon) & (probabilities < most)
-        probabilities = probabilities.masked_fill(rare, 0.0)
     return probabilities
 
 

@@ -37,7 +37,7 @@ from nmt.runtime.console import warn
 from nmt.runtime.device import Runtime
 
 T = TypeVar("T")
-Work = Callable[[Batch, Tensor], LossSums]
+Work = Callable[[Batch, Tensor, int], LossSums]
 Shape = tuple[int, int, int]
 
 MOST = 64
@@ -108,9 +108,10 @@ def make_recorder(settings: TrainingSettings, runtime: Runtime) -> Recorder | No
 class GraphedStep:
     """Forward and backward of one batch after another, by replay where its shape is known.
 
-    work: of a batch on the device and a scalar tensor, the tokens that its loss is divided by; adds
-    to the parameters' gradients and gives sums without a graph. batch_tokens: see `to_bucket`;
-    most: shapes recorded at a time, those that came most often; the others are run plainly.
+    work: of a batch on the device, a scalar tensor that its loss is divided by, and the number of
+    the update; adds to the parameters' gradients and gives sums without a graph. batch_tokens: see
+    `to_bucket`; most: shapes recorded at a time, those that came most often; the others are run
+    plainly.
     """
 
     def __init__(
@@ -126,16 +127,22 @@ class GraphedStep:
         self._seen: Counter[Shape] = Counter()
         self._recordings: dict[Shape, _Recording] = {}
 
-    def __call__(self, batch: Batch, tokens: int) -> LossSums:
-        """The work on a batch (of any shape, anywhere), with `tokens` on the device."""
+    def __call__(self, batch: Batch, tokens: int, update: int = 1) -> LossSums:
+        """Do the work on a batch of any shape.
+
+        Args:
+            batch: The batch, anywhere.
+            tokens: The number that its loss is divided by.
+            update: The number of the update; a recorded step keeps the one it was recorded in.
+        """
         batch = to_bucket(batch, self._batch_tokens).to(self._device)
         divisor = torch.full((), tokens, device=self._device)
-        recording = self._recording(batch, divisor)
+        recording = self._recording(batch, divisor, update)
         if recording is None:
-            return self._recorder.run(lambda: self._work(batch, divisor))
+            return self._recorder.run(lambda: self._work(batch, divisor, update))
         return recording.replay(batch, divisor)
 
-    def _recording(self, batch: Batch, divisor: Tensor) -> "_Recording | None":
+    def _recording(self, batch: Batch, divisor: Tensor, update: int) -> "_Recording | None":
         """That of the batch's shape; None where the shape is new, or no commoner than those that
         fill the room.
         """
@@ -145,7 +152,7 @@ class GraphedStep:
             known, full = self._recordings, len(self._recordings) == self._most
             rarest = min(known, key=lambda each: self._seen[each]) if full else None
             if rarest is None or self._seen[rarest] < self._seen[shape]:
-                known[shape] = _Recording(self._work, self._recorder, batch, divisor)
+                known[shape] = _Recording(self._work, self._recorder, batch, divisor, update)
                 if rarest is not None:
                     del known[rarest]  # only now: recording waits for what is still being replayed
         return self._recordings.get(shape)
@@ -154,13 +161,15 @@ class GraphedStep:
 class _Recording:
     """The work on batches of one shape, recorded, with the tensors it reads and writes."""
 
-    def __init__(self, work: Work, recorder: Recorder, batch: Batch, divisor: Tensor) -> None:
+    def __init__(
+        self, work: Work, recorder: Recorder, batch: Batch, divisor: Tensor, update: int
+    ) -> None:
         self._batch, self._divisor = batch.map(torch.clone), divisor.clone()
         count = 2 if batch.guide is None else 3
         self._sums = torch.zeros(count, dtype=torch.float64, device=divisor.device)
 
         def work_in_place() -> None:
-            sums = work(self._batch, self._divisor)
+            sums = work(self._batch, self._divisor, update)
             parts = [sums.loss, sums.cross_entropy]
             parts += [] if sums.guided is None else [sums.guided]
             self._sums.copy_(torch.stack(parts))

@@ -12,6 +12,10 @@ from nmt.config.settings.training import OptimizerSettings
 _Parameters = Iterable[nn.Parameter]
 
 
+_MEAN_DECAY = 0.9
+"""Adam's decay of the mean gradient, beta1."""
+
+
 def make_optimizer(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
     """The optimizer that the settings name."""
     make: Callable[[_Parameters, OptimizerSettings], Optimizer] = OPTIMIZERS.resolve(settings.kind)
@@ -23,7 +27,7 @@ def adam(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
     return torch.optim.Adam(
         parameters,
         lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
+        betas=(_MEAN_DECAY, settings.beta2),
         eps=settings.epsilon,
         weight_decay=settings.weight_decay,
         fused=True,
@@ -35,7 +39,7 @@ def adamw(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
     return torch.optim.AdamW(
         parameters,
         lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
+        betas=(_MEAN_DECAY, settings.beta2),
         eps=settings.epsilon,
         weight_decay=settings.weight_decay,
         fused=True,

@@ -31,7 +31,7 @@ from nmt.training.log import TrainingLog
 _LINES_SHOWN = 8
 
 
-class NotFinite(Exception):
+class NonFiniteError(Exception):
     """A loss or gradient is not a number, and there is no going on from here.
 
     update: the last one concerned; where: its lines, or in other words which it is; has_lines:
@@ -43,7 +43,7 @@ class NotFinite(Exception):
         self.update, self.where, self.has_lines = update, where, has_lines
 
 
-class SeenLate(NotFinite):
+class LateNonFiniteError(NonFiniteError):
     """It was seen only after the weights had changed, in `update` or one not long before it."""
 
 
@@ -74,10 +74,10 @@ class Recovery:
         self._corpus, self._data = corpus, data
         self._log, self._ranks = log, ranks
 
-    def leave_out(self, state: TrainingState, group: Sequence[Batch]) -> None:
+    def skip_update(self, state: TrainingState, group: Sequence[Batch]) -> None:
         """Count the update after `state`, of these batches and those of other ranks, as left out.
 
-        Raises NotFinite when too many in a row have been.
+        Raises NonFiniteError when too many in a row have been.
         """
         update = state.update + 1
         own = [int(line) for batch in group for line in self._corpus.line_numbers[batch.pairs]]
@@ -85,7 +85,7 @@ class Recovery:
         lines = sorted(chain.from_iterable(everyones))
         where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
         if state.skipped >= _MOST_SKIPPED:
-            raise NotFinite(update, where, has_lines=True)
+            raise NonFiniteError(update, where, has_lines=True)
         state.skipped += 1
         self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
         self._log.warn(
@@ -93,7 +93,7 @@ class Recovery:
             f"out, {state.skipped} of at most {_MOST_SKIPPED} in a row."
         )
 
-    def way_back(self, fault: NotFinite, now: TrainingState, checkpoints: Path) -> Path:
+    def way_back(self, fault: NonFiniteError, now: TrainingState, checkpoints: Path) -> Path:
         """The newest sound checkpoint below a folder, as the first rank finds it.
 
         now: where training has come to. Raises ModelError when it is to end instead.
@@ -110,9 +110,9 @@ class Recovery:
         return checkpoints / str(name)
 
     def _insist_on_going_back(
-        self, fault: NotFinite, now: TrainingState, checkpoints: Path
+        self, fault: NonFiniteError, now: TrainingState, checkpoints: Path
     ) -> None:
-        if isinstance(fault, SeenLate):
+        if isinstance(fault, LateNonFiniteError):
             return
         if self._training.on_divergence == "stop":
             why = "`training.on_divergence: rollback` would go back and lower the rate by itself."
@@ -122,7 +122,7 @@ class Recovery:
             raise self._given_up(fault, now, why, checkpoints)
 
     def after_going_back(
-        self, fault: NotFinite, checkpoint: TrainingState, now: TrainingState
+        self, fault: NonFiniteError, checkpoint: TrainingState, now: TrainingState
     ) -> TrainingState:
         """Where training stands when it goes on from a checkpoint. now: where it has come to."""
         checkpoint = replace(
@@ -134,7 +134,7 @@ class Recovery:
             batches_per_update=now.batches_per_update,
         )
         values = {"fault": fault.update, "back_to": checkpoint.update}
-        if isinstance(fault, SeenLate):
+        if isinstance(fault, LateNonFiniteError):
             self._log.record("looking_back", now.update, **values)
             self._log.warn(
                 f"update {fault.update}: its loss or gradient is not a finite number, {fault.where}"
@@ -153,7 +153,7 @@ class Recovery:
         return checkpoint
 
     def _given_up(
-        self, fault: NotFinite, now: TrainingState, why: str, checkpoints: Path
+        self, fault: NonFiniteError, now: TrainingState, why: str, checkpoints: Path
     ) -> ModelError:
         """The error that ends training. why: no other way is left."""
         if not self._ranks.leads:
@@ -169,7 +169,7 @@ class Recovery:
             f"{self._advice(fault)}; then {then}"
         )
 
-    def _advice(self, fault: NotFinite) -> str:
+    def _advice(self, fault: NonFiniteError) -> str:
         """Return what may help of what is not done already."""
         ways = ["lower `training.optimizer.learning_rate`"]
         clipped = self._training.clip_norm > 0.0

@@ -440,7 +440,8 @@ def check_settings(
     if not differences or (resume and not fixed):
         return differences
     ways = (
-        f"{', '.join(fixed)} cannot change in the middle of a run. "
+        f"{', '.join(fixed)} cannot change in the middle of a run. `nmt train {run.config_file}` "
+        "goes on with the old settings; "
         if fixed
         else "--resume goes on with the new ones; "
     )

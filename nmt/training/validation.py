@@ -13,7 +13,7 @@ from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.data.batches import make_batch, plan_in_order
 from nmt.data.prepared_corpora import PreparedData
 from nmt.evaluation.checks import four_grams_of, undivided_warning
-from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, perplexity
+from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, metric, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import LineLog, progress
@@ -212,3 +212,20 @@ def _evenly_spread(count: int, wanted: int) -> list[int]:
     """`wanted` of `count` positions, evenly spread; all when there are fewer."""
     wanted = min(count, wanted)
     return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+
+
+def validation_line(update: int, validation: Validation, best: str | None) -> str:
+    """Return the log line for people.
+
+    Args:
+        update: The update after which dev was validated on.
+        validation: The result.
+        best: The metric by which the model is the best so far, None where it is not.
+    """
+    values = validation.metrics
+    shown = "  ".join(
+        f"{metric(name).title} {value:.{3 if name == 'loss' else 2}f}"
+        for name, value in values.items()
+    )
+    remark = "" if best is None else f"  best {best}"
+    return f"validation at update {update}: {shown}  ({validation.seconds:.1f} s){remark}"

@@ -221,13 +221,6 @@ VALUES = [
     _set("training.max_updates=+500", "training.max_updates: expected", "got +500; write 500"),
     _set("seed=!!int 3", "tags (!)"),
     case(
-        "a cosine without an end",
-        "config show tiny.yaml --set training.schedule.kind=cosine "
-        "--set training.max_updates=null --set training.max_epochs=1",
-        2,
-        "`schedule.kind: cosine` needs `max_updates`",
-    ),
-    case(
         "training without an end",
         "config show tiny.yaml --set training.max_updates=null",
         2,

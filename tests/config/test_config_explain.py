@@ -9,12 +9,12 @@ from nmt.errors import UsageError
 
 
 def test_a_value_with_its_range():
-    assert explain("training.optimizer.beta1") == (
-        "training.optimizer.beta1\n"
-        "  Adam: decay of the mean.\n"
+    assert explain("training.optimizer.beta2") == (
+        "training.optimizer.beta2\n"
+        "  Adam: decay of the mean square.\n"
         "\n"
         "  type:    a number >= 0 and < 1\n"
-        "  default: 0.9\n"
+        "  default: 0.98\n"
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from subword_models import train_model
 
 from nmt.config.dump import dump_config
+from nmt.data import tokenizer_training
 from nmt.data.tokenizer_training import train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError
 from nmt.runtime.files import write_text
@@ -127,9 +128,10 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
     assert models[0] == models[1]
 
 
-def test_subwords_are_learned_from_an_even_sample(make_config):
+def test_subwords_are_learned_from_an_even_sample(make_config, monkeypatch):
+    monkeypatch.setattr(tokenizer_training, "_MOST_LINES", 20)
     source = ["aaaa bbbb"] * 50 + ["cccc dddd"] * 50
-    settings = {"max_sentences": 20, "vocab_size": 270, "joint": False, "hard_vocab_limit": False}
+    settings = {"vocab_size": 270, "joint": False, "hard_vocab_limit": False}
     config = make_config((source, source), dev=(["a"], ["b"]), tokenizer=settings)
     tokenizer = trained(config).source
     for word in ("aaaa", "dddd"):

@@ -16,7 +16,7 @@ from nmt.tokenizers.sentencepiece import BOS, EOS
 
 
 def narrowed_by_definition(
-    log_probabilities: list[float], temperature: float, top_k: int, top_p: float, epsilon: float
+    log_probabilities: list[float], temperature: float, top_k: int, top_p: float
 ) -> np.ndarray:
     weights = np.exp(np.array(log_probabilities) / temperature)
     weights /= weights.sum()
@@ -32,8 +32,6 @@ def narrowed_by_definition(
             before += weights[token]
         weights[[token for token in order if token not in kept]] = 0.0
         weights /= weights.sum()
-    rare = [token for token in order[1:] if weights[token] < epsilon]
-    weights[rare] = 0.0
     return weights
 
 
@@ -42,11 +40,10 @@ def narrowed_by_definition(
     st.floats(0.3, 3.0),
     st.integers(0, 5),
     st.floats(0.1, 1.0),
-    st.floats(0.0, 0.6),
 )
 @settings(max_examples=200, deadline=None)
-def test_what_is_drawn_from(values, temperature, top_k, top_p, epsilon):
-    changes = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "epsilon": epsilon}
+def test_what_is_drawn_from(values, temperature, top_k, top_p):
+    changes = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     found = narrowed(
         torch.tensor(values, dtype=torch.float64), SearchSettings(sampling=True, **changes)
     )

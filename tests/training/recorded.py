@@ -68,7 +68,7 @@ def make_model(dropout=0.0, **decoder):
 def make_work(model, scaler=None, fixed_shapes=True):
     """Forward and backward as the trainer does it."""
 
-    def work(batch, tokens):
+    def work(batch, tokens, update=1):
         sums = model.loss(
             batch.source,
             batch.source_lengths,

@@ -16,9 +16,9 @@ from nmt.errors import ConfigError, DataError, StoppedBySignal
 from nmt.inspection.alignments import align_given
 from nmt.model.guidance import Guidance
 from nmt.search.translator import Translator
+from nmt.training.gradients import split_batch
 from nmt.training.graphs import GraphedStep
 from nmt.training.guidance import guidance_of, guidance_weight
-from nmt.training.memory import split_batch
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -70,7 +70,7 @@ def test_a_recorded_step_takes_the_guide_of_each_batch():
     """Replayed for a batch of the same shape with other links."""
     model = make_model()
 
-    def work(each, tokens):
+    def work(each, tokens, update):
         sums = sums_of(model, each)
         (sums.loss / tokens).backward()
         return sums.detached()
@@ -138,14 +138,14 @@ def test_other_links_are_noticed_when_a_run_goes_on(tiny, tmp_path, monkeypatch)
     links = tmp_path / "links"
     links.write_text("0-0\n" * 200, encoding="utf-8")
     config = tiny(f"training.guided_alignment.alignments={links}")
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def interrupted(self, group):
         update(self, group)
         if self.state.update == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Trainer, "_update", interrupted)
+    monkeypatch.setattr(Trainer, "_complete_update", interrupted)
     with pytest.raises(StoppedBySignal):
         train(config)
     links.write_text("\n" * 200, encoding="utf-8")

@@ -45,7 +45,7 @@ def test_slow_updates_are_told_of_before_a_record_is_due(tiny, slow, capsys):
     options = ("training.log_every_updates=1000", "training.validation.samples=0")
     fast = train(tiny(*options, name="fast"))
     capsys.readouterr()
-    slow(Trainer, "_update")
+    slow(Trainer, "_complete_update")
     run = train(tiny(*options))
     told = capsys.readouterr().err
     counts = [int(match[1]) for match in UPDATE_LINE.finditer(told)]
@@ -56,7 +56,7 @@ def test_slow_updates_are_told_of_before_a_record_is_due(tiny, slow, capsys):
 
 
 def test_with_quiet_the_lines_are_in_the_log_alone(tiny, slow, capsys):
-    slow(Trainer, "_update")
+    slow(Trainer, "_complete_update")
     set_quiet(True)
     run = train(tiny("training.metric=chrf"))  # BLEU is warned of
     assert capsys.readouterr().err == ""

@@ -53,7 +53,7 @@ from nmt.errors import ResourceError
 from nmt.training import best_models, checkpoints, trainer
 
 full, stop = json.loads(sys.argv.pop(1)), int(sys.argv.pop(1))
-update, now = trainer.Trainer._update, [0]
+update, now = trainer.Trainer._complete_update, [0]
 
 def counted(self, group):
     update(self, group)
@@ -68,7 +68,7 @@ def failing(works):
         return works(*arguments)
     return write
 
-trainer.Trainer._update = counted
+trainer.Trainer._complete_update = counted
 checkpoints.write_tensors = failing(checkpoints.write_tensors)
 best_models.save_bundle = failing(best_models.save_bundle)
 main()

@@ -36,7 +36,7 @@ import os, sys, time
 from nmt.__main__ import main
 from nmt.training.trainer import Trainer
 
-update, deed = Trainer._update, sys.argv.pop(1)
+update, deed = Trainer._complete_update, sys.argv.pop(1)
 
 def hurt(self, group):
     if self.state.update == 11 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
@@ -44,7 +44,7 @@ def hurt(self, group):
             time.sleep(1000) if deed == "hang" else os.kill(os.getpid(), int(deed))
     return update(self, group)
 
-Trainer._update = hurt
+Trainer._complete_update = hurt
 main()
 """
 
@@ -55,29 +55,35 @@ import os
 from nmt.__main__ import main
 from nmt.model.loss import LossSums
 from nmt.training import recovery
+from nmt.training.gradients import GradientAccumulator, LossStep
 from nmt.training.trainer import Trainer
 
 recovery._MOST_SKIPPED = int(os.environ.get("MOST_SKIPPED", 1))
 
-step, seed = Trainer._forward_and_backward, Trainer._seed
+step, seed, train = LossStep.__call__, GradientAccumulator._seed, Trainer.train
+now = {}
 
-def noted(self, number):
-    self.number = number
-    seed(self, number)
+def trained(self):
+    now["state"] = self.state
+    return train(self)
 
-def faulty(self, batch, tokens):
-    update = (self.state.update + 1) * self.number
+def noted(self, update, number):
+    now["number"] = number
+    seed(self, update, number)
+
+def faulty(self, batch, divisor, update):
+    update = update * now["number"]
     if update == 2 and len(batch.source) > 4:
         raise MemoryError
-    sums = step(self, batch, tokens)
+    sums = step(self, batch, divisor, update)
     if update == 3:
         return LossSums(sums.loss * float("nan"), sums.cross_entropy, sums.tokens)
-    if update in (6, 7) and self.state.rate_scale == 1.0:
-        for parameter in self.model.parameters():
+    if update in (6, 7) and now["state"].rate_scale == 1.0:
+        for parameter in self._model.parameters():
             parameter.grad.fill_(float("nan"))
     return sums
 
-Trainer._forward_and_backward, Trainer._seed = faulty, noted
+LossStep.__call__, GradientAccumulator._seed, Trainer.train = faulty, noted, trained
 main()
 """
 

@@ -17,7 +17,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.training import recovery
 from nmt.training.checkpoints import TrainingState, load_state, save_checkpoint
 from nmt.training.log import NoLog
-from nmt.training.recovery import NotFinite, Recovery, describe_lines
+from nmt.training.recovery import NonFiniteError, Recovery, describe_lines
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -93,7 +93,7 @@ def late(monkeypatch):
 
     def patched(self, *arguments, **named):
         init(self, *arguments, **named)
-        self._waits_to_look = True
+        self._checks_late = True
 
     monkeypatch.setattr(Trainer, "__init__", patched)
 
@@ -171,12 +171,12 @@ def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
 
 
 def test_the_advice_is_what_can_still_be_done(tmp_path):
-    of_lines = NotFinite(1, "train.fr: line 3", has_lines=True)
+    of_lines = NonFiniteError(1, "train.fr: line 3", has_lines=True)
     assert advice(tmp_path, of_lines) == (
         "Look at those lines, lower `training.optimizer.learning_rate`, lower `training.clip_norm` "
         "or set `runtime.precision: float32`; then begin again with --restart."
     )
-    of_dev = NotFinite(1, "its validation fails")
+    of_dev = NonFiniteError(1, "its validation fails")
     assert advice(tmp_path, of_dev, "float32", saved=True, clip_norm=0.0) == (
         "Lower `training.optimizer.learning_rate` or set `training.clip_norm`; then resume from "
         "the last checkpoint with --resume."
@@ -310,15 +310,15 @@ def test_killed_while_going_back_it_goes_back_again(tiny, spoil, monkeypatch, ki
     def killed(*arguments):
         raise KeyboardInterrupt
 
-    go_back = Trainer._go_back
+    roll_back = Trainer._roll_back
 
     def with_a_kill(self, fault):
         with monkeypatch.context() as patch:
             patch.setattr(*((owner, name) if owner is Trainer else (name,)), killed)
-            go_back(self, fault)
+            roll_back(self, fault)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_go_back", with_a_kill)
+        patch.setattr(Trainer, "_roll_back", with_a_kill)
         with pytest.raises(KeyboardInterrupt):
             train(tiny(*ROLLBACK, name="parts"))
     parts = train(tiny(*ROLLBACK, name="parts"))

@@ -17,6 +17,7 @@ from nmt.reports.history import History
 from nmt.runtime.ranks import ALONE
 from nmt.training import recovery
 from nmt.training.checkpoints import load_state
+from nmt.training.gradients import LossStep
 from nmt.training.metric_accumulator import MetricAccumulator, MetricSums, train_means
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
@@ -42,7 +43,7 @@ def without_clock(records):
 
 def stop_after(monkeypatch, updates, stop):
     """Have `stop` called once after each of the updates."""
-    update, left = Trainer._update, set(updates)
+    update, left = Trainer._complete_update, set(updates)
 
     def stopped(self, group):
         update(self, group)
@@ -50,7 +51,7 @@ def stop_after(monkeypatch, updates, stop):
             left.remove(self.state.update)
             stop()
 
-    monkeypatch.setattr(Trainer, "_update", stopped)
+    monkeypatch.setattr(Trainer, "_complete_update", stopped)
 
 
 def sigterm():
@@ -142,17 +143,17 @@ def test_two_short_epochs_log_their_loss_at_the_end(tiny, each_update):
 
 def test_after_a_rollback_the_sums_are_those_of_the_checkpoint(tiny, monkeypatch, each_update):
     """At the same learning rate, so that the updates are done again as they were."""
-    step = Trainer._forward_and_backward
+    step = LossStep.__call__
     left = [13, 14]
 
-    def spoiled(self, batch, tokens):
-        sums = step(self, batch, tokens)
-        if left and self.state.update + 1 == left[0]:
+    def spoiled(self, batch, divisor, update):
+        sums = step(self, batch, divisor, update)
+        if left and update == left[0]:
             left.pop(0)
             return LossSums(sums.loss * torch.nan, sums.cross_entropy, sums.tokens)
         return sums
 
-    monkeypatch.setattr(Trainer, "_forward_and_backward", spoiled)
+    monkeypatch.setattr(LossStep, "__call__", spoiled)
     monkeypatch.setattr(recovery, "_MOST_SKIPPED", 1)
     monkeypatch.setattr(recovery, "_RATE_FACTOR", 0.999999)
     run = train(tiny(*OPTIONS, "training.on_divergence=rollback"))
@@ -265,14 +266,14 @@ import os, signal
 from nmt.__main__ import main
 from nmt.training.trainer import Trainer
 
-update = Trainer._update
+update = Trainer._complete_update
 
 def stopping(self, group):
     update(self, group)
     if self.state.update == int(os.environ["STOP_AFTER"]):
         os.kill(os.getpid(), signal.SIGTERM)
 
-Trainer._update = stopping
+Trainer._complete_update = stopping
 main()
 """,
         encoding="utf-8",

@@ -92,14 +92,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny):
 )
 def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, overrides):
     whole = train(tiny(*overrides, name="whole"))
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def interrupted(self, group):
         update(self, group)
         if self.state.update in (3, 5):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Trainer, "_update", interrupted)
+    monkeypatch.setattr(Trainer, "_complete_update", interrupted)
     for _ in range(2):
         with pytest.raises(StoppedBySignal) as stopped:
             train(tiny(*overrides, name="parts"))
@@ -114,14 +114,14 @@ def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, overrides):
 
 def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, trained, monkeypatch):
     whole = trained(name="whole")
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def crashing(self, group):
         if self.state.update == 5:
             raise RuntimeError("power cut")
         update(self, group)
 
-    monkeypatch.setattr(Trainer, "_update", crashing)
+    monkeypatch.setattr(Trainer, "_complete_update", crashing)
     with pytest.raises(RuntimeError):
         train(tiny(name="parts"))
     monkeypatch.undo()

@@ -78,12 +78,6 @@ class SearchSettings(Settings):
         description="Sampling draws from the fewest most probable tokens that have this "
         "probability together (Holtzman et al. 2020).",
     )
-    epsilon: float = Field(
-        0.0,
-        ge=0.0,
-        lt=1.0,
-        description="Sampling draws from tokens of at least this probability (Hewitt et al. 2022).",
-    )
     seed: int = Field(
         1,
         ge=0,
@@ -139,7 +133,7 @@ class SearchSettings(Settings):
         return self
 
 
-OF_SAMPLING = ("temperature", "top_k", "top_p", "epsilon")
+OF_SAMPLING = ("temperature", "top_k", "top_p")
 """What narrows sampling, and means nothing without it."""
 
 

@@ -105,11 +105,6 @@ class TokenizerSettings(Settings):
     user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
         Field((), description="Texts that are always one subword, such as <2de>.")
     )
-    max_sentences: int = Field(
-        2_000_000,
-        ge=1,
-        description="Learn from at most so many lines, evenly spread over the text.",
-    )
     sampling: SubwordSamplingSettings = Field(
         default_factory=SubwordSamplingSettings,
         description="Subword regularisation or BPE-dropout on the training side.",
@@ -157,10 +152,12 @@ class TokenizerSettings(Settings):
             yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
 
     def _given(self) -> list[str]:
-        """Return the keys whose values are not the defaults and do something."""
-        return [
+        """Return the keys that are given and do something."""
+        changed = [
             name
             for name, field in type(self).model_fields.items()
-            if getattr(self, name) != field.get_default(call_default_factory=True)
-            and not (name == "sampling" and self.sampling.alpha == 0.0)
+            if name != "sampling"
+            and getattr(self, name) != field.get_default(call_default_factory=True)
         ]
+        draws = "sampling" in self.model_fields_set and self.sampling.alpha > 0.0
+        return [*changed, "sampling"] if draws else changed

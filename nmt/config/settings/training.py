@@ -45,7 +45,6 @@ class OptimizerSettings(Settings):
 
     kind: Annotated[str, kind_of(OPTIMIZERS)] = Field("adam", description="The update rule.")
     learning_rate: float = Field(4e-3, gt=0.0, description="The rate before any schedule.")
-    beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam: decay of the mean.")
     beta2: float = Field(0.98, ge=0.0, lt=1.0, description="Adam: decay of the mean square.")
     rho: float = Field(0.95, ge=0.0, lt=1.0, description="Adadelta, RMSprop: decay.")
     epsilon: float = Field(1e-8, gt=0.0, description="Keeps the division finite.")

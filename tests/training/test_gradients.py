@@ -10,8 +10,8 @@ from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.console import say
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.gradients import GradientAccumulator, split_batch
 from nmt.training.log import TrainingLog
-from nmt.training.memory import FittingStep, split_batch
 from nmt.training.run import train
 
 LENGTHS = ((3, 5), (6, 2), (4, 4), (9, 3), (2, 12), (5, 5), (1, 1))
@@ -21,8 +21,8 @@ def out_of_memory():
     raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
 
-def nothing(*_):
-    pass
+WEIGHTLESS = torch.nn.Module()
+"""A model without gradients to clear."""
 
 
 def limited(work, sentences, after_backward=False):
@@ -30,7 +30,7 @@ def limited(work, sentences, after_backward=False):
     some of them are there already.
     """
 
-    def step(batch, tokens):
+    def step(batch, tokens, update):
         if len(batch.pairs) <= sentences:
             return work(batch, tokens)
         if after_backward:
@@ -81,9 +81,8 @@ def test_parts_have_the_gradient_of_the_whole(log, feeding, sentences, after_bac
     expected = [make_work(plain, fixed_shapes=False)(each, tokens) for each in group]
     model = make_model(input_feeding=feeding).double()
     step = limited(make_work(model, fixed_shapes=False), sentences, after_backward)
-    found = FittingStep(step, step, model.zero_grad, nothing, log)(
-        list(enumerate(group)), tokens, 5
-    )
+    accumulator = GradientAccumulator(model, step, step, 0, log)
+    found = accumulator.accumulate(list(enumerate(group)), tokens, 5)
     torch.testing.assert_close(found.loss, sum(each.loss for each in expected))
     torch.testing.assert_close(found.cross_entropy, sum(each.cross_entropy for each in expected))
     assert found.tokens == tokens
@@ -107,7 +106,7 @@ def test_a_failed_attempt_leaves_nothing_when_memory_gives_out_inside_backward(l
         return gradient
 
     embedding.register_hook(fail_once)
-    FittingStep(work, work, model.zero_grad, nothing, log)([(0, whole)], 10, 1)
+    GradientAccumulator(model, work, work, 0, log).accumulate([(0, whole)], 10, 1)
     assert failures
     for name, gradient in gradients(plain).items():
         torch.testing.assert_close(gradients(model)[name], gradient, rtol=1e-10, atol=1e-14)
@@ -117,39 +116,43 @@ def test_each_batch_has_the_dropout_of_its_number_in_the_update(log):
     """Done again too, in whatever parts, and on whatever rank; a rank may have none."""
     drawn = []
 
-    def step(batch, tokens):
+    def step(batch, tokens, update):
         drawn.append((len(batch.pairs), float(torch.rand(()))))
         return make_work(make_model())(batch, tokens)
 
-    seeded = FittingStep(step, limited(step, 4), nothing, torch.manual_seed, log)
+    seeded = GradientAccumulator(WEIGHTLESS, step, limited(step, 4), 0, log)
     group = list(enumerate([batch(*LENGTHS[:3]), batch(*LENGTHS), batch(*LENGTHS[:2])]))
-    seeded(group, 10, 1)
+    seeded.accumulate(group, 10, 1)
     whole = drawn.copy()
     drawn.clear()
-    scarce = FittingStep(limited(step, 4), limited(step, 4), nothing, torch.manual_seed, log)
-    scarce(group, 10, 1)
+    scarce = GradientAccumulator(WEIGHTLESS, limited(step, 4), limited(step, 4), 0, log)
+    scarce.accumulate(group, 10, 1)
     assert [count for count, _ in drawn] == [3, 3, 3, 4, 2]
     assert drawn[0] == drawn[1] == whole[0]
     assert drawn[2][1] == whole[1][1]
     assert drawn[4] == whole[2]
     drawn.clear()
-    seeded(group[2:], 10, 1)
+    seeded.accumulate(group[2:], 10, 1)
     assert drawn == [whole[2]]
-    assert float(seeded([], 10, 1).loss) == 0.0
+    assert float(seeded.accumulate([], 10, 1).loss) == 0.0
 
 
 def test_without_trouble_every_batch_is_done_once(log):
     calls = []
 
-    def step(batch, tokens):
+    def step(batch, tokens, update):
         calls.append(len(batch.pairs))
         return make_work(make_model())(batch, tokens)
 
-    def never():
+    class Never(torch.nn.Module):
+        def zero_grad(self, set_to_none=True):
+            raise AssertionError("nothing is to be done again")
+
+    def never(batch, tokens, update):
         raise AssertionError("nothing is to be done again")
 
     group = [batch(*LENGTHS), batch(*LENGTHS[:2])]
-    FittingStep(step, never, never, nothing, log)(list(enumerate(group)), 10, 1)
+    GradientAccumulator(Never(), step, never, 0, log).accumulate(list(enumerate(group)), 10, 1)
     assert calls == [7, 2]
     assert not log._text.exists()
 
@@ -169,11 +172,13 @@ def test_what_counts_as_out_of_memory(error, expected):
 
 
 def test_other_errors_are_left_as_they_are(log):
-    def broken(batch, tokens):
+    def broken(batch, tokens, update):
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        FittingStep(broken, broken, nothing, nothing, log)([(0, batch(*LENGTHS))], 10, 1)
+        GradientAccumulator(WEIGHTLESS, broken, broken, 0, log).accumulate(
+            [(0, batch(*LENGTHS))], 10, 1
+        )
 
 
 def test_a_sentence_that_does_not_fit_is_an_error(log):
@@ -181,15 +186,17 @@ def test_a_sentence_that_does_not_fit_is_an_error(log):
     with pytest.raises(
         ResourceError, match=r"update 7: .*of 7 sentences of up to 10 source and 13"
     ):
-        FittingStep(work, work, nothing, nothing, log)([(0, batch(*LENGTHS))], 10, 7)
+        GradientAccumulator(WEIGHTLESS, work, work, 0, log).accumulate(
+            [(0, batch(*LENGTHS))], 10, 7
+        )
 
 
 def test_it_says_what_did_not_fit_and_then_what_to_lower(log, capsys):
     work = limited(make_work(make_model()), 2)
-    step = FittingStep(work, work, nothing, nothing, log)
+    accumulator = GradientAccumulator(WEIGHTLESS, work, work, 0, log)
     for update in (1, 2, 3, 4):
         say(f"-- {update}")
-        step([(0, batch(*LENGTHS))], 10, update)
+        accumulator.accumulate([(0, batch(*LENGTHS))], 10, update)
     told = capsys.readouterr().err
     assert told.count("done in 4 parts instead, with the same gradient") == 4
     assert told.count("training.batch_size") == 1
