@@ -6,9 +6,9 @@
 Training that takes longer than --minutes is cut there, and the table says so. The pairs of the test
 text that are like those of train (of usual length, with the prefixes that are asked for) are
 translated with the last parameters, as in the textbooks. The table goes to stdout, the figures to
-the file of --output, and the runs into a folder beside it. The same command resumes where it was
-stopped; a finished experiment is not trained again. One that fails is reported, and the exit code
-is then 1.
+the file of --output, and the runs into a folder beside it; experiments with the same texts and
+tokens share tokenizer and prepared data. The same command resumes where it was stopped; a finished
+experiment is not trained again. One that fails is reported, and the exit code is then 1.
 """
 
 import argparse
@@ -129,6 +129,7 @@ def run_experiments(options: argparse.Namespace) -> Figures:
             if figures.results.get(name, {}).get("settings") == fingerprint:
                 say("already trained")
                 continue
+            config = share_preparation(config, options.output.with_suffix(".runs"))
             figures.results[name] = {"settings": fingerprint, **run_experiment(config)}
         except StoppedBySignal:
             raise
@@ -171,6 +172,25 @@ def run_experiment(config: Config) -> Result:
     changed = run.config_file.is_file() and load_config(run.config_file) != config
     train(config, restart=changed)
     return {**training_figures(config, run), **_test_figures(config, run)}
+
+
+def share_preparation(config: Config, folder: Path) -> Config:
+    """Let experiments with the same settings of `data` and `tokenizer` share what is made of them.
+
+    Args:
+        config: The configuration of an experiment.
+        folder: The folder of all runs.
+
+    Returns:
+        The same, with the folders of tokenizer and data.
+    """
+    sections = {"tokenizer": config.tokenizer, "data": config.data}
+    text = json.dumps([each.model_dump(mode="json") for each in sections.values()])
+    shared = folder.absolute() / "prepared" / hashlib.sha256(text.encode("utf-8")).hexdigest()[:8]
+    update = {
+        name: each.model_copy(update={"dir": shared / name}) for name, each in sections.items()
+    }
+    return config.model_copy(update=update)
 
 
 def training_figures(config: Config, run: RunDirectory) -> Result:

@@ -174,8 +174,7 @@ VALUES = [
     _set("tokenizer.model=3", "tokenizer.model: expected a path or a list of paths"),
     _set(
         "tokenizer.model=x.model",
-        "`tokenizer.model` says it all: remove `tokenizer.kind`, `tokenizer.vocab_size`, "
-        "`tokenizer.hard_vocab_limit`",
+        "`tokenizer.model` says it all: remove `tokenizer.vocab_size`",
     ),
     _set(
         "tokenizer={model: [a.model, b.model]}",

@@ -184,3 +184,12 @@ def test_toy_tasks_are_written_where_they_are_wanted(tmp_path, monkeypatch):
     (tmp_path / "tatoeba.fra-eng" / "train.eng.gz").touch()
     textbooks.get_texts(tmp_path, toys=True)
     assert (tmp_path / "toy.addition" / "train.source").read_bytes().count(b"\n") == 20
+
+
+def test_experiments_with_the_same_texts_and_tokens_share_them(tmp_path):
+    names = ("luong2015-small-dot", "luong2015-small-general", "d2l-attention")
+    configs = [load_config(textbooks.FOLDER / f"{name}.yaml") for name in names]
+    one, other, third = (textbooks.share_preparation(each, tmp_path) for each in configs)
+    assert (one.data.dir, one.tokenizer.dir) == (other.data.dir, other.tokenizer.dir)
+    assert one.data.dir.is_relative_to(tmp_path)
+    assert third.data.dir != one.data.dir
