@@ -1,4 +1,4 @@
-"""What people read while a command works, on stderr: a bar on a terminal, lines in a log."""
+"""Messages and progress on stderr: a bar on a terminal, lines in a log."""
 
 import os
 import sys
@@ -24,13 +24,16 @@ _console = _Console()
 
 
 def set_quiet(quiet: bool) -> None:
-    """With quiet, `say` and progress are silent; warnings and errors still show."""
+    """Silence `say` and progress, or let them write again.
+
+    Warnings and errors are shown in either case.
+    """
     _console.quiet = quiet
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Within, it is as if --quiet had been given."""
+    """Return a context manager within which `say` and progress are silent, as with --quiet."""
     before = _console.quiet
     _console.quiet = True
     try:
@@ -40,49 +43,49 @@ def quietly() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Tell the user something on stderr, unless --quiet."""
+    """Write a message to stderr, unless --quiet is given."""
     if not _console.quiet:
         _write(text)
 
 
 def warn(text: str) -> None:
-    """Tell the user on stderr of something that may be wrong."""
+    """Write a warning to stderr, with --quiet too."""
     _write(f"warning: {text}")
 
 
 def is_quiet() -> bool:
-    """Whether only warnings and errors are shown."""
+    """Return whether only warnings and errors are shown."""
     return _console.quiet
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal on which a bar may be drawn."""
+    """Return whether stderr is a terminal, on which a bar can be drawn."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 class LineLog(Protocol):
-    """Where lines go besides or instead of stderr, such as the log of a training."""
+    """A destination of lines besides or instead of stderr, such as the log of a training."""
 
     @property
     def last_line(self) -> float:
-        """When it took the last line, by `time.monotonic`."""
+        """The time of the last line, by `time.monotonic`."""
 
     def tell(self, text: str) -> None:
-        """Take a line."""
+        """Write a line."""
 
 
 @dataclass
 class Progress:
-    """The progress of a long piece of work; made by `progress`.
+    """The progress of a long piece of work, as `progress` yields it.
 
     Attributes:
         title: The name of the work.
-        total: How many units there are; None where that is not known.
+        total: The number of units; None where it is unknown.
         unit: The name of the units.
         lines: Whether `advance` writes a line every ten seconds.
-        done: How many units are done.
+        done: The number of units that are done.
         note: A text beside the count.
-        waiting: Whether the work waits for input. Then the same count is not written twice.
+        waiting: Whether the work waits for input. The same count is then not written twice.
     """
 
     title: str
@@ -103,13 +106,16 @@ class Progress:
 
     @property
     def last_line(self) -> float:
-        """When the last line was written."""
+        """The time of the last line, by `time.monotonic`."""
         return self._last_line
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        """Count `amount` more units as done; `note` stands beside the count.
+        """Count more units as done.
 
-        A negative amount takes units back, which are to be done again. The pace still counts them.
+        Args:
+            amount: The number of units. A negative number takes units back that are to be repeated;
+                the pace still counts them.
+            note: A text beside the count.
         """
         self.done += amount
         self._done_before += min(0, amount)
@@ -153,12 +159,15 @@ def progress(
 
     Args:
         title: The name of the work.
-        total: How many units there are; None where that is not known.
+        total: The number of units; None where it is unknown.
         unit: The name of the units.
-        start: How many are done already.
-        by_time: Whether a line is written after 30 seconds without one, however slow the units
-            are. Otherwise there is one every ten seconds, as units are done.
-        log: Where the lines go by time; None: stderr.
+        start: The number of units that are done already.
+        by_time: Whether a line is written after 30 seconds without one, however slow the units are.
+            Otherwise there is one every ten seconds, as units are done.
+        log: The destination of the lines by time; None: stderr.
+
+    Yields:
+        The progress, which the block advances.
     """
     state = Progress(title, total, unit, lines=not by_time, done=start)
     if is_terminal() and not _console.quiet:
@@ -181,7 +190,9 @@ def progress(
 
 @contextmanager
 def working(title: str) -> Iterator[None]:
-    """Write a line every 30 seconds during work that cannot count how far it has come.
+    """Return a context manager for work that cannot count its progress.
+
+    Within it a line is written every 30 seconds.
 
     Args:
         title: The name of the work.
@@ -194,7 +205,7 @@ def working(title: str) -> Iterator[None]:
     def tell() -> None:
         state._last_line = time.monotonic()
         since = timedelta(seconds=round(time.monotonic() - state._began))
-        _write(f"{title}: at work for {since}")  # though steps of the work itself may be quiet
+        _write(f"{title}: at work for {since}")  # not `say`: steps of the work may be quiet
 
     with _lines_by_time(tell, state):
         yield
@@ -254,5 +265,11 @@ def _write(text: str) -> None:
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """So many things, in words."""
+    """Return a count with its noun, such as `1 thread` or `1,200 threads`.
+
+    Args:
+        count: The count.
+        one: The noun in the singular.
+        many: The noun in the plural.
+    """
     return f"{count:,} {one if count == 1 else many}"

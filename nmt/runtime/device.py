@@ -1,4 +1,4 @@
-"""The device, the precision and the threads that a piece of work computes with.
+"""The device, the precision and the threads that work is computed with.
 
 On a CPU a short probe of matrix products decides what `auto` precision stands for. A checkpoint
 keeps the decision, so that a resumed run computes with the same kernels.
@@ -28,15 +28,15 @@ _MOST_THREADS = 512
 
 Products = Literal["highest", "medium"]
 ProductShape = tuple[int, int, int]
-"""Rows, inputs and outputs of a product `[rows, in] x [in, out]`."""
+"""The rows, inputs and outputs of a product `[rows, in] x [in, out]`."""
 
 _GIGAFLOPS = "GFLOP/s"
 
 _USUAL_SHAPES: tuple[ProductShape, ...] = ((64, 512, 2048), (256, 512, 512))
 
 _CLEAR_RATIO = 1.2
-"""Another precision than float32, or other kernels than torch's own, must be so many times as fast
-to be chosen: products are not all that an update does, and the machine may be busy.
+"""The ratio of speeds from which another precision than float32, or other kernels than torch's own,
+are chosen. Products are not all the work of an update, and the machine may be busy.
 """
 
 _PROBE_SECONDS = 0.05
@@ -47,12 +47,16 @@ _FLOAT32, _ONEDNN, _BFLOAT16 = "float32", "float32 by oneDNN", "bfloat16"
 
 @dataclass(frozen=True)
 class Choices:
-    """What `auto` came to, as a checkpoint keeps it.
+    """The values that `auto` was resolved to, as a checkpoint keeps them.
 
-    device: cpu or cuda; precision: float32, bfloat16 or float16; products: how float32 matrix
-    products are computed, torch's `highest` (MKL on x86) or `medium` (oneDNN); threads: of the
-    CPU, 0 where an earlier version did not keep them; speeds: of the candidates that were timed,
-    on one core, empty where none was; unit: of the speeds.
+    Attributes:
+        device: cpu or cuda.
+        precision: float32, bfloat16 or float16.
+        products: How float32 matrix products are computed: torch's `highest` (MKL on x86) or
+            `medium` (oneDNN).
+        threads: The number of CPU threads; 0 in a checkpoint of an earlier version.
+        speeds: The speeds of the candidates that were timed, on one core; empty where none was.
+        unit: The unit of the speeds.
     """
 
     device: str
@@ -73,9 +77,12 @@ class Choices:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What work computes with.
+    """The device, precision, kernels and threads to compute with.
 
-    keeps_memory: whether large freed buffers are used again, not returned to the system.
+    Attributes:
+        device: The device.
+        choices: The precision, kernels and threads.
+        keeps_memory: Whether large freed buffers are reused, not returned to the system.
     """
 
     device: torch.device
@@ -89,7 +96,7 @@ class Runtime:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that products are computed in."""
+        """The data type of products."""
         dtype = getattr(torch, self.choices.precision)
         assert isinstance(dtype, torch.dtype)
         return dtype
@@ -100,10 +107,10 @@ class Runtime:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Set threads and kernels within a block, and put back after it what was set before.
+        """Return a context manager that sets threads and kernels, and restores the earlier ones.
 
-        Blocks of several threads may overlap. What torch keeps for the whole process is put back
-        when the last of them ends.
+        Blocks of several threads may overlap. Settings that torch keeps for the whole process are
+        restored when the last of them ends.
         """
         with _applied(self._kernels):
             yield
@@ -116,10 +123,10 @@ class Runtime:
 
     @contextmanager
     def computing(self, caching: bool = True) -> Iterator[None]:
-        """Give the context in which a model is to be called.
+        """Return the context manager in which a model is to be called.
 
         Args:
-            caching: Whether casts of parameters may be kept while it lasts.
+            caching: Whether casts of parameters are kept within the block.
         """
         is_narrow = self.dtype != torch.float32
         autocast = torch.autocast(
@@ -129,7 +136,7 @@ class Runtime:
             yield
 
     def describe(self) -> str:
-        """Return one line for the start of a log."""
+        """Return one line about the runtime, for the start of a log."""
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
         else:
@@ -152,7 +159,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class _Kernels:
-    """What torch keeps for the whole process."""
+    """The settings that torch keeps for the whole process."""
 
     threads: int
     products: str
@@ -168,7 +175,7 @@ class _Kernels:
 
     def set(self) -> None:
         now = _Kernels.now()
-        if now.threads != self.threads:  # torch forgets its kernels when the number is set
+        if now.threads != self.threads:  # torch drops its kernels when the number is set
             torch.set_num_threads(self.threads)
         if now.products != self.products:
             torch.set_float32_matmul_precision(self.products)
@@ -178,7 +185,7 @@ class _Kernels:
 
 @dataclass(eq=False)
 class _Block:
-    """A block of the thread of that number, and the kernels that are set within it."""
+    """A running block: the kernels that it set and the number of its thread."""
 
     kernels: _Kernels
     thread: int
@@ -187,7 +194,7 @@ class _Block:
 _lock = threading.Lock()
 _blocks: list[_Block] = []
 _host_kernels: list[_Kernels] = []
-"""What was set before the first of the blocks that last."""
+"""The settings before the first of the running blocks."""
 
 
 @contextmanager
@@ -198,7 +205,7 @@ def _applied(kernels: _Kernels) -> Iterator[None]:
         if not _blocks:
             _host_kernels[:] = [before]
         elif all(other.thread != block.thread for other in _blocks):
-            # A thread that began during a block of another one has taken over its number.
+            # A thread that began during another thread's block has inherited its thread count.
             threads = {other.kernels.threads for other in _blocks}
             if before.threads in threads:
                 before = replace(before, threads=_host_kernels[0].threads)
@@ -215,9 +222,12 @@ def _applied(kernels: _Kernels) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Trial:
-    """A small piece of the work itself, which decides between float32 and bfloat16.
+    """A small piece of the actual work, which decides between float32 and bfloat16.
 
-    make: gives a call that does it with a runtime; work, unit: how much one call does, and of what.
+    Attributes:
+        make: Returns a call that does the work with a given runtime.
+        work: The amount of work of one call.
+        unit: The unit of the speed.
     """
 
     make: Callable[[Runtime], Callable[[], object]]
@@ -234,19 +244,22 @@ def prepare_runtime(
 ) -> Runtime:
     """Choose device, precision, kernels and threads.
 
-    A process of the command line is set accordingly. Elsewhere nothing is set but within
+    In a process of the command line they are also set. Elsewhere they are only set within
     `Runtime.applied` and `Runtime.computing`.
 
     Args:
-        settings: What the user asks for.
+        settings: The settings of the user.
         exact: Whether `auto` precision means float32, in which results do not depend on the batch.
         choices: Those of an earlier run to be resumed, kept as far as settings and machine allow.
-        shapes: The products that the model makes most, for the probe.
-        trial: Makes a piece of the work, for the probe of bfloat16. Without one products decide.
+        shapes: The most frequent products of the model, for the probe.
+        trial: Returns a piece of the work, for the probe of bfloat16. Without one products decide.
+
+    Returns:
+        The runtime.
 
     Raises:
-        ResourceError: The device is not there or cannot compute in the precision asked for.
-        UsageError: So many threads would only harm.
+        ResourceError: The device does not exist or cannot compute in the given precision.
+        UsageError: The number of threads is too high.
     """
     world = World.of_environment()
     device = find_device(settings)
@@ -276,10 +289,10 @@ def prepare_runtime(
 def find_device(settings: RuntimeSettings) -> torch.device:
     """Return the device that the settings name.
 
-    Processes of one machine that name no GPU take one after the other, by their local rank.
+    Where they name no GPU, the processes of one machine take different ones, by their local rank.
 
     Raises:
-        ResourceError: It is not there.
+        ResourceError: The device does not exist.
     """
     name, world = settings.device, World.of_environment()
     if name == "auto":
@@ -302,17 +315,17 @@ def find_device(settings: RuntimeSettings) -> torch.device:
 
 
 def keep_order_of_sums() -> None:
-    """Let MKL add up a product's row in one order, however many rows and threads there are.
+    """Let MKL sum a product's row in one order, for any number of rows and threads.
 
-    That is more than Intel promises of its strict reproducible mode; `tests/search/
-    test_exact_batches.py` checks it. What the user has set stays. To be called before the first
-    product of the process.
+    That is more than Intel promises of its strict reproducible mode;
+    `tests/search/test_exact_batches.py` checks it. A value set by the user stays. Call it before
+    the first product of the process.
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
-    """Return whether what an earlier run chose is right here: the machine may be another one."""
+    """Return whether the choices of an earlier run hold for these settings and this machine."""
     is_wanted = settings.precision in ("auto", choices.precision)
     if settings.precision == "auto" and choices.precision == _BFLOAT16:
         on_cpu = device.type == "cpu"
@@ -322,7 +335,7 @@ def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.devi
 
 
 def _gpu_has_bfloat16() -> bool:
-    """Return whether the GPU multiplies bfloat16 numbers itself."""
+    """Return whether the GPU has bfloat16 products without emulation."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
@@ -367,10 +380,10 @@ def _speeds_of(trial: Trial, device: torch.device, products: Products) -> dict[s
 
 
 def _candidates(with_bfloat16: bool) -> list[str]:
-    """Return the ways to compute products that are worth timing; flags may only exclude some.
+    """Return the ways to compute products that are worth timing; flags only exclude some.
 
-    Intel's own library, torch's default, is not outdone by oneDNN on Intel's processors. A product
-    in bfloat16 takes seconds where the processor has no instruction for it.
+    On Intel's processors oneDNN does not beat Intel's own library, torch's default. A bfloat16
+    product takes seconds where the processor has no instruction for it.
     """
     candidates = [_FLOAT32]
     if processor().vendor != "GenuineIntel" and _medium_is_exact():
@@ -381,8 +394,9 @@ def _candidates(with_bfloat16: bool) -> list[str]:
 
 
 def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) -> dict[str, float]:
-    """Return the speed of each candidate on one core in GFLOP/s, rounded; a candidate alone is not
-    measured.
+    """Return the speed of each candidate on one core in GFLOP/s, rounded.
+
+    A single candidate is not measured.
     """
     if len(candidates) < 2:
         return {}
@@ -393,7 +407,7 @@ def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) 
 
 
 def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], None]:
-    """Return a call that makes one product of each shape in the way of that name."""
+    """Return a call that computes one product of each shape in the named way."""
     dtype = torch.bfloat16 if name == _BFLOAT16 else torch.float32
     products: Products = "medium" if name == _ONEDNN else "highest"
     pairs = [
@@ -413,8 +427,9 @@ def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], Non
 
 
 def _medium_is_exact() -> bool:
-    """Return whether torch's `medium` float32 products are as exact as float32: on processors that
-    multiply bfloat16 they may be done in that instead.
+    """Return whether torch's `medium` float32 products are as exact as float32.
+
+    Processors with bfloat16 products may compute them in bfloat16.
     """
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(256, 512, generator=generator)
@@ -426,10 +441,11 @@ def _medium_is_exact() -> bool:
 
 
 def _default_threads(world: World, earlier: Choices | None) -> int:
-    """Return OMP_NUM_THREADS where it is set, else what an earlier run had, else a fair share of
-    the cores that this process may use.
+    """Return the number of threads where the settings give none.
 
-    Of several processes on a machine 1 tells nothing: torchrun sets it where nobody did.
+    It is OMP_NUM_THREADS where it is set, else that of an earlier run, else an equal share of the
+    cores that this process may use. With several processes on a machine a value of 1 is ignored,
+    because torchrun sets it by default.
     """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     by_launcher = wanted == "1" and world.local_size > 1

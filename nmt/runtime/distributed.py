@@ -1,4 +1,4 @@
-"""The processes of one job, as a launcher such as torchrun starts them, and what they share."""
+"""The processes of one job, as a launcher such as torchrun starts them, and their shared store."""
 
 import os
 from collections import Counter
@@ -20,10 +20,16 @@ _ATTEMPT = "TORCHELASTIC_RESTART_COUNT"
 
 @dataclass(frozen=True)
 class World:
-    """Which of how many processes this is, in the job and on its machine.
+    """The position of a process in its job and on its machine.
 
-    launched: whether a launcher started it, be it alone; attempt: how often torchrun has started
-    the job anew after a failure (--max-restarts).
+    Attributes:
+        rank: The number of the process in the job, from 0.
+        size: The number of processes in the job.
+        local_rank: The number of the process on its machine, from 0.
+        local_size: The number of processes on its machine.
+        launched: Whether a launcher started the process, even as the only one.
+        attempt: The number of times that torchrun has restarted the job after a failure
+            (--max-restarts).
     """
 
     rank: int = 0
@@ -35,9 +41,12 @@ class World:
 
     @classmethod
     def of_environment(cls) -> "World":
-        """What RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE say; one process without them.
+        """Return the world that RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE describe.
 
-        Raises UsageError when they are no such numbers.
+        Without them it is a single process.
+
+        Raises:
+            UsageError: A variable is not a number, or a rank is not below its size.
         """
         if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
             return cls()
@@ -60,38 +69,62 @@ class World:
 
 
 class Notes:
-    """Texts that processes of a job leave for one another, each under a name."""
+    """Texts that the processes of a job exchange, each under a name."""
 
     def __init__(self, world: World) -> None:
         assert world.size > 1
         self._store = _open_store()
 
     def leave(self, name: str, text: str) -> None:
-        """Let all read a text. Raises ResourceError when they are out of reach."""
+        """Store a text for all processes.
+
+        Args:
+            name: The name of the text.
+            text: The text.
+
+        Raises:
+            ResourceError: The other processes cannot be reached.
+        """
         with _plain_network_errors():
             self._store.set(name, text)
 
     def find(self, name: str) -> str | None:
-        """The text of that name, None while there is none. Raises as `leave` does."""
+        """Return the text of a name, None while there is none.
+
+        Raises:
+            ResourceError: The other processes cannot be reached.
+        """
         with _plain_network_errors():
             return self._store.get(name).decode("utf-8") if self._store.check([name]) else None
 
 
 class Counters:
-    """Numbers that all processes of a job add to, each by a name; they begin at 0."""
+    """Named numbers that all processes of a job add to; each begins at 0."""
 
     def __init__(self, world: World) -> None:
         self._own: Counter[str] = Counter()
         self._store = _open_store() if world.size > 1 else None
 
     def value(self, name: str) -> int:
-        """What a number has come to. Raises as `add` does."""
+        """Return the present value of a number.
+
+        Raises:
+            ResourceError: The other processes cannot be reached.
+        """
         return self.add(name, 0)
 
     def add(self, name: str, amount: int) -> int:
-        """Add to a number at one stroke, and give what it has come to.
+        """Add to a number atomically.
 
-        Raises ResourceError when the other processes are out of reach.
+        Args:
+            name: The name of the number.
+            amount: The amount to add.
+
+        Returns:
+            The value after the addition.
+
+        Raises:
+            ResourceError: The other processes cannot be reached.
         """
         if self._store is None:
             self._own[name] += amount
@@ -104,11 +137,18 @@ class Counters:
 def process_group(
     world: World, device: torch.device, timeout: timedelta | None = None
 ) -> Iterator[None]:
-    """torch.distributed's collectives, for as long as the block runs: nccl between GPUs, gloo
-    between CPUs, those of machines with GPUs too; none for one process.
+    """Return a context manager within which torch.distributed's collectives work.
 
-    timeout: how long a collective waits for the others; None: as long as torch has it. Raises
-    ResourceError when the other processes are out of reach.
+    GPUs communicate by nccl; CPUs by gloo, also on machines with GPUs. A single process needs no
+    group.
+
+    Args:
+        world: The position of this process.
+        device: The device of this process.
+        timeout: The time that a collective waits for the other processes; None: torch's default.
+
+    Raises:
+        ResourceError: The other processes cannot be reached.
     """
     if world.size == 1:
         yield
@@ -132,10 +172,10 @@ def process_group(
 
 
 def _load_what_keeps_groups() -> None:
-    """Import what takes the group of its moment as an argument's default, while there is none.
+    """Import a module that keeps the present group as a default argument, while there is none.
 
-    Optimizers import it at their first step. The group would outlive `destroy_process_group`, and
-    its threads would abort the interpreter that ends beneath them, now and then.
+    Optimizers import it at their first step. It would keep the group alive after
+    `destroy_process_group`, and the group's threads sometimes abort an interpreter that exits.
     """
     import_module("torch.distributed.nn.functional")
 
@@ -143,8 +183,8 @@ def _load_what_keeps_groups() -> None:
 def _open_store() -> Store:
     with _plain_network_errors():
         store, _, _ = next(rendezvous("env://"))
-    # torchrun keeps its store when it starts a job anew: the job must neither go on counting nor
-    # look for its processes where they were before.
+    # torchrun keeps its store when it restarts a job. The new job must neither continue the old
+    # counts nor look for its processes at their old addresses.
     return PrefixStore(f"nmt-{os.environ.get(_ATTEMPT, '0')}", store)
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their final name, flushed to disk, renamed."""
+"""Files that are complete or absent: written beside their final name, flushed, renamed."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from nmt.errors import ResourceError
 
-_NEW = ".tmp-"  # not yet complete, or no longer
+_NEW = ".tmp-"  # incomplete, or being deleted
 _OLD = ".old-"  # a folder that holds a complete directory, renamed aside
 _LEFTOVER = re.compile(r"(\.tmp-|\.old-)(?P<name>.+)-[a-z0-9_]{8}", re.DOTALL)
 
@@ -33,17 +33,18 @@ _ADVICE = {
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only when the block ends without an error.
+    """Yield a binary file that appears at `path` only when the block ends without an error.
 
-    Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
-    the block are left as they are.
+    Raises:
+        ResourceError: The folder cannot be written to, or the disk is full. Other errors of the
+            block are raised as they are.
     """
     temporary = _beside(path)
     try:
         with plain_disk_errors(path):
             _make_folder(path.parent)
             opened = temporary.open("xb")
-        # Closing writes what is still in the buffer, so it stands inside too.
+        # Closing flushes the buffer, so it happens inside too.
         with plain_disk_errors(path, only=_DISK_TROUBLE), opened as file:
             yield file
             file.flush()
@@ -52,21 +53,22 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.replace(path)
             flush_directory(path.parent)
     except BaseException:
-        with contextlib.suppress(OSError):  # of a folder that cannot be written to, say
+        with contextlib.suppress(OSError):  # such as a folder that cannot be written to
             temporary.unlink()
         raise
 
 
 @contextlib.contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """A directory to fill, which appears as `path` only when the block ends without an error.
+    """Yield a directory to fill, which appears at `path` only when the block ends without an error.
 
-    A directory already under that name is replaced: it is first renamed aside and deleted last, so
-    that one complete directory exists at every instant. A process killed in between leaves it
-    aside, and `remove_leftovers` puts it back.
+    An existing directory of that name is replaced. It is first renamed aside and deleted last, so
+    that one complete directory exists at every instant. A process that is killed in between leaves
+    it aside, and `remove_leftovers` puts it back.
 
-    Raises ResourceError when the folder cannot be written to or the disk is full; other errors of
-    the block are left as they are.
+    Raises:
+        ResourceError: The folder cannot be written to, or the disk is full. Other errors of the
+            block are raised as they are.
     """
     temporary = _beside(path)
     try:
@@ -87,15 +89,20 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
-    """Mend what a killed process left in a folder: half-written files and directories go, and a
-    directory that was renamed aside to be replaced, but was not, gets its name back.
+    """Clean a folder up after a killed process.
 
-    names: the final names concerned (None: all); no other process may write them at the moment.
+    Incomplete files and directories are removed. A directory that was renamed aside, but not
+    replaced, gets its name back.
 
-    Raises ResourceError when the folder cannot be written to.
+    Args:
+        folder: The folder. No other process may write the names concerned meanwhile.
+        names: The final names concerned; None: all.
+
+    Raises:
+        ResourceError: The folder cannot be written to.
     """
     with plain_disk_errors(folder):
-        # Should several be aside under one name, the newest is the one to keep.
+        # Where several were renamed aside from one name, the newest is kept.
         for aside in sorted(_leftovers(folder, _OLD, names), key=_modified, reverse=True):
             _settle(aside)
         for path in _leftovers(folder, _NEW, names):
@@ -106,10 +113,12 @@ def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a directory. What is left of it when the process is killed in between has another
-    name, one that `remove_leftovers` knows.
+    """Remove a directory.
 
-    Raises ResourceError when the folder it is in cannot be written to.
+    A process that is killed meanwhile leaves it under a name that `remove_leftovers` recognises.
+
+    Raises:
+        ResourceError: The parent folder cannot be written to.
     """
     with plain_disk_errors(path):
         half = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
@@ -118,9 +127,16 @@ def remove_directory(path: Path) -> None:
 
 
 def insist_on_space(path: Path, size: int) -> None:
-    """Raises ResourceError when the disk that `path` is to be on has fewer than `size` free bytes.
+    """Check that a disk has enough free space.
 
-    Having them is no promise: a quota may be lower, and others write too.
+    Even then a write can fail: a quota may be lower, and other processes write too.
+
+    Args:
+        path: A file or directory that is to be written on the disk.
+        size: The space needed, in bytes.
+
+    Raises:
+        ResourceError: The disk has less free space.
     """
     with plain_disk_errors(path):
         _make_folder(path.parent)
@@ -133,14 +149,25 @@ def insist_on_space(path: Path, size: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file with `\\n` line ends, whole or not at all."""
+    """Write a text file in UTF-8, complete or not at all.
+
+    Args:
+        path: The file.
+        text: The content, which is written with its line ends as they are.
+
+    Raises:
+        ResourceError: The file cannot be written.
+    """
     with atomic_file(path) as file:
         file.write(text.encode("utf-8"))
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file. Raises OSError when it cannot be read, ValueError when it is no
-    JSON, or nested beyond all use.
+    """Return the value in a JSON file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -149,9 +176,14 @@ def read_json(path: Path) -> Any:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Write lines at the end of a UTF-8 text file, all of them or none.
+    """Append lines to a UTF-8 text file, all of them or none.
 
-    Raises ResourceError when the disk does not take them.
+    Args:
+        path: The file.
+        text: The lines.
+
+    Raises:
+        ResourceError: The file cannot be written.
     """
     with plain_disk_errors(path), path.open("ab", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
@@ -165,7 +197,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's bytes, read in blocks."""
+    """Return the hexadecimal SHA-256 of a file, which is read in blocks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -174,7 +206,7 @@ def sha256(path: Path) -> str:
 
 
 def flush_directory(path: Path) -> None:
-    """Make renames inside a directory durable, where the platform knows how."""
+    """Make renames inside a directory durable, where the platform supports it."""
     if os.name != "posix":
         return
     _flush(path)
@@ -182,10 +214,15 @@ def flush_directory(path: Path) -> None:
 
 @contextlib.contextmanager
 def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterator[None]:
-    """Turns errors of the system in the block into a ResourceError about writing `path`.
+    """Return a context manager that turns OSErrors into a ResourceError about writing `path`.
 
-    only: the error numbers that tell of trouble with the disk, where the block does other things
-    too; the rest are left as they are.
+    Args:
+        path: The file or directory that the block writes.
+        only: The error numbers of disk trouble, where the block does other things too. Other errors
+            are raised as they are. None: all errors.
+
+    Raises:
+        ResourceError: The block raised an OSError.
     """
     try:
         yield
@@ -196,7 +233,12 @@ def plain_disk_errors(path: Path, only: Container[int] | None = None) -> Iterato
 
 
 def unwritable(path: Path, error: OSError) -> ResourceError:
-    """What to tell of a path that could not be written."""
+    """Return the error for a path that could not be written.
+
+    Args:
+        path: The path.
+        error: The system's error.
+    """
     advice = _ADVICE.get(
         error.errno or 0, "Free space on the disk, or choose a folder you may write to"
     )
@@ -204,14 +246,16 @@ def unwritable(path: Path, error: OSError) -> ResourceError:
 
 
 def _beside(path: Path) -> Path:
-    """A name for what will be `path`. It is known before anything has it: a signal that comes while
-    that is made leaves nothing that nobody knows of.
+    """Return a temporary name beside `path`.
+
+    It is known before the file is created, so that a signal during the creation leaves no unknown
+    file.
     """
     return path.with_name(f"{_NEW}{path.name}-{secrets.token_hex(4)}")
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those it is in, durably: else a power cut may take what lies in it too."""
+    """Create a folder and its parents durably; else a power cut may remove their content."""
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in reversed(new):
@@ -230,11 +274,11 @@ def _replace_directory(new: Path, path: Path) -> None:
 
 
 def _settle(aside: Path) -> None:
-    """Put what was renamed aside back if nothing has taken its place, else remove it."""
+    """Put a directory that was renamed aside back if its name is free, else remove it."""
     for old in list(aside.iterdir()):
         if not os.path.lexists(aside.with_name(old.name)):
             old.rename(aside.with_name(old.name))
-    # Renamed before it is deleted: whatever lies in such a folder is complete.
+    # Renamed before it is deleted: a directory in an `.old-` folder is always complete.
     half = aside.with_name(_NEW + aside.name.removeprefix(_OLD))
     aside.rename(half)
     shutil.rmtree(half)

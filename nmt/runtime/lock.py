@@ -1,4 +1,4 @@
-"""One process at a time: a lock file that the system lets go when its holder ends, however."""
+"""Lock files that admit one process at a time; the system releases them when a holder ends."""
 
 import contextlib
 import os
@@ -27,20 +27,21 @@ def exclusive(
     instead: str = "take another run folder",
     waiting: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Hold the lock file `path` while the block runs; the file holds our process id meanwhile.
+    """Return a context manager that holds a lock file while the block runs.
 
-    A lock file left behind by a process that was killed does not count. Where the system has no
-    such locks (Windows), nothing is held.
+    The file holds the process id meanwhile. A lock file of a process that was killed does not
+    count. Where the system has no such locks (Windows), nothing is held.
 
     Args:
         path: The lock file.
-        work: The work that the lock is for, as the error calls it.
-        instead: What the error says that one can do instead.
-        waiting: Called with the id of the process that holds the lock, before this one waits for
-            it to end; None: do not wait.
+        work: The work that the lock protects, as the error names it.
+        instead: The alternative that the error suggests.
+        waiting: Called once with the id of the process that holds the lock, before this one waits
+            for it; None: do not wait.
 
     Raises:
-        ResourceError: Another process holds the lock, and this one is not to wait.
+        ResourceError: Another process holds the lock and `waiting` is None, or the file cannot be
+            written.
     """
     if fcntl is None:
         yield
@@ -50,17 +51,21 @@ def exclusive(
     try:
         yield
     finally:
-        # Removed while still held: whoever opened it in between sees that it is gone. A folder that
-        # was moved away may have been made anew, with another's lock in it.
+        # Removed while still held: a process that opened it in between notices that. A folder that
+        # was moved away may have been recreated, with the lock of another process in it.
         if _is_still_there(path, file):
             path.unlink()
         file.close()
 
 
 def holder(path: Path) -> str | None:
-    """The id of the process that holds a lock file, None where none does (on Windows always).
+    """Return the id of the process that holds a lock file.
 
-    Raises OSError when the file is there and cannot be read.
+    Returns:
+        The process id; None where no process holds it, and always on Windows.
+
+    Raises:
+        OSError: The file exists and cannot be read.
     """
     if fcntl is None:
         return None
@@ -93,7 +98,7 @@ def _acquire(path: Path, work: str, instead: str, waiting: Callable[[str], None]
             other = file.read().strip() or "unknown"
             file.close()
             looks += 1
-            if looks < _LOOKS:  # `holder` holds it too, for a moment
+            if looks < _LOOKS:  # `holder` also holds it, briefly
                 time.sleep(_PAUSE)
                 continue
             if waiting is not None:

@@ -1,4 +1,4 @@
-"""The records of a run's log, read while a process may be writing it."""
+"""Reading the records of a run's log, while a process may be writing it."""
 
 import io
 import json
@@ -12,8 +12,11 @@ _BEGINS = b'{"kind":'
 class LogRecords:
     """The records of a log.jsonl, each a JSON object with a text `kind` and a number `update`.
 
-    damaged: lines so far that hold no such object, as a crash or an editor may leave them; times:
-    how often the file was found to be another one than before, or cut: then all is read anew.
+    Attributes:
+        damaged: The number of lines so far that hold no such object, as a crash or an editor may
+            leave them.
+        times: How often the file was found to be replaced or truncated, and was read again from its
+            start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,10 +28,12 @@ class LogRecords:
         self.times = 0
 
     def new(self) -> list[dict[str, Any]]:
-        """The records that came since the last call; none where there is no log.
+        """Return the records since the last call; none where there is no log.
 
-        A line without an end is still being written, and waits for it. Raises OSError when the file
-        cannot be read.
+        A line without a line end is still being written, and is returned once it is complete.
+
+        Raises:
+            OSError: The file cannot be read.
         """
         try:
             file = self._path.open("rb")
@@ -62,12 +67,19 @@ class LogRecords:
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """All records of a log.jsonl as it is now. Raises OSError when it cannot be read."""
+    """Return all records of a log.jsonl in its present state.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     return LogRecords(path).new()
 
 
 def _after_the_tear(line: bytes) -> bytes:
-    """A crash may leave half a record without a line end; the next one then stands behind it."""
+    """Return the last record of a line.
+
+    A crash may leave part of a record without a line end; the next record then follows on its line.
+    """
     return line[max(0, line.rfind(_BEGINS)) :]
 
 

@@ -1,4 +1,4 @@
-"""How much memory there is to be had, how much was taken, and what is kept to be used again."""
+"""Available and used memory, and settings that keep freed memory for reuse."""
 
 import ctypes
 import gc
@@ -19,14 +19,15 @@ _MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
 
 _KERNELS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")  # newer, older
-_FEWEST_KERNELS = 1024  # as oneDNN has it
+_FEWEST_KERNELS = 1024  # oneDNN's default
 _MOST_KERNELS = 8192
-_KERNEL_BYTES = 1 << 20  # of AMX, the largest: measured 0.8 to 1.4 MiB
+_KERNEL_BYTES = 1 << 20  # AMX kernels are the largest: measured 0.8 to 1.4 MiB
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Free memory of a GPU, or of the machine within the limits of a container (those of cgroups,
-    version 2); None where the system does not say.
+    """Return the free memory of a GPU, or of the machine within the limits of a container.
+
+    The limits are those of cgroups, version 2. None where the system does not report it.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
@@ -35,7 +36,11 @@ def available_bytes(device: torch.device) -> int | None:
 
 
 def peak_bytes(device: torch.device) -> int | None:
-    """The most that torch took of a GPU so far, or that this process took of the machine."""
+    """Return the peak memory use so far, in bytes.
+
+    On a GPU it is the memory that torch reserved, else the memory of this process. None where the
+    system does not report it.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
     if resource is None:
@@ -45,10 +50,13 @@ def peak_bytes(device: torch.device) -> int | None:
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep large freed buffers for the next batch; gives whether it does.
+    """Let glibc keep large freed buffers for the next batch.
 
-    Returning them to the kernel costs a page fault for every 4 KiB of every buffer of every
-    update. Elsewhere (musl, macOS, Windows, another allocator preloaded) it does nothing.
+    Returning them to the kernel costs a page fault for every 4 KiB of every buffer of every update.
+    Other allocators (musl, macOS, Windows, a preloaded one) are left as they are.
+
+    Returns:
+        Whether glibc keeps them.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ:
         return False
@@ -58,11 +66,14 @@ def keep_freed_memory() -> bool:
 
 
 def keep_kernels(processes: int = 1) -> None:
-    """Let oneDNN, torch's products on a CPU, keep the kernels it has written for more shapes.
+    """Let oneDNN, which computes torch's products on a CPU, cache kernels for more shapes.
 
-    It writes one for each shape of a product, and forgets all but the 1,024 used last; batches of
-    a whole corpus have some thousands. At most a quarter of the free memory is set aside, shared by
-    so many processes; what the user has set stays. To be called before the first product.
+    It compiles one kernel for each shape of a product, and keeps the 1,024 used last; batches of a
+    whole corpus have some thousands. The cache takes at most a quarter of the free memory. A value
+    set by the user stays. Call it before the first product.
+
+    Args:
+        processes: The number of processes that share the free memory.
     """
     if any(name in os.environ for name in _KERNELS):
         return
@@ -73,11 +84,11 @@ def keep_kernels(processes: int = 1) -> None:
 
 
 def return_freed_memory() -> None:
-    """Give back, to the system and to the GPU, what is kept for the next batch.
+    """Return cached memory to the system and to the GPU, after memory ran out.
 
-    For when memory gave out: not all who ask for it can use what is kept.
+    Not every allocator can use the cache of another one.
     """
-    gc.collect()  # what a failed backward pass has made may lie in cycles
+    gc.collect()  # tensors of a failed backward pass may be in reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":

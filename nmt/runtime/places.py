@@ -1,8 +1,8 @@
-"""A folder of files, or one file that holds them: an archive.
+"""File stores: a folder of files, or an archive that holds them in one file.
 
-An archive is a zip that anybody can look into. Its members are stored, not compressed, in a fixed
-order and with a fixed date, so that the same files make the same bytes. What is read may have been
-made by somebody who means harm: whatever is not as we write it is refused before it is used.
+An archive is a zip file that any program can open. Its members are stored uncompressed, in a fixed
+order and with a fixed date, so that the same files give the same bytes. An archive may come from an
+attacker: one that `write_archive` would not produce is rejected before it is used.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _PLAIN_FILE = 0o100644 << 16
 _MOST_MEMBERS = 1000
 _BLOCK = 1 << 20
 
-# What Python's reader of zips says of bytes that are none.
+# The errors that Python's zip reader raises for bytes that are no zip file.
 _DAMAGE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -37,68 +37,102 @@ _DAMAGE = (
 
 
 class Place(ABC):
-    """Files by their names. path: of the folder or of the archive."""
+    """A store of files by name.
+
+    Attributes:
+        path: The path of the folder or of the archive.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @abstractmethod
     def names(self) -> list[str]:
-        """The names of the files, sorted; not of what lies in folders within."""
+        """Return the names of the files, sorted; files in subfolders are left out."""
 
     @abstractmethod
     def read(self, name: str, length: int = -1) -> bytes:
-        """The content of a file, or so many bytes of it at the most. Raises OSError when it is not
-        there or cannot be read, ModelError when an archive is damaged.
+        """Return the content of a file.
+
+        Args:
+            name: The name of the file.
+            length: The number of bytes to read at most; -1: all.
+
+        Raises:
+            OSError: The file does not exist or cannot be read.
+            ModelError: The archive is damaged.
         """
 
     def content(self, name: str) -> Path | bytes:
-        """Its content, or where it lies as a file of its own. Raises as `read` does."""
+        """Return the content of a file, or its path where it is a file of its own.
+
+        Raises:
+            OSError: The file does not exist or cannot be read.
+            ModelError: The archive is damaged.
+        """
         return self.read(name)
 
     @abstractmethod
     def size(self, name: str) -> int:
-        """Its length in bytes. Raises OSError when it is not there."""
+        """Return the size of a file in bytes.
+
+        Raises:
+            OSError: The file does not exist.
+        """
 
     @abstractmethod
     def digest(self, name: str) -> str:
-        """Its SHA-256 in hexadecimal. Raises as `read` does."""
+        """Return the SHA-256 of a file in hexadecimal.
+
+        Raises:
+            OSError: The file does not exist or cannot be read.
+            ModelError: The archive is damaged.
+        """
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether there is a file of that name."""
         return name in self.names()
 
 
 class Folder(Place):
-    """Files in a folder."""
+    """The files of a folder."""
 
     def names(self) -> list[str]:
+        """See `Place.names`."""
         return sorted(file.name for file in self.path.iterdir() if file.is_file())
 
     def has(self, name: str) -> bool:
+        """See `Place.has`."""
         return (self.path / name).is_file()
 
     def read(self, name: str, length: int = -1) -> bytes:
+        """See `Place.read`."""
         with (self.path / name).open("rb") as file:
             return file.read(length)
 
     def content(self, name: str) -> Path | bytes:
+        """See `Place.content`."""
         return self.path / name
 
     def size(self, name: str) -> int:
+        """See `Place.size`."""
         return (self.path / name).stat().st_size
 
     def digest(self, name: str) -> str:
+        """See `Place.digest`."""
         return sha256(self.path / name)
 
 
 class Archive(Place):
-    """Files in one file. Reading unpacks nothing to the disk."""
+    """The files of an archive, which are read without unpacking them to the disk.
+
+    Raises:
+        OSError: The file cannot be read.
+        ModelError: It is no archive, or one that `write_archive` would not produce.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be read, ModelError when it is no archive or not one
-        that `write_archive` makes.
-        """
+        """Open an archive."""
         super().__init__(path)
         try:
             with zipfile.ZipFile(path) as archive:
@@ -109,16 +143,20 @@ class Archive(Place):
         self._members = {member.filename: member for member in members}
 
     def names(self) -> list[str]:
+        """See `Place.names`."""
         return sorted(self._members)
 
     def read(self, name: str, length: int = -1) -> bytes:
+        """See `Place.read`."""
         with self._open(name) as (archive, member), archive.open(member) as file:
             return file.read(length)
 
     def size(self, name: str) -> int:
+        """See `Place.size`."""
         return self._member(name).file_size
 
     def digest(self, name: str) -> str:
+        """See `Place.digest`."""
         digest = hashlib.sha256()
         with self._open(name) as (archive, member), archive.open(member) as file:
             while block := file.read(_BLOCK):
@@ -138,7 +176,7 @@ class Archive(Place):
 
 
 class _Opened:
-    """A member of an archive that is open; what goes wrong while it is read is a ModelError."""
+    """A context manager for a member of an archive; errors of reading become ModelErrors."""
 
     def __init__(self, place: Archive, member: zipfile.ZipInfo) -> None:
         self._place = place
@@ -158,9 +196,9 @@ class _Opened:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether there is a file that begins as an archive does."""
+    """Return whether a path is a file that begins like an archive."""
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading from a pipe would block
             return False
         with path.open("rb") as file:
             return file.read(len(_BEGIN)) == _BEGIN
@@ -169,15 +207,27 @@ def is_archive(path: Path) -> bool:
 
 
 def open_place(path: Path) -> Place:
-    """The files at `path`. Raises as `Archive` does where it is no folder."""
+    """Return the file store at a path, an archive or else a folder.
+
+    Raises:
+        OSError: The archive cannot be read.
+        ModelError: The archive is damaged, or one that `write_archive` would not produce.
+    """
     return Archive(path) if is_archive(path) else Folder(path)
 
 
 def write_archive(path: Path, files: Iterable[tuple[str, Path | bytes]]) -> None:
-    """Write an archive of files, given by name with their place or content, whole or not at all.
+    """Write an archive of files, complete or not at all.
 
-    The same files in the same order give the same bytes. Raises ResourceError when the disk does
-    not take them, OSError when a file cannot be read.
+    The same files in the same order give the same bytes.
+
+    Args:
+        path: The archive.
+        files: The files, each with its name and its path or content.
+
+    Raises:
+        ResourceError: The archive cannot be written.
+        OSError: A file cannot be read.
     """
     with atomic_file(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files:
@@ -186,7 +236,7 @@ def write_archive(path: Path, files: Iterable[tuple[str, Path | bytes]]) -> None
 
 def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
     member = zipfile.ZipInfo(name, _DATE)
-    member.create_system = 3  # as on Unix, wherever it is made
+    member.create_system = 3  # Unix, on every system
     member.external_attr = _PLAIN_FILE
     member.file_size = len(content) if isinstance(content, bytes) else content.stat().st_size
     with archive.open(member, "w") as out:
@@ -203,8 +253,9 @@ def _copy(file: IO[bytes], out: IO[bytes]) -> None:
 
 
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Raises ValueError for what `write_archive` does not make: such could lead out of a folder,
-    hide one file behind another, or grow beyond all memory when it is read.
+    """Raise ValueError for members that `write_archive` would not produce.
+
+    They could lead out of a folder, hide one file behind another, or exceed the memory when read.
     """
     names = [member.filename for member in members]
     if len(names) > _MOST_MEMBERS or len(set(names)) < len(names):

@@ -1,9 +1,9 @@
-"""What the command line may set for its whole process, and the Python API leaves to its host."""
+"""Process-wide settings, which a command may change and the Python API leaves to its host."""
 
 import os
 
 _WAITING = {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "passive"}
-"""How OpenMP's threads wait: they spin as long as they do by default, but not at all while a
+"""The waiting behaviour of OpenMP's threads. They spin as long as by default, but not while a
 process has more OpenMP threads than cores (see `nmt.runtime.thread_waiting`).
 """
 
@@ -13,8 +13,8 @@ _is_owned = False
 def own_process() -> None:
     """Declare that this process runs a command and nothing else.
 
-    To be called before torch is imported, for then OpenMP reads how its threads are to wait. What
-    the user has set stays.
+    Call it before torch is imported, because OpenMP reads its settings then. Values set by the user
+    stay.
     """
     global _is_owned
     _is_owned = True
@@ -28,5 +28,5 @@ def owns_process() -> bool:
 
 
 def owns_waiting() -> bool:
-    """Return whether `own_process`, of this process or of its parent, set how threads wait."""
+    """Return whether `own_process`, here or in the parent process, set how threads wait."""
     return all(os.environ.get(name) == value for name, value in _WAITING.items())

@@ -1,4 +1,4 @@
-"""The processor: its cores, its instructions, and how busy other processes keep it."""
+"""The processor: its cores, its instruction sets, and its load by other processes."""
 
 import os
 import re
@@ -11,15 +11,17 @@ _THREADS = Path("/proc/self/task")
 _STATISTICS = Path("/proc/self/schedstat")
 
 BUSY_SHARE = 0.15
-"""A machine is busy where a process waits for a core for more than this share of its time."""
+"""The share of its time that a process waits for a core, above which a machine counts as busy."""
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What Linux reports of the processor; empty where the system reports nothing.
+    """The processor as Linux reports it; the fields are empty where the system reports nothing.
 
-    vendor: such as GenuineIntel or AuthenticAMD; flags: names of instruction sets, such as
-    avx512_bf16; name: such as Intel(R) Xeon(R) Processor.
+    Attributes:
+        vendor: The vendor, such as GenuineIntel or AuthenticAMD.
+        flags: The names of instruction sets, such as avx512_bf16.
+        name: The model, such as Intel(R) Xeon(R) Processor.
     """
 
     vendor: str
@@ -28,18 +30,18 @@ class Processor:
 
     @property
     def has_bfloat16(self) -> bool:
-        """Whether it multiplies bfloat16 numbers itself: elsewhere each product is emulated."""
+        """Whether it has bfloat16 products; otherwise each product is emulated."""
         return bool({"avx512_bf16", "amx_bf16", "bf16"} & self.flags)
 
     @property
     def has_fast_bfloat16(self) -> bool:
-        """Whether its bfloat16 products are faster than float32: Intel's without AMX are not."""
+        """Whether its bfloat16 products are faster than float32; Intel's without AMX are not."""
         return self.has_bfloat16 and (self.vendor != "GenuineIntel" or "amx_bf16" in self.flags)
 
 
 @cache
 def processor() -> Processor:
-    """Return what Linux reports of this machine's processor."""
+    """Return this machine's processor as Linux reports it."""
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -58,15 +60,15 @@ def cores() -> int:
 
 
 class CoreWaits:
-    """How long the threads of this process wait for a core, from the moment this is made."""
+    """The time that this process's threads wait for a core, from the object's creation on."""
 
     def __init__(self) -> None:
         self._before = _ran_and_waited()
 
     def share(self) -> float | None:
-        """Return the time that threads waited for a core, as a share of the time in which they
-        could have run: 0 on a quiet machine, 0.5 where each shares its core with another process.
+        """Return the time that threads waited for a core, as a share of their runnable time.
 
+        It is 0 on a quiet machine, and 0.5 where each thread shares its core with another process.
         None where the system does not report it (other systems than Linux).
         """
         if self._before is None or (after := _ran_and_waited()) is None:
@@ -80,7 +82,7 @@ class CoreWaits:
 
 
 def _ran_and_waited() -> dict[str, tuple[int, int]] | None:
-    """Return the nanoseconds that each thread of this process ran, and waited for a core."""
+    """Return the nanoseconds that each thread of this process ran and waited for a core."""
     if not _STATISTICS.exists():
         return None
     found = {}
@@ -88,6 +90,6 @@ def _ran_and_waited() -> dict[str, tuple[int, int]] | None:
         try:
             fields = (thread / "schedstat").read_text(encoding="ascii").split()
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended since it was listed
+            continue  # the thread has ended since it was listed
         found[thread.name] = int(fields[0]), int(fields[1])
     return found

@@ -1,8 +1,8 @@
-"""The speed of several ways to compute the same, measured in turns and compared.
+"""The speeds of several ways to compute the same result, measured in turns and compared.
 
-What a processor does fast does not follow from its flags alone: it also depends on the library and
-on the sizes. Candidates are therefore timed, by the CPU time of one thread: a process that waits
-for a core while others are busy then measures the same.
+The speed of a processor does not follow from its flags alone: it also depends on the library and on
+the sizes. Candidates are therefore timed. The time is the CPU time of one thread, which is the same
+while other processes are busy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ _FEWEST_TURNS = 2
 def gigaflops(
     candidates: Mapping[str, Callable[[], object]], operations: float, seconds: float = 0.05
 ) -> dict[str, float]:
-    """Measure the speed of several ways to compute the same product.
+    """Measure the speeds of several ways to compute the same product.
 
     Args:
         candidates: The ways, by name.
-        operations: Multiplications and additions of one call: 2 m n k for `[m, k] x [k, n]`.
-        seconds: As in `rates`.
+        operations: The multiplications and additions of one call: 2 m n k for `[m, k] x [k, n]`.
+        seconds: See `rates`.
 
     Returns:
         The speed of each candidate on one core, in GFLOP/s.
@@ -36,13 +36,13 @@ def gigaflops(
 def rates(
     candidates: Mapping[str, Callable[[], object]], work: float, seconds: float = 0.05
 ) -> dict[str, float]:
-    """Measure how much work several ways to do it get done.
+    """Measure the speeds of several ways to do the same work.
 
     Args:
         candidates: The ways, by name.
         work: The units of work of one call.
-        seconds: The CPU time to spend, apart from a first call of each. Every candidate is timed
-            at least twice, however long it takes.
+        seconds: The CPU time to spend, apart from a first call of each. Every candidate is timed at
+            least twice, however long it takes.
 
     Returns:
         The units a second of each candidate, on one core.
@@ -62,16 +62,16 @@ def clearly_fastest(
     """Return the name of the fastest candidate if it beats the default clearly, else the default.
 
     Args:
-        speeds: The speed of each candidate, the default among them.
+        speeds: The speed of each candidate, including the default.
         default: The candidate that is kept unless another is clearly faster.
-        clear_ratio: How many times as fast that must be.
+        clear_ratio: The ratio of speeds from which a candidate is clearly faster.
     """
     fastest = max(speeds, key=lambda name: speeds[name])
     return fastest if speeds[fastest] >= clear_ratio * speeds[default] else default
 
 
 def _least_by_turns(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
-    """Return the least CPU time of each call: what disturbs a call only adds to it."""
+    """Return the least CPU time of each call, because disturbances only add time."""
     for call in calls:
         call()
     least = [float("inf")] * len(calls)

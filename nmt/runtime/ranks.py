@@ -1,4 +1,4 @@
-"""What the processes of one training tell each other, step by step."""
+"""Communication between the processes of one training."""
 
 import json
 import time
@@ -15,22 +15,30 @@ from nmt.runtime.distributed import Counters, World
 
 T = TypeVar("T")
 
-_BUCKET_ELEMENTS = 1 << 23  # 32 MiB of float32: few messages, and never a second copy of all
+_BUCKET_ELEMENTS = 1 << 23  # 32 MiB of float32: few messages, and no second copy of all tensors
 _SECONDS_TO_REPORT = 3.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class RankLost(ResourceError):
-    """A process of the job no longer answers. message: empty where another one tells of it."""
+    """A process of the job no longer responds.
+
+    The message is empty where another process reports the loss.
+    """
 
 
 class Ranks:
-    """The processes that train one model together, within `process_group`; one alone exchanges
-    nothing.
+    """The processes that train one model together, within `process_group`.
 
-    Numbers and texts go from CPU to CPU, so that no GPU is waited for; tensors go as their device
-    has it. All ranks must call the same methods in the same order. Each raises RankLost when one of
-    them has ended or is later than the group's timeout.
+    Numbers and texts are exchanged between CPUs, so that no GPU is waited for. Tensors are
+    exchanged on their device. All ranks must call the same methods in the same order. A single
+    process exchanges nothing.
+
+    Args:
+        world: The position of this process.
+
+    Raises:
+        RankLost: By each method, when a rank has ended or exceeds the group's timeout.
     """
 
     def __init__(self, world: World) -> None:
@@ -39,15 +47,23 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is rank zero, the process that writes and reports."""
         return self.rank == 0
 
     def own(self, items: Sequence[T]) -> Sequence[T]:
-        """Those that fall to this rank: all take turns."""
+        """Return this rank's shard of the items: every `size`-th one, from the rank's number on."""
         return items[self.rank :: self.size]
 
     def shared(self, items: Sequence[T], work: Callable[[Sequence[T]], list[str]]) -> list[str]:
-        """What `work` makes of each item, in their order; each rank does its own."""
+        """Process items, each rank its own shard, and share the results.
+
+        Args:
+            items: The items, the same on all ranks.
+            work: Returns a text for each of the items that it is called with.
+
+        Returns:
+            The texts of all items, in the order of the items.
+        """
         done = work(self.own(items))
         if self.size == 1:
             return done
@@ -57,27 +73,27 @@ class Ranks:
         return results
 
     def total(self, number: int) -> int:
-        """The sum over all ranks."""
+        """Return the sum of a number over all ranks."""
         return self._combined([number], dist.ReduceOp.SUM)[0]
 
     def totals(self, numbers: Sequence[int]) -> list[int]:
-        """The sum of each over all ranks."""
+        """Return the sum of each number over all ranks."""
         return self._combined(numbers, dist.ReduceOp.SUM)
 
     def greatest(self, *numbers: int) -> list[int]:
-        """The greatest of each over all ranks."""
+        """Return the maximum of each number over all ranks."""
         return self._combined(numbers, dist.ReduceOp.MAX)
 
     def least(self, number: int) -> int:
-        """The least over all ranks."""
+        """Return the minimum of a number over all ranks."""
         return self._combined([number], dist.ReduceOp.MIN)[0]
 
     def wait(self) -> None:
-        """Until all ranks have come here."""
+        """Wait until all ranks have called this."""
         self.total(0)
 
     def gather(self, text: str) -> list[str]:
-        """Every rank's text, by rank."""
+        """Return the texts of all ranks, in the order of the ranks."""
         if self.size == 1:
             return [text]
         own = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
@@ -93,9 +109,13 @@ class Ranks:
         ]
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
-        """Put the sum over all ranks in the place of each; all of one type on one device.
+        """Replace each tensor by its sum over all ranks.
 
-        They travel in a few flat buckets; the sums are the same on all ranks, to the last bit.
+        The tensors travel in a few flat buckets. The sums are the same on all ranks, to the last
+        bit.
+
+        Args:
+            tensors: The tensors, all of one type on one device.
         """
         if self.size == 1:
             return
@@ -128,7 +148,10 @@ class Ranks:
             raise self._lost(str(error).partition("\n")[0]) from error
 
     def _lost(self, reason: str) -> NmtError:
-        """Whoever is alive comes here and reports; the first of them tells who did not."""
+        """Return the error for a lost rank.
+
+        All ranks that are alive report here. The lowest of them names those that did not.
+        """
         name = "reported a loss: rank {}".format
         self._counters.add(name(self.rank), 1)
         last_look = time.monotonic() + _SECONDS_TO_REPORT

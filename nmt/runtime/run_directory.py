@@ -1,4 +1,4 @@
-"""Where a run keeps what: the one place that knows the names inside `runs/NAME`."""
+"""The layout of a run's folder: all names inside `runs/NAME`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ class RunDirectory:
 
     Attributes:
         path: The folder of the run.
-        tokenizer_dir: Where the tokenizer lies; None: in the folder of the run.
-        data_dir: Where the data lie; None: in the folder of the run.
+        tokenizer_dir: The folder of the tokenizer; None: in the folder of the run.
+        data_dir: The folder of the data; None: in the folder of the run.
     """
 
     path: Path
@@ -27,7 +27,7 @@ class RunDirectory:
 
         Args:
             config: The configuration, with absolute paths.
-            path: The folder of the run where it was moved; default: as the configuration says.
+            path: The folder of the run where it was moved; None: as the configuration says.
         """
         path = path or config.run_dir
         assert path is not None  # load_config fills it in
@@ -35,7 +35,7 @@ class RunDirectory:
 
     @property
     def config_file(self) -> Path:
-        """What was asked, with all defaults written out."""
+        """The configuration of the run, with all defaults written out."""
         return self.path / "config.yaml"
 
     @property
@@ -54,12 +54,12 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """One folder for each checkpoint, by update."""
+        """The folder with a subfolder for each checkpoint, named by update."""
         return self.path / "checkpoints"
 
     @property
     def has_checkpoints(self) -> bool:
-        """Whether a model was trained here."""
+        """Whether the run has a checkpoint."""
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
     @property
@@ -69,38 +69,38 @@ class RunDirectory:
 
     @property
     def log_records(self) -> Path:
-        """One JSON object a line, for programs."""
+        """The log for programs, with one JSON object a line."""
         return self.path / "log.jsonl"
 
     @property
     def log_text(self) -> Path:
-        """The same, for people."""
+        """The log for people."""
         return self.path / "train.log"
 
     @property
     def tensorboard(self) -> Path:
-        """TensorBoard's files."""
+        """The folder of TensorBoard's files."""
         return self.path / "tensorboard"
 
     @property
     def training_lock(self) -> Path:
-        """Held by the process that trains."""
+        """The lock file of the process that trains."""
         return self.path / ".training"
 
     @property
     def preparing_locks(self) -> tuple[Path, ...]:
-        """The locks of those of tokenizer and data that are in the folder of the run."""
+        """The locks of the tokenizer and data folders that are inside the run."""
         folders = (self.tokenizer, self.data)
         return tuple(preparing_lock(each) for each in folders if not self.is_shared(each))
 
 
 def preparing_lock(folder: Path) -> Path:
-    """Return the lock of the process that makes a folder of tokenizer or data."""
+    """Return the lock file of the process that prepares a tokenizer or data folder."""
     return folder.with_name(f".{folder.name}.preparing")
 
 
 def find_run(path: Path) -> RunDirectory:
-    """Return the folders of a run that is there, tokenizer and data as its `config.yaml` says.
+    """Return the folders of an existing run, with tokenizer and data as its `config.yaml` says.
 
     Raises:
         ConfigError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""Signals as exceptions: work that may stop at any point cleans up on its way out."""
+"""Signals as exceptions: work that may be stopped at any point cleans up."""
 
 import signal
 import threading
@@ -12,7 +12,10 @@ _CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
 class Signalled(BaseException):
-    """A signal came; like KeyboardInterrupt no Exception, which somebody might catch."""
+    """A signal was received.
+
+    Like KeyboardInterrupt it is no Exception, so that no handler of errors catches it.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -22,9 +25,13 @@ class Signalled(BaseException):
 
 @contextmanager
 def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
-    """Within the block the first signal of `numbers` raises Signalled, the next acts as before.
+    """Return a context manager within which the first signal raises Signalled.
 
-    Outside the main thread, where Python cannot catch signals, it does nothing.
+    The next one has its usual effect. Outside the main thread, where Python cannot catch signals,
+    it does nothing.
+
+    Args:
+        numbers: The signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -49,11 +56,14 @@ def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
 
 @contextmanager
 def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
-    """Within the block signals of `numbers` wait; at its end they act as they would have.
+    """Return a context manager that delays signals to the end of its block.
 
-    Processes started in the block have them blocked until `let_through`: one that is still being
-    started would answer Ctrl-C, which reaches all processes of a terminal, with a traceback.
-    Outside the main thread, where Python cannot catch signals, it does nothing.
+    Processes started in the block have the signals blocked until `let_through`. Otherwise a process
+    that is still starting would answer Ctrl-C, which reaches all processes of a terminal, with a
+    traceback. Outside the main thread, where Python cannot catch signals, it does nothing.
+
+    Args:
+        numbers: The signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -77,6 +87,6 @@ def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
 
 
 def let_through(*numbers: int) -> None:
-    """Signals that were held when this process was started reach it from now on."""
+    """Unblock signals that were held when this process was started."""
     if _CAN_BLOCK:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

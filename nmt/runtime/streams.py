@@ -1,4 +1,4 @@
-"""The three standard streams: UTF-8 whatever the locale says, and never missing."""
+"""The three standard streams: UTF-8 in every locale, and never missing."""
 
 import io
 import os
@@ -10,11 +10,11 @@ from nmt.errors import DataError, ResourceError
 
 
 def prepare_streams() -> None:
-    """UTF-8 and bare `\\n` on stdin, stdout and stderr.
+    r"""Set UTF-8 on the standard streams, and bare `\n` line ends on stdin and stdout.
 
-    One that was closed (`nmt ... <&-`) is replaced: asking for lines of stdin is then a DataError,
-    writing results to stdout a ResourceError, and what is told on stderr is lost. A stream that a
-    program has put in their place is left as it is.
+    A closed stream (`nmt ... <&-`) is replaced. Reading lines of a closed stdin is then a
+    DataError, and writing to a closed stdout a ResourceError. Output to a closed stderr is dropped.
+    A stream that a program has put in their place is left as it is.
     """
     _fill_closed_descriptors()
     if sys.stdin is None:
@@ -32,10 +32,12 @@ def prepare_streams() -> None:
 
 
 def open_stdin() -> io.BufferedReader:
-    """The bytes of stdin, in a buffer of their own: a thread still waiting in Python's would hold
-    its lock when the program ends.
+    """Return the bytes of stdin, in a buffer of their own.
 
-    Raises DataError when stdin is closed.
+    A thread that waits in Python's buffer would hold its lock when the program ends.
+
+    Raises:
+        DataError: stdin is closed.
     """
     try:
         return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
@@ -44,7 +46,7 @@ def open_stdin() -> io.BufferedReader:
 
 
 class _ClosedInput(io.TextIOBase):
-    """In the place of a stdin that was closed."""
+    """The replacement of a closed stdin."""
 
     def read(self, size: int | None = -1, /) -> str:
         self._refuse()
@@ -61,7 +63,7 @@ class _ClosedInput(io.TextIOBase):
 
 
 class _ClosedOutput(io.TextIOBase):
-    """In the place of a stdout that was closed: a result must not get lost without a word."""
+    """The replacement of a closed stdout: the loss of a result must be an error."""
 
     def write(self, text: str, /) -> int:
         self._refuse()
@@ -74,8 +76,10 @@ class _ClosedOutput(io.TextIOBase):
 
 
 def _fill_closed_descriptors() -> None:
-    """Nothing opened later may get the number of a standard stream: what a library prints to it
-    would be written into that file.
+    """Open the null device for each standard stream that is closed.
+
+    Otherwise a file opened later could get its number, and the output of a library would be written
+    into that file.
     """
     for descriptor in range(3):
         try:

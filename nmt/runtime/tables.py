@@ -1,4 +1,4 @@
-"""Results in rows: drawn on a terminal, aligned text in a pipe."""
+"""Tables of results: drawn on a terminal, aligned text in a pipe."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -10,8 +10,14 @@ def print_table(
     words: Collection[int] = (),
     bold: Collection[int] = (),
 ) -> None:
-    """Print a table on stdout. words: columns of words, aligned at the left, as the others are at
-    the right; bold: rows that stand out on a terminal.
+    """Print a table on stdout.
+
+    Args:
+        header: The names of the columns.
+        rows: The cells of each row.
+        words: The indices of the columns that are aligned at the left; the others are aligned at
+            the right.
+        bold: The indices of the rows that are bold on a terminal.
     """
     if sys.stdout.isatty():
         _draw(header, rows, words, bold)
@@ -20,7 +26,13 @@ def print_table(
 
 
 def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> str:
-    """Rows as lines of text, two spaces between columns. words: columns aligned at the left."""
+    """Return rows as lines of text, with two spaces between columns.
+
+    Args:
+        rows: The cells of each row.
+        words: The indices of the columns that are aligned at the left; the others are aligned at
+            the right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths, words) for row in rows)
 
@@ -54,6 +66,6 @@ def _draw(
         max(map(len, column)) for column in zip(*rows, strict=True)
     )
     whole = console.options.update(max_width=widest + 100)
-    # Lines that the terminal breaks are better than digits that are not there.
+    # Lines that the terminal wraps are better than missing digits.
     console.width = max(console.width, console.measure(table, options=whole).maximum)
     console.print(table)

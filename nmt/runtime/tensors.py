@@ -1,4 +1,4 @@
-"""Tensors and the files that hold them: safetensors, nothing that could run."""
+"""Reading and writing tensors as safetensors files, which hold no code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,17 +13,35 @@ from nmt.runtime.places import Place
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter once, under its first name: tied ones are one tensor."""
+    """Return every parameter once, under its first name, on the CPU: tied ones are one tensor."""
     return {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
 
 
 def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Fill a model with saved parameters. Raises ModelError naming those that do not fit."""
+    """Fill a model with saved parameters.
+
+    Args:
+        model: The model.
+        tensors: The saved parameters, by name.
+        source: The file that they come from, for the error.
+
+    Raises:
+        ModelError: Parameters do not fit; it names them.
+    """
     fill_tensors(dict(model.named_parameters()), tensors, source)
 
 
 def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
-    """Fill `wanted` with saved tensors. Raises ModelError naming those that do not fit."""
+    """Fill tensors with saved ones.
+
+    Args:
+        wanted: The tensors to fill, by name.
+        tensors: The saved tensors, by name.
+        source: The file that they come from, for the error.
+
+    Raises:
+        ModelError: Tensors do not fit; it names them.
+    """
     check_fit(wanted, tensors, source)
     with torch.no_grad():
         for name, parameter in wanted.items():
@@ -31,7 +49,16 @@ def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], sourc
 
 
 def check_fit(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
-    """Raises ModelError naming what is missing, of no use, or of another shape or type."""
+    """Check that saved tensors fit.
+
+    Args:
+        wanted: The tensors to fill, by name.
+        tensors: The saved tensors, by name.
+        source: The file that they come from, for the error.
+
+    Raises:
+        ModelError: Tensors are missing, superfluous, or of another shape or type; it names them.
+    """
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
     for name in (name for name in wanted if name in tensors):
@@ -47,7 +74,15 @@ def check_fit(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: 
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
-    """Write a safetensors file. Raises ResourceError when the disk does not take it."""
+    """Write a safetensors file.
+
+    Args:
+        tensors: The tensors, by name.
+        file: The file.
+
+    Raises:
+        ResourceError: The file cannot be written.
+    """
     try:
         save_file(tensors, file)
     except SafetensorError as error:
@@ -57,7 +92,11 @@ def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ModelError when it is missing or damaged."""
+    """Return the tensors of a safetensors file, by name.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
     try:
         return load_file(file)
     except FileNotFoundError as error:
@@ -67,7 +106,15 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def tensors_of(place: Place, name: str) -> dict[str, Tensor]:
-    """The tensors of a file of a place. Raises ModelError when it is missing or damaged."""
+    """Return the tensors of a safetensors file in a file store, by name.
+
+    Args:
+        place: The file store.
+        name: The name of the file.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
     file = place.path / name
     try:
         content = place.content(name)

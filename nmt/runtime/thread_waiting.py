@@ -1,13 +1,12 @@
 """How the threads of torch wait for each other: by spinning on a quiet machine, else asleep.
 
-GNU OpenMP lets a thread that waits look for its next work some 300,000 times before it sleeps. On a
-quiet machine that is fastest, for waking a thread takes longer than most of the work between two
-waits. Beside another busy process it is ruinous: a thread that spins holds the core that the thread
-it waits for needs. OpenMP reads the number once, but takes none wherever a process has more OpenMP
-threads than cores and `OMP_WAIT_POLICY` is passive (`GOMP_SPINCOUNT` in the libgomp manual). A
-watching thread makes it so as long as the machine is busy, by threads that do nothing. Results do
-not depend on it.
-`scripts/bench_neighbour.py` measures it.
+GNU OpenMP lets a waiting thread check for work some 300,000 times before it sleeps. On a quiet
+machine that is fastest, because waking a thread takes longer than most of the work between two
+waits. Beside another busy process it is very slow: a spinning thread holds the core that the thread
+it waits for needs. OpenMP reads the number once. It uses none wherever a process has more OpenMP
+threads than cores and `OMP_WAIT_POLICY` is passive (`GOMP_SPINCOUNT` in the libgomp manual). While
+the machine is busy, a monitoring thread brings that about by starting idle threads. Results do not
+depend on it. `scripts/bench_neighbour.py` measures the effect.
 """
 
 import threading
@@ -18,12 +17,12 @@ from nmt.runtime.process import owns_waiting
 from nmt.runtime.processor import CoreWaits, cores
 
 _PERIOD = 0.25
-"""Seconds between two looks at how long this process waited for a core."""
+"""The seconds between two measurements of how long this process waited for a core."""
 
 _BUSY = 0.1
 _BUSY_PERIODS = 2
-"""The share of the time spent waiting for a core from which a machine is busy, and for how long it
-must be so. Beside one busy process the share is 0.3, on a quiet machine 0.01.
+"""The share of the time spent waiting for a core from which a machine is busy, and the number of
+periods for which it must last. Beside one busy process the share is 0.3, on a quiet machine 0.01.
 """
 
 _QUIET = 0.05
@@ -31,7 +30,7 @@ _QUIET_PERIODS = 4
 """The same for a machine that is quiet again."""
 
 _PARALLEL_NUMBERS = 1 << 18
-"""Numbers that torch fills with all its threads."""
+"""The number of elements that torch fills with all its threads."""
 
 _watch: "_Watch | None" = None
 
@@ -39,7 +38,7 @@ _watch: "_Watch | None" = None
 def adapt_waiting(threads: int) -> None:
     """Let this process's OpenMP threads sleep instead of spin while other processes are busy.
 
-    What the user has set in the environment stays, see `own_process`.
+    Values that the user has set in the environment stay (see `own_process`).
 
     Args:
         threads: The number of threads that torch computes with.
@@ -51,7 +50,7 @@ def adapt_waiting(threads: int) -> None:
 
 
 class _Watch(threading.Thread):
-    """Watches how long this process waits for a core."""
+    """A thread that monitors how long this process waits for a core."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(name="nmt-core-waits", daemon=True)
@@ -69,7 +68,7 @@ class _Watch(threading.Thread):
             self._take(share)
 
     def _take(self, share: float) -> None:
-        """Take note of the share of one period."""
+        """Record the share of one period, and start or stop the idle threads."""
         self._quiet_periods = self._quiet_periods + 1 if share < _QUIET else 0
         self._busy_periods = self._busy_periods + 1 if share >= _BUSY else 0
         if self._busy_periods >= _BUSY_PERIODS:
@@ -79,7 +78,7 @@ class _Watch(threading.Thread):
 
 
 class _IdleThreads:
-    """OpenMP threads that do nothing, so many that there are more than cores."""
+    """Idle OpenMP threads, enough that a process has more threads than cores."""
 
     def __init__(self, threads: int) -> None:
         missing = cores() + 1 - threads
@@ -87,20 +86,20 @@ class _IdleThreads:
         self._end: threading.Event | None = None
 
     def start(self) -> None:
-        """Start them, unless they are there."""
+        """Start the threads, unless they are running."""
         if self._end is None:
             self._end = threading.Event()
             for _ in range(self._pools):
                 threading.Thread(target=_hold_a_pool, args=(self._end,), daemon=True).start()
 
     def stop(self) -> None:
-        """End them, where they are there."""
+        """End the threads, if they are running."""
         if self._end is not None:
             self._end.set()
             self._end = None
 
 
 def _hold_a_pool(end: threading.Event) -> None:
-    """Keep the OpenMP threads that torch starts for a thread of Python, until the end."""
+    """Keep the OpenMP threads that torch starts for a Python thread, until the end is set."""
     torch.ones(_PARALLEL_NUMBERS)
     end.wait()

@@ -1,4 +1,4 @@
-"""Which versions of what a result was made with."""
+"""The versions of the software that results depend on."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -9,8 +9,10 @@ _PACKAGES = ("torch", "numpy", "sentencepiece", "sacrebleu", "safetensors", "pyd
 
 
 def versions() -> dict[str, str]:
-    """The versions of nmt, Python, the system and the packages that results depend on, by name; a
-    package that is not installed as one is left out.
+    """Return the versions of nmt, Python, the system and the packages that results depend on.
+
+    Returns:
+        The versions by name, without packages that are not installed.
     """
     found = {
         "nmt": __version__,
