@@ -21,7 +21,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class RankLost(ResourceError):
-    """A process of the job no longer responds.
+    """A process of the job that no longer responds.
 
     The message is empty where another process reports the loss.
     """

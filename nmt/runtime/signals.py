@@ -12,7 +12,7 @@ _CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
 class Signalled(BaseException):
-    """A signal was received.
+    """A signal that was received.
 
     Like KeyboardInterrupt it is no Exception, so that no handler of errors catches it.
     """

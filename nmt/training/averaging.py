@@ -1,4 +1,4 @@
-"""The mean of several models' parameters as a model of its own."""
+"""Averaging: a model whose parameters are the mean of those of several models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,23 +28,36 @@ from nmt.runtime.tensors import load_model_tensors, model_tensors
 from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
 
 _TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
-"""How the names end of those settings of a model that say nothing of what it computes."""
+"""The endings of the keys of model settings that do not affect the computation of a trained model.
+"""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which checkpoints of each run are taken: its newest, or its best on dev; `count` of them."""
+    """The checkpoints to take from each run.
+
+    Attributes:
+        count: The number of checkpoints.
+        best: Whether the best on dev are taken, else the newest.
+    """
 
     count: int
     best: bool
 
 
 def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
-    """Write a bundle whose parameters are the mean, summed in float64, of those of bundles (of runs
-    their best), or of chosen checkpoints of runs; all else is that of the first one.
+    """Write a bundle whose parameters are the mean of those of several models, summed in float64.
 
-    Raises ModelError when the models differ in architecture or tokenizer, UsageError when there is
-    nothing to average or `out` is there already.
+    All else is that of the first model.
+
+    Args:
+        paths: Bundles, checkpoints, or runs.
+        choice: The checkpoints to take from each run; None: the best model of a run.
+        out: The new bundle.
+
+    Raises:
+        ModelError: The models differ in architecture or tokenizer.
+        UsageError: There is nothing to average, or `out` exists already.
     """
     if out.exists():
         raise UsageError(f"{out}: is there already. Give another name, or move it away.")
@@ -72,7 +85,7 @@ def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
 
 
 def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterator[str]:
-    """The name of each model that `path` stands for, while `bundle` has its parameters."""
+    """Yield the name of each model of `path`, while `bundle` has its parameters."""
     assert bundle.path is not None
     name = bundle.config.name
     if is_checkpoint(path):
@@ -91,7 +104,7 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
         )
-    # The first checkpoint of a run may be of before its first update: numbers drawn at random.
+    # The first checkpoint of a run may precede its first update: random numbers.
     sound = [path for path in sound_checkpoints(run.checkpoints) if update_of(path) > 0]
     kind = ""
     if choice.best:
@@ -109,7 +122,7 @@ def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
 
 
 def _best_first(paths: Sequence[Path], seen: Mapping[int, MetricValue]) -> Iterator[Path]:
-    """Yield checkpoints in the order of their validations, of equal ones the newer first."""
+    """Yield checkpoints from the best validation to the worst; of equal ones the newer first."""
     left = list(paths)
     while left:
         best, *others = left
@@ -123,7 +136,7 @@ def _best_first(paths: Sequence[Path], seen: Mapping[int, MetricValue]) -> Itera
 def _validations(run: RunDirectory, metric: str) -> dict[int, MetricValue]:
     """Return the value that counts for the metric at each update, as far as the log has it.
 
-    Where a crash has torn a line, the validation is repeated further down.
+    Where a crash has damaged a line, the validation is repeated further down.
     """
     found: dict[int, MetricValue] = {}
     for record in read_records(run.log_records):

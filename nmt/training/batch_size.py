@@ -1,4 +1,4 @@
-"""The token budget of a batch, where it is left to the memory of the device."""
+"""The token budget of a batch, where the memory of the device decides it."""
 
 import gc
 from collections.abc import Callable
@@ -15,19 +15,29 @@ from nmt.runtime.device import Runtime
 from nmt.training.guidance import guidance_of
 
 BUDGETS = (32768, 24576, 16384, 12288, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 512, 256)
-"""Tokens that are tried on a GPU, the most first: speed grows little above, learning suffers."""
+"""The numbers of tokens that are tried on a GPU, in falling order. Above the largest, speed grows
+little and learning suffers.
+"""
 
 ON_CPU = 4096
-"""Tokens on a CPU, where memory is not what limits a batch: more is not faster there."""
+"""The number of tokens on a CPU, where memory does not limit a batch and more are not faster."""
 
 _RESERVE = 0.1
-"""Share of the device's memory kept free, for what the worst batch does not show."""
+"""The share of the device's memory that is kept free for needs that the largest batch does not
+show.
+"""
 
 
 def largest_budget(bundle: Bundle, loader: Callable[[int], BatchLoader], runtime: Runtime) -> int:
-    """The most tokens of BUDGETS whose worst batches pass forward and backward.
+    """Return the largest of BUDGETS whose largest batches pass forward and backward.
 
-    loader: gives the batches of a budget. Raises ResourceError when not even the least fits.
+    Args:
+        bundle: The model and its settings.
+        loader: Returns the batches of a budget.
+        runtime: The device and the precision. On a CPU the budget is `ON_CPU`.
+
+    Raises:
+        ResourceError: Not even the smallest fits.
     """
     if runtime.device.type == "cpu":
         return ON_CPU
@@ -35,11 +45,12 @@ def largest_budget(bundle: Bundle, loader: Callable[[int], BatchLoader], runtime
 
 
 def first_fitting(fits: Callable[[int], bool]) -> int:
-    """The first of BUDGETS that fits; one that runs out of memory does not.
+    """Return the first of BUDGETS that fits; one that runs out of memory does not.
 
-    Raises ResourceError when none does.
+    Raises:
+        ResourceError: None of them fits.
     """
-    # The least comes first: libraries and kernels are loaded then, while there is room for them.
+    # The smallest comes first: libraries and kernels are loaded then, while there is room.
     if _tried(fits, BUDGETS[-1]):
         return next(budget for budget in BUDGETS if _tried(fits, budget))
     raise ResourceError(
@@ -49,8 +60,10 @@ def first_fitting(fits: Callable[[int], bool]) -> int:
 
 
 def worst_batches(loader: BatchLoader) -> list[Batch]:
-    """Those with the longest pair, the most pairs, the most tokens, and the most places that
-    attention looks at: one of them takes the most memory.
+    """Return the batches of an epoch that may need the most memory.
+
+    These are the batches with the longest pair, the most pairs, the most tokens, and the most
+    positions that attention scores.
     """
     corpus, plan = loader.corpus, loader.plan(0)
     longest_source = [int(corpus.source_lengths[pairs].max()) + 1 for pairs in plan]
@@ -73,8 +86,15 @@ def worst_batches(loader: BatchLoader) -> list[Batch]:
 
 
 def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tensor:
-    """Add the gradients of a batch up as training does where it takes the most memory; gives the
-    mean loss of a token.
+    """Add the gradients of a batch, as training does where it needs the most memory.
+
+    Args:
+        bundle: The model and its settings.
+        batch: The batch, on any device.
+        runtime: The device and the precision.
+
+    Returns:
+        The mean loss of a target token, `[]`.
     """
     settings: TrainingSettings = bundle.config.training
     there = batch.to(runtime.device)
@@ -109,12 +129,13 @@ def _tried(fits: Callable[[int], bool], budget: int) -> bool:
 
 
 def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
-    """Whether forward and backward of all of them, with the gradients of another batch there
-    already, leave the reserve free. Raises RuntimeError where there is no memory at all.
+    """Return whether forward and backward of all batches leave the reserve free.
+
+    The gradients of another batch exist already. Raises RuntimeError where memory runs out.
     """
     model = bundle.model.train()
-    # Adam's two moments, which do not exist yet, are of the weights' own size; so are a moving
-    # average and what it takes the place of while dev is looked at.
+    # Adam's two moments, which do not exist yet, are as large as the weights. So are a moving
+    # average and the weights that it replaces during a validation.
     copies = 2 if bundle.config.training.ema is None else 4
     later = copies * sum(p.numel() * p.element_size() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats(runtime.device)
@@ -130,6 +151,6 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
 
 
 def _least_forcing(settings: TrainingSettings) -> float:
-    """With scheduled sampling a step takes more memory."""
+    """Return the lowest teacher forcing ratio: steps with scheduled sampling need more memory."""
     forcing = settings.teacher_forcing
     return min(forcing.ratio, forcing.ratio if forcing.final_ratio is None else forcing.final_ratio)

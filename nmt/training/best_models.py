@@ -1,4 +1,4 @@
-"""The bundle of a run: the model as it was when dev liked it best."""
+"""The bundle of a run: the model with the best validation so far."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,16 @@ from nmt.training.warm_start import origin
 
 @dataclass(frozen=True)
 class BestModels:
-    """Keeps the bundle of a run; what has been best is in the state that it is given."""
+    """The writer of a run's bundle; the best value so far is in the state that `keep` receives.
+
+    Attributes:
+        bundle: The model, with its tokenizers and settings.
+        loader: The batches of train.
+        runtime: The device and the precision.
+        run: The folder of the run.
+        log: The log of training.
+        ranks: The processes of the training.
+    """
 
     bundle: Bundle
     loader: BatchLoader
@@ -30,11 +39,19 @@ class BestModels:
 
     @property
     def metric(self) -> str:
-        """The one that the run's best model is chosen by."""
+        """The metric that the best model is chosen by."""
         return self.bundle.config.training.metric
 
     def keep(self, state: TrainingState, validation: Validation) -> bool:
-        """Write the bundle where the model has improved. Return whether it was written."""
+        """Write the bundle where the model has improved.
+
+        Args:
+            state: The state of training, which records the best value.
+            validation: The result of the validation.
+
+        Returns:
+            Whether the bundle was written.
+        """
         best = state.best.setdefault(self.metric, Best(self.metric))
         before = replace(best)
         if not best.update_with(validation.deciding_value(self.metric), state.update):
@@ -47,7 +64,7 @@ class BestModels:
         return False
 
     def best(self, state: TrainingState) -> Best | None:
-        """How good the run's best model is; None while there is none."""
+        """Return the best value so far; None while there is none."""
         best = state.best.get(self.metric)
         return None if best is None or best.value is None else best
 

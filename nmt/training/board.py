@@ -1,5 +1,7 @@
-"""TensorBoard's files. Written here record by record, without its writer's own thread, which a full
-disk would end with a traceback and the training with it.
+"""TensorBoard's files.
+
+They are written here record by record. TensorBoard's own writer has a thread, which a full disk
+ends with a traceback, and the training with it.
 """
 
 import os
@@ -14,10 +16,15 @@ from nmt.runtime.console import warn
 
 
 class Board:
-    """A file of events below a folder. A disk that does not take them costs the curves from there
-    on, with a warning, never the training.
+    """A file of TensorBoard events.
 
-    Raises UsageError when TensorBoard is not installed.
+    A disk error ends the curves, with a warning, but never the training.
+
+    Args:
+        folder: The folder of the file.
+
+    Raises:
+        UsageError: TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,14 +42,20 @@ class Board:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-            # Unbuffered: what was not written is known at once, and a kill loses nothing.
+            # Unbuffered: a write error is known at once, and a kill loses nothing.
             self._writer = RecordWriter((folder / name).open("wb", buffering=0))
         except OSError as error:
             self._give_up(error)
         self._write(file_version="brain.Event:2")
 
     def add(self, kind: str, update: int, values: Mapping[str, Any]) -> None:
-        """The numbers among the values, as scalars `kind/key` of an update."""
+        """Write the numbers among the values, as scalars `kind/key`.
+
+        Args:
+            kind: The kind of record.
+            update: The update that they belong to.
+            values: The values by key. Those that are no numbers are left out.
+        """
         scalars = [
             self._summary.Value(tag=f"{kind}/{key}", simple_value=value)
             for key, value in values.items()
@@ -52,17 +65,17 @@ class Board:
             self._write(step=update, summary=self._summary(value=scalars))
 
     def hide_after(self, update: int) -> None:
-        """Have TensorBoard hide what was added before for later updates: they are done again.
+        """Have TensorBoard hide the events of later updates, because these updates are repeated.
 
-        TensorBoard takes the first start of a folder for no restart, and files of earlier versions
-        have none: so it is written twice.
+        The record is written twice: TensorBoard does not take the first start of a folder for a
+        restart, and files of earlier versions have none.
         """
         start = self._session(status=self._session.START)
         for _ in range(2):
             self._write(step=update + 1, session_log=start)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

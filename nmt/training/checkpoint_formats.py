@@ -1,7 +1,7 @@
-"""The formats of a checkpoint's state file, and the step from each to the next.
+"""The formats of a checkpoint's state file, and the migration from each to the next.
 
-1: the state, and the checksums of the files beside it. 2: also a checksum of all that. 3: the state
-has `batch_size` for what was `batch_tokens`.
+Format 1 has the state and the checksums of the files beside it. Format 2 adds a checksum of the
+record. In format 3 `batch_size` replaces `batch_tokens` of the state.
 """
 
 import hashlib
@@ -23,14 +23,18 @@ class LaterFormat(ModelError):
 
 
 def seal(record: Record) -> Record:
-    """The record with a checksum of itself."""
+    """Return a record with a checksum of itself."""
     return {**record, "checksum": _checksum(record)}
 
 
 def read_record(file: Path) -> Record:
-    """A state file as one of the present format: `state` and `sha256`, the checksums by file name.
+    """Return the record of a state file, migrated to the present format.
 
-    Raises LaterFormat when it is newer than this program, ModelError when it is missing or damaged.
+    Its `state` is the state of training, its `sha256` the checksums by file name.
+
+    Raises:
+        LaterFormat: The format is newer than this program.
+        ModelError: The file is missing or damaged.
     """
     try:
         record = read_json(file)
@@ -51,8 +55,8 @@ def read_record(file: Path) -> Record:
 
 
 def _check(record: Record) -> None:
-    """Raises ValueError, KeyError or TypeError when a record is not what was once written."""
-    # The checksum before anything else: a flipped bit must not pass for another format.
+    """Raise ValueError, KeyError or TypeError when a record is damaged."""
+    # The checksum is checked first: a flipped bit must not pass for another format.
     if "checksum" in record and record["checksum"] != _checksum(record):
         raise ValueError("its checksum differs")
     if type(record["format"]) is not int:

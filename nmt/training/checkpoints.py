@@ -1,4 +1,4 @@
-"""Checkpoints: everything an exact resume needs, whole or absent, without pickle."""
+"""Checkpoints: everything an exact resume needs, complete or absent, without pickle."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,23 +34,41 @@ _PREFIX = "step-"
 _DAMAGED = "damaged-"
 
 _MARGIN = 1 << 20
-"""Bytes of a checkpoint's disk space that are not tensors, amply."""
+"""A generous bound of a checkpoint's bytes that are not tensors."""
 
 
 @dataclass
 class TrainingState:
-    """Where training stands. epoch and batch: the next batch to be taken; seconds: of training so
-    far, all sittings together; batch_size: the budget of a batch; batches_per_update: of all
-    ranks together, 0 where one rank took as many as `accumulate` says; updates_per_epoch: of the
-    first epoch, 0 where an earlier version did not tell; best: by metric; stopping:
-    for early stopping; ended: why training is over, or None; corpora: fingerprints of train and
-    dev, and of the links that guide attention, if any do; started_from: name and fingerprint of the
-    model whose parameters were taken over, if any;
-    skipped: how many updates in a row have been left out just now; sound: of which update the
-    checkpoint is to go back to should more be; rollbacks: how often training went back; rate_scale:
-    what that multiplies the learning rate by; unlogged: the sums of the updates since the last log
-    line; bleu_tokenizer: sacreBLEU's tokenizer with which BLEU has been computed so far; "": that
-    is not known, of a beginning or of an earlier version, which took 13a.
+    """The state of training, without tensors.
+
+    Attributes:
+        choices: The device, precision, kernels and threads.
+        corpora: The fingerprints of train, dev and tokenizer, and of the links that guide
+            attention, if there are any.
+        update: The number of updates so far.
+        epoch: The epoch of the next batch, from 0.
+        batch: The index of the next batch in its epoch.
+        seconds: The seconds of training so far, over all sessions.
+        target_tokens: The target tokens trained on so far.
+        batch_size: The budget of a batch; 0 where it is not known.
+        batches_per_update: The batches of an update on all ranks together; 0 in a checkpoint of an
+            earlier version, where one rank took `accumulate` batches.
+        updates_per_epoch: The updates of the first epoch; 0 in a checkpoint of an earlier version.
+        validated: The update of the last validation.
+        schedule: The state of the learning rate schedule.
+        scaler: The state of the loss scaler.
+        best: The best validation by metric.
+        stopping: The best validation for early stopping.
+        ended: Why training is over; None while it is not.
+        started_from: The name and fingerprint of the model whose parameters were taken over, if
+            any.
+        skipped: The number of updates in a row that were just skipped.
+        sound: The update of the checkpoint to roll back to should more be skipped.
+        rollbacks: The number of rollbacks so far.
+        rate_scale: The factor of the learning rate that follows from the rollbacks.
+        unlogged: The sums of the updates since the last log line.
+        bleu_tokenizer: sacreBLEU's tokenizer for BLEU so far; empty at the beginning and in
+            checkpoints of earlier versions, which took 13a.
     """
 
     choices: Choices
@@ -86,11 +104,21 @@ def save_checkpoint(
     state: TrainingState,
     average: MovingAverage | None = None,
 ) -> Path:
-    """Write a checkpoint below `folder` and remove all but the newest `keep` and the sound one.
+    """Write a checkpoint, and remove all but the newest ones and the sound one.
 
-    average: of the parameters, where one is kept.
+    Args:
+        folder: The folder of the checkpoints.
+        keep: The number of newest checkpoints to keep.
+        model: The model.
+        optimizer: The optimizer.
+        state: The state of training.
+        average: The moving average of the parameters, where there is one.
 
-    Raises ResourceError when the disk does not take it; the earlier ones are then untouched.
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        ResourceError: The checkpoint cannot be written; the earlier ones are then untouched.
     """
     path = checkpoint_path(folder, state.update)
     tensors = {MODEL: model_tensors(model), OPTIMIZER: _optimizer_tensors(optimizer)}
@@ -115,27 +143,41 @@ def save_checkpoint(
 
 
 def checkpoint_path(folder: Path, update: int) -> Path:
-    """Where the checkpoint of an update is, or would be."""
+    """Return the folder of the checkpoint of an update, which need not exist.
+
+    Args:
+        folder: The folder of the checkpoints.
+        update: The update.
+    """
     return folder / f"{_PREFIX}{update:08d}"
 
 
 def newest_checkpoint(
     folder: Path, fit: Callable[[TrainingState], bool] | None = None
 ) -> Path | None:
-    """The newest checkpoint that is whole, and whose state is fit where that is asked for; None
-    when there is none of any kind.
+    """Return the newest intact checkpoint.
 
-    Raises as `sound_checkpoints` does.
+    Args:
+        folder: The folder of the checkpoints.
+        fit: Returns whether a state is acceptable; None: all are.
+
+    Returns:
+        The folder of the checkpoint; None where there is no acceptable one.
+
+    Raises:
+        LaterFormat: A later version of nmt wrote a checkpoint.
+        ModelError: All checkpoints are damaged.
     """
     sound = sound_checkpoints(folder)
     return next((path for path in sound if fit is None or fit(load_state(path))), None)
 
 
 def sound_checkpoints(folder: Path) -> Iterator[Path]:
-    """The checkpoints that are whole, newest first; damaged ones are named on stderr and passed
-    over.
+    """Yield the intact checkpoints, newest first, and warn of damaged ones.
 
-    Raises LaterFormat at one that a later version of nmt wrote, ModelError when all are damaged.
+    Raises:
+        LaterFormat: A later version of nmt wrote a checkpoint.
+        ModelError: All checkpoints are damaged.
     """
     found, all_damaged = _checkpoints(folder), True
     for path in reversed(found):
@@ -156,13 +198,17 @@ def sound_checkpoints(folder: Path) -> Iterator[Path]:
 
 
 def update_of(path: Path) -> int:
-    """The update after which a checkpoint was written, by its name."""
+    """Return the update after which a checkpoint was written, by its name."""
     return int(path.name.removeprefix(_PREFIX))
 
 
 def set_newer_aside(checkpoint: Path) -> None:
-    """Rename the checkpoints newer than one that is gone on from: they are damaged, and a later
-    one will take their name, but what they hold may still be of use to somebody.
+    """Rename the checkpoints that are newer than the one to resume from.
+
+    They are damaged, and later ones will take their names, but their content may still be useful.
+
+    Raises:
+        ResourceError: A checkpoint cannot be renamed.
     """
     for path in _checkpoints(checkpoint.parent):
         if path.name > checkpoint.name:
@@ -176,13 +222,17 @@ def set_newer_aside(checkpoint: Path) -> None:
 
 
 def remove_newer(path: Path) -> None:
-    """Remove the checkpoints beside this one that come after it."""
+    """Remove the checkpoints in the same folder that are newer than this one."""
     for newer in reversed([each for each in _checkpoints(path.parent) if each > path]):
         _remove(newer)
 
 
 def load_state(path: Path) -> TrainingState:
-    """Where training stood at a checkpoint. Raises ModelError when it cannot be read."""
+    """Return the state of training in a checkpoint.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
     values = dict(read_record(path / _STATE)["state"])
     try:
         values["choices"] = Choices(**values["choices"])
@@ -198,7 +248,16 @@ def load_state(path: Path) -> TrainingState:
 
 
 def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
-    """Fill model and optimizer from a checkpoint. Raises ModelError when they do not fit."""
+    """Fill model and optimizer from a checkpoint.
+
+    Args:
+        path: The folder of the checkpoint.
+        model: The model.
+        optimizer: Its optimizer.
+
+    Raises:
+        ModelError: The tensors do not fit, or a file is missing or damaged.
+    """
     load_parameters(path, model)
     groups = optimizer.state_dict()["param_groups"]
     shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
@@ -217,20 +276,34 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
 
 
 def load_average(path: Path, average: MovingAverage) -> None:
-    """Fill a moving average from a checkpoint; where that has none, it stays as it is. Raises
-    ModelError when it does not fit.
+    """Fill a moving average from a checkpoint; without one there it stays as it is.
+
+    Args:
+        path: The folder of the checkpoint.
+        average: The moving average.
+
+    Raises:
+        ModelError: The tensors do not fit, or a file is missing or damaged.
     """
     if AVERAGE in read_record(path / _STATE)["sha256"]:
         average.load(read_tensors(path / AVERAGE), path / AVERAGE)
 
 
 def load_parameters(path: Path, model: nn.Module) -> None:
-    """Fill a model from a checkpoint. Raises ModelError when it does not fit."""
+    """Fill a model from a checkpoint.
+
+    Args:
+        path: The folder of the checkpoint.
+        model: The model.
+
+    Raises:
+        ModelError: The parameters do not fit, or the file is missing or damaged.
+    """
     load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
 
 
 def _check_position(state: TrainingState) -> None:
-    """Raises ValueError where the counts are none: they decide which batch comes next."""
+    """Raise ValueError where a count is invalid: the counts decide which batch comes next."""
     for name in ("update", "epoch", "batch", "target_tokens", "batch_size", "validated"):
         value = getattr(state, name)
         if type(value) is not int or value < 0:
@@ -250,12 +323,12 @@ def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints, oldest first: a rename makes each, so a name is enough."""
+    """Return the checkpoints, oldest first. Each is complete, because a rename creates it."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
 
 
 def _verify(path: Path) -> None:
-    """Raises ModelError or OSError when a checkpoint is not byte for byte what was written."""
+    """Raise ModelError or OSError when a checkpoint is not byte for byte as it was written."""
     digests = read_record(path / _STATE)["sha256"]
     if set(digests) - {AVERAGE} != {MODEL, OPTIMIZER}:
         files = f"{MODEL}, {OPTIMIZER} and, perhaps, {AVERAGE}"
@@ -266,7 +339,7 @@ def _verify(path: Path) -> None:
 
 
 def _remove(old: Path) -> None:
-    """The newer checkpoint is safe by now: one too many is no reason to stop."""
+    """Remove an old checkpoint, or warn where that fails: a newer one is saved already."""
     try:
         remove_directory(old)
     except ResourceError as error:

@@ -1,4 +1,4 @@
-"""When training is over."""
+"""Stopping criteria: when training is over."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,25 @@ from nmt.training.checkpoints import TrainingState
 
 @dataclass(frozen=True)
 class End:
-    """An end that is reached. key: the setting that names it; reason: for people."""
+    """A stopping criterion that is met.
+
+    Attributes:
+        key: The setting that sets it.
+        reason: The criterion, for people.
+    """
 
     key: str
     reason: str
 
 
 def reached_end(settings: TrainingSettings, state: TrainingState, seconds: float) -> End | None:
-    """The end that training has come to, None while it is to go on. seconds: of training so far."""
+    """Return the stopping criterion that is met, None while there is none.
+
+    Args:
+        settings: The settings of training.
+        state: The state of training.
+        seconds: The seconds of training so far.
+    """
     if settings.max_updates is not None and state.update >= settings.max_updates:
         return _end("max_updates", settings.max_updates)
     if settings.max_epochs is not None and state.epoch >= settings.max_epochs:

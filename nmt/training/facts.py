@@ -1,4 +1,4 @@
-"""What a bundle tells of its training: enough to know it again, and to do it again."""
+"""Provenance of a trained model: its data, machine and software versions."""
 
 import platform
 from typing import Any
@@ -13,7 +13,7 @@ from nmt.version import __version__
 
 
 def data_facts(run: RunDirectory) -> dict[str, Any]:
-    """The texts of a run by name, without their places: lines and checksum of each file."""
+    """Return the name, line count and checksum of each text of a run, without its folder."""
     if not (run.data / MANIFEST).is_file():
         return {}
     inputs = Manifest.load(run.data).inputs
@@ -29,7 +29,12 @@ def data_facts(run: RunDirectory) -> dict[str, Any]:
 
 
 def machine_facts(runtime: Runtime, processes: int) -> dict[str, Any]:
-    """On what the model was trained, and by which programs."""
+    """Return the machine that a model was trained on, and the versions of the software.
+
+    Args:
+        runtime: The device and the precision.
+        processes: The number of processes that train together.
+    """
     machine = runtime.describe().removeprefix("device ")
     return {
         "machine": machine if processes == 1 else f"{processes} processes, each: {machine}",

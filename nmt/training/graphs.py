@@ -4,20 +4,20 @@ Where attention feeds the recurrence, a batch is a few hundred small kernels for
 position, and a GPU spends its time waiting for their launches. A graph is captured for each shape
 of batch (`nmt.data.buckets` makes them few) and replayed for the batches that follow.
 
-What PyTorch's notes on CUDA graphs ask, and where it is done:
+The requirements of PyTorch's notes on CUDA graphs, and how they are met:
 
-- a capture looks at no value and makes no shape from one: `Seq2Seq.loss(fixed_shapes=True)`, held
-  to it on a device without values by tests/model/test_fixed_shapes.py;
-- it comes after a run of the same work on a side stream, and on the same stream, so that libraries
-  are set up there and no node of an earlier backward pass belongs to another stream: each shape's
-  first batch is run plainly on the stream that captures;
-- what goes in and out stays where it is: `_Recording` holds batch and sums, and the parameters'
-  gradients exist by then, are added to in place, and must be put to zero in place, never to None;
-- autocast keeps no casts: `Runtime.computing(caching=False)`;
-- graphs may share a pool of memory where nothing in it outlives a replay: sums and gradients lie
-  outside of it, and replays follow one another on one stream;
-- a replay reads seed and offset of the device's generator and moves the offset on, as if the work
-  were done anew: with `torch.manual_seed` before each update dropout is what it would have been.
+- A capture reads no value and derives no shape from one: `Seq2Seq.loss(fixed_shapes=True)`, which
+  tests/model/test_fixed_shapes.py checks on a device without values.
+- A capture follows a run of the same work on a side stream, and uses that stream. Libraries are set
+  up there, and no node of an earlier backward pass belongs to another stream. Each shape's first
+  batch is therefore run plainly on the stream that captures.
+- Inputs and outputs stay at their addresses. `_Recording` holds batch and sums. The parameters'
+  gradients exist by then, are added to in place, and must be set to zero in place, never to None.
+- Autocast caches no casts: `Runtime.computing(caching=False)`.
+- Graphs may share a memory pool where nothing in it outlives a replay. Sums and gradients are
+  outside of it, and replays follow one another on one stream.
+- A replay reads seed and offset of the device's generator and advances the offset, as if the work
+  were run. With `torch.manual_seed` before each update, dropout is as it would be without graphs.
 """
 
 import gc
@@ -41,23 +41,31 @@ Work = Callable[[Batch, Tensor, int], LossSums]
 Shape = tuple[int, int, int]
 
 MOST = 64
-"""Graphs kept. With 4,096 tokens a batch 96% of IWSLT'15's batches are replays in the first two
-epochs, by count.
+"""The number of graphs that are kept. With 4,096 tokens a batch 96% of IWSLT'15's batches are
+replays in the first two epochs, by count.
 """
 
 
 class Recorder(Protocol):
-    """Runs work on a device and records it to be done again."""
+    """A recorder of work on a device, for replays."""
 
     def run(self, work: Callable[[], T]) -> T:
-        """What the work gives, done now."""
+        """Run the work now.
+
+        Returns:
+            The result of the work.
+        """
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """What does the work again on the same tensors; recording alone does not do it."""
+        """Return a call that repeats the work on the same tensors; recording does not run it."""
 
 
 class CudaRecorder:
-    """Records CUDA graphs."""
+    """A recorder of CUDA graphs.
+
+    Args:
+        device: The GPU.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -74,8 +82,12 @@ class CudaRecorder:
         return result
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """See `Recorder.record`. Raises ResourceError where something cannot be captured."""
-        gc.collect()  # an earlier backward pass in a cycle could hold nodes of another stream
+        """See `Recorder.record`.
+
+        Raises:
+            ResourceError: The work cannot be captured.
+        """
+        gc.collect()  # a reference cycle could hold nodes of another stream
         graph = torch.cuda.CUDAGraph()
         try:
             with (
@@ -84,7 +96,7 @@ class CudaRecorder:
             ):
                 work()
         except RuntimeError as error:
-            first = error.__context__ or error  # a capture that broke fails once more when it ends
+            first = error.__context__ or error  # a failed capture fails once more when it ends
             if is_out_of_memory(first):
                 raise first from None
             raise ResourceError(
@@ -96,7 +108,12 @@ class CudaRecorder:
 
 
 def make_recorder(settings: TrainingSettings, runtime: Runtime) -> Recorder | None:
-    """What records updates, or None where it is not asked for or cannot be."""
+    """Return the recorder of updates, or None where none is wanted or possible.
+
+    Args:
+        settings: The settings of training.
+        runtime: The device and the precision.
+    """
     if not settings.cuda_graphs:
         return None
     if runtime.device.type != "cuda":
@@ -108,10 +125,15 @@ def make_recorder(settings: TrainingSettings, runtime: Runtime) -> Recorder | No
 class GraphedStep:
     """Forward and backward of one batch after another, by replay where its shape is known.
 
-    work: of a batch on the device, a scalar tensor that its loss is divided by, and the number of
-    the update; adds to the parameters' gradients and gives sums without a graph. batch_tokens: see
-    `to_bucket`; most: shapes recorded at a time, those that came most often; the others are run
-    plainly.
+    Args:
+        work: Takes a batch on the device, a scalar tensor that its loss is divided by, and the
+            number of the update. It adds to the parameters' gradients and returns sums without a
+            graph.
+        recorder: Records the work.
+        device: The device of the work.
+        batch_tokens: See `to_bucket`.
+        most: The number of shapes to keep recorded, which are the most frequent ones. Batches of
+            other shapes are run plainly.
     """
 
     def __init__(
@@ -131,9 +153,12 @@ class GraphedStep:
         """Do the work on a batch of any shape.
 
         Args:
-            batch: The batch, anywhere.
-            tokens: The number that its loss is divided by.
-            update: The number of the update; a recorded step keeps the one it was recorded in.
+            batch: The batch, on any device.
+            tokens: The divisor of its loss.
+            update: The number of the update; a recorded step keeps that of its recording.
+
+        Returns:
+            The sums of the losses.
         """
         batch = to_bucket(batch, self._batch_tokens).to(self._device)
         divisor = torch.full((), tokens, device=self._device)
@@ -143,8 +168,10 @@ class GraphedStep:
         return recording.replay(batch, divisor)
 
     def _recording(self, batch: Batch, divisor: Tensor, update: int) -> "_Recording | None":
-        """That of the batch's shape; None where the shape is new, or no commoner than those that
-        fill the room.
+        """Return the recording of the batch's shape.
+
+        It is None where the shape is new, or no more frequent than the recorded ones that fill the
+        room.
         """
         shape = (*batch.source.shape, batch.target_input.shape[1])
         self._seen[shape] += 1
@@ -159,7 +186,7 @@ class GraphedStep:
 
 
 class _Recording:
-    """The work on batches of one shape, recorded, with the tensors it reads and writes."""
+    """The recorded work on batches of one shape, with its input and output tensors."""
 
     def __init__(
         self, work: Work, recorder: Recorder, batch: Batch, divisor: Tensor, update: int
@@ -177,7 +204,7 @@ class _Recording:
         self._replay = recorder.record(work_in_place)
 
     def replay(self, batch: Batch, divisor: Tensor) -> LossSums:
-        """The work on a batch of the shape."""
+        """Return the sums of a batch of the recorded shape."""
         for own, new in zip(_tensors(self._batch), _tensors(batch), strict=True):
             own.copy_(new)
         self._divisor.copy_(divisor)

@@ -1,8 +1,8 @@
-"""Signals while training: the first is noted and obeyed after the update, the second at once.
+"""Signals while training: the first stops it after the present update, the second at once.
 
-Under a launcher the second changes nothing: torchrun passes on what its processes may have got from
-Slurm as well, and itself ends whoever does not. SIGUSR1 is what a cluster sends a while before it
-takes the machine away: it is never urgent.
+Under a launcher a second signal changes nothing. torchrun forwards signals that its processes may
+also have got from Slurm, and itself ends processes that do not stop. SIGUSR1 is never urgent: a
+cluster sends it some time before it takes the machine away.
 """
 
 import os
@@ -21,11 +21,13 @@ STOPPING = (*_URGENT, *_PATIENT)
 
 
 class Interrupts:
-    """Within the block SIGINT, SIGTERM and SIGUSR1 set `signal_number` instead of ending the
-    process.
+    """A context manager that records SIGINT, SIGTERM and SIGUSR1 in `signal_number`.
 
-    Outside the main thread, where Python cannot catch signals, it does nothing. launched: by a
-    launcher, beside other processes that are told too: silently, and any number of times.
+    Outside the main thread, where Python cannot catch signals, it does nothing.
+
+    Args:
+        launched: Whether a launcher started several processes, which all receive the signals. They
+            are then recorded silently, and any number of times.
     """
 
     def __init__(self, launched: bool = False) -> None:
@@ -57,7 +59,7 @@ class Interrupts:
         self.signal_number = number
         if self._launched:
             return
-        # Before it is told: who reads that and sends another means it.
+        # Before the warning: a signal sent after reading it must act at once.
         self._restore(_URGENT)
         _warn_at_once("stopping after this update, with a save; once more to stop at once.")
 
@@ -71,5 +73,5 @@ def _warn_at_once(text: str) -> None:
     """Warn from a signal handler, which may have interrupted the writing of a line to stderr."""
     try:
         warn(text)
-    except RuntimeError:  # Python refuses to enter the stream again
+    except RuntimeError:  # Python refuses reentrant writes to the stream
         os.write(2, f"warning: {text}\n".encode())

@@ -1,4 +1,4 @@
-"""What training says: to people on stderr and in train.log, to programs in log.jsonl."""
+"""The logs of training: stderr and train.log for people, log.jsonl for programs."""
 
 import json
 import math
@@ -18,9 +18,17 @@ CONTINUES_FROM = {"start": "update", "rollback": "back_to", "looking_back": "bac
 
 
 class TrainingLog:
-    """The logs of a run; each line is written when the call returns, or is missed aloud.
+    """The logs of a run.
 
-    Raises UsageError when TensorBoard is asked for and not installed.
+    Each line is written when the call returns. A warning reports the first line that the disk
+    rejects.
+
+    Args:
+        run: The folder of the run.
+        tensorboard: Whether to write TensorBoard's files too.
+
+    Raises:
+        UsageError: TensorBoard is wanted and not installed.
     """
 
     def __init__(self, run: RunDirectory, tensorboard: bool) -> None:
@@ -32,25 +40,31 @@ class TrainingLog:
 
     @property
     def last_line(self) -> float:
-        """When the last line was written, by `time.monotonic`."""
+        """The time of the last line, by `time.monotonic`."""
         return self._last_line
 
     def tell(self, text: str) -> None:
-        """A line for people."""
+        """Write a line for people."""
         say(text)
         self._write(text)
 
     def warn(self, text: str) -> None:
-        """Of something that may be wrong; shown with --quiet too."""
+        """Write a warning, which is shown with --quiet too."""
         warn(text)
         self._write(f"warning: {text}")
 
     def warn_here(self, text: str) -> None:
-        """Of something that may be wrong in this process alone, whichever of several it is."""
+        """Write a warning about this process alone, on any rank."""
         self.warn(text)
 
     def record(self, kind: str, update: int, **values: Any) -> None:
-        """A record for programs: one JSON object, its numbers also for TensorBoard."""
+        """Write a record for programs: one JSON object, with its numbers also for TensorBoard.
+
+        Args:
+            kind: The kind of record.
+            update: The update that it belongs to.
+            values: Its other values, by key.
+        """
         record = {"kind": kind, "update": update, "time": round(time.time(), 3), **values}
         self._append(self._records, json.dumps(json_numbers(record), ensure_ascii=False) + "\n")
         if self._board is not None:
@@ -59,7 +73,7 @@ class TrainingLog:
             self._board.add(kind, update, values)
 
     def close(self) -> None:
-        """Let go of TensorBoard's file."""
+        """Close TensorBoard's file."""
         if self._board is not None:
             self._board.close()
 
@@ -70,7 +84,7 @@ class TrainingLog:
         self._append(self._text, lines)
 
     def _append(self, file: Path, lines: str) -> None:
-        """A disk that is full costs lines of a log, never the training that it tells of."""
+        """Append lines, or warn once where the disk rejects them: training goes on without them."""
         try:
             append_text(file, lines)
         except ResourceError as error:
@@ -80,7 +94,11 @@ class TrainingLog:
 
 
 class NoLog(TrainingLog):
-    """That of all processes but the first: only one writes. rank: which of them this is."""
+    """The log of the workers, which write no files.
+
+    Args:
+        rank: The rank of this process.
+    """
 
     def __init__(self, rank: int) -> None:
         self._board = None
@@ -88,25 +106,31 @@ class NoLog(TrainingLog):
 
     @property
     def last_line(self) -> float:
-        """Just now: no line is due."""
+        """The present time, so that no line is ever due."""
         return time.monotonic()
 
     def tell(self, text: str) -> None:
-        """Nothing is told."""
+        """Write nothing."""
 
     def warn(self, text: str) -> None:
-        """Nothing is told."""
+        """Write nothing."""
 
     def warn_here(self, text: str) -> None:
-        """On stderr, with the rank that it is about."""
+        """Write a warning to stderr, with the rank that it is about."""
         warn(f"rank {self._rank}: {text}")
 
     def record(self, kind: str, update: int, **values: Any) -> None:
-        """Nothing is recorded."""
+        """Write nothing.
+
+        Args:
+            kind: See `TrainingLog.record`.
+            update: See `TrainingLog.record`.
+            values: See `TrainingLog.record`.
+        """
 
 
 def json_numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values for JSON, which has no infinity: such a perplexity is written as text."""
+    """Return values for JSON, which has no infinity: such a number is written as text."""
     return {
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in record.items()

@@ -53,12 +53,12 @@ class MetricSums:
 class MetricAccumulator:
     """Sums over the updates since the last log line.
 
-    They run on across epochs, validations, checkpoints and resumes. The tensors stay on the device
-    until they are needed. They are float64 where the device has it, so that the sums do not depend
-    on how many ranks and sessions they were gathered by.
+    They continue across epochs, validations, checkpoints and resumes. The tensors stay on the
+    device until they are needed. They are float64 where the device has it, so that the sums do not
+    depend on the number of ranks and sessions.
 
     Args:
-        device: Where the losses are computed.
+        device: The device of the losses.
         saved: The sums to continue from.
         is_rank_zero: Whether this process continues from the sums of the losses. A checkpoint holds
             them summed over all ranks, so only one may.
@@ -72,7 +72,7 @@ class MetricAccumulator:
         dtype = torch.float32 if device.type == "mps" else torch.float64
         values = [*(losses if is_rank_zero else [0.0] * 3), saved.gradient_norm, saved.applied]
         sums = torch.tensor(values, dtype=dtype, device=device)
-        # Those of the losses are of this rank's batches, all others of all ranks.
+        # The losses are sums over this rank's batches, the other values over all ranks.
         self._loss, self._cross_entropy, self._guided, self._gradient_norm, self._applied = sums
         self._target_tokens = saved.target_tokens
         self._updates = saved.updates
@@ -81,7 +81,7 @@ class MetricAccumulator:
 
     @property
     def updates(self) -> int:
-        """How many updates were counted, without those that were skipped."""
+        """The number of updates that were counted, without those that were skipped."""
         return self._updates
 
     @property
@@ -97,7 +97,7 @@ class MetricAccumulator:
 
     @contextmanager
     def clock_stopped(self) -> Iterator[None]:
-        """Stop the clock for work that is no training, such as a validation."""
+        """Return a context manager that stops the clock for other work, such as a validation."""
         self._seconds, self._running_since = self.seconds, None
         try:
             yield
@@ -128,12 +128,15 @@ class MetricAccumulator:
         self._updates += 1
 
     def is_sound(self) -> bool:
-        """Tell whether all sums are finite and some update was applied. Waits for the device."""
+        """Return whether all sums are finite and some update was applied. Wait for the device."""
         finite = torch.isfinite(self._gradient_norm) & torch.isfinite(self._cross_entropy)
         return bool(finite & (self._applied > 0))
 
     def total(self, ranks: Ranks) -> MetricSums:
-        """Return the sums over all ranks. All ranks must call it. Waits for the device."""
+        """Return the sums over all ranks. Wait for the device.
+
+        All ranks must call it.
+        """
         if self._updates == 0:
             return MetricSums()
         sums = torch.stack((self._loss, self._cross_entropy, self._guided))
@@ -155,7 +158,7 @@ def train_means(sums: MetricSums, guided: bool = False) -> dict[str, float]:
     """Return the means that a log line shows: over tokens, or over updates for the gradient norm.
 
     Args:
-        sums: Of all ranks.
+        sums: The sums over all ranks.
         guided: Whether to include the cost of guided alignment.
     """
     tokens = max(1, sums.target_tokens)
@@ -173,7 +176,7 @@ def train_line(update: int, values: Mapping[str, float]) -> str:
 
     Args:
         update: The last update of the line.
-        values: What `train_means` returns, `epoch` and `learning_rate`.
+        values: The result of `train_means`, with `epoch` and `learning_rate`.
     """
     guided = f"  guided {values['guided']:.3f}" if "guided" in values else ""
     return (

@@ -1,4 +1,4 @@
-"""Saves that the disk does not take: missed aloud, and tried again later."""
+"""Saves that may fail because of the disk: reported, and tried again later."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,17 @@ from nmt.training.log import TrainingLog
 def save_or_go_on(
     save: Callable[[], object], what: str, update: int, log: TrainingLog, ranks: Ranks
 ) -> bool:
-    """Whether `save` succeeded, which all ranks are given alike; where the disk is full or cannot
-    be written to, people are told.
+    """Save something; where the disk rejects it, warn and let training continue.
 
-    save: exchanges nothing with other ranks; what: is to be saved, for people, such as "the
-    checkpoint".
+    Args:
+        save: Saves it, without communication between ranks.
+        what: The name of what is saved, for people, such as "the checkpoint".
+        update: The update that it belongs to.
+        log: The log of training, which records a failure.
+        ranks: The processes of the training.
+
+    Returns:
+        Whether the save succeeded on all ranks.
     """
     saved = True
     try:

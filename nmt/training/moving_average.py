@@ -1,4 +1,4 @@
-"""An exponential moving average of the parameters, kept beside those that are trained."""
+"""An exponential moving average of the parameters, kept beside the trained ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,14 @@ from nmt.runtime.tensors import fill_tensors
 
 
 class MovingAverage:
-    """a <- d a + (1 - d) p after each update, beginning with the parameters p as they are now.
+    """The average a <- d a + (1 - d) p after each update, where p are the parameters.
 
-    d is `decay`, but at update t no more than (1 + t) / (10 + t): the random beginning is soon
-    forgotten.
+    It begins with the present parameters. d is `decay`, but at update t at most (1 + t) / (10 + t),
+    so that the random initial values soon have little weight.
+
+    Args:
+        model: The model.
+        decay: The decay d.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -26,14 +30,16 @@ class MovingAverage:
 
     @torch.no_grad()
     def follow(self, update: int) -> None:
-        """Move towards the parameters, as the given update has left them."""
+        """Update the averages with the parameters after the given update."""
         decay = min(self._decay, (1 + update) / (10 + update))
         torch._foreach_lerp_(self._averages, self._parameters, 1.0 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Inside, the model's parameters hold their averages; then again what they held, where they
-        held it: optimizers and CUDA graphs know them by their place in memory.
+        """Return a context manager within which the model's parameters hold their averages.
+
+        Afterwards they hold their own values. The tensors keep their addresses, because optimizers
+        and CUDA graphs refer to them.
         """
         trained = [parameter.detach().clone() for parameter in self._parameters]
         self._fill(self._averages)
@@ -43,11 +49,19 @@ class MovingAverage:
             self._fill(trained)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The averages by the names of the parameters, on the CPU."""
+        """Return the averages by the names of the parameters, on the CPU."""
         return {name: average.cpu() for name, average in self._named().items()}
 
     def load(self, tensors: dict[str, Tensor], source: Path) -> None:
-        """Go on with saved averages. Raises ModelError naming those that do not fit."""
+        """Continue from saved averages.
+
+        Args:
+            tensors: The averages, by name.
+            source: The file that they come from, for the error.
+
+        Raises:
+            ModelError: Averages do not fit; it names them.
+        """
         fill_tensors(self._named(), tensors, source)
 
     def _named(self) -> dict[str, Tensor]:

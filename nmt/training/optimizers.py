@@ -1,4 +1,4 @@
-"""The update rules, all torch's own, fused or batched over the parameters."""
+"""The optimizers, all torch's own, fused or batched over the parameters."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,17 +13,27 @@ _Parameters = Iterable[nn.Parameter]
 
 
 _MEAN_DECAY = 0.9
-"""Adam's decay of the mean gradient, beta1."""
+"""The decay of Adam's mean gradient, beta1."""
 
 
 def make_optimizer(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """The optimizer that the settings name."""
+    """Return the optimizer that the settings name.
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     make: Callable[[_Parameters, OptimizerSettings], Optimizer] = OPTIMIZERS.resolve(settings.kind)
     return make(parameters, settings)
 
 
 def adam(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """Kingma and Ba 2015; weight_decay is added to the gradient."""
+    """Return Adam (Kingma and Ba 2015); weight_decay is added to the gradient.
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     return torch.optim.Adam(
         parameters,
         lr=settings.learning_rate,
@@ -35,7 +45,12 @@ def adam(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
 
 
 def adamw(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """Loshchilov and Hutter 2019: Adam with decoupled weight decay."""
+    """Return AdamW, Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     return torch.optim.AdamW(
         parameters,
         lr=settings.learning_rate,
@@ -47,7 +62,12 @@ def adamw(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
 
 
 def sgd(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """Stochastic gradient descent, with momentum where given."""
+    """Return stochastic gradient descent, with momentum where the settings have it.
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     return torch.optim.SGD(
         parameters,
         lr=settings.learning_rate,
@@ -58,7 +78,14 @@ def sgd(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
 
 
 def adadelta(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """Zeiler 2012; Bahdanau et al. 2014 use learning_rate 1, rho 0.95, epsilon 1e-6."""
+    """Return Adadelta (Zeiler 2012).
+
+    Bahdanau et al. 2014 use learning_rate 1, rho 0.95, epsilon 1e-6.
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     return torch.optim.Adadelta(
         parameters,
         lr=settings.learning_rate,
@@ -70,7 +97,12 @@ def adadelta(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
 
 
 def rmsprop(parameters: _Parameters, settings: OptimizerSettings) -> Optimizer:
-    """Tieleman and Hinton 2012."""
+    """Return RMSProp (Tieleman and Hinton 2012).
+
+    Args:
+        parameters: The parameters to train.
+        settings: The settings of the optimizer.
+    """
     return torch.optim.RMSprop(
         parameters,
         lr=settings.learning_rate,

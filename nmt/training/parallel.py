@@ -1,16 +1,18 @@
-"""One model trained by several processes, as torchrun starts them: each has its own batches.
+"""Data-parallel training by several processes, as torchrun starts them.
 
-An update is made of `training.accumulate` batches of each rank, which take turns in the order that
-one process would take them in; the loss is a mean over the tokens of all, and each batch draws its
-dropout from (seed, update, its number in the update). So N ranks compute what one does at N times
-the accumulation, to rounding, and a run may go on with other ranks where their product is the same.
+An update consists of `training.accumulate` batches of each rank. The ranks take the batches in
+turn, in the order of a single process. The loss is a mean over the tokens of all ranks. Each batch
+draws its dropout from (seed, update, its number in the update). N ranks thus compute the same as
+one rank with N times the accumulation, to rounding. A run may be resumed with another number of
+ranks where the product with the accumulation is the same.
 
-The first rank prepares, decides where to go on, writes and speaks; the others wait until it has
-left them word.
+Rank zero prepares the data, chooses the checkpoint to resume from, writes and reports. The workers
+wait for its announcement.
 
-There is no DistributedDataParallel here. It hides communication behind a backward pass that makes
-gradients one by one; ours gathers those of a recurrence at the very end, and may be the replay of a
-CUDA graph, which calls no hooks. It would also take the mean over ranks, not over tokens.
+There is no DistributedDataParallel here. It hides communication behind a backward pass that
+produces gradients one by one. Our backward pass produces those of a recurrence at the very end, and
+may be the replay of a CUDA graph, which calls no hooks. DistributedDataParallel would also take the
+mean over ranks, not over tokens.
 """
 
 import hashlib
@@ -42,7 +44,13 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 @dataclass(frozen=True)
 class Start:
-    """What the first rank found: choices of the machine, and the checkpoint to go on from."""
+    """The findings of rank zero that the workers start from.
+
+    Attributes:
+        config: The configuration of rank zero.
+        choices: The device, precision, kernels and threads.
+        checkpoint: The name of the checkpoint to resume from; None for a new run.
+    """
 
     config: Config
     choices: Choices
@@ -50,7 +58,15 @@ class Start:
 
 
 def announce(world: World, start: Start | None) -> None:
-    """Tell the other ranks that all is prepared; None: that there is nothing to do."""
+    """Announce to the workers that all is prepared.
+
+    Args:
+        world: The position of this process.
+        start: What to start from; None: there is nothing to do.
+
+    Raises:
+        ResourceError: The other processes cannot be reached.
+    """
     if world.size == 1:
         return
     if start is None:
@@ -65,9 +81,18 @@ def announce(world: World, start: Start | None) -> None:
 
 
 def await_start(config: Config, run: RunDirectory) -> Start | None:
-    """What the first rank announces, however long it prepares; None: there is nothing to do.
+    """Wait for the announcement of rank zero, however long it prepares.
 
-    Raises UsageError when this rank was started with other settings, or sees another disk.
+    Args:
+        config: The configuration of this process.
+        run: The folder of the run.
+
+    Returns:
+        What to start from; None: there is nothing to do.
+
+    Raises:
+        UsageError: This process has other settings than rank zero, or does not see its disk.
+        ResourceError: The other processes cannot be reached.
     """
     notes = Notes(World.of_environment())
     while (text := notes.find(_START)) is None:
@@ -91,7 +116,15 @@ def await_start(config: Config, run: RunDirectory) -> Start | None:
 
 
 def refuse_a_shared_gpu(world: World, runtime: Runtime) -> None:
-    """Raises UsageError where processes of a machine would share a GPU: nccl cannot."""
+    """Check that each process has a GPU of its own, as nccl requires.
+
+    Args:
+        world: The position of this process.
+        runtime: The device of this process.
+
+    Raises:
+        UsageError: Processes of a machine would share a GPU.
+    """
     if world.size == 1 or runtime.device.type != "cuda":
         return
     count = torch.cuda.device_count()
@@ -111,8 +144,16 @@ def refuse_a_shared_gpu(world: World, runtime: Runtime) -> None:
 def together(
     config: Config, world: World, runtime: Runtime, state: TrainingState
 ) -> Iterator[Ranks]:
-    """The ranks of this training, within the block. A rank that is lost there is told of with the
-    update. Raises ResourceError when the others do not come.
+    """Yield the ranks of this training, within the process group.
+
+    Args:
+        config: The configuration.
+        world: The position of this process.
+        runtime: The device of this process.
+        state: The state of training. The error of a lost rank names its update.
+
+    Raises:
+        ResourceError: The other processes do not connect, or a rank is lost.
     """
     timeout = timedelta(seconds=duration_seconds(config.training.rank_timeout))
     with process_group(world, runtime.device, timeout):
@@ -125,7 +166,13 @@ def together(
 
 
 def warn_of_idle_ranks(ranks: Ranks, loader: BatchLoader, epoch: int) -> None:
-    """Where an epoch has fewer batches than there are ranks."""
+    """Warn where an epoch has fewer batches than there are ranks.
+
+    Args:
+        ranks: The processes of the training.
+        loader: The batches of train.
+        epoch: The epoch.
+    """
     if ranks.size == 1 or not ranks.leads:
         return
     if (batches := len(loader.plan(epoch))) < ranks.size:
@@ -136,8 +183,16 @@ def warn_of_idle_ranks(ranks: Ranks, loader: BatchLoader, epoch: int) -> None:
 
 
 def insist_on_equal_weights(ranks: Ranks, model: nn.Module) -> None:
-    """Raises ResourceError where ranks begin with other weights than the first: nothing would
-    tell later, for all add the same gradients.
+    """Check that all ranks begin with the same weights.
+
+    A difference would not be noticed later, because all ranks apply the same gradients.
+
+    Args:
+        ranks: The processes of the training.
+        model: The model of this rank.
+
+    Raises:
+        ResourceError: A rank has other weights than rank zero.
     """
     if ranks.size == 1:
         return
@@ -156,7 +211,12 @@ def insist_on_equal_weights(ranks: Ranks, model: nn.Module) -> None:
 
 
 class GradientSum:
-    """The sum of all ranks' gradients of a model, which every rank is given."""
+    """The sum of a model's gradients over all ranks.
+
+    Args:
+        ranks: The processes of the training.
+        model: The model of this rank.
+    """
 
     def __init__(self, ranks: Ranks, model: nn.Module) -> None:
         self._ranks = ranks
@@ -164,10 +224,10 @@ class GradientSum:
         self._trained: list[nn.Parameter] | None = None
 
     def sum(self) -> None:
-        """Put the sum in the gradients' place.
+        """Replace the gradients of every rank by the sum over all ranks.
 
-        A rank that had no batch, at the end of an epoch, has none: zeros stand for them. Which
-        parameters are trained is asked once, for it does not change.
+        A rank without a batch, at the end of an epoch, has no gradients and adds zeros. The set of
+        trained parameters does not change, and is determined once.
         """
         if self._ranks.size == 1:
             return

@@ -1,4 +1,4 @@
-"""Parameters chosen by patterns of their names, such as `encoder.*`."""
+"""Selection of parameters by patterns of their names, such as `encoder.*`."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -10,10 +10,17 @@ from nmt.errors import ConfigError
 
 
 def matching(model: nn.Module, patterns: Sequence[str], key: str) -> list[str]:
-    """The names of the model's parameters that any of the patterns matches, in the model's order.
+    """Return the names of the parameters that match any of the patterns, in the model's order.
 
-    key: of the configuration, where the patterns stand. Tied parameters have the first of their
-    names. Raises ConfigError for a pattern that matches none.
+    A tied parameter has the first of its names.
+
+    Args:
+        model: The model.
+        patterns: The patterns.
+        key: The key of the configuration that holds the patterns, for the error.
+
+    Raises:
+        ConfigError: A pattern matches no parameter.
     """
     names = [name for name, _ in model.named_parameters()]
     for pattern in patterns:
@@ -41,7 +48,7 @@ def _hint(model: nn.Module, names: Sequence[str], pattern: str) -> str:
 
 
 def _groups(names: Sequence[str]) -> Iterable[str]:
-    """A pattern for each part of the model that has parameters."""
+    """Return a pattern for each part of the model that has parameters."""
     parts = [name.split(".") for name in names]
     return dict.fromkeys(
         ".".join([*path[:depth], "*"]) for path in parts for depth in range(1, len(path))

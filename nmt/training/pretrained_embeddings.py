@@ -1,8 +1,8 @@
-"""Embeddings that another program has learned, as the start of a model's own.
+"""Pretrained embeddings as initial values of a model's own.
 
-A file has a line for each word: the word and its numbers, with a space between them. That is the
-text format of word2vec, GloVe and fastText (`.vec`, compressed or not). A first line may give the
-number of words and the size.
+A file has a line for each word: the word and its numbers, separated by spaces. That is the text
+format of word2vec, GloVe and fastText (`.vec`, compressed or not). A first line may give the number
+of words and the size.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Found:
-    """The rows of one embedding that a file has.
+    """The rows of one embedding for which a file has vectors.
 
     Attributes:
         rows: The ids of the subwords, `[found]`.
         values: Their vectors, `[found, embedding_size]`.
-        words: How many subwords were looked for.
+        words: The number of subwords that were looked up.
     """
 
     rows: list[int]
@@ -48,7 +48,7 @@ def check_vector_files(config: Config) -> None:
     """Check the first lines of the files of vectors, before anything else is prepared.
 
     Args:
-        config: What is to be trained.
+        config: The configuration of the training.
 
     Raises:
         DataError: A file cannot be read, or has vectors of another size.
@@ -65,7 +65,7 @@ def check_vector_files(config: Config) -> None:
 
 
 def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
-    """Fill the embeddings of a new model with those that `training.pretrained_embeddings` names.
+    """Fill the embeddings of a new model from the files in `training.pretrained_embeddings`.
 
     Subwords that begin a word get the vector of that text, or of its lower-case form where the file
     lacks it. All others keep their random values.
@@ -99,7 +99,12 @@ def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
 
 
 def freeze_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
-    """Keep the embeddings that were filled as they are, where the settings say so."""
+    """Exclude the embeddings that were filled from training, where the settings say so.
+
+    Args:
+        bundle: The model and its settings.
+        log: The log of training.
+    """
     settings = bundle.config.training.pretrained_embeddings
     if not settings.freeze:
         return
@@ -118,7 +123,7 @@ def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> Found:
 
     Args:
         path: The file of vectors.
-        tokenizer: Gives the subwords.
+        tokenizer: The tokenizer, whose subwords are looked up.
         size: The size of a vector.
 
     Raises:
@@ -169,7 +174,7 @@ def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str
 
 
 def _size_of_first(fields: list[str]) -> int:
-    """Return the size of the vectors that a first line has, or tells as its second number."""
+    """Return the size of the vectors by a first line, which may be a header."""
     if len(fields) == 2:
         return int(fields[1]) if fields[1].isdigit() else 0
     return len(fields) - 1

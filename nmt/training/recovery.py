@@ -1,13 +1,13 @@
-"""Updates whose loss or gradient is not a finite number: what becomes of them, and of the run.
+"""Handling of updates whose loss or gradient is not finite.
 
-Such an update is left out: its batches are passed over, the weights stay. After too many in a row
-training ends, or goes back to the last checkpoint at a lower learning rate. What is done follows
-from settings and state alone, and the state is in the checkpoint: a run that is killed at any time
-in between goes the same way again.
+Such an update is skipped: its batches are passed over, and the weights stay. After too many in a
+row training ends, or rolls back to the last checkpoint at a lower learning rate. Every decision
+follows from settings and state alone, and the state is in the checkpoint. A run that is killed and
+resumed at any time therefore takes the same decisions.
 
-On a CPU every update is looked at before the weights change. On a GPU each look is a wait, so there
-is one for each log line, validation and checkpoint. If it finds something, the weights are spoiled:
-training goes back to the last checkpoint and looks at every update up to where it was.
+On a CPU every update is checked before the weights change. On a GPU each check is a wait, so there
+is one for each log line, validation and checkpoint. If it fails, the weights are already spoiled.
+Training rolls back to the last checkpoint and checks every update up to where it was.
 """
 
 import json
@@ -32,10 +32,12 @@ _LINES_SHOWN = 8
 
 
 class NonFiniteError(Exception):
-    """A loss or gradient is not a number, and there is no going on from here.
+    """A loss or gradient that is not finite, after which training cannot continue.
 
-    update: the last one concerned; where: its lines, or in other words which it is; has_lines:
-    whether it is lines.
+    Attributes:
+        update: The last update concerned.
+        where: The lines of its batches, or another description of it.
+        has_lines: Whether `where` names lines.
     """
 
     def __init__(self, update: int, where: str, has_lines: bool = False) -> None:
@@ -44,21 +46,31 @@ class NonFiniteError(Exception):
 
 
 class LateNonFiniteError(NonFiniteError):
-    """It was seen only after the weights had changed, in `update` or one not long before it."""
+    """A loss or gradient that was not finite, found only after the weights had changed.
+
+    It occurred in `update` or not long before.
+    """
 
 
 _MOST_SKIPPED = 3
-"""Updates in a row that are left out before training ends or goes back."""
+"""The number of updates in a row that are skipped before training ends or rolls back."""
 
 _RATE_FACTOR = 0.5
-"""By which the learning rate is multiplied when training goes back."""
+"""The factor that multiplies the learning rate at a rollback."""
 
 _MOST_ROLLBACKS = 3
 
 
 class Recovery:
-    """What is done about numbers that are not finite, by all ranks alike. precision: that training
-    computes in; data: the folder of the corpora.
+    """The handling of numbers that are not finite, the same on all ranks.
+
+    Args:
+        settings: The settings of training.
+        precision: The precision of training.
+        corpus: The training corpus.
+        data: The folder of the corpora.
+        log: The log of training.
+        ranks: The processes of the training.
     """
 
     def __init__(
@@ -75,9 +87,14 @@ class Recovery:
         self._log, self._ranks = log, ranks
 
     def skip_update(self, state: TrainingState, group: Sequence[Batch]) -> None:
-        """Count the update after `state`, of these batches and those of other ranks, as left out.
+        """Count the update after `state` as skipped.
 
-        Raises NonFiniteError when too many in a row have been.
+        Args:
+            state: The state of training before the update.
+            group: The batches of this rank.
+
+        Raises:
+            NonFiniteError: Too many updates in a row were skipped.
         """
         update = state.update + 1
         own = [int(line) for batch in group for line in self._corpus.line_numbers[batch.pairs]]
@@ -94,9 +111,15 @@ class Recovery:
         )
 
     def way_back(self, fault: NonFiniteError, now: TrainingState, checkpoints: Path) -> Path:
-        """The newest sound checkpoint below a folder, as the first rank finds it.
+        """Return the newest sound checkpoint, as rank zero finds it.
 
-        now: where training has come to. Raises ModelError when it is to end instead.
+        Args:
+            fault: The error that was found.
+            now: The present state of training.
+            checkpoints: The folder of the checkpoints.
+
+        Raises:
+            ModelError: Training ends instead.
         """
         self._insist_on_going_back(fault, now, checkpoints)
         found = None
@@ -124,12 +147,18 @@ class Recovery:
     def after_going_back(
         self, fault: NonFiniteError, checkpoint: TrainingState, now: TrainingState
     ) -> TrainingState:
-        """Where training stands when it goes on from a checkpoint. now: where it has come to."""
+        """Return the state with which training continues from a checkpoint.
+
+        Args:
+            fault: The error that was found.
+            checkpoint: The state in the checkpoint.
+            now: The present state of training.
+        """
         checkpoint = replace(
             checkpoint,
             ended=None,
-            best=now.best,  # what the bundles on disk hold
-            choices=now.choices,  # this sitting's, as what follows
+            best=now.best,  # the bundles on disk belong to it
+            choices=now.choices,  # of this session, as the following two
             batch_size=now.batch_size,
             batches_per_update=now.batches_per_update,
         )
@@ -155,9 +184,9 @@ class Recovery:
     def _given_up(
         self, fault: NonFiniteError, now: TrainingState, why: str, checkpoints: Path
     ) -> ModelError:
-        """The error that ends training. why: no other way is left."""
+        """Return the error that ends training; `why` says why nothing else is possible."""
         if not self._ranks.leads:
-            return ModelError("")  # all ranks have come to it
+            return ModelError("")  # all ranks raise it, and rank zero reports it
         self._log.record("given_up", now.update, fault=fault.update)
         before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
         then = "begin again with --restart."
@@ -170,7 +199,7 @@ class Recovery:
         )
 
     def _advice(self, fault: NonFiniteError) -> str:
-        """Return what may help of what is not done already."""
+        """Return the remedies that may help and are not in use already."""
         ways = ["lower `training.optimizer.learning_rate`"]
         clipped = self._training.clip_norm > 0.0
         ways.append(f"{'lower' if clipped else 'set'} `training.clip_norm`")
@@ -183,9 +212,11 @@ class Recovery:
 
 
 def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:
-    """The first of some lines, each as that of its file.
+    """Return a description of the first of some lines, each by its file and its number there.
 
-    lines: ascending, from 1 and over all files.
+    Args:
+        files: The files, in the order of the corpus.
+        lines: The line numbers, ascending, from 1 and counted over all files.
     """
     ends = np.cumsum([file.lines for file in files])
     shown = [(int(np.searchsorted(ends, line)), line) for line in lines[:_LINES_SHOWN]]

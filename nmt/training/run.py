@@ -1,4 +1,4 @@
-"""A training run from configuration to finished model: prepare, begin or resume, train."""
+"""A training run from configuration to finished model: prepare, start or resume, train."""
 
 import math
 import time
@@ -67,7 +67,9 @@ from nmt.training.warm_start import freeze, start_from
 _Logs = Callable[[RunDirectory, bool], TrainingLog]
 
 _MAY_CHANGE = ("training.", "search.", "runtime.")
-"""Keys that may differ when a run goes on: they leave model, subwords and corpus as they are."""
+"""The sections that may differ when a run is resumed: model, subwords and corpus do not depend on
+them.
+"""
 
 _FIXED = (
     "training.batch_size",
@@ -80,8 +82,8 @@ _FIXED = (
     "training.pretrained_embeddings.source",
     "training.pretrained_embeddings.target",
 )
-"""Those among them that the position in the corpus, the optimizer's state or the run's beginning
-depends on.
+"""The keys of these sections that may not differ. The position in the corpus, the optimizer's state
+or the beginning of the run depends on them.
 """
 
 _LOCATIONS = (
@@ -95,10 +97,10 @@ _LOCATIONS = (
     "data.test",
     "data.workers",
 )
-"""Keys that say where things lie: tokenizer and corpora are compared, by their content."""
+"""The keys of locations. Tokenizer and corpora are compared by their content instead."""
 
 _NAMES = ("preset", "data.max_unknown")
-"""Keys that only name what other keys say in full, or that change nothing of what is accepted."""
+"""The keys that only abbreviate other keys, or that do not change which pairs are accepted."""
 
 
 def train(
@@ -107,18 +109,26 @@ def train(
     restart: bool = False,
     logs: _Logs = TrainingLog,
 ) -> RunDirectory:
-    """Train what the configuration asks for, or go on with it; gives the run's folder.
+    """Train a configuration, or resume its training.
 
-    resume: go on although settings differ, where they may; restart: move an earlier run aside and
-    begin again; logs: opens the log of a run.
+    Args:
+        config: The configuration, with absolute paths.
+        resume: Whether to resume although settings differ, where they may.
+        restart: Whether to archive an earlier run and start from scratch.
+        logs: Opens the log of a run.
 
-    Raises UsageError when settings differ and neither is given, ResourceError when another process
-    trains the same run, StoppedBySignal on SIGINT, SIGTERM and SIGUSR1.
+    Returns:
+        The folder of the run.
+
+    Raises:
+        UsageError: Settings differ, and neither `resume` nor `restart` is given.
+        ResourceError: Another process trains the same run.
+        StoppedBySignal: SIGINT, SIGTERM or SIGUSR1 was received.
     """
     run = RunDirectory.of(config)
     world = World.of_environment()
     try:
-        # Under a launcher a process may be waiting inside of C++ for others, where none is raised.
+        # Under a launcher a process may wait inside C++ code, where no signal is raised.
         with signals_raised(() if world.launched else STOPPING):
             if world.rank > 0:
                 _follow(config, run, world)
@@ -133,7 +143,7 @@ def train(
 def _lead(
     config: Config, run: RunDirectory, world: World, resume: bool, restart: bool, logs: _Logs
 ) -> None:
-    """What the first process does: decide, prepare, train and write."""
+    """Run rank zero: prepare, start or resume, train and write."""
     if restart and world.attempt == 0:
         _move_aside(run)
     with exclusive(run.training_lock, "training this run"):
@@ -189,7 +199,7 @@ def _begin_or_go_on(
 
 
 def _follow(config: Config, run: RunDirectory, world: World) -> None:
-    """What all processes but the first do: train, and write nothing."""
+    """Run a worker: train, and write nothing."""
     set_quiet(True)
     start = await_start(config, run)
     if start is None:
@@ -205,7 +215,7 @@ def _follow(config: Config, run: RunDirectory, world: World) -> None:
 
 
 def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog) -> None:
-    """Warn where this machine computes otherwise than the one on which the run began."""
+    """Warn where this machine computes otherwise than the one on which the run was started."""
     if differences := runtime.choices.differences(earlier):
         log.warn(
             f"{'; '.join(differences)}. From here on results may differ in the last digits from "
@@ -214,7 +224,7 @@ def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog)
 
 
 def _warn_of_emulation(runtime: Runtime) -> None:
-    """Warn of a precision that was asked for and that the processor does not multiply in."""
+    """Warn of a configured precision that the processor only emulates."""
     choices = runtime.choices
     if choices.device == "cpu" and choices.precision == "bfloat16" and not processor().has_bfloat16:
         warn(
@@ -241,13 +251,15 @@ def _written_here(config: Config, run: RunDirectory) -> list[str]:
 
 
 def _refuse_to_overwrite(run: RunDirectory) -> None:
-    """A configuration that somebody wrote is theirs. Where a run has logged, it is the run's own,
-    though an earlier version may have written it with fewer keys.
+    """Raise UsageError where the configuration file was not written by a run.
+
+    Where a run has logged, the file is its own, although an earlier version may have written it
+    with fewer keys.
     """
     file = run.config_file
     if run.log_records.exists() or not file.exists():
         return
-    ours = dump_config(load_config(file))  # read first: that tells of what is no configuration
+    ours = dump_config(load_config(file))  # read first, which raises for an invalid configuration
     if file.read_text(encoding="utf-8") != ours:
         raise UsageError(
             f"{file}: is not what a run wrote, and would be overwritten.\n"
@@ -294,7 +306,7 @@ def _train(
             config.training.batch_by,
         )
 
-    # An earlier version's checkpoint does not tell its budget, which was a number then.
+    # A checkpoint of an earlier version lacks its budget, which the settings then have.
     known = state.batch_size or config.training.batch_size
     state.batch_size = known or ranks.least(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
@@ -352,11 +364,11 @@ _DEFAULT_TOKENIZER = "13a"
 
 
 def _bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLog) -> str:
-    """Choose the tokenizer of BLEU, and note it in the state.
+    """Choose the tokenizer of BLEU, and record it in the state.
 
-    A run keeps that with which it began, so that its scores can be compared. Where that cannot be
+    A run keeps its first tokenizer, so that its scores can be compared. Where that is impossible
     (MeCab is no longer installed, or an earlier version took 13a for every language), the best BLEU
-    so far is forgotten.
+    so far is discarded.
     """
     earlier = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
     found = bleu_tokenizer(config.data.target_language, log.warn) or _DEFAULT_TOKENIZER
@@ -390,7 +402,7 @@ def _forget_bleu(state: TrainingState, config: Config) -> None:
 
 
 def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) -> None:
-    """Warn where BLEU takes sentences for words, or is to choose something by short references."""
+    """Warn where BLEU takes sentences for words, or is to choose a model by short references."""
     if warning := validator.undivided_warning():
         log.warn(f"dev: {warning}")
         return
@@ -412,20 +424,27 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
 def check_settings(
     run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
 ) -> list[Difference]:
-    """Compare with what the run was begun with; to be asked when it has a checkpoint.
+    """Compare the settings with those that the run was started with; it must have a checkpoint.
+
+    Args:
+        run: The folder of the run.
+        config: The present configuration.
+        world: The position of this process.
+        state: The state in the checkpoint.
+        resume: Whether the run may be resumed with other settings.
 
     Returns:
         The settings that differ, with which the run may be resumed.
 
     Raises:
-        UsageError: With a table of them, where the run may not.
+        UsageError: The run may not be resumed; the message has a table of the differences.
     """
     begun_with = load_config(run.config_file)
     differences = [
         difference
         for difference in config_differences(begun_with, config)
         if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
-        # `auto` is whatever rule the run's tokenizer has: see `prepare_tokenizers`.
+        # `auto` stands for the rule of the run's tokenizer: see `prepare_tokenizers`.
         and (difference.key, difference.new) != ("tokenizer.normalization", AUTO)
     ]
     old = state.batches_per_update or begun_with.training.accumulate
@@ -454,7 +473,7 @@ def check_settings(
 def _report_changes(
     run: RunDirectory, config: Config, state: TrainingState, changed: list[Difference]
 ) -> None:
-    """Print the settings that a run is resumed with, and what becomes of its learning rate."""
+    """Print the settings that a run is resumed with, and how its learning rate changes."""
     if not changed:
         return
     say(f"{run.path}: resumed with other settings.\n{_table(changed)}")
@@ -463,7 +482,10 @@ def _report_changes(
 
 
 def _key_of_accumulation(world: World) -> str:
-    """Ranks and accumulation may change where their product, the batches of an update, stays."""
+    """Return the key of the batches of an update, with the number of processes.
+
+    Accumulation and processes may change where their product stays the same.
+    """
     return "training.accumulate" + (f" x {world.size} processes" if world.size > 1 else "")
 
 
@@ -482,9 +504,18 @@ def _table(differences: list[Difference]) -> str:
 
 
 def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: TokenizerPair) -> None:
-    """Raise DataError where a run would be resumed with another tokenizer.
+    """Check that a run is resumed with the same tokenizer.
 
-    A checkpoint of an earlier release does not know its tokenizer; `check_corpora` tells then.
+    A checkpoint of an earlier release does not record its tokenizer; `check_corpora` then finds a
+    difference.
+
+    Args:
+        run: The folder of the run.
+        state: The state in the checkpoint.
+        tokenizers: The present tokenizers.
+
+    Raises:
+        DataError: The tokenizer is another one.
     """
     begun_with = state.corpora.get("tokenizer", tokenizers.fingerprint)
     if begun_with != tokenizers.fingerprint:
@@ -496,7 +527,16 @@ def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: Tokeniz
 
 
 def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
-    """Raise DataError where a run would be resumed with other corpora."""
+    """Check that a run is resumed with the same corpora.
+
+    Args:
+        run: The folder of the run.
+        state: The state in the checkpoint.
+        data: The present corpora.
+
+    Raises:
+        DataError: A corpus is another one.
+    """
     found = _fingerprints(data)
     for name in ("train", "dev"):
         if state.corpora[name] != found[name]:
@@ -518,9 +558,10 @@ def _check_links(run: RunDirectory, state: TrainingState, data: PreparedData, re
 
 
 def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:
-    """Whether a run has ended; with --resume the settings may have given it a new end.
+    """Return whether a run has ended; with --resume the settings may have changed its end.
 
-    Raises UsageError when they have not.
+    Raises:
+        UsageError: They have not.
     """
     if state.ended is not None and not resume:
         return True
@@ -537,7 +578,7 @@ def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bo
 
 
 def _move_aside(run: RunDirectory) -> None:
-    """Rename the folder of an earlier run, once nobody is at work in it."""
+    """Rename the folder of an earlier run, after all its locks are acquired."""
     if not run.config_file.exists():
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")

@@ -17,16 +17,16 @@ _MOST_TRIED_WORDS = 4096
 _USUAL_CHARACTERS = 256
 _TRIED_WEIGHT = 0.01
 _MOST_TRIED_PARAMETERS = 20_000_000
-"""The batch and the model of a trial, which must not take long. Of a larger model products are
-nearly all of the work, and are timed alone.
+"""The size of the batch and of the model of a trial, which must not take long. In a larger model
+products are nearly all of the work, and are timed alone.
 """
 
 
 def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
-    """Choose what the configured model is trained with: see `prepare_runtime`.
+    """Choose the runtime of a training: see `prepare_runtime`.
 
     Args:
-        config: What is to be trained.
+        config: The configuration of the training.
         earlier: The choices of a run to be resumed.
 
     Returns:
@@ -45,15 +45,15 @@ def training_runtime(config: Config, earlier: Choices | None = None) -> Runtime:
 
 
 def _likely_vocabulary(config: Config) -> int:
-    """Return how many entries the vocabulary is likely to have: characters are few."""
+    """Return the likely number of entries of the vocabulary, which is small for characters."""
     size = config.tokenizer.vocab_size
     return min(size, _USUAL_CHARACTERS) if config.tokenizer.units == "characters" else size
 
 
 def _update_trial(config: Config, sentences: int) -> Trial | None:
-    """Return forward and backward of this model on a batch of short sentences, None of a large one.
+    """Return a trial of this model's forward and backward pass on short sentences.
 
-    The weights are arbitrary, for they do not change the time.
+    It is None for a large model. The weights are arbitrary, because they do not change the time.
     """
     vocabulary = min(_likely_vocabulary(config), _MOST_TRIED_WORDS)
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Learning rates over time. Each is a function of the update; only plateau remembers anything."""
+"""Learning rate schedules: functions of the update, of which only plateau has a state."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from nmt.training.checkpoints import TrainingState
 
 _SAME_RATE = 0.001
-"""Of rates that do not differ for people."""
+"""The relative difference up to which two rates count as the same."""
 
 
 class Schedule(ABC):
-    """The learning rate of each update."""
+    """The learning rate of each update.
+
+    Args:
+        settings: The settings of the schedule.
+        base: The learning rate of the settings.
+        last_update: The last update of the training; None where it is not known.
+    """
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         self.settings = settings
@@ -25,32 +31,32 @@ class Schedule(ABC):
         self.last_update = last_update
 
     def rate(self, update: int) -> float:
-        """The rate of update number `update` (from 1 on)."""
+        """Return the learning rate of an update, which counts from 1."""
         warmup = self.settings.warmup_updates
         rate = self.base * (update / warmup) if update < warmup else self.after_warmup(update)
         return max(rate, self.settings.minimum)
 
     @abstractmethod
     def after_warmup(self, update: int) -> float:
-        """The rate of an update after the warm-up, before `minimum` is applied."""
+        """Return the rate of an update after the warm-up, before `minimum` is applied."""
 
     def after_validation(self, value: MetricValue) -> None:
         """Take in the value of `training.metric` in a validation."""
 
     def state(self) -> dict[str, Any]:
-        """What a resume needs, as plain values."""
+        """Return the state that a resume needs, as plain values."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from a result of `state`."""
 
 
 def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Schedule:
     """Return the schedule that the settings name.
 
     Args:
-        settings: Those of training.
-        updates_per_epoch: How many there are, 0 where that is not known.
+        settings: The settings of training.
+        updates_per_epoch: The updates of an epoch; 0 where that is not known.
     """
     ends = [settings.max_updates, (settings.max_epochs or 0) * updates_per_epoch]
     schedule: Schedule = SCHEDULES.resolve(settings.schedule.kind)(
@@ -62,12 +68,12 @@ def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Sch
 
 
 def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingState") -> list[str]:
-    """Return what other settings do to the learning rate of a resumed run, as lines for people.
+    """Return the effects of changed settings on the learning rate of a resumed run, for people.
 
     Args:
         old: The settings before.
-        new: The settings from now on.
-        state: Where training stands.
+        new: The present settings.
+        state: The state of training.
     """
     lines = []
     before, after = (make_schedule(each, state.updates_per_epoch) for each in (old, new))
@@ -89,7 +95,7 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
 
 
 def _rate_of(settings: TrainingSettings, state: "TrainingState", update: int) -> float:
-    """Return the rate of an update under settings, which may be others than the run's own."""
+    """Return the rate of an update under settings, which may differ from those of the run."""
     schedule = make_schedule(settings, state.updates_per_epoch)
     if settings.schedule.kind == "plateau" and state.schedule:
         schedule.load_state(state.schedule)
@@ -97,7 +103,7 @@ def _rate_of(settings: TrainingSettings, state: "TrainingState", update: int) ->
 
 
 class Constant(Schedule):
-    """The same rate after the warm-up."""
+    """A constant rate after the warm-up."""
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
@@ -105,7 +111,10 @@ class Constant(Schedule):
 
 
 class InverseSquareRoot(Schedule):
-    """base * sqrt(warmup / update): Vaswani et al. 2017, scaled to peak at the base rate."""
+    """The rate base * sqrt(warmup / update), with its peak at the base rate.
+
+    It is that of Vaswani et al. 2017, scaled.
+    """
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
@@ -115,7 +124,7 @@ class InverseSquareRoot(Schedule):
 class Cosine(Schedule):
     """Half a cosine, from the base rate to zero at the last update (Loshchilov and Hutter 2017).
 
-    Where that is not known, the rate stays as it is.
+    Where the last update is not known, the rate is constant.
     """
 
     def after_warmup(self, update: int) -> float:
@@ -129,7 +138,10 @@ class Cosine(Schedule):
 
 
 class Halving(Schedule):
-    """Times `factor` at `start_update` and every `every_updates` after it (Luong et al. 2015)."""
+    """A rate that is multiplied by `factor` at `start_update` and every `every_updates` after it.
+
+    Luong et al. 2015 halve it in this way.
+    """
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
@@ -140,7 +152,10 @@ class Halving(Schedule):
 
 
 class Plateau(Schedule):
-    """Times `factor` whenever `patience` validations in a row have brought no improvement."""
+    """A rate that is multiplied by `factor` when validations bring no improvement.
+
+    That happens after more than `patience` validations in a row without improvement.
+    """
 
     @dataclass
     class _Memory:
@@ -161,7 +176,7 @@ class Plateau(Schedule):
 
     def after_validation(self, value: MetricValue) -> None:
         """See `Schedule.after_validation`."""
-        if self._memory.metric != value.metric:  # values of two metrics cannot be compared
+        if self._memory.metric != value.metric:  # values of different metrics cannot be compared
             self._memory = self._Memory(self._memory.scale, metric=value.metric)
         memory = self._memory
         best = Best(
@@ -190,7 +205,12 @@ class Plateau(Schedule):
 
 
 def teacher_forcing_ratio(settings: TrainingSettings, update: int) -> float:
-    """Probability of the true previous token at an update (Bengio et al. 2015, section 2.4)."""
+    """Return the probability of the true previous token (Bengio et al. 2015, section 2.4).
+
+    Args:
+        settings: The settings of training.
+        update: The number of the update.
+    """
     forcing = settings.teacher_forcing
     if forcing.final_ratio is None:
         return forcing.ratio

@@ -1,4 +1,4 @@
-"""Looking at dev: cross-entropy, perplexity, and BLEU and chrF of detokenised translations."""
+"""Validation on dev: cross-entropy, perplexity, and BLEU and chrF of detokenised translations."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,13 @@ _BATCH_SENTENCES = 128
 
 @dataclass(frozen=True)
 class Sample:
-    """A dev sentence, its reference and what the model makes of it."""
+    """A dev sentence with its reference and the model's translation.
+
+    Attributes:
+        source: The sentence.
+        reference: Its reference.
+        hypothesis: The translation.
+    """
 
     source: str
     reference: str
@@ -43,11 +49,12 @@ class Validation:
 
     Attributes:
         metrics: The values by metric: loss (nats per token), perplexity, bleu, chrf, and others
-            that the settings ask for.
-        noise: Why the value of a metric is noise, by metric; of others nothing.
-        signatures: Those of sacreBLEU, by metric.
+            that the settings name.
+        noise: The reason why the value of a metric is noise, by metric; other metrics have no
+            entry.
+        signatures: sacreBLEU's signatures, by metric.
         samples: Some translations.
-        seconds: How long it took.
+        seconds: The duration in seconds.
     """
 
     metrics: dict[str, float]
@@ -57,22 +64,22 @@ class Validation:
     seconds: float
 
     def deciding_value(self, metric: str) -> MetricValue:
-        """Return the value that counts for a metric that the settings ask for."""
+        """Return the value that counts for a metric that the settings name."""
         found = deciding_value(metric, self.metrics, self.noise)
-        assert found is not None  # the settings were known when it was computed
+        assert found is not None  # the validation computed all metrics of the settings
         return found
 
 
 class Validator:
-    """Validates the bundle's model on the dev corpus.
+    """The validation of a bundle's model on the dev corpus.
 
     Args:
         bundle: The model, its tokenizers and settings.
         data: The corpora.
-        runtime: Where to compute.
+        runtime: The device and the precision.
         batch_tokens: See `plan_in_order`.
         bleu_tokenizer: sacreBLEU's tokenizer for BLEU; None: 13a.
-        ranks: Those that share the work; each learns of all results.
+        ranks: The processes that share the work; each gets all results.
         log: Takes a line every 30 seconds.
     """
 
@@ -107,7 +114,14 @@ class Validator:
         )
 
     def validate(self, model: Seq2Seq) -> Validation:
-        """Look at dev once. The model comes back in the mode it was in."""
+        """Validate a model on dev.
+
+        Args:
+            model: The model, whose mode (training or evaluation) is restored afterwards.
+
+        Returns:
+            The result.
+        """
         began = time.monotonic()
         sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
         total = sum(len(self._segments(i)) for i in self._ranks.own(sentences))
@@ -134,11 +148,11 @@ class Validator:
         return Validation(metrics, noise, signatures, samples, time.monotonic() - began)
 
     def four_grams(self) -> FourGrams:
-        """Count the 4-grams of the references that translations are compared with."""
+        """Return the counts of 4-grams of the references that translations are compared with."""
         return four_grams_of([self._references], self._bleu_tokenizer)
 
     def undivided_warning(self) -> str | None:
-        """Return what to warn of where BLEU takes sentences for words."""
+        """Return the warning that BLEU takes sentences for words; None where it does not."""
         return undivided_warning(self._references, self._bleu_tokenizer)
 
     @property
@@ -146,12 +160,12 @@ class Validator:
         return self._data.dev_target[: self._settings.max_sentences]
 
     def rehearse(self, model: Seq2Seq) -> None:
-        """Decode the longest dev sentences, so that what cannot work fails before hours of work."""
+        """Decode the longest dev sentences, so that errors are found before hours of work."""
         order = np.argsort(self._data.dev.source_lengths)[::-1]
         self._translate(model, [int(i) for i in order[:_REHEARSED]])
 
     def _cross_entropy(self, model: Seq2Seq) -> float:
-        """Mean nats per target token of dev, end marks included."""
+        """Return the mean nats per target token of dev, end marks included."""
         dev = self._data.dev
         was_training = model.training
         model.eval()
@@ -192,7 +206,7 @@ class Validator:
         return [" ".join(filter(None, of_sentence)) for of_sentence in texts]
 
     def _segments(self, sentence: int) -> list[list[int]]:
-        """Return the source of a dev sentence in as many parts as `nmt translate` divides it."""
+        """Return the segments of a dev sentence, divided as `nmt translate` divides it."""
         source: list[int] = self._data.dev.source(sentence).tolist()
         if len(source) <= self._longest_source:
             return [source]
@@ -201,15 +215,16 @@ class Validator:
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:
-    """Return the metrics of translations that a validation computes: BLEU, chrF, and that by which
-    models are chosen.
+    """Return the metrics of translations that a validation computes.
+
+    These are BLEU, chrF, and the metric by which models are chosen.
     """
     asked = {"bleu", "chrf", settings.metric}
     return [name for name in SCORE_METRICS.names() if name in asked]
 
 
 def _evenly_spread(count: int, wanted: int) -> list[int]:
-    """`wanted` of `count` positions, evenly spread; all when there are fewer."""
+    """Return `wanted` of `count` positions, evenly spread; all where there are fewer."""
     wanted = min(count, wanted)
     return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
 
@@ -218,7 +233,7 @@ def validation_line(update: int, validation: Validation, best: str | None) -> st
     """Return the log line for people.
 
     Args:
-        update: The update after which dev was validated on.
+        update: The update of the validation.
         validation: The result.
         best: The metric by which the model is the best so far, None where it is not.
     """

@@ -1,4 +1,4 @@
-"""Proof, on the user's own configuration, that a run goes on exactly where it was killed."""
+"""A check, on the user's own configuration, that a killed run is resumed exactly."""
 
 import multiprocessing
 import os
@@ -40,20 +40,31 @@ from nmt.training.log import TrainingLog
 from nmt.training.run import train
 
 _UPDATES = 5
-"""N: there is a checkpoint after N, with a validation; the kill comes after N + 1."""
+"""The number N of updates before the checkpoint, which comes with a validation. The kill comes
+after N + 1.
+"""
 
 _DEV_SENTENCES = 8
 
 
 def verify_resume(config: Config) -> str:
-    """Train 2N updates, and N + 1, kill -9, and on to 2N, each in a process of its own, in a folder
-    beside the run that is removed afterwards; gives two lines on what was the same.
+    """Check that a killed and resumed training gives the same bits as one without interruption.
 
-    Tokenizer and corpora are those of the run where they are up to date, else made in that folder;
-    the run itself stays as it is.
+    One training makes 2N updates. Another is killed by kill -9 after N + 1 updates and resumed up
+    to 2N. Each is a process of its own, in a folder beside the run that is removed afterwards.
+    Tokenizer and corpora are those of the run where they are up to date, else they are made in that
+    folder. The run itself is not changed.
 
-    Raises NmtError when weights, optimizer or position differ, or a process ended as it should not,
-    UsageError when a launcher started several processes for it.
+    Args:
+        config: The configuration of the run.
+
+    Returns:
+        Two lines on what was compared.
+
+    Raises:
+        NmtError: Weights, optimizer or position differ, or a process failed.
+        UsageError: A launcher started several processes.
+        StoppedBySignal: A signal was received.
     """
     if (size := World.of_environment().size) > 1:
         raise UsageError(
@@ -84,8 +95,8 @@ def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
     short = _with_prepared(_shortened(config), run, folder)
     _run_process(_at(short, whole), kill_after=None)
     end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
-    # What fitted into the memory of a GPU then may not be found to fit again, and what was faster
-    # may not be measured to be.
+    # Batch size and precision depend on measured memory and speed, which may give other results
+    # a second time.
     short = _with_training(short, batch_size=end.batch_size)
     short = _with_precision(short, end.choices.precision)
     _run_process(_at(short, parts), kill_after=_UPDATES + 1)
@@ -139,14 +150,14 @@ def _at(config: Config, run: RunDirectory) -> Config:
 
 
 def _with_prepared(config: Config, run: RunDirectory, folder: Path) -> Config:
-    """Return the configuration with tokenizer and data that are ready to be trained with.
+    """Return the configuration with tokenizer and data that are ready for training.
 
     Args:
         config: The configuration of the run.
-        run: The run. Where its tokenizer and data are up to date, they are used.
-        folder: Where they are made otherwise.
+        run: The run. Its tokenizer and data are used where they are up to date.
+        folder: The folder in which they are made otherwise.
     """
-    # That of a model to start from may be found without being there.
+    # The tokenizer of a model to start from may be found without existing in the run.
     tokenizers = find_tokenizers(config, run) if run.tokenizer.is_dir() else None
     data = None if tokenizers is None else find_corpora(config, run, tokenizers)
     if data is not None and not has_guidance(config, run.data, data.train):
@@ -167,7 +178,7 @@ def _with_prepared(config: Config, run: RunDirectory, folder: Path) -> Config:
 
 
 def _run_process(config: Config, kill_after: int | None) -> None:
-    """Train in a new process, which is to end well, or to kill itself after an update."""
+    """Train in a new process, which must succeed, or kill itself after an update."""
     process = multiprocessing.get_context("spawn").Process(
         target=_train_here, args=(config, kill_after), daemon=True
     )
@@ -196,22 +207,24 @@ def _train_here(config: Config, kill_after: int | None) -> None:
 
 
 class _FatalLog(TrainingLog):
-    """A log that kills its process once it has told of update `kill_after`."""
+    """A log that kills its process after the record of update `kill_after`."""
 
     def __init__(self, run: RunDirectory, tensorboard: bool, kill_after: int | None) -> None:
         super().__init__(run, tensorboard)
         self._kill_after = kill_after
 
     def record(self, kind: str, update: int, **values: Any) -> None:
+        """See `TrainingLog.record`."""
         super().record(kind, update, **values)
         if kind == "train" and update == self._kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
-    """How many tensors each file of the last checkpoints holds, when all are the same.
+    """Return the number of tensors of each file of the last checkpoints, when all are equal.
 
-    Raises NmtError naming the first that differs.
+    Raises:
+        NmtError: A file or the state differs; it names the first that does.
     """
     one, two = (checkpoint_path(run.checkpoints, 2 * _UPDATES) for run in (whole, parts))
     counts = {}

@@ -1,4 +1,4 @@
-"""Training that does not begin with random numbers: parameters of another model, frozen ones."""
+"""Warm starts from the parameters of another model, and frozen parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +20,16 @@ VOCABULARY_ROWS = {
     "output_matrix": "target",
     "output_bias": "target",
 }
-"""The parameters that have a row for each subword, and of which side's."""
+"""The parameters that have a row for each subword, with the side of its vocabulary."""
 
 
 @dataclass(frozen=True)
 class SharedRows:
-    """The ids of the subwords that two tokenizers share, those of the one and those of the other;
-    a subword is known by its text.
+    """The ids of the subwords that two tokenizers share; a subword is identified by its text.
+
+    Attributes:
+        new: The ids in the new tokenizer, `[shared]`.
+        old: The ids in the old tokenizer, `[shared]`.
     """
 
     new: Tensor
@@ -34,7 +37,12 @@ class SharedRows:
 
     @classmethod
     def of(cls, new: Tokenizer, old: Tokenizer) -> "SharedRows":
-        """Of a tokenizer and the one whose rows are taken over."""
+        """Return the rows that two tokenizers share.
+
+        Args:
+            new: The tokenizer of the new model.
+            old: The tokenizer of the model whose rows are taken over.
+        """
         known = {piece: number for number, piece in enumerate(old.pieces(range(old.size)))}
         pieces = new.pieces(range(new.size))
         shared = [(number, known[piece]) for number, piece in enumerate(pieces) if piece in known]
@@ -43,10 +51,17 @@ class SharedRows:
 
 
 def start_from(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
-    """Fill the bundle's new model with what `training.init_from` has of it, and tell of it.
+    """Fill a new model from the model in `training.init_from`, and log what was taken over.
 
-    Raises ModelError when a parameter that is wanted is missing there or of another shape, or when
-    its tokenizer is another and is to be the same; ConfigError for a pattern without a match.
+    Args:
+        bundle: The new model, with its tokenizers and settings.
+        state: The state of training, which records the origin.
+        log: The log of training.
+
+    Raises:
+        ModelError: A wanted parameter is missing there or has another shape, or the tokenizer
+            differs and must be the same.
+        ConfigError: A pattern matches no parameter.
     """
     settings = bundle.config.training
     if settings.init_from is None:
@@ -69,10 +84,18 @@ def start_from(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
 
 
 def freeze(model: nn.Module, settings: TrainingSettings, log: TrainingLog) -> None:
-    """Keep the parameters that `training.freeze` names as they are: without a gradient they get
-    neither updates nor weight decay, and have no part in the norm that is clipped.
+    """Exclude the parameters that `training.freeze` names from training.
 
-    Raises ConfigError for a pattern without a match, and when nothing is left to train.
+    Without a gradient they get neither updates nor weight decay, and do not count in the norm that
+    is clipped.
+
+    Args:
+        model: The model.
+        settings: The settings of training.
+        log: The log of training.
+
+    Raises:
+        ConfigError: A pattern matches no parameter, or nothing is left to train.
     """
     frozen = matching(model, settings.freeze, "training.freeze")
     if not frozen:
@@ -88,7 +111,12 @@ def freeze(model: nn.Module, settings: TrainingSettings, log: TrainingLog) -> No
 
 
 def origin(settings: TrainingSettings, state: TrainingState) -> dict[str, object]:
-    """What a model card tells of a warm start, of frozen parameters and of their average."""
+    """Return the warm start, frozen parameters and averaging of a training, for a model card.
+
+    Args:
+        settings: The settings of training.
+        state: The state of training.
+    """
     facts: dict[str, object] = {}
     if state.started_from:
         facts["started_from"] = state.started_from
@@ -156,7 +184,7 @@ def _copy(
 def _account(
     model: nn.Module, old: Bundle, wanted: Mapping[str, Tensor], rows: Mapping[str, SharedRows]
 ) -> list[str]:
-    """What was taken over, what was not, and what the old model has besides."""
+    """Return lines about what was taken over, what was not, and what only the old model has."""
     named = dict(model.named_parameters())
     taken = sum(_taken(name, parameter, rows) for name, parameter in wanted.items())
     every = sum(parameter.numel() for parameter in named.values())
