@@ -1,8 +1,8 @@
-"""How well an alignment agrees with people's: precision, recall, alignment error rate.
+"""Agreement of an alignment with manual links: precision, recall, alignment error rate.
 
-Och and Ney 2003, "A Systematic Comparison of Various Statistical Alignment Models", section 2.3,
-of links A, sure links S and possible links P, the sure ones among them: precision |A ∩ P| / |A|,
-recall |A ∩ S| / |S|, and
+The definitions are those of Och and Ney 2003, "A Systematic Comparison of Various Statistical
+Alignment Models", section 2.3. There are links A, sure links S and possible links P, which include
+the sure ones. Precision is |A ∩ P| / |A|, recall is |A ∩ S| / |S|, and
 
     AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|).
 """
@@ -15,10 +15,15 @@ from nmt.data.alignment.pharaoh import GoldLinks, Link
 
 @dataclass
 class AlignmentError:
-    """Sums over pairs.
+    """Counts over sentence pairs.
 
-    pairs: how many; links: |A|; sure: |S|; possible: |P|; of_sure, of_possible: how many of the
-    links are among them.
+    Attributes:
+        pairs: The number of pairs.
+        links: The number of links, |A|.
+        sure: The number of sure links, |S|.
+        possible: The number of possible links, |P|.
+        of_sure: The number of links that are sure, |A ∩ S|.
+        of_possible: The number of links that are possible, |A ∩ P|.
     """
 
     pairs: int = 0
@@ -29,7 +34,12 @@ class AlignmentError:
     of_possible: int = 0
 
     def add(self, links: Iterable[Link], gold: GoldLinks) -> None:
-        """Count one more pair."""
+        """Count one more pair.
+
+        Args:
+            links: The links of the alignment.
+            gold: The manual links.
+        """
         found = set(links)
         self.pairs += 1
         self.links += len(found)
@@ -40,12 +50,12 @@ class AlignmentError:
 
     @property
     def precision(self) -> float:
-        """Share of the links that are possible; 1 where there is none."""
+        """The share of the links that are possible; 1 where there are no links."""
         return self.of_possible / self.links if self.links else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of the sure links that were found; 1 where there is none."""
+        """The share of the sure links that were found; 1 where there are none."""
         return self.of_sure / self.sure if self.sure else 1.0
 
     @property

@@ -1,4 +1,4 @@
-"""A text divided into buckets, so that one sees where a translation is good and where it is not."""
+"""Buckets of the segments of a text, which show where a translation is good and where it is not."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -9,24 +9,31 @@ from nmt.evaluation.segments import Statistics
 from nmt.evaluation.words import words
 
 LENGTHS = (5, 10, 15, 20, 30, 40, 60)
-"""Words of a sentence: the greatest of each bucket; longer ones have one of their own."""
+"""The longest sentence of each bucket, in words; longer sentences have a bucket of their own."""
 
 SCORES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
-"""Points of a sentence: each the end of a bucket and the beginning of the next."""
+"""The bounds between buckets of sentence scores, in points."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Some of the segments of a text, by index. label: what they have in common."""
+    """Some of the segments of a text.
+
+    Attributes:
+        label: The property that they share.
+        segments: Their indices.
+    """
 
     label: str
     segments: tuple[int, ...]
 
 
 def by_length(lines: Sequence[str], greatest: Sequence[int] = LENGTHS) -> list[Bucket]:
-    """Segments by the number of words in a line; buckets without any are left out.
+    """Return buckets of segments by the number of words in a line, without empty buckets.
 
-    greatest: of each bucket, in rising order.
+    Args:
+        lines: The lines of the text.
+        greatest: The longest line of each bucket, in words, in rising order.
     """
     labels = [_interval(low + 1, high) for low, high in pairwise((0, *greatest))]
     labels += [f"over {greatest[-1]}"]
@@ -36,8 +43,13 @@ def by_length(lines: Sequence[str], greatest: Sequence[int] = LENGTHS) -> list[B
 
 
 def by_score(scores: Sequence[float], ends: Sequence[float] = SCORES) -> list[Bucket]:
-    """Segments by their score, in points: from the end of one bucket up to below the next. All
-    buckets are given, so that several translations have the same ones.
+    """Return buckets of segments by their score; a bucket includes its lower bound.
+
+    Empty buckets are kept, so that several translations have the same ones.
+
+    Args:
+        scores: The score of each segment, in points.
+        ends: The bounds between buckets, in rising order.
     """
     labels = [f"{low:g} to {high:g}" for low, high in pairwise((0.0, *ends))]
     labels += [f"from {ends[-1]:g}"]
@@ -46,7 +58,12 @@ def by_score(scores: Sequence[float], ends: Sequence[float] = SCORES) -> list[Bu
 
 
 def corpus_scores(statistics: Statistics, buckets: Iterable[Bucket]) -> list[float | None]:
-    """The corpus score of each bucket; None for an empty one."""
+    """Return the corpus score of each bucket; None for an empty one.
+
+    Args:
+        statistics: The counts of the segments.
+        buckets: The buckets.
+    """
     return [statistics.corpus(bucket.segments) for bucket in buckets]
 
 

@@ -1,4 +1,4 @@
-"""Characters that nobody sees and every metric counts, on one side of a comparison."""
+"""Checks for invisible or special characters on one side of a comparison, which metrics count."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -10,14 +10,19 @@ from nmt.text.characters import JOINERS, invisible_characters, is_folded, show
 Lines = Sequence[str]
 
 _FEWEST_SPECIAL = 0.02
-"""Share of the lines from which on the lack of such characters is no chance."""
+"""The share of the lines above which the lack of such characters on the other side is no chance."""
 
 
 def character_warnings(hypotheses: Lines, references: Sequence[Lines]) -> list[str]:
-    """Return what to warn of before scoring: characters of one side that the other side lacks.
+    """Return warnings about characters of one side that the other side lacks.
 
-    These are invisible characters without meaning, accents that one side alone writes as characters
-    of their own, and joiners or forms, such as full-width commas, that one side never has.
+    These are invisible characters without meaning, and accents that one side alone writes as
+    characters of their own. They are also joiners or forms, such as full-width commas, that one
+    side never has.
+
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
     """
     signs = (
         (_invisible, _tell_invisible, 1.0, 0.0),
@@ -43,7 +48,7 @@ def _invisible(line: str) -> str:
 
 
 def _decomposed(line: str) -> str:
-    """Return the first letter with an accent apart that could be one character, else nothing."""
+    """Return the first letter with a separate accent that could be one character, else nothing."""
     if unicodedata.is_normalized("NFC", line):
         return ""
     pairs = (before + character for before, character in pairwise(line))

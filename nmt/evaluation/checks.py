@@ -1,4 +1,4 @@
-"""Signs that a score would mean something else than it seems to."""
+"""Checks for texts whose score would be misleading, such as tokenised or subword text."""
 
 import html.entities
 import re
@@ -27,7 +27,9 @@ _UNSPACED = {
     "MYANMAR": "--tokenize char",
     "TIBETAN": "--tokenize char",
 }
-"""By how Unicode names of characters begin: what to do about a script without spaces."""
+"""The advice about scripts without spaces, by the beginning of the Unicode names of their
+characters.
+"""
 
 _DIVIDED: dict[str, Sequence[str]] = {
     "13a": (),
@@ -37,10 +39,10 @@ _DIVIDED: dict[str, Sequence[str]] = {
     "ja-mecab": ("CJK", "HIRAGANA", "KATAKANA"),
     "ko-mecab": ("CJK",),
 }
-"""The scripts of these that each tokenizer divides into words. Others divide all."""
+"""The scripts of these that each tokenizer divides into words. Other tokenizers divide all."""
 
 _LETTERS_OF_A_WORD = 8
-"""Words of such a script have fewer letters on the average, and stretches without spaces more."""
+"""The average number of letters below which the runs between spaces are words of such a script."""
 
 _HALF = 0.5
 _KANA = 0.05
@@ -57,12 +59,12 @@ def suspicions(
     tokenize: str | None = None,
     metrics: Iterable[str] = METRICS,
 ) -> list[str]:
-    """Return what to warn of before scoring, each with an example.
+    """Return the warnings to give before scoring, most of them with an example.
 
     Args:
         hypotheses: One translation a line.
         references: One sequence for each set of references.
-        lowercase: Whether case is left out of the comparison, so that it cannot be wrong.
+        lowercase: Whether the comparison ignores case, so that case is not checked.
         tokenize: sacreBLEU's tokenizer, None for its default. With "none" both sides may be
             tokenised.
         metrics: The metrics that are computed.
@@ -83,12 +85,16 @@ def suspicions(
 def reference_warnings(
     references: Sequence[Lines], metrics: Iterable[str], tokenize: str | None = None
 ) -> list[str]:
-    """Return what to warn of references, whatever is compared with them.
+    """Return warnings about references, which hold for all translations.
 
     Args:
         references: One sequence for each set of references.
         metrics: The metrics that are computed.
         tokenize: sacreBLEU's tokenizer, None for its default.
+
+    Raises:
+        UsageError: See `make_scorer`.
+        ResourceError: See `make_scorer`.
     """
     found = blank_reference_warnings(references)
     short = short_reference_warning(references, tokenize) if "bleu" in metrics else None
@@ -96,7 +102,7 @@ def reference_warnings(
 
 
 def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
-    """Return what to warn of blank references: how many there are, and what they count as."""
+    """Return warnings about blank references: their number, and how they count."""
     found = []
     if len(references) > 1:
         for number, stream in enumerate(present(references), start=1):
@@ -120,11 +126,15 @@ def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
 
 
 def short_reference_warning(references: Sequence[Lines], tokenize: str | None = None) -> str | None:
-    """Return what to warn of where BLEU would say little, because few references are long enough.
+    """Return the warning that few references are long enough for BLEU; None where enough are.
 
     Args:
         references: One sequence for each set of references.
         tokenize: sacreBLEU's tokenizer, None for its default.
+
+    Raises:
+        UsageError: See `make_scorer`.
+        ResourceError: See `make_scorer`.
     """
     four_grams = four_grams_of(references, tokenize)
     if not four_grams.few:
@@ -136,10 +146,10 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
 
 
 def undivided_warning(references: Lines, tokenize: str | None = None) -> str | None:
-    """Return what to warn of where BLEU in a run takes sentences for words.
+    """Return the warning that BLEU in a run takes sentences for words; None where it does not.
 
     Args:
-        references: Those of dev.
+        references: The references of dev.
         tokenize: sacreBLEU's tokenizer for the run's target language, None for its default.
     """
     tokenize = tokenize or _DEFAULT_TOKENIZER
@@ -152,7 +162,16 @@ def undivided_warning(references: Lines, tokenize: str | None = None) -> str | N
 
 
 def four_grams_of(references: Sequence[Lines], tokenize: str | None = None) -> FourGrams:
-    """Count the 4-grams of references. Raises as `make_scorer` does."""
+    """Return the counts of the 4-grams of references.
+
+    Args:
+        references: One sequence for each set of references.
+        tokenize: sacreBLEU's tokenizer, None for its default.
+
+    Raises:
+        UsageError: See `make_scorer`.
+        ResourceError: See `make_scorer`.
+    """
     options = ScorerOptions(tokenize=tokenize, references=present(references))
     return FourGrams.of(make_scorer("bleu", options))
 
@@ -211,7 +230,7 @@ def _on_one_side(
     found_in: Callable[[str], bool],
     remedy: str,
 ) -> str | None:
-    """Warn of marks that a translation has and none of its references, or the other way round."""
+    """Return a warning of marks in a translation that its references lack, or vice versa."""
     only_ours, only_theirs = [], []
     for place, (ours, *theirs) in enumerate(zip(hypotheses, *references, strict=True)):
         here, there = found_in(ours), any(map(found_in, theirs))
@@ -243,7 +262,7 @@ def _entities(line: str) -> bool:
 
 
 def _lower_case(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
-    """Warn where one side has capitals and the other none, in scripts that have them."""
+    """Return a warning where only one side has capitals, in scripts that have them."""
     references = [reference for reference in references if _is_cased(reference)]
     if not references or not _is_cased(hypotheses):
         return None
@@ -262,7 +281,7 @@ def _lower_case(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
 
 
 def _is_cased(lines: Lines) -> bool:
-    """Tell whether most letters are of a script that has capitals."""
+    """Return whether most letters are of a script that has capitals."""
     letters = [character for character in _sample(lines) if character.isalpha()]
     cased = [
         each for each in letters if each.lower() != each.upper() and ord(each) not in _GEORGIAN
@@ -275,7 +294,7 @@ def _has_capitals(lines: Lines) -> bool:
 
 
 def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: str) -> str | None:
-    """Warn where a tokenizer would take whole sentences for words."""
+    """Return a warning where a tokenizer would take whole sentences for words."""
     theirs = [each for each in references if _advice(each, tokenize) is not None]
     if not theirs:
         return None
@@ -283,7 +302,7 @@ def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: st
     spaced = _advice(hypotheses, tokenize) is not None and _has_spaces(hypotheses)
     if spaced == all(map(_has_spaces, theirs)):
         if spaced:
-            return None  # somebody has divided both into words
+            return None  # both are divided into words already
         return (
             f"the references are written without spaces, which BLEU's tokenizer {tokenize} does "
             f"not see through. {advice}"
@@ -296,8 +315,9 @@ def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: st
 
 
 def _advice(lines: Lines, tokenize: str) -> str | None:
-    """Return what to do about a text in a script without spaces, which the tokenizer does not
-    divide; None of other texts.
+    """Return the advice about a text in a script that the tokenizer does not divide.
+
+    It is None for other texts.
     """
     divided = _DIVIDED.get(tokenize, tuple(_UNSPACED))
     letters = Counter(name_script(character) for character in _sample(lines) if character.isalpha())
@@ -310,7 +330,7 @@ def _advice(lines: Lines, tokenize: str) -> str | None:
 
 
 def _has_spaces(lines: Lines) -> bool:
-    """Tell whether a text in such a script has spaces between its words all the same."""
+    """Return whether a text in a script without spaces has spaces between its words."""
     lines = [line for line in lines[:_SAMPLE] if not is_blank(line)]
     divided = sum(len(line.split()) > 1 for line in lines)
     words = sum(len(line.split()) for line in lines)

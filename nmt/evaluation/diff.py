@@ -1,4 +1,4 @@
-"""How a translation differs from its reference, word by word."""
+"""The differences of a translation and its reference, word by word."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -8,21 +8,36 @@ from nmt.evaluation.words import pieces
 
 
 class Span(NamedTuple):
-    """A stretch of a text; same: whether the other text has it too, at its place."""
+    """A stretch of a text.
+
+    Attributes:
+        text: The text.
+        same: Whether the other text has it too, at its position.
+    """
 
     text: str
     same: bool
 
 
 class Difference(NamedTuple):
-    """Both texts in spans by turns the same and not; joined they are the texts."""
+    """Two texts in spans, in turns the same and different; joined they are the texts.
+
+    Attributes:
+        hypothesis: The spans of the translation.
+        reference: The spans of the reference.
+    """
 
     hypothesis: list[Span]
     reference: list[Span]
 
 
 def difference(hypothesis: str, reference: str) -> Difference:
-    """What is only in the one and only in the other; spaces alone make no difference."""
+    """Return both texts in spans that are the same or different; spaces alone do not differ.
+
+    Args:
+        hypothesis: The translation.
+        reference: The reference.
+    """
     ours, theirs = _Words.of(hypothesis), _Words.of(reference)
     matcher = SequenceMatcher(None, ours.words, theirs.words, autojunk=False)
     in_ours, in_theirs = [False] * len(ours.words), [False] * len(theirs.words)
@@ -33,9 +48,10 @@ def difference(hypothesis: str, reference: str) -> Difference:
 
 
 def missing_from_all(references: Sequence[Sequence[Span]]) -> list[Span]:
-    """One reference as several translations left it: only what none of them has is not the same.
+    """Return a reference in spans that differ only where all of several translations lack them.
 
-    references: the spans of that reference beside each of them, one at the least.
+    Args:
+        references: The spans of that reference beside each translation, at least one.
     """
     marks = [[span.same for span in spans for _ in span.text] for spans in references]
     text = "".join(span.text for span in references[0])
@@ -44,7 +60,7 @@ def missing_from_all(references: Sequence[Sequence[Span]]) -> list[Span]:
 
 
 class _Words(NamedTuple):
-    """A text cut up: spaces[i] stands before words[i], the last one at the end."""
+    """A text in words and spaces: spaces[i] is before words[i], and the last one at the end."""
 
     words: list[str]
     spaces: list[str]
@@ -62,7 +78,7 @@ class _Words(NamedTuple):
         return cls(words, spaces)
 
     def spans(self, same: Sequence[bool]) -> list[Span]:
-        """The text in spans; a space belongs to a difference when both its neighbours do."""
+        """Return the text in spans; a space belongs to a difference when both its neighbours do."""
         parts: list[Span] = []
         for place, word in enumerate(self.words):
             inside = place > 0 and not same[place - 1] and not same[place]
@@ -72,7 +88,7 @@ class _Words(NamedTuple):
 
 
 def _joined(parts: list[Span]) -> list[Span]:
-    """Neighbours that are alike become one."""
+    """Return the spans with neighbours of the same kind merged."""
     spans: list[Span] = []
     for part in parts:
         if spans and spans[-1].same == part.same:

@@ -1,7 +1,7 @@
-"""How well words are translated, by how often training saw them: systems differ in rare words.
+"""The accuracy of words by their frequency in training: systems differ in rare words.
 
-The idea is that of compare-mt (Neubig et al. 2019): a word counts as found where translation and
-reference have it in the same sentence, at any place.
+The idea is that of compare-mt (Neubig et al. 2019). A word counts as found where translation and
+reference have it in the same sentence, at any position.
 """
 
 from bisect import bisect_right
@@ -14,13 +14,18 @@ from nmt.evaluation.scores import present
 from nmt.evaluation.words import words
 
 FREQUENCIES = (1, 2, 5, 10, 100, 1000)
-"""Where buckets begin, after the one of words that were never seen."""
+"""The lower bounds of the buckets, after the bucket of words that never occurred."""
 
 
 @dataclass(frozen=True)
 class WordBucket:
-    """Words that training saw about equally often. reference, hypothesis: how many there are in
-    these texts; found: how many they share, sentence by sentence.
+    """Words of similar frequency in training.
+
+    Attributes:
+        label: The frequencies.
+        reference: The number of these words in the reference.
+        hypothesis: The number of these words in the translation.
+        found: The number of words that both share, sentence by sentence.
     """
 
     label: str
@@ -30,17 +35,20 @@ class WordBucket:
 
     @property
     def recall(self) -> float | None:
-        """Share of the reference's words that were found; None where there are none."""
+        """The share of the reference's words that were found; None where there are none."""
         return self.found / self.reference if self.reference else None
 
     @property
     def precision(self) -> float | None:
-        """Share of the hypothesis' words that were found; None where there are none."""
+        """The share of the hypothesis' words that were found; None where there are none."""
         return self.found / self.hypothesis if self.hypothesis else None
 
     @property
     def f1(self) -> float | None:
-        """Both as one, 2 found / (reference + hypothesis); None where there are no words."""
+        """The harmonic mean of precision and recall; None where there are no words.
+
+        It is 2 found / (reference + hypothesis).
+        """
         both = self.reference + self.hypothesis
         return 2 * self.found / both if both else None
 
@@ -48,7 +56,13 @@ class WordBucket:
 def count_words(
     lines: Iterable[str], wanted: Iterable[str], lowercase: bool = False
 ) -> Counter[str]:
-    """How often each of the wanted words is in a text, which may be long: it is read once."""
+    """Return the counts of wanted words in a text, which is read once.
+
+    Args:
+        lines: The lines of the text.
+        wanted: The words to count.
+        lowercase: Whether to lowercase the text.
+    """
     known = set(wanted)
     counts: Counter[str] = Counter()
     for line in lines:
@@ -57,7 +71,12 @@ def count_words(
 
 
 def vocabulary(texts: Iterable[Iterable[str]], lowercase: bool = False) -> set[str]:
-    """The words of some texts."""
+    """Return the words of some texts.
+
+    Args:
+        texts: The texts, each as lines.
+        lowercase: Whether to lowercase the texts.
+    """
     return {
         word
         for text in texts
@@ -73,8 +92,18 @@ def by_frequency(
     lowercase: bool = False,
     begins: Sequence[int] = FREQUENCIES,
 ) -> list[WordBucket]:
-    """Words by how often they are in the training text (`counts`). Of several references each
-    sentence's is the one that shares most words with the hypothesis.
+    """Return buckets of words by their frequency in the training text.
+
+    Of several references, the one that shares most words with the hypothesis counts, sentence by
+    sentence.
+
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
+        counts: The frequency of each word in the training text; 0 for words that are not there.
+        lowercase: Whether to compare without case.
+        begins: The lower bounds of the buckets, in rising order. A bucket of words below the first
+            is added.
     """
     totals = [[0, 0, 0] for _ in range(len(begins) + 1)]
     by_line = zip(*present(references), strict=True)

@@ -1,4 +1,4 @@
-"""The lines to score: from a file, a compressed file, a named pipe or stdin, none lost."""
+"""Reading the lines to score: from a file, a compressed file, a named pipe or stdin."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,18 +14,26 @@ from nmt.text.file_format import BOM
 
 
 def read_all_lines(path: Path | None) -> list[str]:
-    """All lines of a text: see `each_line`."""
+    """Return all lines of a text: see `each_line`.
+
+    Raises:
+        DataError: See `each_line`.
+    """
     return list(each_line(path))
 
 
 def each_line(path: Path | None) -> Iterator[str]:
-    """The lines of a UTF-8 text, `path` or stdin (None), without line ends; compressed ones are
-    unpacked, and a text that seems to be another format is warned of.
+    r"""Yield the lines of a UTF-8 text, without line ends.
 
-    An empty text has no lines; a blank line is a line, and so is a byte-order mark alone, as `nmt
-    translate` counts. A byte-order mark and one `\\r` at the end of a line are removed.
+    Compressed texts are unpacked. A text that seems to be of another format causes a warning. An
+    empty text has no lines. A blank line is a line, and so is a byte-order mark alone, as `nmt
+    translate` counts. A byte-order mark and one `\r` at the end of a line are removed.
 
-    Raises DataError with name and line when it cannot be read or is not UTF-8.
+    Args:
+        path: The file; None: stdin.
+
+    Raises:
+        DataError: The text cannot be read or is not UTF-8.
     """
     name = "stdin" if path is None else str(path)
     with plain_read_errors(name), _opened(path) as file:
@@ -36,9 +44,15 @@ def each_line(path: Path | None) -> Iterator[str]:
 
 
 def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
-    """The lines of a source text, each with the target of the same number; name: of the targets.
+    """Yield the lines of a source text, each with the target of the same number.
 
-    Raises DataError with both counts when they differ; that shows at the end of the shorter one.
+    Args:
+        source: The file of the source text.
+        targets: The targets.
+        name: The name of the targets, for the error.
+
+    Raises:
+        DataError: The line counts differ, which shows at the end of the shorter one.
     """
     sources, rest = each_line(source), iter(targets)
     for before, (line, target) in enumerate(zip_longest(sources, rest)):
@@ -55,9 +69,10 @@ def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple
 
 
 def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
-    """The lines of several texts whose lines belong together, such as a source and its references.
+    """Return the lines of several parallel texts, such as a source and its references.
 
-    Raises DataError when the counts differ, when there are no lines, or as `read_all_lines` does.
+    Raises:
+        DataError: The line counts differ, there are no lines, or as `each_line` does.
     """
     texts = [read_all_lines(path) for path in paths]
     if len(set(map(len, texts))) > 1:
@@ -72,7 +87,11 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
 
 
 def read_corpus(corpus: CorpusSettings) -> tuple[list[str], list[str]]:
-    """All lines of both sides of a corpus of a configuration. Raises as `read_parallel` does."""
+    """Return all source lines and all target lines of a corpus of a configuration.
+
+    Raises:
+        DataError: See `read_parallel`.
+    """
     texts = [read_parallel(files) for files in zip(corpus.source, corpus.target, strict=True)]
     sources, targets = ([line for text in texts for line in text[side]] for side in range(2))
     return sources, targets

@@ -1,5 +1,4 @@
-"""The metrics: what they are called, which way they improve, how sacreBLEU computes them, and when
-a figure of theirs is noise.
+"""The metrics: names, directions of improvement, sacreBLEU's scorers, and when a value is noise.
 
 A metric is a record here and a line in `nmt.config.kinds`. Commands, configurations, charts and
 help texts are made from them.
@@ -22,13 +21,13 @@ References = Sequence[Sequence[str | None]]
 
 @dataclass(frozen=True)
 class ScorerOptions:
-    """What a scorer of sacreBLEU is made with.
+    """The options of a scorer of sacreBLEU.
 
     Attributes:
         lowercase: Whether to compare without case. TER always does.
         tokenize: The name of sacreBLEU's tokenizer for BLEU; None: its default, 13a.
-        references: References to look through once, for several translations of them.
-        effective_order: Whether BLEU is of single sentences, and takes only the orders of n-grams
+        references: References to cache, for several translations of them.
+        effective_order: Whether BLEU is of single sentences, and uses only the orders of n-grams
             that they have. chrF always does.
     """
 
@@ -39,7 +38,7 @@ class ScorerOptions:
 
     @property
     def given_references(self) -> Any:
-        """The references for sacreBLEU, which takes None for a line, though its types do not."""
+        """The references for sacreBLEU, which accepts None for a line against its types."""
         return self.references
 
 
@@ -52,13 +51,13 @@ class Metric:
     """A metric.
 
     Attributes:
-        name: What commands and YAML call it.
-        title: What people call it.
-        higher_is_better: Whether it rises as translations get better.
+        name: The name in commands and YAML.
+        title: The name for people.
+        higher_is_better: Whether a higher value is better.
         highest: The end of its scale, which begins at zero.
         scorer: Makes the scorer of sacreBLEU; None for a metric of the model's probabilities.
-        noise: Given a scorer with cached references, and what it counted in each segment, tells
-            why the score is noise; an empty text where it is not.
+        noise: Returns the reason why a score is noise, empty where it is not. It takes a scorer
+            with cached references, and the counts of each segment.
     """
 
     name: str
@@ -84,9 +83,13 @@ def metric(name: str) -> Metric:
 
 
 def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
-    """Make the scorer of a metric.
+    """Return the scorer of a metric.
 
     Its own warnings are off: `nmt.evaluation.checks` gives ours.
+
+    Args:
+        name: The name of the metric.
+        options: The options of the scorer.
 
     Raises:
         UsageError: The metric needs a model and no references, sacreBLEU has no such tokenizer, or
@@ -110,7 +113,7 @@ def perplexity(loss: float) -> float:
         return math.inf
 
 
-# What sacreBLEU makes of them
+# Scorers of sacreBLEU
 
 
 def _bleu(options: ScorerOptions) -> "Scorer":
@@ -152,11 +155,11 @@ def _ter(options: ScorerOptions) -> "Scorer":
 
 
 TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
-"""What is to be installed for a tokenizer that does not come with sacreBLEU."""
+"""The package to install for a tokenizer that does not come with sacreBLEU."""
 
 
 def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
-    """Return the error that says what a tokenizer needs that does not come with sacreBLEU."""
+    """Return the error about the missing requirements of a tokenizer."""
     if isinstance(error, OSError):
         from sacrebleu.utils import SACREBLEU_DIR
 
@@ -183,8 +186,8 @@ _FEW_LONG = 0.5
 _TOO_FEW_LONG = 0.2
 _MOST_MATCHES_NEEDED = 10
 _LEAST_SHARE_MATCHED = 0.01
-"""Of ten matching 4-grams chance takes or gives three, which is a tenth of BLEU. Of a text of less
-than 1,000 4-grams a hundredth of them is enough.
+"""The share of the 4-grams that must match, for texts of fewer than 1,000 4-grams. Ten matches are
+enough elsewhere: chance changes them by three, which is a tenth of BLEU.
 """
 
 SHORT_REFERENCES = "few references have four tokens"
@@ -193,13 +196,15 @@ SHORT_REFERENCES = "few references have four tokens"
 
 @dataclass(frozen=True)
 class FourGrams:
-    """The 4-grams of some references. BLEU is zero, or next to it, where translations have none of
-    them.
+    """The 4-grams of some references.
+
+    BLEU is zero, or close to it, where translations have none of them.
 
     Attributes:
-        references: Lines that have a reference.
-        long: Those of them with four tokens or more.
-        count: All 4-grams, of a line with several references those of the longest.
+        references: The number of lines that have a reference.
+        long: The number of those lines with four tokens or more.
+        count: The number of all 4-grams; of several references of a line those of the longest
+            count.
     """
 
     references: int
@@ -208,7 +213,7 @@ class FourGrams:
 
     @classmethod
     def of(cls, scorer: "Scorer") -> "FourGrams":
-        """Count those of the references that a scorer of BLEU has looked through."""
+        """Return the counts for the references that a scorer of BLEU has cached."""
         cached: list[dict[str, Any]] = scorer._ref_cache or []
         lengths = [max(line["ref_lens"], default=0) for line in cached]
         return cls(
@@ -224,23 +229,26 @@ class FourGrams:
 
     @property
     def too_few(self) -> bool:
-        """Whether there are so few that BLEU is noise, whatever the translations are."""
+        """Whether there are so few that BLEU is noise for any translations."""
         return self.references > 0 and self.long < _TOO_FEW_LONG * self.references
 
     @property
     def needed(self) -> int:
-        """How many must match for BLEU to tell translations apart."""
+        """The number of 4-grams that must match for BLEU to distinguish translations."""
         share = math.ceil(_LEAST_SHARE_MATCHED * self.count)
         return min(_MOST_MATCHES_NEEDED, max(1, share))
 
     @property
     def summary(self) -> str:
-        """How many references have four tokens, in words."""
+        """The number of references that have four tokens, in words."""
         return f"{self.long:,} of {self.references:,} references have four tokens or more"
 
 
 def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
-    """Return why a BLEU is noise. Each row: lengths, matches of order 1 to 4, n-grams of 1 to 4."""
+    """Return why a BLEU is noise, empty where it is not.
+
+    Each row of counts has two lengths, the matches of order 1 to 4, and the n-grams of 1 to 4.
+    """
     four_grams = FourGrams.of(scorer)
     if four_grams.too_few:
         return SHORT_REFERENCES
@@ -258,7 +266,7 @@ CHRF_PLUS_PLUS = Metric("chrf++", "chrF++", scorer=_chrf_plus_plus)
 TER = Metric("ter", "TER", higher_is_better=False, highest=math.inf, scorer=_ter)
 
 SUBSTITUTE = CHRF
-"""The metric that decides where the one that was asked for is noise."""
+"""The metric that decides where the chosen one is noise."""
 
 
 # Which of two validations is better
@@ -266,10 +274,10 @@ SUBSTITUTE = CHRF
 
 @dataclass(frozen=True)
 class MetricValue:
-    """What a validation says by the metric by which something is chosen.
+    """The result of a validation by the metric that decides a choice.
 
     Attributes:
-        metric: The name of the metric that was asked for.
+        metric: The name of the chosen metric.
         value: Its value.
         is_noise: Whether that value is noise.
         substitute: The value of chrF, for a metric that may be noise.
@@ -281,7 +289,7 @@ class MetricValue:
     substitute: float | None = None
 
     def is_better_than(self, other: "MetricValue | None") -> bool:
-        """Tell whether this is better. None: there is nothing yet.
+        """Return whether this is better than another value, or than none.
 
         Where the metric is noise in one of the two, chrF decides.
         """
@@ -305,7 +313,7 @@ class MetricValue:
 def deciding_value(
     name: str, values: Mapping[str, float], noise: Collection[str]
 ) -> MetricValue | None:
-    """Return what a validation says by a metric.
+    """Return the result of a validation by a metric.
 
     Args:
         name: The metric.
@@ -313,7 +321,7 @@ def deciding_value(
         noise: The metrics that are noise in it.
 
     Returns:
-        Its value; None where it is not known.
+        The result; None where the metric was not computed.
     """
     if name not in values:
         return None
@@ -324,15 +332,15 @@ def deciding_value(
 
 @dataclass
 class Best:
-    """The best validation so far by a metric, and for how long there was none better.
+    """The best validation so far by a metric, and the number of validations since.
 
     Attributes:
-        metric: The metric that was asked for.
-        value: Its value in the best validation; None: nothing yet.
-        update: When that was.
-        in_vain: Validations since then.
+        metric: The chosen metric.
+        value: Its value in the best validation; None: there is no validation yet.
+        update: The update of the best validation.
+        in_vain: The number of validations without improvement since then.
         is_noise: See `MetricValue`.
-        substitute: See `MetricValue`; None too of a checkpoint of an earlier version.
+        substitute: See `MetricValue`; also None in a checkpoint of an earlier version.
     """
 
     metric: str
@@ -344,13 +352,21 @@ class Best:
 
     @property
     def best_value(self) -> MetricValue | None:
-        """What the best validation says; None: nothing yet."""
+        """The result of the best validation; None: there is no validation yet."""
         if self.value is None:
             return None
         return MetricValue(self.metric, self.value, self.is_noise, self.substitute)
 
     def update_with(self, new: MetricValue, update: int) -> bool:
-        """Take in a validation and tell whether it is the best."""
+        """Take in a validation.
+
+        Args:
+            new: The result of the validation.
+            update: The update of the validation.
+
+        Returns:
+            Whether it is the best so far.
+        """
         if not new.is_better_than(self.best_value):
             self.in_vain += 1
             return False

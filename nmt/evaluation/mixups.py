@@ -1,6 +1,4 @@
-"""Signs that texts were mixed up: hypotheses and references swapped, in another language, or out of
-step by a line.
-"""
+"""Checks for mixed-up texts: swapped files, another language, or lines shifted by one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,8 +10,9 @@ _ENOUGH_LINES = 20
 _ENOUGH_WORDS = 200
 _SHARE_COPIED = 0.5
 _SHARE_OF_WORDS = 0.3
-"""Between languages as near as English and French 25% of the words of a text of 1,000 lines were in
-the other text, within a language 52% at the least, in texts of different subjects.
+"""The share of the words of a text that must be in the other one. Between English and French 25% of
+the words of a text of 1,000 lines were in the other text. Within a language at least 52% were, in
+texts of different subjects.
 """
 _CLEARLY = 1.5
 _LENGTH_RATIOS = (0.7, 1.4)
@@ -24,9 +23,12 @@ Lines = Sequence[str]
 def mixups(
     hypotheses: Lines, references: Sequence[Lines], sources: Lines | None = None
 ) -> list[str]:
-    """What to warn of before scoring, each in one sentence or two.
+    """Return the warnings to give before scoring, each of one or two sentences.
 
-    references: one sequence for each set of references; sources: what was translated.
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
+        sources: The source text, where it is known.
     """
     reference = first_present(references)
     found = [_equal(hypotheses, references), _out_of_step(hypotheses, reference)]
@@ -45,7 +47,7 @@ def _equal(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
 
 
 def _copied(hypotheses: Lines, references: Sequence[Lines], sources: Lines) -> str | None:
-    """Whether a text that should be a translation is the source."""
+    """Return a warning where a text that should be a translation is the source."""
     texts = [("hypotheses", hypotheses), *(("references", each) for each in references)]
     for name, text in texts:
         pairs = [(a, b) for a, b in zip(text, sources, strict=True) if a.strip()]
@@ -77,7 +79,7 @@ def _other_language(
 
 
 def _out_of_step(hypotheses: Lines, reference: Lines) -> str | None:
-    """Whether lines fit the line before or after better: one was lost or added somewhere."""
+    """Return a warning where hypotheses fit the reference of a neighbouring line better."""
     if len(hypotheses) < _ENOUGH_LINES:
         return None
     ours, theirs = ([set(words(line)) for line in text] for text in (hypotheses, reference))
@@ -110,7 +112,7 @@ def _counted(lines: Lines) -> Counter[str]:
 
 
 def _shared(ours: Counter[str], theirs: Counter[str]) -> float:
-    """Share of our words that are among theirs."""
+    """Return the share of our words that are among theirs."""
     return sum(count for word, count in ours.items() if word in theirs) / max(1, ours.total())
 
 

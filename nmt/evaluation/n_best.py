@@ -1,14 +1,14 @@
 """N-best lists in Moses' form: `index ||| text ||| features ||| score`, index counted from 0.
 
 A word alignment may stand before the features, as `nmt translate --alignment` and Marian write it,
-or after the score, as Moses does. The fields are told apart from both ends of a line, so that a
-text may have `|||` in itself, as long as its end is certain:
+or after the score, as Moses does. The fields are identified from both ends of a line. A text may
+therefore contain `|||`, as long as its end is certain:
 
 - In our own lines, whose features begin with `logprob=` and `length=`, the text is all that stands
   before them and before the alignment. Where there is no alignment and the text itself ends like
   one, an empty one is written after it (`text_fields`).
-- In lines of others a text may have `|||` in itself where named features and the score stand after
-  it, and no alignment before them; and `a|||b` without spaces. All else with `|||` is an error.
+- In other lines a text may contain `|||` where named features and the score stand after it, and no
+  alignment before them; and `a|||b` without spaces. All else with `|||` is an error.
 """
 
 import re
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from nmt.errors import DataError
 
 SEPARATOR = " ||| "
-"""What stands between the fields of a line. A field without text is two spaces wide."""
+"""The separator between the fields of a line. A field without text is two spaces wide."""
 
 _BAR = "|||"
 _INDEX = re.compile(r"[ \t]*([0-9]{1,18})([ \t]*)\|\|\|( ?)")
@@ -33,9 +33,14 @@ _SPACES = " \t"
 
 @dataclass(frozen=True)
 class NBestEntry:
-    """One translation of an n-best list. source: which source line, from 0; text: the translation;
-    alignment, features: the fields after it, which may be empty, None where there are none; rest:
-    score and what follows it.
+    """One translation of an n-best list.
+
+    Attributes:
+        source: The number of the source line, from 0.
+        text: The translation.
+        alignment: The word alignment, which may be empty; None where there is none.
+        features: The features, which may be empty; None where there are none.
+        rest: The score and the fields after it.
     """
 
     source: int
@@ -45,8 +50,13 @@ class NBestEntry:
     rest: tuple[str, ...]
 
     def with_feature(self, name: str, value: float) -> str:
-        """The line with one more feature, after the others; where there are no features, they get
-        their field, before the score.
+        """Return the line with one more feature after the others.
+
+        A line without features gets their field before the score.
+
+        Args:
+            name: The name of the feature.
+            value: Its value.
         """
         features = f"{self.features or ''} {name}= {value:.4f}".lstrip()
         alignment = [] if self.alignment is None else [self.alignment]
@@ -55,7 +65,7 @@ class NBestEntry:
 
 
 def text_fields(text: str, alignment: str | None = None) -> list[str]:
-    """Return the fields of a text and its alignment in a line of our own, so that it can be read.
+    """Return the fields of a text and its alignment, so that our line can be parsed.
 
     Args:
         text: The translation.
@@ -68,9 +78,15 @@ def text_fields(text: str, alignment: str | None = None) -> list[str]:
 
 
 def parse_entry(line: str, name: str, number: int) -> NBestEntry:
-    """Read line `number` (from 1) of the n-best list `name`.
+    """Return the entry in a line of an n-best list.
 
-    Raises DataError for what is no such line, and where the end of its text is not certain.
+    Args:
+        line: The line.
+        name: The name of the list, for the error.
+        number: The number of the line, from 1.
+
+    Raises:
+        DataError: It is no such line, or the end of its text is not certain.
     """
     match = _INDEX.match(line)
     if match is None:
@@ -98,7 +114,8 @@ def parse_entry(line: str, name: str, number: int) -> NBestEntry:
 class _Fields:
     """The fields of a line after its index, which are taken from its end.
 
-    left: what is not taken yet, the text at last.
+    Attributes:
+        left: The fields that are not taken yet, in the end the text.
     """
 
     def __init__(self, line: str, separator: str) -> None:
@@ -106,13 +123,13 @@ class _Fields:
         self._separator = separator
 
     def take_score(self) -> tuple[str, ...]:
-        """Take score and alignment after it, where they are there."""
+        """Take the score and an alignment after it, where they exist."""
         whole = self.left
         after = self.take(_ALIGNMENT)
         score = self.take(_SCORE)
         if after is None or score is not None:
             return tuple(field for field in (score, after) if field is not None)
-        self.left = whole  # the alignment is one before features that are not there, or of the text
+        self.left = whole  # the alignment is before missing features, or part of the text
         return ()
 
     def take(self, kind: re.Pattern[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""A report as a page to look at: scores, where they come from, and every sentence."""
+"""HTML report on scores: their table, their breakdown and all sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from nmt.evaluation.significance import SIGNIFICANT, Standing
 from nmt.pages.page import Page, escaped
 
 MOST_SENTENCES = 5000
-"""More make a page that browsers are slow with."""
+"""The number of sentences above which a browser is slow with the report."""
 
 _METHODS = {
     "bootstrap": "paired bootstrap resampling",
@@ -20,7 +20,7 @@ _METHODS = {
 
 
 def score_page(found: Report) -> Page:
-    """The report as a page; of a long text the first `MOST_SENTENCES` sentences."""
+    """Return the HTML report, with at most the first `MOST_SENTENCES` sentences."""
     lines = len(found.systems[0].hypotheses)
     names = ", ".join(system.name for system in found.systems)
     shown = min(lines, MOST_SENTENCES)
@@ -153,7 +153,7 @@ def _sentences(found: Report, shown: int) -> list[dict[str, Any]]:
 
 
 def _texts(found: Report, line: int) -> dict[str, Any]:
-    """The translations and the first reference in spans, and other references as they are.
+    """Return the translations and the first reference in spans, and other references as they are.
 
     Blank references beside others are not shown.
     """
@@ -168,5 +168,5 @@ def _texts(found: Report, line: int) -> dict[str, Any]:
 
 
 def _plain(spans: Sequence[tuple[str, bool]]) -> list[list[Any]]:
-    """Spans as [text, 1 where it is the same]."""
+    """Return spans as [text, 1 where it is the same]."""
     return [[text, int(same)] for text, same in spans]

@@ -1,6 +1,4 @@
-"""All there is to say of several translations of one text: scores, how sure they are, and where one
-is good and the other is not.
-"""
+"""A report on several translations of one text: scores, significance and breakdowns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,12 @@ from nmt.evaluation.significance import Comparison, Method, Standing, compare
 
 @dataclass(frozen=True)
 class System:
-    """A translation of the text, one line each, and the name to call it by."""
+    """A translation of the text.
+
+    Attributes:
+        name: The name of the system.
+        hypotheses: One translation a line.
+    """
 
     name: str
     hypotheses: Sequence[str]
@@ -24,11 +27,17 @@ class System:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about translations.
+    """The options of a report.
 
-    references: one sequence for each set of references; sources: what was translated, where it is
-    known; counts: how often words are in the training text, where it is known; the rest as for
-    `score` and `compare`.
+    Attributes:
+        references: One sequence for each set of references.
+        sources: The source text, where it is known.
+        counts: The frequencies of words in the training text, where they are known.
+        metrics: See `score`.
+        lowercase: See `score`.
+        tokenize: See `score`.
+        method: See `compare`.
+        trials: See `compare`.
     """
 
     references: Sequence[Sequence[str]]
@@ -43,7 +52,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Measure:
-    """What one metric says. statistics: of each system, the baseline first."""
+    """The results by one metric.
+
+    Attributes:
+        metric: The name of the metric.
+        comparison: The scores of the systems and their significance.
+        statistics: The counts of each system, the baseline first.
+    """
 
     metric: str
     comparison: Comparison
@@ -51,17 +66,22 @@ class Measure:
 
     @property
     def standings(self) -> list[Standing]:
-        """Of each system, the baseline first."""
+        """The score of each system, the baseline first."""
         return self.comparison.standings
 
 
 @dataclass(frozen=True)
 class Report:
-    """The answer.
+    """The scores of several systems and their breakdowns.
 
-    systems: the baseline first; ratios: of lengths, by system, as BLEU counts words; lengths:
-    segments by words of the source, or of the reference where the source is not known; words: by
-    frequency, by system; None where no counts are known.
+    Attributes:
+        question: The options of the report.
+        systems: The systems, the baseline first.
+        measures: The results by metric.
+        ratios: The length ratio of each system, with words as BLEU counts them.
+        lengths: Buckets of segments by words of the source, or of the reference where the source is
+            not known.
+        words: Buckets of words by frequency, for each system; None where no frequencies are known.
     """
 
     question: Question
@@ -73,19 +93,29 @@ class Report:
 
     @property
     def measured_by(self) -> str:
-        """Whose words `lengths` counts."""
+        """The text whose words `lengths` counts."""
         return "reference" if self.question.sources is None else "source"
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """How significance was found, as plain data."""
+        """The method of the significance test, as plain data."""
         return {"test": self.question.method, "baseline": self.systems[0].name}
 
 
 def report(systems: Sequence[System], question: Question) -> Report:
-    """Compare translations of one text, the first of which is the baseline.
+    """Compare translations of one text.
 
-    Raises as `compare` does.
+    Args:
+        systems: The translations, the baseline first.
+        question: The options of the report.
+
+    Returns:
+        The report.
+
+    Raises:
+        DataError: See `compare`.
+        UsageError: See `compare`.
+        ResourceError: See `compare`.
     """
     texts = [system.hypotheses for system in systems]
     measures = [_measure(metric, texts, question) for metric in question.metrics]
@@ -108,9 +138,9 @@ def report(systems: Sequence[System], question: Question) -> Report:
 
 
 def noise_warnings(found: Report) -> list[str]:
-    """Return what to warn of where a score is noise, for each system.
+    """Return the warnings about scores that are noise, for each system.
 
-    References that are too short for BLEU are warned of by `reference_warnings`.
+    References that are too short for BLEU are left to `reference_warnings`.
     """
     several = len(found.systems) > 1
     return [
@@ -123,7 +153,13 @@ def noise_warnings(found: Report) -> list[str]:
 
 
 def noise_warning(name: str, value: float, noise: str) -> str:
-    """Return the warning of a score that is noise, for the reason `noise`."""
+    """Return the warning about a score that is noise.
+
+    Args:
+        name: The name of the metric.
+        value: The score.
+        noise: The reason why it is noise.
+    """
     return f"{name} {value:.2f} is noise ({noise}). Look at chrF."
 
 
@@ -149,7 +185,7 @@ def _scorer(question: Question, metric: str) -> SegmentScorer:
 
 
 def systems_record(found: Report) -> list[dict[str, Any]]:
-    """The scores of each system, for programs."""
+    """Return the scores of each system, for programs."""
     return [
         {
             "name": system.name,
@@ -176,8 +212,9 @@ def _score_record(measure: Measure, place: int) -> dict[str, Any]:
 
 
 def buckets_record(found: Report) -> dict[str, Any]:
-    """What there is in parts of the text, for programs: a row for each bucket, in which each list
-    has an item for each system.
+    """Return the breakdowns of the scores, for programs.
+
+    There is a row for each bucket, in which each list has an item for each system.
     """
     record: dict[str, Any] = {
         f"{found.measured_by}_length": [
@@ -194,7 +231,7 @@ def buckets_record(found: Report) -> dict[str, Any]:
 
 
 def _by_metric(found: Report) -> list[dict[str, list[float | None]]]:
-    """For each bucket of lengths the scores of the systems, by metric."""
+    """Return the scores of the systems by metric, for each bucket of lengths."""
     scores = {
         measure.metric: [corpus_scores(each, found.lengths) for each in measure.statistics]
         for measure in found.measures
@@ -206,7 +243,7 @@ def _by_metric(found: Report) -> list[dict[str, list[float | None]]]:
 
 
 def _spread(measure: Measure) -> list[dict[str, Any]]:
-    """How many sentences of each system score how much."""
+    """Return the number of sentences of each system in each bucket of scores."""
     spreads = [by_score(each.sentences()) for each in measure.statistics]
     return [
         {"points": buckets[0].label, "lines": [len(bucket.segments) for bucket in buckets]}

@@ -1,4 +1,4 @@
-"""A report on translations in the terminal: tables on stdout, verdicts beside them."""
+"""A report on translations in the terminal: tables on stdout, conclusions on stderr."""
 
 from nmt.evaluation.metrics import metric
 from nmt.evaluation.report import Report, buckets_record
@@ -8,7 +8,7 @@ from nmt.runtime.tables import print_table
 
 
 def print_scores(found: Report) -> None:
-    """One table of all systems and metrics, and how the figures came about."""
+    """Print one table of all systems and metrics, and the signatures of the metrics."""
     header, rows = ["system"], [[system.name] for system in found.systems]
     for measure in found.measures:
         header += [measure.comparison.metric, "p"]
@@ -23,8 +23,9 @@ def print_scores(found: Report) -> None:
 
 
 def _confident(standing: Standing, highest: float) -> str:
-    """Return a score and half the width of its interval; where that would leave the scale, the
-    interval.
+    """Return a score and half the width of its interval.
+
+    Where that would exceed the scale, the interval itself is shown.
     """
     low, high = standing.interval
     half = (high - low) / 2
@@ -40,7 +41,7 @@ def _chance(standing: Standing) -> str:
 
 
 def tell_verdicts(found: Report) -> None:
-    """Say of each system in words how it compares with the baseline."""
+    """Write a sentence about each system that does not differ from the baseline."""
     baseline = found.systems[0].name
     for place, system in enumerate(found.systems[1:], start=1):
         standings = [measure.standings[place] for measure in found.measures]
@@ -51,7 +52,7 @@ def tell_verdicts(found: Report) -> None:
 
 
 def print_buckets(found: Report) -> None:
-    """Tables by length, by score and by how frequent words are."""
+    """Print tables by length, by score and by word frequency."""
     record = buckets_record(found)
     names = [system.name for system in found.systems]
     for measure in found.measures:

@@ -1,4 +1,4 @@
-"""Corpus scores of translations, by sacreBLEU: what a paper may print, with its signature."""
+"""Corpus scores of translations by sacreBLEU, with the signatures that a paper needs."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as Scorer
 
 METRICS: tuple[str, ...] = ("bleu", "chrf", "ter")
-"""The metrics that are computed where none is asked for."""
+"""The default metrics."""
 
 _CHARACTERS = "char"
 
@@ -31,11 +31,11 @@ class Score:
 
     Attributes:
         metric: The name of the metric.
-        name: What papers call it (BLEU, chrF2, chrF2++, TER).
-        value: In points, 0 to 100. TER: edits per 100 words, may be more.
-        signature: How sacreBLEU came to it.
+        name: The name in papers (BLEU, chrF2, chrF2++, TER).
+        value: The score in points, 0 to 100. TER is in edits per 100 words, and may be more.
+        signature: The signature of sacreBLEU.
         details: BLEU's precisions, brevity penalty and lengths, else empty.
-        noise: Why the value is noise; empty where it is not.
+        noise: The reason why the value is noise; empty where it is not.
     """
 
     metric: str
@@ -67,8 +67,11 @@ def score(
         lowercase: Whether to compare without case. TER always does.
         tokenize: The name of sacreBLEU's tokenizer for BLEU; None: 13a.
 
+    Returns:
+        The score by each metric.
+
     Raises:
-        DataError: The counts differ, or there is nothing to score.
+        DataError: The line counts differ, or there is nothing to score.
         UsageError: There is no such metric or tokenizer, or the tokenizer needs a package.
         ResourceError: A file of the tokenizer cannot be downloaded.
     """
@@ -91,7 +94,15 @@ def _score(name: str, scorer: "Scorer", hypotheses: Sequence[str]) -> Score:
 
 
 def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """Raise DataError unless there are hypotheses, and as many of each reference."""
+    """Check that there are hypotheses, and as many of each reference.
+
+    Args:
+        hypotheses: One translation a line.
+        references: One sequence for each set of references.
+
+    Raises:
+        DataError: The line counts differ, or there is nothing to score.
+    """
     if not references:
         raise DataError("there are no references to score against. Give at least one with --ref.")
     counts = [len(stream) for stream in references]
@@ -108,7 +119,7 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]])
 def present(references: Sequence[Sequence[str]]) -> References:
     """Return the references with None for each blank one beside one that is not blank.
 
-    A line of which all references are blank keeps them: its translation should be blank too.
+    A line whose references are all blank keeps them: its translation should be blank too.
     """
     if len(references) == 1:
         return references
@@ -117,7 +128,7 @@ def present(references: Sequence[Sequence[str]]) -> References:
 
 
 def first_present(references: Sequence[Sequence[str]]) -> list[str]:
-    """Return the first reference of each line that is not blank; where all are, a blank one."""
+    """Return the first reference of each line that is not blank; a blank one where all are."""
     return [
         next((each for each in line if each is not None), "")
         for line in zip(*present(references), strict=True)
@@ -132,19 +143,19 @@ def _present(line: Sequence[str]) -> list[str | None]:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a text has nothing to see: only spaces, controls and invisible characters."""
+    """Return whether a text has only spaces, controls and invisible characters."""
     return all(each.isspace() or unicodedata.category(each) in ("Cc", "Cf") for each in text)
 
 
 def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = warn) -> str | None:
-    """Choose the tokenizer of sacreBLEU for BLEU in a language.
+    """Return the tokenizer of sacreBLEU for BLEU in a language.
 
-    Where no tokenizer finds the words, or the one that does is not installed, it is `char`: BLEU
-    of characters.
+    Where no tokenizer finds the words, or the one that does is not installed, it is `char`: BLEU of
+    characters.
 
     Args:
-        language: A code or a name, as `data.target_language` has it; None where it is not known.
-        report: Takes a sentence where BLEU is of characters; None: nothing is said.
+        language: A code or a name, as in `data.target_language`; None where it is not known.
+        report: Takes a sentence where BLEU is of characters; None: nothing is reported.
 
     Returns:
         The name of the tokenizer; None: sacreBLEU's default, 13a.

@@ -1,7 +1,7 @@
-"""What a metric counts in each segment: of it come scores of sentences and of any part of a text.
+"""Counts of a metric in each segment, for scores of sentences and of any part of a text.
 
-A metric of sacreBLEU sums its counts over the segments of a text and makes a score of the sums.
-Kept apart, they give the score of a part without looking at the text again.
+A metric of sacreBLEU sums its counts over the segments of a text and computes a score from the
+sums. The counts of each segment give the score of a part without reading the text again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a metric counted in each segment of one translation.
+    """The counts of a metric in each segment of one translation.
 
-    metric: the name to ask for it by; name: as papers write it; rows: the counts of each segment.
+    Attributes:
+        metric: The name of the metric.
+        name: The name in papers.
+        rows: The counts of each segment.
     """
 
     metric: str
@@ -29,21 +32,35 @@ class Statistics:
     _single: "Scorer"
 
     def corpus(self, segments: Iterable[int] | None = None) -> float | None:
-        """The score of a text made of these segments, by index; None: of all. None for no segment:
-        it has no score.
+        """Return the corpus score of some segments; None where there are none.
+
+        Args:
+            segments: The indices of the segments; None: all.
         """
         rows = self.rows if segments is None else [self.rows[i] for i in segments]
         return float(self._whole._aggregate_and_compute(rows).score) if rows else None
 
     def sentences(self) -> list[float]:
-        """The score of each segment, as sacreBLEU's `sentence_score` gives it: BLEU takes the
-        orders that there are (its effective order).
+        """Return the score of each segment, equal to sacreBLEU's `sentence_score`.
+
+        BLEU uses the n-gram orders that a segment has (its effective order).
         """
         return [float(self._single._compute_score_from_stats(row).score) for row in self.rows]
 
 
 class SegmentScorer:
-    """Counts in translations of one text; the references are looked through once."""
+    """Counts in translations of one text, whose references are read once.
+
+    Args:
+        references: One sequence for each set of references.
+        metric: The name of the metric.
+        lowercase: See `score`.
+        tokenize: See `score`.
+
+    Raises:
+        UsageError: See `score`.
+        ResourceError: See `score`.
+    """
 
     def __init__(
         self,
@@ -53,10 +70,7 @@ class SegmentScorer:
         lowercase: bool = False,
         tokenize: str | None = None,
     ) -> None:
-        """references: one sequence for each set of references; the rest as for `score`.
-
-        Raises as `score` does.
-        """
+        """Make the scorers of the metric."""
         self._references = references
         self._metric = metric
         options = ScorerOptions(lowercase, tokenize, present(references))
@@ -64,7 +78,11 @@ class SegmentScorer:
         self._single = make_scorer(metric, replace(options, references=None, effective_order=True))
 
     def statistics(self, hypotheses: Sequence[str]) -> Statistics:
-        """What there is in each segment. Raises DataError when the counts differ."""
+        """Return the counts in each segment of a translation.
+
+        Raises:
+            DataError: The line counts differ.
+        """
         check_counts(hypotheses, self._references)
         rows = self._whole._extract_corpus_statistics(hypotheses, None)
         name = self._whole._aggregate_and_compute(rows).name
@@ -72,8 +90,14 @@ class SegmentScorer:
 
 
 def length_ratio(bleu: Statistics, segments: Iterable[int] | None = None) -> float | None:
-    """Words of the translation to those of its references, as BLEU counts them, of these segments
-    (None: of all); None where the references have no word.
+    """Return the words of a translation divided by those of its references, as BLEU counts them.
+
+    Args:
+        bleu: The counts of BLEU.
+        segments: The indices of the segments to count; None: all.
+
+    Returns:
+        The ratio; None where the references have no words.
     """
     rows = bleu.rows if segments is None else [bleu.rows[i] for i in segments]
     words = sum(row[1] for row in rows)

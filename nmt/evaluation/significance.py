@@ -1,5 +1,7 @@
-"""How sure a score is, and a difference of two: paired bootstrap resampling (Koehn 2004) and
-approximate randomisation (Riezler and Maxwell 2005), both by sacreBLEU.
+"""Confidence intervals of scores, and the significance of differences, both by sacreBLEU.
+
+The methods are paired bootstrap resampling (Koehn 2004) and approximate randomisation (Riezler and
+Maxwell 2005).
 """
 
 import os
@@ -21,18 +23,18 @@ Method = Literal["bootstrap", "randomization"]
 
 RESAMPLES = 1000
 TRIALS = 10000
-"""As many as sacreBLEU takes: resamples of a bootstrap, trials of a randomisation."""
+"""The numbers of resamples of a bootstrap and of trials of a randomisation, as in sacreBLEU."""
 
 SIGNIFICANT = 0.05
-"""A difference whose p is not below this may well be chance."""
+"""The p-value from which a difference may be due to chance."""
 
 _SEED = "SACREBLEU_SEED"
 _DEFAULT_SEED = "12345"
 _OUTSIDE = 40
-"""One resample of so many lies below the interval, and one above it: 95% are within."""
+"""One resample of this many lies below the interval, and one above it: 95% are within."""
 
 _Counts = list[list[float]]
-"""What a metric counted in each segment of a text."""
+"""The counts of a metric in each segment of a text."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class Standing:
     Attributes:
         score: The score.
         interval: The 2.5th and the 97.5th percentile of the scores of resampled texts.
-        p: How likely chance alone gives a difference to the baseline as large; None for the
-            baseline itself.
-        length_ratio: Words of the translation to those of its references, as BLEU counts them.
+        p: The probability that chance alone gives as large a difference to the baseline; None for
+            the baseline itself.
+        length_ratio: Words of the translation divided by those of its references, as BLEU counts
+            them.
         identical: Whether it equals the baseline, line by line.
-        noise: Why the score is noise; empty where it is not.
+        noise: The reason why the score is noise; empty where it is not.
     """
 
     score: float
@@ -62,8 +65,8 @@ class Comparison:
     """Translations of one text beside a baseline.
 
     Attributes:
-        metric: What papers call the metric.
-        signature: How sacreBLEU came to the scores and intervals.
+        metric: The name of the metric in papers.
+        signature: sacreBLEU's signature of the scores and intervals.
         baseline: The translation that the others are compared with.
         others: The others, in their order.
     """
@@ -75,7 +78,7 @@ class Comparison:
 
     @property
     def standings(self) -> list[Standing]:
-        """All of them, the baseline first."""
+        """The scores of all translations, the baseline first."""
         return [self.baseline, *self.others]
 
 
@@ -92,25 +95,29 @@ def compare(
 ) -> Comparison:
     """Score translations of one text, detokenised, and each one's difference to the baseline.
 
-    Scores, p and the width of intervals are those of `sacrebleu --paired-bs` or `--paired-ar`. Two
-    things are not. The p of a translation is 1 where no resample could tell it from the baseline:
-    the scores are the same, or those of all resamples are, or under randomisation a single segment
-    differs. Intervals are percentiles, which lie within the scale, and not centred on the mean.
+    Scores, p and the width of intervals are those of `sacrebleu --paired-bs` or `--paired-ar`, with
+    two exceptions. First, p is 1 where no resample could distinguish a translation from the
+    baseline. That holds where the scores or those of all resamples are the same, or under
+    randomisation where a single segment differs. Second, intervals are percentiles, which lie
+    within the scale, and not centred on the mean.
 
     Args:
         baseline: One translation a line.
         others: Further translations of the same text.
         references: One sequence for each set of references.
         metric_name: A name of SCORE_METRICS.
-        method: How a difference is told from chance. Intervals are by the bootstrap either way.
-        trials: How many resamples or trials; None: as many as sacreBLEU takes.
+        method: The significance test. Intervals are by the bootstrap either way.
+        trials: The number of resamples or trials; None: sacreBLEU's default.
         lowercase: See `score`.
         tokenize: See `score`.
 
+    Returns:
+        The scores of all translations.
+
     Raises:
-        DataError: The counts differ, or there is nothing to score.
+        DataError: The line counts differ, or there is nothing to score.
         UsageError: The text has one line, which cannot be resampled; and as `score` does.
-        ResourceError: As `score` does.
+        ResourceError: See `score`.
     """
     texts = [baseline, *others]
     for hypotheses in texts:
@@ -177,7 +184,10 @@ def _resampled(counts: list[_Counts], scorer: "Scorer", resamples: int) -> list[
 
 @contextmanager
 def _same_seed() -> Iterator[None]:
-    """Draw the same resamples for all texts, where a seed of `none` would draw others for each."""
+    """Return a context manager that fixes the seed of the resamples for all texts.
+
+    A seed of `none` would otherwise give each text other resamples.
+    """
     given = os.environ.get(_SEED)
     if given is None or given.lower() != "none":
         yield
@@ -196,7 +206,7 @@ def _interval(resampled: list[float]) -> tuple[float, float]:
 
 
 def _bootstrap_p(baseline: list[float], other: list[float], difference: float) -> float:
-    """Return p from the scores in the same resamples. difference: that of the whole text."""
+    """Return p from the scores in the same resamples; `difference` is that of the whole text."""
     if difference == 0.0 or baseline == other:
         return 1.0
     differences = [abs(a - b) for a, b in zip(baseline, other, strict=True)]
@@ -211,20 +221,20 @@ def _randomization_p(
     from sacrebleu.significance import PairedTest
 
     systems = [(str(place), each) for place, each in enumerate(counts)]
-    test: Any = PairedTest  # it is given counts where it expects texts
+    test: Any = PairedTest  # it receives counts in place of texts
     _, found = test(systems, {"metric": _Counted(scorer)}, None, "ar", trials, -1)()
     del found["System"]
     ((_, *results),) = found.values()
     chances = []
     for each, difference, result in zip(counts[1:], differences, results, strict=True):
         different = sum(a != b for a, b in zip(counts[0], each, strict=True))
-        # Whichever text has the one segment that differs, the difference is the same.
+        # With a single different segment, the difference is the same in either assignment.
         chances.append(1.0 if difference == 0.0 or different < 2 else float(result.p_value))
     return chances
 
 
 class _Counted:
-    """A scorer of sacreBLEU for texts in which it has counted already."""
+    """A scorer of sacreBLEU that takes counts in place of texts."""
 
     def __init__(self, scorer: "Scorer") -> None:
         self._scorer = scorer
@@ -237,6 +247,6 @@ class _Counted:
 
 
 def _length_ratios(texts: Sequence[Sequence[str]], options: ScorerOptions) -> list[float]:
-    """Return the words of each text to those of its references."""
+    """Return the words of each text divided by those of its references."""
     scorer = make_scorer("bleu", options)
     return [float(scorer.corpus_score(text, None).ratio) for text in texts]

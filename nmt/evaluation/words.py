@@ -1,8 +1,8 @@
-"""Where words begin and end in text of any language, for counting and comparing them.
+"""Word boundaries in text of any language, for counting and comparing words.
 
-A word is a run of characters that are neither spaces nor punctuation; characters of scripts that
-are written without spaces (Chinese, Japanese) are a word each. What BLEU takes for words is another
-matter: its tokenizer is part of its signature.
+A word is a run of characters that are neither spaces nor punctuation. Each character of a script
+that is written without spaces (Chinese, Japanese) is a word. The words of BLEU differ: its
+tokenizer is part of its signature.
 """
 
 import unicodedata
@@ -12,26 +12,30 @@ _HANGUL = range(0xAC00, 0xD7A4)
 
 
 def pieces(text: str) -> list[str]:
-    """A text cut into words, runs of spaces, and single marks of punctuation; joined they are the
-    text again.
+    """Return a text cut into words, runs of spaces, and single punctuation marks.
+
+    Joined they are the text again.
     """
     runs = groupby(enumerate(text), key=lambda each: _run(*each))
     return ["".join(character for _, character in run) for _, run in runs]
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, without spaces and punctuation."""
+    """Return the words of a text, without spaces and punctuation."""
     return text.translate(_SPACED).split()
 
 
 def _run(place: int, character: str) -> tuple[bool, int]:
-    """What neighbours share that belong to one piece."""
+    """Return a key that neighbouring characters of one piece share."""
     alone = not character.isspace() and _SPACED[ord(character)] != ord(character)
     return character.isspace(), place if alone else -1
 
 
 class _Spaced(dict[int, int | str]):
-    """For `str.translate`: spaces instead of punctuation, and around characters that are words."""
+    """A table for `str.translate` that separates words by spaces.
+
+    It replaces punctuation, and surrounds characters that are words of their own.
+    """
 
     def __missing__(self, code: int) -> int | str:
         character = chr(code)
