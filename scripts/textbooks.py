@@ -362,8 +362,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path("textbooks.json"),
-        help="the figures, with FILE.runs beside it [textbooks.json]",
+        default=Path("runs/textbooks.json"),
+        help="the figures, with FILE.runs beside it [runs/textbooks.json]",
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
     parser.add_argument("--table", action="store_true", help="print the table and train nothing")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nmt.config.dump import value_text
+from nmt.config.earlier_keys import RENAMED
 from nmt.config.problems import nearest
 from nmt.config.schema import Key, all_keys, keys_of
 from nmt.config.settings import Config
@@ -164,6 +165,8 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def _hint(name: str) -> str:
+    if name in RENAMED:
+        return f"it is now {RENAMED[name]}"
     meant = nearest(name, all_keys())
     last = name.rpartition(".")[2]
     same_end = [key.name for key in all_keys().values() if key.path[-1] == last]

@@ -50,9 +50,11 @@ def load_config(
     document = read_file_text(_decoded(data, path), str(path))
     for order, override in enumerate(overrides):
         _apply(document, override, order)
+    has_preset = document.value.get("preset") is not None
     renamed = list(translate_earlier_keys(document))
     if renamed and say is not None:
-        say(f"{path}: keys of an earlier release: {'; '.join(renamed)}")
+        changed = "" if has_preset else ". Defaults have changed since then (see CHANGELOG.md)"
+        say(f"{path}: keys of an earlier release: {'; '.join(renamed)}{changed}")
     document.value.setdefault("name", None)
     if document.value["name"] is None:
         document.value["name"] = path.stem

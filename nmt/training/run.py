@@ -466,7 +466,8 @@ def check_settings(
     )
     raise UsageError(
         f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
-        f"{ways}--restart moves the old run aside and begins again."
+        f"{ways}--restart moves the old run aside and begins again; another run_dir leaves it "
+        "as it is."
     )
 
 

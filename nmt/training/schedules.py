@@ -12,6 +12,9 @@ from nmt.evaluation.metrics import Best, MetricValue
 if TYPE_CHECKING:
     from nmt.training.checkpoints import TrainingState
 
+_USUAL_WARMUP = 350
+"""The updates of warm-up where the settings name none and training is long."""
+
 _SAME_RATE = 0.001
 """The relative difference up to which two rates count as the same."""
 
@@ -27,12 +30,13 @@ class Schedule(ABC):
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         self.settings = settings
+        self.warmup = settings.warmup_updates or 0
         self.base = base
         self.last_update = last_update
 
     def rate(self, update: int) -> float:
         """Return the learning rate of an update, which counts from 1."""
-        warmup = self.settings.warmup_updates
+        warmup = self.warmup
         rate = self.base * (update / warmup) if update < warmup else self.after_warmup(update)
         return max(rate, self.settings.minimum)
 
@@ -59,10 +63,13 @@ def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Sch
         updates_per_epoch: The updates of an epoch; 0 where that is not known.
     """
     ends = [settings.max_updates, (settings.max_epochs or 0) * updates_per_epoch]
-    schedule: Schedule = SCHEDULES.resolve(settings.schedule.kind)(
-        settings.schedule,
-        settings.optimizer.learning_rate,
-        min((end for end in ends if end), default=None),
+    last = min((end for end in ends if end), default=None)
+    chosen = settings.schedule
+    if chosen.warmup_updates is None:
+        warmup = _USUAL_WARMUP if last is None else min(_USUAL_WARMUP, last // 10)
+        chosen = chosen.model_copy(update={"warmup_updates": warmup})
+    schedule: Schedule = SCHEDULES.resolve(chosen.kind)(
+        chosen, settings.optimizer.learning_rate, last
     )
     return schedule
 
@@ -118,7 +125,7 @@ class InverseSquareRoot(Schedule):
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        return self.base * math.sqrt(max(1, self.settings.warmup_updates) / update)
+        return self.base * math.sqrt(max(1, self.warmup) / update)
 
 
 class Cosine(Schedule):
@@ -131,7 +138,7 @@ class Cosine(Schedule):
         """See `Schedule.after_warmup`."""
         if self.last_update is None:
             return self.base
-        warmup = self.settings.warmup_updates
+        warmup = self.warmup
         way = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
         floor = self.settings.minimum
         return floor + (self.base - floor) * 0.5 * (1.0 + math.cos(math.pi * way))

@@ -162,3 +162,26 @@ def test_a_resume_tells_nothing_of_a_rate_that_stays():
     memory = {"scale": 0.25, "best": 1.0, "in_vain": 1}
     lower = changes(settings("plateau"), settings("plateau", 2000), schedule=memory)
     assert lower == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "updates_per_epoch", "warmup", "last"),
+    [
+        ({"max_updates": 6000}, 0, 350, 6000),
+        ({"max_updates": 200}, 0, 20, 200),
+        ({"max_epochs": 3}, 40, 12, 120),
+        ({"max_epochs": 3, "max_updates": 100}, 40, 10, 100),
+        ({"max_time": "1h"}, 40, 350, None),
+        ({"max_updates": 200, "schedule": {"warmup_updates": 150}}, 0, 150, 200),
+    ],
+)
+def test_the_usual_warmup_and_the_end_follow_the_length_of_training(
+    changes, updates_per_epoch, warmup, last
+):
+    schedule = make_schedule(TrainingSettings.model_validate(changes), updates_per_epoch)
+    assert (schedule.warmup, schedule.last_update) == (warmup, last)
+    assert schedule.rate(warmup) == pytest.approx(0.004)
+    if last is None:
+        assert schedule.rate(10**6) == 0.004
+    else:
+        assert schedule.rate(last) == pytest.approx(0.0, abs=1e-12)

@@ -49,7 +49,7 @@ class Config(Settings):
     preset: Annotated[str, KindOf("preset", PRESETS)] | None = Field(
         None,
         description="The architecture of a paper: the values of the keys of `model` that are not "
-        "given. Training is then plain too: a constant rate of 0.001, no average, no BPE-dropout. "
+        "given. Training is then plainer: a constant rate of 0.001, no average, no BPE-dropout. "
         "Default: none; the defaults of all keys are a recipe of our own.",
     )
     data: DataSettings = Field(description="The corpora.")

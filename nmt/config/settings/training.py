@@ -56,8 +56,11 @@ class ScheduleSettings(Settings):
     """How the learning rate changes."""
 
     kind: Annotated[str, kind_of(SCHEDULES)] = Field("cosine", description="The schedule.")
-    warmup_updates: int = Field(
-        350, ge=0, description="Updates over which the rate rises from zero."
+    warmup_updates: int | None = Field(
+        None,
+        ge=0,
+        description="Updates over which the rate rises from zero; default: 350, at most a tenth of "
+        "all updates.",
     )
     minimum: float = Field(0.0, ge=0.0, description="The rate does not fall below this.")
     factor: float = Field(0.5, gt=0.0, lt=1.0, description="Plateau, halving: what to multiply by.")

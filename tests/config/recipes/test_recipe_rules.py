@@ -23,6 +23,7 @@ from nmt.config.recipes.written import as_yaml
 from nmt.config.schema import all_keys
 from nmt.config.settings import Config
 from nmt.model.seq2seq import Seq2Seq
+from nmt.training.schedules import make_schedule
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 
@@ -95,7 +96,8 @@ def test_little_text_gets_what_was_measured_on_multi30k(tmp_path):
     assert here.ema == pytest.approx(there.ema, abs=2e-4)
     assert here.optimizer == there.optimizer
     assert here.schedule.kind == there.schedule.kind
-    assert here.schedule.warmup_updates == pytest.approx(there.schedule.warmup_updates, rel=0.05)
+    warmups = [make_schedule(each).warmup for each in (here, there)]
+    assert warmups[0] == pytest.approx(warmups[1], rel=0.1)
     assert here.metric == there.metric
 
 
