@@ -33,9 +33,9 @@ class Batch:
         target_output: The target tokens, ended by EOS, `[batch, target_len]`.
         pairs: The indices of the pairs in the corpus, `[batch]`.
         target_tokens: The number of target tokens, including EOS.
-        guide: The share of attention of each target token on each source token, `[batch,
-            target_len, source_len]`. Rows sum to one, or to zero without links. None without guided
-            alignment.
+        guide: The share of attention of each target token on each source token,
+            `[batch, target_len, source_len]`. Rows sum to one, or to zero without links. None
+            without guided alignment.
     """
 
     source: Tensor

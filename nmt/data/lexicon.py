@@ -205,7 +205,10 @@ def _blocks(corpus: TokenPairs, pairs: Integers) -> list[Integers]:
 
 
 def _distinct(parts: list[Integers]) -> Integers:
-    """The numbers in them, rising, each once. (np.unique goes by hashes, at ten times the time.)"""
+    """Return the distinct numbers in rising order.
+
+    `np.unique` hashes, which takes ten times as long.
+    """
     keys = np.sort(np.concatenate(parts))
     return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
 

@@ -33,8 +33,8 @@ class Jumps:
     """The moves of the source position from one target token to the next.
 
     Attributes:
-        counts: The count of each jump width from -100 to 100, expected or relative, `[2 * 100 +
-            1]`.
+        counts: The count of each jump width from -100 to 100, expected or relative,
+            `[2 * 100 + 1]`.
     """
 
     counts: Reals = field(default_factory=lambda: np.ones(2 * _WIDEST + 1))
@@ -56,8 +56,8 @@ class Expectations:
     """The expected events of a block.
 
     Attributes:
-        links: The probability that a target token comes from each source token, `[batch,
-            target_len, source_len + 1]`, with the null word first. Zero at padding.
+        links: The probability that a target token comes from each source token,
+            `[batch, target_len, source_len + 1]`, with the null word first. Zero at padding.
         moves: How often each source position followed each state, `[source_len + 1, source_len]`.
         log_likelihood: The log-likelihood of all targets.
     """
