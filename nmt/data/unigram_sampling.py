@@ -41,7 +41,7 @@ class Lattice:
         self._longest = max(map(len, self._pieces), default=0)
 
     def edges(self, text: str) -> list[list[_Edge]]:
-        """Return, for each character, the reachable pieces that end with it."""
+        """Return the pieces that end with each character and are reachable from the start."""
         reached = {0}
         edges = []
         for end in range(1, len(text) + 1):
