@@ -149,7 +149,7 @@ def plan_epoch(
         seed: The random seed.
         epoch: The number of the epoch.
         by: The unit of `batch_size`. With `tokens`, the number of pairs times the longest side,
-            including EOS, is at most `batch_size`, and a longer pair is a batch of its own. With
+            including EOS, is at most `batch_size`. A longer pair is a batch of its own. With
             `sentences`, a batch has `batch_size` pairs, or fewer at the end of a pool.
     """
     random = np.random.default_rng((seed, epoch))

@@ -175,7 +175,7 @@ class _Binarizer:
         for chunk, encoded in self._encoded("train", self._data.train):
             duplicate = seen.add(encoded.pair_hashes)
             kept = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
-            # Equal pairs go to the same corpus, so duplicates are found in both.
+            # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
             to_dev = kept & self._set_aside(chunk)
             dev.look_at(encoded, duplicate, to_dev)
             dev.write(chunk, encoded, to_dev)

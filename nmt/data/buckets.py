@@ -13,8 +13,8 @@ from nmt.tokenizers.sentencepiece import EOS, PAD
 MULTIPLE = 8
 """The number of which padded lengths are multiples.
 
-With 4,096 tokens a batch, the first epochs on Multi30k and IWSLT'15 have 14 and 78 shapes, and 19%
-and 12% of the target is padding. Multiples of 4 would give 31 and 217 shapes, and 10% and 6%.
+The first epochs on Multi30k and IWSLT'15, with 4,096 tokens a batch, have 14 and 78 shapes. In them
+19% and 12% of the target is padding. Multiples of 4 would give 31 and 217 shapes, and 10% and 6%.
 """
 
 

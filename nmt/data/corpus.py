@@ -2,8 +2,8 @@
 
 `PREFIX.bin` has only token ids: source 0, target 0, source 1, target 1, ... in little-endian uint16
 or uint32. `PREFIX.idx` is a header of 128 bytes, then a row of three uint64 for each pair. A row
-has the end of the source, the end of the target (both in tokens from the start of the .bin), and
-the line of the original text. A row of zeros stands before the first pair.
+has the end of the source, the end of the target, and the line of the original text. Ends are in
+tokens from the start of the .bin. A row of zeros stands before the first pair.
 """
 
 import hashlib

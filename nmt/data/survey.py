@@ -45,9 +45,9 @@ def survey(
         on_bad_utf8: See `read_lines`.
 
     Raises:
-        DataError: A file is missing, empty or damaged, the sides of a corpus differ in their number
-            of lines, or no pair has text on both sides. Or a line is not UTF-8, and `on_bad_utf8`
-            is `error`.
+        DataError: A file is missing, empty or damaged, or the sides of a corpus differ in their
+            number of lines. Or no pair has text on both sides. Or a line is not UTF-8, and
+            `on_bad_utf8` is `error`.
     """
     inputs = describe_inputs({"train": train, "dev": dev}, None)
     warn_of_equal_files(inputs)

@@ -23,7 +23,7 @@ function directionOf(text) {
   return letter && RTL.test(letter[0]) ? "rtl" : "ltr";
 }
 
-/** Return a text without direction marks, and with a circle before a combining mark alone. */
+/** Return a text without direction marks, and with a circle before a mark that stands alone. */
 function visible(text) {
   const tame = text
     .replace(/[\u202a-\u202e\u2066-\u2069]/g, "")

@@ -124,8 +124,8 @@ def find_language(text: str | None) -> Language | None:
     """Return the language that a code or a name means, or None where it names no known language.
 
     Args:
-        text: A code of two or three letters, with or without a script or region (zh, zh-CN,
-            zho_Hant, jpn), or a name, with or without other words (Simplified Chinese).
+        text: A code of two or three letters, or a name. A code may have a script or region (zh,
+            zh-CN, zho_Hant, jpn), and a name may have other words (Simplified Chinese).
     """
     whole = (text or "").strip().casefold()
     first, *others = re.split(r"\W+|_+", whole)
@@ -161,7 +161,7 @@ def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | No
         The codes of source and target as written, each None where the name has none.
     """
     parts = [_words_of_path(path)[::-1] for path in (source, target)]
-    for one, other in zip(*parts, strict=False):  # where the shorter ends, nothing is left to tell
+    for one, other in zip(*parts, strict=False):  # only the common length can be compared
         if one != other and (_is_code(one) or _is_code(other)):
             return one if _is_code(one) else None, other if _is_code(other) else None
     return None, None
