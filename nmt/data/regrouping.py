@@ -24,8 +24,9 @@ _STREAMS = 2
 """The number of interleaved streams: every other batch belongs to the same groups."""
 _FIRST_GROUPS = (16, 32)
 _GROUP = 64
-"""The number of batches in later groups. The first groups of a stream are smaller, because training
-waits for them.
+"""The number of batches in later groups.
+
+The first groups of a stream are smaller, because training waits for them.
 """
 _AHEAD = 2
 """The planned batches of the next group that are sampled with each batch.
