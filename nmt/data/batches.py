@@ -1,7 +1,8 @@
-"""Batches: which sentences stand together, in an order that is a pure function of seed and epoch.
+"""Batches of sentence pairs, in an order that is a pure function of seed and epoch.
 
-Sentences of like length stand together so that little is padded. The plan of an epoch follows from
-the corpus' lengths, the budget, the seed and the epoch alone; a position in it is one number.
+Sentences of similar length share a batch, so that little is padded. The plan of an epoch depends on
+the lengths in the corpus, the batch size, the seed and the epoch alone. A position in it is a
+single number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,18 +19,23 @@ from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 BatchBy = Literal["tokens", "sentences"]
 
 _POOL = 1 << 17
-"""Sentences sorted together: enough to pad little, few enough to keep the order random."""
+"""The number of sentences sorted together: enough to pad little, few enough for a random order."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some sentence pairs, right-padded.
+    """A batch of sentence pairs, padded on the right.
 
-    source: `[batch, source_len]`, each ended by EOS; source_lengths: `[batch]`; target_input:
-    `[batch, target_len]`, from BOS on; target_output: the same shape, ended by EOS; pairs:
-    `[batch]`, which pairs of the corpus these are; target_tokens: their number, ends included;
-    guide: `[batch, target_len, source_len]`, how much each target token should attend to each
-    source token, rows that sum to one, or to zero where nothing is known; None without guidance.
+    Attributes:
+        source: The source tokens, `[batch, source_len]`, each sentence ended by EOS.
+        source_lengths: The source lengths, including EOS, `[batch]`.
+        target_input: The target tokens after BOS, `[batch, target_len]`.
+        target_output: The target tokens, ended by EOS, `[batch, target_len]`.
+        pairs: The indices of the pairs in the corpus, `[batch]`.
+        target_tokens: The number of target tokens, including EOS.
+        guide: The share of attention of each target token on each source token,
+            `[batch, target_len, source_len]`. Rows sum to one, or to zero without links. None
+            without guided alignment.
     """
 
     source: Tensor
@@ -41,13 +47,13 @@ class Batch:
     guide: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
+        """Return the batch on a device."""
         if device.type == "cpu":
             return self
         return self.map(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        """The batch with each tensor changed."""
+        """Return the batch with a function applied to each tensor."""
         return Batch(
             change(self.source),
             change(self.source_lengths),
@@ -59,8 +65,11 @@ class Batch:
         )
 
     def guided(self, links: Sequence[NDArray[np.integer]]) -> "Batch":
-        """The batch with a guide that each target token's links share evenly; links: of each pair,
-        places of source and target token, `[links, 2]`, none twice.
+        """Return the batch with a guide that divides attention evenly among links.
+
+        Args:
+            links: The source and target positions of each pair's links, `[links, 2]`, without
+                duplicates.
         """
         guide = np.zeros((*self.target_input.shape, self.source.shape[1]), np.float32)
         for row, places in zip(guide, links, strict=True):
@@ -75,9 +84,13 @@ def make_batch(
     pairs: NDArray[np.int64],
     source_multiple: int = 1,
 ) -> Batch:
-    """Pad the given token ids (without BOS and EOS) to a batch.
+    """Return a padded batch.
 
-    source_multiple: see `pad_sources`.
+    Args:
+        sources: The source tokens of each pair, without EOS.
+        targets: The target tokens of each pair, without BOS and EOS.
+        pairs: The indices of the pairs in the corpus, `[batch]`.
+        source_multiple: See `pad_sources`.
     """
     source, source_lengths = pad_sources(sources, source_multiple)
     lengths = [len(target) + 1 for target in targets]
@@ -101,9 +114,14 @@ def make_batch(
 def pad_sources(
     sources: Sequence[Sequence[int] | NDArray[np.integer]], multiple: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Token ids `[batch, source_len]`, ended by EOS and right-padded, and lengths `[batch]`.
+    """Return source tokens, padded on the right and each ended by EOS, and their lengths.
 
-    multiple: what `source_len` is to be a multiple of.
+    Args:
+        sources: The source tokens of each sentence, without EOS.
+        multiple: A divisor of the padded length.
+
+    Returns:
+        The tokens, `[batch, source_len]`, and the lengths including EOS, `[batch]`.
     """
     lengths = [len(source) + 1 for source in sources]
     source_len = -(-max(lengths) // multiple) * multiple
@@ -122,11 +140,17 @@ def plan_epoch(
     epoch: int,
     by: BatchBy = "tokens",
 ) -> list[NDArray[np.int64]]:
-    """The batches of an epoch in their order, each the indices of its pairs.
+    """Return the batches of an epoch in their order, each as the indices of its pairs.
 
-    by: what `batch_size` counts. tokens: a batch's pairs times the longest of their sides (EOS
-    included) is at most `batch_size`, and a pair that alone is longer makes a batch of its own;
-    sentences: a batch has so many pairs, the last ones of those sorted together perhaps fewer.
+    Args:
+        source_lengths: The source lengths of the corpus, `[pairs]`.
+        target_lengths: The target lengths of the corpus, `[pairs]`.
+        batch_size: The size of a batch, in the unit of `by`.
+        seed: The random seed.
+        epoch: The number of the epoch.
+        by: The unit of `batch_size`. With `tokens`, the number of pairs times the longest side,
+            including EOS, is at most `batch_size`. A longer pair is a batch of its own. With
+            `sentences`, a batch has `batch_size` pairs, or fewer at the end of a pool.
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(source_lengths))
@@ -145,7 +169,13 @@ def plan_epoch(
 def plan_in_order(
     source_lengths: NDArray[np.integer], target_lengths: NDArray[np.integer], batch_tokens: int
 ) -> Iterator[NDArray[np.int64]]:
-    """All pairs once, sorted by length, the longest first: for validation."""
+    """Yield batches of all pairs for validation, the longest pairs first.
+
+    Args:
+        source_lengths: The source lengths of the corpus, `[pairs]`.
+        target_lengths: The target lengths of the corpus, `[pairs]`.
+        batch_tokens: The size of a batch in tokens. See `plan_epoch`.
+    """
     order = np.lexsort((source_lengths, target_lengths))[::-1]
     yield from _cut(order, source_lengths, target_lengths, batch_tokens)
 

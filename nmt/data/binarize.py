@@ -1,4 +1,4 @@
-"""From text to binarized corpora: read, check, tokenise and write as one stream."""
+"""Binarization, which reads, checks, tokenises and writes corpora as one stream."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -37,14 +37,24 @@ from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair
 
 
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
-    """Write `train` and `dev` corpora, the lines of dev and the manifest into a folder.
+    """Write the `train` and `dev` corpora, the lines of dev and the manifest into a folder.
 
-    Dev keeps all its pairs; those of train are checked, and only then may some of the good ones be
-    set aside as dev (`validation_split`). What is dropped is told on stderr. What is wrong with the
-    texts is in the manifest, for the caller to tell.
+    Dev keeps all its pairs. Pairs of train are checked, and some of those that pass may be set
+    aside as dev (`validation_split`). Dropped pairs are reported on stderr. Findings about the
+    texts are in the manifest, for the caller to report.
 
-    Raises DataError when the text is unfit: unreadable lines, more dropped than `max_dropped`,
-    more unknown tokens than `max_unknown`, or no pair left.
+    Args:
+        config: The configuration.
+        tokenizers: The tokenizers of both sides.
+        inputs: The text files, described by `describe_inputs`.
+        folder: The folder to write to.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DataError: The text has unreadable lines, or no pair is left. Or more pairs are dropped than
+            `max_dropped` allows, or more tokens are unknown than `max_unknown` allows.
     """
     return _Binarizer(config, tokenizers, inputs, folder).run()
 
@@ -60,7 +70,7 @@ DATA_FILES = frozenset(
 
 
 def binarize_settings(config: Config) -> dict[str, object]:
-    """The settings that the result depends on, apart from the tokenizer and the texts."""
+    """Return the settings that the result depends on, apart from the tokenizer and the texts."""
     names = {
         "validation_split",
         "max_length",
@@ -81,12 +91,17 @@ def binarize_settings(config: Config) -> dict[str, object]:
 
 
 def dev_text(folder: Path, side: str) -> Path:
-    """The file with the lines of a side of dev, `source` or `target`."""
+    """Return the path of the file with the lines of one side of dev.
+
+    Args:
+        folder: The data folder.
+        side: `source` or `target`.
+    """
     return folder / f"dev.{side}.txt"
 
 
 class _Binarizer:
-    """One binarization: dev and test first, for train is checked against them."""
+    """One binarization. It reads dev and test first, because train is checked against them."""
 
     def __init__(
         self, config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path
@@ -160,7 +175,7 @@ class _Binarizer:
         for chunk, encoded in self._encoded("train", self._data.train):
             duplicate = seen.add(encoded.pair_hashes)
             kept = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
-            # Equal pairs go the same way, so that a duplicate is one on either side.
+            # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
             to_dev = kept & self._set_aside(chunk)
             dev.look_at(encoded, duplicate, to_dev)
             dev.write(chunk, encoded, to_dev)
@@ -192,7 +207,7 @@ class _Binarizer:
 
 @dataclass
 class _Output:
-    """A corpus on its way to disk, and its counts."""
+    """A corpus that is being written, and its counts."""
 
     writer: CorpusWriter
     tally: Tally
@@ -206,9 +221,14 @@ class _Output:
         self.target_text = stack.enter_context(atomic_file(dev_text(folder, "target")))
 
     def drop(self, chunk: Chunk, dropped: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        """Count the unreadable lines of a chunk and the pairs dropped, by reason; gives the rest.
+        """Count the unreadable lines of a chunk and the dropped pairs.
 
-        The values of `dropped` and the result mark pairs of the chunk, `[n]`.
+        Args:
+            chunk: The chunk.
+            dropped: The dropped pairs by reason, each a mask `[n]`.
+
+        Returns:
+            A mask of the pairs that are kept, `[n]`.
         """
         if chunk.unreadable:
             self.tally.drop(NOT_UTF8, chunk.unreadable)
@@ -221,11 +241,11 @@ class _Output:
     def look_at(
         self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], wanted: NDArray[np.bool_]
     ) -> None:
-        """Count what is only reported, of the pairs that `wanted` `[n]` marks."""
+        """Count the properties that are only reported, of pairs in the mask `wanted` `[n]`."""
         self.tally.look_at(encoded.where(wanted), duplicate[wanted])
 
     def write(self, chunk: Chunk, encoded: EncodedChunk, wanted: NDArray[np.bool_]) -> None:
-        """Write the pairs of a chunk that `wanted` `[n]` marks."""
+        """Write the pairs of a chunk in the mask `wanted` `[n]`."""
         chunk, encoded = chunk.where(wanted), encoded.where(wanted)
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
@@ -236,9 +256,9 @@ class _Output:
                 file.write("".join(f"{text}\n" for text in texts).encode("utf-8"))
 
     def _compare_targets(self, chunk: Chunk, encoded: EncodedChunk) -> None:
-        """Compare some target lines of a chunk with what their subwords decode to.
+        """Compare a sample of the target lines of a chunk with the decoding of their subwords.
 
-        Not those with unknown words, which are counted as such.
+        Lines with unknown words are left out, because those are counted as unknown.
         """
         round_trip, words = self.tally.round_trip, self.tokenizer.has_whole_words
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""BPE-dropout (Provilkov et al. 2020): merges left out at random."""
+"""BPE-dropout (Provilkov et al. 2020), which skips merges at random."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -9,7 +9,7 @@ from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 _KEPT_MERGES = 1 << 18
 _KEPT_IDS = 1 << 16
-"""Half-merged and merged stretches that are kept, up to about 150 MB in all."""
+"""Caches of partly and fully merged stretches, up to about 150 MB together."""
 
 
 class Dropout:
@@ -31,17 +31,22 @@ class Dropout:
         self._kept_ids = lru_cache(_KEPT_IDS)(self._ids)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
-        """Token ids of a sentence, drawn anew."""
+        """Return the token ids of a newly drawn segmentation of a sentence.
+
+        Args:
+            stretches: The stretches of the sentence.
+            draw: The source of random numbers.
+        """
         ids: list[int] = []
         for text, given in stretches:
             ids += (self._merge(text, draw) if len(text) > 1 else ()) or given
         return ids
 
     def _merge(self, text: str, draw: Draw) -> tuple[int, ...]:
-        """Ids of the characters of a text, merged; none when a piece that remains has no id.
+        """Return the ids of a text after random merges, or none where a resulting piece has no id.
 
-        Of the merges that are not left out, the one of highest priority is the first that is not
-        left out in the order of priority: those behind it need no draw.
+        The merge to apply is the one of highest priority that is not dropped. Merges are therefore
+        tried in the order of priority, and those after it need no random number.
         """
         alpha = self._alpha
         keep = len(text) <= LONG
@@ -56,7 +61,7 @@ class Dropout:
                 return (self._kept_ids if keep else self._ids)(text, cuts)
 
     def _merges(self, text: str, cuts: int) -> tuple[int, ...]:
-        """The cuts (bit i: before character i) after each possible merge, by falling priority."""
+        """Return the cuts (bit i: before character i) after each merge, by falling priority."""
         places = _places(text, cuts)
         merges = [
             (-self._scores[merged], middle)

@@ -1,6 +1,6 @@
-"""Few shapes for many batches: lengths and numbers of sentences, padded up to those of a bucket.
+"""Buckets, which pad batches to few different shapes.
 
-A CUDA graph is bound to the shapes it was captured with.
+A CUDA graph is bound to the shapes with which it was captured.
 """
 
 import numpy as np
@@ -11,25 +11,31 @@ from nmt.data.batches import Batch
 from nmt.tokenizers.sentencepiece import EOS, PAD
 
 MULTIPLE = 8
-"""Lengths are padded to multiples of this. Counted on Multi30k and IWSLT'15 with 4,096 tokens a
-batch: 14 and 78 shapes in the first epochs, and 19% and 12% of the target is padding; multiples of
-4 would make it 31 and 217 shapes, 10% and 6%.
+"""The number of which padded lengths are multiples.
+
+The first epochs on Multi30k and IWSLT'15, with 4,096 tokens a batch, have 14 and 78 shapes. In them
+19% and 12% of the target is padding. Multiples of 4 would give 31 and 217 shapes, and 10% and 6%.
 """
 
 
 def bucket_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The lengths (without EOS) that would fill the buckets of sentences of these lengths: batches
-    planned by them hold, nearly all, as many sentences as their bucket has room for.
+    """Return the lengths, without EOS, that fill the buckets of sentences with these lengths.
+
+    Nearly all batches planned by them have as many sentences as their bucket has room for.
     """
     return -(-(lengths + 1) // MULTIPLE) * MULTIPLE - 1
 
 
 def to_bucket(batch: Batch, batch_tokens: int) -> Batch:
-    """The batch padded to its bucket: lengths to the next multiple, sentences to as many as
-    `batch_tokens` has room for.
+    """Return a batch padded to its bucket.
 
-    A sentence of padding is an end mark on the source side, for no source is empty, and nothing
-    that counts on the target side.
+    Lengths are padded to the next multiple. Sentences are added as far as `batch_tokens` allows. An
+    added sentence has an end mark on the source side, because no source is empty, and only padding
+    on the target side.
+
+    Args:
+        batch: The batch.
+        batch_tokens: The size of a batch in tokens.
     """
     source_len, target_len = (_up(x.shape[1]) for x in (batch.source, batch.target_input))
     count = len(batch.source)

@@ -1,9 +1,9 @@
-"""Binarized corpora: memory-mapped token ids, opened in constant time however large.
+"""Binarized corpora: memory-mapped token ids, opened in constant time.
 
-`PREFIX.bin` is nothing but token ids: source 0, target 0, source 1, target 1, ... in little-endian
-uint16 or uint32. `PREFIX.idx` is a header of 128 bytes, then for each pair three uint64: where its
-source ends, where its target ends (both counted in tokens from the start of the .bin), and its line
-in the original text. One row of zeros stands before the first pair.
+`PREFIX.bin` has only token ids: source 0, target 0, source 1, target 1, ... in little-endian uint16
+or uint32. `PREFIX.idx` is a header of 128 bytes, then a row of three uint64 for each pair. A row
+has the end of the source, the end of the target, and the line of the original text. Ends are in
+tokens from the start of the .bin. A row of zeros stands before the first pair.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ _VERSION = 1
 _HEADER = struct.Struct("<8sIIQQ32s32s")
 _HEADER_SIZE = 128  # the struct, zeros, and the CRC-32 of all before it in the last four bytes
 _ROW: np.dtype[np.uint64] = np.dtype("<u8")
-_BLOCK = 1 << 16  # pairs looked at together
+_BLOCK = 1 << 16  # pairs checked together
 _TOKEN_TYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 
 
 class Corpus:
-    """The token ids of the pairs of a corpus, without BOS and EOS. Can be sent to a process."""
+    """The token ids of the pairs of a corpus, without BOS and EOS. It can be pickled."""
 
     def __init__(self, prefix: Path, header: "_Header") -> None:
         self._prefix = prefix
@@ -44,10 +44,12 @@ class Corpus:
 
     @classmethod
     def open(cls, prefix: Path) -> "Corpus":
-        """Open PREFIX.bin and PREFIX.idx in constant time: nothing is read but the header.
+        """Return the corpus of PREFIX.bin and PREFIX.idx, in constant time.
 
-        Raises DataError when they are missing, truncated or of another version; `verify` looks at
-        every byte.
+        Only the header is read; `verify` reads all.
+
+        Raises:
+            DataError: The files are missing, truncated or of another version.
         """
         header = _read_header(prefix)
         _check_size(_bin(prefix), header.tokens * header.token_type.itemsize)
@@ -61,30 +63,31 @@ class Corpus:
         return self._header.pairs
 
     def source(self, pair: int) -> NDArray[np.integer]:
-        """Token ids of the source side of a pair, `[source_len]`; read only."""
+        """Return the token ids of the source side of a pair, `[source_len]`, read-only."""
         pair = self._checked(pair)
         return self._tokens[int(self._rows[pair, 1]) : int(self._rows[pair + 1, 0])]
 
     def target(self, pair: int) -> NDArray[np.integer]:
-        """Token ids of the target side of a pair, `[target_len]`; read only."""
+        """Return the token ids of the target side of a pair, `[target_len]`, read-only."""
         pair = self._checked(pair)
         return self._tokens[int(self._rows[pair + 1, 0]) : int(self._rows[pair + 1, 1])]
 
     @cached_property
     def source_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each source side, `[pairs]`."""
+        """The number of tokens of each source side, `[pairs]`."""
         lengths: NDArray[np.int64] = (self._rows[1:, 0] - self._rows[:-1, 1]).astype(np.int64)
         return lengths
 
     @cached_property
     def target_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each target side, `[pairs]`."""
+        """The number of tokens of each target side, `[pairs]`."""
         lengths: NDArray[np.int64] = (self._rows[1:, 1] - self._rows[1:, 0]).astype(np.int64)
         return lengths
 
     def lengths_of(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Tokens of the source and of the target side of some pairs, `[n, 2]`: nothing else of the
-        index is read.
+        """Return the number of source and target tokens of some pairs, `[n, 2]`.
+
+        Nothing else of the index is read.
         """
         rows = self._rows[pairs + 1, :2].astype(np.int64)
         begins = self._rows[pairs, 1].astype(np.int64)
@@ -92,18 +95,20 @@ class Corpus:
 
     @property
     def line_numbers(self) -> NDArray[np.uint64]:
-        """Line of each pair in the text, from 1 and over all files of the corpus, `[pairs]`."""
+        """The line of each pair in the text, from 1, over all files of the corpus, `[pairs]`."""
         lines: NDArray[np.uint64] = self._rows[1:, 2]
         return lines
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of all that the corpus holds (as written in its header)."""
+        """The SHA-256 of the header, in hexadecimal, which covers the whole content."""
         return self._header.fingerprint
 
     def verify(self) -> None:
-        """Read both files wholly and raise DataError when a byte is not what was written, or when
-        what was written is no index.
+        """Read both files wholly and check them.
+
+        Raises:
+            DataError: A byte differs from what was written, or the index is invalid.
         """
         if sha256(_bin(self._prefix)) != self._header.tokens_sha.hex():
             raise _damaged(_bin(self._prefix), "its checksum is wrong")
@@ -114,7 +119,15 @@ class Corpus:
             raise _damaged(_idx(self._prefix), "its pairs do not follow one another")
 
     def check_ids(self, source_size: int, target_size: int) -> None:
-        """Read all tokens and raise DataError when one is not of vocabularies of these sizes."""
+        """Read all tokens and check that they are in the vocabularies.
+
+        Args:
+            source_size: The size of the source vocabulary.
+            target_size: The size of the target vocabulary.
+
+        Raises:
+            DataError: A token is outside its vocabulary.
+        """
         sizes = np.array([source_size, target_size])
         for begin in range(0, len(self), _BLOCK):
             ends = self._rows[begin : begin + _BLOCK + 1, :2].reshape(-1)[1:].astype(np.int64)
@@ -133,13 +146,19 @@ class Corpus:
 
 
 class CorpusWriter:
-    """Writes a corpus as a stream; both files appear when the `with` block ends without an error.
+    """A writer of a corpus as a stream.
 
-    Raises ResourceError when the disk is full or the folder not writable.
+    Both files appear when the `with` block ends without an error. It raises ResourceError when the
+    disk is full or the folder is not writable.
     """
 
     def __init__(self, prefix: Path, vocabulary_size: int) -> None:
-        """vocabulary_size: greater than every token id; decides between uint16 and uint32."""
+        """Create a writer.
+
+        Args:
+            prefix: The prefix of both files.
+            vocabulary_size: A number above every token id, which decides between uint16 and uint32.
+        """
         self._prefix = prefix
         self._token_type = _TOKEN_TYPES[2 if vocabulary_size <= 1 << 16 else 4]
         self._stack = ExitStack()
@@ -157,7 +176,13 @@ class CorpusWriter:
         return self
 
     def add(self, line_number: int, source_ids: Sequence[int], target_ids: Sequence[int]) -> None:
-        """Write one pair, whose text is line `line_number` (from 1)."""
+        """Write one pair.
+
+        Args:
+            line_number: The line of the text, from 1.
+            source_ids: The source tokens, without EOS.
+            target_ids: The target tokens, without BOS and EOS.
+        """
         self.add_block(
             np.array([line_number], np.int64),
             np.array([*source_ids, *target_ids], np.int64),
@@ -172,8 +197,10 @@ class CorpusWriter:
     ) -> None:
         """Write many pairs at once.
 
-        line_numbers `[n]`; tokens `[lengths.sum()]`: source 0, target 0, source 1, ...; lengths
-        `[n, 2]`: tokens of source and of target.
+        Args:
+            line_numbers: The lines of the text, from 1, `[n]`.
+            tokens: The tokens of source 0, target 0, source 1, ..., `[lengths.sum()]`.
+            lengths: The number of source and of target tokens, `[n, 2]`.
         """
         packed = np.ascontiguousarray(tokens, self._token_type)
         if not np.array_equal(packed, tokens):

@@ -1,7 +1,7 @@
-"""What is wrong with the texts of a run: marks of other tools, and train, dev and test that differ.
+"""Findings about the texts of a run: marks of other tools, and differences of train, dev and test.
 
-Shares are compared only where both corpora have some lines that tell, and where chance does not
-explain the difference; a small corpus is not complained of for noise.
+Shares are compared only where both corpora have enough relevant lines, and where chance does not
+explain the difference. A small corpus therefore gives no finding from noise.
 """
 
 import math
@@ -27,13 +27,13 @@ from nmt.text.tool_marks import TOOL_MARKS, ToolMark
 _LEAST_SHARE_OF_MARKS = 0.002
 
 _FEWEST_LINES = 20
-"""Lines of each corpus that have one of two forms."""
+"""The least number of lines of each corpus that have one of two forms."""
 
 _STANDARD_ERRORS = 4.0
-"""A difference of shares below so many standard errors may be chance."""
+"""The number of standard errors below which a difference of shares may be chance."""
 
 _SHORT = 3
-"""Words of a line that is a word or a phrase rather than a sentence."""
+"""The number of words up to which a line is a word or a phrase rather than a sentence."""
 
 _LEAST_SHORT = 0.4
 _LENGTH_FACTOR = 2.5
@@ -41,26 +41,30 @@ _LENGTH_WORDS = 4
 _MEAN_FACTOR = 1.3
 
 _LEAST_UNKNOWN = 0.005
-"""Share of the characters of a text that train does not have."""
+"""The share of the characters of a text that train lacks."""
 
 _LEAST_EXPECTED = 10.0
-"""How often train would have a character if it had it as often as the other text."""
+"""The expected count of a character in train, if train had it as often as the other text."""
 
 _FEWEST_UNKNOWN = 3
 _UNKNOWN_IN = 0.01
-"""A character that train does not have counts when it is in so many lines, at least this share."""
+"""The least share of lines, and number above, with a character that train lacks."""
 
 _SHOWN_CHARACTERS = 5
 
 _SIDES = ("source", "target")
 
 Files = dict[str, Sequence[tuple[str, int]]]
-"""The files of each side of each corpus with their numbers of lines, by names such as
-`train.source`."""
+"""The files of each side with their numbers of lines, by names such as `train.source`."""
 
 
 class TextFinding(Record):
-    """Something wrong with the texts. kind: a name for programs; message: for people."""
+    """A problem of the texts.
+
+    Attributes:
+        kind: A name for programs.
+        message: A message for people.
+    """
 
     kind: str
     message: str
@@ -68,7 +72,13 @@ class TextFinding(Record):
 
 @dataclass(frozen=True)
 class Place:
-    """A side of a corpus: `source of dev`. files: its paths with their numbers of lines."""
+    """A side of a corpus, such as `source of dev`.
+
+    Attributes:
+        corpus: The name of the corpus.
+        side: `source` or `target`.
+        files: The paths of its files with their numbers of lines.
+    """
 
     corpus: str
     side: str
@@ -92,10 +102,10 @@ class Place:
 def text_findings(
     profiles: Mapping[str, CorpusProfile], files: Mapping[str, Sequence[tuple[str, int]]]
 ) -> tuple[TextFinding, ...]:
-    """Return what is wrong with the texts of a run, the gravest first.
+    """Return the findings about the texts of a run, the most serious first.
 
     Args:
-        profiles: Of the corpora, by their names; `train` is among them.
+        profiles: The profiles of the corpora, by their names, including `train`.
         files: See `Files`.
     """
     texts = {
@@ -118,7 +128,13 @@ def text_findings(
 
 
 def profile_of(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> CorpusProfile:
-    """Return the profile of a corpus of so many lines, which is read for it."""
+    """Return the profile of a corpus, which is read for it.
+
+    Args:
+        corpus: The files of the corpus.
+        lines: The number of its lines.
+        on_bad_utf8: See `read_lines`.
+    """
     profile = CorpusProfile(lines)
     for pair in read_pairs(corpus.source, corpus.target, on_bad_utf8):
         if pair.source is not None and pair.target is not None:
@@ -189,20 +205,20 @@ def _contrasts(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
 
 
 def _is_word_list_beside_sentences(pair: _Pair) -> bool:
-    """Return whether one text has words and phrases, which have no punctuation, and one has not."""
+    """Return whether only one of two texts is a list of words, which lack punctuation."""
     if _length_difference(pair) is None:
         return False
     return min(_median(text) for text in (pair.train, pair.other)) < _SHORT
 
 
 def _share(text: TextProfile, number: int) -> tuple[float, int]:
-    """The share of lines of the first form of a contrast, and of how many lines."""
+    """Return the share of lines with the first form of a contrast, and the relevant lines."""
     first, second = text.first[number].count, text.second[number].count
     return first / max(1, first + second), first + second
 
 
 def _differ(shares: Sequence[tuple[float, int]], least: float) -> bool:
-    """Whether two shares differ by as much, and by more than chance explains."""
+    """Return whether two shares differ by at least `least`, and by more than chance explains."""
     (one, count), (other, others) = shares
     if min(count, others) < _FEWEST_LINES or abs(one - other) < least:
         return False
@@ -232,7 +248,7 @@ def _lengths(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
 
 
 def _length_difference(pair: _Pair) -> str | None:
-    """How the lengths of the lines differ, where they are of different kinds; else None."""
+    """Describe how the lengths of the lines differ, or return None where they are alike."""
     train, other = pair.train, pair.other
     if min(train.lines, other.lines) < _FEWEST_LINES:
         return None
@@ -292,9 +308,9 @@ def _unknown(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
 
 
 def _unknown_characters(pair: _Pair) -> Counter[str]:
-    """Characters of the other text that train would have if it were of the same kind.
+    """Return the characters of the other text that train would have if it were of the same kind.
 
-    Those that train does not have for a reason that is told already do not count.
+    Characters whose absence another finding explains do not count.
     """
     if pair.other.lines < _FEWEST_LINES:
         return Counter()
@@ -315,7 +331,7 @@ def _unknown_characters(pair: _Pair) -> Counter[str]:
 
 
 def _differences(pair: _Pair) -> set[str]:
-    """The names of the contrasts in which the texts differ."""
+    """Return the names of the contrasts in which the texts differ."""
     texts = pair.train, pair.other
     return {
         contrast.name
@@ -325,7 +341,7 @@ def _differences(pair: _Pair) -> set[str]:
 
 
 def _is_explained(character: str, differences: set[str], alphabet: set[str]) -> bool:
-    """Whether such differences are why a character is not in an alphabet."""
+    """Return whether such differences explain that an alphabet lacks a character."""
     category = unicodedata.category(character)
     if differences & _OF_CASE and alphabet & {character.lower(), character.upper()}:
         return True

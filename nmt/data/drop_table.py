@@ -1,4 +1,4 @@
-"""What became of the pairs of a corpus, as a table for people."""
+"""The table of kept and dropped pairs of a corpus, for people."""
 
 from nmt.data.manifest import CorpusReport, OverlapReport, RoundTripReport
 from nmt.tokenizers.round_trip import describe_changes
@@ -7,7 +7,12 @@ _LINES_SHOWN = 5
 
 
 def drop_table(name: str, report: CorpusReport) -> str:
-    """How many pairs were kept, and how many dropped for which reason."""
+    """Return a table of the kept pairs and of the dropped pairs by reason.
+
+    Args:
+        name: The name of the corpus.
+        report: The report of the corpus.
+    """
     dropped = report.pairs_read - report.pairs_kept
     lines = [
         f"{name}: {report.pairs_read:,} pairs read, {report.pairs_kept:,} kept, "
@@ -24,7 +29,12 @@ def drop_table(name: str, report: CorpusReport) -> str:
 
 
 def remarks(name: str, report: CorpusReport) -> list[str]:
-    """What is only told: pairs that were kept, or dropped for another reason, and look odd."""
+    """Return remarks on suspicious pairs that are kept, or dropped for another reason.
+
+    Args:
+        name: The name of the corpus.
+        report: The report of the corpus.
+    """
     told = []
     if report.blank:
         told.append(f"{name}: {report.blank:,} pairs with a blank side are kept")
@@ -53,7 +63,7 @@ def _round_trip_remarks(name: str, found: RoundTripReport | None) -> list[str]:
 
 
 def describe_round_trip(found: RoundTripReport) -> str:
-    """Return how many target lines a model cannot write, and why."""
+    """Return a description of the target lines that a model cannot write."""
     return (
         f"{found.changed:,} of {found.lines:,} target lines compared cannot be written as they are "
         f"(the first is line {found.first_changed}): {describe_changes(found.changes)}"
@@ -61,7 +71,12 @@ def describe_round_trip(found: RoundTripReport) -> str:
 
 
 def overlap_remarks(overlap: dict[str, OverlapReport], dropped: bool) -> list[str]:
-    """How much of train occurs in the corpora that are to judge it."""
+    """Return remarks on pairs of train that also occur in dev or test.
+
+    Args:
+        overlap: The overlaps, by the name of the other corpus.
+        dropped: Whether such pairs are dropped.
+    """
     fate = "dropped" if dropped else "kept (data.exclude_overlap: true drops them)"
     return [
         f"train: {report.pairs:,} pairs are also in {name} and are {fate}; "

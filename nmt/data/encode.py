@@ -1,7 +1,7 @@
-"""Tokenising many pairs in several processes, in order, in bounded memory.
+"""Tokenization of many pairs in several processes, in order and in bounded memory.
 
-The text is cut into the same chunks for any number of processes, and each chunk is a pure function
-of its text: so is the result.
+The text is divided into the same chunks for any number of processes. Each encoded chunk is a pure
+function of its text, and so is the result.
 """
 
 import multiprocessing
@@ -30,12 +30,19 @@ _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
 _WAITING_PER_WORKER = 3
 _FEW_PAIRS = 50_000
-"""Fewer pairs are tokenised sooner than a second process has started."""
+"""The number of pairs below which tokenization ends before a second process has started."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some pairs of a text that follow one another; unreadable: lines left out as not UTF-8."""
+    """Consecutive pairs of a text.
+
+    Attributes:
+        lines: The lines of the pairs, from 1.
+        sources: The source texts.
+        targets: The target texts.
+        unreadable: The lines that are left out because they are not UTF-8.
+    """
 
     lines: list[int] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
@@ -43,7 +50,7 @@ class Chunk:
     unreadable: list[int] = field(default_factory=list)
 
     def where(self, wanted: NDArray[np.bool_]) -> "Chunk":
-        """Only the pairs that `wanted` `[n]` marks."""
+        """Return the pairs in the mask `wanted` `[n]`."""
         return Chunk(
             list(compress(self.lines, wanted)),
             list(compress(self.sources, wanted)),
@@ -53,11 +60,16 @@ class Chunk:
 
 @dataclass(frozen=True)
 class EncodedChunk:
-    """The n pairs of a chunk as numbers.
+    """The n encoded pairs of a chunk.
 
-    tokens `[lengths.sum()]`: source 0, target 0, source 1, ...; lengths, unknown `[n, 2]`: tokens,
-    and unknown tokens, of source and target; pair_hashes, source_hashes `[n]`; identical, odd
-    `[n]`: both sides the same text; a control character or foreign line end in it.
+    Attributes:
+        tokens: The tokens of source 0, target 0, source 1, ..., `[lengths.sum()]`.
+        lengths: The number of source and target tokens, `[n, 2]`.
+        unknown: The number of unknown source and target tokens, `[n, 2]`.
+        pair_hashes: The hash of each pair, `[n]`.
+        source_hashes: The hash of each source, `[n]`.
+        identical: Whether both sides have the same text, `[n]`.
+        odd: Whether the text has a control character or an unusual line end, `[n]`.
     """
 
     tokens: NDArray[np.uint32]
@@ -70,11 +82,11 @@ class EncodedChunk:
 
     @property
     def whole(self) -> NDArray[np.bool_]:
-        """Pairs of which both sides have a token, `[n]`."""
+        """Whether both sides of a pair have a token, `[n]`."""
         return np.asarray((self.lengths > 0).all(axis=1), np.bool_)
 
     def where(self, wanted: NDArray[np.bool_]) -> "EncodedChunk":
-        """Only the pairs that `wanted` `[n]` marks."""
+        """Return the pairs in the mask `wanted` `[n]`."""
         return EncodedChunk(
             self.tokens[np.repeat(wanted, self.lengths.sum(axis=1))],
             self.lengths[wanted],
@@ -89,12 +101,16 @@ class EncodedChunk:
 def encode_pairs(
     pairs: Iterable[Pair], tokenizers: TokenizerPair, workers: int, expected: int
 ) -> Iterator[tuple[Chunk, EncodedChunk]]:
-    """The pairs chunk by chunk, as text and as numbers, in order.
+    """Yield the pairs chunk by chunk, as text and encoded, in order.
 
-    workers: processes to use, 0 for as many as there are cores; expected: number of pairs (few are
-    tokenised in this process).
+    Args:
+        pairs: The pairs.
+        tokenizers: The tokenizers of both sides.
+        workers: The number of processes, 0 for the number of cores.
+        expected: The number of pairs. Few pairs are tokenised in this process.
 
-    Raises ResourceError when a process is killed.
+    Raises:
+        ResourceError: A process is killed.
     """
     workers = workers or cores()
     chunks = _chunks(pairs)
@@ -106,7 +122,12 @@ def encode_pairs(
 
 
 def encode_chunk(chunk: Chunk, tokenizers: TokenizerPair) -> EncodedChunk:
-    """The numbers of one chunk, in this process."""
+    """Return an encoded chunk, computed in this process.
+
+    Args:
+        chunk: The chunk.
+        tokenizers: The tokenizers of both sides.
+    """
     pairs = list(zip(chunk.sources, chunk.targets, strict=True))
     flat: list[int] = []
     lengths = np.empty((len(pairs), 2), np.int64)
@@ -187,14 +208,14 @@ _worker_tokenizers: TokenizerPair | None = None
 def _begin_worker(tokenizers: TokenizerPair) -> None:
     global _worker_tokenizers
     _worker_tokenizers = tokenizers
-    # Ctrl-C reaches all processes of a terminal; the parent alone decides what then happens.
+    # Ctrl-C reaches all processes of a terminal; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     let_through(signal.SIGINT, signal.SIGTERM)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
 def _leave_with_parent() -> None:
-    """A killed parent ends no pool: without this its workers would wait for ever."""
+    """Exit when the parent ends. Without this, workers would outlive a killed parent."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""Links for guided alignment, beside the training corpus: made when missing or out of date."""
+"""The links for guided alignment, stored beside the training corpus and kept up to date."""
 
 import hashlib
 import json
@@ -33,20 +33,21 @@ _Places = NDArray[np.int64]
 def prepare_guidance(
     config: Config, folder: Path, corpus: Corpus, tokenizers: TokenizerPair, is_shared: bool = False
 ) -> PairLinks | None:
-    """Return the links that guide attention on a training corpus; None where none are wanted.
+    """Return the links that guide attention on a training corpus, None where none are wanted.
 
-    They are made anew when corpus, files or settings have changed, or when they are damaged.
+    They are remade when the corpus, the files or the settings have changed, or when they are
+    damaged.
 
     Args:
         config: The configuration.
-        folder: The folder of the corpus, in which the links are kept.
+        folder: The folder of the corpus, which holds the links.
         corpus: The training corpus.
-        tokenizers: The tokenizers it was made with.
-        is_shared: Whether other runs may use the folder: links that were made otherwise stay.
+        tokenizers: The tokenizers of the corpus.
+        is_shared: Whether other runs may use the folder, so that different links are not replaced.
 
     Raises:
-        DataError: Files of links do not fit the text.
-        UsageError: The folder is shared and has links that were made otherwise.
+        DataError: The link files do not fit the text.
+        UsageError: The folder is shared and has different links.
     """
     guided = config.training.guided_alignment
     if not guided.wanted:
@@ -77,15 +78,28 @@ def prepare_guidance(
 
 
 def has_guidance(config: Config, folder: Path, corpus: Corpus) -> bool:
-    """Return whether the links that the configuration asks for are there, if it asks for some."""
+    """Return whether the folder has all links that the configuration asks for.
+
+    Args:
+        config: The configuration.
+        folder: The folder of the corpus.
+        corpus: The training corpus.
+    """
     if not config.training.guided_alignment.wanted:
         return True
     return _intact(folder / GUIDANCE_FILE, corpus, _origin(config, corpus)) is not None
 
 
 def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | None:
-    """What another process has just prepared. Raises DataError when it is not to be found here, or
-    is not the one.
+    """Return the links that another process has just prepared, None where none are wanted.
+
+    Args:
+        config: The configuration.
+        folder: The folder of the corpus.
+        corpus: The training corpus.
+
+    Raises:
+        DataError: The links are missing here, or belong to another corpus.
     """
     if not config.training.guided_alignment.wanted:
         return None
@@ -107,12 +121,12 @@ def _origin(config: Config, corpus: Corpus) -> Origin:
 
 
 def _digest(path: Path) -> str:
-    count_lines(path)  # tells plainly of a file that cannot be read
+    count_lines(path)  # raises a clear error for a file that cannot be read
     return sha256(path)
 
 
 def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
-    """What is there, if it is sound and the right one."""
+    """Return the links of a file, or None unless they are sound and have this provenance."""
     if not path.is_file():
         return None
     try:
@@ -127,7 +141,7 @@ def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
 
 
 def _are_others(path: Path, corpus: Corpus, origin: Origin) -> bool:
-    """Return whether a file has sound links of the corpus that were made otherwise."""
+    """Return whether a file has sound links of the corpus with another provenance."""
     try:
         found = PairLinks.open(path).origin
     except DataError:
@@ -148,7 +162,7 @@ def _watched(made: Iterator[_Places], shown: Progress) -> Iterator[_Places]:
 def _from_aligner(
     aligner: type[Aligner], corpus: Corpus, tokenizers: TokenizerPair
 ) -> Iterator[_Places]:
-    """Learned and found between the subwords, in both directions."""
+    """Yield links between subwords, which an aligner learns and finds in both directions."""
     pairs = np.arange(len(corpus))
     sizes = tokenizers.source.size, tokenizers.target.size
     turned = Turned(corpus)
@@ -161,7 +175,7 @@ def _from_aligner(
 
 
 def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> Iterator[_Places]:
-    """Between the subwords of words that are linked, of the lines that the corpus has kept."""
+    """Yield links between the subwords of linked words, for the lines that the corpus has kept."""
     train, files = config.data.train, config.training.guided_alignment.alignments
     for text, file in zip(train.source, files, strict=True):
         if (lines := count_lines(text)) != (found := count_lines(file)):
@@ -188,7 +202,7 @@ def _numbered(file: Path) -> Iterator[tuple[int, str]]:
 def _between_subwords(
     pair: Pair, links: list[Link], tokenizers: TokenizerPair, name: str, number: int
 ) -> _Places:
-    """All subwords of a source word with all of its target word."""
+    """Return links of all subwords of a source word with all subwords of its target word."""
     assert pair.source is not None and pair.target is not None
     sides = (
         SegmentedText(pair.source, tokenizers.source.subwords(pair.source)).membership,

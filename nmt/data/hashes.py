@@ -1,6 +1,6 @@
-"""Which texts were seen before, in eight bytes each.
+"""Sets of 64-bit text hashes, which find repeated texts.
 
-Two different texts share a 64-bit hash about once in 37 million corpora of a million pairs.
+Two different texts share a hash about once in 37 million corpora of a million pairs.
 """
 
 import hashlib
@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 
 
 def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
-    """One 64-bit hash of each text, the same in every process and on every machine, `[n]`."""
+    """Return a 64-bit hash of each text, `[n]`, the same in every process and on every machine."""
     digests = (hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest() for text in texts)
     return np.frombuffer(b"".join(digests), np.dtype("<u8"))
 
 
 def pair_text(source: str, target: str) -> str:
-    """One text for a pair of lines, different for different pairs; blanks around do not count."""
+    """Return one text for a pair of lines, different for different pairs.
+
+    Whitespace at the ends of the lines does not count.
+
+    Args:
+        source: The source line.
+        target: The target line.
+    """
     return f"{source.strip()}\n{target.strip()}"
 
 
@@ -31,7 +38,7 @@ class SeenHashes:
         return sum(len(run) for run in self._runs)
 
     def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of the hashes are in the set, `[n]`."""
+        """Return whether each hash is in the set, `[n]`."""
         found = np.zeros(len(hashes), np.bool_)
         for run in self._runs:
             places = np.searchsorted(run, hashes)
@@ -39,7 +46,11 @@ class SeenHashes:
         return found
 
     def add(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Take the hashes in; gives which of them were in the set or stand earlier in `hashes`."""
+        """Add hashes to the set.
+
+        Returns:
+            Whether each hash was in the set or stands earlier in `hashes`, `[n]`.
+        """
         order = np.argsort(hashes, kind="stable")
         ordered = hashes[order]
         seen = self.contains(ordered)
@@ -53,7 +64,7 @@ class SeenHashes:
         if len(run) == 0:
             return
         self._runs.append(run)
-        # Runs at least halve in size from one to the next, so that there are few to look through.
+        # Each run is at most half as large as the one before, so that there are few to search.
         while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
             merged = np.concatenate([self._runs.pop(), self._runs.pop()])
             merged.sort(kind="stable")

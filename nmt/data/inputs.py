@@ -1,4 +1,4 @@
-"""The text files a run was made from, known again by their content."""
+"""The text files from which a run was made, recognised by their content."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,10 @@ from nmt.text.languages import check_file_languages
 
 
 class InputFile(BaseModel):
-    """A text file as it was found. Its size and time stand for its content while they are alike."""
+    """A text file as it was found.
+
+    The content counts as unchanged while size and modification time stay the same.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,16 +41,16 @@ Inputs = dict[str, tuple[InputFile, ...]]
 def describe_inputs(
     corpora: Mapping[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
 ) -> Inputs:
-    """Return what the files of the corpora hold now.
+    """Return descriptions of the present files of the corpora.
 
     Args:
         corpora: The corpora, by their names.
-        known: Files as large and old as in these are not read.
-        checked: Whether somebody has seen already that the files are plain text.
+        known: Earlier descriptions. A file with the same size and time is not read again.
+        checked: Whether the files are known to be plain text.
 
     Raises:
-        DataError: A file is missing, damaged or no plain text, or the two sides of a corpus differ
-            in their number of lines.
+        DataError: A file is missing, damaged or not plain text, or the sides of a corpus differ in
+            their number of lines.
     """
     cache = {file.path: file for files in (known or {}).values() for file in files}
     inputs: Inputs = {}
@@ -63,25 +66,32 @@ def describe_inputs(
 
 
 def check_formats(corpus: CorpusSettings) -> None:
-    """Look whether the files of a corpus are plain text; warn of one that may not be.
+    """Check that the files of a corpus are plain text, and warn of doubtful ones.
 
     Raises:
-        DataError: A file is surely no plain text, or one that seems to be none is given as both
-            source and target.
+        DataError: A file is certainly not plain text, or a doubtful file is both source and target.
     """
     for path in (*corpus.source, *corpus.target):
         check_file_format(path, path in corpus.source and path in corpus.target)
 
 
 def check_languages(data: DataSettings) -> None:
-    """Raise ConfigError where texts are named for the languages of one another."""
+    """Raise ConfigError where the file names show swapped languages."""
     for corpus in filter(None, (data.train, data.dev, data.test)):
         files = zip(corpus.source, corpus.target, strict=True)
         check_file_languages(data.source_language, data.target_language, files)
 
 
 def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs) -> None:
-    """Raise DataError where a text is no longer as it was described."""
+    """Check that the texts are still as described.
+
+    Args:
+        corpora: The corpora, by their names.
+        inputs: The descriptions of their files.
+
+    Raises:
+        DataError: A text has changed.
+    """
     if describe_inputs(corpora, inputs, checked=True) != inputs:
         raise DataError("a text was changed while it was read; let it be written, and run again.")
 
@@ -92,13 +102,23 @@ def files_of(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
 
 
 def changed_texts(before: Inputs, now: Inputs) -> list[str]:
-    """Return the names of the sides of corpora whose text differs, such as `train.source`."""
+    """Return the names of the sides whose text differs, such as `train.source`.
+
+    Args:
+        before: The earlier descriptions.
+        now: The present descriptions.
+    """
     old, new = _contents(before), _contents(now)
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
 def lines_of(inputs: Inputs, corpus: str) -> int:
-    """Number of line pairs of a corpus."""
+    """Return the number of line pairs of a corpus.
+
+    Args:
+        inputs: The descriptions of the files.
+        corpus: The name of the corpus.
+    """
     return sum(file.lines for file in inputs[f"{corpus}.source"])
 
 
@@ -118,7 +138,11 @@ def _describe_each(paths: Sequence[Path], cache: dict[str, InputFile]) -> Iterab
 
 
 def _looks_alike(path: Path, known: InputFile) -> bool:
-    """Raises DataError when the file is missing or out of reach."""
+    """Return whether a file still has the known size and time.
+
+    Raises:
+        DataError: The file is missing or cannot be accessed.
+    """
     found = status(path)
     return (found.st_size, found.st_mtime_ns) == (known.bytes, known.modified_ns)
 

@@ -1,11 +1,16 @@
-"""How much longer targets are than their sources: what bounds the length of translations."""
+"""The length ratio of target and source, which bounds the length of translations."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LengthRatio:
-    """Target subwords per source subword over the pairs of a corpus: mean and deviation."""
+    """The number of target subwords per source subword over the pairs of a corpus.
+
+    Attributes:
+        mean: The mean.
+        deviation: The standard deviation.
+    """
 
     mean: float
     deviation: float

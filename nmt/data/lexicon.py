@@ -1,8 +1,8 @@
-"""Which target tokens go with which source tokens: IBM Model 1, learned from a binarized corpus.
+"""The lexicon of IBM Model 1, learned from a binarized corpus.
 
 Brown et al. 1993, "The Mathematics of Statistical Machine Translation", section 4.1: each target
-token comes from one source token of its pair or from the null word, all equally likely before one
-looks. Which one it was is not known, so P(target | source) is found by expectation maximisation.
+token comes from one source token of its pair or from the null word, all equally probable a priori.
+Expectation maximisation estimates P(target | source).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from nmt.runtime.console import progress
 from nmt.tokenizers.sentencepiece import PAD
 
 NULL = PAD
-"""Source id of the null word: no sentence has padding in it."""
+"""The source id of the null word. No sentence has padding in it."""
 
 _LINKS = 1 << 20
 _TINY = np.finfo(np.float64).tiny
@@ -26,28 +26,32 @@ Reals = NDArray[np.float64]
 
 
 class TokenPairs(Protocol):
-    """Pairs of token sequences, by their numbers, such as a `Corpus`."""
+    """A collection of pairs of token sequences, such as a `Corpus`."""
 
     def source(self, pair: int) -> NDArray[np.integer]:
-        """Token ids of the source side, `[source_len]`."""
+        """Return the token ids of the source side of a pair, `[source_len]`."""
 
     def target(self, pair: int) -> NDArray[np.integer]:
-        """Token ids of the target side, `[target_len]`."""
+        """Return the token ids of the target side of a pair, `[target_len]`."""
 
     @property
     def source_lengths(self) -> Integers:
-        """Tokens of each source side, `[pairs]`."""
+        """The number of tokens of each source side, `[pairs]`."""
 
     @property
     def target_lengths(self) -> Integers:
-        """Tokens of each target side, `[pairs]`."""
+        """The number of tokens of each target side, `[pairs]`."""
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """P(target | source) of the tokens that occur in one pair; that of all others is zero.
+    """P(target | source) of tokens that occur in a pair together, zero for all others.
 
-    keys: `[entries]`, source * target_vocabulary + target, rising; probabilities: `[entries]`.
+    Attributes:
+        source_vocabulary: The number of source tokens.
+        target_vocabulary: The number of target tokens.
+        keys: source * target_vocabulary + target of each entry, `[entries]`, in rising order.
+        probabilities: The probability of each entry, `[entries]`.
     """
 
     source_vocabulary: int
@@ -56,8 +60,10 @@ class Lexicon:
     probabilities: Reals
 
     def best(self, count: int) -> NDArray[np.int32]:
-        """The `count` most probable targets of each source token, the most probable first, of
-        equal ones that with the lower id: `[source_vocabulary, count]`, filled up with PAD.
+        """Return the most probable targets of each source token, `[source_vocabulary, count]`.
+
+        The most probable comes first. Among equal ones, the lower id comes first. Rows are padded
+        with PAD.
         """
         table = np.full((self.source_vocabulary, count), PAD, np.int32)
         starts = _row_starts(self.keys, self.source_vocabulary, self.target_vocabulary).tolist()
@@ -75,9 +81,16 @@ def learn_lexicon(
     target_vocabulary: int,
     iterations: int = 5,
 ) -> Lexicon:
-    """IBM Model 1 of the given pairs of a corpus.
+    """Return IBM Model 1 learned from the given pairs of a corpus.
 
-    Memory grows with the entries: about 35 bytes for each.
+    Memory grows with the entries, about 35 bytes each.
+
+    Args:
+        corpus: The token sequences.
+        pairs: The numbers of the pairs, `[n]`.
+        source_vocabulary: The number of source tokens.
+        target_vocabulary: The number of target tokens.
+        iterations: The number of iterations.
     """
     blocks = _blocks(corpus, pairs)
     with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as shown:
@@ -85,7 +98,7 @@ def learn_lexicon(
         waiting: list[Integers] = []
         for block in blocks:
             waiting.append(_distinct([_Links.of(corpus, block, target_vocabulary).keys]))
-            # Merged seldom: each merge goes through all that is there.
+            # Merges are rare, because each one goes through all keys.
             if sum(map(len, waiting)) > max(len(keys), _LINKS):
                 keys, waiting = _distinct([keys, *waiting]), []
             shown.advance(len(block))
@@ -101,9 +114,15 @@ def learn_lexicon(
 
 
 def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: Integers) -> Reals:
-    """Of each pair the mean, over its target tokens, of log P(target | source) as Model 1 has it,
-    `[pairs]`; a link that the lexicon has not counts as one in a million, a pair without target
-    tokens is NaN.
+    """Return the mean of log P(target token | source) of Model 1 over each pair, `[pairs]`.
+
+    A link that is not in the lexicon has probability zero. A target token has at least one in a
+    million. A pair without target tokens has NaN.
+
+    Args:
+        lexicon: The lexicon.
+        corpus: The token sequences.
+        pairs: The numbers of the pairs, `[pairs]`.
     """
     means = [np.empty(0)]
     for block in _blocks(corpus, pairs):
@@ -122,11 +141,13 @@ def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: Integers
 
 @dataclass(frozen=True)
 class _Links:
-    """All ways to link the target tokens of some pairs, each with every source token of its pair
-    and with the null word.
+    """All possible links of some pairs.
 
-    keys: `[links]`, as in `Lexicon`; positions: `[links]`, the place of the target token among all
-    of these pairs.
+    Each target token is linked with every source token of its pair and with the null word.
+
+    Attributes:
+        keys: The key of each link, as in `Lexicon`, `[links]`.
+        positions: The position of the target token among those of all pairs, `[links]`.
     """
 
     keys: Integers
@@ -140,7 +161,7 @@ class _Links:
         target = np.concatenate([corpus.target(int(pair)) for pair in pairs], dtype=np.int64)
         source_lengths = corpus.source_lengths[pairs] + 1
         target_lengths = corpus.target_lengths[pairs]
-        # For each target token: how many source tokens there are to link it with, and from where.
+        # For each target token, the number of its source tokens and the position of the first.
         choices = np.repeat(source_lengths, target_lengths)
         firsts = np.repeat(np.cumsum(source_lengths) - source_lengths, target_lengths)
         positions = np.repeat(np.arange(len(target)), choices)
@@ -150,9 +171,7 @@ class _Links:
 
 
 def _count(lexicon: Lexicon, links: _Links, expected: Reals) -> None:
-    """Add up, in `expected [entries]`, how often each entry is likely to be used: c(f | e) of the
-    paper.
-    """
+    """Add the expected count of each entry, c(f | e) of the paper, to `expected` `[entries]`."""
     keys, inverse = np.unique(links.keys, return_inverse=True)
     entries = np.searchsorted(lexicon.keys, keys)
     probabilities = lexicon.probabilities[entries][inverse]
@@ -162,7 +181,14 @@ def _count(lexicon: Lexicon, links: _Links, expected: Reals) -> None:
 
 
 def normalized(lexicon: Lexicon, expected: Reals) -> Lexicon:
-    """Probabilities, which are put in place of the counts: of each source token they sum to one."""
+    """Return a lexicon whose probabilities are the normalised counts.
+
+    The probabilities of each source token sum to one.
+
+    Args:
+        lexicon: The lexicon with the keys.
+        expected: The expected counts, `[entries]`, which are overwritten.
+    """
     sizes = np.diff(_row_starts(lexicon.keys, lexicon.source_vocabulary, lexicon.target_vocabulary))
     present = sizes > 0
     firsts = (np.cumsum(sizes) - sizes)[present]
@@ -172,18 +198,21 @@ def normalized(lexicon: Lexicon, expected: Reals) -> Lexicon:
 
 
 def _blocks(corpus: TokenPairs, pairs: Integers) -> list[Integers]:
-    """The pairs in runs of about `_LINKS` links."""
+    """Split pairs into runs of about `_LINKS` links."""
     links = (corpus.source_lengths[pairs] + 1) * corpus.target_lengths[pairs]
     ends = np.flatnonzero(np.diff(np.cumsum(links) // _LINKS)) + 1
     return [block for block in np.split(pairs, ends) if len(block)]
 
 
 def _distinct(parts: list[Integers]) -> Integers:
-    """The numbers in them, rising, each once. (np.unique goes by hashes, at ten times the time.)"""
+    """Return the distinct numbers in rising order.
+
+    `np.unique` hashes, which takes ten times as long.
+    """
     keys = np.sort(np.concatenate(parts))
     return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
 
 
 def _row_starts(keys: Integers, source_vocabulary: int, target_vocabulary: int) -> Integers:
-    """Where the entries of each source token begin, and where the last ones end."""
+    """Return where the entries of each source token begin, and where the last ones end."""
     return np.searchsorted(keys, np.arange(source_vocabulary + 1) * target_vocabulary)

@@ -1,4 +1,4 @@
-"""Training batches, prepared ahead in the background, from any position of any epoch."""
+"""Training batches from any position of any epoch, prepared ahead in a background thread."""
 
 import queue
 import threading
@@ -23,7 +23,7 @@ _AHEAD = 8
 
 
 class _Last:
-    """Follows the last batch of an epoch."""
+    """The end of an epoch in a queue of batches."""
 
 
 _Item = Batch | _Last | BaseException | None
@@ -33,11 +33,18 @@ _Item = Batch | _Last | BaseException | None
 class BatchLoader:
     """The batches of a training corpus.
 
-    batch_size and batch_by: see `plan_epoch`; sampling: subword regularisation or BPE-dropout,
-    drawn from (seed, epoch, batch), so that it too is the same after a resume
-    (`nmt.data.regrouping` tells what becomes of the plan then); bucketed: plan the batches so that
-    they fill their buckets (`nmt.data.buckets`); links: of the corpus' pairs, that guide attention,
-    where there are any (not with sampling, which has other subwords).
+    Attributes:
+        corpus: The training corpus.
+        tokenizers: The tokenizers of both sides.
+        batch_size: See `plan_epoch`.
+        sampling: Subword regularisation or BPE-dropout. The samples depend on seed, epoch and
+            batch, so they are the same after a resume. See `nmt.data.regrouping` for its effect on
+            the plan.
+        seed: The random seed.
+        bucketed: Whether the plan fills buckets. See `nmt.data.buckets`.
+        links: The links that guide attention, or None. They do not go with sampling, which changes
+            the subwords.
+        batch_by: See `plan_epoch`.
     """
 
     corpus: Corpus
@@ -50,14 +57,19 @@ class BatchLoader:
     batch_by: BatchBy = "tokens"
 
     def plan(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The batches of an epoch, each the indices of its pairs."""
+        """Return the batches of an epoch, each as the indices of its pairs."""
         lengths = (self.corpus.source_lengths, self.corpus.target_lengths)
         if self.bucketed:
             lengths = (bucket_lengths(lengths[0]), bucket_lengths(lengths[1]))
         return plan_epoch(*lengths, self.batch_size, self.seed, epoch, self.batch_by)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on, made in a background thread."""
+        """Yield the batches of an epoch, made in a background thread.
+
+        Args:
+            epoch: The number of the epoch.
+            start: The number of the first batch.
+        """
         with closing(self.share(epoch, start, 0, 1)) as batches:
             for batch in batches:
                 assert batch is not None
@@ -66,7 +78,14 @@ class BatchLoader:
     def share(
         self, epoch: int, start: int, rank: int, ranks: int
     ) -> Generator[Batch | None, None, None]:
-        """The same, but None stands for those that another rank takes: they take turns."""
+        """Yield the batches of one rank, and None in place of those of other ranks.
+
+        Args:
+            epoch: The number of the epoch.
+            start: The number of the first batch.
+            rank: The rank of this process. Ranks take turns.
+            ranks: The number of ranks.
+        """
         ready: queue.Queue[_Item] = queue.Queue(_AHEAD * ranks)
         leave = threading.Event()
         numbers = range(start + rank, len(self.corpus), ranks)  # no epoch has more batches
@@ -104,19 +123,26 @@ class BatchLoader:
                     return
                 ready.put(make(number) if number in own else None)
             ready.put(_Last())
-        except BaseException as error:  # handed to the consumer, which raises it
+        except BaseException as error:  # passed to the consumer, which raises it
             ready.put(error)
 
     def _maker(self, plan: list[NDArray[np.int64]], epoch: int) -> Callable[[int], Batch]:
-        """What makes the batches of an epoch by their numbers, which have to rise."""
+        """Return a function that makes the batches of an epoch by number, in rising order."""
         if self.sampling.alpha == 0.0:
             return lambda number: self._best(plan[number])
         sizes = [len(pairs) for pairs in plan]
         return RegroupedEpoch(sizes, lambda number: self._draw(plan[number], epoch, number)).batch
 
     def planned_batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
-        """A batch of the plan of an epoch. With sampling none is trained on as planned: those that
-        are have as many pairs, and together less padding.
+        """Return a batch of the plan of an epoch.
+
+        With sampling, training regroups the planned batches. Its batches have as many pairs, and
+        less padding in all.
+
+        Args:
+            pairs: The indices of the pairs.
+            epoch: The number of the epoch.
+            number: The number of the batch.
         """
         if self.sampling.alpha == 0.0:
             return self._best(pairs)
@@ -124,7 +150,7 @@ class BatchLoader:
         return make_batch(drawn.sources, drawn.targets, pairs)
 
     def _best(self, pairs: NDArray[np.int64]) -> Batch:
-        """Of the best segmentations."""
+        """Return a batch of the best segmentations."""
         batch = make_batch(*self._sides(pairs), pairs)
         if self.links is None:
             return batch
@@ -143,7 +169,7 @@ class BatchLoader:
     def _sides(
         self, pairs: NDArray[np.int64]
     ) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
-        """The token ids of pairs as the corpus has them."""
+        """Return the source and target tokens of pairs as the corpus has them."""
         return (
             [self.corpus.source(int(pair)) for pair in pairs],
             [self.corpus.target(int(pair)) for pair in pairs],
@@ -151,7 +177,7 @@ class BatchLoader:
 
     @cached_property
     def _samplers(self) -> tuple[SubwordSampler, SubwordSampler]:
-        """One for each side; one for both where the tokenizer is joint."""
+        """The samplers of source and target, which are the same for a joint tokenizer."""
         source = SubwordSampler(self.tokenizers.source, self.sampling)
         if self.tokenizers.joint:
             return source, source

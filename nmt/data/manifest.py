@@ -1,4 +1,4 @@
-"""What binarized corpora were made from and what became of every pair: `manifest.json`."""
+"""The manifest of binarized corpora (`manifest.json`): their provenance and statistics."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,14 @@ _VERSION = 1
 
 
 class SideReport(Record):
-    """One side of the pairs kept; lengths in tokens without BOS and EOS."""
+    """The statistics of one side of the kept pairs.
+
+    Attributes:
+        tokens: The number of tokens, without BOS and EOS.
+        unknown: The number of unknown tokens.
+        mean_length: The mean length in tokens.
+        max_length: The greatest length in tokens.
+    """
 
     tokens: int
     unknown: int
@@ -25,17 +32,17 @@ class SideReport(Record):
 
     @property
     def unknown_rate(self) -> float:
-        """Share of the tokens that are unknown."""
+        """The share of the tokens that are unknown."""
         return self.unknown / max(1, self.tokens)
 
 
 class RoundTripReport(Record):
-    """Which lines of the target come back changed from their subwords, in a sample of a corpus.
+    """The target lines that encoding and decoding changes, in a sample of a corpus.
 
     Attributes:
         lines: The lines compared.
-        changed: The lines that come back changed: a model cannot write them.
-        without_invisible: The lines that lack nothing but characters without meaning.
+        changed: The changed lines, which a model cannot write.
+        without_invisible: The lines that lose only characters without meaning.
         first_changed: The number of the first changed line.
         changes: The commonest changes.
     """
@@ -59,13 +66,22 @@ class RoundTripReport(Record):
 
 
 class CorpusReport(Record):
-    """What became of the pairs of a corpus.
+    """The statistics of the pairs of a corpus.
 
-    dropped: pairs by reason; first_dropped: the lines of the first of them. The rest are counts of
-    pairs: blank (kept with a side that has no token), identical (both sides the same text),
-    duplicates (seen before in this corpus), control_characters (with such a character, or with
-    U+0085, U+2028 or U+2029, which other programs take for line ends). round_trip: of the target;
-    None in what an earlier release made.
+    Attributes:
+        pairs_read: The pairs that were read.
+        pairs_kept: The pairs that were kept.
+        dropped: The number of dropped pairs, by reason.
+        first_dropped: The lines of the first dropped pairs, by reason.
+        blank: The kept pairs with a side without tokens.
+        identical: The pairs with the same text on both sides.
+        duplicates: The pairs that occur earlier in the corpus.
+        control_characters: The pairs with a control character, or with U+0085, U+2028 or U+2029,
+            which other programs treat as line ends.
+        source: The statistics of the source.
+        target: The statistics of the target.
+        fingerprint: The fingerprint of the corpus.
+        round_trip: The comparison of target lines, None in the manifest of an earlier release.
     """
 
     pairs_read: int
@@ -83,17 +99,30 @@ class CorpusReport(Record):
 
 
 class OverlapReport(Record):
-    """Train pairs that occur in dev or test: as whole pairs, and counting only their source."""
+    """The pairs of train that occur in dev or test.
+
+    Attributes:
+        pairs: The pairs that occur there as a whole.
+        sources: The pairs whose source occurs there.
+    """
 
     pairs: int
     sources: int
 
 
 class Manifest(Record):
-    """All about the binarized corpora of a run.
+    """The provenance and statistics of the binarized corpora of a run.
 
-    length_ratio: over the pairs of train; findings: what is wrong with the texts, None where an
-    older version of nmt did not look.
+    Attributes:
+        version: The version of the format.
+        inputs: The text files.
+        settings: The settings that the result depends on.
+        tokenizer: The fingerprint of the tokenizer.
+        train: The statistics of train.
+        dev: The statistics of dev.
+        overlap: The pairs of train that occur in dev or test, by corpus.
+        length_ratio: The length ratio over the pairs of train.
+        findings: The findings about the texts, None in the manifest of an earlier release.
     """
 
     version: int = _VERSION
@@ -108,7 +137,11 @@ class Manifest(Record):
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
-        """Read the manifest of a data folder. Raises DataError when it is missing or damaged."""
+        """Return the manifest of a data folder.
+
+        Raises:
+            DataError: The manifest is missing or damaged.
+        """
         manifest = load_record(cls, folder / MANIFEST, "nmt binarize")
         if manifest.version != _VERSION:
             raise DataError(
@@ -119,7 +152,7 @@ class Manifest(Record):
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256, in hexadecimal, of the corpora and the tokenizer they were made with."""
+        """A SHA-256, in hexadecimal, of the corpora and their tokenizer."""
         parts = f"{self.tokenizer} {self.train.fingerprint} {self.dev.fingerprint}"
         return hashlib.sha256(parts.encode("ascii", "replace")).hexdigest()
 

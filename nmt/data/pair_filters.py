@@ -1,4 +1,4 @@
-"""Which train pairs are dropped, each for the first reason that holds."""
+"""The filters of train pairs. A pair is dropped for the first reason that applies."""
 
 from dataclasses import dataclass, field
 
@@ -14,29 +14,39 @@ _BEYOND = "beyond max_pairs"
 _OTHER_BEGINNING = "other beginning"
 
 NOT_SELECTED = (_BEYOND, _OTHER_BEGINNING)
-"""Reasons that say nothing against the text."""
+"""The reasons that are no fault of the text."""
 
 
 def selection_settings(settings: DataSettings) -> dict[str, object]:
-    """Return the settings that select pairs of train, those alone that are set."""
+    """Return the settings that select pairs of train, without those that are unset."""
     values = settings.model_dump(mode="json", include={"max_pairs", "target_prefixes"})
     return {key: value for key, value in values.items() if value}
 
 
 def is_beyond(settings: DataSettings, line: int) -> bool:
-    """Return whether a pair of train, by its line from 1 on, is not among the first ones wanted."""
+    """Return whether a pair of train is beyond the first `data.max_pairs` pairs.
+
+    Args:
+        settings: The data settings.
+        line: The line of the pair, from 1.
+    """
     return settings.max_pairs is not None and line > settings.max_pairs
 
 
 def begins_as_wanted(settings: DataSettings, target: str) -> bool:
-    """Return whether a target begins with one of `data.target_prefixes`, where there are any."""
+    """Return whether a target begins with one of `data.target_prefixes`, or none are set.
+
+    Args:
+        settings: The data settings.
+        target: The target text.
+    """
     prefixes = tuple(prefix.casefold() for prefix in settings.target_prefixes)
     return not prefixes or target.casefold().startswith(prefixes)
 
 
 @dataclass
 class HeldOut:
-    """The pairs of a corpus that must not be trained on, and how many of train are among them."""
+    """The pairs of a held-out corpus, and the number of train pairs among them."""
 
     pairs: SeenHashes = field(default_factory=SeenHashes)
     sources: SeenHashes = field(default_factory=SeenHashes)
@@ -44,19 +54,19 @@ class HeldOut:
     train_sources: int = 0
 
     def add(self, encoded: EncodedChunk) -> None:
-        """Take in the pairs of a chunk, but for blank ones."""
+        """Add the pairs of a chunk, except blank ones."""
         self.pairs.add(encoded.pair_hashes[encoded.whole])
         self.sources.add(encoded.source_hashes[encoded.whole])
 
     def count(self, train: EncodedChunk) -> None:
-        """Count those pairs of a chunk of train that occur here, whole or in their source."""
+        """Count the pairs of a chunk of train that occur here, as a whole and by source."""
         whole = train.where(train.whole)
         self.train_pairs += int(self.pairs.contains(whole.pair_hashes).sum())
         self.train_sources += int(self.sources.contains(whole.source_hashes).sum())
 
 
 class PairFilters:
-    """The checks of train pairs, in the order of the table of drops."""
+    """The filters of train pairs, in the order of the drop table."""
 
     def __init__(self, settings: DataSettings, held_out: dict[str, HeldOut]) -> None:
         self._settings = settings
@@ -64,7 +74,7 @@ class PairFilters:
 
     @property
     def reasons(self) -> list[str]:
-        """Every reason for which a pair may be dropped, in order."""
+        """All reasons for which a pair may be dropped, in order."""
         reasons = [] if self._settings.max_pairs is None else [_BEYOND]
         if self._settings.target_prefixes:
             reasons.append(_OTHER_BEGINNING)
@@ -82,9 +92,12 @@ class PairFilters:
     def apply(
         self, chunk: Chunk, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.bool_]]:
-        """For each reason, which pairs of the chunk are dropped for it, `[n]`; at most one each.
+        """Return the pairs of a chunk that are dropped for each reason, `[n]`, at most once each.
 
-        duplicate `[n]`: pairs that occur earlier in the corpus.
+        Args:
+            chunk: The chunk as text.
+            encoded: The encoded chunk.
+            duplicate: Whether a pair occurs earlier in the corpus, `[n]`.
         """
         found = self._checks(encoded, duplicate)
         found[_BEYOND] = np.array([is_beyond(self._settings, line) for line in chunk.lines], bool)

@@ -1,4 +1,4 @@
-"""The corpora of a run as token ids: binarized when missing or out of date, else opened."""
+"""The token ids of a run's corpora, binarized when missing or out of date, else opened."""
 
 from dataclasses import dataclass, replace
 
@@ -31,10 +31,15 @@ _LINES_SHOWN = 8
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The corpora of a run, ready to train on.
+    """The corpora of a run, ready for training.
 
-    dev_source, dev_target: the lines of dev as they were written, one for each pair of `dev`;
-    links: of the pairs of `train`, where attention is guided.
+    Attributes:
+        train: The training corpus.
+        dev: The validation corpus.
+        dev_source: The source lines of dev as written, one for each pair.
+        dev_target: The target lines of dev as written, one for each pair.
+        manifest: The manifest of the corpora.
+        links: The links of train, where attention is guided, else None.
     """
 
     train: Corpus
@@ -52,7 +57,7 @@ def prepare_corpora(
     force: bool = False,
     checked: bool = False,
 ) -> PreparedData:
-    """Return the binarized corpora of a run: made when missing, out of date or forced, else opened.
+    """Return the binarized corpora of a run, made when missing, out of date or forced.
 
     They are out of date when a text (by its content), a setting or the tokenizer has changed.
 
@@ -60,14 +65,14 @@ def prepare_corpora(
         config: The configuration.
         run: The run, with the folder of its data.
         tokenizers: The tokenizers of the run.
-        force: Replace what is there.
-        checked: Whether what is wrong with the texts is told elsewhere.
+        force: Whether to replace existing data.
+        checked: Whether findings about the texts are reported elsewhere.
 
     Raises:
-        DataError: A text is unfit, or the data are missing that the run was trained with.
-        ConfigError: The files of a text are named for the languages of one another.
-        UsageError: The folder holds what nmt did not make, or is out of date and other runs may
-            use it.
+        DataError: A text is unfit, or the data of a trained run are missing.
+        ConfigError: The file names show swapped languages.
+        UsageError: The folder has files that nmt did not make. Or it is out of date, and other runs
+            may use it.
     """
     folder = _folder(run)
     with folder.held():
@@ -102,13 +107,18 @@ def prepare_corpora(
 def find_corpora(
     config: Config, run: RunDirectory, tokenizers: TokenizerPair
 ) -> PreparedData | None:
-    """Return what `prepare_corpora` would find up to date; None where it would make them.
+    """Return the corpora that `prepare_corpora` would find up to date, or None.
 
-    Nothing is written and nobody is kept waiting. Links are not looked at.
+    Nothing is written, and no lock is waited for. Links are not checked.
+
+    Args:
+        config: The configuration.
+        run: The run, with the folder of its data.
+        tokenizers: The tokenizers of the run.
 
     Raises:
-        UsageError: `prepare_corpora` would refuse to replace what is there.
-        DataError: A text is missing, or the data that the run was trained with.
+        UsageError: `prepare_corpora` would refuse to replace the existing data.
+        DataError: A text is missing, or the data of a trained run are missing.
     """
     folder = _folder(run)
     folder.check_there()
@@ -127,11 +137,15 @@ def find_corpora(
 
 
 def open_prepared(config: Config, run: RunDirectory) -> tuple[TokenizerPair, PreparedData]:
-    """Open what another process has just prepared.
+    """Return the tokenizers and corpora that another process has just prepared.
+
+    Args:
+        config: The configuration.
+        run: The run, with the folders of its tokenizer and data.
 
     Raises:
-        ModelError: The tokenizer is not to be found here.
-        DataError: The data are not to be found here, or are not the ones.
+        ModelError: The tokenizer is missing here.
+        DataError: The data are missing here, or are different data.
     """
     folder = _folder(run)
     prepared = _open(folder, Manifest.load(folder.path))
@@ -160,7 +174,7 @@ def _known_manifest(folder: PreparedFolder) -> Manifest | None:
 def _reasons(
     config: Config, tokenizers: TokenizerPair, manifest: Manifest | None, inputs: Inputs
 ) -> list[str]:
-    """Return why data are not those that the configuration asks for."""
+    """Return the reasons why data differ from those that the configuration asks for."""
     if manifest is None:
         return ["its manifest cannot be read"]
     reasons = changed_settings("data", manifest.settings, binarize_settings(config), _KEYS)
@@ -177,13 +191,16 @@ def _open_intact(
     tokenizers: TokenizerPair,
     reasons: list[str],
 ) -> PreparedData | None:
-    """Open the corpora unless they are out of date or damaged; the latter is added to `reasons`."""
+    """Open the corpora, or return None where they are out of date or damaged.
+
+    Damage is added to `reasons`.
+    """
     if manifest is None or reasons:
         return None
     try:
         prepared = _open(folder, manifest)
-        # Every byte, on the way to training too: it costs 0.6 s per GB (sha256 on a CPU that has
-        # instructions for it, file cache warm), and a corpus with a flipped bit trains silently.
+        # Every byte is read before training too, because a flipped bit would go unnoticed. It
+        # costs 0.6 s per GB (sha256 on a CPU with instructions for it, file cache warm).
         for corpus in (prepared.train, prepared.dev):
             corpus.verify()
             corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
@@ -229,16 +246,16 @@ def _dev_lines(folder: PreparedFolder, side: str, expected: int) -> list[str]:
 def _guided(
     config: Config, folder: PreparedFolder, tokenizers: TokenizerPair, prepared: PreparedData
 ) -> PreparedData:
-    """Add the links, where attention is guided."""
+    """Return the data with links, where attention is guided."""
     links = prepare_guidance(config, folder.path, prepared.train, tokenizers, folder.is_shared)
     return prepared if links is None else replace(prepared, links=links)
 
 
 def _check_dev_fits(config: Config, data: PreparedData) -> None:
-    """Hold dev to what the model can attend; train pairs are held to `data.max_length`.
+    """Check that the model can attend to all of dev. Train pairs are limited by `data.max_length`.
 
     Raises:
-        DataError: A source of dev is longer than the model can attend.
+        DataError: A source of dev is longer than the model can attend to.
     """
     _report_long_pairs(config.data.max_length, data.dev)
     places = config.model.max_source_tokens
@@ -268,6 +285,6 @@ def _report_long_pairs(most: int, dev: Corpus) -> None:
 
 
 def _listed(lines: list[int]) -> str:
-    """Return the first lines by number."""
+    """Return the first line numbers as a text."""
     numbers = ", ".join(map(str, lines[:_LINES_SHOWN]))
     return f"{numbers}{', ...' if len(lines) > _LINES_SHOWN else ''}"

@@ -1,8 +1,8 @@
-"""The folder of a tokenizer or of data: who may make it, and when it may be replaced.
+"""The folder of a tokenizer or of data, with the rules for making and replacing it.
 
-In the folder of the run it belongs to that run, which makes it again when it is out of date.
-Outside of it other runs may use it too: it is made when it is missing, used when it is up to date,
-and replaced by --force only.
+A folder inside the run belongs to that run, which remakes it when it is out of date. A folder
+outside may be used by other runs too. It is made when missing, used when up to date, and replaced
+by --force only.
 """
 
 import os
@@ -28,12 +28,12 @@ _FINGERPRINT_SHOWN = 12
 
 @dataclass(frozen=True)
 class FolderKind:
-    """What such a folder holds.
+    """A kind of prepared folder.
 
     Attributes:
         name: The section of the configuration, and the name of the folder in a run.
-        command: The command that makes it.
-        record: The file that says what it was made from.
+        command: The command that makes the folder.
+        record: The file with the provenance of the folder.
         files: The names of all files that nmt writes there.
     """
 
@@ -44,18 +44,18 @@ class FolderKind:
 
     @property
     def key(self) -> str:
-        """The key of the configuration that names the folder."""
+        """The configuration key that names the folder."""
         return f"{self.name}.dir"
 
 
 @dataclass(frozen=True)
 class PreparedFolder:
-    """The folder of a tokenizer or of data, as one run sees it.
+    """The folder of a tokenizer or of data, from the point of view of one run.
 
     Attributes:
-        path: The folder.
-        kind: What it holds.
-        is_shared: Whether it is outside of the run, where other runs may use it.
+        path: The path of the folder.
+        kind: The kind of the folder.
+        is_shared: Whether the folder is outside the run, where other runs may use it.
         is_trained_with: Whether the run has checkpoints.
     """
 
@@ -66,25 +66,32 @@ class PreparedFolder:
 
     @classmethod
     def of(cls, run: RunDirectory, path: Path, kind: FolderKind) -> "PreparedFolder":
-        """Return the folder of a run."""
+        """Return the prepared folder of a run.
+
+        Args:
+            run: The run.
+            path: The path of the folder.
+            kind: The kind of the folder.
+        """
         return cls(path, kind, run.is_shared(path), run.has_checkpoints)
 
     @property
     def record_file(self) -> Path:
-        """The file that says what the folder was made from."""
+        """The path of the file with the provenance of the folder."""
         return self.path / self.kind.record
 
     @property
     def other_place(self) -> str:
-        """The key by which another place can be chosen."""
+        """The configuration key that chooses another place."""
         return self.kind.key if self.is_shared else "run_dir"
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from making the folder, and wait for one that does.
+        """Return a context manager that locks the folder against other processes.
 
-        What a killed process left half done is fixed first; nothing else beside the folder is
-        touched. A folder that this user can only read is held by nobody.
+        It waits for a process that has the lock. Leftovers of a killed process are removed first.
+        Nothing else beside the folder is touched. A folder that this user can only read is not
+        locked.
         """
         if self.path.is_dir() and not os.access(self.path.parent, os.W_OK):
             yield
@@ -99,7 +106,7 @@ class PreparedFolder:
             yield
 
     def check_there(self) -> None:
-        """Raise DataError where a folder is missing that the run has been trained with."""
+        """Raise DataError where the folder of a trained run is missing."""
         if not (self.is_shared and self.is_trained_with) or os.path.lexists(self.path):
             return
         raise DataError(
@@ -109,7 +116,7 @@ class PreparedFolder:
         )
 
     def check_ours(self) -> None:
-        """Raise UsageError where the folder holds what nmt did not make there."""
+        """Raise UsageError where the folder has files that nmt did not make."""
         if self.is_shared and (self.path / self.kind.name / self.kind.record).is_file():
             raise UsageError(
                 f"{self.path}: is a run, and not the {self.kind.name} of one.\nSet "
@@ -118,10 +125,10 @@ class PreparedFolder:
         check_replaceable(self.path, self.kind.record, self.kind.files, self.other_place)
 
     def refuse_to_replace(self, reasons: Sequence[str]) -> None:
-        """Raise UsageError where the folder is shared and holds something.
+        """Raise UsageError where the folder is shared and not empty.
 
         Args:
-            reasons: What makes it out of date.
+            reasons: The reasons why it is out of date.
         """
         if not self.is_shared or not self.path.is_dir() or not any(self.path.iterdir()):
             return
@@ -132,28 +139,34 @@ class PreparedFolder:
         )
 
     def may_update(self, before: Inputs, now: Inputs) -> bool:
-        """Return whether the record may be rewritten with the present times of the texts."""
+        """Return whether the record may be rewritten with the present times of the texts.
+
+        Args:
+            before: The descriptions of the texts in the record.
+            now: The present descriptions of the texts.
+        """
         if not self.is_shared:
             return True
         return _paths(before) == _paths(now) and os.access(self.path, os.W_OK)
 
     def report_up_to_date(self, fingerprint: str) -> None:
-        """Say that the folder is used as it is."""
+        """Report that the folder is used as it is."""
         say(f"{self.kind.name}: up to date ({self.path}), fingerprint {shortened(fingerprint)}")
 
 
 def changed_settings(
     section: str, before: Mapping[str, Any], now: Mapping[str, Any], names: Mapping[str, str]
 ) -> list[str]:
-    """Return the settings that differ, each with both values.
+    """Return a description of each setting that differs, with both values.
 
-    A setting of an earlier release that no longer exists does not count: its value is fixed now.
+    A setting of an earlier release that no longer exists does not count, because its value is
+    fixed.
 
     Args:
         section: The section of most of the settings.
         before: The settings of a record.
         now: The settings of the configuration.
-        names: The whole keys of those settings that are of another section or name.
+        names: The full keys of settings with another section or name.
     """
     return [
         f"{names.get(key, f'{section}.{key}')} is {_shown(before, key)} there, {_shown(now, key)} "
@@ -164,7 +177,12 @@ def changed_settings(
 
 
 def changed_inputs(before: Inputs, now: Inputs) -> list[str]:
-    """Return the texts that differ, each with its files."""
+    """Return a description of each text that differs, with its files.
+
+    Args:
+        before: The descriptions of the texts in a record.
+        now: The present descriptions of the texts.
+    """
     return [
         f"data.{name} is another text ({', '.join(file.path for file in now.get(name, ()))})"
         if name in now
@@ -174,7 +192,7 @@ def changed_inputs(before: Inputs, now: Inputs) -> list[str]:
 
 
 def shortened(fingerprint: str) -> str:
-    """Return as much of a fingerprint as people need."""
+    """Return the beginning of a fingerprint, for people."""
     return fingerprint[:_FINGERPRINT_SHOWN]
 
 

@@ -1,4 +1,4 @@
-"""The tokenizer of a run: trained when missing or out of date, else loaded."""
+"""The tokenizers of a run, trained when missing or out of date, else loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,11 @@ _KEYS = {
     "validation_split": "data.validation_split",
     "seed": "data.split_seed",
 }
-"""The settings of a record that are not of the section `tokenizer`."""
+"""The settings of a record that are outside the section `tokenizer`."""
 
 
 class TokenizerRecord(Record):
-    """What a run's tokenizers were made from."""
+    """The provenance of a run's tokenizers."""
 
     version: int = _VERSION
     inputs: Inputs
@@ -62,21 +62,21 @@ class TokenizerRecord(Record):
 def prepare_tokenizers(
     config: Config, run: RunDirectory, force: bool = False, checked: bool = False
 ) -> TokenizerPair:
-    """Return the tokenizers of a run: trained when missing, out of date or forced, else loaded.
+    """Return the tokenizers of a run, trained when missing, out of date or forced.
 
-    Where the settings say so, they are those of the model that training starts from.
+    Where the settings say so, they are the tokenizers of the model from which training starts.
 
     Args:
         config: The configuration.
         run: The run, with the folder of its tokenizer.
-        force: Replace what is there.
-        checked: Whether what is wrong with the texts is told elsewhere.
+        force: Whether to replace existing tokenizers.
+        checked: Whether findings about the texts are reported elsewhere.
 
     Raises:
         UsageError: They are out of date, but a model was trained with them or other runs may use
-            them; or the folder holds what nmt did not make.
+            them. Or the folder has files that nmt did not make.
         ConfigError: See `train_tokenizers`.
-        DataError: A text is unfit, or the tokenizer is missing that the run was trained with.
+        DataError: A text is unfit, or the tokenizer of a trained run is missing.
     """
     folder = _folder(run)
     with folder.held():
@@ -107,13 +107,17 @@ def prepare_tokenizers(
 
 
 def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
-    """Return what `prepare_tokenizers` would find up to date; None where it would train them.
+    """Return the tokenizers that `prepare_tokenizers` would find up to date, or None.
 
-    Nothing is written and nobody is kept waiting.
+    Nothing is written, and no lock is waited for.
+
+    Args:
+        config: The configuration.
+        run: The run, with the folder of its tokenizer.
 
     Raises:
-        UsageError: `prepare_tokenizers` would refuse to replace what is there.
-        DataError: A text is missing, or the tokenizer that the run was trained with.
+        UsageError: `prepare_tokenizers` would refuse to replace the existing tokenizers.
+        DataError: A text is missing, or the tokenizer of a trained run is missing.
     """
     folder = _folder(run)
     folder.check_there()
@@ -137,7 +141,7 @@ def _folder(run: RunDirectory) -> PreparedFolder:
 
 
 def _inputs(config: Config, record: TokenizerRecord | None, checked: bool = False) -> Inputs:
-    """Return the texts that the tokenizers are learned from: none where they are given."""
+    """Return the training texts of the tokenizers, or nothing where models are given."""
     if config.tokenizer.model:
         return {}
     known = None if record is None else record.inputs
@@ -145,7 +149,7 @@ def _inputs(config: Config, record: TokenizerRecord | None, checked: bool = Fals
 
 
 def _start(config: Config) -> Path | None:
-    """Return the model whose tokenizer is to be taken over, None where one is to be trained."""
+    """Return the model whose tokenizer is used, None where one is to be trained."""
     same = config.training.init_vocabulary == "same"
     return config.training.init_from if same else None
 
@@ -157,7 +161,7 @@ def _reasons(
     made: TokenizerPair | None,
     inputs: Inputs,
 ) -> list[str]:
-    """Return why a tokenizer is not the one that the configuration asks for."""
+    """Return the reasons why a tokenizer differs from the one that the configuration asks for."""
     if record is None:
         return ["its record cannot be read"]
     if _TAKEN_OVER in record.settings:
@@ -169,7 +173,7 @@ def _reasons(
         here = "to be trained" if given[1] is None else "another model that is given"
         return [f"it is one that was {there}, and here it is {here}"]
     if wanted.get("normalization") == AUTO and folder.is_trained_with:
-        # Any rule once a model was trained with it: an earlier release had another default.
+        # Once a model is trained, any rule is right: an earlier release had another default.
         wanted["normalization"] = record.settings.get("normalization")
     reasons = changed_settings("tokenizer", record.settings, wanted, _KEYS)
     reasons += changed_inputs(record.inputs, inputs)
@@ -206,10 +210,10 @@ def _known_record(folder: PreparedFolder) -> TokenizerRecord | None:
 
 
 def _load_made(folder: PreparedFolder, record: TokenizerRecord) -> TokenizerPair | None:
-    """Return the tokenizers that nmt made, None when they are damaged.
+    """Return the tokenizers that nmt made, None where they are damaged.
 
     Raises:
-        UsageError: They are those of somebody else.
+        UsageError: The models were not made by nmt here.
     """
     try:
         tokenizers = TokenizerPair.load(folder.path)
@@ -227,7 +231,7 @@ def _load_made(folder: PreparedFolder, record: TokenizerRecord) -> TokenizerPair
 def _refuse_to_replace(
     folder: PreparedFolder, record: TokenizerRecord | None, reasons: list[str]
 ) -> None:
-    """Raise UsageError where a model, other runs or other people depend on what is there."""
+    """Raise UsageError where a model, other runs or other people depend on the folder."""
     if folder.is_trained_with and not folder.is_shared:
         why = f" ({listed(reasons)})" if record is not None else ""
         raise UsageError(
@@ -252,7 +256,7 @@ def _taken_over(
 ) -> TokenizerPair:
     """Return the tokenizers of the bundle or run `start`, written into the folder.
 
-    Present ones stay once they were trained with, whatever has become of `start` since.
+    Once a model is trained with the present ones, they stay, even if `start` changes.
     """
     if present is not None and folder.is_trained_with:
         folder.report_up_to_date(present.fingerprint)

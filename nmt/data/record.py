@@ -1,4 +1,4 @@
-"""Records: the JSON files by which nmt knows again, and dares to replace, a folder that it made."""
+"""Records: JSON files by which nmt recognises a folder that it made and may replace."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -14,15 +14,15 @@ _NAMES_SHOWN = 5
 
 
 class Record(BaseModel):
-    """A frozen record kept as a JSON file; unknown keys are refused.
+    """A frozen record kept as a JSON file. Unknown keys are refused.
 
-    That of a folder has `version` for its first field.
+    The record of a folder has `version` as its first field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def save_as(self, path: Path) -> None:
-        """Write the JSON file, whole or not at all."""
+        """Write the JSON file atomically."""
         write_text(path, self.model_dump_json(indent=2) + "\n")
 
 
@@ -30,11 +30,15 @@ _Record = TypeVar("_Record", bound=Record)
 
 
 def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
-    """Read a record from its JSON file.
+    """Return a record read from its JSON file.
 
-    command: what makes it anew, such as `nmt binarize`.
+    Args:
+        kind: The class of the record.
+        path: The JSON file.
+        command: The command that makes the record, such as `nmt binarize`.
 
-    Raises DataError when it is missing, damaged, or has fields of another version.
+    Raises:
+        DataError: The record is missing, damaged, or has fields of another version.
     """
     try:
         return kind.model_validate_json(path.read_bytes())
@@ -54,14 +58,19 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
 
 
 def check_replaceable(folder: Path, record: str, names: Container[str], key: str) -> None:
-    """See that nothing is lost of what others made when a folder is replaced.
+    """Check that replacing a folder loses no files that others made.
 
-    key: of the configuration, by which another folder is chosen.
+    This holds for a folder that is absent or empty. It also holds for a folder with the file
+    `record`, even of another version or damaged, and otherwise only files that nmt writes there.
 
-    That holds when it is absent or empty, or holds the file `record` (which may be of another
-    version, or damaged) and no file but those `names` that nmt writes there.
+    Args:
+        folder: The folder.
+        record: The name of the record file.
+        names: The names of the files that nmt writes there.
+        key: The configuration key that chooses another folder.
 
-    Raises UsageError when it does not.
+    Raises:
+        UsageError: The folder has other files, or is not a folder.
     """
     if folder.is_dir():
         foreign = sorted(path.name for path in folder.iterdir())

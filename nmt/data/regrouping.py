@@ -1,13 +1,14 @@
-"""Batches of like length again after their pairs' segmentations have been drawn.
+"""Regrouping of sampled segmentations into batches of similar length.
 
-A plan puts pairs together whose best segmentations are of like length. Drawn ones are longer, each
-by another amount: on Multi30k with BPE-dropout of 0.1 planned batches would have 0.4 places of
-padding for each token. So the planned batches of a group exchange their pairs: as many batches with
-as many pairs as before, but of like drawn length; 0.1 are left.
+A plan groups pairs whose best segmentations have similar lengths. Sampled segmentations are longer,
+each by another amount. With BPE-dropout of 0.1 on Multi30k, planned batches would have 0.4 padding
+tokens for each token. The planned batches of a group therefore exchange their pairs. The number of
+batches and their sizes stay the same, but sampled lengths are similar, and 0.1 padding tokens are
+left.
 
-Which batches form a group follows from their numbers alone. So training begins at any batch of an
-epoch without drawing all those before it, and two ranks draw nothing twice; more of them share
-groups, and each draws all of the groups it takes from.
+The numbers of the batches alone determine the groups. Training can therefore start at any batch of
+an epoch without sampling all batches before it. Two ranks sample nothing twice. More ranks share
+groups, and each samples all groups from which it takes a batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +21,29 @@ from numpy.typing import NDArray
 from nmt.data.batches import Batch, make_batch
 
 _STREAMS = 2
-"""Every other batch is of the same groups."""
+"""The number of interleaved streams: every other batch belongs to the same groups."""
 _FIRST_GROUPS = (16, 32)
 _GROUP = 64
-"""Batches in the first groups of a stream, for which training waits, and in all others."""
+"""The number of batches in later groups.
+
+The first groups of a stream are smaller, because training waits for them.
+"""
 _AHEAD = 2
-"""Planned batches of the next group that are drawn with each batch taken: no group is more than
-twice as large as the one before it."""
+"""The planned batches of the next group that are sampled with each batch.
+
+No group is more than twice as large as the one before it.
+"""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The pairs of one planned batch: which of the corpus they are, and their token ids."""
+    """The pairs of one planned batch with a sampled segmentation.
+
+    Attributes:
+        pairs: The indices of the pairs in the corpus, `[batch]`.
+        sources: The source tokens of each pair.
+        targets: The target tokens of each pair.
+    """
 
     pairs: NDArray[np.int64]
     sources: Sequence[NDArray[np.int32]]
@@ -39,10 +51,11 @@ class Drawn:
 
 
 class RegroupedEpoch:
-    """The batches of an epoch, to be asked for by rising number.
+    """The regrouped batches of an epoch, requested by rising number.
 
-    sizes: pairs in each planned batch; draw: gives those of a planned batch by its number, the same
-    each time.
+    Args:
+        sizes: The number of pairs in each planned batch.
+        draw: A function that samples a planned batch by its number, the same each time.
     """
 
     def __init__(self, sizes: Sequence[int], draw: Callable[[int], Drawn]) -> None:
@@ -52,8 +65,10 @@ class RegroupedEpoch:
         self._made: dict[range, list[Batch]] = {}
 
     def batch(self, number: int) -> Batch:
-        """That of a number. Draws a part of the stream's next group too, so that in the end none
-        has to be waited for.
+        """Return the batch of a number.
+
+        It also samples a part of the next group of the stream, so that in the end no group delays
+        training.
         """
         group = group_of(number, len(self._sizes))
         if group not in self._made:
@@ -68,7 +83,7 @@ class RegroupedEpoch:
         return batch
 
     def _draw_until(self, group: range, count: int) -> None:
-        """Draw a group's planned batches until so many are there, or all."""
+        """Sample planned batches of a group until there are `count`, or all."""
         drawn = self._drawn.setdefault(group, [])
         for number in group[len(drawn) : count]:
             drawn.append(self._draw(number))
@@ -87,8 +102,11 @@ class RegroupedEpoch:
 
 
 def group_of(number: int, total: int) -> range:
-    """The numbers, of `total`, of the batches that exchange pairs with a batch; none where there is
-    no such number.
+    """Return the numbers of the batches that exchange pairs with a batch, itself included.
+
+    Args:
+        number: The number of the batch. From `total` on, the result is empty.
+        total: The number of batches of the epoch.
     """
     if number >= total:
         return range(0)
@@ -108,8 +126,14 @@ def group_of(number: int, total: int) -> range:
 def regroup(
     source_lengths: NDArray[np.integer], target_lengths: NDArray[np.integer], sizes: Sequence[int]
 ) -> list[NDArray[np.int64]]:
-    """The pairs of each batch, of the given sizes, whose sum is the number of pairs. The larger a
-    batch, the shorter the longer sides of its pairs: a budget of places stays one.
+    """Return the pairs of each batch, as indices.
+
+    Larger batches get shorter pairs, so the budget of tokens is kept.
+
+    Args:
+        source_lengths: The source lengths, `[pairs]`.
+        target_lengths: The target lengths, `[pairs]`.
+        sizes: The size of each batch. They sum to the number of pairs.
     """
     large_first = sorted(range(len(sizes)), key=lambda batch: -sizes[batch])
     ends = list(accumulate(sizes[batch] for batch in large_first))

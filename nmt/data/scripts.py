@@ -1,4 +1,4 @@
-"""Which writing systems a text is in: what tells that a text was given to the wrong model."""
+"""The writing systems of a text, which show that a text was given to the wrong model."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,15 +19,17 @@ _FEWEST_LETTERS = 5
 
 @dataclass(frozen=True)
 class Scripts:
-    """The shares of the letters of a text that are of each script, by its name: Latin, Cyrillic,
-    Han, Kana and so on.
+    """The share of each script among the letters of a text.
+
+    Attributes:
+        shares: The shares by the name of the script: Latin, Cyrillic, Han, Kana and so on.
     """
 
     shares: Mapping[str, float]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Scripts":
-        """Those of some lines of text."""
+        """Return the scripts of some lines of text."""
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(scripts_of(text))
@@ -35,9 +37,9 @@ class Scripts:
         return cls({script: count / total for script, count in counts.most_common()})
 
     def foreign(self, text: str) -> str | None:
-        """The script that most letters of a text are of, where this is a text that should be in
-        these scripts and most letters are not; else None. A word or two in another script, or a
-        text of next to no letters, is nothing to speak of.
+        """Return the main script of a text that is mostly in other scripts than these, else None.
+
+        A few words in another script do not count, and neither does a text with hardly any letters.
         """
         letters = scripts_of(text)
         strange = Counter(
@@ -54,14 +56,19 @@ class Scripts:
 
 
 def source_scripts(corpus: Corpus, tokenizer: Tokenizer) -> Scripts:
-    """The scripts of a corpus' sources, by some thousand of them from all over it."""
+    """Return the scripts of a corpus' sources, by an even sample of some thousand.
+
+    Args:
+        corpus: The corpus.
+        tokenizer: The tokenizer of the source.
+    """
     count = min(len(corpus), _SAMPLED_PAIRS)
     pairs = np.linspace(0, len(corpus) - 1, count).astype(int).tolist()
     return Scripts.of(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)
 
 
 def scripts_of(text: str) -> Counter[str]:
-    """How many letters of a text are of which script; signs, digits and blanks do not count."""
+    """Return the number of letters of each script. Signs, digits and spaces do not count."""
     counts: Counter[str] = Counter()
     for character, count in Counter(text).items():
         script = _script(character)
@@ -71,14 +78,19 @@ def scripts_of(text: str) -> Counter[str]:
 
 
 def share(counts: Counter[str], script: str) -> float:
-    """Of the letters counted, that of one script; 1 where there are none."""
+    """Return the share of one script among the letters counted, 1 without letters.
+
+    Args:
+        counts: The number of letters of each script.
+        script: The name of the script.
+    """
     total = counts.total()
     return counts[script] / total if total else 1.0
 
 
 @lru_cache(1 << 14)
 def _script(character: str) -> str | None:
-    """Return the name of a letter's script; None of other characters."""
+    """Return the name of a letter's script, None for other characters."""
     if not character.isalpha():
         return None
     first = name_script(character).capitalize()

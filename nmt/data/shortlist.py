@@ -1,6 +1,6 @@
-"""A lexical shortlist: which target tokens a translation of given source tokens may need.
+"""Lexical shortlists: the target tokens that a translation of given source tokens may need.
 
-Search that looks at these alone saves most of the product with the vocabulary (Jean et al. 2015; Mi
+A search over these tokens alone saves most of the product with the vocabulary (Jean et al. 2015; Mi
 et al. 2016).
 """
 
@@ -24,11 +24,14 @@ _BLOCK = 10_000
 
 @dataclass(frozen=True)
 class Shortlist:
-    """What may be needed, in target ids of 32 bits.
+    """A lexical shortlist, in target ids of 32 bits.
 
-    translations: `[source_vocabulary, best]`, of each source token, filled up with PAD; frequent:
-    `[target_vocabulary]`, every token, the most frequent first; always: `[tokens]`, rising: the
-    reserved tokens and the bytes, which can spell what no subword can.
+    Attributes:
+        translations: The translations of each source token, `[source_vocabulary, best]`, padded
+            with PAD.
+        frequent: All tokens, the most frequent first, `[target_vocabulary]`.
+        always: The tokens that are always allowed, in rising order, `[tokens]`. These are the
+            reserved tokens and the bytes, which can spell any text.
     """
 
     translations: Tensor
@@ -36,11 +39,13 @@ class Shortlist:
     always: Tensor
 
     def allowed(self, source: Tensor, frequent: int) -> Tensor:
-        """Which tokens each sentence's translation may have, `[batch, target_vocabulary]`: a row
-        depends on nothing but that sentence's tokens.
+        """Return the tokens that each translation may have, `[batch, target_vocabulary]`.
 
-        source: `[batch, source_len]`, padded with PAD or not; frequent: how many of the most
-        frequent tokens are allowed everywhere.
+        Each row depends only on the tokens of its sentence.
+
+        Args:
+            source: The source tokens, `[batch, source_len]`, padded with PAD or not.
+            frequent: The number of most frequent tokens that are always allowed.
         """
         allowed = torch.zeros(
             len(source), len(self.frequent), dtype=torch.bool, device=source.device
@@ -50,13 +55,13 @@ class Shortlist:
         return allowed.scatter_(1, self.translations[source].long().flatten(1), True)
 
     def to(self, device: torch.device) -> "Shortlist":
-        """The same on a device."""
+        """Return the shortlist on a device."""
         return Shortlist(
             self.translations.to(device), self.frequent.to(device), self.always.to(device)
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """What its file holds, by name."""
+        """Return the tensors of its file, by name."""
         return {
             "translations": self.translations,
             "frequent": self.frequent,
@@ -67,9 +72,15 @@ class Shortlist:
     def from_tensors(
         cls, tensors: dict[str, Tensor], vocabulary: tuple[int, int], name: str
     ) -> "Shortlist":
-        """From what its file holds, which `name` stands for in errors.
+        """Return the shortlist with the tensors of its file.
 
-        vocabulary: sizes of source and target. Raises ModelError when it does not fit them.
+        Args:
+            tensors: The tensors, by name.
+            vocabulary: The sizes of the source and the target vocabulary.
+            name: The name of the file in errors.
+
+        Raises:
+            ModelError: The tensors do not fit the vocabularies.
         """
         source, target = vocabulary
         if (
@@ -91,17 +102,22 @@ class Shortlist:
 def make_shortlist(
     corpus: Corpus, tokenizers: TokenizerPair, best: int, max_pairs: int
 ) -> Shortlist:
-    """Learn a shortlist from a binarized corpus.
+    """Return a shortlist learned from a binarized corpus.
 
-    best: translations kept of each source token; max_pairs: of a larger corpus so many pairs are
-    taken, evenly spread over it. With one vocabulary for both sides each token is also one of its
-    own translations: names and numbers are copied.
+    With a joint vocabulary, each token is also one of its own translations, because names and
+    numbers are copied.
+
+    Args:
+        corpus: The corpus.
+        tokenizers: The tokenizers of both sides.
+        best: The number of translations of each source token.
+        max_pairs: The number of pairs to learn from, at most, evenly spread over the corpus.
     """
     count = min(max_pairs, len(corpus))
     pairs = np.arange(count) * len(corpus) // max(1, count)
     lexicon = learn_lexicon(corpus, pairs, tokenizers.source.size, tokenizers.target.size)
     translations = lexicon.best(best)
-    translations[NULL] = PAD  # whatever fills up a batch must not make a list longer
+    translations[NULL] = PAD  # padding in a batch must not make a list longer
     if tokenizers.joint:
         copies = np.arange(tokenizers.source.size, dtype=np.int32).reshape(-1, 1)
         translations = np.concatenate((copies, translations), axis=1)
@@ -115,8 +131,11 @@ def make_shortlist(
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a shortlist fits a corpus. tokens: share of the target tokens that are on the list of
-    their pair; size: mean length of the lists.
+    """The coverage of a corpus by a shortlist.
+
+    Attributes:
+        tokens: The share of the target tokens that are on the list of their pair.
+        size: The mean length of the lists.
     """
 
     tokens: float
@@ -124,7 +143,13 @@ class Coverage:
 
 
 def coverage(shortlist: Shortlist, corpus: Corpus, frequent: int) -> Coverage:
-    """Of the pairs of a corpus; frequent: see `Shortlist.allowed`."""
+    """Return the coverage of a corpus by a shortlist.
+
+    Args:
+        shortlist: The shortlist.
+        corpus: The corpus.
+        frequent: See `Shortlist.allowed`.
+    """
     known, total, size = 0, 0, 0
     for pair in range(len(corpus)):
         source, _ = pad_sources([corpus.source(pair)])
@@ -141,7 +166,7 @@ def _are_ids(tensor: Tensor, vocabulary: int) -> bool:
 
 
 def _counts(corpus: Corpus, pairs: NDArray[np.int64], vocabulary: int) -> NDArray[np.int64]:
-    """How often each target token occurs, `[vocabulary]`."""
+    """Return the number of occurrences of each target token, `[vocabulary]`."""
     counts = np.zeros(vocabulary, np.int64)
     for begin in range(0, len(pairs), _BLOCK):
         block = [corpus.target(int(pair)) for pair in pairs[begin : begin + _BLOCK]]

@@ -1,14 +1,19 @@
-"""Which pairs of train are set aside for validation when there is no dev corpus."""
+"""The choice of the train pairs that are set aside for validation without a dev corpus."""
 
 import hashlib
 
 
 def in_validation_split(source: str | None, target: str | None, share: float, seed: int) -> bool:
-    """Whether a pair belongs to validation: a pure function of its source text and the seed, which
-    is `data.split_seed`.
+    """Return whether a pair belongs to validation, by a pure function of source text and seed.
 
-    Equal sources go the same way, so that validation holds no sentence that was trained on. A pair
-    with a blank or unreadable side is never set aside: it is left to the checks of train.
+    Equal sources go to the same corpus, so validation has no sentence that is trained on. A pair
+    with a blank or unreadable side is never set aside; the checks of train handle it.
+
+    Args:
+        source: The source text, None where it is unreadable.
+        target: The target text, None where it is unreadable.
+        share: The share of pairs to set aside, from 0 to 1.
+        seed: The seed of the split, `data.split_seed`.
     """
     if share == 0.0 or not source or not target or not source.strip() or not target.strip():
         return False

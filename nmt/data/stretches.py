@@ -1,8 +1,8 @@
-"""Stretches: the parts of a sentence whose subwords can be drawn anew on their own.
+"""Stretches: the parts of a sentence whose subwords can be sampled independently.
 
-They are runs of ordinary pieces that nothing joins to their neighbours: words, for the most part.
-No piece of the model spans the border of two of them, so what is drawn for one says nothing about
-the next, and what was worked out for one can be kept for when it comes again.
+A stretch is a run of ordinary pieces that no piece joins to its neighbours, mostly a word. No piece
+of the model spans the border of two stretches. The samples of two stretches are therefore
+independent, and intermediate results of a stretch can be cached.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +11,17 @@ from itertools import pairwise
 from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 Stretch = tuple[str, Sequence[int]]
-"""A text and its token ids. The text of a token that stays as it is is empty."""
+"""A text and its token ids. The text is empty for a token that stays as it is."""
 
 Draw = Callable[[], float]
-"""Gives a number from [0, 1)."""
+"""A source of random numbers from [0, 1)."""
 
 LONG = 24
-"""Characters of the longest stretch worth keeping; longer ones hardly come again."""
+"""The length of the longest stretch that is cached. Longer ones are seldom repeated."""
 
 
 class Stretches:
-    """Cuts sentences of a model into stretches."""
+    """The division of sentences into stretches, for one model."""
 
     def __init__(self, model: SentencePieceModel) -> None:
         self._texts = [
@@ -32,7 +32,10 @@ class Stretches:
         self._followers = [followers.get(text[-1:], frozenset()) for text in self._texts]
 
     def of(self, sentence: Sequence[int]) -> Iterator[Stretch]:
-        """Cut token ids wherever no piece of the model holds the characters of both sides."""
+        """Yield the stretches of a sentence, given as token ids.
+
+        The sentence is divided wherever no piece of the model holds the characters of both sides.
+        """
         texts, firsts, all_followers = self._texts, self._firsts, self._followers
         ids: list[int] = []
         text = ""
@@ -49,7 +52,7 @@ class Stretches:
 
 
 def _followers(texts: list[str]) -> dict[str, frozenset[str]]:
-    """For each character, those that stand right after it in some piece."""
+    """Return, for each character, the characters that follow it in some piece."""
     found: dict[str, set[str]] = {}
     for text in texts:
         for left, right in pairwise(text):

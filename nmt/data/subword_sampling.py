@@ -1,7 +1,7 @@
-"""Subword regularisation and BPE-dropout: other segmentations of a text, drawn at random.
+"""Subword regularisation and BPE-dropout, which sample other segmentations of a text.
 
-SentencePiece draws too, but from a generator that starts elsewhere in each process. Here all chance
-comes from a seed, so that training is the same each time and a resumed run goes on exactly.
+SentencePiece samples too, but its generator starts elsewhere in each process. Here a seed
+determines all samples. Training is therefore reproducible, and a resumed run continues exactly.
 """
 
 import random
@@ -17,36 +17,48 @@ from nmt.tokenizers.sentencepiece import Tokenizer
 
 
 class SubwordSampler:
-    """Draws segmentations of sentences, given as the token ids of their best segmentation.
+    """A sampler of segmentations for sentences given as the token ids of their best segmentation.
 
-    Only ordinary pieces are cut anew; bytes, unknown and user-defined tokens stay as they are.
-    Models of words or of characters have one segmentation only, which stays.
+    Only ordinary pieces are divided differently. Bytes, unknown and user-defined tokens stay.
+    Models of words or of characters have only one segmentation, which stays.
     """
 
     def __init__(self, tokenizer: Tokenizer, settings: SubwordSamplingSettings) -> None:
-        """Raises ModelError when the tokenizer's model is damaged."""
+        """Create a sampler.
+
+        Args:
+            tokenizer: The tokenizer.
+            settings: The settings of the sampling.
+
+        Raises:
+            ModelError: The tokenizer's model is damaged.
+        """
         model = tokenizer.read_model()
         self._stretches = Stretches(model)
         self._way = _choose_way(model, settings)
 
     def sample(self, sentences: Iterable[Sequence[int]], seed: int) -> list[list[int]]:
-        """Another segmentation of each sentence, with the same text.
+        """Return a sampled segmentation of each sentence, with the same text.
 
-        A pure function of the arguments: the same in each process, whatever was drawn before.
+        It is a pure function of the arguments, the same in each process.
+
+        Args:
+            sentences: The token ids of the best segmentations.
+            seed: The random seed.
         """
         draw = random.Random(seed).random
         return [self._way.segment(self._stretches.of(sentence), draw) for sentence in sentences]
 
 
 class _Way(Protocol):
-    """A way to draw segmentations."""
+    """A method of sampling."""
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
-        """Token ids of a sentence, drawn anew."""
+        """Return the token ids of a newly drawn segmentation of a sentence."""
 
 
 class _Keep:
-    """The way of models that know one segmentation only."""
+    """The method for models with only one segmentation."""
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         return [token for _, ids in stretches for token in ids]

@@ -1,4 +1,4 @@
-"""A corpus looked at once, as a stream: how much text, of what kind."""
+"""The survey of a corpus, which measures the amount and the kind of text in one stream."""
 
 import hashlib
 from collections import Counter
@@ -20,10 +20,10 @@ from nmt.runtime.console import progress
 from nmt.text.characters import JOINERS, is_folded
 
 _LOOKED_AT = 200_000
-"""Pairs, evenly spread, whose words and letters are counted one by one."""
+"""The number of pairs, evenly spread, whose words and letters are counted individually."""
 
 _CUT = 1000
-"""Characters of a line that are looked at so: the memory of it is bounded by both."""
+"""The characters of a line that are counted so. Both limits bound the memory."""
 
 _FREQUENT = 5
 _FOLDED_NAMED = 3
@@ -35,11 +35,19 @@ _MOST_HASHES = 100_000
 def survey(
     train: CorpusSettings, dev: CorpusSettings | None, on_bad_utf8: BadUtf8 = "error"
 ) -> CorpusFacts:
-    """What there is to know of a corpus before anything is chosen; every line is read.
+    """Return the facts about a corpus on which `nmt init` bases its choices.
 
-    Raises DataError as `nmt binarize` does: a file that is missing, empty or damaged, sides that
-    differ in their number of lines, lines that are not UTF-8 where `on_bad_utf8` is `error`; and
-    when no pair has text on both sides.
+    Every line is read.
+
+    Args:
+        train: The files of train.
+        dev: The files of dev, or None.
+        on_bad_utf8: See `read_lines`.
+
+    Raises:
+        DataError: A file is missing, empty or damaged, or the sides of a corpus differ in their
+            number of lines. Or no pair has text on both sides. Or a line is not UTF-8, and
+            `on_bad_utf8` is `error`.
     """
     inputs = describe_inputs({"train": train, "dev": dev}, None)
     warn_of_equal_files(inputs)
@@ -64,7 +72,7 @@ def survey(
 
 @dataclass
 class _Side:
-    """What is counted of a side; the last three in lines that are looked at closely."""
+    """The counts of a side. The last three are of a sample of the lines."""
 
     words: int = 0
     characters: int = 0
@@ -75,7 +83,15 @@ class _Side:
     scripts: Counter[str] = field(default_factory=Counter)
 
     def add(self, text: str, closely: bool) -> int:
-        """Count a line; gives its words."""
+        """Count a line.
+
+        Args:
+            text: The line.
+            closely: Whether the line is in the sample.
+
+        Returns:
+            The number of its words.
+        """
         words, unspaced = divide_at_spaces(text)
         count = word_count(words, unspaced)
         self.words += count
@@ -89,7 +105,7 @@ class _Side:
         return count
 
     def facts(self) -> SideFacts:
-        """The counts, summed up."""
+        """Return the summary of the counts."""
         of_all = self.scripts.most_common()
         return SideFacts(
             words=self.words,
@@ -102,7 +118,7 @@ class _Side:
         )
 
     def _word_length(self) -> float:
-        """Characters of a word: between the words of a line there is one space each."""
+        """Return the mean characters of a word. One space separates the words of a line."""
         spaces = max(0, self.words - self.lines)
         return max(0, self.characters - spaces) / max(1, self.words)
 
@@ -115,9 +131,10 @@ class _Side:
 
 @dataclass
 class _Repeats:
-    """The share of texts that occur before, by a sample of all different texts: those whose hash is
-    below a bound, which is halved when they become too many. Repetitions are found wherever they
-    stand, and the memory does not grow with the corpus.
+    """The share of texts that occur before, by a sample of all distinct texts.
+
+    The sample has the texts whose hash is below a bound, which is halved when there are too many.
+    It finds repetitions at any distance, in memory that does not grow with the corpus.
     """
 
     bound: int = 1 << 64
@@ -136,13 +153,13 @@ class _Repeats:
 
     @property
     def share(self) -> float:
-        """Of all texts."""
+        """The share among all texts."""
         total = self.counts.total()
         return 1.0 - len(self.counts) / total if total else 0.0
 
 
 class _Counts:
-    """What is counted of a corpus of so many `lines`."""
+    """The counts of a corpus of `lines` lines."""
 
     def __init__(self, lines: int) -> None:
         self._lines = lines
@@ -154,7 +171,7 @@ class _Counts:
         self.profile = CorpusProfile(lines)
 
     def add(self, pair: Pair) -> None:
-        """Count a pair; of one that is not UTF-8 nothing is known."""
+        """Count a pair, unless it is not UTF-8."""
         if pair.source is None or pair.target is None:
             return
         if not pair.source.strip() or not pair.target.strip():
@@ -170,11 +187,11 @@ class _Counts:
 
     @property
     def pairs(self) -> int:
-        """Pairs with text on both sides."""
+        """The number of pairs with text on both sides."""
         return self._lengths.total()
 
     def facts(self, dev_pairs: int | None) -> CorpusFacts:
-        """The counts, summed up."""
+        """Return the summary of the counts."""
         return CorpusFacts(
             pairs=self._lines,
             source=self._source.facts(),
@@ -188,7 +205,7 @@ class _Counts:
 
 
 def _at_most(lengths: Counter[int], share: float) -> int:
-    """The length that such a share of the pairs does not exceed."""
+    """Return the length that such a share of the pairs does not exceed."""
     total = 0
     for length in sorted(lengths):
         total += lengths[length]

@@ -1,4 +1,4 @@
-"""Counting what becomes of the pairs of a corpus while they stream by."""
+"""The counts of read, kept and dropped pairs of a corpus."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,9 +16,20 @@ _LINES_NAMED = 20
 
 @dataclass
 class Tally:
-    """The counts of one corpus of so many lines.
+    """The counts of one corpus.
 
-    reasons: those for which pairs may be dropped, in order.
+    Attributes:
+        lines: The number of lines of the corpus.
+        reasons: The reasons for which pairs may be dropped, in order.
+        pairs_read: The pairs that were read.
+        pairs_kept: The pairs that were kept.
+        blank: See `CorpusReport`.
+        identical: See `CorpusReport`.
+        duplicates: See `CorpusReport`.
+        control_characters: See `CorpusReport`.
+        tokens: The number of source and target tokens of the kept pairs, `[2]`.
+        unknown: The number of unknown source and target tokens, `[2]`.
+        longest: The greatest source and target length, `[2]`.
     """
 
     lines: int
@@ -42,7 +53,12 @@ class Tally:
         self.round_trip = RoundTrip(self.lines)
 
     def drop(self, reason: str, lines: Iterable[int]) -> None:
-        """Count pairs as dropped, and as read."""
+        """Count pairs as read and dropped.
+
+        Args:
+            reason: The reason.
+            lines: The lines of the pairs.
+        """
         numbers = [int(line) for line in lines]
         self.dropped[reason] = self.dropped.get(reason, 0) + len(numbers)
         named = self._first_dropped.setdefault(reason, [])
@@ -50,16 +66,18 @@ class Tally:
         self.pairs_read += len(numbers)
 
     def look_at(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
-        """Count what is only reported, of pairs that may be kept or dropped.
+        """Count the properties that are only reported, of pairs that may be kept or dropped.
 
-        duplicate `[n]`: pairs that occur earlier in the corpus.
+        Args:
+            encoded: The pairs.
+            duplicate: Whether a pair occurs earlier in the corpus, `[n]`.
         """
         self.identical += int((encoded.identical & encoded.whole).sum())
         self.duplicates += int((duplicate & encoded.whole).sum())
         self.control_characters += int(encoded.odd.sum())
 
     def keep(self, encoded: EncodedChunk) -> None:
-        """Count pairs as kept, and as read."""
+        """Count pairs as read and kept."""
         lengths, whole = encoded.lengths, encoded.whole
         self.pairs_read += len(lengths)
         self.pairs_kept += len(lengths)
@@ -73,7 +91,7 @@ class Tally:
         self._ratios += len(ratios)
 
     def length_ratio(self) -> LengthRatio:
-        """Over the pairs kept."""
+        """Return the length ratio over the kept pairs."""
         if self._ratios == 0:
             return LengthRatio(1.0, 0.0)
         mean = self._ratio_sum / self._ratios
@@ -81,7 +99,7 @@ class Tally:
         return LengthRatio(mean, max(0.0, variance) ** 0.5)
 
     def report(self, fingerprint: str) -> CorpusReport:
-        """The counts, for the manifest; fingerprint: the corpus'."""
+        """Return the counts for the manifest, with the fingerprint of the corpus."""
         return CorpusReport(
             pairs_read=self.pairs_read,
             pairs_kept=self.pairs_kept,

@@ -1,4 +1,4 @@
-"""Text files read line by line: split on `\\n` only, UTF-8 only, every line accounted for."""
+r"""Text files read line by line: only `\n` ends a line, only UTF-8, every line is counted."""
 
 import io
 import os
@@ -24,14 +24,17 @@ _SLACK = 5  # bytes: "Oui." against "Yes, I do." is not extreme
 
 
 class NotUtf8(DataError):
-    """A line is not UTF-8, and is to be."""
+    """A line that must be UTF-8 and is not."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Line `line` (from 1, over all files of the corpus) of both sides.
+    """A source line and a target line.
 
-    A side that is not UTF-8 is None; that happens only under `skip_pair`.
+    Attributes:
+        line: The number of the line, from 1, over all files of the corpus.
+        source: The source text, None where it is not UTF-8, which only `skip_pair` allows.
+        target: The target text, None where it is not UTF-8, which only `skip_pair` allows.
     """
 
     line: int
@@ -40,14 +43,19 @@ class Pair:
 
 
 def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | None]:
-    """The lines of a text file, without their ends; a compressed file is unpacked.
+    r"""Yield the lines of a text file, without line ends. A compressed file is unpacked.
 
-    Only `\\n` ends a line. A byte-order mark at the start and one `\\r` at the end of a line are
-    removed. A line that is not UTF-8 is an error, has its bad bytes replaced by U+FFFD, or is given
-    as None, as `on_bad_utf8` says.
+    Only `\n` ends a line. A byte-order mark at the start and one `\r` at the end of a line are
+    removed.
 
-    Raises DataError with path and line number when the file is missing, empty or damaged, or when
-    a line is not UTF-8 or has a NUL character.
+    Args:
+        path: The text file.
+        on_bad_utf8: The treatment of a line that is not UTF-8: `error` raises an error, `replace`
+            replaces bad bytes by U+FFFD, `skip_pair` yields None.
+
+    Raises:
+        DataError: The file is missing, empty or damaged, or a line is not UTF-8 or has a NUL
+            character.
     """
     number = 0
     with _open_text(path) as file:
@@ -63,10 +71,16 @@ def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | Non
 def read_pairs(
     sources: Sequence[Path], targets: Sequence[Path], on_bad_utf8: BadUtf8 = "error"
 ) -> Iterator[Pair]:
-    """Line i of the source files with line i of the target files, file by file.
+    """Yield line i of the source files with line i of the target files, file by file.
 
-    Raises DataError as `read_lines` does, and when two files differ in their number of lines; that
-    shows at the end of the shorter one (`check_line_counts` looks beforehand).
+    Args:
+        sources: The source files.
+        targets: The target files.
+        on_bad_utf8: See `read_lines`.
+
+    Raises:
+        DataError: See `read_lines`. Or two files differ in their number of lines, which shows at
+            the end of the shorter one; `check_line_counts` tests it in advance.
     """
     if len(sources) != len(targets):
         raise DataError(
@@ -88,10 +102,15 @@ def read_pairs(
 def check_line_counts(
     sources: Iterable[tuple[Path, int]], targets: Iterable[tuple[Path, int]]
 ) -> None:
-    """Compare the number of lines of the files of both sides, each given as (path, lines).
+    """Compare the number of lines of the files of both sides.
 
-    Raises DataError that names both counts and the first pair of extreme length ratio, which is
-    often where a line was lost.
+    Args:
+        sources: The source files with their numbers of lines.
+        targets: The target files with their numbers of lines.
+
+    Raises:
+        DataError: Two files differ. The message has both counts and the first pair of extreme
+            length ratio, which is often where a line was lost.
     """
     for (source, source_count), (target, target_count) in zip(sources, targets, strict=True):
         if source_count != target_count:
@@ -99,26 +118,31 @@ def check_line_counts(
 
 
 def count_lines(path: Path) -> int:
-    """Number of lines of a text file, as `read_lines` sees them; no UTF-8 is decoded."""
+    """Return the number of lines of a text file, as `read_lines` counts them, without decoding."""
     with _open_text(path) as file:
         return sum(1 for _ in file)
 
 
 def decode_line(raw: bytes, errors: Literal["strict", "replace"] = "strict") -> str:
-    """The text of a line of UTF-8, without one `\\n` and one `\\r` at its end.
+    r"""Return the text of a line of UTF-8, without one `\n` and one `\r` at its end.
 
-    Raises UnicodeDecodeError when errors is `strict` and the line is not UTF-8.
+    Args:
+        raw: The line.
+        errors: `strict` or `replace`, as for `bytes.decode`.
+
+    Raises:
+        UnicodeDecodeError: The line is not UTF-8, and `errors` is `strict`.
     """
     return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", errors)
 
 
 @dataclass(frozen=True)
 class ExpectedFormats:
-    """What a command takes beside plain text.
+    """The formats that a command accepts beside plain text.
 
     Attributes:
-        names: Names of formats that it reads as they are (`nmt.text.formats`).
-        hints: What else it can do with a format, by its name.
+        names: The names of formats that it reads as they are (`nmt.text.formats`).
+        hints: Further advice for a format, by its name.
     """
 
     names: frozenset[str] = frozenset()
@@ -133,14 +157,14 @@ def check_format(
     expected: ExpectedFormats = PLAIN_TEXT,
     refuse: Literal["none", "certain", "all"] = "none",
 ) -> None:
-    """Warn where a text seems to be of another format, or is not compressed as its name says.
+    """Warn where a text seems to have another format, or is not compressed as its name says.
 
-    Of a file that is read several times there is one warning.
+    A file that is read several times gives one warning.
 
     Args:
-        content: Of the text.
-        expected: What is not warned of.
-        refuse: Which formats are an error: none, those that no plain text looks like, or all.
+        content: The content of the text.
+        expected: The formats that give no warning.
+        refuse: The formats that are an error: none, those that no plain text looks like, or all.
 
     Raises:
         DataError: The format is refused.
@@ -171,14 +195,14 @@ _warned: set[tuple[str, tuple[int, ...] | None]] = set()
 
 
 def check_file_format(path: Path, is_both_sides: bool) -> None:
-    """Look at the beginning of a text of a corpus.
+    """Check the format of a text of a corpus.
 
     Args:
         path: The text.
         is_both_sides: Whether it is given as source and as target, as a table might be.
 
     Raises:
-        DataError: It is no plain text.
+        DataError: The file is not plain text.
     """
     with _opened(path) as content:
         check_format(content, refuse="all" if is_both_sides else "certain")
@@ -186,7 +210,7 @@ def check_file_format(path: Path, is_both_sides: bool) -> None:
 
 @contextmanager
 def plain_read_errors(name: str | Path) -> Iterator[None]:
-    """What goes wrong within in opening and reading the file `name`, as a DataError."""
+    """Return a context manager that turns errors in reading the file `name` into a DataError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -198,7 +222,11 @@ def plain_read_errors(name: str | Path) -> Iterator[None]:
 
 
 def status(path: Path) -> os.stat_result:
-    """Size, time and kind of a file. Raises DataError when it is missing or out of reach."""
+    """Return the size, time and kind of a file.
+
+    Raises:
+        DataError: The file is missing or cannot be accessed.
+    """
     with plain_read_errors(path):
         try:
             return path.stat()
@@ -260,7 +288,7 @@ def _line_count_error(
 
 
 def _first_extreme_pair(source: Path, target: Path) -> int | None:
-    """The first line whose lengths differ much more than those of the two files as a whole."""
+    """Return the first line whose length ratio is far from that of the two files as a whole."""
     total_source = total_target = 0
     for a, b in _raw_pairs(source, target):
         total_source += len(a)
@@ -274,6 +302,6 @@ def _first_extreme_pair(source: Path, target: Path) -> int | None:
 
 
 def _raw_pairs(source: Path, target: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Pairs up to the end of the shorter file; only for telling what is wrong with them."""
+    """Yield pairs up to the end of the shorter file, to find an error in them."""
     with _open_text(source) as a, _open_text(target) as b:
         yield from zip(a, b, strict=False)

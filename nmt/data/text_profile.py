@@ -1,6 +1,6 @@
-"""How a text is written: tokenization, case, quotes, lengths, characters, marks of other tools.
+"""The profile of how a text is written: tokenization, case, quotes, lengths, characters, marks.
 
-A profile is made of a sample of the lines, and costs little beside reading them.
+A profile is based on a sample of the lines, and costs little beside reading them.
 """
 
 import re
@@ -14,19 +14,19 @@ from nmt.text.characters import TO_NFC, UNSPACED, UNSPACED_RANGES
 from nmt.text.tool_marks import marks_in, may_have_marks
 
 LINES_PROFILED = 400
-"""Lines of a corpus whose writing is looked at, evenly spread."""
+"""The number of lines of a corpus, evenly spread, whose writing is profiled."""
 
 LINES_SCANNED = 10_000
-"""Lines of a corpus in which characters and marks are looked for, evenly spread."""
+"""The number of lines of a corpus, evenly spread, that are scanned for characters and marks."""
 
 SHORT_EXAMPLE = 50
-"""Characters of an example that is shown as a whole."""
+"""The number of characters up to which an example is shown as a whole."""
 
 _CUT = 500
-"""Characters of a line that are looked at."""
+"""The number of characters of a line that are profiled."""
 
 _CHARACTERS_A_WORD = 1.7
-"""Characters of a word in scripts without spaces, the mean of Chinese and Japanese."""
+"""The characters of a word in scripts without spaces, the mean of Chinese and Japanese."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Contrast:
 
     Attributes:
         name: The name in records.
-        title: What the corpora differ in.
-        form: What the lines of the first form do, as in "60% of the lines FORM".
-        first: Tells whether a line has the first form.
-        second: Tells whether a line has the second form. A line with neither does not count.
-        remedy: How to bring the first form into the second. `{corpus}` stands for the corpus.
+        title: The name of the difference in messages.
+        form: A description of lines of the first form, as in "60% of the lines FORM".
+        first: Whether a line has the first form.
+        second: Whether a line has the second form. A line with neither does not count.
+        remedy: Advice on how to turn the first form into the second. `{corpus}` is the corpus.
         least: The least difference of the shares that counts.
     """
 
@@ -53,13 +53,13 @@ class Contrast:
 
 
 class _Finder:
-    """Tells whether a line has a pattern; quick where it cannot have it.
+    """A test whether a line has a pattern, with a quick answer where it cannot.
 
     Args:
         pattern: A regular expression.
-        signs: Characters of which one is in every line that has the pattern.
-        beyond_ascii: Whether a line of ASCII never has it.
-        is_unspaced: Whether every line that has the pattern has a character of `UNSPACED`.
+        signs: Characters of which every line with the pattern has at least one.
+        beyond_ascii: Whether an ASCII line never has the pattern.
+        is_unspaced: Whether every line with the pattern has a character of `UNSPACED`.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class _Finder:
         return self._search(line) is not None
 
 
-_STOP = ".,\u060c\u06d4\u0964\u1362"  # also Arabic, Urdu, Devanagari and Ethiopic ones
+_STOP = ".,\u060c\u06d4\u0964\u1362"  # including Arabic, Urdu, Devanagari and Ethiopic ones
 _PUNCTUATION = ".,;:!?\u0964\u06d4\u3002\uff0c\uff1f\uff01\u060c\u061f\u2026"
 
 CONTRASTS = (
@@ -184,7 +184,12 @@ CONTRASTS = (
 
 @dataclass(frozen=True)
 class Example:
-    """A line that shows something. line: its number in the corpus, from 1."""
+    """An example line.
+
+    Attributes:
+        line: The number of the line in the corpus, from 1.
+        text: The line.
+    """
 
     line: int
     text: str
@@ -192,13 +197,18 @@ class Example:
 
 @dataclass
 class Seen:
-    """How often something was seen, and an example: the first short line with it, or the first."""
+    """The number of lines with a property, and an example: the first short line, or the first."""
 
     count: int = 0
     example: Example | None = None
 
     def add(self, line: int, text: str) -> None:
-        """Count a line."""
+        """Count a line.
+
+        Args:
+            line: The number of the line in the corpus, from 1.
+            text: The line.
+        """
         self.count += 1
         known = self.example
         if known is None or len(text) <= SHORT_EXAMPLE < len(known.text):
@@ -207,20 +217,20 @@ class Seen:
 
 @dataclass
 class TextProfile:
-    """How one side of a corpus is written.
+    """The profile of one side of a corpus.
 
     Attributes:
-        scanned: Lines in which characters and marks were looked for.
-        marks: Other tools' marks, by their names.
-        lines: Lines whose writing was looked at; blank ones do not count.
-        first: Lines of the first form of each contrast.
-        second: Lines of its second form.
-        lengths: Lines by their words.
+        scanned: The number of lines scanned for characters and marks.
+        marks: The marks of other tools, by their names.
+        lines: The number of profiled lines, without blank ones.
+        first: The lines of the first form of each contrast.
+        second: The lines of the second form of each contrast.
+        lengths: The number of lines by their words.
         by_length: The first line of each length.
-        characters: The characters of these lines.
-        lines_with: By character, how many of these lines have it.
-        alphabet: Characters of the lines scanned.
-        alphabet_total: How many characters these lines have.
+        characters: The number of each character in the profiled lines.
+        lines_with: The number of profiled lines with each character.
+        alphabet: The characters of the scanned lines.
+        alphabet_total: The number of characters of the scanned lines.
     """
 
     scanned: int = 0
@@ -236,7 +246,12 @@ class TextProfile:
     alphabet_total: int = 0
 
     def scan(self, lines: Sequence[int], texts: Sequence[str]) -> None:
-        """Look for characters and marks in lines with these numbers."""
+        """Scan lines for characters and marks.
+
+        Args:
+            lines: The numbers of the lines in the corpus, from 1.
+            texts: The lines.
+        """
         joined = "".join(texts)
         self.scanned += len(texts)
         self.alphabet.update(joined)
@@ -247,7 +262,12 @@ class TextProfile:
                     self.marks.setdefault(mark.name, Seen()).add(line, text)
 
     def add(self, line: int, text: str) -> None:
-        """Look at the writing of a line."""
+        """Profile the writing of a line.
+
+        Args:
+            line: The number of the line in the corpus, from 1.
+            text: The line.
+        """
         text = text[:_CUT].strip()
         if not text:
             return
@@ -266,7 +286,13 @@ class TextProfile:
 
 @dataclass
 class CorpusProfile:
-    """How both sides of a corpus are written. lines: of the corpus, of which a sample is taken."""
+    """The profiles of both sides of a corpus.
+
+    Attributes:
+        lines: The number of lines of the corpus, of which a sample is profiled.
+        source: The profile of the source.
+        target: The profile of the target.
+    """
 
     lines: int
     source: TextProfile = field(default_factory=TextProfile)
@@ -278,19 +304,25 @@ class CorpusProfile:
         self._step = self._scan_step * max(1, steps)
 
     def add(self, line: int, source: str, target: str) -> None:
-        """Take a pair into account. line: its number in the corpus, from 1."""
+        """Profile a pair, where it belongs to the sample.
+
+        Args:
+            line: The number of the line in the corpus, from 1.
+            source: The source text.
+            target: The target text.
+        """
         if (line - 1) % self._scan_step == 0:
             self.add_block([line], [source], [target])
 
     def add_block(
         self, lines: Sequence[int], sources: Sequence[str], targets: Sequence[str]
     ) -> None:
-        """Take those of some pairs into account that belong to the sample.
+        """Profile those of some pairs that belong to the sample.
 
         Args:
-            lines: Their numbers in the corpus, from 1, rising.
-            sources: Their source texts.
-            targets: Their target texts.
+            lines: The consecutive numbers of the lines in the corpus, from 1.
+            sources: The source texts.
+            targets: The target texts.
         """
         if not lines:
             return
@@ -304,9 +336,9 @@ class CorpusProfile:
 
 
 def divide_at_spaces(text: str) -> tuple[list[str], int]:
-    """Return the words that spaces divide, and the number of characters written without spaces.
+    """Return the words between spaces, and the number of characters written without spaces.
 
-    Such characters (`UNSPACED`) divide words like spaces do and are part of none.
+    Such characters (`UNSPACED`) separate words like spaces do and are part of none.
     """
     if text.isascii():
         return text.split(), 0
@@ -315,8 +347,12 @@ def divide_at_spaces(text: str) -> tuple[list[str], int]:
 
 
 def word_count(words: Sequence[str], unspaced: int) -> int:
-    """Return the number of words of a text, from what `divide_at_spaces` returns of it.
+    """Return the number of words of a text, from the result of `divide_at_spaces`.
 
-    Words that are written without spaces are estimated by their characters.
+    Words written without spaces are estimated by their characters.
+
+    Args:
+        words: The words between spaces.
+        unspaced: The number of characters written without spaces.
     """
     return len(words) + round(unspaced / _CHARACTERS_A_WORD)

@@ -1,4 +1,4 @@
-"""The tokenizers that a configuration asks for: learned from train, or given as files.
+"""The tokenizers that a configuration asks for, learned from train or given as files.
 
 The same text gives the same bytes.
 """
@@ -22,10 +22,11 @@ from nmt.tokenizers.subwords import LONGEST_LINE
 
 
 def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
-    """Open the models that `tokenizer.model` names.
+    """Return the tokenizers of the models that `tokenizer.model` names.
 
-    Raises ModelError where one cannot be used, ConfigError where segmentations are to be drawn and
-    a model has no others.
+    Raises:
+        ModelError: A model cannot be used.
+        ConfigError: Sampling is set, and a model has only one segmentation.
     """
     models = []
     for path in settings.model:
@@ -41,16 +42,22 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
 
 
 _MOST_LINES = 2_000_000
-"""The most lines that a tokenizer is trained on."""
+"""The number of lines that a tokenizer is trained on, at most."""
 
 
 def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
-    """Train one model on both sides of train, or one for each side.
+    """Return tokenizers trained on train: one for both sides, or one for each side.
 
-    pairs: number of line pairs of train. Of these, at most two million lines are taken, evenly
-    spread over the text; a pair set aside by `validation_split` is not learned from.
+    At most two million lines are used, evenly spread over the text. A pair set aside by
+    `validation_split` is not used.
 
-    Raises ConfigError when vocab_size does not fit the text, DataError when the text is unfit.
+    Args:
+        config: The configuration.
+        pairs: The number of line pairs of train.
+
+    Raises:
+        ConfigError: `vocab_size` does not fit the text.
+        DataError: The text is unfit.
     """
     settings, data = config.tokenizer, config.data
     source_rule, target_rule = side_rules(settings)
@@ -80,7 +87,7 @@ def _target(pair: Pair) -> tuple[str | None, ...]:
 
 
 def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
-    """The pairs to learn from: at most two million lines, evenly spread over the text."""
+    """Yield the pairs to learn from: at most two million lines, evenly spread over the text."""
     data = config.data
     pairs = min(pairs, data.max_pairs or pairs)
     wanted = min(pairs, max(1, _MOST_LINES // sides))
@@ -98,10 +105,10 @@ def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
 
 @dataclass
 class _Lines:
-    """The lines that a tokenizer learns from, and what became of them.
+    """The lines that a tokenizer learns from, and their counts.
 
-    An error of the text reaches SentencePiece's C++ code, which turns it into one of its own: it is
-    kept here.
+    An error of the text passes through SentencePiece's C++ code, which replaces it by another. It
+    is therefore kept here.
     """
 
     pairs: Iterable[Pair]

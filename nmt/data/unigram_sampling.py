@@ -1,4 +1,4 @@
-"""Subword regularisation (Kudo 2018): segmentations of a unigram model, drawn by P(x)^alpha."""
+"""Subword regularisation (Kudo 2018): segmentations sampled from a unigram model by P(x)^alpha."""
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,17 @@ from nmt.data.stretches import LONG, Draw, Stretch
 from nmt.tokenizers.model_file import PieceKind, SentencePieceModel
 
 _KEPT = 1 << 15
-"""Stretches whose lattices are kept, up to about 100 MB in all."""
+"""The number of stretches whose lattices are cached, up to about 100 MB in all."""
 
 
 class _Edge(NamedTuple):
-    """A piece of a lattice, from one character to another; score: its log-probability."""
+    """A piece in a lattice.
+
+    Attributes:
+        start: The position of its first character.
+        token: Its token id.
+        score: Its log-probability.
+    """
 
     start: int
     token: int
@@ -35,7 +41,7 @@ class Lattice:
         self._longest = max(map(len, self._pieces), default=0)
 
     def edges(self, text: str) -> list[list[_Edge]]:
-        """For each character, the pieces that end with it and can be reached from the start."""
+        """Return the pieces that end with each character and are reachable from the start."""
         reached = {0}
         edges = []
         for end in range(1, len(text) + 1):
@@ -51,7 +57,10 @@ class Lattice:
 
 
 class AllPaths:
-    """Any segmentation, by P(x)^alpha: forward filtering, backward sampling (Kudo 2018, 3.2)."""
+    """Sampling of any segmentation by P(x)^alpha (Kudo 2018, 3.2).
+
+    It uses forward filtering and backward sampling.
+    """
 
     def __init__(self, lattice: Lattice, alpha: float) -> None:
         self._lattice = lattice
@@ -59,7 +68,12 @@ class AllPaths:
         self._kept = lru_cache(_KEPT)(self._filter)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
-        """Token ids of a sentence, drawn anew."""
+        """Return the token ids of a newly drawn segmentation of a sentence.
+
+        Args:
+            stretches: The stretches of the sentence.
+            draw: The source of random numbers.
+        """
         ids: list[int] = []
         for text, given in stretches:
             position = len(text)
@@ -78,7 +92,7 @@ class AllPaths:
         return ids
 
     def _filter(self, text: str) -> list["_End"]:
-        """For each character the pieces that end with it, by their share of all paths to it."""
+        """Return, for each character, the pieces that end with it, by their share of paths."""
         totals = [0.0]
         ends = []
         for edges in self._lattice.edges(text):
@@ -98,7 +112,13 @@ class AllPaths:
 
 
 class _End(NamedTuple):
-    """Pieces that end with a character: cumulative shares but the last, starts, token ids."""
+    """The pieces that end with a character.
+
+    Attributes:
+        cumulative: The cumulative shares, without the last.
+        starts: The position of each piece's first character.
+        tokens: The token id of each piece.
+    """
 
     cumulative: tuple[float, ...]
     starts: tuple[int, ...]
@@ -106,7 +126,7 @@ class _End(NamedTuple):
 
 
 class BestPaths:
-    """One of the n best segmentations of the sentence, by P(x)^alpha (Kudo 2018, 3.2)."""
+    """Sampling of one of the n best segmentations of a sentence by P(x)^alpha (Kudo 2018, 3.2)."""
 
     def __init__(self, lattice: Lattice, alpha: float, n_best: int) -> None:
         self._lattice = lattice
@@ -115,7 +135,12 @@ class BestPaths:
         self._kept = lru_cache(_KEPT)(self._search)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
-        """Token ids of a sentence, drawn anew."""
+        """Return the token ids of a newly drawn segmentation of a sentence.
+
+        Args:
+            stretches: The stretches of the sentence.
+            draw: The source of random numbers.
+        """
         found = []
         for text, ids in stretches:
             search = self._kept if len(text) <= LONG else self._search
@@ -130,7 +155,7 @@ class BestPaths:
         return [token for ids in chosen for token in ids]
 
     def _search(self, text: str) -> list["_Path"]:
-        """The n best segmentations of a text, the best first."""
+        """Return the n best segmentations of a text, the best first."""
         best = [[_Path(0.0, ())]]
         for edges in self._lattice.edges(text):
             longer = (
@@ -143,7 +168,12 @@ class BestPaths:
 
 
 class _Path(NamedTuple):
-    """A segmentation of a stretch; score: its log-probability."""
+    """A segmentation of a stretch.
+
+    Attributes:
+        score: Its log-probability.
+        ids: Its token ids.
+    """
 
     score: float
     ids: tuple[int, ...]
@@ -153,20 +183,25 @@ _Choices = tuple[tuple[int, int], ...]
 
 
 def smallest_sums(lists: Sequence[Sequence[float]], wanted: int) -> list[tuple[float, _Choices]]:
-    """The smallest sums of one number from each list, smallest first; each list rises from 0.
+    """Return the smallest sums of one number from each list, in rising order.
 
-    A sum comes with its choices, (list, place in the list), but for those of a list's first number.
+    Args:
+        lists: The lists, each in rising order from 0.
+        wanted: The number of sums, at most.
+
+    Returns:
+        The sums with their choices as (list, index in the list). A choice of index 0 is left out.
     """
-    # Each sum but the first, of nothing but zeros, follows from exactly one other, which is no
-    # greater: it takes the next number of the last list chosen from, or chooses from one list more,
-    # or from that in place of the last. Hence the lists in the order of what choosing costs.
+    # The first sum has only zeros. Each other sum follows from exactly one sum that is no greater:
+    # it takes the next number of the last list with a choice, or chooses from one more list, or
+    # from that list in place of the last. The lists are therefore sorted by their second number.
     order = sorted(
         (place for place, numbers in enumerate(lists) if len(numbers) > 1),
         key=lambda place: lists[place][1],
     )
     best: list[tuple[float, _Choices]] = [(0.0, ())]
     heap: list[tuple[float, int, int, int, _Choices]] = []
-    serial = count()  # decides between equal sums
+    serial = count()  # orders equal sums
 
     def add(total: float, rank: int, option: int, others: _Choices) -> None:
         heappush(heap, (total, next(serial), rank, option, others))

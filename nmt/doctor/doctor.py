@@ -1,4 +1,4 @@
-"""`nmt doctor`: what would fail hours into training fails in a minute."""
+"""The preflight of `nmt doctor`, which finds in a minute the failures of hours of training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from nmt.doctor.examination import Check, Examination, examine
 from nmt.doctor.report import Finding, Report
 
 ROOM_FOR_NAMES = 11
-"""Characters of the longest name of a check."""
+"""The number of characters of the longest name of a check."""
 
 
 def preflight(
@@ -18,20 +18,29 @@ def preflight(
     show: Callable[[Finding], None],
     stop_at_bugs: bool = False,
 ) -> Report:
-    """Make all checks; nothing of the user's is changed, and nothing is left behind.
+    """Run all checks and return the report.
 
-    config_file: None to look at the machine only; overrides: see `load_config`; machine: settings
-    of `runtime` that hold instead of the file's; show, stop_at_bugs: see `examine`.
+    Nothing of the user's is changed, and no files remain.
+
+    Args:
+        config_file: The configuration file, or None to check only the machine.
+        overrides: See `load_config`.
+        machine: The settings of `runtime` that override those of the file.
+        show: A function that is called with each finding.
+        stop_at_bugs: See `examine`.
+
+    Returns:
+        The report.
     """
     given = [f"runtime.{key}={value}" for key, value in machine.items()]
     examination = Examination(config_file, [*overrides, *given], machine)
     try:
         report = examine(examination, ENVIRONMENT, show, None, stop_at_bugs)
         if report.exit_code:
-            return report  # what follows cannot even be imported
+            return report  # the modules of later checks cannot be imported
         report = examine(examination, _of_machine(config_file), show, report, stop_at_bugs)
         if not hasattr(examination, "config"):
-            return report  # nothing is known of what else there is to look at
+            return report  # without a configuration there is nothing else to check
         return examine(examination, _of_training(), show, report, stop_at_bugs)
     finally:
         examination.close()

@@ -1,4 +1,4 @@
-"""Checks of Python and what is installed, which import nothing that may be missing."""
+"""The checks of Python and the installed packages, which import nothing that may be missing."""
 
 import importlib
 import platform
@@ -20,7 +20,7 @@ _PACKAGES = {
     "yaml": "pyyaml",
     "sacrebleu": "sacrebleu",
 }
-"""What is imported, and the name under which it is installed."""
+"""The modules to import, with the names under which they are installed."""
 
 
 def _python(examination: Examination) -> Remark:
@@ -34,7 +34,7 @@ def _python(examination: Examination) -> Remark:
 
 
 def _packages(examination: Examination) -> Remark:
-    """That each can be imported: one that is installed may still lack a library below it."""
+    """Check that each package can be imported. An installed one may lack a library below it."""
     versions: dict[str, str] = {}
     for module, package in _PACKAGES.items():
         try:
@@ -49,7 +49,7 @@ def _packages(examination: Examination) -> Remark:
 
 
 def _locale(examination: Examination) -> Remark:
-    """Files and streams are UTF-8 whatever the locale says, but names of files are the system's."""
+    """Check the encoding of file names. Texts are UTF-8 in every locale."""
     names = sys.getfilesystemencoding()
     mend = "" if names == "utf-8" else "use plain ASCII in paths, or set PYTHONUTF8=1"
     return Remark(f"names of files in {names}, texts always in utf-8", mend, {"encoding": names})

@@ -1,4 +1,4 @@
-"""An examination: checks one after the other, of which one that fails does not stop the others."""
+"""The examination: checks in order, where a failed check does not stop the others."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from nmt.runtime.console import working
 from nmt.runtime.files import plain_disk_errors
 from nmt.runtime.run_directory import RunDirectory
 
-if TYPE_CHECKING:  # none of it, nor torch, need be there for the first checks
+if TYPE_CHECKING:  # the first checks need none of it, and no torch
     from torch.optim import Optimizer
 
     from nmt.bundle import Bundle
@@ -28,12 +28,24 @@ if TYPE_CHECKING:  # none of it, nor torch, need be there for the first checks
 
 @dataclass
 class Examination:
-    """What is examined, and what the checks so far have made of it for those that follow.
+    """The subject of an examination, and the results of earlier checks that later checks need.
 
-    machine: settings of `runtime`, for where no configuration can be read; state: of a run that has
-    begun; sample: of train, where it is not binarized; data: the run's, or what was made of the
-    sample; seconds_per_update: measured; waited_share: of the time of updates, in which they waited
-    for a core.
+    Attributes:
+        config_file: The configuration file, or None to check only the machine.
+        overrides: See `load_config`.
+        machine: The settings of `runtime`, for use without a readable configuration.
+        config: The configuration.
+        runtime: The device and how to use it.
+        state: The training state of a run that has begun, else None.
+        tokenizers: The tokenizers of the run or of the sample.
+        data: The data of the run or of the sample.
+        sample: The sample of train, where it is not binarized.
+        bundle: The untrained model.
+        loader: The training batches.
+        optimizer: The optimizer.
+        seconds_per_update: The measured seconds of an update.
+        waited_share: The share of the update time that was spent waiting for a core.
+        checkpoint_bytes: The size of a checkpoint.
     """
 
     config_file: Path | None
@@ -56,25 +68,30 @@ class Examination:
 
     @property
     def run(self) -> RunDirectory:
-        """The run that the configuration is of."""
+        """The run of the configuration."""
         return RunDirectory.of(self.config)
 
     @property
     def place(self) -> Path:
-        """The folder that the run will be made in, or the nearest above it that exists; where the
-        configuration cannot be read, the current one.
+        """The nearest existing folder above the run.
+
+        Without a readable configuration, it is the current folder.
         """
         return nearest_folder(self.run.path.parent if hasattr(self, "config") else Path.cwd())
 
     @property
     def folder(self) -> Path:
-        """A temporary folder, of this examination alone."""
+        """The temporary folder of this examination alone."""
         if self._folder is None:
             return self.make_folder(Path(tempfile.gettempdir()))
         return self._folder
 
     def make_folder(self, place: Path) -> Path:
-        """Have the temporary folder in `place`. Raises ResourceError when it cannot be made."""
+        """Return a new temporary folder in `place`, for this examination.
+
+        Raises:
+            ResourceError: The folder cannot be made.
+        """
         with plain_disk_errors(place):
             made = tempfile.TemporaryDirectory(prefix=".tmp-doctor-", dir=place)
         self._folder = Path(self._stack.enter_context(made))
@@ -86,7 +103,7 @@ class Examination:
 
 
 def nearest_folder(place: Path) -> Path:
-    """Return a folder, or the nearest above it that exists."""
+    """Return a folder, or the nearest existing folder above it."""
     with plain_disk_errors(place):
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -95,7 +112,13 @@ def nearest_folder(place: Path) -> Path:
 
 @dataclass(frozen=True)
 class Check:
-    """look: gives what it saw, or raises an NmtError; needs: checks that must not have failed."""
+    """A check.
+
+    Attributes:
+        name: The name of the check.
+        look: A function that returns a remark, or raises an NmtError.
+        needs: The checks that must not have failed.
+    """
 
     name: str
     look: Callable[[Examination], Remark]
@@ -109,10 +132,17 @@ def examine(
     earlier: Report | None = None,
     stop_at_bugs: bool = False,
 ) -> Report:
-    """Make the checks in their order; gives the earlier findings and theirs.
+    """Run the checks in order and return all findings, including the earlier ones.
 
-    show: is given each finding as it is made; stop_at_bugs: raise what is not an NmtError instead
-    of reporting it.
+    Args:
+        examination: The subject and the results of earlier checks.
+        checks: The checks.
+        show: A function that is called with each finding.
+        earlier: The report of earlier checks.
+        stop_at_bugs: Whether to raise errors other than NmtError instead of reporting them.
+
+    Returns:
+        The report.
     """
     report = earlier or Report([])
     for check in checks:

@@ -1,4 +1,4 @@
-"""What is still to come: the time to the end of training, and the room it takes on disk."""
+"""The forecast of the time to the end of training, and of its disk space."""
 
 import contextlib
 import math
@@ -12,7 +12,13 @@ from nmt.config.settings.training import duration_seconds
 
 @dataclass(frozen=True)
 class End:
-    """An end of training. seconds, updates: still to come; key: the setting that names it."""
+    """A stopping criterion of training.
+
+    Attributes:
+        seconds: The seconds that are left.
+        updates: The updates that are left.
+        key: The setting of the criterion.
+    """
 
     seconds: float
     updates: int
@@ -26,9 +32,16 @@ def first_end(
     done: int = 0,
     seconds_done: float = 0.0,
 ) -> End | None:
-    """The end that comes first; None where only early stopping ends training.
+    """Return the stopping criterion that applies first, None with early stopping alone.
 
-    done, seconds_done: updates and seconds of training so far. Validations are not counted.
+    Validations are not counted.
+
+    Args:
+        settings: The training settings.
+        seconds_per_update: The seconds of an update.
+        updates_per_epoch: The updates of an epoch.
+        done: The updates of training so far.
+        seconds_done: The seconds of training so far.
     """
     ends = []
     for key, updates in (
@@ -45,25 +58,37 @@ def first_end(
 
 
 def updates_per_epoch(batches: int, accumulate: int, share: float) -> int:
-    """Updates of an epoch. batches: of an epoch over a share of train."""
+    """Return the number of updates of an epoch.
+
+    Args:
+        batches: The batches of an epoch over a share of train.
+        accumulate: The batches of an update.
+        share: The share of train, from 0 to 1.
+    """
     return max(1, math.ceil(batches / share / accumulate))
 
 
 def run_bytes(settings: TrainingSettings, checkpoint: int, bundle: int, data: int) -> int:
-    """What a run takes on disk where it takes the most: with a checkpoint and a bundle being
-    written before the old ones go, and a checkpoint kept from before a fault.
+    """Return the greatest disk space of a run, in bytes.
 
-    All in bytes; data: of the binarized corpora.
+    It is reached while a checkpoint and a bundle are written before the old ones are removed, with
+    a checkpoint kept from before a fault.
+
+    Args:
+        settings: The training settings.
+        checkpoint: The size of a checkpoint.
+        bundle: The size of a bundle.
+        data: The size of the binarized corpora.
     """
     kept = settings.checkpoint
     return (kept.keep_last + 2) * checkpoint + 2 * bundle + data
 
 
 def folder_bytes(folder: Path) -> int:
-    """The size of all files below a folder, 0 where there is none; a run may be writing to it."""
+    """Return the size of all files below a folder, 0 without one. A run may be writing to it."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
                 total += (Path(parent) / name).stat().st_size
     return total

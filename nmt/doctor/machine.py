@@ -1,4 +1,4 @@
-"""Checks of the configuration and the machine it names."""
+"""The checks of the configuration and of its machine."""
 
 import os
 import shutil
@@ -65,7 +65,7 @@ def _memory(examination: Examination) -> Remark:
 
 
 def _disk(examination: Examination) -> Remark:
-    """Room, and that the folder can be written to; from here on there is a temporary one in it."""
+    """Check that the folder of the run is writable, and make a temporary folder in it."""
     place = examination.place
     examination.make_folder(place)
     if hasattr(examination, "config"):

@@ -1,4 +1,4 @@
-"""How fast a configuration trains here, measured as `nmt doctor` measures it."""
+"""The training speed of a configuration on this machine, measured as `nmt doctor` measures it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,16 @@ from nmt.doctor.work import WORK
 from nmt.runtime.processor import BUSY_SHARE
 
 _BEFORE = ("config", "device", "run", "text", "tokenizer", "data", "model", "worst batch")
-"""Checks that make what the updates need."""
+"""The checks that prepare the updates."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast updates are on a quiet machine, at least where it was busy.
+    """The speed of updates, estimated for a quiet machine where this one was busy.
 
-    seconds: of an update; waited_share: of the time of the timed updates, in which they waited for
-    a core.
+    Attributes:
+        seconds: The seconds of an update.
+        waited_share: The share of the timed updates that was spent waiting for a core.
     """
 
     seconds: float
@@ -31,10 +32,13 @@ class Pace:
 
 
 def measure_pace(config_file: Path) -> Pace:
-    """Train a few updates, on a sample of the texts, and leave nothing behind.
+    """Train a few updates on a sample of the texts, without leaving files.
+
+    Returns:
+        The speed of the updates.
 
     Raises:
-        NmtError: What cannot be done: unfit texts, a model too large for the memory.
+        NmtError: The texts are unfit, or the model is too large for the memory, for example.
     """
     checks: dict[str, Check] = {check.name: check for check in (CONFIG, *MACHINE, *TEXTS, *WORK)}
     examination = Examination(config_file, [], {})

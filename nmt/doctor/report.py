@@ -1,4 +1,4 @@
-"""What the doctor found: a line for each check, and a verdict."""
+"""The report of the doctor: a finding for each check, and a verdict."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,8 +10,12 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Remark:
-    """What a check saw. mend: what to do about it; a remark that has it is a warning. facts: the
-    same as numbers, for programs.
+    """The observation of a check. A remark with advice is a warning.
+
+    Attributes:
+        found: The observation.
+        mend: Advice on how to fix it, or an empty string.
+        facts: The observation as numbers, for programs.
     """
 
     found: str
@@ -21,8 +25,14 @@ class Remark:
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of a check. exit_code: of a failure, see `nmt.errors`; else 0; blocked_by: the
-    failed check without which this one could not be made.
+    """The outcome of a check.
+
+    Attributes:
+        level: The level.
+        check: The name of the check.
+        remark: The observation.
+        exit_code: The exit code of a failure (see `nmt.errors`), else 0.
+        blocked_by: The failed check without which this one was not possible, else None.
     """
 
     level: Level
@@ -33,18 +43,22 @@ class Finding:
 
     @property
     def is_sound(self) -> bool:
-        """Whether other checks may build on this one."""
+        """Whether other checks may depend on this one."""
         return self.blocked_by is None and self.level != "fail"
 
     def line(self, width: int) -> str:
-        """For people. width: room for the longest name of a check."""
+        """Return a line for people.
+
+        Args:
+            width: The length of the longest name of a check.
+        """
         text = self.remark.found
         if self.remark.mend:
             text = f"{text.rstrip('.:')}; {self.remark.mend}"
         return f"{self.level:<4}  {self.check + ':':<{width + 1}}  {text}"
 
     def record(self) -> dict[str, Any]:
-        """For programs."""
+        """Return a record for programs."""
         return {
             "check": self.check,
             "level": self.level,
@@ -57,13 +71,24 @@ class Finding:
 
 
 def failure(check: str, message: str, exit_code: int) -> Finding:
-    """A failed check. message: as errors have it, first what is wrong, then how to mend it."""
+    """Return the finding of a failed check.
+
+    Args:
+        check: The name of the check.
+        message: The error message: the problem in the first line, then advice on how to fix it.
+        exit_code: The exit code.
+    """
     first, *rest = [" ".join(line.split()) for line in message.split("\n")]
     return Finding("fail", check, Remark(first, "; ".join(rest)), exit_code)
 
 
 def not_tried(check: str, needed: Finding) -> Finding:
-    """A check that needs what another, itself failed or not tried, did not give."""
+    """Return the finding of a check that was not made, because another check failed.
+
+    Args:
+        check: The name of the check.
+        needed: The finding of a check on which it depends.
+    """
     cause = needed.blocked_by or needed.check
     return Finding("warn", check, Remark("not tried", f"mend `{cause}` first"), blocked_by=cause)
 
@@ -76,17 +101,17 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """That of the first failure, or 0."""
+        """The exit code of the first failure, or 0."""
         failures = self.of_level("fail")
         return failures[0].exit_code if failures else 0
 
     def of_level(self, level: Level) -> list[Finding]:
-        """The findings of a level."""
+        """Return the findings of a level."""
         return [finding for finding in self.findings if finding.level == level]
 
     @property
     def verdict(self) -> str:
-        """The sum of it, in a line."""
+        """The summary in one line."""
         failures, warnings = self.of_level("fail"), self.of_level("warn")
         if failures:
             count = counted(len(failures), "check fails", "checks fail")
@@ -98,7 +123,7 @@ class Report:
         return f"ready{told}" + (f": {'; '.join(parts)}" if parts else "")
 
     def record(self) -> dict[str, Any]:
-        """For programs."""
+        """Return a record for programs."""
         return {
             "verdict": self.verdict,
             "exit_code": self.exit_code,
@@ -107,7 +132,7 @@ class Report:
 
 
 def size_text(count: float) -> str:
-    """So many bytes, for people: 812 kB, 1.4 GB."""
+    """Return a number of bytes for people, such as 812 kB or 1.4 GB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return (
@@ -118,7 +143,7 @@ def size_text(count: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A duration, for people: 40 seconds, 12 minutes, 7.5 hours."""
+    """Return a duration for people, such as 40 seconds, 12 minutes or 7.5 hours."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     if seconds < 5400:

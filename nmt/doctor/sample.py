@@ -1,4 +1,4 @@
-"""A part of train that stands for the whole, where it is not binarized yet."""
+"""The sample of train that represents the whole where it is not binarized yet."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -11,18 +11,22 @@ from nmt.data.text import check_line_counts, count_lines, read_pairs
 from nmt.data.text_profile import CorpusProfile
 
 _PAIRS = 20_000
-"""Enough to fill the worst batches and learn some subwords from, in seconds."""
+"""The number of pairs: enough to fill the worst batches and to learn some subwords, in seconds."""
 
 _READ = 2_000_000
-"""Lines at the beginning of train that are looked at one by one."""
+"""The number of lines at the beginning of train that are inspected one by one."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Pairs of train, evenly spread over those that were looked at.
+    """A sample of the inspected pairs of train, evenly spread.
 
-    config: the same configuration over the sample; pairs: in the sample; read: looked at; lines:
-    of each corpus, by its name; findings: what is wrong with the texts.
+    Attributes:
+        config: The configuration with the sample in place of train.
+        pairs: The number of pairs in the sample.
+        read: The number of inspected pairs.
+        lines: The number of lines of each corpus, by its name.
+        findings: The findings about the texts.
     """
 
     config: Config
@@ -33,15 +37,23 @@ class Sample:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is all of train."""
+        """Whether the sample is all of train."""
         return self.pairs == self.lines["train"]
 
 
 def take_sample(config: Config, folder: Path) -> Sample:
-    """Look at the texts and take the sample, written into a folder unless it is all of train.
+    """Inspect the texts and return the sample, written into a folder unless it is all of train.
 
-    Raises DataError when a text is missing, empty, no plain text, or not UTF-8 where it was looked
-    at, and when the two sides of a corpus differ in their number of lines.
+    Args:
+        config: The configuration.
+        folder: The folder to write to.
+
+    Returns:
+        The sample.
+
+    Raises:
+        DataError: A text is missing, empty or not plain text, or an inspected line is not UTF-8. Or
+            the sides of a corpus differ in their number of lines.
     """
     files = _line_counts(config)
     lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in _corpora(config)}
@@ -75,7 +87,7 @@ def take_sample(config: Config, folder: Path) -> Sample:
 
 
 def _over(config: Config, source: Path, target: Path) -> Config:
-    """A sample cannot give as many subwords as the whole may."""
+    """Return the configuration over a sample, without a hard limit on its smaller vocabulary."""
     train = CorpusSettings(source=(source,), target=(target,))
     return config.model_copy(
         update={
@@ -92,7 +104,7 @@ def _corpora(config: Config) -> dict[str, CorpusSettings]:
 
 
 def _line_counts(config: Config) -> Files:
-    """The files of each side with their numbers of lines, which must be the same on both."""
+    """Return the files of each side with their numbers of lines, which must match."""
     files: Files = {}
     for name, corpus in _corpora(config).items():
         check_formats(corpus)

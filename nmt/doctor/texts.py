@@ -1,5 +1,6 @@
-"""Checks of the run, its texts, tokenizer and corpora. What is not made yet is made of a sample, in
-the temporary folder.
+"""The checks of the run, its texts, tokenizer and corpora.
+
+Missing tokenizers and corpora are made from a sample, in the temporary folder.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.run import check_corpora, check_settings, check_tokenizer
 
 _ALIKE = 0.3
-"""Lengths of true translations go together far more closely than this correlation."""
+"""The lengths of true translations correlate far more closely than this."""
 
 _FEW = 100
 
@@ -68,7 +69,7 @@ def _text(examination: Examination) -> Remark:
 
 
 def _check_unchanged(examination: Examination) -> None:
-    """Raise DataError where the run cannot be resumed with the tokenizer or data that are there."""
+    """Raise DataError where the run cannot be resumed with the present tokenizer or data."""
     state, run, tokenizers = examination.state, examination.run, examination.tokenizers
     assert state is not None
     if tokenizers is not None:
@@ -135,7 +136,7 @@ def _unknown(examination: Examination) -> Remark:
 
 
 def _writable(examination: Examination) -> Remark:
-    """Count target lines that come back changed from their subwords: no model can write them."""
+    """Count the target lines that encoding and decoding changes, which no model can write."""
     manifest = _made(examination).manifest
     reports = {"train": manifest.train.round_trip, "dev": manifest.dev.round_trip}
     told = [
@@ -159,7 +160,7 @@ def _writable(examination: Examination) -> Remark:
 
 
 def _lengths(examination: Examination) -> Remark:
-    """Lines that have slipped against each other show: their lengths no longer go together."""
+    """Check the correlation of source and target lengths, which misaligned lines lack."""
     data = _made(examination)
     sides = data.train.source_lengths, data.train.target_lengths
     ratio = data.manifest.length_ratio
@@ -175,7 +176,7 @@ def _lengths(examination: Examination) -> Remark:
 
 
 def _scores(examination: Examination) -> Remark:
-    """Tell by which tokenizer BLEU is, and whether dev has what it counts."""
+    """Report the tokenizer of BLEU, and check that dev has the n-grams that BLEU counts."""
     config, notes = examination.config, list[str]()
     tokenizer = bleu_tokenizer(config.data.target_language, notes.append)
     most = config.training.validation.max_sentences
@@ -192,12 +193,12 @@ def _scores(examination: Examination) -> Remark:
 
 
 def _marks(examination: Examination) -> Remark:
-    """Escaped characters, pieces of words and the like, which other tools left in the texts."""
+    """Check for marks of other tools in the texts, such as escaped characters and subwords."""
     return _findings(examination, lambda kind: kind in _MARKS, "no marks of other tools")
 
 
 def _writing(examination: Examination) -> Remark:
-    """What the model learns from must be written like what it is judged by."""
+    """Check that train is written like the texts of dev and test."""
     sound = "train is written like the texts that judge it"
     return _findings(examination, lambda kind: kind not in _MARKS, sound)
 
@@ -224,7 +225,7 @@ def _made(examination: Examination) -> PreparedData:
 
 
 def _sample_of(examination: Examination) -> Sample:
-    """The sample; where only the corpora are to be made anew, it is there already."""
+    """Return the sample, which exists wherever tokenizers or corpora have to be made."""
     assert examination.sample is not None
     return examination.sample
 

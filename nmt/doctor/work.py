@@ -1,4 +1,4 @@
-"""Checks that do what training does: the worst batch, a search, some updates, a checkpoint."""
+"""The checks that do the work of training: the worst batch, a search, updates, a checkpoint."""
 
 import math
 import shutil
@@ -32,12 +32,15 @@ _WARM_UP = 3
 _LEAST_SECONDS = 2.0
 _MOST_SECONDS = 20.0
 _FEWEST_UPDATES = 3
-"""Updates are timed for _LEAST_SECONDS; fewer than _FEWEST_UPDATES for up to _MOST_SECONDS."""
+"""The least number of timed updates.
+
+Updates are timed for `_LEAST_SECONDS`, or for up to `_MOST_SECONDS` where they are fewer.
+"""
 
 _SHORTEST = 1e-9
 
 _SPARE = 0.9
-"""Share of the free memory that a peak may take without a warning."""
+"""The share of the free memory that a peak may take without a warning."""
 
 
 def _model(examination: Examination) -> Remark:
@@ -47,7 +50,7 @@ def _model(examination: Examination) -> Remark:
     sizes = [tokenizers.source.size, tokenizers.target.size]
     is_part = examination.sample is not None and not examination.sample.is_whole
     if is_part and config.tokenizer.fills_vocabulary:
-        # A sample gives fewer subwords; the model is to be as large as it will be.
+        # A sample gives fewer subwords, but the model must have its final size.
         sizes = [max(size, config.tokenizer.vocab_size) for size in sizes]
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, *sizes).to(examination.runtime.device)
@@ -108,7 +111,7 @@ def _shape(batch: Batch) -> str:
 
 
 def _search(examination: Examination) -> Remark:
-    """The model knows nothing yet: the search goes on to the limit of the length."""
+    """Check a search. The model is untrained, so the search runs to the length limit."""
     bundle, data = examination.bundle, examination.data
     assert data is not None
     longest = int(data.dev.source_lengths.argmax())
@@ -131,7 +134,7 @@ def _updates(examination: Examination) -> Remark:
             _update(examination, group, runtime)
         waits = CoreWaits()
         timed = _timed(examination, groups, runtime, time.monotonic)
-        # More threads than cores wait for each other, here as in the training.
+        # More threads than cores wait for each other, here as in training.
         is_told = runtime.device.type == "cpu" and runtime.threads <= cores()
         waited = (waits.share() or 0.0) if is_told else 0.0
         advice = ""
@@ -165,7 +168,14 @@ def _timed(
     runtime: Runtime,
     clock: Callable[[], float],
 ) -> _Timed:
-    """Make updates for a while. clock: gives seconds, of the day or of this thread."""
+    """Make updates for a while.
+
+    Args:
+        examination: The examination.
+        groups: The batches of each update.
+        runtime: The device and how to use it.
+        clock: A function that returns seconds, of the day or of this thread.
+    """
     tokens = updates = 0
     seconds, began, began_waiting = 0.0, clock(), time.monotonic()
     for group in groups:
@@ -180,7 +190,7 @@ def _timed(
 
 
 def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None]:
-    """The batches of each update, epoch after epoch, without an end."""
+    """Yield the batches of each update, epoch after epoch, without end."""
     for epoch in count():
         batches = loader.batches(epoch, 0)
         while group := list(islice(batches, size)):
@@ -188,7 +198,7 @@ def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None
 
 
 def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> None:
-    """One update. It waits for the loss: a GPU would go on working behind the clock's back."""
+    """Make one update and wait for the loss, because a GPU would work on beyond the measurement."""
     bundle, optimizer = examination.bundle, examination.optimizer
     losses = [forward_and_backward(bundle, batch, runtime) for batch in group]
     limit = examination.config.training.clip_norm or math.inf
@@ -203,7 +213,7 @@ def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> N
 
 
 def _checkpoint(examination: Examination) -> Remark:
-    """Of the real size, on the disk of the run."""
+    """Check that a checkpoint of the real size can be written to the disk of the run, and read."""
     folder = examination.folder / "checkpoints"
     model, optimizer = examination.bundle.model, examination.optimizer
     if not optimizer.state_dict()["state"]:  # no update was made
@@ -232,7 +242,7 @@ def _peak_memory(examination: Examination) -> Remark:
     peak, free = peak_bytes(device), available_bytes(device)
     if peak is None or free is None:
         return Remark("this system does not say what was taken")
-    # What this process holds now is free again when training begins.
+    # The memory of this process is free again when training begins.
     mend = "lower `training.batch_size`" if peak > _SPARE * (free + peak) else ""
     found = f"{size_text(peak)} of memory at the peak"
     return Remark(found, mend, {"peak_bytes": peak, "available_bytes": free})
@@ -257,7 +267,7 @@ def _time(examination: Examination) -> Remark:
 def _disk_space(examination: Examination) -> Remark:
     run = examination.run
     bundle = sum(p.numel() * p.element_size() for p in examination.bundle.model.parameters())
-    # Data outside of the run that are there take no more room.
+    # Existing data outside the run take no more space.
     data = 0 if run.is_shared(run.data) else folder_bytes(run.data)
     if examination.sample is not None:
         data = int(
@@ -277,7 +287,7 @@ def _disk_space(examination: Examination) -> Remark:
 
 
 def _share(examination: Examination) -> float:
-    """The share of train that the data was made of."""
+    """Return the share of train from which the data were made."""
     sample = examination.sample
     return 1.0 if sample is None else sample.pairs / sample.lines["train"]
 

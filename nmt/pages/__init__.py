@@ -1,1 +1,1 @@
-"""Pages to look at: one HTML file each, whole in itself, that asks the network for nothing."""
+"""The HTML reports: self-contained files that load nothing from the network."""

@@ -1,12 +1,12 @@
 "use strict";
 
 /*
- * Attention drawn: two lines of words that light up by weight, and a heat map.
+ * Attention as a picture: two lines of words, highlighted by weight, and a heat map.
  *
  *   const drawn = drawAttention(container, record, { subwords: false });
  *   drawn.update({ subwords: true });
  *
- * A record is what nmt/inspection/attention_record.py writes; weights are in thousandths.
+ * nmt/inspection/attention_record.py writes the records. Weights are in thousandths.
  */
 
 const SPACE = "\u2581";
@@ -17,13 +17,13 @@ const SEEN = 0.0005;
 const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 const UPRIGHT = /[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef\u{20000}-\u{3ffff}]/u;
 
-/** The direction of a text: that of its first letter. */
+/** Return the direction of a text, which is that of its first letter. */
 function directionOf(text) {
   const letter = text.match(/\p{L}/u);
   return letter && RTL.test(letter[0]) ? "rtl" : "ltr";
 }
 
-/** Text that turns no direction and hides nothing: a mark that stands alone gets a circle. */
+/** Return a text without direction marks, and with a circle before a mark that stands alone. */
 function visible(text) {
   const tame = text
     .replace(/[\u202a-\u202e\u2066-\u2069]/g, "")
@@ -32,8 +32,8 @@ function visible(text) {
   return lone ? "\u25cc" + tame : tame;
 }
 
-/** The units to show of one side: `text`, `first` subword, `size`, `space` (whether one comes
- * before). */
+/** Return the units of one side: `text`, `first` subword, `size`, `space` (whether a space is
+ * before it). */
 function unitsOf(tokens, sizes, subwords) {
   const words = subwords ? tokens.map(() => 1) : sizes;
   let first = 0;
@@ -47,10 +47,10 @@ function unitsOf(tokens, sizes, subwords) {
   });
 }
 
-/** What is shown of a record: units of both sides, and `weights [target][source]` and
- * `probabilities [target]` between 0 and 1. The attention that a word receives is the sum of its
- * subwords', what it gives is their mean; its probability is the product of theirs. The end mark
- * of the translation is no word. `view`: the number of one of the record's views, else null. */
+/** Return the units of both sides, with `weights [target][source]` and `probabilities [target]`
+ * from 0 to 1. The attention on a source word is the sum over its subwords. The attention of a
+ * target word is the mean over its subwords, and its probability is their product. The end mark of
+ * the translation is no word. `view` is the number of one of the record's views, or null. */
 function attentionOf(record, subwords = false, view = null) {
   const source = unitsOf(record.source, record.source_words, subwords);
   let target = unitsOf(record.target, record.target_words, subwords);
@@ -75,17 +75,17 @@ function attentionOf(record, subwords = false, view = null) {
   return { source, target, weights, probabilities };
 }
 
-/** A share as people read it. */
+/** Return a share as a percentage. */
 function percent(share) {
   if (share > 0 && share < 0.005) return "<1%";
   return `${Math.round(100 * share)}%`;
 }
 
-/** Draws one translation into a container, in place of what is there.
+/** Draw one translation into a container, in place of its content.
  *
- * options: subwords, rather than words; view: the number of one of `record.views`, null: all
- * together; numbers: hundredths in the cells; labels: names of the lines, `source` and `target`.
- * Gives `update(options)`, which draws anew what changes, and `clear()`. */
+ * Options: `subwords` (in place of words), `view` (the number of one of `record.views`, null for
+ * all together), `numbers` (hundredths in the cells), `labels` (the names of the lines `source` and
+ * `target`). Return `update(options)`, which redraws, and `clear()`. */
 function drawAttention(container, record, options = {}) {
   const root = element("div", { class: "attention" });
   const chosen = { subwords: false, view: null, numbers: false, ...options };
@@ -121,7 +121,7 @@ function drawAttention(container, record, options = {}) {
     root.querySelector('.view[aria-pressed="true"]').focus();
   }
 
-  /** place: { target, source }, one of them null or both numbers; null: nothing. */
+  /** Show a place { target, source }, of which one may be null, or nothing for null. */
   function show(place) {
     if (!parts.shown.weights) return;
     light(parts, place);
@@ -164,7 +164,7 @@ function same(a, b) {
   return b !== null && a.source === b.source && a.target === b.target;
 }
 
-/** Which unit, or which two, a node stands for. */
+/** Return the place of a node: one unit or two, null for neither. */
 function placeOf(node) {
   const owner = node.closest?.("[data-target], [data-source]");
   if (!owner) return null;
@@ -175,7 +175,7 @@ function placeOf(node) {
   };
 }
 
-/** One line of words, in the order and direction of its script; one of them can be tabbed to. */
+/** Return one line of words, in the direction of its script. The Tab key reaches one of them. */
 function tokenLine(side, label, units) {
   const direction = directionOf(units.map((unit) => unit.text).join(" "));
   const holder = element("span", { class: "tokens", role: "group", dir: direction, "aria-label": label });
@@ -199,7 +199,7 @@ function tokenLine(side, label, units) {
   return { line: element("div", { class: "line" }, element("span", { class: "side" }, label), holder), tokens };
 }
 
-/** Arrows go along a line, or over to the strongest word of the other one; Enter holds. */
+/** Handle keys: arrows move along a line or to the strongest word of the other, Enter pins. */
 function keyed(event, parts, pin) {
   const place = placeOf(event.target);
   if (!place || !event.target.classList.contains("token")) return;
@@ -227,15 +227,14 @@ function keyed(event, parts, pin) {
   }
 }
 
-/** The weights that the other side has for a unit: the row of a target unit, the column of a
- * source unit. */
+/** Return the weights of a unit: the row of a target unit, the column of a source unit. */
 function weightsAt(shown, place) {
   return place.target === null
     ? shown.weights.map((row) => row[place.source])
     : shown.weights[place.target];
 }
 
-/** Light up what a unit attends to, or what attends to it. */
+/** Highlight the units that a unit attends to, or that attend to it. */
 function light(parts, place) {
   const { weights } = parts.shown;
   const target = place?.target ?? null;
@@ -260,7 +259,7 @@ function lightLine(tokens, on, weights) {
   });
 }
 
-/** What is to be said of a place, as nodes. */
+/** Return a sentence about a place, as nodes. */
 function sentence(shown, place) {
   if (place === null) return [element("span", { class: "muted" }, "Point at a word, or tap it, to see where it looked.")];
   const word = (unit) => element("bdi", { class: "word" }, unit.text);
@@ -287,8 +286,8 @@ function sentence(shown, place) {
   return nodes;
 }
 
-/** The heat map: a table, target units down, source units across; from the right where the source
- * is written so. */
+/** Return the heat map: a table with target units down and source units across, in the direction of
+ * the source. */
 function matrixOf(shown, labels) {
   const across = shown.source.map((unit, i) =>
     element(
@@ -341,7 +340,7 @@ function matrixOf(shown, labels) {
   return { figure: element("figure", {}, wide, scale), mark };
 }
 
-/** Small pictures to choose a view by, where there are several. */
+/** Return thumbnails to choose a view, where there are several. */
 function viewsOf(record, chosen, choose) {
   if (!record.views?.length) return "";
   const direction = directionOf(record.source.join(" "));
@@ -367,7 +366,7 @@ function viewsOf(record, chosen, choose) {
   return holder;
 }
 
-/** Weights as a small picture in the page's own colour, light or dark: they are its mask. */
+/** Return weights as a thumbnail. They are a mask over the text colour, for light and dark. */
 function thumbnail(weights) {
   const canvas = element("canvas", { width: weights[0]?.length || 1, height: weights.length || 1 });
   const context = canvas.getContext("2d");

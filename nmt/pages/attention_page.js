@@ -1,8 +1,8 @@
 "use strict";
 
 /*
- * The page of `nmt attention --html`: a list of sentences to search and sort, and the one that is
- * chosen, drawn for each model.
+ * The report of `nmt attention --html`: a list of sentences to search and sort, and the chosen
+ * sentence, drawn for each model.
  */
 
 const AT_A_TIME = 200;
@@ -40,12 +40,12 @@ function folded(text) {
   return text.normalize("NFC").toLocaleLowerCase();
 }
 
-/** How much the models differ from the first, at most. */
+/** Return the greatest difference of a model from the first. */
 function modelsDiffer({ readings: [one, ...others] }) {
   return Math.max(...others.map((other) => difference(one.looks[0].text, other.looks[0].text)));
 }
 
-/** A score as people read it; what a model holds to be impossible has none. */
+/** Return a score as text. An impossible translation has no finite score. */
 function scoreText(score, digits) {
   return score === null ? "-\u221e" : score.toFixed(digits);
 }
@@ -53,7 +53,7 @@ function scoreText(score, digits) {
 const first = (sentence) => sentence.readings[0];
 const best = (sentence) => first(sentence).looks[0];
 
-/** Orders of the list: a name for people, and what is compared, rising. */
+/** The orders of the list, each with its name and its ascending sort key. */
 const ORDERS = {
   order: ["In order", (sentence) => sentence.place],
   low: ["Lowest score first", (sentence) => best(sentence).score ?? -Infinity],
@@ -65,8 +65,8 @@ const ORDERS = {
   differ: ["Where the models differ most", (sentence) => -sentence.differs],
 };
 
-/** The list beside the sentence. Gives `holder`, `begin()` and `step(by)`, which goes to the next
- * one or the one before. */
+/** Return the list beside the sentence: `holder`, `begin()` and `step(by)`, which moves to the next
+ * or the previous sentence. */
 function sentenceList(data, sentences, state, choose) {
   const search = element("input", { type: "search", placeholder: "Search", "aria-label": "Search all texts" });
   const names = Object.keys(ORDERS).filter((name) => name !== "differ" || data.models.length > 1);
@@ -163,7 +163,7 @@ function sentenceList(data, sentences, state, choose) {
   return { holder, begin, step };
 }
 
-/** One sentence: its texts, and below them what each model makes of it, side by side. */
+/** Draw one sentence, with the reading of each model side by side. */
 function drawSentence(detail, data, sentence, state, list) {
   const drawn = [];
   const columns = sentence.readings.map((reading, i) =>
@@ -205,7 +205,7 @@ function drawSentence(detail, data, sentence, state, list) {
 
 const KINDS = { found: "Translation", given: "Given translation", reference: "Reference" };
 
-/** What one model makes of a sentence: the chosen translation drawn, the others to choose from. */
+/** Return the reading of one model: the chosen translation, and the others to choose from. */
 function drawReading(reading, model, sentence, state, named, drawn) {
   const holder = element("article", { class: "card reading" });
   if (named) holder.append(element("h3", { class: "model" }, model));
@@ -236,14 +236,14 @@ function drawReading(reading, model, sentence, state, named, drawn) {
   return holder;
 }
 
-/** The reference, with what the translation lacks of it marked. */
+/** Return the reference, with words marked that the translation lacks. */
 function referenceLine(sentence, look) {
   if (sentence.reference === null || look.kind === "reference") return [];
   const text = element("p", { class: "text", dir: "auto" }, ...markedText(sentence.reference, look.text));
   return [element("div", { class: "reference" }, element("span", { class: "side muted" }, "Reference"), text)];
 }
 
-/** All translations, to choose one: what differs from the first is marked. */
+/** Return all translations, to choose one. Differences from the first are marked. */
 function alternatives(looks, draw) {
   const holder = element("div", { class: "looks", role: "group", "aria-label": "Translations" });
   const rows = looks.map((look, i) => {
@@ -270,7 +270,7 @@ function alternatives(looks, draw) {
   return element("section", {}, element("h4", {}, "Translations and their scores"), holder);
 }
 
-/** The search, drawn when it is opened. */
+/** Return the search tree, which is drawn when it is opened. */
 function treeOf(tree) {
   const holder = element("div");
   const details = element("details", { class: "search" }, element("summary", {}, "The search"), holder);

@@ -1,11 +1,11 @@
 "use strict";
 
-/** What the page was given; null when there is nothing. */
+/** Return the data of the report, or null. */
 function pageData() {
   return JSON.parse(document.getElementById("data").textContent);
 }
 
-/** An element with attributes and children; strings become text, never HTML. */
+/** Return an element with attributes and children. Strings become text, never HTML. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -35,7 +35,7 @@ function element(name, attributes = {}, ...children) {
   label();
 })();
 
-/** Tables marked `data-sortable` sort by a click on a heading; numbers by `data-value`. */
+/** Sort tables marked `data-sortable` by a click on a heading, numbers by `data-value`. */
 (function sortableTables() {
   const value = (row, column) => {
     const cell = row.cells[column];

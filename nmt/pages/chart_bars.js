@@ -1,4 +1,4 @@
-/** Bars over bins of a number, or over names. */
+/** A chart of bars over bins of a number, or over names. */
 (() => {
   const { shape, precise, scale, spread } = Charts;
   const WIDE = 100;
@@ -53,7 +53,7 @@
       return inside ? this.x(mark.x) : null;
     }
 
-    /** Where a bar ends: on a logarithmic scale nothing is as low as the axis. */
+    /** Return the y of a bar's end. On a logarithmic scale, zero is at the axis. */
     end(value) {
       return this.log && !(value > 0) ? this.box.bottom : Math.min(this.box.bottom, this.y(value));
     }

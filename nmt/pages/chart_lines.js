@@ -1,4 +1,4 @@
-/** Lines over a number, such as curves over updates. */
+/** A chart of lines over a number, such as curves over updates. */
 (() => {
   const { shape, line, circle, whole, precise, scale, spread, nearest } = Charts;
   const MOST_DOTS = 60;
@@ -66,7 +66,7 @@
       return group;
     }
 
-    /** The best point and its value, below the values of others that are near. */
+    /** Draw the best point and its value, below the values of nearby points. */
     drawBest(series, x, y) {
       const [left, top] = [this.x(x), this.y(y)];
       const place = { x: left, y: top < this.box.top + 22 ? top + 20 : top - 11 };
@@ -88,7 +88,7 @@
       return `${this.data.xName} ${whole(at)}`;
     }
 
-    /** The point of a line that is nearest to an x; null where there is none. */
+    /** Return the point of a line that is nearest to an x, or null. */
     closest(series, at) {
       const points = known(series);
       return points.length ? nearest(points, at, ([x]) => x) : null;

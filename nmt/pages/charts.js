@@ -1,6 +1,6 @@
 /**
- * Charts: every `figure.chart` draws what its `data-chart` holds, see charts.py. Here is what all
- * kinds share; each kind is a class in a file of its own, which puts itself into `Charts.kinds`.
+ * Charts, drawn in every `figure.chart` from its `data-chart` (see charts.py). This file is common
+ * to all kinds. Each kind is a class in its own file, which adds itself to `Charts.kinds`.
  */
 const Charts = (() => {
   const HEIGHT = 230;
@@ -27,7 +27,7 @@ const Charts = (() => {
 
   const whole = (value) => value.toLocaleString("en-GB", { maximumFractionDigits: 2 });
 
-  /** A number for an axis. */
+  /** Return a number as text for an axis. */
   function short(value) {
     const size = Math.abs(value);
     if (size >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
@@ -36,7 +36,7 @@ const Charts = (() => {
     return String(Number(value.toPrecision(6)));
   }
 
-  /** A number to be read off. */
+  /** Return a number as text for the readout. */
   function precise(value) {
     if (value === null) return "–";
     const size = Math.abs(value);
@@ -47,7 +47,7 @@ const Charts = (() => {
 
   const exact = (value) => Number(value.toPrecision(12));
 
-  /** Round numbers from low to high, about so many. */
+  /** Return about `wanted` round numbers from low to high. */
   function ticks(low, high, wanted) {
     const rough = (high - low) / Math.max(1, wanted);
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -57,7 +57,7 @@ const Charts = (() => {
     return Array.from({ length: last - first + 1 }, (_, i) => exact((first + i) * step));
   }
 
-  /** The same for a logarithmic axis: at most six, of the powers of ten and what lies between. */
+  /** Return at most six round numbers for a logarithmic axis, including powers of ten. */
   function logTicks(low, high) {
     const from = Math.floor(Math.log10(low));
     const to = Math.ceil(Math.log10(high));
@@ -73,14 +73,14 @@ const Charts = (() => {
     return powers.filter((power, i) => i % every === 0 && inside(power));
   }
 
-  /** From values to pixels. */
+  /** Return a function from values to pixels. */
   function scale(low, high, from, to, log) {
     const turn = log ? Math.log : Number;
     const share = (value) => (turn(value) - turn(low)) / (turn(high) - turn(low));
     return (value) => from + share(value) * (to - from);
   }
 
-  /** The lowest and the highest value of an axis, with some room around. */
+  /** Return the lowest and the highest value of an axis, with a margin. */
   function spread(values, log, fromZero) {
     let low = values.reduce((a, b) => Math.min(a, b), Infinity);
     let high = values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -94,15 +94,15 @@ const Charts = (() => {
     return [low === 0 && fromZero ? 0 : low - room, high + room];
   }
 
-  /** Of some things the one whose value is nearest to another; the first of equal ones. */
+  /** Return the thing whose value is nearest to `value`, the first among equals. */
   function nearest(things, value, of = (each) => each) {
     const distance = (each) => Math.abs(of(each) - value);
     return things.reduce((best, each) => (distance(each) < distance(best) ? each : best));
   }
 
   /**
-   * What both kinds of chart share: the frame, the tools, what is read off, the keyboard. A kind
-   * tells its values and their places along x, and draws them.
+   * The base class of charts: the frame, the tools, the readout, the keyboard. A kind defines its
+   * values and their places along x, and draws them.
    */
   class Chart {
     constructor(figure, data) {
@@ -226,7 +226,7 @@ const Charts = (() => {
       svg.append(shape("text", { ...place, "data-value": label }, label));
     }
 
-    /** Round numbers along x, as many as there is room for. */
+    /** Draw round numbers along x, as many as fit. */
     drawNumbers(svg, low, high, x) {
       const wanted = Math.max(2, Math.floor((this.box.right - this.box.left) / 90));
       for (const each of ticks(low, high, wanted)) this.xTick(svg, x(each), short(each));
@@ -262,7 +262,7 @@ const Charts = (() => {
       this.move(places[Math.min(last, Math.max(0, moves[event.key]))]);
     }
 
-    /** Show a place here, and in the charts of the same group. */
+    /** Show a place in this chart, and in the charts of the same group. */
     move(at) {
       const all = this.data.group ? groups.get(this.data.group) : [this];
       for (const each of all) {

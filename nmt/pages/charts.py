@@ -1,6 +1,7 @@
-"""Charts for pages: lines over a number, and bars over bins or names, drawn by `charts.js`.
+"""Charts for HTML reports: lines over a number, and bars over bins or names.
 
-A page that has some takes `SCRIPTS` among its scripts and `STYLE` among its styles.
+`charts.js` draws them. A report with charts has `SCRIPTS` among its scripts and `STYLE` among its
+styles.
 """
 
 import math
@@ -14,16 +15,24 @@ SCRIPTS = ("charts.js", "chart_lines.js", "chart_bars.js")
 STYLE = "charts.css"
 
 MOST_POINTS = 2000
-"""Of a line: more than a screen can show. Of the others the extremes of each stretch stay."""
+"""The number of points of a line, at most, which is more than a screen can show.
+
+Of more points, the extremes of each stretch remain.
+"""
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Series:
-    """A line. points: (x, y), x rising; where y is not finite the line is broken; dots: whether
-    each point is marked; best: the x of the point that is to stand out; colour: from 1 to 6,
-    default: by its place.
+    """A line of a chart.
+
+    Attributes:
+        name: The name.
+        points: The points (x, y), with rising x. The line is broken where y is not finite.
+        dots: Whether each point is marked.
+        best: The x of the point to emphasise.
+        colour: The colour, from 1 to 6. The default depends on the position of the line.
     """
 
     name: str
@@ -35,7 +44,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at an x, shown as a vertical line with a text."""
+    """An event at an x, shown as a vertical line with a text."""
 
     x: float
     text: str
@@ -43,9 +52,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Lines over a common x. logarithmic: how y is drawn at first (the reader may change it where
-    all values are positive); from_zero: whether y begins there; group: charts of one group show
-    the same x; marks: see `Mark`.
+    """A chart of lines over a common x.
+
+    Attributes:
+        title: The title.
+        series: The lines.
+        x_name: The name of x.
+        y_name: The name of y.
+        logarithmic: Whether y is logarithmic at first. The reader may change it for positive
+            values.
+        from_zero: Whether y begins at zero.
+        group: The group of charts that show the same x.
+        marks: The events.
     """
 
     title: str
@@ -58,7 +76,7 @@ class LineChart:
     marks: Sequence[Mark] = ()
 
     def record(self) -> dict[str, Any]:
-        """What the script draws."""
+        """Return the data that the script draws."""
         return {
             "kind": "lines",
             "title": self.title,
@@ -83,7 +101,13 @@ class LineChart:
 
 @dataclass(frozen=True)
 class Bars:
-    """The bars of a name. values: one for each bin or label; not finite: none there."""
+    """The bars of one series.
+
+    Attributes:
+        name: The name.
+        values: One value for each bin or label. A value that is not finite has no bar.
+        colour: The colour, from 1 to 6. The default depends on the position of the series.
+    """
 
     name: str
     values: Sequence[float]
@@ -92,10 +116,16 @@ class Bars:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Bars over bins or over names, several a bin where there are several series.
+    """A chart of bars over bins or names, with one bar for each series.
 
-    edges: where the bins begin, and where the last ends, one more than there are values; labels:
-    what each bar is of, for people; may be left out where there are edges.
+    Attributes:
+        title: The title.
+        series: The series.
+        labels: The name of each bar, for people. Not needed with edges.
+        edges: The beginning of each bin and the end of the last, one more than there are values.
+        x_name: The name of x.
+        y_name: The name of y.
+        marks: The events.
     """
 
     title: str
@@ -107,7 +137,7 @@ class BarChart:
     marks: Sequence[Mark] = ()
 
     def record(self) -> dict[str, Any]:
-        """What the script draws."""
+        """Return the data that the script draws."""
         return {
             "kind": "bars",
             "title": self.title,
@@ -128,7 +158,7 @@ class BarChart:
 
 
 def chart_html(chart: LineChart | BarChart) -> str:
-    """A chart as HTML, to be drawn when the page is opened, as wide as there is room."""
+    """Return a chart as HTML, which is drawn when the report is opened, in the available width."""
     return (
         f'<figure class="chart" data-chart="{escaped(script_json(chart.record()))}">'
         f"<figcaption>{escaped(chart.title)}</figcaption></figure>"
@@ -136,8 +166,13 @@ def chart_html(chart: LineChart | BarChart) -> str:
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most so many points: of each stretch of x the lowest and the highest, so that no peak is
-    lost; all where there are no more. The first and the last always stay.
+    """Return at most `most` points, which include the lowest and the highest of each stretch of x.
+
+    The first and the last point always remain.
+
+    Args:
+        points: The points, with rising x.
+        most: The number of points, at most.
     """
     if len(points) <= most:
         return list(points)

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Which words of one text are not in the longest run of words that both have, in order. */
+/** Return whether each word is outside the longest common subsequence of both texts. */
 function differing(words, others) {
   const rows = words.length + 1;
   const columns = others.length + 1;
@@ -25,12 +25,12 @@ function differing(words, others) {
   return differs;
 }
 
-/** The words of a text, punctuation apart. */
+/** Return the words of a text, with punctuation as words of its own. */
 function wordsOf(text) {
   return text.match(/[\p{L}\p{M}\p{N}\u200c\u200d'\u2019-]+|[^\s\p{L}\p{M}\p{N}]/gu) ?? [];
 }
 
-/** Text as nodes, what differs from another text marked. */
+/** Return a text as nodes, with differences from another text marked. */
 function markedText(text, other) {
   const words = wordsOf(text);
   const differs = differing(words, wordsOf(other));
@@ -45,7 +45,7 @@ function markedText(text, other) {
   return nodes;
 }
 
-/** How much two texts differ, from 0 to 1: the share of words of both that are not common. */
+/** Return the difference of two texts from 0 to 1: the share of their words not in common. */
 function difference(text, other) {
   const words = wordsOf(text);
   const others = wordsOf(other);

@@ -1,4 +1,4 @@
-"""What all pages have in common: the frame, the look, and data that cannot break out of it."""
+"""The frame of all HTML reports: layout, style, and safely embedded data."""
 
 import html
 import json
@@ -25,10 +25,16 @@ _IN_SCRIPTS = {
 
 @dataclass(frozen=True)
 class Page:
-    """A page. title: text; body: HTML below the heading; data: what scripts read, by
-    `pageData()`; styles, scripts: names of files in this package, put into the page after those
-    of all pages; about: one line of text below the title; connects: whether its scripts may ask the
-    server that it came from, and no other.
+    """An HTML report.
+
+    Attributes:
+        title: The title.
+        body: The HTML below the heading.
+        data: The data for scripts, which `pageData()` returns.
+        styles: The names of style files in this package, after the common one.
+        scripts: The names of script files in this package, after the common one.
+        about: One line of text below the title.
+        connects: Whether its scripts may send requests to the server that it came from.
     """
 
     title: str
@@ -41,12 +47,12 @@ class Page:
 
     @property
     def policy(self) -> str:
-        """What a browser may load and do for it (Content Security Policy)."""
+        """The Content Security Policy."""
         return _POLICY + (_OWN_SERVER if self.connects else "")
 
 
 def render(page: Page) -> str:
-    """The page as one HTML document."""
+    """Return the report as one HTML document."""
     styles = "\n".join(map(asset, (_BASE_STYLE, *page.styles)))
     scripts = "\n".join(map(asset, (_BASE_SCRIPT, *page.scripts)))
     about = f'<p class="about">{escaped(page.about)}</p>\n' if page.about else ""
@@ -81,12 +87,15 @@ def render(page: Page) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as HTML, also between quotes."""
+    """Return text as HTML, also for use between quotes."""
     return html.escape(text, quote=True)
 
 
 def script_json(data: Any) -> str:
-    """JSON that may stand in a `<script>`: what is no number is null, `</script>` stays text."""
+    """Return JSON for a `<script>` element, with null for numbers that are not finite.
+
+    The text `</script>` is escaped.
+    """
     text = json.dumps(finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character, escape in _IN_SCRIPTS.items():
         text = text.replace(character, escape)
@@ -94,12 +103,12 @@ def script_json(data: Any) -> str:
 
 
 def asset(name: str) -> str:
-    """The text of a style or script of this package."""
+    """Return the text of a style or script file of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def finite(data: Any) -> Any:
-    """Plain data with None in the place of every number that is infinite or none."""
+    """Return plain data with None in place of numbers that are not finite."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, dict):

@@ -8,7 +8,7 @@
   let metric = 0;
   let shown = STEP;
 
-  /** One chart: rows of {label, values, perhaps a count}, a bar for each system. */
+  /** Return a chart of rows {label, values, count (optional)}, with a bar for each system. */
   function chart(title, labels, rows, format) {
     const all = rows.flatMap((row) => row.values).filter((value) => value !== null);
     const most = Math.max(...all, 1e-9);

@@ -1,16 +1,16 @@
 "use strict";
 
 /*
- * A beam search drawn: the hypotheses that were kept at each step, as a tree of runs of subwords.
- * The best hypothesis is the rows at the left, from top to bottom; indented below each run is what
- * the search looked at in its place.
+ * A beam search as a picture: the hypotheses that were kept at each step, as a tree of runs of
+ * subwords. The rows at the left are the best hypothesis, from top to bottom. The alternatives to
+ * each run are indented below it.
  *
- * A tree is what nmt/inspection/tree_record.py writes; attention.js has to come before.
+ * nmt/inspection/tree_record.py writes the trees. attention.js must come before this file.
  */
 
 const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not followed further" };
 
-/** Draws a tree into a container, in place of what is there. */
+/** Draw a tree into a container, in place of its content. */
 function drawTree(container, tree) {
   const nodes = nodesOf(tree);
   const counts = {};
@@ -26,8 +26,8 @@ function drawTree(container, tree) {
   container.replaceChildren(element("p", { class: "told muted" }, `${told.join(", ")}. From top to bottom the best one, with its score; indented what stood beside it.`), holder);
 }
 
-/** The nodes with their `children`, the `best` rank below them (infinite: none), and to which step
- * they `last`. */
+/** Return the nodes with their `children`, the `best` rank below them (infinite for none), and the
+ * `last` step below them. */
 function nodesOf(tree) {
   const nodes = tree.parents.map((parent, i) => ({
     parent,
@@ -54,13 +54,13 @@ function nodesOf(tree) {
   return nodes;
 }
 
-/** The one that leads to the best end first, then those that lived longest. */
+/** Sort nodes by the best rank below them, then by the last step below them. */
 function inOrder(nodes) {
   return [...nodes].sort((a, b) => a.best - b.best || b.last - a.last || b.score - a.score);
 }
 
-/** A list of what becomes of siblings: the run that the best of them begins, the others as what
- * was there instead, and so on from the end of the run. */
+/** Return a list for siblings: the run of the best, the others as its alternatives, and so on from
+ * the end of the run. */
 function branch(siblings) {
   const rows = element("ul", {});
   while (siblings.length) {
@@ -72,15 +72,15 @@ function branch(siblings) {
   return rows;
 }
 
-/** A node and those after it, as far as there is but one way. */
+/** Return a node and its descendants, as far as each has a single child. */
 function runFrom(node) {
   const run = [node];
   while (run[run.length - 1].children.length === 1) run.push(run[run.length - 1].children[0]);
   return run;
 }
 
-/** What stood beside a run: branches and ends in rows of their own, single runs that came to
- * nothing side by side. */
+/** Return the alternatives to a run. Branches and finished runs have rows of their own. Other runs
+ * are side by side. */
 function instead(others) {
   const rows = [];
   const lost = {};
@@ -104,7 +104,7 @@ function instead(others) {
   return rows;
 }
 
-/** A run with its score and what became of it. */
+/** Return a run with its score and its fate, as nodes. */
 function described(run) {
   const last = run[run.length - 1];
   const nodes = textAndScore(run);
@@ -117,7 +117,7 @@ function described(run) {
   return nodes;
 }
 
-/** The text of a run, its end mark apart, and the score at its end. */
+/** Return the text of a run, its end mark, and the score at its end, as nodes. */
 function textAndScore(run) {
   const last = run[run.length - 1];
   const written = run.filter((node) => node.fate !== "finished").map((node) => node.piece);

@@ -1,6 +1,6 @@
 "use strict";
 
-/* The page of nmt serve: translates what is typed, line by line, and offers other words. */
+/* The page of nmt serve, which translates typed text line by line and offers other words. */
 (function serve() {
   const DEBOUNCE = 250;
   const REMEMBERED = 300;
@@ -38,7 +38,7 @@
     if (/^[a-z]{2,3}(-[A-Za-z0-9]+)*$/.test(language)) node.lang = language;
   }
 
-  /** A language as people call it, where what the model was given is a code. */
+  /** Return the name of a language, given its code or its name. */
   function nameOf(language) {
     if (!/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(language)) return language;
     try {
@@ -48,7 +48,7 @@
     }
   }
 
-  // ------------------------------------------------------------------ asking
+  // ---------------------------------------------------------------- requests
 
   async function ask(path, body, signal) {
     let response;
@@ -76,7 +76,7 @@
     if (known.size > REMEMBERED) known.delete(known.keys().next().value);
   }
 
-  /** Lines as they are typed now; what was chosen for one stays with it while it has its place. */
+  /** Read the typed lines. The chosen beginning of a line stays at its position. */
   function read() {
     const texts = source.value.split("\n");
     lines = texts.map((text, i) => ({ text, prefix: lines[i]?.prefix ?? "" }));
@@ -106,7 +106,7 @@
     if (!signal.aborted) draw();
   }
 
-  /** Lines that are asked for together: a beginning is of one line. */
+  /** Group lines into requests. A line with a chosen beginning is a request of its own. */
   function jobsOf(missing) {
     const plain = missing.filter((line) => !line.prefix);
     const begun = missing.filter((line) => line.prefix).map((line) => [line]);
@@ -180,7 +180,7 @@
     );
   }
 
-  /** The words of a translation, or its subwords, without the end mark. */
+  /** Return the words or subwords of a translation, without the end mark. */
   function shownUnits(record) {
     const { target: tokens, target_words: sizes, ended } = record.attention;
     const units = unitsOf(tokens, sizes, subwords);
@@ -190,7 +190,7 @@
 
   const textOf = (units) => units.map((unit, i) => (unit.space && i > 0 ? " " : "") + unit.text).join("");
 
-  /** How many units a beginning covers. */
+  /** Return the number of units that a beginning covers. */
   function fixedUnits(units, beginning) {
     const wanted = beginning.trim();
     let count = 0;
@@ -211,7 +211,7 @@
     at("flags").replaceChildren(...chips);
   }
 
-  /** What is shown of one line only: its beginning, other translations, attention. */
+  /** Draw the details of the selected line: its beginning, other translations, attention. */
   function drawSelected() {
     const line = lines[selected];
     const record = recordOf(line);
@@ -272,7 +272,7 @@
     }
   }
 
-  /** Below its word, within the column. */
+  /** Place a box below its word, within the column. */
   function place(box, node) {
     const column = target.parentNode.getBoundingClientRect();
     const word = node.getBoundingClientRect();

@@ -1,1 +1,1 @@
-"""Text as people write it: its language, and the characters that it may have."""
+"""Text as people write it: file formats, characters, languages and marks of other tools."""

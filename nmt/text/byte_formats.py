@@ -1,4 +1,4 @@
-"""Formats that the first bytes of a file tell: compressed files, archives, documents, models."""
+"""Formats identified by the first bytes of a file: compression, archives, documents, models."""
 
 import re
 import unicodedata
@@ -9,14 +9,14 @@ from nmt.text.file_format import Advice, Format, Head, Treatment
 
 
 class Signature(Format):
-    """A format that its first bytes tell.
+    """A format identified by fixed first bytes.
 
     Args:
         name: The name in the registry.
-        title: What a file of this format is, with its article.
-        magics: The bytes that files begin with, one of these.
-        text: What to do. `{path}` stands for the file.
-        pattern: A regular expression that the first bytes match besides, where magics do not tell.
+        title: A description of such a file, with its article.
+        magics: The byte sequences with which files of this format begin.
+        text: The advice. `{path}` stands for the file.
+        pattern: A regular expression that the first bytes match too, where `magics` are ambiguous.
     """
 
     treatment: Treatment = "refuse"
@@ -29,22 +29,23 @@ class Signature(Format):
         self._magics, self._text, self._pattern = tuple(magics), text, pattern
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         if not head.data.startswith(self._magics):
             return False
         return re.match(self._pattern, head.data, re.DOTALL) is not None
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice(text=self._text)
 
 
 class Compression(Format):
-    """A compressed file, which is read as what it holds.
+    """A compressed file, which is unpacked on reading.
 
     Args:
         name: The name in the registry and in messages.
-        suffix: The ending of names, with its point.
-        magics: The bytes that files begin with, one of these. A pipe that has given fewer is read
-            on as long as they may become one.
+        suffix: The suffix of file names, with its point.
+        magics: The byte sequences with which files of this format begin.
         tool: The program that unpacks a file to stdout with `-dc`.
     """
 
@@ -56,13 +57,15 @@ class Compression(Format):
         self.suffix, self.magics, self.tool = suffix, tuple(magics), tool
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         return head.data.startswith(self.magics)
 
     def may_begin(self, data: bytes) -> bool:
-        """Tell whether further bytes may make the first bytes of such a file of these."""
+        """Return whether these bytes are a proper prefix of a magic sequence of this format."""
         return any(len(data) < len(each) and each.startswith(data) for each in self.magics)
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice(text=f"Unpack it: {self.tool} -d {{path}}")
 
 
@@ -75,14 +78,16 @@ class Utf16(Format):
     certain = True
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         return _wide_encoding(head) is not None
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice((f"iconv -f {_wide_encoding(head) or 'UTF-16'} -t UTF-8",))
 
 
 class Binary(Format):
-    """Whatever else is no text: many control characters, or many bytes that are no UTF-8."""
+    """Any other binary file: many control characters, or some beside invalid UTF-8."""
 
     name = "binary"
     title = "a binary file, not text"
@@ -95,6 +100,7 @@ class Binary(Format):
     _SHARE = 0.5
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         if len(head.data) < self._FEWEST_BYTES:
             return False
         share = 1.0 - len(head.data.translate(None, self._CONTROLS)) / len(head.data)
@@ -103,6 +109,7 @@ class Binary(Format):
         return not _is_utf8(head.data) or share >= self._SHARE
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice(text="Give the text that it was made from, in UTF-8.")
 
 
@@ -119,10 +126,10 @@ _SHARE_OF_ODD_CHARACTERS = 0.005
 
 
 def _wide_encoding(head: Head) -> str | None:
-    """Return UTF-16 or UTF-32 by the byte-order mark, or where the bytes are such a text.
+    """Return the encoding of a text in UTF-16 or UTF-32, or None for other bytes.
 
-    Without a mark the text must have zero bytes, as spaces and line ends have in these encodings.
-    Bytes that are UTF-8 too must have many.
+    Without a byte-order mark the text must have zero bytes, as spaces and line ends have in these
+    encodings. Bytes that are valid UTF-8 too must have many.
     """
     data = head.data
     for mark, name, encoding in _WIDE_BOMS:
@@ -133,23 +140,23 @@ def _wide_encoding(head: Head) -> str | None:
     zeros = data.count(0)
     if not zeros or (_is_utf8(data) and zeros < max(_FEWEST_ZEROS, _SHARE_OF_ZEROS * len(data))):
         return None
-    # In the wrong order of bytes, spaces and line ends are other characters.
+    # In the wrong byte order, spaces and line ends are other characters.
     counts = {each: _wide_spaces(data, each, head.whole) or 0 for each in _WIDE}
     likely = max(counts, key=lambda each: counts[each])
     return likely if counts[likely] else None
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Return whether bytes are UTF-8, but for a character cut off at their end."""
+    """Return whether bytes are valid UTF-8, except for a character that is cut off at their end."""
     return "\ufffd" not in data.decode("utf-8", "replace")[:-1]
 
 
 def _wide_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
-    """Return the number of spaces and line ends of a text; None where the bytes are no such text.
+    """Return the number of spaces and line ends, or None where the bytes are no such text.
 
     Args:
         data: The first bytes of the text.
-        encoding: UTF-16 or UTF-32, with the order of bytes.
+        encoding: UTF-16 or UTF-32, with the byte order.
         is_whole: Whether the text has no further bytes.
     """
     width = 4 if encoding.startswith("UTF-32") else 2
@@ -279,4 +286,4 @@ BYTE_FORMATS: tuple[Format, ...] = (
     Utf16(),
     Binary(),
 )
-"""Formats that the bytes tell; the first that matches counts."""
+"""The formats identified by bytes. The first that matches counts."""

@@ -1,25 +1,26 @@
-"""The characters that may enter and leave: one rule for texts, tokenizers and translations.
+"""The rules for characters in texts that are read and in texts that are written.
 
 | characters | in a text that is read | in a text that is written |
 |---|---|---|
 | tabs and line breaks of all kinds (`BREAKS`) | a space | a space |
 | other control characters: C0, DEL, C1 (`CONTROLS`) | dropped | dropped |
-| invisible characters without meaning (`INVISIBLE`) | dropped | kept, but for U+FEFF |
+| invisible characters without meaning (`INVISIBLE`) | dropped | kept, except U+FEFF |
 | joiners (`JOINERS`) | kept | kept |
-| halves of surrogate pairs | an error | cannot occur |
+| surrogates | an error | cannot occur |
 
-The tokenizers that nmt trains carry the middle column in their model files. A tokenizer of an
+The tokenizers that nmt trains store the middle column in their model files. A tokenizer of an
 earlier release keeps the rule that it was trained with. The right column holds for every model.
 
-Joiners carry meaning: the zero width non-joiner parts the letters of Persian words, both joiners
-choose the forms of Indic and Arabic letters, and the zero width joiner makes one emoji of several.
+Joiners carry meaning. The zero width non-joiner separates the letters of Persian words. Both
+joiners choose the forms of Indic and Arabic letters. The zero width joiner makes one emoji of
+several.
 
-A zero width space (U+200B) says where a line may break. Thai, Khmer, Burmese and Lao texts have it
-between words or have it not, as their editors chose, so it is dropped there too: a visible space
-would be wrong, and subwords find the words without it.
+A zero width space (U+200B) marks a possible line break. Thai, Khmer, Burmese and Lao texts have it
+between words or not, as their editors chose. It is dropped there too: a visible space would be
+wrong, and subwords find the words without it.
 
-Marks that steer the direction of writing order what is displayed. They are neither read aloud nor
-translated, and one that is opened but not closed turns all text after it around.
+Direction marks order the display. They are neither read aloud nor translated. A mark that is opened
+but not closed reverses all text after it.
 """
 
 import re
@@ -27,8 +28,9 @@ import unicodedata
 from functools import lru_cache
 
 BREAKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
-"""Tabs and the ends of lines, pages, records and paragraphs: U+0009 to U+000D, U+001C to U+001F,
-U+0085, U+2028, U+2029.
+"""Tabs and the ends of lines, pages, records and paragraphs.
+
+These are U+0009 to U+000D, U+001C to U+001F, U+0085, U+2028 and U+2029.
 """
 
 CONTROLS = "".join(
@@ -36,7 +38,7 @@ CONTROLS = "".join(
     for character in map(chr, (*range(0x20), *range(0x7F, 0xA0)))
     if character not in BREAKS
 )
-"""C0, DEL and C1, but for the breaks."""
+"""The control characters of C0 and C1, and DEL, without `BREAKS`."""
 
 JOINERS = "\u200c\u200d"
 """The zero width non-joiner and the zero width joiner."""
@@ -53,19 +55,20 @@ INVISIBLE = "".join(
         "\ufff9\ufffa\ufffb",  # marks around annotations
     ]
 )
-"""Characters that show nothing and change no meaning."""
+"""The characters that show nothing and change no meaning."""
 
 UNSPACED_RANGES = (
     "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1a20-\u1aaf\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
-"""Thai, Lao, Tibetan, Burmese, Khmer, Lanna, kana of both widths, Han: written without spaces
-between words. For a set of characters in a regular expression.
+"""The character ranges of scripts without spaces between words, for a set in a regular expression.
+
+They are Thai, Lao, Tibetan, Burmese, Khmer, Lanna, kana of both widths, and Han.
 """
 
 UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
-"""One character of those."""
+"""A regular expression for one character of `UNSPACED_RANGES`."""
 
 _TO_READ = re.compile(f"[{BREAKS}{CONTROLS}{INVISIBLE}]")
 _TO_WRITE = re.compile(f"[{BREAKS}{CONTROLS}\ufeff]")
@@ -77,32 +80,32 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CANNOT_BE_FORCED = re.compile(f"[{BREAKS}{CONTROLS}\ud800-\udfff]")
 
 TO_NFC = "uconv -f UTF-8 -t UTF-8 -x NFC"
-"""The command that does to stdin what `compose` does to a text."""
+"""The shell command that applies `compose` to stdin."""
 
 _LONGEST_SHOWN = 12
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")
 
 
 def clean_input(text: str) -> str:
-    """Return a text as it may enter: breaks become spaces, what has no meaning is dropped."""
+    """Return a text that is read, with spaces for breaks and without meaningless characters."""
     return text.translate(_READ) if _TO_READ.search(text) else text
 
 
 def clean_output(text: str) -> str:
-    """Return a text as it may leave: one line without control characters, for any reader."""
+    """Return a text that is written: one line without control characters."""
     return text.translate(_WRITTEN) if _TO_WRITE.search(text) else text
 
 
 def compose(text: str) -> str:
-    """Return a text in the form NFC, in which a letter and its accents are one character."""
+    """Return a text in the normal form NFC, in which a letter and its accents are one character."""
     return unicodedata.normalize("NFC", text)
 
 
 def comparable(text: str) -> str:
-    """Return a text as scores that choose between models or searches compare it.
+    """Return a text in the form in which scores compare it.
 
-    Invisible characters are dropped and accents composed, because references may have them in
-    another way than the tokenizer of a model writes them.
+    Invisible characters are dropped and accents composed. References may have them in another form
+    than the tokenizer of a model writes them.
     """
     return compose(clean_input(text))
 
@@ -119,21 +122,21 @@ def has_control_characters(text: str) -> bool:
 
 
 def is_unspaced(character: str) -> bool:
-    """Return whether a character is of a script that puts no spaces between words."""
+    """Return whether a character belongs to a script without spaces between words."""
     return UNSPACED.match(character) is not None
 
 
 @lru_cache(maxsize=1 << 14)
 def is_folded(character: str) -> bool:
-    """Return whether the compatibility form (NFKC) of a character is another one."""
+    """Return whether the compatibility form (NFKC) of a character is another character."""
     return unicodedata.normalize("NFKC", character) != character
 
 
 @lru_cache(maxsize=1 << 14)
 def name_script(letter: str) -> str:
-    """Return the word of a letter's Unicode name that tells its script, such as LATIN or CJK.
+    """Return the script of a letter as its Unicode name has it, such as LATIN or CJK.
 
-    A letter of another width or style has the script of the plain one.
+    A letter of another width or style has the script of the plain letter.
     """
     plain = unicodedata.normalize("NFKC", letter)[0]
     words = unicodedata.name(plain if plain.isalpha() else letter, "UNKNOWN").split()
@@ -142,36 +145,38 @@ def name_script(letter: str) -> str:
 
 
 def invisible_characters(text: str) -> list[str]:
-    """Return the characters of a text that show nothing and mean nothing, in order.
-
-    Those are control characters and `INVISIBLE`.
-    """
+    """Return the control characters and the `INVISIBLE` characters of a text, in order."""
     return _INVISIBLE.findall(text)
 
 
 def find_surrogate(text: str) -> str | None:
-    """Return what is wrong with a text that no UTF-8 can hold, None where nothing is."""
+    """Return the kind and position of the first surrogate of a text, or None."""
     match = _SURROGATE.search(text)
     return None if match is None else describe_position(text, match.start())
 
 
 def find_unwritable(text: str) -> str | None:
-    """Return the first character that a translation cannot have, None where there is none.
+    """Return a description of the first character that a translation cannot have.
 
-    That is a tab, a line break of any kind, a control character or half of a surrogate pair.
+    Such a character is a tab, a line break of any kind, a control character or a surrogate.
 
     Args:
         text: A prefix, a term, or a text to avoid.
 
     Returns:
-        The character and its position, such as `a line break (U+000A) at character 4`.
+        The character and its position, such as `a line break (U+000A) at character 4`, or None.
     """
     match = _CANNOT_BE_FORCED.search(text)
     return None if match is None else describe_position(text, match.start())
 
 
 def describe_position(text: str, index: int) -> str:
-    """Return the kind, the code point and the position (from 1) of a character of a text."""
+    """Return the kind, the code point and the position (from 1) of a character.
+
+    Args:
+        text: The text.
+        index: The index of the character, from 0.
+    """
     character = text[index]
     if "\ud800" <= character <= "\udfff":
         kind = "half of a surrogate pair"
@@ -187,7 +192,7 @@ def describe_position(text: str, index: int) -> str:
 
 
 def show(text: str) -> str:
-    """Return a text for a message: what cannot be seen by itself stands as its code point."""
+    """Return a text for a message, in which characters that show nothing appear as code points."""
     if not text:
         return "nothing"
     if text == " ":

@@ -1,4 +1,4 @@
-"""Compressed files read as what they hold: as a stream, in bounded memory, by their first bytes."""
+"""Streams that unpack compressed files in bounded memory, identified by their first bytes."""
 
 import bz2
 import gzip
@@ -39,15 +39,15 @@ _ZSTD_WINDOW = 1 << 31
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds, unpacked.
+    """The unpacked content of a file.
 
     Attributes:
         name: The name of the file for messages, or `stdin`.
         stream: The unpacked bytes.
-        packed: How the file is compressed, from without.
-        head: How what was unpacked begins.
-        identity: What tells a file that was seen before from others: device, number, size and time.
-            None for what is no file.
+        packed: The compressions of the file, the outermost first.
+        head: The beginning of the unpacked content.
+        identity: The device, inode, size and modification time of the file, by which it is
+            recognised. None for anything but a regular file.
     """
 
     name: str
@@ -58,28 +58,32 @@ class Content:
 
     @cached_property
     def found(self) -> Format | None:
-        """The format of what was unpacked, None for plain text."""
+        """The format of the unpacked content, None for plain text."""
         return identify(self.head, LINE_FORMATS)
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """Open a file whose content `open_content` then gives. Raises OSError."""
+    """Return a file opened for `open_content`.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
     return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
 
 
 def open_content(file: io.BufferedReader, name: str) -> Content:
-    """Return what an open file or pipe holds; compressed content is unpacked, whatever its name.
+    """Return the content of an open file or pipe, unpacked where its bytes are compressed.
 
-    The stream is the file itself where it is not compressed and can be rewound. A pipe is read only
-    until its first bytes tell that it is not compressed.
+    The stream is the file itself where it is not compressed and is seekable. A pipe is read only
+    until its first bytes show whether it is compressed.
 
     Args:
-        file: Opened for reading, with any position.
+        file: A file opened for reading, at any position.
         name: The name of the file for messages, or `stdin`.
 
     Raises:
-        DataError: The file is no text, or is compressed in a way that cannot be read here. What is
-            wrong within compressed data shows only in reading, as DataError with the line.
+        DataError: The file is not text, or has a compression that cannot be read here. Damage
+            within compressed data raises DataError with the line only on reading.
     """
     stream, head = _begin(file)
     packed: list[Compression] = []
@@ -96,15 +100,24 @@ def open_content(file: io.BufferedReader, name: str) -> Content:
 
 
 class Sink(Protocol):
-    """What takes bytes."""
+    """A writer of bytes."""
 
-    def write(self, data: bytes, /) -> Any: ...
+    def write(self, data: bytes, /) -> Any:
+        """Write bytes.
+
+        Returns:
+            A value that depends on the writer.
+        """
 
 
 def packing(file: Any, name: str) -> AbstractContextManager[Sink]:
-    """Return what takes bytes to a file, compressed as the ending of its name says.
+    """Return a context manager that compresses bytes into a file, as the suffix of its name says.
 
-    The same bytes give the same file each time. Closing it leaves `file` open.
+    The same bytes give the same file each time. The context manager leaves `file` open.
+
+    Args:
+        file: A binary file opened for writing.
+        name: The name of the file, which chooses the compression.
 
     Raises:
         DataError: The name ends in `.zst`, and the package for it is not installed.
@@ -137,7 +150,7 @@ def _identity(file: io.BufferedReader) -> tuple[int, ...] | None:
 
 
 def _begin(file: io.BufferedReader) -> tuple[io.BufferedReader, Head]:
-    """The beginning of a file, and a stream that gives it again."""
+    """Return a stream that still gives the whole file, and the beginning of the file."""
     if file.seekable():
         place = file.tell()
         data = file.read(HEAD_BYTES)
@@ -158,7 +171,7 @@ def _peeked(stream: io.BufferedReader) -> Head:
 
 
 class _Joined(io.RawIOBase):
-    """Bytes that were read already, and then the rest of the pipe."""
+    """The bytes of a pipe that were read already, followed by the rest of the pipe."""
 
     def __init__(self, data: bytes, rest: io.BufferedReader) -> None:
         self._data, self._rest = data, rest
@@ -174,7 +187,7 @@ class _Joined(io.RawIOBase):
 
 
 class _Decompressor(Protocol):
-    """What unpacks one member of a compressed file, as those of bz2 and lzma do."""
+    """A decompressor of one member of a compressed file, with the interface of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -189,9 +202,9 @@ class _Decompressor(Protocol):
 
 
 class _Unpacked(io.RawIOBase):
-    """The content of a compressed file: that of all its members, one after the other.
+    """The content of all members of a compressed file, one after the other.
 
-    It can be rewound where the file can: what lies before a place is then unpacked again.
+    It is seekable where the file is. To seek backwards, it unpacks the file from the start again.
     """
 
     def __init__(self, file: io.BufferedReader, compression: Compression, name: str) -> None:
@@ -250,7 +263,7 @@ class _Unpacked(io.RawIOBase):
                 return data
 
     def _find_member(self) -> bool:
-        """Skip zeros between members, which some tools fill up with; tell whether there is more."""
+        """Skip zero bytes between members, and return whether another member follows."""
         while not (left := self._waiting.lstrip(b"\0")):
             block = self._file.read1(_BLOCK_BYTES)
             if not block:
@@ -304,8 +317,8 @@ class _Zlib:
 class _Zstandard:
     """One frame of a zstd file.
 
-    All that a block of it gives must be held, so blocks are as large as gives about
-    _ZSTD_UNPACKED_BYTES.
+    The package holds all output of a block in memory. The block size is therefore adapted so that a
+    block unpacks to about `_ZSTD_UNPACKED_BYTES`.
     """
 
     def __init__(self) -> None:
@@ -358,7 +371,7 @@ def _require_zstandard(name: str) -> None:
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    """The errors of the packages that unpack, of which one may not be there."""
+    """Return the exceptions that the decompression packages raise, of which one may be missing."""
     errors = (zlib.error, lzma.LZMAError, OSError, ValueError)
     try:
         import zstandard

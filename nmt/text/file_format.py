@@ -1,4 +1,4 @@
-"""What a file format is: how the beginning of a file tells it, and what to do with the file."""
+"""The base class of file formats: identification by the beginning of a file, and advice."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,17 +7,20 @@ from functools import cached_property
 from typing import Literal
 
 HEAD_BYTES = 1 << 16
-"""Bytes at the beginning of a file that tell what it is."""
+"""The number of bytes at the beginning of a file by which its format is identified."""
 
 _LINES = 200
-"""Lines whose shape is looked at, at most."""
+"""The number of lines whose shape is inspected, at most."""
 
 _FEWEST_LINES = 2
-"""A single line has no shape: one with a tab may be just what somebody wants to translate."""
+"""The fewest lines that show a shape. A single line with a tab may be ordinary text."""
 
 Treatment = Literal["unpack", "refuse", "report"]
-"""What to do with a file of a format where plain text is wanted: unpack it, refuse it in every
-command, or report it (and refuse it as a training corpus where `Format.certain` is true)."""
+"""The treatment of a file where plain text is expected.
+
+A file is unpacked, refused in every command, or reported. Where `Format.certain` is true, a
+reported file is refused as a training corpus.
+"""
 
 BOM = b"\xef\xbb\xbf"
 """The byte-order mark that some programs put before UTF-8."""
@@ -28,8 +31,8 @@ class Head:
     """The beginning of a file.
 
     Attributes:
-        data: The first bytes, at most HEAD_BYTES.
-        whole: Whether the file has no further bytes. Unknown counts as False.
+        data: The first bytes, at most `HEAD_BYTES`.
+        whole: Whether the file has no further bytes. False where this is unknown.
     """
 
     data: bytes
@@ -37,12 +40,12 @@ class Head:
 
     @cached_property
     def text(self) -> str:
-        """The bytes as UTF-8, whatever is not UTF-8 replaced; without a byte-order mark."""
+        """The bytes decoded as UTF-8, without a byte-order mark. Invalid bytes are replaced."""
         return self.data.removeprefix(BOM).decode("utf-8", "replace")
 
     @cached_property
     def lines(self) -> list[str]:
-        """The first lines that are not blank, without their ends. A line cut off does not count."""
+        """The first lines that are not blank and not cut off, without line ends."""
         lines = self.text.split("\n")
         if not self.whole and len(lines) > 1:
             lines.pop()
@@ -55,7 +58,7 @@ class Head:
         return self.text.lstrip().startswith("<")
 
     def share(self, sign: Callable[[str], object]) -> float:
-        """Return the share of the lines that have a sign; 0 where there are too few lines."""
+        """Return the share of the lines for which `sign` is true; 0 for too few lines."""
         if len(self.lines) < _FEWEST_LINES:
             return 0.0
         return sum(1 for line in self.lines if sign(line)) / len(self.lines)
@@ -66,9 +69,9 @@ class Format(ABC):
 
     Attributes:
         name: The name in the registry.
-        title: What a file of this format is, with its article.
+        title: A description of such a file, with its article.
         treatment: See `Treatment`.
-        certain: Whether no plain text looks like this. Such a file is refused as a corpus.
+        certain: Whether no plain text has this form. Such a file is refused as a corpus.
     """
 
     name: str
@@ -78,20 +81,20 @@ class Format(ABC):
 
     @abstractmethod
     def matches(self, head: Head) -> bool:
-        """Tell whether a file that begins like this is of the format."""
+        """Return whether a file with this beginning has the format."""
 
     @abstractmethod
     def advice(self, head: Head) -> "Advice":
-        """Return how to get plain text out of a file that begins like this."""
+        """Return advice on how to extract plain text from a file with this beginning."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """How to get plain text out of a file.
+    """Advice on how to extract plain text from a file.
 
     Attributes:
         filters: Shell commands that read the file on stdin and write one side of it to stdout.
-        text: What to do where no such command helps. `{path}` stands for the file.
+        text: The advice where no such command helps. `{path}` stands for the file.
     """
 
     filters: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
-"""The registry of file formats: what a file is, by its first bytes and by its lines.
+"""The registry of file formats, which are identified by first bytes and by lines.
 
-The ending of a name tells nothing here. `identify` looks at the beginning of a file and returns
-its format, or None for plain text. A format is a class (`nmt.text.file_format`), or an instance of
-a general one, and an entry of the table in `nmt.text.byte_formats` or `nmt.text.line_formats`.
+The suffix of a file name does not count. `identify` inspects the beginning of a file and returns
+its format, or None for plain text. A format is a class (`nmt.text.file_format`) or an instance of a
+general class. It is an entry of the table in `nmt.text.byte_formats` or `nmt.text.line_formats`.
 """
 
 import shlex
@@ -16,27 +16,32 @@ from nmt.text.line_formats import LINE_FORMATS
 _ENDINGS = frozenset(
     (".txt", ".tsv", ".csv", ".tab", ".json", ".jsonl", ".tmx", ".xlf", ".xliff", ".sgm", ".xml")
 ) | {each.suffix for each in COMPRESSIONS}
-"""What a new name does not keep of the old one; `.en` and the like stay."""
+"""The suffixes that a new file name drops. Others, such as `.en`, stay."""
 
 FORMATS = (*BYTE_FORMATS, *LINE_FORMATS)
-"""All formats but plain text."""
+"""All formats except plain text."""
 
 
 def identify(head: Head, among: Sequence[Format] = FORMATS) -> Format | None:
-    """Return the format of a file by its beginning, None where it is none of those given."""
+    """Return the format of a file, or None where it has none of the given formats.
+
+    Args:
+        head: The beginning of the file.
+        among: The formats to try, in this order.
+    """
     if not head.data:
         return None
     return next((each for each in among if each.matches(head)), None)
 
 
 def problem(found: Format, head: Head, name: str, packed: Sequence[Compression] = ()) -> str:
-    """Return what a file is and how to get plain text out of it, in one to three lines.
+    """Return a message about a file's format and how to get plain text, in one to three lines.
 
     Args:
-        found: What the file is.
-        head: How it begins.
-        name: Its path, or `stdin`.
-        packed: How it is compressed, from without.
+        found: The format of the file.
+        head: The beginning of the file.
+        name: The path of the file, or `stdin`.
+        packed: The compressions of the file, the outermost first.
     """
     seems = "is" if found.certain else "looks like"
     advice = found.advice(head)
@@ -53,7 +58,7 @@ def problem(found: Format, head: Head, name: str, packed: Sequence[Compression] 
 
 
 def _command(filter_: str, name: str, packed: Sequence[Compression], mark: str) -> str:
-    """A shell command that applies a filter to a file and writes a new one beside it."""
+    """Return a shell command that applies a filter to a file and writes a new file beside it."""
     if name == "stdin":
         return f"{filter_} | nmt ..."
     stem = PurePath(name)
@@ -67,5 +72,5 @@ def _command(filter_: str, name: str, packed: Sequence[Compression], mark: str) 
 
 
 def compression_of(name: str) -> Compression | None:
-    """Return the compression that the ending of a name promises."""
+    """Return the compression that the suffix of a file name stands for, or None."""
     return next((each for each in COMPRESSIONS if name.endswith(each.suffix)), None)

@@ -1,6 +1,6 @@
-"""The languages: their codes and names, how they are written, and which files are in which.
+"""The registry of languages: codes, names, spacing, and the languages that file names tell.
 
-This is the one place that knows languages. What depends on a language asks it.
+This is the only module with knowledge of individual languages.
 """
 
 import re
@@ -16,11 +16,11 @@ class Language:
     """A language.
 
     Attributes:
-        code: Its code of two letters (ISO 639-1), or of three where it has none of two.
-        name: Its name in English.
-        has_spaces: Whether spaces stand between its words.
-        tokenizer: The tokenizer of sacreBLEU that finds its words for BLEU. It is `char`, which
-            counts characters, where no tokenizer finds the words.
+        code: The code of two letters (ISO 639-1), or of three where it has none of two.
+        name: The English name.
+        has_spaces: Whether spaces separate the words.
+        tokenizer: The sacreBLEU tokenizer that finds the words for BLEU. It is `char`, which counts
+            characters, where no tokenizer finds the words.
     """
 
     code: str
@@ -62,7 +62,7 @@ vi vie Vietnamese|wa wln Walloon|wo wol Wolof|xh xho Xhosa|yi yid Yiddish|yo yor
 za zha Zhuang|zh zho chi Chinese|zu zul Zulu|cdo Mindong|gan Gan|hak Hakka|hsn Xiang
 lzh Classical-Chinese|mnw Mon|nan Hokkien|nod Lanna|shn Shan|tts Isan|wuu Wu|yue Cantonese
 """
-"""The codes of each language, that of two letters first, and its name."""
+"""The codes of each language, the code of two letters first, and its name."""
 
 _ALIASES = {
     "zh": (
@@ -107,7 +107,7 @@ _ALIASES = {
     "vi": "vn",
     "yi": "ji ydd",
 }
-"""Other codes and names that people write."""
+"""Other codes and names in use."""
 
 _WRITTEN = {
     **dict.fromkeys(["zh", "yue", "wuu", "hak", "nan", "gan", "hsn", "cdo", "lzh"], (False, "zh")),
@@ -117,18 +117,15 @@ _WRITTEN = {
         ["th", "lo", "km", "my", "bo", "dz", "shn", "mnw", "nod", "tts"], (False, "char")
     ),
 }
-"""Whether spaces stand between words, and BLEU's tokenizer, where not True and 13a."""
+"""Whether spaces separate words, and BLEU's tokenizer, where these are not True and 13a."""
 
 
 def find_language(text: str | None) -> Language | None:
-    """Find the language that a code or a name means.
+    """Return the language that a code or a name means, or None where it names no known language.
 
     Args:
-        text: A code of two or three letters, with or without a script or region (zh, zh-CN,
-            zho_Hant, jpn), or a name, with or without other words (Simplified Chinese).
-
-    Returns:
-        The language; None where the text names none that is known.
+        text: A code of two or three letters, or a name. A code may have a script or region (zh,
+            zh-CN, zho_Hant, jpn), and a name may have other words (Simplified Chinese).
     """
     whole = (text or "").strip().casefold()
     first, *others = re.split(r"\W+|_+", whole)
@@ -137,7 +134,12 @@ def find_language(text: str | None) -> Language | None:
 
 
 def is_same_language(one: str | None, other: str | None) -> bool:
-    """Tell whether two codes or names mean the same language, such as `de` and `deu`."""
+    """Return whether two codes or names mean the same language, such as `de` and `deu`.
+
+    Args:
+        one: A code or name, or None.
+        other: A code or name, or None.
+    """
     if one is None or other is None:
         return False
     found = find_language(one), find_language(other)
@@ -145,16 +147,21 @@ def is_same_language(one: str | None, other: str | None) -> bool:
 
 
 def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | None]:
-    """Read the languages of two files that hold the same text off their names.
+    """Read the languages of two files with the same text from their names.
 
-    The names are compared from their end. Where they first differ, the codes stand: train.en and
-    train.de, en.txt and de.txt, corpus.en-de.en.gz and corpus.en-de.de.gz, eng/text and deu/text.
+    The names are compared from their end. Where they first differ, they hold the codes: train.en
+    and train.de, en.txt and de.txt, corpus.en-de.en.gz and corpus.en-de.de.gz, eng/text and
+    deu/text.
+
+    Args:
+        source: The path of the source file.
+        target: The path of the target file.
 
     Returns:
-        The codes as they stand there, each None where the name does not tell.
+        The codes of source and target as written, each None where the name has none.
     """
     parts = [_words_of_path(path)[::-1] for path in (source, target)]
-    for one, other in zip(*parts, strict=False):  # where the shorter ends, nothing is left to tell
+    for one, other in zip(*parts, strict=False):  # only the common length can be compared
         if one != other and (_is_code(one) or _is_code(other)):
             return one if _is_code(one) else None, other if _is_code(other) else None
     return None, None
@@ -163,14 +170,14 @@ def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | No
 def check_file_languages(
     source_language: str, target_language: str, files: Iterable[tuple[Path, Path]]
 ) -> None:
-    """Refuse files whose names tell that source and target are swapped.
+    """Refuse files whose names show that source and target are swapped.
 
-    Whoever swaps the languages of a configuration may forget its files.
+    This happens when only the languages of a configuration are swapped, and not its files.
 
     Args:
-        source_language: The code or name that the configuration has.
-        target_language: The same of the target.
-        files: Source and target files that belong together.
+        source_language: The code or name of the source language in the configuration.
+        target_language: The code or name of the target language in the configuration.
+        files: Pairs of source and target files.
 
     Raises:
         ConfigError: Two files are named for the languages the other way round.
@@ -200,7 +207,7 @@ _SIDES = frozenset(["in", "out", "ref", "src", "sys", "tgt", "trg"])
 
 
 def _words_of_path(path: Path) -> list[str]:
-    """Split a path into words; zh-CN is zh."""
+    """Split a path into words; zh-CN becomes zh."""
     words = re.split(r"[^A-Za-z]+", _REGION.sub(r"\1", str(path)))
     return [word for word in words if word and word.lower() not in _FORMS]
 

@@ -1,4 +1,4 @@
-"""Formats of text that its lines tell: tables, markup, JSON, subtitles, old line ends."""
+"""Text formats identified by their lines: tables, markup, JSON, subtitles, old line ends."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ _HALF = 0.5
 
 
 class OldMac(Format):
-    """Text whose lines end with carriage returns only: one line for every other program."""
+    """Text whose lines end with carriage returns alone, which other programs read as one line."""
 
     name = "old-mac"
     title = "text with the line ends of old Macs (\\r alone), so it is one line"
@@ -24,12 +24,14 @@ class OldMac(Format):
     _LONE = re.compile(rb"\r(?!\n|\Z)")
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         lone, others = len(self._LONE.findall(head.data)), head.data.count(b"\n")
         if others == 0 and head.data.endswith(b"\r"):
             lone += 1
         return lone >= 2 and others <= max(1, lone / 100)
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice((r"tr '\r' '\n'",))
 
 
@@ -40,17 +42,18 @@ class Tsv(Format):
     title = "a table with tabs between its columns (TSV)"
 
     def matches(self, head: Head) -> bool:
-        """Tell whether nearly all lines have a tab, half of them between two cells with text."""
+        """Return whether nearly all lines have a tab, half of them between cells with text."""
         between = head.share(lambda line: "\t" in line.strip())
         return between >= _HALF and head.share(lambda line: "\t" in line) >= _MOST
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         rows = [line.split("\t") for line in head.lines]
         return Advice(tuple(f"cut -f{column + 1}" for column in _text_columns(rows)))
 
 
 class Csv(Format):
-    """A table with commas or semicolons between its columns, cells perhaps in quotes."""
+    """A table with commas or semicolons between its columns, whose cells may be quoted."""
 
     name = "csv"
     title = "a table with commas or semicolons between its columns (CSV)"
@@ -58,9 +61,11 @@ class Csv(Format):
     _FEWEST_ROWS = 3
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         return self._delimiter(head) is not None
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         delimiter = self._delimiter(head) or ","
         given = "" if delimiter == "," else f"delimiter='{delimiter}', "
         rows = f"csv.reader(sys.stdin, {given}skipinitialspace=True)"
@@ -79,7 +84,7 @@ class Csv(Format):
         return next((each for each in ",;" if self._is_delimiter(head, each)), None)
 
     def _is_delimiter(self, head: Head, delimiter: str) -> bool:
-        """Tell whether nearly all rows have as many cells, and are not prose with commas."""
+        """Return whether nearly all rows have one number of cells, and are not prose."""
         # A sign of a table in each line: a cell in quotes, or no space after a delimiter.
         quoted = re.compile(rf'^"|{delimiter}"')
         spaced = re.compile(rf"{delimiter}\s|{delimiter}$")
@@ -105,12 +110,14 @@ class JsonLines(Format):
     _ROWS = "line in sys.stdin if line.strip()"
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         lines = head.lines[: self._DECODED]
         if len(lines) < self._FEWEST or not all(line.strip()[0] in "{[" for line in lines):
             return False
         return all(isinstance(_decoded_json(line), dict | list) for line in lines)
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         leaves = _text_leaves(_decoded_json(head.lines[0]))
         return Advice(
             tuple(
@@ -131,6 +138,7 @@ class JsonDocument(Format):
     _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*"')
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         if head.text.lstrip()[:1] not in ("{", "["):
             return False
         if not head.whole and "\n" not in head.text:
@@ -140,6 +148,7 @@ class JsonDocument(Format):
         return head.share(self._LINE.fullmatch) >= _SPARSE
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         found = self._KEY.search(head.text)
         leaf = f"['{found[1] if found and _is_plain_key(found[1]) else 'KEY'}']"
         rows = "row in json.load(sys.stdin)"
@@ -147,14 +156,14 @@ class JsonDocument(Format):
 
 
 class Markup(Format):
-    """A document of XML, SGML or HTML, by how it begins.
+    """A document of XML, SGML or HTML, identified by its beginning.
 
     Args:
         name: The name in the registry.
-        title: What a file of this format is, with its article.
-        begin: A regular expression of the beginning, after blanks. PROLOGUE may come before.
-        filters: From the text, see `Advice`.
-        text: See `Advice`.
+        title: A description of such a file, with its article.
+        begin: A regular expression for the beginning, after whitespace.
+        filters: A function from the text to the filters of the advice. See `Advice`.
+        text: The text of the advice. See `Advice`.
     """
 
     certain = True
@@ -174,40 +183,44 @@ class Markup(Format):
         self._filters, self._text = filters, text
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         if not head.is_marked_up:
             return False
         return re.match(self._begin, head.text, re.DOTALL | re.IGNORECASE) is not None
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice(self._filters(head.text), self._text)
 
 
 class Segments(Format):
-    """Lines of SGML segments without their document, as `<seg id="1">...</seg>`."""
+    """SGML segments without their document, such as `<seg id="1">...</seg>`."""
 
     name = "sgm-lines"
     title = "SGML segments (<seg>)"
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         if not head.is_marked_up or "<seg" not in head.text:
             return False
         tag = re.compile(r"\s*</?(?:seg|doc|p|hl)\b")
         return head.share(tag.match) >= _SPARSE
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return Advice((_SED_SEGMENTS,))
 
 
 class LinePattern(Format):
-    """A format that lines of a certain form tell.
+    """A format identified by lines that match a regular expression.
 
     Args:
         name: The name in the registry.
-        title: What a file of this format is, with its article.
-        pattern: What such a line matches from its beginning.
-        share: The least share of the lines that match.
-        filters: See `Advice`.
-        text: See `Advice`.
+        title: A description of such a file, with its article.
+        pattern: A regular expression that matches at the beginning of a line.
+        share: The least share of the lines that must match.
+        filters: The filters of the advice. See `Advice`.
+        text: The text of the advice. See `Advice`.
     """
 
     def __init__(
@@ -224,19 +237,21 @@ class LinePattern(Format):
         self._share, self._advice = share, Advice(filters, text)
 
     def matches(self, head: Head) -> bool:
+        """See `Format.matches`."""
         return head.share(re.compile(self._pattern).match) >= self._share
 
     def advice(self, head: Head) -> Advice:
+        """See `Format.advice`."""
         return self._advice
 
 
 def _python(modules: str, rows: str) -> str:
-    """A command that prints what a comprehension gives, a line each."""
+    """Return a command that prints the results of a comprehension, one a line."""
     return f'python3 -X utf8 -c "import {modules}; [print({rows}]"'
 
 
 def _one_line(value: str, loop: str) -> str:
-    """The rest of `[print(`: a text in one line, and the loop over all of them."""
+    """Return the rest of `[print(`: a text joined into one line, and the loop over all texts."""
     return f"' '.join({value}.split())) for {loop}"
 
 
@@ -274,10 +289,10 @@ def _xliff_filters(text: str) -> tuple[str, ...]:
 
 
 def _text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The columns that hold text, by the letters in them: two at most, at least the first.
+    """Return the columns with text, judged by their letters: at least one, at most two.
 
-    Numbers, dates and the codes of languages are no text: their cells have no letters, or are of a
-    few kinds.
+    Numbers, dates and language codes are not text: their cells have no letters, or few distinct
+    values.
     """
     size = Counter(map(len, rows)).most_common(1)[0][0] if rows else 1
     rows = [row for row in rows if len(row) >= size]
@@ -307,7 +322,7 @@ def _decoded_json(text: str) -> Any:
 
 
 def _text_leaves(value: Any, path: str = "") -> list[str]:
-    """The texts within a JSON value, as Python writes the way to each: `['translation']['en']`."""
+    """Return the Python path of each text within a JSON value, such as `['translation']['en']`."""
     if isinstance(value, str):
         return [path] if any(map(str.isalpha, value)) else []
     if isinstance(value, dict):
@@ -320,7 +335,7 @@ def _text_leaves(value: Any, path: str = "") -> list[str]:
 
 
 def _is_plain_key(key: str) -> bool:
-    """Whether a key can stand in a shell command in double quotes as it is."""
+    """Return whether a key needs no escaping in a shell command in double quotes."""
     return re.fullmatch(r"[\w. -]+", key) is not None
 
 
@@ -380,4 +395,4 @@ LINE_FORMATS: tuple[Format, ...] = (
         (r"sed 's/\r$//; s/\r/\n/g'",),
     ),
 )
-"""Formats of text that its lines tell; the first that matches counts."""
+"""The formats identified by lines. The first that matches counts."""

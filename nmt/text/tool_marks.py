@@ -1,6 +1,6 @@
-"""Marks that other tools leave in a text: escaped characters, joiners, pieces of words, tokens.
+"""Marks that other tools leave in a text: escaped characters, joiners, subwords, special tokens.
 
-A model learns them like words, and then writes them. Each mark is one line in `TOOL_MARKS`.
+A model learns such marks like words and then writes them. Each mark is an entry of `TOOL_MARKS`.
 """
 
 import re
@@ -14,9 +14,9 @@ class ToolMark:
 
     Attributes:
         name: The name in records.
-        title: What it is, in the plural.
-        pattern: A regular expression that finds one in a line.
-        remedy: A shell command that takes it out of a text on stdin, or what to do.
+        title: A description, in the plural.
+        pattern: A regular expression that finds the mark in a line.
+        remedy: A shell command that removes the mark from a text on stdin, or advice.
     """
 
     name: str
@@ -102,16 +102,16 @@ TOOL_MARKS = (
 )
 
 _SIGNS = re.compile("[&@#<`▁⁇\uffe8\uffed]|\\[[UCSPM]|-[LR][RCS]B-|-[lr]rb-")
-"""One of them is in every mark: most lines have none, which is soon seen."""
+"""A quick test: every mark has one of these, and most lines have none."""
 
 
 def may_have_marks(text: str) -> bool:
-    """Tell whether a text may have marks; False where it surely has none."""
+    """Return False where a text certainly has no marks."""
     return _SIGNS.search(text) is not None
 
 
 def marks_in(line: str) -> list[ToolMark]:
-    """Return the kinds of marks that a line has."""
+    """Return the kinds of marks in a line."""
     if not may_have_marks(line):
         return []
     return [mark for mark in TOOL_MARKS if mark.search.search(line) is not None]

@@ -1,1 +1,1 @@
-"""Text to token ids and back."""
+"""The tokenizers, which convert text to token ids and back."""

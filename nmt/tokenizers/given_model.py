@@ -1,9 +1,9 @@
-"""SentencePiece models that were trained elsewhere, made ready for our reserved ids.
+"""SentencePiece models trained elsewhere, converted to the reserved ids of nmt.
 
-Other tools number the reserved pieces in other ways: SentencePiece itself gives `<unk>` 0, `<s>` 1
-and `</s>` 2, and has no padding. Only the order of the pieces is changed here: a text is divided as
-before. Pieces are otherwise kept, in their order, but for further control symbols, which no text
-has.
+Other tools number the reserved pieces differently. SentencePiece itself gives `<unk>` 0, `<s>` 1
+and `</s>` 2, and has no padding. The conversion changes only the order of the pieces, so the
+segmentation of a text stays the same. It keeps all other pieces in their order, except further
+control symbols, which no text has.
 """
 
 import hashlib
@@ -49,22 +49,26 @@ _HINT = (
 
 
 def fingerprint_given_model(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal. Raises ModelError where it cannot be read."""
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
     return hashlib.sha256(_read(path)).hexdigest()
 
 
 def read_given_model(path: Path) -> bytes:
-    """Read a model file and give its reserved pieces our ids.
+    """Read a model file and convert its reserved ids.
 
     Returns:
-        The model, in which pad is 0, unk 1, bos 2 and eos 3.
+        The model, with pad 0, unk 1, bos 2 and eos 3.
 
     Raises:
         ModelError: The file is missing, damaged, or no SentencePiece model.
     """
     content = _read(path)
     if read_kind(content) is not None:
-        return content  # one of nmt's own
+        return content  # a tokenizer of nmt's own kind
     processor = sentencepiece.SentencePieceProcessor()
     try:
         processor.load_from_serialized_proto(content)
@@ -101,7 +105,7 @@ def _rewrite(content: bytes, pieces: tuple[Piece, ...], trainer: bytes) -> bytes
         field: name.encode() for field, name in zip(_PIECE_FIELDS, names, strict=True)
     }
     size: dict[int, Value] = {TrainerField.VOCABULARY_SIZE: len(reserved) + len(kept)}
-    # Of a field that comes twice the last holds.
+    # Where a field occurs twice, the last one counts.
     trainer += write_message({**ids, **texts, **size})
     return b"".join(
         [
@@ -118,7 +122,7 @@ def _rewrite(content: bytes, pieces: tuple[Piece, ...], trainer: bytes) -> bytes
 
 
 def _messages(content: bytes, wanted: int) -> Iterator[bytes]:
-    """Yield the messages of a field."""
+    """Yield the values of a field that holds messages."""
     for field, value in read_fields(content):
         if field == wanted and isinstance(value, bytes):
             yield value
@@ -143,7 +147,7 @@ def _read(path: Path) -> bytes:
 
 
 def _describe(content: bytes, path: Path) -> str:
-    """Return what a file is that is no model."""
+    """Return an error message for a file that is no model."""
     start = f"tokenizer.model: {path}: "
     if not content:
         return f"{start}the file is empty. Copy it again."

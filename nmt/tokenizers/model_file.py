@@ -1,11 +1,11 @@
-"""SentencePiece model files, read and written where SentencePiece's Python interface cannot.
+"""Reading and writing of SentencePiece model files beyond SentencePiece's Python interface.
 
-The file is a protobuf message. Its fields are 1, the pieces (each with 1 its text, 2 its score,
-3 its kind), 2, how it was trained, and 3, its normalisation. A text cut into tokens comes as such a
+The file is a protobuf message with three fields: 1, the pieces; 2, the training settings; 3, the
+normalisation. A piece has a text (field 1), a score (2) and a kind (3). A segmented text is such a
 message too, in every version of the interface.
 
-The format leaves fields from 200 on to others. A tokenizer of nmt that SentencePiece does not know
-has its kind there, in the first field of the file.
+The format reserves fields from 200 on for other programs. A tokenizer of nmt that SentencePiece
+does not know stores its kind there, in the first field of the file.
 """
 
 import struct
@@ -19,7 +19,7 @@ from nmt.tokenizers.words import Subword
 
 
 class ModelKind(IntEnum):
-    """How text is cut into pieces."""
+    """The kind of segmentation of a model."""
 
     UNIGRAM = 1
     BPE = 2
@@ -28,7 +28,7 @@ class ModelKind(IntEnum):
 
 
 class PieceKind(IntEnum):
-    """What a piece stands for."""
+    """The kind of a piece."""
 
     NORMAL = 1
     UNKNOWN = 2
@@ -39,7 +39,7 @@ class PieceKind(IntEnum):
 
 
 class TrainerField(IntEnum):
-    """The fields of the message on how a model was trained that are read or written here."""
+    """The fields of the training settings that are read or written here."""
 
     MODEL_KIND = 3
     VOCABULARY_SIZE = 4
@@ -63,7 +63,13 @@ _KIND_FIELD = 200
 
 
 class Piece(NamedTuple):
-    """One subword; score: log-probability in a unigram model, minus the merge's rank in BPE."""
+    """A subword of a model.
+
+    Attributes:
+        text: The text, with `▁` for a space.
+        score: The log-probability in a unigram model, minus the merge rank in BPE.
+        kind: The kind of the piece.
+    """
 
     text: str
     score: float
@@ -71,16 +77,26 @@ class Piece(NamedTuple):
 
 
 class SentencePieceModel(NamedTuple):
-    """The pieces of a model, in the order of their ids, and its kind."""
+    """The contents of a model.
+
+    Attributes:
+        pieces: The pieces, in the order of their ids.
+        kind: The kind of segmentation.
+    """
 
     pieces: tuple[Piece, ...]
     kind: ModelKind
 
 
 def read_model(content: bytes, name: str) -> SentencePieceModel:
-    """Read a serialized SentencePiece model; `name` stands for it in errors.
+    """Return the contents of a serialized SentencePiece model.
 
-    Raises ModelError when it is damaged.
+    Args:
+        content: The bytes of the model file.
+        name: The name of the model in errors.
+
+    Raises:
+        ModelError: The model is damaged.
     """
     pieces: list[Piece] = []
     kind = ModelKind.UNIGRAM
@@ -100,8 +116,10 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
 
 
 def read_subwords(content: bytes) -> list[Subword]:
-    """Read a serialized segmentation of a text (`SentencePieceText`): of the message field 2, the
-    tokens, and of each 1, its piece, and 3, its surface.
+    """Return the subwords of a serialized segmentation (`SentencePieceText`).
+
+    Field 2 of the message holds the tokens. Fields 1 and 3 of a token hold its piece and its
+    surface.
     """
     tokens = (
         dict(read_fields(_message(value))) for field, value in read_fields(content) if field == 2
@@ -124,13 +142,13 @@ def read_kind(content: bytes) -> str | None:
 def write_model(
     kind: str, pieces: Sequence[Piece], trainer: Mapping[int, Value], normalizer: bytes
 ) -> bytes:
-    """Return the file of a tokenizer of nmt.
+    """Return the file of a tokenizer of nmt's own kind.
 
     Args:
-        kind: Its name in the configuration.
+        kind: The name of the kind in the configuration.
         pieces: The vocabulary, in the order of its ids.
-        trainer: Fields of the message on how it was trained.
-        normalizer: The message of its normalisation.
+        trainer: The fields of the training settings.
+        normalizer: The message of the normalisation.
     """
     return b"".join(
         [
@@ -148,12 +166,17 @@ def write_piece(piece: Piece) -> bytes:
 
 
 def write_message(values: Mapping[int, Value]) -> bytes:
-    """Return the message that has these fields."""
+    """Return the message that consists of these fields."""
     return b"".join(write_field(field, value) for field, value in values.items())
 
 
 def write_field(field: int, value: Value) -> bytes:
-    """Return one field of a message; a number that is not whole takes four bytes."""
+    """Return one field of a message. A float takes four bytes.
+
+    Args:
+        field: The number of the field.
+        value: The value of the field.
+    """
     if isinstance(value, bytes):
         return _write_varint(field << 3 | 2) + _write_varint(len(value)) + value
     if isinstance(value, float):
@@ -179,9 +202,11 @@ def _read_piece(content: bytes) -> Piece:
 
 
 def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
-    """Yield the fields of a message: number and value.
+    """Yield the number and the value of each field of a message.
 
-    Raises ValueError or struct.error on damage.
+    Raises:
+        ValueError: The message is damaged.
+        struct.error: The message ends within a number.
     """
     position = 0
     while position < len(content):
@@ -208,7 +233,7 @@ def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
+    """Return a number of seven bits a byte, the lowest first, and the position after it."""
     number = 0
     for place, byte in enumerate(content[position : position + 10]):
         number |= (byte & 0x7F) << 7 * place

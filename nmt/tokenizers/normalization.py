@@ -1,14 +1,14 @@
-"""Normalisation rules, compiled into the model files of the tokenizers that nmt trains.
+"""The normalisation rules that nmt compiles into the model files of its tokenizers.
 
-Every rule holds the rows of `nmt.text.characters`: breaks become spaces, control characters and
-invisible characters are dropped, joiners stay. Beyond that
+Every rule includes the rules of `nmt.text.characters`: breaks become spaces, control characters and
+invisible characters are dropped, joiners stay. In addition:
 
-- `composed` writes a letter and its accents as one character, where Unicode has one (`e` and U+0301
-  become `é`; the vowel signs of Korean become syllables). All else stays as people write it: width,
-  punctuation, ligatures, fractions, no-break spaces. It is for texts that a model must write.
-- `nmt_nfkc`, `nfkc`, `nmt_nfkc_cf` and `nfkc_cf` are SentencePiece's, which fold many forms into
-  one: full-width letters, ligatures, fractions, spaces; `cf` also folds case. They are for texts
-  that a model only reads.
+- `composed` writes a letter and its accents as one character where Unicode has one. `e` and U+0301
+  become `é`, and the vowel signs of Korean become syllables. Width, punctuation, ligatures,
+  fractions and no-break spaces stay as written. It is for texts that a model must write.
+- `nmt_nfkc`, `nfkc`, `nmt_nfkc_cf` and `nfkc_cf` are SentencePiece's rules. They fold full-width
+  letters, ligatures, fractions and spaces. `cf` also folds case. They are for texts that a model
+  only reads.
 - `identity` changes nothing else.
 """
 
@@ -32,7 +32,7 @@ IDENTITY = "identity"
 
 _TURKIC = frozenset(("tr", "az"))
 _TURKIC_CASE = {"I": "ı", "İ": "i", "I\u0307": "i"}
-"""How Turkish and Azerbaijani lower the case of two letters; the rule for all others gives `i`."""
+"""The lower case of two letters in Turkish and Azerbaijani. The rule for all others gives `i`."""
 
 _LAST_COMPOSED = 0xFFFF
 """Composed letters above, of historic scripts, depend on the version of Unicode."""
@@ -40,17 +40,17 @@ _SYLLABLES = range(0xAC00, 0xD7A4)
 _SURROGATES = range(0xD800, 0xE000)
 _SPACE_OF_MODELS = "\u2581"
 _NUL = "\0"
-"""No rule of SentencePiece can name it; `Tokenizer` drops it."""
+"""No rule of SentencePiece can name this character; `Tokenizer` drops it."""
 
 _ERRORS_ONLY = 2
-"""Of SentencePiece's log levels."""
+"""A log level of SentencePiece."""
 
 
 def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
-    """Return the names of the rules of source and target.
+    """Return the names of the normalisation rules of source and target.
 
-    `auto` folds the source and keeps the target as it is written; both are kept where they have
-    one model, whose rule the target must have.
+    `auto` folds the source and keeps the target as written. A joint model has one rule, so it keeps
+    both sides.
     """
     if settings.normalization != AUTO:
         return settings.normalization, settings.normalization
@@ -58,11 +58,11 @@ def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
 
 
 def advice_to_keep(settings: TokenizerSettings, changes: Sequence[Change]) -> str:
-    """Return what to do about target texts that come back changed; empty where no rule is why.
+    """Return advice where the normalisation changes target texts, or an empty string.
 
     Args:
         settings: The settings of the tokenizer.
-        changes: What becomes of the texts.
+        changes: The changes of the texts.
     """
     if changes and all(compose(each.before) == compose(each.after) for each in changes):
         return f"accents are written in the form NFC. Bring all texts into it: {TO_NFC}"
@@ -73,11 +73,11 @@ def advice_to_keep(settings: TokenizerSettings, changes: Sequence[Change]) -> st
 
 
 def make_normalizer(rule: str, language: str | None = None) -> Any:
-    """Return a rule as a normaliser of SentencePiece, which its trainer takes.
+    """Return a rule as a normaliser for SentencePiece's trainer.
 
     Args:
-        rule: A name that `side_rules` gives.
-        language: The code of the language, for which case is folded; None where there are several.
+        rule: A rule name from `side_rules`.
+        language: The code of the language, for case folding. None where there are several.
     """
     known = find_language(language) if rule.endswith("_cf") else None
     return _compile(rule, known is not None and known.code in _TURKIC)
@@ -96,7 +96,7 @@ def _compile(rule: str, turkic: bool) -> Any:
 
 
 def _changes_of(rule: str) -> Iterable[tuple[str, str]]:
-    """Return what a rule changes by itself: texts, each with what stands in its place."""
+    """Return the replacements of a rule itself, each a text and its replacement."""
     if rule == IDENTITY:
         return ()
     if rule == COMPOSED:
@@ -106,7 +106,7 @@ def _changes_of(rule: str) -> Iterable[tuple[str, str]]:
 
 
 def _compositions() -> Iterator[tuple[str, str]]:
-    """Yield letters followed by their marks, each with the one character that it makes.
+    """Yield sequences of a letter and its marks, each with the one character that it makes.
 
     Marks that do not touch each other may come in any order, and some may be composed already.
     """

@@ -1,4 +1,4 @@
-"""Lines of a target text that a tokenizer changes: what a model can never write."""
+"""Detection of target lines that a tokenizer changes, which a model can never write."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,13 @@ _CHANGES_TOLD = 3
 
 
 class Change(NamedTuple):
-    """A text that comes back as another one, and the number of lines that have it."""
+    """A replacement that encoding and decoding makes.
+
+    Attributes:
+        before: The original text.
+        after: The text that takes its place.
+        lines: The number of lines with this change.
+    """
 
     before: str
     after: str
@@ -32,14 +38,14 @@ class Change(NamedTuple):
 
 @dataclass
 class RoundTrip:
-    """Compares lines with what their subwords decode to.
+    """The counts of a comparison of lines with the decoding of their subwords.
 
     Attributes:
-        total: The number of lines of the corpus, of which a sample is compared, evenly spread.
+        total: The number of lines of the corpus, of which an even sample is compared.
         lines: The lines compared so far.
-        changed: The lines of these that come back changed.
-        without_invisible: The lines that lack nothing but characters without meaning.
-        first_changed: The number of the first line that comes back changed, None where none does.
+        changed: The compared lines that decoding changes.
+        without_invisible: The lines that lose only characters without meaning.
+        first_changed: The number of the first changed line, None without one.
     """
 
     total: int
@@ -50,13 +56,19 @@ class RoundTrip:
     _changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def is_sampled(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return whether the lines of these numbers (from 1) are to be compared."""
+        """Return whether the lines of these numbers (from 1) are in the sample, `[n]`."""
         wanted, total = min(self.total, _SAMPLED), max(1, self.total)
         sampled: NDArray[np.bool_] = lines * wanted // total != (lines - 1) * wanted // total
         return sampled
 
     def add(self, line: int, text: str, decoded: str) -> None:
-        """Compare a line, given by its number, with what its subwords decode to."""
+        """Compare a line with the decoding of its subwords.
+
+        Args:
+            line: The number of the line, from 1.
+            text: The line.
+            decoded: The decoding of its subwords.
+        """
         self.lines += 1
         if decoded == text or decoded == _fold_spaces(text):
             return
@@ -79,12 +91,12 @@ class RoundTrip:
 
 
 def describe_changes(changes: Sequence[Change]) -> str:
-    """Return the commonest changes in words, such as `, as , (12 lines)`."""
+    """Return a description of the commonest changes, such as `, as , (12 lines)`."""
     return ", ".join(map(str, changes[:_CHANGES_TOLD]))
 
 
 def _fold_spaces(text: str) -> str:
-    """Return a text as models see its spaces: single ones, none at the ends."""
+    """Return a text with single spaces, and none at the ends, as models see it."""
     return " ".join(filter(None, text.replace("\t", " ").split(" ")))
 
 

@@ -1,8 +1,8 @@
-"""Tokenizers: the vocabulary, and the way from text to token ids and back.
+"""The tokenizer: a vocabulary, and the conversion from text to token ids and back.
 
-Each is a SentencePiece model file, which carries its own normalisation, so that text is treated
-alike everywhere. A kind that SentencePiece does not know, such as words, is a class of its own that
-`nmt.config.kinds.TOKENIZERS` names, and the file says which.
+Each tokenizer is a SentencePiece model file. The file holds the normalisation too, so text is
+treated alike everywhere. A kind that SentencePiece does not know, such as words, is a class that
+`nmt.config.kinds.TOKENIZERS` names. The file says its kind.
 """
 
 import hashlib
@@ -41,20 +41,25 @@ _TARGET = "target.model"
 _NUL = "\0"
 
 TOKENIZER_FILES = (_JOINT, _SOURCE, _TARGET)
-"""The names of model files, of which one pair of tokenizers has the first or both others."""
+"""The names of model files. A pair of tokenizers has the first, or both others."""
 
 
 class Tokenizer:
-    """One SentencePiece model. Can be sent to another process.
+    """A SentencePiece model. It can be pickled.
 
-    A kind that divides text in another way overrides `encode_batch` and `subwords`.
+    A kind with another segmentation overrides `encode_batch` and `subwords`.
     """
 
     def __init__(self, model: bytes, name: str = "tokenizer") -> None:
-        """Open a model from its bytes; `name` stands for it in errors. See `open_tokenizer`.
+        """Open a model from its bytes. See `open_tokenizer`.
 
-        Raises ModelError when the bytes are no SentencePiece model, or one whose reserved ids are
-        not pad 0, unk 1, bos 2, eos 3.
+        Args:
+            model: The bytes of the model file.
+            name: The name of the model in errors.
+
+        Raises:
+            ModelError: The bytes are no SentencePiece model, or its reserved ids are not pad 0, unk
+                1, bos 2, eos 3.
         """
         self._model = model
         self.name = name
@@ -63,12 +68,24 @@ class Tokenizer:
 
     @staticmethod
     def load(path: Path) -> "Tokenizer":
-        """Open a model file. Raises ModelError when it is missing or damaged."""
+        """Return the tokenizer of a model file.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
         return Tokenizer.of_place(Folder(path.parent), path.name)
 
     @staticmethod
     def of_place(place: Place, name: str) -> "Tokenizer":
-        """Open a model file of a folder or archive. Raises ModelError as `load` does."""
+        """Return the tokenizer of a model file in a file store.
+
+        Args:
+            place: The file store.
+            name: The name of the model file.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
         file = place.path / name
         try:
             return open_tokenizer(place.read(name), str(file))
@@ -77,23 +94,23 @@ class Tokenizer:
             raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
 
     def save(self, path: Path) -> None:
-        """Write the model file, whole or not at all."""
+        """Write the model file atomically."""
         with atomic_file(path) as file:
             file.write(self._model)
 
     @property
     def size(self) -> int:
-        """Number of subwords, reserved ones included."""
+        """The number of subwords, including the reserved ones."""
         return int(self._processor.get_piece_size())
 
     @cached_property
     def kind(self) -> str:
-        """Its kind, by the name that the configuration has for it."""
+        """The name of its kind in the configuration."""
         return read_kind(self._model) or self.read_model().kind.name.lower()
 
     @property
     def units(self) -> str:
-        """What it has, such as `bpe subwords` or `words`."""
+        """The name of its tokens, such as `bpe subwords` or `words`."""
         return tokenizer_units(self.kind)
 
     @cached_property
@@ -103,11 +120,15 @@ class Tokenizer:
 
     @property
     def how(self) -> str | None:
-        """How text is divided, where SentencePiece alone does not do it; None where it does."""
+        """Instructions for the segmentation where SentencePiece alone does not do it, else None."""
         return None
 
     def read_model(self) -> SentencePieceModel:
-        """What the model's file says of its pieces. Raises ModelError when it is damaged."""
+        """Return the contents of the model file.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
         return self._contents
 
     @cached_property
@@ -120,32 +141,36 @@ class Tokenizer:
         Text such as `<s>` gives ordinary subwords, never a reserved id other than UNK.
 
         Raises:
-            UsageError: The text has half of a surrogate pair.
+            UsageError: The text has a surrogate.
         """
         return self.encode_batch((text,))[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text. Raises as `encode` does."""
+        """Return the token ids of each text, without BOS and EOS.
+
+        Raises:
+            UsageError: A text has a surrogate.
+        """
         if _NUL in "".join(texts):
             texts = [without_nul(text) for text in texts]
         with surrogates_refused(texts):
             return [list(ids) for ids in map(self._processor.encode_as_ids, texts)]
 
     def subwords(self, text: str) -> list[Subword]:
-        """Return the tokens of `encode(text)`, each with what it stands for in the text.
+        """Return the tokens of `encode(text)`, each with its characters in the text.
 
-        Raises as `encode` does.
+        Raises:
+            UsageError: The text has a surrogate.
         """
         with surrogates_refused((text,)):
             content: bytes = self._processor.encode(without_nul(text), out_type="serialized_proto")
         return read_subwords(content)
 
     def spelled(self, pieces: Sequence[str]) -> list[Subword]:
-        """Return subwords, each with what it is in the text that they decode to.
+        """Return subwords, each with its characters in the decoded text.
 
         Args:
-            pieces: Subwords as `pieces` gives them, without those of control characters, such as
-                end marks.
+            pieces: Subwords as `pieces` returns them, without control pieces such as end marks.
         """
         content: bytes = self._processor.decode(list(pieces), out_type="serialized_proto")
         return [
@@ -153,19 +178,20 @@ class Tokenizer:
         ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of token ids, as it may leave; PAD, BOS and EOS are passed over."""
+        """Return the clean text of token ids, without PAD, BOS and EOS."""
         kept = [int(token) for token in ids if int(token) not in _CONTROLS]
-        # Byte subwords can spell any character, line ends among them.
+        # Byte subwords can spell any character, including line ends.
         return clean_output(str(self._processor.decode(kept)))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The subwords of token ids, as the model writes them (`▁` is a space)."""
+        """Return the subwords of token ids as the model writes them (`▁` is a space)."""
         return [str(self._processor.id_to_piece(int(token))) for token in ids]
 
     def ids(self, pieces: Sequence[str]) -> list[int]:
-        """The token ids of subwords, as `pieces` gives them.
+        """Return the token ids of subwords as `pieces` returns them.
 
-        Raises UsageError for one that is not in the vocabulary, or that no text has.
+        Raises:
+            UsageError: A subword is not in the vocabulary, or is one that no text has.
         """
         ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
         for piece, token in zip(pieces, ids, strict=True):
@@ -178,11 +204,15 @@ class Tokenizer:
 
 
 def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
-    """Open a model of any kind from its bytes; `name` stands for it in errors.
+    """Return the tokenizer of a model of any kind.
+
+    Args:
+        model: The bytes of the model file.
+        name: The name of the model in errors.
 
     Raises:
-        ModelError: The bytes are no SentencePiece model, one with other reserved ids, or of a kind
-            that is not known here.
+        ModelError: The bytes are no SentencePiece model, its reserved ids differ, or its kind is
+            unknown.
     """
     kind = read_kind(model)
     if kind is None:
@@ -198,7 +228,13 @@ def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
 
 @dataclass(frozen=True)
 class TokenizerPair:
-    """The tokenizers of both sides; `joint` when they are one and the same."""
+    """The tokenizers of both sides.
+
+    Attributes:
+        source: The tokenizer of the source.
+        target: The tokenizer of the target.
+        joint: Whether both are the same tokenizer.
+    """
 
     source: Tokenizer
     target: Tokenizer
@@ -206,9 +242,10 @@ class TokenizerPair:
 
     @classmethod
     def load(cls, path: Path) -> "TokenizerPair":
-        """Open `joint.model`, or `source.model` and `target.model`, of a folder or archive.
+        """Return the tokenizers whose model files are in a folder or archive.
 
-        Raises ModelError when they are missing or damaged.
+        Raises:
+            ModelError: The model files are missing or damaged.
         """
         if not path.exists():
             raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
@@ -216,7 +253,11 @@ class TokenizerPair:
 
     @classmethod
     def of_place(cls, place: Place) -> "TokenizerPair":
-        """Open the model files among those of a place. Raises ModelError as `load` does."""
+        """Return the tokenizers of a file store.
+
+        Raises:
+            ModelError: The model files are missing or damaged.
+        """
         if place.has(_JOINT):
             both = Tokenizer.of_place(place, _JOINT)
             return cls(both, both, joint=True)
@@ -234,7 +275,7 @@ class TokenizerPair:
 
     @property
     def fingerprint(self) -> str:
-        """One SHA-256, in hexadecimal, for both sides and the way they are joined."""
+        """A SHA-256, in hexadecimal, of both model files and whether they are joint."""
         kind = "joint" if self.joint else "separate"
         parts = f"{kind} {self.source.fingerprint} {self.target.fingerprint}"
         return hashlib.sha256(parts.encode("ascii")).hexdigest()
@@ -259,7 +300,10 @@ def _open_processor(model: bytes, name: str) -> Any:
 
 @contextmanager
 def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
-    """Raise UsageError for texts that no UTF-8 can hold, which SentencePiece takes for internal."""
+    """Return a context manager that raises UsageError for texts with surrogates.
+
+    UTF-8 cannot encode such a text, and SentencePiece reports it as an internal error.
+    """
     try:
         yield
     except (UnicodeEncodeError, RuntimeError) as error:
@@ -274,7 +318,7 @@ def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
 
 
 def without_nul(text: str) -> str:
-    """Return a text without the one control character that no normalisation rule can name."""
+    """Return a text without NUL, the one control character that no normalisation rule can name."""
     return text.replace(_NUL, "")
 
 

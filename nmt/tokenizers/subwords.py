@@ -1,8 +1,8 @@
-"""Tokenizers that SentencePiece learns: unigram and BPE subwords, and single characters.
+"""The tokenizers that SentencePiece learns: unigram and BPE subwords, and single characters.
 
-A model is trained with whitespace folded (runs of it become one space, none at the ends) and a
-space before the first word. Digits are learned like letters, so that frequent numbers may become
-one subword.
+A model is trained with folded whitespace: runs become one space, with none at the ends. A space
+comes before the first word. Digits are learned like letters, so a frequent number may become one
+subword.
 """
 
 import io
@@ -17,10 +17,10 @@ from nmt.errors import ConfigError, DataError, NmtError
 from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
 
 LONGEST_LINE = 16_384
-"""Bytes of the longest line learned from: BPE training cannot hold words beyond 65,535."""
+"""The bytes of the longest training line. BPE training cannot hold words beyond 65,535 bytes."""
 
 _FIXED_SIZES = ("unigram", "bpe")
-"""The kinds whose models can be as large as `vocab_size` says."""
+"""The kinds whose models reach the size in `vocab_size`."""
 
 _BYTES = 256
 _RESERVED = 4
@@ -30,19 +30,19 @@ _TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 
 
 class SubwordTokenizer(Tokenizer):
-    """A model that SentencePiece learns and uses by itself."""
+    """A tokenizer that SentencePiece learns and applies by itself."""
 
     @classmethod
     def learn(
         cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], what: str
     ) -> bytes:
-        """Return the file of a model learned from lines: the same bytes for the same lines.
+        """Return the file of a model learned from lines. The same lines give the same bytes.
 
         Args:
-            settings: Those of the tokenizer.
-            normalizer: The normalisation, as `make_normalizer` gives it.
-            lines: The text.
-            what: What the text is, for errors, such as `the source`.
+            settings: The settings of the tokenizer.
+            normalizer: The normalisation from `make_normalizer`.
+            lines: The training text.
+            what: The name of the text in errors, such as `the source`.
 
         Raises:
             ConfigError: The size does not fit the text.
@@ -72,7 +72,7 @@ class SubwordTokenizer(Tokenizer):
                 bos_id=BOS,
                 eos_id=EOS,
                 max_sentence_length=2 * LONGEST_LINE,
-                # Sums of floating-point numbers depend on the number of threads.
+                # Floating-point sums depend on the number of threads.
                 num_threads=1,
                 minloglevel=2,
             )

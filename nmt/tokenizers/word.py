@@ -1,16 +1,16 @@
-"""Tokenizers with a list of words: a text is divided by a rule, and each part looked up.
+"""The tokenizers with a vocabulary of words: a rule divides a text, and each token is looked up.
 
 One rule divides words and punctuation marks:
 
-- Letters, digits and their accents that follow one another are a word.
+- A run of letters, digits and their accents is a word.
 - An apostrophe or hyphen between two of them belongs to the word: `l'eau`, `state-of-the-art`. So
   does a full stop or comma between two digits: `1,000.5`.
-- Any other punctuation mark or symbol is a token by itself, and so is a no-break space. What shows
-  as one symbol, such as an emoji with its colour, is one.
+- Any other punctuation mark or symbol is a token of its own, and so is a no-break space. A symbol
+  of several characters, such as an emoji with its colour, is one token.
 
 A token that follows a space begins with `▁`, as in SentencePiece: `Go, now.` is `▁Go` `,` `▁now`
-`.`, and the text comes back from its tokens. The start of a text counts as a space. Words of
-scripts without spaces must be divided beforehand: a run of such letters is one word.
+`.`. The tokens together therefore give the text again. The start of a text counts as a space. Words
+of scripts without spaces must be divided beforehand, because a run of such letters is one word.
 """
 
 import re
@@ -57,24 +57,24 @@ _TRAINER: dict[int, Value] = {
     TrainerField.BEGIN_ID: BOS,
     TrainerField.END_ID: EOS,
     TrainerField.PADDING_ID: PAD,
-    # SentencePiece's own has a space after it too, which a full stop must not have before it.
+    # SentencePiece's default has a space after it too, which would separate a full stop.
     TrainerField.UNKNOWN_SHOWN_AS: " ⁇".encode(),
 }
 _BY_CATEGORY = (r"^\p{P}\p{S}\p{Z}", r"\p{P}\p{S}\p{Z}")
-"""What `_letters_and_marks` gives, for expressions that know the categories of Unicode."""
+"""The result of `_letters_and_marks`, for regular expressions with Unicode categories."""
 
 _LAST_WITH_SYMBOLS = 0x1FFFF
 """No character above is punctuation or a symbol."""
 
 
 class ListedTokenizer(Tokenizer):
-    """A tokenizer with a list of tokens. A kind of it says how it divides a text (`divide`)."""
+    """A tokenizer with a list of tokens. A subclass implements the segmentation (`divide`)."""
 
     def divide(self, text: str) -> list[str]:
-        """Return the tokens of a normalised text, which together are the text.
+        """Return the tokens of a normalised text. Their concatenation is the text.
 
         Args:
-            text: With `▁` for each space, and at the start.
+            text: The text, with `▁` for each space and at the start.
         """
         raise NotImplementedError
 
@@ -85,13 +85,13 @@ class ListedTokenizer(Tokenizer):
         """Return the file of a tokenizer with the most frequent tokens of lines.
 
         Args:
-            settings: Those of the tokenizer.
-            normalizer: The normalisation, as `make_normalizer` gives it.
-            lines: The text.
-            what: What the text is, for errors, such as `the source`.
+            settings: The settings of the tokenizer.
+            normalizer: The normalisation from `make_normalizer`.
+            lines: The training text.
+            what: The name of the text in errors, such as `the source`.
 
         Raises:
-            ConfigError: No token is frequent enough, or there is no room for one.
+            ConfigError: No token is frequent enough, or the vocabulary has no room for one.
         """
         rule = normalizer.serialized_normalizer_spec()
         fixed = list(_RESERVED)
@@ -120,12 +120,12 @@ class ListedTokenizer(Tokenizer):
                 f"occurs {count} times. Lower it."
             )
         _report_left_out(ranked, len(chosen), what)
-        # The score is minus the rank, as in BPE models; it does not divide anything.
+        # The score is minus the rank, as in BPE models. The segmentation does not use it.
         words = [Piece(text, -float(n), PieceKind.NORMAL) for n, text in enumerate(chosen)]
         return _write(settings, [*fixed, *words], rule)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """See the base class."""
+        """See `Tokenizer.encode_batch`."""
         ids = self._ids
         with surrogates_refused(texts):
             return [
@@ -134,7 +134,7 @@ class ListedTokenizer(Tokenizer):
             ]
 
     def subwords(self, text: str) -> list[Subword]:
-        """See the base class."""
+        """See `Tokenizer.subwords`."""
         text = without_nul(text)
         with surrogates_refused((text,)):
             normalized, places = self._processor.normalize(text, with_offsets=True)
@@ -145,7 +145,7 @@ class ListedTokenizer(Tokenizer):
         return subwords
 
     def normalize(self, text: str) -> str:
-        """Return a text as it is divided: normalised, with `▁` for each space."""
+        """Return a text in the form that `divide` takes: normalised, with `▁` for each space."""
         return str(self._processor.normalize(without_nul(text)))
 
     @cached_property
@@ -166,15 +166,15 @@ class ListedTokenizer(Tokenizer):
 
 
 class WordTokenizer(ListedTokenizer):
-    """Words and punctuation marks."""
+    """A tokenizer of words and punctuation marks."""
 
     def divide(self, text: str) -> list[str]:
-        """See the base class."""
+        """See `ListedTokenizer.divide`."""
         return self._token.findall(text)
 
     @property
     def how(self) -> str:
-        """See the base class."""
+        """See `Tokenizer.how`."""
         return (
             "Normalise the text with the model's own rules (SentencePiece's `normalize`), find all "
             f"matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and look "
@@ -188,12 +188,12 @@ class WordTokenizer(ListedTokenizer):
 
 
 def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
-    """Return an expression for one token.
+    """Return a regular expression for one token.
 
     Args:
         symbols: The texts that are always one token.
-        letters: The characters of words, as a set in an expression has them.
-        marks: All others, in the same way.
+        letters: The characters of words, as the inside of a character class.
+        marks: All other characters, as the inside of a character class.
     """
     letter, fixed = f"[{letters}]", ""
     if symbols:
@@ -202,7 +202,7 @@ def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
         fixed = f"{_SPACE}(?={any_symbol})|{any_symbol}|"
     joining = rf"(?<=\d)[.,](?=\d)|[{re.escape(JOINING)}](?=[{letters}])"
     word = f"{letter}+(?:(?:{joining}){letter}+)*"
-    # What belongs to the symbol before it: accents, variants, colours, and what is joined to it.
+    # Characters that belong to the symbol before: accents, variants, colours, joined symbols.
     more = "[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
     mark = f"(?!{_SPACE})[{marks}]{more}*"
     joined = f"{mark}(?:\u200d{mark})*"
@@ -212,10 +212,10 @@ def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
 
 @lru_cache(maxsize=1)
 def _letters_and_marks() -> tuple[str, str]:
-    """Return the two kinds of characters, each as a set of ranges in an expression.
+    """Return the letters and the marks, each as ranges for the inside of a character class.
 
-    Marks are punctuation, symbols and spaces, `▁` among them, and letters are all others, such as
-    digits, accents and what this version of Unicode does not know.
+    Marks are punctuation, symbols and spaces, including `▁`. Letters are all other characters, such
+    as digits, accents and characters that this version of Unicode does not know.
     """
     ranges: dict[bool, list[str]] = {False: [], True: []}
     codes = range(_LAST_WITH_SYMBOLS + 1)

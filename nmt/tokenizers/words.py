@@ -1,13 +1,12 @@
-"""The words of a text, and the subwords that stand for each.
+"""The words of a text, and the subwords of each word.
 
-One rule holds in every command: the words of a text are what ASCII spaces and tabs divide in the
-text as it is written. Every other character is part of a word, such as U+00A0, U+202F, U+3000 and
-U+200B, and so is punctuation. The words are counted from 0, so that links from fast_align, Moses
-and Marian count the same words.
+One rule holds in every command: ASCII spaces and tabs in the text as written separate its words.
+Every other character is part of a word, such as U+00A0, U+202F, U+3000 and U+200B, and so is
+punctuation. Words are counted from 0, as in the links of fast_align, Moses and Marian.
 
-A tokenizer may divide a text otherwise: it may take a no-break space for a space, or drop a
-character. The way from its subwords to the words is therefore found by the characters that each
-subword stands for (`Subword.surface`).
+A tokenizer may divide a text otherwise: it may treat a no-break space as a space, or drop a
+character. Subwords are therefore matched to words by the characters that each subword stands for
+(`Subword.surface`).
 """
 
 import codecs
@@ -22,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 END_MARK = "</s>"
-"""How the token that ends a sentence is shown."""
+"""The display form of the token that ends a sentence."""
 
 JOINING = "'’-‐‑·׳״"
-"""Apostrophes, hyphens and the like, which join what stands beside them into one word."""
+"""Apostrophes, hyphens and the like, which join their neighbours into one word."""
 
 Membership = NDArray[np.bool_]
 """Whether a subword has letters of a word, `[subwords, words]`."""
@@ -36,14 +35,19 @@ _WITHOUT_SPACES = str.maketrans("", "", _SPACES)
 _WORD = re.compile(f"[^{_SPACES}]+")
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _MOST_COMPARED = 4_000_000
-"""Pairs of characters beyond which two spellings are not compared one by one."""
+"""The limit on the pairs of characters, beyond which two spellings are not compared one by one."""
 
 
 class Subword(NamedTuple):
-    """A token of a text; piece: as the model writes it, but an unknown one as its normalised
-    characters; surface: the characters of the text that it stands for, before normalisation, none
-    where a token beside it stands for them too. The surfaces of a text's tokens are the text but
-    for what normalisation drops, such as spaces at its ends.
+    """A token of a text.
+
+    The surfaces of a text's tokens together are the text, without parts that normalisation drops,
+    such as spaces at its ends.
+
+    Attributes:
+        piece: The token as the model writes it. An unknown token has its normalised characters.
+        surface: The characters of the original text that the token stands for. Empty where a
+            neighbouring token stands for them.
     """
 
     piece: str
@@ -51,9 +55,11 @@ class Subword(NamedTuple):
 
 
 class DisplayWord(NamedTuple):
-    """What is shown as one word: a word, or a part of it where punctuation is shown by itself.
+    """A word, or a part of a word, that is displayed as a unit. Punctuation is displayed by itself.
 
-    subwords: positions of its subwords, in a row; text: as it is written.
+    Attributes:
+        subwords: The positions of its subwords, consecutive.
+        text: The text as written.
     """
 
     subwords: list[int]
@@ -61,19 +67,24 @@ class DisplayWord(NamedTuple):
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words of a text as it is written."""
+    """Return the words of a text as written."""
     return _WORD.findall(text)
 
 
 class SegmentedText(str):
-    """A text as it is written, and the subwords that stand for it, without an end mark."""
+    """A text as written, with its subwords, without an end mark."""
 
     _given: Sequence[Subword] | Callable[[], Sequence[Subword]]
 
     def __new__(
         cls, text: str, subwords: Sequence[Subword] | Callable[[], Sequence[Subword]]
     ) -> "SegmentedText":
-        """Return a text; its subwords may be given by a function, called when they are read."""
+        """Return a text with its subwords.
+
+        Args:
+            text: The text as written.
+            subwords: The subwords, or a function that is called when they are first read.
+        """
         self = super().__new__(cls, text)
         self._given = subwords
         return self
@@ -83,7 +94,7 @@ class SegmentedText(str):
 
     @classmethod
     def of_pieces(cls, pieces: Sequence[str]) -> "SegmentedText":
-        """Return the text that subwords spell by themselves. An end mark after them is left out."""
+        """Return the text that subwords spell by themselves, without an end mark after them."""
         pieces = pieces[:-1] if pieces[-1:] == [END_MARK] else pieces
         subwords = [Subword(*each) for each in zip(pieces, _surfaces(pieces), strict=True)]
         return cls("".join(subword.surface for subword in subwords).strip(_SPACES), subwords)
@@ -102,10 +113,10 @@ class SegmentedText(str):
     def spans(self) -> list[tuple[int, int]]:
         """For each subword, the first of its words and one past the last.
 
-        A subword without letters of its own, such as a lone space or the first byte of a character,
-        belongs to the word of the letters that follow; at the end of the text to the last word. A
-        subword may be of several words where the tokenizer does not divide at spaces. A word of
-        nothing but what normalisation drops has no subword.
+        A subword without letters, such as a lone space or the first byte of a character, belongs to
+        the word of the letters that follow. At the end of the text it belongs to the last word. A
+        subword may belong to several words where the tokenizer does not divide at spaces. A word
+        has no subword where normalisation drops all its characters.
         """
         word_of_place = [number for number, word in enumerate(self.words) for _ in word]
         places = iter(_places("".join(self._letters), "".join(self.words)))
@@ -131,10 +142,10 @@ class SegmentedText(str):
 
     @cached_property
     def display_words(self) -> list[DisplayWord]:
-        """The words with punctuation marks (but no apostrophe or hyphen) by themselves.
+        """The words, with punctuation marks (except apostrophes and hyphens) as words of their own.
 
-        For pictures and statistics of attention. None of them goes beyond a word, except where one
-        subword does.
+        They are for pictures and statistics of attention. A display word extends beyond a word only
+        where a subword does.
         """
         groups: list[list[int]] = []
         last_alone, end = False, 0
@@ -153,7 +164,7 @@ class SegmentedText(str):
         return [subword.surface.translate(_WITHOUT_SPACES) for subword in self.subwords]
 
     def _atoms(self) -> list[list[int]]:
-        """Subwords that have no letters, with the next one that has."""
+        """Return groups of subwords: those without letters join the next one with letters."""
         atoms: list[list[int]] = []
         waiting: list[int] = []
         for number, letters in enumerate(self._letters):
@@ -171,11 +182,11 @@ class SegmentedText(str):
 
 
 def words_to_display(tokens: Sequence[str], known: SegmentedText | None) -> list[DisplayWord]:
-    """Return the words of tokens, the end mark as a word of its own where they have one.
+    """Return the display words of tokens. An end mark is a word of its own.
 
     Args:
         tokens: The subwords of a text.
-        known: The same with the text; None where only the tokens are known.
+        known: The text with the same subwords, None where only the tokens are known.
     """
     text = SegmentedText.of_pieces(tokens) if known is None else known
     words = text.display_words
@@ -190,7 +201,7 @@ def starts_word(piece: str) -> bool:
 
 
 def is_punctuation(piece: str) -> bool:
-    """Return whether a subword is of punctuation alone, but no apostrophe or hyphen."""
+    """Return whether a subword has only punctuation, without an apostrophe or hyphen."""
     text = piece.replace(_SPACE, "")
     return bool(text) and all(
         unicodedata.category(character).startswith("P") and character not in JOINING
@@ -199,7 +210,7 @@ def is_punctuation(piece: str) -> bool:
 
 
 def _surfaces(pieces: Sequence[str]) -> list[str]:
-    """Return what each subword spells by itself; of the bytes of a character the last has it."""
+    """Return the text of each subword. The last byte of a character spells the character."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     surfaces: list[str] = []
     for piece in pieces:
@@ -217,10 +228,11 @@ def _surfaces(pieces: Sequence[str]) -> list[str]:
 
 
 def _places(spelled: str, written: str) -> Sequence[int | None]:
-    """Return where each letter of the subwords stands in the text; None for one that does not.
+    """Return the index of each letter of the subwords in the text, None for one that is not there.
 
-    spelled: the letters of all subwords; written: those of the text, among them what normalisation
-    has dropped.
+    Args:
+        spelled: The letters of all subwords.
+        written: The letters of the text, including those that normalisation drops.
     """
     if spelled == written:
         return range(len(written))
@@ -235,7 +247,7 @@ def _places(spelled: str, written: str) -> Sequence[int | None]:
 
 
 def _likely_places(spelled: str, written: str) -> list[int | None]:
-    """Return the same where letters were replaced as well: by the longest runs that are alike."""
+    """Return the result of `_places` where letters are also replaced, by longest equal runs."""
     places: list[int | None] = [None] * len(spelled)
     runs = [(0, len(spelled), 0, len(written))]
     if len(spelled) * len(written) <= _MOST_COMPARED:

@@ -1,4 +1,4 @@
-"""One pair of sentences with the links between their words."""
+"""A sentence pair with the links between its words."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 from nmt.data.alignment.pharaoh import Link
 
 Shares = NDArray[np.floating]
-"""How much of each target word comes from each source word, `[target words, source words]`."""
+"""The share of each target word from each source word, `[target words, source words]`."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Words of both sides and what links them.
+    """The words of a sentence pair and their links.
 
-    weights: rows that sum to at most one; best: for each target word the source word that it comes
-    from, -1 for none.
+    Attributes:
+        source: The source words.
+        target: The target words.
+        weights: The link weights, `[target words, source words]`. Each row sums to at most one.
+        best: The source word of each target word, `[target words]`, -1 for none.
     """
 
     source: list[str]
@@ -26,12 +29,17 @@ class Aligned:
 
     @classmethod
     def blank(cls, source: list[str], target: list[str]) -> "Aligned":
-        """Words without any link."""
+        """Return a pair without links.
+
+        Args:
+            source: The source words.
+            target: The target words.
+        """
         weights = np.zeros((len(target), len(source)))
         return cls(source, target, weights, np.full(len(target), -1))
 
     def links(self, threshold: float | None = None) -> list[Link]:
-        """The best link of each target word, or all whose weight is at least the threshold."""
+        """Return the best link of each target word, or all links with at least the given weight."""
         if threshold is None:
             return [(int(i), j) for j, i in enumerate(self.best) if i >= 0]
         return [(int(i), int(j)) for j, i in np.argwhere(self.weights >= threshold)]

@@ -1,4 +1,4 @@
-"""Statistical aligners, which need no model: what links the tokens of one side to the other's."""
+"""The statistical aligners, which link source and target tokens without a neural model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,15 +12,17 @@ from nmt.data.alignment.hmm import FLOOR, Hmm, learn_hmm
 from nmt.data.lexicon import Integers, Lexicon, Reals, TokenPairs, learn_lexicon
 
 _ORDERED = 1 << 16
-"""Pairs sorted by length at a time, on the way to links in the pairs' own order."""
+"""The number of pairs that are sorted by length at a time, before their order is restored."""
 
 
 @dataclass(frozen=True)
 class TokenLinks:
-    """What links the tokens of one pair.
+    """The links between the tokens of one pair.
 
-    best: `[target_len]`, for each target token its source token, -1 for none; weights:
-    `[target_len, source_len]`, the probability of each link, or None where not asked for.
+    Attributes:
+        best: The source token of each target token, `[target_len]`, -1 for none.
+        weights: The probability of each link, `[target_len, source_len]`, or None where not
+            requested.
     """
 
     best: NDArray[np.int32]
@@ -28,29 +30,46 @@ class TokenLinks:
 
 
 class Aligner(ABC):
-    """Learned from pairs of token sequences; target tokens come from source tokens or from none."""
+    """An aligner learned from pairs of token sequences.
+
+    Each target token comes from one source token or from none.
+    """
 
     @classmethod
     @abstractmethod
     def learn(
         cls, corpus: TokenPairs, pairs: Integers, source_vocabulary: int, target_vocabulary: int
     ) -> "Aligner":
-        """From the given pairs of a corpus, by expectation maximisation."""
+        """Return an aligner learned by expectation maximisation.
+
+        Args:
+            corpus: The token sequences.
+            pairs: The pairs of the corpus to learn from, `[n]`.
+            source_vocabulary: The number of source tokens.
+            target_vocabulary: The number of target tokens.
+        """
 
     @abstractmethod
     def posteriors(self, block: Block) -> Reals:
-        """The probability of each link, `[batch, target_len, source_len + 1]`, the null word first;
-        zero at padding.
+        """Return the probability of each link, `[batch, target_len, source_len + 1]`.
+
+        The null word comes first. Padding has probability zero.
         """
 
     @abstractmethod
     def best(self, block: Block) -> Integers:
-        """The likeliest alignment as a whole, `[batch, target_len]`; -1 for no source token."""
+        """Return the most probable alignment of each pair, `[batch, target_len]`; -1 is none."""
 
     def align(
         self, corpus: TokenPairs, pairs: Integers, weights: bool = False
     ) -> Iterator[TokenLinks]:
-        """Of each of the pairs, in order; weights: with the probabilities of all links."""
+        """Yield the links of each pair, in order.
+
+        Args:
+            corpus: The token sequences.
+            pairs: The pairs to align, `[n]`.
+            weights: Whether to include the probabilities of all links.
+        """
         for begin in range(0, len(pairs), _ORDERED):
             some = pairs[begin : begin + _ORDERED]
             found: dict[int, TokenLinks] = {}
@@ -69,7 +88,7 @@ class Aligner(ABC):
 
 @dataclass(frozen=True)
 class Ibm1Aligner(Aligner):
-    """IBM Model 1 (Brown et al. 1993): each target token by itself, wherever others come from."""
+    """IBM Model 1 (Brown et al. 1993), which links each target token by itself."""
 
     lexicon: Lexicon
 
@@ -95,7 +114,7 @@ class Ibm1Aligner(Aligner):
 
 @dataclass(frozen=True)
 class HmmAligner(Aligner):
-    """The hidden Markov model of Vogel et al. 1996; see `nmt.data.alignment.hmm`."""
+    """The hidden Markov model of Vogel et al. 1996. See `nmt.data.alignment.hmm`."""
 
     hmm: Hmm
 

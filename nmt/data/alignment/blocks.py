@@ -1,4 +1,4 @@
-"""Pairs of one source length, side by side, to be worked on at once."""
+"""Blocks of pairs with the same source length, which are processed together."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from nmt.data.lexicon import NULL, Integers, Lexicon, Reals, TokenPairs
 
 _CELLS = 1 << 20
-"""Links, the null word's included, of the pairs that are worked on at once."""
+"""The number of links of a block, including those of the null word, at most."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some pairs whose sources are equally long, those with the longest targets first.
+    """Pairs with the same source length, those with the longest targets first.
 
-    pairs: `[batch]`, their numbers in the corpus; source: `[batch, source_len]`; target: `[batch,
-    target_len]`, filled up with PAD; target_lengths: `[batch]`, falling.
+    Attributes:
+        pairs: The numbers of the pairs in the corpus, `[batch]`.
+        source: The source tokens, `[batch, source_len]`.
+        target: The target tokens, `[batch, target_len]`, padded with PAD.
+        target_lengths: The target lengths, `[batch]`, in descending order.
     """
 
     pairs: Integers
@@ -26,16 +29,17 @@ class Block:
     target_lengths: Integers
 
     def active(self, position: int) -> int:
-        """How many of the pairs have a target token there; they are the first."""
+        """Return the number of pairs, the first ones, with a target token at this position."""
         return int(np.searchsorted(-self.target_lengths, -position, side="left"))
 
 
 @dataclass(frozen=True)
 class Emissions:
-    """P(target | source) of all links of a block.
+    """The probabilities P(target | source) of all links of a block.
 
-    probabilities: `[batch, target_len, source_len + 1]`, the null word first; entries: the same
-    shape, where the lexicon has them, without meaning at padding.
+    Attributes:
+        probabilities: `[batch, target_len, source_len + 1]`, with the null word first.
+        entries: The indices of the links in the lexicon, of the same shape. Meaningless at padding.
     """
 
     probabilities: Reals
@@ -43,7 +47,13 @@ class Emissions:
 
     @classmethod
     def of(cls, lexicon: Lexicon, block: Block, floor: float) -> "Emissions":
-        """floor: of probabilities; what the lexicon does not know has it too."""
+        """Return the emissions of a block.
+
+        Args:
+            lexicon: The lexicon.
+            block: The block.
+            floor: The least probability, which unknown links have too.
+        """
         null = np.full((len(block.source), 1), NULL)
         source = np.concatenate((null, block.source), 1)
         keys = source[:, None, :] * lexicon.target_vocabulary + block.target[:, :, None]
@@ -54,15 +64,24 @@ class Emissions:
         return cls(values[inverse].reshape(keys.shape), places[inverse].reshape(keys.shape))
 
     def count(self, shares: Reals, expected: Reals) -> None:
-        """Add up, in `expected [entries]`, how often each entry was used; shares: `[batch,
-        target_len, source_len + 1]`, zero at padding.
+        """Add the expected number of uses of each lexicon entry.
+
+        Args:
+            shares: The probability of each link, `[batch, target_len, source_len + 1]`, zero at
+                padding.
+            expected: The sums to add to, `[entries]`.
         """
         distinct, inverse = np.unique(self.entries.reshape(-1), return_inverse=True)
         expected[distinct] += np.bincount(inverse.reshape(-1), shares.reshape(-1))
 
 
 def blocks_of(corpus: TokenPairs, pairs: Integers) -> Iterator[Block]:
-    """All of the given pairs, each in one block; those with a blank side in none."""
+    """Yield the given pairs in blocks, without those that have a blank side.
+
+    Args:
+        corpus: The token sequences.
+        pairs: The numbers of the pairs, `[n]`.
+    """
     sources, targets = corpus.source_lengths[pairs], corpus.target_lengths[pairs]
     order = np.lexsort((pairs, -targets, sources))
     order = order[(sources[order] > 0) & (targets[order] > 0)]

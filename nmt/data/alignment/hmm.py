@@ -1,14 +1,13 @@
-"""Word alignment as a hidden Markov model: where a target token comes from depends on where the one
-before it came from.
+"""Word alignment as a hidden Markov model, where each link depends on the link before it.
 
 Vogel et al. 1996, "HMM-Based Word Alignment in Statistical Translation", with the null word of Och
-and Ney 2003, section 2.1.2: a token of the null word leaves in mind the source position that was
-there before it. In what follows the mind m is 0 before any source token, else the position plus
-one; with I source tokens,
+and Ney 2003, section 2.1.2: a target token from the null word keeps the last source position as
+state. The state m is 0 before any source token, else the last source position plus one. With I
+source tokens,
 
     P(i | m) = (1 - p0) ((1 - a) c(i + 1 - m) / sum_k c(k + 1 - m) + a / I),   P(null | m) = p0,
 
-c the jump widths' counts. The lexicon starts as IBM Model 1's.
+where c are the counts of the jump widths. The lexicon is initialised by IBM Model 1.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,42 +20,46 @@ from nmt.data.lexicon import Integers, Lexicon, Reals, TokenPairs, learn_lexicon
 from nmt.runtime.console import progress
 
 FLOOR = 1e-12
-"""The least probability that a link can have."""
+"""The least probability of a link."""
 
 _NULL = 0.2
 _UNIFORM = 0.2
 _WIDEST = 100
-"""Jumps that are wider count as this wide."""
+"""The greatest jump width. Wider jumps count as this wide."""
 
 
 @dataclass(frozen=True)
 class Jumps:
-    """How far the source position moves from one target token to the next.
+    """The moves of the source position from one target token to the next.
 
-    counts: `[2 * 100 + 1]`, expected or relative, from jumps 100 back to 100 ahead.
+    Attributes:
+        counts: The count of each jump width from -100 to 100, expected or relative,
+            `[2 * 100 + 1]`.
     """
 
     counts: Reals = field(default_factory=lambda: np.ones(2 * _WIDEST + 1))
 
     def learned(self, length: int) -> Reals:
-        """The part of `transitions` that the counts make."""
+        """Return the part of `transitions` that the counts contribute."""
         counts = self.counts[_widths(length)]
         totals = np.maximum(counts.sum(1, keepdims=True), FLOOR)
         learned: Reals = (1 - _NULL) * (1 - _UNIFORM) * counts / totals
         return learned
 
     def transitions(self, length: int) -> Reals:
-        """P(i | m) for `length` source tokens, `[length + 1, length]`."""
+        """Return P(i | m) for `length` source tokens, `[length + 1, length]`."""
         return self.learned(length) + (1 - _NULL) * _UNIFORM / length
 
 
 @dataclass(frozen=True)
 class Expectations:
-    """What is likely to have happened in a block.
+    """The expected events of a block.
 
-    links: `[batch, target_len, source_len + 1]`, the probability that a target token comes from
-    each source token, the null word first; zero at padding. moves: `[source_len + 1, source_len]`,
-    how often each source position followed each mind; log_likelihood: of all targets.
+    Attributes:
+        links: The probability that a target token comes from each source token,
+            `[batch, target_len, source_len + 1]`, with the null word first. Zero at padding.
+        moves: How often each source position followed each state, `[source_len + 1, source_len]`.
+        log_likelihood: The log-likelihood of all targets.
     """
 
     links: Reals
@@ -66,20 +69,28 @@ class Expectations:
 
 @dataclass(frozen=True)
 class Hmm:
-    """A lexicon and the jumps between its source tokens."""
+    """A hidden Markov model: a lexicon and the counts of jumps."""
 
     lexicon: Lexicon
     jumps: Jumps
 
     def expectations(self, block: Block, emissions: Emissions | None = None) -> Expectations:
-        """By the forward-backward algorithm, scaled at each target token."""
+        """Compute the expectations by the forward-backward algorithm, scaled at each target token.
+
+        Args:
+            block: The pairs.
+            emissions: The emissions of the block, where they are known already.
+
+        Returns:
+            The expectations.
+        """
         emissions = emissions or Emissions.of(self.lexicon, block, FLOOR)
         given = emissions.probabilities
         batch, target_len, choices = given.shape
         moving = self.jumps.transitions(choices - 1)
-        minds = np.zeros((target_len + 1, batch, choices))  # before each target token
+        minds = np.zeros((target_len + 1, batch, choices))  # P(state) before each target token
         minds[0, :, 0] = 1.0
-        reached = np.zeros((target_len, batch, choices - 1))  # by way of P(i | m)
+        reached = np.zeros((target_len, batch, choices - 1))  # after the transition P(i | m)
         scales = np.ones((target_len, batch))
         for j in range(target_len):
             n = block.active(j)
@@ -89,7 +100,7 @@ class Hmm:
             scales[j, :n] = after.sum(1)
             minds[j + 1, :n] = after / scales[j, :n, None]
         links = np.zeros_like(given)
-        later = np.ones((batch, choices))  # P(what follows | mind), scaled
+        later = np.ones((batch, choices))  # P(later targets | state), scaled
         moves = np.zeros((choices, choices - 1))
         for j in reversed(range(target_len)):
             n = block.active(j)
@@ -102,15 +113,17 @@ class Hmm:
         return Expectations(links, moving * moves, float(np.log(scales).sum()))
 
     def likeliest(self, block: Block) -> Integers:
-        """The likeliest alignment of each pair as a whole, `[batch, target_len]`; -1 for the null
-        word. By the Viterbi algorithm; of equal ones that with the earlier source tokens.
+        """Return the most probable alignment of each pair, `[batch, target_len]`.
+
+        The null word is -1. The Viterbi algorithm finds the alignment. Among equal alignments,
+        earlier source tokens win.
         """
         given = Emissions.of(self.lexicon, block, FLOOR).probabilities
         batch, target_len, choices = given.shape
         moving = self.jumps.transitions(choices - 1)
         mind = np.zeros((batch, choices))
         mind[:, 0] = 1.0
-        before = np.zeros((target_len, batch, choices), np.int32)  # the mind from which each came
+        before = np.zeros((target_len, batch, choices), np.int32)  # the state before each state
         moved = np.zeros((target_len, batch, choices), np.bool_)
         for j in range(target_len):
             n = block.active(j)
@@ -134,7 +147,18 @@ def learn_hmm(
     lexicon_iterations: int = 5,
     iterations: int = 5,
 ) -> Hmm:
-    """Of the given pairs of a corpus. Memory grows with the lexicon's entries."""
+    """Return a hidden Markov model learned from the given pairs of a corpus.
+
+    Memory grows with the entries of the lexicon.
+
+    Args:
+        corpus: The token sequences.
+        pairs: The numbers of the pairs, `[n]`.
+        source_vocabulary: The number of source tokens.
+        target_vocabulary: The number of target tokens.
+        lexicon_iterations: The iterations of IBM Model 1, which initialises the lexicon.
+        iterations: The iterations of the hidden Markov model.
+    """
     lexicon = learn_lexicon(corpus, pairs, source_vocabulary, target_vocabulary, lexicon_iterations)
     hmm = Hmm(lexicon, Jumps())
     if not len(lexicon.keys):
@@ -148,7 +172,7 @@ def learn_hmm(
                 found = hmm.expectations(block, emissions)
                 emissions.count(found.links, expected)
                 length = block.source.shape[1]
-                # Of each move the share that the counts, not the uniform part, made likely.
+                # The share of each move that the counts contribute, and not the uniform part.
                 share = hmm.jumps.learned(length) / hmm.jumps.transitions(length)
                 widths = _widths(length).reshape(-1)
                 jumps += np.bincount(widths, (found.moves * share).reshape(-1), len(jumps))
@@ -158,7 +182,7 @@ def learn_hmm(
 
 
 def _widths(length: int) -> Integers:
-    """The place in the counts of each jump, `[length + 1, length]`, from a mind to a position."""
+    """Return the count index of each jump from state to position, `[length + 1, length]`."""
     width = np.arange(length) + 1 - np.arange(length + 1)[:, None]
     widths: Integers = np.clip(width, -_WIDEST, _WIDEST) + _WIDEST
     return widths
@@ -167,7 +191,7 @@ def _widths(length: int) -> Integers:
 def _traced(
     block: Block, last: Integers, before: NDArray[np.int32], moved: NDArray[np.bool_]
 ) -> Integers:
-    """The way back from the last minds, `[batch, target_len]`."""
+    """Return the path back from the last states, `[batch, target_len]`."""
     rows = np.arange(len(last))
     found = np.full(block.target.shape, -1)
     mind = last.astype(np.int64)

@@ -1,8 +1,11 @@
-"""Links between the tokens of a corpus' pairs, memory-mapped: opened in constant time however many.
+"""Links between the tokens of a corpus' pairs in a memory-mapped file, opened in constant time.
 
-The file is a header of 192 bytes, the links of pair 0, pair 1, ... (each two little-endian uint16
-or uint32: places of source and of target token), and where each pair's links end (uint64, counted
-in links; a zero stands before the first pair).
+The file has three parts:
+
+- a header of 192 bytes
+- the links of pair 0, pair 1, ...: the source and the target position of each link, two
+  little-endian uint16 or uint32
+- the end of each pair's links, counted in links (uint64), after a zero
 """
 
 import hashlib
@@ -31,9 +34,11 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Origin:
-    """What links belong to and were made from, as SHA-256 in hexadecimal.
+    """The provenance of links, as SHA-256 in hexadecimal.
 
-    corpus: its fingerprint; maker: of all else that they depend on.
+    Attributes:
+        corpus: The fingerprint of the corpus.
+        maker: The fingerprint of everything else that the links depend on.
     """
 
     corpus: str
@@ -52,10 +57,12 @@ class PairLinks:
 
     @classmethod
     def open(cls, path: Path) -> "PairLinks":
-        """Open a file in constant time: nothing is read but the header.
+        """Return the links of a file, in constant time.
 
-        Raises DataError when it is missing, truncated or of another version; `verify` looks at
-        every byte.
+        Only the header is read; `verify` reads all.
+
+        Raises:
+            DataError: The file is missing, truncated or of another version.
         """
         header = _read_header(path)
         expected = header.size
@@ -71,28 +78,33 @@ class PairLinks:
 
     @property
     def origin(self) -> Origin:
-        """What the links belong to and were made from."""
+        """The provenance of the links."""
         return self._header.origin
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of all that the file holds (as written in its header)."""
+        """The SHA-256 of the header, in hexadecimal, which covers the whole content."""
         return hashlib.sha256(self._header.packed()).hexdigest()
 
     @property
     def total(self) -> int:
-        """Number of links of all pairs."""
+        """The number of links of all pairs."""
         return self._header.links
 
     def links(self, pair: int) -> NDArray[np.integer]:
-        """Of a pair, places of source and target token, `[links, 2]`; read only."""
+        """Return the source and target positions of a pair's links, `[links, 2]`, read-only."""
         if not 0 <= pair < len(self):
             raise IndexError(f"pair {pair} of the links of {len(self)}")
         return self._places[int(self._ends[pair]) : int(self._ends[pair + 1])]
 
     def verify(self, lengths: NDArray[np.integer]) -> None:
-        """Read the file wholly and raise DataError when a byte is not what was written, or when a
-        link is of no token. lengths: of sources and targets, `[pairs, 2]`.
+        """Read the whole file and check it.
+
+        Args:
+            lengths: The lengths of sources and targets, `[pairs, 2]`.
+
+        Raises:
+            DataError: A byte differs from what was written, or a link has no token.
         """
         digest = hashlib.sha256()
         with self._path.open("rb") as file:
@@ -116,10 +128,16 @@ class PairLinks:
 def write_links(
     path: Path, pair_links: Iterable[NDArray[np.integer]], longest: int, origin: Origin
 ) -> None:
-    """Write the links `[links, 2]` of each pair as a stream, whole or not at all.
+    """Write the links of each pair as a stream, atomically.
 
-    longest: more than any place; decides between uint16 and uint32. Raises ResourceError when the
-    disk does not take them.
+    Args:
+        path: The file to write.
+        pair_links: The links of each pair, `[links, 2]`.
+        longest: A number above every position, which decides between uint16 and uint32.
+        origin: The provenance of the links.
+
+    Raises:
+        ResourceError: The disk does not take the file.
     """
     place_type = _PLACE_TYPES[2 if longest <= 1 << 16 else 4]
     digest = hashlib.sha256()
@@ -150,7 +168,7 @@ class _Header:
 
     @property
     def size(self) -> int:
-        """Bytes of the whole file."""
+        """The number of bytes of the whole file."""
         places = 2 * self.links * self.place_type.itemsize
         return _HEADER_SIZE + places + (self.pairs + 1) * _END.itemsize
 
@@ -180,7 +198,7 @@ def _read_header(path: Path) -> _Header:
 
 
 def _map(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[Any]:
-    if count == 0:  # nothing cannot be mapped
+    if count == 0:  # an empty range cannot be mapped
         return np.empty(0, dtype)
     return np.memmap(path, dtype, mode="r", offset=offset, shape=(count,)).view(np.ndarray)
 

@@ -1,4 +1,4 @@
-"""Word alignments as text, in the form of Pharaoh: `0-0 2-1`, source first, counted from 0."""
+"""Word alignments as text, in the Pharaoh format: `0-0 2-1`, source first, counted from 0."""
 
 import re
 from collections.abc import Iterable
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from nmt.errors import DataError
 
 Link = tuple[int, int]
-"""A source word and a target word that belong together, by their places, from 0."""
+"""The positions, from 0, of a source word and a target word that are linked."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
 class GoldLinks:
-    """What people say of one pair (Och and Ney 2003, section 2.3).
+    """The links of one pair according to human annotators (Och and Ney 2003, section 2.3).
 
-    sure: links that must be there; possible: those that may be, the sure ones among them.
+    Attributes:
+        sure: The links that must be found.
+        possible: The links that may be found, including the sure ones.
     """
 
     sure: frozenset[Link]
@@ -24,24 +26,30 @@ class GoldLinks:
 
 
 def written(links: Iterable[Link]) -> str:
-    """Links as a line, in their order."""
+    """Return links as a line, in their order."""
     return " ".join(f"{source}-{target}" for source, target in links)
 
 
 def in_order(links: Iterable[Link]) -> list[Link]:
-    """Links from one target word to the next, those of a target word by source word."""
+    """Return links sorted by target word, then by source word."""
     return sorted(links, key=lambda link: (link[1], link[0]))
 
 
 def turned(links: Iterable[Link]) -> list[Link]:
-    """The same with source and target changed about."""
+    """Return links with source and target swapped."""
     return in_order((target, source) for source, target in links)
 
 
 def parse_links(line: str, name: str, number: int) -> list[Link]:
-    """The links of a line such as `0-0 2-1`, each once.
+    """Return the links of a line such as `0-0 2-1`, each once.
 
-    name, number: of file and line, for messages. Raises DataError for anything else.
+    Args:
+        line: The line.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+
+    Raises:
+        DataError: The line has anything but sure links.
     """
     gold = parse_gold(line, name, number)
     if gold.possible != gold.sure:
@@ -53,9 +61,16 @@ def parse_links(line: str, name: str, number: int) -> list[Link]:
 
 
 def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
-    """The links of a line, `i-j` for sure ones and `i?j` or `ipj` for possible ones.
+    """Return the links of a line, with `i-j` for sure and `i?j` or `ipj` for possible links.
 
-    first: what the first word of a sentence is called, 0 or 1. Raises DataError for anything else.
+    Args:
+        line: The line.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+        first: The number of the first word of a sentence, 0 or 1.
+
+    Raises:
+        DataError: The line has anything but links.
     """
     sure, possible = set(), set()
     for text in line.split():
@@ -80,9 +95,17 @@ def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
 def check_within(
     links: Iterable[Link], sizes: tuple[int, int], name: str, number: int, advice: str = ""
 ) -> None:
-    """Raises DataError where a link is of a word that a pair does not have.
+    """Check that a pair has the words that its links name.
 
-    sizes: words of source and target; advice: how to mend it, beside the usual.
+    Args:
+        links: The links.
+        sizes: The number of source words and of target words.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+        advice: Advice for the error, in place of the usual.
+
+    Raises:
+        DataError: A link names a word beyond the end of its sentence.
     """
     for source, target in links:
         for place, size, side in ((source, sizes[0], "source"), (target, sizes[1], "target")):

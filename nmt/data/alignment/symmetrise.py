@@ -1,7 +1,7 @@
-"""One alignment from two, of which each links every word of one side at most once.
+"""Symmetrisation, which merges two directional alignments into one.
 
-Koehn et al. 2005, "Edinburgh System Description for the 2005 IWSLT Speech Translation Evaluation";
-Och and Ney 2003, section 3.
+Each directional alignment links every word of one side at most once. Koehn et al. 2005, "Edinburgh
+System Description for the 2005 IWSLT Speech Translation Evaluation"; Och and Ney 2003, section 3.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,13 @@ _NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1,
 
 
 def symmetrise(method: str, forward: Iterable[Link], backward: Iterable[Link]) -> list[Link]:
-    """The links of two alignments, both with the source first; method: a key of `METHODS`."""
+    """Return the symmetrised links of two alignments.
+
+    Args:
+        method: A key of `METHODS`.
+        forward: The links of one direction, source first.
+        backward: The links of the other direction, source first.
+    """
     return in_order(METHODS[method](set(forward), set(backward)))
 
 
@@ -52,8 +58,9 @@ METHODS: dict[str, Callable[[set[Link], set[Link]], set[Link]]] = {
 
 
 class _Growth:
-    """The intersection, grown by links of the union beside its own, the diagonal included, as long
-    as these bring in a word that has no link yet.
+    """The intersection of two alignments, grown by neighbouring links of their union.
+
+    Neighbours include diagonal ones. A link is added only if it brings in a word without a link.
     """
 
     def __init__(self, forward: set[Link], backward: set[Link]) -> None:
@@ -64,15 +71,20 @@ class _Growth:
         self._grow(forward | backward)
 
     def is_new(self, link: Link) -> bool:
-        """Whether it would give one of its words its first link."""
+        """Return whether a link would be the first link of one of its words."""
         return link[0] not in self._sources or link[1] not in self._targets
 
     def is_new_on_both_sides(self, link: Link) -> bool:
-        """Whether it would give both of its words their first link."""
+        """Return whether a link would be the first link of both of its words."""
         return link[0] not in self._sources and link[1] not in self._targets
 
     def add_where(self, links: Iterable[Link], wanted: Callable[[Link], bool]) -> None:
-        """Add links one after the other, each where it is wanted by then."""
+        """Add links in order, each if `wanted` is true of it at that point.
+
+        Args:
+            links: The candidate links.
+            wanted: The condition.
+        """
         for link in sorted(links):
             if wanted(link):
                 self._add(link)

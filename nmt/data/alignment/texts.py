@@ -1,4 +1,4 @@
-"""Alignment of plain texts by a statistical aligner that learns from them."""
+"""Alignment of plain texts by a statistical aligner that is learned from them."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,44 +17,54 @@ from nmt.errors import DataError
 from nmt.tokenizers.words import split_words
 
 Texts = tuple[str, str]
-"""A line of the source and one of the target."""
+"""A line of the source and a line of the target."""
 
 _MOST_WORDS = 1 << 32
 
 
 @dataclass(frozen=True)
 class Turned:
-    """A corpus with source and target changed about."""
+    """A corpus with source and target swapped."""
 
     corpus: TokenPairs
 
     def source(self, pair: int) -> NDArray[np.integer]:
-        """See `TokenPairs`."""
+        """See `TokenPairs.source`."""
         return self.corpus.target(pair)
 
     def target(self, pair: int) -> NDArray[np.integer]:
-        """See `TokenPairs`."""
+        """See `TokenPairs.target`."""
         return self.corpus.source(pair)
 
     @property
     def source_lengths(self) -> Integers:
-        """See `TokenPairs`."""
+        """See `TokenPairs.source_lengths`."""
         return self.corpus.target_lengths
 
     @property
     def target_lengths(self) -> Integers:
-        """See `TokenPairs`."""
+        """See `TokenPairs.target_lengths`."""
         return self.corpus.source_lengths
 
 
 def align_texts(
     kind: str, pairs: Iterable[Texts], both: bool = False, weights: bool = False
 ) -> Iterator[tuple[Texts, Aligned, Aligned | None]]:
-    """Each pair of lines with its alignment in words, in order.
+    """Yield each pair of lines with its word alignment, in order.
 
-    kind: a key of `ALIGNERS`; both: with the alignment of the turned pair too; weights: with the
-    probabilities of all links. Memory holds words and lexicon, not the text, which lies in a
-    temporary folder meanwhile. Raises DataError where no pair has words on both sides.
+    Memory holds the distinct words and the lexicon. The text is in a temporary folder.
+
+    Args:
+        kind: A key of `ALIGNERS`.
+        pairs: The pairs of lines.
+        both: Whether to align in the other direction too.
+        weights: Whether to include the probabilities of all links.
+
+    Yields:
+        The lines, their alignment, and the alignment of the swapped pair, or None without `both`.
+
+    Raises:
+        DataError: No pair has words on both sides.
     """
     with tempfile.TemporaryDirectory(prefix="nmt-align-") as folder:
         words = _Words.of(pairs, Path(folder) / "words")
@@ -81,14 +91,14 @@ def align_texts(
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of both sides, by their numbers; 0 is none."""
+    """The vocabularies of both sides. A word's index is its id; 0 is the null word."""
 
     source: list[str]
     target: list[str]
 
     @classmethod
     def of(cls, pairs: Iterable[Texts], prefix: Path) -> "_Words":
-        """Those of the pairs, which are written as a corpus of these numbers."""
+        """Return the words of pairs, and write the pairs as a corpus of word ids."""
         known: tuple[dict[str, int], dict[str, int]] = ({"": NULL}, {"": NULL})
         with CorpusWriter(prefix, _MOST_WORDS) as corpus:
             for number, texts in enumerate(pairs, start=1):
