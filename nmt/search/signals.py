@@ -34,21 +34,27 @@ class Judged(Protocol):
     @property
     def text(self) -> str:
         """The translation."""
+
     @property
     def tokens(self) -> list[str]:
         """Its subwords, with the end mark."""
+
     @property
     def source_tokens(self) -> list[str]:
         """The source subwords, with the end mark."""
+
     @property
     def log_probability(self) -> float:
         """The log-probability before the penalties."""
+
     @property
     def attention(self) -> Weights | None:
         """The attention weights, `[tokens, source_tokens]`, or None."""
+
     @property
     def segmented_source(self) -> SegmentedText | None:
         """The source text with its subwords, where there is attention."""
+
     @property
     def segmented_target(self) -> SegmentedText | None:
         """The translation with its subwords, where there is attention."""
