@@ -24,8 +24,8 @@ class LengthLimits:
     def of(self, source_length: int, forced: int = 0, least: int = 0) -> int:
         """Return the maximum number of target tokens of a sentence, its end mark included.
 
-        Without a fixed limit, it is the source length times the mean ratio plus three standard
-        deviations, and ten more.
+        Without a fixed limit, it is the source length times the greatest usual ratio, and ten more.
+        That ratio is the mean plus three standard deviations.
 
         Args:
             source_length: The number of source tokens, without their end mark.

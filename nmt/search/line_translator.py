@@ -25,7 +25,7 @@ class Remarks:
     Args:
         name: The name of the input.
         strict: Whether a line that cannot be translated is an error.
-        share: The end of each summary, which says what part of the input these lines are.
+        share: The end of each summary, which names the share of the input, where it is not all.
         scripts: The scripts that the lines should be in. None: any.
     """
 

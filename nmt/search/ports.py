@@ -25,7 +25,7 @@ from nmt.text.compression import Sink, open_content, open_file, packing
 from nmt.text.formats import compression_of
 
 Write = Callable[[str], None]
-"""Writes a text at once."""
+"""Function that writes a text at once."""
 
 _DESCRIPTOR = re.compile(r"/dev/(?:std(?P<stream>out|err)|fd/(?P<number>[0-9]{1,9}))")
 _STREAMS = {"out": 1, "err": 2}
@@ -99,7 +99,7 @@ def writer(path: Path | None) -> Iterator[Write]:
 
 
 def is_file_to_be(path: Path) -> bool:
-    """Return whether writing to a path makes a file, not a transfer to a pipe or a device.
+    """Return whether output to a path goes to a regular file, not to a pipe or a device.
 
     Raises:
         ResourceError: The folder of the path cannot be accessed.

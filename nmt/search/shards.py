@@ -27,7 +27,7 @@ from nmt.search.ports import Write, is_file_to_be, writer
 from nmt.search.stream_progress import TranslationTotals
 
 Answer = Callable[[Iterable[list[bytes]], Write, int], int]
-"""Writes the answers to windows of lines, and returns the number of lines.
+"""Function that writes the answers to windows of lines, and returns the number of lines.
 
 Its last argument is the number of lines of the input before them.
 """

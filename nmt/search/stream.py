@@ -21,7 +21,7 @@ _WARNINGS = 5
 _WINDOW_BYTES = 1 << 22
 
 Read = Callable[[int], bytes]
-"""Returns up to the given number of bytes as soon as there are any, and none at the end."""
+"""Function that returns up to a number of bytes as soon as there are any, and none at the end."""
 
 
 def windows(read: Read, size: int) -> Iterator[list[bytes]]:

@@ -50,7 +50,10 @@ _PROBED_ROWS = 64
 """Number of hypotheses in a batch, for the measurement of products."""
 
 _ENDS = 2
-"""Ended hypotheses for each one of the beam, at most: as many again end with the last step."""
+"""Upper bound of the ended hypotheses of a search, as a multiple of its beam size.
+
+The last step may end as many hypotheses as have finished before.
+"""
 
 _MOST_PIECES = 1 << 20
 """Upper bound of the segments of a text, in the numbers that samples depend on."""
@@ -111,8 +114,8 @@ class Translator:
         bit. With MKL, the host process must set MKL_CBWR=AUTO,STRICT before its first product.
 
         Args:
-            path: The folder of a bundle or a run; several: an ensemble. None: $NMT_MODEL, else the
-                newest finished run.
+            path: A bundle, or a run with a best bundle; several: an ensemble. None: $NMT_MODEL,
+                else the newest finished run.
             device: `auto`, `cpu`, `cuda` or `cuda:N`.
             precision: `auto` and `float32` mean float32. `int8` computes the product with the
                 vocabulary in 8-bit integers on a CPU, and the rest in bfloat16 where that is
@@ -255,9 +258,9 @@ class Translator:
                 `length_penalty`, `alpha`, `max_length` and `batch_sentences`.
 
         Raises:
-            UsageError: An override is not allowed, or the numbers of texts and constraints or draw
-                numbers differ. Also raised for constraints that cannot be written, for half of a
-                surrogate pair in a text, and for `replace_unknown` without attention.
+            UsageError: An override is not allowed. The number of constraints or draw numbers
+                differs from that of texts. The constraints cannot be written, or a text has half of
+                a surrogate pair. `replace_unknown` is requested without attention.
             ModelError: A shortlist is requested, and there is none.
         """
         if isinstance(texts, str):
@@ -339,7 +342,7 @@ class Translator:
             **overrides: As in `translate`. Only the penalties and `batch_sentences` have an effect.
 
         Raises:
-            DataError: The numbers of texts differ, or the attention does not reach all of a source.
+            DataError: The numbers of texts differ, or a source is longer than the attention allows.
             UsageError: An override is not allowed.
         """
         settings = override(self.settings, overrides)
@@ -361,8 +364,8 @@ class Translator:
     def views(self, translations: Sequence[Translation]) -> list[list[View]]:
         """Return the attention of each head of each model, for translations of this translator.
 
-        There are none where there is one head in all, for a blank text, and for a text in segments.
-        The models decode the translations once more, because search keeps only the mean.
+        There are none for a single head in all, for a blank text, and for a text in segments. The
+        models decode the translations once more, because search keeps only the mean.
         """
         asked = models_of(self.model)
         if parts_of(asked) == 1:

@@ -17,7 +17,7 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
     The remains of a tuning that was killed are repaired first.
 
     Args:
-        path: See `find_bundle`.
+        path: A bundle or a run. None: see `find_bundle`.
 
     Raises:
         ModelError: There is no bundle.
