@@ -5,9 +5,8 @@ These rules hold for every sentence, whatever its neighbours in the batch are:
 - At each step, the live hypotheses of a sentence are extended by every token that the rules allow.
   A selection decides which extensions finish and which continue (`Best`: beam search).
 - A sentence is done when `beam_size` hypotheses have finished, unless the selection is patient with
-  it. It is also done when no live hypothesis can score above the `n_best` best finished ones. This
-  only saves work: the result is the same for every `n_best`. Otherwise it is done at its length
-  limit.
+  it. It is also done at its length limit, or when no live hypothesis can score above the `n_best`
+  best finished ones. The last case only saves work: the result is the same for every `n_best`.
 - Hypotheses that the limit cut off rank below all finished ones.
 """
 
