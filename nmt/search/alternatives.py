@@ -1,4 +1,4 @@
-"""What else might come at a place of a translation, and how it would go on from there."""
+"""Alternatives at a position of a translation: likely next subwords and their continuations."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,12 @@ _NEVER = frozenset((PAD, UNK, BOS))
 
 @dataclass(frozen=True)
 class Alternative:
-    """One subword that may come next; probability: by the model, of all subwords; translation: the
-    best that begins with what came before and goes on with it.
+    """Subword that may come next.
+
+    Attributes:
+        token: The subword.
+        probability: Its probability among all subwords.
+        translation: The best translation that begins with the prefix and this subword.
     """
 
     token: str
@@ -35,8 +39,15 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a translation; source, prefix: token ids, without end marks; model: one that both
-    searches and unrolls, as ours do.
+    """Position in a translation.
+
+    Attributes:
+        model: A model that is both a `Scorer` and an `Unrolling`.
+        source: The token ids of the source, without the end mark.
+        prefix: The token ids of the translation before the position.
+        settings: The search settings.
+        limits: The length limits.
+        runtime: The device and precision.
     """
 
     model: Any
@@ -49,8 +60,15 @@ class Place:
     def onwards(
         self, fits: Callable[[int], bool], count: int
     ) -> list[tuple[int, float, Hypothesis]]:
-        """The `count` likeliest tokens that fit, each with its probability and the best hypothesis
-        that goes on from it; of the end mark the prefix itself.
+        """Return the `count` most probable tokens that fit, with their best continuations.
+
+        Args:
+            fits: Returns whether a token may be an alternative.
+            count: The maximum number of tokens.
+
+        Returns:
+            Each token, its probability, and the best hypothesis that begins with the prefix and the
+            token. For the end mark, the hypothesis is the prefix itself.
         """
         after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
         chosen = list(islice((each for each in likeliest(after) if fits(each[0])), count))
@@ -61,7 +79,7 @@ class Place:
         ]
 
     def _searched(self, tokens: Sequence[int]) -> list[Hypothesis]:
-        """The best that goes on with each token."""
+        """Return the best hypothesis that begins with the prefix and each token."""
         found = decode_corpus(
             self.model,
             [self.source] * len(tokens),
@@ -82,7 +100,14 @@ class Place:
 def next_log_probabilities(
     model: Unrolling, source: Sequence[int], prefix: Sequence[int], runtime: Runtime
 ) -> Tensor:
-    """Of each target token after `prefix`, `[vocabulary]`; source and prefix without end marks."""
+    """Return the log-probability of each target token after a prefix, `[vocabulary]`.
+
+    Args:
+        model: The model.
+        source: The token ids of the source, without the end mark.
+        prefix: The token ids of the translation so far.
+        runtime: The device and precision.
+    """
     batch = padded([Pair(source, prefix)]).to(runtime.device)
     with Evaluating(model), runtime.computing():
         encoded = model.encode(batch.source, batch.source_lengths)
@@ -92,8 +117,9 @@ def next_log_probabilities(
 
 
 def likeliest(log_probabilities: Tensor) -> Iterator[tuple[int, float]]:
-    """Token ids that a translation may go on with, each with its probability, the likeliest
-    first; of equal ones the lower id.
+    """Yield the tokens that a translation may contain, with probabilities, most probable first.
+
+    Of equal ones, the lower id comes first.
     """
     values, order = log_probabilities.sort(descending=True, stable=True)
     for token, value in zip(order.tolist(), values.exp().tolist(), strict=True):
@@ -102,7 +128,7 @@ def likeliest(log_probabilities: Tensor) -> Iterator[tuple[int, float]]:
 
 
 def distinct_alternatives(alternatives: Sequence[Alternative]) -> list[Alternative]:
-    """Return the first of those whose translations are the same text, in their order."""
+    """Return the first alternative of each translation text, in their order."""
     first: dict[str, Alternative] = {}
     for each in alternatives:
         first.setdefault(each.translation.text, each)
@@ -110,7 +136,12 @@ def distinct_alternatives(alternatives: Sequence[Alternative]) -> list[Alternati
 
 
 def parts_words(token: int, piece: str) -> bool:
-    """Whether the word before ends where this subword comes: it begins another, is punctuation, or
-    the end mark.
+    """Return whether a subword ends the word before it.
+
+    It does so where it begins a word, is punctuation or is the end mark.
+
+    Args:
+        token: The id of the subword.
+        piece: The subword.
     """
     return token == EOS or starts_word(piece) or is_punctuation(piece)

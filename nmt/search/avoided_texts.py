@@ -1,4 +1,4 @@
-"""Texts that a translation must not have, found in its letters, however subwords divide them."""
+"""Texts that a translation must not contain, matched by characters across subwords."""
 
 import unicodedata
 from collections import defaultdict
@@ -13,18 +13,18 @@ from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
 _SPACE = "▁"
 _LONGEST_CHARACTER = 4
 _UNKNOWN = b"\xff"
-"""Stands for a token without letters; no text has this byte."""
+"""Placeholder for a token without letters. No text has this byte."""
 
 Tokens = frozenset[int]
 
 
 @dataclass(frozen=True)
 class AvoidedText:
-    """A text that must not come.
+    """Text that a translation must not contain.
 
-    A text that begins with a letter or digit is looked for at the beginning of words, one that ends
-    with one does not stop a longer word: avoiding `cat` allows `cats` and `concatenate`. Neither
-    holds for scripts without spaces between words.
+    A text that begins with a letter or digit is matched only at the beginning of a word. One that
+    ends with a letter or digit is not matched inside a longer word. Avoiding `cat` therefore allows
+    `cats` and `concatenate`. Neither holds for scripts without spaces between words.
 
     Attributes:
         text: The text, as the tokenizer decodes it.
@@ -36,15 +36,15 @@ class AvoidedText:
 
     @property
     def always(self) -> Tokens:
-        """The tokens that have the whole text, whatever comes before them."""
+        """The tokens that contain the whole text, whatever comes before them."""
         endings = self._endings
         return endings.within if self._begins_word else endings.within | endings.after[0]
 
     def completed_after(self, end: bytes, in_word: bool) -> Iterator[Tokens]:
-        """Yield groups of the other next tokens that would complete the text.
+        """Yield groups of other next tokens that would complete the text.
 
         Args:
-            end: The end of the translation so far, as `spell_end` gives it.
+            end: The end of the translation so far, as `spell_end` returns it.
             in_word: Whether it ends with a letter or digit of a word between spaces.
         """
         endings = self._endings
@@ -68,13 +68,22 @@ class AvoidedText:
 
 
 def bytes_needed(texts: Sequence[AvoidedText]) -> int:
-    """Return how many bytes before a token tell whether it completes one of some texts."""
+    """Return the number of bytes before a token that decide whether it completes a text."""
     longest = max((len(text.text.encode("utf-8")) for text in texts), default=0)
     return longest + _LONGEST_CHARACTER
 
 
 def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], needed: int) -> bytes:
-    """Return the last bytes of what tokens spell, `needed` or more, a space where it begins."""
+    """Return the last bytes that tokens spell, `needed` or more.
+
+    Args:
+        vocabulary: The subwords of the target side.
+        tokens: The token ids of the translation so far.
+        needed: The number of bytes, see `bytes_needed`.
+
+    Returns:
+        The bytes. Where the tokens spell fewer, a space stands before them.
+    """
     letters = _letters(vocabulary)
     parts, count = [], 0
     for token in reversed(tokens):
@@ -94,12 +103,13 @@ def ends_in_word(end: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Endings:
-    """The tokens that complete a text.
+    """Tokens that complete a text.
 
     Attributes:
-        within: Those that have all of it, after letters of their own.
-        after: By the number of its bytes that came before, those that begin with the rest.
-        counts: These numbers, but for 0, by the last of the bytes that came before.
+        within: The tokens that contain the whole text after other letters.
+        after: The tokens that begin with the rest of the text, by the number of its bytes that came
+            before.
+        counts: The keys of `after` above 0, by the last of the bytes that came before.
     """
 
     within: Tokens
@@ -108,7 +118,12 @@ class _Endings:
 
 
 def avoided(tokenizer: Tokenizer, text: str) -> AvoidedText:
-    """Return a text to avoid as the model would write it."""
+    """Return a text to avoid as the model would write it.
+
+    Args:
+        tokenizer: The tokenizer of the target side.
+        text: The text.
+    """
     written = tokenizer.decode(tokenizer.encode(text)).strip()
     return AvoidedText(written, Vocabulary.of(tokenizer))
 
@@ -155,12 +170,12 @@ def _find_endings(vocabulary: Vocabulary, text: str) -> _Endings:
 
 
 def _may_begin(text: str, before: bytes) -> bool:
-    """Return whether a text may begin after such letters: not within a word."""
+    """Return whether a text may begin after the bytes `before`, not inside a word."""
     return not (_is_of_word(text[0]) and ends_in_word(before))
 
 
 def _may_end(text: str, after: bytes) -> bool:
-    """Return whether a text ends before such letters: no longer word has it."""
+    """Return whether a text may end before the bytes `after`, not inside a longer word."""
     return not (_is_of_word(text[-1]) and _is_of_word(_decode(after[:_LONGEST_CHARACTER])[:1]))
 
 
@@ -170,7 +185,7 @@ def _decode(letters: bytes) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def _is_of_word(character: str) -> bool:
-    """Return whether a character is a part of a word between spaces."""
+    """Return whether a character belongs to a word between spaces."""
     if not character or is_unspaced(character):
         return False
     return character in JOINERS or unicodedata.category(character)[0] in "LMN"

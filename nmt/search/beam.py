@@ -1,12 +1,12 @@
-"""Search over a whole batch of sentences at once.
+"""Search over a batch of sentences.
 
-The rules, the same for every sentence whatever its neighbours are:
+These rules hold for every sentence, whatever its neighbours in the batch are:
 
-- At each step the live hypotheses of a sentence are extended by every token that the rules allow,
-  and a selection says which of the extensions finish and which live on (`Best`: beam search).
-- A sentence is done when `beam_size` hypotheses have finished (unless the selection is patient with
-  it), when no live hypothesis can come to a score above the `n_best` that have finished, or at its
-  length limit. The second case only saves work: what is found is the same for every `n_best`.
+- At each step, the live hypotheses of a sentence are extended by every token that the rules allow.
+  A selection decides which extensions finish and which continue (`Best`: beam search).
+- A sentence is done when `beam_size` hypotheses have finished, unless the selection is patient with
+  it. It is also done at its length limit, or when no live hypothesis can score above the `n_best`
+  best finished ones. The last case only saves work: the result is the same for every `n_best`.
 - Hypotheses that the limit cut off rank below all finished ones.
 """
 
@@ -33,29 +33,53 @@ from nmt.tokenizers.sentencepiece import BOS
 
 
 class Scorer(Protocol):
-    """What search asks of a model: `Seq2Seq`, or anything that behaves like it."""
+    """Interface of a model for search: `Seq2Seq`, or any object that behaves like it."""
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
-        """An encoded batch, which knows `select(rows)`."""
+        """Return an encoded batch, which has `select(rows)`.
+
+        Args:
+            source: The token ids, `[batch, source_len]`.
+            lengths: The lengths of the sources, `[batch]`.
+        """
 
     def start(self, encoded: Any, beams: int) -> Any:
-        """A decoder state, which knows `select(rows)` and `reorder(beams)`."""
+        """Return the first decoder state, which has `select(rows)` and `reorder(beams)`.
+
+        Args:
+            encoded: The encoded batch.
+            beams: The number of beams of each sentence.
+        """
 
     def step(self, encoded: Any, state: Any, previous: Tensor) -> Any:
-        """Next state, features and attention weights after `previous [batch, beams]`."""
+        """Return the next state, the features and the attention weights of one step.
+
+        Args:
+            encoded: The encoded batch.
+            state: The decoder state.
+            previous: The previous tokens, `[batch, beams]`.
+        """
 
     def log_probabilities(self, encoded: Any, step: Any) -> Tensor:
-        """Of each target token after a step, `[batch, beams, vocabulary]`, a tensor of the caller's
-        own.
+        """Return the log-probability of each target token, `[batch, beams, vocabulary]`.
+
+        The caller may overwrite the tensor.
+
+        Args:
+            encoded: The encoded batch.
+            step: The step.
         """
 
 
 class BeamSearch:
-    """Looks for the best translations of batches of sentences.
+    """Search for the best translations of batches of sentences.
 
-    attention: whether hypotheses carry their attention weights; keeping them costs `[batch, beams,
-    source_len]` numbers at each step; tree: whether they carry all that was looked at, which costs
-    the time to put it together at the end.
+    Args:
+        model: The model.
+        settings: The search settings.
+        attention: Whether hypotheses carry their attention weights. They take
+            `[batch, beams, source_len]` numbers at each step.
+        tree: Whether hypotheses carry their search tree, which takes time at the end.
     """
 
     def __init__(
@@ -72,7 +96,7 @@ class BeamSearch:
         self._penalty: LengthPenalty = LENGTH_PENALTIES.resolve(settings.length_penalty)(
             settings.alpha
         )
-        # Groups may find the same translation, which is one of the best only once.
+        # Groups may find the same translation, which then counts once among the best.
         counted = settings.n_best if settings.groups == 1 else settings.beam_size
         self._counted = min(counted, settings.beam_size)
 
@@ -85,15 +109,21 @@ class BeamSearch:
         constraints: Sequence[TokenConstraints] | None = None,
         numbers: Sequence[int] | None = None,
     ) -> list[list[Hypothesis]]:
-        """The `n_best` best hypotheses of each sentence, best first (fewer where the limit leaves
-        fewer).
+        """Return the `n_best` best hypotheses of each sentence, best first.
 
-        source: `[batch, source_len]` token ids, right-padded, each with its end mark; lengths:
-        `[batch]`; max_lengths: `[batch]`, the most target tokens, an end mark included;
-        constraints: one for each sentence; numbers: one for each sentence, see `Sampled`.
+        There are fewer where the length limit leaves fewer.
 
-        Raises ModelError when the model gives no finite probabilities, UsageError for terms with
-        another selection than beam search.
+        Args:
+            source: The token ids, `[batch, source_len]`, right-padded, each with its end mark.
+            lengths: The lengths of the sources, `[batch]`.
+            max_lengths: The maximum number of target tokens, end mark included, `[batch]`.
+            constraints: The constraints of each sentence. None: there are none.
+            numbers: A number for each sentence, see `Sampled.of`.
+
+        Raises:
+            ModelError: The model returns no finite probabilities.
+            UsageError: There are terms with another selection than beam search, or a coverage
+                penalty without attention.
         """
         live: _Live | None = self._begin(source, lengths, max_lengths, constraints, numbers)
         history = History(source.shape[0], max(self._counted, self._settings.n_best))
@@ -117,7 +147,10 @@ class BeamSearch:
         constraints: Sequence[TokenConstraints] | None,
         numbers: Sequence[int] | None,
     ) -> "_Live":
-        """One beam for each sentence: the first step makes `beam_size` of it."""
+        """Return the initial state, with one beam for each sentence.
+
+        The first step makes `beam_size` of it.
+        """
         batch, source_len = source.shape
         encoded = self._model.encode(source, lengths)
         start = torch.zeros(batch, 1, device=source.device)
@@ -162,8 +195,10 @@ class BeamSearch:
         return Best(settings.beam_size)
 
     def _advance(self, live: "_Live", time: int) -> tuple["_Live | None", Moment]:
-        """Choose the token at position `time`, from 1: the sentences that are not yet done, and
-        what happened.
+        """Choose the token at position `time`, from 1.
+
+        Returns:
+            The sentences that are not yet done, None where all are, and the record of the step.
         """
         step = self._model.step(live.encoded, live.state, live.tokens[..., -1])
         log_probabilities = self._model.log_probabilities(live.encoded, step)
@@ -206,9 +241,10 @@ class BeamSearch:
         return live.go_on(extended.parents, rest), moment
 
     def _decided(self, finished: Tensor, best: Tensor, time: int, live: "_Live") -> Tensor:
-        """Where looking on could change nothing: `[batch]`, from the `best` log-probability alive.
+        """Return the sentences that are done before their length limit, as a mask `[batch]`.
 
-        A coverage penalty is never above zero, so the bound holds with it.
+        `best [batch]` is the greatest log-probability of a live hypothesis. A coverage penalty is
+        never above zero, so that the bound holds with it.
         """
         bound = self._penalty.bound(best, torch.tensor(time + 1), live.max_lengths)
         full = finished[:, -1] > DEAD
@@ -227,7 +263,7 @@ class BeamSearch:
         return score
 
     def _covered(self, live: "_Live", weights: Tensor | None) -> Tensor | None:
-        """The attention that each source token got so far, where a penalty asks for it."""
+        """Return the attention to each source token so far, None without a coverage penalty."""
         if self._settings.coverage_penalty == 0.0:
             return None
         if weights is None:
@@ -237,13 +273,22 @@ class BeamSearch:
 
 @dataclass(frozen=True)
 class _Live:
-    """The sentences still searched, with their live hypotheses.
+    """State of the sentences that are still searched, with their live hypotheses.
 
-    rows: `[batch]`, positions in the batch at the beginning; tokens: `[batch, beams, length]`, from
-    BOS on where the rules read them, else only the last; log_probability: `[batch, beams]`, the
-    sums so far; coverage: `[batch, beams, source_len]`; mask: `[batch, source_len]`; max_lengths:
-    `[batch]`; finished: `[batch, beam_size]`, the best scores of finished hypotheses, falling,
-    minus infinity where there is none yet.
+    Attributes:
+        rows: The positions of the sentences in the initial batch, `[batch]`.
+        encoded: The encoded sentences.
+        state: The decoder state.
+        tokens: `[batch, beams, length]`, from BOS on where the rules read them, else only the last
+            token.
+        log_probability: The log-probabilities so far, `[batch, beams]`.
+        coverage: The attention that each source token has received, `[batch, beams, source_len]`.
+        mask: Whether there is a source token, `[batch, source_len]`.
+        max_lengths: The maximum number of target tokens, `[batch]`.
+        finished: The best scores of finished hypotheses, descending, minus infinity where there are
+            fewer, `[batch, beam_size]`.
+        rules: The rules of these sentences.
+        selection: The selection of these sentences.
     """
 
     rows: Tensor
@@ -259,14 +304,14 @@ class _Live:
     selection: Selection
 
     def followed(self, extended: Extended) -> Tensor:
-        """`tokens` after a step."""
+        """Return `tokens` after a step."""
         last = extended.tokens.unsqueeze(2)
         if not self.rules.read_tokens:
             return last
         return torch.cat((of_beams(self.tokens, extended.parents), last), 2)
 
     def go_on(self, parents: Tensor, rest: Tensor) -> "_Live":
-        """Only the sentences `rest`, the model's state in the order of the new beams."""
+        """Return the sentences `rest`, with the decoder state in the order of the new beams."""
         live = self
         if len(rest) < len(self.rows):
             parents = parents[rest]

@@ -1,4 +1,4 @@
-"""A long text in blocks of whole lines, small enough to hold and to be translated again."""
+"""Blocks of whole lines of a long text, small enough to hold and to translate again."""
 
 import hashlib
 import io
@@ -16,8 +16,13 @@ from nmt.text.compression import Content, open_content, open_file
 
 @dataclass(frozen=True)
 class Block:
-    """Where a block begins and ends, in bytes of unpacked text; how many lines it has, and how many
-    come before it.
+    """Block of whole lines.
+
+    Attributes:
+        start: The first byte, in decompressed text.
+        end: The byte after the last, in decompressed text.
+        lines_before: The number of lines before the block.
+        lines: The number of lines in the block.
     """
 
     start: int
@@ -28,7 +33,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one look through a text found: its SHA-256, its lines, and its blocks, in order."""
+    """Checksum, length and blocks of a text.
+
+    Attributes:
+        sha256: The SHA-256 of the decompressed text.
+        lines: The number of lines.
+        blocks: The blocks, in order.
+    """
 
     sha256: str
     lines: int
@@ -36,12 +47,15 @@ class Survey:
 
 
 def survey(path: Path, block_bytes: int, expected: ExpectedFormats = PLAIN_TEXT) -> Survey:
-    """Read a text once, from beginning to end.
+    """Read a text once, and divide it into blocks.
 
     Args:
         path: The text.
-        block_bytes: The size of a block, at least.
-        expected: What may be read beside plain text without a warning.
+        block_bytes: The minimum size of a block.
+        expected: The formats that cause no warning besides plain text.
+
+    Returns:
+        The survey of the text.
 
     Raises:
         DataError: The text cannot be read.
@@ -63,8 +77,13 @@ def survey(path: Path, block_bytes: int, expected: ExpectedFormats = PLAIN_TEXT)
 
 
 def cut(text: io.BufferedReader, block_bytes: int) -> Iterator[bytes]:
-    """The text in runs of whole lines: each of `block_bytes` bytes and the rest of its last line,
-    the last one of what is left.
+    """Yield a text in runs of whole lines.
+
+    A run has `block_bytes` bytes and the rest of its last line. The last run may be shorter.
+
+    Args:
+        text: The text, decompressed.
+        block_bytes: The minimum size of a run.
     """
     while run := text.read(block_bytes):
         yield run if run.endswith(b"\n") else run + text.readline()
@@ -72,8 +91,10 @@ def cut(text: io.BufferedReader, block_bytes: int) -> Iterator[bytes]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[io.BufferedReader]:
-    """Open a text to read blocks of; a compressed one is unpacked. Raises DataError when it is
-    missing.
+    """Yield the decompressed stream of a text, to read blocks of.
+
+    Raises:
+        DataError: The text is missing.
     """
     with _content(path) as content:
         yield content.stream
@@ -90,12 +111,18 @@ def _content(path: Path) -> Iterator[Content]:
 
 
 def read_block(text: io.BufferedReader, block: Block, name: str) -> list[bytes]:
-    """The lines of a block, without their ends.
+    """Return the lines of a block, without their ends.
 
-    Packed text can only be read on: a block further on costs unpacking all that lies between, an
-    earlier one all from the beginning.
+    Compressed text can only be read forwards. A later block costs the decompression of all that
+    lies between, an earlier one that of all from the beginning.
 
-    Raises DataError when the text is not the one that was surveyed.
+    Args:
+        text: The stream of the text.
+        block: The block.
+        name: The name of the text, for messages.
+
+    Raises:
+        DataError: The text has changed since its survey.
     """
     with plain_read_errors(name):
         text.seek(block.start)
@@ -109,7 +136,12 @@ def read_block(text: io.BufferedReader, block: Block, name: str) -> list[bytes]:
 
 
 def in_windows(lines: list[bytes], size: int) -> Iterator[list[bytes]]:
-    """The same lines, up to `size` at a time."""
+    """Yield the same lines, up to `size` at a time.
+
+    Args:
+        lines: The lines.
+        size: The maximum number of lines in a window.
+    """
     remaining = iter(lines)
     while window := list(islice(remaining, size)):
         yield window

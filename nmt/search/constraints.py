@@ -1,4 +1,4 @@
-"""What a translation is told to contain or to leave out, as text and as tokens."""
+"""Lexical constraints on a translation, as text and as token ids."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,17 @@ from nmt.text.characters import find_unwritable
 
 @dataclass(frozen=True)
 class Constraints:
-    """Wishes for the translation of one text.
+    """Lexical constraints on the translation of one text.
 
-    prefix: how it begins, in the subwords that it is written with; terms: words or phrases that it
-    must have, looked for by beam search alone; avoid: words or phrases that it must not have;
-    open_end: whether the last word of the prefix may go on, and in other subwords, as of one who
-    is still typing; after a space it may not.
+    Attributes:
+        prefix: The beginning of the translation, in the subwords that the tokenizer gives it.
+        terms: Words or phrases that the translation must contain. Only beam search places them.
+        avoid: Words or phrases that the translation must not contain.
+        open_end: Whether the last word of the prefix may continue, in other subwords too, as while
+            a user types. After a space, it may not continue.
+
+    Raises:
+        UsageError: A list is a single text, or a text has characters that no translation can have.
     """
 
     prefix: str = ""
@@ -38,10 +43,15 @@ class Constraints:
 
 @dataclass(frozen=True)
 class TokenConstraints:
-    """The same in token ids, which `BeamSearch` follows. No phrase is empty.
+    """Lexical constraints in token ids, for `BeamSearch`.
 
-    avoid: found in the letters of tokens; stem: how what comes after the prefix begins to be
-    spelled.
+    No phrase is empty.
+
+    Attributes:
+        prefix: The token ids that the translation begins with.
+        terms: The token ids of each phrase that it must contain.
+        avoid: The texts that it must not contain, matched by characters.
+        stem: The spelling with which the text after the prefix begins, or None.
     """
 
     prefix: tuple[int, ...] = ()
@@ -51,6 +61,6 @@ class TokenConstraints:
 
     @property
     def tokens(self) -> int:
-        """How many a translation has at least, to have all of it."""
+        """Number of target tokens that the constraints need, one for each character of a stem."""
         spelled = 0 if self.stem is None else len(self.stem.text)
         return len(self.prefix) + spelled + sum(map(len, self.terms))

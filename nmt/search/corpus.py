@@ -1,4 +1,4 @@
-"""Search over any number of tokenised sentences: sorted into batches, answered in order."""
+"""Search over any number of tokenised sentences, in batches, with results in order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -29,14 +29,23 @@ def decode_corpus(
     on_decoded: Callable[[int], None] | None = None,
     numbers: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
-    """The `n_best` best hypotheses of each tokenised sentence, in the order of `sources`.
+    """Return the `n_best` best hypotheses of each sentence, in the order of `sources`.
 
-    sources: token ids without end marks; one without any is given a blank translation and no model
-    is asked; attention: whether hypotheses carry their attention weights; constraints: one for
-    each sentence; one whose terms cannot all be placed is translated without them; tree: whether
-    hypotheses carry all that the search looked at; on_decoded: called after each batch with its
-    number of sentences; numbers: one for each sentence, which draws depend on (see `Sampled`). A
-    module in training mode is put into evaluation mode for the time being.
+    A source without tokens gets a blank translation, and no model runs. A sentence whose terms
+    cannot all be placed is translated without them. A module in training mode is in evaluation mode
+    during the search.
+
+    Args:
+        model: The model.
+        sources: The token ids of each sentence, without end marks.
+        settings: The search settings.
+        limits: The length limits.
+        runtime: The device and precision.
+        attention: Whether hypotheses carry their attention weights.
+        constraints: The constraints of each sentence. None: there are none.
+        tree: Whether hypotheses carry their search tree.
+        on_decoded: Called after each batch with its number of sentences.
+        numbers: A number for each sentence, on which samples depend, see `Sampled.of`.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention, tree)
@@ -72,7 +81,7 @@ def decode_corpus(
 def _without_terms(
     found: Sequence[Sequence[Hypothesis]], constraints: Sequence[TokenConstraints]
 ) -> list[int]:
-    """Positions of sentences whose terms were not all placed: no hypothesis ended with them."""
+    """Return the positions of sentences whose terms were not all placed."""
     return [
         i
         for i, (hypotheses, wanted) in enumerate(zip(found, constraints, strict=True))
@@ -81,8 +90,13 @@ def _without_terms(
 
 
 def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
-    """Positions of sentences of like lengths, the longest first, at most `sentences` together and
-    fewer where they are very long; those of length zero are left out.
+    """Yield batches of positions of sentences of similar lengths, the longest first.
+
+    Sentences of length zero are left out.
+
+    Args:
+        lengths: The lengths of the sentences in tokens.
+        sentences: The maximum number of sentences in a batch. Very long ones make it smaller.
     """
     order = sorted((i for i, length in enumerate(lengths) if length), key=lambda i: -lengths[i])
     while order:
@@ -93,7 +107,11 @@ def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
 
 
 class Evaluating:
-    """Evaluation mode within, whatever mode the model was in after."""
+    """Evaluation mode of a model during a `with` block.
+
+    Args:
+        model: The model. Only a torch module has a mode.
+    """
 
     def __init__(self, model: object) -> None:
         self._module = model if isinstance(model, torch.nn.Module) else None

@@ -1,4 +1,4 @@
-"""Several models that translate together: at each step they agree on the next token."""
+"""Ensembles: several models whose distributions are combined at each step."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 
 class Ensemble(nn.Module):
-    """Models that search asks as if they were one: a `Scorer`.
+    """Several models that search uses as one: a `Scorer`.
 
-    models: of any architecture and size, over the same source and the same target tokens; weights:
-    what each counts, made to sum to one, default: all the same; combination: how their
-    probabilities become one distribution, a name of COMBINATIONS.
+    Args:
+        models: Models of any architecture and size, over the same source and target tokens.
+        weights: The weight of each model. They are normalised to sum to one. None: equal weights.
+        combination: The way to combine distributions, a name in COMBINATIONS.
 
-    Raises UsageError for weights or a combination that cannot be.
+    Raises:
+        UsageError: The weights or the combination are invalid.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Ensemble(nn.Module):
 
     @property
     def models(self) -> list[Seq2Seq]:
-        """Those with a weight above zero: the others are not asked."""
+        """The models with a weight above zero. The others do not run."""
         return cast("list[Seq2Seq]", list(self._models))
 
     def encode(self, source: Tensor, lengths: Tensor) -> "_Each":
@@ -62,8 +64,10 @@ class Ensemble(nn.Module):
         return _Each(tuple(model.start(part, beams) for model, part in pairs))
 
     def step(self, encoded: "_Each", state: "_Each", previous: Tensor) -> "_EnsembleStep":
-        """See `Seq2Seq.step`. The attention weights are the weighted mean of those of the models
-        that have attention; None when none has.
+        """See `Seq2Seq.step`.
+
+        The attention weights are the weighted mean over the models with attention, None without
+        any.
         """
         asked = zip(self.models, encoded.parts, state.parts, strict=True)
         steps = tuple(model.step(part, before, previous) for model, part, before in asked)
@@ -72,7 +76,7 @@ class Ensemble(nn.Module):
         )
 
     def unroll(self, encoded: "_Each", target_input: Tensor) -> "_EnsembleUnrolled":
-        """All steps over a given `target_input [batch, target_len]`; see `Seq2Seq.unroll`."""
+        """See `Seq2Seq.unroll`."""
         pairs = zip(self.models, encoded.parts, strict=True)
         steps = tuple(model.unroll(part, target_input) for model, part in pairs)
         return _EnsembleUnrolled(steps, self._attention(steps))
@@ -80,8 +84,9 @@ class Ensemble(nn.Module):
     def log_probabilities(
         self, encoded: "_Each", step: "_EnsembleStep | _EnsembleUnrolled"
     ) -> Tensor:
-        """Of each target token after a step, `[batch, beams, vocabulary]`: a distribution; of
-        unrolled steps `[batch, target_len, vocabulary]`.
+        """See `Seq2Seq.log_probabilities`.
+
+        The combined probabilities of a step sum to one.
         """
         steps: tuple[Step | Unrolled, ...] = step.steps
         asked = zip(self.models, encoded.parts, steps, strict=True)
@@ -103,8 +108,16 @@ class Ensemble(nn.Module):
 def ensemble_of(
     bundles: Sequence["Bundle"], weights: Sequence[float] | None, combination: str
 ) -> Ensemble:
-    """The models of bundles as one. Raises ModelError when their tokens are not the same, else
-    what `Ensemble` raises.
+    """Return the ensemble of the models of several bundles.
+
+    Args:
+        bundles: The bundles.
+        weights: See `Ensemble`.
+        combination: See `Ensemble`.
+
+    Raises:
+        ModelError: The tokenizers of the bundles differ.
+        UsageError: See `Ensemble`.
     """
     first, *others = bundles
     for other in others:
@@ -124,15 +137,31 @@ def ensemble_of(
 
 
 def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
-    """The product of distributions, each to the power of its weight, made to sum to one: where one
-    of them says no, the answer is no. `[.., vocabulary]` each, and so is what comes.
+    """Return the product of distributions, each to the power of its weight, normalised.
+
+    A token that one model excludes is excluded.
+
+    Args:
+        log_probabilities: The log-probabilities of each model, `[..., vocabulary]`.
+        weights: The weight of each model. They sum to one.
+
+    Returns:
+        Log-probabilities, `[..., vocabulary]`.
     """
     return torch.log_softmax(sum_of(zip(log_probabilities, weights, strict=True)), -1)
 
 
 def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
-    """The weighted mean of distributions, as logarithms: where one of them says yes, the answer is
-    likely yes. `[.., vocabulary]` each, and so is what comes.
+    """Return the logarithm of the weighted mean of distributions.
+
+    A token that one model finds likely stays likely.
+
+    Args:
+        log_probabilities: The log-probabilities of each model, `[..., vocabulary]`.
+        weights: The weight of each model, above zero. They sum to one.
+
+    Returns:
+        Log-probabilities, `[..., vocabulary]`.
     """
     total: Tensor | None = None
     for each, weight in zip(log_probabilities, weights, strict=True):
@@ -143,7 +172,10 @@ def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Ten
 
 
 def sum_of(weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
-    """The sum of tensors times their weights; each is asked for when the one before is added."""
+    """Return the sum of tensors times their weights.
+
+    The iterable is read lazily: each tensor is added before the next is requested.
+    """
     total: Tensor | None = None
     for each, weight in weighted:
         total = each * weight if total is None else total.add_(each, alpha=weight)
@@ -153,23 +185,27 @@ def sum_of(weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Each:
-    """The encoded batches, or the decoder states, of all models, in their order."""
+    """Encoded batches, or decoder states, of all models, in their order."""
 
     parts: tuple[Any, ...]
 
     def select(self, rows: Tensor) -> "_Each":
-        """Some of the sentences, `rows [new_batch]`."""
+        """Return the given sentences, `rows [new_batch]`."""
         return _Each(tuple(part.select(rows) for part in self.parts))
 
     def reorder(self, beams: Tensor) -> "_Each":
-        """Of states: for each sentence the given beams, `beams [batch, new_beams]`."""
+        """Return the states of the given beams of each sentence, `beams [batch, new_beams]`."""
         return _Each(tuple(part.reorder(beams) for part in self.parts))
 
 
 @dataclass(frozen=True)
 class _EnsembleStep:
-    """A step of all models: their next states, their steps, and the attention weights of all
-    together, `[batch, beams, source_len]`.
+    """Step of all models.
+
+    Attributes:
+        state: The next state of each model.
+        steps: The step of each model.
+        weights: The combined attention weights, `[batch, beams, source_len]`, or None.
     """
 
     state: _Each
@@ -179,15 +215,18 @@ class _EnsembleStep:
 
 @dataclass(frozen=True)
 class _EnsembleUnrolled:
-    """All steps of all models over one target, and the attention weights of all together, `[batch,
-    target_len, source_len]`.
+    """Steps of all models over one target.
+
+    Attributes:
+        steps: The steps of each model.
+        weights: The combined attention weights, `[batch, target_len, source_len]`, or None.
     """
 
     steps: tuple[Unrolled, ...]
     weights: Tensor | None
 
     def span(self, begin: int, end: int) -> "_EnsembleUnrolled":
-        """The steps from `begin` up to, but not including, `end`."""
+        """Return the steps from `begin` up to, but not including, `end`."""
         return _EnsembleUnrolled(
             tuple(step.span(begin, end) for step in self.steps),
             None if self.weights is None else self.weights[:, begin:end],
@@ -195,7 +234,7 @@ class _EnsembleUnrolled:
 
 
 def _shares(weights: Sequence[float] | None, models: int) -> list[float]:
-    """The weights, made to sum to one."""
+    """Return the weights, normalised to sum to one."""
     if weights is None:
         return [1.0 / models] * models
     if len(weights) != models:

@@ -1,7 +1,7 @@
-"""The precision that search computes in on a CPU, where a fast one was asked for.
+"""Choice of the fast precision that search computes in on a CPU.
 
-An option for speed is never slower than the default, float32: where the processor has no fast
-products of the kind, search stays with the default and says so.
+A precision that is requested for speed is never slower than the default, float32. Where the
+processor has no fast products in it, search stays with float32 and reports that.
 """
 
 from collections.abc import Callable
@@ -17,28 +17,29 @@ from nmt.runtime.processor import processor
 from nmt.runtime.product_speed import clearly_fastest, gigaflops
 
 _ROWS = 64
-"""The rows of the product that is timed: beams of a small batch."""
+"""Rows of the product that is timed, about the beams of a small batch."""
 
 _MOST_OUTPUTS = 1024
-"""The first rows of the output matrix that are timed.
+"""Maximum number of rows of the output matrix that are timed.
 
-One product then takes about a millisecond, less than the time for which another process is given
-the core. Most products are therefore undisturbed on a busy machine too.
+One product then takes about a millisecond, less than the time slice of another process. Most
+products are therefore undisturbed on a busy machine too.
 """
 
 _SECONDS = 0.03
-"""The time of one measurement, of which a busy machine takes a few."""
+"""Duration of one measurement. A busy machine needs several."""
 
 _LEAST_WEIGHTS = 1 << 16
-"""Smaller products are not timed: their time is spent on the calls, not on the arithmetic."""
+"""Minimum number of weights of a timed product. The calls dominate the time of smaller ones."""
 
 
 @dataclass(frozen=True)
 class FastPrecision:
-    """The precision to compute in.
+    """Precision to compute in.
 
-    products: float32 or bfloat16; int8_vocabulary: whether the product with the vocabulary is in
-    8 bits.
+    Attributes:
+        products: float32 or bfloat16.
+        int8_vocabulary: Whether the product with the vocabulary is computed in 8-bit integers.
     """
 
     products: str
@@ -46,16 +47,16 @@ class FastPrecision:
 
 
 def choose_precision(asked: str, output_weight: Tensor, measured: bool) -> FastPrecision:
-    """Keep to the precision asked for, or fall back to float32 and say so in one line.
+    """Choose the requested precision, or float32 with a message on stderr.
 
     Args:
-        asked: bfloat16 or int8.
+        asked: The requested precision, bfloat16 or int8.
         output_weight: The matrix of the product with the vocabulary, float32, `[out, in]`.
-        measured: Whether products are timed. Otherwise only the processor's flags decide, so that
-            all processes of a machine, and later ones, choose alike.
+        measured: Whether to time products. Otherwise the flags of the processor decide alone, so
+            that all processes of a machine, and later ones, choose the same.
 
     Returns:
-        What to compute in. With int8 the other products are in bfloat16 where that is faster.
+        The precision. With int8, the other products are in bfloat16 where that is faster.
     """
     candidates = ["float32"]
     if processor().has_bfloat16:
@@ -86,7 +87,7 @@ def choose_precision(asked: str, output_weight: Tensor, measured: bool) -> FastP
 
 
 def _speeds(output_weight: Tensor, names: list[str]) -> dict[str, float]:
-    """Measure the product with the vocabulary in each precision, in GFLOP/s."""
+    """Return the speed of the product with the vocabulary in each precision, in GFLOP/s."""
     weight = output_weight.detach()[:_MOST_OUTPUTS].float()
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

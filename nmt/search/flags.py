@@ -1,4 +1,4 @@
-"""Flags of translations that are likely wrong, and one number to sort them by."""
+"""Quality estimation: flags of translations that are likely wrong, and a risk to sort them by."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,17 +13,25 @@ if TYPE_CHECKING:
     from nmt.bundle import Bundle
 
 _POWER = 4
-"""Of the norm that makes one number of many: one that is far off outweighs several a little."""
+"""Power of the norm that combines the signals: one large signal outweighs several small ones."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Above which value of its signal (see `Signals`) each flag is raised; all above zero.
+    """Thresholds of the quality flags, all above zero.
 
-    diffuse: of attention_entropy; unsure: of log_probability, its sign turned; length: of its
-    deviations, up or down; the others: of the signal of their name. The defaults are such that each
-    is raised for at most three in a hundred translations of a development set. How sure a model is
-    depends on its training: see `of_model`.
+    A flag is raised when its signal exceeds the threshold: see `Signals`. With the defaults, each
+    flag is raised for at most three percent of the translations of a development set. A model's
+    confidence depends on its training: see `of_model`.
+
+    Attributes:
+        diffuse: The threshold of `attention_entropy`.
+        uncovered: The threshold of `uncovered`.
+        repetition: The threshold of `repetition`.
+        copy: The threshold of `copy`.
+        length: The threshold of the absolute value of `length`.
+        unsure: The threshold of the negated `log_probability`.
+        unknown: The threshold of `unknown`.
     """
 
     diffuse: float = 0.45
@@ -36,10 +44,14 @@ class Thresholds:
 
     @classmethod
     def of_model(cls, dev_loss: float | None) -> "Thresholds":
-        """The defaults for a model; dev_loss: its own, where that is known.
+        """Return the default thresholds for a model.
 
-        Two in a hundred of its translations of dev have a subword cost more than the square root of
-        the dev loss: so it was, within a tenth, for models with losses of 0.15, 0.5 and 1.9.
+        The threshold of `unsure` is the square root of the dev loss. About two percent of a model's
+        dev translations have a mean subword cost above it. This held within a tenth for models with
+        losses of 0.15, 0.5 and 1.9.
+
+        Args:
+            dev_loss: The loss of the model on the development set, None where it is unknown.
         """
         return cls() if dev_loss is None else cls(unsure=math.sqrt(dev_loss))
 
@@ -53,15 +65,18 @@ _SIGNALS: Mapping[str, Callable[[Signals], float | None]] = {
     "unsure": lambda found: -found.log_probability,
     "unknown": lambda found: found.unknown,
 }
-"""The signal of each flag, above zero where it speaks against a translation."""
+"""The signal of each flag. A value above zero is evidence against a translation."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What speaks against a translation.
+    """Quality report on a translation.
 
-    flags: names of `Thresholds` that its signals are above; risk: 0 for none, above 1 wherever a
-    flag is raised: the norm of all signals, each as a multiple of its threshold.
+    Attributes:
+        signals: The quality signals.
+        flags: The names of the `Thresholds` that the signals exceed.
+        risk: The norm of all signals, each as a multiple of its threshold. It is 0 without
+            evidence, and above 1 wherever a flag is raised.
     """
 
     signals: Signals
@@ -69,28 +84,43 @@ class Verdict:
     risk: float
 
     def record(self) -> dict[str, Any]:
-        """Risk and signals, for a report in JSON."""
+        """Return the risk and the signals, for a JSON report."""
         return {"risk": self.risk, "signals": asdict(self.signals)}
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Looks for signs of a wrong translation; ratio: of lengths in the training corpus."""
+    """Quality estimator, which looks for signs of a wrong translation.
+
+    Attributes:
+        ratio: The length ratio of the training corpus.
+        thresholds: The thresholds of the flags.
+    """
 
     ratio: LengthRatio
     thresholds: Thresholds = Thresholds()
 
     @classmethod
     def of(cls, bundle: "Bundle", changes: Mapping[str, float] | None = None) -> "Judge":
-        """Of translations of a bundle; changes: thresholds by their names, see `changed`."""
+        """Return the quality estimator for translations of a bundle.
+
+        Args:
+            bundle: The bundle.
+            changes: Thresholds to change, by name: see `changed`.
+        """
         return cls(
             bundle.length_ratio,
             replace(Thresholds.of_model(bundle.dev_loss), **(changes or {})),
         )
 
     def verdict(self, source: str, translation: Judged) -> Verdict | None:
-        """Of the translation of a text; None for a blank one. Signals that need attention count
-        only where the translation carries it.
+        """Return the quality report on a translation, or None for a blank one.
+
+        Signals of attention count only where the translation carries its attention.
+
+        Args:
+            source: The source text.
+            translation: Its translation.
         """
         found = signals(source, translation, self.ratio)
         if found is None:
@@ -103,7 +133,7 @@ class Judge:
         )
 
     def _times(self, found: Signals) -> dict[str, float]:
-        """Each known signal as a multiple of its threshold, by the name of its flag."""
+        """Return each known signal as a multiple of its threshold, by the name of its flag."""
         values = {name: value(found) for name, value in _SIGNALS.items()}
         return {
             name: max(0.0, value) / getattr(self.thresholds, name)
@@ -113,7 +143,11 @@ class Judge:
 
 
 def changed(thresholds: Sequence[str]) -> dict[str, float]:
-    """Thresholds that are changed, each written as `NAME=VALUE`. Raises UsageError."""
+    """Return the thresholds that texts of the form `NAME=VALUE` set, by name.
+
+    Raises:
+        UsageError: There is no such flag, or a value is no number above zero.
+    """
     return dict(map(_change, thresholds))
 
 

@@ -1,6 +1,6 @@
-"""Forced decoding: what a model says of translations that are given, in the terms of search.
+"""Forced decoding: model scores of given translations, as search computes them.
 
-The score of a translation is what search would rank it by, whether or not a beam finds it.
+The score of a translation is the one that search would rank it by, whether or not a beam finds it.
 """
 
 from collections.abc import Sequence
@@ -23,32 +23,53 @@ from nmt.search.hypothesis import Hypothesis, Weights
 from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
 
 _ROWS = 1024
-"""Positions whose probabilities are held at a time, each a row as long as the vocabulary: about as
-many as search holds, one for each beam of its sentences.
+"""Number of positions whose probabilities are held at a time.
+
+Each takes a row of the size of the vocabulary. Search holds about as many rows, one for each beam
+of its sentences.
 """
 
 
 class Unrolling(Protocol):
-    """What forced decoding asks of a model: `Seq2Seq`, or anything that behaves like it."""
+    """Interface of a model for forced decoding: `Seq2Seq`, or any object that behaves like it."""
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
-        """An encoded batch."""
+        """Return an encoded batch.
+
+        Args:
+            source: The token ids, `[batch, source_len]`.
+            lengths: The lengths of the sources, `[batch]`.
+        """
 
     def unroll(self, encoded: Any, target_input: Tensor) -> Any:
-        """All steps over `target_input [batch, target_len]`: knows `span(begin, end)` and its
-        attention `weights [batch, target_len, source_len]`, or None.
+        """Return all steps over a given target.
+
+        They have the method `span(begin, end)`, and `weights [batch, target_len, source_len]` or
+        None.
+
+        Args:
+            encoded: The encoded batch.
+            target_input: The target tokens, from BOS on, `[batch, target_len]`.
         """
 
     def log_probabilities(self, encoded: Any, step: Any) -> Tensor:
-        """Of each target token after steps, `[batch, steps, vocabulary]`."""
+        """Return the log-probability of each target token, `[batch, steps, vocabulary]`.
+
+        Args:
+            encoded: The encoded batch.
+            step: The steps.
+        """
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A source and a translation of it, in token ids without end marks.
+    """Source and a translation of it, in token ids without end marks.
 
-    finished: whether the translation ends with its last token, so that its end mark counts; false
-    for one that a length limit cut off, or of which only the beginning is asked for.
+    Attributes:
+        source: The token ids of the source.
+        target: The token ids of the translation.
+        finished: Whether the translation ends with its last token, so that its end mark is scored.
+            False where a length limit cut it off, or where only its beginning is scored.
     """
 
     source: Sequence[int]
@@ -57,12 +78,12 @@ class Pair:
 
     @property
     def scored(self) -> int:
-        """How many tokens there are to score; none when both sides are blank."""
+        """Number of tokens to score, 0 when both sides are blank."""
         return len(self.target) + self.finished if self.source or self.target else 0
 
     @property
     def longest(self) -> int:
-        """Length of the longer side with its end mark; 0 where there is nothing to score."""
+        """Length of the longer side with its end mark, 0 where there is nothing to score."""
         return max(len(self.source), len(self.target)) + 1 if self.scored else 0
 
 
@@ -73,15 +94,22 @@ def force_decode(
     runtime: Runtime,
     attention: bool = False,
 ) -> list[Hypothesis]:
-    """Each pair's translation as a hypothesis of its source, in the order of `pairs`.
+    """Return each pair's translation as a hypothesis of its source, in the order of `pairs`.
 
-    settings: its penalties and `batch_sentences`; attention: whether hypotheses carry their
-    attention weights. A blank translation of a blank source has log-probability 0, no tokens, and
-    no model is asked; where only one side is blank the model is. A module in training mode is put
-    into evaluation mode for the time being.
+    A blank translation of a blank source has no tokens and log-probability 0, and no model runs.
+    Where one side is blank, the model runs. A module in training mode is in evaluation mode
+    meanwhile.
 
-    Raises ModelError when the model gives no finite probabilities, UsageError when there is a
-    coverage penalty and no attention.
+    Args:
+        model: The model.
+        pairs: Sources and their translations.
+        settings: The search settings, of which the penalties and `batch_sentences` apply.
+        runtime: The device and precision.
+        attention: Whether hypotheses carry their attention weights.
+
+    Raises:
+        ModelError: The model returns no finite probabilities.
+        UsageError: There is a coverage penalty, and the model has no attention.
     """
     found = [Hypothesis([], 0.0, 0.0, [], None, pair.finished) for pair in pairs]
     forced = _Forced(model, settings, runtime.device, attention)
@@ -94,7 +122,7 @@ def force_decode(
 
 
 class _Forced:
-    """Forced decoding of one batch after the other."""
+    """Forced decoding of batches."""
 
     def __init__(
         self, model: Unrolling, settings: SearchSettings, device: torch.device, attention: bool
@@ -109,7 +137,7 @@ class _Forced:
 
     @torch.inference_mode()
     def decode(self, pairs: Sequence[Pair]) -> list[Hypothesis]:
-        """The hypotheses of pairs that each have something to score."""
+        """Return the hypotheses of pairs, which all have something to score."""
         batch = padded(pairs).to(self._device)
         encoded = self._model.encode(batch.source, batch.source_lengths)
         unrolled = self._model.unroll(encoded, batch.target_input)
@@ -118,7 +146,7 @@ class _Forced:
         of_tokens = self._log_probabilities(encoded, unrolled, batch.target_output)
         of_tokens = of_tokens.cpu().double().masked_fill(~real, 0.0)
         total = of_tokens.sum(1)
-        # One by one, as search does: torch's powers of several numbers may round with their number.
+        # One by one, as in search: torch may round powers differently in a longer tensor.
         score = torch.stack(
             [self._penalty.score(*each) for each in zip(total, lengths, strict=True)]
         )
@@ -143,7 +171,7 @@ class _Forced:
         ]
 
     def _log_probabilities(self, encoded: Any, unrolled: Any, targets: Tensor) -> Tensor:
-        """Of `targets [batch, target_len]`, a few positions at a time."""
+        """Return the log-probabilities of `targets [batch, target_len]`, in runs of positions."""
         batch, target_len = targets.shape
         positions = max(1, _ROWS // batch)
         parts = []
@@ -155,17 +183,17 @@ class _Forced:
         return torch.cat(parts, 1)
 
     def _coverage(self, weights: Tensor | None, real: Tensor, source_lengths: Tensor) -> Tensor:
-        """The coverage penalty of each pair, `[batch]`."""
+        """Return the coverage penalty of each pair, `[batch]`."""
         if weights is None:
             raise coverage_needs_attention()
-        # Running sums: unlike sums, they are the same with zeros after them.
+        # Running sums, unlike sums, are the same with zeros after them.
         covered = (weights * real.to(weights.device).unsqueeze(2)).cumsum(1)[:, -1:]
         mask = length_mask(source_lengths, weights.shape[2])
         return coverage_penalty(covered, mask, self._coverage_strength).squeeze(1).cpu()
 
 
 def padded(pairs: Sequence[Pair]) -> Batch:
-    """Pairs as a batch, in their order."""
+    """Return pairs as a batch, in their order."""
     return make_batch(
         [pair.source for pair in pairs],
         [pair.target for pair in pairs],
@@ -175,6 +203,6 @@ def padded(pairs: Sequence[Pair]) -> Batch:
 
 
 def _attention(weights: Tensor, pair: Pair) -> Weights:
-    """The rows and columns of a pair, of `weights [target_len, source_len]` with padding."""
+    """Return the rows and columns of a pair, from padded `weights [target_len, source_len]`."""
     own: Weights = weights[: pair.scored, : len(pair.source) + 1].float().cpu().numpy().copy()
     return own

@@ -1,4 +1,4 @@
-"""What happened at each step of a search, and the way back from its ends to whole hypotheses."""
+"""Steps of a search, and the hypotheses traced back from their ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,24 @@ _Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """One step of a search over `batch` sentences, from `beams` to `new_beams` hypotheses each.
+    """Step of a search over `batch` sentences, from `beams` to `new_beams` hypotheses each.
 
-    rows: `[batch]`, the sentences' positions in the batch at the beginning. Of the hypotheses that
-    lived on, `[batch, new_beams]`: parents (their beam before), tokens, token_log_probability,
-    live (their log-probability), live_score. Of each beam before, ended by the end mark, `[batch,
-    beams]`: end_log_probability (of the mark), ended (of the whole), ended_score, ends (whether it
-    counts). weights: attention, `[batch, beams, source_len]`, where it is kept; cut: `[batch]`,
-    whether the length limit ends the sentence here.
+    Attributes:
+        rows: The positions of the sentences in the initial batch, `[batch]`.
+        parents: The previous beam of each continuing hypothesis, `[batch, new_beams]`.
+        tokens: The new token of each continuing hypothesis, `[batch, new_beams]`.
+        token_log_probability: The log-probability of the new token, `[batch, new_beams]`.
+        end_log_probability: The log-probability of the end mark after each previous beam,
+            `[batch, beams]`.
+        weights: The attention weights, `[batch, beams, source_len]`, or None where they are not
+            kept.
+        ends: Whether each previous beam with the end mark is a finished hypothesis,
+            `[batch, beams]`.
+        ended: The log-probability of each previous beam with the end mark, `[batch, beams]`.
+        ended_score: The score of each previous beam with the end mark, `[batch, beams]`.
+        cut: Whether the length limit ends the sentence at this step, `[batch]`.
+        live: The log-probability of each continuing hypothesis, `[batch, new_beams]`.
+        live_score: The score of each continuing hypothesis, `[batch, new_beams]`.
     """
 
     rows: Tensor
@@ -42,8 +52,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class _End:
-    """Where a hypothesis ends: at step `time` (from 0), in `beam` of those before the step when
-    finished, of those after it when cut off.
+    """End of a hypothesis.
+
+    Attributes:
+        time: The step of the end, from 0.
+        beam: The beam before the step for a finished hypothesis, after the step for one cut off.
+        finished: Whether the end mark ended it, rather than the length limit.
+        log_probability: The log-probability of all its tokens.
+        score: Its score after the penalties.
     """
 
     time: int
@@ -54,10 +70,14 @@ class _End:
 
 
 class History:
-    """The steps of one search. Hypotheses are put together only at its end, from back-pointers:
-    nothing of the past is reordered at a step.
+    """Steps of one search, and the hypotheses traced back from them.
 
-    sentences: of the batch at the beginning; n_best: hypotheses wanted of each.
+    Hypotheses are assembled only at the end of a search, from back-pointers. Earlier steps are
+    never reordered.
+
+    Args:
+        sentences: The number of sentences in the initial batch.
+        n_best: The maximum number of hypotheses of each sentence.
     """
 
     def __init__(self, sentences: int, n_best: int) -> None:
@@ -71,13 +91,18 @@ class History:
         return self._moments
 
     def add(self, moment: Moment) -> None:
-        """Keep one more step."""
+        """Append a step."""
         self._moments.append(moment)
 
     def hypotheses(self, source_lengths: Sequence[int]) -> list[list[Hypothesis]]:
-        """The best hypotheses of each sentence, best first.
+        """Return the best hypotheses of each sentence, best first.
 
-        Raises ModelError when a sentence has none with a finite probability.
+        Args:
+            source_lengths: The number of source tokens of each sentence, end mark included, by
+                which attention is trimmed.
+
+        Raises:
+            ModelError: A sentence has no hypothesis with a finite probability.
         """
         chosen = [self._best(ends) for ends in self._ends()]
         sentence = np.repeat(np.arange(len(chosen)), [len(ends) for ends in chosen])
@@ -103,7 +128,7 @@ class History:
         return found
 
     def _ends(self) -> list[list[_End]]:
-        """Every hypothesis of each sentence, in the order of their ends."""
+        """Return the ends of all hypotheses of each sentence, in the order of their steps."""
         ends: list[list[_End]] = [[] for _ in range(self._sentences)]
         for time, moment in enumerate(self._moments):
             rows = moment.rows.tolist()
@@ -119,7 +144,13 @@ class History:
         return ends
 
     def _best(self, ends: list[_End]) -> list[_End]:
-        """Finished ones first, then by score; of equal ones the one that ended first."""
+        """Return the `n_best` best ends: finished ones first, then by score.
+
+        Of equal scores, the earlier end comes first.
+
+        Raises:
+            ModelError: No end has a finite score.
+        """
         possible = [end for end in ends if np.isfinite(end.score)]
         if not possible:
             raise ModelError(
@@ -133,8 +164,13 @@ class History:
     ) -> tuple[_Numbers, _Numbers, _Numbers | None]:
         """Follow the back-pointers of all hypotheses at once.
 
-        Gives tokens and their log-probabilities `[hypotheses, longest]` and attention
-        `[hypotheses, longest, source_len]`.
+        Args:
+            sentence: The sentence of each end, `[hypotheses]`.
+            ends: The ends of the hypotheses.
+
+        Returns:
+            Tokens and their log-probabilities, both `[hypotheses, longest]`, and attention,
+            `[hypotheses, longest, source_len]` or None.
         """
         last = np.array([end.time for end in ends])
         beam = np.array([end.beam for end in ends])

@@ -1,4 +1,4 @@
-"""What search finds."""
+"""Hypotheses, the results of search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,17 @@ Weights = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One translation of one sentence, in token ids.
+    """Translation of one sentence, in token ids.
 
-    tokens: without the end mark; log_probability: of all tokens, the end mark included;
-    token_log_probabilities: of each, the end mark last; score: after the penalties, by which
-    hypotheses are ranked; attention: one row for each of `token_log_probabilities`, one column for
-    each source token, its end mark last, or None where it was not kept or the model has none;
-    finished: whether the model ended it, rather than the length limit; tree: all that search looked
-    at for its sentence, where that was asked for.
+    Attributes:
+        tokens: The token ids, without the end mark.
+        log_probability: The log-probability of all tokens, end mark included.
+        score: The log-probability after the penalties, by which hypotheses are ranked.
+        token_log_probabilities: The log-probability of each token, the end mark last.
+        attention: `[target_len, source_len]`, end marks last. The rows match
+            `token_log_probabilities`. None where attention was not kept or the model has none.
+        finished: Whether the model ended the translation, rather than the length limit.
+        tree: The search tree of the sentence, where it was requested.
     """
 
     tokens: list[int]
@@ -34,12 +37,12 @@ class Hypothesis:
 
     @classmethod
     def blank(cls) -> "Hypothesis":
-        """The translation of nothing; no model is asked."""
+        """Return the translation of a blank sentence, without running a model."""
         return cls([], 0.0, 0.0, [], None, True)
 
 
 def distinct(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The first of those that have the same tokens, in their order."""
+    """Return the first hypothesis of each token sequence, in their order."""
     first: dict[tuple[int, ...], Hypothesis] = {}
     for each in hypotheses:
         first.setdefault(tuple(each.tokens), each)

@@ -1,4 +1,4 @@
-"""How long a translation may become, by its own source alone."""
+"""Length limits of translations, each from its own source alone."""
 
 import math
 from dataclasses import dataclass
@@ -11,23 +11,27 @@ _MARGIN = 10
 
 @dataclass(frozen=True)
 class LengthLimits:
-    """Limits from the length ratio of the training corpus.
+    """Length limits from the length ratio of the training corpus.
 
-    fixed: the limit of every sentence, where the user set one. It gives way to what is forced.
+    Attributes:
+        ratio: The target subwords per source subword in the training corpus.
+        fixed: The limit of every sentence, where the user sets one. Forced tokens raise it.
     """
 
     ratio: LengthRatio
     fixed: int | None = None
 
     def of(self, source_length: int, forced: int = 0, least: int = 0) -> int:
-        """Return the most target tokens of a sentence, its end mark included.
+        """Return the maximum number of target tokens of a sentence, its end mark included.
 
-        Without a fixed limit that is mean plus three standard deviations, and ten more.
+        Without a fixed limit, it is the source length times the greatest usual ratio, and ten more.
+        That ratio is the mean plus three standard deviations.
 
         Args:
-            source_length: Source tokens, without their end mark.
-            forced: Target tokens that the translation must have, for which there is always room.
-            least: The shortest translation that is wanted, in target tokens.
+            source_length: The number of source tokens, without their end mark.
+            forced: The number of target tokens that the translation must have. There is always room
+                for them.
+            least: The minimum length of the translation in target tokens.
         """
         if self.fixed is not None:
             return max(self.fixed, forced + 1)

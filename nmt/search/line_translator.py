@@ -1,4 +1,4 @@
-"""From lines of input to their answers: what they ask for, its translation, what is said of it."""
+"""Translator of input lines: from requests to output lines and reports."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 
 class Remarks:
-    """Warnings about lines and their translations.
+    """Collector of warnings about lines and their translations.
 
-    name: of the input; strict: a line that cannot be translated is an error; share: words that say
-    which lines of the input these are, where not all; scripts: that its lines should be in.
+    Args:
+        name: The name of the input.
+        strict: Whether a line that cannot be translated is an error.
+        share: The end of each summary, which names the share of the input, where it is not all.
+        scripts: The scripts that the lines should be in. None: any.
     """
 
     def __init__(
@@ -40,7 +43,11 @@ class Remarks:
         self._missed = LineWarnings(name, f"lack a term in their translation{share}")
 
     def check(self, request: Request) -> None:
-        """Say what the problem with a request is. Raises DataError when strict."""
+        """Warn of the problem of a request, where it has one.
+
+        Raises:
+            DataError: It has one, and the collector is strict.
+        """
         if request.problem is None:
             return
         if self._strict:
@@ -51,7 +58,12 @@ class Remarks:
         self._bad.add(request.line.number, f"{request.problem}, not translated")
 
     def look_at(self, request: Request, translation: "Translation") -> None:
-        """Say what is out of the ordinary in a translation."""
+        """Warn of anything unusual: several segments, a foreign script or missed terms.
+
+        Args:
+            request: The request of a line.
+            translation: Its translation.
+        """
         warn_of_pieces(self._long, request.line.number, translation)
         self._look_at_script(request)
         if translation.missed:
@@ -70,21 +82,29 @@ class Remarks:
             )
 
     def summarise(self) -> None:
-        """Say how many lines there were of each kind, where not all were told."""
+        """Log how many lines each kind of warning concerns, where not all were logged."""
         for warnings in (self._bad, self._long, self._missed, self._foreign):
             warnings.summarise()
 
 
 @dataclass(frozen=True)
 class LineTranslator:
-    """Answers lines with translations.
+    """Translator of input lines.
 
-    input_form: how lines ask; output: the lines of output for a request and its translation;
-    attention: whether output or judge need the attention weights; reported: whether answers carry
-    reports, with the verdict of `judge` where there is one; places_terms: whether the search can,
-    so that a line that asks for terms can be answered; draws_by_line: whether sampling draws by the
-    number of the line too; overrides: settings of search, as
-    `Translator.translate` takes them, and `on_decoded` too; totals: of all lines so far.
+    Attributes:
+        translator: The translator of texts.
+        input_form: The format of the lines.
+        output: Returns the output lines for a request and its translation.
+        remarks: The collector of warnings.
+        attention: Whether the output or the quality estimator needs attention weights.
+        reported: Whether answers carry reports.
+        judge: The quality estimator whose findings the reports include, or None.
+        places_terms: Whether the search can place terms. Otherwise a line with terms cannot be
+            translated.
+        draws_by_line: Whether sampling depends on the line number too.
+        overrides: Search settings, see `Translator.translate`.
+        totals: The totals of all lines so far.
+        on_decoded: See `Translator.translate`.
     """
 
     translator: "Translator"
@@ -101,9 +121,10 @@ class LineTranslator:
     on_decoded: Callable[[int], None] | None = None
 
     def answers(self, lines: list[Line]) -> list[Answer]:
-        """One answer for each line, in order.
+        """Return one answer for each line, in order.
 
-        Raises DataError for a line that cannot be translated where remarks are strict.
+        Raises:
+            DataError: A line cannot be translated, and `remarks` is strict.
         """
         requests = [self._request(line) for line in lines]
         for request in requests:
@@ -144,7 +165,13 @@ class LineTranslator:
 
 
 def warn_of_pieces(warnings: LineWarnings, line: int, translation: "Translation") -> None:
-    """Say that a line was too long to be translated as a whole, where it was."""
+    """Warn of a line that was too long to be translated as a whole.
+
+    Args:
+        warnings: The collector of these warnings.
+        line: The line number.
+        translation: The translation of the line.
+    """
     if translation.pieces > 1:
         subwords = len(translation.source_tokens) - translation.pieces  # each has an end mark
         warnings.add(

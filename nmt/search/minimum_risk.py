@@ -1,9 +1,9 @@
-"""Minimum Bayes risk: of the translations found, the one that agrees most with all of them.
+"""Minimum Bayes risk: choice of the translation that agrees most with all translations found.
 
-The expected utility of a candidate is its mean utility against all candidates as references, each
-counted by its probability: those of a beam by the model's, made to sum to one over them (Kumar and
-Byrne 2004), samples all alike (Eikema and Aziz 2020). A candidate is among its own references; for
-samples that changes no order, for a beam it is what a probable candidate has its say by.
+The expected utility of a candidate is its mean utility against all candidates as references.
+References from a beam are weighted by their model probabilities, normalised to sum to one (Kumar
+and Byrne 2004). Samples have equal weights (Eikema and Aziz 2020). A candidate is among its own
+references. For samples, that does not change the order. For a beam, it favours probable candidates.
 """
 
 from abc import ABC, abstractmethod
@@ -19,16 +19,18 @@ from nmt.config.settings import SearchSettings
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 
 NO_UTILITY = None
-"""What `mbr: none` names: the best score wins."""
+"""Value of `mbr: none`: the best score decides."""
 
 _FULL = 100.0
 
 
 class Utility(ABC):
-    """How much a candidate agrees with a reference, 0 to 100, by the n-grams that both have.
+    """Agreement of a candidate with a reference, 0 to 100, by their common n-grams.
 
-    orders: of the n-grams, from 1; has_words: whether they are of the words that the tokenizer of
-    BLEU finds, which the constructor then takes by its name.
+    Attributes:
+        orders: The greatest order of the n-grams, from 1.
+        has_words: Whether the n-grams are of words. The constructor then takes the name of
+            sacreBLEU's tokenizer.
     """
 
     orders: int
@@ -36,27 +38,34 @@ class Utility(ABC):
 
     @abstractmethod
     def units(self, text: str) -> Sequence[str]:
-        """What the n-grams of a text are runs of; slices of it can be hashed."""
+        """Return the units whose runs are the n-grams of a text. Slices of them can be hashed."""
 
     @abstractmethod
     def value(self, matches: Sequence[int], candidate: int, reference: int) -> float:
-        """The utility, from the n-grams of each order that match, and the lengths in units."""
+        """Return the utility.
+
+        Args:
+            matches: The number of common n-grams of each order.
+            candidate: The length of the candidate in units.
+            reference: The length of the reference in units.
+        """
 
 
 class ChrF(Utility):
-    """Character F-score of precision and recall over orders 1 to 6, recall counting double:
-    Popovic 2015, as sacreBLEU's sentence chrF2.
+    """Character F-score over orders 1 to 6, recall counting double: Popovic 2015.
+
+    It equals sacreBLEU's sentence chrF2.
     """
 
     orders = 6
     _BETA_SQUARED = 4.0
 
     def units(self, text: str) -> str:
-        """Characters but for spaces."""
+        """Return the characters except spaces."""
         return "".join(text.split())
 
     def value(self, matches: Sequence[int], candidate: int, reference: int) -> float:
-        """See the class."""
+        """See `Utility.value`."""
         orders = range(min(self.orders, candidate, reference))
         precision = sum(matches[n] / (candidate - n) for n in orders)
         recall = sum(matches[n] / (reference - n) for n in orders)
@@ -80,11 +89,11 @@ class Bleu(Utility):
         self._bleu: Any = make_scorer("bleu", ScorerOptions(tokenize=tokenizer))
 
     def units(self, text: str) -> tuple[str, ...]:
-        """Split a text into words and punctuation, by sacreBLEU's tokenizer."""
+        """Return the words and punctuation marks of a text, by sacreBLEU's tokenizer."""
         return tuple(self._bleu.tokenizer(text.rstrip()).split())
 
     def value(self, matches: Sequence[int], candidate: int, reference: int) -> float:
-        """See the class."""
+        """See `Utility.value`."""
         score = self._bleu.compute_bleu(
             list(matches),
             [max(0, candidate - n) for n in range(self.orders)],
@@ -97,28 +106,33 @@ class Bleu(Utility):
 
 
 class Candidate(Protocol):
-    """What is asked of a translation."""
+    """Members of a `Translation` that the choice needs."""
 
     @property
     def text(self) -> str:
-        """What utilities compare."""
+        """The text, which utilities compare."""
 
     @property
     def score(self) -> float:
-        """Decides between candidates of the same expected utility."""
+        """The score, which decides between candidates of the same expected utility."""
 
     @property
     def log_probability(self) -> float:
-        """Of the model, what a candidate of a beam is counted by."""
+        """The log-probability, from which the weight of a candidate of a beam follows."""
 
     @property
     def finished(self) -> bool:
-        """Those that are not come after those that are, and are no references beside them."""
+        """Whether it is finished. Others rank last, and are references only if none is."""
 
 
 @dataclass(frozen=True)
 class MinimumRisk:
-    """Chooses among candidates; sampled: whether they were drawn at random, or are of a beam."""
+    """Choice among candidates by minimum Bayes risk.
+
+    Attributes:
+        utility: The utility.
+        sampled: Whether the candidates are samples, rather than hypotheses of a beam.
+    """
 
     utility: Utility
     sampled: bool
@@ -127,11 +141,12 @@ class MinimumRisk:
     def of(
         cls, settings: SearchSettings, tokenizer: Callable[[], str | None]
     ) -> "MinimumRisk | None":
-        """Choose as the settings say; None where the best score wins.
+        """Return the choice that the settings name, None where the best score decides.
 
         Args:
-            settings: The settings of the search.
-            tokenizer: Gives the tokenizer of BLEU for the target language, where it is needed.
+            settings: The search settings.
+            tokenizer: Returns the tokenizer of BLEU for the target language. It is called only
+                where needed.
         """
         utility = UTILITIES.resolve(settings.mbr)
         if utility is NO_UTILITY:
@@ -140,7 +155,7 @@ class MinimumRisk:
         return cls(made, settings.sampling)
 
     def ranked(self, candidates: Sequence[Candidate]) -> list[tuple[int, float]]:
-        """Positions of the candidates and their expected utilities, best first."""
+        """Return the positions of the candidates and their expected utilities, best first."""
         texts = [candidate.text for candidate in candidates]
         expected = expected_utilities(texts, self._weights(candidates), self.utility)
 
@@ -151,7 +166,7 @@ class MinimumRisk:
         return [(i, expected[i]) for i in sorted(range(len(candidates)), key=rank)]
 
     def _weights(self, candidates: Sequence[Candidate]) -> list[float]:
-        """Of the candidates as references, of sum one."""
+        """Return the weights of the candidates as references, of sum one."""
         none_finished = not any(each.finished for each in candidates)
         counts = [none_finished or each.finished for each in candidates]
         if self.sampled:
@@ -170,9 +185,14 @@ class MinimumRisk:
 def expected_utilities(
     texts: Sequence[str], weights: Sequence[float], utility: Utility
 ) -> list[float]:
-    """The mean utility of each text against all texts; weights: of the references, of sum one.
+    """Return the mean utility of each text against all texts.
 
-    Texts that are the same agree fully and are compared with the others once.
+    Equal texts agree fully, and are compared with the others once.
+
+    Args:
+        texts: The texts.
+        weights: The weights of the texts as references, of sum one.
+        utility: The utility.
     """
     shares: dict[str, float] = {}
     for text, weight in zip(texts, weights, strict=True):
@@ -190,8 +210,14 @@ def expected_utilities(
 
 @dataclass(frozen=True)
 class _NGrams:
-    """The n-grams of a text of `length` units, a set for each order. The k-th occurrence of an
-    n-gram is an element of its own, so that sets meet in as many as both texts have.
+    """N-grams of a text, a set for each order.
+
+    The k-th occurrence of an n-gram is an element of its own. The size of an intersection therefore
+    counts repeated n-grams too.
+
+    Attributes:
+        length: The length of the text in units.
+        sets: The n-grams of each order.
     """
 
     length: int
@@ -199,7 +225,13 @@ class _NGrams:
 
     @classmethod
     def of(cls, units: Sequence[str], orders: int, ids: dict[Hashable, int]) -> "_NGrams":
-        """ids: numbers of elements, which grows."""
+        """Return the n-grams of a text.
+
+        Args:
+            units: The units of the text.
+            orders: The greatest order of the n-grams.
+            ids: The numbers of the elements, to which new ones are added.
+        """
         sets = []
         for order in range(1, orders + 1):
             counts = Counter(units[i : i + order] for i in range(len(units) - order + 1))
@@ -208,5 +240,5 @@ class _NGrams:
         return cls(len(units), tuple(sets))
 
     def shared(self, other: "_NGrams") -> list[int]:
-        """How many n-grams of each order both have."""
+        """Return the number of n-grams of each order that both texts have."""
         return [len(mine & theirs) for mine, theirs in zip(self.sets, other.sets, strict=True)]

@@ -1,4 +1,4 @@
-"""What a model says of given texts: of one translation, and of all those of a corpus."""
+"""Model scores of given translations: of one pair, and of all pairs of a corpus."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,20 @@ from nmt.tokenizers.words import END_MARK, SegmentedText, split_words
 
 @dataclass(frozen=True)
 class ForcedScore:
-    """What a model says of one given translation.
+    """Model score of one given translation.
 
-    score: log-probability after the penalties of search; log_probability: before them; tokens,
-    source_tokens: subwords, `▁` for a space, with their end marks; token_log_probabilities: one for
-    each of `tokens`; attention: `[tokens, source_tokens]`, or None where it was not asked for or
-    the model has none; segmented_source, segmented_target: the texts as they are written with these
-    subwords, where attention was asked for. A blank translation of a blank text has no tokens, and
-    zero everywhere.
+    A blank translation of a blank text has no tokens, and zero everywhere.
+
+    Attributes:
+        score: The log-probability after the penalties of search.
+        log_probability: The log-probability before the penalties.
+        tokens: The target subwords, `▁` for a space, with the end mark where it is scored.
+        source_tokens: The source subwords, `▁` for a space, with the end mark.
+        token_log_probabilities: The log-probability of each of `tokens`.
+        attention: `[tokens, source_tokens]`, or None where it was not requested or the model has
+            none.
+        segmented_source: The source text with its subwords, where attention was requested.
+        segmented_target: The target text with its subwords, where attention was requested.
     """
 
     score: float
@@ -41,9 +47,13 @@ class ForcedScore:
         hypothesis: Hypothesis,
         tokenizers: TokenizerPair,
     ) -> "ForcedScore":
-        """Return the score of a pair that forced decoding has made a hypothesis of.
+        """Return the score of a pair from the hypothesis of forced decoding.
 
-        texts: those of the pair. Where the hypothesis has its attention, they come with it.
+        Args:
+            texts: The source text and the target text.
+            pair: Both texts in token ids.
+            hypothesis: The hypothesis. Only where it has attention, the score carries the texts.
+            tokenizers: The tokenizers of the model.
         """
         source, target = None, None
         if hypothesis.attention is not None:
@@ -66,18 +76,24 @@ class ForcedScore:
 
     @property
     def perplexity(self) -> float:
-        """For each subword, end mark included; 1 where there is none."""
+        """Perplexity per subword, end mark included; 1 without subwords."""
         return _perplexity(self.log_probability, len(self.tokens))
 
 
 @dataclass
 class CorpusScore:
-    """The sums over the pairs of a corpus.
+    """Sums over the pairs of a corpus.
 
-    lines: pairs; subwords: with end marks, those that the model scored; words: as
-    `nmt.tokenizers.words` divides them; characters: a run of spaces is one. The end of each line
-    that is not blank on both sides counts as a word and as a character: it has a probability too,
-    and what is divided by them compares across models, however each divides text into subwords.
+    The end of each line that is not blank on both sides counts as a word and as a character. It has
+    a probability too. Figures per word and per character compare across models that divide text
+    into subwords differently.
+
+    Attributes:
+        lines: The number of pairs.
+        log_probability: The log-probability of all pairs.
+        subwords: The number of scored subwords, with end marks.
+        words: The number of words, as `nmt.tokenizers.words` divides them.
+        characters: The number of characters. A run of spaces counts as one.
     """
 
     lines: int = 0
@@ -87,7 +103,12 @@ class CorpusScore:
     characters: int = 0
 
     def add(self, target: str, score: ForcedScore) -> None:
-        """Count one more pair, of this text as the translation."""
+        """Count one more pair.
+
+        Args:
+            target: The text of the translation.
+            score: The score of the pair.
+        """
         self.lines += 1
         if score.tokens:
             words = split_words(target)
@@ -98,22 +119,22 @@ class CorpusScore:
 
     @property
     def cross_entropy(self) -> float:
-        """Nats for each subword; zero where there is none."""
+        """Cross-entropy in nats per subword; zero without subwords."""
         return _cross_entropy(self.log_probability, self.subwords)
 
     @property
     def perplexity(self) -> float:
-        """For each subword."""
+        """Perplexity per subword."""
         return _perplexity(self.log_probability, self.subwords)
 
     @property
     def word_perplexity(self) -> float:
-        """For each word."""
+        """Perplexity per word."""
         return _perplexity(self.log_probability, self.words)
 
     @property
     def bits_per_character(self) -> float:
-        """Bits for each character."""
+        """Cross-entropy in bits per character."""
         return _cross_entropy(self.log_probability, self.characters) / math.log(2.0)
 
 
@@ -123,10 +144,17 @@ def pairs_of(
     targets: Sequence[str],
     finished: Sequence[bool] | None = None,
 ) -> list[Pair]:
-    """Source i with target i, in subwords; one of only spaces has none. finished: see `Pair`;
-    default: all.
+    """Return source i with target i in token ids; a blank text has none.
 
-    Raises DataError when their numbers differ, UsageError where a text stands for a list.
+    Args:
+        tokenizers: The tokenizers of the model.
+        sources: The source texts.
+        targets: The target texts.
+        finished: Whether each target is complete, see `Pair`. None: all are.
+
+    Raises:
+        DataError: The lists differ in length.
+        UsageError: A single text is given in place of a list.
     """
     if isinstance(sources, str) or isinstance(targets, str):
         raise UsageError("score takes lists of texts, not texts: score([source], [target])")
@@ -145,10 +173,15 @@ def pairs_of(
 def check_source_lengths(
     pairs: Sequence[Pair], most: int | None, lines: Sequence[int] | None = None
 ) -> None:
-    """Refuse sources that are longer than the model can see.
+    """Refuse sources that are longer than the attention of the model allows.
 
-    most: subwords, without the end mark; None: any number; lines: the number of each source, for
-    the message; default: from 1. Raises DataError.
+    Args:
+        pairs: The pairs, in token ids.
+        most: The maximum number of source subwords without the end mark. None: no limit.
+        lines: The line number of each source, for the message. None: they count from 1.
+
+    Raises:
+        DataError: A source is too long.
     """
     if most is None:
         return
@@ -163,7 +196,7 @@ def check_source_lengths(
 
 
 def _segmented(text: str, tokenizer: Tokenizer, tokens: int) -> SegmentedText:
-    """Return a text with its subwords; tokens: how many it has, none where it is blank."""
+    """Return a text with its first `tokens` subwords, none for a blank text."""
     return SegmentedText(text, lambda: tokenizer.subwords(text)[:tokens])
 
 

@@ -1,4 +1,4 @@
-"""Settings of search, with what one command or call wants otherwise."""
+"""Search settings with the changes of one command or call."""
 
 from typing import Any
 
@@ -11,12 +11,17 @@ from nmt.errors import UsageError
 
 
 def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
-    """Settings with some fields changed, checked as if they came from a configuration.
+    """Return settings with some fields changed, checked like those of a configuration.
 
-    Of the other fields, those that the changes leave no room for give way: a list longer than a
-    narrower beam, groups that do not divide it, what narrows a sampling that is turned off.
+    Some other fields adapt to the changes. `n_best` shrinks to a smaller beam. Groups that do not
+    divide the beam become one. Options of sampling are reset where sampling is turned off.
 
-    Raises UsageError that says which change is not allowed, and why.
+    Args:
+        settings: The present settings.
+        changes: The new values by field.
+
+    Raises:
+        UsageError: A change is not allowed. The message says which, and why.
     """
     try:
         return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
@@ -25,7 +30,7 @@ def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSetting
 
 
 def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
-    """The fields of settings, those that stand in the way of changes changed too."""
+    """Return the fields of settings, adapted to the changes."""
     fields = settings.model_dump()
     beam_size = changes.get("beam_size")
     if isinstance(beam_size, int) and beam_size > 0:

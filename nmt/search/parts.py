@@ -1,8 +1,8 @@
-"""The folder of finished parts beside an output: what is in it, whose it is, and how it is joined.
+"""Folder of finished parts beside an output, with the provenance of its answers.
 
-`NAME.parts/manifest.json` says of which text and by which model and settings; `000012.part` is the
-answers of block 12, and a last line with their SHA-256. The folder appears with its manifest, each
-part when it is whole.
+`NAME.parts/manifest.json` records the text, the model and the settings. `000012.part` holds the
+answers of block 12, and a last line with their SHA-256. The folder appears with its manifest, and
+each part appears when it is complete.
 """
 
 import hashlib
@@ -37,7 +37,13 @@ _CHANGES_SHOWN = 4
 
 @dataclass(frozen=True)
 class Parts:
-    """A folder of parts. made_by: what the answers depend on beside the text, by name."""
+    """Folder of the finished parts of one text.
+
+    Attributes:
+        path: The folder.
+        text: The checksum, the number of lines and the blocks of the text.
+        made_by: The provenance: all that the answers depend on besides the text, by name.
+    """
 
     path: Path
     text: Survey
@@ -45,10 +51,18 @@ class Parts:
 
     @classmethod
     def open(cls, path: Path, text: Survey, made_by: dict[str, Any]) -> "Parts":
-        """Those of an earlier process, where there are any, else an empty folder; for the one
-        process that nobody works beside. Damaged parts are removed, with a warning.
+        """Return the folder of an earlier process, or a new empty one.
 
-        Raises UsageError when they are of another text or otherwise made.
+        Only one process may call this, before others work on the folder. Damaged parts are removed
+        with a warning.
+
+        Args:
+            path: The folder.
+            text: The survey of the text to translate.
+            made_by: The provenance of the answers, by name.
+
+        Raises:
+            UsageError: The folder belongs to another text, has another provenance or is unreadable.
         """
         remove_leftovers(path.parent, [path.name])
         if path.exists():
@@ -67,7 +81,15 @@ class Parts:
 
     @classmethod
     def load(cls, path: Path, made_by: dict[str, Any]) -> "Parts":
-        """Those that another process has opened. Raises UsageError when they are otherwise made."""
+        """Return the folder that another process has opened.
+
+        Args:
+            path: The folder.
+            made_by: The provenance of the answers, by name.
+
+        Raises:
+            UsageError: The folder has another provenance or is unreadable.
+        """
         parts = cls._read(path)
         there, asked = parts.made_by, json.loads(json.dumps(made_by))
         changes = [
@@ -98,17 +120,18 @@ class Parts:
             ) from error
 
     def finished(self) -> list[Block]:
-        """The blocks whose answers are there."""
+        """Return the blocks whose answers are in the folder."""
         return [block for number, block in enumerate(self.text.blocks) if self.has(number)]
 
     def has(self, number: int) -> bool:
-        """Whether the answers of a block are there."""
+        """Return whether the answers of a block are in the folder."""
         return self._part(number).exists()
 
     @contextmanager
     def writer(self, number: int) -> Iterator[Write]:
-        """Takes the answers of a block, whole lines, which are there when the `with` block ends
-        well.
+        """Yield a function that writes the answers of a block, as whole lines.
+
+        The part appears when the `with` block ends without an error.
         """
         digest = hashlib.sha256()
         with writer(self._part(number)) as write:
@@ -123,8 +146,13 @@ class Parts:
     def join(self, write: Write, one_line_each: bool) -> None:
         """Write the answers of all blocks in order.
 
-        one_line_each: as many lines as the text has, otherwise no fewer. Raises DataError when
-        something is missing or damaged.
+        Args:
+            write: Writes a text to the output.
+            one_line_each: Whether there must be exactly one answer line for each line of the text.
+                Otherwise there may be more.
+
+        Raises:
+            DataError: A part is missing, incomplete or damaged.
         """
         for number, block in enumerate(self.text.blocks):
             lines = 0
@@ -143,8 +171,9 @@ class Parts:
         remove_directory(self.path)
 
     def remove_if_empty(self) -> None:
-        """Remove the folder when no block is finished: it must not stand in the way of a mended
-        text or other settings.
+        """Remove the folder when no block is finished.
+
+        An empty folder would refuse a corrected text or other settings.
         """
         if not self.finished():
             self.remove()
@@ -163,8 +192,10 @@ class Parts:
                     path.unlink()
 
     def _answers(self, number: int) -> Iterator[str]:
-        """The lines of a part with their ends. Raises DataError, in the end, when they are not what
-        was written.
+        """Yield the lines of a part with their line ends.
+
+        Raises:
+            DataError: The part does not match its checksum. The error comes after the last line.
         """
         path = self._part(number)
         digest = hashlib.sha256()
@@ -209,7 +240,12 @@ class Parts:
 
 
 def _check_blocks(blocks: list[Block], lines: int) -> None:
-    """Raises ValueError or TypeError unless they follow one another and have so many lines."""
+    """Check that the blocks are contiguous and have `lines` lines in all.
+
+    Raises:
+        ValueError: The blocks leave gaps, overlap, are empty or have another number of lines.
+        TypeError: A value is no integer.
+    """
     end = lines_before = 0
     for block in blocks:
         if any(type(number) is not int for number in astuple(block)):

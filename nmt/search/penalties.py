@@ -1,4 +1,4 @@
-"""How hypotheses of different lengths are compared, and how a source left out is punished."""
+"""Penalties on the length of a hypothesis and on source tokens without attention."""
 
 from abc import ABC, abstractmethod
 
@@ -10,10 +10,13 @@ from nmt.errors import UsageError
 
 
 class LengthPenalty(ABC):
-    """From the log-probability of a hypothesis and its length to its score.
+    """Length penalty, which turns a log-probability and a length into a score.
 
-    Every kind rises with the log-probability and is monotone in the length, one way or the other:
-    that is all that `bound` needs. A length counts the end mark.
+    Every kind increases with the log-probability and is monotone in the length, in one direction or
+    the other. `bound` needs no more than that. A length includes the end mark.
+
+    Args:
+        alpha: The strength of the penalty.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -21,11 +24,20 @@ class LengthPenalty(ABC):
 
     @abstractmethod
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:
-        """Scores of hypotheses, elementwise; the two arguments broadcast."""
+        """Return the scores of hypotheses, elementwise.
+
+        Args:
+            log_probability: The log-probabilities.
+            length: The lengths in tokens. Both arguments broadcast.
+        """
 
     def bound(self, log_probability: Tensor, length: Tensor, longest: Tensor) -> Tensor:
-        """No hypothesis of `length` to `longest` tokens, with at most this log-probability, scores
-        higher.
+        """Return an upper bound of the score of hypotheses with a range of lengths.
+
+        Args:
+            log_probability: The greatest log-probability.
+            length: The smallest length.
+            longest: The greatest length.
         """
         return torch.maximum(
             self.score(log_probability, length), self.score(log_probability, longest)
@@ -33,53 +45,58 @@ class LengthPenalty(ABC):
 
 
 class GNMT(LengthPenalty):
-    """log P / ((5 + length) / 6)^alpha: Wu et al. 2016, eq. 14."""
+    """GNMT penalty, log P / ((5 + length) / 6)^alpha: Wu et al. 2016, eq. 14."""
 
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:
-        """See the class."""
+        """See `LengthPenalty.score`."""
         return log_probability / ((5.0 + length) / 6.0) ** self.alpha
 
 
 class Average(LengthPenalty):
-    """log P / length^alpha; alpha 1 is the mean log-probability of a token."""
+    """Average, log P / length^alpha; alpha 1 gives the mean log-probability of a token."""
 
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:
-        """See the class."""
+        """See `LengthPenalty.score`."""
         return log_probability / length.to(log_probability.dtype) ** self.alpha
 
 
 class WordReward(LengthPenalty):
-    """log P + alpha * length."""
+    """Word reward, log P + alpha * length."""
 
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:
-        """See the class."""
+        """See `LengthPenalty.score`."""
         return log_probability + self.alpha * length
 
 
 class NoPenalty(LengthPenalty):
-    """log P itself; alpha has no say."""
+    """No penalty: log P, whatever alpha is."""
 
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:
-        """See the class."""
+        """See `LengthPenalty.score`."""
         return log_probability.clone()
 
 
 def coverage_penalty(coverage: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """beta * sum_i log(min(sum_j a_ij, 1)), never above zero: Wu et al. 2016, eq. 14.
+    """Return beta * sum_i log(min(sum_j a_ij, 1)), never above zero: Wu et al. 2016, eq. 14.
 
-    coverage: attention that each source token got so far, `[batch, beams, source_len]`; mask:
-    `[batch, source_len]`, true at tokens. Gives `[batch, beams]`.
+    Args:
+        coverage: The attention that each source token has received, `[batch, beams, source_len]`.
+        mask: Whether there is a token, `[batch, source_len]`.
+        beta: The strength of the penalty.
+
+    Returns:
+        The penalties, `[batch, beams]`.
     """
-    # Padding gets no attention at all: its logarithm would be minus infinity for every sentence
-    # shorter than the longest of its batch. The floor keeps a weight that underflowed finite.
+    # Padding receives no attention, so that its logarithm would be minus infinity.
+    # The floor keeps the logarithm of a weight that underflowed finite.
     covered = coverage.masked_fill(~mask.unsqueeze(1), 1.0)
     floor = torch.finfo(covered.dtype).tiny
-    # The last running sum: unlike a sum, it is the same with zeros after it.
+    # A running sum, unlike a sum, is the same with zeros after it.
     return beta * covered.clamp(min=floor, max=1.0).log().cumsum(-1)[..., -1]
 
 
 def coverage_needs_attention() -> UsageError:
-    """The error of a coverage penalty where there are no attention weights."""
+    """Return the error of a coverage penalty without attention weights."""
     return UsageError(
         "search.coverage_penalty needs attention weights, and this model has no attention. "
         "Set it to 0."
@@ -87,7 +104,7 @@ def coverage_needs_attention() -> UsageError:
 
 
 def described(settings: SearchSettings) -> str:
-    """The penalties in use, in a few words."""
+    """Return a short description of the penalties in use."""
     text = f"length penalty {settings.length_penalty}"
     if settings.length_penalty != "none":
         text += f" (alpha {settings.alpha:g})"

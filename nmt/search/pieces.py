@@ -1,4 +1,4 @@
-"""Very long texts in pieces: memory and quality must not hang on one line."""
+"""Division of very long texts into segments, for the sake of memory and quality."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,15 @@ _CONTINUATION_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(0x80, 0xC0))
 
 
 def split(tokens: Sequence[str], limit: int) -> list[slice]:
-    """Runs of subwords, each of at most `limit`, that together are all of them, in order.
+    """Return runs of at most `limit` subwords that together are all of a text, in order.
 
-    tokens: subwords of one text, `▁` for a space. A text within the limit is one run. Each cut is
-    in the second half of what fits, at the best place there, the latest of its kind: after the end
-    of a sentence, else before a word, else between two characters, else anywhere.
+    A text within the limit is one run. Each cut is in the second half of the positions that fit, at
+    the last of the best ones. The end of a sentence is best, then the beginning of a word, then any
+    position between characters.
+
+    Args:
+        tokens: The subwords of one text, `▁` for a space.
+        limit: The maximum number of subwords of a run.
     """
     runs, start = [], 0
     while len(tokens) - start > limit:
@@ -27,7 +31,7 @@ def split(tokens: Sequence[str], limit: int) -> list[slice]:
 
 
 def _quality(tokens: Sequence[str], place: int) -> int:
-    """How good a cut before `tokens[place]` is, from 0 to 3."""
+    """Return the quality of a cut before `tokens[place]`, from 0 to 3."""
     ending = "".join(tokens[max(0, place - _LONGEST_CLOSING) : place]).rstrip(_CLOSERS)
     if tokens[place].startswith(_SPACE):
         return 3 if ending.endswith(_STOPS + _WIDE_STOPS) else 2

@@ -1,4 +1,4 @@
-"""Where the lines of `nmt translate` come from and go to: stdin, stdout, files, packed files."""
+"""Inputs and outputs of `nmt translate`: stdin, stdout, plain files and compressed files."""
 
 import io
 import os
@@ -25,7 +25,7 @@ from nmt.text.compression import Sink, open_content, open_file, packing
 from nmt.text.formats import compression_of
 
 Write = Callable[[str], None]
-"""Passes text on at once."""
+"""Function that writes a text at once."""
 
 _DESCRIPTOR = re.compile(r"/dev/(?:std(?P<stream>out|err)|fd/(?P<number>[0-9]{1,9}))")
 _STREAMS = {"out": 1, "err": 2}
@@ -33,14 +33,14 @@ _STREAMS = {"out": 1, "err": 2}
 
 @contextmanager
 def reader(path: Path | None, expected: ExpectedFormats = PLAIN_TEXT) -> Iterator[Read]:
-    """Yield a function that reads blocks of bytes; compressed input is unpacked.
+    """Yield a function that reads blocks of bytes; compressed input is decompressed.
 
     Args:
         path: A file or a named pipe; None: stdin.
-        expected: What may be read beside plain text without a warning.
+        expected: The formats that cause no warning besides plain text.
 
     Raises:
-        DataError: The input is missing, no text or damaged. Also raised from the reads.
+        DataError: The input is missing, no text or damaged. The reads raise it too.
     """
 
     def reading(file: io.BufferedReader, name: str) -> Read:
@@ -49,7 +49,7 @@ def reader(path: Path | None, expected: ExpectedFormats = PLAIN_TEXT) -> Iterato
         def read(size: int) -> bytes:
             nonlocal content
             with plain_read_errors(name):
-                if content is None:  # not before: it waits for the first bytes of a slow pipe
+                if content is None:  # not earlier: it waits for the first bytes of a slow pipe
                     found = open_content(file, name)
                     check_format(found, expected)
                     content = found.stream
@@ -72,14 +72,20 @@ def reader(path: Path | None, expected: ExpectedFormats = PLAIN_TEXT) -> Iterato
 
 @contextmanager
 def writer(path: Path | None) -> Iterator[Write]:
-    """Takes text to stdout (None), flushed each time, or to a file that appears when the block ends
-    well; `.gz`, `.xz`, `.bz2` and `.zst` are compressed.
+    """Yield a function that writes text to stdout or to a file.
 
-    A symbolic link stays one: the file it names is written. A named pipe, a device or an open
-    stream such as /dev/stdout is written straight, each text at once.
+    Stdout is flushed after each text. A file appears when the block ends without an error. A file
+    name in `.gz`, `.xz`, `.bz2` or `.zst` is compressed.
 
-    Raises ResourceError when the output cannot be written, OutputClosed when whoever read it has
-    gone.
+    A symbolic link stays one, and the file that it names is written. A named pipe, a device or an
+    open stream such as /dev/stdout is written directly, each text at once.
+
+    Args:
+        path: The output; None: stdout.
+
+    Raises:
+        ResourceError: The output cannot be written.
+        OutputClosed: The reader of the output has gone.
     """
     if path is None:
         yield _to_stdout
@@ -93,9 +99,10 @@ def writer(path: Path | None) -> Iterator[Write]:
 
 
 def is_file_to_be(path: Path) -> bool:
-    """Whether what is written to a path makes a file, rather than going to a pipe or a device.
+    """Return whether output to a path goes to a regular file, not to a pipe or a device.
 
-    Raises ResourceError when its folder is out of reach.
+    Raises:
+        ResourceError: The folder of the path cannot be accessed.
     """
     return descriptor_of(path) is None and not _is_special(path)
 
@@ -115,9 +122,9 @@ def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
 
 
 def descriptor_of(path: Path) -> int | None:
-    """Return the number of the open stream that a path stands for, None where it is none.
+    """Return the descriptor of the open stream that a path stands for, None without one.
 
-    A file that is open already must be written on with, not made anew.
+    An open file must be written through its descriptor, not replaced.
     """
     match = _DESCRIPTOR.fullmatch(str(path))
     if match is None:
@@ -126,7 +133,7 @@ def descriptor_of(path: Path) -> int | None:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether something is there that is no regular file, and must not be replaced by one."""
+    """Return whether a path is no regular file, and must not be replaced by one."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What became of each line of input, for programs: how sure the model was, what to look at."""
+"""Reports on the lines of input, for programs: status, scores and flags."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,20 @@ _FLAGS: "Mapping[str, Callable[[Request, Translation], bool]]" = {
 def report(
     request: Request, translation: "Translation", judge: Judge | None = None
 ) -> dict[str, Any]:
-    """The report on one line: its number (from 1), its status, scores of its translation, numbers
-    of subwords with the end marks, of pieces, and flags of what is out of the ordinary.
+    """Return the report on one line, with its status, the scores of its translation and flags.
 
-    The status is the first that holds: `bad_input`: it could not be translated; `invalid_utf8`:
-    some bytes were replaced before; `blank`: there was nothing to translate; `ok`. judge: adds the
-    risk that the translation is wrong, None for a blank one, and the signals of that.
+    Subwords are counted with their end marks. The status is the first that holds:
+
+    - `bad_input`: the line could not be translated.
+    - `invalid_utf8`: some of its bytes were replaced.
+    - `blank`: the line is blank.
+    - `ok`: none of these.
+
+    Args:
+        request: The request of the line.
+        translation: Its translation.
+        judge: The quality estimator, which adds the risk that the translation is wrong, and its
+            signals. Both are None for a blank translation.
     """
     told = {
         "line": request.line.number,
@@ -44,8 +52,12 @@ def report(
 
 
 def flags(request: Request, translation: "Translation", judge: Judge | None = None) -> list[str]:
-    """What is out of the ordinary: of the line and how it was translated, and, with a judge, signs
-    that the translation is wrong.
+    """Return the flags of a line and of its translation.
+
+    Args:
+        request: The request of the line.
+        translation: Its translation.
+        judge: The quality estimator, which adds flags of a wrong translation.
     """
     found = [name for name, holds in _FLAGS.items() if holds(request, translation)]
     verdict = None if judge is None else judge.verdict(request.text, translation)

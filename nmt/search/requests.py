@@ -1,6 +1,6 @@
-"""What lines of input ask for, in each form that they may have: text, JSON objects, table rows.
+"""Translation requests, read from lines of text, JSON objects or table rows.
 
-A line that asks for nothing that can be done is a request too: it says what its problem is.
+A line that cannot be translated is a request too, with a description of its problem.
 """
 
 import json
@@ -15,18 +15,22 @@ from nmt.search.stream import Line
 from nmt.text.characters import find_surrogate, find_unwritable
 
 NO_WISHES = Constraints()
-"""Those of a line that asks for its translation and nothing else."""
+"""The constraints of a line without any."""
 
 _BETWEEN = re.compile(r"[ \t\r,:]*")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one line asks for.
+    """Translation request of one line.
 
-    text: to be translated; constraints: wishes for its translation; members: of a JSON object, in
-    order, each as it is written (`"key": value`); problem: why the line cannot be translated (its
-    text is then blank), or None.
+    Attributes:
+        line: The line.
+        text: The text to translate.
+        constraints: The constraints on its translation.
+        members: The members of the JSON object by key, in order, each as it is written
+            (`"key": value`).
+        problem: The reason why the line cannot be translated, or None. The text is then blank.
     """
 
     line: Line
@@ -38,9 +42,11 @@ class Request:
 
 @dataclass(frozen=True)
 class InputForm(ABC):
-    """One way to write requests.
+    """Input format, one way to write requests.
 
-    constraints: wishes for every line; column: of a table, from 1, that is translated.
+    Attributes:
+        constraints: The constraints on every line.
+        column: The column of a table to translate, from 1.
     """
 
     constraints: Constraints = NO_WISHES
@@ -48,22 +54,25 @@ class InputForm(ABC):
 
     @abstractmethod
     def request(self, line: Line) -> Request:
-        """What a line asks for."""
+        """Return the request of a line."""
 
 
 class TextInput(InputForm):
-    """The line is the text."""
+    """Plain text: the line is the text to translate."""
 
     def request(self, line: Line) -> Request:
+        """See `InputForm.request`."""
         return Request(line, line.text, self.constraints)
 
 
 class TsvInput(InputForm):
-    """The text stands in one column of a row; tabs part the columns, nothing is quoted. A blank row
-    is a blank text.
+    """Tab-separated values: one column of a row is the text to translate.
+
+    Nothing is quoted. A blank row is a blank text.
     """
 
     def request(self, line: Line) -> Request:
+        """See `InputForm.request`."""
         if not line.text.strip():
             return Request(line, constraints=self.constraints)
         cells = line.text.split("\t")
@@ -74,12 +83,14 @@ class TsvInput(InputForm):
 
 
 class JsonInput(InputForm):
-    """An object with `text` and perhaps `prefix`, which takes the place of the prefix for every
-    line, and lists `terms` and `avoid`, which are added to those for every line. A blank line is a
-    blank text.
+    """JSON objects with `text`, and optionally `prefix`, `terms` and `avoid`.
+
+    A `prefix` replaces the prefix for every line. The lists `terms` and `avoid` extend those for
+    every line. A blank line is a blank text.
     """
 
     def request(self, line: Line) -> Request:
+        """See `InputForm.request`."""
         if not line.text.strip():
             return Request(line, constraints=self.constraints)
         members: Mapping[str, str] = {}
@@ -107,14 +118,14 @@ INPUT_FORMS: Mapping[str, type[InputForm]] = {
 
 
 class _BadInput(Exception):
-    """What is wrong with a line, in words."""
+    """Problem with a line, in words for the user."""
 
 
 def _no_number(name: str) -> NoReturn:
     raise _BadInput(f"{name} is no JSON")
 
 
-# Numbers are only passed on, as they are written: int would refuse those of thousands of digits.
+# Numbers are passed on as they are written. int would refuse those with thousands of digits.
 _DECODER = json.JSONDecoder(parse_int=float, parse_constant=_no_number)
 
 
@@ -131,7 +142,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _members(text: str) -> dict[str, str]:
-    """How each member of a JSON object is written, by its key. The text is known to be right."""
+    """Return the members of a valid JSON object by key, each as it is written."""
     members = {}
     start = _after(text, text.index("{") + 1)
     while text[start] != "}":
@@ -143,7 +154,7 @@ def _members(text: str) -> dict[str, str]:
 
 
 def _after(text: str, place: int) -> int:
-    """The place of the next key, value or bracket."""
+    """Return the position of the next key, value or bracket."""
     match = _BETWEEN.match(text, place)
     return place if match is None else match.end()
 
@@ -154,7 +165,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     text = fields[name]
     if not isinstance(text, str):
         raise _BadInput(f"`{name}` is no text")
-    # Breaks and control characters in a text to translate are for the tokenizer to normalise.
+    # The tokenizer normalises line breaks and control characters in a text to translate.
     problem = find_surrogate(text) if name == "text" else find_unwritable(text)
     if problem is not None:
         raise _BadInput(f"`{name}` has {problem}")

@@ -1,7 +1,7 @@
-"""What may come next in a translation: rules that forbid tokens before search chooses among them.
+"""Logits processors: rules that forbid tokens before search chooses among them.
 
-A rule knows the tokens that each hypothesis has so far and nothing else, so it holds alike for beam
-search, sampling and every other selection.
+A rule depends only on the tokens of each hypothesis so far. It therefore applies to beam search,
+sampling and every other selection.
 """
 
 from abc import ABC, abstractmethod
@@ -22,44 +22,54 @@ _FREE = -1
 
 
 class Rule(ABC):
-    """Forbids next tokens."""
+    """Rule that forbids next tokens.
+
+    Attributes:
+        reads_tokens: Whether the rule needs the tokens of the hypotheses, not only their number.
+    """
 
     reads_tokens = True
 
     @abstractmethod
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """Put to minus infinity, in place, what may not come at position `time`, from 1.
+        """Set the log-probabilities of forbidden tokens to minus infinity, in place.
 
-        log_probabilities: `[batch, beams, vocabulary]`; tokens: so far, `[batch, beams, time - 1]`,
-        where `reads_tokens` asks for them.
+        Args:
+            log_probabilities: `[batch, beams, vocabulary]`.
+            tokens: The tokens so far, `[batch, beams, time - 1]`, where `reads_tokens` is true.
+            time: The position of the next token, from 1.
         """
 
     def select(self, rows: Tensor) -> "Rule":
-        """The rule for some of the sentences, `rows [new_batch]`."""
+        """Return the rule for the given sentences, `rows [new_batch]`."""
         return self
 
 
 @dataclass(frozen=True)
 class MinimumLength(Rule):
-    """No end before so many tokens; at least one is always asked for."""
+    """Ban on the end mark before a minimum length.
+
+    Attributes:
+        length: The minimum number of target tokens, without the end mark.
+    """
 
     length: int
     reads_tokens = False
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """See the base class."""
+        """See `Rule.forbid`."""
         if time <= self.length:
             log_probabilities[..., EOS] = _NEVER
 
 
 @dataclass(frozen=True)
 class NoRepeat(Rule):
-    """No n-gram of `order` tokens twice (Paulus et al. 2018, sec. 2.5)."""
+    """Ban on the repetition of n-grams of `order` tokens (Paulus et al. 2018, sec. 2.5)."""
 
     order: int
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """See the base class."""
+        """See `Rule.forbid`."""
         if time <= self.order:
             return
         grams = tokens.unfold(2, self.order, 1)
@@ -70,10 +80,11 @@ class NoRepeat(Rule):
 
 @dataclass(frozen=True)
 class Avoid(Rule):
-    """Texts that must not come: the tokens that would complete one are forbidden.
+    """Ban on texts: the tokens that would complete one are forbidden.
 
-    texts: of each sentence; always: sentences and tokens that may not come there, whatever comes
-    before them, `[2, n]`.
+    Attributes:
+        texts: The texts to avoid in each sentence.
+        always: Sentences and tokens that are forbidden there at every position, `[2, n]`.
     """
 
     texts: tuple[tuple[AvoidedText, ...], ...]
@@ -81,7 +92,12 @@ class Avoid(Rule):
 
     @classmethod
     def of(cls, texts: Sequence[tuple[AvoidedText, ...]], device: torch.device) -> "Avoid":
-        """Return the rule for sentences with these texts."""
+        """Return the rule for a batch of sentences.
+
+        Args:
+            texts: The texts to avoid in each sentence.
+            device: The device of the search.
+        """
         pairs = [
             (row, token)
             for row, several in enumerate(texts)
@@ -90,7 +106,7 @@ class Avoid(Rule):
         return cls(tuple(texts), torch.tensor(pairs, device=device).reshape(-1, 2).T.long())
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """See the base class."""
+        """See `Rule.forbid`."""
         rows, forbidden = self.always
         log_probabilities[rows, :, forbidden] = _NEVER
         places: list[tuple[int, int, int]] = []
@@ -101,21 +117,22 @@ class Avoid(Rule):
             log_probabilities[tuple(torch.tensor(places).T.to(log_probabilities.device))] = _NEVER
 
     def select(self, rows: Tensor) -> "Avoid":
-        """See the base class."""
+        """See `Rule.select`."""
         return Avoid.of([self.texts[row] for row in rows.tolist()], self.always.device)
 
 
 @dataclass(frozen=True)
 class Spelled(Rule):
-    """After its prefix a translation begins as its stem is spelled.
+    """Constraint that a translation continues its prefix with the spelling of a stem.
 
-    stems: of each sentence the length of its prefix and its stem, or None.
+    Attributes:
+        stems: The length of the prefix and the stem of each sentence, or None.
     """
 
     stems: tuple[tuple[int, Stem] | None, ...]
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """See the base class."""
+        """See `Rule.forbid`."""
         for row, (begin, stem) in self._at_work(time):
             rests = [stem.rest(before) for before in tokens[row, :, begin:].tolist()]
             for rest in filter(None, set(rests)):
@@ -126,11 +143,14 @@ class Spelled(Rule):
                 )
 
     def select(self, rows: Tensor) -> "Spelled":
-        """See the base class."""
+        """See `Rule.select`."""
         return Spelled(tuple(self.stems[row] for row in rows.tolist()))
 
     def _at_work(self, time: int) -> list[tuple[int, tuple[int, Stem]]]:
-        """The sentences whose stem may not yet be spelled; a token has a character or more."""
+        """Return the sentences whose stem may be incomplete at position `time`.
+
+        Each token spells at least one character.
+        """
         return [
             (row, each)
             for row, each in enumerate(self.stems)
@@ -142,8 +162,10 @@ class Spelled(Rule):
 class Rules:
     """All rules of a batch.
 
-    prefixes: how each sentence's translation must begin, `[batch, longest]`, filled up with
-    `_FREE`; None when none has to. No other rule has a say there.
+    Attributes:
+        rules: The rules.
+        prefixes: The beginning of each translation, `[batch, longest]`, padded with `_FREE`. None
+            without any. No rule forbids a token of a prefix.
     """
 
     rules: tuple[Rule, ...]
@@ -156,7 +178,13 @@ class Rules:
         constraints: Sequence[TokenConstraints] | None,
         device: torch.device,
     ) -> "Rules":
-        """What settings and constraints (one for each sentence, or none at all) ask for."""
+        """Return the rules for settings and constraints.
+
+        Args:
+            settings: The search settings.
+            constraints: The constraints of each sentence. None: there are none.
+            device: The device of the search.
+        """
         rules: list[Rule] = [MinimumLength(max(1, settings.min_length))]
         if settings.no_repeat_ngram:
             rules.append(NoRepeat(settings.no_repeat_ngram))
@@ -173,11 +201,14 @@ class Rules:
 
     @property
     def read_tokens(self) -> bool:
-        """Whether any asks for the tokens of the hypotheses rather than only their number."""
+        """Whether any rule needs the tokens of the hypotheses, not only their number."""
         return any(rule.reads_tokens for rule in self.rules)
 
     def forbid(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
-        """As `Rule.forbid`. A hypothesis that may not go on in any way may end."""
+        """See `Rule.forbid`.
+
+        A hypothesis may end where every other token is forbidden.
+        """
         log_probabilities[..., [PAD, BOS]] = _NEVER
         end = log_probabilities[..., EOS].clone()
         forced = self._forced(log_probabilities, time)
@@ -192,7 +223,7 @@ class Rules:
             log_probabilities[rows, :, wanted] = values
 
     def select(self, rows: Tensor) -> "Rules":
-        """As `Rule.select`."""
+        """See `Rule.select`."""
         return replace(
             self,
             rules=tuple(rule.select(rows) for rule in self.rules),
@@ -200,8 +231,11 @@ class Rules:
         )
 
     def _forced(self, log_probabilities: Tensor, time: int) -> tuple[Tensor, Tensor, Tensor] | None:
-        """The sentences whose prefix has a token at position `time`, that token, and its
-        log-probability for each beam.
+        """Return the tokens of prefixes at position `time`, or None where no prefix is that long.
+
+        Returns:
+            The sentences with such a token, `[n]`, the token of each, `[n]`, and its
+            log-probability for each beam, `[n, beams]`.
         """
         if self.prefixes is None or time > self.prefixes.shape[1]:
             return None
@@ -213,7 +247,7 @@ class Rules:
 def _completing(
     texts: Sequence[AvoidedText], beams: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield beams and the next tokens that would complete a text there."""
+    """Yield pairs of a beam and a next token that would complete a text in it."""
     needed, vocabulary = bytes_needed(texts), texts[0].vocabulary
     for beam, tokens in enumerate(beams):
         end = spell_end(vocabulary, tokens, needed)
@@ -225,7 +259,7 @@ def _completing(
 
 
 def _forbid_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
-    """Forbid `tokens [batch, beams, n]` where `chosen`, of the same shape, is true."""
+    """Forbid `tokens [batch, beams, n]` where the mask `chosen`, of the same shape, is true."""
     cost = torch.zeros(chosen.shape, dtype=log_probabilities.dtype, device=chosen.device)
     cost.masked_fill_(chosen, _NEVER)
     log_probabilities.scatter_add_(2, tokens, cost)

@@ -1,4 +1,4 @@
-"""Translations drawn at random, each by itself, token by token."""
+"""Random sampling of translations, token by token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +14,16 @@ from nmt.tokenizers.sentencepiece import EOS
 
 @dataclass(frozen=True)
 class Sampled(Selection):
-    """Each hypothesis draws its next token from the model's distribution, narrowed by
-    `temperature`, then `top_k` and `top_p`.
+    """Selection that samples the next token of each hypothesis from the model's distribution.
 
-    draws: numbers from 0 to below 1, `[batch, hypotheses, longest]`, one for each position: they
-    are drawn beforehand from the seed, the source and its number alone, so that neighbours have no
-    say. Equal sources without numbers have equal draws.
+    The distribution is scaled by `temperature`, then truncated by `top_k` and `top_p`: see
+    `narrowed`.
+
+    Attributes:
+        draws: Uniform random numbers in [0, 1), `[batch, hypotheses, longest]`, one for each
+            position. They depend on the seed, the source and its number alone, not on the rest of
+            the batch.
+        settings: The search settings.
     """
 
     draws: Tensor
@@ -34,9 +38,15 @@ class Sampled(Selection):
         device: torch.device,
         numbers: Sequence[int] | None = None,
     ) -> "Sampled":
-        """Return the selection for sources in token ids, with the most target tokens of each.
+        """Return the selection for a batch of sources.
 
-        numbers: one for each source, by which equal sources have other draws.
+        Args:
+            sources: The token ids of each source.
+            limits: The maximum number of target tokens of each source.
+            settings: The search settings. `beam_size` hypotheses are sampled for each source.
+            device: The device of the random numbers.
+            numbers: A number for each source. Equal sources with different numbers get different
+                samples. None: equal sources get equal samples.
         """
         draws = np.zeros((len(sources), max(limits), settings.beam_size))
         for row, (source, limit) in enumerate(zip(sources, limits, strict=True)):
@@ -48,7 +58,10 @@ class Sampled(Selection):
     def choose(
         self, so_far: Tensor, log_probabilities: Tensor, time: int
     ) -> tuple[Extended, Selection]:
-        """See the base class. A hypothesis that draws the end mark lives no more."""
+        """See `Selection.choose`.
+
+        A hypothesis that samples the end mark does not continue.
+        """
         cumulative = narrowed(log_probabilities, self.settings).cumsum(2)
         draws = self.draws[:, :, time - 1].to(cumulative.dtype)
         hypotheses = draws.shape[1]
@@ -79,13 +92,20 @@ class Sampled(Selection):
         return extended, self
 
     def select(self, rows: Tensor) -> "Sampled":
-        """See the base class."""
+        """See `Selection.select`."""
         return replace(self, draws=self.draws[rows])
 
 
 def narrowed(log_probabilities: Tensor, settings: SearchSettings) -> Tensor:
-    """What is drawn from: probabilities up to a factor, in float64, of the same shape; 0 where a
-    token is left out.
+    """Return the distribution to sample from, scaled and truncated.
+
+    Args:
+        log_probabilities: The model's distribution, `[batch, beams, vocabulary]`.
+        settings: The search settings, of which `temperature`, `top_k` and `top_p` apply.
+
+    Returns:
+        Probabilities in float64, of the same shape; 0 for excluded tokens. They sum to one up to
+        rounding.
     """
     values = log_probabilities.double() / settings.temperature
     probabilities = torch.softmax(values, -1)

@@ -1,4 +1,4 @@
-"""Which extensions of the hypotheses live on: the heart of a search, in several forms."""
+"""Selection of the extensions that continue at each step of a search."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -9,20 +9,28 @@ from torch import Tensor
 from nmt.tokenizers.sentencepiece import EOS
 
 DEAD = float("-inf")
-"""The log-probability of a hypothesis that is none."""
+"""Log-probability of a dead hypothesis, an empty slot of the beam."""
 
 _BLOCK = 64
-"""Tokens whose greatest is found first when looking for the greatest of all."""
+"""Tokens in a block of `top`."""
 
 
 @dataclass(frozen=True)
 class Extended:
-    """The chosen extensions of a batch of sentences.
+    """Chosen extensions of a batch of sentences.
 
-    Of those that live on, `[batch, new_beams]`: parents (their beam before), tokens,
-    token_log_probability, log_probability (of the whole; `DEAD` where fewer live on). Of each beam
-    before, `[batch, beams]`: end_log_probability (of the end mark), ended (of the whole with it),
-    ends (whether that counts as a finished hypothesis).
+    The shape of continuing hypotheses is `[batch, new_beams]`, that of previous beams
+    `[batch, beams]`.
+
+    Attributes:
+        parents: The previous beam of each continuing hypothesis.
+        tokens: The new token of each continuing hypothesis.
+        token_log_probability: The log-probability of the new token.
+        log_probability: The log-probability of each continuing hypothesis, `DEAD` where there is
+            none.
+        end_log_probability: The log-probability of the end mark after each previous beam.
+        ended: The log-probability of each previous beam with the end mark.
+        ends: Whether each previous beam with the end mark is a finished hypothesis.
     """
 
     parents: Tensor
@@ -35,35 +43,43 @@ class Extended:
 
 
 class Selection(ABC):
-    """Chooses, step by step. An object that needs to remember gives the next one of its kind."""
+    """Strategy that chooses the extensions of each step.
+
+    A selection with a state returns the selection for the next step.
+    """
 
     @abstractmethod
     def choose(
         self, so_far: Tensor, log_probabilities: Tensor, time: int
     ) -> tuple[Extended, "Selection"]:
-        """The extensions at position `time`, from 1, and the selection for the next.
+        """Return the extensions at one position, and the selection for the next.
 
-        so_far: log-probabilities of the live hypotheses, `[batch, beams]`, one beam at the first
-        step; log_probabilities: of each next token, minus infinity where it is forbidden, `[batch,
-        beams, vocabulary]`; the caller has no more use for it.
+        Args:
+            so_far: The log-probabilities of the live hypotheses, `[batch, beams]`, one beam at the
+                first step.
+            log_probabilities: The log-probability of each next token, minus infinity where it is
+                forbidden, `[batch, beams, vocabulary]`. It may be overwritten.
+            time: The position, from 1.
         """
 
     def patient(self) -> Tensor | None:
-        """Sentences for which `beam_size` finished hypotheses are not enough to stop, `[batch]`:
-        the first to finish need not be good ones. None: for no sentence.
+        """Return the mask `[batch]` of sentences that `beam_size` finished hypotheses do not end.
+
+        The first hypotheses to finish need not be good ones. None: there is no such sentence.
         """
         return None
 
     def select(self, rows: Tensor) -> "Selection":
-        """The selection for some of the sentences, `rows [new_batch]`."""
+        """Return the selection for the given sentences, `rows [new_batch]`."""
         return self
 
 
 @dataclass(frozen=True)
 class Best(Selection):
-    """Of all extensions of a sentence the `beam_size` most probable count: those that end it among
-    them are finished, and the `beam_size` best of the others live on. Greedy search is a beam of
-    one.
+    """Beam search; with a beam of one, greedy search.
+
+    The `beam_size` most probable extensions of a sentence are considered. Those of them that end it
+    are finished. The `beam_size` best of the others continue.
     """
 
     beam_size: int
@@ -71,20 +87,22 @@ class Best(Selection):
     def choose(
         self, so_far: Tensor, log_probabilities: Tensor, time: int
     ) -> tuple[Extended, Selection]:
-        """See the base class."""
+        """See `Selection.choose`."""
         return extend(so_far, log_probabilities, self.beam_size), self
 
 
 @dataclass(frozen=True)
 class Diverse(Selection):
-    """Groups of hypotheses that are kept apart: Vijayakumar et al. 2018, algorithm 1, with the
-    Hamming diversity of section 4.
+    """Diverse beam search: Vijayakumar et al. 2018, algorithm 1, Hamming diversity of section 4.
 
-    The groups choose one after the other, each as `Best` does among its own hypotheses; a token
-    costs `strength` for each time that an earlier group took it at the same step. The end mark
-    costs nothing. A group stops when it has finished as many hypotheses as it keeps.
+    The groups choose one after the other, each like `Best` among its own hypotheses. A token costs
+    `strength` for each time that an earlier group chose it at the same step. The end mark costs
+    nothing. A group stops when it has finished as many hypotheses as it keeps.
 
-    room: how many each group may still finish, `[batch, groups]`.
+    Attributes:
+        beam_size: The number of hypotheses of all groups together.
+        strength: The cost of a token for each earlier choice of it.
+        room: The number of hypotheses that each group may still finish, `[batch, groups]`.
     """
 
     beam_size: int
@@ -94,7 +112,7 @@ class Diverse(Selection):
     def choose(
         self, so_far: Tensor, log_probabilities: Tensor, time: int
     ) -> tuple[Extended, Selection]:
-        """See the base class."""
+        """See `Selection.choose`."""
         batch, beams, vocabulary = log_probabilities.shape
         share = self.beam_size // self.room.shape[1]
         taken = log_probabilities.new_zeros(batch, 1, vocabulary)
@@ -112,17 +130,24 @@ class Diverse(Selection):
         return _side_by_side(groups, beams), replace(self, room=room)
 
     def select(self, rows: Tensor) -> "Diverse":
-        """See the base class."""
+        """See `Selection.select`."""
         return replace(self, room=self.room[rows])
 
 
 def extend(
     so_far: Tensor, log_probabilities: Tensor, beam_size: int, cost: Tensor | None = None
 ) -> Extended:
-    """The `beam_size` best extensions that live on, best first, and the ends among the
-    `beam_size` best of all. See `Selection.choose`; `log_probabilities` is overwritten.
+    """Return the best extensions that continue, best first, and the ends among the best of all.
 
-    cost: taken from the log-probabilities when choosing, `[batch, 1, vocabulary]`.
+    See `Selection.choose`; `log_probabilities` is overwritten.
+
+    Args:
+        so_far: The log-probabilities of the live hypotheses, `[batch, beams]`.
+        log_probabilities: The log-probability of each next token, `[batch, beams, vocabulary]`.
+        beam_size: The maximum number of extensions that continue, and the number of best ones in
+            which ends count.
+        cost: The cost of each token in the choice, subtracted from the log-probabilities,
+            `[batch, 1, vocabulary]`.
     """
     end = log_probabilities[..., EOS].clone()
     log_probabilities[..., EOS] = DEAD
@@ -150,10 +175,14 @@ def extend(
 
 
 def top(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k greatest along the last axis, falling, and where they stand.
+    """Return the k greatest values along the last axis, descending, and their indices.
 
-    They are looked for only in the blocks that hold the k greatest maxima, which must have them all
-    (measured: 5 of 8,000 in two fifths of the time, 1 of 8,000 in a fifth).
+    Only the blocks with the k greatest maxima are searched, for they contain all k values. This is
+    faster for a small k.
+
+    Args:
+        values: `[..., n]`.
+        k: The number of values.
     """
     whole = values.shape[-1] // _BLOCK
     if whole < 2 * k:
@@ -172,7 +201,13 @@ def top(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def among_the_best(ended: Tensor, others: Tensor, beam_size: int) -> Tensor:
-    """Where `ended [batch, beams]` is among the `beam_size` greatest of both arguments."""
+    """Return where `ended` is among the `beam_size` greatest values of both tensors.
+
+    Args:
+        ended: The log-probabilities of ended hypotheses, `[batch, beams]`.
+        others: Those of the others, `[batch, n]`.
+        beam_size: The number of greatest values.
+    """
     both = torch.cat((ended, others), 1)
     chosen = both.topk(min(beam_size, both.shape[1])).indices
     among = torch.zeros_like(both, dtype=torch.bool).scatter_(1, chosen, True)
@@ -180,12 +215,17 @@ def among_the_best(ended: Tensor, others: Tensor, beam_size: int) -> Tensor:
 
 
 def of_beams(values: Tensor, beams: Tensor) -> Tensor:
-    """`values [batch, beams, n]` of the given beams, `[batch, new_beams, n]`."""
+    """Return the values of the given beams, `[batch, new_beams, n]`.
+
+    Args:
+        values: The values of all beams, `[batch, beams, n]`.
+        beams: The indices of beams, `[batch, new_beams]`.
+    """
     return values.gather(1, beams.unsqueeze(2).expand(-1, -1, values.shape[2]))
 
 
 def _within(chosen: Extended, room: Tensor) -> Extended:
-    """At most `room [batch]` ends, the most probable ones; where that fills it, nothing lives."""
+    """Keep at most `room [batch]` ends, the most probable ones, and end groups that are full."""
     ended = chosen.ended.masked_fill(~chosen.ends, DEAD)
     place = ended.argsort(dim=1, descending=True, stable=True).argsort(1)
     ends = chosen.ends & (place < room.unsqueeze(1))
@@ -196,7 +236,7 @@ def _within(chosen: Extended, room: Tensor) -> Extended:
 
 
 def _widened(chosen: Extended, width: int) -> Extended:
-    """Filled up with dead hypotheses to `width`: a tiny vocabulary has fewer first tokens."""
+    """Pad to `width` with dead hypotheses: a tiny vocabulary has fewer first tokens."""
     missing = (0, width - chosen.tokens.shape[1])
     pad = torch.nn.functional.pad
     return replace(
@@ -209,7 +249,7 @@ def _widened(chosen: Extended, width: int) -> Extended:
 
 
 def _side_by_side(groups: list[Extended], beams: int) -> Extended:
-    """All groups together; at the first step their one beam, which cannot end, is the same."""
+    """Concatenate all groups. At the first step, they share one beam, which cannot end."""
     old = groups[:1] if beams == 1 else groups
     return Extended(
         parents=torch.cat([group.parents for group in groups], 1),

@@ -1,8 +1,8 @@
-"""A long text translated by any number of processes, which may be stopped at any point.
+"""Translation of a long text by any number of processes, which may stop at any point.
 
-The text is cut into blocks. Each process claims one after the other, from a counter that all share,
-and writes its answers as a part that is whole or absent; at the end they are joined. Whoever starts
-the same command again, with as many processes or others, goes on with the blocks that have no part.
+The text is cut into blocks. Each process claims one block after the other, from a shared counter.
+It writes the answers as a part, which is complete or absent. At the end, the parts are joined. The
+same command, with any number of processes, resumes with the blocks that have no part.
 """
 
 import os
@@ -27,14 +27,17 @@ from nmt.search.ports import Write, is_file_to_be, writer
 from nmt.search.stream_progress import TranslationTotals
 
 Answer = Callable[[Iterable[list[bytes]], Write, int], int]
-"""Answers windows of lines, of an input that has so many lines before them; gives their number."""
+"""Function that writes the answers to windows of lines, and returns the number of lines.
+
+Its last argument is the number of lines of the input before them.
+"""
 
 _SECONDS_BETWEEN_LOOKS = 0.1
-_BLOCK_BYTES = 1 << 18  # some thousands of lines: well under a minute's work for a CPU
+_BLOCK_BYTES = 1 << 18  # some thousands of lines: well under a minute on a CPU
 _LEAST_BLOCK_BYTES = 1 << 14
 _BLOCKS_EACH = 8
 
-# What the processes count together.
+# The names of the shared counters.
 _OPENED = "folders of parts that are open"
 _CLAIMED = "blocks claimed"
 _ANSWERED = "lines answered"
@@ -44,9 +47,16 @@ _LEFT = "processes that found no block left"
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What is to be translated. made_by: all that the answers depend on beside the text, by name;
-    window: lines answered together; one_line_each: whether every line has one line as its answer;
-    block_bytes: None for what suits the size of the text; expected: formats that are not warned of.
+    """Text to translate, and the output.
+
+    Attributes:
+        source: The file of the text.
+        output: The file of the translations.
+        made_by: The provenance: all that the answers depend on besides the text, by name.
+        window: The number of lines that are answered together.
+        one_line_each: Whether the answer to every line is one line.
+        block_bytes: The minimum size of a block. None: by the size of the text.
+        expected: The formats that cause no warning besides plain text.
     """
 
     source: Path
@@ -59,18 +69,27 @@ class ShardJob:
 
     @property
     def parts(self) -> Path:
-        """The folder of what is finished."""
+        """The folder of finished parts."""
         return self.output.with_name(f"{self.output.name}.parts")
 
     @property
     def lock(self) -> Path:
-        """Held by the first process of those that work on it."""
+        """The lock file, which rank zero holds during the work."""
         return self.output.with_name(f".{self.output.name}.translating")
 
 
 def require_files(source: Path | None, output: Path | None, world: World) -> tuple[Path, Path]:
-    """The same two paths. Raises UsageError when one is no file: a stream can neither be shared
-    among processes nor read again after a stop.
+    """Return the same two paths, which must be files.
+
+    A stream can neither be shared among processes nor read again after a stop.
+
+    Args:
+        source: The input; None: stdin.
+        output: The output; None: stdout.
+        world: The processes of the job.
+
+    Raises:
+        UsageError: One of them is no file.
     """
     who = f"one of {world.size} processes" if world.size > 1 else "--resumable and torchrun"
     if source is None or not stat.S_ISREG(status(source).st_mode):
@@ -89,15 +108,24 @@ def require_files(source: Path | None, output: Path | None, world: World) -> tup
 def translate_in_shards(
     job: ShardJob, answer: Answer, world: World, own: TranslationTotals | None = None
 ) -> TranslationTotals:
-    """Translate the blocks that are not, together with the other processes; the first of them joins
-    all in the end.
+    """Translate the blocks without a part, together with the other processes.
 
-    own: what `answer` has translated in this process so far. The first process is given what all
-    have translated now, the others nothing.
+    Rank zero joins all parts at the end.
 
-    Raises StoppedBySignal on SIGINT and SIGTERM (without a message in all but the first process),
-    UsageError when the parts that are there were made otherwise, ResourceError when others work on
-    the same output.
+    Args:
+        job: The text and the output.
+        answer: Writes the answers to lines.
+        world: The processes of the job.
+        own: The totals of this process, which `answer` updates.
+
+    Returns:
+        On rank zero, the totals of all processes in this job. On other ranks, empty totals.
+
+    Raises:
+        StoppedBySignal: SIGINT or SIGTERM arrived. Only rank zero gives a message.
+        UsageError: The parts in the folder have another text or provenance.
+        ResourceError: Another job works on the same output.
+        DataError: The text has changed, or a part is damaged.
     """
     worker = _Worker(job, answer, Counters(world), own or TranslationTotals())
     if world.rank == 0:
@@ -120,7 +148,7 @@ def _lead(worker: "_Worker", world: World) -> None:
     try:
         _translate_and_join(worker, world, parts, before)
     except BaseException:
-        if world.size == 1:  # others may still be writing theirs
+        if world.size == 1:  # others may still write parts
             parts.remove_if_empty()
         raise
     parts.remove()
@@ -150,7 +178,7 @@ def _translate_and_join(
 
 
 class _Worker:
-    """One process at work."""
+    """Process that claims and answers blocks."""
 
     def __init__(
         self, job: ShardJob, answer: Answer, counters: Counters, own: TranslationTotals
@@ -162,7 +190,7 @@ class _Worker:
 
     @property
     def totals(self) -> TranslationTotals:
-        """What all processes have translated, as far as their blocks are finished."""
+        """Totals of all processes. Target tokens are counted once their block is finished."""
         return TranslationTotals(self.counters.value(_ANSWERED), self.counters.value(_TOKENS))
 
     def work(self, parts: Parts, show: Callable[[], None]) -> None:
@@ -181,13 +209,13 @@ class _Worker:
         self.counters.add(_LEFT, 1)
 
     def wait_until(self, over: Callable[[], bool], show: Callable[[], None] = lambda: None) -> None:
-        """Look again and again, so that a signal finds us awake: a barrier would not hear it."""
+        """Poll until `over` returns true. A signal interrupts this, but not a barrier."""
         while not over():
             show()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _claims(self, parts: Parts) -> Iterator[int]:
-        """The blocks that fall to this process, in order, one by one as it asks for them."""
+        """Yield the blocks that this process claims, in order, each when it is requested."""
         while (number := self.counters.add(_CLAIMED, 1) - 1) < len(parts.text.blocks):
             if not parts.has(number):
                 yield number
@@ -195,7 +223,7 @@ class _Worker:
     def _counted(
         self, windows: Iterable[list[bytes]], show: Callable[[], None]
     ) -> Iterator[list[bytes]]:
-        """The same windows, each counted once it is answered."""
+        """Yield the same windows, each counted once it is answered."""
         for window in windows:
             yield window
             self.counters.add(_ANSWERED, len(window))
@@ -204,7 +232,11 @@ class _Worker:
 
 @contextmanager
 def _plain_stop(farewell: Callable[[str], str]) -> Iterator[None]:
-    """A signal in the block as StoppedBySignal, with what `farewell` says when given its name."""
+    """Raise StoppedBySignal for a signal in the block.
+
+    Args:
+        farewell: Returns the message for the name of the signal.
+    """
     try:
         with signals_raised():
             yield
@@ -223,7 +255,7 @@ def _farewell(name: str, parts: Parts) -> str:
 
 
 def _block_bytes(size: int, world: World) -> int:
-    """Several blocks for each process, so that all end at about the same time."""
+    """Return a block size that gives several blocks to each process, so that all end together."""
     return min(_BLOCK_BYTES, max(_LEAST_BLOCK_BYTES, size // (_BLOCKS_EACH * world.size)))
 
 

@@ -1,9 +1,9 @@
-"""Search in each sentence's own short vocabulary instead of the whole one.
+"""Search in a short vocabulary for each sentence, instead of the whole vocabulary.
 
-Seen from search, a token is then its place on the list of its sentence. The lists rise, so the
-reserved tokens, which are on every list, keep their ids; and beam search, its rules and its
-selections work as they are. What a sentence is given depends on its own list alone: the softmax is
-over that list. Only the product is made for all lists of the batch together.
+For search, a token is its position on the list of its sentence. The lists are in ascending order,
+so that the reserved tokens keep their ids: they are on every list. Beam search, its rules and its
+selections therefore work unchanged. The softmax is over the list of a sentence, on which alone its
+result depends. Only the product is computed for all lists of the batch together.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,13 @@ _NEVER = float("-inf")
 
 @dataclass(frozen=True)
 class _Vocabulary:
-    """The part of the output matrix that some sentences need.
+    """Part of the output matrix that some sentences need.
 
-    weight: `[tokens, feature]`, or all of it; columns: `[batch, candidates]`, where the candidates
-    of each sentence stand in it, None when one sentence has it for itself; sentences: how many it
-    was made for.
+    Attributes:
+        weight: `[tokens, feature]`, or the whole matrix.
+        columns: The rows of `weight` for the candidates of each sentence, `[batch, candidates]`.
+            None for a single sentence.
+        sentences: The number of sentences that it was made for.
     """
 
     weight: Tensor
@@ -44,6 +46,7 @@ class _Vocabulary:
 
     @classmethod
     def of(cls, candidates: Tensor, weight: Tensor) -> "_Vocabulary":
+        """Return the part of `weight [vocabulary, feature]` for lists `[batch, candidates]`."""
         if len(candidates) == 1:
             return cls(weight.index_select(0, candidates[0]), None, 1)
         wanted = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
@@ -55,26 +58,35 @@ class _Vocabulary:
         return cls(weight.index_select(0, tokens), columns, len(candidates))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Without bias, `[batch, beams, candidates]`; features: `[batch, beams, feature]`."""
+        """Return the logits without bias, `[batch, beams, candidates]`.
+
+        Args:
+            features: `[batch, beams, feature]`.
+        """
         logits = product(features.to(self.weight.dtype), self.weight)
         if self.columns is None:
             return logits
         return logits.gather(2, self.columns.unsqueeze(1).expand(-1, logits.shape[1], -1))
 
     def select(self, rows: Tensor) -> "_Vocabulary":
-        """The same for some of the sentences."""
+        """Return the part for the given sentences."""
         return self if self.columns is None else replace(self, columns=self.columns[rows])
 
 
 @dataclass(frozen=True)
 class _Encoded:
-    """An encoded batch with the lists of its sentences.
+    """Encoded batch with the lists of its sentences.
 
-    source: `[batch, source_len]`, places of the source's own tokens on the list, where they may be
-    copied; candidates: `[batch, candidates]`, the lists, rising, filled up with PAD; sizes:
-    `[batch]`, how long they are; bias: `[batch, candidates]`, of the output, minus infinity where a
-    list has ended; weight: the whole output matrix; vocabulary: what these sentences, and maybe
-    others that have left, need of it.
+    Attributes:
+        inner: The encoded batch.
+        source: The positions of source tokens on the list, `[batch, source_len]`, where they may be
+            copied.
+        candidates: The lists, ascending and padded with PAD, `[batch, candidates]`.
+        sizes: The lengths of the lists, `[batch]`.
+        bias: The output bias, minus infinity at padding, `[batch, candidates]`.
+        weight: The whole output matrix.
+        vocabulary: The part of it that these sentences need. Others that are done may have needed
+            more.
     """
 
     inner: EncodedSource
@@ -86,7 +98,7 @@ class _Encoded:
     vocabulary: _Vocabulary
 
     def select(self, rows: Tensor) -> "_Encoded":
-        """Some of the sentences, `rows [new_batch]`."""
+        """Return the given sentences, `rows [new_batch]`."""
         few = _Encoded(
             inner=self.inner.select(rows),
             source=None if self.source is None else self.source[rows],
@@ -99,7 +111,7 @@ class _Encoded:
         return few._narrowed() if 2 * len(rows) <= self.vocabulary.sentences else few
 
     def _narrowed(self) -> "_Encoded":
-        """With a vocabulary of these sentences alone."""
+        """Return the batch with a vocabulary for its sentences alone."""
         longest = int(self.sizes.max())
         candidates, bias = self.candidates[:, :longest], self.bias[:, :longest]
         vocabulary = _Vocabulary.of(candidates, self.weight)
@@ -107,10 +119,13 @@ class _Encoded:
 
 
 class Shortlisted:
-    """A model that knows of each sentence only the tokens on its list: a `Scorer`.
+    """Model with a list of allowed tokens for each sentence: a `Scorer`.
 
-    frequent: how many of the most frequent tokens are on every list; encoder: what encodes for the
-    model, where that is not itself.
+    Args:
+        model: The model.
+        shortlist: The likely translations of each source token.
+        frequent: The number of most frequent tokens that are on every list.
+        encoder: The encoder to use. None: the model itself.
     """
 
     def __init__(
@@ -147,13 +162,22 @@ class Shortlisted:
         return self._model.start(encoded.inner, beams)
 
     def step(self, encoded: _Encoded, state: DecoderState, previous: Tensor) -> Step:
-        """See `Seq2Seq.step`; previous: places on the lists."""
+        """See `Seq2Seq.step`.
+
+        The previous tokens are positions on the lists.
+        """
         tokens = encoded.candidates.gather(1, previous)
         return self._model.step(encoded.inner, state, tokens)
 
     def log_probabilities(self, encoded: _Encoded, step: Step) -> Tensor:
-        """Of each candidate after a step, `[batch, beams, candidates]`, minus infinity where a list
-        has ended.
+        """Return the log-probability of each candidate, minus infinity at padding.
+
+        Args:
+            encoded: The encoded batch.
+            step: The step of the decoder.
+
+        Returns:
+            `[batch, beams, candidates]`.
         """
         logits = widened(encoded.vocabulary.logits(step.features))
         generated = torch.log_softmax(logits.add_(encoded.bias.unsqueeze(1)), -1)
@@ -166,9 +190,11 @@ class Shortlisted:
     def in_tokens(
         self, sources: Sequence[Sequence[int]], found: Sequence[Sequence[Hypothesis]]
     ) -> list[list[Hypothesis]]:
-        """Hypotheses of places on the lists, as search found them, with token ids instead.
+        """Return hypotheses with token ids in place of positions on the lists.
 
-        sources: the sentences' token ids, with or without end marks; found: the hypotheses of each.
+        Args:
+            sources: The token ids of each sentence, with or without end marks.
+            found: The hypotheses of each sentence, as search found them.
         """
         translated: list[list[Hypothesis]] = []
         for begin in range(0, len(sources), _BLOCK):
@@ -180,8 +206,9 @@ class Shortlisted:
         return translated
 
     def _allowed(self, source: Tensor) -> Tensor:
-        """Which tokens are on the list of each sentence, `[batch, vocabulary]`; among them those
-        that may be copied.
+        """Return the mask of tokens on the list of each sentence, `[batch, vocabulary]`.
+
+        Where source tokens may be copied, they are on the list.
         """
         allowed = self._shortlist.allowed(source, self._frequent)
         return allowed.scatter_(1, source, True) if self._copies else allowed
@@ -196,7 +223,7 @@ class Shortlisted:
 
 
 def _in_tokens(hypothesis: Hypothesis, tokens: Sequence[int]) -> Hypothesis:
-    """A hypothesis of places on the list `tokens`, with token ids instead."""
+    """Return a hypothesis with the token ids of the list `tokens` in place of positions on it."""
     tree = hypothesis.tree
     if tree is not None:
         tree = tree.with_tokens([tokens[node.token] for node in tree.nodes])
@@ -205,8 +232,13 @@ def _in_tokens(hypothesis: Hypothesis, tokens: Sequence[int]) -> Hypothesis:
 
 
 def _listed(allowed: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks `[batch, vocabulary]` as lists `[batch, candidates]`, rising, filled up with PAD, and
-    their lengths `[batch]`.
+    """Return masks as ascending lists, padded with PAD, and the lengths of the lists.
+
+    Args:
+        allowed: The masks, `[batch, vocabulary]`.
+
+    Returns:
+        The lists, `[batch, candidates]`, and their lengths, `[batch]`.
     """
     sizes = allowed.sum(1)
     rows, tokens = allowed.nonzero(as_tuple=True)

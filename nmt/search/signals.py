@@ -1,4 +1,4 @@
-"""Signs of a wrong translation, read off the translation, its attention and its source."""
+"""Quality signals of a translation, from its tokens, its attention and its source."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,47 +20,63 @@ from nmt.tokenizers.words import (
 )
 
 COVERED = 0.2
-"""A source word that received less attention in all is uncovered."""
+"""Attention below which a source word is uncovered."""
 
 _UNKNOWN = re.compile(r"<unk>|<0x[0-9A-F]{2}>")
 _COPIED_CHARACTERS = 4
 _LEAST_DEVIATION = 2.0
-"""Subwords. Short sentences vary by more than a share of their length."""
+"""Minimum deviation in subwords. Short sentences vary by more than a share of their length."""
 
 
 class Judged(Protocol):
-    """What is looked at: a `Translation`, or anything with these of its members."""
+    """Members of a `Translation` that the signals need."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The translation."""
+
     @property
-    def tokens(self) -> list[str]: ...
+    def tokens(self) -> list[str]:
+        """Its subwords, with the end mark."""
+
     @property
-    def source_tokens(self) -> list[str]: ...
+    def source_tokens(self) -> list[str]:
+        """The source subwords, with the end mark."""
+
     @property
-    def log_probability(self) -> float: ...
+    def log_probability(self) -> float:
+        """The log-probability before the penalties."""
+
     @property
-    def attention(self) -> Weights | None: ...
+    def attention(self) -> Weights | None:
+        """The attention weights, `[tokens, source_tokens]`, or None."""
+
     @property
-    def segmented_source(self) -> SegmentedText | None: ...
+    def segmented_source(self) -> SegmentedText | None:
+        """The source text with its subwords, where there is attention."""
+
     @property
-    def segmented_target(self) -> SegmentedText | None: ...
+    def segmented_target(self) -> SegmentedText | None:
+        """The translation with its subwords, where there is attention."""
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Numbers about one translation.
+    """Quality signals of one translation.
 
-    attention_entropy: of each target word's attention over the source words, as a share of the
-    most it can be (the logarithm of their number), the mean of all words, where words are those of
-    `nmt.tokenizers.words` with their punctuation marks apart; uncovered: share of the
-    source words, punctuation aside, that received less than `COVERED` of attention from all target
-    words together; both None without attention. repetition: share of the pairs of neighbouring
-    subwords that came before in the translation, less that share in the source; copy: share of the
-    runs of four characters of the translation that are in the source; length: deviations from the
-    length that the training corpus leads to expect, below zero for one that is short;
-    log_probability: of a subword, in the mean; unknown: share of the source words that the
-    tokenizer has to spell in bytes, or has not at all.
+    Attributes:
+        attention_entropy: The entropy of the attention of a target word over the source words, as a
+            share of its maximum, averaged over the target words. Words are those of
+            `nmt.tokenizers.words`, with punctuation marks apart. None without attention.
+        uncovered: The share of source words with less than `COVERED` attention from all target
+            words together. Punctuation is excluded. None without attention.
+        repetition: The share of subword bigrams that occur earlier in the translation, minus that
+            share in the source, at least 0.
+        copy: The share of character 4-grams of the translation that occur in the source.
+        length: The deviation from the expected length, in standard deviations of the training
+            corpus. It is below zero for a short translation.
+        log_probability: The mean log-probability of a subword.
+        unknown: The share of source words that the tokenizer spells in bytes or does not know.
     """
 
     attention_entropy: float | None
@@ -73,9 +89,12 @@ class Signals:
 
 
 def signals(source: str, translation: Judged, ratio: LengthRatio) -> Signals | None:
-    """The signals of a translation; None for that of a blank text.
+    """Return the quality signals of a translation, or None for that of a blank text.
 
-    source: its text; ratio: target subwords per source subword in the training corpus.
+    Args:
+        source: The source text.
+        translation: Its translation.
+        ratio: The target subwords per source subword in the training corpus.
     """
     if not translation.source_tokens:
         return None
@@ -96,8 +115,12 @@ def signals(source: str, translation: Judged, ratio: LengthRatio) -> Signals | N
 
 @dataclass(frozen=True)
 class _Attention:
-    """weights: `[target words, source words]`, without the end mark of the target: the sum over a
-    source word's subwords, the mean over a target word's; words: of the source, end mark last.
+    """Attention of target words to source words.
+
+    Attributes:
+        weights: `[target_words, source_words]`, without the end mark of the target. Weights are
+            sums over the subwords of a source word, and means over those of a target word.
+        spoken: Whether each source word is neither punctuation nor the end mark.
     """
 
     weights: NDArray[np.float64]
@@ -105,6 +128,7 @@ class _Attention:
 
     @classmethod
     def of(cls, translation: Judged, words: Sequence[DisplayWord]) -> "_Attention | None":
+        """Return the attention of words, or None without attention or target tokens."""
         length = len(translation.tokens) - (translation.tokens[-1:] == [END_MARK])
         if translation.attention is None or length == 0:
             return None
@@ -120,25 +144,25 @@ class _Attention:
         return cls(weights, spoken)
 
     def entropy(self) -> float:
-        """Mean over the target words, as a share of the logarithm of the source words."""
+        """Return the mean entropy of target words, as a share of its maximum."""
         count = self.weights.shape[1]
         logarithms = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
         return float(-(self.weights * logarithms).sum(1).mean() / np.log(max(2, count)))
 
     def uncovered(self) -> float:
-        """Share of the source words that are neither punctuation nor the end mark."""
+        """Return the share of uncovered words, without punctuation and the end mark."""
         received = self.weights.sum(0)[self.spoken]
         return float((received < COVERED).mean()) if received.size else 0.0
 
 
 def _repeated(tokens: Sequence[str]) -> float:
-    """Share of the pairs of neighbours that came before."""
+    """Return the share of bigrams that occur earlier."""
     pairs = list(pairwise(tokens))
     return 1.0 - len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
 def _copied(text: str, source: str) -> float:
-    """Share of the runs of a few characters that are in the source, whatever their case."""
+    """Return the share of character n-grams that occur in the source, ignoring case."""
     runs, known = _runs(text), set(_runs(source))
     return sum(run in known for run in runs) / len(runs) if runs else 0.0
 
@@ -157,6 +181,6 @@ def _deviations(target: int, source: int, ratio: LengthRatio) -> float:
 def _share(
     words: Sequence[DisplayWord], tokens: Sequence[str], holds: Callable[[str], object]
 ) -> float:
-    """Of the words that have a token for which it holds; the end mark is no word."""
+    """Return the share of words with a token for which `holds` is true, without the end mark."""
     own = [word.subwords for word in words if tokens[word.subwords[0]] != END_MARK]
     return sum(any(holds(tokens[i]) for i in word) for word in own) / max(1, len(own))

@@ -1,4 +1,4 @@
-"""Beginnings that end within a word: what is typed so far, and may go on."""
+"""Prefixes that end within a word, which may continue in any subwords."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ _NO_TEXT = frozenset((PAD, UNK, BOS, EOS))
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The subwords of the target side, by their ids.
+    """Subwords of the target side, by their ids.
 
     Attributes:
         pieces: The subwords.
-        whole_words: Whether each is a word, so that no word is spelled in several.
+        whole_words: Whether each subword is a whole word, so that no word is spelled in several.
     """
 
     pieces: tuple[str, ...]
@@ -28,11 +28,11 @@ class Vocabulary:
 
     @cached_property
     def characters(self) -> frozenset[str]:
-        """Those that are subwords by themselves: what consists of them can be spelled."""
+        """The characters that are subwords by themselves. They can spell any text made of them."""
         return frozenset(piece for piece in self.pieces if len(piece) == 1)
 
     def spelling(self, text: str) -> Tensor:
-        """Return which subwords a text may begin with that begins with `text`: `[vocabulary]`."""
+        """Return a mask `[vocabulary]` of the first subwords of texts that begin with `text`."""
         return torch.tensor(
             [
                 token not in _NO_TEXT and (piece.startswith(text) or self._may_begin(text, piece))
@@ -41,7 +41,7 @@ class Vocabulary:
         )
 
     def can_spell(self, text: str) -> bool:
-        """Return whether some subwords begin with a text, whichever are taken first."""
+        """Return whether subwords can spell the beginning of a text, whichever come first."""
         if not self.whole_words:
             return set(text) <= self.characters
         return any(
@@ -56,7 +56,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Vocabulary":
-        """That of a tokenizer."""
+        """Return the vocabulary of a tokenizer."""
         return _vocabulary(tokenizer)
 
 
@@ -68,25 +68,35 @@ def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
 
 @dataclass(frozen=True)
 class Stem:
-    """How the tokens after a prefix begin to be spelled, `▁` for a space: in whichever subwords,
-    the last of which may go beyond it.
+    """Spelling with which the tokens after a prefix begin, in any subwords.
+
+    The last of these subwords may extend beyond it.
+
+    Attributes:
+        text: The spelling, `▁` for a space.
+        vocabulary: The subwords of the target side.
     """
 
     text: str
     vocabulary: Vocabulary = field(repr=False)
 
     def rest(self, tokens: Sequence[int]) -> str:
-        """What is still to be spelled after `tokens`."""
+        """Return the text that remains to be spelled after `tokens`."""
         pieces = self.vocabulary.pieces
         return self.text[sum(len(pieces[token]) for token in tokens) :]
 
 
 def begun(tokenizer: Tokenizer, text: str) -> tuple[list[int], Stem | None]:
-    """Return the tokens of a text up to its last word, and the stem that this word is.
+    """Return the tokens of a text up to its last word, and the stem of that word.
 
-    Where the text ends with a space, return all of its tokens, and the space of the next word. A
-    word that the vocabulary cannot spell is taken as it is, without a stem. Where tokens are whole
-    words, the stem may be a part of the last one, such as what follows a bracket in it.
+    Where the text ends with a space, all of its tokens are returned, and the stem is the space of
+    the next word. A word that the vocabulary cannot spell is encoded as it is, without a stem.
+    Where tokens are whole words, the stem may be a part of the last word, such as the rest after a
+    bracket.
+
+    Args:
+        tokenizer: The tokenizer of the target side.
+        text: The beginning of a translation.
     """
     ids = tokenizer.encode(text)
     if not ids:

@@ -1,7 +1,8 @@
-"""Lines in, answers out: one for each line, in order, as soon as the input leaves time for it.
+"""Stream of lines, answered one by one in order, as soon as the input leaves time.
 
-A thread reads ahead. What it has read when the translator is free makes the next window: one line
-when lines come slowly, many when they come fast. Memory stays flat however long the input is.
+A thread reads ahead. The lines that it has read when the translator is free make the next window. A
+slow input gives windows of one line, a fast one gives windows of many. Memory use does not grow
+with the length of the input.
 """
 
 import queue
@@ -20,14 +21,17 @@ _WARNINGS = 5
 _WINDOW_BYTES = 1 << 22
 
 Read = Callable[[int], bytes]
-"""Gives up to so many bytes as soon as there are any, and none at the end."""
+"""Function that returns up to a number of bytes as soon as there are any, and none at the end."""
 
 
 def windows(read: Read, size: int) -> Iterator[list[bytes]]:
-    """The lines that `read` gives, without `\\n`, in windows of 1 to `size` lines, fewer where
-    they are very long.
+    """Yield the lines of an input, without their ends, in windows of 1 to `size` lines.
 
-    Only `\\n` ends a line; a last line without one counts. Errors of `read` are raised here.
+    Only a line feed ends a line. The last line may lack it. Errors of `read` are raised here.
+
+    Args:
+        read: Reads the input.
+        size: The maximum number of lines in a window. Very long lines make it smaller.
     """
     lines = _ReadAhead(read)
     while window := lines.take(size):
@@ -36,10 +40,12 @@ def windows(read: Read, size: int) -> Iterator[list[bytes]]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the input.
+    """Line of the input.
 
-    number: from 1; text: without its end; valid: false where bytes were not UTF-8, and U+FFFD
-    stands in their place.
+    Attributes:
+        number: The line number, from 1.
+        text: The text, without its line end.
+        valid: Whether all bytes were UTF-8. Otherwise U+FFFD replaces the invalid ones.
     """
 
     number: int
@@ -49,9 +55,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is written for one line.
+    """Answer to one line.
 
-    lines: of the output, one or more; report: the line of the report, where one is written.
+    Attributes:
+        lines: One or more lines of output.
+        report: The line of the report, or None without a report.
     """
 
     lines: list[str]
@@ -68,15 +76,24 @@ def answer(
     lines_before: int = 0,
     bad_lines: "LineWarnings | None" = None,
 ) -> int:
-    """Translate windows of lines and write the answers of each, every one as lines of its own.
+    """Translate windows of lines and write their answers, each as separate lines.
 
-    translate: gives the answer to each line, always as many as lines; write: takes the answers of
-    one window and passes them on at once; name: of the input, for messages; strict: bytes that are
-    not UTF-8 are an error rather than replaced with a warning; write_report: takes the reports of
-    one window, one line each; lines_before: of the input, read elsewhere; bad_lines: takes the
-    warnings of such bytes, for the caller to summarise.
+    Args:
+        line_windows: The lines of the input, in windows.
+        translate: Returns one answer for each line.
+        write: Writes the answers of one window at once.
+        name: The name of the input, for messages.
+        strict: Whether bytes that are not UTF-8 are an error. Otherwise they are replaced with a
+            warning.
+        write_report: Writes the reports of one window, one line each.
+        lines_before: The number of lines of the input that were read elsewhere.
+        bad_lines: Collects the warnings of invalid bytes, which the caller then summarises.
 
-    Gives the number of lines read. Raises DataError for such bytes when strict.
+    Returns:
+        The number of lines read.
+
+    Raises:
+        DataError: Some bytes are not UTF-8, and `strict` is true.
     """
     bad = bad_lines or LineWarnings(name, "were not valid UTF-8")
     decoder = _Decoder(name, strict, bad, lines_before)
@@ -98,7 +115,7 @@ def answer(
 
 
 def _ended(lines: list[str]) -> str:
-    """Lines with their ends."""
+    """Return lines with their ends."""
     if not lines:
         raise AssertionError("a line has no answer")
     if any("\n" in line for line in lines):
@@ -112,9 +129,14 @@ def _report_of(answer: Answer) -> list[str]:
 
 @dataclass
 class LineWarnings:
-    """Warnings of one kind about lines of an input: the first few one by one, the rest counted.
+    """Warnings of one kind about lines of an input.
 
-    name: of the input; summary: what is said of all the lines together, after their number.
+    The first few are logged one by one, and the rest are counted.
+
+    Attributes:
+        name: The name of the input.
+        summary: The predicate of the summary, which follows the number of lines.
+        count: The number of lines so far.
     """
 
     name: str
@@ -122,20 +144,25 @@ class LineWarnings:
     count: int = 0
 
     def add(self, line: int, what: str) -> None:
-        """Warn of line number `line`, counted from 1."""
+        """Warn of a line.
+
+        Args:
+            line: The line number, from 1.
+            what: The warning.
+        """
         self.count += 1
         if self.count <= _WARNINGS:
             warn(f"{self.name}: line {line}: {what}")
 
     def summarise(self) -> None:
-        """Say how many lines there were, where not all were told."""
+        """Log the number of lines, where not all were logged."""
         if self.count > _WARNINGS:
             warn(f"{self.name}: {self.count} lines {self.summary}")
 
 
 @dataclass
 class _Decoder:
-    """From bytes to lines, with their numbers."""
+    """Decoder from bytes to numbered lines."""
 
     name: str
     strict: bool
@@ -143,7 +170,7 @@ class _Decoder:
     lines: int = 0
 
     def line(self, raw: bytes) -> Line:
-        """The next line, without a byte-order mark and a carriage return at its end."""
+        """Return the next line, without a byte-order mark and a final carriage return."""
         self.lines += 1
         if self.lines == 1:
             raw = raw.removeprefix(BOM)
@@ -161,7 +188,7 @@ class _Decoder:
 
 
 class _ReadAhead:
-    """A thread that reads blocks into a bounded queue, and lines made of them."""
+    """Thread that reads blocks into a bounded queue, and the lines in these blocks."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -172,8 +199,10 @@ class _ReadAhead:
         threading.Thread(target=self._fill, name="read ahead", daemon=True).start()
 
     def take(self, most: int) -> list[bytes]:
-        """Up to `most` lines: waits for the first, takes the others that are there as long as they
-        are not too many bytes to hold; none at the end.
+        """Return up to `most` lines, none at the end of the input.
+
+        The first line is waited for. Others are taken where they are ready, up to a number of
+        bytes.
         """
         while not self._ready and not self._at_end:
             self._receive(self._blocks.get())

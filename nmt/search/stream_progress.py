@@ -1,4 +1,4 @@
-"""The progress of commands that answer a stream of lines, and the summary of `nmt translate`."""
+"""Progress of commands that answer a stream of lines, and the summary of `nmt translate`."""
 
 import os
 import stat
@@ -21,16 +21,21 @@ T = TypeVar("T")
 
 @dataclass
 class TranslationTotals:
-    """What was translated: lines of input, and target tokens with their end marks."""
+    """Totals of a translation.
+
+    Attributes:
+        lines: The number of input lines.
+        target_tokens: The number of target tokens, with their end marks.
+    """
 
     lines: int = 0
     target_tokens: int = 0
 
     def summary(self, seconds: float) -> str:
-        """Return one line for people.
+        """Return a summary in one line.
 
         Args:
-            seconds: How long it took, without loading the model.
+            seconds: The duration, without loading the model.
         """
         begin = f"translated {counted(self.lines, 'line', 'lines')}"
         if self.lines == 0:
@@ -42,10 +47,10 @@ class TranslationTotals:
 
 
 class StreamProgress:
-    """The lines that are answered, counted while a window of them is searched.
+    """Progress of answered lines, which advances while a window of them is searched.
 
     Args:
-        bar: Shows the count.
+        bar: The progress bar.
     """
 
     def __init__(self, bar: Progress) -> None:
@@ -54,7 +59,7 @@ class StreamProgress:
         bar.waiting = True
 
     def counted(self, windows: Iterable[list[T]]) -> Iterator[list[T]]:
-        """Yield the same windows, and count each once the next is asked for."""
+        """Yield the same windows, and count each once the next is requested."""
         for window in windows:
             self._read = self._answered + len(window)
             self._bar.waiting = False
@@ -64,21 +69,24 @@ class StreamProgress:
             self._bar.waiting = True
 
     def on_decoded(self, sentences: int) -> None:
-        """Count the sentences of a batch. A line may have several, so there is a limit."""
+        """Count the sentences of a batch, at most as many as the lines of the window.
+
+        A line in several segments has several sentences.
+        """
         self._bar.advance(max(0, min(sentences, self._read - self._bar.done)))
 
 
 def stream_progress(
     title: str, source: Path | None, written: Iterable[Path | None]
 ) -> AbstractContextManager[Progress]:
-    """Open the progress of a stream of lines: a bar on a terminal, else a line every 30 seconds.
+    """Return the progress of a stream of lines: a bar on a terminal, else a line every 30 seconds.
 
-    Nothing is shown with --quiet, to somebody who types the lines, and on a terminal to which the
-    answers go too: a bar would be drawn over them.
+    Nothing is shown with --quiet or to a user who types the lines. Nor is it shown on a terminal to
+    which the answers go, because a bar would overwrite them.
 
     Args:
         title: The name of the work.
-        source: The input; None: stdin. Its lines are counted where it is a file that is not packed.
+        source: The input; None: stdin. Its lines are counted where it is an uncompressed file.
         written: The outputs; None: stdout.
     """
     shown = not is_quiet() and not is_typed(source)
@@ -88,12 +96,12 @@ def stream_progress(
 
 
 def is_typed(source: Path | None) -> bool:
-    """Tell whether the input is what somebody types."""
+    """Return whether a user types the input."""
     return source is None and sys.stdin.isatty()
 
 
 def _lines_of(source: Path | None) -> int | None:
-    # Not of an open stream such as /dev/stdin: on some systems they would be taken from it.
+    # On some systems, counting would consume an open stream such as /dev/stdin.
     if source is None or descriptor_of(source) is not None or not source.is_file():
         return None
     lines, last = 0, b"\n"

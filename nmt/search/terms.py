@@ -1,7 +1,7 @@
-"""Words that a translation must have: beams divided by how many of them are there already.
+"""Lexically constrained beam search: beams are divided by the number of term tokens met.
 
-Dynamic beam allocation (Post and Vilar 2018), for a whole batch at once. Phrases may come in any
-order; one that is begun and not gone on with counts as not begun.
+This is dynamic beam allocation (Post and Vilar 2018), for a whole batch at once. Phrases may come
+in any order. A phrase that is begun but not continued counts as not begun.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,11 @@ _NONE = -1
 
 @dataclass(frozen=True)
 class Phrases:
-    """The phrases wanted of each sentence.
+    """Phrases that each translation of a batch must contain.
 
-    tokens: `[batch, phrases, longest]`, filled up with `_NONE`; lengths: `[batch, phrases]`, 0
-    where a sentence has fewer phrases.
+    Attributes:
+        tokens: `[batch, phrases, longest]`, padded with `_NONE`.
+        lengths: `[batch, phrases]`, 0 where a sentence has fewer phrases.
     """
 
     tokens: Tensor
@@ -29,7 +30,12 @@ class Phrases:
 
     @classmethod
     def of(cls, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device) -> "Phrases":
-        """For each sentence its phrases, none of them empty."""
+        """Return the phrases of a batch.
+
+        Args:
+            phrases: The token ids of the phrases of each sentence. No phrase is empty.
+            device: The device of the search.
+        """
         most = max(1, *map(len, phrases))
         longest = max([1, *(len(phrase) for many in phrases for phrase in many)])
         tokens = torch.full((len(phrases), most, longest), _NONE)
@@ -41,16 +47,22 @@ class Phrases:
         return cls(tokens.to(device), lengths.to(device))
 
     def next_tokens(self, met: Tensor) -> Tensor:
-        """The token that each phrase waits for, `[batch, beams, phrases]`, `_NONE` when it has all.
+        """Return the next token of each phrase, `[batch, beams, phrases]`; `_NONE` after the last.
 
-        met: tokens there already, of the same shape.
+        Args:
+            met: The number of tokens of each phrase met so far, `[batch, beams, phrases]`.
         """
         padded = torch.nn.functional.pad(self.tokens, (0, 1), value=_NONE)
         places = padded.unsqueeze(1).expand(-1, met.shape[1], -1, -1)
         return places.gather(3, met.unsqueeze(3)).squeeze(3)
 
     def advance(self, met: Tensor, tokens: Tensor) -> Tensor:
-        """What is met after one more token: `met [batch, n, phrases]`, `tokens [batch, n]`."""
+        """Return the number of tokens of each phrase met after one more token.
+
+        Args:
+            met: The number met so far, `[batch, n, phrases]`.
+            tokens: The new tokens, `[batch, n]`.
+        """
         complete = met == self.lengths.unsqueeze(1)
         goes_on = self.next_tokens(met) == tokens.unsqueeze(2)
         begins = self.tokens[:, :, 0].unsqueeze(1) == tokens.unsqueeze(2)
@@ -58,17 +70,22 @@ class Phrases:
         return torch.where(complete, met, after)
 
     def select(self, rows: Tensor) -> "Phrases":
-        """Of some of the sentences, `rows [new_batch]`."""
+        """Return the phrases of the given sentences, `rows [new_batch]`."""
         return Phrases(self.tokens[rows], self.lengths[rows])
 
 
 @dataclass(frozen=True)
 class WithTerms(Selection):
-    """As `Best`, but the hypotheses that live on are spread over the numbers of tokens of phrases
-    that they have, those with most first, and none ends without all of them.
+    """Beam search for hypotheses that contain all phrases of their sentence.
 
-    met: tokens of each phrase that are there, `[batch, beams, phrases]`. A sentence without phrases
-    is searched as by `Best`.
+    Continuing hypotheses are spread over banks by the number of phrase tokens met, the fullest bank
+    first. A hypothesis ends only with all phrases, or where no other token is allowed. A sentence
+    without phrases is searched as by `Best`.
+
+    Attributes:
+        beam_size: The number of hypotheses that continue.
+        phrases: The phrases.
+        met: The number of tokens of each phrase met so far, `[batch, beams, phrases]`.
     """
 
     beam_size: int
@@ -79,14 +96,20 @@ class WithTerms(Selection):
     def of(
         cls, beam_size: int, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device
     ) -> "WithTerms":
-        """For each sentence its phrases in token ids, none of them empty."""
+        """Return the selection for a batch.
+
+        Args:
+            beam_size: The number of hypotheses that continue.
+            phrases: The token ids of the phrases of each sentence. No phrase is empty.
+            device: The device of the search.
+        """
         wanted = Phrases.of(phrases, device)
         return cls(beam_size, wanted, torch.zeros_like(wanted.lengths).unsqueeze(1))
 
     def choose(
         self, so_far: Tensor, log_probabilities: Tensor, time: int
     ) -> tuple[Extended, Selection]:
-        """See the base class."""
+        """See `Selection.choose`."""
         end = log_probabilities[..., EOS].clone()
         log_probabilities[..., EOS] = DEAD
         stuck = log_probabilities.amax(2) == DEAD
@@ -113,16 +136,21 @@ class WithTerms(Selection):
         return extended, replace(self, met=met)
 
     def patient(self) -> Tensor:
-        """See the base class: terms all in a row are there early, and in a bad sentence."""
+        """See `Selection.patient`.
+
+        The first hypotheses to finish may have all terms in a row, and are then bad sentences.
+        """
         return (self.phrases.lengths > 0).any(1)
 
     def select(self, rows: Tensor) -> "WithTerms":
-        """See the base class."""
+        """See `Selection.select`."""
         return replace(self, phrases=self.phrases.select(rows), met=self.met[rows])
 
     def _candidates(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each beam its best tokens and those that its phrases wait for, each once, `[batch,
-        beams, n]`, with their log-probabilities (`DEAD` for what is none).
+        """Return the candidates of each beam and their log-probabilities, both `[batch, beams, n]`.
+
+        The candidates are the best tokens of the beam and the tokens that continue or begin its
+        phrases, each once. The log-probability of an empty slot is `DEAD`.
         """
         best, tokens = top(log_probabilities, min(self.beam_size, log_probabilities.shape[2]))
         started = self.met > 0
@@ -142,10 +170,15 @@ class WithTerms(Selection):
 
 
 def _spread(totals: Tensor, banks: Tensor, beam_size: int) -> Tensor:
-    """Which candidates live on, the most probable first: `[batch, beam_size]`.
+    """Return the candidates that continue, the most probable first, `[batch, beam_size]`.
 
-    First the best of each bank, the fullest bank first, then the second best of each, and so on.
-    totals: log-probabilities, `[batch, candidates]`; banks: tokens of phrases met, alike.
+    The best of each bank is chosen first, the fullest bank first, then the second best of each, and
+    so on.
+
+    Args:
+        totals: The log-probabilities of candidates, `[batch, candidates]`.
+        banks: The number of phrase tokens met by each candidate, `[batch, candidates]`.
+        beam_size: The number of candidates to choose.
     """
     order = totals.argsort(dim=1, descending=True, stable=True)
     bank = banks.gather(1, order)
@@ -158,7 +191,7 @@ def _spread(totals: Tensor, banks: Tensor, beam_size: int) -> Tensor:
 
 
 def _places(banks: Tensor) -> Tensor:
-    """How many before each along a row, `[batch, candidates]`, are of the same bank."""
+    """Return how many earlier candidates of a row are in the same bank, `[batch, candidates]`."""
     in_banks, order = banks.sort(dim=1, stable=True)
     positions = torch.arange(banks.shape[1], device=banks.device).expand_as(banks)
     begins = torch.ones_like(in_banks, dtype=torch.bool)

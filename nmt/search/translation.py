@@ -1,4 +1,4 @@
-"""A translation as people and programs read it, put together from what search found."""
+"""Translations as people and programs read them, assembled from hypotheses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,21 +11,29 @@ from nmt.tokenizers.words import SegmentedText
 
 @dataclass(frozen=True)
 class Translation:
-    """A translation of one text.
+    """Translation of one text.
 
-    text: without a line break; score: log-probability after the penalties; log_probability: before
-    them; tokens, source_tokens: subwords, `▁` for a space, with the end marks that the model wrote
-    and read; token_log_probabilities: one for each of `tokens`; attention: `[tokens,
-    source_tokens]`, rows that sum to one, or None where there is none: for a blank text, one in
-    pieces, a model without attention, or where it was not asked for; finished: false when the
-    length limit cut it off; alternatives: the next best, best first, where `n_best` asked for more
-    than one; missed: terms that it was asked to have and lacks; pieces: 1, or more where the text
-    was longer than `max_source_tokens`. Its parts are then translated each by itself and joined:
-    the i-th best is the i-th best of each, as far as every part has one, scores are sums and
-    expected utilities means; expected_utility: 0 to 100, by which it was chosen where `mbr` asked
-    for that; tree: all that search looked at, where that was asked for and there is one piece;
-    segmented_source, segmented_target: source and text as they are written, with the subwords
-    that attention is between, where there is attention.
+    A text longer than `max_source_tokens` is divided into segments, which are translated separately
+    and joined. The i-th best translation joins the i-th best of all segments, as long as each
+    segment has one. Its scores are sums, and its expected utility is a mean.
+
+    Attributes:
+        text: The translation, without a line break.
+        score: The log-probability after the penalties.
+        log_probability: The log-probability before the penalties.
+        tokens: The target subwords, `▁` for a space, with the end marks that the model wrote.
+        source_tokens: The source subwords, `▁` for a space, with the end marks that the model read.
+        token_log_probabilities: The log-probability of each of `tokens`.
+        attention: `[tokens, source_tokens]`, rows that sum to one. None for a blank text, for
+            several segments, for a model without attention, or where it was not requested.
+        finished: Whether the model ended the translation, rather than the length limit.
+        alternatives: The next best translations, best first, where `n_best` is above 1.
+        missed: The terms that the translation should contain but lacks.
+        pieces: The number of segments.
+        expected_utility: The expected utility, 0 to 100, where `mbr` chose by it.
+        tree: The search tree, where it was requested and there is one segment.
+        segmented_source: The source text with its subwords, where there is attention.
+        segmented_target: The translation with its subwords, where there is attention.
     """
 
     text: str
@@ -51,7 +59,12 @@ class Translation:
 
 
 def by_utility(candidates: Sequence[Translation], risk: MinimumRisk) -> list[Translation]:
-    """The candidates in the order of their expected utilities."""
+    """Return the candidates with their expected utilities, best first.
+
+    Args:
+        candidates: The translations to choose from.
+        risk: The decision rule, see `MinimumRisk.ranked`.
+    """
     return [
         replace(candidates[i], expected_utility=expected) for i, expected in risk.ranked(candidates)
     ]
@@ -66,15 +79,17 @@ def distinct_texts(translations: Sequence[Translation]) -> list[Translation]:
 
 
 def ranked(translations: Sequence[Translation]) -> Translation:
-    """The first, with the others as its alternatives."""
+    """Return the first translation, with the others as its alternatives."""
     best, *others = translations
     return replace(best, alternatives=tuple(others))
 
 
 def joined(pieces: Sequence[Translation], distinct: bool = False) -> Translation:
-    """The translation of a text from those of its pieces: see `Translation`.
+    """Return the translation of a text from those of its segments: see `Translation`.
 
-    distinct: whether each text is given once.
+    Args:
+        pieces: The translations of the segments, in order.
+        distinct: Whether each text is listed once.
     """
     if len(pieces) == 1:
         return pieces[0]
@@ -84,10 +99,12 @@ def joined(pieces: Sequence[Translation], distinct: bool = False) -> Translation
 
 
 def checked(translation: Translation, terms: Mapping[str, str | None]) -> Translation:
-    """The translation with the terms that it lacks; its alternatives alike.
+    """Return the translation with the terms that it lacks, and its alternatives likewise.
 
-    terms: each as it was asked for, with how it would stand in a translation; None where no
-    translation can have it.
+    Args:
+        translation: The translation.
+        terms: Each requested term with its form in a translation, or None where no translation can
+            contain it.
     """
     if not terms:
         return translation

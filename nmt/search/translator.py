@@ -1,4 +1,4 @@
-"""From text to text: the translator that the command line and Python programs use."""
+"""Translator from text to text, for the command line and Python programs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
@@ -47,27 +47,34 @@ if TYPE_CHECKING:
     from nmt.bundle import Bundle
 
 _PROBED_ROWS = 64
-"""Hypotheses that search computes together, in the measurement of products."""
+"""Number of hypotheses in a batch, for the measurement of products."""
 
 _ENDS = 2
-"""Hypotheses of a search that may end, for each of its beam: as many end with the last step."""
+"""Upper bound of the ended hypotheses of a search, as a multiple of its beam size.
+
+The last step may end as many hypotheses as have finished before.
+"""
 
 _MOST_PIECES = 1 << 20
-"""More than any text has, in the numbers that draws depend on."""
+"""Upper bound of the segments of a text, in the numbers that samples depend on."""
 
 T = TypeVar("T")
 
 
 class Translator:
-    """A bundle on a machine, or several that translate together.
-
-    bundles: the tokenizers, defaults of search and length ratio are the first's; model: what search
-    asks, of several bundles their `Ensemble`; default: the model of the one; made_with: what else
-    translations depend on, for `made_by`.
+    """Translator with one bundle, or with several as an ensemble.
 
     >>> translator = Translator.load("runs/demo")
     >>> [translation.text for translation in translator.translate(["Bonjour !", ""])]
     ['Hello!', '']
+
+    Args:
+        bundles: The bundles. The first provides the tokenizers, the search defaults and the length
+            ratio.
+        runtime: The device and precision.
+        model: The model that search uses, for several bundles their `Ensemble`. None: the model of
+            the bundle.
+        made_with: Further provenance of the translations, for `made_by`.
     """
 
     def __init__(
@@ -85,7 +92,7 @@ class Translator:
         self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
 
     def with_model(self, model: Scorer) -> "Translator":
-        """The same translator, which asks `model` instead of its own."""
+        """Return the same translator with another model."""
         other = copy(self)
         other.model = model
         return other
@@ -101,22 +108,33 @@ class Translator:
         combination: str = "log_linear",
         measured: bool = True,
     ) -> "Translator":
-        """Open a bundle or a run's best one; several: an ensemble of them; None: $NMT_MODEL or the
-        newest finished run.
+        """Open a bundle or the best bundle of a run; several make an ensemble.
 
-        precision: `auto` means float32, in which a translation depends on nothing but its source
-        (on a CPU to the last bit; with MKL where the host process has set MKL_CBWR=AUTO,STRICT
-        before its first product);
-        `int8` (on a CPU) compares with the vocabulary in 8 bits, and computes all else in bfloat16
-        where that is faster; on a CPU that is not faster by it, `int8` and `bfloat16` mean float32,
-        and a line on stderr says so; weights: of the models of an ensemble, default: all the same;
-        combination: of their probabilities, `log_linear` or `linear`; measured: whether products
-        are timed to see what is faster (0.1 s); false: only the processor's flags decide, so that
-        several processes choose alike.
+        With precision `auto`, a translation depends on nothing but its source, on a CPU to the last
+        bit. With MKL, the host process must set MKL_CBWR=AUTO,STRICT before its first product.
 
-        Raises ModelError when there is no bundle or it is damaged or several do not share their
-        tokenizers, ResourceError when the device is not there, UsageError for another name of
-        device, precision or combination and for weights that cannot be.
+        Args:
+            path: A bundle, or a run with a best bundle; several: an ensemble. None: $NMT_MODEL,
+                else the newest finished run.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`.
+            precision: `auto` and `float32` mean float32. `int8` computes the product with the
+                vocabulary in 8-bit integers on a CPU, and the rest in bfloat16 where that is
+                faster. A CPU on which `int8` or `bfloat16` is not faster computes in float32, and a
+                message on stderr reports that.
+            threads: The number of CPU threads. 0: see `RuntimeSettings`.
+            weights: The weights of the models of an ensemble. None: equal weights.
+            combination: The way to combine their distributions, `log_linear` or `linear`.
+            measured: Whether to time products for the choice of the precision, which takes 0.1 s.
+                Otherwise the flags of the processor decide alone, so that several processes choose
+                the same.
+
+        Returns:
+            The translator.
+
+        Raises:
+            ModelError: There is no bundle, it is damaged, or the bundles have different tokenizers.
+            ResourceError: The device is not there.
+            UsageError: The device, precision, combination or weights are invalid.
         """
         from nmt.bundle import find_bundle, load_bundle
         from nmt.model.precision import narrow_matrices, product_shapes
@@ -133,7 +151,7 @@ class Translator:
         except ValidationError as error:
             raise UsageError(explained(error, "runtime")) from error
         if owns_process():
-            keep_order_of_sums()  # before anything is computed, be it a weight's first value
+            keep_order_of_sums()  # before any computation, even the initial value of a weight
         device_found = find_device(settings)
         paths = [path] if path is None or isinstance(path, str | Path) else list(path)
         found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
@@ -141,7 +159,7 @@ class Translator:
         first = bundles[0]
         shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
         runtime = prepare_runtime(settings, exact=True, shapes=shapes)
-        ensemble = ensemble_of(bundles, weights, combination)  # refuses what cannot be, even of one
+        ensemble = ensemble_of(bundles, weights, combination)  # checks weights, even of one model
         if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
             largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
             choice = choose_precision(precision, largest, measured)
@@ -160,40 +178,42 @@ class Translator:
 
     @property
     def settings(self) -> SearchSettings:
-        """The defaults of search that the bundle carries, of several the first."""
+        """The search defaults of the bundle, of the first bundle of an ensemble."""
         return self._bundle.search
 
     @property
     def bundles(self) -> "tuple[Bundle, ...]":
-        """What it translates with."""
+        """The bundles that it translates with."""
         return self._bundles
 
     @property
     def target_language(self) -> str:
-        """What the configuration calls the language translated into."""
+        """The target language, as the configuration names it."""
         return self._bundle.config.data.target_language
 
     @cached_property
     def bleu_tokenizer(self) -> str | None:
-        """The tokenizer of BLEU for the target language; it is told of where it is not its own."""
+        """The tokenizer of BLEU for the target language. A fallback to characters is reported."""
         return bleu_tokenizer(self.target_language)
 
     @property
     def source_scripts(self) -> Scripts | None:
-        """The writing systems that the model was trained to translate from, where it is known."""
+        """The scripts that the model was trained to translate from, None where they are unknown."""
         return self._bundle.source_scripts
 
     @property
     def name(self) -> str:
-        """The folders of the bundles, for people."""
+        """The folders of the bundles, for display."""
         return ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """What a translation depends on beside its text and the settings: the files of the
-        bundles, as checksums, the precision, and how an ensemble agrees.
+        """The provenance of a translation besides its text and the settings.
 
-        Raises ModelError when the bundle is no longer where it was read.
+        It holds the checksums of the bundles, the precision and the combination of an ensemble.
+
+        Raises:
+            ModelError: A bundle is no longer where it was read.
         """
         from nmt.bundle import fingerprint
 
@@ -214,28 +234,34 @@ class Translator:
         draw_numbers: Sequence[int] | None = None,
         **overrides: Any,
     ) -> list[Translation]:
-        """One translation for each text, in order; a blank text has a blank one.
+        """Return one translation for each text, in order; a blank text has a blank one.
 
-        A list of `n_best` translations has each text once, with its best score, and so may be
-        shorter. With `sampling` it has what was drawn, the same text as often as it was drawn;
-        `mbr` puts equal samples together again.
+        The `n_best` list of a translation has each text once, with its best score, and so may be
+        shorter. With `sampling`, it has the samples, the same text as often as it was sampled.
+        `mbr` merges equal samples.
 
-        attention: false saves the memory of the attention weights; tree: whether translations
-        carry all that the search looked at (`SearchTree`); constraints: one for each text;
-        of a text in pieces the prefix holds for the first, `avoid` for all, and terms are not
-        looked for; on_decoded: called after each batch of the search with its number of sentences,
-        of which a text in pieces has several; draw_numbers: one for each text, from 0, which
-        `sampling` draws by beside the seed and the text: without them equal texts have equal
-        samples; overrides: any fields of SearchSettings, such as
-        `beam_size`, `n_best`, `length_penalty`, `alpha`, `max_length`, `batch_sentences`. Each
-        text's translation depends on that text, its constraints and its draw number alone.
+        Each translation depends on its text, its constraints and its draw number alone. A sentence
+        with constraints is searched without a shortlist, because constraints are over all tokens.
 
-        A sentence with constraints is searched without a shortlist: they are over all tokens.
+        Args:
+            texts: The source texts.
+            attention: Whether translations carry their attention weights. False saves their memory.
+            tree: Whether translations carry their search tree (`SearchTree`).
+            constraints: The constraints of each text. In a text of several segments, the prefix
+                applies to the first, `avoid` applies to all, and terms are ignored. None: there are
+                none.
+            on_decoded: Called after each batch of the search with its number of sentences. A text
+                in segments has several.
+            draw_numbers: A number for each text, from 0, on which `sampling` depends besides the
+                seed and the text. None: equal texts have equal samples.
+            **overrides: Any fields of SearchSettings, such as `beam_size`, `n_best`,
+                `length_penalty`, `alpha`, `max_length` and `batch_sentences`.
 
-        Raises UsageError when an override is not allowed, when there are more or fewer constraints
-        than texts or they ask for what cannot be written, when a text has half of a surrogate
-        pair, or when `replace_unknown` is asked of models without attention; ModelError when
-        a shortlist is asked for and there is none.
+        Raises:
+            UsageError: An override is not allowed. The number of constraints or draw numbers
+                differs from that of texts. The constraints cannot be written, or a text has half of
+                a surrogate pair. `replace_unknown` is requested without attention.
+            ModelError: A shortlist is requested, and there is none.
         """
         if isinstance(texts, str):
             raise UsageError("translate takes a list of texts, not one text: translate([text])")
@@ -286,7 +312,7 @@ class Translator:
         ]
 
     def find_problem(self, constraints: Constraints) -> str | None:
-        """Return why no translation can follow the constraints, None where one can."""
+        """Return why no translation can meet the constraints, None where one can."""
         return self._wording.find_problem(constraints)
 
     def score(
@@ -299,19 +325,25 @@ class Translator:
         lines: Sequence[int] | None = None,
         **overrides: Any,
     ) -> list[ForcedScore]:
-        """What the model says of each target as the translation of its source, in order.
+        """Return the model score of each target as the translation of its source, in order.
 
-        finished: false for a target that is only the beginning of a translation: its end mark is
-        not scored; default: all are whole; attention: whether scores carry attention weights;
-        lines: the numbers of the sources in messages, default: from 1; overrides: as in
-        `translate`, of which the penalties and `batch_sentences` matter here.
+        A text is scored whole, however long it is. Texts are divided into subwords from scratch.
+        For a translation of the model, these need not be the subwords that it wrote. A blank target
+        of a blank source has log-probability 0, and no model runs. Where one side is blank, the
+        model runs.
 
-        A text is scored whole, however long. Texts are divided into subwords anew, which for what
-        the model wrote itself need not be the subwords that it wrote. Blank targets of blank
-        sources have log-probability 0; where one side is blank the model is asked as ever.
+        Args:
+            sources: The source texts.
+            targets: The target texts.
+            finished: Whether each target is a whole translation. The end mark of the beginning of
+                one is not scored. None: all are whole.
+            attention: Whether scores carry attention weights.
+            lines: The numbers of the sources in messages. None: they count from 1.
+            **overrides: As in `translate`. Only the penalties and `batch_sentences` have an effect.
 
-        Raises DataError when there are more of the one than of the other, or a source is longer
-        than the model can see, UsageError when an override is not allowed.
+        Raises:
+            DataError: The numbers of texts differ, or a source is longer than the attention allows.
+            UsageError: An override is not allowed.
         """
         settings = override(self.settings, overrides)
         pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
@@ -326,14 +358,14 @@ class Translator:
 
     @property
     def tokenizers(self) -> TokenizerPair:
-        """The tokenizers that the bundle carries; those of an ensemble are alike."""
+        """The tokenizers of the bundle. Those of an ensemble are alike."""
         return self._bundle.tokenizers
 
     def views(self, translations: Sequence[Translation]) -> list[list[View]]:
-        """The attention of each head and each model by itself, for translations of this translator,
-        where there are several; none of a blank text and of one in pieces.
+        """Return the attention of each head of each model, for translations of this translator.
 
-        The models are asked anew to write what they wrote: search itself keeps only the mean.
+        There are none for a single head in all, for a blank text, and for a text in segments. The
+        models decode the translations once more, because search keeps only the mean.
         """
         asked = models_of(self.model)
         if parts_of(asked) == 1:
@@ -351,16 +383,23 @@ class Translator:
         words: bool = True,
         **overrides: Any,
     ) -> list[Alternative]:
-        """What may come after `prefix` in the translation of a text, the likeliest first, each with
-        the translation that goes on from it. Fewer than `count` where there are no more; none of a
-        blank text.
+        """Return subwords that may follow `prefix` in a translation, the likeliest first.
 
-        prefix: text, or the very subwords of a translation (`Translation.tokens`); words: only what
-        leaves the last word of the prefix as it is, and each translation once, though several
-        subwords may begin it; overrides: as in `translate`.
+        Each comes with the translation that continues it. There are fewer than `count` where there
+        are no more, and none for a blank text.
 
-        Raises UsageError when an override is not allowed, the text is so long that it is translated
-        in pieces, or a subword of the prefix is none that a translation may have.
+        Args:
+            text: The source text.
+            prefix: The beginning of the translation, a text or the subwords of a translation
+                (`Translation.tokens`).
+            count: The maximum number of alternatives.
+            words: Whether to leave out subwords that continue the last word of the prefix, and to
+                give each translation once.
+            **overrides: As in `translate`.
+
+        Raises:
+            UsageError: An override is not allowed, the text has several segments, or the prefix has
+                a subword that no translation may have.
         """
         settings = override(self.settings, {**overrides, "n_best": 1})
         ((source, *more),) = self._wording.in_pieces([text], self._longest_source(settings))
@@ -371,7 +410,7 @@ class Translator:
         target = self._bundle.tokenizers.target
         given: Sequence[Subword] = ()
         if isinstance(prefix, str):
-            wish = Constraints(prefix)  # refuses what cannot be written
+            wish = Constraints(prefix)  # refuses characters that cannot be written
             begin = target.encode(wish.prefix)
             given = self._wording.given(wish, 1)[0]
         else:
@@ -396,8 +435,9 @@ class Translator:
         return distinct_alternatives(found) if words else found
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Positions of texts that `translate` searches at once, as far as none is in pieces; those
-        of blank texts are left out.
+        """Yield the positions of the texts in each batch of `translate`, without blank texts.
+
+        It assumes that no text has several segments.
         """
         lengths = list(map(len, self._wording.encoded(texts)))
         return batches(lengths, self.settings.batch_sentences)
@@ -412,10 +452,10 @@ class Translator:
         on_decoded: Callable[[int], None] | None,
         numbers: list[int] | None,
     ) -> list[list[Hypothesis]]:
-        """What search finds for each piece.
+        """Return the hypotheses of each segment.
 
-        The whole beam where one is chosen by minimum Bayes risk. All that finished where several
-        are wanted, for some may spell the same text in other subwords.
+        For minimum Bayes risk, they are the whole beam. For several translations, they are all that
+        ended, because some may spell the same text in other subwords.
         """
         if settings.mbr != "none":
             settings = settings.model_copy(update={"n_best": settings.beam_size})
@@ -459,7 +499,12 @@ class Translator:
         return [next(in_tokens if by_list else without) for by_list in short]
 
     def _shortlisted(self, settings: SearchSettings) -> Shortlisted | None:
-        """The model with the shortlist that the settings ask for. Raises ModelError without one."""
+        """Return the model with the shortlist of the settings, None where they request none.
+
+        Raises:
+            ModelError: The bundle has no shortlist.
+            UsageError: There are several models.
+        """
         if settings.shortlist == 0:
             return None
         if len(self._bundles) > 1:
@@ -499,7 +544,11 @@ class Translator:
         )
 
     def _check_attention(self) -> None:
-        """Raises UsageError when no model that is asked, of an ensemble none, has attention."""
+        """Check that a model has attention.
+
+        Raises:
+            UsageError: No model has.
+        """
         asked = getattr(self.model, "models", [self._bundle.model])
         if all(model.settings.attention.kind == "none" for model in asked):
             raise UsageError(
@@ -508,12 +557,12 @@ class Translator:
             )
 
     def _longest_source(self, settings: SearchSettings) -> int:
-        """The most source tokens that are translated as a whole."""
+        """Return the maximum number of source tokens that are translated as one segment."""
         sees = self._sees()
         return settings.max_source_tokens if sees is None else min(settings.max_source_tokens, sees)
 
     def _sees(self) -> int | None:
-        """The most source tokens that every model can see; None: any number."""
+        """Return the maximum number of source tokens that every model accepts, None without one."""
         return min(
             (
                 bundle.config.model.max_source_tokens
@@ -527,7 +576,7 @@ class Translator:
 def _numbers_of_pieces(
     numbers: Sequence[int] | None, texts_in_pieces: Sequence[Sequence[Sequence[int]]]
 ) -> list[int] | None:
-    """Return a number for each piece, all different where those of the texts are."""
+    """Return a number for each segment, all different where those of the texts are."""
     if numbers is None:
         return None
     return [

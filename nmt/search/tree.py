@@ -1,4 +1,4 @@
-"""What a search looked at: every hypothesis that it kept at some step, as a tree."""
+"""Search trees: every hypothesis that a search kept at some step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,8 +6,14 @@ from enum import Enum
 
 
 class Fate(Enum):
-    """What became of a hypothesis: it was extended; something better took its place; the end mark
-    ended it; the length limit did; or it was alive when the search had found enough.
+    """Outcome of a hypothesis.
+
+    Attributes:
+        EXTENDED: It was extended.
+        PRUNED: Better hypotheses replaced it.
+        FINISHED: The end mark ended it.
+        CUT: The length limit ended it.
+        LEFT: It was alive when the search ended.
     """
 
     EXTENDED = "extended"
@@ -19,11 +25,16 @@ class Fate(Enum):
 
 @dataclass(frozen=True)
 class Node:
-    """A hypothesis, by its last token.
+    """Hypothesis, represented by its last token.
 
-    parent: the number of the one that it extends, -1 for the empty one; time: its length in
-    tokens; token: an id; log_probability: of all its tokens; score: after the penalties; rank:
-    from 1, of one that ended, among all of its sentence that did.
+    Attributes:
+        parent: The index of the node that it extends, -1 for the empty hypothesis.
+        time: Its length in tokens, end mark included.
+        token: The id of its last token.
+        log_probability: The log-probability of all its tokens.
+        score: The log-probability after the penalties.
+        fate: Its outcome.
+        rank: The rank of an ended hypothesis among all ended ones of its sentence, from 1.
     """
 
     parent: int
@@ -37,20 +48,28 @@ class Node:
 
 @dataclass(frozen=True)
 class SearchTree:
-    """The hypotheses of one sentence in the order in which they came up, those of a step best
-    first; pieces: the subword of each, where that is known.
+    """Hypotheses of one sentence, in the order in which the search formed them.
+
+    Attributes:
+        nodes: The hypotheses. Within a step, those with an end mark come first, then the others in
+            beam order.
+        pieces: The subword of each node, where it is known.
     """
 
     nodes: tuple[Node, ...]
     pieces: tuple[str, ...] = ()
 
     def with_tokens(self, tokens: Sequence[int]) -> "SearchTree":
-        """The same with other ids, one for each node."""
+        """Return the tree with other token ids, one for each node."""
         pairs = zip(self.nodes, tokens, strict=True)
         return SearchTree(tuple(replace(node, token=token) for node, token in pairs))
 
     def with_pieces(self, pieces: Sequence[str]) -> "SearchTree":
-        """The same with the subword of each node."""
+        """Return the tree with the subword of each node.
+
+        Raises:
+            ValueError: The numbers of nodes and of subwords differ.
+        """
         if len(pieces) != len(self.nodes):
             raise ValueError(f"{len(self.nodes)} nodes, {len(pieces)} pieces")
         return replace(self, pieces=tuple(pieces))

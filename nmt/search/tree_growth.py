@@ -1,4 +1,4 @@
-"""From the steps of a search to the trees of its sentences."""
+"""Construction of search trees from the steps of a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,12 @@ _ROOT = -1
 def with_trees(
     found: Sequence[Sequence[Hypothesis]], moments: Sequence[Moment]
 ) -> list[list[Hypothesis]]:
-    """The hypotheses of each sentence of a search, all with the tree of their sentence."""
+    """Return the hypotheses of each sentence, each with the search tree of its sentence.
+
+    Args:
+        found: The hypotheses of each sentence.
+        moments: The steps of the search.
+    """
     growing = [_Growing() for _ in found]
     for time, moment in enumerate(moments, start=1):
         step = _Step.of(moment, time)
@@ -31,7 +36,7 @@ def with_trees(
 
 @dataclass(frozen=True)
 class _Step:
-    """A `Moment` in lists, which are quicker to walk than tensors: see there."""
+    """Step of a search as lists, which are faster to traverse than the tensors of a `Moment`."""
 
     time: int
     parents: list[list[int]]
@@ -45,19 +50,25 @@ class _Step:
 
     @classmethod
     def of(cls, moment: Moment, time: int) -> "_Step":
+        """Return a `Moment` as lists; `time` is its number, from 1."""
         names = ("parents", "tokens", "ends", "ended", "ended_score", "cut", "live", "live_score")
         return cls(time, *(getattr(moment, name).tolist() for name in names))
 
 
 @dataclass
 class _Growing:
-    """The tree of one sentence as far as it has grown. tips: the node of each live hypothesis."""
+    """Tree of one sentence during its construction.
+
+    Attributes:
+        nodes: The nodes so far.
+        tips: The node of each live hypothesis.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     tips: list[int] = field(default_factory=lambda: [_ROOT])
 
     def grow(self, step: _Step, i: int) -> None:
-        """One step more, in which the sentence is number `i`."""
+        """Add a step, in which the sentence has index `i`."""
         for beam, ends in enumerate(step.ends[i]):
             if ends:
                 ended, score = step.ended[i][beam], step.ended_score[i][beam]
@@ -74,7 +85,7 @@ class _Growing:
         self.tips = tips
 
     def grown(self) -> SearchTree:
-        """The tree, with what became of each hypothesis."""
+        """Return the tree, with the outcome of each hypothesis."""
         extended = {node.parent for node in self.nodes}
         last = max((node.time for node in self.nodes), default=0)
         nodes = list(self.nodes)
@@ -94,8 +105,10 @@ class _Growing:
 
 
 def _ranked(nodes: Sequence[Node]) -> list[int]:
-    """The numbers of those that ended, in the order in which search gives them: finished ones
-    first, then by score; of equal ones the one that ended first.
+    """Return the indices of ended nodes, in the order of the search results.
+
+    Finished hypotheses come first, then higher scores. Of equal scores, the earlier end comes
+    first.
     """
     ends = [i for i, node in enumerate(nodes) if node.fate in (Fate.FINISHED, Fate.CUT)]
     return sorted(ends, key=lambda i: (nodes[i].fate is Fate.CUT, -nodes[i].score))

@@ -1,4 +1,4 @@
-"""Unknown tokens of a translation, replaced by what attention points to in the source."""
+"""Replacement of unknown tokens by the source words that attention points to."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,17 +21,18 @@ def with_source_words(
     """Return the text of a hypothesis with source words in place of unknown tokens.
 
     An unknown token stands for characters that the target tokenizer lacks, mostly a part of a word.
-    The source word to which the unknown tokens of a target word attend most, with all of its
-    subwords together, is written for the whole target word; a punctuation mark for the unknown
-    token alone. Source words are written as the source has them; where a script has no spaces,
-    one is all that stands between two punctuation marks.
+    For each target word with unknown tokens, the source word to which these attend most is found.
+    The attention to a source word is the sum over its subwords. A source word replaces the whole
+    target word, but a punctuation mark replaces the unknown token alone. Source words are copied as
+    the source has them. In a script without spaces, a source word is all text between two
+    punctuation marks.
 
-    Where tokens are whole words, each unknown one is written as a word, with a space before it. A
+    Where tokens are whole words, each unknown token is replaced by a word with a space before it. A
     punctuation mark has the space that it has in the source.
 
     Args:
-        hypothesis: One that has its attention.
-        source: What was translated. Where it has no words, unknown tokens stay as they are.
+        hypothesis: A hypothesis with its attention.
+        source: The source text. Where it has no words, unknown tokens stay as they are.
         target: The tokenizer of the target side.
     """
     tokens = hypothesis.tokens
@@ -45,7 +46,7 @@ def with_source_words(
     subwords = target.spelled(pieces)
     whole = target.has_whole_words
     for run, word in _replacements(tokens, pieces, hypothesis.attention, words, whole):
-        # What is decoded by itself loses the space that it begins with.
+        # Decoding a word by itself drops its leading space.
         is_spaced = starts_word(pieces[run.start])
         if whole:
             first = source.subwords[word.subwords[0]]
@@ -77,9 +78,14 @@ def _replacements(
     words: Sequence[DisplayWord],
     whole: bool,
 ) -> Iterator[tuple[slice, DisplayWord]]:
-    """Yield runs of target tokens and the source word that is written for each, in order.
+    """Yield runs of target tokens and the source word that replaces each, in order.
 
-    whole: whether an unknown token is a word by itself.
+    Args:
+        tokens: The token ids of the translation.
+        pieces: Its subwords.
+        attention: The attention weights, `[target_len, source_len]`.
+        words: The source words.
+        whole: Whether an unknown token is a word by itself.
     """
     if whole:
         for i, token in enumerate(tokens):
@@ -99,5 +105,5 @@ def _replacements(
 
 
 def _pointed_at(attention: Weights, words: Sequence[DisplayWord]) -> DisplayWord:
-    """Return the word that gets most of `attention [source_len]`; of equal ones the first."""
+    """Return the source word with the most `attention [source_len]`; of equal ones, the first."""
     return max(words, key=lambda word: float(attention[word.subwords].sum()))

@@ -1,5 +1,6 @@
-"""Attention of one head, or of one model of several, where search keeps only their mean: given
-translations are written once more, and each part is asked what it looks at.
+"""Attention of one head, or of one model of an ensemble.
+
+Search keeps only the mean. To obtain the parts, the model decodes given translations once more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,14 +22,19 @@ from nmt.search.hypothesis import Weights
 
 @dataclass(frozen=True)
 class View:
-    """The weights of one head of one model, `[target_len, source_len]`, and its name for people."""
+    """Attention of one head of one model.
+
+    Attributes:
+        name: The name for display.
+        weights: `[target_len, source_len]`.
+    """
 
     name: str
     weights: Weights
 
 
 def models_of(model: object) -> list[Seq2Seq]:
-    """Those that look at the source: the model itself, or those of an ensemble."""
+    """Return the models with attention: the model itself, or those of an ensemble."""
     members = model.models if isinstance(model, Ensemble) else [model]
     return [
         each
@@ -38,14 +44,23 @@ def models_of(model: object) -> list[Seq2Seq]:
 
 
 def parts_of(models: Sequence[Seq2Seq]) -> int:
-    """How many heads all models have together."""
+    """Return the number of heads of all models together."""
     return sum(model.decoder.attention.heads for model in models)
 
 
 def views(
     models: Sequence[Seq2Seq], pairs: Sequence[Pair], batch_sentences: int, runtime: Runtime
 ) -> list[list[View]]:
-    """For each pair the view of every head of every model, in their order; none of a blank pair."""
+    """Return the views of each pair, one for each head of each model, in their order.
+
+    A pair with a blank source has none.
+
+    Args:
+        models: Models with attention.
+        pairs: Sources and their translations.
+        batch_sentences: The maximum number of pairs in a batch.
+        runtime: The device and precision.
+    """
     found: list[list[View]] = [[] for _ in pairs]
     names = list(_names(models))
     with ExitStack() as modes, runtime.computing():
@@ -63,7 +78,7 @@ def views(
 
 @torch.inference_mode()
 def _weights(models: Sequence[Seq2Seq], pairs: Sequence[Pair], device: torch.device) -> Tensor:
-    """Of all heads of all models, `[batch, heads, target_len, source_len]`."""
+    """Return the weights of all heads of all models, `[batch, heads, target_len, source_len]`."""
     batch = padded(pairs).to(device)
     every = []
     for model in models:
@@ -76,7 +91,7 @@ def _weights(models: Sequence[Seq2Seq], pairs: Sequence[Pair], device: torch.dev
 
 @contextmanager
 def _listened_to(attention: Attention) -> Iterator[list[Tensor]]:
-    """The weights of each head, one tensor for each time that attention is asked."""
+    """Yield a list that receives the head weights of each call of the attention."""
     heard: list[Tensor] = []
 
     def hear(module: Any, asked: tuple[Any, ...]) -> None:

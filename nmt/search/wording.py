@@ -1,4 +1,4 @@
-"""Between the texts that people write and read and the tokens that search works on."""
+"""Text codec between the texts of users and the tokens of search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +19,26 @@ from nmt.tokenizers.words import END_MARK, SegmentedText, Subword
 
 @dataclass(frozen=True)
 class Wording:
-    """Texts as tokens, and hypotheses as translations, by the tokenizers of a model."""
+    """Text codec of a model: encodes texts as tokens, and decodes hypotheses to translations.
+
+    Attributes:
+        tokenizers: The tokenizers of the model.
+    """
 
     tokenizers: TokenizerPair
 
     def encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each source text, none of a blank one."""
+        """Return the token ids of each source text, none for a blank one."""
         return self.tokenizers.source.encode_batch([text if text.strip() else "" for text in texts])
 
     def in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
-        """The token ids of each source text, in pieces of at most `limit` tokens, one where that
-        is enough; of a blank text one without any.
+        """Return the token ids of each source text, in segments of at most `limit` tokens.
+
+        A text within the limit is one segment. A blank text is one segment without tokens.
+
+        Args:
+            texts: The source texts.
+            limit: The maximum number of tokens of a segment.
         """
         tokenizer = self.tokenizers.source
         return [
@@ -42,7 +51,12 @@ class Wording:
     def segmented(
         self, texts: Sequence[str], texts_in_pieces: Sequence[Sequence[Sequence[int]]]
     ) -> list[SegmentedText]:
-        """The text of each piece as it is written, with its tokens."""
+        """Return the text of each segment as it is written, with its subwords.
+
+        Args:
+            texts: The source texts.
+            texts_in_pieces: The segments of each text, see `in_pieces`.
+        """
         found = []
         for text, pieces in zip(texts, texts_in_pieces, strict=True):
             if len(pieces) == 1:
@@ -55,13 +69,18 @@ class Wording:
         return found
 
     def source(self, text: str, tokens: int) -> SegmentedText:
-        """A source text as it is written; tokens: how many it has, none where it is blank."""
+        """Return a source text with its subwords.
+
+        Args:
+            text: The text.
+            tokens: The number of its tokens, 0 where it is blank.
+        """
         return SegmentedText(text, lambda: self.tokenizers.source.subwords(text)[:tokens])
 
     def find_problem(self, wish: Constraints) -> str | None:
-        """Return why no translation can follow the constraints, None where one can.
+        """Return why no translation can meet the constraints, None where one can.
 
-        A blank text asks for nothing.
+        Blank phrases are ignored.
         """
         target = self.tokenizers.target
         for name, phrases in (("terms", wish.terms), ("avoid", wish.avoid)):
@@ -71,13 +90,17 @@ class Wording:
         return None
 
     def constraints(self, wish: Constraints, pieces: int) -> list[TokenConstraints]:
-        """Return the constraints of each piece of a text.
+        """Return the constraints of each segment of a text.
 
-        The prefix holds for the first piece, terms for a text in one piece only. A term with
-        characters that the model cannot write is not forced: see `written`.
+        The prefix applies to the first segment, and terms only to a text in one segment. A term
+        with characters that the model cannot write is not forced: see `written`.
+
+        Args:
+            wish: The constraints of the text.
+            pieces: The number of its segments.
 
         Raises:
-            UsageError: A text is given of which the model can write nothing.
+            UsageError: The model can write no character of a phrase.
         """
         if problem := self.find_problem(wish):
             raise UsageError(f"{problem}. Leave it out.")
@@ -93,9 +116,13 @@ class Wording:
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def given(self, wish: Constraints, pieces: int) -> list[Sequence[Subword]]:
-        """Return for each piece of a text the subwords of the prefix that it begins with.
+        """Return the subwords of the prefix with which each segment of a text begins.
 
-        Empty where the model has a token for everything in the prefix.
+        They are empty where the model has a token for everything in the prefix.
+
+        Args:
+            wish: The constraints of the text.
+            pieces: The number of its segments.
         """
         tokens, _ = self._prefix(wish)
         subwords: list[Subword] = []
@@ -104,14 +131,14 @@ class Wording:
         return [subwords, *[[]] * (pieces - 1)]
 
     def _prefix(self, wish: Constraints) -> tuple[list[int], Stem | None]:
-        """Return the tokens of the prefix, and how the word after them begins."""
+        """Return the tokens of the prefix, and the stem of the word after them."""
         target = self.tokenizers.target
         return begun(target, wish.prefix) if wish.open_end else (target.encode(wish.prefix), None)
 
     def written(self, terms: Sequence[str]) -> dict[str, str | None]:
-        """Return how each term stands in a translation: the tokenizer may write it otherwise.
+        """Return the form of each term in a translation, which the tokenizer may change.
 
-        Of a term with characters that the model cannot write, return None.
+        The form is None for a term with characters that the model cannot write.
         """
         target = self.tokenizers.target
         found = {term: target.encode(term) for term in terms}
@@ -121,7 +148,7 @@ class Wording:
         }
 
     def pair(self, translation: Translation | None) -> Pair:
-        """The token ids of a translation; a blank pair for none."""
+        """Return a translation in token ids, or a blank pair for None."""
         if translation is None:
             return Pair([], [])
         ended = translation.tokens[-1:] == [END_MARK]
@@ -138,15 +165,16 @@ class Wording:
         replace_unknown: bool = False,
         given: Sequence[Subword] = (),
     ) -> list[Translation]:
-        """Of one piece, from its hypotheses.
+        """Return the translations of one segment from its hypotheses.
 
         Args:
-            source: The token ids of the piece.
-            hypotheses: What search found for it.
-            segmented: The same piece as it is written; None where neither attention nor unknown
-                words ask for it.
-            attention: Whether the translations carry attention and the texts that it is between.
-            replace_unknown: Whether source words are written for unknown ones.
+            source: The token ids of the segment.
+            hypotheses: The hypotheses of the segment.
+            segmented: The text of the segment with its subwords. None where neither attention nor
+                unknown words need it.
+            attention: Whether the translations carry attention, with the source text and their
+                subwords.
+            replace_unknown: Whether source words replace unknown ones.
             given: The subwords that every translation begins with, to be written as they are.
         """
         source_tokens = [*self.tokenizers.source.pieces(source), END_MARK] if source else []
@@ -164,7 +192,7 @@ class Wording:
         return found
 
     def _written(self, hypothesis: Hypothesis, source: SegmentedText | None) -> SegmentedText:
-        """The text of a hypothesis; source: whose words are written for unknown ones, or None."""
+        """Return the text of a hypothesis, with words of `source`, if any, for unknown ones."""
         target = self.tokenizers.target
         if source is not None:
             return with_source_words(hypothesis, source, target)
@@ -199,6 +227,6 @@ class Wording:
 def _with_texts(
     translation: Translation, source: SegmentedText | None, written: SegmentedText
 ) -> Translation:
-    """Return a translation with both texts; written: its own, with spaces at its ends."""
+    """Return a translation with both texts; `written` is the target text before it was stripped."""
     target = SegmentedText(translation.text, lambda: written.subwords)
     return replace(translation, segmented_source=source, segmented_target=target)

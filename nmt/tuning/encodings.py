@@ -1,4 +1,4 @@
-"""Encodings that are made once and searched many times."""
+"""Encodings that are computed once and searched many times."""
 
 import time
 from typing import Any
@@ -10,9 +10,13 @@ from nmt.search.beam import Scorer
 
 
 class KeptEncodings:
-    """A model that encodes no batch twice, until it is told to forget.
+    """Model that keeps its encoded batches until they are dropped: a `Scorer`.
 
-    seconds: what encoding the batches took that are now kept.
+    Args:
+        model: The model.
+
+    Attributes:
+        seconds: The time that the encoding of the kept batches took.
     """
 
     def __init__(self, model: Scorer) -> None:
@@ -21,12 +25,15 @@ class KeptEncodings:
         self.seconds = 0.0
 
     def forget(self) -> None:
-        """Let go of all encodings, and of the time they took."""
+        """Drop all encodings, and reset their time."""
         self._kept.clear()
         self.seconds = 0.0
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
-        """See `Scorer`; padding is part of `source`, so lengths need no comparing."""
+        """See `Scorer.encode`.
+
+        Padding is part of `source`, so that the lengths need no comparison.
+        """
         key = (source.shape, source.cpu().numpy().tobytes())
         if key not in self._kept:
             began = time.monotonic()
@@ -37,13 +44,13 @@ class KeptEncodings:
         return self._kept[key]
 
     def start(self, encoded: Any, beams: int) -> Any:
-        """See `Scorer`."""
+        """See `Scorer.start`."""
         return self._model.start(encoded, beams)
 
     def step(self, encoded: Any, state: Any, previous: Tensor) -> Any:
-        """See `Scorer`."""
+        """See `Scorer.step`."""
         return self._model.step(encoded, state, previous)
 
     def log_probabilities(self, encoded: Any, step: Any) -> Tensor:
-        """See `Scorer`."""
+        """See `Scorer.log_probabilities`."""
         return self._model.log_probabilities(encoded, step)

@@ -1,4 +1,4 @@
-"""The settings to try: every choice of values, each search once."""
+"""Search settings to try: every combination of values, each distinct search once."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,10 +15,12 @@ _MOST_VALUES = 1000
 
 
 def values(text: str) -> list[Any]:
-    """The values of a list such as `1,5,10`, typed as in a configuration; `0,0.2,...,1.4` counts
-    on.
+    """Return the values of a list such as `1,5,10` or `0,0.2,...,1.4`, typed as in YAML.
 
-    Raises UsageError where it cannot be seen how to count.
+    `...` continues the step between the two numbers before it.
+
+    Raises:
+        UsageError: The values that `...` stands for cannot be determined.
     """
     items = [item.strip() for item in text.split(",")]
     found: list[Any] = []
@@ -28,11 +30,17 @@ def values(text: str) -> list[Any]:
 
 
 def grid(present: SearchSettings, axes: Mapping[str, Sequence[Any]]) -> list[SearchSettings]:
-    """The present settings, then those with every choice of values for some of their fields; of
-    several that stand for the same search only the first. A greedy search has a single hypothesis
-    to score: it is tried once, with the present penalties.
+    """Return the present settings, then those with every combination of the values.
 
-    axes: values by field. Raises UsageError that says which value is not allowed, and why.
+    Of several settings that stand for the same search, only the first is kept. Greedy search has a
+    single hypothesis to score, so that it is tried once, with the present penalties.
+
+    Args:
+        present: The present settings.
+        axes: The values to try, by field.
+
+    Raises:
+        UsageError: A value is not allowed. The message says which, and why.
     """
     penalties = {name: getattr(present, name) for name in _PENALTIES}
     points = {_search_of(present): present}
@@ -45,14 +53,17 @@ def grid(present: SearchSettings, axes: Mapping[str, Sequence[Any]]) -> list[Sea
 
 
 def _search_of(settings: SearchSettings) -> SearchSettings:
-    """The same for settings that cannot but find the same: without alpha all penalties are none."""
+    """Return a normal form, which is the same for settings of the same search.
+
+    Without alpha, no penalty has an effect.
+    """
     if settings.length_penalty != "none" and settings.alpha != 0.0:
         return settings
     return settings.model_copy(update={"length_penalty": "none", "alpha": 0.0})
 
 
 def _between(items: list[str], dots: int) -> list[Any]:
-    """The values that `...` stands for at a place in a list."""
+    """Return the values that `...` stands for, at the position `dots` of a list."""
     if not 2 <= dots < len(items) - 1:
         raise _uncountable(items)
     try:

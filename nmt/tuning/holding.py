@@ -1,4 +1,4 @@
-"""A bundle that nobody else writes while it is tuned."""
+"""Bundle that is locked while it is tuned."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,11 +12,17 @@ from nmt.runtime.run_directory import RunDirectory
 
 @contextlib.contextmanager
 def held_bundle(path: Path | None) -> Iterator[Path]:
-    """The bundle that a command means (see `find_bundle`), held against training and other tuning
-    while the block runs; what a tuning that was killed left of it is mended first.
+    """Yield the bundle of a command, locked against training and other tuning.
 
-    Raises ModelError when there is none, UsageError when it is one file, ResourceError when another
-    process writes it.
+    The remains of a tuning that was killed are repaired first.
+
+    Args:
+        path: A bundle or a run. None: see `find_bundle`.
+
+    Raises:
+        ModelError: There is no bundle.
+        UsageError: The bundle is one file.
+        ResourceError: Another process writes the bundle.
     """
     path = find_bundle(None) if path is None else path
     insist_on_a_folder(path)
@@ -32,7 +38,7 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
 
 
 def _place(path: Path) -> Path:
-    """Where a bundle is, or was before it was renamed aside."""
+    """Return the folder of a bundle, or where it was before it was renamed aside."""
     run = RunDirectory(path)
     of_a_run = run.config_file.is_file() and not (path / FACTS).is_file()
     return (run.best if of_a_run else path).resolve()

@@ -1,4 +1,4 @@
-"""One text translated with many settings, in one encoding pass."""
+"""Translation of one text with many settings, in one encoding pass."""
 
 import time
 from collections.abc import Sequence
@@ -12,8 +12,12 @@ from nmt.tuning.encodings import KeptEncodings
 
 @dataclass
 class Outcome:
-    """What some settings gave. texts: one translation of each source; seconds: what they took, the
-    encoding counted in full.
+    """Translations with one choice of settings.
+
+    Attributes:
+        settings: The search settings.
+        texts: One translation of each source.
+        seconds: The time that they took, with the encoding in full.
     """
 
     settings: SearchSettings
@@ -24,10 +28,18 @@ class Outcome:
 def sweep(
     translator: Translator, sources: Sequence[str], points: Sequence[SearchSettings]
 ) -> list[Outcome]:
-    """What `translator` makes of the sources with each of the settings.
+    """Return the translations of the sources with each of the settings.
 
-    A batch is encoded once and searched with all settings before the next: memory holds one batch,
-    however long the text is. Raises UsageError for a search that the model cannot do.
+    Each batch is encoded once, and searched with all settings before the next. Memory holds one
+    batch, however long the text is.
+
+    Args:
+        translator: The translator.
+        sources: The source texts.
+        points: The settings to try.
+
+    Raises:
+        UsageError: The model cannot do one of the searches.
     """
     outcomes = [Outcome(settings, [""] * len(sources)) for settings in points]
     batches = list(translator.batches(sources))

@@ -1,14 +1,14 @@
-"""The trials of a tuning as a table."""
+"""Table of the trials of a tuning."""
 
 from nmt.runtime.tables import print_table as print_rows
 from nmt.tuning.tune import Trial, Tuning
 
 _WORDS = (1, 9)
-"""Columns of words; the others are of numbers."""
+"""Columns of words. The others are of numbers."""
 
 
 def print_table(tuning: Tuning) -> None:
-    """Print the trials on stdout, best first, and how they were scored."""
+    """Print the trials on stdout, best first, and the signature of the scores."""
     header = ["beam", "penalty", "alpha", "coverage", tuning.metric, "95% interval", "p"]
     header += ["hyp/ref", "sentences/s", ""]
     rows = [[*_cells(trial), _mark(trial, tuning)] for trial in tuning.trials]

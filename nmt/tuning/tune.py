@@ -1,4 +1,4 @@
-"""Which search settings translate a text best: every one tried, scored, and put in order."""
+"""Comparison of search settings by the scores of their translations of one text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,13 @@ from nmt.tuning.sweep import Outcome, sweep
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings and what they gave. present: whether these are the defaults so far;
-    sentences_per_second: in this run.
+    """Search settings and their result.
+
+    Attributes:
+        settings: The search settings.
+        standing: The score of their translations.
+        sentences_per_second: The speed on this machine.
+        present: Whether these are the present defaults.
     """
 
     settings: SearchSettings
@@ -27,8 +32,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuning:
-    """All trials, best first. metric: as papers write it; signature: how sacreBLEU scored;
-    sentences: in the text.
+    """All trials, best first.
+
+    Attributes:
+        metric: The name of the metric in papers.
+        signature: The signature of sacreBLEU for the scores.
+        sentences: The number of sentences in the text.
+        trials: The trials, best first.
     """
 
     metric: str
@@ -38,12 +48,12 @@ class Tuning:
 
     @property
     def winner(self) -> Trial:
-        """Of the highest score; of several such, see `tune`."""
+        """The trial with the highest score; of several such, see `tune`."""
         return self.trials[0]
 
     @property
     def present(self) -> Trial:
-        """The defaults so far."""
+        """The trial of the present defaults."""
         return next(trial for trial in self.trials if trial.present)
 
     @property
@@ -59,11 +69,11 @@ class Tuning:
 
     @property
     def noise(self) -> str:
-        """Why the best score is noise; empty where it is not."""
+        """The reason why the best score is noise, empty where it is not."""
         return self.winner.standing.noise
 
     def record(self) -> dict[str, Any]:
-        """The same as plain data, for programs."""
+        """Return the result as plain data, for programs."""
         return {
             "metric": self.metric,
             "signature": self.signature,
@@ -79,24 +89,31 @@ def tune(
     points: Sequence[SearchSettings],
     metric: str,
 ) -> Tuning:
-    """Translate a text with all settings, score each, and compare it with the first of them, the
-    present defaults.
-
-    references: one sequence for each set of references, each as long as `sources`; metric: a name
-    of TUNING_METRICS. Of equal scores the smaller beam comes first, then the present defaults, then
-    what comes first in `points`.
+    """Translate a text with all settings, and compare each score with that of the first.
 
     Texts are compared in the form of `comparable`.
 
-    Raises UsageError for a search that the model cannot do, DataError when the counts differ or
-    there is nothing to translate.
+    Args:
+        translator: The translator.
+        sources: The source texts.
+        references: One list for each set of references, each as long as `sources`.
+        points: The settings to try, the present defaults first.
+        metric: The metric, a name of TUNING_METRICS.
+
+    Returns:
+        All trials, by score. Of equal scores, the smaller beam comes first, then the present
+        defaults, then the order of `points`.
+
+    Raises:
+        UsageError: The model cannot do one of the searches.
+        DataError: The numbers of sources and references differ, or there is nothing to translate.
     """
     if next(translator.batches(sources), None) is None:
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
     baseline, *others = [list(map(comparable, outcome.texts)) for outcome in outcomes]
     references = [list(map(comparable, each)) for each in references]
-    # Other metrics need no words, but the length ratio is by those of BLEU.
+    # Other metrics need no words, but the length ratio counts the words of BLEU.
     tokenize = (
         translator.bleu_tokenizer
         if metric == "bleu"
