@@ -11,8 +11,7 @@ _GROUP = "updates"
 
 
 def curves(history: History) -> list[LineChart]:
-    """Return charts of perplexity, scores, loss, learning rate, gradient norm and speed by update.
-    """
+    """Return the charts of a run: loss, scores, learning rate, gradient norm and speed."""
     return [
         LineChart(
             "Perplexity",

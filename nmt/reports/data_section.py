@@ -150,7 +150,9 @@ def _remarks(data: DataReport) -> str:
 
 
 def _round_trip(found: RoundTripReport | None) -> str:
-    """Return a sentence on target lines that change in the tokenizer; nothing where none were counted.
+    """Return a sentence on the target lines that change in the tokenizer.
+
+    It is empty where they were not counted.
     """
     if found is None:
         return ""

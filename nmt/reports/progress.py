@@ -53,7 +53,9 @@ def progress_of(state: RunState) -> Progress | None:
 
 
 def seconds_per_update(history: History) -> float | None:
-    """Return the recent seconds per update, validations included; None before two lines of the log.
+    """Return the recent seconds per update, validations included.
+
+    It is None before the log has two lines with times.
     """
     points = [point for point in history.train[-_RECENT:] if math.isfinite(point.seconds)]
     if len(points) < 2 or points[-1].update == points[0].update:
@@ -105,8 +107,7 @@ def _end(settings: TrainingSettings, history: History, pace: float) -> End | Non
 
 
 def _share_of(settings: TrainingSettings, history: History) -> float | None:
-    """Return the share of training done by updates and time alone, for a run without a known speed.
-    """
+    """Return the share of training that is done, by updates and time alone."""
     shares = []
     if settings.max_updates is not None:
         shares.append(history.update / settings.max_updates)

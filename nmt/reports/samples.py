@@ -36,8 +36,7 @@ class Followed:
 
 
 def followed(history: History) -> list[Followed]:
-    """Return the sentences whose translations are in the log, in the order of their first record.
-    """
+    """Return the sentences with translations in the log, in the order of their first record."""
     seen: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for point in history.dev:
         for sample in point.samples:
