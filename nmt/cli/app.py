@@ -1,4 +1,4 @@
-"""The command line: every command in one list, and one way to run them."""
+"""The command line: a list of all commands, and the function that runs one."""
 
 import os
 import signal
@@ -59,7 +59,11 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and give its exit code; errors are told on stderr, not raised."""
+    """Run a command line; errors are reported on stderr, not raised.
+
+    Returns:
+        The exit code.
+    """
     options.reset()
     try:
         # As Ctrl-C does by itself; but what a launcher ends must end, wherever it is.

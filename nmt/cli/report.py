@@ -1,4 +1,4 @@
-"""`nmt report`."""
+"""The command `nmt report`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`nmt shortlist`."""
+"""The command `nmt shortlist`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -21,17 +21,28 @@ class Attended(Protocol):
     """A text pair with attention: a `Translation` or a `ForcedScore`."""
 
     @property
-    def tokens(self) -> list[str]: ...
+    def tokens(self) -> list[str]:
+        """The target subwords."""
+
     @property
-    def source_tokens(self) -> list[str]: ...
+    def source_tokens(self) -> list[str]:
+        """The source subwords."""
+
     @property
-    def token_log_probabilities(self) -> list[float]: ...
+    def token_log_probabilities(self) -> list[float]:
+        """The log-probability of each target subword."""
+
     @property
-    def attention(self) -> Weights | None: ...
+    def attention(self) -> Weights | None:
+        """Attention weights `[tokens, source_tokens]`, or None."""
+
     @property
-    def segmented_source(self) -> SegmentedText | None: ...
+    def segmented_source(self) -> SegmentedText | None:
+        """The source text with its subwords, or None."""
+
     @property
-    def segmented_target(self) -> SegmentedText | None: ...
+    def segmented_target(self) -> SegmentedText | None:
+        """The target text with its subwords, or None."""
 
 
 def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:

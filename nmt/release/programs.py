@@ -57,8 +57,7 @@ class EncoderProgram(nn.Module):
 
 
 class StepProgram(nn.Module):
-    """The program of a decoder step: memory, state and previous tokens to results and next state.
-    """
+    """The program of a decoder step: memory, state and previous tokens to results and state."""
 
     def __init__(self, model: Seq2Seq, signature: Signature) -> None:
         super().__init__()

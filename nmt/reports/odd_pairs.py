@@ -63,6 +63,7 @@ class OddPairs:
 @dataclass
 class _Signs:
     """The signs found in a pair: the sum of their scores and their descriptions."""
+
     score: float = 0.0
     reasons: list[str] = field(default_factory=list)
 

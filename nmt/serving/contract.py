@@ -44,7 +44,7 @@ class LinedText:
 
     @classmethod
     def of(cls, text: str) -> "LinedText":
-        """Split a text at line feeds; a carriage return before one belongs to the line end."""
+        """Return the lines of a text. A carriage return before a line feed belongs to the end."""
         lines, ends = [], []
         *ended, last = text.split("\n")
         for line, end in [*((line, "\n") for line in ended), (last, "")]:

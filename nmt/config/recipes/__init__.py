@@ -1,1 +1,1 @@
-"""Configurations fitted to a corpus: what is known of it in, keys with values and reasons out."""
+"""Configurations fitted to a corpus: its statistics give the keys, with values and reasons."""
