@@ -140,10 +140,10 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     tokenizers = TokenizerPair.of_place(place)
     sizes = (tokenizers.source.size, tokenizers.target.size)
     tensors = tensors_of(place, WEIGHTS)
-    # A configuration may ask for more memory than there is: only what was saved is made.
+    # Shapes are checked first, because a damaged configuration may need too much memory.
     with torch.device("meta"):
         check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
-    with torch.random.fork_rng(devices=[]):  # a host process may have seeded it
+    with torch.random.fork_rng(devices=[]):  # keeps the random state of a host process
         model = Seq2Seq(config.model, *sizes)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])

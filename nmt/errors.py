@@ -81,6 +81,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs))
-        # All that oneDNN says when it finds no room (seen below a limit on the address space).
+        # The only message of oneDNN for a failed allocation, as under an address-space limit.
         or str(error) == "could not create a primitive"
     )

@@ -107,7 +107,7 @@ class TextDrawing:
     def _drawn(self, text: str, translation: "Translation") -> list[str]:
         """Return text, translation and picture of a sentence; a blank line for a blank text.
 
-        A text in segments has no picture, whose size is the square of its length.
+        A text in segments has no picture, because its size would be the square of the length.
         """
         from nmt.inspection.attention_text import render_attention
         from nmt.inspection.display import printable

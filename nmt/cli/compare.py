@@ -86,7 +86,7 @@ def compare(
         return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
 
     found = compare_runs(states, judge)
-    if html is not None:  # before what a pipe may not take to its end
+    if html is not None:  # first, because a closed pipe ends the output below
         write_text(html, comparison_page(found))
         say(f"page: {html}")
     if as_json:

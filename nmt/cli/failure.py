@@ -20,7 +20,6 @@ from nmt.errors import (
 )
 from nmt.runtime.signals import Signalled
 
-# typer brings a click of its own from some version on; this finds the class in either.
 _OF_THE_SYSTEM = frozenset(
     (
         errno.EACCES,
@@ -37,6 +36,7 @@ _OF_THE_SYSTEM = frozenset(
 )
 """Errors of the file system for any path, which are no bug of the program."""
 
+# Recent versions of typer include click; this finds the class in either.
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
 
 

@@ -100,7 +100,7 @@ def translate(
         set_quiet(True)
     sharded = resumable or world.launched
     files = require_files(input_file, output_file, world) if sharded else None
-    keeps_weights = attention or alignment  # of each line as many as source times target tokens
+    keeps_weights = attention or alignment  # for each line source times target tokens
     writes_json = as_json or input_format == "json"
     refuse(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
@@ -117,7 +117,7 @@ def translate(
     )
     thresholds = changed(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
-        beam = n_best or 1  # what is drawn is given, not the likeliest of several
+        beam = n_best or 1  # every sample is written, not only the likeliest
     overrides = its.given(
         beam_size=beam,
         n_best=n_best,
@@ -139,7 +139,7 @@ def translate(
         shortlist=shortlist,
         batch_sentences=batch,
     )
-    # Parts are joined only when they were computed alike: no stopwatch may tell them apart.
+    # All shards must be computed alike, so timing may not choose the precision.
     translator = open_translator(
         model, device, precision, threads, weight, combine, measured=files is None
     )

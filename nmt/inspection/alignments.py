@@ -121,7 +121,7 @@ def _aligned(
 def _between_words(weights: Shares, of_source: Membership, of_target: Membership) -> Shares:
     """Return attention between words from attention between subwords.
 
-    The attention that a word receives is the sum over its subwords. The attention that it gives is
+    The attention that a word receives is the sum over its subwords. The attention that it pays is
     their mean. A subword of several words is shared between them.
     """
     shares = of_source / np.maximum(of_source.sum(1, keepdims=True), 1)

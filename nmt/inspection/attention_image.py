@@ -90,7 +90,7 @@ def attention_image(
     fonts = fonts_for("".join(map("".join, labels)))
     settings = _SETTINGS | {"font.family": [*fonts.families, "sans-serif"]}
     content = io.BytesIO()
-    # Whatever matplotlib is set to on this machine: the same matrix is the same file.
+    # The user's matplotlib settings are ignored, so that equal matrices give equal files.
     with style.context("default"), matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure = Figure(figsize=(_CELL * (len(source) + 2), _CELL * (len(target) + 1)))

@@ -107,12 +107,12 @@ def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> lis
 def merge_words(attended: Attended) -> tuple[list[str], list[str], Weights]:
     """Return target words, source words and the attention between them.
 
-    The attention that a word receives is the sum of its subwords', the attention that it gives is
+    The attention that a word receives is the sum over its subwords. The attention that it pays is
     their mean, so that rows still sum to one.
 
     Args:
-        attended: A translation that carries its attention. Its end mark is left out, unless it is
-            all that there is.
+        attended: A translation with attention. Its end mark is left out, unless it is the only
+            token.
 
     Returns:
         The words, and the weights `[target words, source words]`.

@@ -84,7 +84,7 @@ def _characters(name: str) -> frozenset[int]:
         font = FT2Font(_plain_fonts()[name])
         font.set_size(12, 72)
         return frozenset(font.get_charmap())
-    except (KeyError, OSError, RuntimeError):  # fonts of colour have bitmaps of one size only
+    except (KeyError, OSError, RuntimeError):  # colour fonts have bitmaps of one size only
         return frozenset()
 
 

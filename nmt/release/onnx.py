@@ -101,7 +101,7 @@ def _write_programs(bundle: Bundle, signature: Signature, folder: Path) -> None:
     with torch.no_grad():
         given = encoder(source, lengths)
     count = len(signature.memory)
-    # Two beams: an axis of length one would be taken for one that can have no other.
+    # Two beams, because the exporter treats an axis of length one as constant.
     state = tuple(part.repeat(1, 2, *[1] * (part.dim() - 2)) for part in given[count:])
     previous = torch.full((2, 2), BOS)
     batch, length, beams = (torch.export.Dim(name) for name in ("batch", "source_len", "beams"))
@@ -174,7 +174,7 @@ def _translations() -> dict[Any, Any]:
         return op.Transpose(x, perm=[1, 0, 2]), op.Cast(lengths, to=_INT32)
 
     def joined(hidden: Any) -> Any:
-        """`[length, directions, batch, hidden] -> [batch, length, directions * hidden]`."""
+        """Join directions: `[length, directions, batch, hidden] -> [batch, length, features]`."""
         return op.Reshape(
             op.Transpose(hidden, perm=[2, 0, 1, 3]), op.Constant(value_ints=[0, 0, -1])
         )

@@ -116,7 +116,7 @@ def _by_length(signs: dict[int, _Signs], pairs: _Integers, lengths: _Integers, m
     if len(pairs) == 0:
         return
     logs = np.log(lengths[:, 1] / lengths[:, 0])
-    # In a short pair a word more or less is a great ratio and says little.
+    # In a short pair, one word more or less changes the ratio much.
     weights = np.minimum(1.0, lengths.sum(axis=1) / 12.0)
     distances = _deviations(logs) * weights
     for place in np.argsort(-np.abs(distances), kind="stable")[:most]:

@@ -17,7 +17,7 @@ from nmt.runtime.lock import holder
 from nmt.runtime.log_records import LogRecords
 from nmt.runtime.run_directory import RunDirectory
 
-_BUNDLE = "bundle.json"  # nmt.bundle's FACTS; asking it would wait for torch
+_BUNDLE = "bundle.json"  # FACTS of nmt.bundle, whose import loads torch
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class RunWatcher:
         Raises:
             DataError: The log cannot be read.
         """
-        # Asked before the log is read: what is told before the process ends is then all there.
+        # Read before the log, so that the log of a process that has just ended is complete.
         process = self._process()
         with plain_read_errors(str(self._run.log_records)):
             records = self._records.new()

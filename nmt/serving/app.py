@@ -203,7 +203,7 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, BadRequest)
     headers = {"Retry-After": "1"} if error.status == 503 else {}
     if error.status in (408, 413):
-        headers["Connection"] = "close"  # the rest of the body is not waited for
+        headers["Connection"] = "close"  # the rest of the body is not read
     return JSONResponse({"error": error.message}, error.status, headers)
 
 
@@ -213,7 +213,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return Response(status_code=499)  # nobody reads it
+    return Response(status_code=499)  # the client has disconnected
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:

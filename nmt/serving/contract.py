@@ -193,7 +193,7 @@ def _explained(problem: Any) -> str:
 
 def _read(body: bytes) -> Any:
     try:
-        # Numbers are small here: int would refuse, in its own words, those of thousands of digits.
+        # All numbers here are small, and int refuses those of thousands of digits.
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_int=_whole)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8.") from error

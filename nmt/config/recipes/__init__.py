@@ -1,1 +1,1 @@
-"""Configurations fitted to a corpus: its statistics give the keys, with values and reasons."""
+"""Recipes: rules that choose configuration values from corpus statistics, with their reasons."""

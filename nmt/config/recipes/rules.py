@@ -197,7 +197,7 @@ def validation_share(pairs: int) -> float:
     fewest, most = figures.DEV_PAIRS
     wanted = min(most, max(fewest, figures.DEV_SHARE * pairs))
     share = min(figures.MOST_FOR_DEV, wanted / max(1, pairs))
-    # Of a handful of pairs, chance would often set none aside.
+    # From a handful of pairs, a small share would often set none aside.
     return float(f"{max(share, min(0.5, 5 / max(1, pairs))):.2g}")
 
 

@@ -75,7 +75,7 @@ class Described(Protocol):
         """A description in one line."""
 
 
-@dataclass(frozen=True, eq=False)  # a table has no hash, and `Annotated[..] | None` needs one
+@dataclass(frozen=True, eq=False)  # a dict has no hash, and `Annotated[..] | None` needs one
 class KindOf:
     """The mark of a text that names one of the `kinds` of a `thing`; see `kind_of`."""
 
