@@ -20,7 +20,7 @@ __all__ = ["Constraints", "Translation", "Translator", "__version__", "draw_atte
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when a translator is asked for: `nmt --help` must not pay for it."""
+    """Import torch only when the program uses a translator, so that `nmt --help` stays fast."""
     if name in ("Constraints", "Translation", "Translator"):
         from nmt.search import translator
 

@@ -1,4 +1,4 @@
-"""`nmt` and `python -m nmt`."""
+"""The entry point of `nmt` and `python -m nmt`."""
 
 import sys
 
@@ -7,7 +7,7 @@ from nmt.runtime.streams import prepare_streams
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     prepare_streams()
     own_process()
     from nmt.cli.app import run

@@ -1,5 +1,6 @@
-"""A bundle: a folder with all that translating needs, and nothing else, or one file that holds the
-same. Loading runs no pickle.
+"""Bundles: a trained model with all that translation needs, as a folder or as one file.
+
+Loading a bundle runs no pickle.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ from nmt.runtime.tensors import (
 from nmt.tokenizers.sentencepiece import TOKENIZER_FILES, TokenizerPair
 
 FORMAT = 1
-"""Version of the layout below; a bundle of a later one is refused with a plain word."""
+"""The version of the layout below. A bundle of another version is refused."""
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
@@ -58,8 +59,15 @@ _SCRIPTS = "source_scripts"
 class Bundle:
     """A model ready to translate.
 
-    shortlist: where one was made (`nmt shortlist`); source_scripts: of the sources that it was
-    trained on, where that is known; dev_loss: nats for each subword of dev, where training says so.
+    Attributes:
+        model: The model.
+        tokenizers: The tokenizers of source and target.
+        config: The configuration that the model was trained with.
+        length_ratio: The ratio of target length to source length in the training data.
+        path: The folder or file of the bundle; None where it was not read from disk.
+        shortlist: The lexical shortlist of `nmt shortlist`; None where there is none.
+        source_scripts: The scripts of the training sources; None where they are not known.
+        dev_loss: The loss on dev in nats per subword; None where it is not known.
     """
 
     model: Seq2Seq
@@ -73,15 +81,21 @@ class Bundle:
 
     @property
     def search(self) -> SearchSettings:
-        """The defaults of decoding that the bundle carries."""
+        """The default search settings of the bundle."""
         return self.config.search
 
 
 def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
-    """Write a bundle, whole or not at all.
+    """Write a bundle as a whole or not at all.
 
-    facts: of the training, for the model card and for programs: scores, updates, data fingerprints.
-    Raises ResourceError when the disk does not take it.
+    Args:
+        bundle: The bundle to write.
+        path: The folder to write it to.
+        facts: Facts about the training, such as scores, updates and data fingerprints. The model
+            card and `bundle.json` show them.
+
+    Raises:
+        ResourceError: The disk does not take the bundle.
     """
     with atomic_directory(path) as folder:
         write_tensors(model_tensors(bundle.model), folder / WEIGHTS)
@@ -107,9 +121,17 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
 
 
 def load_bundle(path: Path, device: torch.device) -> Bundle:
-    """Read a bundle, its model on `device` and in evaluation mode.
+    """Read a bundle, with its model in evaluation mode.
 
-    Raises ModelError when it is missing, damaged, or of a later format.
+    Args:
+        path: The folder or file of a bundle, or the folder of a checkpoint.
+        device: The device to place the model on.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        ModelError: The bundle is missing, damaged or of another format.
     """
     facts = read_facts(path)
     place = open_bundle(path)
@@ -118,10 +140,10 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     tokenizers = TokenizerPair.of_place(place)
     sizes = (tokenizers.source.size, tokenizers.target.size)
     tensors = tensors_of(place, WEIGHTS)
-    # A configuration may ask for more memory than there is: only what was saved is made.
+    # Shapes are checked first, because a damaged configuration may need too much memory.
     with torch.device("meta"):
         check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
-    with torch.random.fork_rng(devices=[]):  # a host process may have seeded it
+    with torch.random.fork_rng(devices=[]):  # keeps the random state of a host process
         model = Seq2Seq(config.model, *sizes)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
@@ -137,7 +159,7 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
 
 
 def _dev_loss(facts: dict[str, Any]) -> float | None:
-    """What training says of dev; None where it says nothing that is a loss."""
+    """Return the loss on dev that training recorded; None where it recorded no valid loss."""
     try:
         loss = float(facts["training"]["dev"]["loss"])
     except (KeyError, TypeError, ValueError):
@@ -146,7 +168,11 @@ def _dev_loss(facts: dict[str, Any]) -> float | None:
 
 
 def read_config(path: Path) -> Config:
-    """The configuration of a bundle, without paths. Raises ModelError when it cannot be read."""
+    """Return the configuration of a bundle, without paths.
+
+    Raises:
+        ModelError: The configuration cannot be read.
+    """
     place = open_bundle(path)
     try:
         return _without_places(load_config(path / CONFIG, content=place.read(CONFIG)))
@@ -159,7 +185,8 @@ def read_config(path: Path) -> Config:
 def check_files(path: Path) -> None:
     """Compare the files of a bundle with their checksums.
 
-    Raises ModelError naming the first that differs or is missing.
+    Raises:
+        ModelError: A file differs or is missing. The message names the first.
     """
     place = open_bundle(path)
     for name, digest in read_facts(path)["sha256"].items():
@@ -167,7 +194,7 @@ def check_files(path: Path) -> None:
 
 
 def insist_on_a_folder(path: Path) -> None:
-    """Raise UsageError for a bundle that is one file, or a checkpoint: neither is written to."""
+    """Raise UsageError for a bundle in one file and for a checkpoint, which are never changed."""
     if is_checkpoint(path):
         raise UsageError(
             f"{path}: is a checkpoint, which is never changed. Make a bundle of it with "
@@ -181,11 +208,19 @@ def insist_on_a_folder(path: Path) -> None:
 
 
 def add_shortlist(path: Path, shortlist: Shortlist) -> None:
-    """Put a shortlist into a bundle, or another in its place.
+    """Add a shortlist to a bundle, or replace the one that it has.
 
-    The bundle is whole at every moment: one that does not name a shortlist has none, whatever lies
-    in its folder. Raises ModelError when there is no bundle, ResourceError when the disk does not
-    take it, UsageError for a bundle that is one file.
+    The bundle is complete at every moment, because `bundle.json` names the shortlist only once its
+    file is written.
+
+    Args:
+        path: The folder of the bundle.
+        shortlist: The shortlist to add.
+
+    Raises:
+        ModelError: There is no bundle at the path.
+        ResourceError: The disk does not take the shortlist.
+        UsageError: The bundle is one file, or a checkpoint.
     """
     insist_on_a_folder(path)
     facts = read_facts(path)
@@ -198,11 +233,19 @@ def add_shortlist(path: Path, shortlist: Shortlist) -> None:
 
 
 def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) -> None:
-    """Give a bundle other defaults of search: in its configuration and its model card, with the
-    record of how they were chosen beside its facts. Its weights and the rest stay as they are.
+    """Replace the default search settings of a bundle, in its configuration and its model card.
 
-    The bundle is replaced as a whole, see `atomic_directory`. Raises ModelError when it is damaged,
-    ResourceError when the disk does not take it, UsageError for a bundle that is one file.
+    All other files stay as they are. The bundle is replaced as a whole, see `atomic_directory`.
+
+    Args:
+        path: The folder of the bundle.
+        search: The new default settings.
+        tuning: The record of how the settings were chosen, kept in `bundle.json`.
+
+    Raises:
+        ModelError: The bundle is damaged.
+        ResourceError: The disk does not take the new bundle.
+        UsageError: The bundle is one file, or a checkpoint.
     """
     insist_on_a_folder(path)
     path = path.resolve()
@@ -234,8 +277,10 @@ def _facts_text(facts: dict[str, Any]) -> str:
 
 
 def _without_places(config: Config) -> Config:
-    """The configuration with names instead of paths of corpora, of given tokenizers and of the
-    model that training started from: a bundle is passed on to others.
+    """Replace the paths of files in a configuration by their names, so that it can be shared.
+
+    They are the paths of corpora, given tokenizers, embeddings and the model that training started
+    from. The folders of run, data and tokenizer are left out.
     """
     data, training, tokenizer = config.data, config.training, config.tokenizer
     names = {
@@ -267,7 +312,11 @@ def _without_places(config: Config) -> Config:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What `bundle.json` says. Raises ModelError when this is no bundle that can be read."""
+    """Return the content of `bundle.json`.
+
+    Raises:
+        ModelError: There is no bundle at the path, or it cannot be read.
+    """
     file = path / FACTS
     try:
         facts = _parsed(open_bundle(path).read(FACTS))
@@ -293,19 +342,26 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(path: Path) -> str:
-    """A SHA-256 that bundles share whose files are the same.
+    """Return a SHA-256 digest that is the same for bundles with the same files.
 
-    Raises ModelError when this is no bundle that can be read.
+    Raises:
+        ModelError: There is no bundle at the path, or it cannot be read.
     """
     files = json.dumps(read_facts(path)["sha256"], sort_keys=True)
     return hashlib.sha256(files.encode("utf-8")).hexdigest()
 
 
 def find_bundle(path: Path | None) -> Path:
-    """The bundle that a command means: `path` (a bundle, a run with a `best` one, or a checkpoint),
-    else $NMT_MODEL, else the newest finished run below ./runs; a guess is told on stderr.
+    """Return the bundle that a command is to use.
 
-    Raises ModelError when there is none.
+    Without a path it is `$NMT_MODEL`, or else the newest finished run below `./runs`. A choice
+    below `./runs` is reported on stderr.
+
+    Args:
+        path: A bundle, a run with a `best` bundle, a checkpoint, or None.
+
+    Raises:
+        ModelError: There is no model.
     """
     if path is None and os.environ.get("NMT_MODEL"):
         path = Path(os.environ["NMT_MODEL"])
@@ -329,12 +385,12 @@ def find_bundle(path: Path | None) -> Path:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Return whether this is a checkpoint in the folder of its run."""
+    """Return whether a path is a checkpoint in the folder of its run."""
     return all((path / name).is_file() for name in (_STATE, WEIGHTS)) and not is_archive(path)
 
 
 def open_bundle(path: Path) -> Place:
-    """Return the files of a bundle: a folder, one file, or a checkpoint of a run.
+    """Return the files of a bundle, which is a folder, one file, or a checkpoint of a run.
 
     Raises:
         ModelError: A file is damaged, or the run of a checkpoint lacks one.
@@ -381,7 +437,7 @@ class _CheckpointFiles(Place):
     def _check_unchanged(
         self, run: RunDirectory, manifest: Manifest, tokenizers: TokenizerPair
     ) -> None:
-        """Raise ModelError where tokenizer or data are not those that the weights learned from."""
+        """Raise ModelError where tokenizer or data have changed since the weights were trained."""
         begun_with = self._saved("state", "corpora")
         # A checkpoint of an earlier release has no fingerprint of its tokenizer.
         tokenizer = begun_with.get("tokenizer", manifest.tokenizer)
@@ -396,7 +452,7 @@ class _CheckpointFiles(Place):
                 )
 
     def _saved(self, *keys: str) -> Any:
-        """Return the value that the record of the checkpoint has under keys in one another."""
+        """Return the value at a path of nested keys in the record of the checkpoint."""
         file = self.path / _STATE
         try:
             value = _parsed(file.read_bytes())
@@ -409,14 +465,17 @@ class _CheckpointFiles(Place):
             ) from error
 
     def names(self) -> list[str]:
+        """See `Place.names`."""
         return sorted(self._files)
 
     def content(self, name: str) -> Path | bytes:
+        """See `Place.content`."""
         if name not in self._files:
             raise FileNotFoundError(2, os.strerror(2), str(self.path / name))
         return self._files[name]
 
     def read(self, name: str, length: int = -1) -> bytes:
+        """See `Place.read`."""
         content = self.content(name)
         if isinstance(content, bytes):
             return content if length < 0 else content[:length]
@@ -424,10 +483,12 @@ class _CheckpointFiles(Place):
             return file.read(length)
 
     def size(self, name: str) -> int:
+        """See `Place.size`."""
         content = self.content(name)
         return len(content) if isinstance(content, bytes) else content.stat().st_size
 
     def digest(self, name: str) -> str:
+        """See `Place.digest`."""
         content = self.content(name)
         return (
             hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
@@ -435,7 +496,11 @@ class _CheckpointFiles(Place):
 
 
 def _parsed(content: bytes) -> Any:
-    """A value of JSON. Raises ValueError when it is none, or nested beyond all use."""
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: The text is no JSON, or is nested too deeply.
+    """
     try:
         return json.loads(content)
     except RecursionError as error:
@@ -456,7 +521,7 @@ def _newest_run() -> Path:
 
 
 def _has_ended(run: RunDirectory) -> bool:
-    """Whether the last record of a run's log is that of its end."""
+    """Return whether the log of a run ends with the record of the end of training."""
     try:
         records = read_records(run.log_records)
     except OSError:
@@ -465,20 +530,26 @@ def _has_ended(run: RunDirectory) -> bool:
 
 
 def _check_length_ratio(mean: float, std: float) -> None:
-    """Raises ValueError or TypeError where search could not bound its lengths by them."""
+    """Raise ValueError or TypeError where search could not bound lengths by a length ratio."""
     if not (0.0 < mean < math.inf and 0.0 <= std < math.inf):
         raise ValueError(f"a length ratio of {mean} with deviation {std}")
 
 
 def _scripts_record(scripts: Scripts | None) -> dict[str, Any]:
-    """Their member of `bundle.json`, shares in millionths being exact enough."""
+    """Return the member of `bundle.json` that holds scripts, with shares rounded to millionths."""
     if scripts is None:
         return {}
     return {_SCRIPTS: {name: round(share, 6) for name, share in scripts.shares.items()}}
 
 
 def _read_scripts(facts: dict[str, Any]) -> Scripts | None:
-    """Raises ValueError, TypeError or AttributeError when they are not what was written."""
+    """Return the scripts that `bundle.json` records; None where it records none.
+
+    Raises:
+        ValueError: A share is no number.
+        TypeError: A share is no number.
+        AttributeError: The record is no object.
+    """
     if _SCRIPTS not in facts:
         return None
     return Scripts({str(name): float(share) for name, share in facts[_SCRIPTS].items()})

@@ -1,4 +1,4 @@
-"""The model card: the README of a bundle, from what was measured and nothing else."""
+"""The model card: the README of a bundle, written from recorded facts alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from nmt.config.settings import Config, SearchSettings
 
 _SEARCH = "- search: "
-"""How the line begins that tells the defaults of search."""
+"""The beginning of the line that shows the default search settings."""
 
 _TOLD_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine", "versions")
 
@@ -14,10 +14,14 @@ _TOLD_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine
 def model_card(
     config: Config, parameters: int, vocabulary: tuple[int, int], facts: Mapping[str, Any]
 ) -> str:
-    """What a model translates, how it was trained and what it scored.
+    """Return the Markdown text of a model card: languages, architecture, scores and training.
 
-    parameters: how many; vocabulary: subwords of source and target; facts: of the training, as the
-    bundle keeps them; what is not among them is not told of.
+    Args:
+        config: The configuration of the model.
+        parameters: The number of parameters.
+        vocabulary: The number of subwords of source and target.
+        facts: Facts about the training, as the bundle keeps them. Sections without facts are left
+            out.
     """
     data = config.data
     paragraphs = [
@@ -36,7 +40,12 @@ def model_card(
 
 
 def with_search(card: bytes, search: SearchSettings) -> bytes:
-    """A model card, whatever its owner wrote into it, with other defaults of search."""
+    """Return a model card with other default search settings.
+
+    Args:
+        card: The model card in UTF-8, which its owner may have edited.
+        search: The new default settings.
+    """
     new, begin = _search_line(search).encode(), _SEARCH.encode()
     return b"\n".join(new if line.startswith(begin) else line for line in card.split(b"\n"))
 

@@ -1,17 +1,19 @@
-"""The errors a user may meet, each with the exit code that scripts can rely on.
+"""The errors that a user may see, each with an exit code for scripts.
 
-A message says what is wrong, where (file:line or config key) and how to mend it, in one to three
-lines. Whatever is not an `NmtError` is a bug of ours and ends with exit code 1.
+A message says in one to three lines the problem, its place (file:line or key) and the fix. Any
+other exception is a bug of the program and ends with exit code 1.
 """
 
 import signal
 
 
 class NmtError(Exception):
-    """An error with an answer for the user: shown without a traceback.
+    """An error with a message for the user, shown without a traceback.
 
-    message: one to three lines, what is wrong and where, and what to do about it; empty where
-    another process of the same job tells of it.
+    Attributes:
+        message: The problem, its place and the fix, in one to three lines. It is empty where
+            another process of the same job reports it.
+        exit_code: The exit code of the process.
     """
 
     exit_code = 1
@@ -22,44 +24,44 @@ class NmtError(Exception):
 
 
 class UsageError(NmtError):
-    """The command line or the configuration asks for something that cannot be (exit code 2)."""
+    """A command line or configuration that asks for something impossible (exit code 2)."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """The configuration is wrong; the message lists every problem found (exit code 2)."""
+    """A wrong configuration; the message lists every problem found (exit code 2)."""
 
 
 class DataError(NmtError):
-    """A text file or a binarized corpus is missing, damaged or unfit (exit code 3)."""
+    """A text file or binarized corpus that is missing, damaged or unfit (exit code 3)."""
 
     exit_code = 3
 
 
 class ModelError(NmtError):
-    """A bundle, checkpoint or tokenizer is missing, damaged or does not fit (exit code 4)."""
+    """A bundle, checkpoint or tokenizer that is missing, damaged or does not fit (exit code 4)."""
 
     exit_code = 4
 
 
 class ResourceError(NmtError):
-    """The device, memory or disk does not give what is needed (exit code 5)."""
+    """A device, memory or disk that does not suffice (exit code 5)."""
 
     exit_code = 5
 
 
 class OutputClosed(NmtError):
-    """Whoever read our output has enough of it: the work ends, quietly and well (exit code 0)."""
+    """A reader that has closed the pipe of the output, which ends the work (exit code 0)."""
 
     exit_code = 0
 
 
 class StoppedBySignal(NmtError):
-    """A signal ended the work after a clean save (exit code 128 + signal: 130, 143; 0 for SIGUSR1,
-    which asks for just that).
+    """A signal that ended the work after the state was saved.
 
-    message: empty where another process of the same job tells of it.
+    The exit code is 128 + the signal number, such as 130 or 143. It is 0 for SIGUSR1, which
+    requests to save and stop.
     """
 
     def __init__(self, message: str, signal_number: int) -> None:
@@ -69,14 +71,16 @@ class StoppedBySignal(NmtError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory, of the machine or of a GPU, gave out: told by Python, torch or a library
-    below it. torch is asked by name: it must not be imported only to look at an error.
+    """Return whether an error says that the memory of the machine or of a GPU ran out.
+
+    The error may come from Python, torch or a library below torch. The classes of torch are
+    recognised by name, because importing torch only to examine an error is slow.
     """
     signs = ("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED")
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs))
-        # All that oneDNN says when it finds no room (seen below a limit on the address space).
+        # The only message of oneDNN for a failed allocation, as under an address-space limit.
         or str(error) == "could not create a primitive"
     )

@@ -1,3 +1,3 @@
-"""The version, alone, so that packaging and `nmt --version` read it without importing anything."""
+"""The version of the package, in a module of its own so that reading it imports nothing else."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`nmt align`."""
+"""The command `nmt align`."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -196,7 +196,7 @@ def _check(
     method: str | None,
     gold: Path | None,
 ) -> None:
-    """Refuse options, given by name with their values, of a way that is not taken."""
+    """Raise UsageError for options, given by name, that exclude each other."""
     for name, value in {**of_model, **of_texts}.items():
         if files and value not in (None, False):
             raise UsageError(f"{name} aligns texts, but files of alignments are given: {files[0]}.")
@@ -232,7 +232,7 @@ def _check_forms(
     gold: Path | None,
     one_indexed: bool,
 ) -> None:
-    """Refuse forms of output that do not go together."""
+    """Raise UsageError for output formats that exclude each other."""
     if tsv and as_json:
         raise UsageError("--tsv and --json are two forms: leave one out.")
     if soft and (method or as_json or gold):

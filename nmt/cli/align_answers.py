@@ -1,4 +1,4 @@
-"""The forms in which `nmt align` answers: a line for each pair, or one result of all."""
+"""The output formats of `nmt align`: a line for each pair, or one result for all."""
 
 import json
 from abc import ABC, abstractmethod
@@ -18,24 +18,27 @@ _DECIMALS = 4
 
 
 class AlignmentForm(ABC):
-    """One way to write alignments."""
+    """An output format of alignments."""
 
     @abstractmethod
     def line(self, aligned: "AlignedLine") -> str:
-        """The line for a pair, without its end."""
+        """Return the line for a pair, without its end."""
 
 
 @dataclass(frozen=True)
 class LinkText(AlignmentForm):
-    """Links alone. soft: with their weights, all that are not rounded to zero, or those that reach
-    the threshold.
+    """Links alone.
+
+    Attributes:
+        soft: Whether links have weights. Links whose weight rounds to zero are left out.
+        threshold: The least weight of a link, in place of that rounding.
     """
 
     soft: bool = False
     threshold: float | None = None
 
     def line(self, aligned: "AlignedLine") -> str:
-        """`0-0 2-1`, or `0-0:0.9731 2-1:0.8002`."""
+        """Return links such as `0-0 2-1`, or `0-0:0.9731 2-1:0.8002`."""
         from nmt.data.alignment.pharaoh import written
 
         if not self.soft or aligned.aligned is None:
@@ -51,12 +54,12 @@ class LinkText(AlignmentForm):
 
 @dataclass(frozen=True)
 class AlignedText(AlignmentForm):
-    """A translation that was found and its links, `text ||| 0-0 1-1`; blank stays blank."""
+    """A translation from search and its links, `text ||| 0-0 1-1`; blank for a blank text."""
 
     links: LinkText
 
     def line(self, aligned: "AlignedLine") -> str:
-        """The line for a text and its translation."""
+        """Return the line for a text and its translation."""
         if aligned.is_blank:
             return ""
         return f"{aligned.target_text} ||| {self.links.line(aligned)}"
@@ -64,12 +67,12 @@ class AlignedText(AlignmentForm):
 
 @dataclass(frozen=True)
 class Tsv(AlignmentForm):
-    """Source, target and links, with tabs between."""
+    """Source, target and links, separated by tabs."""
 
     links: LinkText
 
     def line(self, aligned: "AlignedLine") -> str:
-        """The line for a pair; tabs of the texts become spaces."""
+        """Return the line for a pair, with the tabs of its texts as spaces."""
         if aligned.is_blank:
             return ""
         texts = (aligned.source_text, aligned.target_text)
@@ -78,12 +81,16 @@ class Tsv(AlignmentForm):
 
 @dataclass(frozen=True)
 class AlignmentJson(AlignmentForm):
-    """Words, links and all weights, a row for each target word; translated: the target too."""
+    """A JSON object with words, links and all weights, a row for each target word.
+
+    Attributes:
+        translated: Whether the object has the translation too.
+    """
 
     translated: bool = False
 
     def line(self, aligned: "AlignedLine") -> str:
-        """An object for a pair."""
+        """Return the object for a pair."""
         from nmt.data.alignment.pharaoh import written
 
         assert aligned.aligned is not None
@@ -100,9 +107,16 @@ class AlignmentJson(AlignmentForm):
 def print_error(
     aligned: "Iterator[AlignedLine]", gold: Path, one_indexed: bool, as_json: bool
 ) -> None:
-    """Precision, recall and error rate of alignments against those of a file.
+    """Print precision, recall and error rate of alignments against gold alignments.
 
-    Raises DataError when there are more of the one than of the other, or they do not fit.
+    Args:
+        aligned: The alignments.
+        gold: The file of gold alignments.
+        one_indexed: Whether the file counts words from 1.
+        as_json: Whether to print JSON.
+
+    Raises:
+        DataError: The numbers of alignments differ, or a link does not fit its texts.
     """
     from nmt.data.alignment.pharaoh import check_within
     from nmt.evaluation.alignment_error import AlignmentError

@@ -1,4 +1,4 @@
-"""Where the alignments of `nmt align` come from: a model, an aligner, or files."""
+"""The sources of alignments of `nmt align`: a model, a statistical aligner, or files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -22,10 +22,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Wish:
-    """Which links are wanted.
+    """The selection of links.
 
-    threshold: see `Aligned.links`; method: of putting both directions together; subwords: between
-    these rather than words; weights: whether they are written too.
+    Attributes:
+        threshold: The least weight of a link, see `Aligned.links`.
+        method: The method of symmetrisation; None for one direction.
+        subwords: Whether to align subwords rather than words.
+        weights: Whether weights are written too.
     """
 
     threshold: float | None
@@ -34,7 +37,12 @@ class Wish:
     weights: bool = False
 
     def links(self, forward: "Aligned", backward: "Aligned | None") -> list[Link]:
-        """Of one pair; backward: its alignment with source and target changed about."""
+        """Return the links of a pair.
+
+        Args:
+            forward: The alignment of source and target.
+            backward: The alignment in the other direction, or None.
+        """
         links = forward.links(self.threshold)
         if backward is None:
             return links
@@ -44,9 +52,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class AlignedLine:
-    """What there is to write of one pair.
+    """The alignment of a pair, ready to be written.
 
-    aligned: None where only links are known; turned: whether links have the target first.
+    Attributes:
+        links: The links.
+        source_text: The source.
+        target_text: The target.
+        aligned: The weights; None where only links are known.
+        turned: Whether links have the target first.
     """
 
     links: list[Link]
@@ -57,12 +70,12 @@ class AlignedLine:
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is no text to align on a side."""
+        """Whether a side is blank."""
         return not self.source_text.strip() or not self.target_text.strip()
 
     @property
     def sizes(self) -> tuple[int, int] | None:
-        """Words of both sides, in the order of the links, where known."""
+        """The number of words of each side, in the order of the links; None where not known."""
         if self.aligned is None:
             return None
         sizes = len(self.aligned.source), len(self.aligned.target)
@@ -70,12 +83,20 @@ class AlignedLine:
 
 
 def turned_line(line: AlignedLine) -> AlignedLine:
-    """With target-source links."""
+    """Return a line with the target first in its links."""
     return replace(line, links=turned(line.links), turned=True)
 
 
 def of_files(paths: list[Path], wish: Wish) -> Iterator[AlignedLine]:
-    """Of one file of alignments, or of two together. Raises DataError when they do not fit."""
+    """Yield the alignments of a file, or the symmetrised alignments of two files.
+
+    Args:
+        paths: One file or two.
+        wish: The selection of links.
+
+    Raises:
+        DataError: The two files do not fit together.
+    """
     from nmt.evaluation.lines import each_line, each_pair
 
     forward, *others = paths
@@ -99,7 +120,15 @@ def by_model(
     target: Path | None,
     wish: Wish,
 ) -> Iterator[AlignedLine]:
-    """By attention. forward, backward: what `open_translator` takes, for each direction."""
+    """Yield the alignments by the attention of a model.
+
+    Args:
+        forward: Arguments of `open_translator` for the model.
+        backward: Arguments for a model of the other direction, or None.
+        source: The source text; None for stdin.
+        target: The target text; None for the translations of the model.
+        wish: The selection of links.
+    """
     if source is not None and target is not None:
         _check_counts(source, target)
         translator = open_translator(*forward)
@@ -110,7 +139,14 @@ def by_model(
 
 
 def by_aligner(kind: str, source: Path, target: Path, wish: Wish) -> Iterator[AlignedLine]:
-    """By an aligner that learns from these texts alone."""
+    """Yield the alignments of a statistical aligner that is trained on these texts alone.
+
+    Args:
+        kind: The name of the aligner.
+        source: The source text.
+        target: The target text.
+        wish: The selection of links.
+    """
     from nmt.data.alignment.texts import align_texts
     from nmt.evaluation.lines import each_line, each_pair
 
@@ -171,7 +207,7 @@ def _found(translator: "Translator", source: Path | None, wish: Wish) -> Iterato
 def _windows(
     items: Iterable[T], translator: "Translator", size: int | None = None
 ) -> Iterator[list[T]]:
-    """So many at a time that there is something to sort, and memory stays flat."""
+    """Yield items in windows large enough to sort by length, with bounded memory."""
     size = size or _WINDOW_BATCHES * translator.settings.batch_sentences
     remaining = iter(items)
     while window := list(islice(remaining, size)):
@@ -179,8 +215,9 @@ def _windows(
 
 
 def _check_counts(one: Path, other: Path) -> None:
-    """Raises DataError before any work where two files have different numbers of lines; what is no
-    file can be read only once, so that it shows at the end.
+    """Raise DataError before any work where two files differ in their number of lines.
+
+    A pipe can be read only once, so it is checked at its end.
     """
     from nmt.evaluation.lines import each_line
 

@@ -1,4 +1,4 @@
-"""How `nmt translate` writes a translation: text, Moses's n-best lists, JSON, rows of a table."""
+"""The output formats of `nmt translate`: text, Moses n-best lists, JSON and table rows."""
 
 import json
 import re
@@ -21,10 +21,13 @@ _BREAKS_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True)
 class OutputForm(ABC):
-    """One way to write translations, of which some need the attention weights.
+    """An output format of translations.
 
-    attention: with all weights; alignment: with a word alignment; n_best: whether the next best are
-    written too; judge: who raises the flags that are written too, or None where none are.
+    Attributes:
+        attention: Whether to write all attention weights.
+        alignment: Whether to write a word alignment.
+        n_best: Whether to write the alternatives.
+        judge: The quality estimator whose flags are written; None for no flags.
     """
 
     attention: bool = False
@@ -34,17 +37,23 @@ class OutputForm(ABC):
 
     @abstractmethod
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
-        """The lines of output for a request, one or more; of one with a problem, the translation
-        is that of a blank text.
+        """Return the lines of output for a request, one or more.
+
+        Args:
+            request: The request.
+            translation: Its translation. A request with a problem has the translation of a blank
+                text.
         """
 
 
 class TextOutput(OutputForm):
-    """The translation; with an alignment `text ||| 0-0 1-1`, as Marian writes it; flags come last,
-    after a tab. Blank stays blank.
+    """The translation, with an alignment as `text ||| 0-0 1-1`, and flags after a tab.
+
+    A blank line stays blank.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        """See `OutputForm.lines`."""
         if not request.text.strip():
             return [translation.text]
         text = translation.text if self.judge is None else _cell(translation.text)
@@ -53,13 +62,14 @@ class TextOutput(OutputForm):
 
 
 class MosesOutput(OutputForm):
-    """Lines `index ||| text ||| logprob= -3.21 length= 7 ||| score`, an alignment after the text
-    where asked for. The index is from 0; the length counts subwords with the end mark.
+    """Lines `index ||| text ||| logprob= -3.21 length= 7 ||| score`.
 
-    A text may have ` ||| ` in itself: see `nmt.evaluation.n_best`.
+    An alignment follows the text. The index starts at 0. The length counts subwords with the end
+    mark. A text may contain ` ||| `, see `nmt.evaluation.n_best`.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        """See `OutputForm.lines`."""
         from nmt.evaluation.n_best import SEPARATOR, text_fields
 
         return [
@@ -76,11 +86,13 @@ class MosesOutput(OutputForm):
 
 
 class TsvOutput(OutputForm):
-    """The row, the translation after its last column, then the alignment, then the flags. A blank
-    line without tabs stays as it is; a row of empty cells gets its columns like every other.
+    """The row with added columns: translation, alignment and flags.
+
+    A blank line without tabs stays as it is. A row of empty cells gets its columns like any other.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        """See `OutputForm.lines`."""
         row = request.line.text
         if not row.strip() and "\t" not in row:
             return [row]
@@ -90,11 +102,14 @@ class TsvOutput(OutputForm):
 
 
 class JsonOutput(OutputForm):
-    """An object: what came in as one, as it was, then the translation; of a request with a problem
-    its number and `error`. Where both have a name, the incoming value goes.
+    """A JSON object with the members of the input object and those of the translation.
+
+    The object of a request with a problem has its line number and `error`. Members of the
+    translation replace input members of the same name.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
+        """See `OutputForm.lines`."""
         if request.problem is None:
             ours = self._record(request, translation)
         else:
@@ -143,16 +158,16 @@ def _member(name: str, value: Any) -> str:
 
 
 def _plain_json(text: str) -> str:
-    """Return JSON that has no character that a reader may take for the end of a line.
+    """Return JSON without characters that a reader may take for a line end.
 
-    Raw tabs and carriage returns stand between its values only, the others in its texts only.
+    Raw tabs and carriage returns occur only between its values, the others only in its texts.
     """
     spaced = text.replace("\t", " ").replace("\r", " ")
     return _BREAKS_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", spaced)
 
 
 def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
-    """The alignment where it is wanted, empty where there is none."""
+    """Return the alignment where the format has one, empty where there is none."""
     return [_links(_aligned(translation)) or ""] if form.alignment else []
 
 
@@ -163,12 +178,12 @@ def _links(aligned: "Aligned | None") -> str | None:
 
 
 def _cell(text: str) -> str:
-    """A text as one cell of a row."""
+    """Return a text as a cell of a row."""
     return text.replace("\t", " ")
 
 
 def _flags_cell(form: OutputForm, request: "Request", translation: "Translation") -> list[str]:
-    """The names of the flags where they are wanted."""
+    """Return the names of the flags where the format has them."""
     if form.judge is None:
         return []
     from nmt.search.reports import flags
@@ -177,21 +192,21 @@ def _flags_cell(form: OutputForm, request: "Request", translation: "Translation"
 
 
 def _aligned(translation: "Translation") -> "Aligned | None":
-    """The word alignment; None for a blank text and one in pieces."""
+    """Return the word alignment; None for a blank text and one in segments."""
     from nmt.inspection.alignments import align_translation
 
     return None if _weights(translation) is None else align_translation(translation)
 
 
 def _rounded(weights: "Weights | None") -> list[list[float]] | None:
-    """The matrix in few digits: a row for each token, a column for each source token."""
+    """Return rounded weights: a row for each token, a column for each source token."""
     if weights is None:
         return None
     return [[round(float(weight), _DECIMALS) for weight in row] for row in weights]
 
 
 def _weights(translation: "Translation") -> "Weights | None":
-    """The attention weights; None for a blank text and one in pieces."""
+    """Return the attention weights; None for a blank text and one in segments."""
     if translation.attention is None and translation.source_tokens and translation.pieces == 1:
         raise UsageError("this model has no attention: leave out --attention and --alignment.")
     return translation.attention

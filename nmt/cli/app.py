@@ -1,4 +1,4 @@
-"""The command line: every command in one list, and one way to run them."""
+"""The command line: a list of all commands, and the function that runs one."""
 
 import os
 import signal
@@ -34,8 +34,8 @@ from nmt.cli.watch import watch
 from nmt.runtime.signals import Signalled, signals_raised
 from nmt.version import __version__
 
-# A command is a thin function in the module of its name, which imports heavy packages only when
-# it runs: `nmt --help` must not wait for torch.
+# A command is a short function in the module of its name. It imports heavy packages when it runs,
+# so that `nmt --help` does not load torch.
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init,
     tokenizer,
@@ -59,10 +59,14 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and give its exit code; errors are told on stderr, not raised."""
+    """Run a command line; errors are reported on stderr, not raised.
+
+    Returns:
+        The exit code.
+    """
     options.reset()
     try:
-        # As Ctrl-C does by itself; but what a launcher ends must end, wherever it is.
+        # SIGTERM raises as Ctrl-C does, except in processes that a launcher has to end at any time.
         with signals_raised([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
     except (Exception, KeyboardInterrupt, Signalled) as error:

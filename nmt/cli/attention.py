@@ -1,4 +1,4 @@
-"""`nmt attention`."""
+"""The command `nmt attention`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,7 +157,7 @@ def attention(
 def _draw_as_they_come(
     looker: "Looker", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
 ) -> None:
-    """Lines in, pictures out, a few at a time: a text may be endless."""
+    """Translate lines and draw their attention, a few at a time, because input may be endless."""
     from nmt.inspection.looking import Asked
     from nmt.search.line_translator import warn_of_pieces
     from nmt.search.ports import reader, writer
@@ -198,9 +198,10 @@ def _tell_the_shades(drawing: "TextDrawing") -> None:
 def _all_lines(
     input_file: Path | None, target_file: Path | None, reference_file: Path | None
 ) -> "list[Asked]":
-    """Every line with what belongs to it.
+    """Return every line with its target and reference.
 
-    Raises DataError when the files do not have as many lines as the input.
+    Raises:
+        DataError: A file differs from the input in its number of lines.
     """
     from nmt.evaluation.lines import read_all_lines
     from nmt.inspection.looking import Asked
@@ -223,7 +224,7 @@ def _all_lines(
 
 
 def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["Sentence"]:
-    """The sentences of all lines, some at a time."""
+    """Yield the sentences of all lines, processed some at a time."""
     from nmt.search.line_translator import warn_of_pieces
     from nmt.search.stream import LineWarnings
 
@@ -239,7 +240,7 @@ def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["S
 
 
 def _how_many(translator: "Translator", wanted: dict[str, Any]) -> int:
-    """How many translations a page shows of each line: all that the beam finds, up to a few."""
+    """Return the number of translations in a report for each line: the beam size, up to a limit."""
     from nmt.search.overrides import override
 
     if "n_best" in wanted:
@@ -248,7 +249,7 @@ def _how_many(translator: "Translator", wanted: dict[str, Any]) -> int:
 
 
 def _about(looker: "Looker", target_file: Path | None) -> str:
-    """How the sentences of a page were made, in one line."""
+    """Return a line on the way the sentences of a report were translated."""
     from nmt.search.overrides import override
 
     first = looker.translators[0]

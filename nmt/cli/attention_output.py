@@ -1,4 +1,4 @@
-"""What `nmt attention` writes: pictures made of text and JSON lines, a page, image files."""
+"""The output of `nmt attention`: text pictures, JSON lines, an HTML report, image files."""
 
 import json
 import os
@@ -26,7 +26,13 @@ _TEXTS = ("", ".txt", ".json", ".jsonl", *(each.suffix for each in COMPRESSIONS)
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where pictures go: pages and images are files, text goes to `text`, None: stdout."""
+    """The output files of the command.
+
+    Attributes:
+        pages: HTML reports.
+        images: Images.
+        text: The file for text; None for stdout.
+    """
 
     pages: tuple[Path, ...]
     images: tuple[Path, ...]
@@ -34,16 +40,23 @@ class Outputs:
 
     @property
     def in_files(self) -> bool:
-        """Whether there is a page or an image to write, for which all lines are needed."""
+        """Whether there is an HTML report or an image, which need all lines at once."""
         return bool(self.pages or self.images)
 
     @classmethod
     def of(
         cls, output: Path | None, html: Path | None, png: Path | None, svg: Path | None
     ) -> "Outputs":
-        """Those of the options; the suffix of `output` says what it is.
+        """Return the outputs that the options name.
 
-        Raises UsageError for a suffix that no output has, and for two outputs of one name.
+        Args:
+            output: A file whose suffix gives the format.
+            html: An HTML report.
+            png: A PNG image.
+            svg: An SVG image.
+
+        Raises:
+            UsageError: A suffix is not known, or two outputs have the same name.
         """
         pages, images = [html], [png, svg]
         text = None
@@ -70,7 +83,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class TextDrawing:
-    """Pictures made of text, a few lines for each sentence; with JSON one line, an object."""
+    """The text form of attention: pictures of a few lines, or one JSON object a line.
+
+    Attributes:
+        style: The characters to draw with.
+        subwords: Whether to show subwords rather than words.
+        as_json: Whether to write JSON.
+        terminal: Whether the output is a terminal.
+    """
 
     style: "Style"
     subwords: bool
@@ -78,15 +98,16 @@ class TextDrawing:
     terminal: bool
 
     def lines(self, sentence: "Sentence") -> list[str]:
-        """Of output, for a sentence."""
+        """Return the lines for a sentence."""
         translation = sentence.readings[0].best
         if self.as_json:
             return [_as_json(translation, self.subwords)]
         return self._drawn(sentence.text, translation)
 
     def _drawn(self, text: str, translation: "Translation") -> list[str]:
-        """Text, translation and picture; of a blank text a blank line; of one in pieces no picture,
-        which would be as large as the square of its length.
+        """Return text, translation and picture of a sentence; a blank line for a blank text.
+
+        A text in segments has no picture, because its size would be the square of the length.
         """
         from nmt.inspection.attention_text import render_attention
         from nmt.inspection.display import printable
@@ -110,7 +131,15 @@ class TextDrawing:
 def text_drawing(
     numbers: bool, ascii_only: bool, subwords: bool, as_json: bool, output: Path | None
 ) -> TextDrawing:
-    """What the options ask for; colour is for terminals."""
+    """Return the text form that the options name, in colour on a terminal.
+
+    Args:
+        numbers: Whether to show hundredths rather than shades.
+        ascii_only: Whether to draw in ASCII characters alone.
+        subwords: Whether to show subwords rather than words.
+        as_json: Whether to write JSON.
+        output: The output file; None for stdout.
+    """
     from nmt.inspection import attention_text
 
     styles = {
@@ -131,7 +160,16 @@ def write_page(
     subwords: bool,
     numbers: bool,
 ) -> None:
-    """One HTML file with all sentences."""
+    """Write an HTML report with all sentences.
+
+    Args:
+        path: The file.
+        sentences: The sentences.
+        models: The name of each model.
+        about: A line below the title.
+        subwords: Whether the report shows subwords first.
+        numbers: Whether the heat maps show hundredths first.
+    """
     from nmt.inspection.attention_page import attention_page
     from nmt.search.ports import writer
 
@@ -145,8 +183,13 @@ def write_page(
 def write_images(
     path: Path, sentences: Sequence["Sentence"], subwords: bool, numbers: bool
 ) -> None:
-    """One image file for each sentence that can be drawn: of one under the name that is given, of
-    several with the number of the line before the suffix.
+    """Write an image file for each sentence that has attention.
+
+    Args:
+        path: The file. The names for several sentences have the line number before the suffix.
+        sentences: The sentences.
+        subwords: Whether to show subwords rather than words.
+        numbers: Whether to show hundredths in the squares.
     """
     from nmt.inspection.attention_image import attention_image
     from nmt.runtime.files import atomic_file
@@ -173,7 +216,13 @@ def write_images(
 
 
 def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":
-    """What to show: subwords as they are, or words without the end mark of the translation."""
+    """Return target tokens, source tokens and the attention between them.
+
+    Args:
+        translation: The translation.
+        subwords: Whether to return subwords, rather than words without the end mark of the
+            translation.
+    """
     from nmt.inspection.attention_record import merge_words
 
     assert translation.attention is not None

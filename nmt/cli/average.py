@@ -1,4 +1,4 @@
-"""`nmt average`."""
+"""The command `nmt average`."""
 
 from pathlib import Path
 from typing import Annotated

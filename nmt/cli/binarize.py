@@ -1,4 +1,4 @@
-"""`nmt binarize`."""
+"""The command `nmt binarize`."""
 
 from typing import Annotated
 

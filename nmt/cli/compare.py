@@ -1,4 +1,4 @@
-"""`nmt compare`."""
+"""The command `nmt compare`."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nmt.reports.state import RunState
 
 _AT_ONCE = 512
-"""Lines translated between two steps of the bar."""
+"""Lines translated between two updates of the progress bar."""
 
 
 def compare(
@@ -86,7 +86,7 @@ def compare(
         return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
 
     found = compare_runs(states, judge)
-    if html is not None:  # before what a pipe may not take to its end
+    if html is not None:  # first, because a closed pipe ends the output below
         write_text(html, comparison_page(found))
         say(f"page: {html}")
     if as_json:
@@ -126,9 +126,15 @@ def _judge(
     given: tuple[Path | None, list[Path] | None, list[Path] | None],
     machine: tuple[str | None, str | None, int | None],
 ) -> "Judged | str":
-    """How well the runs translate; what was asked for by name must be there, dev need not be.
+    """Return the translation quality of the runs, or the reason why it is not known.
 
-    given: source, references, translations; machine: device, precision, threads.
+    Texts that options name must exist; the runs' dev need not.
+
+    Args:
+        states: The state of each run.
+        names: The name of each run.
+        given: The source, references and translations of the options.
+        machine: The device, precision and threads.
     """
     from nmt.evaluation.lines import read_all_lines
     from nmt.reports.judging import dev_of, given_text, judged, judged_by_models

@@ -1,4 +1,4 @@
-"""`nmt config`: show, explain and compare configurations."""
+"""The commands of `nmt config`: show, explain and compare configurations."""
 
 from pathlib import Path
 from typing import Annotated

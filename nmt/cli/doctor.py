@@ -1,4 +1,4 @@
-"""`nmt doctor`."""
+"""The command `nmt doctor`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`nmt export`."""
+"""The command `nmt export`."""
 
 from pathlib import Path
 from typing import Annotated

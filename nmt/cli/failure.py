@@ -1,4 +1,4 @@
-"""How a command ends badly: one message on stderr and the exit code that scripts rely on."""
+"""Error reports of the command line: one message on stderr, and an exit code for scripts."""
 
 import errno
 import os
@@ -20,7 +20,6 @@ from nmt.errors import (
 )
 from nmt.runtime.signals import Signalled
 
-# typer brings a click of its own from some version on; this finds the class in either.
 _OF_THE_SYSTEM = frozenset(
     (
         errno.EACCES,
@@ -35,15 +34,17 @@ _OF_THE_SYSTEM = frozenset(
         errno.ENFILE,
     )
 )
-"""What a file system may say of any path at any time, and is no bug of ours."""
+"""Errors of the file system for any path, which are no bug of the program."""
 
+# Recent versions of typer include click; this finds the class in either.
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def report(error: BaseException) -> int:
-    """Tell the user of an error in the words that fit it, and give the exit code.
+    """Report an error on stderr and return the exit code.
 
-    A reader that closed its pipe (`nmt ... | head`) is no error: 0, and not a word.
+    A reader that closes the pipe of the output (`nmt ... | head`) is no error. The exit code is
+    then 0, without a message.
     """
     if isinstance(error, BrokenPipeError) and _reader_has_gone():
         _drop_pending_output()
@@ -71,7 +72,7 @@ def report(error: BaseException) -> int:
 
 
 def _speaker() -> str:
-    """Of several processes that a launcher started, all but the first say which they are."""
+    """Return the name of the process in messages, with its rank where it is not rank zero."""
     rank = os.environ.get("RANK", "0")
     return "nmt" if rank == "0" or "WORLD_SIZE" not in os.environ else f"nmt: rank {rank}"
 
@@ -108,9 +109,9 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
 
 
 def _reader_has_gone() -> bool:
-    """Whether whoever read our stdout or stderr has closed it.
+    """Return whether the reader of stdout or stderr has closed it.
 
-    A broken pipe between our own processes is a failure, and must not pass for this.
+    A broken pipe between the processes of the program is a failure, and does not count.
     """
     if not hasattr(select, "poll"):
         return True
@@ -121,7 +122,7 @@ def _reader_has_gone() -> bool:
 
 
 def _drop_pending_output() -> None:
-    """Point stdout at nowhere, so that Python's last flush of it cannot fail at exit."""
+    """Redirect stdout to nowhere, so that Python's last flush at exit cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`nmt info`."""
+"""The command `nmt info`."""
 
 import json
 from pathlib import Path

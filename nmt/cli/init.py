@@ -1,4 +1,4 @@
-"""`nmt init`."""
+"""The command `nmt init`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +126,7 @@ def init(
 
 @contextmanager
 def _own_way_with_bad_utf8() -> Iterator[None]:
-    """The message of such a line names a setting; there is no configuration yet to set it in."""
+    """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
     from nmt.data.text import NotUtf8
 
     try:
@@ -136,7 +136,7 @@ def _own_way_with_bad_utf8() -> Iterator[None]:
 
 
 def _check_output(output: Path, texts: list[Path], force: bool) -> None:
-    """Before the texts are read, which may take a while."""
+    """Raise UsageError for an unfit output file before the texts are read, which takes a while."""
     if output == _STDOUT:
         return
     if output.is_dir():

@@ -1,4 +1,4 @@
-"""What `nmt init` chooses for the texts it was given, and what it tells of them."""
+"""The choices of `nmt init` for given texts, and its report on them."""
 
 import os
 import tempfile
@@ -33,7 +33,14 @@ BadUtf8 = Literal["error", "replace", "skip_pair"]
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts as they were named. languages: of both sides, None where unknown."""
+    """The texts that the options name.
+
+    Attributes:
+        train: The training text.
+        dev: The dev text, or None.
+        languages: The languages of source and target; None where not known.
+        on_bad_utf8: The treatment of lines that are not UTF-8.
+    """
 
     train: CorpusSettings
     dev: CorpusSettings | None
@@ -48,10 +55,16 @@ class Texts:
         languages: tuple[str | None, str | None],
         on_bad_utf8: BadUtf8,
     ) -> "Texts":
-        """From what each option gives, for source and target; languages that are not given are
-        those that the names of the files tell.
+        """Return the texts, with languages that are not given guessed from file names.
 
-        Raises UsageError when there are more files of one side than of the other.
+        Args:
+            train: The files of source and target.
+            dev: The dev files of source and target, or None.
+            languages: The languages of source and target, or None.
+            on_bad_utf8: The treatment of lines that are not UTF-8.
+
+        Raises:
+            UsageError: The sides differ in their number of files.
         """
         guessed = languages_of_files(train[0][0], train[1][0])
         return cls(
@@ -63,10 +76,15 @@ class Texts:
 
 
 def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | None) -> list[Choice]:
-    """All keys of the configuration. folder: where it is to lie, for its paths; budget: a time, for
-    which the updates of an unlimited training are timed.
+    """Return all keys of the configuration.
 
-    Raises as `measure_pace` does.
+    With a budget, some updates of the model for unlimited training are timed.
+
+    Args:
+        facts: Statistics of the corpus.
+        texts: The texts.
+        folder: The folder of the new configuration, for relative paths.
+        budget: The time limit of training; None for no limit. Timing may raise, see `measure_pace`.
     """
     facts = replace(facts, bleu_of_words=bleu_tokenizer(texts.languages[1], None) != "char")
     about_data = _about_data(texts, folder)
@@ -95,7 +113,12 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
 
 
 def found(facts: CorpusFacts, texts: Texts) -> Iterator[str]:
-    """What the texts are like, in lines; what may be wrong with them is warned of."""
+    """Yield a report on the texts in lines; possible errors are printed as warnings.
+
+    Args:
+        facts: Statistics of the corpus.
+        texts: The texts.
+    """
     sides = zip(("source", "target"), texts.languages, (facts.source, facts.target), strict=True)
     dev = "none" if facts.dev_pairs is None else f"{facts.dev_pairs:,} pairs"
     yield f"train: {facts.pairs:,} pairs, a {facts.size} corpus; dev: {dev}"
@@ -110,7 +133,13 @@ def found(facts: CorpusFacts, texts: Texts) -> Iterator[str]:
 
 
 def headline(facts: CorpusFacts, texts: Texts, budget: str | None) -> str:
-    """The comment at the head of the configuration."""
+    """Return the comment at the head of the configuration.
+
+    Args:
+        facts: Statistics of the corpus.
+        texts: The texts.
+        budget: The time limit of training, or None.
+    """
     source, target = (language or "?" for language in texts.languages)
     told = f"{facts.pairs:,} pairs, {facts.words:,} words a side"
     limit = f", to be trained in {budget}" if budget else ""
@@ -131,7 +160,7 @@ def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> Corp
 
 
 def _about_data(texts: Texts, folder: Path | None) -> Iterator[Choice]:
-    """Languages and paths, as seen from the folder; absolute ones for None."""
+    """Yield languages and paths relative to the folder; absolute paths without a folder."""
     for side, language in zip(("source", "target"), texts.languages, strict=True):
         if language:
             yield Choice(f"data.{side}_language", language)

@@ -1,4 +1,4 @@
-"""`nmt score --model`: lines in, what a model says of them out."""
+"""Scoring by a model for `nmt score --model`."""
 
 import json
 import math
@@ -24,9 +24,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ModelScoring:
-    """Texts to be scored by a model as translations of others.
+    """Texts that a model scores as translations of others.
 
-    source: their sources; hypotheses: the texts themselves; None: stdin.
+    Attributes:
+        translator: The model.
+        source: The source text.
+        hypotheses: The text to score; None for stdin.
     """
 
     translator: "Translator"
@@ -34,9 +37,13 @@ class ModelScoring:
     hypotheses: Path | None
 
     def corpus(self, texts: Iterable[str] | None) -> "CorpusScore":
-        """The sums over all lines; texts: those of `hypotheses`, where they are read already.
+        """Return the sums over all lines.
 
-        Raises DataError when there is no text in them.
+        Args:
+            texts: The lines of `hypotheses`, where they were read already.
+
+        Raises:
+            DataError: The texts are empty.
         """
         from nmt.search.model_scores import CorpusScore
 
@@ -50,7 +57,12 @@ class ModelScoring:
         return total
 
     def print_sentences(self, tokens: bool, as_json: bool) -> None:
-        """A line for each pair, in order. tokens: with its subwords."""
+        """Print a line for each pair, in order.
+
+        Args:
+            tokens: Whether to add the subwords.
+            as_json: Whether to print JSON.
+        """
         from nmt.search.penalties import described
 
         say(f"score: {described(self.translator.settings)}")
@@ -59,7 +71,7 @@ class ModelScoring:
             print(line(score, tokens))
 
     def print_n_best(self) -> None:
-        """The lines of an n-best list, in order, each with the model's log-probability."""
+        """Print the lines of an n-best list in order, each with the model's log-probability."""
         from nmt.evaluation.lines import each_line, read_all_lines
         from nmt.search.stream_progress import StreamProgress, stream_progress
 
@@ -78,7 +90,12 @@ class ModelScoring:
     def _scored(
         self, texts: Iterable[str] | None, written: list[Path | None]
     ) -> Iterator[tuple[str, "ForcedScore"]]:
-        """Yield each text with its score. written: see `stream_progress`."""
+        """Yield each text with its score.
+
+        Args:
+            texts: The lines of `hypotheses`, where they were read already.
+            written: The output files, see `stream_progress`.
+        """
         from nmt.evaluation.lines import each_line, each_pair
         from nmt.search.stream_progress import StreamProgress, stream_progress
 
@@ -109,7 +126,7 @@ class ModelScoring:
             yield entry
 
     def _windows(self, items: Iterator[T]) -> Iterator[list[T]]:
-        """So many at a time that there is something to sort, and memory stays flat."""
+        """Yield items in windows large enough to sort by length, with bounded memory."""
         size = _WINDOW_BATCHES * self.translator.settings.batch_sentences
         while window := list(islice(items, size)):
             yield window
@@ -120,7 +137,7 @@ class ModelScoring:
 
 
 def corpus_text(total: "CorpusScore") -> list[str]:
-    """The sums as lines for people."""
+    """Return the sums as lines of text."""
     return [
         f"log-probability = {total.log_probability:.2f}  "
         f"({total.lines} lines, {total.subwords} subwords with end marks)",
@@ -133,7 +150,7 @@ def corpus_text(total: "CorpusScore") -> list[str]:
 
 
 def corpus_record(total: "CorpusScore") -> dict[str, Any]:
-    """The sums for programs."""
+    """Return the sums as plain data for JSON."""
     return {
         "log_probability": total.log_probability,
         "subwords": total.subwords,
@@ -147,7 +164,7 @@ def corpus_record(total: "CorpusScore") -> dict[str, Any]:
 
 
 def _json_number(value: float) -> float | None:
-    """Return a number for JSON, which has no infinity."""
+    """Return a number for JSON; None for infinity and NaN, which JSON lacks."""
     return value if math.isfinite(value) else None
 
 

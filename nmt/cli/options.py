@@ -1,6 +1,7 @@
-"""The options that several commands share, each written once.
+"""The options that several commands share.
 
-A command names those it takes in its signature; `--debug` and `--quiet` act by themselves:
+A command names its options in its signature. The options `--debug` and `--quiet` take effect by
+themselves:
 
     def train(config: ConfigPath, settings: Set = None, debug: Debug = False, quiet: Quiet = False)
 """
@@ -27,12 +28,12 @@ _state = _State()
 
 
 def debug_wanted() -> bool:
-    """Whether --debug was given: errors are then shown with their traceback."""
+    """Return whether --debug was given, which shows the traceback of errors."""
     return _state.debug
 
 
 def reset() -> None:
-    """Forget --debug and --quiet of an earlier command line in this process."""
+    """Reset --debug and --quiet after an earlier command line in this process."""
     _state.debug = False
     set_quiet(False)
 
@@ -72,7 +73,15 @@ def metric_of(registry: Registry) -> Callable[[str], str]:
 
 
 def check_metric(name: str, registry: Registry) -> str:
-    """Raise BadParameter where a registry has no such metric; else return the name."""
+    """Return the name of a metric that a registry has.
+
+    Args:
+        name: The name.
+        registry: The registry.
+
+    Raises:
+        typer.BadParameter: The registry has no such metric.
+    """
     if name not in registry.kinds:
         known = ", ".join(registry.names())
         raise typer.BadParameter(f"{name!r} is no {registry.thing}; choose {known}.")
@@ -80,14 +89,18 @@ def check_metric(name: str, registry: Registry) -> str:
 
 
 def named_path(text: str) -> Path:
-    """A path that an option was given; none at all is mostly a variable that is not set."""
+    """Return the path of an option.
+
+    Raises:
+        typer.BadParameter: The path is empty, which usually means that a shell variable is not set.
+    """
     if not str(text).strip():
         raise typer.BadParameter("an empty path.")
     return Path(text)
 
 
 def refuse(*contradictions: tuple[bool, str]) -> None:
-    """Raises UsageError with the first message whose condition holds."""
+    """Raise UsageError with the first message whose condition holds."""
     for holds, message in contradictions:
         if holds:
             raise UsageError(message)

@@ -1,4 +1,4 @@
-"""Files that a command writes: never over what it reads, and refused before the work."""
+"""Checks of output files before the work, so that no command overwrites its input."""
 
 import os
 from collections.abc import Iterable
@@ -10,12 +10,15 @@ from nmt.errors import UsageError
 def check_written(
     written: Iterable[Path | None], read: Iterable[Path | None], runs: Iterable[Path] = ()
 ) -> None:
-    """Refuse files to write that cannot be meant.
+    """Check the output files of a command.
 
-    None stands for stdin and stdout; runs: folders whose own files are not to be written over.
+    Args:
+        written: Output files; None for stdout.
+        read: Input files; None for stdin.
+        runs: Folders of runs, whose own files must not be overwritten.
 
-    Raises UsageError for a folder, for a file that is read or written twice, and for one that a run
-    has made.
+    Raises:
+        UsageError: An output is a folder, an input, given twice, or a file of a run.
     """
     given = [path for path in written if path is not None]
     sources = [path for path in read if path is not None]
@@ -31,18 +34,28 @@ def check_written(
 
 
 def same_path(one: Path | None, other: Path | None) -> bool:
-    """Whether two paths lead to one place."""
+    """Return whether two paths lead to the same file.
+
+    Args:
+        one: The first path; None for a standard stream, which is never the same.
+        other: The second path.
+    """
     if one is None or other is None:
         return False
     return os.path.realpath(one) == os.path.realpath(other)
 
 
 def replaces(written: Path | None, read: Path | None) -> bool:
-    """Whether a file that is read would be overwritten; a terminal may be both."""
+    """Return whether an output would overwrite an input. A terminal may be both.
+
+    Args:
+        written: The output file, or None.
+        read: The input file, or None.
+    """
     return read is not None and read.is_file() and same_path(written, read)
 
 
 def _made_by_run(path: Path, run: Path) -> bool:
-    """Pages beside the files of a run may be written anew."""
+    """Return whether a run made a file. HTML reports in its folder may be overwritten."""
     inside = path.resolve().is_relative_to(run.resolve())
     return inside and path.exists() and path.suffix.lower() not in (".html", ".htm")

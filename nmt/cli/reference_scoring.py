@@ -1,4 +1,4 @@
-"""`nmt score --ref`: translations of one text beside its references, one or several."""
+"""Scoring against references for `nmt score --ref`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +22,22 @@ _STDIN = Path("-")
 
 @dataclass(frozen=True)
 class ReferenceScoring:
-    """What `--ref` and its companions ask for.
+    """The options of scoring against references.
 
-    hypotheses: files, `-` for stdin; baseline: what they are compared with, default: the first of
-    them; names: for the hypotheses; the rest as the options say.
+    Attributes:
+        hypotheses: Files of translations, `-` for stdin.
+        references: Files of references.
+        metrics: The metrics.
+        lowercase: Whether to ignore case.
+        tokenize: The tokenizer of BLEU; None for the default.
+        source: The source text, or None.
+        baseline: The translation to compare with; None for the first of `hypotheses`.
+        names: The names of the translations; None for those of their files.
+        confidence: Whether to compute intervals for a single translation.
+        method: The significance test.
+        trials: The number of samples of the test; None for the default.
+        buckets: Whether to score buckets of lines.
+        train: Target sides of the training text, or folders of runs.
     """
 
     hypotheses: Sequence[Path]
@@ -44,9 +56,11 @@ class ReferenceScoring:
 
     @cached_property
     def systems(self) -> list["System"]:
-        """All translations, the baseline first; each file is read once.
+        """All translations, the baseline first. Each file is read once.
 
-        Raises DataError when one cannot be read, UsageError for names that do not fit.
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: The names do not fit the translations.
         """
         from nmt.evaluation.lines import read_all_lines
         from nmt.evaluation.report import System
@@ -58,7 +72,11 @@ class ReferenceScoring:
 
     @cached_property
     def question(self) -> "Question":
-        """What is asked about them. Raises DataError where a text is unfit or counts differ."""
+        """The question to the evaluation: texts, metrics and test.
+
+        Raises:
+            DataError: A text is unfit, or the numbers of lines differ.
+        """
         from nmt.evaluation.lines import read_all_lines
         from nmt.evaluation.report import Question
         from nmt.evaluation.scores import check_counts
@@ -84,13 +102,13 @@ class ReferenceScoring:
 
     @cached_property
     def report(self) -> "Report":
-        """The answer. Raises as `nmt.evaluation.report` does."""
+        """The scores with their comparison. See `nmt.evaluation.report` for exceptions."""
         from nmt.evaluation.report import report
 
         return report(self.systems, self.question)
 
     def warn_of_suspicions(self) -> None:
-        """Warn of signs that the scores would mean something else than they seem to."""
+        """Warn of signs that the scores may be misleading."""
         from nmt.evaluation.checks import reference_warnings, suspicions
         from nmt.evaluation.mixups import mixups
 
@@ -107,7 +125,7 @@ class ReferenceScoring:
                 warn(prefix + warning)
 
     def warn_of_noise(self) -> None:
-        """Warn of scores that are noise."""
+        """Warn of scores that are only noise."""
         from nmt.evaluation.metrics import SHORT_REFERENCES
         from nmt.evaluation.report import noise_warning, noise_warnings
 
@@ -123,13 +141,13 @@ class ReferenceScoring:
             warn(warning)
 
     def text(self) -> list[str]:
-        """The scores of the one translation, a line for each metric."""
+        """Return the scores of a single translation, a line for each metric."""
         if self.confidence:
             return [_confident(measure) for measure in self.report.measures]
         return [str(score) for score in self.scores]
 
     def print_text(self) -> None:
-        """The scores, of several translations as a table; then those of buckets."""
+        """Print the scores, of several translations as a table, then those of buckets."""
         from nmt.evaluation.report_text import print_buckets, print_scores, tell_verdicts
 
         if len(self.systems) > 1:
@@ -141,7 +159,7 @@ class ReferenceScoring:
             print_buckets(self.report)
 
     def record(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the scores as plain data for JSON."""
         from nmt.evaluation.report import buckets_record, systems_record
 
         record: dict[str, Any] = {"lines": len(self.systems[0].hypotheses)}
@@ -156,7 +174,11 @@ class ReferenceScoring:
         return record
 
     def write_page(self, file: Path) -> None:
-        """The report as a page. Raises ResourceError when the file cannot be written."""
+        """Write the scores as an HTML report.
+
+        Raises:
+            ResourceError: The file cannot be written.
+        """
         from nmt.evaluation.page import score_page
         from nmt.pages.page import render
         from nmt.runtime.files import write_text
@@ -165,7 +187,11 @@ class ReferenceScoring:
         say(f"page: {file}")
 
     def print_segments(self, as_json: bool) -> None:
-        """A row for each line and system: line, system, scores; without JSON below a heading."""
+        """Print a row for each line and system: line, system, scores.
+
+        Args:
+            as_json: Whether to print JSON objects rather than a table with a heading.
+        """
         of_systems = [self._sentences(system) for system in self.systems]
         if not as_json:
             print("\t".join(["line", "system", *self.metrics]))
@@ -175,7 +201,7 @@ class ReferenceScoring:
                 print(row(number, system.name, scores))
 
     def _sentences(self, system: "System") -> list[dict[str, float]]:
-        """The scores of each line, by metric."""
+        """Return the scores of each line, by metric."""
         from nmt.evaluation.segments import SegmentScorer
 
         scores = [
@@ -190,7 +216,7 @@ class ReferenceScoring:
 
     @cached_property
     def scores(self) -> list["Score"]:
-        """The scores of the one translation. Raises as `nmt.evaluation.scores.score` does."""
+        """The scores of a single translation. See `nmt.evaluation.scores.score` for exceptions."""
         from nmt.evaluation.scores import score
 
         (system,) = self.systems
@@ -204,7 +230,7 @@ class ReferenceScoring:
 
     @property
     def _files(self) -> list[Path]:
-        """The baseline first."""
+        """The files of translations, the baseline first."""
         files = [*([] if self.baseline is None else [self.baseline]), *self.hypotheses]
         if files.count(_STDIN) > 1:
             raise UsageError("stdin can be read once: give - for one text only.")
@@ -212,7 +238,7 @@ class ReferenceScoring:
 
     @property
     def _names(self) -> list[str]:
-        """By which the translations are told apart: those given, else of their files."""
+        """The distinct names of the translations: those given, or else those of their files."""
         files = self._files
         given = list(self.names or ())
         if given and len(given) != len(self.hypotheses):
@@ -253,7 +279,7 @@ class ReferenceScoring:
 
 
 def _texts(path: Path) -> Iterator[Path]:
-    """A text; of the folder of a run, the target side of what it was trained on."""
+    """Yield a text file, or the target training files of a run's folder."""
     from nmt.data.manifest import Manifest
     from nmt.runtime.run_directory import find_run
 
@@ -273,12 +299,12 @@ def _short(path: Path) -> str:
 
 
 def _numbered(name: str, before: list[str]) -> str:
-    """The same file twice has two names."""
+    """Return a name that differs from those before it."""
     return f"{name} ({before.count(name) + 1})" if name in before else name
 
 
 def _confident(measure: "Measure") -> str:
-    """The score of the one translation, with its interval."""
+    """Return the score of a single translation with its interval."""
     (standing,) = measure.standings
     low, high = standing.interval
     comparison = measure.comparison

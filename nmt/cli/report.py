@@ -1,4 +1,4 @@
-"""`nmt report`."""
+"""The command `nmt report`."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def report(
         file = state.run.path / _PAGE
     check_written([file], [run], [state.run.path])
     found = report_on(state)
-    if file is not None:  # before what a pipe may not take to its end
+    if file is not None:  # first, because a closed pipe ends the output below
         write_text(file, report_page(found))
         say(f"page: {file}")
     if as_json:

@@ -1,4 +1,4 @@
-"""`nmt score`."""
+"""The command `nmt score`."""
 
 import json
 import sys
@@ -188,13 +188,13 @@ def _tokenizer(
     train: list[Path] | None,
     metrics: list[str] | None,
 ) -> str | None:
-    """Return the tokenizer of BLEU for the target language: that given, else of the model or run.
+    """Return the tokenizer of BLEU for the target language of the option, the model or the run.
 
     Args:
         given: The option --language.
         of_model: The target language of --model.
         train: Texts, or folders of runs.
-        metrics: Those asked for.
+        metrics: The metrics that were given.
     """
     from nmt.evaluation.scores import bleu_tokenizer
 
@@ -205,7 +205,7 @@ def _tokenizer(
 
 
 def _language_of_runs(paths: list[Path] | None) -> str | None:
-    """Return the target language of the first run among some paths, None where there is none."""
+    """Return the target language of the first run among paths; None where there is no run."""
     from nmt.config.load import load_config
     from nmt.runtime.run_directory import RunDirectory
 
@@ -221,7 +221,7 @@ def _check_sides(
     of_model: dict[str, Any],
     source: Path | None,
 ) -> None:
-    """Refuse options, given by name with their values, of a side that is not asked for."""
+    """Raise UsageError for options, given by name, of a kind of scoring that is not requested."""
     if not references and not model:
         raise UsageError(
             "score needs references or a model: nmt score HYP --ref REF, or nmt score HYP "
@@ -241,7 +241,7 @@ def _check_sides(
 def _check_forms(
     references: list[Path] | None, sentences: bool, tokens: bool, n_best: bool, as_json: bool
 ) -> None:
-    """Refuse forms of output that do not go together."""
+    """Raise UsageError for output formats that exclude each other."""
     if references and (sentences or n_best):
         name = "--sentences" if sentences else "--n-best"
         raise UsageError(f"{name} prints line by line, --ref the whole: take two commands.")
@@ -260,7 +260,7 @@ def _check_numbers(
     train: list[Path] | None,
     html: Path | None,
 ) -> None:
-    """Refuse several texts where one is meant, and forms of output that go only with another."""
+    """Raise UsageError for too many texts, and for options that need another one."""
     several = len(given) + (baseline is not None)
     if model and several > 1:
         raise UsageError(f"--model scores one text, and {several} were given: take a command each.")

@@ -1,4 +1,4 @@
-"""`nmt serve`."""
+"""The command `nmt serve`."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -83,7 +83,7 @@ def serve(
 
 
 def _require_packages() -> None:
-    """Raises UsageError when the extra is not installed."""
+    """Raise UsageError where the packages of the extra are missing."""
     if any(find_spec(package) is None for package in _NEEDED):
         raise UsageError(
             "nmt serve needs packages that are not installed: pip install 'nmt[serve]'"

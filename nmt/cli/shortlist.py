@@ -1,4 +1,4 @@
-"""`nmt shortlist`."""
+"""The command `nmt shortlist`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +55,7 @@ def shortlist(
     _check_has_data(run, bundle)
     tokenizers = TokenizerPair.load(bundle)
     _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
-    # Training would replace the bundle by its next best one.
+    # Running training would replace the bundle at the next best validation.
     with exclusive(run.training_lock, "training this run"):
         train, dev = (Corpus.open(run.data / name) for name in ("train", "dev"))
         for corpus in (train, dev):

@@ -1,4 +1,4 @@
-"""`nmt tokenizer`."""
+"""The command `nmt tokenizer`."""
 
 from typing import Annotated
 

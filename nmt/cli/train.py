@@ -1,4 +1,4 @@
-"""`nmt train`."""
+"""The command `nmt train`."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ def train(
     from nmt.config.load import load_config
     from nmt.training.run import train as run_training
 
-    # What is loaded by now stays: the garbage collector need not look through it time and again.
+    # Loaded modules stay in memory, so the garbage collector can skip them.
     gc.collect()
     gc.freeze()
     runtime = {"device": device, "precision": precision, "threads": threads}

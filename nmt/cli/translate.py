@@ -1,4 +1,4 @@
-"""`nmt translate`."""
+"""The command `nmt translate`."""
 
 import sys
 import time
@@ -100,7 +100,7 @@ def translate(
         set_quiet(True)
     sharded = resumable or world.launched
     files = require_files(input_file, output_file, world) if sharded else None
-    keeps_weights = attention or alignment  # of each line as many as source times target tokens
+    keeps_weights = attention or alignment  # for each line source times target tokens
     writes_json = as_json or input_format == "json"
     refuse(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
@@ -117,7 +117,7 @@ def translate(
     )
     thresholds = changed(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
-        beam = n_best or 1  # what is drawn is given, not the likeliest of several
+        beam = n_best or 1  # every sample is written, not only the likeliest
     overrides = its.given(
         beam_size=beam,
         n_best=n_best,
@@ -139,7 +139,7 @@ def translate(
         shortlist=shortlist,
         batch_sentences=batch,
     )
-    # Parts are joined only when they were computed alike: no stopwatch may tell them apart.
+    # All shards must be computed alike, so timing may not choose the precision.
     translator = open_translator(
         model, device, precision, threads, weight, combine, measured=files is None
     )
@@ -249,7 +249,20 @@ def open_translator(
     combination: str | None = None,
     measured: bool = True,
 ) -> "Translator":
-    """The translator that a command's options name. Raises as `Translator.load` does."""
+    """Load the translator that the options of a command name.
+
+    Args:
+        model: The models; None for the default one.
+        device: The device; None for auto.
+        precision: The precision; None for auto.
+        threads: The number of CPU threads; None for one a core.
+        weights: The weight of each model in an ensemble; None for equal weights.
+        combination: The way to combine an ensemble; None for log_linear.
+        measured: Whether timing may choose how to compute, see `Translator.load`.
+
+    Returns:
+        The translator. The exceptions are those of `Translator.load`.
+    """
     from nmt.search.translator import Translator
 
     if model is not None and len(model) > 1:
@@ -268,14 +281,16 @@ def open_translator(
 
 
 def invite(input_file: Path | None) -> None:
-    """Tell someone at a terminal that it is their turn."""
+    """Tell a user at a terminal to type a line."""
     if input_file is None and sys.stdin.isatty():
         say("Type a line to have it translated. End with Ctrl-D.")
 
 
 def _batches_in_memory(with_weights: bool, judged: bool) -> int:
-    """How many are read before the first is answered: of several, lines of like lengths are put
-    together, but attention weights stay until then.
+    """Return the number of batches to read before the first is answered.
+
+    With several, lines of similar length are batched together. Attention weights stay in memory
+    until then.
     """
     if with_weights:
         return 1
@@ -283,7 +298,7 @@ def _batches_in_memory(with_weights: bool, judged: bool) -> int:
 
 
 def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
-    """Those that a translation depends on: not how many are translated at once."""
+    """Return the search settings that translations depend on, without the batch size."""
     values = settings.model_dump(exclude={"batch_sentences"})
     return {f"search.{key}": value for key, value in values.items()}
 

@@ -1,4 +1,4 @@
-"""The options of `nmt translate`, and what is told of the search that they make."""
+"""The options of `nmt translate`, and the description of the search that they set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that were given, by the names of their settings."""
+    """Return the options that were given, by the names of their settings."""
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -36,12 +36,12 @@ _FORMAT_HINTS = {
 
 
 def described(settings: "SearchSettings") -> str:
-    """The search in use, in one line."""
+    """Return a line that describes the search."""
     return "search: " + ", ".join([*_way_of_search(settings), *_choice(settings)])
 
 
 def _way_of_search(settings: "SearchSettings") -> list[str]:
-    """Where hypotheses come from."""
+    """Return the description of how hypotheses are found."""
     if not settings.sampling:
         parts = [f"beam {settings.beam_size}"]
         if settings.groups > 1:
@@ -62,7 +62,7 @@ def _way_of_search(settings: "SearchSettings") -> list[str]:
 
 
 def _choice(settings: "SearchSettings") -> list[str]:
-    """What one is chosen by."""
+    """Return the description of how a translation is chosen among hypotheses."""
     from nmt.search.penalties import described as penalties
 
     parts = [penalties(settings)]

@@ -1,4 +1,4 @@
-"""`nmt tune`."""
+"""The command `nmt tune`."""
 
 import json
 from contextlib import nullcontext
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nmt.tuning.tune import Tuning
 
 _FEW = 50
-"""Fewer sentences tell little of what is better."""
+"""The number of sentences below which a comparison of settings is unreliable."""
 
 
 def tune(
@@ -134,7 +134,7 @@ def _warn_of_few(source: Path, sources: list[str]) -> None:
 
 
 def _only(model: list[Path] | None) -> Path | None:
-    """The one model that is to have new defaults."""
+    """Return the single model whose defaults are to change."""
     if model is not None and len(model) > 1:
         raise UsageError(
             f"--model was given {len(model)} times: tune changes the defaults of one. Give one."
@@ -158,7 +158,7 @@ def _conclusion(tuning: "Tuning") -> str:
 
 
 def _tie(tuning: "Tuning") -> str:
-    """Say that nothing beats the present defaults, and whether anything could."""
+    """Return the conclusion when no settings beat the present defaults."""
     if tuning.winner.standing.score > 0.0:
         return "no other settings score higher than the present defaults"
     advice = "Take a text that the model can translate"

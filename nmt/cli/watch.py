@@ -1,4 +1,4 @@
-"""`nmt watch`."""
+"""The command `nmt watch`."""
 
 import os
 import signal

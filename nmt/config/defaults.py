@@ -1,4 +1,4 @@
-"""Which keys of a configuration have another value than by default."""
+"""The settings of a configuration that differ from their defaults."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +10,9 @@ from nmt.config.settings.base import Settings
 
 
 def changed_from_defaults(config: Config) -> list[Difference]:
-    """The keys that differ from their defaults, in the order of the settings; old: the default,
-    None for a key that has none; new: the value.
+    """Return the keys that differ from their defaults, in the order of the settings.
+
+    In each difference `old` is the default, None for a required key, and `new` the value.
     """
     return list(_changed(config, type(config), ()))
 
@@ -28,7 +29,7 @@ def _changed(
 
 
 def _plain(value: Any) -> Any:
-    """As it stands in a file: paths are texts, several are a list."""
+    """Return a value as YAML holds it: paths as texts, several values as a list."""
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if value is None or isinstance(value, bool | int | float | str):

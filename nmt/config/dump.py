@@ -1,4 +1,4 @@
-"""Settings written out as YAML, and the differences between two of them."""
+"""Configurations as YAML, and the differences between two of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,13 @@ from nmt.config.yaml_source import plain_value
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose value is not the same in two configurations; None where it is not set."""
+    """A key with different values in two configurations.
+
+    Attributes:
+        key: The dotted key.
+        old: The value in the first configuration; None where it is not set.
+        new: The value in the second configuration; None where it is not set.
+    """
 
     key: str
     old: Any
@@ -20,20 +26,25 @@ class Difference:
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as YAML, with every default written out and paths as text.
+    """Return a configuration as YAML, with every default and with paths as texts.
 
-    Loaded again with `load_config` it gives an equal configuration.
+    `load_config` reads it as an equal configuration.
     """
     return _dump(config.model_dump(mode="json"), flow=False)
 
 
 def value_text(value: Any) -> str:
-    """A value as it would stand in a configuration, on one line."""
+    """Return a value as one line of YAML."""
     return _dump(value, flow=True).removesuffix("\n").removesuffix("\n...")
 
 
 def config_differences(old: Config, new: Config) -> list[Difference]:
-    """The keys whose values differ, in the order of the settings, with plain values."""
+    """Return the keys whose values differ, in the order of the settings, with plain values.
+
+    Args:
+        old: The first configuration.
+        new: The second configuration.
+    """
     return list(_differences(old.model_dump(mode="json"), new.model_dump(mode="json"), ""))
 
 
@@ -47,9 +58,10 @@ def _differences(old: Any, new: Any, key: str) -> Iterator[Difference]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts so that neither YAML 1.1 nor 1.2 takes them for something else."""
+    """A YAML dumper whose texts read as texts in both YAML 1.1 and 1.2."""
 
     def ignore_aliases(self, data: Any) -> bool:
+        """Return true, so that repeated values are written out."""
         return True
 
 

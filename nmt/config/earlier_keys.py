@@ -1,4 +1,4 @@
-"""Keys of earlier releases: those that have another name now, and those that are gone."""
+"""Keys of earlier releases that were renamed or removed."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ from nmt.config.yaml_source import Document, KeyPath, Problem
 
 @dataclass(frozen=True)
 class Gone:
-    """A key that no longer exists.
+    """A removed key.
 
-    neutral: the values with which it did nothing; advice: what to do where it had another value.
+    Attributes:
+        neutral: The values with which the key had no effect.
+        advice: The fix where it had another value.
     """
 
     neutral: Container[object]
@@ -20,14 +22,14 @@ class Gone:
 
 
 class _Everything(Container[object]):
-    """Holds every value."""
+    """A container that holds every value."""
 
     def __contains__(self, value: object) -> bool:
         return True
 
 
 EVERY_VALUE = _Everything()
-"""For keys whose value may be passed over in silence."""
+"""For keys whose value is ignored without a message."""
 
 
 RENAMED: dict[str, str] = {
@@ -37,9 +39,7 @@ RENAMED: dict[str, str] = {
     "training.early_stopping.patience": "training.patience",
     "training.faults.then": "training.on_divergence",
 }
-"""Keys by their earlier name, with the present one. Of several that are one key now, the first
-counts.
-"""
+"""Present keys by their earlier names. Of several that became one key, the first given counts."""
 
 _NOW_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
 
@@ -57,7 +57,7 @@ GONE: dict[str, Gone] = {
     "training.validation.at_start": Gone(EVERY_VALUE, _NOW_FIXED),
     "training.validation.batch_sentences": Gone(EVERY_VALUE, _NOW_FIXED),
 }
-"""Keys that no longer exist."""
+"""Removed keys."""
 
 EARLIER_PRESETS: dict[str, dict[str, Any]] = {
     "default": {
@@ -67,17 +67,17 @@ EARLIER_PRESETS: dict[str, dict[str, Any]] = {
         "output": {"dropout": 0.3},
     },
 }
-"""Presets that are gone: what their sections `model` held beside the values of `PLAIN`."""
+"""Removed presets: the values of their section `model` beyond those of `PLAIN`."""
 
 
 def translate_earlier_keys(document: Document) -> Iterator[str]:
-    """Rename the keys of earlier releases in a document, and remove those that did nothing.
+    """Rename the keys of earlier releases in a document, and remove those without an effect.
 
-    A key that is gone and had an effect becomes a problem of the document, and so does one that is
-    given under both names. In the place of a preset that is gone stand the values it had.
+    A removed key that had an effect becomes a problem of the document. So does a key that is given
+    under both names. A removed preset is replaced by its values.
 
     Yields:
-        A sentence for each key that has another name now, and for the preset.
+        A sentence for each renamed key, and for a removed preset.
     """
     for name, gone in GONE.items():
         path = tuple(name.split("."))
@@ -140,7 +140,7 @@ def _take(values: dict[Any, Any], path: KeyPath) -> Any:
 
 
 def _put(document: Document, path: KeyPath, new_path: KeyPath, value: Any) -> None:
-    """Put the value of a key under its present name, and what is known of its place."""
+    """Put the value of a key under its present name, with its position in the file."""
     section = document.value
     for depth, name in enumerate(new_path[:-1], start=1):
         if not isinstance(section.get(name), dict):

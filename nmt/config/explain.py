@@ -1,4 +1,4 @@
-"""The reference of the configuration, generated from the settings: for people and for editors."""
+"""The reference of the configuration, generated from the settings: texts, YAML and JSON Schema."""
 
 import inspect
 import textwrap
@@ -27,7 +27,7 @@ _EXAMPLES: dict[str, Any] = {
     "training.max_updates": 100_000,
     "training.patience": 10,
 }
-"""What the reference shows for keys that only the user can fill in."""
+"""The values that the reference shows for keys without a useful default."""
 
 _REFERENCE_HEAD = """\
 # Every key of the configuration with its default, as `nmt config default` prints it. Only the
@@ -85,13 +85,13 @@ EVERYDAY_KEYS = (
 
 
 def explain(name: str = "") -> str:
-    """Return what a key is for: type, default, range or choices.
+    """Return the description of a key: type, default, and range or choices.
 
-    Of a section these are its keys, the everyday ones first. Without a name they are the everyday
-    keys of the whole configuration, and its sections.
+    For a section it describes its keys, the everyday ones first. Without a name it describes the
+    everyday keys of the configuration and its sections.
 
     Raises:
-        UsageError: There is no such key; the message has the nearest.
+        UsageError: There is no such key. The message names the nearest.
     """
     if not name:
         everyday = [all_keys()[each] for each in EVERYDAY_KEYS]
@@ -110,13 +110,13 @@ def explain(name: str = "") -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the configuration, with which editors complete and check it."""
+    """Return the JSON Schema of the configuration, by which editors complete and check it."""
     schema = Config.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def yaml_reference() -> str:
-    """A complete configuration in YAML: every key, its default and a comment about it."""
+    """Return a complete configuration in YAML: every key with its default and a comment."""
     return _REFERENCE_HEAD + "".join(_reference(Config, ()))
 
 
@@ -147,13 +147,13 @@ def _plain(default: Any) -> Any:
 
 
 def _about(key: Key, section: type[Settings]) -> str:
-    """What the key says of the section and what the section says of itself, without repetition."""
+    """Return the descriptions of a section by its key and by itself, without repetition."""
     own = inspect.getdoc(section) or ""
     return own if own.startswith(key.description.rstrip(".")) else f"{key.description} {own}"
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Rows of texts in columns as wide as their widest text."""
+    """Return rows of texts as lines with aligned columns."""
     rows = list(rows)
     widths = [max(len(cell) for cell in column) for column in list(zip(*rows, strict=True))[:-1]]
     return [
@@ -215,7 +215,7 @@ def _comment(text: str, indent: str) -> Iterator[str]:
 
 
 def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
-    """Lines of text; `later`: the indentation of the second and the following, where it differs."""
+    """Return the lines of a text, with `later` as the indentation of all but the first."""
     later = indent if later is None else later
     return textwrap.wrap(
         text, _WIDTH, initial_indent=indent, subsequent_indent=later, break_on_hyphens=False

@@ -1,8 +1,8 @@
-"""Every variant that a configuration can name: one line each, and nowhere else.
+"""The registry: every variant that a configuration can name, in one table.
 
-A line gives the name that YAML uses, the class that does it (imported only when a model is built)
-and what it is. Settings are checked against these tables without importing torch. To add a kind:
-write one class, add one line here (CONTRIBUTING.md walks through it).
+An entry has the name in YAML, the class, which is imported only when it is used, and a summary.
+Settings are checked against the tables without importing torch. CONTRIBUTING.md shows how to add a
+kind: a class and an entry here.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Kind:
-    """One variant: where its class lives (`module:Class`) and what it is, in one line."""
+    """A variant.
+
+    Attributes:
+        target: The class as `module:Class`.
+        summary: A description in one line.
+    """
 
     target: str
     summary: str
@@ -20,28 +25,37 @@ class Kind:
 
 @dataclass(frozen=True)
 class Registry:
-    """The variants of one thing, by the name that YAML uses."""
+    """The variants of one thing.
+
+    Attributes:
+        thing: The name of the thing in messages.
+        kinds: The variants by their name in YAML.
+    """
 
     thing: str
     kinds: dict[str, Kind]
 
     def names(self) -> list[str]:
-        """The names a configuration may use, in the order of the table."""
+        """Return the names that a configuration may use, in the order of the table."""
         return list(self.kinds)
 
     def resolve(self, name: str) -> Any:
-        """The class behind a name; its module is imported now."""
+        """Import the class of a name.
+
+        Returns:
+            The class.
+        """
         module, _, attribute = self.kinds[name].target.partition(":")
         return getattr(import_module(module), attribute)
 
 
 @dataclass(frozen=True)
 class TokenizerKind(Kind):
-    """One kind of tokenizer.
+    """A kind of tokenizer.
 
     Attributes:
-        units: What its vocabulary holds, as messages name it.
-        settings: The keys of `tokenizer` that it has beyond those that all kinds have.
+        units: The units of its vocabulary, for messages.
+        settings: The keys of `tokenizer` that only some kinds have and this one too.
     """
 
     units: str = "subwords"
@@ -81,14 +95,14 @@ TOKENIZERS = Registry("tokenizer kind", _TOKENIZERS)
 
 
 def tokenizer_kind(name: str) -> TokenizerKind:
-    """Return the line of a kind of tokenizer."""
+    """Return the entry of a kind of tokenizer."""
     found = TOKENIZERS.kinds[name]
     assert isinstance(found, TokenizerKind)
     return found
 
 
 def tokenizer_units(name: str) -> str:
-    """Return what a tokenizer of a kind has, such as `bpe subwords` or `words`."""
+    """Return the units of a kind of tokenizer, such as `bpe subwords` or `words`."""
     units = tokenizer_kind(name).units
     return f"{name} {units}" if units == "subwords" else units
 
@@ -298,7 +312,7 @@ DEV_METRICS = Registry(
 """The metrics of a validation."""
 
 TUNING_METRICS = Registry("metric", _TRANSLATION_METRICS)
-"""The metrics by which search settings are chosen."""
+"""The metrics for choosing search settings."""
 
 SCORE_METRICS = Registry(
     "metric",
@@ -307,7 +321,7 @@ SCORE_METRICS = Registry(
         "ter": Kind("nmt.evaluation.metrics:TER", "edits per word, Snover et al. 2006"),
     },
 )
-"""The metrics of translations beside their references."""
+"""The metrics for comparing translations with references."""
 
 COMBINATIONS = Registry(
     "combination",

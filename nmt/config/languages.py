@@ -1,4 +1,4 @@
-"""One configuration for all pairs of a corpus: the names of the languages in its texts."""
+"""Language names in the texts of a configuration, so that one serves all pairs of a corpus."""
 
 import re
 from typing import Any
@@ -10,10 +10,10 @@ _MARK = re.compile(rf"\{{({'|'.join(_LANGUAGES)})\}}")
 
 
 def with_languages(values: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration, with the names of the languages in their texts.
+    """Return the values of a configuration with the language names filled into its texts.
 
-    `{source_language}` and `{target_language}` stand for what `data` calls the languages, or for
-    the defaults. A language that is not a text, which validation complains of, is not filled in.
+    `{source_language}` and `{target_language}` stand for the languages in `data`, or their
+    defaults. A language that is not a text is not filled in; validation reports it.
     """
     data = values.get("data")
     given = data if isinstance(data, dict) else {}

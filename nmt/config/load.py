@@ -1,4 +1,4 @@
-"""A configuration file and `--set` overrides in, checked and typed settings out."""
+"""The loading of configurations: a YAML file and `--set` overrides to checked, typed settings."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -34,17 +34,24 @@ def load_config(
 ) -> Config:
     """Read and check the configuration in a YAML file.
 
-    overrides: texts `key.path=value`, typed like the file; the last of a key holds; content: of the
-    file, where it is known already; say: takes a line about keys of earlier releases that have
-    another name now.
+    The paths of the result are absolute. Relative paths in the file start from its folder, and
+    those of corpora from `data.root` where it is set. Relative paths in overrides start from the
+    current folder.
 
-    The result's paths are absolute. A relative path of the file is looked up from the file's
-    folder, those of corpora from `data.root` where that is set; a relative path in an override from
-    the current folder. `name` and `run_dir` are filled in, and so are the keys of a preset and the
-    languages where a text has `{source_language}` or `{target_language}`. `tokenizer.dir` and
-    `data.dir` are None where they are the folders that a run has by default.
+    `name`, `run_dir`, the keys of a preset and language names in texts are filled in.
+    `tokenizer.dir` and `data.dir` are None where they are the default folders of the run.
 
-    Raises ConfigError with every problem found, a line for each.
+    Args:
+        path: The file.
+        overrides: Texts `key.path=value`, typed like the file. The last of a key counts.
+        content: The content of the file, where it is known already.
+        say: A function that prints a line about renamed keys of earlier releases.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: The configuration is wrong. The message has a line for every problem.
     """
     data = _read(path) if content is None else content
     document = read_file_text(_decoded(data, path), str(path))
@@ -106,7 +113,7 @@ def _decoded(data: bytes, path: Path) -> str:
 
 
 def _apply(document: Document, override: str, order: int) -> None:
-    """Put one `key.path=value` in the place of what the document has there."""
+    """Replace the value of a key in a document by a `key.path=value` override."""
     key, equals, text = override.partition("=")
     path: KeyPath = tuple(key.strip().split("."))
     if not equals or "" in path:
@@ -128,7 +135,7 @@ def _apply(document: Document, override: str, order: int) -> None:
 
 
 def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> None:
-    """A section whose keys are all commented out is an empty one, not a wrong one."""
+    """Make a section empty whose keys are all commented out, so that it is not an error."""
     for key in keys_of(section):
         name, below = key.path[-1], key.expected.section
         if below is None or name not in values:
@@ -140,7 +147,7 @@ def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> Non
 
 
 def _place_preset(document: Document) -> None:
-    """What is wrong with keys that only the preset gives is shown where the preset is named."""
+    """Give keys that only the preset sets the position of the preset, for messages."""
     preset = preset_of(document.value)
     if preset is not None:
         for path in key_paths(implied_values(document.value)):
@@ -205,7 +212,7 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
 
 
 def _misplaced_folders(config: Config, document: Document) -> Iterator[Problem]:
-    """Find folders of tokenizer and data that would get in the way of other folders."""
+    """Yield problems of tokenizer and data folders that overlap other folders."""
     run = config.run_dir
     assert run is not None
     sections = (("tokenizer", config.tokenizer.dir), ("data", config.data.dir))
@@ -226,7 +233,7 @@ def _misplaced_folders(config: Config, document: Document) -> Iterator[Problem]:
 
 
 def _without_default_folders(config: Config) -> Config:
-    """Forget folders that are where they are by default: those move with the run."""
+    """Return the configuration without folders at their default place, which follow the run."""
     update = {
         section: getattr(config, section).model_copy(update={"dir": None})
         for section in ("tokenizer", "data")

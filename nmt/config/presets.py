@@ -1,9 +1,9 @@
-"""Architectures by name, and the values of keys that follow from other keys.
+"""Architecture presets, and the values of keys that follow from other keys.
 
-Without a preset all keys have the values of our recipe, which are the defaults of the settings.
-`preset: NAME` takes the structure, the sizes and the initialisation of a paper or a public program
-instead, and nothing else of our recipe: keys that a preset does not name have the values of
-`PLAIN`. A paper's training is not in its preset; configs/README.md tells it, and where we differ.
+Without a preset all keys have the defaults of the settings. `preset: NAME` takes structure, sizes
+and initialisation from a paper or a public program. Keys that the preset does not name have the
+values of `PLAIN`. A preset does not include the training of its paper, which configs/README.md
+describes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ class Preset:
     """An architecture.
 
     Attributes:
-        summary: What it is, in one line.
-        paper: Where it comes from.
-        model: Its values of the section `model`.
+        summary: A description in one line.
+        paper: The source of the architecture.
+        model: Values of the section `model`.
     """
 
     summary: str
@@ -29,17 +29,17 @@ class Preset:
 
 
 def preset_of(values: Mapping[str, Any]) -> Preset | None:
-    """Return the preset that a configuration names, None where it names none that is known."""
+    """Return the preset that a configuration names; None without a known one."""
     name = values.get("preset")
     return PRESETS.get(name) if isinstance(name, str) else None
 
 
 def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that follow from the keys given, for keys that are not given.
+    """Return values for keys that are not given, derived from the keys that are given.
 
-    They are those of the preset. Without one, `tokenizer.sampling.alpha` is 0 where a text has one
-    segmentation only or links between its subwords are to be kept, and `model.tying` is what the
-    vocabularies and the output layer allow.
+    With a preset they are its values. Without one, `tokenizer.sampling.alpha` becomes 0 where the
+    tokenizer cannot sample, or where links between subwords must stay valid. `model.tying` becomes
+    what the vocabularies and the output layer allow.
 
     Args:
         values: The configuration as it was read, not yet checked.
@@ -59,7 +59,7 @@ def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _draws_segmentations(values: Mapping[str, Any]) -> bool:
-    """Return whether subwords are to be drawn anew in each epoch where nothing is said of it."""
+    """Return whether subwords are sampled in each epoch by default."""
     guidance = _value_at(values, "training", "guided_alignment")
     if isinstance(guidance, Mapping) and (guidance.get("alignments") or guidance.get("aligner")):
         return False
@@ -71,7 +71,7 @@ def _draws_segmentations(values: Mapping[str, Any]) -> bool:
 
 
 def _value_at(values: Any, *path: str, default: Any = None) -> Any:
-    """Return what is given at a path, the default where nothing is."""
+    """Return the value at a path, or the default where none is given."""
     for name in path:
         if not isinstance(values, Mapping):
             return default
@@ -80,7 +80,12 @@ def _value_at(values: Any, *path: str, default: Any = None) -> Any:
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of both, section by section; where both have a value, the one `above` holds."""
+    """Return the keys of both, merged section by section.
+
+    Args:
+        below: The first keys.
+        above: The second keys, whose values take precedence.
+    """
     result = dict(below)
     for key, value in above.items():
         known = result.get(key)
@@ -91,7 +96,12 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
 
 
 def key_paths(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all keys, those of sections before those of what they hold."""
+    """Yield the paths of all keys, sections before their keys.
+
+    Args:
+        values: The keys.
+        prefix: The path of the section that they are in.
+    """
     for key, value in values.items():
         yield (*prefix, key)
         if isinstance(value, Mapping):
@@ -136,11 +146,11 @@ PLAIN: dict[str, Any] = {
         "validation": {"every_updates": 500},
     },
 }
-"""What lies below each preset: no dropout, nothing tied, a constant learning rate."""
+"""The values below each preset: no dropout, no tied embeddings, a constant learning rate."""
 
 
 def _preset(summary: str, paper: str, model: Mapping[str, Any]) -> Preset:
-    """Return a preset whose other keys are plain."""
+    """Return a preset whose other keys have the values of `PLAIN`."""
     return Preset(summary, paper, overlaid(PLAIN["model"], model))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in plain words: where, which key, what, what is allowed."""
+"""Messages about wrong configurations: position, key, problem and allowed values."""
 
 import difflib
 import re
@@ -16,7 +16,13 @@ _MOST_PLACES_NAMED = 6
 
 
 def problems_of(error: ValidationError, document: Document, section: KeyPath = ()) -> list[Problem]:
-    """Everything that pydantic found wrong with a document, or with one `section` of it."""
+    """Return everything that pydantic found wrong with a document or a section.
+
+    Args:
+        error: The error of pydantic.
+        document: The document.
+        section: The path of the section that was validated; empty for the whole document.
+    """
     problems = []
     for detail in error.errors(include_url=False):
         path = _written_path((*section, *detail["loc"]), document)
@@ -49,7 +55,12 @@ def signed_counts(document: Document) -> list[Problem]:
 
 
 def report(problems: Iterable[Problem], name: str) -> str:
-    """One message for all problems: a line for each, in the order of the file."""
+    """Return one message for all problems, a line each, in the order of the file.
+
+    Args:
+        problems: The problems.
+        name: The name of the configuration.
+    """
     lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]
     if len(lines) == 1:
         return lines[0]
@@ -57,16 +68,18 @@ def report(problems: Iterable[Problem], name: str) -> str:
 
 
 def explained(error: ValidationError, section: str) -> str:
-    """What is wrong with settings that were not written in a file: a line for each problem.
+    """Return a message about settings that do not come from a file, a line for each problem.
 
-    section: the name under which a configuration has these settings, such as `search`.
+    Args:
+        error: The error of pydantic.
+        section: The name of the section that has these settings, such as `search`.
     """
     nowhere = Document({}, {(): Place((0, 0, 0), "")}, [])
     return "\n".join(map(str, problems_of(error, nowhere, (section,))))
 
 
 def unknown_key_hint(path: tuple[str, ...]) -> str:
-    """How to go on from a key that does not exist."""
+    """Return advice about a key that does not exist."""
     *above, name = path
     if name in all_keys():
         return f"write it as nested keys: {': '.join(name.split('.'))}"
@@ -82,14 +95,22 @@ def unknown_key_hint(path: tuple[str, ...]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant; None where nothing is near."""
+    """Return the name that was probably meant; None where no name is similar.
+
+    Args:
+        name: The name as it was written.
+        names: The known names.
+    """
     by_lower_case = {known.lower(): known for known in names}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return by_lower_case[found[0]] if found else None
 
 
 def _sections_that_hold(name: str, above: tuple[str, ...]) -> list[str]:
-    """Sections with a key of this name: below where it was written if there are any, else all."""
+    """Return the sections below `above` that have a key of this name, or else all that have one.
+
+    The result is empty where there are too many to name.
+    """
     sections = [key.path[:-1] for key in all_keys().values() if key.path[-1] == name]
     below = [section for section in sections if section[: len(above)] == above]
     names = [".".join(section) or "the top" for section in below or sections]
@@ -97,20 +118,20 @@ def _sections_that_hold(name: str, above: tuple[str, ...]) -> list[str]:
 
 
 def _written_path(loc: KeyPath, document: Document) -> KeyPath:
-    """pydantic's location as a reader knows it: a single path is a list of one with no index."""
+    """Return pydantic's location as the path in the file, where a list of one has no index."""
     if loc and isinstance(loc[-1], int) and loc not in document.places:
         return loc[:-1]
     return loc
 
 
 def _first_key_in(message: str) -> KeyPath:
-    """The path of the first key between backticks: where to look when all is compared with all."""
+    """Return the path of the first key between backticks in a message about several keys."""
     match = re.search(r"`([a-z_.]+)", message)
     return tuple(match[1].split(".")) if match else ()
 
 
 def _preset_hint(path: KeyPath, value: Any, document: Document) -> str:
-    """Keys that do not go together may be some that the user never wrote."""
+    """Return a hint that conflicting keys of the model may come from the preset."""
     within_model = path[:1] == ("model",) and isinstance(value, dict)
     if not within_model or preset_of(document.value) is None:
         return ""
@@ -133,7 +154,7 @@ def _expected_at(path: KeyPath) -> Expected:
 
 
 def _own_message(message: str, path: KeyPath, value: Any, written: str | None) -> str:
-    """The message of a validator of the settings, with the value where it is a single one."""
+    """Return the message of a settings validator, with the value where it is a single one."""
     if not isinstance(value, str | int | float):
         return message
     shown = _short(value) if isinstance(value, str) else _shown(value, written)
@@ -166,7 +187,7 @@ def _short(text: str) -> str:
 
 
 def _hint(expected: Expected, value: Any) -> str:
-    """The likely slip behind a wrong value, where there is one."""
+    """Return the probable fix of a wrong value, where there is one."""
     if isinstance(value, str):
         suggestion = nearest(value, expected.choices)
         if suggestion is not None:

@@ -1,4 +1,4 @@
-"""The keys of the configuration as data: read off the settings, for messages and references."""
+"""The keys of the configuration as data, read from the settings for messages and references."""
 
 import types
 from collections.abc import Iterator, Sequence
@@ -25,16 +25,16 @@ _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 @dataclass(frozen=True)
 class Expected:
-    """What may stand as the value of a key."""
+    """The values that a key allows."""
 
     noun: str
-    """In words: `a whole number >= 1`."""
+    """A description, such as `a whole number >= 1`."""
     choices: dict[str, str] = field(default_factory=dict)
-    """The texts to choose from, each with a line about it (which may be empty)."""
+    """The texts to choose from, each with a summary, which may be empty."""
     item: "Expected | None" = None
-    """What may stand in the list, where the value is one."""
+    """The values that an element of a list allows; None where the value is no list."""
     section: type[Settings] | None = None
-    """The settings below the key, where it has keys of its own."""
+    """The settings below the key; None where it is no section."""
     nullable: bool = False
     """Whether `null` is allowed."""
     base: Any = None
@@ -43,7 +43,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the configuration."""
+    """A key of the configuration."""
 
     path: tuple[str, ...]
     description: str
@@ -59,7 +59,12 @@ class Key:
 
 
 def keys_of(section: type[Settings], prefix: tuple[str, ...] = ()) -> list[Key]:
-    """The keys of one section, in the order of its settings."""
+    """Return the keys of a section, in the order of its settings.
+
+    Args:
+        section: The settings of the section.
+        prefix: The path of the section.
+    """
     return [
         Key(
             path=(*prefix, name),
@@ -74,18 +79,18 @@ def keys_of(section: type[Settings], prefix: tuple[str, ...] = ()) -> list[Key]:
 
 @cache
 def all_keys() -> dict[str, Key]:
-    """Every key of the configuration by its dotted path, sections before what they hold."""
+    """Return every key of the configuration by its dotted path, sections before their keys."""
     return {key.name: key for key in _walk(Config, ())}
 
 
 def names_beside(path: Sequence[str]) -> list[str]:
-    """The names of the keys of the section in which `path` stands; none where it is no section."""
+    """Return the names of the keys in the section of a path; none without such a section."""
     section = section_at(path[:-1])
     return list(section.model_fields) if section is not None else []
 
 
 def section_at(path: Sequence[str]) -> type[Settings] | None:
-    """The settings whose keys stand below a path; None where there is no such section."""
+    """Return the settings below a path; None where there is no such section."""
     if not path:
         return Config
     key = all_keys().get(".".join(path))
@@ -153,7 +158,7 @@ def _number(value: float) -> str:
 
 
 def _flat(metadata: Sequence[Any]) -> list[Any]:
-    """The marks of an annotation; a Field among them stands for the marks it holds."""
+    """Return the marks of an annotation, with a Field replaced by its own marks."""
     return [
         inner
         for mark in metadata

@@ -1,7 +1,7 @@
-"""YAML with the place of every key, and without the surprises of YAML 1.1.
+"""YAML with the position of every key, read by strict rules.
 
 Only `true` and `false` are booleans, `1e-4` is a number, and `no`, `12:30`, `2024-01-01` and
-`1_000` are texts. A key given twice is a problem; tags, anchors and aliases are refused.
+`1_000` are texts. A repeated key is a problem. Tags, anchors and aliases are refused.
 """
 
 import re
@@ -14,10 +14,10 @@ import yaml
 from nmt.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value: names of keys, and the index within a list."""
+"""The path to a value: names of keys and indices in lists."""
 
 _PlaceAt = Callable[[int, int], "Place"]
-"""Gives the place of a line and a column, both counted from 1."""
+"""A function that returns the place of a line and a column, both counted from 1."""
 
 _DEEPEST = 30
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -32,19 +32,19 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where something was written; places sort in the order in which a reader meets them."""
+    """The position of a value in the file or on the command line; places sort in reading order."""
 
     order: tuple[int, int, int]
     where: str = field(compare=False)
-    """`config.yaml:12:5`, or `--set model.tying`."""
+    """The position as text: `config.yaml:12:5`, or `--set model.tying`."""
     written: str | None = field(default=None, compare=False)
-    """A number as it was written, where it was one."""
+    """A number in its original spelling; None for other values."""
     on_command_line: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration."""
+    """A problem of a configuration."""
 
     place: Place
     key: str
@@ -57,23 +57,31 @@ class Problem:
 
 @dataclass
 class Document:
-    """A value read from YAML, with the place of each part of it and what is wrong with it."""
+    """A value read from YAML, with the position of each part and its problems."""
 
     value: Any
     places: dict[KeyPath, Place]
     problems: list[Problem]
 
     def place_of(self, path: KeyPath) -> Place:
-        """The place of a value, or of the nearest thing around it that was written."""
+        """Return the position of a value, or of the nearest section around it that was written."""
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
 
 
 def read_file_text(text: str, name: str) -> Document:
-    """Read the text of a configuration file; `name` is how messages call the file.
+    """Read the text of a configuration file.
 
-    Raises ConfigError where the text is no YAML, is empty or does not hold keys with values.
+    Args:
+        text: The text.
+        name: The name of the file in messages.
+
+    Returns:
+        The content with positions and problems.
+
+    Raises:
+        ConfigError: The text is no YAML, is empty or does not hold keys with values.
     """
 
     def place(line: int, column: int) -> Place:
@@ -97,9 +105,18 @@ def read_file_text(text: str, name: str) -> Document:
 
 
 def read_override(text: str, path: KeyPath, order: int) -> Document:
-    """Read the value of a `--set key=value`, the `order`-th of its command line.
+    """Read the value of a `--set key=value`.
 
-    Raises ConfigError where the text is no YAML.
+    Args:
+        text: The value.
+        path: The path of the key.
+        order: The index of the override on the command line.
+
+    Returns:
+        The value with positions and problems.
+
+    Raises:
+        ConfigError: The text is no YAML.
     """
     where = f"--set {key_text(path)}"
 
@@ -115,7 +132,7 @@ def read_override(text: str, path: KeyPath, order: int) -> Document:
 
 
 def key_text(path: KeyPath) -> str:
-    """A path as people write it: `data.train.source[1]`."""
+    """Return a path as it is written in messages, such as `data.train.source[1]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -123,7 +140,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def plain_value(text: str) -> bool | int | float | str | None:
-    """What a scalar without quotes stands for, by the core schema of YAML 1.2."""
+    """Return the value of a scalar without quotes, by the core schema of YAML 1.2."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -141,13 +158,14 @@ def plain_value(text: str) -> bool | int | float | str | None:
 
 @dataclass
 class _Builder:
-    """Turns nodes into values and remembers where each was written."""
+    """A builder of values from YAML nodes, which records the position of each."""
 
     place: _PlaceAt
     places: dict[KeyPath, Place]
     problems: list[Problem]
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
+        """Return the value of a node."""
         if isinstance(node, yaml.MappingNode):
             return self._build_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -198,11 +216,12 @@ def _with_spelling(place: Place, written: str) -> Place:
 
 
 class _Composer(yaml.SafeLoader):
-    """Composes nodes without tags, anchors and aliases, and not too deep."""
+    """A composer of YAML nodes that refuses tags, anchors, aliases and deep nesting."""
 
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """See `yaml.composer.Composer.compose_node`."""
         event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
         if getattr(event, "anchor", None) is not None:
             _refuse("anchors and aliases (& and *) are not read here; write the value out", event)
@@ -274,11 +293,11 @@ _PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
     (r"expected ',' or '\}'", "a section that lacks a comma or its closing }}", True),
     (r"but found another document", "a second document (---); a configuration is one", False),
 )
-"""What PyYAML finds, what we say, and whether the fault lies where the construct began."""
+"""PyYAML's message, the message to show, and whether the fault is where the construct began."""
 
 
 def _in_plain_words(error: yaml.MarkedYAMLError) -> tuple[int, int, str]:
-    """The line, the column and the message of an error of PyYAML."""
+    """Return the line, the column and the message of an error of PyYAML."""
     message, mark = error.problem or "is not YAML", error.problem_mark
     for pattern, words, at_start in _PLAIN_WORDS:
         match = re.search(pattern, message)

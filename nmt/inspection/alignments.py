@@ -1,4 +1,4 @@
-"""Word alignments from attention, of translations that are given or found by search."""
+"""Word alignments from attention, for given translations and for those that search finds."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,11 +22,21 @@ def align_given(
     subwords: bool = False,
     lines: Sequence[int] | None = None,
 ) -> list[Aligned]:
-    """Each pair by what the model attends to when it writes the target.
+    """Align given pairs by the attention of a model that is forced to write the targets.
 
-    subwords: between subwords rather than words; lines: the numbers of the sources in messages.
-    Nothing is linked where a side is blank. Raises UsageError for a model without attention,
-    DataError as `Translator.score` does.
+    Args:
+        translator: The model.
+        sources: The source texts.
+        targets: Their translations.
+        subwords: Whether to align subwords rather than words.
+        lines: The line numbers of the sources, for messages.
+
+    Returns:
+        An alignment for each pair. It has no links where a side is blank.
+
+    Raises:
+        UsageError: The model has no attention.
+        DataError: See `Translator.score`.
     """
     scores = translator.score(sources, targets, attention=True, lines=lines)
     found = []
@@ -43,9 +53,16 @@ def align_given(
 def align_found(
     translator: "Translator", sources: Sequence[str], subwords: bool = False
 ) -> list[tuple[Translation, Aligned]]:
-    """Each text's translation by the model's own search, and the alignment with it.
+    """Translate texts with the model's own search, and align them with their translations.
 
-    Nothing is linked in a text that was translated in pieces.
+    Args:
+        translator: The model.
+        sources: The source texts.
+        subwords: Whether to align subwords rather than words.
+
+    Returns:
+        The translation of each text and its alignment. A text that was translated in segments has
+        no links.
     """
     translations = translator.translate(sources, n_best=1, replace_unknown=False)
     found = []
@@ -61,7 +78,12 @@ def align_found(
 def align_translation(translation: Translation, subwords: bool = False) -> Aligned:
     """Return the alignment of a translation that carries its attention.
 
-    Raises UsageError for one without, as of a model without attention.
+    Args:
+        translation: The translation.
+        subwords: Whether to align subwords rather than words.
+
+    Raises:
+        UsageError: The translation has no attention, for example because the model has none.
     """
     source, target = translation.segmented_source, translation.segmented_target
     if source is None:
@@ -77,7 +99,7 @@ def _aligned(
     attention: Weights | None,
     subwords: bool,
 ) -> Aligned:
-    """attention: `[tokens, source_tokens]`, with the end marks."""
+    """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included."""
     if attention is None:
         raise UsageError("this model has no attention: it aligns nothing. Try --aligner hmm.")
     assert source is not None
@@ -97,8 +119,10 @@ def _aligned(
 
 
 def _between_words(weights: Shares, of_source: Membership, of_target: Membership) -> Shares:
-    """The attention that a word receives is the sum of its subwords', the attention that it gives
-    is their mean; a subword of several words is shared between them.
+    """Return attention between words from attention between subwords.
+
+    The attention that a word receives is the sum over its subwords. The attention that it pays is
+    their mean. A subword of several words is shared between them.
     """
     shares = of_source / np.maximum(of_source.sum(1, keepdims=True), 1)
     means = of_target / np.maximum(of_target.sum(0, keepdims=True), 1)
@@ -107,7 +131,7 @@ def _between_words(weights: Shares, of_source: Membership, of_target: Membership
 
 
 def _blank(source: str, target: str, subwords: bool) -> Aligned:
-    """Of texts that no attention was kept for."""
+    """Return the alignment of texts without attention."""
     if subwords:
         return Aligned.blank([], [])
     return Aligned.blank(split_words(source), split_words(target))

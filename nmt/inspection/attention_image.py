@@ -1,7 +1,7 @@
-"""Attention as an image: PNG, SVG or PDF. Needs matplotlib, the extra `plot`.
+"""Attention as an image: PNG, SVG or PDF, drawn by matplotlib (the extra `plot`).
 
-In SVG and PDF words stay text, to be searched and copied: whoever shows the file draws them with
-its own fonts and knows all scripts. In PNG they are drawn here, with whatever fonts have them.
+In SVG and PDF words remain text that can be searched and copied, and the viewer draws them with its
+own fonts. In PNG they are drawn with the fonts of this machine.
 """
 
 import io
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CELL = 0.3
-"""Inches."""
+"""The size of a square in inches."""
 _DOTS = 200
 _LONGEST = 32
 _COLORS = "Blues"
@@ -40,7 +40,12 @@ _DATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Softwar
 
 @dataclass(frozen=True)
 class Image:
-    """An image file. warnings: what of the text is not as it should be, a line each."""
+    """An image file.
+
+    Attributes:
+        content: The bytes of the file.
+        warnings: Messages about text that is not drawn as it should be.
+    """
 
     content: bytes
     warnings: tuple[str, ...]
@@ -54,12 +59,22 @@ def attention_image(
     *,
     numbers: bool = False,
 ) -> Image:
-    """`weights [target, source]` as a matrix of squares: target words down, source words across,
-    from the right where the script of the source is written so.
+    """Draw attention as a matrix of squares: target words down, source words across.
 
-    form: `png`, `svg` or `pdf`; numbers: hundredths in the squares.
+    Source words run from the right where their script is written so.
 
-    Raises UsageError when matplotlib is not installed.
+    Args:
+        target: The target words.
+        source: The source words.
+        weights: Attention weights `[target, source]`.
+        form: The format: `png`, `svg` or `pdf`.
+        numbers: Whether to write hundredths in the squares.
+
+    Returns:
+        The image and warnings about its text.
+
+    Raises:
+        UsageError: matplotlib is not installed.
     """
     try:
         import matplotlib
@@ -75,7 +90,7 @@ def attention_image(
     fonts = fonts_for("".join(map("".join, labels)))
     settings = _SETTINGS | {"font.family": [*fonts.families, "sans-serif"]}
     content = io.BytesIO()
-    # Whatever matplotlib is set to on this machine: the same matrix is the same file.
+    # The user's matplotlib settings are ignored, so that equal matrices give equal files.
     with style.context("default"), matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure = Figure(figsize=(_CELL * (len(source) + 2), _CELL * (len(target) + 1)))
@@ -138,15 +153,16 @@ def _write_numbers(axes: "Axes", weights: Weights) -> None:
 
 
 def _label(token: str) -> str:
-    """A word that fits beside a row, without what steers a terminal; joiners have a say in how a
-    word is written, and stay.
+    """Return a word that fits beside a row, without control characters.
+
+    Joiners stay, because they affect the form of letters.
     """
     text = "".join(c if c in "\u200c\u200d" else printable(c) for c in token)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _stacked(text: str) -> str:
-    """Characters one below the other, where they are written so."""
+    """Return a label with its characters one below the other, where the script is written so."""
     return "\n".join(text) if _is_upright(text) else text
 
 

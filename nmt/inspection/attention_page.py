@@ -1,6 +1,4 @@
-"""Attention as one HTML page that asks the network for nothing: words to point at, heat maps,
-alternatives, and the search that found them.
-"""
+"""The self-contained HTML report of `nmt attention`: heat maps, alternatives and beam search."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,9 +24,15 @@ def attention_page(
     subwords: bool = False,
     numbers: bool = False,
 ) -> str:
-    """The page. models: a name for each model, in the order of the sentences' readings; about: one
-    line below the title; subwords: whether it begins with subwords rather than words; numbers: and
-    with hundredths in the heat maps.
+    """Return the report as a self-contained HTML document.
+
+    Args:
+        sentences: The sentences, each with the output of every model.
+        models: The name of each model, in the order of the sentences' readings.
+        title: The title of the report.
+        about: A line below the title.
+        subwords: Whether the report shows subwords first, rather than words.
+        numbers: Whether the heat maps show hundredths first.
     """
     data = {
         "models": list(models),
@@ -51,7 +55,7 @@ def _sentence(sentence: Sentence) -> dict[str, Any]:
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    """The source once, and each translation of it."""
+    """Return the data of a reading: its source once, and each of its translations."""
     best = reading.best
     trees = {} if best.tree is None else {"tree": tree_record(best.tree)}
     return {

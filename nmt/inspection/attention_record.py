@@ -1,7 +1,7 @@
-"""Attention as the data of a page: what `drawAttention` in pages/attention.js draws.
+"""Attention as the data of an HTML report, drawn by `drawAttention` in pages/attention.js.
 
-Weights are whole thousandths. They are rounded so that the sum of a row stays what it was: a row
-that sums to one has 1000 thousandths, and so have the rows of words that the page makes of them.
+Weights are whole thousandths. Rounding keeps the sum of each row: a row that sums to one has 1000
+thousandths, and so has each row of merged words.
 """
 
 from collections.abc import Sequence
@@ -18,37 +18,59 @@ _SPACE = "▁"
 
 
 class Attended(Protocol):
-    """What is drawn: a `Translation`, a `ForcedScore`."""
+    """A text pair with attention: a `Translation` or a `ForcedScore`."""
 
     @property
-    def tokens(self) -> list[str]: ...
+    def tokens(self) -> list[str]:
+        """The target subwords."""
+
     @property
-    def source_tokens(self) -> list[str]: ...
+    def source_tokens(self) -> list[str]:
+        """The source subwords."""
+
     @property
-    def token_log_probabilities(self) -> list[float]: ...
+    def token_log_probabilities(self) -> list[float]:
+        """The log-probability of each target subword."""
+
     @property
-    def attention(self) -> Weights | None: ...
+    def attention(self) -> Weights | None:
+        """Attention weights `[tokens, source_tokens]`, or None."""
+
     @property
-    def segmented_source(self) -> SegmentedText | None: ...
+    def segmented_source(self) -> SegmentedText | None:
+        """The source text with its subwords, or None."""
+
     @property
-    def segmented_target(self) -> SegmentedText | None: ...
+    def segmented_target(self) -> SegmentedText | None:
+        """The target text with its subwords, or None."""
 
 
 def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
-    """All that is drawn of one translation. views: of its parts, where there are several."""
+    """Return the data of one translation.
+
+    Args:
+        attended: The translation.
+        views: The attention of its parts, where there are several.
+    """
     return {**source_record(attended), **target_record(attended, views)}
 
 
 def source_record(attended: Attended) -> dict[str, Any]:
-    """The source: `source`, its subwords, and `source_words`, see `word_sizes`."""
+    """Return the data of the source: its subwords and their word sizes, see `word_sizes`."""
     tokens = attended.source_tokens
     return {"source": tokens, "source_words": word_sizes(tokens, attended.segmented_source)}
 
 
 def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
-    """The translation: `target` and `target_words` as of the source, `ended` (whether its last
-    subword is the end mark), `probabilities` of the subwords and `weights` (a row for each
-    subword), both in thousandths, and the same weights of each of `views`.
+    """Return the data of the translation.
+
+    The members `target` and `target_words` are as in `source_record`. The member `ended` says
+    whether the last subword is the end mark. `probabilities` of subwords and `weights`, a row for
+    each subword, are in thousandths.
+
+    Args:
+        attended: The translation.
+        views: The attention of its parts, added in the same form as `views`.
     """
     tokens = attended.tokens
     record: dict[str, Any] = {
@@ -66,9 +88,9 @@ def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, A
 
 
 def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> list[int | list[Any]]:
-    """Return how many subwords each word has; `[size, text]` where the subwords spell another text.
+    """Return the number of subwords of each word, or `[size, text]` where they spell another text.
 
-    They do where they are bytes, and where normalisation has changed the text.
+    They spell another text where they are bytes, and where normalisation has changed the text.
 
     Args:
         tokens: Subwords, with the end mark.
@@ -85,12 +107,12 @@ def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> lis
 def merge_words(attended: Attended) -> tuple[list[str], list[str], Weights]:
     """Return target words, source words and the attention between them.
 
-    The attention that a word receives is the sum of its subwords', the attention that it gives is
+    The attention that a word receives is the sum over its subwords. The attention that it pays is
     their mean, so that rows still sum to one.
 
     Args:
-        attended: A translation that carries its attention. Its end mark is left out, unless it is
-            all that there is.
+        attended: A translation with attention. Its end mark is left out, unless it is the only
+            token.
 
     Returns:
         The words, and the weights `[target words, source words]`.
@@ -106,8 +128,10 @@ def merge_words(attended: Attended) -> tuple[list[str], list[str], Weights]:
 
 
 def thousandths(weights: Weights) -> list[list[int]]:
-    """Each row in whole numbers, none off by one or more, that add up to its rounded sum: what
-    rounding down leaves over goes to the greatest remainders, the first of equals.
+    """Return weights in whole thousandths whose rows keep their rounded sums.
+
+    Each weight is rounded down. The rest of a row goes to its largest remainders, the first of
+    equal ones.
     """
     exact = weights.astype(np.float64) * _ONE
     whole = np.floor(exact)
@@ -119,8 +143,9 @@ def thousandths(weights: Weights) -> list[list[int]]:
 
 
 def mean_entropy(weights: Weights) -> float:
-    """How spread the attention is, in bits: the mean of the rows' entropies, each row made to sum
-    to one; 0 where every token looks at one place, or there is none.
+    """Return the mean entropy of the attention rows in bits, each row normalised to sum to one.
+
+    It is 0 where every token attends to one position only, or where there are no tokens.
     """
     if not len(weights):
         return 0.0

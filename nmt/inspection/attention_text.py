@@ -1,4 +1,4 @@
-"""Attention as a picture made of text: target tokens down, source tokens across."""
+"""Attention as a text picture: target tokens down, source tokens across."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ _NO_COLOR = "0"
 
 @dataclass(frozen=True)
 class Style:
-    """How weights are drawn.
+    """The characters in which weights are drawn.
 
-    shades: five two-character cells, from next to nothing to all; leader: the line from a source
-    token down to its column; numbers: hundredths rather than shades.
+    Attributes:
+        shades: Five cells of two characters, from the lowest weight to the highest.
+        leader: The line from a source token down to its column.
+        numbers: Whether to show hundredths rather than shades.
     """
 
     shades: tuple[str, str, str, str, str]
@@ -42,11 +44,18 @@ def render_attention(
     color: bool = False,
     width: int | None = None,
 ) -> str:
-    """The picture of `weights [target, source]`, lines ended by `\\n`.
+    """Return attention weights as a picture of lines that end in a line feed.
 
-    Each source token stands on a line of its own, above a leader to its column. width: of the
-    terminal in cells; more source tokens than fit are drawn in parts, one below the other. color:
-    with ANSI escapes.
+    Each source token has a line of its own, above a leader to its column.
+
+    Args:
+        target: The target tokens.
+        source: The source tokens.
+        weights: Attention weights `[target, source]`.
+        style: The characters to draw with.
+        color: Whether to use ANSI colour escapes.
+        width: The width of the terminal in cells; None for no limit. A wider picture is drawn in
+            parts, one below the other.
     """
     rows = [printable(token) for token in target]
     columns = [printable(token) for token in source]
@@ -63,7 +72,7 @@ def render_attention(
 
 
 def legend(style: Style) -> str:
-    """One line that says what the shades stand for."""
+    """Return a line that explains the shades."""
     if style.numbers:
         return "attention in hundredths"
     edges = (0.0, *_STEPS, 1.0)
@@ -74,7 +83,7 @@ def legend(style: Style) -> str:
 
 
 def _parts(columns: Sequence[str], margin: int, width: int | None) -> list[slice]:
-    """Runs of columns that fit into the width, each of at least one."""
+    """Return ranges of columns that fit into the width, each of at least one column."""
     if width is None:
         return [slice(0, len(columns))]
     parts, start = [], 0

@@ -1,4 +1,4 @@
-"""Text in the cells of a terminal."""
+"""Text for the cells of a terminal."""
 
 import unicodedata
 from itertools import pairwise
@@ -7,15 +7,15 @@ from nmt.text.characters import JOINERS
 
 
 def display_width(text: str) -> int:
-    """Number of terminal cells that a text takes: wide characters two, combining marks none."""
+    """Return the number of cells that a text takes: wide characters two, combining marks none."""
     return sum(map(_width, text))
 
 
 def printable(text: str) -> str:
-    """Return a text without what could move the cursor or turn the direction of writing.
+    """Return a text without characters that move the cursor or change the writing direction.
 
-    Joiners of letters stay. Those of emoji go, because terminals differ in how wide one emoji made
-    of several is.
+    Joiners of letters stay. Joiners of emoji go, because terminals differ in the width of a joined
+    emoji.
     """
     shown = []
     for character, following in pairwise(f"{text} "):
@@ -27,7 +27,12 @@ def printable(text: str) -> str:
 
 
 def right_aligned(text: str, width: int) -> str:
-    """The text at the right of so many cells."""
+    """Return a text, padded at the left to a width.
+
+    Args:
+        text: The text.
+        width: The width in cells.
+    """
     return " " * (width - display_width(text)) + text
 
 

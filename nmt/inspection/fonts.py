@@ -1,4 +1,4 @@
-"""Fonts for the scripts of a text, from those that matplotlib finds on this machine."""
+"""Fonts for the scripts of a text, among those that matplotlib finds on this machine."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -13,8 +13,11 @@ _NO_GLYPH = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 @dataclass(frozen=True)
 class Fonts:
-    """families: names, the first with a character draws it; missing: characters that no font has,
-    in their order.
+    """Fonts that draw a text together.
+
+    Attributes:
+        families: The names of the fonts. A character is drawn by the first that has it.
+        missing: The characters that no font has, in their order.
     """
 
     families: tuple[str, ...]
@@ -22,8 +25,10 @@ class Fonts:
 
 
 def fonts_for(text: str) -> Fonts:
-    """The fewest fonts, about, that have the characters of a text: the one that matplotlib brings
-    along first, then each time the one that has most of those still missing.
+    """Return a small set of fonts that have the characters of a text.
+
+    The first is the font that matplotlib includes. Each further one has the most characters still
+    missing.
     """
     wanted = dict.fromkeys(
         character for character in text if unicodedata.category(character) not in _NO_GLYPH
@@ -41,15 +46,16 @@ def fonts_for(text: str) -> Fonts:
 
 
 def named(characters: str) -> str:
-    """A few characters with their code points, for a message."""
+    """Return a few characters with their code points, for a message."""
     shown = ", ".join(f"{c} (U+{ord(c):04X})" for c in characters[:5])
     return shown + (f" and {len(characters) - 5} more" if len(characters) > 5 else "")
 
 
 @cache
 def _plain_fonts() -> dict[str, str]:
-    """The files of fonts for plain text by their names: those that are liked first, then those
-    without serifs. The font of last resort, which has a box for every character, is none of them.
+    """Return the files of fonts for plain text by name: preferred ones, then those without serifs.
+
+    The font of last resort is left out, because it draws a box for every character.
     """
     from matplotlib.font_manager import fontManager
 
@@ -71,24 +77,24 @@ def _liking(name: str) -> tuple[int, bool, bool, str]:
 
 @cache
 def _characters(name: str) -> frozenset[int]:
-    """The code points that a font has; none of one that cannot be drawn with."""
+    """Return the code points that a font has; none for a font that cannot be drawn with."""
     from matplotlib.ft2font import FT2Font
 
     try:
         font = FT2Font(_plain_fonts()[name])
         font.set_size(12, 72)
         return frozenset(font.get_charmap())
-    except (KeyError, OSError, RuntimeError):  # fonts of colour have bitmaps of one size only
+    except (KeyError, OSError, RuntimeError):  # colour fonts have bitmaps of one size only
         return frozenset()
 
 
 def has_right_to_left(texts: Iterable[str]) -> bool:
-    """Whether a script of the texts is written from the right."""
+    """Return whether a script of the texts is written from right to left."""
     return any(unicodedata.bidirectional(c) in ("R", "AL") for text in texts for c in text)
 
 
 def begins_right(texts: Iterable[str]) -> bool:
-    """Whether the first letter of the texts is of a script that is written from the right."""
+    """Return whether the first letter of the texts is of a script written from right to left."""
     for text in texts:
         for character in text:
             direction = unicodedata.bidirectional(character)

@@ -1,4 +1,4 @@
-"""From lines of text to what models make of them, to be looked at."""
+"""The output of models for lines of text, prepared for inspection."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,14 @@ _MOST_CELLS = 500_000
 
 @dataclass(frozen=True)
 class Asked:
-    """A line to look at.
+    """A line to inspect.
 
-    number: from 1; target: the translation that models are made to write, None: what they find;
-    reference: a translation that is known to be good.
+    Attributes:
+        number: The line number, from 1.
+        text: The source text.
+        target: The translation that the models are forced to write; None for the result of their
+            search.
+        reference: A translation that is known to be good.
     """
 
     number: int
@@ -30,10 +34,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Looker:
-    """Asks models, each by itself.
+    """The models to inspect and the detail of the inspection.
 
-    whole: with all that a page shows: the attention of single heads, the search, what the model
-    says of the reference; overrides: settings of search, as `Translator.translate` takes them.
+    Attributes:
+        translators: The models, each of which translates by itself.
+        whole: Whether to add the data of an HTML report: attention of single heads, search tree and
+            scores of the reference.
+        overrides: Search settings, see `Translator.translate`.
     """
 
     translators: "Sequence[Translator]"
@@ -41,10 +48,12 @@ class Looker:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self, lines: Sequence[Asked]) -> list[Sentence]:
-        """One for each line, in order.
+        """Return the output of every model for each line, in order.
 
-        Raises UsageError when a model has no attention, DataError for a given translation that is
-        too long to be drawn, and what translating and scoring raise.
+        Raises:
+            UsageError: A model has no attention.
+            DataError: A given translation is too long to be drawn. Translation and scoring may
+                raise more.
         """
         of_models = [self._readings(translator, lines) for translator in self.translators]
         return [
@@ -55,7 +64,7 @@ class Looker:
         ]
 
     def _readings(self, translator: "Translator", lines: Sequence[Asked]) -> list[Reading]:
-        """What one model makes of each line."""
+        """Return the output of one model for each line."""
         readings = self._best(translator, lines)
         if any(_lacks_attention(reading.best) for reading in readings):
             raise UsageError(f"{translator.name} has no attention: there is nothing to draw.")
@@ -67,7 +76,7 @@ class Looker:
         return [with_views(reading, [next(views) for _ in reading.looks]) for reading in readings]
 
     def _best(self, translator: "Translator", lines: Sequence[Asked]) -> list[Reading]:
-        """The given translations where there are any, else what search finds."""
+        """Return readings of the given translations, or of the translations that search finds."""
         texts = [line.text for line in lines]
         targets = [line.target for line in lines if line.target is not None]
         if not targets:
@@ -91,8 +100,9 @@ class Looker:
 def _with_references(
     translator: "Translator", lines: Sequence[Asked], readings: Sequence[Reading]
 ) -> list[Reading]:
-    """The readings with what the model says of the references; of a blank text or reference and
-    of a text in pieces it is not asked.
+    """Return readings with the model's scores of the references added.
+
+    A line without a reference, a blank text and a text in segments stay as they are.
     """
     asked = [
         (i, line.text, line.reference, line.number)

@@ -1,4 +1,4 @@
-"""Attention in a notebook: translations drawn where they are looked at."""
+"""Attention in a notebook."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ _HEIGHT = 720
 
 @dataclass(frozen=True)
 class Drawing:
-    """A page; a notebook shows it in a frame of its own. html: the whole document."""
+    """An HTML report, which a notebook shows in a frame.
+
+    Attributes:
+        html: The whole document.
+    """
 
     html: str
 
@@ -27,13 +31,18 @@ class Drawing:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the page to a file. Raises ResourceError when it cannot be written."""
+        """Write the report to a file.
+
+        Raises:
+            ResourceError: The file cannot be written.
+        """
         write_text(Path(path), self.html)
 
 
 def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing:
-    """The page of `nmt attention --html`, of one translation or more, with their alternatives, and
-    with the search where they were made with `tree=True`.
+    """Return the report of `nmt attention --html` for one translation or more.
+
+    It includes their alternatives, and the search where they were made with `tree=True`.
     """
     if isinstance(translations, Translation):
         translations = [translations]
@@ -45,7 +54,7 @@ def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing
 
 
 def _source_text(translation: Translation) -> str:
-    """Return the source as it is written, as far as the translation tells."""
+    """Return the source text of a translation, joined from subwords where the text is not kept."""
     source = translation.segmented_source
     return (
         SegmentedText.of_pieces(translation.source_tokens) if source is None else source

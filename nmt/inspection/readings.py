@@ -1,4 +1,4 @@
-"""What models make of a text: translations of it, as they are looked at."""
+"""The output of models for a text, in the form in which it is inspected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,10 +10,12 @@ from nmt.search.views import View
 
 @dataclass(frozen=True)
 class Look:
-    """A translation to look at.
+    """A translation to inspect.
 
-    kind: `found` by search, `given` to be scored, or `reference`; views: the attention of each of
-    its parts, where there are several.
+    Attributes:
+        translation: The translation.
+        kind: `found` by search, `given` to be scored, or `reference`.
+        views: The attention of each of its parts, where there are several.
     """
 
     translation: Translation
@@ -23,8 +25,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one model makes of one text: one translation or more, best first, the reference after
-    them.
+    """The output of one model for one text.
+
+    Attributes:
+        looks: One translation or more, the best first and the reference last.
     """
 
     looks: tuple[Look, ...]
@@ -36,15 +40,19 @@ class Reading:
 
     @classmethod
     def of(cls, translation: Translation) -> "Reading":
-        """A translation with its alternatives."""
+        """Return the reading of a translation and its alternatives."""
         return cls(tuple(map(Look, translation.n_best)))
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text and what each model makes of it.
+    """A text and the output of each model for it.
 
-    number: of its line, from 1; reference: a translation that is known to be good, or None.
+    Attributes:
+        number: The line number, from 1.
+        text: The source text.
+        readings: The output of each model.
+        reference: A translation that is known to be good, or None.
     """
 
     number: int
@@ -54,7 +62,12 @@ class Sentence:
 
 
 def forced_translation(text: str, score: ForcedScore) -> Translation:
-    """A given text as the translation that a model was made to write."""
+    """Return a given text as a translation that the model was forced to write.
+
+    Args:
+        text: The text.
+        score: The model's score of it.
+    """
     return Translation(
         text=text.strip(),
         score=score.score,
@@ -70,6 +83,11 @@ def forced_translation(text: str, score: ForcedScore) -> Translation:
 
 
 def with_views(reading: Reading, views: Sequence[Sequence[View]]) -> Reading:
-    """The reading with the views of each of its looks."""
+    """Return a reading with views added to its translations.
+
+    Args:
+        reading: The reading.
+        views: The views of each translation.
+    """
     pairs = zip(reading.looks, views, strict=True)
     return Reading(tuple(replace(look, views=tuple(own)) for look, own in pairs))

@@ -1,4 +1,4 @@
-"""A search as the data of a page: what `drawTree` in pages/search_tree.js draws."""
+"""A beam search as the data of an HTML report, drawn by `drawTree` in pages/search_tree.js."""
 
 from typing import Any
 
@@ -9,8 +9,10 @@ _FATES = list(Fate)
 
 
 def tree_record(tree: SearchTree) -> dict[str, Any]:
-    """Columns, a number for each node: `parents`; `tokens`, places in `pieces`; `scores` in
-    thousandths; `fate`, places in `fates`; `ranks`, 0 for none.
+    """Return the columns of a search tree, with a number for each node.
+
+    The column `tokens` holds indices into `pieces`, and `fate` indices into `fates`. The column
+    `scores` is in thousandths, and `ranks` has 0 for nodes without a rank.
     """
     places: dict[str, int] = {}
     tokens = [places.setdefault(piece, len(places)) for piece in tree.pieces]

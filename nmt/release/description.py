@@ -1,4 +1,4 @@
-"""What a run, a bundle or a model file is, read without loading the model."""
+"""The description of a run, a bundle or a model file, read without loading the model."""
 
 import json
 import math
@@ -25,18 +25,24 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.search.penalties import described
 
 _MOST_HEADER = 100_000_000
-"""As many bytes as the header of a safetensors file may have."""
+"""The greatest size in bytes of the header of a safetensors file."""
 _DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Description:
-    """What there is at a path.
+    """The description of a model at a path.
 
-    path: of the bundle; kind: folder or file; run: the folder of its run, where it lies in one;
-    checkpoints: of the run, oldest first; files: sizes in bytes by name; parameters: numbers by
-    part of the model; facts: what the bundle says of itself; verified: whether all checksums were
-    compared.
+    Attributes:
+        path: The path of the bundle.
+        kind: The kind of files: bundle, one file or checkpoint.
+        run: The folder of the run that the model belongs to; None where it lies in none.
+        checkpoints: The names of the run's checkpoints, oldest first.
+        files: File sizes in bytes by name.
+        parameters: The number of parameters by part of the model.
+        config: The configuration of the model.
+        facts: The content of `bundle.json`.
+        verified: Whether all files were compared with their checksums.
     """
 
     path: Path
@@ -50,7 +56,7 @@ class Description:
     verified: bool
 
     def record(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the description as plain data for JSON."""
         data = self.config.data
         return {
             "path": str(self.path),
@@ -71,7 +77,7 @@ class Description:
         }
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """Return the description as lines of text."""
         rows = list(self._rows())
         width = max(len(name) for name, _ in rows)
         return [f"{name:<{width}}  {text}" for name, text in rows]
@@ -110,9 +116,17 @@ class Description:
 
 
 def describe(path: Path | None, verify: bool = False) -> Description:
-    """What there is at `path`, see `find_bundle`. verify: compare every file with its checksum.
+    """Describe the model at a path.
 
-    Raises ModelError when there is no model, or a damaged one.
+    Args:
+        path: The path of a model, see `find_bundle`.
+        verify: Whether to compare every file with its checksum.
+
+    Returns:
+        The description.
+
+    Raises:
+        ModelError: There is no model, or it is damaged.
     """
     bundle = find_bundle(path)
     facts = read_facts(bundle)
@@ -137,7 +151,7 @@ def describe(path: Path | None, verify: bool = False) -> Description:
 
 
 def _kind(path: Path, place: Place) -> str:
-    """Return how `nmt info` calls the files of a model."""
+    """Return the name of `nmt info` for the kind of a model's files."""
     if is_checkpoint(path):
         return "checkpoint"
     return "one file" if isinstance(place, Archive) else "bundle"
@@ -157,7 +171,7 @@ def _size(place: Place, name: str) -> int:
 
 
 def _parameters(place: Place) -> dict[str, int]:
-    """How many numbers each part of the model has; parts of the decoder are told apart."""
+    """Return the number of parameters of each part of the model and of the decoder."""
     counts: Counter[str] = Counter()
     for name, tensor in _header(place).items():
         if name != "__metadata__":
@@ -168,7 +182,7 @@ def _parameters(place: Place) -> dict[str, int]:
 
 
 def _header(place: Place) -> dict[str, Any]:
-    """The names and shapes at the beginning of the weights."""
+    """Return the header of the weights: names and shapes of the tensors."""
     try:
         length = int.from_bytes(place.read(WEIGHTS, 8), "little")
         if length > _MOST_HEADER:
@@ -192,7 +206,7 @@ def _checkpoints(names: list[str]) -> str:
 
 
 def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is known of the training; a bundle of an older version knows less."""
+    """Yield the recorded facts about training; older bundles have fewer."""
     plain = {
         "updates": "{:,}",
         "epochs": "{:,}",

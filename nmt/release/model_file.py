@@ -1,4 +1,4 @@
-"""A bundle as one file, which every command takes where it takes a bundle."""
+"""Bundles in one file, which every command accepts like a bundle in a folder."""
 
 from pathlib import Path
 
@@ -10,11 +10,22 @@ SUFFIX = ".nmt"
 
 
 def write_model_file(bundle: Path, out: Path, replace: bool = False) -> list[str]:
-    """Write the files of a bundle into one, `out`; gives their names. What else lies in its folder
-    stays behind. The same bundle gives the same bytes.
+    """Write a bundle to one file.
 
-    replace: whether `out` may be there already. Raises UsageError when it is, ModelError when the
-    bundle is damaged, ResourceError when the disk does not take the file.
+    The same bundle gives the same bytes. Other files in the folder of the bundle are left out.
+
+    Args:
+        bundle: The path of the bundle.
+        out: The file to write.
+        replace: Whether the file may exist already.
+
+    Returns:
+        The names of the files within the new one.
+
+    Raises:
+        UsageError: The file exists already.
+        ModelError: The bundle is damaged.
+        ResourceError: The disk does not take the file.
     """
     if out.is_dir() or (out.exists() and not replace):
         hint = "Give the name of a file." if out.is_dir() else "Give another name, or --force."

@@ -1,4 +1,4 @@
-"""A model as ONNX programs, with what is needed to drive them; what is written is tried out."""
+"""Export of a model as ONNX programs, which are run and compared with the model."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ DESCRIPTION = "model.json"
 
 _OPSET = 18
 _LARGEST_FILE = 1_800_000_000
-"""Bytes of weights from which they lie in a file beside the program: a protobuf ends at 2 GB."""
+"""The size of weights in bytes above which they go to a separate file. A protobuf ends at 2 GB."""
 _INT32 = 6
 _DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bidirectional"}
 
@@ -47,14 +47,23 @@ _HOW = [
 
 
 def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[str]:
-    """Write encoder and step as ONNX programs into a new folder, with vocabularies, tokenizers and
-    a description; gives what to tell of it.
+    """Write encoder and decoder step as ONNX programs, with vocabularies and instructions.
 
-    The programs are run before the folder gets its name, and must give the model's numbers.
+    The programs are run before the folder gets its name, and must give the same numbers as the
+    model.
 
-    replace: whether `folder` may be there already. Raises UsageError when it is, and where packages
-    are missing; ModelError for an architecture that cannot be written, and when the programs give
-    other numbers; ResourceError when the disk does not take them.
+    Args:
+        bundle_path: The path of the bundle.
+        folder: The new folder.
+        replace: Whether the folder may exist already.
+
+    Returns:
+        Lines that report the files and the result of the comparison.
+
+    Raises:
+        UsageError: The folder exists already, or packages are missing.
+        ModelError: The architecture cannot be written, or the programs give other numbers.
+        ResourceError: The disk does not take the programs.
     """
     if folder.exists() and not replace:
         raise UsageError(f"{folder}: is there already. Give another name, or --force.")
@@ -92,7 +101,7 @@ def _write_programs(bundle: Bundle, signature: Signature, folder: Path) -> None:
     with torch.no_grad():
         given = encoder(source, lengths)
     count = len(signature.memory)
-    # Two beams: an axis of length one would be taken for one that can have no other.
+    # Two beams, because the exporter treats an axis of length one as constant.
     state = tuple(part.repeat(1, 2, *[1] * (part.dim() - 2)) for part in given[count:])
     previous = torch.full((2, 2), BOS)
     batch, length, beams = (torch.export.Dim(name) for name in ("batch", "source_len", "beams"))
@@ -128,7 +137,11 @@ def _write(
     outputs: Sequence[str],
     file: Path,
 ) -> None:
-    """One program. Raises ModelError when torch or ONNX has no words for something in it."""
+    """Write one program.
+
+    Raises:
+        ModelError: The program has an operation that ONNX cannot express.
+    """
     with torch.no_grad(), _silence():
         try:
             made = torch.onnx.export(
@@ -152,7 +165,7 @@ def _write(
 
 
 def _translations() -> dict[Any, Any]:
-    """Our operations in terms of ONNX."""
+    """Return the ONNX equivalents of the operations of `nmt.model`."""
     from onnxscript import opset18
 
     op: Any = opset18
@@ -161,7 +174,7 @@ def _translations() -> dict[Any, Any]:
         return op.Transpose(x, perm=[1, 0, 2]), op.Cast(lengths, to=_INT32)
 
     def joined(hidden: Any) -> Any:
-        """`[length, directions, batch, hidden] -> [batch, length, directions * hidden]`."""
+        """Join directions: `[length, directions, batch, hidden] -> [batch, length, features]`."""
         return op.Reshape(
             op.Transpose(hidden, perm=[2, 0, 1, 3]), op.Constant(value_ints=[0, 0, -1])
         )
@@ -194,7 +207,7 @@ def _translations() -> dict[Any, Any]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Without what the exporter tells of itself, which it also tells on stdout."""
+    """Silence the exporter, which also reports on stdout."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -206,7 +219,7 @@ def _silence() -> Iterator[None]:
 
 
 def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference: float) -> None:
-    """Vocabularies, tokenizers, and how to drive the programs."""
+    """Write vocabularies, tokenizers and the instructions for running the programs."""
     sides = {"source": bundle.tokenizers.source, "target": bundle.tokenizers.target}
     for side, tokenizer in sides.items():
         tokenizer.save(folder / f"{side}.model")
@@ -240,14 +253,23 @@ def _write_texts(bundle: Bundle, signature: Signature, folder: Path, difference:
 
 
 def _how(source: Tokenizer) -> list[str]:
-    """Return how the programs are driven. source: the tokenizer of their source."""
+    """Return the instructions for running the programs.
+
+    Args:
+        source: The tokenizer of the source.
+    """
     division = " (SentencePiece)" if source.how is None else " as follows"
     steps = [step.replace("{division}", division) for step in _HOW]
     return [*steps, *filter(None, [source.how])]
 
 
 def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:
-    """Write the subwords in the order of their ids, each on a line: see `escape_controls`."""
+    """Write the subwords in the order of their ids, one a line, see `escape_controls`.
+
+    Args:
+        tokenizer: The tokenizer.
+        file: The file to write.
+    """
     pieces = tokenizer.pieces(range(tokenizer.size))
     text = "".join(f"{escape_controls(piece)}\n" for piece in pieces)
     file.write_text(text, encoding="utf-8", newline="\n")

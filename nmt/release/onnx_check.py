@@ -1,4 +1,4 @@
-"""Running ONNX programs beside the model they were made of."""
+"""The comparison of ONNX programs with the model that they were made of."""
 
 import math
 import random
@@ -16,17 +16,28 @@ from nmt.release.programs import Signature
 from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
 
 TOLERANCE = 1e-4
-"""How far a log-probability may be from the model's."""
+"""The greatest difference allowed between log-probabilities of model and programs."""
 
 _LENGTHS = (1, 2, 5, 9, 17, 40)
 _STEPS = 12
 
 
 def compare(model: Seq2Seq, signature: Signature, encoder: Path, step: Path) -> float:
-    """Greedy search by model and programs over sentences of random tokens, long and short in one
-    batch; gives the greatest difference of any log-probability.
+    """Compare greedy search by the model and by the programs.
 
-    Raises ModelError when it is above `TOLERANCE`, or when they choose different tokens.
+    The sentences are random tokens of different lengths, in one batch and alone.
+
+    Args:
+        model: The model.
+        signature: The inputs and outputs of the programs.
+        encoder: The file of the encoder program.
+        step: The file of the program of a decoder step.
+
+    Returns:
+        The greatest difference between log-probabilities.
+
+    Raises:
+        ModelError: The difference exceeds `TOLERANCE`, or the programs choose other tokens.
     """
     import onnxruntime
 
@@ -49,7 +60,10 @@ def compare(model: Seq2Seq, signature: Signature, encoder: Path, step: Path) -> 
 def _difference(
     model: Seq2Seq, signature: Signature, programs: list[Any], source: Tensor, lengths: Tensor
 ) -> float:
-    """Over the steps that the model's own greedy search takes."""
+    """Return the greatest difference over the steps of the model's greedy search.
+
+    It is infinite where the programs choose another token or give NaN.
+    """
     encoded = model.encode(source, lengths)
     state = model.start(encoded, 1)
     given = _run(programs[0], {"source": source.numpy(), "lengths": lengths.numpy()})
@@ -71,7 +85,7 @@ def _difference(
 
 
 def _same_choice(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether both like one token best, or two that are as good as each other."""
+    """Return whether both choose the same token, or tokens of equal probability."""
     chosen = theirs.argmax(-1, keepdim=True)
     return bool((ours.amax(-1, keepdim=True) - ours.gather(-1, chosen)).max() <= TOLERANCE)
 
@@ -84,7 +98,7 @@ def _run(program: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _batches(vocabulary: int) -> list[tuple[Tensor, Tensor]]:
-    """A batch of all lengths, and each sentence alone."""
+    """Return one batch of sentences of all lengths, then each sentence alone."""
     chosen = random.Random(1)
     sentences = [
         [*(chosen.randrange(EOS + 1, vocabulary) for _ in range(length - 1)), EOS]

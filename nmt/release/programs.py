@@ -1,8 +1,8 @@
-"""A model as two programs of plain tensors, for use outside Python: encoder and decoder step.
+"""A model as two programs on plain tensors, for use outside Python: encoder and decoder step.
 
-encoder: source, lengths -> memory, state; step: memory, state, previous -> log-probabilities,
-attention weights (where there are any), next state. What memory and state consist of depends on the
-architecture: they are tensors with names.
+The encoder takes source and lengths, and gives memory and state. The step takes memory, state and
+previous tokens. It gives log-probabilities, attention weights where there are any, and the next
+state. The architecture determines the named tensors of memory and state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,12 @@ _WHOLE_CELLS = ("lstm", "gru")
 
 @dataclass(frozen=True)
 class Signature:
-    """The names of what passes from the encoder to the steps, in order, and what a step gives of
-    its own before the next state.
+    """The names of the tensors of the programs, in order.
+
+    Attributes:
+        memory: The tensors that the encoder computes once for all steps.
+        state: The tensors of the decoder state.
+        results: The results of a step before the next state.
     """
 
     memory: tuple[str, ...]
@@ -34,21 +38,26 @@ class Signature:
 
 
 class EncoderProgram(nn.Module):
-    """source `[batch, source_len]` and lengths `[batch]` -> memory and state for one beam."""
+    """The encoder program: source and lengths to memory and state for one beam."""
 
     def __init__(self, model: Seq2Seq) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """In the order of the signature."""
+        """Return memory and state in the order of the signature.
+
+        Args:
+            source: Source ids `[batch, source_len]`.
+            lengths: Source lengths `[batch]`.
+        """
         encoded = self.model.encode(source, lengths)
         state = _state_tensors(self.model.start(encoded, 1))
         return *_memory_tensors(self.model.settings, encoded).values(), *state.values()
 
 
 class StepProgram(nn.Module):
-    """Memory, state and previous `[batch, beams]` -> results and the next state."""
+    """The program of a decoder step: memory, state and previous tokens to results and state."""
 
     def __init__(self, model: Seq2Seq, signature: Signature) -> None:
         super().__init__()
@@ -56,7 +65,12 @@ class StepProgram(nn.Module):
         self.signature = signature
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """In the order of the signature; the tokens before the step are last."""
+        """Return the results and the next state in the order of the signature.
+
+        Args:
+            tensors: Memory and state in the order of the signature, then the previous tokens
+                `[batch, beams]`.
+        """
         *given, previous = tensors
         count = len(self.signature.memory)
         memory = dict(zip(self.signature.memory, given[:count], strict=True))
@@ -71,8 +85,11 @@ class StepProgram(nn.Module):
 
 
 def signature_of(model: Seq2Seq) -> Signature:
-    """What the programs of a model take and give. Raises ModelError for an architecture of which
-    none can be made, naming what stands against it.
+    """Return the names of the inputs and outputs of a model's programs.
+
+    Raises:
+        ModelError: The architecture cannot be exported. The message names the settings that prevent
+            it.
     """
     _check(model.settings)
     source = torch.tensor([[4, 3]])
@@ -103,7 +120,7 @@ def _check(settings: ModelSettings) -> None:
 
 
 def _memory_tensors(settings: ModelSettings, encoded: EncodedSource) -> dict[str, Tensor]:
-    """What steps need of the source."""
+    """Return the tensors of the encoded source that a step needs."""
     if settings.attention.kind == "none":
         return {}
     memory = encoded.memory
@@ -116,7 +133,7 @@ def _memory_tensors(settings: ModelSettings, encoded: EncodedSource) -> dict[str
 
 
 def _encoded(memory: Mapping[str, Tensor], previous: Tensor) -> EncodedSource:
-    """The source as steps see it; what they do not look at is empty."""
+    """Return the encoded source for a step, with empty tensors for the unused parts."""
     nothing = previous.new_zeros(1)
     annotations = memory.get("annotations", nothing)
     return EncodedSource(

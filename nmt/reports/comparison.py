@@ -1,4 +1,4 @@
-"""Several runs beside each other: their settings, their training, and how well they translate."""
+"""The comparison of several runs: their settings, their training and their translation quality."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,17 @@ from nmt.evaluation.segments import SegmentScorer
 from nmt.reports.state import RunState
 
 _LOCATIONS = ("name", "run_dir")
-"""Settings in which any two runs differ, and which say nothing."""
+"""Settings that differ between any two runs and are left out."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A key whose value is not the same in all runs. values: of each, plain."""
+    """A setting whose value differs between runs.
+
+    Attributes:
+        key: The key of the setting.
+        values: The value in each run, as plain data.
+    """
 
     key: str
     values: tuple[Any, ...]
@@ -25,10 +30,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Swing:
-    """A sentence of which a run's translation is much better or worse than that of the first run.
+    """A sentence that a run translates much better or worse than the first run.
 
-    line: from 1; run: by its place; change: of the sentence's chrF, in points; scores, hypotheses:
-    of the first run and of this one.
+    Attributes:
+        line: The line number, from 1.
+        run: The index of the run.
+        change: The change in the sentence's chrF, in points.
+        source: The source; empty where it is not known.
+        reference: The reference.
+        hypotheses: The translations of the first run and of this one.
+        scores: The chrF of these translations.
     """
 
     line: int
@@ -42,7 +53,12 @@ class Swing:
 
 @dataclass(frozen=True)
 class Judged:
-    """How well the runs translate a text. what: the text; report: the first run is its baseline."""
+    """The translation quality of runs on a text.
+
+    Attributes:
+        what: The name of the text.
+        report: The scores, with the first run as the baseline.
+    """
 
     what: str
     report: Report
@@ -50,8 +66,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """names: of the runs, all different; settings: those that differ; settings_problem: why they
-    are not compared; judged: None where translations are not compared, and why_not tells why.
+    """A comparison of runs.
+
+    Attributes:
+        states: The state of each run.
+        names: The names of the runs, all different.
+        settings: The settings that differ.
+        settings_problem: The reason why the settings are not compared.
+        judged: The translation quality; None where it is not compared.
+        why_not: The reason why translation quality is not compared.
     """
 
     states: tuple[RunState, ...]
@@ -62,7 +85,11 @@ class RunComparison:
     why_not: str
 
     def record(self, swings: int) -> dict[str, Any]:
-        """The same as plain data, for programs. swings: how many sentences to name."""
+        """Return the comparison as plain data for JSON.
+
+        Args:
+            swings: The number of sentences with the largest differences to list.
+        """
         record: dict[str, Any] = {
             "runs": [_run(*each) for each in zip(self.names, self.states, strict=True)],
             "settings": [{"key": each.key, "values": list(each.values)} for each in self.settings],
@@ -85,8 +112,15 @@ class RunComparison:
 def compare_runs(
     states: Sequence[RunState], judge: Callable[[Sequence[str]], Judged | str]
 ) -> RunComparison:
-    """Compare runs. judge: given their names, tells how well they translate, or why it is not
-    known.
+    """Compare runs.
+
+    Args:
+        states: The state of each run.
+        judge: A function that is given the names of the runs. It returns their translation quality,
+            or the reason why it is not known.
+
+    Returns:
+        The comparison.
     """
     names = _names(states)
     configs = [state.config for state in states]
@@ -104,7 +138,7 @@ def compare_runs(
 
 
 def different_settings(configs: Sequence[Config]) -> list[Setting]:
-    """The settings that are not the same in all, in their order."""
+    """Return the settings that differ between configurations, in the order of the reference."""
     first, *others = configs
     found: dict[str, list[Any]] = {}
     for place, other in enumerate(others, start=1):
@@ -116,7 +150,12 @@ def different_settings(configs: Sequence[Config]) -> list[Setting]:
 
 
 def swings_of(report: Report, wanted: int) -> list[Swing]:
-    """The sentences with the greatest differences to the first run by chrF, the greatest first."""
+    """Return the sentences whose chrF differs most from that of the first run, the largest first.
+
+    Args:
+        report: The scores of the runs.
+        wanted: The greatest number of sentences to return.
+    """
     question = report.question
     scorer = SegmentScorer(question.references, "chrf", lowercase=question.lowercase)
     scores = [scorer.statistics(system.hypotheses).sentences() for system in report.systems]
@@ -143,7 +182,10 @@ def swings_of(report: Report, wanted: int) -> list[Swing]:
 
 
 def _names(states: Sequence[RunState]) -> tuple[str, ...]:
-    """That of each run; where two have the same, their folders, and numbers where these are too."""
+    """Return a distinct name for each run.
+
+    Runs of the same name go by their folders, and where these are equal too, by folder and number.
+    """
     names = [state.name for state in states]
     folders = [str(state.run.path) for state in states]
     chosen = [

@@ -1,4 +1,4 @@
-"""The curves of several runs in the same charts."""
+"""The curves of several runs in shared charts."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,12 @@ _GROUP = "updates"
 
 
 def comparison_curves(names: Sequence[str], histories: Sequence[History]) -> list[LineChart]:
-    """Scores of dev by update and by time, perplexities, learning rate, pace: a line a run."""
+    """Return charts of scores, perplexity, learning rate, gradient norm and speed, a line per run.
+
+    Args:
+        names: The name of each run.
+        histories: The history of each run, in the same order.
+    """
     both = list(zip(names, histories, strict=True))
     return [
         _dev_chart("bleu", both),
@@ -40,7 +45,15 @@ def comparison_curves(names: Sequence[str], histories: Sequence[History]) -> lis
 
 
 def dev_by_minutes(history: History, metric: str) -> list[tuple[float, float]]:
-    """A metric of dev by minutes of training; nothing where the log does not tell the time."""
+    """Return a dev metric by minutes of training; nothing where the log has no times.
+
+    Args:
+        history: The history of the run.
+        metric: The name of the metric, see `METRICS`.
+
+    Returns:
+        Pairs of minutes and value. Times between log lines are interpolated.
+    """
     known = [point for point in history.train if np.isfinite(point.seconds)]
     if not known:
         return []

@@ -1,4 +1,4 @@
-"""Several runs beside each other as one HTML page."""
+"""The HTML report that compares several runs."""
 
 from nmt.evaluation.page import score_page
 from nmt.pages.charts import SCRIPTS, STYLE, chart_html
@@ -11,7 +11,7 @@ from nmt.reports.report_page import RUN_STYLE
 
 
 def comparison_page(found: RunComparison) -> str:
-    """The page as HTML, whole in itself."""
+    """Return the comparison as a self-contained HTML document."""
     judged = None if found.judged is None else score_page(found.judged.report)
     parts = (
         section("runs", "Runs", _runs(found)),

@@ -1,4 +1,4 @@
-"""What a comparison of runs shows in tables, on the page and in the terminal alike."""
+"""The table rows of a comparison of runs, for the HTML report and the terminal."""
 
 from nmt.config.dump import value_text
 from nmt.doctor.report import time_text
@@ -18,7 +18,7 @@ RUN_COLUMNS = (
 
 
 def run_rows(found: RunComparison) -> list[list[str]]:
-    """A row for each run: name, state, updates, time, parameters, best validation."""
+    """Return a row for each run: name, state, updates, time, parameters, best validation."""
     rows = []
     for name, state in zip(found.names, found.states, strict=True):
         history = state.history
@@ -43,5 +43,5 @@ def run_rows(found: RunComparison) -> list[list[str]]:
 
 
 def setting_rows(found: RunComparison) -> list[list[str]]:
-    """A row for each setting that differs: its key and the value in each run."""
+    """Return a row for each setting that differs: its key and its value in each run."""
     return [[each.key, *map(value_text, each.values)] for each in found.settings]

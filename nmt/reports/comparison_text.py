@@ -1,4 +1,4 @@
-"""Several runs beside each other in the terminal."""
+"""The comparison of several runs as text for the terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -33,7 +33,12 @@ def print_runs(found: RunComparison) -> None:
 
 
 def print_swings(found: RunComparison, wanted: int) -> None:
-    """Print the sentences whose translations differ most from those of the first run."""
+    """Print the sentences whose translations differ most from those of the first run.
+
+    Args:
+        found: The comparison of the runs.
+        wanted: The greatest number of sentences to print.
+    """
     if found.judged is None:
         return
     swings = swings_of(found.judged.report, wanted)
@@ -55,7 +60,7 @@ def print_swings(found: RunComparison, wanted: int) -> None:
 
 
 def _curve(found: RunComparison, metric: str) -> Iterator[str]:
-    """Lines of letters: dots of several runs could not be told apart without colours."""
+    """Yield a chart of a dev metric, drawn in letters that tell the runs apart without colours."""
     series = [dev_points(state.history, metric) for state in found.states]
     drawn = plot(series, _WIDTH, _HEIGHT, log=metric == "perplexity", ascii_only=True)
     if drawn:
@@ -66,7 +71,7 @@ def _curve(found: RunComparison, metric: str) -> Iterator[str]:
 
 
 def _shown(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Cells that neither move the cursor nor make rows of several screens."""
+    """Return cells without control characters, cut to a width that fits a row on the screen."""
     return [
         [
             text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"

@@ -1,4 +1,4 @@
-"""The curves of a run as charts."""
+"""The charts of a run."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ _GROUP = "updates"
 
 
 def curves(history: History) -> list[LineChart]:
-    """Perplexity, loss, scores of dev, learning rate, gradient norm and pace, by update."""
+    """Return the charts of a run: loss, scores, learning rate, gradient norm and speed."""
     return [
         LineChart(
             "Perplexity",
@@ -50,7 +50,7 @@ def curves(history: History) -> list[LineChart]:
 
 
 def marks(history: History) -> list[Mark]:
-    """Where training went on from a checkpoint, and where something went wrong."""
+    """Return the marks of updates where training resumed, and where it failed."""
     resumed = [
         Mark(sitting.update, f"gone on from update {sitting.update:,}")
         for sitting in history.sittings[1:]
@@ -61,29 +61,49 @@ def marks(history: History) -> list[Mark]:
 
 
 def dev_points(history: History, metric: str) -> list[tuple[float, float]]:
-    """A metric of dev by update."""
+    """Return the values of a dev metric by update.
+
+    Args:
+        history: The history of the run.
+        metric: The name of the metric. Missing values are NaN.
+    """
     return [(point.update, point.metrics.get(metric, math.nan)) for point in history.dev]
 
 
 def has_metric(history: History, metric: str) -> bool:
-    """Tell whether some validation has a metric."""
+    """Return whether a validation has a metric.
+
+    Args:
+        history: The history of the run.
+        metric: The name of the metric.
+    """
     return any(metric in point.metrics for point in history.dev)
 
 
 def train_points(
     points: Sequence[TrainPoint], value: Callable[[TrainPoint], float]
 ) -> list[tuple[float, float]]:
-    """A figure of training by update."""
+    """Return a training figure by update.
+
+    Args:
+        points: The log lines.
+        value: The function that reads the figure from a line.
+    """
     return [(point.update, value(point)) for point in points]
 
 
 def best_point(history: History, metric: str) -> DevPoint | None:
-    """The best validation, where there are two to choose from."""
+    """Return the best validation by a metric; None with fewer than two validations.
+
+    Args:
+        history: The history of the run.
+        metric: The name of the metric.
+    """
     return history.best(metric) if len(history.dev) > 1 else None
 
 
 def metric_name(metric: str) -> str:
-    """As people write it, with the way that is better."""
+    """Return the display name of a metric and whether higher or lower values are better."""
     way = "higher" if metric_of(metric).higher_is_better else "lower"
     return f"{METRICS[metric]} ({way} is better)"
 

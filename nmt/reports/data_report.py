@@ -1,4 +1,4 @@
-"""What the binarized corpora of a run are like: lengths, drops, repetitions, odd pairs."""
+"""Statistics of the binarized corpora of a run: lengths, drops, repetitions, suspicious pairs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,10 +15,10 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _MOST_LENGTHS = 1_000_000
-"""Pairs whose lengths are looked at: of more, so many that are evenly spread."""
+"""The number of pairs whose lengths are read. From a larger corpus they are evenly spaced."""
 
 _MOST_TEXTS = 20_000
-"""Pairs whose words are looked at, a few seconds' work; of more, so many evenly spread."""
+"""The number of pairs whose words are read, a few seconds' work. They are evenly spaced."""
 
 _WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _MOST_BINS = 60
@@ -30,8 +30,11 @@ _Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of pairs. edges: where the bins begin and the last one ends, one more than counts; the
-    last bin has all that is above, too.
+    """Counts of pairs by bin.
+
+    Attributes:
+        edges: The lower edges of the bins and the upper edge of the last: one more than counts.
+        counts: The number of pairs in each bin. The last bin also counts all larger values.
     """
 
     edges: tuple[float, ...]
@@ -40,7 +43,16 @@ class Histogram:
 
 @dataclass(frozen=True)
 class DataReport:
-    """manifest: as binarizing counted; measured: pairs whose lengths are in the histograms."""
+    """Statistics of the corpora of a run.
+
+    Attributes:
+        manifest: The counts that binarizing recorded.
+        measured: The number of pairs whose lengths are in the histograms.
+        source_lengths: Source lengths in subwords.
+        target_lengths: Target lengths in subwords.
+        ratios: Ratios of target length to source length.
+        odd: The suspicious pairs.
+    """
 
     manifest: Manifest
     measured: int
@@ -51,11 +63,11 @@ class DataReport:
 
     @property
     def train(self) -> CorpusReport:
-        """Of the pairs that are trained on."""
+        """The counts of the training pairs."""
         return self.manifest.train
 
     def record(self) -> dict[str, Any]:
-        """The same as plain data, for programs."""
+        """Return the report as plain data for JSON."""
         manifest = self.manifest.model_dump(mode="json")
         return {
             **{key: manifest[key] for key in ("train", "dev", "overlap", "length_ratio")},
@@ -74,9 +86,14 @@ class DataReport:
 
 
 def data_report(run: RunDirectory) -> DataReport:
-    """Look at the train corpus of a run, in bounded time and memory however large it is.
+    """Examine the training corpus of a run, in bounded time and memory for a corpus of any size.
 
-    Raises DataError and ModelError when corpora or tokenizer are missing or damaged.
+    Returns:
+        The statistics of the corpora.
+
+    Raises:
+        DataError: The corpora are missing or damaged.
+        ModelError: The tokenizer is missing or damaged.
     """
     manifest = Manifest.load(run.data)
     tokenizers = TokenizerPair.load(run.tokenizer)
@@ -97,7 +114,7 @@ def data_report(run: RunDirectory) -> DataReport:
 
 
 def try_data_report(state: RunState) -> tuple[DataReport | None, str]:
-    """The report, or None and why there is none: the rest of a run can be shown without."""
+    """Return the data report, or None and the reason why there is none."""
     try:
         state.check_data()
         return data_report(state.run), ""
@@ -106,7 +123,12 @@ def try_data_report(state: RunState) -> tuple[DataReport | None, str]:
 
 
 def spread(count: int, most: int) -> _Integers:
-    """Numbers below `count`, evenly spread and rising: all, or `most` of them."""
+    """Return rising numbers below `count`, evenly spaced: all of them, or `most` of them.
+
+    Args:
+        count: The exclusive upper bound.
+        most: The greatest number of numbers to return.
+    """
     wanted = min(count, most)
     return np.arange(wanted, dtype=np.int64) * count // max(1, wanted)
 

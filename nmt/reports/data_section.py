@@ -1,4 +1,4 @@
-"""The part of a page that shows what the corpora are like."""
+"""The part of an HTML report that describes the corpora."""
 
 from itertools import pairwise
 
@@ -10,7 +10,14 @@ from nmt.reports.markup import Column, Tile, count, paragraph, percent, table, t
 
 
 def data_section(data: DataReport | None, problem: str) -> str:
-    """Counts, lengths, drops and odd pairs; where there is none, why."""
+    """Return the HTML of counts, lengths, drops and suspicious pairs.
+
+    Without a data report it is the reason.
+
+    Args:
+        data: The data report, or None.
+        problem: The reason why there is no data report.
+    """
     if data is None:
         return paragraph(problem, "muted")
     return "\n".join(
@@ -41,7 +48,10 @@ def _tiles(data: DataReport) -> str:
 
 
 def _findings(data: DataReport) -> str:
-    """Marks of other tools in the texts, and how train, dev and test differ in their writing."""
+    """Return a table of the findings in the texts.
+
+    They are traces of other tools, and differences in writing between train, dev and test.
+    """
     found = data.manifest.findings or ()
     if not found:
         return ""
@@ -140,7 +150,10 @@ def _remarks(data: DataReport) -> str:
 
 
 def _round_trip(found: RoundTripReport | None) -> str:
-    """Return the lines that the model cannot write; nothing where an earlier release counted."""
+    """Return a sentence on the target lines that change in the tokenizer.
+
+    It is empty where they were not counted.
+    """
     if found is None:
         return ""
     if not found.changed:
@@ -151,7 +164,7 @@ def _round_trip(found: RoundTripReport | None) -> str:
 
 
 def _scripts(data: DataReport) -> str:
-    """The scripts of the letters of each side."""
+    """Return a sentence on the scripts of each side's letters."""
     sides = []
     for name, counts in zip(("source", "target"), data.odd.scripts, strict=True):
         total = counts.total()

@@ -1,5 +1,7 @@
-"""What a run's log tells of its training, as it counts in the end: of updates done twice, after a
-resume or a rollback, the later ones."""
+"""The history of a run's training, read from its log.
+
+Where an update was repeated after a resume or a rollback, only the later record counts.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,7 +13,7 @@ from nmt.evaluation.metrics import MetricValue, deciding_value, metric
 from nmt.training.log import CONTINUES_FROM
 
 METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
-"""The metrics of dev, each as people write it."""
+"""The display names of the dev metrics."""
 
 _FAULTS = {
     "skipped_update": "left out: loss or gradient not finite",
@@ -25,8 +27,20 @@ _FAULTS = {
 
 @dataclass(frozen=True)
 class TrainPoint:
-    """A line of the log: means over the updates since the line before. loss: label-smoothed, nats
-    per token; perplexity: without smoothing; seconds: of training so far. NaN where not told.
+    """Training figures of a line of the log: means over the updates since the line before.
+
+    A figure that the log lacks is NaN.
+
+    Attributes:
+        update: The last of these updates.
+        time: The time of the record, in seconds since 1970.
+        epoch: The epoch; 0 where it is not recorded.
+        loss: The label-smoothed loss in nats per token.
+        perplexity: The perplexity without label smoothing.
+        gradient_norm: The norm of the gradient.
+        learning_rate: The learning rate.
+        tokens_per_second: Target tokens per second.
+        seconds: Seconds of training so far.
     """
 
     update: int
@@ -42,7 +56,7 @@ class TrainPoint:
 
 @dataclass(frozen=True)
 class Sample:
-    """A dev sentence, its reference, and what the model made of it."""
+    """A dev sentence, its reference, and the translation of the model."""
 
     source: str
     reference: str
@@ -51,8 +65,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class DevPoint:
-    """A validation. metrics: by name, see `METRICS`; seconds: that it took; noise: why the value
-    of a metric is noise, by metric.
+    """A validation.
+
+    Attributes:
+        update: The update after which it ran.
+        time: The time of the record, in seconds since 1970.
+        metrics: Values by metric, see `METRICS`.
+        seconds: The duration of the validation in seconds.
+        samples: Dev sentences with their translations.
+        noise: By metric, the reason why its value is only noise.
     """
 
     update: int
@@ -63,15 +84,19 @@ class DevPoint:
     noise: Mapping[str, str] = field(default_factory=dict)
 
     def deciding_value(self, metric: str) -> MetricValue | None:
-        """Return the value that counts for a metric; None where it is no finite number."""
+        """Return the value that counts for a metric; None where it is not finite."""
         found = deciding_value(metric, self.metrics, self.noise)
         return found if found is not None and math.isfinite(found.shown[1]) else None
 
 
 @dataclass(frozen=True)
 class Sitting:
-    """A process that trained, from its start to its end however it came. update: where it began;
-    facts: what it told of corpus, machine and versions.
+    """A session: a process that trained, from its start to its end.
+
+    Attributes:
+        update: The update at which the session began.
+        time: The time at which it began, in seconds since 1970.
+        facts: The recorded facts about corpus, machine and versions.
     """
 
     update: int
@@ -81,7 +106,7 @@ class Sitting:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that went wrong at an update, in words."""
+    """A failure during training at an update, with its description."""
 
     kind: str
     update: int
@@ -91,8 +116,17 @@ class Fault:
 
 @dataclass
 class History:
-    """A run so far. updates: the last that a record tells of; ended: why training is over, None
-    while it is not; last_time: of the newest record, in seconds since 1970.
+    """The history of a run so far.
+
+    Attributes:
+        train: The training figures, in order of updates.
+        dev: The validations, in order of updates.
+        sittings: The sessions, in order of time.
+        faults: The failures, in order of time.
+        update: The last update that a record names.
+        ended: The reason why training ended; None while it has not.
+        given_up: Whether training gave up after repeated failures.
+        last_time: The time of the newest record, in seconds since 1970.
     """
 
     train: list[TrainPoint] = field(default_factory=list)
@@ -106,14 +140,14 @@ class History:
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]]) -> "History":
-        """The history that the records of a log tell."""
+        """Return the history that the records of a log describe."""
         history = cls()
         for record in records:
             history.add(record)
         return history
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Take in the next record of the log; kinds that are not known are passed over."""
+        """Add the next record of the log; records of unknown kinds change nothing."""
         kind, update, time = record["kind"], record["update"], _number(record.get("time"))
         if kind in CONTINUES_FROM:
             back = record.get(CONTINUES_FROM[kind])
@@ -129,7 +163,10 @@ class History:
             self.last_time = time
 
     def best(self, metric: str) -> DevPoint | None:
-        """The validation that is best by a metric, of equal ones the first."""
+        """Return the best validation by a metric, the first of equal ones.
+
+        It is None where no validation has a finite value.
+        """
         best: DevPoint | None = None
         highest: MetricValue | None = None
         for point in self.dev:
@@ -139,13 +176,13 @@ class History:
         return best
 
     def fact(self, name: str) -> Any:
-        """What the newest sitting that tells of it told; None where none does."""
+        """Return a fact from the newest session that recorded it; None where none did."""
         told = (each.facts[name] for each in reversed(self.sittings) if name in each.facts)
         return next(told, None)
 
     @property
     def seconds(self) -> float:
-        """Of training so far, validations included, as the newest records tell; 0 before any."""
+        """Seconds of training so far, validations included; 0 without a record."""
         last = self.train[-1] if self.train else None
         if last is None or math.isnan(last.seconds):
             return 0.0
@@ -190,21 +227,21 @@ _TAKEN = {
 
 
 class _Said(dict[str, Any]):
-    """A record whose missing values are question marks."""
+    """A record whose missing values read as question marks."""
 
     def __missing__(self, key: str) -> str:
         return "?"
 
 
 def _before(points: list[Any], update: int) -> list[Any]:
-    """Points in order stay so, whatever a log that lost some of its lines tells."""
+    """Return the points before an update, so that a damaged log cannot break their order."""
     if not points or points[-1].update < update:
         return points
     return [point for point in points if point.update < update]
 
 
 def _number(value: Any) -> float:
-    """A number; the log has infinity as text; NaN for what is none."""
+    """Return a recorded value as a number; NaN for anything else. Infinity is recorded as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
     try:
@@ -214,7 +251,7 @@ def _number(value: Any) -> float:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """Texts by name; none where the value is no object."""
+    """Return recorded texts by name; none where the value is no object."""
     if not isinstance(value, dict):
         return {}
     return {str(name): str(text) for name, text in value.items()}

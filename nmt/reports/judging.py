@@ -1,4 +1,4 @@
-"""How well runs translate: their dev text, or another, translated by each and scored."""
+"""Translation quality of runs, each of which translates the same text to be scored."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,21 @@ from nmt.runtime.console import warn
 from nmt.text.characters import comparable
 
 _MOST_TRAIN_LINES = 5_000_000
-"""Of a longer training text words are not counted: reading it would take minutes."""
+"""The longest training text, in lines, in which words are counted. A longer one takes minutes."""
 
 Translate = Callable[[RunState, str, Sequence[str]], list[str]]
-"""The translations of some lines by a run's best model; given the run, its name and the lines."""
+"""Translate lines with the best model of a run, given the run, its name and the lines."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """What is translated. name: for people; references: one sequence for each set."""
+    """A text to translate and its references.
+
+    Attributes:
+        name: The display name of the text.
+        sources: The source lines.
+        references: The reference lines, one list for each reference set.
+    """
 
     name: str
     sources: list[str]
@@ -35,16 +41,28 @@ class Text:
 
 
 def given_text(source: Path, references: Sequence[Path]) -> Text:
-    """A text from files. Raises DataError when counts differ or a file cannot be read."""
+    """Read a text from files.
+
+    Args:
+        source: The source file.
+        references: The reference files.
+
+    Returns:
+        The text.
+
+    Raises:
+        DataError: The files differ in their number of lines, or a file cannot be read.
+    """
     sources, *reference_lines = read_parallel([source, *references])
     return Text(source.name, sources, reference_lines)
 
 
 def dev_of(states: Sequence[RunState]) -> Text:
-    """The dev text that runs share.
+    """Return the dev text that runs share.
 
-    Raises DataError when one has none any more, or others than it was trained with, and when they
-    are not the same.
+    Raises:
+        DataError: The dev text of a run is missing or has changed since training, or two runs have
+            different dev texts.
     """
     texts = []
     for state in states:
@@ -64,7 +82,17 @@ def dev_of(states: Sequence[RunState]) -> Text:
 def judged_by_models(
     states: Sequence[RunState], names: Sequence[str], text: Text, translate: Translate
 ) -> Judged:
-    """Each run's best model translates the text. Raises as it does."""
+    """Translate a text with the best model of each run, and score the translations.
+
+    Args:
+        states: The state of each run.
+        names: The name of each run.
+        text: The text to translate.
+        translate: The function that translates lines with a run. Its exceptions are passed on.
+
+    Returns:
+        The scores of the runs.
+    """
     hypotheses = [
         translate(state, name, text.sources) for state, name in zip(states, names, strict=True)
     ]
@@ -77,11 +105,22 @@ def judged(
     text: Text,
     hypotheses: Sequence[Sequence[str]],
 ) -> Judged:
-    """Score translations of the text, one of each run, beside the first.
+    """Score translations of a text, one of each run, with the first run as the baseline.
 
-    Texts are compared in the form of `comparable`.
+    The texts are compared in the form of `comparable`.
 
-    Raises DataError when counts differ, UsageError for a text of one line.
+    Args:
+        states: The state of each run.
+        names: The name of each run.
+        text: The text that was translated.
+        hypotheses: The translated lines of each run.
+
+    Returns:
+        The scores of the runs.
+
+    Raises:
+        DataError: The translations differ from the text in their number of lines.
+        UsageError: The text has only one line.
     """
     hypotheses = [list(map(comparable, each)) for each in hypotheses]
     references = [list(map(comparable, each)) for each in text.references]
@@ -105,8 +144,9 @@ def judged(
 
 
 def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] | None:
-    """How often the words of texts are in what a run was trained on; None where that is gone or
-    long.
+    """Return the frequency of the texts' words in the training text of a run.
+
+    It is None where the training text is missing or too long.
     """
     try:
         files = Manifest.load(state.run.data).inputs["train.target"]

@@ -1,4 +1,4 @@
-"""Small pieces of the pages about runs: tiles, tables, sections, numbers as people write them."""
+"""HTML parts of run reports: tiles, tables, sections and formatted numbers."""
 
 import math
 import time
@@ -10,7 +10,13 @@ from nmt.pages.page import escaped
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure at the top of a page. note: below it, smaller."""
+    """A figure at the top of a report.
+
+    Attributes:
+        name: The name of the figure.
+        value: The figure as text.
+        note: A smaller line below the figure.
+    """
 
     name: str
     value: str
@@ -19,8 +25,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. number: aligned at the right; written: text of others, in a direction
-    of its own.
+    """A column of a table.
+
+    Attributes:
+        name: The heading.
+        number: Whether the column holds numbers, aligned at the right.
+        written: Whether the column holds user text, which has a writing direction of its own.
     """
 
     name: str
@@ -29,7 +39,7 @@ class Column:
 
 
 def tiles(items: Iterable[Tile]) -> str:
-    """Figures side by side."""
+    """Return the HTML of figures side by side."""
     parts = []
     for item in items:
         note = f'<span class="note">{escaped(item.note)}</span>' if item.note else ""
@@ -40,7 +50,13 @@ def tiles(items: Iterable[Tile]) -> str:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], sortable: bool = False) -> str:
-    """A table of texts, each escaped; numbers are sorted as such."""
+    """Return the HTML of a table of texts, each escaped.
+
+    Args:
+        columns: The columns.
+        rows: The texts of each row.
+        sortable: Whether the reader can sort the rows. Numbers are sorted by value.
+    """
     head = "".join(
         f'<th scope="col"{_class(column)}>{escaped(column.name)}</th>' for column in columns
     )
@@ -56,35 +72,51 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], sortable: bo
 
 
 def section(anchor: str, title: str, *parts: str) -> str:
-    """A part of a page, empty where it has nothing in it."""
+    """Return the HTML of a section; empty where all its parts are empty.
+
+    Args:
+        anchor: The id that links point to.
+        title: The heading.
+        parts: The HTML of the content.
+    """
     inner = "\n".join(part for part in parts if part)
     return f'<section id="{anchor}"><h2>{escaped(title)}</h2>\n{inner}\n</section>' if inner else ""
 
 
 def contents(sections: Iterable[tuple[str, str]]) -> str:
-    """Links to the sections that are there, given by anchor and title."""
+    """Return the HTML of links to sections, given as anchor and title."""
     links = "".join(f'<a href="#{anchor}">{escaped(title)}</a>' for anchor, title in sections)
     return f'<nav class="contents" aria-label="Contents">{links}</nav>'
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph of plain text; nothing for an empty one."""
+    """Return the HTML of a paragraph of plain text; empty for an empty text.
+
+    Args:
+        text: The text, which is escaped.
+        kind: The CSS class, or nothing.
+    """
     mark = f' class="{kind}"' if kind else ""
     return f"<p{mark}>{escaped(text)}</p>" if text else ""
 
 
 def count(value: float) -> str:
-    """A whole number with commas."""
+    """Return a number without decimals and with commas."""
     return f"{value:,.0f}" if math.isfinite(value) else "–"
 
 
 def points(value: float) -> str:
-    """A score or perplexity."""
+    """Return a score or perplexity with two decimals."""
     return f"{value:.2f}" if math.isfinite(value) else "–"
 
 
 def percent(part: float, whole: float) -> str:
-    """A share; small ones with the digits that tell them from none."""
+    """Return a share in per cent; small shares have two decimals, so that they do not read as none.
+
+    Args:
+        part: The part.
+        whole: The whole. A whole of 0 gives a dash.
+    """
     if not whole:
         return "–"
     share = 100 * part / whole
@@ -94,7 +126,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time of the day on this machine, from seconds since 1970."""
+    """Return the local date and time of a moment in seconds since 1970."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""The pairs of a corpus that look least like translations of each other."""
+"""Suspicious pairs: pairs of a corpus that look least like translations of each other."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from nmt.data.scripts import scripts_of, share
 from nmt.tokenizers.sentencepiece import TokenizerPair
 
 _ODD = 3.0
-"""Standard deviations from the mean from which a pair is odd."""
+"""The distance from the mean, in standard deviations, from which a pair is suspicious."""
 
 _SURE = 6.0
-"""What a sign counts that is no matter of degree."""
+"""The score of a sign that is either there or not."""
 
 _ITERATIONS = 3
 _MOST_CHARACTERS = 300
@@ -26,9 +26,14 @@ _Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OddPair:
-    """A pair and what is odd about it. line: in the text it was read from; source, target: put
-    together from its subwords, cut where very long; score: the sum of its signs, in standard
-    deviations.
+    """A suspicious pair.
+
+    Attributes:
+        line: The line number in the text that the pair was read from.
+        source: The source, joined from its subwords and cut where it is very long.
+        target: The target, in the same form.
+        score: The sum of its signs in standard deviations.
+        reasons: The description of each sign.
     """
 
     line: int
@@ -40,8 +45,13 @@ class OddPair:
 
 @dataclass(frozen=True)
 class OddPairs:
-    """The oddest first. looked_at: pairs whose words and letters were looked at; identical: of
-    these, with the same text on both sides; scripts: letters by script, of source and of target.
+    """The suspicious pairs of a corpus.
+
+    Attributes:
+        pairs: The suspicious pairs, the highest score first.
+        looked_at: The number of pairs whose words and letters were examined.
+        identical: The number of these that have the same text on both sides.
+        scripts: The number of letters by script, of source and of target.
     """
 
     pairs: tuple[OddPair, ...]
@@ -52,10 +62,13 @@ class OddPairs:
 
 @dataclass
 class _Signs:
+    """The signs found in a pair: the sum of their scores and their descriptions."""
+
     score: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
     def add(self, score: float, reason: str) -> None:
+        """Add a sign."""
         self.score += score
         self.reasons.append(reason)
 
@@ -67,11 +80,18 @@ def odd_pairs(
     lengths: tuple[_Integers, _Integers],
     wanted: int = 30,
 ) -> OddPairs:
-    """Look for odd pairs.
+    """Find the suspicious pairs of a corpus.
 
-    sample: the pairs whose words and letters are looked at, rising; lengths: numbers of pairs
-    `[n]` and the lengths of their sides `[n, 2]`, in which length ratios are looked at; wanted: how
-    many to give at most.
+    Args:
+        corpus: The corpus to examine.
+        tokenizers: The tokenizers of source and target.
+        sample: The indices of the pairs whose words and letters are examined, rising.
+        lengths: The indices of pairs `[n]` whose length ratio is examined, and the lengths of their
+            sides `[n, 2]`.
+        wanted: The greatest number of pairs to return.
+
+    Returns:
+        The suspicious pairs and the counts of the pairs examined.
     """
     signs: dict[int, _Signs] = {}
     _by_length(signs, *lengths, wanted)
@@ -96,7 +116,7 @@ def _by_length(signs: dict[int, _Signs], pairs: _Integers, lengths: _Integers, m
     if len(pairs) == 0:
         return
     logs = np.log(lengths[:, 1] / lengths[:, 0])
-    # In a short pair a word more or less is a great ratio and says little.
+    # In a short pair, one word more or less changes the ratio much.
     weights = np.minimum(1.0, lengths.sum(axis=1) / 12.0)
     distances = _deviations(logs) * weights
     for place in np.argsort(-np.abs(distances), kind="stable")[:most]:
@@ -124,7 +144,7 @@ def _by_words(
 
 
 class _Part:
-    """Some pairs of a corpus as if there were no others: the lengths of all are never looked at."""
+    """Selected pairs of a corpus, presented as a corpus of their own."""
 
     def __init__(self, corpus: Corpus, pairs: _Integers) -> None:
         self._corpus = corpus
@@ -132,17 +152,21 @@ class _Part:
         self.pairs = pairs
 
     def source(self, pair: int) -> NDArray[np.integer]:
+        """Return the source ids of a pair."""
         return self._corpus.source(int(self.pairs[pair]))
 
     def target(self, pair: int) -> NDArray[np.integer]:
+        """Return the target ids of a pair."""
         return self._corpus.target(int(self.pairs[pair]))
 
     @property
     def source_lengths(self) -> _Integers:
+        """The source length of each pair."""
         return self._lengths[:, 0]
 
     @property
     def target_lengths(self) -> _Integers:
+        """The target length of each pair."""
         return self._lengths[:, 1]
 
 
@@ -178,7 +202,10 @@ def _most_common(counts: Counter[str]) -> str:
 
 
 def _deviations(values: _Reals) -> _Reals:
-    """How many standard deviations each value is above the mean; 0 where all are alike."""
+    """Return the distance of each value from the mean in standard deviations.
+
+    It is 0 where all values are equal.
+    """
     deviation = float(values.std())
     return (values - values.mean()) / deviation if deviation > 0.0 else np.zeros(len(values))
 

@@ -1,4 +1,4 @@
-"""How far training has come, and how long it still takes."""
+"""The progress of training and the time that remains."""
 
 import math
 from dataclasses import dataclass
@@ -11,14 +11,20 @@ from nmt.reports.history import History
 from nmt.reports.state import RunState
 
 _RECENT = 20
-"""Lines of the log over which the pace is taken."""
+"""The number of log lines over which the speed is measured."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """share: of training that is done, 0 to 1, towards the end that comes first; left: seconds
-    still to come, None where only early stopping ends training; key: the setting that ends it;
-    in_vain, patience: validations without improvement, and how many end training.
+    """The progress of a run towards its end.
+
+    Attributes:
+        share: The share of training that is done, 0 to 1, towards the stopping criterion that comes
+            first; None where it is not known.
+        left: The seconds that remain; None where only early stopping ends training.
+        key: The setting that ends training.
+        in_vain: The number of validations without improvement.
+        patience: The number of validations without improvement that ends training.
     """
 
     share: float | None
@@ -29,7 +35,7 @@ class Progress:
 
 
 def progress_of(state: RunState) -> Progress | None:
-    """Where a run stands; None where its configuration cannot be read."""
+    """Return the progress of a run; None where its configuration cannot be read."""
     if state.config is None:
         return None
     settings, history = state.config.training, state.history
@@ -47,7 +53,10 @@ def progress_of(state: RunState) -> Progress | None:
 
 
 def seconds_per_update(history: History) -> float | None:
-    """Of late, validations included; None before two lines of the log."""
+    """Return the recent seconds per update, validations included.
+
+    It is None before the log has two lines with times.
+    """
     points = [point for point in history.train[-_RECENT:] if math.isfinite(point.seconds)]
     if len(points) < 2 or points[-1].update == points[0].update:
         return None
@@ -58,7 +67,12 @@ def seconds_per_update(history: History) -> float | None:
 
 
 def updates_per_epoch(history: History) -> int | None:
-    """As the log tells or shows; None in the first epoch of an earlier version's log."""
+    """Return the updates per epoch, recorded or inferred from the log.
+
+    Returns:
+        The number of updates. It is None where the log does not record it and shows no change of
+        epoch.
+    """
     batches, each = history.fact("batches"), history.fact("batches_per_update")
     if isinstance(batches, int) and isinstance(each, int) and batches > 0 and each > 0:
         return math.ceil(batches / each)
@@ -71,7 +85,12 @@ def updates_per_epoch(history: History) -> int | None:
 
 
 def validations_in_vain(history: History, metric: str) -> int:
-    """Validations since the last that improved on those before it."""
+    """Return the number of validations since the last improvement.
+
+    Args:
+        history: The history of the run.
+        metric: The metric that chooses the best model.
+    """
     best = Best(metric)
     for point in history.dev:
         value = point.deciding_value(metric)
@@ -88,7 +107,7 @@ def _end(settings: TrainingSettings, history: History, pace: float) -> End | Non
 
 
 def _share_of(settings: TrainingSettings, history: History) -> float | None:
-    """Without a pace: by updates or time alone."""
+    """Return the share of training that is done, by updates and time alone."""
     shares = []
     if settings.max_updates is not None:
         shares.append(history.update / settings.max_updates)

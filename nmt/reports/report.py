@@ -1,4 +1,4 @@
-"""All that a report on a run tells, gathered; as plain data for programs."""
+"""The content of a report on a run, and its form as plain data for programs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,8 +15,16 @@ from nmt.reports.warned import Warned, warnings_of
 
 @dataclass(frozen=True)
 class Report:
-    """A report on a run. data: None where the corpora cannot be read, and data_problem tells why;
-    changes: the settings that differ from their defaults.
+    """A report on a run.
+
+    Attributes:
+        state: The run as it was read from disk.
+        progress: The progress of training; None where the configuration cannot be read.
+        best: The best validation; None where there is none.
+        data: The data report; None where the corpora cannot be read.
+        data_problem: The reason why there is no data report.
+        warnings: The distinct warnings of the run's log.
+        changes: The settings that differ from their defaults.
     """
 
     state: RunState
@@ -28,7 +36,7 @@ class Report:
     changes: list[Difference]
 
     def record(self) -> dict[str, Any]:
-        """The same as plain data, for programs."""
+        """Return the report as plain data for JSON."""
         state, history = self.state, self.state.history
         config = None if state.config is None else state.config.model_dump(mode="json")
         return {
@@ -58,7 +66,14 @@ class Report:
 
 
 def report_on(state: RunState) -> Report:
-    """Gather a report. Raises DataError when the run's log cannot be read."""
+    """Gather a report on a run.
+
+    Returns:
+        The report.
+
+    Raises:
+        DataError: The log of the run cannot be read.
+    """
     data, problem = try_data_report(state)
     with plain_read_errors(state.run.log_text):
         warnings = warnings_of(state.run.log_text)

@@ -1,4 +1,4 @@
-"""A report on a run as one HTML page."""
+"""The HTML report on a run."""
 
 import math
 
@@ -31,7 +31,7 @@ _STAGES_SHOWN = 8
 
 
 def report_page(report: Report) -> str:
-    """The page as HTML, whole in itself."""
+    """Return the report as a self-contained HTML document."""
     sections = (
         ("curves", "Curves", _curves(report)),
         ("samples", "Samples", _samples(report)),
@@ -85,7 +85,10 @@ def _summary(report: Report) -> str:
 
 
 def _last_validation(point: DevPoint, best_metric: str) -> Tile:
-    """Show the metric first that the best model is chosen by, chrF where that is noise."""
+    """Return the tile of the last validation, with the metric that chooses the best model first.
+
+    While that metric is noise, chrF comes first.
+    """
     value = point.deciding_value(best_metric)
     first = best_metric if value is None else value.shown[0]
     known = dict.fromkeys((first, "bleu", "chrf", "chrf++", "perplexity"))
@@ -96,7 +99,7 @@ def _last_validation(point: DevPoint, best_metric: str) -> Tile:
 
 
 def _left_or_begun(report: Report) -> str:
-    """How long training still takes; of one that does not go on, when it began."""
+    """Return the time that training still takes, or the time when an inactive run began."""
     progress, sittings = report.progress, report.state.history.sittings
     if report.state.status != "training":
         times = f", in {len(sittings)} sittings" if len(sittings) > 1 else ""

@@ -1,4 +1,4 @@
-"""The translations of some dev sentences, from validation to validation."""
+"""The translations of sample dev sentences over the validations of a run."""
 
 import math
 from dataclasses import dataclass
@@ -11,8 +11,13 @@ from nmt.text.characters import comparable
 
 @dataclass(frozen=True)
 class Stage:
-    """A translation that stood from one validation to another, both included. chrf: of this
-    sentence alone, in points.
+    """A translation that stayed the same over consecutive validations.
+
+    Attributes:
+        first: The update of the first of these validations.
+        last: The update of the last of these validations.
+        text: The translation.
+        chrf: The chrF of the sentence, 0 to 100; NaN where its reference is blank.
     """
 
     first: int
@@ -23,7 +28,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Followed:
-    """A dev sentence and what became of its translation."""
+    """A dev sentence and the stages of its translation."""
 
     source: str
     reference: str
@@ -31,7 +36,7 @@ class Followed:
 
 
 def followed(history: History) -> list[Followed]:
-    """The sentences that the log has translations of, in the order in which it first shows them."""
+    """Return the sentences with translations in the log, in the order of their first record."""
     seen: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for point in history.dev:
         for sample in point.samples:

@@ -1,4 +1,4 @@
-"""A run as it is found: its configuration, its history, and whether a process is at work on it."""
+"""The state of a run on disk: its configuration, its history, and the process that works on it."""
 
 import contextlib
 import time
@@ -17,16 +17,22 @@ from nmt.runtime.lock import holder
 from nmt.runtime.log_records import LogRecords
 from nmt.runtime.run_directory import RunDirectory
 
-_BUNDLE = "bundle.json"  # nmt.bundle's FACTS; asking it would wait for torch
+_BUNDLE = "bundle.json"  # FACTS of nmt.bundle, whose import loads torch
 
 
 @dataclass(frozen=True)
 class RunState:
-    """A run at a moment, `now` (seconds since 1970).
+    """The state of a run at a moment.
 
-    config: None where it cannot be read, and config_problem tells why; process: the id of the one
-    that trains or prepares it, None where none does; damaged: lines of the log that are none; news:
-    the records that came since the look before.
+    Attributes:
+        run: The files of the run.
+        config: The configuration; None where it cannot be read.
+        config_problem: The reason why it cannot be read.
+        history: The history of training.
+        process: The id of the process that trains or prepares the run; None where there is none.
+        damaged: The number of damaged lines in the log.
+        now: The moment, in seconds since 1970.
+        news: The records added since the last reading.
     """
 
     run: RunDirectory
@@ -40,13 +46,13 @@ class RunState:
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """The name of the run."""
         named = None if self.config is None else self.config.name
         return named or self.run.path.resolve().name
 
     @property
     def status(self) -> str:
-        """Where training stands, in a word or two."""
+        """The state of training in a word or two."""
         if self.process is not None:
             return "training" if self.history.sittings else "preparing"
         if self.history.ended is not None:
@@ -63,9 +69,9 @@ class RunState:
         return self.config.training.metric
 
     def check_data(self) -> None:
-        """Raise DataError where the data folder is gone, or was changed since the run was trained.
+        """Raise DataError where the corpora are missing, or have changed since the run was trained.
 
-        A log of an earlier release does not tell what the data were.
+        The log of an earlier release lacks fingerprints, and then nothing is checked.
         """
         sittings = self.history.sittings
         begun_with = sittings[-1].facts.get("fingerprints") if sittings else None
@@ -82,10 +88,14 @@ class RunState:
 
 
 class RunWatcher:
-    """Looks at a run again and again, and reads of its log only what is new.
+    """A reader of a run's state that reads only the new records of its log.
 
-    path: the folder of the run, or the configuration that names it. Raises ModelError where there
-    is no run, ConfigError where the configuration cannot be read.
+    Args:
+        path: The folder of the run, or the configuration that names it.
+
+    Raises:
+        ModelError: There is no run.
+        ConfigError: The configuration cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,8 +106,12 @@ class RunWatcher:
         self._read_config(folder)
 
     def look(self) -> RunState:
-        """The run as it is now. Raises DataError when its log cannot be read."""
-        # Asked before the log is read: what is told before the process ends is then all there.
+        """Return the current state of the run.
+
+        Raises:
+            DataError: The log cannot be read.
+        """
+        # Read before the log, so that the log of a process that has just ended is complete.
         process = self._process()
         with plain_read_errors(str(self._run.log_records)):
             records = self._records.new()
@@ -118,7 +132,7 @@ class RunWatcher:
         )
 
     def _read_config(self, run: RunDirectory) -> None:
-        """Read the configuration, which also says where tokenizer and data are."""
+        """Read the configuration, which also names the folders of tokenizer and data."""
         self._config, self._problem = _config_of(self._config_file)
         self._run = run if self._config is None else RunDirectory.of(self._config, run.path)
 
@@ -131,13 +145,14 @@ class RunWatcher:
 
 
 def open_run(path: Path) -> RunState:
-    """A run as it is now. Raises as `RunWatcher` does."""
+    """Return the current state of a run. The exceptions are those of `RunWatcher`."""
     return RunWatcher(path).look()
 
 
 def _find(path: Path) -> tuple[RunDirectory, Path]:
-    """A run that is given by its folder or by its configuration, and the configuration to go by:
-    the run's own, where it has one.
+    """Return the run that a folder or a configuration names, and the configuration file to read.
+
+    The configuration in the folder of the run takes precedence, where there is one.
     """
     if path.is_file():
         run = RunDirectory.of(load_config(path))

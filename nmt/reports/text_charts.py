@@ -1,4 +1,4 @@
-"""Curves as text: braille dots, or ASCII where a terminal has none."""
+"""Line charts as text: braille dots, or letters where a terminal has none."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a braille character, by row and column."""
 
 _LETTERS = "*o+x#@"
-"""What each series is drawn with in ASCII."""
+"""The letter of each series in ASCII charts."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BARS_ASCII = "_.-=+*#@"
@@ -20,7 +20,12 @@ _BARS_ASCII = "_.-=+*#@"
 
 @dataclass(frozen=True)
 class Span:
-    """Some characters. series: the number of the line they draw, None for what is no line."""
+    """A run of characters in a line.
+
+    Attributes:
+        text: The characters.
+        series: The index of the series that they draw; None for labels and blanks.
+    """
 
     text: str
     series: int | None = None
@@ -31,7 +36,15 @@ Line = list[Span]
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a chart's corners are, in values; y in logarithms where log is true."""
+    """The ranges of a chart's axes.
+
+    Attributes:
+        left: The least x.
+        right: The greatest x.
+        bottom: The least y, as a logarithm where `log` is true.
+        top: The greatest y, in the same form.
+        log: Whether the y axis is logarithmic.
+    """
 
     left: float
     right: float
@@ -48,10 +61,17 @@ def plot(
     log: bool = False,
     ascii_only: bool = False,
 ) -> list[Line]:
-    """Lines through points (x rising) in so many columns and rows, with what the top and the bottom
-    stand for at the left and the x of both ends below: `height` + 1 rows of at most `width` cells.
+    """Return a line chart with labels for the ends of both axes.
 
-    log: y is drawn logarithmically, where all values are positive. Nothing for no points.
+    Args:
+        series: The points of each line, with rising x. Points whose y is not finite are left out.
+        width: The width in cells, labels included.
+        height: The number of rows above the labels of the x axis.
+        log: Whether the y axis is logarithmic. It is linear where a value is not positive.
+        ascii_only: Whether to draw in ASCII characters alone.
+
+    Returns:
+        `height` + 1 lines of at most `width` cells; none without points.
     """
     known = [[point for point in each if math.isfinite(point[1])] for each in series]
     frame = _frame([point for each in known for point in each], log)
@@ -74,7 +94,13 @@ def plot(
 
 
 def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
-    """Values as bars of eight heights, from zero to the highest, the last so many."""
+    """Return the last values as bars of eight heights, from zero to the highest value.
+
+    Args:
+        values: The values.
+        width: The greatest number of bars.
+        ascii_only: Whether to draw in ASCII characters alone.
+    """
     bars = _BARS_ASCII if ascii_only else _BARS
     known = [max(0.0, value) if math.isfinite(value) else 0.0 for value in values[-width:]]
     highest = max(known, default=0.0)
@@ -84,12 +110,17 @@ def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> 
 
 
 def legend_mark(number: int, ascii_only: bool) -> str:
-    """What stands before the name of a line."""
+    """Return the mark before the name of a series.
+
+    Args:
+        number: The index of the series.
+        ascii_only: Whether the chart is drawn in ASCII characters alone.
+    """
     return _LETTERS[number % len(_LETTERS)] if ascii_only else "─"
 
 
 def plain(lines: Sequence[Line]) -> list[str]:
-    """The text of lines, without blanks at their ends."""
+    """Return the text of lines, without blanks at their ends."""
     return ["".join(span.text for span in line).rstrip() for line in lines]
 
 
@@ -112,7 +143,7 @@ def _value(frame: Frame, y: float) -> float:
 
 
 def _place(frame: Frame, point: Point) -> Point:
-    """From the left top, 0 to 1."""
+    """Return the position of a point from the top left corner, each coordinate from 0 to 1."""
     y = math.log(point[1]) if frame.log else point[1]
     return (
         (point[0] - frame.left) / (frame.right - frame.left),
@@ -121,7 +152,7 @@ def _place(frame: Frame, point: Point) -> Point:
 
 
 class _Canvas:
-    """Cells to draw on; a cell belongs to the line that was drawn last in it."""
+    """A grid of cells to draw on. A cell has the colour of the series last drawn in it."""
 
     def __init__(self, width: int, height: int, ascii_only: bool) -> None:
         self._width, self._height, self._ascii = width, height, ascii_only
@@ -130,6 +161,7 @@ class _Canvas:
         self._owners: dict[tuple[int, int], int] = {}
 
     def draw(self, number: int, places: Sequence[Point]) -> None:
+        """Draw a series through positions from 0 to 1."""
         spots = [(round(x * (self._columns - 1)), round(y * (self._rows - 1))) for x, y in places]
         for spot in spots:
             self._dot(number, *spot)
@@ -148,6 +180,7 @@ class _Canvas:
         self._owners[cell] = number
 
     def lines(self) -> list[Line]:
+        """Return the rows of the grid."""
         return [self._line(row) for row in range(self._height)]
 
     def _line(self, row: int) -> Line:

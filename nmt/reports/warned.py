@@ -9,7 +9,13 @@ _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) warning: (.*)")
 
 @dataclass(frozen=True)
 class Warned:
-    """A warning. time: when it was first given, on the clock of the machine; count: how often."""
+    """A warning in the log of a run.
+
+    Attributes:
+        time: The time when the warning was first given, on the clock of the machine.
+        text: The message.
+        count: The number of times that the warning was given.
+    """
 
     time: str
     text: str
@@ -17,9 +23,10 @@ class Warned:
 
 
 def warnings_of(log: Path) -> list[Warned]:
-    """The different warnings of a train.log, the first first; none where there is no log.
+    """Return the distinct warnings of a train.log in order of their first time; none without a log.
 
-    Raises OSError when it cannot be read.
+    Raises:
+        OSError: The log cannot be read.
     """
     found: dict[str, Warned] = {}
     try:

@@ -1,4 +1,4 @@
-"""What `nmt watch` shows of a run: a screen of lines, and a line for each record."""
+"""The screen of `nmt watch`, and the line that it prints for each record."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,13 @@ _LEAST_CHART, _MOST_CHART = 5, 12
 
 @dataclass(frozen=True)
 class Screen:
-    """Room in cells and rows, and whether only ASCII may be drawn."""
+    """The size of a screen, and whether it is limited to ASCII.
+
+    Attributes:
+        width: The width in cells.
+        height: The height in rows.
+        ascii_only: Whether to draw in ASCII characters alone.
+    """
 
     width: int = 80
     height: int = 40
@@ -30,7 +36,12 @@ class Screen:
 
 
 def frame(state: RunState, screen: Screen) -> list[Line]:
-    """The run as it is, in at most `screen.height` lines: what matters most first."""
+    """Return the state of a run in at most `screen.height` lines, the most important first.
+
+    Args:
+        state: The state of the run.
+        screen: The size of the screen.
+    """
     head = list(_head(state, screen))
     faults = list(_faults(state.history))
     samples = list(_samples(state.history))
@@ -43,7 +54,7 @@ def frame(state: RunState, screen: Screen) -> list[Line]:
 
 
 def record_line(record: Mapping[str, Any]) -> str:
-    """A record as a line; nothing for one of a kind that is not shown."""
+    """Return a record of the log as a line; an empty text for kinds that are not shown."""
     history = History.of([record])
     if history.train:
         return _train_text(history.train[-1])
@@ -110,7 +121,7 @@ def _faults(history: History) -> Iterator[Line]:
 
 
 def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
-    """Perplexity and the metric of translations, side by side where there is room."""
+    """Return charts of perplexity and of the translation metric, side by side on a wide screen."""
     wide = screen.width >= _SIDE_BY_SIDE
     width = (screen.width - 4) // 2 if wide else screen.width
     height = min(_MOST_CHART, (rows - 9) if wide else (rows - 10) // 2)
@@ -142,8 +153,9 @@ def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
 
 
 def _score_shown(state: RunState) -> str:
-    """Return the metric of translations that chooses the best model: BLEU where none does, and chrF
-    while that is noise.
+    """Return the translation metric to chart: the one that chooses the best model, or BLEU.
+
+    While the value of that metric is noise, the chart shows chrF.
     """
     metric = state.best_metric if state.best_metric in SCORE_METRICS.kinds else "bleu"
     last = state.history.dev[-1].deciding_value(metric) if state.history.dev else None
@@ -198,5 +210,5 @@ def _dev_text(point: DevPoint) -> str:
 
 
 def _line(text: str) -> Line:
-    """What others wrote must not move the cursor."""
+    """Return a text as a line, without control characters that would move the cursor."""
     return [Span(printable(text))]

@@ -1,4 +1,4 @@
-"""Following a run in the terminal until it ends."""
+"""The live view of a run in the terminal."""
 
 import time
 from pathlib import Path
@@ -12,20 +12,34 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SECONDS = 1.0
-"""From one look to the next."""
+"""Seconds between two readings of the log."""
 
 _COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan")
 _AT_WORK = ("training", "preparing")
 
 
 def show_once(path: Path, screen: Screen) -> None:
-    """Print the run as it is. Raises ModelError where there is none."""
+    """Print the current state of a run.
+
+    Args:
+        path: The folder of the run, or the configuration that names it.
+        screen: The size of the screen.
+
+    Raises:
+        ModelError: There is no run.
+    """
     _print(frame(RunWatcher(path).look(), screen))
 
 
 def follow_lines(path: Path, screen: Screen) -> None:
-    """Print the run as it is, then a line for each record as it comes, until no process is at work
-    on it. Raises ModelError where there is none.
+    """Print the state of a run, then a line for each new record until no process works on the run.
+
+    Args:
+        path: The folder of the run, or the configuration that names it.
+        screen: The size of the screen.
+
+    Raises:
+        ModelError: There is no run.
     """
     watcher = RunWatcher(path)
     state = watcher.look()
@@ -42,8 +56,14 @@ def follow_lines(path: Path, screen: Screen) -> None:
 
 
 def follow_live(path: Path, ascii_only: bool) -> None:
-    """Draw the run, and draw it anew as it goes on, until no process is at work on it; the last
-    picture stays. Raises ModelError where there is none.
+    """Draw the state of a run and redraw it until no process works on the run.
+
+    Args:
+        path: The folder of the run, or the configuration that names it.
+        ascii_only: Whether to draw in ASCII characters alone.
+
+    Raises:
+        ModelError: There is no run.
     """
     from rich.console import Console
     from rich.live import Live
@@ -68,7 +88,7 @@ def _print(lines: list[Line]) -> None:
 
 
 def _print_end(state: RunState) -> None:
-    """Of a run that left without a record of its end."""
+    """Print the state of a run whose process left no record of its end."""
     if state.history.ended is None:
         print(plain(frame(state, Screen(height=1)))[0], flush=True)
 

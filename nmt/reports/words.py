@@ -1,10 +1,10 @@
-"""How the state of a run is told in words, on pages and in the terminal."""
+"""Texts for the state of a run, shared by HTML reports and the terminal."""
 
 from nmt.reports.state import RunState
 
 
 def status_text(state: RunState) -> str:
-    """Where training stands, and why."""
+    """Return the state of training as a sentence, with the reason where training ended."""
     if state.status == "training":
         return f"training (process {state.process})"
     if state.status == "preparing":

@@ -1,4 +1,4 @@
-"""What the server answers in JSON."""
+"""The JSON responses of the server."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,16 @@ from nmt.search.translation import Translation
 from nmt.serving.contract import LinedText
 
 _DECIMALS = 4
-"""Of scores. In the digits beyond a translation may depend on what it is searched with."""
+"""The decimals of scores. Further digits may depend on the other texts of a batch."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Writes answers; judge: who raises flags."""
+    """A writer of responses.
+
+    Attributes:
+        judge: The quality estimator that raises flags.
+    """
 
     judge: Judge
 
@@ -27,15 +31,26 @@ class Answers:
         attention: bool,
         n_best: bool,
     ) -> list[dict[str, Any]]:
-        """Of each text its translation, the lines put together again, and each of its lines.
+        """Return the response for texts: the joined translation of each, and each of its lines.
 
-        translations: of all lines of all texts, in order. A line ends as it does in the text.
+        Line ends are those of the text.
+
+        Args:
+            texts: The texts of the request.
+            translations: The translations of all lines of all texts, in order.
+            attention: Whether to add attention.
+            n_best: Whether to add the alternatives of each line.
         """
         found = iter(translations)
         return [self._text(text, found, attention, n_best) for text in texts]
 
     def alternatives(self, text: str, found: Sequence[Alternative]) -> list[dict[str, Any]]:
-        """Of each alternative its subword, its probability and the translation that has it."""
+        """Return the response for alternatives: the subword, probability and translation of each.
+
+        Args:
+            text: The source text.
+            found: The alternatives.
+        """
         return [
             {
                 "token": each.token,

@@ -1,4 +1,4 @@
-"""The web application: a page, and what it asks of the server in JSON."""
+"""The web application: an HTML page and the JSON API that it uses."""
 
 import asyncio
 import time
@@ -31,8 +31,15 @@ _JSON = "application/json"
 
 
 class Service:
-    """Answers requests. page: HTML; info: what `GET /api/info` says; beam_size: where a request
-    names none.
+    """The request handlers.
+
+    Args:
+        desk: The queue of jobs.
+        answers: The writer of responses.
+        limits: The limits of requests.
+        page: The HTML page.
+        info: The response of `GET /api/info`.
+        beam_size: The beam size where a request names none.
     """
 
     def __init__(
@@ -52,21 +59,21 @@ class Service:
         self._beam_size = beam_size
 
     async def page(self, request: Request) -> Response:
-        """`GET /`."""
+        """Return the response to `GET /`."""
         return HTMLResponse(self._page, headers={"Content-Security-Policy": PAGE_POLICY})
 
     async def info(self, request: Request) -> Response:
-        """`GET /api/info`."""
+        """Return the response to `GET /api/info`."""
         return JSONResponse(self._info)
 
     async def health(self, request: Request) -> Response:
-        """`GET /health`."""
+        """Return the response to `GET /health`."""
         if self._desk.alive:
             return JSONResponse({"status": "ok"})
         return JSONResponse({"status": "ended"}, 503)
 
     async def translate(self, request: Request) -> Response:
-        """`POST /api/translate`."""
+        """Return the response to `POST /api/translate`."""
         wanted = asked(TranslateRequest, await self._body(request), self._limits)
         texts = wanted.all_texts
         began = time.monotonic()
@@ -80,7 +87,7 @@ class Service:
         return JSONResponse({"translations": translations, "milliseconds": _since(began)})
 
     async def alternatives(self, request: Request) -> Response:
-        """`POST /api/alternatives`."""
+        """Return the response to `POST /api/alternatives`."""
         wanted = asked(AlternativesRequest, await self._body(request), self._limits)
         began = time.monotonic()
         job = AlternativesJob(
@@ -94,7 +101,11 @@ class Service:
         return JSONResponse({"alternatives": found, "milliseconds": _since(began)})
 
     async def _body(self, request: Request) -> bytes:
-        """The body of a request. Raises BadRequest when it is too large, too slow or no JSON."""
+        """Return the body of a request.
+
+        Raises:
+            BadRequest: The body is too large, arrives too slowly or is not sent as JSON.
+        """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != _JSON:
             raise BadRequest(f"send JSON, with the header Content-Type: {_JSON}.", 415)
@@ -112,9 +123,11 @@ class Service:
         return bytes(body)
 
     async def _done(self, request: Request, job: TranslateJob | AlternativesJob) -> Any:
-        """What comes of a job. It is given up when it takes too long, or nobody waits for it.
+        """Return the result of a job, which is cancelled on a timeout or a disconnect.
 
-        Raises BadRequest when there is no answer.
+        Raises:
+            BadRequest: There is no result.
+            ClientDisconnect: The client has disconnected.
         """
         try:
             self._desk.submit(job)
@@ -157,7 +170,7 @@ def _answered(answer: "asyncio.Future[Any]") -> Any:
 
 
 async def _disconnected(request: Request) -> None:
-    """Ends when the client has gone; its body was read before."""
+    """Wait until the client disconnects. The body has been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -167,7 +180,12 @@ def _since(began: float) -> float:
 
 
 def application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
-    """The ASGI application; names: see `Guard`."""
+    """Return the ASGI application.
+
+    Args:
+        service: The request handlers.
+        names: Names of this machine, see `Guard`.
+    """
     inner = Starlette(
         routes=[
             Route("/", service.page, methods=["GET"]),
@@ -185,7 +203,7 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, BadRequest)
     headers = {"Retry-After": "1"} if error.status == 503 else {}
     if error.status in (408, 413):
-        headers["Connection"] = "close"  # the rest of the body is not waited for
+        headers["Connection"] = "close"  # the rest of the body is not read
     return JSONResponse({"error": error.message}, error.status, headers)
 
 
@@ -195,7 +213,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return Response(status_code=499)  # nobody reads it
+    return Response(status_code=499)  # the client has disconnected
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What may be asked of the server in JSON, checked before anything is done with it."""
+"""The JSON requests of the server, checked before any work."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +17,12 @@ _MOST_PROBLEMS = 3
 
 
 class BadRequest(Exception):
-    """A request that cannot be answered; status: of HTTP; message: why, and what would do."""
+    """A request that is refused.
+
+    Attributes:
+        message: The reason and the fix.
+        status: The HTTP status.
+    """
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -27,14 +32,19 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class LinedText:
-    """A text in lines. ends: what ends each line, `\\n`, `\\r\\n` or, of the last, nothing."""
+    """A text in lines.
+
+    Attributes:
+        lines: The lines without their ends.
+        ends: The end of each line: a line feed, CR LF, or nothing after the last.
+    """
 
     lines: list[str]
     ends: list[str]
 
     @classmethod
     def of(cls, text: str) -> "LinedText":
-        """Divide a text at `\\n`; a carriage return before it belongs to the line's end."""
+        """Return the lines of a text. A carriage return before a line feed belongs to the end."""
         lines, ends = [], []
         *ended, last = text.split("\n")
         for line, end in [*((line, "\n") for line in ended), (last, "")]:
@@ -44,26 +54,32 @@ class LinedText:
         return cls(lines, ends)
 
     def with_lines(self, lines: Sequence[str]) -> str:
-        """Return a text of other lines, as many, with the same ends."""
+        """Return a text with other lines, equal in number, and the same line ends."""
         return "".join(line + end for line, end in zip(lines, self.ends, strict=True))
 
 
 class Asked(BaseModel):
-    """An object of JSON with these members and no others, each of its type."""
+    """A JSON object with exactly these members, each of its type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def check(self, limits: Limits) -> None:
-        """Raises BadRequest when it asks for too much, or for what contradicts itself."""
+        """Raise BadRequest for a request that exceeds the limits or contradicts itself."""
 
 
 class TranslateRequest(Asked):
-    """`POST /api/translate`: one `text` or several `texts`, each of one line or more.
+    """The body of `POST /api/translate`: one `text` or several `texts`, each of one line or more.
 
-    prefix: how the translation begins, of one text of one line; its last word may go on, but not
-    after a space; terms, avoid: what it must have
-    and must not have; n_best, beam_size: as in `nmt translate`; attention: whether answers carry
-    what a page draws.
+    Attributes:
+        text: The text.
+        texts: Several texts.
+        prefix: The beginning of the translation, for one text of one line. Its last word may
+            continue, but not after a space.
+        terms: Phrases that a translation must contain.
+        avoid: Phrases that a translation must not contain.
+        n_best: The number of translations, as in `nmt translate`.
+        beam_size: The beam size, as in `nmt translate`.
+        attention: Whether the response has the data to draw attention.
     """
 
     text: str | None = None
@@ -83,15 +99,19 @@ class TranslateRequest(Asked):
 
     @property
     def constraints(self) -> Constraints:
-        """Of every line."""
+        """The constraints of every line."""
         return Constraints(self.prefix, tuple(self.terms), tuple(self.avoid), open_end=True)
 
     def overrides(self, beam_size: int) -> dict[str, Any]:
-        """Settings of search; beam_size: where none is asked for, widened to hold `n_best`."""
+        """Return the search settings of the request.
+
+        Args:
+            beam_size: The beam size where the request names none, raised to at least `n_best`.
+        """
         return {"n_best": self.n_best, "beam_size": self.beam_size or max(beam_size, self.n_best)}
 
     def check(self, limits: Limits) -> None:
-        """See the base class."""
+        """See `Asked.check`."""
         if (self.text is None) == (self.texts is None):
             raise BadRequest("give `text` or `texts`, one of them.")
         _at_most(len(self.texts or ()), limits.texts, "texts", "texts")
@@ -116,10 +136,14 @@ class TranslateRequest(Asked):
 
 
 class AlternativesRequest(Asked):
-    """`POST /api/alternatives`: what may come after `prefix` in the translation of a line.
+    """The body of `POST /api/alternatives`: alternatives after `prefix` in a line's translation.
 
-    prefix: text, or the subwords of a translation before the place; units: whether only whole words
-    are wanted, or any subword.
+    Attributes:
+        text: The source line.
+        prefix: The translation before the position, as text or as subwords.
+        count: The number of alternatives.
+        units: Whether alternatives are whole words or any subwords.
+        beam_size: The beam size of the search.
     """
 
     text: str
@@ -129,7 +153,7 @@ class AlternativesRequest(Asked):
     beam_size: int | None = Field(None, ge=1)
 
     def check(self, limits: Limits) -> None:
-        """See the base class."""
+        """See `Asked.check`."""
         if "\n" in self.text:
             raise BadRequest("`text` is one line here.")
         _at_most(len(self.text), limits.characters, "characters in a line", "text")
@@ -141,7 +165,16 @@ class AlternativesRequest(Asked):
 
 
 def asked(kind: type[_Asked], body: bytes, limits: Limits) -> _Asked:
-    """The request that a body asks for. Raises BadRequest."""
+    """Return the request in a body.
+
+    Args:
+        kind: The type of the request.
+        body: The body.
+        limits: The limits of requests.
+
+    Raises:
+        BadRequest: The body is not a valid request.
+    """
     try:
         request = kind.model_validate(_read(body))
     except ValidationError as error:
@@ -160,7 +193,7 @@ def _explained(problem: Any) -> str:
 
 def _read(body: bytes) -> Any:
     try:
-        # Numbers are small here: int would refuse, in its own words, those of thousands of digits.
+        # All numbers here are small, and int refuses those of thousands of digits.
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_int=_whole)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8.") from error
@@ -183,7 +216,7 @@ def _whole(digits: str) -> int | float:
 
 
 def _each_text(value: Any, check: Callable[[str], None]) -> None:
-    """Calls `check` with every text of an object and of the lists in it."""
+    """Call `check` with every text of an object and of the lists in it."""
     for member in value.values():
         for each in member if isinstance(member, list) else [member]:
             if isinstance(each, str):
@@ -191,7 +224,7 @@ def _each_text(value: Any, check: Callable[[str], None]) -> None:
 
 
 def _check_text(text: str) -> None:
-    """Raise BadRequest for halves of surrogate pairs, which JSON can spell and no UTF-8 can."""
+    """Raise BadRequest for unpaired surrogates, which JSON can express but UTF-8 cannot."""
     if problem := find_surrogate(text):
         raise BadRequest(f"a text has {problem}.")
 

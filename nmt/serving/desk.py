@@ -1,4 +1,4 @@
-"""The desk where requests wait: one thread translates, and takes several at once where it can."""
+"""The request queue: one thread translates, several requests at once where possible."""
 
 import threading
 from collections import deque
@@ -17,12 +17,17 @@ Overrides = dict[str, Any]
 
 
 class Busy(Exception):
-    """As many requests wait as may."""
+    """A full queue."""
 
 
 @dataclass(eq=False)
 class Job:
-    """Something to do; answer: what comes of it; given_up: set when nobody waits any more."""
+    """A unit of work.
+
+    Attributes:
+        answer: The future of the result.
+        given_up: Whether the client no longer waits for the result.
+    """
 
     answer: "Future[Any]" = field(default_factory=Future, kw_only=True)
     given_up: bool = field(default=False, kw_only=True)
@@ -30,7 +35,13 @@ class Job:
 
 @dataclass(eq=False)
 class TranslateJob(Job):
-    """Lines to translate; the answer is a list of translations, one for each."""
+    """Lines to translate. The result is a list with a translation for each line.
+
+    Attributes:
+        lines: The source lines.
+        constraints: The constraints of every line.
+        overrides: Search settings.
+    """
 
     lines: Sequence[str]
     constraints: Constraints
@@ -38,18 +49,26 @@ class TranslateJob(Job):
 
     @property
     def size(self) -> int:
-        """How much there is to search: characters times hypotheses."""
+        """The amount of work: characters times hypotheses."""
         beam_size: int = self.overrides.get("beam_size", 1)
         return beam_size * sum(map(len, self.lines))
 
     def goes_with(self, other: Job) -> "TypeGuard[TranslateJob]":
-        """Whether both can be searched at once."""
+        """Return whether both jobs can be searched in one batch."""
         return isinstance(other, TranslateJob) and self.overrides == other.overrides
 
 
 @dataclass(eq=False)
 class AlternativesJob(Job):
-    """A place in a translation; the answer is a list of alternatives."""
+    """A position in a translation. The result is a list of alternatives.
+
+    Attributes:
+        text: The source line.
+        prefix: The translation before the position, as text or as subwords.
+        count: The number of alternatives.
+        words: Whether alternatives are whole words.
+        overrides: Search settings.
+    """
 
     text: str
     prefix: str | Sequence[str]
@@ -59,11 +78,15 @@ class AlternativesJob(Job):
 
 
 class Desk:
-    """Does jobs in one thread, in the order in which they came; jobs that wait and search alike are
-    searched at once. A translation depends on its line alone, so it does not matter with which.
+    """A queue whose jobs run in one thread, in order of arrival.
 
-    waiting: how many may wait or be worked on; together: the greatest size of what is searched at
-    once, which one that is larger is by itself.
+    Waiting jobs with equal search settings run in one batch. The other lines of a batch do not
+    affect a translation.
+
+    Args:
+        translator: The model.
+        waiting: The greatest number of jobs that wait or run.
+        together: The greatest size of a batch, see `TranslateJob.size`. A larger job runs alone.
     """
 
     def __init__(self, translator: Translator, waiting: int, together: int) -> None:
@@ -79,11 +102,15 @@ class Desk:
 
     @property
     def alive(self) -> bool:
-        """Whether jobs are still done."""
+        """Whether the queue still runs jobs."""
         return self._thread.is_alive() and not self._closed
 
     def submit(self, job: TranslateJob | AlternativesJob) -> None:
-        """Put a job at the end of the queue. Raises Busy when there is no room."""
+        """Add a job to the end of the queue.
+
+        Raises:
+            Busy: The queue is full.
+        """
         with self._changed:
             waiting = [each for each in self._queue if not each.given_up]
             if self._closed or len(waiting) + len(self._current) >= self._room:
@@ -92,7 +119,7 @@ class Desk:
             self._changed.notify()
 
     def close(self) -> None:
-        """Give up what is not done: GivenUp is its answer."""
+        """End all unfinished jobs with GivenUp."""
         with self._changed:
             self._closed = True
             while self._queue:
@@ -104,7 +131,7 @@ class Desk:
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread to end."""
+        """Wait for the thread to end, at most for some seconds."""
         self._thread.join(seconds)
 
     def _work(self) -> None:
@@ -114,7 +141,7 @@ class Desk:
                 self._current = []
 
     def _next(self) -> list[Any]:
-        """The job at the head of the queue and those that go with it; none when all is over."""
+        """Return the job at the head of the queue and its batch; none after the queue is closed."""
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._queue or self._closed)
@@ -127,7 +154,7 @@ class Desk:
             return self._current
 
     def _companions(self, head: TranslateJob | AlternativesJob) -> list[Any]:
-        """Jobs taken from the queue that are searched with the head of it."""
+        """Remove from the queue the jobs that run in one batch with its head, and return them."""
         if not isinstance(head, TranslateJob):
             return []
         taken: list[Any] = []
@@ -141,7 +168,7 @@ class Desk:
         return taken
 
     def _do(self, jobs: list[Any]) -> None:
-        """Answer jobs; where several fail together, each is tried by itself."""
+        """Run a batch of jobs. After an error each of them runs alone."""
         model: Any = self._translator.model
         watched = Watched(model, lambda: not all(job.given_up for job in jobs))
         translator = self._translator.with_model(watched)
@@ -160,7 +187,7 @@ class Desk:
 
 
 def _begins(job: Job) -> bool:
-    """Whether somebody still waits for it; its answer can then no longer be called off."""
+    """Mark a job as running and return whether the client still waits for it."""
     return not job.given_up and job.answer.set_running_or_notify_cancel()
 
 

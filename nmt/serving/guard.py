@@ -1,4 +1,4 @@
-"""Who may talk to the server: nothing of what a foreign page in the same browser can send."""
+"""Request filtering against foreign pages in the user's browser, and security headers."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
@@ -20,16 +20,18 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer that does not say otherwise."""
+"""The headers of every response that does not set its own."""
 
 
 class Guard:
-    """Before all else: refuses what is not meant for this server, and adds what browsers have to be
-    told.
+    """Middleware that refuses foreign requests and adds security headers.
 
-    names: of this machine, by which it may be asked beside `localhost` and any address in numbers:
-    a name of somebody else's that leads here (DNS rebinding) is none of them. A browser says of
-    POST from which page it comes: from none but ours is it taken.
+    A request must name `localhost`, a numeric address or one of `names` as its host, against DNS
+    rebinding. A POST request of another origin is refused.
+
+    Args:
+        app: The application.
+        names: Further host names of this machine.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
@@ -37,7 +39,7 @@ class Guard:
         self._names = {"localhost", *(name.lower() for name in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
+        """Handle a request as an ASGI application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -46,7 +48,7 @@ class Guard:
         await answer(scope, receive, _with_headers(send))
 
     def _problem(self, method: str, headers: Headers) -> str | None:
-        """Why a request is refused; None when it is not."""
+        """Return the reason to refuse a request; None to accept it."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             return "the server has another name: ask localhost, or give it --name."

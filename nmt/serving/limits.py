@@ -1,15 +1,25 @@
-"""How much one request may ask for, and how many may wait."""
+"""The limits of requests to the server."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Limits:
-    """body: bytes of a request; texts: of one request; lines: of all its texts; characters: of one
-    line; prefix: characters, or subwords, that a translation begins with; beam: of a search;
-    waiting: requests that wait or are worked on; together: characters times hypotheses that are
-    searched at once, of several requests; seconds: for an answer; body_seconds: for a body to
-    arrive; connections: open at once.
+    """The limits of requests.
+
+    Attributes:
+        body: Bytes of a request body.
+        texts: Texts of a request.
+        lines: Lines of all texts of a request.
+        characters: Characters of a line.
+        prefix: Characters or subwords of a prefix.
+        beam: Beam size of a search.
+        alternatives: Alternatives of a request.
+        waiting: Requests that wait or run.
+        together: Characters times hypotheses of one batch of requests.
+        seconds: Seconds until a response.
+        body_seconds: Seconds for a body to arrive.
+        connections: Open connections.
     """
 
     body: int = 262_144

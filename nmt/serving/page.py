@@ -1,4 +1,4 @@
-"""The page of the server: type, see the translation and where it looked, choose other words."""
+"""The HTML page of the server: translation as one types, attention, and alternatives."""
 
 from typing import Any
 
@@ -37,7 +37,11 @@ placeholder="its first words">
 
 
 def served_page(info: dict[str, Any]) -> Page:
-    """The page; info: what `GET /api/info` says."""
+    """Return the page.
+
+    Args:
+        info: The response of `GET /api/info`.
+    """
     return Page(
         title=f"{info['source_language']} → {info['target_language']}",
         about=f"{info['model']} · nmt {info['version']}",
@@ -50,9 +54,9 @@ def served_page(info: dict[str, Any]) -> Page:
 
 
 PAGE_POLICY = f"{Page(title='', body='', connects=True).policy}; frame-ancestors 'none'"
-"""In a header, where a page that holds ours in a frame can be refused too."""
+"""The content security policy as a header, which also forbids frames around the page."""
 
 
 def rendered(info: dict[str, Any]) -> str:
-    """The page as HTML."""
+    """Return the page as an HTML document."""
     return render(served_page(info))

@@ -1,4 +1,4 @@
-"""From a translator to a server that runs until it is stopped."""
+"""The server, which runs until it is stopped."""
 
 import ipaddress
 import logging
@@ -22,7 +22,7 @@ from nmt.version import __version__
 
 _HINT = "Take a port that is free (0: any), of an address of this machine."
 _LAST_ANSWERS = 2
-"""Seconds for what is being answered when the server is stopped."""
+"""Seconds for running requests when the server is stopped."""
 
 
 def serve(
@@ -33,9 +33,15 @@ def serve(
     beam_size: int,
     names: Sequence[str] = (),
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM, which then acts as it would without a server.
+    """Serve requests until SIGINT or SIGTERM, which then acts as it does without a server.
 
-    listener: see `listening`; beam_size: where a request names none; names: see `Guard`.
+    Args:
+        translator: The model.
+        listener: The socket to listen on, see `listening`.
+        limits: The limits of requests.
+        judge: The quality estimator that raises flags.
+        beam_size: The beam size where a request names none.
+        names: Names of this machine, see `Guard`.
     """
     desk = Desk(translator, limits.waiting, limits.together)
     info = about(translator, limits, beam_size)
@@ -61,7 +67,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and leaves off searches when it ends."""
+    """A server that reports when it is ready, and stops searches when it ends."""
 
     def __init__(self, config: uvicorn.Config, desk: Desk, ready: str) -> None:
         super().__init__(config)
@@ -69,18 +75,24 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See the base class."""
+        """See `uvicorn.Server.startup`."""
         await super().startup(sockets)
         say(self._ready)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See the base class."""
+        """See `uvicorn.Server.shutdown`."""
         self._desk.close()
         await super().shutdown(sockets)
 
 
 def about(translator: Translator, limits: Limits, beam_size: int) -> dict[str, Any]:
-    """What `GET /api/info` says: of the models their names, not where they lie."""
+    """Return the response of `GET /api/info`. It has the names of the models, not their paths.
+
+    Args:
+        translator: The model.
+        limits: The limits of requests.
+        beam_size: The beam size where a request names none.
+    """
     bundles = translator.bundles
     data = bundles[0].config.data
     return {
@@ -99,9 +111,14 @@ def about(translator: Translator, limits: Limits, beam_size: int) -> dict[str, A
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0: any that is free. Warns where others can reach it.
+    """Return a listening socket. A warning is printed where other machines can reach it.
 
-    Raises ResourceError when that cannot be.
+    Args:
+        host: The address.
+        port: The port; 0 for any that is free.
+
+    Raises:
+        ResourceError: The address or the port is not available.
     """
     try:
         family, _, _, _, place = socket.getaddrinfo(
@@ -126,7 +143,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket) -> str:
-    """What to type into a browser."""
+    """Return the URL for the browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

@@ -1,4 +1,4 @@
-"""A model that stops in the middle of a search when nobody wants its outcome any more."""
+"""A model that stops a search when its result is no longer wanted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,22 +7,39 @@ from torch import Tensor
 
 
 class GivenUp(Exception):
-    """The search was left off."""
+    """A search that was stopped."""
 
 
 class Watched:
-    """A model as search asks it. Raises GivenUp from the next step on once `wanted` says no."""
+    """A model as search uses it, which stops once its result is not wanted.
+
+    Args:
+        model: The model.
+        wanted: A function that says whether the result is still wanted.
+    """
 
     def __init__(self, model: Any, wanted: Callable[[], bool]) -> None:
         self._model = model
         self._wanted = wanted
 
     def __getattr__(self, name: str) -> Any:
-        """All that search does not ask at each step is the model's own."""
+        """Return an attribute of the model."""
         return getattr(self._model, name)
 
     def step(self, encoded: Any, state: Any, previous: Tensor) -> Any:
-        """As the model's."""
+        """Run a step of the model.
+
+        Args:
+            encoded: The encoded source.
+            state: The decoder state.
+            previous: The previous tokens.
+
+        Returns:
+            The result of the model's step.
+
+        Raises:
+            GivenUp: The result is no longer wanted.
+        """
         if not self._wanted():
             raise GivenUp
         return self._model.step(encoded, state, previous)

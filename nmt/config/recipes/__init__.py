@@ -1,1 +1,1 @@
-"""Configurations fitted to a corpus: what is known of it in, keys with values and reasons out."""
+"""Recipes: rules that choose configuration values from corpus statistics, with their reasons."""

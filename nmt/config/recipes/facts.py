@@ -1,4 +1,4 @@
-"""What the recipes know of a corpus."""
+"""The corpus statistics that the recipes use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SideFacts:
-    """One side of train.
+    """Statistics of one side of the training text.
 
-    words: in all lines; what is written without spaces is counted by its characters;
-    frequent_words, characters: different words that are frequent, and different characters, of the
-    lines looked at closely; scripts: shares of the letters, by the script's name; unspaced: whether
-    most of the text is in scripts that put no spaces between words; word_length: characters of a
-    word, the mean, 0 where unknown; folded: the most frequent characters that SentencePiece's rules
-    would write in another form, such as full-width commas.
+    Attributes:
+        words: The number of words. Text without spaces is counted by its characters.
+        frequent_words: The number of distinct frequent words in the lines that were examined
+            closely.
+        characters: The number of distinct characters in the lines that were examined closely.
+        scripts: Shares of the letters by script.
+        unspaced: Whether most of the text is in scripts without spaces between words.
+        word_length: The mean length of a word in characters; 0 where it is not known.
+        folded: The most frequent characters that SentencePiece normalisation would change, such as
+            full-width commas.
     """
 
     words: int
@@ -26,19 +30,26 @@ class SideFacts:
 
     @property
     def main_script(self) -> str | None:
-        """The script that most letters are of, None where there are no letters."""
+        """The script of most letters; None without letters."""
         return max(self.scripts, key=lambda script: self.scripts[script], default=None)
 
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """A parallel corpus.
+    """Statistics of a parallel corpus.
 
-    blank: pairs with a blank side; long_words: words of the longer side that 99 pairs in 100 do not
-    exceed; repeated, identical: shares of the pairs that occur before, and that have one text on
-    both sides; dev_pairs: None without dev; bleu_of_words: whether BLEU has a tokenizer that finds
-    the words of the target language, as far as it is known; findings: what may be wrong with the
-    texts, each a message.
+    Attributes:
+        pairs: The number of pairs.
+        source: Statistics of the source.
+        target: Statistics of the target.
+        long_words: The 99th percentile of the longer side's number of words.
+        blank: The number of pairs with a blank side.
+        repeated: The share of pairs that occur earlier in the corpus.
+        identical: The share of pairs with the same text on both sides.
+        dev_pairs: The number of dev pairs; None without dev.
+        bleu_of_words: Whether BLEU has a tokenizer for the words of the target language, as far as
+            known.
+        findings: Messages about possible errors in the texts.
     """
 
     pairs: int
@@ -54,19 +65,19 @@ class CorpusFacts:
 
     @property
     def words(self) -> int:
-        """Words of a side, the mean of both."""
+        """The mean number of words of both sides."""
         return (self.source.words + self.target.words) // 2
 
     @property
     def size(self) -> str:
-        """small, medium or large."""
+        """The size of the corpus: small, medium or large."""
         if self.pairs < SMALL_BELOW:
             return "small"
         return "medium" if self.pairs < MEDIUM_BELOW else "large"
 
     @property
     def shared_script(self) -> str | None:
-        """The script that both sides are mostly in; None where they are in different ones."""
+        """The script that most of both sides is in; None where they are in different ones."""
         for script, share in self.source.scripts.items():
             if share >= _MOSTLY and self.target.scripts.get(script, 0.0) >= _MOSTLY:
                 return script
@@ -75,6 +86,6 @@ class CorpusFacts:
 
 SMALL_BELOW = 100_000
 MEDIUM_BELOW = 2_000_000
-"""Pairs from which on a corpus is medium, and large."""
+"""The numbers of pairs from which a corpus is medium, and large."""
 
 _MOSTLY = 0.5

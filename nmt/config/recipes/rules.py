@@ -1,9 +1,9 @@
-"""The rules by which a configuration is fitted to a corpus; the numbers are in `figures`.
+"""The rules that fit a configuration to a corpus. Their numbers are in `figures`.
 
-Sources: Sennrich and Zhang 2019 for little text, Chen et al. 2018 (RNMT+) for the sizes of much,
-Sennrich et al. 2017 for the conditional GRU, Provilkov et al. 2020 for BPE-dropout, Kudo 2018 for
-subword regularisation, Press and Wolf 2017 for tied embeddings, Loshchilov and Hutter 2017 for the
-cosine; and our own experiments on Multi30k and the demonstration corpus.
+Sources: Sennrich and Zhang 2019 for small corpora, Chen et al. 2018 (RNMT+) for the sizes of large
+ones, Sennrich et al. 2017 for the conditional GRU, Provilkov et al. 2020 for BPE-dropout, Kudo 2018
+for subword regularisation, Press and Wolf 2017 for tied embeddings, Loshchilov and Hutter 2017 for
+the cosine schedule; and experiments on Multi30k and the demonstration corpus.
 """
 
 import math
@@ -19,7 +19,13 @@ from nmt.text.characters import show
 
 @dataclass(frozen=True)
 class Choice:
-    """A key of the configuration, its value, and why; an empty reason: it goes without saying."""
+    """A key of the configuration with its value and the reason.
+
+    Attributes:
+        key: The dotted key.
+        value: The value.
+        reason: The reason; empty where none is needed.
+    """
 
     key: str
     value: Any
@@ -28,9 +34,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Budget:
-    """A time to train in, such as 30m, and the updates that were found to fit into it.
+    """A time limit of training and the updates that fit into it.
 
-    seconds_per_update: measured, None where it was not.
+    Attributes:
+        time: The limit as text, such as 30m.
+        updates: The number of updates that fit.
+        seconds_per_update: The measured time of an update; None where it was not measured.
     """
 
     time: str
@@ -40,7 +49,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train. wanted: updates without a budget."""
+    """The length of training.
+
+    Attributes:
+        batch_size: Tokens of a batch.
+        updates_per_epoch: Updates of a pass over the training text.
+        wanted: The number of updates without a budget.
+        updates: The number of updates with the budget.
+    """
 
     batch_size: int
     updates_per_epoch: float
@@ -49,27 +65,32 @@ class Plan:
 
     @property
     def epochs(self) -> float:
-        """Passes over train."""
+        """Passes over the training text."""
         return self.updates / self.updates_per_epoch
 
     @property
     def share(self) -> float:
-        """The updates that there are by those wanted."""
+        """The share of the wanted updates that the budget allows."""
         return self.updates / self.wanted
 
     @property
     def strength(self) -> float:
-        """What share of the dropouts a training of this length needs."""
+        """The factor of all dropouts for a training of this length."""
         return min(1.0, max(figures.LEAST_STRENGTH, self.share / figures.FULL_STRENGTH))
 
     @property
     def sampling(self) -> float:
-        """What share of subword regularisation it needs: 0 for none."""
+        """The factor of subword regularisation for a training of this length, 0 to 1."""
         return max(0.0, self.share - figures.SAMPLED_FROM) / (1.0 - figures.SAMPLED_FROM)
 
 
 def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
-    """Updates for a corpus: as many passes as it takes to learn it, or what the budget allows."""
+    """Return the length of training: enough passes over the corpus, or the limit of the budget.
+
+    Args:
+        facts: Statistics of the corpus.
+        budget: The limit; None for no limit.
+    """
     facts = what_is_kept(facts)
     words = max(1, facts.words)
     batch = figures.BATCH_TOKENS.whole(words)
@@ -82,9 +103,14 @@ def make_plan(facts: CorpusFacts, budget: Budget | None = None) -> Plan:
 
 
 def fitted(facts: CorpusFacts, budget: Budget | None = None) -> list[Choice]:
-    """Choose the keys of `data` (but for texts and languages), `tokenizer`, `model`, `training`.
+    """Choose the keys of `data`, `tokenizer`, `model` and `training`, except texts and languages.
 
-    Those that have no other value than by default, and need no reason, are left out.
+    Args:
+        facts: Statistics of the corpus.
+        budget: The limit; None for no limit.
+
+    Returns:
+        The choices. Defaults that need no reason are left out.
     """
     plan, kept = make_plan(facts, budget), what_is_kept(facts)
     choices = [
@@ -98,8 +124,9 @@ def fitted(facts: CorpusFacts, budget: Budget | None = None) -> list[Choice]:
 
 
 def what_is_kept(facts: CorpusFacts) -> CorpusFacts:
-    """The corpus without the pairs that binarization drops: blank ones, and repeated ones where
-    `data.drop_duplicates` is chosen.
+    """Return statistics of the corpus without the pairs that binarizing drops.
+
+    They are blank pairs, and repeated pairs where `data.drop_duplicates` is chosen.
     """
     share = max(0.0, 1.0 - _dropped(facts))
     source, target = (
@@ -115,10 +142,10 @@ def _dropped(facts: CorpusFacts) -> float:
 
 
 def vocabulary(facts: CorpusFacts) -> tuple[int, str]:
-    """Subwords, of each model when there are two, and why.
+    """Return the vocabulary size, of each side where they are separate, and its reason.
 
-    As many as the amount of text can teach; never more than a share of the frequent words, for a
-    subword that is hardly seen is learned badly (Sennrich and Zhang 2019, section 4.2).
+    It grows with the amount of text. It is limited by a share of the frequent words, because rare
+    subwords are learned badly (Sennrich and Zhang 2019, section 4.2).
     """
     size, reason = figures.VOCABULARY.at(facts.words), "by the amount of text"
     if facts.shared_script is None:
@@ -134,14 +161,14 @@ def vocabulary(facts: CorpusFacts) -> tuple[int, str]:
 
 
 def _often_seen(sides: list[SideFacts]) -> float:
-    """Subwords that are frequent; without a limit where words cannot be counted."""
+    """Return the number of frequent subwords; infinity where words cannot be counted."""
     if any(side.unspaced for side in sides):
         return math.inf
     return _letters(sides) + figures.FREQUENT_WORDS_TAKEN * sum(x.frequent_words for x in sides)
 
 
 def _letters(sides: list[SideFacts]) -> int:
-    """Subwords that are there in any case: bytes, reserved ones, characters."""
+    """Return the number of fixed subwords: bytes, reserved ones, characters."""
     return 260 + sum(side.characters for side in sides)
 
 
@@ -166,11 +193,11 @@ def _data(facts: CorpusFacts) -> Iterator[Choice]:
 
 
 def validation_share(pairs: int) -> float:
-    """The share of train to set aside for validation."""
+    """Return the share of the training text to set aside for validation."""
     fewest, most = figures.DEV_PAIRS
     wanted = min(most, max(fewest, figures.DEV_SHARE * pairs))
     share = min(figures.MOST_FOR_DEV, wanted / max(1, pairs))
-    # Of a handful of pairs, chance would often set none aside.
+    # From a handful of pairs, a small share would often set none aside.
     return float(f"{max(share, min(0.5, 5 / max(1, pairs))):.2g}")
 
 
@@ -222,7 +249,7 @@ def _model(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
 
 
 def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
-    """Choose the sizes of the default model; two residual layers from medium corpora on."""
+    """Yield the sizes of the default model, with two residual layers for larger corpora."""
     words, hidden = facts.words, figures.HIDDEN.whole(facts.words)
     layers = 2 if words >= _TWO_LAYERS_FROM else 1
     dropout = _weakened(figures.DECODER_DROPOUT.at(words), plan)
@@ -242,7 +269,7 @@ def _conditional_gru(facts: CorpusFacts, plan: Plan) -> Iterator[Choice]:
 
 
 _TWO_LAYERS_FROM = 6_000_000
-"""Words of a side."""
+"""Words of a side from which the model has two layers."""
 
 
 def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator[Choice]:
@@ -270,13 +297,13 @@ def _training(facts: CorpusFacts, plan: Plan, budget: Budget | None) -> Iterator
 
 @dataclass(frozen=True)
 class Validations:
-    """How often to validate, and on how much.
+    """The interval and the size of validations.
 
     Attributes:
-        every_updates: Updates from one to the next.
-        max_sentences: Sentences of dev that are decoded, None for all.
-        patience: Validations without improvement that end training.
-        cost: What a validation takes, in updates.
+        every_updates: Updates between two validations.
+        max_sentences: The number of dev sentences to decode; None for all.
+        patience: The number of validations without improvement that ends training.
+        cost: The cost of a validation in updates.
     """
 
     every_updates: int
@@ -286,21 +313,28 @@ class Validations:
 
     @property
     def share(self) -> float:
-        """The share of the training time that validations take."""
+        """The share of training time for validations."""
         return self.cost / (self.cost + self.every_updates)
 
     def reason(self, budget: Budget | None) -> str:
-        """What validations take, for people."""
+        """Return a sentence on the cost of validations."""
         told = f"validations take about {max(0.01, self.share):.0%} of the time"
         pace = None if budget is None else budget.seconds_per_update
         return told if pace is None else f"{told}, {max(1.0, self.cost * pace):.0f} s each"
 
 
 def plan_validations(facts: CorpusFacts, plan: Plan) -> Validations:
-    """Weigh the cost of validations against that of the updates.
+    """Balance the cost of validations and of updates.
 
-    Where validations as usual would take more than their share of the time they become fewer, and
-    where that is not enough they decode a part of dev.
+    Where validations would exceed their share of the time, there are fewer. Where that does not
+    suffice, they decode a part of dev.
+
+    Args:
+        facts: Statistics of the corpus.
+        plan: The length of training.
+
+    Returns:
+        The interval and the size of validations.
     """
     pairs = max(1, facts.pairs)
     dev = facts.dev_pairs
@@ -336,7 +370,7 @@ def plan_validations(facts: CorpusFacts, plan: Plan) -> Validations:
 
 
 def best_metric(facts: CorpusFacts) -> tuple[str, str]:
-    """Return the metric that chooses the model and ends training, and why."""
+    """Return the metric that chooses the best model and stops training, and its reason."""
     script = facts.target.main_script
     if not facts.bleu_of_words:
         return "chrf", "BLEU finds no words in the target language"
@@ -350,7 +384,7 @@ def best_metric(facts: CorpusFacts) -> tuple[str, str]:
 
 
 _WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"])
-"""Scripts of languages that BLEU has no tokenizer for, should the language not be known."""
+"""Scripts without a BLEU tokenizer, for corpora whose language is not known."""
 
 
 def _rate(facts: CorpusFacts, plan: Plan) -> float:
@@ -387,7 +421,7 @@ def _because(plan: Plan) -> str:
 
 
 def _few_digits(value: float) -> int:
-    """Rounded to two digits: figures from rules are not exact, and should not look so."""
+    """Return a number rounded to two digits, because rules are not exact."""
     return round(float(f"{value:.2g}"))
 
 

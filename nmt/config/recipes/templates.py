@@ -1,4 +1,4 @@
-"""Configurations for corpora of typical sizes, to be edited: configs/small.yaml and so on."""
+"""Template configurations for corpora of typical sizes: configs/small.yaml and so on."""
 
 from nmt.config.recipes.facts import CorpusFacts, SideFacts
 from nmt.config.recipes.rules import Choice, fitted
@@ -8,7 +8,13 @@ _PLENTY = 1_000_000
 
 
 def _typical(pairs: int, words: int, long_words: int) -> CorpusFacts:
-    """A corpus of two languages in one script. words: of a side; long_words: see `CorpusFacts`."""
+    """Return the statistics of a corpus of two languages in one script.
+
+    Args:
+        pairs: The number of pairs.
+        words: The number of words of a side.
+        long_words: See `CorpusFacts`.
+    """
     side = SideFacts(words, _PLENTY, 100, {"Latin": 1.0})
     return CorpusFacts(pairs, side, side, long_words, dev_pairs=2000)
 
@@ -18,11 +24,11 @@ TEMPLATES = {
     "medium": _typical(500_000, 10_000_000, 60),
     "large": _typical(5_000_000, 120_000_000, 80),
 }
-"""What each is fitted to."""
+"""The corpus that each template is fitted to."""
 
 
 def template(name: str) -> str:
-    """The configuration of that name, in YAML."""
+    """Return a template configuration in YAML."""
     facts = TEMPLATES[name]
     head = (
         f"What nmt init chooses for {facts.pairs:,} pairs, {facts.words:,} words a side.\n"

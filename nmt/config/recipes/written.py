@@ -1,4 +1,4 @@
-"""Choices written as a configuration, each with its reason beside it, and told as a table."""
+"""Choices of the recipes as a commented configuration and as a table."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,12 @@ _FARTHEST_COMMENT = 48
 
 
 def as_yaml(choices: Sequence[Choice], head: str) -> str:
-    """The configuration in YAML. head: a comment above all, its lines without `#`."""
+    """Return choices as a configuration in YAML, each with its reason as a comment.
+
+    Args:
+        choices: The choices.
+        head: The comment at the top, its lines without `#`.
+    """
     lines = [f"# {line}".rstrip() for line in head.split("\n")]
     tree: dict[str, Any] = {}
     for choice in choices:
@@ -27,7 +32,7 @@ def as_yaml(choices: Sequence[Choice], head: str) -> str:
 
 
 def as_table(choices: Sequence[Choice]) -> list[str]:
-    """A line for each choice that has a reason: key, value, reason."""
+    """Return a line for each choice that has a reason: key, value, reason."""
     rows = [(each.key, value_text(each.value), each.reason) for each in choices if each.reason]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {why}" for key, value, why in rows]
@@ -44,7 +49,7 @@ def _section(name: str, value: Any, depth: int) -> Iterator[str]:
 
 
 def _commented(line: str, reason: str) -> Iterator[str]:
-    """The reason stands behind the value, or above it where it would not fit."""
+    """Yield a line with its reason behind it, or above it where it would not fit."""
     if not reason:
         yield line
     elif len(line) < _FARTHEST_COMMENT and _FARTHEST_COMMENT + len(reason) <= _WIDTH:

@@ -1,4 +1,4 @@
-"""The typed settings: one place for every key, its type, range, default and description."""
+"""The typed settings: the type, range, default and description of every key."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Settings of attention, the window it looks through, and where its answer goes."""
+"""Settings of attention, of its window, and of the destination of its context."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -74,7 +74,7 @@ class AttentionSettings(Settings):
 
     @property
     def enters_output(self) -> bool:
-        """Whether the output layer sees the context."""
+        """Whether the context enters the output layer."""
         return self.kind != "none" and self.context in ("output", "both")
 
     @model_validator(mode="after")
@@ -105,7 +105,7 @@ class AttentionSettings(Settings):
             yield from self._order_problems()
 
     def _order_problems(self) -> Iterator[str]:
-        """Attention cannot be asked by what its own answer goes into."""
+        """Yield a problem where the query depends on the context that it is to compute."""
         if self.query == "state" and self.enters_bottom:
             yield (
                 f"`context: {self.context}` needs `query: previous_state` or `inner_state`: the "

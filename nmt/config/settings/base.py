@@ -1,4 +1,4 @@
-"""What all settings have in common: frozen, exact about types, no unknown keys."""
+"""The base of all settings: frozen, strict about types, without unknown keys."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, core_schema
 from nmt.config.kinds import Registry
 
 LARGEST_SIZE = 1_000_000
-"""Of whatever takes memory: more is a slip of the pen, or somebody's malice."""
+"""The upper bound of settings that take memory. A larger value is a mistake or an attack."""
 
 
 class Settings(BaseModel):
@@ -35,7 +35,7 @@ UNWRITABLE_NAME = (
     f"is a name that cannot be written in this locale ({sys.getfilesystemencoding()}); start nmt "
     "with PYTHONUTF8=1, or in a UTF-8 locale"
 )
-"""Why a path is refused that the file system cannot be asked for."""
+"""The message for a path that the locale cannot encode."""
 
 
 def _check_path(value: object) -> object:
@@ -64,20 +64,20 @@ FilePaths = Annotated[
     BeforeValidator(_one_is_a_list_of_one),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-"""One path, or a list of them."""
+"""One path, or a list of paths."""
 
 
 class Described(Protocol):
-    """One of the things that a text may name."""
+    """A thing that a text may name."""
 
     @property
     def summary(self) -> str:
-        """What it is, in one line."""
+        """A description in one line."""
 
 
-@dataclass(frozen=True, eq=False)  # a table has no hash, and `Annotated[..] | None` needs one
+@dataclass(frozen=True, eq=False)  # a dict has no hash, and `Annotated[..] | None` needs one
 class KindOf:
-    """Marks a text that names one of the `kinds` of a `thing`; for registries see `kind_of`."""
+    """The mark of a text that names one of the `kinds` of a `thing`; see `kind_of`."""
 
     thing: str
     kinds: Mapping[str, Described]
@@ -99,9 +99,9 @@ class KindOf:
 
 
 def kind_of(registry: Registry) -> KindOf:
-    """Checks that a text names one of the registry's kinds."""
+    """Return the mark of a text that names an entry of a registry."""
     return KindOf(registry.thing, registry.kinds)
 
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
-"""The share of elements put to zero."""
+"""The share of elements set to zero."""

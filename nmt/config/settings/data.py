@@ -1,4 +1,4 @@
-"""Settings of the corpora and of what is kept of them."""
+"""Settings of the corpora and of the filtering of their pairs."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Settings of the one core: embeddings, encoder, attention, decoder, output."""
+"""Settings of the model: embeddings, encoder, attention, decoder, output."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -48,7 +48,7 @@ class EncoderSettings(Settings):
     )
 
     def directions(self, layer: int) -> tuple[str, ...]:
-        """In which directions a layer (from 0) reads: forward, backward, or both."""
+        """Return the directions of a layer (from 0): forward, backward, or both."""
         if self.direction == "bidirectional":
             return ("forward", "backward")
         if self.direction == "bidirectional_bottom" and layer == 0:
@@ -58,7 +58,7 @@ class EncoderSettings(Settings):
         return ("forward",)
 
     def output_size(self, layer: int) -> int:
-        """Size of what a layer (from 0) gives at each token, and of its final state's parts."""
+        """Return the size of the output and of the final state of a layer (from 0)."""
         return self.hidden_size * len(self.directions(layer))
 
     @property
@@ -210,23 +210,23 @@ class ModelSettings(Settings):
 
     @property
     def context_size(self) -> int:
-        """Size of the context vector; 0 without attention."""
+        """The size of the context vector; 0 without attention."""
         return 0 if self.attention.kind == "none" else self.encoder.annotation_size
 
     @property
     def query_size(self) -> int:
-        """H, size of what asks attention."""
+        """H, the size of the attention query."""
         embedding = self.embedding_size if self.attention.query_embedding else 0
         return self.decoder.hidden_size + embedding
 
     @property
     def max_source_tokens(self) -> int | None:
-        """The longest source that all of attention can see, without its end mark; None: any."""
+        """The longest source that attention can cover, without its end mark; None for no limit."""
         return self.attention.max_positions - 1 if self.attention.kind == "location" else None
 
     @property
     def feature_size(self) -> int:
-        """Size of the features that the output matrix multiplies."""
+        """The size of the features that the output matrix multiplies."""
         if self.output.kind in _UNMAPPED:
             size = self.decoder.hidden_size
             size += self.context_size if self.attention.enters_output else 0

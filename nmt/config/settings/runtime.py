@@ -1,4 +1,4 @@
-"""Settings of the machine that the work runs on."""
+"""Settings of the machine."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Settings of beam search: the defaults that a bundle carries."""
+"""Settings of beam search, kept in a bundle as its defaults."""
 
 from typing import Annotated
 
@@ -134,7 +134,7 @@ class SearchSettings(Settings):
 
 
 OF_SAMPLING = ("temperature", "top_k", "top_p")
-"""What narrows sampling, and means nothing without it."""
+"""Settings that restrict sampling and have no meaning without it."""
 
 
 def _default(name: str) -> object:

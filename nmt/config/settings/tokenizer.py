@@ -12,7 +12,7 @@ from nmt.text.characters import find_unwritable
 
 _WITH_MODEL = ("dir", "model", "joint", "sampling")
 _KEYS = {"sampling": "sampling.alpha"}
-"""What to name of a section."""
+"""The key to name in messages about a section."""
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
 
@@ -112,7 +112,7 @@ class TokenizerSettings(Settings):
 
     @property
     def units(self) -> str:
-        """What the vocabulary holds."""
+        """The units of the vocabulary, for messages."""
         return "subwords" if self.model else tokenizer_kind(self.kind).units
 
     @property
@@ -128,7 +128,7 @@ class TokenizerSettings(Settings):
         return self
 
     def _kind_problems(self) -> Iterator[str]:
-        """Yield what other kinds have and this one lacks, where it is set."""
+        """Yield a problem for each given key that this kind lacks and another has."""
         known = tokenizer_kind(self.kind).settings
         for key in self._given():
             users = [name for name in TOKENIZERS.names() if key in tokenizer_kind(name).settings]
@@ -152,7 +152,7 @@ class TokenizerSettings(Settings):
             yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
 
     def _given(self) -> list[str]:
-        """Return the keys that are given and do something."""
+        """Return the keys that are given and have an effect."""
         changed = [
             name
             for name, field in type(self).model_fields.items()

@@ -15,7 +15,11 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def duration_seconds(text: str) -> float:
-    """Seconds of a duration such as 90s, 30m, 2.5h or 1d. Raises ValueError for another text."""
+    """Return the seconds of a duration such as 90s, 30m, 2.5h or 1d.
+
+    Raises:
+        ValueError: The text is no duration.
+    """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError("is no duration; write a number and a unit, such as 90s, 30m, 2.5h or 1d")
@@ -37,7 +41,7 @@ def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 NamePatterns = Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_patterns)]
-"""Patterns of parameters' names, in which `*` stands for any text."""
+"""Patterns of parameter names, in which `*` stands for any text."""
 
 
 class OptimizerSettings(Settings):
@@ -152,7 +156,7 @@ class GuidedAlignmentSettings(Settings):
 
     @property
     def wanted(self) -> bool:
-        """Whether there is any guidance."""
+        """Whether attention is guided."""
         return bool(self.alignments) or self.aligner is not None
 
     @model_validator(mode="after")
@@ -291,7 +295,7 @@ class TrainingSettings(Settings):
 
     @property
     def checkpoint_every_updates(self) -> int:
-        """Updates from one checkpoint to the next."""
+        """Updates between two checkpoints."""
         return self.checkpoint.every_updates or self.validation.every_updates
 
     @model_validator(mode="after")
