@@ -152,9 +152,17 @@ tokenizer: {vocab_size: 300, sampling: {alpha: 0}}
 model:
   embedding_size: 8
   embedding_dropout: 0.1
-  encoder: {hidden_size: 8}
-  decoder: {hidden_size: 16}
-  output: {dropout: 0.1}
+  tying: none
+  encoder: {cell: lstm, hidden_size: 8}
+  attention: {query: state, query_layer: top, context: output}
+  decoder:
+    cell: lstm
+    hidden_size: 16
+    input_feeding: true
+    transition_depth: 1
+    start: bridge
+    dropout: 0
+  output: {kind: attentional, dropout: 0.1}
 training:
   batch_size: 200
   ema: null

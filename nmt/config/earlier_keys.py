@@ -59,25 +59,34 @@ GONE: dict[str, Gone] = {
 }
 """Removed keys."""
 
+_GONE_SECTIONS = ("training.early_stopping", "training.faults")
+"""Sections whose keys were all renamed or removed."""
+
 EARLIER_PRESETS: dict[str, dict[str, Any]] = {
-    "default": {
-        "embedding_dropout": 0.3,
-        "tying": "all",
-        "decoder": {"dropout": 0.3},
-        "output": {"dropout": 0.3},
-    },
+    "default": overlaid(
+        PLAIN,
+        {
+            "tokenizer": {"kind": "unigram", "vocab_size": 8000, "hard_vocab_limit": True},
+            "model": {
+                "embedding_dropout": 0.3,
+                "tying": "all",
+                "decoder": {"dropout": 0.3},
+                "output": {"dropout": 0.3},
+            },
+        },
+    ),
 }
-"""Removed presets: the values of their section `model` beyond those of `PLAIN`."""
+"""Removed presets: the values of a configuration that named one, where it gave no others."""
 
 
 def translate_earlier_keys(document: Document) -> Iterator[str]:
     """Rename the keys of earlier releases in a document, and remove those without an effect.
 
     A removed key that had an effect becomes a problem of the document. So does a key that is given
-    under both names. A removed preset is replaced by its values.
+    under both names, unless one of them stands on the command line, which counts.
 
     Yields:
-        A sentence for each renamed key, and for a removed preset.
+        A sentence for each renamed key.
     """
     for name, gone in GONE.items():
         path = tuple(name.split("."))
@@ -87,31 +96,55 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         if value not in gone.neutral:
             message = f"no longer exists: {gone.advice}"
             document.problems.append(Problem(document.place_of(path), name, message))
-    taken: set[KeyPath] = set()
+    taken: dict[KeyPath, tuple[str, Any]] = {}
     for name, new_name in RENAMED.items():
         path, new_path = tuple(name.split(".")), tuple(new_name.split("."))
         if not _has(document.value, path):
             continue
         value = _take(document.value, path)
-        if new_path in taken or _value(document.value, new_path) == value:
+        if new_path in taken:
+            first, chosen = taken[new_path]
+            if chosen != value:
+                yield f"{name} does not count beside {first}"
             continue
-        if _has(document.value, new_path):
+        overrides = document.place_of(path).on_command_line
+        if _has(document.value, new_path) and not overrides:
+            if _value(document.value, new_path) == value or _is_override(document, new_path):
+                continue
             message = f"is now {new_name}, which is given too: remove one of them"
             document.problems.append(Problem(document.place_of(path), name, message))
             continue
-        taken.add(new_path)
+        taken[new_path] = (name, value)
         _put(document, path, new_path, value)
         yield f"{name} is now {new_name}"
+    for name in _GONE_SECTIONS:
+        path = tuple(name.split("."))
+        if _has(document.value, path) and _value(document.value, path) in (None, {}):
+            _take(document.value, path)
+
+
+def apply_earlier_preset(document: Document) -> Iterator[str]:
+    """Replace a preset that no longer exists by its values.
+
+    Yields:
+        A sentence about the preset, where there is one.
+    """
     preset = document.value.get("preset")
-    if isinstance(preset, str) and preset in EARLIER_PRESETS:
-        below = {**PLAIN, "model": overlaid(PLAIN["model"], EARLIER_PRESETS[preset])}
-        document.value = {**overlaid(below, document.value), "preset": None}
-        for path in key_paths(below):
-            document.places.setdefault(path, document.place_of(("preset",)))
-        yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
+    if not isinstance(preset, str) or preset not in EARLIER_PRESETS:
+        return
+    below = EARLIER_PRESETS[preset]
+    for path in key_paths(below):
+        document.places.setdefault(path, document.place_of(("preset",)))
+    document.value = {**overlaid(below, document.value), "preset": None}
+    yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
 
 
 _NOTHING = object()
+
+
+def _is_override(document: Document, path: KeyPath) -> bool:
+    """Return whether the value of a key comes from the command line."""
+    return path in document.places and document.places[path].on_command_line
 
 
 def _has(values: Any, path: KeyPath) -> bool:

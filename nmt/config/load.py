@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nmt.config.earlier_keys import translate_earlier_keys
+from nmt.config.earlier_keys import apply_earlier_preset, translate_earlier_keys
 from nmt.config.languages import with_languages
 from nmt.config.presets import implied_values, key_paths, preset_of
 from nmt.config.problems import problems_of, report, signed_counts
@@ -59,13 +59,14 @@ def load_config(
         _apply(document, override, order)
     has_preset = document.value.get("preset") is not None
     renamed = list(translate_earlier_keys(document))
+    _open_empty_sections(document.value, Config)
+    renamed += apply_earlier_preset(document)
     if renamed and say is not None:
         changed = "" if has_preset else ". Defaults have changed since then (see CHANGELOG.md)"
         say(f"{path}: keys of an earlier release: {'; '.join(renamed)}{changed}")
     document.value.setdefault("name", None)
     if document.value["name"] is None:
         document.value["name"] = path.stem
-    _open_empty_sections(document.value, Config)
     document.problems += signed_counts(document)
     document.value = with_languages(document.value)
     _place_preset(document)

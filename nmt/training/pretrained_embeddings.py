@@ -5,7 +5,7 @@ format of word2vec, GloVe and fastText (`.vec`, compressed or not). A first line
 of words and the size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +58,11 @@ def check_vector_files(config: Config) -> None:
         if path is None:
             continue
         with plain_read_errors(str(path)), open_file(path) as file:
-            for line in open_content(file, str(path)).stream:
-                fields = line.decode("utf-8", errors="replace").rstrip().split(" ")
-                _check_size(path, 1, _size_of_first(fields), config.model.embedding_size)
-                break
+            rows = _rows(open_content(file, str(path)).stream)
+            first = next(rows, None)
+            if first is None or (_is_header(first[1]) and next(rows, None) is None):
+                raise DataError(f"{path}: has no word vectors.")
+            _check_size(path, first[0], _size_of_first(first[1]), config.model.embedding_size)
 
 
 def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
@@ -159,12 +160,11 @@ def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str
     with plain_read_errors(str(path)), open_file(path) as file:
         content = open_content(file, str(path))
         with progress("reading vectors", None, "words") as bar:
-            for number, line in enumerate(content.stream, start=1):
+            for index, (number, fields) in enumerate(_rows(content.stream)):
                 bar.advance()
-                fields = line.decode("utf-8", errors="replace").rstrip().split(" ")
-                if number == 1:
+                if index == 0:
                     _check_size(path, number, _size_of_first(fields), size)
-                    if len(fields) == 2:
+                    if _is_header(fields):
                         continue
                 word = " ".join(fields[:-size]) if len(fields) > size else fields[0]
                 if len(fields) <= size:
@@ -173,14 +173,29 @@ def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str
                     yield word, _numbers(path, number, fields[-size:])
 
 
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of the lines that are not blank, each with the number of its line."""
+    for number, line in enumerate(lines, start=1):
+        text = line.decode("utf-8", errors="replace").replace("\t", " ").strip()
+        if text:
+            yield number, text.split(" ")
+
+
+def _is_header(fields: list[str]) -> bool:
+    """Return whether a first line gives the number of words and the size."""
+    return len(fields) == 2
+
+
 def _size_of_first(fields: list[str]) -> int:
     """Return the size of the vectors by a first line, which may be a header."""
-    if len(fields) == 2:
-        return int(fields[1]) if fields[1].isdigit() else 0
+    if _is_header(fields):
+        return int(fields[1]) if fields[1].isdecimal() else 0
     return len(fields) - 1
 
 
 def _check_size(path: Path, line: int, found: int, size: int) -> None:
+    if found == 0:
+        raise DataError(f"{path}: line {line}: is not a word with numbers.")
     if found != size:
         raise DataError(
             f"{path}: line {line}: vectors of {found} numbers, where `model.embedding_size` is "

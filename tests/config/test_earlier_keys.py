@@ -59,3 +59,51 @@ def test_a_key_that_is_gone_may_be_given_where_it_did_nothing(write):
 def test_a_key_that_is_gone_and_had_an_effect_is_refused(write):
     with pytest.raises(ConfigError, match=r"training\.r_drop: no longer exists"):
         load_config(write("r_drop: 5"))
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "value"),
+    [
+        ("pace: {learning: 1}", "training.optimizer.learning_rate=2", 2),
+        ("optimizer: {learning_rate: 1}", "training.pace.learning=2", 2),
+    ],
+)
+def test_the_command_line_counts_whichever_name_it_uses(write, renamed, text, override, value):
+    config = load_config(write(text), [override])
+    assert config.training.optimizer.learning_rate == value
+
+
+@pytest.mark.parametrize("text", ["early_stopping: ", "early_stopping: {}", "faults: null"])
+def test_an_empty_section_that_is_gone_is_passed_over(write, text):
+    load_config(write(text))
+
+
+def test_two_keys_that_are_one_now_and_differ_are_reported(write):
+    lines = []
+    keys = "checkpoint: {best_metric: loss}, early_stopping: {metric: chrf}"
+    assert load_config(write(keys), say=lines.append).training.metric == "loss"
+    assert "training.early_stopping.metric does not count beside" in lines[0]
+
+
+def test_the_change_of_defaults_is_told_where_no_preset_keeps_the_values(write):
+    lines = []
+    load_config(write("batch_tokens: 5"), say=lines.append)
+    load_config(write("batch_tokens: 5"), ["preset=gnmt"], say=lines.append)
+    assert ["Defaults have changed" in line for line in lines] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "sections", ["", "model:\ntokenizer:\n", "model: {decoder: }\ntokenizer: {sampling: }\n"]
+)
+def test_the_former_default_preset_keeps_its_values_in_empty_sections_too(tmp_path, sections):
+    file = tmp_path / "c.yaml"
+    file.write_text(TEXT % "schedule: , optimizer: " + f"preset: default\n{sections}", "utf-8")
+    lines = []
+    config = load_config(file, say=lines.append)
+    assert lines and "its values hold" in lines[0]
+    assert (config.model.encoder.cell, config.model.decoder.dropout) == ("lstm", 0.3)
+    assert (config.tokenizer.kind, config.tokenizer.sampling.alpha) == ("unigram", 0.0)
+    assert (config.training.schedule.kind, config.training.optimizer.learning_rate) == (
+        "constant",
+        1e-3,
+    )

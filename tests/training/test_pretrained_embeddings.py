@@ -101,12 +101,22 @@ def test_a_bundle_has_the_name_of_the_file_alone(tiny, write):
         ([*lines(["un"]), "deux " + "x " * 8], "line 3: is not a word with numbers"),
         ([*lines(["un"]), "deux" + " nan" * 8], "line 3: has a number that is not finite"),
         (lines(["Haus"]), "has none of the "),
-        ([""], "line 1"),
+        ([""], "has no word vectors"),
+        (["2 8"], "has no word vectors"),
+        (["2 ²", "deux 1"], "line 1: is not a word with numbers"),
+        (["deux"], "line 1: is not a word with numbers"),
     ],
 )
 def test_what_is_no_such_file_is_refused(tiny, write, rows, message):
     with pytest.raises(DataError, match=message):
         train(tiny(f"{SOURCE}={write(rows)}"))
+
+
+def test_blank_lines_and_tabs_are_understood(write, tiny_bundle):
+    words = [row.replace(" ", "\t") for row in lines(["the", "cat"])[1:]]
+    tokenizer = Tokenizer.load(tiny_bundle / "joint.model")
+    found = find_vectors(write(["", *words, ""]), tokenizer, SIZE)
+    assert len(found.rows) > 0
 
 
 def test_a_missing_file_is_refused_before_anything_is_trained(tiny, tmp_path):
