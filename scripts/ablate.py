@@ -1,15 +1,14 @@
-"""What each ingredient of a recipe brings: the recipe, and the same without each one in turn, or
-with one that it does without.
+"""Measure the contribution of each ingredient of a recipe: train the recipe with and without it.
 
     python scripts/ablate.py CONFIG --output FOLDER --seeds 1 2 3
 
-For each variant and seed `nmt train` trains a model, `nmt tune` finds its length penalty on dev,
-and `nmt translate` and `nmt score` show what it is worth on the test set that CONFIG names,
-untuned and tuned. All runs are kept in FOLDER, and the tokenizer and data that they share in
-FOLDER/prepared. What is done is not done again: stopped, the same command goes on where it was, and
-several such commands with different --only or --seeds may work in one folder. Variants that change
-nothing in this recipe are left out. The table of all that is done goes to stdout; --table prints it
-without training.
+For each variant and seed, a model is trained and its length penalty is tuned on dev. The test set
+that CONFIG names is translated and scored, untuned and tuned. All runs are kept in FOLDER, and the
+tokenizer and data that they share in FOLDER/prepared.
+
+The same command resumes where it was stopped, and keeps finished results. Several such commands
+with different --only or --seeds may share a folder. Variants that change nothing in this recipe are
+left out. The table of the results goes to stdout. --table prints it without training.
 """
 
 import argparse
@@ -39,18 +38,27 @@ from nmt.tuning.grid import grid
 from nmt.tuning.tune import tune
 
 AXES = {"length_penalty": ("gnmt",), "alpha": (0.4, 0.6, 0.8, 1.0, 1.2)}
-"""The searches that are tried on dev beside the recipe's own."""
+"""The search settings to try on dev, besides those of the recipe."""
 
 RESULT = "result.json"
 FIGURES = ("dev", "test_untuned", "test")
-"""BLEU in a result: of dev and test with the length penalty that is best on dev, and without."""
+"""The keys of the BLEU scores in a result: on dev, on test untuned, and on test.
+
+The scores without "untuned" are with the length penalty that is best on dev.
+"""
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The recipe with some keys changed: `changes`, as `--set` takes them."""
+    """The recipe with some keys changed.
+
+    Attributes:
+        name: The name for --only and for the folders of the runs.
+        text: The description in the table.
+        changes: The changed keys, in the form of `--set`.
+    """
 
     name: str
     text: str
@@ -61,7 +69,10 @@ RECIPE = Variant("recipe", "the recipe")
 
 
 def variants_of(recipe: Config) -> list[Variant]:
-    """The recipe, and all that may be asked of one like it; some may change nothing of this one."""
+    """Return the recipe and the variants for recipes of its kind.
+
+    Some may change nothing in this recipe.
+    """
     words = ("model.source_word_dropout", "model.target_word_dropout")
     variants = [
         RECIPE,
@@ -105,7 +116,11 @@ def _cells(encoder: str, decoder: str) -> tuple[str, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, measure and print; gives the exit code."""
+    """Train, measure and print the table.
+
+    Returns:
+        The exit code.
+    """
     options = _options(arguments)
     try:
         ablation = Ablation(options)
@@ -123,9 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Ablation:
     """The runs of one recipe in one folder.
 
-    Raises UsageError when the recipe names no test set, it has no variant that was
-    asked for, or the folder has results of other settings, DataError when a result cannot be read,
-    NmtError when the recipe is no configuration.
+    Args:
+        options: The options of the command line.
+
+    Raises:
+        UsageError: `--only` names no variant of this recipe.
+        NmtError: The recipe is not a valid configuration.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -142,14 +160,26 @@ class Ablation:
             raise UsageError(f"--only {unfit[0]}: this recipe's variants are {', '.join(names)}.")
 
     def run(self) -> None:
-        """What is asked for and not done yet: all variants of a seed before the next seed."""
+        """Measure the selected variants that have no result yet, seed by seed.
+
+        Raises:
+            UsageError: The recipe names no dev or test set, or a result is of other settings.
+            DataError: A result cannot be read.
+        """
         for seed in self.options.seeds:
             for variant in self.variants:
                 if self.options.only is None or variant.name in self.options.only:
                     self._measure(variant, seed)
 
     def table(self) -> str:
-        """Means over the seeds that are done, with the standard deviation where there are more."""
+        """Return a Markdown table of the means over the finished seeds.
+
+        The standard deviation follows where there are two seeds or more.
+
+        Raises:
+            UsageError: A result is of other settings.
+            DataError: A result cannot be read.
+        """
         done = {variant: self._results(variant) for variant in self.variants}
         if not any(done.values()):
             return "nothing was measured"
@@ -169,9 +199,9 @@ class Ablation:
         return load_config(self.options.config.absolute(), changes)
 
     def _with_folders(self, variant: Variant, seed: int) -> Config:
-        """Name the folder of the run, and those of tokenizer and data that it shares.
+        """Return the configuration with the folders of its run, tokenizer and data.
 
-        All seeds share them, and all variants that make them as the recipe does.
+        All seeds share tokenizer and data. So do all variants that prepare them as the recipe does.
         """
         config = self._config(variant, seed)
         as_recipe = _prepared_by(config) == _prepared_by(self._config(RECIPE, seed))
@@ -185,7 +215,7 @@ class Ablation:
         return config.model_copy(update=update)
 
     def _settings(self, variant: Variant, seed: int) -> str:
-        """All of them but the names."""
+        """Return all settings but the names, as YAML."""
         unnamed = {"name": None, "run_dir": None}
         return dump_config(self._config(variant, seed).model_copy(update=unnamed))
 
@@ -213,7 +243,7 @@ class Ablation:
         return result
 
     def _measure(self, variant: Variant, seed: int) -> None:
-        """Train, tune on dev and translate the test set, unless that is done."""
+        """Train, tune on dev and translate the test set, unless there is a result."""
         place = self._place(variant, seed)
         if (place / RESULT).exists():
             self._read(variant, place / RESULT)
@@ -255,7 +285,15 @@ def _prepared_by(config: Config) -> tuple[Any, Any]:
 
 
 def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[str]]:
-    """Both sides. Raises UsageError where the recipe names no such corpus."""
+    """Return both sides of a corpus.
+
+    Args:
+        corpus: The settings of the corpus.
+        name: Its name among the settings.
+
+    Raises:
+        UsageError: The recipe names no such corpus.
+    """
     if corpus is None:
         raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
     return read_corpus(corpus)
@@ -271,7 +309,7 @@ def _training_figures(run: RunDirectory) -> Result:
     ends = [record for record in records if record["kind"] == "end"]
     trained = [record for record in records if record["kind"] == "train"]
     figures = {"updates": ends[-1]["update"]}
-    if trained:  # there are some from the first line of the log on
+    if trained:  # a run that logged no line has none
         rates = [record["tokens_per_second"] for record in trained]
         figures |= {
             "hours": trained[-1]["seconds"] / 3600,
@@ -286,7 +324,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _gap(results: Sequence[Result], base: Sequence[Result]) -> str:
-    """Of the test set, over the seeds that both have."""
+    """Return the mean difference on the test set over the seeds that both have."""
     of_base = {result["seed"]: result["test"] for result in base}
     gaps = [
         result["test"] - of_base[result["seed"]] for result in results if result["seed"] in of_base

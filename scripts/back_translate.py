@@ -1,29 +1,30 @@
-"""Back-translation: sentence pairs made of text in the target language (Sennrich et al. 2016).
+"""Make synthetic sentence pairs by back-translation of target text (Sennrich et al. 2016).
 
     python scripts/back_translate.py CONFIG --monolingual TEXT [TEXT ...] --output FOLDER
     nmt train FOLDER/forward.yaml
 
-CONFIG is that of the translator that is wanted. What happens, each step by a command of nmt that is
-shown, and not done again where it is done:
+CONFIG configures the translator to be trained in the end. Each step runs a command of nmt, which is
+shown. Finished steps are not repeated.
 
-1. A translator in the other direction is trained, FOLDER/backward (or give one by --model); to be
-   drawn from, without label smoothing, which would have any subword drawn now and then (Graça et
-   al. 2019).
-2. It translates the monolingual text. By default it draws each translation at random instead of
-   looking for the best, which teaches more where there is much text to learn from (Edunov et al.
-   2018), and each line by its number, so that equal lines differ (--draw-by line); for small
-   corpora, or a model with label smoothing, try --search="--sample --beam 1 --top-k 10" or
-   --search="--beam 5".
-3. FOLDER/synthetic.source and .target: its translations, each with a tag before it that tells the
-   translator that the source is not true (Caswell et al. 2019), and the lines that they are of.
-   Pairs of which a side is blank, or no text, are left out.
-4. FOLDER/forward.yaml: CONFIG with these pairs besides its own, which are named --times times (by
-   default so often that there are about as many of them), and with the tag as a subword.
+1. Train a translator in the other direction, FOLDER/backward, unless --model names one. For
+   sampling it is trained without label smoothing, with which any subword would be drawn now and
+   then (Graça et al. 2019).
+2. Translate the monolingual text. By default each translation is sampled. With much text this
+   teaches more than the best translation (Edunov et al. 2018). Each line is sampled by its number,
+   so that equal lines differ (--draw-by line). For small corpora, or a model with label smoothing,
+   try --search="--sample --beam 1 --top-k 10" or --search="--beam 5".
+3. Write FOLDER/synthetic.source and .target: the translations, and the lines that they translate. A
+   tag before each translation marks the source as synthetic (Caswell et al. 2019). Pairs with a
+   side that is blank or not text are left out.
+4. Write FOLDER/forward.yaml: CONFIG with its own pairs, the synthetic pairs, and the tag as a
+   subword. The own pairs are named --times times. By default, this makes them about as many as the
+   synthetic pairs.
 
-Where CONFIG has no dev but a `validation_split`, the pairs that this sets aside are written to
-FOLDER/dev.source and .target and are dev of both translators: synthetic pairs do not get into it.
+CONFIG may have a `validation_split` instead of a dev corpus. The pairs of the split are then
+written to FOLDER/dev.source and .target, and are dev of both translators. Synthetic pairs do not
+get into it.
 
-The last command is printed to stdout. Sentences to be translated later get no tag.
+The next command goes to stdout. Sentences to be translated later get no tag.
 """
 
 import argparse
@@ -57,7 +58,7 @@ from nmt.runtime.files import atomic_file, read_json, write_text
 
 TAG = "<BT>"
 
-# What is drawn at random may be spelled in bytes that make no text.
+# Sampled bytes may spell control characters or invalid UTF-8.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
 
 _SEARCH_OPTIONS = {
@@ -66,14 +67,21 @@ _SEARCH_OPTIONS = {
     *("sample", "temperature", "top_k", "top_p", "epsilon", "seed", "draw_by"),
     *("batch", "device", "precision", "threads"),
 }
-"""Of `nmt translate`: those that change what is found, not what is written of it."""
+"""The options of `nmt translate` that change the translations, not the form of the output."""
 
 _OWN_FOLDERS = ("tokenizer.dir=null", "data.dir=null")
-"""Both translators learn from other texts than CONFIG names."""
+"""The changes that give both translators their own tokenizer and data.
+
+Their texts differ from those that CONFIG names.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the pairs and the configuration; gives the exit code."""
+    """Make the pairs and the configuration.
+
+    Returns:
+        The exit code.
+    """
     options = _options(arguments)
     try:
         config = load_config(options.config.absolute(), options.set)
@@ -83,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NmtError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
-    except CommandFailed as error:  # which has told why
+    except CommandFailed as error:  # which has reported its reason
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -91,7 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class CommandFailed(Exception):
-    """A command ended with `exit_code`."""
+    """Failure of a command, which has reported its reason.
+
+    Attributes:
+        exit_code: The exit code of the command, 1 where a signal ended it.
+    """
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -100,16 +112,21 @@ class CommandFailed(Exception):
 
 @dataclass
 class Recipe:
-    """The steps, of one configuration and its folder.
+    """The steps of back-translation for one configuration and its folder.
 
-    Raises UsageError when what is asked for does not go together, DataError when a text is unfit.
+    Attributes:
+        config: The configuration of the translator to be trained in the end.
+        options: The options of the command line.
+
+    Raises:
+        UsageError: The configuration and the options do not go together.
     """
 
     config: Config
     options: argparse.Namespace
 
     def __post_init__(self) -> None:
-        """All that can be refused is refused here: what follows may take days."""
+        """Check the configuration and the options now, as later steps may take days."""
         self.folder: Path = self.options.output.absolute()
         self.changes: list[str] = list(self.options.set)
         if self.options.times is not None and self.options.times < 1:
@@ -132,7 +149,13 @@ class Recipe:
         self._forward(times=1, updates=None)
 
     def run(self) -> None:
-        """All steps that are not done yet."""
+        """Run all steps that are not finished.
+
+        Raises:
+            UsageError: The folder was started with another text, model or search.
+            DataError: A text cannot be used, or leaves no pair.
+            CommandFailed: A command of nmt failed.
+        """
         self._insist_on_the_same()
         monolingual = self._monolingual()
         self._set_dev_aside()
@@ -145,7 +168,13 @@ class Recipe:
         write_text(self.folder / "forward.yaml", dump_config(forward))
 
     def _check_direction(self, model: Path) -> None:
-        """Raises UsageError where the languages of a model are not those of the way back."""
+        """Check that a model translates from the target to the source language.
+
+        Languages that are named `source` and `target` are not compared.
+
+        Raises:
+            UsageError: The model has other languages.
+        """
         of_model, wanted = read_config(find_bundle(model)).data, self.config.data
         names = (of_model.source_language, of_model.target_language)
         back = (wanted.target_language, wanted.source_language)
@@ -156,21 +185,29 @@ class Recipe:
             )
 
     def _monolingual_lines(self) -> Iterator[bytes]:
-        """Lines of the monolingual text; an empty one for one that is not UTF-8 and is skipped."""
+        """Yield the lines of the monolingual text.
+
+        A line that is not UTF-8 and is skipped yields an empty line.
+        """
         for text in self.options.monolingual:
             for line in read_lines(text, self.config.data.on_bad_utf8):
                 yield f"{line or ''}\n".encode()
 
     def _monolingual(self) -> Path:
-        """All monolingual text as one file of lines."""
+        """Write all monolingual text into one file and return its path."""
         path = self.folder / "monolingual"
         with atomic_file(path) as file:
             file.writelines(self._monolingual_lines())
         return path
 
     def _insist_on_the_same(self) -> None:
-        """What is in the folder was made from the same text, by the same model and search; the
-        search may change as long as nothing is translated.
+        """Check that the folder was started with the same text, model and search.
+
+        The search may change as long as nothing is translated.
+
+        Raises:
+            UsageError: One of them differs.
+            DataError: The record of them cannot be read.
         """
         text = hashlib.sha256()
         for line in self._monolingual_lines():
@@ -194,7 +231,7 @@ class Recipe:
         write_text(path, json.dumps(now, indent=2) + "\n")
 
     def _set_dev_aside(self) -> None:
-        """Make what `validation_split` takes from the own pairs dev; equal ones leave train."""
+        """Make the pairs of `validation_split` the dev corpus. Exclude equal pairs from train."""
         data = self.config.data
         if data.dev is not None:
             return
@@ -221,7 +258,7 @@ class Recipe:
         say(f"dev: {aside:,} pairs that data.validation_split set aside")
 
     def _train_backward(self) -> Path:
-        """The run of the translator from target to source."""
+        """Train the translator from target to source and return its run directory."""
         run = self.folder / "backward"
         data = self.config.data
         swapped = [
@@ -247,7 +284,15 @@ class Recipe:
         return run
 
     def _write_pairs(self, translated: Path, monolingual: Path) -> int:
-        """The synthetic corpus; gives its number of pairs."""
+        """Write the synthetic corpus and return its number of pairs.
+
+        Args:
+            translated: The file of translations.
+            monolingual: The file of the lines that they translate.
+
+        Raises:
+            DataError: No line has a translation.
+        """
         kept = read = 0
         tag = f"{self.options.tag} " if self.options.tag else ""
         with (
@@ -266,7 +311,10 @@ class Recipe:
         return kept
 
     def _lengthened(self, pairs: int) -> Config:
-        """The configuration asked for, with as many synthetic pairs."""
+        """Return the final configuration for a number of synthetic pairs.
+
+        With `--longer`, the updates grow with the number of pairs.
+        """
         train, training = self.config.data.train, self.config.training
         own = sum(count_lines(path) for path in train.source)
         times = self.options.times or max(1, round(pairs / max(1, own)))
@@ -280,8 +328,11 @@ class Recipe:
         )
 
     def _forward(self, times: int, updates: int | None) -> Config:
-        """The configuration asked for, with the synthetic pairs; updates: None, as many as it has,
-        for nothing but epochs would make training longer by itself.
+        """Return the configuration with the synthetic pairs.
+
+        Args:
+            times: How often the own pairs are named.
+            updates: The number of updates, None for that of the configuration.
         """
         train = self.config.data.train
         tags = [self.options.tag] if self.options.tag else []
@@ -305,7 +356,11 @@ class Recipe:
         return self.folder / f"synthetic.{side}"
 
     def _nmt(self, *arguments: str) -> None:
-        """Run a command of nmt, and show it."""
+        """Show a command of nmt and run it.
+
+        Raises:
+            CommandFailed: The command failed.
+        """
         say(f"$ nmt {shlex.join(arguments)}")
         done = subprocess.run(
             [sys.executable, "-m", "nmt", *arguments], stdout=sys.stderr, check=False
@@ -315,7 +370,11 @@ class Recipe:
 
 
 def _search_options(text: str) -> list[str]:
-    """--search in words. Raises UsageError for what is no search option of `nmt translate`."""
+    """Return the options of --search as words. Sampling draws by line, unless they say otherwise.
+
+    Raises:
+        UsageError: An option is no search option of `nmt translate`.
+    """
     command = get_command(app)
     assert isinstance(command, TyperGroup)
     try:

@@ -1,7 +1,9 @@
-"""Writes the table of wrong inputs and their answers: python scripts/bad_inputs.py
+"""Write the table of wrong inputs and the responses of the program to them.
 
-The cases are those of tests/bad_input, each played in a folder of its own as the tests do. An
-answer that is not the right one is told, and the table is then left as it is.
+    python scripts/bad_inputs.py
+
+The cases are those of tests/bad_input. Each runs in a folder of its own, as in the tests. A wrong
+response is reported, and the table then stays as it is.
 """
 
 import sys
@@ -14,7 +16,11 @@ from table import CASES, TABLE, table
 
 
 def main() -> None:
-    """Play all cases and write the table."""
+    """Run all cases and write the table.
+
+    Raises:
+        SystemExit: A response is wrong.
+    """
     wrong = 0
     with stage_folder() as (stage, plays):
         outcomes = [act(case, stage, plays / str(i)) for i, case in enumerate(CASES)]

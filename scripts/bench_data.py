@@ -1,11 +1,11 @@
-"""What growth costs: time and memory from text to the first batch, for more and more pairs.
+"""Measure time and memory from text to the first batch, for growing numbers of pairs.
 
     python scripts/bench_data.py [--pairs 100000 1000000 10000000] [--folder DIR] [--json FILE]
 
-Synthetic pairs of 12 words a side on average, drawn from 50,000 words by Zipf's law. Each step runs
-in a process of its own, whose greatest memory is read when it ends: `nmt binarize` (its tokeniser
-is learned from 100,000 of the lines), then opening the corpus, planning an epoch and making the
-first batch. Flat memory and a first batch within seconds are what to look for.
+The pairs are synthetic, with 12 words a side on average, drawn from 50,000 words by Zipf's law. Two
+processes are measured, with the greatest memory of each. The first is `nmt binarize`. The second
+opens the corpus, plans an epoch and makes the first batch. The tokenizer is trained before. Memory
+should stay flat, and the first batch should take seconds.
 """
 
 import argparse
@@ -51,7 +51,7 @@ print(imported - began, opened - imported, planned - opened, made - planned, len
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     options = _options()
     print(processor().name, file=sys.stderr)
     print(
@@ -126,7 +126,7 @@ _CONSONANTS = ("bdfgklmnprstvz", "cdhjlmnpqrstwx")
 
 
 def _word(number: int, consonants: str) -> str:
-    """Syllables that spell a number, the most frequent words short."""
+    """Return a word whose syllables spell a number. Frequent words, of low numbers, are short."""
     syllables = [consonant + vowel for consonant in consonants for vowel in "aeiou"]
     word = syllables[number % len(syllables)]
     while number := number // len(syllables):
@@ -135,7 +135,11 @@ def _word(number: int, consonants: str) -> str:
 
 
 def _run(command: list[str]) -> tuple[float, float, str]:
-    """Seconds, greatest memory in MiB of the largest process, and what it wrote on stdout."""
+    """Run a command and measure it.
+
+    Returns:
+        The seconds, the greatest memory of its largest process in MiB, and its standard output.
+    """
     program = (
         "import resource, subprocess, sys\n"
         "code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL).returncode\n"

@@ -1,13 +1,15 @@
-"""How well the flags of `nmt translate --flag` find wrong translations.
+"""Measure how well the flags of `nmt translate --flag` find wrong translations.
 
     python scripts/bench_flags.py --model RUN --source FILE --reference FILE [--other NAME=FILE ...]
 
-Two questions. Of honest translations of a test set: are the worst tenth, by chrF of each sentence,
-among those that a signal is highest for? And of planted errors: are they told from the honest ones?
-Some errors are planted in the source and translated (words or letters out of order, a source that
-is of the target language, text of other kinds: --other); the others are translations that the model
-did not make, whose signals come from forced decoding. Thresholds are taken as they are: set them by
-another text than the one looked at here.
+The first tables are about the translations of a test set. They show whether the worst tenth, by
+chrF of each sentence, have the highest signals and raise flags. The last table shows how well
+planted errors are told from these translations.
+
+Some errors are planted in the source, which is then translated: words or letters out of order, a
+source in the target language, texts of other kinds (--other). The others are translations that the
+model did not make, whose signals come from forced decoding. The thresholds are those of the model.
+Do not tune them on the text that is measured here.
 """
 
 import argparse
@@ -35,7 +37,11 @@ SEED = 7
 
 
 def main() -> int:
-    """Measure and print; gives the exit code."""
+    """Measure and print the tables.
+
+    Returns:
+        The exit code.
+    """
     try:
         _measure(_options())
     except NmtError as error:
@@ -79,22 +85,27 @@ def _measure(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """Translations with their verdicts."""
+    """Translations with their quality reports.
+
+    Attributes:
+        texts: The translations.
+        verdicts: Their quality reports.
+    """
 
     texts: list[str]
     verdicts: list[Verdict]
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
-        """Whether any flag is raised."""
+        """Whether any flag is raised, for each translation."""
         return np.array([bool(verdict.flags) for verdict in self.verdicts])
 
     def raised(self, flag: str) -> NDArray[np.bool_]:
-        """Whether this flag is."""
+        """Return whether a flag is raised, for each translation."""
         return np.array([flag in verdict.flags for verdict in self.verdicts])
 
     def values(self, signal: str) -> Numbers:
-        """A signal, or the risk, of each: higher is worse."""
+        """Return a signal, or the risk, of each translation. A higher value is worse."""
         return np.array([_VALUES[signal](verdict) for verdict in self.verdicts], dtype=float)
 
 
@@ -112,7 +123,7 @@ _VALUES: dict[str, Callable[[Verdict], float | None]] = {
 
 @dataclass
 class _Forced:
-    """A given translation with what the model says of it."""
+    """A given translation with its score from forced decoding."""
 
     text: str
     score: Any
@@ -123,18 +134,35 @@ class _Forced:
 
 @dataclass(frozen=True)
 class Bench:
-    """Translates, and judges what is translated."""
+    """The translator and the quality estimator that are measured.
+
+    Attributes:
+        translator: The translator.
+        judge: The quality estimator.
+    """
 
     translator: Translator
     judge: Judge
 
     def translated(self, sources: Sequence[str]) -> Judged:
-        """What the model makes of sources, none of them blank."""
+        """Return the model's translations of sources with their quality reports.
+
+        Raises:
+            DataError: A source is blank.
+        """
         found = self.translator.translate(sources)
         return self._judged(sources, found)
 
     def given(self, sources: Sequence[str], texts: Sequence[str]) -> Judged:
-        """Translations that the model did not make."""
+        """Return given translations with their quality reports.
+
+        Args:
+            sources: The source sentences.
+            texts: Their translations, which the model did not make.
+
+        Raises:
+            DataError: A source is blank.
+        """
         scores = self.translator.score(sources, texts, attention=True)
         return self._judged(
             sources, [_Forced(text, each) for text, each in zip(texts, scores, strict=True)]
@@ -143,7 +171,16 @@ class Bench:
     def planted(
         self, sources: Sequence[str], texts: Sequence[str], references: Sequence[str]
     ) -> dict[str, Judged]:
-        """Errors of each kind, made of sources, their translations and their references."""
+        """Return translations with errors, by the kind of error.
+
+        Args:
+            sources: The source sentences.
+            texts: Their translations by the model.
+            references: Their reference translations.
+
+        Raises:
+            DataError: A source is blank.
+        """
         chosen = random.Random(SEED)
         return {
             "source: words shuffled": self.translated([_shuffled(s, chosen) for s in sources]),
@@ -172,7 +209,7 @@ def _shuffled(text: str, chosen: random.Random) -> str:
 
 
 def _swapped(text: str, chosen: random.Random) -> str:
-    """The inner letters of each word in another order."""
+    """Return a text with the inner letters of each word in random order."""
 
     def garbled(word: str) -> str:
         inner = list(word[1:-1])
@@ -199,13 +236,28 @@ def _without_middle(text: str) -> str:
 
 
 def auc(bad: Numbers, good: Numbers) -> float:
-    """How often a bad one has the higher value, of all pairs; of equal ones half."""
+    """Return the area under the ROC curve: how often a bad value is above a good one.
+
+    Equal values count half.
+
+    Args:
+        bad: The values of wrong translations.
+        good: The values of right translations.
+    """
     higher = (bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean()
     return float(higher)
 
 
 def precision_at(values: Numbers, wrong: NDArray[np.bool_], share: float) -> float:
-    """Share of the wrong among so many of the highest values; of equal values any alike."""
+    """Return the share of wrong translations among those with the highest values.
+
+    Of equal values at the edge, the expected share counts.
+
+    Args:
+        values: A signal of each translation.
+        wrong: Whether each translation is wrong.
+        share: The share of translations that count as highest, from 0 to 1.
+    """
     count = max(1, round(share * len(values)))
     edge = np.sort(values)[-count]
     above, level = values > edge, values == edge

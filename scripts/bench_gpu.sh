@@ -1,6 +1,6 @@
 #!/bin/sh
-# Everything about speed on a GPU in one call of a few minutes: what is printed is also written to
-# OUT as JSON (default: bench_gpu.json). Run it in the root of the project, nmt installed.
+# Run the CUDA tests and measure training speed on a GPU, in a few minutes. The figures are also
+# written to OUT as JSON (default: bench_gpu.json). Run it in the root of the project, nmt installed.
 #
 #     sh scripts/bench_gpu.sh [OUT]
 set -eu

@@ -1,8 +1,8 @@
-"""How training and translating keep their speed beside processes that keep the cores busy.
+"""Measure training and translation speed beside processes that keep the cores busy.
 
 A worker trains (or translates with) a random model as the command line does. It is timed alone and
-beside 1 and 3 busy processes, which this script starts itself, in turns. The figures are ratios to
-the same worker alone, medians over the rounds. `--spins` compares how OpenMP's threads wait.
+beside 1 and 3 busy processes, in turns. This script starts them itself. The ratios are to the same
+worker alone, as medians over the rounds. `--spins` compares ways in which OpenMP's threads wait.
 
     python scripts/bench_neighbour.py
     python scripts/bench_neighbour.py --threads 1 2 --spins default 0 1000 --work translate
@@ -31,7 +31,7 @@ _SENTENCE = 12
 
 
 def main() -> None:
-    """Measure what the arguments ask for and print a table, a row as soon as it is there."""
+    """Measure the selected variants and print a table."""
     options = _options()
     if options.worker:
         _work(options.work, options.threads[0])
@@ -73,7 +73,7 @@ _Worker = subprocess.Popen[str]
 def _worker(work: str, threads: int, spins: str) -> _Worker:
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     if spins == "default":
-        environment["GOMP_SPINCOUNT"] = "300000"  # what OpenMP takes where nothing is set
+        environment["GOMP_SPINCOUNT"] = "300000"  # the default of OpenMP
     elif spins != "nmt":
         environment["GOMP_SPINCOUNT"] = spins
     command = [sys.executable, str(Path(__file__).resolve()), "--worker", "--work", work]
@@ -92,7 +92,7 @@ def _measured(
     """Return the tokens/s of each worker beside each number of busy processes, by round."""
     rates: list[dict[int, list[float]]] = [{n: [] for n in options.busy} for _ in workers]
     for worker in workers:
-        _timed(worker, 0.1)  # it has loaded everything then
+        _timed(worker, 0.1)  # returns when everything is loaded
     for _, count in itertools.product(range(options.rounds), options.busy):
         with _busy_processes(count):
             for worker, found in zip(workers, rates, strict=True):
@@ -112,7 +112,7 @@ def _timed(worker: _Worker, seconds: float) -> float:
 
 
 def _ratio(rates: Sequence[float], alone: Sequence[float]) -> float:
-    """Return the median over the rounds of each rate by that of the same round."""
+    """Return the median over the rounds of the ratio of two rates."""
     return median(rate / other for rate, other in zip(rates, alone, strict=True))
 
 
@@ -126,7 +126,7 @@ def _busy_processes(count: int) -> Iterator[None]:
 
 
 def _work(kind: str, threads: int) -> None:
-    """For each number of seconds on stdin, work so long and print the tokens per second."""
+    """Work for each number of seconds read from stdin, and print the tokens per second."""
     from nmt.runtime.process import own_process
 
     own_process()

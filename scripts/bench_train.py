@@ -1,24 +1,24 @@
-"""How fast training is here: tokens a second, where the time goes, and how near to the peak.
+"""Measure training speed: tokens a second, the time of each part, and the share of the peak.
 
     python scripts/bench_train.py [--models small ...] [--precision bfloat16 float32] [--json FILE]
 
-Models: `small` is that of the Multi30k experiments of the peers: a bidirectional LSTM of 512, an
-LSTM of 512 with additive attention and input feeding, embeddings of 256, 8,000 subwords, nothing
-tied; `small-whole` the same without input feeding, which needs no loop over time; `luong2015` and
-`gnmt` the presets of four layers, at their full size. Random sentences of the lengths of picture
-captions, about 4,096 target tokens a batch.
+Models: `small` is the model of the Multi30k experiments of comparable toolkits. It has a
+bidirectional LSTM of 512, an LSTM of 512 with additive attention and input feeding, embeddings of
+256, 8,000 subwords and nothing tied. `small-whole` is the same without input feeding, which needs
+no loop over time. `luong2015` and `gnmt` are the presets of four layers at their full size. The
+sentences are random, with the lengths of picture captions, about 4,096 target tokens a batch.
 
-The figures to compare are ratios within one run: to the plain model of plain_model.py, trained as
-torch comes (float32, default kernels and allocator), for the small models; to this machine's
-matrix-product peak, measured in the same precision at the shape of the recurrent product; and the
-time that torch's own LSTM layers of the same widths take alone. The many updates before those that
-count let the memory allocator meet the shapes of the batches.
+Compare ratios within one run. "times plain" compares the small models with plain_model.py, trained
+with torch's defaults (float32, default kernels and allocator). "share of peak" compares with the
+matrix-product peak of this machine, in the same precision and at the shape of the recurrent
+product. "LSTMs alone" is the time of torch's own LSTM layers of the same widths. The many updates
+of the warm-up prepare the memory allocator for the shapes of the batches.
 
-Without --precision those are measured that the machine is made for. Each row is printed when it is
-measured.
+Without --precision, the precisions that the machine is made for are measured. Each row is printed
+as soon as it is measured.
 
-With --graphs each model is also measured by CUDA graphs (`training.cuda_graphs`), all shapes
-captured before: the column `forward` is then data, forward and backward together.
+With --graphs, each model is also measured with CUDA graphs (`training.cuda_graphs`), after all
+shapes are captured. The column `forward` is then data, forward and backward together.
 """
 
 import argparse
@@ -54,7 +54,7 @@ PARTS = ("data", "forward", "backward", "optimizer")
 Row = dict[str, float]
 
 _PEAK_SECONDS = 2.0
-"""The longest that the peak is measured: a precision that is emulated may take minutes."""
+"""The longest time to measure the peak. A precision that is emulated may take minutes."""
 
 MODELS: dict[str, dict[str, Any]] = {
     "recipe": {},
@@ -64,11 +64,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "gnmt": PRESETS["gnmt"].model,
 }
 WRITTEN_PLAINLY = "small"
-"""The model that is also written plainly."""
+"""The model that plain_model.py implements too."""
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     options = _options()
     count = options.warm_up + options.updates
     kinds = (False, True) if options.graphs else (False,)
@@ -79,7 +79,7 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     print(describe_machine(), file=sys.stderr)
     _print_head()
-    # Plain first, as torch comes: what `prepare_runtime` sets then holds for the whole process.
+    # The plain model runs first, with torch's defaults: `prepare_runtime` changes the process.
     if any(name.startswith(WRITTEN_PLAINLY) for name in options.models):
         for size in options.batch_size:
             results.append(_measure_plain(size, batches[size, False], options))
@@ -153,7 +153,7 @@ def _measure(
 
     if graphs:
         step = GraphedStep(work, CudaRecorder(runtime.device), runtime.device, size)
-        # The first time a shape is run plainly, the second time captured.
+        # A shape runs without a graph the first time, and is captured the second time.
         thrice = batches * 3
         rows = [_graphed_update(model, optimizer, step, each, runtime.device) for each in thrice]
         rows = rows[-len(batches) :]
@@ -182,7 +182,7 @@ def _update(
     batch: Batch,
     device: torch.device,
 ) -> Row:
-    """Seconds of each part of an update."""
+    """Run an update and return the seconds of each part."""
     marks = [_now(device)]
     batch = batch.to(device)
     marks.append(_now(device))
@@ -202,7 +202,10 @@ def _graphed_update(
     batch: Batch,
     device: torch.device,
 ) -> Row:
-    """The same; a graph cannot be looked into."""
+    """Run an update with a CUDA graph and return the seconds of its parts.
+
+    The parts inside a graph cannot be timed. All of them count as `forward`.
+    """
     marks = [_now(device)]
     step(batch, batch.target_tokens)
     marks.append(_now(device))
@@ -219,7 +222,10 @@ def _optimize(model: nn.Module, optimizer: torch.optim.Optimizer, in_place: bool
 
 
 def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
-    """Of the updates after the warm-up. Tokens a second: median of the updates' own."""
+    """Return the figures of the updates after the warm-up.
+
+    Tokens a second are the median over these updates.
+    """
     rows, batches = rows[options.warm_up :], batches[options.warm_up :]
     speeds = [
         batch.target_tokens / sum(row.values()) for row, batch in zip(rows, batches, strict=True)
@@ -236,8 +242,12 @@ def _figures(rows: list[Row], batches: list[Batch], options: argparse.Namespace)
 
 
 def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
-    """Sentences of 14 tokens on average, sides alike; bucketed: planned and padded as for CUDA
-    graphs.
+    """Return batches of random sentences of 14 tokens on average, with sides of similar length.
+
+    Args:
+        batch_size: The padded tokens of the longer side of a batch.
+        count: The number of batches.
+        bucketed: Whether batches are planned and padded as for CUDA graphs.
     """
     random = torch.Generator().manual_seed(0)
     source = (14 + 4 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
@@ -261,8 +271,10 @@ def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
 
 
 def _peak_flops(runtime: Runtime, hidden: int) -> float:
-    """Of the best of many products `[rows, hidden] x [hidden, 4 hidden]` in the run's precision:
-    256 rows, a batch at one step; on a GPU, which that leaves idle, 8,192, and many in a queue.
+    """Return the FLOP/s of the best of many products in the precision of the run.
+
+    The products are `[rows, hidden] x [hidden, 4 hidden]` with 256 rows, a batch at one step. On a
+    GPU, which this leaves idle, they have 8,192 rows, and many are queued.
     """
     rows, queued = (8192, 50) if runtime.device.type == "cuda" else (256, 4)
     a = torch.randn(rows, hidden, device=runtime.device, dtype=runtime.dtype)
@@ -277,8 +289,10 @@ def _peak_flops(runtime: Runtime, hidden: int) -> float:
 
 
 def _flops(model: Seq2Seq, batch: Batch) -> float:
-    """Of the matrix products of an update, forward and backward: each weight of a map once for each
-    token of its side (padding, and what is done once for a sentence, do not count).
+    """Return the floating-point operations of the matrix products of an update.
+
+    Forward and backward count. Each weight of a map counts once for each token of its side. Padding
+    does not count, nor does the work that is done once a sentence.
     """
     products = 0.0
     for name, parameter in model.named_parameters():
@@ -291,10 +305,11 @@ def _flops(model: Seq2Seq, batch: Batch) -> float:
 
 
 def _library_lstm_ms(settings: ModelSettings, batch: Batch, runtime: Runtime) -> float:
-    """Milliseconds of torch's LSTM layers alone, encoder's and decoder's, forward and backward.
+    """Return the milliseconds of torch's LSTM layers alone, forward and backward.
 
-    As many and as wide as the model's; but they read embeddings only (no context, nothing fed
-    back), and in both directions only where all layers of the encoder do.
+    Encoder and decoder have as many layers as the model, of the same widths. They read embeddings
+    only, without context or input feeding. They are bidirectional only where all encoder layers
+    are.
     """
     encoder, decoder = settings.encoder, settings.decoder
     both = encoder.direction == "bidirectional"

@@ -1,12 +1,13 @@
-"""How fast translation is here: sentences and tokens a second, and the wait for one sentence.
+"""Measure translation speed: sentences and tokens a second, and the wait for one sentence.
 
     python scripts/bench_translate.py --model RUN --source FILE [--reference FILE] [--json FILE]
 
-On the CPU; for each precision, greedy search and a beam of 5, one sentence at a time (--alone of
-them) and batched. The figures to compare are ratios within one run: to the plain search of
-plain_search.py, which takes one sentence at a time in float32, and to this machine's matrix-product
-peak. A precision that is not faster than float32 here is left out. Each row is printed when it is
-measured. With --reference BLEU is shown beside them, so that what a narrower type costs is seen.
+Everything runs on the CPU. For each precision, greedy search and a beam of 5 are measured, one
+sentence at a time (the first --alone sentences) and batched. Compare ratios within one run. "times
+plain" compares with plain_search.py, which translates one sentence at a time in float32. "share of
+peak" compares with the matrix-product peak of this machine. A precision that is not faster than
+float32 here is left out. Each row is printed as soon as it is measured. With --reference, BLEU
+shows the cost of a narrower type.
 """
 
 import argparse
@@ -32,7 +33,11 @@ BEAMS = (1, 5)
 
 
 def main() -> int:
-    """Measure and print; gives the exit code."""
+    """Measure and print the table.
+
+    Returns:
+        The exit code.
+    """
     try:
         _compare(_options())
     except NmtError as error:
@@ -55,16 +60,16 @@ def _compare(options: argparse.Namespace) -> None:
     for beam in BEAMS:
         rows.append(_measure_plain(options, sources, beam))
         print(_line(rows[-1]), flush=True)
-    # By tokens: plain search is timed on fewer sentences, whose lengths may differ.
+    # Tokens are compared: plain search is timed on fewer sentences, whose lengths may differ.
     plain = {row["beam"]: row["tokens_per_second"] for row in rows}
     for precision in options.precision:
-        # Says on stderr where the processor has no fast products of the kind, and why.
+        # Loading warns where the processor has no fast products of this precision.
         translator = Translator.load(options.model, device="cpu", precision=precision)
         computed = (translator.made_by.get("vocabulary"), translator.made_by["precision"])
         if precision != "auto" and precision not in computed:
             print(f"left out: {precision}", file=sys.stderr)
             continue
-        # int8 is of the product with the vocabulary only: its share is of the other products' peak.
+        # int8 is for the product with the vocabulary only: the peak is that of the other products.
         peak = _peak_flops(getattr(torch, translator.made_by["precision"]))
         for beam in BEAMS:
             for batch in (1, 64, translator.settings.batch_sentences, *options.batch):
@@ -97,7 +102,7 @@ def _print_head() -> None:
 
 
 def _measure_plain(options: argparse.Namespace, sources: list[str], beam: int) -> dict[str, Any]:
-    """Before all else: loading a translator sets up the whole process."""
+    """Measure plain search. Call this first: loading a translator sets up the whole process."""
     from nmt.bundle import find_bundle, load_bundle
 
     bundle = load_bundle(find_bundle(Path(options.model)), torch.device("cpu"))
@@ -120,7 +125,10 @@ def _measure_plain(options: argparse.Namespace, sources: list[str], beam: int) -
 def _measure(
     translator: Translator, sources: list[str], beam: int, batch: int, repeat: int
 ) -> dict[str, Any]:
-    """The median of some runs, after one to warm up; waits of one sentence where batch is 1."""
+    """Measure the median of several runs, after a warm-up.
+
+    The waits for single sentences are measured where `batch` is 1.
+    """
     settings: dict[str, Any] = {"attention": False, "beam_size": beam, "batch_sentences": batch}
     translator.translate(sources[:100], **settings)
     seconds, waits = [], []
@@ -150,7 +158,7 @@ def _measure(
 
 
 def _products_per_token(translator: Translator) -> int:
-    """Of the decoder's matrices and the vocabulary's; the encoder's work is left out."""
+    """Return the weights in the matrices of decoder and vocabulary. The encoder is left out."""
     model = cast(Seq2Seq, translator.model)
     inner = sum(
         parameter.numel()
@@ -162,13 +170,13 @@ def _products_per_token(translator: Translator) -> int:
 
 
 def _percentiles(waits: list[float]) -> list[float]:
-    """Median, 95% and 99%, in milliseconds."""
+    """Return the median and the percentiles 95 and 99, in milliseconds."""
     points = statistics.quantiles(waits, n=100, method="inclusive")
     return [1e3 * points[i] for i in (49, 94, 98)]
 
 
 def _peak_flops(dtype: torch.dtype) -> float:
-    """Of the best of many products `[320, 512] x [512, 2048]`, in the type of a run's products."""
+    """Return the FLOP/s of the best of many products `[320, 512] x [512, 2048]` of a type."""
     a, b = torch.randn(320, 512, dtype=dtype), torch.randn(512, 2048, dtype=dtype)
     times = []
     for _ in range(60):

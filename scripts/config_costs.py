@@ -1,14 +1,14 @@
-"""What training a configuration takes: parameters, target tokens, floating-point operations.
+"""Estimate the cost of training a configuration: parameters, target tokens, operations.
 
     python scripts/config_costs.py [CONFIG ...]
 
-Prints a table (default: those of configs/ that follow papers and public programs). No text is read
-and no memory taken. Tokens are at most `training.max_updates` times `training.batch_size`; where
-batches are of so many sentences, about 28 times that, the mean length of a target of WMT.
-Operations are six for each token and each parameter of a matrix that it is multiplied with: two
-forward, four backward. Embeddings are looked up, not multiplied, and attention scores are left out.
-Hours are tokens / (target tokens per second x 3600), and `nmt doctor CONFIG` measures the latter on
-your machine.
+The command prints a table, by default of the configurations of configs/ that follow papers and
+public programs. It reads no text and takes no memory. Tokens are at most `training.max_updates`
+times `training.batch_size`. Where batches hold a number of sentences, each counts as 28 tokens, the
+mean length of a target of WMT. Operations are floating-point operations: six for each token and
+each parameter of a matrix that it is multiplied with, two forward and four backward. Embeddings are
+looked up, not multiplied. Attention scores are left out. Hours are tokens / (target tokens per
+second x 3600). `nmt doctor CONFIG` measures the target tokens per second on your machine.
 """
 
 import argparse
@@ -28,18 +28,18 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 _PER_PARAMETER = 6
 TOKENS_A_SENTENCE = 28
-"""Subwords of a target, end mark included, where a batch has so many sentences."""
+"""The subwords of a target, end mark included, where batches hold a number of sentences."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What training takes.
+    """The cost of a training.
 
     Attributes:
         parameters: The number of parameters.
-        tokens: The target tokens; None where nothing limits them.
+        tokens: The target tokens, None where nothing limits them.
         operations_per_token: The floating-point operations of a target token.
-        estimated: Whether `tokens` is estimated; else it is the most.
+        estimated: Whether `tokens` is an estimate. Otherwise it is an upper bound.
     """
 
     parameters: int
@@ -49,7 +49,7 @@ class Cost:
 
     @property
     def operations(self) -> int | None:
-        """Return the operations of the whole training; None where nothing limits it."""
+        """The operations of the whole training, None where nothing limits it."""
         return None if self.tokens is None else self.tokens * self.operations_per_token
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Cost:
 
 
 def cost_of(config: Config) -> Cost:
-    """What training takes, were each vocabulary as large as it may be."""
+    """Return the cost of training a configuration, with vocabularies of the greatest size."""
     size = config.tokenizer.vocab_size
     with torch.device("meta"):
         model = Seq2Seq(config.model, size, size)
@@ -86,13 +86,13 @@ def cost_of(config: Config) -> Cost:
 
 
 def published() -> list[Path]:
-    """The configurations for public corpora, our own for Multi30k aside."""
+    """Return the configurations for public corpora, without our own for Multi30k."""
     paths = sorted(CONFIGS.glob("*.*-*.yaml"))
     return [path for path in paths if not path.name.startswith("multi30k")]
 
 
 def table(costs: Sequence[tuple[str, Cost]]) -> str:
-    """A row for each configuration, as Markdown."""
+    """Return a Markdown table with a row for each configuration."""
     rows = [
         f"| `{name}` | {cost.parameters / 1e6:.1f} M | {(cost.tokens or 0) / 1e9:.2f} | "
         f"{cost.operations_per_token / 1e9:.2f} | {(cost.operations or 0) / 1e15:,.1f} |"
@@ -103,7 +103,11 @@ def table(costs: Sequence[tuple[str, Cost]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; gives the exit code."""
+    """Print the table.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

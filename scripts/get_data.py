@@ -5,12 +5,13 @@
     python scripts/get_data.py wmt14.en-de --from /where/the/archives/are
 
 Each corpus becomes a folder of data/ with texts NAME.LANGUAGE.gz: UTF-8, a sentence a line, as many
-lines on either side. Downloads are kept in data/downloads; one that was cut off goes on where it
-was when the same command is given again. Few publishers give checksums: what comes first is
-recorded in checksums.txt, beside the downloads and beside the texts, and every later copy must be
-the same. With --from nothing is fetched: archives, what is in them, or texts that are prepared
-already (but for corpora whose dev is cut from train) are looked for in that folder and those below
-it. stdout gets the next commands.
+lines on either side. Downloads are kept in data/downloads. The same command resumes an interrupted
+download. Few publishers give checksums, so that of the first copy is recorded in checksums.txt,
+beside the downloads and beside the texts. Every later copy must match it.
+
+With --from nothing is fetched. Files are looked for in that folder and those below it: archives,
+their contents, or prepared texts. Corpora whose dev is cut from train do not take prepared texts.
+The next commands go to stdout.
 """
 
 import argparse
@@ -36,7 +37,11 @@ CONFIGS = ROOT / "configs"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare what is asked for and print the next commands; gives the exit code."""
+    """Prepare the corpora and print the next commands.
+
+    Returns:
+        The exit code.
+    """
     options = _options(arguments)
     set_quiet(options.quiet)
     try:
@@ -70,13 +75,19 @@ def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
         return texts
     patience = Patience(options.timeout, options.retries)
     places = Present(options.source) if options.source else Fetched(downloads, patience)
-    lock = options.output / ".get_data.lock"  # one for all: corpora share downloads
+    lock = options.output / ".get_data.lock"  # one lock for all, as corpora share downloads
     with exclusive(lock, "corpora here", "give another folder by --output"):
         return prepare(corpus, places, folder, options.replace_bad_utf8)
 
 
 def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> list[str]:
-    """What to do with a corpus that is there, one command a line."""
+    """Return the commands that use a prepared corpus, one a line.
+
+    Args:
+        corpus: The corpus.
+        texts: Its prepared texts.
+        folder: The folder of the texts.
+    """
     elsewhere = () if folder.parent == DATA else (f"data.root={folder}",)
     settings = (*corpus.settings, *elsewhere)
     if corpus.configs:
@@ -96,7 +107,7 @@ def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> li
 
 
 def _has_its_texts(config: str, settings: Sequence[str]) -> bool:
-    """Whether the texts that a configuration trains on are there, which it tells where not."""
+    """Return whether the train and dev texts of a configuration are there. Warn where not."""
     data = load_config(CONFIGS / config, settings).data
     corpora = [corpus for corpus in (data.train, data.dev) if corpus is not None]
     files = [path for corpus in corpora for path in (*corpus.source, *corpus.target)]
@@ -108,7 +119,7 @@ def _has_its_texts(config: str, settings: Sequence[str]) -> bool:
 
 
 def catalogue_table(corpora: Sequence[Corpus]) -> str:
-    """All corpora: name, size of the downloads, licence, content and source, for people."""
+    """Return a listing of corpora: name, content, size of the downloads, licence and source."""
     parts = []
     for corpus in corpora:
         size = sum(download.size for download in corpus.downloads)

@@ -1,6 +1,8 @@
-"""Writes the table of languages: python scripts/languages.py
+"""Write the table of languages.
 
-The texts and what is told of them are those of tests/tokenizers.
+    python scripts/languages.py
+
+The texts and the columns are those of tests/tokenizers.
 """
 
 import sys

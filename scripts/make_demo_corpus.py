@@ -1,4 +1,4 @@
-"""Writes the demonstration corpus: French sentences and their English, from a grammar of ours.
+"""Write the demonstration corpus: French sentences and their English, from a grammar of ours.
 
     python scripts/make_demo_corpus.py
 
@@ -22,10 +22,10 @@ from demo_corpus.verbs import ETRE
 
 DEFAULT_OUTPUT = Path(__file__).resolve().parent.parent / "data" / "demo"
 
-# Kept out of the corpus with every sentence that contains it, so that translating it is new.
+# No sentence of the corpus contains this one, so that a model has never seen it.
 HELD_OUT = Pair("Le chat noir est sur le tapis.", "The black cat is on the mat.")
 
-# Phrases of the held-out sentence that train must nevertheless know, and better than a word.
+# Phrases of the held-out sentence that train holds nevertheless, more often than a word.
 _TAUGHT_PHRASES = ("chat noir", "black cat", "est sur le", "sur le tapis", "on the mat")
 
 _PHRASE_FACTOR = 3
@@ -34,12 +34,19 @@ _DRAWN_PER_PAIR = 6
 
 
 class CorpusError(ValueError):
-    """The corpus asked for cannot be made; the message says why and what to change."""
+    """Failure to make the corpus, with the reason and the change that helps."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many pairs each part has, and how often train holds every word at the least."""
+    """The sizes of the corpus.
+
+    Attributes:
+        train: The pairs of train.
+        dev: The pairs of dev.
+        test: The pairs of test.
+        minimum: How often train holds every word at least.
+    """
 
     train: int = 20000
     dev: int = 500
@@ -49,19 +56,29 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The three parts; no French and no English sentence stands in two places."""
+    """The three parts of the corpus. No French and no English sentence is in two places.
+
+    Attributes:
+        train: The pairs of train.
+        dev: The pairs of dev.
+        test: The pairs of test.
+    """
 
     train: tuple[Pair, ...]
     dev: tuple[Pair, ...]
     test: tuple[Pair, ...]
 
     def parts(self) -> tuple[tuple[str, tuple[Pair, ...]], ...]:
-        """The parts with their names."""
+        """Return the names of the parts with their pairs."""
         return ("train", self.train), ("dev", self.dev), ("test", self.test)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit code."""
+    """Make and write the corpus.
+
+    Returns:
+        The exit code.
+    """
     options = _parser().parse_args(arguments)
     sizes = Sizes(options.train, options.dev, options.test, options.minimum)
     try:
@@ -75,13 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_corpus(seed: int = 1, sizes: Sizes | None = None) -> Corpus:
-    """The corpus for that seed.
+    """Return the corpus of a seed.
 
-    Pairs are drawn from the grammar; those that teach a word not yet seen often enough go to
-    train first, the others fill test, dev and train in the order drawn.
+    Pairs are drawn from the grammar. Those with a word that is still too rare go to train first.
+    The others fill test, dev and train in the order drawn.
 
-    Raises CorpusError when train is too small to hold every word `sizes.minimum` times, or
-    when the grammar gives one French sentence two translations.
+    Args:
+        seed: The seed of the random choices.
+        sizes: The sizes of the corpus, None for the defaults.
+
+    Raises:
+        CorpusError: Train is too small to hold every word `sizes.minimum` times, the draw gives too
+            few pairs, or the grammar gives one French sentence two translations.
     """
     sizes = sizes or Sizes()
     chooser = Chooser(seed)
@@ -106,14 +128,19 @@ def make_corpus(seed: int = 1, sizes: Sizes | None = None) -> Corpus:
 
 
 def held_out_pair() -> Pair:
-    """The held-out sentence, built by the grammar."""
+    """Return the held-out sentence and its translation, built by the grammar."""
     cat = noun_phrase(noun("chat"), adjectives=(adjective("noir"),))
     place = at_place(("sur", "on"), noun_phrase(noun("tapis")))
     return finish(statement(Clause(cat, ETRE, complements=(place,))))
 
 
 def write_corpus(corpus: Corpus, directory: Path) -> None:
-    """Writes train, dev and test as .fr and .en files, UTF-8, one sentence a line."""
+    """Write train, dev and test as .fr and .en files in UTF-8, one sentence a line.
+
+    Args:
+        corpus: The corpus.
+        directory: The folder to write into. It is made if it does not exist.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for name, part in corpus.parts():
         for language in ("fr", "en"):
@@ -123,7 +150,7 @@ def write_corpus(corpus: Corpus, directory: Path) -> None:
 
 
 def describe(corpus: Corpus) -> str:
-    """Counts of pairs, words and different words, as a small table."""
+    """Return the counts of pairs, words and different words as a small table."""
     rows = ["part    pairs  fr words  en words  fr mean  fr longest"]
     for name, part in corpus.parts():
         lengths = [len(pair.french.split()) for pair in part]
@@ -140,7 +167,7 @@ def describe(corpus: Corpus) -> str:
 
 
 def words_of(sentence: str) -> list[str]:
-    """The words of a sentence in small letters, cut at apostrophes: l'eau is l and eau."""
+    """Return the words of a sentence in lower case, cut at apostrophes: l'eau is l and eau."""
     return re.findall(r"\w+(?:-\w+)*", sentence.lower())
 
 
@@ -159,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _distinct_pairs(chooser: Chooser, sizes: Sizes) -> list[Pair]:
-    """Pairs of which no two share a French or an English sentence, in the order drawn."""
+    """Return pairs in the order drawn. No two share a French or an English sentence."""
     translations: dict[str, str] = {}
     taken: set[str] = set()
     pairs: list[Pair] = []
@@ -185,7 +212,7 @@ def _core(sentence: str) -> str:
 
 
 def _items_of(pair: Pair) -> list[str]:
-    """What a pair teaches: its words of both languages, and the phrases to be taught."""
+    """Return the items that a pair teaches: its words of both languages and taught phrases."""
     text = f"{pair.french} {pair.english}".lower()
     return _marked_words(pair) + [
         f"phrase {phrase}" for phrase in _TAUGHT_PHRASES if phrase in text
@@ -198,7 +225,7 @@ def _marked_words(pair: Pair) -> list[str]:
 
 
 def _without_rare_words(pairs: list[Pair], minimum: int) -> list[Pair]:
-    """The pairs left when no word may be rarer than `minimum`."""
+    """Return the pairs that are left when no word may be rarer than `minimum`."""
     while True:
         counts = Counter(word for pair in pairs for word in _marked_words(pair))
         kept = [
@@ -210,7 +237,7 @@ def _without_rare_words(pairs: list[Pair], minimum: int) -> list[Pair]:
 
 
 def _teaching_pairs(pool: list[Pair], minimum: int) -> tuple[list[Pair], list[Pair]]:
-    """The pool in two: pairs that bring every item to `minimum` (rarest first), and the rest."""
+    """Split the pool into pairs that bring every item to `minimum`, rarest first, and the rest."""
     holding: dict[str, list[int]] = {}
     for index, pair in enumerate(pool):
         for item in _items_of(pair):

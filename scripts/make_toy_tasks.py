@@ -17,7 +17,7 @@ Pair = tuple[str, str]
 """A source and its target."""
 
 SIZES = {"train": 10_000, "dev": 500, "test": 500}
-"""Examples of each text."""
+"""The number of examples of each text."""
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -27,7 +27,7 @@ LETTERS = {
     "т": "t", "у": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
     "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
 }  # fmt: skip
-"""Cyrillic letters in Latin ones, but for е, which depends on the letter before it."""
+"""The Latin spelling of each Cyrillic letter. That of е also depends on the letter before it."""
 
 _VOWELS = "аеиоуыэюя"
 _CONSONANTS = "бвгджзклмнпрстфхцчшщ"
@@ -78,7 +78,7 @@ TASKS: dict[str, Callable[[random.Random], Pair]] = {
     "addition": add_numbers,
     "transliteration": transliterate_word,
 }
-"""What makes an example of each task."""
+"""The function that makes an example of each task."""
 
 
 def make_examples(task: str, seed: int = 1) -> dict[str, list[Pair]]:
@@ -86,7 +86,7 @@ def make_examples(task: str, seed: int = 1) -> dict[str, list[Pair]]:
 
     Args:
         task: A key of `TASKS`.
-        seed: Another one gives other examples.
+        seed: The seed of the random choices.
     """
     chance = random.Random(f"{task} {seed}")
     pairs: dict[str, str] = {}
@@ -105,7 +105,7 @@ def write_task(task: str, folder: Path, seed: int = 1) -> None:
 
     Args:
         task: A key of `TASKS`.
-        folder: The folder to write them into; it is made if it is not there.
+        folder: The folder to write into. It is made if it does not exist.
         seed: See `make_examples`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,11 @@ def _syllable(chance: random.Random) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tasks that are asked for and return the exit code."""
+    """Write the selected tasks.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

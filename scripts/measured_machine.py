@@ -17,7 +17,7 @@ def describe_machine() -> str:
 
 
 def fast_precisions(names: Sequence[str]) -> list[str]:
-    """Return the precisions that the machine is made for, and tell on stderr which ones it is not.
+    """Return the precisions that the machine is made for, and report the others on stderr.
 
     Args:
         names: Precisions to measure, such as float32, bfloat16 and int8.

@@ -1,8 +1,8 @@
-"""The translator as one would write it on an afternoon: what the benchmarks compare with.
+"""A plain translator, with which the training benchmark compares.
 
-A bidirectional LSTM read as a packed sequence, an LSTM cell called at each target token, additive
-attention by plain operations, all logits at once, torch's own cross-entropy, automatic
-differentiation throughout. The same equations and sizes as
+A bidirectional LSTM reads a packed sequence. An LSTM cell is called at each target token, with
+additive attention by plain operations. All logits are computed at once, followed by torch's own
+cross-entropy. Differentiation is automatic throughout. The equations and sizes are those of
 `nmt.model.Seq2Seq` with additive attention and input feeding.
 """
 
@@ -14,7 +14,12 @@ from nmt.config.settings import ModelSettings
 
 
 class PlainModel(nn.Module):
-    """settings: one layer on each side, LSTM, additive attention, input feeding, no dropout."""
+    """Translator with one LSTM layer on each side, additive attention and input feeding.
+
+    Args:
+        settings: Settings of such a model, without dropout.
+        vocabulary: The number of subwords, on either side.
+    """
 
     def __init__(self, settings: ModelSettings, vocabulary: int) -> None:
         super().__init__()
@@ -37,7 +42,14 @@ class PlainModel(nn.Module):
     def loss(
         self, source: Tensor, lengths: Tensor, target_input: Tensor, target_output: Tensor
     ) -> Tensor:
-        """Mean label-smoothed cross-entropy of a batch, as `Seq2Seq.loss` takes it."""
+        """Return the mean label-smoothed cross-entropy of a batch.
+
+        Args:
+            source: The source subwords, `[batch, source_len]`.
+            lengths: The source lengths, `[batch]`.
+            target_input: The target subwords, shifted by one, `[batch, target_len]`.
+            target_output: The target subwords with the end mark, `[batch, target_len]`.
+        """
         packed = pack_padded_sequence(
             self.source_embedding(source), lengths.cpu(), batch_first=True, enforce_sorted=False
         )

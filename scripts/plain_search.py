@@ -1,6 +1,7 @@
-"""Beam search as one would write it on an afternoon: what the benchmark compares with.
+"""A plain beam search, with which the translation benchmark compares.
 
-One sentence at a time, its hypotheses as Python lists, float32, torch as it comes.
+It translates one sentence at a time in float32, with torch's defaults. Its hypotheses are Python
+lists.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,14 @@ from nmt.tokenizers.sentencepiece import BOS, EOS
 
 @torch.no_grad()
 def plain_search(model: Seq2Seq, source: Sequence[int], beam: int, longest: int) -> list[int]:
-    """The target tokens of the most probable hypothesis by log-probability a token."""
+    """Return the target tokens of the hypothesis with the best log-probability a token.
+
+    Args:
+        model: The model.
+        source: The source subwords, without end mark.
+        beam: The beam size.
+        longest: The greatest number of target tokens.
+    """
     encoded = model.encode(torch.tensor([[*source, EOS]]), torch.tensor([len(source) + 1]))
     state = model.start(encoded, 1)
     live: list[tuple[float, list[int]]] = [(0.0, [])]

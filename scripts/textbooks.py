@@ -3,12 +3,12 @@
     python scripts/textbooks.py
     python scripts/textbooks.py d2l-attention d2l-no-attention --minutes 2
 
-Training that takes longer than --minutes is cut there, and the table says so. The pairs of the test
-text that are like those of train (of usual length, with the prefixes that are asked for) are
-translated with the last parameters, as in the textbooks. The table goes to stdout, the figures to
-the file of --output, and the runs into a folder beside it; experiments with the same texts and
-tokens share tokenizer and prepared data. The same command resumes where it was stopped; a finished
-experiment is not trained again. One that fails is reported, and the exit code is then 1.
+Training that takes longer than --minutes is cut there, and the table says so. As in the textbooks,
+the last parameters translate the pairs of the test text that are like those of train. Such pairs
+are of usual length and have the prefixes of the configuration. The table goes to stdout, the
+figures to the file of --output, and the runs into a folder beside it. Experiments with the same
+texts and tokens share tokenizer and prepared data. The same command resumes where it was stopped. A
+finished experiment is not trained again. One that fails is reported, and the exit code is then 1.
 """
 
 import argparse
@@ -67,7 +67,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figures:
-    """The results that are there, and why others are not.
+    """The results of experiments, and the failures.
 
     Attributes:
         results: The results by the name of the experiment.
@@ -78,13 +78,17 @@ class Figures:
     failures: dict[str, str]
 
     def save(self, path: Path) -> None:
-        """Write both into a file."""
+        """Write results and failures into a file."""
         figures = {"results": self.results, "failures": self.failures}
         write_text(path, f"{json.dumps(figures, indent=2, ensure_ascii=False)}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, measure and print. Return the exit code."""
+    """Train, measure and print the tables.
+
+    Returns:
+        The exit code, 1 where an experiment failed.
+    """
     options = _options(arguments)
     try:
         figures = run_experiments(options)
@@ -103,14 +107,17 @@ def experiment_files() -> dict[str, Path]:
 
 
 def run_experiments(options: argparse.Namespace) -> Figures:
-    """Train the experiments that are asked for, and save the figures after each.
+    """Train the selected experiments and save the figures after each.
 
     Args:
         options: The options of the command line.
 
+    Returns:
+        The results so far, in the order of the experiments, and the failures of this call.
+
     Raises:
         UsageError: There is no experiment of such a name.
-        DataError: The file of earlier figures cannot be read, or the corpus not be prepared.
+        DataError: The file of earlier figures cannot be read, or the corpus cannot be prepared.
     """
     known = experiment_files()
     for name in options.experiment:
@@ -164,9 +171,13 @@ def get_texts(folder: Path, toys: bool) -> None:
 
 
 def run_experiment(config: Config) -> Result:
-    """Train one experiment and return its figures.
+    """Train one experiment and measure it.
 
-    A run that was stopped is resumed; one of other settings is renamed, and training starts again.
+    An interrupted run is resumed. A run with other settings is renamed, and training starts from
+    scratch.
+
+    Returns:
+        The figures of training and of the test text.
     """
     run = RunDirectory.of(config)
     changed = run.config_file.is_file() and load_config(run.config_file) != config
@@ -194,15 +205,15 @@ def share_preparation(config: Config, folder: Path) -> Config:
 
 
 def training_figures(config: Config, run: RunDirectory) -> Result:
-    """Return what the log of a run says.
+    """Return the figures that the log of a run gives.
 
     Args:
         config: Its configuration.
         run: Its folder.
 
     Returns:
-        The losses of train and dev, the seconds, the updates, and the number of updates that the
-        configuration asks for (`planned`).
+        The parameters, the losses of train and dev, the seconds, the updates, and the number of
+        updates that the configuration sets (`planned`).
     """
     last: dict[str, Result] = {}
     for record in read_records(run.log_records):
@@ -226,8 +237,16 @@ def training_figures(config: Config, run: RunDirectory) -> Result:
 def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[str]]:
     """Return the pairs of the test text that are like those of train.
 
-    They have the prefixes of `data.target_prefixes`, and neither side has more tokens than 99 of
-    100 texts of train have.
+    They have the prefixes of `data.target_prefixes`. Neither side has more tokens than 99 of 100
+    texts of train have.
+
+    Args:
+        config: The configuration of an experiment.
+        run: The run directory, with tokenizer and data.
+
+    Raises:
+        UsageError: The configuration names no test text.
+        DataError: No pair is like those of train.
     """
     if config.data.test is None:
         raise UsageError(f"{config.name}: names no `data.test` to translate.")
@@ -308,7 +327,7 @@ def results_table(results: dict[str, Result]) -> str:
 
 
 def _updates(result: Result) -> str:
-    """Return the updates; where training was cut, of how many."""
+    """Return the updates as text, with the planned number where training was cut."""
     if result["updates"] >= result["planned"]:
         return f"{result['updates']:,}"
     return f"{result['updates']:,} of {result['planned']:,}"

@@ -1,7 +1,9 @@
-"""Writes configs/small.yaml, medium.yaml and large.yaml: python scripts/write_templates.py
+"""Write configs/small.yaml, medium.yaml and large.yaml.
 
-They are what `nmt init` would choose for corpora of typical sizes; run it when the rules or their
-figures change.
+    python scripts/write_templates.py
+
+They are the choices of `nmt init` for corpora of typical sizes. Run the script when the rules or
+their figures change.
 """
 
 from pathlib import Path
@@ -13,7 +15,7 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all templates."""
     for name in TEMPLATES:
         path = CONFIGS / f"{name}.yaml"
         write_text(path, template(name))

@@ -1,1 +1,1 @@
-"""Downloading public corpora and making plain parallel texts of them: the parts of get_data.py."""
+"""Downloads of public corpora, made into plain parallel texts: the parts of get_data.py."""

@@ -1,4 +1,4 @@
-"""Reading texts out of archives: as streams, one pass, in bounded memory.
+"""Texts of archives as streams, read in one pass and in bounded memory.
 
 Nothing is unpacked to disk, so that no path, link or device in an archive can do anything.
 """
@@ -18,7 +18,7 @@ from nmt.text.compression import open_content, open_file
 from nmt.text.file_format import BOM
 
 LONGEST_LINE = 1 << 24
-"""Bytes: what is longer is no sentence, but a file of another kind."""
+"""The greatest length of a line in bytes. A longer line is not of a text."""
 
 _LEAST_LIMIT = 1 << 28
 _GREATEST_RATIO = 60
@@ -27,15 +27,22 @@ _TARS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file of that name is read as an archive."""
+    """Return whether a file of that name is read as an archive."""
     return path.name.endswith((*_TARS, ".zip"))
 
 
 def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.BufferedReader]]:
-    """The wanted members of an archive that are there, each to be read before the next is asked
-    for; of a file that is no archive, itself, under the name "".
+    """Yield the wanted members of an archive, each as its name and a stream.
 
-    Content that is compressed is unpacked. Raises DataError when the file is damaged.
+    Read each stream before you ask for the next. Compressed content is unpacked. A file that is not
+    an archive is yielded itself, under the name "".
+
+    Args:
+        path: The file.
+        members: The paths of the wanted members within an archive. Missing ones are left out.
+
+    Raises:
+        DataError: The file is damaged.
     """
     with _plain_archive_errors(path):
         if path.name.endswith(".zip"):
@@ -48,12 +55,16 @@ def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.Buf
 
 
 def checked_lines(stream: io.BufferedReader, path: Path, what: str, replace: bool) -> Iterator[str]:
-    """The lines of a text, without their ends; only `\\n` ends one.
+    r"""Yield the lines of a text without line ends. Only `\n` ends a line.
 
-    what: its name in errors. replace: bytes that are not UTF-8, and NUL, become U+FFFD.
+    Args:
+        stream: The text.
+        path: The file that holds it, whose size limits that of the text.
+        what: The name of the text in error messages.
+        replace: Whether bytes that are not UTF-8, and NUL, become U+FFFD.
 
-    Raises DataError with the line number for these otherwise, and where a line or the whole is
-    longer than any such text is.
+    Raises:
+        DataError: There are such bytes without `replace`, or a line or the whole text is too long.
     """
     left = max(_LEAST_LIMIT, _GREATEST_RATIO * path.stat().st_size)
     number = 0
@@ -106,15 +117,17 @@ def _content(stream: IO[bytes], name: str) -> io.BufferedReader:
 
 
 class _OneWay(io.RawIOBase):
-    """A member of an archive, which cannot be rewound even where it says so."""
+    """Stream of a member of an archive. It cannot be rewound, even where it says so."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
+        """See `io.RawIOBase.readable`."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """See `io.RawIOBase.readinto`."""
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -133,5 +146,5 @@ def _plain_archive_errors(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path}: damaged archive ({error}). Remove it, and fetch or copy it anew."
         ) from error
-    except RuntimeError as error:  # all that zipfile says of a password
+    except RuntimeError as error:  # raised by zipfile where a password is needed
         raise DataError(f"{path}: {error}.") from error

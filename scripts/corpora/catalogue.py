@@ -1,8 +1,8 @@
-"""The corpora that get_data.py knows: where they are, what is in them, what becomes of it.
+"""The corpora that get_data.py knows, with their downloads, texts and configurations.
 
-SHA-256 sums and numbers of lines stand here only where we have seen the texts ourselves (Multi30k,
-tst2012 of IWSLT'15) or where their publishers tell the number; all else is recorded when it is
-first downloaded (checksums.py). Sizes are roughly what a download takes.
+Checksums and numbers of lines are given where we have seen the texts (Multi30k, tst2012 of
+IWSLT'15). Numbers of lines are also given where the publishers state them. All other checksums are
+recorded at the first download (checksums.py). Sizes are approximate sizes of downloads.
 """
 
 import re
@@ -15,7 +15,7 @@ from nmt.errors import UsageError
 
 
 def known_corpora() -> list[Corpus]:
-    """All corpora with a name of their own; Tatoeba's in one language stands for all of them."""
+    """Return all corpora with a fixed name, and Tatoeba's of one language for all of its kind."""
     return [
         _multi30k(),
         _iwslt14(),
@@ -29,9 +29,10 @@ def known_corpora() -> list[Corpus]:
 
 
 def corpus_of(name: str) -> Corpus:
-    """The corpus of a name; `tatoeba.XXX-eng` and `sacrebleu:SET:PAIR` are made as they are asked.
+    """Return the corpus of a name. `tatoeba.XXX-eng` and `sacrebleu:SET:PAIR` are names too.
 
-    Raises UsageError when there is none.
+    Raises:
+        UsageError: There is no such corpus.
     """
     for corpus in known_corpora():
         if corpus.name == name:
@@ -103,7 +104,7 @@ def _multi30k() -> Corpus:
     )
 
 
-# Of the unpacked texts that the README's figures were measured on.
+# The checksums of the unpacked texts that the published figures were measured on.
 _MULTI30K = {
     ("train", "en"): "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
     ("train", "de"): "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
@@ -221,7 +222,7 @@ _WMT_LICENCE = "research use; each corpus has its own terms"
 
 
 def _wmt_text(name: str, origin: Download, member: str, target: str) -> Text:
-    """A corpus of WMT; `member` has {} for the language."""
+    """Return a text of WMT. `member` has {} for the language."""
     return Text(
         name,
         (Side("en", origin, member.format("en")), Side(target, origin, member.format(target))),

@@ -1,7 +1,8 @@
-"""checksums.txt: the SHA-256 of each file at its first sight, to compare with ever after.
+"""The SHA-256 of each file at its first download, with which later copies are compared.
 
-Few publishers of corpora give a checksum. What is recorded here does not show that the first copy
-was right, but that every later one is the same. The form is that of `sha256sum`.
+Few publishers of corpora give a checksum. A recorded checksum does not show that the first copy was
+right. It shows that every later copy is the same. The file checksums.txt has the form of
+`sha256sum`.
 """
 
 from pathlib import Path
@@ -13,10 +14,17 @@ _NAME = "checksums.txt"
 
 
 class Checksums:
-    """The checksums of a folder."""
+    """The recorded checksums of a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises DataError when what is there is no such file."""
+        """Read the checksums of a folder.
+
+        Args:
+            folder: The folder, with or without recorded checksums.
+
+        Raises:
+            DataError: The file of checksums cannot be read or has another form.
+        """
         self.path = folder / _NAME
         self._known = _read(self.path)
 
@@ -24,11 +32,20 @@ class Checksums:
         return name in self._known
 
     def matches(self, name: str, sha256: str) -> bool:
-        """Whether the file is not recorded yet, or recorded with just this."""
+        """Return whether a file has the recorded checksum, or none is recorded.
+
+        Args:
+            name: The name of the file.
+            sha256: Its checksum.
+        """
         return self._known.get(name, sha256) == sha256
 
     def record(self, found: dict[str, str]) -> None:
-        """Keep the checksums of files, by name, that have none yet."""
+        """Record the checksums of files, by name, for those that have none yet.
+
+        Args:
+            found: The checksums by the name of the file.
+        """
         new = {name: value for name, value in found.items() if name not in self._known}
         if new:
             self._known.update(new)
@@ -36,7 +53,13 @@ class Checksums:
             write_text(self.path, "".join(lines))
 
     def refuse(self, name: str, what: str, sha256: str) -> DataError:
-        """What to tell of a file that is another than the recorded one."""
+        """Return the error about a file whose checksum differs from the recorded one.
+
+        Args:
+            name: The recorded name of the file.
+            what: The name of the file in the message.
+            sha256: Its checksum.
+        """
         return DataError(
             f"{what}: has the SHA-256 {sha256}, but {self.path} has {self._known[name]} from its "
             "first sight.\nIf its publisher has changed it and you trust that, remove the line "

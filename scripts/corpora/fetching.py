@@ -1,7 +1,8 @@
-"""Fetching large files over HTTP: in pieces where it must be, whole under the final name.
+"""Downloads of large files over HTTP, which resume where they were interrupted.
 
-What has come lies in NAME.part. A download that was cut off goes on from there where the server
-can tell that the file is still the same (an ETag or a date, by If-Range); else it begins anew.
+An incomplete file is NAME.part. A download resumes where the server can tell that the file is still
+the same (an ETag or a date, by If-Range). Otherwise it starts from scratch. Only a complete file
+gets its final name.
 """
 
 import http.client
@@ -24,13 +25,21 @@ from nmt.runtime.files import flush_directory, plain_disk_errors, sha256, write_
 _BLOCK = 1 << 18
 _LONGEST_WAIT = 60.0
 _TEMPORARY = frozenset((408, 425, 429, 500, 502, 503, 504))
-# manythings.org turns Python's own name away.
+# manythings.org refuses the user agent of Python.
 _AGENT = "Mozilla/5.0 (compatible; nmt get_data.py)"
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds to wait for a server, and how often to try again while nothing more comes."""
+    """The waits and retries of a download.
+
+    Attributes:
+        timeout: The seconds to wait for a server.
+        retries: The greatest number of retries in a row that bring no new data.
+        first_wait: The seconds before the first retry. Each further wait is twice as long, up to a
+            minute.
+        sleep: The function that waits for a number of seconds.
+    """
 
     timeout: float = 60.0
     retries: int = 6
@@ -39,18 +48,27 @@ class Patience:
 
 
 class _Gone(Exception):
-    """This address will not give the file: the next may."""
+    """Failure of an address, which does not have the file. The next address may have it."""
 
 
 class _Cut(Exception):
-    """The connection ended too early, or the server has trouble: try again."""
+    """Failure for now: the connection ended too early, or the server has trouble."""
 
 
 def fetch(download: Download, folder: Path, patience: Patience) -> Path:
-    """The file in `folder`, fetched if it is not there; its SHA-256 is recorded or compared.
+    """Return a file in the folder of downloads, fetched if it is not there.
 
-    Raises ResourceError when no server gives the file, DataError when there is no such file any
-    more, or when it is another than the one once recorded (it is then NAME.rejected).
+    Its SHA-256 is recorded or compared.
+
+    Args:
+        download: The file to fetch.
+        folder: The folder of downloads.
+        patience: The waits and retries.
+
+    Raises:
+        ResourceError: No server gives the file now.
+        DataError: No address has the file any more, or it differs from the recorded one and is
+            renamed to NAME.rejected.
     """
     checksums = Checksums(folder)
     path = folder / download.name
@@ -70,7 +88,16 @@ def fetch(download: Download, folder: Path, patience: Patience) -> Path:
 
 
 def _check(checksums: Checksums, path: Path, found: Path) -> None:
-    """Compare what was found with the checksum of `path`, or record it."""
+    """Compare a file with the checksum of `path`, or record its checksum.
+
+    Args:
+        checksums: The checksums of the folder.
+        path: The final path of the file.
+        found: Its path now.
+
+    Raises:
+        DataError: The checksum differs.
+    """
     value = sha256(found)
     if not checksums.matches(path.name, value):
         rejected = path.with_name(f"{path.name}.rejected")
@@ -107,14 +134,14 @@ def _fetch_from_any(download: Download, part: Path, patience: Patience) -> None:
 
 
 def _fetch_patiently(url: str, name: str, part: Path, patience: Patience) -> None:
-    """Fetch with retries; those that bring the file further do not count."""
+    """Fetch a file with retries. A retry that brings new data does not count."""
     failures, furthest = 0, _size(part)
     while True:
         try:
             _Attempt(url, name, part, patience.timeout).run()
             return
         except _Cut as error:
-            # Not merely further than the last: where nothing can be gone on with, luck varies.
+            # Compared with the furthest, not the last: without resuming, sizes go up and down.
             failures = 0 if _size(part) > furthest else failures + 1
             furthest = max(furthest, _size(part))
             if failures > patience.retries:
@@ -125,13 +152,18 @@ def _fetch_patiently(url: str, name: str, part: Path, patience: Patience) -> Non
 
 
 class _Attempt:
-    """One request, and what it brings."""
+    """One request for a file."""
 
     def __init__(self, url: str, name: str, part: Path, timeout: float) -> None:
         self._url, self._name, self._part, self._timeout = url, name, part, timeout
 
     def run(self) -> None:
-        """Raises _Gone or _Cut when the file is not whole in the end."""
+        """Receive the file, or the rest of it.
+
+        Raises:
+            _Gone: The address does not have the file.
+            _Cut: The file is incomplete, and a retry may help.
+        """
         validator = _validator_of(self._part, self._url)
         offset = _size(self._part) if validator else 0
         request = urllib.request.Request(self._url, headers={"User-Agent": _AGENT})
@@ -143,13 +175,13 @@ class _Attempt:
                 self._receive(response, offset)
         except urllib.error.HTTPError as error:
             self._refused(error)
-        except (http.client.HTTPException, OSError) as error:  # trouble with the disk is none
+        except (http.client.HTTPException, OSError) as error:  # never from the disk
             raise _Cut(_plain(getattr(error, "reason", error))) from error
 
     def _refused(self, error: urllib.error.HTTPError) -> None:
         if error.code == 416:
             if error.headers.get("Content-Range") == f"bytes */{_size(self._part)}":
-                return  # it was whole, and is still the same
+                return  # it is complete, and still the same
             self._part.unlink(missing_ok=True)
             raise _Cut("the server has less of the file than is here, which was not its") from error
         answer = f"the server answers {error.code} {error.reason}"
@@ -185,7 +217,7 @@ def _plain(reason: object) -> str:
 
 
 def _begins_at(headers: Message, offset: int) -> bool:
-    """Whether the piece that came is the one after `offset`: `Content-Range: bytes 100-199/200`."""
+    """Return whether a partial response starts at `offset`: `Content-Range: bytes 100-199/200`."""
     return str(headers.get("Content-Range", "")).startswith(f"bytes {offset}-")
 
 
@@ -202,7 +234,10 @@ def _state_of(part: Path) -> Path:
 
 
 def _state(url: str, headers: Message) -> str:
-    """What tells whether the file is still the same; a weak ETag does not."""
+    """Return the state of a download as JSON: its address, and the validator of the file.
+
+    The validator shows whether the file is still the same. A weak ETag does not.
+    """
     tag = str(headers.get("ETag", ""))
     validator = headers.get("Last-Modified") if not tag or tag.startswith("W/") else tag
     return json.dumps({"url": url, "validator": validator}) + "\n"

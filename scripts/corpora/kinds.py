@@ -1,4 +1,4 @@
-"""What a corpus is: texts of two sides, where their lines are, and what trains on them."""
+"""Descriptions of corpora: their texts, where the lines are, and the configurations for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,38 +9,54 @@ from corpora.splitting import Split
 MEGABYTE = 1_000_000
 
 Reader = Callable[[str], str | None]
-"""What becomes of a line of a source: its text, or None where it holds no sentence."""
+"""A function from a line of a source to its sentence, or to None where it holds none."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file to be fetched, from the first of its addresses that has it."""
+    """A file to be fetched from the first of its addresses that has it.
+
+    Attributes:
+        name: The name of the file in the folder of downloads.
+        urls: The addresses.
+        size: The approximate size in bytes.
+    """
 
     name: str
     urls: tuple[str, ...]
-    size: int = 0  # bytes, about
+    size: int = 0
 
     @property
     def known_as(self) -> frozenset[str]:
-        """What the file may be called where somebody has it already."""
+        """The names that a copy of the file may have."""
         return frozenset([self.name, *(PurePosixPath(url).name for url in self.urls)])
 
 
 @dataclass(frozen=True)
 class SacrebleuSet:
-    """A test set that sacreBLEU downloads and checks itself, by its names, such as wmt14/full."""
+    """A test set that sacreBLEU downloads and checks.
+
+    Attributes:
+        name: The name of the set, such as wmt14/full.
+        pair: The languages, such as en-de.
+    """
 
     name: str
-    pair: str  # such as en-de
+    pair: str
 
 
 @dataclass(frozen=True)
 class Side:
     """One side of a text, and where its lines are.
 
-    member: its path within the archive; empty where the download is the text itself. Of a test set,
-    `src` or `ref`. also: patterns of other names that it may have, line for line, where somebody
-    has it already. sha256: of the prepared text, where it is known.
+    Attributes:
+        language: The language.
+        origin: The download or the test set that has the lines.
+        member: The path within an archive, empty where the download is the text itself. For a test
+            set, `src` or `ref`.
+        read: The reader of the lines.
+        also: Patterns of file names that copies of the prepared text may have.
+        sha256: The checksum of the prepared text, None where it is unknown.
     """
 
     language: str
@@ -53,10 +69,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Text:
-    """A parallel text `name`.LANGUAGE.gz, or those that `split` makes of it.
+    """A parallel text, or the texts that `split` makes of it.
 
-    lines: its number of lines, where it is known. needed: whether nothing can be done without it;
-    test sets may be missing where files come from a folder of the user's.
+    Attributes:
+        name: The name of the text. Its files are NAME.LANGUAGE.gz.
+        sides: Both sides.
+        lines: The number of lines, None where it is unknown.
+        split: The function that splits it, None for one text.
+        needed: Whether the corpus cannot do without it. Test sets may be missing in a folder of the
+            user's.
     """
 
     name: str
@@ -68,7 +89,17 @@ class Text:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts that are prepared together, in a folder of that name, and what trains on them."""
+    """Texts that are prepared together in one folder.
+
+    Attributes:
+        name: The name of the corpus and of its folder.
+        about: The content, for display.
+        licence: The licence, for display.
+        site: The web page of the publisher.
+        texts: The texts.
+        configs: The configurations that train on it.
+        settings: The changes that these need, in the form of `--set`.
+    """
 
     name: str
     about: str
@@ -76,10 +107,10 @@ class Corpus:
     site: str
     texts: tuple[Text, ...]
     configs: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()  # what its configurations are to be given by --set
+    settings: tuple[str, ...] = ()
 
     @property
     def downloads(self) -> tuple[Download, ...]:
-        """The files it is made of, each once."""
+        """The files that it is made of, each once."""
         origins = (side.origin for text in self.texts for side in text.sides)
         return tuple(dict.fromkeys(each for each in origins if isinstance(each, Download)))

@@ -1,4 +1,4 @@
-"""Where the lines of a text are: in a folder that the user names, or to be fetched."""
+"""Places of the lines of a text: in a folder that the user names, or among the downloads."""
 
 import os
 import subprocess
@@ -19,7 +19,13 @@ from nmt.runtime.files import atomic_file
 
 @dataclass(frozen=True)
 class Place:
-    """A file, the member of it where it is an archive, and how its lines are read."""
+    """The place of one side of a text.
+
+    Attributes:
+        path: The file.
+        member: The member of an archive, empty for a file that is none.
+        read: The reader of the lines.
+    """
 
     path: Path
     member: str
@@ -28,13 +34,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Places in the folder of downloads, where what is missing is put."""
+    """Places in the folder of downloads. Missing files are fetched.
+
+    Attributes:
+        folder: The folder of downloads.
+        patience: The waits and retries.
+    """
 
     folder: Path
     patience: Patience
 
     def of(self, text: Text, side: Side) -> Place:
-        """Raises DataError and ResourceError where it cannot be fetched."""
+        """Return the place of a side of a text.
+
+        Args:
+            text: The text.
+            side: The side.
+
+        Raises:
+            DataError: The file is gone or has changed.
+            ResourceError: The file cannot be fetched now.
+        """
         if isinstance(side.origin, Download):
             path = fetch(side.origin, self.folder, self.patience)
             return Place(path, side.member, side.read)
@@ -47,14 +67,26 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Present:
-    """Places in a folder, and in those below it, whose files are there already: the archives as
-    they are published, what is in them, or texts as they are named when they are prepared.
+    """Places in a folder, and in those below it, whose files are there already.
+
+    The files are archives as published, members of them, or prepared texts under their names.
+
+    Attributes:
+        folder: The folder.
     """
 
     folder: Path
 
     def of(self, text: Text, side: Side) -> Place | None:
-        """None where there is no file of any fitting name. Raises DataError where several are."""
+        """Return the place of a side of a text, None where no file has a fitting name.
+
+        Args:
+            text: The text.
+            side: The side.
+
+        Raises:
+            DataError: Files in several folders fit, or there is no such folder.
+        """
         if isinstance(side.origin, SacrebleuSet):
             return self._plain(_prepared_names(text, side), _whole)
         for known in ([side.origin.name], side.origin.known_as):
@@ -94,7 +126,7 @@ class Present:
 
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
-        """The files of the folder by their names."""
+        """The paths of the files in the folder and below it, by their names."""
         if not self.folder.is_dir():
             raise DataError(f"{self.folder}: there is no such folder.")
         files: dict[str, list[Path]] = {}
@@ -113,15 +145,21 @@ def _prepared_names(text: Text, side: Side) -> tuple[str, ...]:
 
 
 def _packed_or_not(names: Collection[str]) -> tuple[str, ...]:
-    """The names, each also with or without .gz."""
+    """Return the names, each with and without .gz."""
     plain = [name.removesuffix(".gz") for name in sorted(names)]
     return tuple(dict.fromkeys(each for name in plain for each in (f"{name}.gz", name)))
 
 
 def _echo(test_set: SacrebleuSet, field_name: str, path: Path) -> None:
-    """Write a side of a test set as sacreBLEU gives it: it downloads and checks the set itself.
+    """Write a side of a test set with sacreBLEU, which downloads and checks the set.
 
-    Raises ResourceError when it fails.
+    Args:
+        test_set: The test set.
+        field_name: The side, `src` or `ref`.
+        path: The file to write.
+
+    Raises:
+        ResourceError: sacreBLEU failed.
     """
     say(f"{path.name}: asking sacreBLEU")
     options = ["-t", test_set.name, "-l", test_set.pair, "--echo", field_name]

@@ -1,4 +1,4 @@
-"""Making the texts of a corpus: lines checked and counted, both sides whole or neither."""
+"""Preparation of the texts of a corpus: lines are checked and counted, and both sides written."""
 
 import gzip
 import hashlib
@@ -21,7 +21,13 @@ _BLOCK = 10_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """A parallel text that is there now, and its number of pairs."""
+    """A parallel text that is prepared.
+
+    Attributes:
+        name: The name of the text.
+        languages: The languages of both sides.
+        pairs: The number of pairs.
+    """
 
     name: str
     languages: tuple[str, str]
@@ -31,20 +37,35 @@ class Prepared:
 def prepare(
     corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool = False
 ) -> list[Prepared]:
-    """Write NAME.LANGUAGE.gz for all texts of a corpus into `folder`, all of them or none.
+    """Write NAME.LANGUAGE.gz for all texts of a corpus, all of them or none.
 
-    Their SHA-256 (unpacked) are recorded, or compared with those of an earlier time.
+    The SHA-256 of each unpacked text is recorded, or compared with the recorded one.
 
-    Raises DataError when a file is missing, damaged or not UTF-8, when the two sides of a text
-    differ in their number of lines, or when a text is not what it was.
+    Args:
+        corpus: The corpus.
+        places: The places of its lines.
+        folder: The folder to write into.
+        replace_bad_utf8: Whether bytes that are not UTF-8 become U+FFFD.
+
+    Returns:
+        The prepared texts.
+
+    Raises:
+        DataError: A file is missing, damaged or not UTF-8, the sides of a text differ in their
+            number of lines, or a text differs from the recorded one.
     """
     return _Preparation(corpus, places, folder, replace_bad_utf8).run()
 
 
 def present_texts(corpus: Corpus, folder: Path) -> list[Prepared] | None:
-    """The texts of a corpus if all are there, with their checksums; None otherwise.
+    """Return the prepared texts of a corpus, None unless all are there with their checksums.
 
-    Raises DataError when one has changed since it was made.
+    Args:
+        corpus: The corpus.
+        folder: The folder of its texts.
+
+    Raises:
+        DataError: A text has changed since it was made.
     """
     checksums = Checksums(folder)
     found: list[Prepared] = []
@@ -72,7 +93,7 @@ def _names_of(text: Text) -> list[str]:
 
 
 def _look(path: Path) -> tuple[str, int] | None:
-    """SHA-256 and number of lines of a packed text; None where it is missing."""
+    """Return the SHA-256 and the number of lines of a packed text, None where it is missing."""
     if not path.is_file():
         return None
     digest, lines = hashlib.sha256(), 0
@@ -84,34 +105,37 @@ def _look(path: Path) -> tuple[str, int] | None:
 
 
 class _Output:
-    """A text of one language on its way to disk, its number of lines and its checksum."""
+    """Writer of a text of one language, which counts its lines and computes its checksum."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        # No time and no name: equal texts are equal files.
+        # Without time and name, equal texts give equal files.
         self._packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
         self._digest = hashlib.sha256()
         self.lines = 0
 
     def write(self, lines: Iterable[str]) -> None:
+        """Write lines, and add them to the count and the checksum."""
         content = "".join(f"{line}\n" for line in lines).encode("utf-8")
         self._digest.update(content)
         self._packed.write(content)
         self.lines += content.count(b"\n")
 
     def close(self) -> None:
+        """Finish the packed file."""
         self._packed.close()
 
     @property
     def sha256(self) -> str:
+        """The SHA-256 of the unpacked text."""
         return self._digest.hexdigest()
 
 
 _Key = tuple[str, str]
-"""Name and language of a text."""
+"""The name and the language of a text."""
 
 
 class _Preparation:
-    """One run of `prepare`."""
+    """One call of `prepare`."""
 
     def __init__(
         self, corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool
@@ -123,6 +147,7 @@ class _Preparation:
         self._checksums = Checksums(folder)
 
     def run(self) -> list[Prepared]:
+        """See `prepare`."""
         texts, wanted = self._look_for_all()
         with ExitStack() as stack:
             for text in texts:
@@ -140,7 +165,7 @@ class _Preparation:
         return prepared
 
     def _look_for_all(self) -> tuple[list[Text], dict[Place, list[tuple[_Key, Place]]]]:
-        """The texts whose sides are to be had, and what is to be read where."""
+        """Return the texts whose sides are available, and the wanted sides by their place."""
         texts: list[Text] = []
         wanted: dict[Place, dict[_Key, Place]] = {}
         for text in self._corpus.texts:
@@ -157,7 +182,7 @@ class _Preparation:
                 continue
             texts.append(text)
             for side, place in zip(text.sides, places, strict=True):
-                assert place is not None  # or it would be missing
+                assert place is not None  # otherwise it is in `missing`
                 wanted.setdefault(place, {})[text.name, side.language] = place
         if not texts:
             raise self._missing(self._corpus.texts[0], ["both sides"])
@@ -190,7 +215,7 @@ class _Preparation:
         return _Output(stack.enter_context(atomic_file(path)))
 
     def _read(self, path: Path, wanted: dict[Place, list[tuple[_Key, Place]]]) -> None:
-        """One pass over a file, for all texts that are in it."""
+        """Read a file once, for all texts that are in it."""
         members = {place.member: keys for place, keys in wanted.items()}
         left = set(members)
         for member, stream in texts_in(path, members):
@@ -219,7 +244,7 @@ class _Preparation:
                 self._outputs[key].write(lines)
 
     def _finished(self, text: Text, stack: ExitStack) -> list[Prepared]:
-        """What has become of a text, its sides compared and, where that is so, parted."""
+        """Compare the sides of a text, split it where it has a split, and return the results."""
         languages = _languages(text)
         first, second = ((text.name, language) for language in languages)
         if text.split is None:

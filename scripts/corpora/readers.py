@@ -1,10 +1,14 @@
-"""What becomes of a line of a source: its sentence, or None where it holds none."""
+"""Readers of lines: each returns the sentence of a line, or None where it holds none."""
 
 from corpora.kinds import Reader
 
 
 def column(number: int) -> Reader:
-    """The text of a column, from 1, of a line of a table."""
+    """Return a reader of one column of a tab-separated table.
+
+    Args:
+        number: The column, from 1.
+    """
 
     def read(line: str) -> str | None:
         cells = line.split("\t")
@@ -14,7 +18,10 @@ def column(number: int) -> Reader:
 
 
 def talk(line: str) -> str | None:
-    """The text of a line of IWSLT's `train.tags`: sentences, titles and descriptions of talks."""
+    """Return the text of a line of IWSLT's `train.tags`, or None.
+
+    Sentences, titles and descriptions of talks count as text.
+    """
     for tag in ("title", "description"):
         line = line.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
     line = line.strip()
@@ -22,7 +29,7 @@ def talk(line: str) -> str | None:
 
 
 def segment(line: str) -> str | None:
-    """The text of a line of IWSLT's test sets: `<seg id="1"> ... </seg>`."""
+    """Return the text of a line of IWSLT's test sets, `<seg id="1"> ... </seg>`, or None."""
     line = line.strip()
     if not line.startswith("<seg") or not line.endswith("</seg>"):
         return None

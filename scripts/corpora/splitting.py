@@ -1,4 +1,4 @@
-"""Parting a text into train, dev and test where its publisher has not."""
+"""Splits of a text into train, dev and test, for publishers that give none."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -7,14 +7,17 @@ Pair = tuple[str, str]
 """A source sentence and its translation."""
 
 Split = Callable[[Sequence[Pair]], dict[str, list[Pair]]]
-"""The texts that are made of one, by name."""
+"""A function from the pairs of a text to the texts that are made of it, by name."""
 
 _LARGEST = 50
 _PERCENT_EACH = 1
 
 
 def every_23rd(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """Each 23rd pair is dev, the rest is train: the custom with IWSLT'14 (Ranzato et al. 2016)."""
+    """Return each 23rd pair as dev and the rest as train.
+
+    This is the usual split of IWSLT'14 (Ranzato et al. 2016).
+    """
     parts: dict[str, list[Pair]] = {"train": [], "dev": []}
     for number, pair in enumerate(pairs, start=1):
         parts["dev" if number % 23 == 0 else "train"].append(pair)
@@ -22,11 +25,11 @@ def every_23rd(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
 
 
 def by_sentence(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """One hundredth each of dev and test, in which no sentence, of either side, is also in train.
+    """Return one hundredth each as dev and test, with no sentence that is also in train.
 
-    Pairs that share a sentence, whatever its case, stay together, by way of others too; groups of
-    more than 50 are train. Equal pairs are kept once. Which part a group is in follows from its
-    least sentence, so that it stays there when the corpus grows.
+    Pairs that share a sentence, of any case, stay together, also by way of other pairs. A group of
+    more than 50 pairs goes to train. Equal pairs are kept once. The first sentence of a group, in
+    sorted order, decides its part. The group therefore stays there when the corpus grows.
     """
     pairs = list(dict.fromkeys(pairs))
     groups = _Groups()
@@ -51,13 +54,13 @@ def _part(group: Sequence[Pair]) -> str:
 
 
 class _Groups:
-    """What belongs together (union-find)."""
+    """Groups of sentences that belong together (union-find)."""
 
     def __init__(self) -> None:
         self._parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def of(self, item: tuple[str, str]) -> tuple[str, str]:
-        """What stands for the group of an item."""
+        """Return the item that represents the group of an item."""
         root = item
         while (parent := self._parent.setdefault(root, root)) != root:
             root = parent
@@ -66,5 +69,10 @@ class _Groups:
         return root
 
     def join(self, first: tuple[str, str], second: tuple[str, str]) -> None:
-        """The groups of both are one."""
+        """Merge the groups of two items.
+
+        Args:
+            first: An item.
+            second: Another item.
+        """
         self._parent[self.of(first)] = self.of(second)

@@ -28,7 +28,7 @@ _GAMES = (
     phrase("de la guitare", "the guitar"),
 )
 
-# Where one goes to do what; people can be met anywhere.
+# The destinations for each purpose. Where there are none, people are met anywhere.
 _ERRANDS: dict[str, tuple[str, ...]] = {
     "acheter": ("au marché", "en ville", "à Paris", "à Lyon", "à Londres", "en Italie"),
     "manger": ("au restaurant", "à la maison", "à l'hôtel"),
@@ -40,7 +40,7 @@ _ERRANDS: dict[str, tuple[str, ...]] = {
 
 
 def transitive(chooser: Chooser) -> Clause:
-    """Somebody does something to something: Paul ne mange jamais de viande."""
+    """Return a clause with a direct object: Paul ne mange jamais de viande."""
     used = chooser.pick(verbs("transitive"))
     frame = action_frame(chooser, nominals.subject(chooser), used)
     if used.takes_person and chooser.chance(0.4):
@@ -49,7 +49,7 @@ def transitive(chooser: Chooser) -> Clause:
 
 
 def animal_acts(chooser: Chooser) -> Clause:
-    """An animal eats, drinks, sees, looks for something."""
+    """Return a clause in which an animal eats, drinks, watches, looks for or sees something."""
     used = verb(chooser.pick(("manger", "boire", "regarder", "chercher", "voir")))
     objects = {
         "manger": {"food"},
@@ -65,7 +65,7 @@ def animal_acts(chooser: Chooser) -> Clause:
 
 
 def with_pronoun(chooser: Chooser) -> Clause:
-    """A pronoun as the object: je le vois, ils ne nous ont pas aidés, elle va la vendre."""
+    """Return a clause with a pronoun as the object: je le vois, ils ne nous ont pas aidés."""
     people = chooser.chance(0.55)
     used = chooser.pick([v for v in verbs("transitive") if v.takes_person == people])
     frame = action_frame(chooser, nominals.subject(chooser), used)
@@ -74,7 +74,7 @@ def with_pronoun(chooser: Chooser) -> Clause:
 
 
 def giving(chooser: Chooser) -> Clause:
-    """Giving and showing, with à and a noun, with one pronoun, or with two."""
+    """Return a clause of giving or showing, with à and a noun, with one pronoun, or with two."""
     used = chooser.pick(verbs("giving"))
     subject = nominals.subject(chooser)
     frame = action_frame(chooser, subject, used)
@@ -88,7 +88,7 @@ def giving(chooser: Chooser) -> Clause:
 
 
 def addressing(chooser: Chooser) -> Clause:
-    """Speaking to somebody: elle nous parle, il téléphone à sa mère."""
+    """Return a clause of speaking to somebody: elle nous parle, il téléphone à sa mère."""
     used = chooser.pick(verbs("addressing"))
     subject = nominals.subject(chooser)
     frame = action_frame(chooser, subject, used)
@@ -98,26 +98,33 @@ def addressing(chooser: Chooser) -> Clause:
 
 
 def addressed(chooser: Chooser, subject: Nominal) -> Phrase:
-    """à Marie beside verbs whose English brings its own preposition, or none (phone Marie)."""
+    """Return somebody spoken to, without an English preposition.
+
+    The English verb brings its own, or needs none (phone Marie).
+
+    Args:
+        chooser: The random choices.
+        subject: The subject of the clause.
+    """
     receiver = recipient(chooser, subject)
     return Phrase(receiver.french, receiver.english[1:])
 
 
 def going(chooser: Chooser) -> Clause:
-    """Going, staying, arriving and leaving."""
+    """Return a clause of going, staying, arriving or leaving."""
     used = chooser.pick((ALLER, ALLER, *verbs("staying"), *verbs("leaving")))
     frame = action_frame(chooser, nominals.subject(chooser), used)
     if used is ALLER:
         return replace(frame, complements=(chooser.pick(DESTINATIONS).going_there,))
     if "staying" in used.tags:
-        # English arrives home, not at home.
+        # English says "arrive home", not "arrive at home".
         places = [d for d in DESTINATIONS if used.infinitive == "rester" or d.to != "home"]
         return replace(frame, complements=(chooser.pick(places).being_there,))
     return frame if frame.time is not NOTHING else replace(frame, time=clock(chooser))
 
 
 def doing(chooser: Chooser) -> Clause:
-    """Sleeping, working, playing, somewhere or not."""
+    """Return a clause of sleeping, working or playing, with or without a place."""
     used = chooser.pick(verbs("intransitive"))
     beast = "human" not in used.tags and chooser.chance(0.4)
     subject = nominals.animal(chooser) if beast else nominals.subject(chooser)
@@ -134,7 +141,7 @@ def doing(chooser: Chooser) -> Clause:
 
 
 def getting_up(chooser: Chooser) -> Clause:
-    """Reflexive verbs: elle se lève à sept heures."""
+    """Return a clause with a reflexive verb: elle se lève à sept heures."""
     used = chooser.pick(verbs("reflexive"))
     frame = action_frame(chooser, nominals.subject(chooser), used)
     if used.infinitive == "promener":
@@ -143,7 +150,7 @@ def getting_up(chooser: Chooser) -> Clause:
 
 
 def liking(chooser: Chooser) -> Clause:
-    """Tastes: j'aime le café, elle n'aime pas les chats noirs, il adore danser."""
+    """Return a clause about a taste: j'aime le café, il adore danser."""
     frame = Clause(nominals.subject(chooser), chooser.pick(verbs("taste")))
     if frame.verb.infinitive == "aimer":
         frame = replace(frame, negation=chooser.pick(("", "", "pas", "plus")))
@@ -158,7 +165,7 @@ def liking(chooser: Chooser) -> Clause:
 
 
 def placing(chooser: Chooser) -> Clause:
-    """Hiding, finding or looking for something somewhere."""
+    """Return a clause of hiding, finding or looking for something somewhere."""
     used = verb(chooser.pick(("cacher", "trouver", "chercher")))
     frame = action_frame(chooser, nominals.subject(chooser), used)
     filled = with_object(chooser, frame, frozenset({"portable"}))
@@ -166,7 +173,7 @@ def placing(chooser: Chooser) -> Clause:
 
 
 def going_to_do(chooser: Chooser) -> Clause:
-    """Going somewhere in order to: elle va au marché pour acheter du pain."""
+    """Return a clause of going somewhere for a purpose: elle va au marché pour acheter du pain."""
     frame = action_frame(chooser, nominals.subject(chooser), ALLER)
     used = verb(chooser.pick(tuple(_ERRANDS)))
     fitting = [d for d in DESTINATIONS if d.french in _ERRANDS[used.infinitive]]

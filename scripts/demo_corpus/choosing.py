@@ -9,25 +9,25 @@ T = TypeVar("T")
 
 
 class Chooser:
-    """Choices from one seeded generator; words that were used less are preferred."""
+    """Random choices from one seeded generator, which prefer words that were used less."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._used: Counter[str] = Counter()
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of `options`: of two drawn at random, the one used less so far."""
+        """Return one of two options drawn at random, the one used less so far."""
         first, second = (options[self._below(len(options))] for _ in range(2))
         chosen = second if self._used[repr(second)] < self._used[repr(first)] else first
         self._used[repr(chosen)] += 1
         return chosen
 
     def chance(self, probability: float) -> bool:
-        """True with that probability."""
+        """Return True with a probability."""
         return self._random.random() < probability
 
     def weighted(self, options: Sequence[tuple[T, float]]) -> T:
-        """One of the (option, weight) pairs' options, by weight."""
+        """Return the option of one (option, weight) pair, drawn by weight."""
         point = self._random.random() * sum(weight for _, weight in options)
         for option, weight in options:
             point -= weight
@@ -36,12 +36,12 @@ class Chooser:
         return options[-1][0]
 
     def two(self, options: Sequence[T]) -> tuple[T, T]:
-        """Two different ones of `options`."""
+        """Return two different options."""
         first = self.pick(options)
         return first, self.pick([option for option in options if option != first])
 
     def shuffled(self, options: Sequence[T]) -> list[T]:
-        """All of `options` in random order."""
+        """Return all options in random order."""
         items = list(options)
         for last in range(len(items) - 1, 0, -1):
             other = self._below(last + 1)

@@ -1,4 +1,4 @@
-"""Clauses: a subject, a verb group with its negation and pronouns, complements, a time."""
+"""Clauses of a subject, a verb group with its negation and pronouns, complements and a time."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,13 @@ _REFLEXIVES = ("me", "te", "se", "nous", "vous", "se")
 
 @dataclass(frozen=True)
 class Clitic(Phrase):
-    """A pronoun before the French verb; `direct` ones make the participle agree."""
+    """A pronoun before the French verb.
+
+    Attributes:
+        direct: Whether it is a direct object, with which the participle agrees.
+        feminine: Whether it is feminine.
+        plural: Whether it is plural.
+    """
 
     direct: bool = True
     feminine: bool = False
@@ -31,10 +37,22 @@ class Clitic(Phrase):
 class Clause:
     """One clause, before it is put into words.
 
-    tense: present, past (passé composé), imperfect, future (futur proche) or infinitive (after
-    `modal`). `fronted` is an object that stands before the verb in both languages (the head of
-    a relative clause), `lasting` a length of time with depuis, which English puts in the
-    present perfect. The `clitics` stand in French order.
+    Attributes:
+        subject: The subject.
+        verb: The verb.
+        tense: present, past (passé composé), imperfect, future (futur proche) or infinitive (after
+            `modal`).
+        negation: pas, jamais, plus, or empty.
+        modal: The modal verb before an infinitive.
+        adverb: An adverb of the verb group.
+        habitual: Whether it tells a habit.
+        clitics: The object pronouns in French order.
+        complements: The phrases after the verb group.
+        fronted: The object before the verb in both languages, such as the head of a relative
+            clause.
+        time: The time expression.
+        lasting: Whether the time is a length with depuis, for which English has the present
+            perfect.
     """
 
     subject: Nominal
@@ -52,17 +70,17 @@ class Clause:
 
     @property
     def habit(self) -> bool:
-        """Whether English says it in the simple present although the verb is an action."""
+        """Whether English uses the simple present although the verb is an action."""
         habitual_time = isinstance(self.time, Time) and self.time.habit
         return self.habitual or habitual_time or self.negation in {"jamais", "plus"}
 
     def at(self, time: Phrase) -> "Clause":
-        """The clause with another time."""
+        """Return the clause with another time."""
         return replace(self, time=time)
 
 
 def french_words(clause: Clause) -> tuple[str, ...]:
-    """The clause in French, in the order of a statement."""
+    """Return the clause in French, in the order of a statement."""
     finite, rest = _french_verb(clause)
     clitics = _french_clitics(clause)
     beside_infinitive = clause.tense in {"future", "infinitive"}
@@ -81,7 +99,7 @@ def french_words(clause: Clause) -> tuple[str, ...]:
 
 
 def english_words(clause: Clause) -> tuple[str, ...]:
-    """The clause in English as a statement."""
+    """Return the clause in English as a statement."""
     auxiliary, group = _english_verb(clause, asked=False)
     if auxiliary == "can" and group[:1] == ("not",):
         auxiliary, group = "cannot", group[1:]
@@ -90,19 +108,24 @@ def english_words(clause: Clause) -> tuple[str, ...]:
 
 
 def english_question(clause: Clause) -> tuple[str, ...]:
-    """The clause in English with its auxiliary before the subject: does he eat any bread."""
+    """Return the clause in English as a question without question word: does he eat any bread."""
     auxiliary, group = _english_verb(clause, asked=True)
     rest = ("any" if word == "some" else word for word in _english_rest(clause))
     return (auxiliary, *clause.subject.english, *group, *rest)
 
 
 def statement(clause: Clause) -> Phrase:
-    """The clause in both languages."""
+    """Return the clause in both languages."""
     return Phrase(french_words(clause), english_words(clause))
 
 
 def question(clause: Clause, word: Phrase = NOTHING) -> Phrase:
-    """A question with est-ce que, after a question word (pourquoi, où) or none."""
+    """Return a question with est-ce que.
+
+    Args:
+        clause: The clause to ask about.
+        word: The question word (pourquoi, où), if any.
+    """
     return Phrase(
         (*word.french, "est-ce", "que", *french_words(clause)),
         (*word.english, *english_question(clause)),
@@ -110,7 +133,7 @@ def question(clause: Clause, word: Phrase = NOTHING) -> Phrase:
 
 
 def imperative(clause: Clause) -> Phrase:
-    """The order that a present clause with tu or vous becomes: ferme la porte, ne mangez pas."""
+    """Return a present clause with tu or vous as an order: ferme la porte, ne mangez pas."""
     finite = clause.verb.present[clause.subject.row]
     words = french_words(clause)[len(clause.subject.french) :]
     if finite.endswith("es"):
@@ -120,7 +143,7 @@ def imperative(clause: Clause) -> Phrase:
 
 
 def predicate(clause: Clause) -> Phrase:
-    """The clause without its subject: mange une pomme / is eating an apple."""
+    """Return the clause without its subject: mange une pomme / is eating an apple."""
     whole = statement(clause)
     subject = clause.subject
     return Phrase(whole.french[len(subject.french) :], whole.english[len(subject.english) :])
@@ -170,7 +193,7 @@ def _english_rest(clause: Clause) -> tuple[str, ...]:
 
 
 def _english_verb(clause: Clause, asked: bool) -> tuple[str, tuple[str, ...]]:
-    """The auxiliary (empty where English needs none) and the words after the subject."""
+    """Return the auxiliary, empty where English needs none, and the words after the subject."""
     verb = clause.verb.english
     between = _NEGATIONS[clause.negation] + clause.adverb.english
     if clause.tense == "future":

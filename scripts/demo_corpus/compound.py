@@ -32,7 +32,7 @@ _WHEN = (
     phrase("quand il fait chaud", "when it is hot"),
     phrase("quand il fait beau", "when the weather is nice"),
 )
-# A quality of a thing, and what one does about it.
+# A quality of a thing, and the action that follows from it.
 _CONSEQUENCES = (
     ("sale", "laver"),
     ("cassé", "réparer"),
@@ -54,7 +54,7 @@ _BEASTLY = {"dormir", "courir", "jouer", "manger", "boire"}
 
 
 def contrast(chooser: Chooser) -> Phrase:
-    """Two statements of one kind: Paul mange une pomme, mais Marie boit du lait."""
+    """Return two statements of one kind: Paul mange une pomme, mais Marie boit du lait."""
     template = chooser.weighted(_PAIRED)
     first, second = template(chooser), template(chooser)
     while second.tense != first.tense:
@@ -63,7 +63,7 @@ def contrast(chooser: Chooser) -> Phrase:
 
 
 def two_things_done(chooser: Chooser) -> Phrase:
-    """One subject, two clauses: Marie ouvre la fenêtre et elle chante."""
+    """Return two clauses of one subject: Marie ouvre la fenêtre et elle chante."""
     first = _third_person_action(chooser)
     tense = "present" if first.tense == "infinitive" else first.tense
     used = chooser.pick([v for v in _active_verbs() if tense in v.tenses()])
@@ -74,10 +74,10 @@ def two_things_done(chooser: Chooser) -> Phrase:
 
 
 def because(chooser: Chooser) -> Phrase:
-    """Somebody does something because of how they are, or of the weather."""
+    """Return an action with its reason, which is a state of its subject or the weather."""
     first = _third_person_action(chooser)
     while first.tense == "past" and (first.negation == "jamais" or first.adverb.french):
-        first = _third_person_action(chooser)  # the present perfect wants no "because it was"
+        first = _third_person_action(chooser)  # "has ... because it was" is bad English
     if chooser.chance(0.25):
         tenses = "imperfect" if first.tense == "past" else "present"
         return _joined(statement(first), _BECAUSE, states.weather(chooser, tenses))
@@ -93,7 +93,10 @@ def because(chooser: Chooser) -> Phrase:
 
 
 def because_of_somebody(chooser: Chooser) -> Phrase:
-    """Marie est triste parce que nous ne lui parlons plus: lui is her, for it is Marie."""
+    """Return a mood with its reason: Marie est triste parce que nous ne lui parlons plus.
+
+    The pronoun means the person of the first clause: lui is her, for it is Marie.
+    """
     person = nominals.person(chooser)
     moods = tuple(a for a in ADJECTIVES if a.place == "state" and a.english not in _UNCAUSED)
     mood = states.describe(chooser, Clause(person, ETRE), moods)
@@ -105,7 +108,10 @@ def because_of_somebody(chooser: Chooser) -> Phrase:
 
 
 def consequence(chooser: Chooser) -> Phrase:
-    """La voiture est sale, alors mon père la lave / ..., so my father is washing it."""
+    """Return a quality with an action that follows from it.
+
+    La voiture est sale, alors mon père la lave / ..., so my father is washing it.
+    """
     quality, infinitive = chooser.pick(_CONSEQUENCES)
     adjective = next(a for a in ADJECTIVES if a.french == quality)
     used = verb(infinitive)
@@ -123,14 +129,14 @@ def consequence(chooser: Chooser) -> Phrase:
 
 
 def long_story(chooser: Chooser) -> Phrase:
-    """Two of the sentences above in one, joined by and or but."""
+    """Return two of the other sentences in one, joined by and or but."""
     first = chooser.pick((who_does, that_somebody_did, says_that, whenever, two_things_done))
     second = chooser.pick((because, because_of_somebody, that_is_somewhere, says_that))
     return _joined(first(chooser), chooser.pick((_COMMA_AND, _BUT)), second(chooser))
 
 
 def whenever(chooser: Chooser) -> Phrase:
-    """Quand il pleut, nous restons à la maison / When it rains, we stay at home."""
+    """Return a habit with its occasion: Quand il pleut, nous restons à la maison."""
     template = chooser.pick((actions.going, actions.doing, actions.transitive))
     clause = template(chooser)
     used = clause.verb if "event" not in clause.verb.tags else verb("acheter")
@@ -146,7 +152,7 @@ def whenever(chooser: Chooser) -> Phrase:
 
 
 def says_that(chooser: Chooser) -> Phrase:
-    """Marie dit qu'elle est fatiguée / Marie says that she is tired."""
+    """Return a report: Marie dit qu'elle est fatiguée / Marie says that she is tired."""
     speaker = nominals.subject(chooser)
     said = chooser.weighted(_PAIRED)(chooser)
     if speaker.row in {2, 5} and chooser.chance(0.4):
@@ -157,7 +163,7 @@ def says_that(chooser: Chooser) -> Phrase:
 
 
 def who_does(chooser: Chooser) -> Phrase:
-    """La femme qui porte un manteau rouge est ma tante."""
+    """Return a sentence with a relative subject: La femme qui porte un manteau est ma tante."""
     head = nominals.stranger(chooser) if chooser.chance(0.55) else nominals.animal(chooser)
     subject = _with_relative(chooser, head)
     template = chooser.pick((_main_quality, _main_action))
@@ -165,7 +171,7 @@ def who_does(chooser: Chooser) -> Phrase:
 
 
 def that_is_somewhere(chooser: Chooser) -> Phrase:
-    """Le livre qui est sur la table est intéressant; je veux le livre qui ..."""
+    """Return a sentence about a thing at a place: Le livre qui est sur la table est intéressant."""
     head = _definite_thing(chooser, "portable", "small", "dish")
     where = Clause(head, ETRE, complements=(nominals.place(chooser),))
     thing = _relative(head, predicate(where))
@@ -175,7 +181,10 @@ def that_is_somewhere(chooser: Chooser) -> Phrase:
 
 
 def that_somebody_did(chooser: Chooser) -> Phrase:
-    """Les fleurs que Marie a achetées sont belles: the participle agrees with fleurs."""
+    """Return a sentence about an object of an action: Les fleurs que Marie a achetées sont belles.
+
+    The participle agrees with fleurs.
+    """
     used = chooser.pick([v for v in verbs("transitive") if not v.takes_person])
     head = _definite_thing(chooser, *sorted(used.objects))
     tense = chooser.pick(("past", "past", *used.tenses()))
@@ -203,7 +212,7 @@ def _active_verbs() -> list[Verb]:
 
 
 def _third_person_action(chooser: Chooser) -> Clause:
-    """Somebody (not I or you) does something."""
+    """Return a clause in which somebody, not I or you, does something."""
     used = chooser.pick([v for v in _active_verbs() if "event" not in v.tags])
     frame = action_frame(chooser, nominals.person(chooser), used)
     if "transitive" in used.tags:
@@ -212,7 +221,7 @@ def _third_person_action(chooser: Chooser) -> Clause:
 
 
 def _other(chooser: Chooser, person: Nominal) -> Nominal:
-    """An agent who is surely not `person`: I, you, we, or somebody with another name."""
+    """Return an agent who is surely not `person`: I, you, we, or somebody with another name."""
     while True:
         agent = nominals.subject(chooser)
         if agent.person < 3 or (not agent.pronoun and agent.french != person.french):
@@ -220,7 +229,12 @@ def _other(chooser: Chooser, person: Nominal) -> Nominal:
 
 
 def _referring(noun: Nominal, direct: bool) -> Clitic:
-    """The pronoun for `noun` as an object."""
+    """Return the pronoun for a noun as an object.
+
+    Args:
+        noun: The noun.
+        direct: Whether it is a direct object.
+    """
     person = noun.nature == "person"
     if direct:
         word = "les" if noun.plural else ("la" if noun.feminine else "le")
@@ -264,7 +278,7 @@ def _main_quality(chooser: Chooser, subject: Nominal) -> Clause:
     frame = Clause(subject, ETRE, tense, negation="pas" if chooser.chance(0.2) else "")
     if subject.nature == "person":
         return states.describe(chooser, frame, states.adjectives_of_people())
-    # No colour: the head may have one already.
+    # A colour is not chosen, as the head may have one already.
     fitting = states.adjectives_of(subject)
     plain = tuple(a for a in fitting if a.place != "colour")
     return states.describe(chooser, frame, plain or fitting)
@@ -279,7 +293,7 @@ def _main_action(chooser: Chooser, subject: Nominal) -> Clause:
 
 
 def _about(chooser: Chooser, thing: Nominal) -> Clause:
-    """Somebody wants to do, or did, something with the thing."""
+    """Return a clause in which somebody does something with a thing."""
     used = verb(chooser.pick(("chercher", "vendre", "trouver", "perdre", "cacher", "acheter")))
     frame = action_frame(chooser, nominals.subject(chooser), used)
     if frame.tense == "present" and frame.habit:

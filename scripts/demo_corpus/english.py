@@ -22,7 +22,14 @@ _THIRD_PERSON = {"have": "has", "do": "does", "go": "goes", "can": "can", "must"
 
 @dataclass(frozen=True)
 class EnglishVerb:
-    """The parts of a verb; `particle` follows every form (wait *for*, get *up*)."""
+    """The forms of an English verb.
+
+    Attributes:
+        base: The base form.
+        past: The simple past.
+        participle: The past participle.
+        particle: The words after every form (wait *for*, get *up*).
+    """
 
     base: str
     past: str
@@ -31,12 +38,12 @@ class EnglishVerb:
 
     @property
     def third_person(self) -> str:
-        """goes, washes, studies, eats."""
+        """The third person singular: goes, washes, studies, eats."""
         return _THIRD_PERSON.get(self.base) or _add_s(self.base)
 
     @property
     def progressive(self) -> str:
-        """running, making, eating."""
+        """The progressive form: running, making, eating."""
         if self.base in _DOUBLED:
             return self.base + self.base[-1] + "ing"
         if self.base.endswith("e") and not self.base.endswith("ee"):
@@ -45,7 +52,10 @@ class EnglishVerb:
 
 
 def write(words: Sequence[str]) -> str:
-    """The words as text: `a` becomes `an` before a vowel, a comma or 's joins the word before."""
+    """Return words as text.
+
+    `a` becomes `an` before a vowel. A comma and 's are joined to the word before.
+    """
     text = ""
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else ""
@@ -57,7 +67,7 @@ def write(words: Sequence[str]) -> str:
 
 
 def plural_noun(noun: str) -> str:
-    """cat -> cats, strawberry -> strawberries, living room -> living rooms."""
+    """Return a noun in the plural: cat -> cats, strawberry -> strawberries."""
     return _PLURALS.get(noun) or _add_s(noun)
 
 

@@ -1,4 +1,4 @@
-"""The frame of a random clause (tense, negation, adverb, time) and the pieces that fill it."""
+"""Frames of random clauses (tense, negation, adverb, time) and the parts that fill them."""
 
 from dataclasses import replace
 
@@ -50,7 +50,13 @@ _SELF: tuple[set[str], ...] = (
 
 
 def action_frame(chooser: Chooser, subject: Nominal, used: Verb) -> Clause:
-    """A clause with tense, negation, modal, adverb and time, but nothing after the verb yet."""
+    """Return a clause with tense, negation, modal, adverb and time, but nothing after the verb.
+
+    Args:
+        chooser: The random choices.
+        subject: The subject.
+        used: The verb.
+    """
     if "present" in used.tags:
         return Clause(subject, used, negation="pas" if chooser.chance(0.25) else "")
     options = [(tense, _TENSE_WEIGHTS[tense]) for tense in used.tenses()]
@@ -66,7 +72,15 @@ def action_frame(chooser: Chooser, subject: Nominal, used: Verb) -> Clause:
 
 
 def state_frame(chooser: Chooser, subject: Nominal, used: Verb = ETRE) -> Clause:
-    """A clause of être or avoir: present or imperfect, perhaps negated, perhaps with a time."""
+    """Return a clause of être or avoir in the present or imperfect.
+
+    It may have a negation, an adverb or a time.
+
+    Args:
+        chooser: The random choices.
+        subject: The subject.
+        used: The verb.
+    """
     tense = "imperfect" if chooser.chance(0.28) else "present"
     frame = Clause(subject, used, tense)
     if chooser.chance(0.22):
@@ -79,9 +93,13 @@ def state_frame(chooser: Chooser, subject: Nominal, used: Verb = ETRE) -> Clause
 
 
 def with_object(chooser: Chooser, clause: Clause, tags: frozenset[str], own: str = "") -> Clause:
-    """The clause with a direct object of one of the kinds in `tags`.
+    """Return the clause with a direct object.
 
-    `own` is the possessive that may stand there instead of the subject's.
+    Args:
+        chooser: The random choices.
+        clause: The clause.
+        tags: The kinds of nouns that may be the object.
+        own: The possessive that may stand there instead of the subject's.
     """
     item = chooser.pick(nouns(*sorted(tags)))
     negated = bool(clause.negation)
@@ -91,19 +109,29 @@ def with_object(chooser: Chooser, clause: Clause, tags: frozenset[str], own: str
 
 
 def quantity(clause: Clause) -> str:
-    """The English before mass and plural nouns: some, any (with not), nothing (habits)."""
+    """Return the English word before mass and plural nouns: some, any (with not) or "" (habits)."""
     if clause.negation == "pas":
         return "any"
     return "" if clause.habit else "some"
 
 
 def other_than(subject: Nominal, clitics: tuple[Clitic, ...]) -> tuple[Clitic, ...]:
-    """The pronouns that do not mean the subject itself."""
+    """Return the pronouns that do not mean the subject itself.
+
+    Args:
+        subject: The subject.
+        clitics: The pronouns to choose from.
+    """
     return tuple(c for c in clitics if c.french[0] not in _SELF[subject.row])
 
 
 def people_clitic(chooser: Chooser, clause: Clause) -> Clitic:
-    """Somebody as a direct pronoun, never one whose gender French hides (l'aide)."""
+    """Return somebody as a direct pronoun, never one whose gender French hides (l'aide).
+
+    Args:
+        chooser: The random choices.
+        clause: The clause that the pronoun is for.
+    """
     hidden = clause.tense != "past" and french.starts_with_vowel_sound(clause.verb.infinitive)
     fitting = other_than(clause.subject, PEOPLE_CLITICS)
     clitic = chooser.pick([c for c in fitting if not (hidden and c.french[0] in {"le", "la"})])
@@ -113,19 +141,29 @@ def people_clitic(chooser: Chooser, clause: Clause) -> Clitic:
 
 
 def two_clitics(direct: Clitic, indirect: Clitic) -> tuple[Clitic, Clitic]:
-    """The two pronouns in French order: me le, nous les; but le lui, la leur."""
+    """Return two pronouns in French order: me le, nous les, but le lui, la leur.
+
+    Args:
+        direct: The direct object.
+        indirect: The indirect object.
+    """
     return (direct, indirect) if indirect.french[0] in {"lui", "leur"} else (indirect, direct)
 
 
 def recipient(chooser: Chooser, subject: Nominal) -> Phrase:
-    """à Marie / to Marie."""
+    """Return somebody who receives something: à Marie / to Marie.
+
+    Args:
+        chooser: The random choices.
+        subject: The subject of the clause.
+    """
     own = chooser.chance(0.4)
     receiver = nominals.relative(chooser, subject.own) if own else nominals.person(chooser)
     return Phrase(french.contract("à", receiver.french), ("to", *receiver.english))
 
 
 def clock(chooser: Chooser) -> Phrase:
-    """à sept heures / at seven o'clock, à midi / at noon."""
+    """Return a time of day: à sept heures / at seven o'clock, à midi / at noon."""
     if chooser.chance(0.15):
         return chooser.pick((phrase("à midi", "at noon"), phrase("à minuit", "at midnight")))
     number = numeral(chooser.pick([value for value, _, _ in NUMERALS if value <= 11]))
@@ -136,7 +174,13 @@ def clock(chooser: Chooser) -> Phrase:
 
 
 def a_number(chooser: Chooser, feminine: bool = False, limit: int = 100) -> Phrase:
-    """A numeral up to `limit`."""
+    """Return a random numeral.
+
+    Args:
+        chooser: The random choices.
+        feminine: Whether its noun is feminine.
+        limit: The greatest number.
+    """
     return numeral(chooser.pick([value for value, _, _ in NUMERALS if value <= limit]), feminine)
 
 

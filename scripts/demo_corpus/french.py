@@ -22,12 +22,12 @@ _IRREGULAR_ADJECTIVES = {
 
 
 def starts_with_vowel_sound(word: str) -> bool:
-    """Whether articles and pronouns lose their vowel before `word`."""
+    """Return whether articles and pronouns lose their vowel before a word."""
     return word == "y" or (word[0].lower() in _VOWELS and word not in _NOT_ELIDED_BEFORE)
 
 
 def write(words: Sequence[str]) -> str:
-    """The words as text: elided (l'eau, j'ai, qu'il), a comma joined to the word before it."""
+    """Return words as text, elided (l'eau, j'ai, qu'il), with a comma joined to the word before."""
     text = ""
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else ""
@@ -41,7 +41,12 @@ def write(words: Sequence[str]) -> str:
 
 
 def contract(preposition: str, words: Sequence[str]) -> tuple[str, ...]:
-    """`de` or `à` before a noun phrase: du, des, au, aux, or unchanged."""
+    """Return `de` or `à` with a noun phrase: du, des, au, aux, or unchanged.
+
+    Args:
+        preposition: `de` or `à`.
+        words: The words of the noun phrase.
+    """
     contracted = {("de", "les"): "des", ("à", "les"): "aux"}
     if not starts_with_vowel_sound(words[1] if len(words) > 1 else words[0]):
         contracted |= {("de", "le"): "du", ("à", "le"): "au"}
@@ -51,12 +56,19 @@ def contract(preposition: str, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def plural_noun(noun: str) -> str:
-    """chat -> chats, journal -> journaux, gâteau -> gâteaux, souris -> souris."""
+    """Return a noun in the plural: chat -> chats, journal -> journaux, souris -> souris."""
     return _NOUN_PLURALS.get(noun) or _plural(noun)
 
 
 def adjective_form(adjective: str, feminine: bool, plural: bool, before_vowel: bool = False) -> str:
-    """The adjective's form; `before_vowel` gives vieil, bel, nouvel."""
+    """Return the form of an adjective that agrees with its noun.
+
+    Args:
+        adjective: The masculine singular.
+        feminine: Whether the noun is feminine.
+        plural: Whether the noun is plural.
+        before_vowel: Whether a vowel sound follows, which gives vieil, bel, nouvel.
+    """
     irregular = _IRREGULAR_ADJECTIVES.get(adjective)
     if feminine:
         form = irregular[1] if irregular else _feminine(adjective)
@@ -67,13 +79,19 @@ def adjective_form(adjective: str, feminine: bool, plural: bool, before_vowel: b
 
 
 def participle_form(participle: str, feminine: bool, plural: bool) -> str:
-    """vu, vue, vus, vues; pris, prise, pris, prises."""
+    """Return the form of a participle: vu, vue, vus, vues; pris, prise, pris, prises.
+
+    Args:
+        participle: The masculine singular.
+        feminine: Whether it is feminine.
+        plural: Whether it is plural.
+    """
     form = participle + ("e" if feminine else "")
     return form + "s" if plural and not form.endswith("s") else form
 
 
 def regular_present(infinitive: str) -> tuple[str, ...]:
-    """The six present forms of a verb in -er, with its changes of spelling."""
+    """Return the six present forms of a verb in -er, with its changes of spelling."""
     stem = infinitive[:-2]
     strong, before_o = stem, stem
     if stem.endswith("g"):

@@ -1,4 +1,4 @@
-"""The words: nouns, adjectives, names, numerals, places, times. Verbs are in verbs.py."""
+"""The nouns, adjectives, names, numerals, places and times. Verbs are in verbs.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,14 @@ from demo_corpus import english, french
 
 @dataclass(frozen=True)
 class Noun:
-    """One noun of both languages; `tags` say what it may do (food, surface, person ...)."""
+    """One noun in both languages.
+
+    Attributes:
+        french: The French singular.
+        english: The English singular.
+        feminine: Whether it is feminine in French.
+        tags: The kinds that it belongs to (food, surface, person ...).
+    """
 
     french: str
     english: str
@@ -17,24 +24,31 @@ class Noun:
 
     @property
     def nature(self) -> str:
-        """person, animal or thing: chooses he or it, his or its, who or that, 's or of."""
+        """The nature: person, animal or thing. It decides on he or it, his or its, who or that."""
         if self.tags & {"person", "kin"}:
             return "person"
         return "animal" if "animal" in self.tags else "thing"
 
     def french_form(self, plural: bool) -> str:
-        """The French noun in the singular or the plural."""
+        """Return the French noun in the singular or the plural."""
         return french.plural_noun(self.french) if plural else self.french
 
     def english_words(self, plural: bool) -> tuple[str, ...]:
-        """The English noun in the singular or the plural, one item a word."""
+        """Return the English noun in the singular or the plural, one item a word."""
         *before, last = self.english.split()
         return (*before, english.plural_noun(last) if plural else last)
 
 
 @dataclass(frozen=True)
 class Adjective:
-    """One adjective; `tags` names the nouns it suits, `place` its position in French."""
+    """One adjective in both languages.
+
+    Attributes:
+        french: The French masculine singular.
+        english: The English adjective.
+        place: The position in French: before, colour, after or state.
+        tags: The kinds of nouns that it suits.
+    """
 
     french: str
     english: str
@@ -42,7 +56,7 @@ class Adjective:
     tags: frozenset[str] = field(repr=False)
 
     def english_for(self, noun: Noun) -> str:
-        """The English word beside `noun`: grand is tall for people and big for things."""
+        """Return the English word beside a noun: grand is tall for people and big for things."""
         if noun.nature == "person":
             return _BESIDE_PEOPLE.get((self.french, "kin" in noun.tags), self.english)
         return self.english
@@ -50,7 +64,12 @@ class Adjective:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that say the same in both languages."""
+    """Words that mean the same in both languages.
+
+    Attributes:
+        french: The French words.
+        english: The English words.
+    """
 
     french: tuple[str, ...]
     english: tuple[str, ...]
@@ -58,7 +77,12 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Time(Phrase):
-    """A time expression with the tenses it goes with; a habit asks for the simple present."""
+    """A time expression.
+
+    Attributes:
+        tenses: The tenses that it goes with.
+        habit: Whether it tells a habit, for which English has the simple present.
+    """
 
     tenses: frozenset[str] = field(repr=False)
     habit: bool = False
@@ -66,7 +90,13 @@ class Time(Phrase):
 
 @dataclass(frozen=True)
 class Destination:
-    """A place with the English for being there, going there and coming from there."""
+    """A place, with its English phrases.
+
+    Attributes:
+        french: The French phrase, for being and for going there.
+        at: The English phrase for being there.
+        to: The English phrase for going there.
+    """
 
     french: str
     at: str
@@ -74,12 +104,12 @@ class Destination:
 
     @property
     def being_there(self) -> Phrase:
-        """à la gare / at the station."""
+        """The phrase for being there: à la gare / at the station."""
         return phrase(self.french, self.at)
 
     @property
     def going_there(self) -> Phrase:
-        """à la gare / to the station."""
+        """The phrase for going there: à la gare / to the station."""
         return phrase(self.french, self.to)
 
 
@@ -283,27 +313,42 @@ _COLOURLESS = {"job", "kin"}
 
 
 def nouns(*tags: str) -> tuple[Noun, ...]:
-    """All nouns with at least one of `tags`, in the order of the table."""
+    """Return all nouns with at least one of the tags, in the order of the table."""
     return tuple(noun for noun in NOUNS if noun.tags & set(tags))
 
 
 def noun(word: str, tag: str = "") -> Noun:
-    """The noun with that French word (and that tag, for fille and femme)."""
+    """Return the noun with that French word.
+
+    Args:
+        word: The French singular.
+        tag: A tag that it must have, for words with two meanings (fille, femme).
+    """
     return next(n for n in NOUNS if n.french == word and (not tag or tag in n.tags))
 
 
 def adjectives_for(noun: Noun, *places: str) -> tuple[Adjective, ...]:
-    """The adjectives that suit `noun` and stand in one of `places`."""
+    """Return the adjectives that suit a noun.
+
+    Args:
+        noun: The noun.
+        *places: The positions of the adjectives.
+    """
     return tuple(a for a in ADJECTIVES if a.place in places and a.tags & noun.tags)
 
 
 def adjective(word: str) -> Adjective:
-    """The adjective with that French masculine form."""
+    """Return the adjective with that French masculine form."""
     return next(a for a in ADJECTIVES if a.french == word)
 
 
 def phrase(french_text: str, english_text: str) -> Phrase:
-    """A fixed phrase from two texts."""
+    """Return a fixed phrase.
+
+    Args:
+        french_text: The French words, separated by spaces.
+        english_text: The English words, separated by spaces.
+    """
     return Phrase(tuple(french_text.split()), tuple(english_text.split()))
 
 
@@ -415,7 +460,7 @@ DESTINATIONS: tuple[Destination, ...] = (
 
 CITIES = ("Paris", "Lyon", "Londres")
 
-# The kinds of ground a preposition goes with.
+# The kinds of nouns that a preposition goes with.
 PREPOSITIONS: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("sur", "on", frozenset({"surface", "top"})),
     ("sous", "under", frozenset({"surface"})),
@@ -427,5 +472,10 @@ PREPOSITIONS: tuple[tuple[str, str, frozenset[str]], ...] = (
 
 
 def times_for(tense: str, habits: bool = True) -> Sequence[Time]:
-    """The time expressions that go with `tense`."""
+    """Return the time expressions that go with a tense.
+
+    Args:
+        tense: The tense.
+        habits: Whether habits are among them.
+    """
     return tuple(t for t in TIMES if tense in t.tenses and (habits or not t.habit))

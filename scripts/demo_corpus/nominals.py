@@ -1,4 +1,4 @@
-"""Random subjects, objects and places, of the kinds that a sentence asks for."""
+"""Random subjects, objects and places, of the kinds that a sentence needs."""
 
 from demo_corpus.choosing import Chooser
 from demo_corpus.lexicon import (
@@ -38,7 +38,7 @@ _PRONOUNS: tuple[tuple[str, str, int, bool, bool | None], ...] = (
     ("elles", "they", 3, True, True),
 )
 _OTHERS = ("my", "your", "our", "your (vous)", "their")
-# What is nobody's own: the bridge, the train.
+# Nouns that nobody owns: the bridge, the train.
 _PUBLIC = frozenset({"train", "building", "landmark"})
 
 
@@ -51,7 +51,10 @@ _ROOMY = (
 
 
 def pronoun(chooser: Chooser) -> Nominal:
-    """je ... elles; je, tu and nous may be a woman's (it shows in participles)."""
+    """Return a subject pronoun, je to elles.
+
+    je, tu and nous may be feminine, which participles show.
+    """
     word, english, person, plural, feminine = chooser.pick(_PRONOUNS)
     if feminine is None:
         feminine = chooser.chance(0.35)
@@ -59,24 +62,29 @@ def pronoun(chooser: Chooser) -> Nominal:
 
 
 def named(chooser: Chooser) -> Nominal:
-    """A first name."""
+    """Return a first name."""
     text = chooser.pick(MEN + WOMEN)
     return name(text, text in WOMEN)
 
 
 def person(chooser: Chooser) -> Nominal:
-    """Somebody in the third person: a name, two, a relative, or a noun phrase."""
+    """Return somebody in the third person: a name, two, a relative, or a noun phrase."""
     make = chooser.weighted(((named, 3.0), (_couple, 0.6), (relative, 3.0), (stranger, 3.4)))
     return make(chooser)
 
 
 def subject(chooser: Chooser) -> Nominal:
-    """A human subject."""
+    """Return a human subject."""
     return pronoun(chooser) if chooser.chance(0.48) else person(chooser)
 
 
 def relative(chooser: Chooser, own: str = "") -> Nominal:
-    """mon frère, leurs cousines, la tante de Marie; with `own`, the subject's own relative."""
+    """Return a relative: mon frère, leurs cousines, la tante de Marie.
+
+    Args:
+        chooser: The random choices.
+        own: The possessive of the subject, for a relative of the subject itself.
+    """
     kin = chooser.pick(nouns("kin"))
     plural = "one" not in kin.tags and chooser.chance(0.2)
     adjectives = _sibling_adjectives(chooser, kin)
@@ -89,7 +97,7 @@ def relative(chooser: Chooser, own: str = "") -> Nominal:
 
 
 def animal(chooser: Chooser) -> Nominal:
-    """An animal, perhaps somebody's."""
+    """Return an animal, perhaps somebody's."""
     beast = chooser.pick(nouns("animal"))
     adjectives = some_adjectives(chooser, beast)
     plural = chooser.chance(0.3)
@@ -99,7 +107,12 @@ def animal(chooser: Chooser) -> Nominal:
 
 
 def thing(chooser: Chooser, *tags: str) -> Nominal:
-    """A definite thing to speak about: this lamp, my car, Paul's hat."""
+    """Return a definite thing: this lamp, my car, Paul's hat.
+
+    Args:
+        chooser: The random choices.
+        *tags: The kinds of nouns to choose from.
+    """
     item = chooser.pick(nouns(*tags))
     plural = _plural(chooser, item)
     adjectives = some_adjectives(chooser, item)
@@ -111,7 +124,15 @@ def thing(chooser: Chooser, *tags: str) -> Nominal:
 def object_of(
     chooser: Chooser, owner: str, item: Noun, quantity: str = "some", negated: bool = False
 ) -> Nominal:
-    """A direct object; `owner` is the possessive that refers back to the subject."""
+    """Return a direct object.
+
+    Args:
+        chooser: The random choices.
+        owner: The possessive that refers back to the subject.
+        item: The noun.
+        quantity: The English word before mass and plural nouns.
+        negated: Whether the clause is negated.
+    """
     if item.nature == "person":
         return relative(chooser, owner) if chooser.chance(0.35) else person(chooser)
     mass = "mass" in item.tags
@@ -142,7 +163,13 @@ def object_of(
 def some_adjectives(
     chooser: Chooser, item: Noun, probability: float = 0.4
 ) -> tuple[Adjective, ...]:
-    """No adjective, one, or one before and a colour after (a small black cat)."""
+    """Return no adjective, one, or one before and a colour after (a small black cat).
+
+    Args:
+        chooser: The random choices.
+        item: The noun.
+        probability: The probability of at least one adjective.
+    """
     if not chooser.chance(probability):
         return ()
     if item.french == "chat" and chooser.chance(0.5):
@@ -156,7 +183,7 @@ def some_adjectives(
 
 
 def place(chooser: Chooser) -> Phrase:
-    """Somewhere: on the mat, behind the old house."""
+    """Return a place: on the mat, behind the old house."""
     french_word, english, grounds = chooser.pick(PREPOSITIONS)
     item = chooser.pick(nouns(*sorted(grounds)))
     adjectives = some_adjectives(chooser, item, 0.2)
@@ -167,7 +194,14 @@ def place(chooser: Chooser) -> Phrase:
 
 
 def somewhere_for(chooser: Chooser, subject: Nominal) -> Phrase:
-    """Where somebody does things: in the kitchen, at the beach; farm animals stay outside."""
+    """Return a place where somebody does things: in the kitchen, at the beach.
+
+    Farm animals stay outside.
+
+    Args:
+        chooser: The random choices.
+        subject: The one who does things there.
+    """
     outside = subject.noun is not None and "farm" in subject.noun.tags
     if not outside and chooser.chance(0.3):
         return chooser.pick(DESTINATIONS).being_there
@@ -187,7 +221,7 @@ def _couple(chooser: Chooser) -> Nominal:
 
 
 def stranger(chooser: Chooser) -> Nominal:
-    """A man, this young doctor, my friends."""
+    """Return somebody by a noun: a man, this young doctor, my friends."""
     human = chooser.pick(nouns("person"))
     adjectives = some_adjectives(chooser, human, 0.3)
     return noun_phrase(human, _subject_determiner(chooser, human), chooser.chance(0.3), adjectives)

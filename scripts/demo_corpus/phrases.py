@@ -21,10 +21,15 @@ _BEFORE_VOWEL = {"ma": "mon", "ta": "ton", "sa": "son"}
 
 @dataclass(frozen=True)
 class Nominal(Phrase):
-    """A subject or object: its words, and what agrees with it.
+    """A subject or object, with the features that other words agree with.
 
-    `nature` is person, animal or thing; `pronoun` marks je, il ...; `own` is the English
-    possessive of what belongs to it (my, his, their ...). `noun` is the head, if there is one.
+    Attributes:
+        person: The grammatical person, 1 to 3.
+        plural: Whether it is plural.
+        feminine: Whether it is feminine.
+        nature: person, animal or thing.
+        pronoun: Whether it is a pronoun, such as je or il.
+        noun: The head, None where there is none.
     """
 
     person: int = 3
@@ -41,7 +46,7 @@ class Nominal(Phrase):
 
     @property
     def own(self) -> str:
-        """The possessive that refers back to this subject."""
+        """The English possessive that refers back to this subject: my, his, their."""
         if self.row != 2:
             return ("my", "your", "", "our", "your (vous)", "their")[self.row]
         if self.nature != "person":
@@ -51,11 +56,15 @@ class Nominal(Phrase):
 
 @dataclass(frozen=True)
 class Determiner:
-    """How a noun phrase begins.
+    """The beginning of a noun phrase.
 
-    kind: definite, indefinite, demonstrative, possessive (see `owner`), number, negated (pas
-    de), generic (no English article). `quantity` is the English beside plural and mass nouns
-    of indefinite and negated phrases: some, any or nothing; "no" stands beside singulars too.
+    Attributes:
+        kind: definite, indefinite, demonstrative, possessive, number, negated (pas de) or generic
+            (no English article).
+        owner: The English possessive of the kind possessive.
+        number: The number of the kind number.
+        quantity: The English word before plural and mass nouns in indefinite and negated phrases:
+            some, any, or empty. The word "no" stands before singulars too.
     """
 
     kind: str
@@ -76,7 +85,14 @@ def noun_phrase(
     plural: bool = False,
     adjectives: tuple[Adjective, ...] = (),
 ) -> Nominal:
-    """The noun with its determiner and adjectives, agreeing in gender and number."""
+    """Return a noun with its determiner and adjectives, agreeing in gender and number.
+
+    Args:
+        noun: The noun.
+        determiner: The determiner. A number above one makes the phrase plural.
+        plural: Whether the phrase is plural.
+        adjectives: The adjectives.
+    """
     plural = plural or determiner.number > 1
     before = tuple(a for a in adjectives if a.place == "before")
     after = tuple(a for a in adjectives if a.place != "before")
@@ -98,9 +114,11 @@ def noun_phrase(
 
 
 def of_owner(thing: Nominal, owner: Nominal) -> Nominal:
-    """le chat de Marie / Marie's cat; le chat du voisin / the neighbour's cat.
+    """Return a thing with its owner: le chat de Marie / Marie's cat.
 
-    `thing` must be definite: its English article gives way to the owner's name.
+    Args:
+        thing: A definite noun phrase. The name of the owner replaces its English article.
+        owner: The owner.
     """
     mark = "'" if owner.plural and owner.english[-1].endswith("s") else "'s"
     return replace(
@@ -111,12 +129,22 @@ def of_owner(thing: Nominal, owner: Nominal) -> Nominal:
 
 
 def name(text: str, feminine: bool) -> Nominal:
-    """A first name."""
+    """Return a first name as a noun phrase.
+
+    Args:
+        text: The name.
+        feminine: Whether it is a woman's.
+    """
     return Nominal((text,), (text,), feminine=feminine)
 
 
 def both(first: Nominal, second: Nominal) -> Nominal:
-    """Paul et Marie / Paul and Marie."""
+    """Return two names in one phrase: Paul et Marie / Paul and Marie.
+
+    Args:
+        first: The first.
+        second: The second.
+    """
     return Nominal(
         (*first.french, "et", *second.french),
         (*first.english, "and", *second.english),
@@ -126,14 +154,19 @@ def both(first: Nominal, second: Nominal) -> Nominal:
 
 
 def pronoun_for(nominal: Nominal) -> Nominal:
-    """il, elle, ils or elles for a third person, with he, she, it or they."""
+    """Return il, elle, ils or elles for a third person, with he, she, it or they."""
     word = ("elle" if nominal.feminine else "il") + ("s" if nominal.plural else "")
     english = "they" if nominal.plural else _he_she_it(nominal)
     return replace(nominal, french=(word,), english=(english,), pronoun=True)
 
 
 def at_place(preposition: tuple[str, str], ground: Nominal) -> Phrase:
-    """sur la table / on the table, près du lit / near the bed."""
+    """Return a place: sur la table / on the table, près du lit / near the bed.
+
+    Args:
+        preposition: The preposition in French and English.
+        ground: The noun phrase after it.
+    """
     french_word, english_words = preposition
     if french_word.endswith(" de"):
         words = (*french_word.split()[:-1], *french.contract("de", ground.french))
@@ -143,7 +176,12 @@ def at_place(preposition: tuple[str, str], ground: Nominal) -> Phrase:
 
 
 def numeral(number: int, feminine: bool = False) -> Phrase:
-    """vingt et une / twenty-one; as words, without a noun."""
+    """Return a number in words: vingt et une / twenty-one.
+
+    Args:
+        number: The number.
+        feminine: Whether its noun is feminine.
+    """
     words, english = next((fr, en) for value, fr, en in NUMERALS if value == number)
     parts = words.split()
     if parts[-1] == "un" and feminine:

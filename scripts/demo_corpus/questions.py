@@ -41,17 +41,17 @@ _ORDERS = (
 
 
 def yes_no(chooser: Chooser) -> Phrase:
-    """Est-ce que tu as mangé la pomme ? / Did you eat the apple?"""
+    """Return a question: Est-ce que tu as mangé la pomme ? / Did you eat the apple?"""
     return question(_not_negated(chooser))
 
 
 def why(chooser: Chooser) -> Phrase:
-    """Pourquoi est-ce que vous pleurez ? / Why are you crying?"""
+    """Return a question: Pourquoi est-ce que vous pleurez ? / Why are you crying?"""
     return question(_not_negated(chooser), phrase("pourquoi", "why"))
 
 
 def why_not(chooser: Chooser) -> Phrase:
-    """Pourquoi est-ce que tu ne manges pas ? / Why are you not eating?"""
+    """Return a question: Pourquoi est-ce que tu ne manges pas ? / Why are you not eating?"""
     used = chooser.pick((*verbs("intransitive"), *verbs("addressing"), *verbs("transitive")))
     tense = chooser.pick([tense for tense in used.tenses() if tense != "future"])
     tense = "present" if "present" in used.tags else tense
@@ -64,7 +64,7 @@ def why_not(chooser: Chooser) -> Phrase:
 
 
 def when(chooser: Chooser) -> Phrase:
-    """À quelle heure est-ce que le train part ? / At what time is the train leaving?"""
+    """Return a question: Quand est-ce que Paul est arrivé ? / When did Paul arrive?"""
     words = chooser.pick((phrase("quand", "when"), phrase("à quelle heure", "at what time")))
     used = chooser.pick((ALLER, verb("arriver"), *verbs("leaving"), *verbs("reflexive")))
     clause = Clause(nominals.subject(chooser), used, chooser.pick(("past", "future")))
@@ -77,7 +77,7 @@ def when(chooser: Chooser) -> Phrase:
 
 
 def where_is(chooser: Chooser) -> Phrase:
-    """Où sont mes clés ? / Where are my keys?"""
+    """Return a question: Où sont mes clés ? / Where are my keys?"""
     make = chooser.weighted(((_belonging, 3.0), (nominals.animal, 1.2), (nominals.person, 1.2)))
     wanted = make(chooser)
     clause = Clause(wanted, ETRE, "imperfect" if chooser.chance(0.25) else "present")
@@ -86,28 +86,28 @@ def where_is(chooser: Chooser) -> Phrase:
 
 
 def where_does(chooser: Chooser) -> Phrase:
-    """Où est-ce que Marie habite ? / Where does Marie live?"""
+    """Return a question: Où est-ce que Marie habite ? / Where does Marie live?"""
     used = chooser.pick((ALLER, *verbs("living"), *verbs("intransitive")))
     tense = chooser.pick(("present", "past", "future"))
     return question(Clause(nominals.subject(chooser), used, tense), phrase("où", "where"))
 
 
 def what(chooser: Chooser) -> Phrase:
-    """Qu'est-ce que tu manges ? / What are you eating?"""
+    """Return a question: Qu'est-ce que tu manges ? / What are you eating?"""
     used = chooser.pick([v for v in verbs("transitive") if _has_things(v.objects) and v.action])
     clause = Clause(nominals.subject(chooser), used, chooser.pick(used.tenses()))
     return Phrase(("qu'est-ce", "que", *french_words(clause)), ("what", *english_question(clause)))
 
 
 def who(chooser: Chooser) -> Phrase:
-    """Qui a cassé la tasse ? / Who broke the cup?"""
+    """Return a question: Qui a cassé la tasse ? / Who broke the cup?"""
     used = chooser.pick([v for v in verbs("transitive") if "present" not in v.tags])
     clause = Clause(_WHO, used, chooser.pick(used.tenses()))
     return statement(with_object(chooser, clause, used.objects, own="my"))
 
 
 def how_many(chooser: Chooser) -> Phrase:
-    """Combien de pommes est-ce que vous avez mangées ? / How many apples did you eat?"""
+    """Return a question: Combien de pommes est-ce que tu manges ? / How many apples do you eat?"""
     used = chooser.pick([v for v in verbs("transitive") if not v.takes_person])
     item = chooser.pick(nouns(*sorted(used.objects)))
     mass = "mass" in item.tags
@@ -123,21 +123,21 @@ def how_many(chooser: Chooser) -> Phrase:
 
 
 def how_old(chooser: Chooser) -> Phrase:
-    """Quel âge a ta sœur ? / How old is your sister?"""
+    """Return a question: Quel âge a ta sœur ? / How old is your sister?"""
     person = nominals.person(chooser)
     has, is_ = ("ont", "are") if person.plural else ("a", "is")
     return Phrase(("quel", "âge", has, *person.french), ("how", "old", is_, *person.english))
 
 
 def how_much(chooser: Chooser) -> Phrase:
-    """Combien coûte ce manteau ? / How much does this coat cost?"""
+    """Return a question: Combien coûte ce manteau ? / How much does this coat cost?"""
     item = states.for_sale(chooser)
     costs, does = ("coûtent", "do") if item.plural else ("coûte", "does")
     return Phrase(("combien", costs, *item.french), ("how", "much", does, *item.english, "cost"))
 
 
 def request(chooser: Chooser) -> Phrase:
-    """Ferme la porte, s'il te plaît. / Close the door, please."""
+    """Return a request: Ferme la porte, s'il te plaît. / Close the door, please."""
     polite = chooser.chance(0.5)
     used = chooser.pick([verb(infinitive) for infinitive in _ORDERS.split()])
     negation = "pas" if chooser.chance(0.35) else ""

@@ -1,4 +1,4 @@
-"""Whole sentences: every kind with its share, written out with capitals and punctuation."""
+"""Whole sentences of every kind by its share, written with capitals and punctuation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Pair:
 
 
 def random_pair(chooser: Chooser) -> Pair:
-    """One sentence of a random kind, in both languages, with no noun used twice."""
+    """Return one sentence of a random kind in both languages, with no noun used twice."""
     while True:
         template, mark = chooser.weighted(_KINDS)
         made = template(chooser)
@@ -28,7 +28,12 @@ def random_pair(chooser: Chooser) -> Pair:
 
 
 def finish(words: Phrase, mark: str = ".") -> Pair:
-    """The words as two sentences with a capital letter and a final mark (French: a space, ?)."""
+    """Return words as two sentences with a capital letter and a final mark.
+
+    Args:
+        words: The words in both languages.
+        mark: The final mark. A French question mark has a space before it.
+    """
     return Pair(
         _capitalised(french.write(words.french)) + (" ?" if mark == "?" else mark),
         _capitalised(english.write(words.english)) + mark,

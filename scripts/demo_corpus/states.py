@@ -1,4 +1,4 @@
-"""Random statements about how things are: places, qualities, ages, weather, comparisons."""
+"""Random statements about states: places, qualities, ages, weather, comparisons."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ FEELINGS = (
     phrase("tort", "wrong"),
 )
 _EITHER_GENDER = {"professeur", "médecin"}
-# petit and vieux would need a noun to choose their English, bon and mauvais to make sense.
+# The English of petit and vieux depends on a noun. bon and mauvais make no sense without one.
 _NOT_AFTER_ETRE = {"petit", "vieux", "bon", "mauvais", "long"}
 _UNGRADED = {"vide", "ouvert", "fermé", "cassé", "prêt", "délicieux"}
 
@@ -82,7 +82,7 @@ _WEATHER = (
 
 
 def has(chooser: Chooser) -> Clause:
-    """Somebody has something, had three, has no ... any more."""
+    """Return a clause in which somebody has something, had three, or has no ... any more."""
     frame = state_frame(chooser, nominals.subject(chooser), AVOIR)
     item = chooser.pick(nouns("portable", "pet", "vehicle", "clothing", "mass"))
     mass = "mass" in item.tags
@@ -95,7 +95,7 @@ def has(chooser: Chooser) -> Clause:
 
 
 def is_somewhere(chooser: Chooser) -> Clause:
-    """A person, an animal or a thing is on, under, behind ... something."""
+    """Return a clause in which a person, an animal or a thing is on, under, behind something."""
     make = chooser.weighted(((nominals.animal, 4.0), (_portable, 4.0), (nominals.subject, 1.8)))
     subject = make(chooser)
     frame = state_frame(chooser, subject)
@@ -105,7 +105,12 @@ def is_somewhere(chooser: Chooser) -> Clause:
 
 
 def where_it_is(chooser: Chooser, subject: Nominal) -> Phrase:
-    """Furniture for things and pets, rooms and buildings for people and farm animals."""
+    """Return furniture for things and pets, rooms and buildings for people and farm animals.
+
+    Args:
+        chooser: The random choices.
+        subject: The subject of the clause.
+    """
     farm = subject.noun is not None and "farm" in subject.noun.tags
     if farm or subject.nature == "person" or (subject.nature == "animal" and chooser.chance(0.2)):
         return nominals.somewhere_for(chooser, subject)
@@ -113,7 +118,7 @@ def where_it_is(chooser: Chooser, subject: Nominal) -> Phrase:
 
 
 def is_described(chooser: Chooser) -> Clause:
-    """Somebody is tired, a thing is new, with an adjective that agrees."""
+    """Return a clause in which somebody or something has a quality. The adjective agrees."""
     if chooser.chance(0.5):
         frame = state_frame(chooser, nominals.subject(chooser))
         return describe(chooser, frame, adjectives_of_people())
@@ -126,7 +131,13 @@ def is_described(chooser: Chooser) -> Clause:
 
 
 def describe(chooser: Chooser, frame: Clause, adjectives: tuple[Adjective, ...]) -> Clause:
-    """The clause of être with one of `adjectives`, at times with très or trop."""
+    """Return a clause of être with an adjective, at times with très or trop.
+
+    Args:
+        chooser: The random choices.
+        frame: The clause.
+        adjectives: The adjectives to choose from.
+    """
     adjective = chooser.pick(adjectives)
     degree = NOTHING
     if adjective.place != "colour" and adjective.french not in _UNGRADED and chooser.chance(0.3):
@@ -135,12 +146,12 @@ def describe(chooser: Chooser, frame: Clause, adjectives: tuple[Adjective, ...])
 
 
 def adjectives_of_people() -> tuple[Adjective, ...]:
-    """What a person can be said to be."""
+    """Return the adjectives that a person may have after être."""
     return tuple(a for a in ADJECTIVES if "person" in a.tags and a.french not in _NOT_AFTER_ETRE)
 
 
 def adjectives_of(subject: Nominal) -> tuple[Adjective, ...]:
-    """What a subject with a noun can be said to be."""
+    """Return the adjectives that a subject may have after être."""
     if subject.noun is None:
         return adjectives_of_people()
     fitting = adjectives_for(subject.noun, "before", "colour", "after", "state")
@@ -148,14 +159,19 @@ def adjectives_of(subject: Nominal) -> tuple[Adjective, ...]:
 
 
 def agreeing(adjective: Adjective, subject: Nominal) -> Phrase:
-    """An adjective after être, agreeing with the subject."""
+    """Return an adjective after être, agreeing with the subject.
+
+    Args:
+        adjective: The adjective.
+        subject: The subject.
+    """
     form = french.adjective_form(adjective.french, subject.feminine, subject.plural)
     tall = subject.nature == "person" and adjective.french == "grand"
     return Phrase((form,), ("tall" if tall else adjective.english,))
 
 
 def has_job(chooser: Chooser) -> Clause:
-    """Mon oncle est médecin / My uncle is a doctor."""
+    """Return a clause about a job: Mon oncle est médecin / My uncle is a doctor."""
     make = chooser.pick((nominals.named, nominals.relative, nominals.pronoun))
     subject = make(chooser)
     job = chooser.pick(
@@ -170,7 +186,7 @@ def has_job(chooser: Chooser) -> Clause:
 
 
 def lives(chooser: Chooser) -> Clause:
-    """Where somebody comes from or lives."""
+    """Return a clause about where somebody comes from or lives."""
     subject = nominals.subject(chooser)
     if chooser.chance(0.4):
         city = chooser.pick(CITIES)
@@ -181,7 +197,7 @@ def lives(chooser: Chooser) -> Clause:
 
 
 def lasting(chooser: Chooser) -> Clause:
-    """Il travaille depuis trois ans / He has been working for three years."""
+    """Return a clause: Il travaille depuis trois ans / He has been working for three years."""
     used = chooser.pick(verbs("lasting"))
     home = (_home(chooser),) if used.infinitive == "habiter" else ()
     units = (("ans", "years"), ("jours", "days"))
@@ -194,20 +210,20 @@ def lasting(chooser: Chooser) -> Clause:
 
 
 def feeling(chooser: Chooser) -> Clause:
-    """avoir faim / to be hungry: another verb in each language."""
+    """Return a clause of avoir faim / to be hungry: another verb in each language."""
     frame = state_frame(chooser, nominals.subject(chooser), AVOIR_AS_BE)
     return replace(frame, complements=(chooser.pick(FEELINGS),))
 
 
 def aged(chooser: Chooser) -> Clause:
-    """Mon frère a vingt ans / My brother is twenty years old."""
+    """Return a clause: Mon frère a vingt ans / My brother is twenty years old."""
     number = a_number(chooser)
     age = Phrase((*number.french, "ans"), (*number.english, "years", "old"))
     return Clause(nominals.subject(chooser), AVOIR_AS_BE, complements=(age,))
 
 
 def costs(chooser: Chooser) -> Phrase:
-    """Ce livre coûte dix euros / This book costs ten euros."""
+    """Return a statement: Ce livre coûte dix euros / This book costs ten euros."""
     item = for_sale(chooser)
     number = a_number(chooser)
     french_verb, english_verb = ("coûtent", "cost") if item.plural else ("coûte", "costs")
@@ -218,7 +234,10 @@ def costs(chooser: Chooser) -> Phrase:
 
 
 def there_is(chooser: Chooser) -> Phrase:
-    """Il y a un chat sous la table / There is a cat under the table; and il n'y a pas de."""
+    """Return a statement: Il y a un chat sous la table / There is a cat under the table.
+
+    It may be negated: il n'y a pas de chat.
+    """
     item = chooser.pick(nouns("portable", "animal", "dish", "food", "mass"))
     mass = "mass" in item.tags
     plural = not mass and chooser.chance(0.5)
@@ -234,7 +253,7 @@ def there_is(chooser: Chooser) -> Phrase:
 
 
 def this_is(chooser: Chooser) -> Phrase:
-    """C'est mon frère / This is my brother; Ce sont des roses."""
+    """Return a statement: C'est mon frère / This is my brother; Ce sont des roses."""
     if chooser.chance(0.4):
         noun = nominals.relative(chooser)
     else:
@@ -254,7 +273,7 @@ def this_is(chooser: Chooser) -> Phrase:
 
 
 def compares(chooser: Chooser) -> Phrase:
-    """Paul est plus grand que Marie / Paul is taller than Marie."""
+    """Return a statement: Paul est plus grand que Marie / Paul is taller than Marie."""
     people = chooser.chance(0.6)
     kind = chooser.pick(("vehicle", "clothing", "dish"))
     first = nominals.person(chooser) if people else for_sale(chooser, kind)
@@ -273,7 +292,12 @@ def compares(chooser: Chooser) -> Phrase:
 
 
 def weather(chooser: Chooser, tenses: str = "present past imperfect future") -> Phrase:
-    """Il va neiger à Lyon demain / It is going to snow in Lyon tomorrow."""
+    """Return a statement: Il va neiger à Lyon demain / It is going to snow in Lyon tomorrow.
+
+    Args:
+        chooser: The random choices.
+        tenses: The tenses to choose from, separated by spaces.
+    """
     words, english, tense = chooser.pick([w for w in _WEATHER if w[2] in tenses.split()])
     where = chooser.pick((NOTHING, *(d.being_there for d in DESTINATIONS if _is_region(d.at))))
     time = chooser.pick(times_for(tense, habits=False)) if chooser.chance(0.75) else NOTHING
@@ -285,7 +309,7 @@ def weather(chooser: Chooser, tenses: str = "present past imperfect future") -> 
 
 
 def clock_time(chooser: Chooser) -> Phrase:
-    """Il est trois heures / It is three o'clock."""
+    """Return a statement: Il est trois heures / It is three o'clock."""
     number = a_number(chooser, limit=11)
     if chooser.chance(0.5):
         half = ("il", "est", *number.french, "heures", "et", "demie")
@@ -299,7 +323,12 @@ def _portable(chooser: Chooser) -> Nominal:
 
 
 def for_sale(chooser: Chooser, kind: str = "") -> Nominal:
-    """Something that has a price, of that kind or of any."""
+    """Return something that has a price.
+
+    Args:
+        chooser: The random choices.
+        kind: The kind of nouns to choose from, empty for all with a price.
+    """
     item = chooser.pick(nouns(kind) if kind else nouns("vehicle", "clothing", "dish", "small"))
     determiner = chooser.pick((DEFINITE, DEMONSTRATIVE, Determiner("possessive", "my")))
     adjectives = nominals.some_adjectives(chooser, item, 0.3)

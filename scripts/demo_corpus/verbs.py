@@ -1,4 +1,4 @@
-"""The verbs of both languages, with what they take and the tenses they are used in."""
+"""The verbs of both languages, with their objects and tenses."""
 
 from dataclasses import dataclass, field
 
@@ -10,8 +10,13 @@ from demo_corpus.english import EnglishVerb
 class Verb:
     """A French verb and its English.
 
-    `present` holds je, tu, il, nous, vous, ils. An `action` has the English progressive
-    (is eating), other verbs the simple present (sees). `tags` say what the verb takes.
+    Attributes:
+        infinitive: The French infinitive.
+        present: The French present of je, tu, il, nous, vous, ils.
+        participle: The French past participle.
+        english: The English verb.
+        objects: The tags of nouns that may be its direct object.
+        tags: The kinds of complements and clauses that the verb goes with.
     """
 
     infinitive: str
@@ -23,17 +28,17 @@ class Verb:
 
     @property
     def action(self) -> bool:
-        """Whether the English present is progressive."""
+        """Whether the English present is progressive (is eating), not simple (sees)."""
         return "state" not in self.tags
 
     @property
     def with_etre(self) -> bool:
-        """Whether the passé composé is made with être (and its participle agrees)."""
+        """Whether the passé composé takes être, with a participle that agrees."""
         return "être" in self.tags or self.reflexive
 
     @property
     def reflexive(self) -> bool:
-        """se lever, se coucher ..."""
+        """Whether the verb is reflexive: se lever, se coucher."""
         return "reflexive" in self.tags
 
     @property
@@ -42,17 +47,17 @@ class Verb:
         return "person" in self.objects
 
     def tenses(self) -> tuple[str, ...]:
-        """The tenses the verb is used in; an event (find, lose) has no natural present."""
+        """Return the tenses of the verb. An event (find, lose) has no natural present."""
         return ("past", "future") if "event" in self.tags else ("present", "past", "future")
 
 
 def verbs(tag: str) -> tuple[Verb, ...]:
-    """All verbs with that tag."""
+    """Return all verbs with that tag."""
     return tuple(verb for verb in VERBS if tag in verb.tags)
 
 
 def verb(infinitive: str) -> Verb:
-    """The verb with that infinitive."""
+    """Return the verb with that infinitive."""
     return next(v for v in VERBS if v.infinitive == infinitive)
 
 
