@@ -50,7 +50,7 @@ def _model(examination: Examination) -> Remark:
         # A sample gives fewer subwords; the model is to be as large as it will be.
         sizes = [max(size, config.tokenizer.vocab_size) for size in sizes]
     torch.manual_seed(config.seed)
-    model = Seq2Seq(config.model, *sizes).to(examination.runtime.device)
+    model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels).to(examination.runtime.device)
     bundle = Bundle(model, tokenizers, config, data.manifest.length_ratio)
     examination.bundle = bundle
     examination.optimizer = make_optimizer(model.parameters(), config.training.optimizer)

@@ -119,7 +119,7 @@ class Translator:
         device, precision or combination and for weights that cannot be.
         """
         from nmt.bundle import find_bundle, load_bundle
-        from nmt.model.precision import narrow_matrices, product_shapes
+        from nmt.model.kernels.precision import narrow_matrices, product_shapes
         from nmt.search.fast_precision import choose_precision
 
         int8 = precision == "int8"

@@ -21,7 +21,7 @@ from torch.autograd import gradcheck
 
 from nmt.config import kinds
 from nmt.data.batches import make_batch
-from nmt.model.precision import narrow_matrices
+from nmt.model.kernels.precision import narrow_matrices
 from nmt.model.seq2seq import Seq2Seq
 
 CELLS = [

@@ -1,1 +1,5 @@
-"""What the model computes in a special way, for speed or for results that no batch changes."""
+"""Kernels: what the model computes in a special way, for speed or for batch invariance.
+
+Each stands in for a plain expression of the modules above, which `runtime.kernels: plain` runs
+instead. Tests compare values and gradients of both.
+"""
