@@ -56,7 +56,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def products(x: Tensor, matrices: Tensor) -> Tensor:
-    """Return x M, by `x @ matrices`: `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
+    """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`: `x @ matrices`."""
     if not _depends_on_rows(x):
         return x @ matrices
     n, m = matrices.shape[-2:]
