@@ -18,8 +18,8 @@ from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention_windows import Window
 from nmt.model.kernels.additive_score import additive_score
 from nmt.model.kernels.batch_invariance import product
-from nmt.model.kernels.deferred_gradients import Linear
 from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import widened
 
 

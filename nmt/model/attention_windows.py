@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.kernels.deferred_gradients import Linear
 from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import widened
 
 

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.kinds import CELLS
-from nmt.model.kernels.deferred_gradients import Linear
-from nmt.model.kernels.gates import gru_gates, lstm_gates
 from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import product_dtype, widened
 
 CellState = tuple[Tensor, ...]
@@ -80,8 +79,8 @@ class Cell(KernelModule, ABC):
         Returns:
             The sum of the projected parts, `[..., gates * hidden]`.
         """
-        projected: Tensor = self.inputs[part](x, plus)
-        return projected
+        projected: Tensor = self.inputs[part](x)
+        return projected if plus is None else plus + projected
 
     @abstractmethod
     def advance(
@@ -150,12 +149,10 @@ class LSTM(Cell):
     ) -> CellState:
         """See `Cell.advance`."""
         hidden, memory = state
-        gates = self.recurrent(masked(hidden, recurrent_mask), projected)
-        if self.kernels == "fast":
-            return lstm_gates(gates, memory)
+        gates = projected + self.recurrent(masked(hidden, recurrent_mask))
         i, f, g, o = gates.to(memory.dtype).chunk(4, -1)
-        memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-        return (torch.sigmoid(o) * torch.tanh(memory)).to(gates.dtype), memory
+        memory = self.sigmoid(f) * memory + self.sigmoid(i) * self.tanh(g)
+        return (self.sigmoid(o) * self.tanh(memory)).to(gates.dtype), memory
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`."""
@@ -184,15 +181,11 @@ class GRU(Cell):
         self, projected: Tensor, state: CellState, recurrent_mask: Tensor | None = None
     ) -> CellState:
         """See `Cell.advance`."""
-        hidden = widened(state[0])
-        recurrent = self.recurrent(masked(state[0], recurrent_mask))
-        if self.kernels == "fast":
-            return (gru_gates(projected, recurrent, self.recurrent_bias, hidden),)
-        size = self.hidden_size
-        x, u = projected.to(hidden.dtype), recurrent.to(hidden.dtype)
-        r, z = torch.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
-        n = torch.tanh(x[..., 2 * size :] + r * (u[..., 2 * size :] + self.recurrent_bias))
-        return ((1 - z) * n + z * hidden,)
+        hidden, size = widened(state[0]), self.hidden_size
+        x, u = widened(projected), widened(self.recurrent(masked(state[0], recurrent_mask)))
+        r, z = self.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
+        n = self.tanh(x[..., 2 * size :] + r * (u[..., 2 * size :] + self.recurrent_bias))
+        return (n + z * (hidden - n),)
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`. A GRU has no forget gate."""

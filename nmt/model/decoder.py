@@ -14,8 +14,8 @@ from nmt.model.decoder_state import DecoderState, RecurrentOutput, Start, Step, 
 from nmt.model.embedding import Dropout, Embedding, recurrent_mask
 from nmt.model.encoder import EncodedSource
 from nmt.model.kernels.conditional_gru import ConditionalGRUWeights, conditional_gru
-from nmt.model.kernels.deferred_gradients import Linear, deferred_gradients
 from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import widened
 from nmt.model.output import OutputLayer, PointerGate
 from nmt.model.recurrent import run
@@ -161,14 +161,12 @@ class Decoder(KernelModule):
         masks = self._draw_masks(embedded)
         state = self.start(encoded, 1)
         steps: list[Step] = []
-        inputs = self._split_steps(embedded)
-        with deferred_gradients(self, len(inputs)):
-            for one, projected in inputs:
-                if steps and choose_previous is not None:
-                    one = self.embed(choose_previous(len(steps), steps[-1]), mask)
-                    projected = self._project(one)
-                steps.append(self._step(encoded.memory, state, one, projected, masks))
-                state = steps[-1].state
+        for one, projected in self._split_steps(embedded):
+            if steps and choose_previous is not None:
+                one = self.embed(choose_previous(len(steps), steps[-1]), mask)
+                projected = self._project(one)
+            steps.append(self._step(encoded.memory, state, one, projected, masks))
+            state = steps[-1].state
         return Unrolled(
             torch.cat([step.features for step in steps], 1),
             _joined([step.weights for step in steps]),
@@ -223,15 +221,13 @@ class Decoder(KernelModule):
         if self._has_conditional_gru():
             return self._unroll_conditional_gru(memory, state, embedded)
         states, contexts, weights = [], [], []
-        inputs = self._split_steps(embedded)
-        with deferred_gradients(self, len(inputs)):
-            for one, projected in inputs:
-                bottom, attended = self._bottom_step(memory, state, one, projected, masks)
-                assert attended is not None
-                states.append(bottom[0])
-                contexts.append(attended[0])
-                weights.append(attended[1])
-                state = state.next((bottom, *state.layers[1:]), None, attended[1])
+        for one, projected in self._split_steps(embedded):
+            bottom, attended = self._bottom_step(memory, state, one, projected, masks)
+            assert attended is not None
+            states.append(bottom[0])
+            contexts.append(attended[0])
+            weights.append(attended[1])
+            state = state.next((bottom, *state.layers[1:]), None, attended[1])
         return torch.cat(states, 1), (torch.cat(contexts, 1), _joined(weights))
 
     def _has_conditional_gru(self) -> bool:

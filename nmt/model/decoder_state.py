@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from nmt.config.settings.model import ModelSettings
 from nmt.model.cells import Cell, CellState
 from nmt.model.encoder import Annotations
-from nmt.model.kernels.deferred_gradients import Linear
 from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import widened
 
 

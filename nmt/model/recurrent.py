@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, Cell, CellState
-from nmt.model.kernels.deferred_gradients import deferred_gradients
 from nmt.model.kernels.precision import widened
 from nmt.model.kernels.whole_sequence import run_sequence
 from nmt.model.onnx_ops import sequence_operation
@@ -73,17 +72,16 @@ def _run_by_step(
     hidden: list[Tensor] = [inputs[0]] * len(inputs)
     order = range(len(inputs)) if direction == "forward" else reversed(range(len(inputs)))
     state = tuple(widened(part) for part in state)
-    with deferred_gradients(cell, len(inputs)):
-        for time in order:
-            new = cell.advance(inputs[time], state, recurrent_mask)
-            if mask is not None:
-                real = mask[:, time].unsqueeze(1)
-                new = tuple(
-                    torch.where(real, after, before.to(after.dtype))
-                    for after, before in zip(new, state, strict=True)
-                )
-            state = new
-            hidden[time] = new[0]
+    for time in order:
+        new = cell.advance(inputs[time], state, recurrent_mask)
+        if mask is not None:
+            real = mask[:, time].unsqueeze(1)
+            new = tuple(
+                torch.where(real, after, before.to(after.dtype))
+                for after, before in zip(new, state, strict=True)
+            )
+        state = new
+        hidden[time] = new[0]
     return torch.stack(hidden, 1), state
 
 
