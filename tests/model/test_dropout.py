@@ -44,6 +44,7 @@ def test_all_dropout_together(kind, variational):
 @pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_each_element_is_dropped_at_the_rate(rate, dtype):
+    """Those that share a draw on a CPU too: each of them, and apart from each other."""
     torch.manual_seed(0)
     result = Dropout(rate, False)(torch.ones(1000, 200, dtype=dtype))
     dropped = result == 0

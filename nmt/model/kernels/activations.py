@@ -6,7 +6,8 @@ core: 5.2 to 9.3 ms against 0.9). The error is that of float32 next to one.
 
 torch computes the numbers that are left over when a tensor is cut into registers by another
 formula than the others. A tensor that would leave some is filled up first, so that a result does
-not depend on the place where a number stands.
+not depend on the place where a number stands. They are there for that: on no recipe is an update
+more than 1.04 times as fast.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""A linear map, whose results in evaluation do not depend on the other rows of a batch."""
+"""A linear map whose results in evaluation do not depend on the other rows of a batch.
+
+It replaces `torch.nn.functional.linear(x, weight, bias)`, which training computes.
+"""
 
 from torch import Tensor, nn
 
