@@ -144,7 +144,7 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     with torch.device("meta"):
         check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
     with torch.random.fork_rng(devices=[]):  # keeps the random state of a host process
-        model = Seq2Seq(config.model, *sizes)
+        model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
     shortlist = None

@@ -113,10 +113,10 @@ CELLS = Registry(
         "lstm": Kind("nmt.model.cells:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
         "gru": Kind("nmt.model.cells:GRU", "Cho et al. 2014, reset gate after the product"),
         "layer_norm_lstm": Kind(
-            "nmt.model.layer_norm:LayerNormLSTM", "LSTM with layer normalisation, Ba et al. 2016"
+            "nmt.model.cells:LayerNormLSTM", "LSTM with layer normalisation, Ba et al. 2016"
         ),
         "layer_norm_gru": Kind(
-            "nmt.model.layer_norm:LayerNormGRU", "GRU with layer normalisation, Ba et al. 2016"
+            "nmt.model.cells:LayerNormGRU", "GRU with layer normalisation, Ba et al. 2016"
         ),
     },
 )
@@ -126,15 +126,15 @@ ATTENTIONS = Registry(
     {
         "none": Kind("nmt.model.attention:NoAttention", "no context, Sutskever et al. 2014"),
         "additive": Kind(
-            "nmt.model.additive:AdditiveAttention",
+            "nmt.model.attention:AdditiveAttention",
             "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
         ),
         "normalized_additive": Kind(
-            "nmt.model.additive:NormalizedAdditiveAttention",
+            "nmt.model.attention:NormalizedAdditiveAttention",
             "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
         ),
         "concat": Kind(
-            "nmt.model.additive:ConcatAttention",
+            "nmt.model.attention:ConcatAttention",
             "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
         ),
         "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
@@ -149,7 +149,7 @@ ATTENTIONS = Registry(
             "row j of W [s; y] + b, whatever is there, Luong et al. 2015, eq. 8 (location)",
         ),
         "multi_head": Kind(
-            "nmt.model.multi_head:MultiHeadAttention",
+            "nmt.model.attention:MultiHeadAttention",
             "scaled dot in several subspaces, Vaswani et al. 2017, section 3.2.2",
         ),
     },
@@ -158,13 +158,13 @@ ATTENTIONS = Registry(
 NORMALIZERS = Registry(
     "normalizer",
     {
-        "softmax": Kind("nmt.model.normalizers:softmax", "all weights above zero"),
+        "softmax": Kind("nmt.model.attention_windows:softmax", "all weights above zero"),
         "sparsemax": Kind(
-            "nmt.model.normalizers:sparsemax",
+            "nmt.model.attention_windows:sparsemax",
             "Euclidean projection, many weights zero, Martins and Astudillo 2016",
         ),
         "entmax15": Kind(
-            "nmt.model.normalizers:entmax15", "half way between the two, Peters et al. 2019"
+            "nmt.model.attention_windows:entmax15", "half way between the two, Peters et al. 2019"
         ),
     },
 )
@@ -172,12 +172,13 @@ NORMALIZERS = Registry(
 WINDOWS = Registry(
     "attention window",
     {
-        "global": Kind("nmt.model.windows:GlobalWindow", "all annotations"),
+        "global": Kind("nmt.model.attention_windows:GlobalWindow", "all annotations"),
         "local_m": Kind(
-            "nmt.model.windows:MonotonicWindow", "those around position i, Luong et al. 2015, 3.2"
+            "nmt.model.attention_windows:MonotonicWindow",
+            "those around position i, Luong et al. 2015, 3.2",
         ),
         "local_p": Kind(
-            "nmt.model.windows:PredictiveWindow",
+            "nmt.model.attention_windows:PredictiveWindow",
             "those around a predicted position, under a Gaussian, Luong et al. 2015, eq. 9-10",
         ),
     },
@@ -186,14 +187,20 @@ WINDOWS = Registry(
 DECODER_STARTS = Registry(
     "decoder start",
     {
-        "zeros": Kind("nmt.model.start:ZeroStart", "all states are zero"),
-        "copy": Kind("nmt.model.start:CopyStart", "the encoder's final states, layer by layer"),
-        "bridge": Kind(
-            "nmt.model.start:BridgeStart", "tanh of a learned linear map of the final states"
+        "zeros": Kind("nmt.model.decoder_state:ZeroStart", "all states are zero"),
+        "copy": Kind(
+            "nmt.model.decoder_state:CopyStart", "the encoder's final states, layer by layer"
         ),
-        "linear": Kind("nmt.model.start:LinearStart", "a learned linear map of the final states"),
+        "bridge": Kind(
+            "nmt.model.decoder_state:BridgeStart",
+            "tanh of a learned linear map of the final states",
+        ),
+        "linear": Kind(
+            "nmt.model.decoder_state:LinearStart", "a learned linear map of the final states"
+        ),
         "mean": Kind(
-            "nmt.model.start:MeanStart", "tanh of a learned linear map of the mean annotation"
+            "nmt.model.decoder_state:MeanStart",
+            "tanh of a learned linear map of the mean annotation",
         ),
     },
 )
@@ -268,9 +275,9 @@ GUIDANCE_COSTS = Registry(
     "cost of guided alignment",
     {
         "cross_entropy": Kind(
-            "nmt.model.guidance:cross_entropy", "- sum g log a, Chen et al. 2016"
+            "nmt.model.loss:guided_cross_entropy", "- sum g log a, Chen et al. 2016"
         ),
-        "mse": Kind("nmt.model.guidance:squared_error", "sum (g - a)^2, Chen et al. 2016"),
+        "mse": Kind("nmt.model.loss:guided_squared_error", "sum (g - a)^2, Chen et al. 2016"),
     },
 )
 

@@ -47,13 +47,16 @@ def _model(examination: Examination) -> Remark:
     config, tokenizers, data = examination.config, examination.tokenizers, examination.data
     assert tokenizers is not None
     assert data is not None
-    sizes = [tokenizers.source.size, tokenizers.target.size]
+    sizes = (tokenizers.source.size, tokenizers.target.size)
     is_part = examination.sample is not None and not examination.sample.is_whole
     if is_part and config.tokenizer.fills_vocabulary:
         # A sample gives fewer subwords, but the model must have its final size.
-        sizes = [max(size, config.tokenizer.vocab_size) for size in sizes]
+        most = config.tokenizer.vocab_size
+        sizes = (max(sizes[0], most), max(sizes[1], most))
     torch.manual_seed(config.seed)
-    model = Seq2Seq(config.model, *sizes).to(examination.runtime.device)
+    model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels).to(
+        examination.runtime.device
+    )
     bundle = Bundle(model, tokenizers, config, data.manifest.length_ratio)
     examination.bundle = bundle
     examination.optimizer = make_optimizer(model.parameters(), config.training.optimizer)

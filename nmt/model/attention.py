@@ -1,9 +1,9 @@
 """Attention: how much each annotation counts for each query.
 
-Every kind is a score function; the window, the normaliser and the weighted sum of the annotations
-are the same for all and written once, in `Attention.forward`. The query has a length axis: in
-training it may hold all target steps, in search it holds the beams, so nothing of the source is
-ever copied per beam.
+Every kind is a score function e_ij. The window, the normaliser and the weighted sum of the
+annotations are the same for all kinds and written once, in `Attention.forward`. Queries have a
+length axis. In training it may hold all target steps. In search it holds the beams, so that the
+source is never copied for each beam.
 """
 
 import math
@@ -15,19 +15,23 @@ from torch import Tensor, nn
 
 from nmt.config.kinds import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.linear import Linear
-from nmt.model.precision import widened
-from nmt.model.shared_product import shared_product
-from nmt.model.windows import Window
+from nmt.model.attention_windows import Window
+from nmt.model.kernels.additive_score import additive_score
+from nmt.model.kernels.batch_invariance import product
+from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.precision import widened
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What attention knows of the source, prepared once per sentence.
+    """The source as attention sees it, prepared once for each sentence.
 
-    annotations: what contexts are made of, `[batch, source_len, annotation]`; keys: what the score
-    function compares queries with, `[batch, source_len, key]`; bias: `[batch, 1, source_len]`, zero
-    at tokens and minus infinity at padding; lengths: `[batch]`, tokens.
+    Attributes:
+        annotations: The vectors that contexts are sums of, `[batch, source_len, annotation]`.
+        keys: The vectors that queries are compared with, `[batch, source_len, key]`.
+        bias: `[batch, 1, source_len]`, zero at tokens and minus infinity at padding.
+        lengths: The number of tokens, `[batch]`.
     """
 
     annotations: Tensor
@@ -36,17 +40,19 @@ class Memory:
     lengths: Tensor
 
     def select(self, rows: Tensor) -> "Memory":
-        """The memory of some of the sentences, `rows [new_batch]`."""
+        """Return the memory of some of the sentences, `rows [new_batch]`."""
         return Memory(self.annotations[rows], self.keys[rows], self.bias[rows], self.lengths[rows])
 
 
 @dataclass(frozen=True)
 class Query:
-    """What attention is asked with.
+    """The queries of some steps or beams.
 
-    vectors: `[batch, queries, H]`; positions: `[queries]` or `[1]`, their target positions, from 0;
-    covered: `[batch, queries, source_len]`, the weights that each annotation has got at the
-    positions before, where coverage is kept.
+    Attributes:
+        vectors: `[batch, queries, H]`.
+        positions: The target positions, from 0, `[queries]` or `[1]`.
+        covered: The sum of the weights that each annotation has got at the positions before,
+            `[batch, queries, source_len]`. None where coverage is not kept.
     """
 
     vectors: Tensor
@@ -54,15 +60,19 @@ class Query:
     covered: Tensor | None = None
 
 
-class Attention(nn.Module, ABC):
-    """`prepare` once per sentence, then ask with any number of queries.
-
-    query_size: H; annotation_size: D.
-    """
+class Attention(KernelModule, ABC):
+    """A kind of attention: `prepare` once for each sentence, then call with any queries."""
 
     heads = 1
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        """Make what all kinds have.
+
+        Args:
+            settings: The normaliser, the window and the dropout of the weights.
+            query_size: H.
+            annotation_size: D.
+        """
         super().__init__()
         self.query_size = query_size
         self.annotation_size = annotation_size
@@ -71,26 +81,41 @@ class Attention(nn.Module, ABC):
         self.dropout = nn.Dropout(settings.dropout)
 
     def prepare(self, annotations: Tensor, mask: Tensor) -> Memory:
-        """annotations `[batch, source_len, D]` and mask `[batch, source_len]`, true at tokens."""
+        """Compute what depends on the source alone.
+
+        Args:
+            annotations: `[batch, source_len, D]`.
+            mask: `[batch, source_len]`, true at tokens.
+        """
         bias = torch.zeros(mask.shape, device=mask.device, dtype=torch.float32)
         bias = bias.masked_fill(~mask, float("-inf")).unsqueeze(1)
         return Memory(self.values(annotations), self.keys(annotations), bias, mask.sum(1))
 
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        """Context `[batch, queries, D]` and weights `[batch, queries, source_len]` (float32 or
-        wider; None without attention). Weights at padding are exactly zero.
+        """Compute c_i = sum_j a_ij h_j: Bahdanau et al. 2014, eq. 5.
+
+        Returns:
+            The contexts, `[batch, queries, D]`; and the weights, `[batch, queries, source_len]`, in
+            float32 or wider, exactly zero at padding. None without attention.
         """
         weights = self.weigh(self.scores(query, memory), query, memory)
         kept = self.dropout(weights).to(memory.annotations.dtype)
-        return shared_product(kept, memory.annotations), weights
+        return self.products(kept, memory.annotations), weights
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:
-        """The weights of each head by itself, `[batch, heads, queries, source_len]`, to look at."""
+        """Return the weights of each head by itself, `[batch, heads, queries, source_len]`."""
         return self.weigh(self.scores(query, memory), query, memory).unsqueeze(1)
 
     def weigh(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
-        """Weights of scores, `[batch, queries, source_len]` or `[batch, heads, queries,
-        source_len]`.
+        """Compute a_ij = exp(e_ij) / sum_k exp(e_ik), Bahdanau et al. 2014, eq. 6, in a window.
+
+        Args:
+            scores: e_ij, `[batch, queries, source_len]` or `[batch, heads, queries, source_len]`.
+            query: The queries.
+            memory: The source.
+
+        Returns:
+            The weights, of the shape of the scores.
         """
         outside, nearness = self.window(
             query.vectors, query.positions, memory.lengths, memory.bias.shape[2]
@@ -103,23 +128,28 @@ class Attention(nn.Module, ABC):
         return weights if nearness is None else weights * nearness
 
     def values(self, annotations: Tensor) -> Tensor:
-        """What contexts are sums of, `[batch, source_len, D]`."""
+        """Return the vectors that contexts are sums of, `[batch, source_len, D]`."""
         return annotations
 
     @abstractmethod
     def keys(self, annotations: Tensor) -> Tensor:
-        """What depends on the annotations alone, `[batch, source_len, key]`."""
+        """Return what depends on the annotations alone, `[batch, source_len, key]`."""
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
-        """One score for each query and annotation, `[batch, queries, source_len]`."""
+        """Return e_ij of each query and annotation, `[batch, queries, source_len]`."""
         return self.score(query.vectors, memory.keys)
 
     @abstractmethod
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """The same from the vectors alone, `[batch, queries, H]` and `[batch, source_len, key]`."""
+        """Return e_ij from the vectors alone, `[batch, queries, source_len]`.
+
+        Args:
+            query: s_i, `[batch, queries, H]`.
+            keys: `[batch, source_len, key]`.
+        """
 
     def initialize(self) -> None:
-        """Glorot maps, biases zero."""
+        """Draw Glorot maps; biases are zero."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -128,38 +158,123 @@ class Attention(nn.Module, ABC):
 
 
 class NoAttention(Attention):
-    """Nothing but the encoder's final state goes across: Sutskever et al. 2014."""
+    """No attention: only the encoder's final state goes across, Sutskever et al. 2014."""
 
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        """An empty context, `[batch, queries, 0]`, and no weights."""
+        """Return an empty context, `[batch, queries, 0]`, and no weights."""
         return query.vectors.new_empty(*query.vectors.shape[:2], 0), None
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """There is nothing to compare with."""
+        """Return empty vectors."""
         return annotations[..., :0]
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """All alike."""
+        """Return zeros."""
         return query.new_zeros(*query.shape[:2], keys.shape[1])
+
+
+class AdditiveAttention(Attention):
+    """e_ij = v . tanh(W s + U h_j): Bahdanau et al. 2014, appendix A.1.2.
+
+    With coverage v . tanh(W s + U h_j + w c_ij), c_ij the sum of the weights that h_j got before
+    (See et al. 2017, eq. 11).
+    """
+
+    has_bias = False
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        size = settings.size or query_size
+        self.query_map = Linear(query_size, size, bias=False)
+        self.key_map = Linear(annotation_size, size, bias=self.has_bias)
+        self.energy = nn.Parameter(torch.empty(size))
+        self.coverage_map = nn.Parameter(torch.empty(size)) if settings.coverage else None
+
+    def initialize(self) -> None:
+        """Draw Glorot maps; the energy vector as one row of such a map."""
+        super().initialize()
+        nn.init.xavier_uniform_(self.energy.data.view(1, -1))
+        if self.coverage_map is not None:
+            nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """Return U h_j (+ b). A CPU does elementwise work faster in float32."""
+        keys: Tensor = self.key_map(annotations)
+        return widened(keys) if keys.device.type == "cpu" else keys
+
+    def scores(self, query: Query, memory: Memory) -> Tensor:
+        """See `Attention.scores`; here coverage enters."""
+        if self.coverage_map is None:
+            return self.score(query.vectors, memory.keys)
+        assert query.covered is not None
+        covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
+        summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
+        hidden = self.tanh(summed + covered * self.coverage_map.to(covered.dtype))
+        energy = self.final_energy().to(hidden.dtype)
+        if self.is_exact:
+            return product(hidden, energy.unsqueeze(0)).squeeze(-1)
+        return hidden @ energy
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return v . tanh(W s + U h_j)."""
+        queries = self.query_map(query).to(keys.dtype)
+        energy = self.final_energy().to(keys.dtype)
+        if self.kernels == "fast":
+            return additive_score(queries, keys, energy)
+        return torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
+
+    def final_energy(self) -> Tensor:
+        """Return v, `[size]`."""
+        return self.energy
+
+
+class NormalizedAdditiveAttention(AdditiveAttention):
+    """e_ij = g v / |v| . tanh(W s + U h_j + b): the normalised score of GNMT.
+
+    The energy vector has weight normalisation (Salimans and Kingma 2016). g starts at
+    sqrt(1 / size), b at zero.
+    """
+
+    has_bias = True
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        self.gain = nn.Parameter(torch.tensor(math.sqrt(1.0 / len(self.energy))))
+
+    def initialize(self) -> None:
+        """See `AdditiveAttention.initialize`."""
+        super().initialize()
+        nn.init.constant_(self.gain, math.sqrt(1.0 / len(self.energy)))
+
+    def final_energy(self) -> Tensor:
+        """Return g v / |v|."""
+        energy: Tensor = self.gain * self.energy / self.energy.norm()
+        return energy
+
+
+class ConcatAttention(AdditiveAttention):
+    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8. W's halves are kept apart."""
+
+    has_bias = True
 
 
 class DotAttention(Attention):
     """e_ij = s . h_j: Luong et al. 2015, eq. 8."""
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """The annotations themselves."""
+        """Return the annotations."""
         return annotations
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """s . h_j."""
-        return shared_product(query.to(keys.dtype), keys, transposed=True)
+        """Return s . h_j."""
+        return self.products(query.to(keys.dtype), keys.transpose(1, 2))
 
 
 class ScaledDotAttention(DotAttention):
     """e_ij = s . h_j / sqrt(D): Vaswani et al. 2017, eq. 1."""
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """s . h_j / sqrt(D)."""
+        """Return s . h_j / sqrt(D)."""
         return super().score(query, keys) / math.sqrt(keys.shape[-1])
 
 
@@ -171,20 +286,20 @@ class GeneralAttention(Attention):
         self.key_map = Linear(annotation_size, query_size, bias=False)
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """W h_j."""
+        """Return W h_j."""
         keys: Tensor = self.key_map(annotations)
         return keys
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """s . W h_j."""
-        return shared_product(query.to(keys.dtype), keys, transposed=True)
+        """Return s . W h_j."""
+        return self.products(query.to(keys.dtype), keys.transpose(1, 2))
 
 
 class LocationAttention(Attention):
-    """e_ij = row j of W [s; y] + b, y the previous embedding: scores of places, not of what stands
-    there (Luong et al. 2015, eq. 8, location; the decoder of PyTorch's tutorial).
+    """e_ij = row j of W [s; y] + b, y the previous embedding: Luong et al. 2015, eq. 8, location.
 
-    Places from `max_positions` on get nothing.
+    A place has its score whatever stands there, as in the decoder of PyTorch's tutorial. Places
+    from `max_positions` on get nothing.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
@@ -197,11 +312,61 @@ class LocationAttention(Attention):
         return super().prepare(annotations, mask & known)
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Nothing: only how many there are counts."""
+        """Return empty vectors: only their number counts."""
         return annotations[..., :0]
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Rows of W [s; y] + b."""
+        """Return rows of W [s; y] + b."""
         scores: Tensor = self.place_map(query)
         missing = keys.shape[1] - scores.shape[2]
         return nn.functional.pad(scores, (0, missing))
+
+
+class MultiHeadAttention(Attention):
+    """W_o [head_1; ..], head_k = softmax(Q_k s . K_k h / sqrt(d)) V_k h, d the size of a head.
+
+    Vaswani et al. 2017, section 3.2.2. The weights that are returned are the mean of the heads'.
+    """
+
+    def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
+        super().__init__(settings, query_size, annotation_size)
+        size = settings.size or query_size
+        self.heads = settings.heads
+        self.query_map = Linear(query_size, size, bias=False)
+        self.key_map = Linear(annotation_size, size, bias=False)
+        self.value_map = Linear(annotation_size, size, bias=False)
+        self.context_map = Linear(size, annotation_size, bias=False)
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """Return K h, all heads side by side."""
+        keys: Tensor = self.key_map(annotations)
+        return keys
+
+    def values(self, annotations: Tensor) -> Tensor:
+        """Return V h, all heads side by side."""
+        values: Tensor = self.value_map(annotations)
+        return values
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return the scores of each head, `[batch, heads, queries, source_len]`."""
+        queries = self._split_heads(self.query_map(query).to(keys.dtype))
+        scores = self.products(queries, self._split_heads(keys).transpose(2, 3))
+        return scores / math.sqrt(queries.shape[-1])
+
+    def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        """See `Attention.forward`."""
+        weights = self.head_weights(query, memory)
+        values = self._split_heads(memory.annotations)
+        contexts = self.products(self.dropout(weights).to(values.dtype), values)
+        context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
+        # torch's mean adds up in an order that depends on the place in the source.
+        return context, weights.cumsum(1)[:, -1] / self.heads
+
+    def head_weights(self, query: Query, memory: Memory) -> Tensor:
+        """See `Attention.head_weights`."""
+        return self.weigh(self.score(query.vectors, memory.keys), query, memory)
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """Return `[batch, length, size]` as `[batch, heads, length, size / heads]`."""
+        split: Tensor = x.unflatten(2, (self.heads, -1))
+        return split.transpose(1, 2)

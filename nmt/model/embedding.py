@@ -1,15 +1,15 @@
-"""Word vectors."""
+"""Word vectors, and dropout of vectors and of whole words."""
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
-from nmt.model.dropout import Dropout, WordDropout
 
 
 class Embedding(nn.Embedding):
-    """Word vectors, with dropout of whole words and of vectors: `[batch, length] -> [batch, length,
-    embedding]`.
-    """
+    """Word vectors, with dropout of whole words and of vectors."""
 
     def __init__(self, vocabulary: int, settings: ModelSettings, word_dropout: float) -> None:
         super().__init__(vocabulary, settings.embedding_size)
@@ -25,10 +25,122 @@ class Embedding(nn.Embedding):
             super().reset_parameters()
 
     def mask(self, input: Tensor) -> Tensor | None:
-        """See `Dropout.mask`, for the sentences `[batch, length]` of token ids."""
+        """Draw the mask of `Dropout.mask` for the sentences `[batch, length]` of token ids."""
         return self.dropout.mask(self.weight.new_empty(len(input), 0), self.embedding_dim)
 
     def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The vectors of token ids; mask: from `mask`, for a part of the sentences' steps."""
+        """Return the vectors of token ids, `[batch, length] -> [batch, length, embedding]`.
+
+        Args:
+            input: The ids.
+            mask: The result of `mask`, for a part of the sentences' steps.
+        """
         embedded: Tensor = self.dropout(self.word_dropout(super().forward(input)), mask)
         return embedded
+
+
+class Dropout(nn.Module):
+    """Dropout of vectors `[batch, length, size]`."""
+
+    def __init__(self, rate: float, variational: bool) -> None:
+        """Keep the settings.
+
+        Args:
+            rate: The share of the elements put to zero in training. The others grow by
+                1 / (1 - rate).
+            variational: Whether the same elements are dropped at each step of a sentence (Gal and
+                Ghahramani 2016).
+        """
+        super().__init__()
+        self.rate = rate
+        self.variational = variational
+
+    def mask(self, like: Tensor, size: int) -> Tensor | None:
+        """Draw what a sentence's vectors are multiplied by at each step.
+
+        Args:
+            like: A tensor `[batch, ..]` of the type and device of the vectors.
+            size: The size of the vectors.
+
+        Returns:
+            The mask, `[batch, 1, size]`. None where each step draws its own.
+        """
+        if not self.variational or not self.training or self.rate == 0.0:
+            return None
+        return _mask(like, (like.shape[0], 1, size), self.rate)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Drop elements of vectors.
+
+        Args:
+            x: `[batch, length, size]`.
+            mask: The result of `mask`, for a part of the sentences' steps.
+        """
+        if not self.training or self.rate == 0.0:
+            return x
+        if not self.variational:
+            if x.device.type == "cpu":
+                return x * _mask(x, tuple(x.shape), self.rate)
+            return nn.functional.dropout(x, self.rate)
+        if mask is None:
+            mask = self.mask(x, x.shape[-1])
+            assert mask is not None
+        return x * mask.to(x.dtype)
+
+
+class WordDropout(nn.Module):
+    """Dropout of whole vectors, each with probability `rate`, as in Nematus.
+
+    The others grow by 1 / (1 - rate).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop vectors of `x [.., size]`."""
+        if not self.training or self.rate == 0.0:
+            return x
+        return x * _mask(x, (*x.shape[:-1], 1), self.rate)
+
+
+def recurrent_mask(like: Tensor, size: int, rate: float, training: bool) -> Tensor | None:
+    """Draw what a hidden vector is multiplied by in all recurrent products of a sentence.
+
+    Args:
+        like: A tensor `[batch, ..]` of the type and device of the mask.
+        size: The size of the hidden vector.
+        rate: The share of the elements put to zero.
+        training: Whether there is dropout at all.
+
+    Returns:
+        The mask, `[batch, size]`. None without recurrent dropout.
+    """
+    if not training or rate == 0.0:
+        return None
+    return _mask(like, (like.shape[0], size), rate)
+
+
+def _mask(like: Tensor, shape: tuple[int, ...], rate: float) -> Tensor:
+    """Draw zeros, at the rate, and ones, the ones divided by 1 - rate."""
+    if like.device.type == "cpu":
+        return _cpu_mask(like.dtype, shape, rate)
+    kept = torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1.0 - rate)
+    return kept.div_(1.0 - rate)
+
+
+_STEPS = 1 << 16
+
+
+def _cpu_mask(dtype: torch.dtype, shape: tuple[int, ...], rate: float) -> Tensor:
+    """Draw a mask from 16 random bits an element, four elements from one draw.
+
+    The rate is rounded to a multiple of 2^-16. A run of an earlier release goes on with the same
+    draws.
+    """
+    count = math.prod(shape)
+    draws = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(1 << 63), None)
+    dropped = min(round(rate * _STEPS), _STEPS - 1)
+    kept = draws.view(torch.int16)[:count] >= dropped - _STEPS // 2
+    return kept.to(dtype).mul_(1.0 / (1.0 - rate)).view(shape)

@@ -8,19 +8,20 @@ from torch import Tensor, nn
 from nmt.config.settings.model import EncoderSettings
 from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
-from nmt.model.dropout import Dropout, recurrent_mask
-from nmt.model.exporting import is_exporting
-from nmt.model.kernels.batch_invariance import is_exact
+from nmt.model.embedding import Dropout, recurrent_mask
+from nmt.model.kernels.kernel_module import KernelModule
 from nmt.model.recurrent import run
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """What the encoder gives.
+    """The result of the encoder.
 
-    vectors: `[batch, source_len, annotation]`, without meaning at padding; mask: `[batch,
-    source_len]`, true at tokens; final: for each layer the state after the last token it reads,
-    each part `[batch, size of the layer]`.
+    Attributes:
+        vectors: h_j, `[batch, source_len, annotation]`, without meaning at padding.
+        mask: `[batch, source_len]`, true at tokens.
+        final: For each layer the state after the last token it reads, each part
+            `[batch, size of the layer]`.
     """
 
     vectors: Tensor
@@ -30,8 +31,12 @@ class Annotations:
 
 @dataclass(frozen=True)
 class EncodedSource:
-    """An encoded batch of source sentences, ready for the decoder; tokens: their ids, `[batch,
-    source_len]`.
+    """An encoded batch of source sentences, ready for the decoder.
+
+    Attributes:
+        tokens: The ids, `[batch, source_len]`.
+        annotations: The result of the encoder.
+        memory: The annotations as attention sees them.
     """
 
     tokens: Tensor
@@ -39,7 +44,7 @@ class EncodedSource:
     memory: Memory
 
     def select(self, rows: Tensor) -> "EncodedSource":
-        """Some of the sentences, `rows [new_batch]`."""
+        """Return some of the sentences, `rows [new_batch]`."""
         memory = self.memory.select(rows)
         shared = self.memory.annotations is self.annotations.vectors
         annotations = Annotations(
@@ -50,13 +55,17 @@ class EncodedSource:
         return EncodedSource(self.tokens[rows], annotations, memory)
 
 
-class Encoder(nn.Module):
-    """A stack of recurrent layers.
-
-    input_size: size of the source embeddings; variational: see `Dropout`.
-    """
+class Encoder(KernelModule):
+    """A stack of recurrent layers: Bahdanau et al. 2014, section 3.2, with both directions."""
 
     def __init__(self, settings: EncoderSettings, input_size: int, variational: bool) -> None:
+        """Make the layers.
+
+        Args:
+            settings: The cell, the layers and their directions.
+            input_size: The size of the source embeddings.
+            variational: See `Dropout`.
+        """
         super().__init__()
         self.settings = settings
         self.layers = nn.ModuleList(
@@ -74,22 +83,27 @@ class Encoder(nn.Module):
         self.dropout = Dropout(settings.dropout, variational)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Annotations:
-        """Annotations of `embedded [batch, source_len, embedding]`, mask true at tokens."""
+        """Return the annotations of a batch.
+
+        Args:
+            embedded: The source embeddings, `[batch, source_len, embedding]`.
+            mask: `[batch, source_len]`, true at tokens.
+        """
         order = _reversed_words(mask) if self.settings.reverse_source else None
         hidden, final = _in_order(embedded, order), []
-        padding = None if _without_padding(mask) else mask
+        padding = None if self._has_no_padding(mask) else mask
         for number, layer in enumerate(self.layers):
             below = self.dropout(hidden) if number > 0 else hidden
             hidden, state = self._run_layer(number, _cells(layer), below, padding)
             if self._is_residual(number):
                 hidden = hidden + below.to(hidden.dtype)
             final.append(state)
-        # Some kernels give time before batch: attention's products would copy that at each step.
+        # Some kernels have time before batch: attention's products would copy that at each step.
         vectors = _in_order(hidden, order).contiguous()
         return Annotations(vectors, mask, tuple(final))
 
     def initialize(self, forget_bias: float) -> None:
-        """Each cell by its own rule."""
+        """Draw the weights, those of each cell by its own rule."""
         for layer in self.layers:
             for cell in _cells(layer):
                 cell.initialize(forget_bias)
@@ -107,19 +121,28 @@ class Encoder(nn.Module):
             [recurrent_mask(x, size, rate, self.training) for _ in cells],
         )
 
+    def _has_no_padding(self, mask: Tensor) -> bool:
+        """Return whether there is known to be no padding, which is found out on a CPU only.
+
+        Products then have one column less. In evaluation no result may depend on that.
+        """
+        is_free = self.kernels == "fast" and self.training and mask.device.type == "cpu"
+        return is_free and bool(mask.all())
+
     def _is_residual(self, number: int) -> bool:
         first = self.settings.residual_from
         return first is not None and number + 1 >= first
 
 
 def length_mask(lengths: Tensor, longest: int) -> Tensor:
-    """`[batch, longest]`, true at the first `lengths [batch]` positions."""
+    """Return `[batch, longest]`, true at the first `lengths [batch]` positions."""
     return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def _reversed_words(mask: Tensor) -> Tensor:
-    """`[batch, source_len]`: from where each position is filled when the words are reversed; the
-    end mark and the padding stay. Its own inverse.
+    """Return the place from which each position is filled when the words are reversed.
+
+    The end mark and the padding stay. The order `[batch, source_len]` is its own inverse.
     """
     places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     end = mask.sum(1, keepdim=True) - 1
@@ -130,14 +153,6 @@ def _in_order(x: Tensor, order: Tensor | None) -> Tensor:
     if order is None:
         return x
     return x.gather(1, order.unsqueeze(-1).expand_as(x))
-
-
-def _without_padding(mask: Tensor) -> bool:
-    """Whether there is known to be none: products then have one column less, and what search gives
-    must not depend on that.
-    """
-    cheap = mask.device.type == "cpu" and not is_exporting()
-    return cheap and not is_exact(mask.device) and bool(mask.all())
 
 
 def _cells(layer: nn.Module) -> list[Cell]:

@@ -6,15 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
-from nmt.model.activations import tanh
-from nmt.model.dropout import Dropout
-from nmt.model.linear import Linear
+from nmt.model.embedding import Dropout
+from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.precision import widened
 
 
-class OutputLayer(nn.Module, ABC):
-    """Features `[batch, queries, feature]` of state, context (where it goes to the output layer)
-    and previous embedding.
-    """
+class OutputLayer(KernelModule, ABC):
+    """Features of state, context (where it goes to the output layer) and previous embedding."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -24,18 +23,23 @@ class OutputLayer(nn.Module, ABC):
     def forward(
         self, state: Tensor, context: Tensor, embedded: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """state `[.., hidden]`, context `[.., annotation]`, embedded `[.., embedding]`; mask: of
-        dropout, see `Dropout.mask`.
+        """Return the features, `[batch, queries, feature]`, after dropout.
+
+        Args:
+            state: s_i, `[batch, queries, hidden]`.
+            context: c_i, `[batch, queries, annotation]`.
+            embedded: E y_{i-1}, `[batch, queries, embedding]`.
+            mask: The result of `Dropout.mask`.
         """
         features: Tensor = self.dropout(self.features(state, context, embedded), mask)
         return features
 
     @abstractmethod
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        """The same before dropout."""
+        """Return the features before dropout."""
 
     def initialize(self) -> None:
-        """Glorot maps, biases zero."""
+        """Draw Glorot maps; biases are zero."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -54,11 +58,11 @@ class AttentionalOutput(OutputLayer):
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
         seen = torch.cat((context, state.to(context.dtype)), -1) if self.sees_context else state
-        return tanh(self.map(seen))
+        return self.tanh(self.map(seen))
 
 
 class DeepOutput(OutputLayer):
-    """tanh(W s + V e + C c + b): every source of evidence has its own map (Pascanu et al. 2014)."""
+    """tanh(W s + V e + C c + b): deep output, Pascanu et al. 2014. Each input has its own map."""
 
     pieces = 1
 
@@ -72,10 +76,10 @@ class DeepOutput(OutputLayer):
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        return tanh(self.evidence(state, context, embedded))
+        return self.tanh(self.evidence(state, context, embedded))
 
     def evidence(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        """W s + V e + C c + b."""
+        """Return W s + V e + C c + b."""
         total: Tensor = self.state_map(state) + self.embedding_map(embedded)
         if self.sees_context:
             total = total + self.context_map(context)
@@ -108,3 +112,73 @@ class ConcatOutput(OutputLayer):
         """See `OutputLayer.features`."""
         seen = (state, context, embedded) if self.sees_context else (state, embedded)
         return torch.cat([part.to(state.dtype) for part in seen], -1)
+
+
+class PointerGate(nn.Module):
+    """p_gen = sigmoid(w_c c + w_s s + w_e e + b): the pointer-generator, See et al. 2017, eq. 8.
+
+    It needs one vocabulary for both sides: a source token is copied under its own id.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.context_map = Linear(settings.context_size, 1)
+        self.state_map = Linear(settings.decoder.hidden_size, 1, bias=False)
+        self.embedding_map = Linear(settings.embedding_size, 1, bias=False)
+
+    def forward(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
+        """Return the logit of p_gen, `[batch, queries]`, in float32 or wider.
+
+        Args:
+            state: s_i, `[batch, queries, hidden]`.
+            context: c_i, `[batch, queries, annotation]`.
+            embedded: E y_{i-1}, `[batch, queries, embedding]`.
+        """
+        logit: Tensor = (
+            self.context_map(context) + self.state_map(state) + self.embedding_map(embedded)
+        )
+        return widened(logit).squeeze(-1)
+
+    def initialize(self) -> None:
+        """Draw Glorot maps; the bias is zero."""
+        for module in (self.context_map, self.state_map, self.embedding_map):
+            nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(self.context_map.bias)
+
+
+def copy_probabilities(weights: Tensor, source: Tensor, targets: Tensor) -> Tensor:
+    """Return the attention that each target token gets in the source, `[batch, queries]`.
+
+    Args:
+        weights: a_ij, `[batch, queries, source_len]`.
+        source: Token ids, `[batch, source_len]`.
+        targets: Token ids, `[batch, queries]`.
+    """
+    return (weights * (source.unsqueeze(1) == targets.unsqueeze(2))).sum(-1)
+
+
+def mix_copies(log_vocabulary: Tensor, gate: Tensor, weights: Tensor, source: Tensor) -> Tensor:
+    """Return log(p_gen p_vocabulary(v) + (1 - p_gen) sum_{j: w_j = v} a_j): See et al. 2017, eq. 9.
+
+    Args:
+        log_vocabulary: `[batch, queries, vocabulary]`.
+        gate: The logit of p_gen, `[batch, queries]`.
+        weights: a_j, `[batch, queries, source_len]`.
+        source: w_j, token ids, `[batch, source_len]`.
+
+    Returns:
+        Log-probabilities, `[batch, queries, vocabulary]`.
+    """
+    generated = log_vocabulary + nn.functional.logsigmoid(gate).unsqueeze(-1)
+    places = source.unsqueeze(1).expand_as(weights)
+    copies = torch.zeros_like(log_vocabulary).scatter_add(2, places, weights.to(generated.dtype))
+    log_copies = torch.log(copies) + nn.functional.logsigmoid(-gate).unsqueeze(-1)
+    return log_sum_exp(generated, log_copies)
+
+
+def log_sum_exp(x: Tensor, y: Tensor) -> Tensor:
+    """Return log(exp(x) + exp(y)).
+
+    `torch.logaddexp` rounds a number by the place where it stands.
+    """
+    return torch.logsumexp(torch.stack((x, y)), 0)

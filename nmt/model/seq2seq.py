@@ -9,29 +9,44 @@ from torch import Tensor, nn
 from nmt.config.settings.model import ModelSettings
 from nmt.config.settings.training import ForcingDraw
 from nmt.model.decoder import Decoder
+from nmt.model.decoder_state import DecoderState, Step, Unrolled
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
-from nmt.model.guidance import Guidance
-from nmt.model.int8 import Int8Product
 from nmt.model.kernels.batch_invariance import product
-from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
-from nmt.model.pointer import copied, mixed
-from nmt.model.precision import widened
-from nmt.model.steps import DecoderState, Step, Unrolled
+from nmt.model.kernels.int8 import Int8Product
+from nmt.model.kernels.kernel_module import KernelModule, Kernels
+from nmt.model.kernels.precision import widened
+from nmt.model.loss import (
+    Guidance,
+    LossSums,
+    coverage_loss,
+    cross_entropy_sums,
+    pointer_cross_entropy_sums,
+)
+from nmt.model.output import copy_probabilities, mix_copies
 
 PAD = 0
 """The id that fills a target up; it has no part in the loss."""
 
 
-class Seq2Seq(nn.Module):
-    """A recurrent encoder-decoder, with attention or without.
-
-    source_vocabulary, target_vocabulary: numbers of tokens; equal when the settings tie the two.
-    """
+class Seq2Seq(KernelModule):
+    """A recurrent encoder-decoder, with attention or without."""
 
     def __init__(
-        self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int
+        self,
+        settings: ModelSettings,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        kernels: Kernels = "fast",
     ) -> None:
+        """Make the parts and draw their weights.
+
+        Args:
+            settings: The architecture.
+            source_vocabulary: The number of source tokens.
+            target_vocabulary: The number of target tokens, the same when the settings tie the two.
+            kernels: How the model computes.
+        """
         super().__init__()
         self.settings = settings
         self.source_embedding = Embedding(source_vocabulary, settings, settings.source_word_dropout)
@@ -51,17 +66,21 @@ class Seq2Seq(nn.Module):
             nn.Parameter(torch.zeros(target_vocabulary)) if settings.output.bias else None
         )
         self._quantized_output: Int8Product | None = None
+        self.use_kernels(kernels)
         if not self.source_embedding.weight.is_meta:
             self._initialize()
 
     @property
     def output_weight(self) -> Tensor:
-        """What features are compared with, `[target_vocabulary, feature]`."""
+        """The matrix that features are compared with, `[target_vocabulary, feature]`."""
         return self.target_embedding.weight if self.output_matrix is None else self.output_matrix
 
     def encode(self, source: Tensor, lengths: Tensor) -> EncodedSource:
-        """Encode `source [batch, source_len]`, right-padded, of `lengths [batch]` tokens each (at
-        least one: the end mark).
+        """Encode a batch.
+
+        Args:
+            source: Token ids, right-padded, `[batch, source_len]`.
+            lengths: The number of tokens of each, `[batch]`: at least one, the end mark.
         """
         mask = length_mask(lengths, source.shape[1])
         annotations = self.encoder(self.source_embedding(source), mask)
@@ -69,20 +88,26 @@ class Seq2Seq(nn.Module):
         return EncodedSource(source, annotations, memory)
 
     def start(self, encoded: EncodedSource, beams: int) -> DecoderState:
-        """The decoder's state before the first token, for `beams` beams a sentence."""
+        """Return the decoder's state before the first token, for `beams` beams a sentence."""
         return self.decoder.start(encoded, beams)
 
     def step(self, encoded: EncodedSource, state: DecoderState, previous: Tensor) -> Step:
-        """One step of every beam, from the tokens before it, `previous [batch, beams]`."""
+        """Compute a step of every beam, from the tokens before it, `previous [batch, beams]`."""
         return self.decoder.step(encoded, state, previous)
 
     def unroll(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
-        """All steps over a given `target_input [batch, target_len]`, from BOS on."""
+        """Compute all steps over a given `target_input [batch, target_len]`, from BOS on."""
         return self.decoder.unroll(encoded, target_input)
 
     def log_probabilities(self, encoded: EncodedSource, step: Step | Unrolled) -> Tensor:
-        """Of each target token after a step, `[batch, beams, vocabulary]`, in float32 or wider; of
-        unrolled steps `[batch, target_len, vocabulary]`.
+        """Return log p(y_i | y_<i, x) of each target token, in float32 or wider.
+
+        Args:
+            encoded: The source.
+            step: A step, or the unrolled steps of a target.
+
+        Returns:
+            `[batch, beams, vocabulary]`, or `[batch, target_len, vocabulary]`.
         """
         logits = self._vocabulary_product(step.features)
         if self.output_bias is not None:
@@ -91,12 +116,13 @@ class Seq2Seq(nn.Module):
         if step.gate is None:
             return generated
         assert step.weights is not None
-        return mixed(generated, step.gate, step.weights, encoded.tokens)
+        return mix_copies(generated, step.gate, step.weights, encoded.tokens)
 
     def quantize_output(self) -> None:
-        """From now on `log_probabilities` compares features with the output matrix in 8 bits.
+        """Compare features with the output matrix in 8 bits from now on, in `log_probabilities`.
 
-        Raises ResourceError where there are no such products.
+        Raises:
+            ResourceError: There are no such products here.
         """
         self._quantized_output = Int8Product(self.output_weight)
 
@@ -104,7 +130,10 @@ class Seq2Seq(nn.Module):
         if self._quantized_output is not None:
             return self._quantized_output(features)
         weight = self.output_weight
-        return widened(product(features.to(weight.dtype), weight))
+        features = features.to(weight.dtype)
+        if self.is_exact:
+            return widened(product(features, weight))
+        return widened(nn.functional.linear(features, weight))
 
     def loss(
         self,
@@ -119,17 +148,23 @@ class Seq2Seq(nn.Module):
         guidance: Guidance | None = None,
         forcing_draw: ForcingDraw = "token",
     ) -> LossSums:
-        """Cross-entropy sums of a batch.
+        """Return the loss sums of a batch.
 
-        source: `[batch, source_len]`; source_lengths: `[batch]`; target_input: `[batch,
-        target_len]`, from BOS on; target_output: the same shape, one token later, filled up with
-        PAD; smoothing: of the labels; teacher_forcing: probability with which a step sees the true
-        token before it instead of the model's own (Bengio et al. 2015); coverage:
-        weight of the coverage loss; fixed_shapes: take padding along and count it for nothing,
-        instead of picking the tokens out: slower, but no tensor's shape depends on what the batch
-        holds, as a CUDA graph demands; guidance: of attention, where there is any;
-        forcing_draw: what a draw of teacher forcing holds for: one token, one step of all
-        sentences, or all steps of one sentence.
+        Args:
+            source: `[batch, source_len]`.
+            source_lengths: `[batch]`.
+            target_input: The target from BOS on, `[batch, target_len]`.
+            target_output: The same one token later, filled up with PAD.
+            smoothing: Of the labels.
+            teacher_forcing: The probability with which a step sees the true token before it instead
+                of the model's own (Bengio et al. 2015).
+            coverage: The weight of the coverage loss.
+            fixed_shapes: Whether padding is taken along and counted for nothing, instead of picking
+                the tokens out. That is slower, but no tensor's shape depends on the values in the
+                batch, as a CUDA graph demands.
+            guidance: The word links that attention is led to. None: there are none.
+            forcing_draw: What a draw of teacher forcing holds for: one token, one step of all
+                sentences, or all steps of one sentence.
         """
         encoded = self.encode(source, source_lengths)
         choose = None
@@ -179,6 +214,7 @@ class Seq2Seq(nn.Module):
                 taken(targets),
                 smoothing,
                 counted,
+                self.kernels,
             )
         assert unrolled.weights is not None
         return pointer_cross_entropy_sums(
@@ -187,7 +223,7 @@ class Seq2Seq(nn.Module):
             self.output_bias,
             taken(targets),
             taken(unrolled.gate),
-            taken(copied(unrolled.weights, encoded.tokens, targets)),
+            taken(copy_probabilities(unrolled.weights, encoded.tokens, targets)),
             smoothing,
             counted,
         )

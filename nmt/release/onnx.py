@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nmt.bundle import Bundle, load_bundle
 from nmt.errors import ModelError, UsageError
 from nmt.release.onnx_check import compare
-from nmt.release.programs import EncoderProgram, Signature, StepProgram, signature_of
+from nmt.release.programs import EncoderProgram, Signature, StepProgram, exportable, signature_of
 from nmt.runtime.files import atomic_directory
 from nmt.text.characters import escape_controls
 from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer
@@ -97,7 +97,8 @@ def _check_packages() -> None:
 
 def _write_programs(bundle: Bundle, signature: Signature, folder: Path) -> None:
     source, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
-    encoder = EncoderProgram(bundle.model).eval()
+    model = exportable(bundle.model)
+    encoder = EncoderProgram(model).eval()
     with torch.no_grad():
         given = encoder(source, lengths)
     count = len(signature.memory)
@@ -120,7 +121,7 @@ def _write_programs(bundle: Bundle, signature: Signature, folder: Path) -> None:
         for name in signature.state
     ]
     _write(
-        StepProgram(bundle.model, signature).eval(),
+        StepProgram(model, signature).eval(),
         (*given[:count], *state, previous),
         ((*axes, {0: batch, 1: beams}),),
         (*signature.memory, *signature.state, "previous"),

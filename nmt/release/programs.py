@@ -5,6 +5,7 @@ previous tokens. It gives log-probabilities, attention weights where there are a
 state. The architecture determines the named tensors of memory and state.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.attention import Memory
+from nmt.model.decoder_state import DecoderState
 from nmt.model.encoder import Annotations, EncodedSource
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.steps import DecoderState
 
 _PARTS = ("hidden", "memory")
 _WHOLE_CELLS = ("lstm", "gru")
@@ -82,6 +83,14 @@ class StepProgram(nn.Module):
             assert step.weights is not None
             results.append(step.weights)
         return *results, *_state_tensors(step.state).values()
+
+
+def exportable(model: Seq2Seq) -> Seq2Seq:
+    """Return a model for export: one of the same parameters that computes without kernels."""
+    parameters = {id(parameter): parameter for parameter in model.parameters()}
+    other = copy.deepcopy(model, parameters)
+    other.use_kernels("onnx")
+    return other
 
 
 def signature_of(model: Seq2Seq) -> Signature:

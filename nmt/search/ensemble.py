@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from nmt.config.kinds import COMBINATIONS
 from nmt.errors import ModelError, UsageError
-from nmt.model.activations import logaddexp
+from nmt.model.decoder_state import Step, Unrolled
+from nmt.model.output import log_sum_exp
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.steps import Step, Unrolled
 
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
@@ -166,7 +166,7 @@ def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Ten
     total: Tensor | None = None
     for each, weight in zip(log_probabilities, weights, strict=True):
         part = each + math.log(weight)
-        total = part if total is None else logaddexp(total, part)
+        total = part if total is None else log_sum_exp(total, part)
     assert total is not None
     return total
 

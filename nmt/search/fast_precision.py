@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.model.int8 import Int8Product, has_int8_products
+from nmt.model.kernels.int8 import Int8Product, has_int8_products
 from nmt.runtime.console import say
 from nmt.runtime.distributed import World
 from nmt.runtime.processor import processor

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from nmt.data.batches import pad_sources
 from nmt.data.shortlist import Shortlist
+from nmt.model.decoder_state import DecoderState, Step
 from nmt.model.encoder import EncodedSource
 from nmt.model.kernels.batch_invariance import product
-from nmt.model.pointer import mixed
-from nmt.model.precision import widened
+from nmt.model.kernels.precision import widened
+from nmt.model.output import mix_copies
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.steps import DecoderState, Step
 from nmt.search.beam import Scorer
 from nmt.search.hypothesis import Hypothesis
 from nmt.tokenizers.sentencepiece import PAD
@@ -185,7 +185,7 @@ class Shortlisted:
             return generated
         assert step.weights is not None
         assert encoded.source is not None
-        return mixed(generated, step.gate, step.weights, encoded.source)
+        return mix_copies(generated, step.gate, step.weights, encoded.source)
 
     def in_tokens(
         self, sources: Sequence[Sequence[int]], found: Sequence[Sequence[Hypothesis]]

@@ -137,7 +137,7 @@ class Translator:
             UsageError: The device, precision, combination or weights are invalid.
         """
         from nmt.bundle import find_bundle, load_bundle
-        from nmt.model.precision import narrow_matrices, product_shapes
+        from nmt.model.kernels.precision import narrow_matrices, product_shapes
         from nmt.search.fast_precision import choose_precision
 
         int8 = precision == "int8"

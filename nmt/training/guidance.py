@@ -3,7 +3,7 @@
 from nmt.config.kinds import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
 from nmt.data.batches import Batch
-from nmt.model.guidance import Guidance
+from nmt.model.loss import Guidance
 
 
 def guidance_weight(settings: GuidedAlignmentSettings, update: int) -> float:

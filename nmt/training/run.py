@@ -279,7 +279,8 @@ def _train(
     ranks: Ranks,
 ) -> None:
     torch.manual_seed(config.seed)
-    model = Seq2Seq(config.model, tokenizers.source.size, tokenizers.target.size)
+    sizes = (tokenizers.source.size, tokenizers.target.size)
+    model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels)
     bundle = Bundle(
         model.to(runtime.device),
         tokenizers,

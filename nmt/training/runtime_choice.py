@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from nmt.config.settings import Config
-from nmt.model.precision import product_shapes
+from nmt.model.kernels.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices, Runtime, Trial, prepare_runtime
 from nmt.training.batch_size import ON_CPU
@@ -57,7 +57,7 @@ def _update_trial(config: Config, sentences: int) -> Trial | None:
     """
     vocabulary = min(_likely_vocabulary(config), _MOST_TRIED_WORDS)
     with torch.device("meta"):
-        model = Seq2Seq(config.model, vocabulary, vocabulary)
+        model = Seq2Seq(config.model, vocabulary, vocabulary, kernels=config.runtime.kernels)
     if sum(parameter.numel() for parameter in model.parameters()) > _MOST_TRIED_PARAMETERS:
         return None
     model.to_empty(device="cpu")

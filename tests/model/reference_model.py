@@ -2,7 +2,7 @@
 
 An independent witness for the fast code: it takes the weights of a `Seq2Seq` by their names and
 computes the loss from the papers' equations with plain automatic differentiation, knowing nothing
-of batches, padding, masks, fused kernels or gathered gradients.
+of batches, padding, masks or kernels.
 """
 
 from dataclasses import dataclass

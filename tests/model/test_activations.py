@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nmt.model.activations import tanh, tanh_
+from nmt.model.kernels.activations import tanh, tanh_
 
 
 @pytest.mark.parametrize(

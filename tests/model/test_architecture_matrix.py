@@ -38,7 +38,7 @@ encoder layers=2, encoder residual_from=3
 
 @pytest.mark.parametrize("number", range(len(_MODELS)))
 def test_pairwise_models_equal_the_equations(number):
-    model = make_model(seed=number, **with_sizes(_MODELS[number]))
+    model = make_model(seed=number, **with_sizes(_MODELS[number])).train()
     coverage = 0.0 if model.settings.attention.kind == "none" else 0.5
     assert_equals_the_equations(model, _PAIRS, coverage=coverage)
 

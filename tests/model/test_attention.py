@@ -7,9 +7,8 @@ from torch.autograd import gradcheck
 
 from nmt.config import kinds
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model import additive
 from nmt.model.attention import Attention, Query
-from nmt.model.loop import gathered_gradients
+from nmt.model.kernels import additive_score
 
 
 def built(batch=2, source_len=4, **changes):
@@ -40,7 +39,7 @@ def test_gradcheck_of_the_additive_score(kind, queries):
 
 
 @pytest.mark.parametrize("kind", ["additive", "normalized_additive", "concat"])
-def test_gradients_of_keys_that_steps_share_are_the_plain_ones(kind):
+def test_the_kernel_of_additive_scores_is_the_plain_expression(kind):
     attention, memory = built(batch=5, kind=kind)
     queries = [torch.randn(5, 1, 3).double().requires_grad_() for _ in range(3)]
     keys = memory.keys.detach().requires_grad_()
@@ -50,10 +49,9 @@ def test_gradients_of_keys_that_steps_share_are_the_plain_ones(kind):
         total = sum((attention.score(query, keys) ** 3).sum() for query in queries)
         return torch.autograd.grad(total, learned)
 
-    plain = gradients()
-    with gathered_gradients():
-        gathered = gradients()
-    for one, other in zip(gathered, plain, strict=True):
+    fast = gradients()
+    attention.use_kernels("plain")
+    for one, other in zip(fast, gradients(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
@@ -148,13 +146,13 @@ def test_a_kind_is_one_class_and_one_line(monkeypatch, feeding):
 @pytest.mark.parametrize("rows", [1, 2, 5, 7])
 def test_additive_scores_are_the_same_whatever_fits_into_the_buffer(monkeypatch, queries, rows):
     row_bytes = queries * 4 * 6 * 8
-    monkeypatch.setitem(additive._BUFFER_BYTES, "cpu", rows * row_bytes)
+    monkeypatch.setitem(additive_score._BUFFER_BYTES, "cpu", rows * row_bytes)
     torch.manual_seed(0)
     shapes = ((5, queries, 6), (5, 4, 6), (6,))
     learned = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     query, keys, energy = learned
     expected = torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1)) @ energy
-    found = additive._additive_score(query, 2 * keys, energy)
+    found = additive_score.additive_score(query, keys, energy)
     torch.testing.assert_close(found, expected)
     weights = torch.randn_like(expected)
     ours = torch.autograd.grad((found * weights).sum(), learned)

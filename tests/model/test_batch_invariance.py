@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nmt.model.kernels import batch_invariance
-from nmt.model.kernels.batch_invariance import product, products, recurrence_rows
+from nmt.model.kernels.batch_invariance import pad_recurrence, product, products
 
 
 @pytest.fixture(autouse=True)
@@ -91,4 +91,8 @@ def test_filled_rows_leave_results_and_shapes_as_they_are(monkeypatch, multiple)
         for queries in (1, 5):
             x = torch.randn(3, queries, 90)
             torch.testing.assert_close(products(x, matrices), x @ matrices)
-        assert recurrence_rows(5, 4, 8, 8, 1, torch.float32) == (5 if multiple == 1 else 8)
+        x, zero = torch.randn(5, 3, 8), torch.zeros(1, 5, 8)
+        filled, state = pad_recurrence(x, (zero, zero), gates=4)
+        rows = 5 if multiple == 1 else 8
+        assert (len(filled), state[0].shape, state[1].shape) == (rows, (1, rows, 8), (1, rows, 8))
+        assert torch.equal(filled[:5], x)

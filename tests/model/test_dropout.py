@@ -7,7 +7,7 @@ from tiny_model import KINDS, PAIRS, batch_loss, each_kind_with, make_model
 from nmt.model import decoder as decoder_module
 from nmt.model import encoder as encoder_module
 from nmt.model.cells import make_cell, masked
-from nmt.model.dropout import Dropout, WordDropout, recurrent_mask
+from nmt.model.embedding import Dropout, WordDropout, recurrent_mask
 from nmt.model.recurrent import run
 
 RATES = {

@@ -55,6 +55,14 @@ def test_no_value_is_looked_at(no_autocast, kind):
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+def test_nor_by_the_kernel_of_a_conditional_gru(no_autocast, monkeypatch):
+    cells = {"encoder__cell": "gru", "decoder__cell": "gru"}
+    monkeypatch.setitem(KINDS, "conditional gru", {**KINDS["conditional"], **cells})
+    model = on_meta("conditional gru", fixed_shapes=True)
+    assert model.decoder._has_conditional_gru()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 def test_nor_with_scheduled_sampling(no_autocast):
     on_meta("luong", fixed_shapes=True, teacher_forcing=0.5)
 

@@ -8,7 +8,7 @@ from tiny_model import KINDS, PAIRS, batch_of, each_kind, gradients, make_model
 
 from nmt.config.kinds import GUIDANCE_COSTS
 from nmt.data.buckets import to_bucket
-from nmt.model.guidance import Guidance, cross_entropy, squared_error
+from nmt.model.loss import Guidance, guided_cross_entropy, guided_squared_error
 
 LINKS = [
     np.array([[0, 0], [1, 0], [3, 2]]),
@@ -94,14 +94,14 @@ def test_costs_by_hand():
     weights = torch.tensor([[[0.5, 0.25, 0.25], [0.2, 0.8, 0.0], [1.0, 0.0, 0.0]]])
     shares = torch.tensor([[[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]])
     expected = -(0.5 * np.log(0.5) + 0.5 * np.log(0.25) + np.log(0.8))
-    assert cross_entropy(weights, shares).item() == pytest.approx(expected)
+    assert guided_cross_entropy(weights, shares).item() == pytest.approx(expected)
     expected = 0.25**2 + 0.25**2 + 0.2**2 + 0.2**2
-    assert squared_error(weights, shares).item() == pytest.approx(expected)
+    assert guided_squared_error(weights, shares).item() == pytest.approx(expected)
 
 
 def test_a_weight_of_zero_that_should_be_more_costs_much_but_is_finite():
     weights = torch.tensor([[[1.0, 0.0]]], requires_grad=True)
-    cost = cross_entropy(weights, torch.tensor([[[0.0, 1.0]]]))
+    cost = guided_cross_entropy(weights, torch.tensor([[[0.0, 1.0]]]))
     cost.backward()
     assert 50 < cost.item() < 100
     assert weights.grad.isfinite().all()

@@ -9,8 +9,8 @@ import torch
 from tiny_model import make_model
 
 from nmt.errors import ResourceError
-from nmt.model import int8
-from nmt.model.int8 import Int8Product
+from nmt.model.kernels import int8
+from nmt.model.kernels.int8 import Int8Product
 
 
 def by_hand(x: list[float], w: list[float], steps: int) -> float:
@@ -89,7 +89,7 @@ def test_every_kernel_gives_the_whole_numbers(kernels):
     """
     program = """
 import torch
-from nmt.model.int8 import Int8Product, _steps_of_weights
+from nmt.model.kernels.int8 import Int8Product, _steps_of_weights
 
 generator = torch.Generator().manual_seed(1)
 signs = torch.randint(2, (96, 512), generator=generator) * 2.0 - 1.0

@@ -21,7 +21,7 @@ from torch.autograd import gradcheck
 
 from nmt.config import kinds
 from nmt.data.batches import make_batch
-from nmt.model.precision import narrow_matrices
+from nmt.model.kernels.precision import narrow_matrices
 from nmt.model.seq2seq import Seq2Seq
 
 CELLS = [
@@ -36,7 +36,10 @@ CELLS = [
 def test_values_and_gradients_equal_the_equations(kind, cells):
     model = make_model(**KINDS[kind], encoder__cell=cells[0], decoder__cell=cells[1])
     coverage = 0.0 if KINDS[kind].get("attention__kind") == "none" else 0.7
-    assert_equals_the_equations(model, coverage=coverage)
+    assert_equals_the_equations(model.train(), coverage=coverage)
+    loss = batch_loss(model, PAIRS, coverage=coverage).loss
+    evaluated = batch_loss(model.eval(), PAIRS, coverage=coverage).loss
+    torch.testing.assert_close(evaluated, loss, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("kind", ["bridge upwards", "linear", "mean", "zeros"])

@@ -21,7 +21,6 @@ from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
-from nmt.model.exported import run_exported
 from nmt.model.recurrent import run as run_cells
 from nmt.model.seq2seq import Seq2Seq
 from nmt.release import onnx, onnx_check
@@ -113,14 +112,16 @@ def test_other_kinds(changes, tmp_path):
 def test_whole_sequences_by_operations(kind, directions):
     """What stands for a recurrence in a program is that recurrence."""
     torch.manual_seed(1)
-    cells = [make_cell(kind, [3], 4) for _ in directions]
+    cells = [make_cell(kind, [3], 4).eval() for _ in directions]
     for parameter in (p for cell in cells for p in cell.parameters()):
         torch.nn.init.normal_(parameter)
     x, mask = torch.randn(3, 5, 3), torch.arange(5) < torch.tensor([[5], [2], [1]])
     with torch.no_grad():
         zero = [cell.zero_state(x, 3) for cell in cells]
         hidden, final = run_cells(cells, [x], zero, directions, mask)
-        found, last = run_exported(cells, x, directions, mask)
+        for cell in cells:
+            cell.use_kernels("onnx")
+        found, last = run_cells(cells, [x], zero, directions, mask)
     torch.testing.assert_close(found[mask], hidden[mask])
     for ours, theirs in zip(last, final, strict=True):
         torch.testing.assert_close(ours, theirs)

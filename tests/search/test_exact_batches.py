@@ -76,7 +76,7 @@ def model(request: pytest.FixtureRequest) -> Seq2Seq:
 
 def _model(name: str) -> Seq2Seq:
     torch.manual_seed(1)
-    return Seq2Seq(ModelSettings.model_validate(MODELS[name]), VOCABULARY, VOCABULARY)
+    return Seq2Seq(ModelSettings.model_validate(MODELS[name]), VOCABULARY, VOCABULARY).eval()
 
 
 def _runtime(threads: int) -> Runtime:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nmt.model.int8 import Int8Product
+from nmt.model.kernels.int8 import Int8Product
 from nmt.runtime.processor import Processor
 from nmt.search import fast_precision
 from nmt.search.fast_precision import FastPrecision, choose_precision

@@ -14,7 +14,7 @@ from nmt.config.settings.training import GuidedAlignmentSettings
 from nmt.data.buckets import to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
 from nmt.inspection.alignments import align_given
-from nmt.model.guidance import Guidance
+from nmt.model.loss import Guidance
 from nmt.search.translator import Translator
 from nmt.training.gradients import split_batch
 from nmt.training.graphs import GraphedStep

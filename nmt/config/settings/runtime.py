@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from nmt.config.settings.base import Settings
 
+Kernels = Literal["fast", "plain"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -34,4 +35,10 @@ class RuntimeSettings(Settings):
         ge=0,
         description="CPU threads; 0: OMP_NUM_THREADS where it is set, else one for each core, or "
         "for each of a process's share of them under torchrun.",
+    )
+    kernels: Kernels = Field(
+        "fast",
+        description="fast: kernels for speed, and for translations that do not depend on the other "
+        "sentences of a batch; plain: the papers' equations a step at a time, to compare with, in "
+        "which the batch may change last digits.",
     )

@@ -14,8 +14,6 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from nmt.model.exporting import is_exporting
-
 SOURCE_MULTIPLE = 16
 """Search pads sources to a multiple of so many tokens: the sums that attention forms over the
 source then run alike, however long the batch's longest sentence is.
@@ -42,22 +40,9 @@ _STEPS = 2
 """Matrices in the probe of batched products; steps in the probe of recurrences."""
 
 
-def is_exact(device: torch.device) -> bool:
-    """Return whether results must be the same bits whatever else is computed with them.
-
-    That is so in search (under `torch.inference_mode`), on a CPU, where products are in float32.
-    """
-    return (
-        torch.is_inference_mode_enabled()
-        and device.type == "cpu"
-        and not torch.is_autocast_enabled("cpu")
-        and not is_exporting()
-    )
-
-
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return `x W^T + b`, `[.., in] -> [.., out]`."""
-    if not is_exact(x.device):
+    """Return `x W^T + b`, `[.., in] -> [.., out]`, by `linear(x, weight, bias)`."""
+    if not _depends_on_rows(x):
         return nn.functional.linear(x, weight, bias)
     outputs, inputs = weight.shape
     if outputs == 1:  # one column would be multiplied by kernels of its own
@@ -66,38 +51,41 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
     rows = x.reshape(-1, inputs)
     multiple = _product_multiple(inputs, outputs, bias is not None, x.dtype, *_kernels())
-    result = nn.functional.linear(_filled(rows, inputs * outputs, multiple), weight, bias)
+    result = nn.functional.linear(pad_rows(rows, inputs * outputs, multiple), weight, bias)
     return result[: len(rows)].view(*x.shape[:-1], outputs)
 
 
 def products(x: Tensor, matrices: Tensor) -> Tensor:
-    """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
-    if not is_exact(x.device):
+    """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`: `x @ matrices`."""
+    if not _depends_on_rows(x):
         return x @ matrices
     n, m = matrices.shape[-2:]
     multiple = _batched_multiple(n, m, matrices.stride(-1) == 1, x.dtype, *_kernels())
-    return (_filled(x, n * m, multiple) @ matrices)[..., : x.shape[-2], :]
+    return (pad_rows(x, n * m, multiple) @ matrices)[..., : x.shape[-2], :]
 
 
-def recurrence_rows(
-    batch: int, gates: int, inputs: int, hidden: int, directions: int, dtype: torch.dtype
-) -> int:
-    """Return how many sentences torch's recurrence over whole sequences must be given.
+def pad_recurrence(
+    x: Tensor, state: tuple[Tensor, ...], gates: int
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Add sentences of zeros to the input of torch's recurrence over whole sequences.
 
     Args:
-        batch: The number of sentences that there are.
+        x: The input, `[batch, length, size]`.
+        state: The states before the first step, each `[directions, batch, hidden]`.
         gates: 4 for an LSTM, 3 for a GRU.
-        inputs: The size of an input.
-        hidden: The size of a hidden vector.
-        directions: 1 or 2.
-        dtype: The type of the weights.
 
     Returns:
-        `batch`, or a larger number with which no sentence's result depends on the others.
+        Both, of so many sentences that no sentence's result depends on how many others there are.
     """
-    return _up_to(
-        batch, _recurrence_multiple(gates, inputs, hidden, directions, dtype, *_kernels())
-    )
+    if not _depends_on_rows(x):
+        return x, state
+    directions, batch, hidden = state[0].shape
+    multiple = _recurrence_multiple(gates, x.shape[2], hidden, directions, x.dtype, *_kernels())
+    missing = _up_to(batch, multiple) - batch
+    if missing == 0:
+        return x, state
+    pad = nn.functional.pad
+    return pad(x, (0, 0, 0, 0, 0, missing)), tuple(pad(part, (0, 0, 0, missing)) for part in state)
 
 
 def row_multiples() -> list[int | None]:
@@ -108,6 +96,13 @@ def row_multiples() -> list[int | None]:
 
 
 _found: list[int | None] = []
+
+
+def _depends_on_rows(x: Tensor) -> bool:
+    """Return whether results may depend on the rows: on a CPU, where products are not in a narrow
+    type.
+    """
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def _kernels() -> tuple[int, str]:
@@ -124,7 +119,9 @@ def _product_multiple(
     weight = _normal((outputs,), inputs, dtype=dtype)
     bias = _normal((1,), outputs, dtype=dtype)[0] if has_bias else None
     return _least_multiple(
-        lambda rows: nn.functional.linear(_filled(x[:rows], len(weight) * inputs, 1), weight, bias),
+        lambda rows: nn.functional.linear(
+            pad_rows(x[:rows], len(weight) * inputs, 1), weight, bias
+        ),
         inputs * outputs,
         fewest,
     )
@@ -143,7 +140,7 @@ def _batched_multiple(
     many = many.contiguous() if is_contiguous else many
 
     def compute(rows: int) -> Tensor:
-        filled = _filled(x[:rows], n * m, 1)
+        filled = pad_rows(x[:rows], n * m, 1)
         alone = (filled[None] @ matrices[None])[0]
         together = filled.repeat(_BATCHES, 1, 1) @ many
         return torch.cat((alone, *together), -1)
@@ -223,7 +220,7 @@ def _normal(counts: Sequence[int], size: int, dtype: torch.dtype) -> Tensor:
     return few.repeat(-(-max(counts) // len(few)), 1)[: max(counts)]
 
 
-def _filled(x: Tensor, work: int, multiple: int) -> Tensor:
+def pad_rows(x: Tensor, work: int, multiple: int) -> Tensor:
     """Return `x [.., rows, n]` with rows of zeros after its own.
 
     Args:

@@ -1,48 +1,60 @@
-"""Whole-sequence recurrences as operations of their own, while a model is exported.
+"""Whole-sequence recurrences as operations of their own, for a model that is exported to ONNX.
 
-A program for elsewhere has no kernels of ours, and torch's would be written out step by step for
-one length. These operations stand for them: they are those of ONNX of the same names, in its layout
-of the weights, so that nothing is left to translate.
+torch would write its recurrences out step by step, for one length. These operations stand for them.
+They are those of ONNX of the same names, in its layout of the weights, so that nothing is left to
+translate.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nmt.model.cells import GRU, LSTM, Cell, CellState
-
 _LSTM_ORDER = (0, 3, 1, 2)  # torch has i f g o, ONNX i o f g
 _GRU_ORDER = (1, 0, 2)  # torch has r z n, ONNX z r n
 
 
-def run_exported(
-    cells: list[Cell], x: Tensor, directions: tuple[str, ...], mask: Tensor
-) -> tuple[Tensor, CellState]:
-    """What `nmt.model.recurrent.run` gives, from states of zero.
+def sequence_operation(
+    x: Tensor,
+    mask: Tensor,
+    weights: Sequence[tuple[Tensor, ...]],
+    directions: Sequence[str],
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a layer of LSTMs or GRUs from states of zero, as `nmt.model.recurrent.run` does.
 
-    Raises TypeError for a cell that has no operation.
+    Args:
+        x: The input, `[batch, length, size]`.
+        mask: `[batch, length]`, true at tokens.
+        weights: For each direction input and recurrent matrix, and their biases, as torch has them.
+        directions: forward, backward, or both in this order.
+
+    Returns:
+        The hidden vectors, `[batch, length, directions * hidden]`, and the state after the last
+        token, each part `[batch, directions * hidden]`.
     """
     direction = "bidirectional" if len(directions) == 2 else directions[0]
     lengths = mask.sum(1)
-    weights = [torch.stack(each) for each in zip(*map(_weights, cells), strict=True)]
-    if isinstance(cells[0], LSTM):
-        hidden, last, memory = torch.ops.nmt.lstm(x, lengths, *weights, direction)
+    matrix, recurrent = weights[0][:2]
+    is_lstm = len(matrix) == 4 * recurrent.shape[1]
+    order = _LSTM_ORDER if is_lstm else _GRU_ORDER
+    w, r, b = (
+        torch.stack(each)
+        for each in zip(*(_ordered_weights(one, order) for one in weights), strict=True)
+    )
+    if is_lstm:
+        hidden, last, memory = torch.ops.nmt.lstm(x, lengths, w, r, b, direction)
         return hidden, (last, memory)
-    hidden, last = torch.ops.nmt.gru(x, lengths, *weights, direction)
+    hidden, last = torch.ops.nmt.gru(x, lengths, w, r, b, direction)
     return hidden, (last,)
 
 
-def _weights(cell: Cell) -> tuple[Tensor, Tensor, Tensor]:
-    """W `[gates * hidden, input]`, R `[gates * hidden, hidden]`, B `[2 * gates * hidden]`."""
-    if not isinstance(cell, LSTM | GRU):
-        raise TypeError(f"{type(cell).__name__} has no operation of a whole sequence")
-    order = _LSTM_ORDER if isinstance(cell, LSTM) else _GRU_ORDER
-    own = torch.zeros_like(cell.bias)
-    if isinstance(cell, GRU):
-        own = torch.cat((own[: 2 * cell.hidden_size], cell.recurrent_bias))
-    matrix = torch.cat(cell.input_weights, 1)
-    bias = torch.cat((_ordered(cell.bias, order), _ordered(own, order)))
-    return _ordered(matrix, order), _ordered(cell.recurrent.weight, order), bias
+def _ordered_weights(
+    weights: tuple[Tensor, ...], order: tuple[int, ...]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return W `[gates * hidden, input]`, R `[gates * hidden, hidden]`, and both biases as one."""
+    matrix, recurrent, bias, recurrent_bias = (_ordered(each, order) for each in weights)
+    return matrix, recurrent, torch.cat((bias, recurrent_bias))
 
 
 def _ordered(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -59,9 +71,19 @@ def _undone(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
 def lstm(
     x: Tensor, lengths: Tensor, w: Tensor, r: Tensor, b: Tensor, direction: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """x: `[batch, length, input]`; lengths: `[batch]`; w, r, b: of each direction, see `_weights`;
-    direction: forward, backward or bidirectional. Gives hidden vectors `[batch, length, directions
-    * hidden]`, and the last hidden vectors and memories `[batch, directions * hidden]`.
+    """Run a layer of LSTMs.
+
+    Args:
+        x: `[batch, length, input]`.
+        lengths: `[batch]`.
+        w: Of each direction, see `_ordered_weights`.
+        r: Likewise.
+        b: Likewise.
+        direction: forward, backward or bidirectional.
+
+    Returns:
+        The hidden vectors, `[batch, length, directions * hidden]`, and the last hidden vectors and
+        memories, `[batch, directions * hidden]`.
     """
     layer = torch.nn.LSTM(x.shape[2], r.shape[2], batch_first=True, bidirectional=len(w) == 2)
     hidden, (last, memory) = _computed(layer, x, lengths, (w, r, b), direction, _LSTM_ORDER)
@@ -72,7 +94,7 @@ def lstm(
 def gru(
     x: Tensor, lengths: Tensor, w: Tensor, r: Tensor, b: Tensor, direction: str
 ) -> tuple[Tensor, Tensor]:
-    """As `lstm`, without memories."""
+    """Run a layer of GRUs; see `lstm`. There are no memories."""
     layer = torch.nn.GRU(x.shape[2], r.shape[2], batch_first=True, bidirectional=len(w) == 2)
     hidden, (last,) = _computed(layer, x, lengths, (w, r, b), direction, _GRU_ORDER)
     return hidden, last
@@ -103,7 +125,7 @@ def _computed(
     direction: str,
     order: tuple[int, ...],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """By torch, over sentences without their padding."""
+    """Compute a layer by torch, over sentences without their padding."""
     backward = direction == "backward"
     with torch.no_grad():
         for number, suffix in enumerate(("", "_reverse")[: len(weights[0])]):
@@ -124,7 +146,7 @@ def _computed(
 
 
 def _turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each sentence backward, its padding where it was."""
+    """Return each sentence backward, its padding where it was."""
     places = torch.arange(x.shape[1]).expand(x.shape[:2])
     last = lengths.unsqueeze(1) - 1
     order = torch.where(places <= last, last - places, places)

@@ -1,4 +1,4 @@
-"""Types to compute in: products may run in a narrow one, sums and states never do."""
+"""Types to compute in: products may run in a narrow type, sums and states never do."""
 
 import torch
 from torch import Tensor, nn
@@ -10,25 +10,26 @@ _MOST_OUTPUTS = 8192
 
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:
-    """float32, or `dtype` where that is wider."""
+    """Return float32, or `dtype` where that is wider."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def widened(x: Tensor) -> Tensor:
-    """The tensor in float32 or wider."""
+    """Return the tensor in float32 or wider."""
     return x.to(wide_dtype(x.dtype))
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
-    """What a product with `x` is computed in: autocast's type inside autocast, else its own."""
+    """Return the type of a product with `x`: autocast's type inside autocast, else its own."""
     if torch.is_autocast_enabled(x.device.type):
         return torch.get_autocast_dtype(x.device.type)
     return x.dtype
 
 
 def narrow_matrices(model: nn.Module, dtype: torch.dtype) -> None:
-    """Keep the matrices of a model in the type its products are computed in, for good: autocast
-    gives the same numbers, but without gradients it makes them anew at each step.
+    """Keep the matrices of a model in the type of its products, for good.
+
+    Autocast gives the same numbers, but without gradients it casts the matrices at each step.
     """
     for parameter in model.parameters():
         if parameter.dim() == 2 and parameter.dtype == torch.float32:

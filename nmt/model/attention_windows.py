@@ -1,0 +1,158 @@
+"""Which annotations a query sees, and how their scores become weights.
+
+A window shows all annotations, or those around a position (Luong et al. 2015, section 3.2). A
+normaliser turns scores into weights that are never below zero and add up to one.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from nmt.config.settings.attention import AttentionSettings
+from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.precision import widened
+
+
+class Window(KernelModule, ABC):
+    """The annotations that a query sees.
+
+    Positions count from 0. A window's centre never leaves the sentence by more than one token, so
+    that something is always seen.
+    """
+
+    def __init__(self, settings: AttentionSettings, query_size: int) -> None:
+        """Keep the width.
+
+        Args:
+            settings: Those of attention.
+            query_size: H.
+        """
+        super().__init__()
+        self.width = settings.window_size
+
+    @abstractmethod
+    def forward(
+        self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Compute the window of each query.
+
+        Args:
+            query: `[batch, queries, H]`.
+            positions: The target positions, `[queries]` or `[1]`.
+            lengths: The number of source tokens, `[batch]`.
+            source_len: The length of the longest source.
+
+        Returns:
+            What is added to the scores, zero or minus infinity; and what the weights are multiplied
+            by. Each is `[batch, queries, source_len]`, or None.
+        """
+
+
+class GlobalWindow(Window):
+    """All annotations."""
+
+    def forward(
+        self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Window.forward`."""
+        return None, None
+
+
+class MonotonicWindow(Window):
+    """local-m: source positions within D of the target's own, p_t = t."""
+
+    def forward(
+        self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Window.forward`."""
+        last = (lengths - 1).view(-1, 1, 1)
+        centre = torch.minimum(positions.view(1, -1, 1).expand(len(lengths), -1, 1), last)
+        return _outside(_distance(centre, source_len), self.width, query.shape[1]), None
+
+
+class PredictiveWindow(Window):
+    """local-p: p_t = S sigmoid(v . tanh(W s)), Luong et al. 2015, eq. 9.
+
+    The weights within D of p_t are multiplied by exp(-(j - p_t)^2 / (2 sigma^2)), sigma = D / 2,
+    eq. 10.
+    """
+
+    def __init__(self, settings: AttentionSettings, query_size: int) -> None:
+        super().__init__(settings, query_size)
+        self.hidden = Linear(query_size, query_size, bias=False)
+        self.position = Linear(query_size, 1, bias=False)
+
+    def forward(
+        self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Window.forward`."""
+        share = self.sigmoid(widened(self.position(self.tanh(self.hidden(query)))))
+        distance = _distance(share * lengths.view(-1, 1, 1), source_len)
+        sigma = self.width / 2
+        nearness = torch.exp(-distance.square() / (2 * sigma * sigma))
+        return _outside(distance.detach(), self.width, query.shape[1]), nearness
+
+
+def softmax(scores: Tensor) -> Tensor:
+    """Return exp(z_j) / sum_k exp(z_k).
+
+    Args:
+        scores: z, `[.., source_len]`, minus infinity where nothing may be seen, in float32 or
+            wider.
+
+    Returns:
+        Weights of the same shape, exactly zero there.
+    """
+    return torch.softmax(scores, -1)
+
+
+def sparsemax(scores: Tensor) -> Tensor:
+    """Return max(0, z_j - tau), the simplex's point nearest to z; see `softmax`.
+
+    Martins and Astudillo 2016, eq. 2, with the threshold tau of their algorithm 1.
+    """
+    z = scores - scores.detach().amax(-1, keepdim=True)
+    ranked, rank = _ranked(z)
+    total = ranked.cumsum(-1)
+    size = (1.0 + rank * ranked > total).sum(-1, keepdim=True)
+    threshold = (total.gather(-1, size - 1) - 1.0) / size
+    return (z - threshold).clamp_min(0.0)
+
+
+def entmax15(scores: Tensor) -> Tensor:
+    """Return max(0, z_j / 2 - tau)^2: alpha-entmax with alpha = 1.5; see `softmax`.
+
+    Peters et al. 2019, eq. 6, with the threshold tau of their algorithm 2.
+    """
+    z = (scores - scores.detach().amax(-1, keepdim=True)) / 2
+    ranked, rank = _ranked(z)
+    mean = ranked.cumsum(-1) / rank
+    spread = ranked.square().cumsum(-1) - rank * mean.square()
+    # Outside the support a root may be zero, where it has no derivative.
+    roots = ((1.0 - spread.detach()) / rank).clamp_min(0.0).sqrt()
+    size = (mean.detach() - roots <= ranked).sum(-1, keepdim=True)
+    mean, spread = mean.gather(-1, size - 1), spread.gather(-1, size - 1)
+    threshold = mean - ((1.0 - spread) / size).sqrt()
+    return (z - threshold).clamp_min(0.0).square()
+
+
+def _ranked(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return z in falling order, and the ranks, from 1.
+
+    The greatest is 0, and tau is not below -1: what lies lower has no weight, infinities too.
+    """
+    ranked = z.sort(-1, descending=True).values.clamp_min(-2.0)
+    return ranked, torch.arange(1, z.shape[-1] + 1, device=z.device, dtype=z.dtype)
+
+
+def _distance(centre: Tensor, source_len: int) -> Tensor:
+    """Return j - p_t, `[batch, queries, source_len]`, for `centre [batch, queries, 1]`."""
+    return torch.arange(source_len, device=centre.device) - centre
+
+
+def _outside(distance: Tensor, width: int, queries: int) -> Tensor:
+    """Return minus infinity outside the window and zero inside."""
+    bias = torch.zeros(distance.shape, device=distance.device)
+    return bias.masked_fill(distance.abs() > width, float("-inf")).expand(-1, queries, -1)

@@ -1,0 +1,222 @@
+"""The state that the decoder carries from step to step: its start, and what a step returns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nmt.config.settings.model import ModelSettings
+from nmt.model.cells import Cell, CellState
+from nmt.model.encoder import Annotations
+from nmt.model.kernels.kernel_module import KernelModule
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.precision import widened
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """Everything that a step needs of the steps before it, for each sentence and beam.
+
+    Attributes:
+        layers: s_{i-1} of each layer, bottom first, each part `[batch, beams, hidden]`.
+        fed: The last features, `[batch, beams, feature]`, with input feeding, else None.
+        covered: The sum of the attention weights so far, `[batch, beams, source_len]`, where
+            coverage is kept, else None.
+        position: The position of the next target token, from 0.
+    """
+
+    layers: tuple[CellState, ...]
+    fed: Tensor | None
+    covered: Tensor | None
+    position: int
+
+    def next(
+        self, layers: tuple[CellState, ...], features: Tensor | None, weights: Tensor | None
+    ) -> "DecoderState":
+        """Return the state after a step.
+
+        Args:
+            layers: s_i of each layer.
+            features: The features of the step, which count with input feeding only.
+            weights: The attention weights of the step. None without attention.
+        """
+        covered = self.covered
+        if covered is not None and weights is not None:
+            covered = covered + weights
+        fed = None if self.fed is None else features
+        return DecoderState(layers, fed, covered, self.position + 1)
+
+    def select(self, rows: Tensor) -> "DecoderState":
+        """Return the states of some of the sentences, `rows [new_batch]`."""
+        return self._map(lambda part: part[rows])
+
+    def reorder(self, beams: Tensor) -> "DecoderState":
+        """Return for each sentence the given beams, in that order: `beams [batch, new_beams]`."""
+        rows = torch.arange(beams.shape[0], device=beams.device).unsqueeze(1)
+        return self._map(lambda part: part[rows, beams])
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "DecoderState":
+        return DecoderState(
+            tuple(tuple(change(part) for part in layer) for layer in self.layers),
+            None if self.fed is None else change(self.fed),
+            None if self.covered is None else change(self.covered),
+            self.position,
+        )
+
+
+@dataclass(frozen=True)
+class RecurrentOutput:
+    """The result of a step's recurrence and attention, before the output layer.
+
+    Attributes:
+        layers: s_i of each layer.
+        top: What the output layer sees of the state, `[batch, beams, hidden]`.
+        context: c_i, `[batch, beams, annotation]`.
+        weights: a_ij, `[batch, beams, source_len]`. None without attention.
+    """
+
+    layers: tuple[CellState, ...]
+    top: Tensor
+    context: Tensor
+    weights: Tensor | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """The result of a step.
+
+    Attributes:
+        state: The next state.
+        features: `[batch, beams, feature]`.
+        weights: a_ij, `[batch, beams, source_len]`. None without attention.
+        gate: The logit of p_gen, `[batch, beams]`. None without copying.
+    """
+
+    state: DecoderState
+    features: Tensor
+    weights: Tensor | None
+    gate: Tensor | None
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """All steps of a target.
+
+    Attributes:
+        features: `[batch, target_len, feature]`.
+        weights: `[batch, target_len, source_len]`. None without attention.
+        gate: `[batch, target_len]`. None without copying.
+    """
+
+    features: Tensor
+    weights: Tensor | None
+    gate: Tensor | None
+
+    def span(self, begin: int, end: int) -> "Unrolled":
+        """Return the steps from `begin` up to, but not including, `end`."""
+        return Unrolled(
+            self.features[:, begin:end],
+            None if self.weights is None else self.weights[:, begin:end],
+            None if self.gate is None else self.gate[:, begin:end],
+        )
+
+
+class Start(KernelModule, ABC):
+    """The first state of each decoder layer, s_0."""
+
+    def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
+        """Keep the sizes of the decoder's cells, bottom first."""
+        super().__init__()
+        self.parts = [(cell.state_parts, cell.hidden_size) for cell in cells]
+
+    @abstractmethod
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """Return s_0 of each layer, each part `[batch, hidden]`."""
+
+
+class ZeroStart(Start):
+    """All states are zero."""
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        batch = annotations.mask.shape[0]
+        return tuple(
+            (annotations.final[-1][0].new_zeros(batch, size),) * count for count, size in self.parts
+        )
+
+
+class CopyStart(Start):
+    """The encoder's final states, layer by layer (Sutskever et al. 2014, Luong et al. 2015)."""
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        return annotations.final
+
+
+class _MappedStart(Start):
+    """A linear map for each part of each layer's state."""
+
+    def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
+        super().__init__(settings, cells)
+        self.maps = nn.ModuleList(
+            nn.ModuleList(Linear(self.input_size(settings, layer), size) for _ in range(count))
+            for layer, (count, size) in enumerate(self.parts)
+        )
+
+    def input_size(self, settings: ModelSettings, layer: int) -> int:
+        """Return the size of the vector that a layer's state is mapped from."""
+        return settings.encoder.output_size(min(layer, settings.encoder.layers - 1))
+
+    def _mapped(self, layer: int, vectors: CellState) -> CellState:
+        """Return the state of a layer. The last vector serves parts that have none of their own."""
+        maps = self.maps[layer]
+        assert isinstance(maps, nn.ModuleList)
+        last = len(vectors) - 1
+        return tuple(widened(part(vectors[min(i, last)])) for i, part in enumerate(maps))
+
+    def _squashed(self, layers: tuple[CellState, ...]) -> tuple[CellState, ...]:
+        """Return tanh of each state."""
+        return tuple(tuple(self.tanh(part) for part in layer) for layer in layers)
+
+
+class LinearStart(_MappedStart):
+    """W f + b, f the encoder's final state of the layer as high as the decoder's.
+
+    Where the decoder has more layers than the encoder, the upper ones start from the top one. An
+    LSTM decoder above a GRU encoder maps the one hidden vector twice.
+    """
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        top = len(annotations.final) - 1
+        return tuple(
+            self._mapped(layer, annotations.final[min(layer, top)])
+            for layer in range(len(self.maps))
+        )
+
+
+class BridgeStart(LinearStart):
+    """tanh(W f + b), f as in `LinearStart`."""
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        return self._squashed(super().forward(annotations))
+
+
+class MeanStart(_MappedStart):
+    """tanh(W m + b), m the mean of the annotations (Nematus, Marian)."""
+
+    def input_size(self, settings: ModelSettings, layer: int) -> int:
+        """See `_MappedStart.input_size`."""
+        return settings.encoder.annotation_size
+
+    def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
+        """See `Start.forward`."""
+        mask = annotations.mask.unsqueeze(-1)
+        total = annotations.vectors.masked_fill(~mask, 0.0).sum(1)
+        mean = total / mask.sum(1).to(total.dtype)
+        return self._squashed(
+            tuple(self._mapped(layer, (mean,)) for layer in range(len(self.maps)))
+        )

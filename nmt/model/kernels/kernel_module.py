@@ -1,0 +1,48 @@
+"""The switch between kernels and the plain expressions that they replace."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nmt.model.kernels import activations, batch_invariance
+
+Kernels = Literal["fast", "plain", "onnx"]
+"""How a model computes.
+
+fast: by kernels. plain: by the expressions that they replace, a step at a time. onnx: by these
+expressions too, but for encoder layers, which are single operations of an ONNX program.
+"""
+
+
+class KernelModule(nn.Module):
+    """A module that computes by kernels or by the plain expressions that they replace.
+
+    In training the kernels are those for speed. In evaluation (`eval()`), on a CPU, they also give
+    each sentence the same bits, whatever other sentences are computed with it.
+    """
+
+    kernels: Kernels = "fast"
+
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Choose how this module and all modules in it compute."""
+        for module in self.modules():
+            if isinstance(module, KernelModule):
+                module.kernels = kernels
+
+    def tanh(self, x: Tensor) -> Tensor:
+        """Return tanh(x), of the type of `x`."""
+        return activations.tanh(x) if self.kernels == "fast" else torch.tanh(x)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        """Return 1 / (1 + exp(-x))."""
+        return activations.sigmoid(x) if self.kernels == "fast" else torch.sigmoid(x)
+
+    def products(self, x: Tensor, matrices: Tensor) -> Tensor:
+        """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
+        return batch_invariance.products(x, matrices) if self.is_exact else x @ matrices
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no sentence's result may depend on the other sentences of a batch."""
+        return self.kernels == "fast" and not self.training
