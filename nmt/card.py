@@ -30,7 +30,7 @@ def model_card(
         "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
         _list(_of_model(config, parameters, vocabulary)),
         *_section("Scores", _of_scores(config, facts)),
-        *_section("Training", _of_training(facts)),
+        *_section("Training", _of_training(config, facts)),
         *_section("Training text", _of_data(facts)),
         *_section("To make it again", [_again(facts)]),
         *_section("Limits", [_limits(config, facts)]),
@@ -82,7 +82,7 @@ def _search_line(search: SearchSettings) -> str:
 def _of_scores(config: Config, facts: Mapping[str, Any]) -> list[str]:
     scores, signatures = facts.get("dev", {}), facts.get("dev_signatures", {})
     lines = [
-        f"{name} {_plain(value)}" + (f" ({signatures[name]})" if name in signatures else "")
+        f"{name} {plain_text(value)}" + (f" ({signatures[name]})" if name in signatures else "")
         for name, value in scores.items()
     ]
     if not lines:
@@ -91,9 +91,10 @@ def _of_scores(config: Config, facts: Mapping[str, Any]) -> list[str]:
     return [f"On dev, found with beam {beam}, of the update that was kept:", _list(lines)]
 
 
-def _of_training(facts: Mapping[str, Any]) -> list[str]:
+def _of_training(config: Config, facts: Mapping[str, Any]) -> list[str]:
+    units = {"batch_size": f" {config.training.batch_by}"}
     lines = [
-        f"{key.replace('_', ' ')}: {_plain(value)}"
+        f"{key.replace('_', ' ')}: {plain_text(value)}{units.get(key, '')}"
         for key, value in facts.items()
         if key not in _TOLD_ELSEWHERE
     ]
@@ -102,7 +103,7 @@ def _of_training(facts: Mapping[str, Any]) -> list[str]:
     if "machine" in facts:
         lines.append(f"machine: {facts['machine']}")
     if "versions" in facts:
-        lines.append(f"versions: {_plain(facts['versions'])}")
+        lines.append(f"versions: {plain_text(facts['versions'])}")
     return [_list(lines)] if lines else []
 
 
@@ -132,10 +133,10 @@ def _again(facts: Mapping[str, Any]) -> str:
 
 
 def _limits(config: Config, facts: Mapping[str, Any]) -> str:
+    longest = f"{config.data.max_length} {config.tokenizer.units}"
     limits = (
         "It translates one sentence at a time, without its context, and is made for text like that "
-        f"it was trained on, in sentences of up to {config.data.max_length} subwords. Translations "
-        "can be fluent and wrong."
+        f"it was trained on, in sentences of up to {longest}. Translations can be fluent and wrong."
     )
     if facts.get("dev"):
         limits += " The scores are of the text by which the model was chosen: others may be lower."
@@ -147,9 +148,10 @@ def _duration(seconds: float) -> str:
     return f"{minutes:.1f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 
 
-def _plain(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Return a recorded fact as text: a list or a table in one line, four digits of a float."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {plain_text(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_plain, value))
+        return ", ".join(map(plain_text, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

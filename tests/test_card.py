@@ -50,6 +50,21 @@ def test_what_is_known():
     assert "others may be lower" in text
 
 
+def test_units_are_those_of_the_model():
+    config = CONFIG.model_copy(
+        update={
+            "tokenizer": CONFIG.tokenizer.model_copy(update={"kind": "word"}),
+            "training": CONFIG.training.model_copy(update={"batch_by": "sentences"}),
+        }
+    )
+    text = model_card(config, 1, (8, 9), {"batch_size": 32})
+    assert "- batch size: 32 sentences\n" in text
+    assert "in sentences of up to 100 words." in text
+    text = card({"batch_size": 1536})
+    assert "- batch size: 1536 tokens\n" in text
+    assert "in sentences of up to 100 subwords." in text
+
+
 def test_what_is_not_known_is_not_told():
     text = card({})
     assert "## Scores" not in text

@@ -30,8 +30,9 @@ def average(
     """Make a model whose parameters are the mean of those of several: often better than each.
 
     Without --last and --best the bundles themselves are averaged, of a run its best. A run keeps as
-    many checkpoints as `training.checkpoint.keep_last` says. All models must have one architecture
-    and one tokenizer; the search settings are those of the first.
+    many checkpoints as `training.checkpoint.keep_last` says. Of a checkpoint with a moving average
+    (`training.ema`), that average is taken, which dev is scored with. All models must have one
+    architecture and one tokenizer; the search settings are those of the first.
     """
     from nmt.training.averaging import Choice
     from nmt.training.averaging import average as write_average

@@ -20,7 +20,7 @@ from nmt.errors import DataError, UsageError
 from nmt.runtime.console import say
 from nmt.runtime.files import remove_leftovers
 from nmt.runtime.lock import exclusive
-from nmt.runtime.run_directory import RunDirectory, preparing_lock
+from nmt.runtime.run_directory import RunDirectory, find_run, preparing_lock
 
 _REASONS_SHOWN = 4
 _FINGERPRINT_SHOWN = 12
@@ -53,12 +53,14 @@ class PreparedFolder:
     """The folder of a tokenizer or of data, from the point of view of one run.
 
     Attributes:
+        run: The path of the run.
         path: The path of the folder.
         kind: The kind of the folder.
         is_shared: Whether the folder is outside the run, where other runs may use it.
         is_trained_with: Whether the run has checkpoints.
     """
 
+    run: Path
     path: Path
     kind: FolderKind
     is_shared: bool
@@ -73,7 +75,7 @@ class PreparedFolder:
             path: The path of the folder.
             kind: The kind of the folder.
         """
-        return cls(path, kind, run.is_shared(path), run.has_checkpoints)
+        return cls(run.path, path, kind, run.is_shared(path), run.has_checkpoints)
 
     @property
     def record_file(self) -> Path:
@@ -106,14 +108,25 @@ class PreparedFolder:
             yield
 
     def check_there(self) -> None:
-        """Raise DataError where the folder of a trained run is missing."""
-        if not (self.is_shared and self.is_trained_with) or os.path.lexists(self.path):
+        """Raise DataError where the folder of a trained run is missing.
+
+        A folder inside the run counts as missing only where the run has used another one.
+        """
+        if not self.is_trained_with or os.path.lexists(self.path):
             return
-        raise DataError(
-            f"{self.path}: is missing, and this run has checkpoints that depend on its "
-            f"{self.kind.name}.\nBring it back, name its present place by `{self.kind.key}`, or "
-            f"make it again by {self.kind.command} --force."
-        )
+        if self.is_shared:
+            raise DataError(
+                f"{self.path}: is missing, and this run has checkpoints that depend on its "
+                f"{self.kind.name}.\nBring it back, name its present place by `{self.kind.key}`, "
+                f"or make it again by {self.kind.command} --force."
+            )
+        used: Path = getattr(find_run(self.run), self.kind.name)
+        if used != self.path:
+            raise DataError(
+                f"{self.path}: is missing, and this run was trained with the {self.kind.name} in "
+                f"{used}.\nGive that key again (`{self.kind.key}: {used}`), or make the folder "
+                f"here by {self.kind.command} --force."
+            )
 
     def check_ours(self) -> None:
         """Raise UsageError where the folder has files that nmt did not make."""

@@ -233,6 +233,11 @@ def _refuse_to_replace(
 ) -> None:
     """Raise UsageError where a model, other runs or other people depend on the folder."""
     if folder.is_trained_with and not folder.is_shared:
+        if not folder.path.exists():
+            raise UsageError(
+                f"{folder.path}: is missing, and this run has checkpoints trained with it.\n"
+                "Bring it back, or nmt train --restart; nmt tokenizer --force makes it again."
+            )
         why = f" ({listed(reasons)})" if record is not None else ""
         raise UsageError(
             f"{folder.path}: out of date{why}, but this run has checkpoints trained with it.\n"

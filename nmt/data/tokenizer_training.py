@@ -63,14 +63,14 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
     source_rule, target_rule = side_rules(settings)
     if settings.joint:
         lines = _Lines(_evenly(config, pairs, sides=2), _both)
-        both = _train(settings, make_normalizer(target_rule), "both sides", lines)
+        both = _train(config, make_normalizer(target_rule), "both sides", lines)
         return TokenizerPair(both, both, joint=True)
     normalizer = make_normalizer(source_rule, data.source_language)
     lines = _Lines(_evenly(config, pairs, sides=1), _source)
-    source = _train(settings, normalizer, "the source", lines)
+    source = _train(config, normalizer, "the source", lines)
     normalizer = make_normalizer(target_rule, data.target_language)
     lines = _Lines(_evenly(config, pairs, sides=1), _target)
-    target = _train(settings, normalizer, "the target", lines)
+    target = _train(config, normalizer, "the target", lines)
     return TokenizerPair(source, target, joint=False)
 
 
@@ -105,7 +105,7 @@ def _evenly(config: Config, pairs: int, sides: int) -> Iterator[Pair]:
 
 @dataclass
 class _Lines:
-    """The lines that a tokenizer learns from, and their counts.
+    """The lines that a tokenizer learns from, and the counts of pairs read and lines used.
 
     An error of the text passes through SentencePiece's C++ code, which replaces it by another. It
     is therefore kept here.
@@ -114,6 +114,7 @@ class _Lines:
     pairs: Iterable[Pair]
     sides: Callable[[Pair], tuple[str | None, ...]]
     begun: bool = False
+    read: int = 0
     used: int = 0
     too_long: list[int] = field(default_factory=list)
     failure: BaseException | None = None
@@ -127,6 +128,7 @@ class _Lines:
         self.begun = True
         try:
             for pair in self.pairs:
+                self.read += 1
                 for text in self.sides(pair):
                     if text is None or not clean_input(text).strip():
                         continue
@@ -140,7 +142,8 @@ class _Lines:
             raise
 
 
-def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
+def _train(config: Config, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
+    settings = config.tokenizer
     kind = TOKENIZERS.resolve(settings.kind)
     units = tokenizer_units(settings.kind)
     try:
@@ -150,10 +153,10 @@ def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Line
         if lines.failure is not None:
             raise lines.failure from None
         if lines.are_blank:
-            raise _no_text(what, lines) from error
+            raise _no_text(config, what, lines) from error
         raise
     if lines.are_blank:
-        raise _no_text(what, lines)
+        raise _no_text(config, what, lines)
     if lines.too_long:
         warn(
             f"{len(lines.too_long)} lines of train are longer than {LONGEST_LINE} bytes; the "
@@ -164,11 +167,17 @@ def _train(settings: TokenizerSettings, normalizer: Any, what: str, lines: _Line
     return tokenizer
 
 
-def _no_text(what: str, lines: _Lines) -> DataError:
+def _no_text(config: Config, what: str, lines: _Lines) -> DataError:
+    units, prefixes = config.tokenizer.units, config.data.target_prefixes
     if lines.too_long:
         return DataError(
-            f"no subwords can be learned from {what} of train: all {len(lines.too_long)} lines "
+            f"no {units} can be learned from {what} of train: all {len(lines.too_long)} lines "
             f"with text are longer than {LONGEST_LINE} bytes (the first is line "
             f"{lines.too_long[0]}).\nWrite one sentence in each line."
         )
-    return DataError(f"train has no text to learn subwords from on {what}.")
+    if lines.read == 0 and prefixes:
+        return DataError(
+            f"train has no text to learn {units} from on {what}: no target begins with one of "
+            f"`data.target_prefixes` ({', '.join(prefixes)}).\nCorrect them, or leave them out."
+        )
+    return DataError(f"train has no text to learn {units} from on {what}.")

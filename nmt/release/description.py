@@ -18,6 +18,7 @@ from nmt.bundle import (
     read_config,
     read_facts,
 )
+from nmt.card import plain_text
 from nmt.config.settings import Config
 from nmt.errors import ModelError
 from nmt.runtime.places import Archive, Place
@@ -222,7 +223,7 @@ def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "training", ", ".join(told)
     for key in ("checkpoint", "machine", "precision", "started_from", "average_of", "weights"):
         if key in facts:
-            yield key.replace("_", " "), str(facts[key])
+            yield key.replace("_", " "), plain_text(facts[key])
     signatures = facts.get("dev_signatures", {})
     for number, (name, value) in enumerate(facts.get("dev", {}).items()):
         signature = f" ({signatures[name]})" if name in signatures else ""

@@ -27,12 +27,22 @@ class AvoidedText:
     `cats` and `concatenate`. Neither holds for scripts without spaces between words.
 
     Attributes:
-        text: The text, as the tokenizer decodes it.
+        text: The text, see `as_written`.
         vocabulary: The subwords of the target side.
     """
 
     text: str
     vocabulary: Vocabulary = field(repr=False)
+
+    def count(self, text: str) -> int:
+        """Return how often the text occurs in another text, in the form of `as_written`."""
+        letters, wanted, found = text.encode("utf-8"), self._letters, 0
+        place = letters.find(wanted)
+        while place >= 0:
+            before, after = letters[:place], letters[place + len(wanted) :]
+            found += _may_begin(self.text, before) and _may_end(self.text, after)
+            place = letters.find(wanted, place + 1)
+        return found
 
     @property
     def always(self) -> Tokens:
@@ -124,8 +134,21 @@ def avoided(tokenizer: Tokenizer, text: str) -> AvoidedText:
         tokenizer: The tokenizer of the target side.
         text: The text.
     """
-    written = tokenizer.decode(tokenizer.encode(text)).strip()
-    return AvoidedText(written, Vocabulary.of(tokenizer))
+    return AvoidedText(as_written(tokenizer, text), Vocabulary.of(tokenizer))
+
+
+def as_written(tokenizer: Tokenizer, text: str) -> str:
+    """Return a text as the tokenizer normalises it. Unknown characters are kept.
+
+    Args:
+        tokenizer: The tokenizer of the target side.
+        text: The text.
+    """
+    tokens = tokenizer.encode(text)
+    if UNK in tokens:
+        pieces = [subword.piece for subword in tokenizer.subwords(text)]
+        return "".join(pieces).replace(_SPACE, " ").strip()
+    return tokenizer.decode(tokens).strip()
 
 
 @lru_cache(maxsize=4)

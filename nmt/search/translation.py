@@ -98,23 +98,18 @@ def joined(pieces: Sequence[Translation], distinct: bool = False) -> Translation
     return ranked(distinct_texts(whole) if distinct else whole)
 
 
-def checked(translation: Translation, terms: Mapping[str, str | None]) -> Translation:
+def checked(translation: Translation, terms: Mapping[str, str]) -> Translation:
     """Return the translation with the terms that it lacks, and its alternatives likewise.
 
     Args:
         translation: The translation.
-        terms: Each requested term with its form in a translation, or None where no translation can
-            contain it.
+        terms: Each requested term with its form in a translation.
     """
     if not terms:
         return translation
     return replace(
         translation,
-        missed=tuple(
-            term
-            for term, written in terms.items()
-            if written is None or written not in translation.text
-        ),
+        missed=tuple(term for term, written in terms.items() if written not in translation.text),
         alternatives=tuple(checked(each, terms) for each in translation.alternatives),
     )
 

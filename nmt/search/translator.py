@@ -289,12 +289,17 @@ class Translator:
             for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
             for each in self._wording.given(wish, len(pieces))
         ]
-        written = zip(pieces, found, segmented, given, strict=True)
+        avoid = [
+            self._wording.avoided(wish)
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for _ in pieces
+        ]
+        written = zip(pieces, found, segmented, given, avoid, strict=True)
         translated = [
             self._wording.translations(
-                piece, hypotheses, text, attention, settings.replace_unknown, prefix
+                piece, hypotheses, text, attention, settings.replace_unknown, prefix, avoided
             )
-            for piece, hypotheses, text, prefix in written
+            for piece, hypotheses, text, prefix, avoided in written
         ]
         risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
         if risk is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from nmt.search.avoided_texts import AvoidedText, as_written
 from nmt.search.hypothesis import Hypothesis, Weights
 from nmt.text.characters import clean_output
 from nmt.tokenizers.sentencepiece import UNK, Tokenizer
@@ -16,7 +17,11 @@ from nmt.tokenizers.words import (
 
 
 def with_source_words(
-    hypothesis: Hypothesis, source: SegmentedText, target: Tokenizer
+    hypothesis: Hypothesis,
+    source: SegmentedText,
+    target: Tokenizer,
+    given: Sequence[Subword] = (),
+    avoid: Sequence[AvoidedText] = (),
 ) -> SegmentedText:
     """Return the text of a hypothesis with source words in place of unknown tokens.
 
@@ -30,10 +35,15 @@ def with_source_words(
     Where tokens are whole words, each unknown token is replaced by a word with a space before it. A
     punctuation mark has the space that it has in the source.
 
+    An unknown token stays where the source word would write a text to avoid, alone or together with
+    the text around it.
+
     Args:
         hypothesis: A hypothesis with its attention.
         source: The source text. Where it has no words, unknown tokens stay as they are.
         target: The tokenizer of the target side.
+        given: The subwords of the prefix, see `with_given_words`.
+        avoid: The texts that the translation must not contain.
     """
     tokens = hypothesis.tokens
     pieces = target.pieces(tokens)
@@ -53,7 +63,11 @@ def with_source_words(
             is_spaced = not is_punctuation(word.text) or first.surface.startswith(" ")
         written = clean_output(word.text).strip()
         texts = [" " * is_spaced + written, *[""] * (run.stop - run.start - 1)]
-        subwords[run] = map(Subword, pieces[run], texts)
+        copied = list(map(Subword, pieces[run], texts))
+        start = max(run.start, len(given))
+        around = [*given, *subwords[len(given) : start]], subwords[run.stop :]
+        if not _writes_avoided(target, avoid, *around, copied[start - run.start :]):
+            subwords[run] = copied
     text = "".join(subword.surface for subword in subwords)
     return SegmentedText(text, subwords)
 
@@ -69,6 +83,23 @@ def with_given_words(text: SegmentedText, given: Sequence[Subword]) -> Segmented
     prefix = [Subword(*each) for each in zip(pieces, (s.surface for s in given), strict=False)]
     subwords = [*prefix, *text.subwords[len(prefix) :]]
     return SegmentedText(clean_output("".join(each.surface for each in subwords)), subwords)
+
+
+def _writes_avoided(
+    target: Tokenizer,
+    avoid: Sequence[AvoidedText],
+    before: Sequence[Subword],
+    after: Sequence[Subword],
+    copied: Sequence[Subword],
+) -> bool:
+    """Return whether copied subwords write a text to avoid between those before and after them."""
+    if not avoid or not copied:
+        return False
+    whole, *parts = (
+        as_written(target, "".join(subword.surface for subword in subwords))
+        for subwords in ([*before, *copied, *after], before, after)
+    )
+    return any(text.count(whole) > sum(map(text.count, parts)) for text in avoid)
 
 
 def _replacements(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from nmt.errors import UsageError
-from nmt.search.avoided_texts import avoided
+from nmt.search.avoided_texts import AvoidedText, avoided
 from nmt.search.constraints import Constraints, TokenConstraints
 from nmt.search.forced import Pair
 from nmt.search.hypothesis import Hypothesis
@@ -110,10 +110,15 @@ class Wording:
             for tokens in target.encode_batch(wish.terms)
             if tokens and UNK not in tokens
         )
-        avoid = tuple(avoided(target, phrase) for phrase in wish.avoid if phrase.strip())
+        avoid = self.avoided(wish)
         prefix, stem = self._prefix(wish)
         first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
+
+    def avoided(self, wish: Constraints) -> tuple[AvoidedText, ...]:
+        """Return the texts that the translation must not contain, without blank ones."""
+        target = self.tokenizers.target
+        return tuple(avoided(target, phrase) for phrase in wish.avoid if phrase.strip())
 
     def given(self, wish: Constraints, pieces: int) -> list[Sequence[Subword]]:
         """Return the subwords of the prefix with which each segment of a text begins.
@@ -135,15 +140,16 @@ class Wording:
         target = self.tokenizers.target
         return begun(target, wish.prefix) if wish.open_end else (target.encode(wish.prefix), None)
 
-    def written(self, terms: Sequence[str]) -> dict[str, str | None]:
+    def written(self, terms: Sequence[str]) -> dict[str, str]:
         """Return the form of each term in a translation, which the tokenizer may change.
 
-        The form is None for a term with characters that the model cannot write.
+        A term with characters that the model cannot write is itself: a prefix may have it, and a
+        source word that replaces an unknown one.
         """
         target = self.tokenizers.target
         found = {term: target.encode(term) for term in terms}
         return {
-            term: None if UNK in tokens else target.decode(tokens).strip()
+            term: (term if UNK in tokens else target.decode(tokens)).strip()
             for term, tokens in found.items()
         }
 
@@ -164,6 +170,7 @@ class Wording:
         attention: bool,
         replace_unknown: bool = False,
         given: Sequence[Subword] = (),
+        avoid: Sequence[AvoidedText] = (),
     ) -> list[Translation]:
         """Return the translations of one segment from its hypotheses.
 
@@ -176,11 +183,12 @@ class Wording:
                 subwords.
             replace_unknown: Whether source words replace unknown ones.
             given: The subwords that every translation begins with, to be written as they are.
+            avoid: The texts that no source word may write.
         """
         source_tokens = [*self.tokenizers.source.pieces(source), END_MARK] if source else []
         found = []
         for each in hypotheses:
-            written = self._written(each, segmented if replace_unknown else None)
+            written = self._written(each, segmented if replace_unknown else None, given, avoid)
             if given:
                 written = with_given_words(written, given)
             translation = self._translation(each, written.strip(), source_tokens)
@@ -191,11 +199,17 @@ class Wording:
             found.append(translation)
         return found
 
-    def _written(self, hypothesis: Hypothesis, source: SegmentedText | None) -> SegmentedText:
+    def _written(
+        self,
+        hypothesis: Hypothesis,
+        source: SegmentedText | None,
+        given: Sequence[Subword],
+        avoid: Sequence[AvoidedText],
+    ) -> SegmentedText:
         """Return the text of a hypothesis, with words of `source`, if any, for unknown ones."""
         target = self.tokenizers.target
         if source is not None:
-            return with_source_words(hypothesis, source, target)
+            return with_source_words(hypothesis, source, target, given, avoid)
         return SegmentedText(
             target.decode(hypothesis.tokens),
             lambda: target.spelled(target.pieces(hypothesis.tokens)),

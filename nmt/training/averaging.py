@@ -25,7 +25,12 @@ from nmt.runtime.log_records import read_records
 from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tensors import load_model_tensors, model_tensors
-from nmt.training.checkpoints import load_parameters, sound_checkpoints, update_of
+from nmt.training.checkpoints import (
+    has_average,
+    load_validated_parameters,
+    sound_checkpoints,
+    update_of,
+)
 
 _TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
 """The endings of the keys of model settings that do not affect the computation of a trained model.
@@ -48,7 +53,8 @@ class Choice:
 def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
     """Write a bundle whose parameters are the mean of those of several models, summed in float64.
 
-    All else is that of the first model.
+    All else is that of the first model. A checkpoint with a moving average counts with that
+    average, which dev is scored with.
 
     Args:
         paths: Bundles, checkpoints, or runs.
@@ -89,14 +95,19 @@ def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterat
     assert bundle.path is not None
     name = bundle.config.name
     if is_checkpoint(path):
-        yield f"{name} {path.name}"
+        yield _name_of(name, path)
         return
     if choice is None:
         yield f"{name} ({fingerprint(bundle.path)[:12]})"
         return
     for checkpoint in _chosen(RunDirectory(path), choice, bundle):
-        load_parameters(checkpoint, bundle.model)
-        yield f"{name} {checkpoint.name}"
+        load_validated_parameters(checkpoint, bundle.model)
+        yield _name_of(name, checkpoint)
+
+
+def _name_of(name: str, checkpoint: Path) -> str:
+    """Return the name of a checkpoint of the run `name`, with the kind of its parameters."""
+    return f"{name} {checkpoint.name}" + " (moving average)" * has_average(checkpoint)
 
 
 def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:

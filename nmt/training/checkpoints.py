@@ -285,7 +285,7 @@ def load_average(path: Path, average: MovingAverage) -> None:
     Raises:
         ModelError: The tensors do not fit, or a file is missing or damaged.
     """
-    if AVERAGE in read_record(path / _STATE)["sha256"]:
+    if has_average(path):
         average.load(read_tensors(path / AVERAGE), path / AVERAGE)
 
 
@@ -300,6 +300,25 @@ def load_parameters(path: Path, model: nn.Module) -> None:
         ModelError: The parameters do not fit, or the file is missing or damaged.
     """
     load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
+
+
+def has_average(path: Path) -> bool:
+    """Return whether a checkpoint has a moving average of the parameters."""
+    return AVERAGE in read_record(path / _STATE)["sha256"]
+
+
+def load_validated_parameters(path: Path, model: nn.Module) -> None:
+    """Fill a model with the parameters that dev is scored with: the moving average, if any.
+
+    Args:
+        path: The folder of the checkpoint.
+        model: The model.
+
+    Raises:
+        ModelError: The parameters do not fit, or the file is missing or damaged.
+    """
+    file = path / (AVERAGE if has_average(path) else MODEL)
+    load_model_tensors(model, read_tensors(file), file)
 
 
 def _check_position(state: TrainingState) -> None:

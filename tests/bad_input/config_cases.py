@@ -141,6 +141,14 @@ VALUES = [
         "training.guided_alignment.alignments=[a, b]",
         "`training.guided_alignment.alignments` has 2 files",
     ),
+    _set(
+        "training.pretrained_embeddings={source: a.vec, target: b.vec}",
+        "`model.tying: all` makes one embedding of both: give one file",
+    ),
+    _set(
+        "training.pretrained_embeddings={source: a.vec, freeze: true}",
+        "`training.pretrained_embeddings.freeze` would freeze all that `model.tying: all` ties",
+    ),
     _set("model.attention.kind=bahdanau", "model.attention.kind", "additive"),
     _set("model.encoder.hidden_size=0", "model.encoder.hidden_size"),
     _set("model.encoder.layers=two", "model.encoder.layers: expected"),

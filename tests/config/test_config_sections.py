@@ -42,6 +42,21 @@ def config(**sections):
             {"model": {"attention": {"kind": "none"}}, "search": {"coverage_penalty": 0.5}},
             "`search.coverage_penalty` needs attention",
         ),
+        (
+            {"training": {"pretrained_embeddings": {"source": "a.vec", "target": "b.vec"}}},
+            "`model.tying: all` makes one embedding of both: give one file",
+        ),
+        (
+            {"training": {"pretrained_embeddings": {"source": "a.vec", "freeze": True}}},
+            "would freeze all that `model.tying: all` ties to the embedding",
+        ),
+        (
+            {
+                "training": {"pretrained_embeddings": {"target": "a.vec", "freeze": True}},
+                "tokenizer": {"joint": False},
+            },
+            "would freeze all that `model.tying: target_output` ties to the embedding",
+        ),
     ],
     ids=str,
 )
@@ -49,6 +64,24 @@ def test_sections_that_do_not_go_together(sections, words):
     with pytest.raises(ValidationError) as refused:
         config(**sections)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("tying", "joint", "vectors"),
+    [
+        ("none", True, {"source": "a.vec", "target": "b.vec", "freeze": True}),
+        ("target_output", False, {"source": "a.vec", "target": "b.vec"}),
+        ("target_output", False, {"source": "a.vec", "freeze": True}),
+        ("all", True, {"target": "b.vec"}),
+    ],
+)
+def test_vectors_that_fit_the_tying_are_accepted(tying, joint, vectors):
+    settings = config(
+        model={"tying": tying},
+        tokenizer={"joint": joint},
+        training={"pretrained_embeddings": vectors},
+    )
+    assert settings.training.pretrained_embeddings.freeze == vectors.get("freeze", False)
 
 
 def test_location_attention_that_sees_the_longest_sentence_is_accepted():

@@ -178,6 +178,16 @@ def test_the_tokenizer_of_a_trained_run_is_not_replaced(make_config, run):
     assert prepare_tokenizers(changed, run, force=True).source.size == 331
 
 
+def test_a_missing_tokenizer_of_a_trained_run_is_called_missing(make_config, run):
+    tokenizers = prepare_tokenizers(make_config(TRAIN, DEV), run)
+    (run.checkpoints / "step-00000001").mkdir(parents=True)
+    run.tokenizer.rename(run.path / "away")
+    with pytest.raises(UsageError, match="tokenizer: is missing, and this run has checkpoints"):
+        prepare_tokenizers(make_config(TRAIN, DEV), run)
+    again = prepare_tokenizers(make_config(TRAIN, DEV), run, force=True)
+    assert again.fingerprint == tokenizers.fingerprint
+
+
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("change", [{}, {"tokenizer": {"vocab_size": 331}}])
 def test_models_that_others_put_there_are_not_replaced(make_config, run, tmp_path, force, change):

@@ -151,14 +151,13 @@ def test_lines_set_aside_for_validation_are_not_learned_from(make_config):
 
 
 def test_a_vocabulary_too_large_tells_the_largest(make_config):
-    config = make_config(
-        parallel_text(50), dev=(["a"], ["b"]), tokenizer={"kind": "unigram", "vocab_size": 50_000}
-    )
+    settings = {"kind": "unigram", "vocab_size": 50_000, "hard_vocab_limit": True}
+    config = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
     with pytest.raises(ConfigError, match=r"highest value possible is (\d+)") as caught:
         trained(config)
     assert "hard_vocab_limit: false" in caught.value.message
     largest = int(caught.value.message.split("possible is ")[1].split(".")[0])
-    settings = {"kind": "unigram", "vocab_size": largest}
+    settings["vocab_size"] = largest
     again = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
     assert trained(again).source.size == largest
 
@@ -184,6 +183,21 @@ def test_errors_of_the_text_pass_through_training(make_config, tmp_path):
         file.write(b"one more\n")
     with pytest.raises(DataError, match="has 50 lines"):
         trained(config)
+
+
+@pytest.mark.parametrize(("kind", "units"), [("bpe", "subwords"), ("word", "words")])
+@pytest.mark.parametrize("joint", [True, False])
+def test_prefixes_that_no_target_has_are_named(make_config, kind, units, joint):
+    config = make_config(
+        parallel_text(50),
+        dev=(["a"], ["b"]),
+        tokenizer={"kind": kind, "joint": joint},
+        target_prefixes=["zzz", "qq"],
+    )
+    with pytest.raises(DataError) as refused:
+        trained(config)
+    assert f"no text to learn {units} from on " in refused.value.message
+    assert "one of `data.target_prefixes` (zzz, qq)" in refused.value.message
 
 
 def test_blank_text_is_told(make_config):

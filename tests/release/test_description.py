@@ -5,7 +5,7 @@ import struct
 import pytest
 import torch
 
-from nmt.bundle import load_bundle
+from nmt.bundle import load_bundle, save_bundle
 from nmt.cli.app import run
 from nmt.errors import ModelError
 from nmt.release.description import describe
@@ -27,6 +27,14 @@ def test_a_bundle(tiny_bundle):
     assert record["files"]["model.safetensors"] == (
         (tiny_bundle / "model.safetensors").stat().st_size
     )
+
+
+def test_recorded_lists_and_tables_are_plain_text(tiny_bundle, tmp_path):
+    facts = {"average_of": ["base step-30", "base step-60"], "started_from": {"name": "old"}}
+    save_bundle(load_bundle(tiny_bundle, torch.device("cpu")), tmp_path / "mean", facts)
+    lines = [" ".join(line.split()) for line in describe(tmp_path / "mean").lines()]
+    assert "average of base step-30, base step-60" in lines
+    assert "started from name old" in lines
 
 
 def test_a_file_says_the_same(tiny_bundle, tmp_path):

@@ -14,6 +14,7 @@ from nmt.errors import UsageError
 from nmt.inspection.alignments import align_translation
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
+from nmt.search.avoided_texts import AvoidedText, avoided
 from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.translator import Translator
@@ -60,7 +61,11 @@ def hypothesis(tokens: list[int], attention: np.ndarray) -> Hypothesis:
 
 
 def translated(
-    tokenizer: Tokenizer, source: str, target: str, points_to: dict[int, list[tuple[str, float]]]
+    tokenizer: Tokenizer,
+    source: str,
+    target: str,
+    points_to: dict[int, list[tuple[str, float]]],
+    *avoid: AvoidedText,
 ) -> str:
     """The text of what the subwords of `target` are, where each unknown one, counted from 0,
     attends to the subwords of `source` named, and all others to its end mark.
@@ -76,7 +81,8 @@ def translated(
             position = next(i for i, each in enumerate(subwords) if each.surface == surface)
             attention[unknown[number], position] = weight
     segmented = SegmentedText(source, subwords)
-    return with_source_words(hypothesis(tokens, attention), segmented, tokenizer).strip()
+    found = hypothesis(tokens, attention)
+    return with_source_words(found, segmented, tokenizer, avoid=avoid).strip()
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,82 @@ def test_by_hand(tokenizer, source, target, points_to, text):
 )
 def test_whole_words_by_hand(words, source, target, points_to, text):
     assert translated(words, source, target, points_to) == text
+
+
+@pytest.mark.parametrize(
+    ("avoid", "source", "target", "points_to", "text"),
+    [
+        ("Zorglub", "Zorglub", "xyz the", {0: [("Zorglub", 1)]}, "⁇ the"),
+        ("Zorg", "Zorglub", "xyz the", {0: [("Zorglub", 1)]}, "Zorglub the"),
+        ("zorglub", "Zorglub", "xyz the", {0: [("Zorglub", 1)]}, "Zorglub the"),
+        # with the word of the model before it, with the mark of the source, with another copy
+        ("the Zorglub", "a Zorglub", "the xyz.", {0: [(" Zorglub", 1)]}, "the ⁇."),
+        ("Zorg!", "Zorg!", "xyz xyz", {0: [("Zorg", 1)], 1: [("!", 1)]}, "Zorg ⁇"),
+        ("Zor glub", "glub Zor", "xyz xyz", {0: [(" Zor", 1)], 1: [("glub", 1)]}, "Zor ⁇"),
+        # a prefix may have what is to be avoided, and its copy may not
+        ("the", "Zorg the", "the xyz", {0: [("Zorg", 1)]}, "the Zorg"),
+        # invisible characters
+        ("Zorglub", "Zor\u00adglub", "xyz", {0: [("Zor\u00adglub", 1)]}, "⁇"),
+        # a script without spaces
+        ("好吗", "你好吗。", "the xyz", {0: [("你好吗", 1)]}, "the ⁇"),
+    ],
+)
+def test_source_words_do_not_write_what_is_to_be_avoided(
+    words, avoid, source, target, points_to, text
+):
+    found = translated(words, source, target, points_to, avoided(words, avoid))
+    assert " ".join(found.split()) == text
+
+
+def test_source_words_in_subwords_do_not_write_what_is_to_be_avoided(tokenizer):
+    points_to = {0: [("Ź", 1.0)], 1: [("Ą", 1.0)]}
+    for avoid, text in (("Źl Ą", "on Źl ⁇"), ("Źl", "on ⁇le Ą"), ("l Ą", "on Źl Ą")):
+        found = translated(tokenizer, "Źl Ą", "on Žle Ž", points_to, avoided(tokenizer, avoid))
+        assert " ".join(found.split()) == text.replace("⁇le", "⁇ le")
+
+
+def test_a_source_word_does_not_complete_what_is_to_be_avoided_after_a_prefix(words):
+    source = SegmentedText("glub", words.subwords("glub"))
+    attention = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], np.float32)
+    for avoid, text in (("Zor glub", "glub ⁇"), ("glub glub", "glub glub")):
+        found = with_source_words(
+            hypothesis([UNK, UNK], attention),
+            source,
+            words,
+            words.subwords("Zor"),
+            [avoided(words, avoid)],
+        )
+        assert " ".join(found.split()) == text
+
+
+def test_no_source_word_is_copied_that_is_to_be_avoided(words):
+    translator = translator_of(words, "additive")
+    for prefix in ("", "Zor"):
+        free, bound = (
+            translator.translate(
+                ["glub"], constraints=[Constraints(prefix, avoid=avoid)], replace_unknown=True
+            )[0].text
+            for avoid in ((), ("glub", "Zor glub"))
+        )
+        assert "glub" in free
+        assert "glub" not in bound
+        assert bound.startswith(prefix)
+
+
+def test_terms_that_are_copied_are_not_missed(words):
+    translator = translator_of(words, "additive")
+    for prefix, term, replace_unknown, missed in (
+        ("", "Zorglub", True, ()),
+        ("", "Zorglub", False, ("Zorglub",)),
+        ("the Zorg", "Zorg ", False, ()),
+        ("", "Zor glub", True, ("Zor glub",)),
+    ):
+        wish = Constraints(prefix, terms=(term,))
+        (found,) = translator.translate(
+            ["Zorglub"], constraints=[wish], replace_unknown=replace_unknown
+        )
+        assert found.missed == missed
+        assert (term.strip() in found.text) == (not missed)
 
 
 def test_a_prefix_is_written_as_it_was_given(words, tokenizer):
@@ -172,12 +254,12 @@ def translator_of(tokenizer: Tokenizer, attention: str) -> Translator:
             "training": {"max_updates": 1},
         }
     )
-    torch.manual_seed(4)
+    torch.manual_seed(3)
     model = Seq2Seq(config.model, tokenizer.size, tokenizer.size).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)
-        model.output_bias[UNK] += 2.0
+        model.output_bias[UNK] += 12.0
     pair = TokenizerPair(tokenizer, tokenizer, joint=True)
     bundle = Bundle(model, pair, config, LengthRatio(1.0, 0.1))
     return Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))

@@ -78,6 +78,14 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     run = train(tiny(*keep, "training.ema=0.9"))
     average([run.path], Choice(2, best=False), tmp_path / "last")
     assert_is_the_mean(*averaged(run, tmp_path / "last", [8, 6]))
+    newest = run.checkpoints / "step-00000008"
+    average([run.path], Choice(1, best=False), tmp_path / "one")
+    average([newest], None, tmp_path / "same")
+    found = [load_file(tmp_path / name / "model.safetensors") for name in ("one", "same")]
+    assert_is_the_mean(found[0], [newest / "average.safetensors"])
+    assert_is_the_mean(found[1], [newest / "average.safetensors"])
+    facts = json.loads((tmp_path / "one" / "bundle.json").read_text(encoding="utf-8"))
+    assert facts["training"]["average_of"] == ["tiny step-00000008 (moving average)"]
     losses = {2: 5.0, 4: 1.0, 6: 2.0, 8: 3.0}
     lines = [
         json.dumps({"kind": "validation", "update": update, "loss": loss})
@@ -88,7 +96,8 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     average([run.path], Choice(2, best=True), tmp_path / "best")
     assert_is_the_mean(*averaged(run, tmp_path / "best", [4, 6]))
     facts = json.loads((tmp_path / "best" / "bundle.json").read_text(encoding="utf-8"))
-    assert facts["training"]["average_of"] == ["tiny step-00000004", "tiny step-00000006"]
+    names = [f"tiny step-0000000{update} (moving average)" for update in (4, 6)]
+    assert facts["training"]["average_of"] == names
     with pytest.raises(UsageError, match="has 3 validated checkpoints, not 4"):
         average([run.path], Choice(4, best=True), tmp_path / "none")
     # What a run saves before its first update is no model that was trained.
@@ -102,8 +111,19 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     assert_is_the_mean(*averaged(run, tmp_path / "sound", [6, 4]))
 
 
+def test_checkpoints_without_a_moving_average(tiny, tmp_path):
+    run = train(tiny("training.ema=null"))
+    average([run.path], Choice(1, best=False), tmp_path / "one")
+    newest = run.checkpoints / "step-00000008"
+    assert_is_the_mean(
+        load_file(tmp_path / "one" / "model.safetensors"), [newest / "model.safetensors"]
+    )
+    facts = json.loads((tmp_path / "one" / "bundle.json").read_text(encoding="utf-8"))
+    assert facts["training"]["average_of"] == ["tiny step-00000008"]
+
+
 def averaged(run, out, updates):
-    files = [run.checkpoints / f"step-{update:08d}" / "model.safetensors" for update in updates]
+    files = [run.checkpoints / f"step-{update:08d}" / "average.safetensors" for update in updates]
     return load_file(out / "model.safetensors"), files
 
 

@@ -160,6 +160,16 @@ def test_a_run_finds_folders_that_were_moved_where_it_is_told(shared, tmp_path):
     assert (run.checkpoints / "step-00000006").is_dir()
 
 
+@pytest.mark.parametrize(("name", "key"), [("tok", "tokenizer"), ("dat", "data")])
+def test_a_run_names_the_folder_that_it_was_trained_with(shared, tmp_path, name, key):
+    run = train(shared())
+    with pytest.raises(DataError) as refused:
+        train(shared("training.max_updates=6", f"{key}.dir=null"), resume=True)
+    assert refused.value.message.startswith(f"{run.path}/{key}: is missing, and this run was ")
+    assert f"`{key}.dir: {tmp_path}/{name}`" in refused.value.message
+    assert not (run.path / key).exists()
+
+
 def test_a_refused_resume_leaves_the_configuration_of_the_run(shared, tmp_path):
     run = train(shared())
     before = run.config_file.read_bytes()

@@ -73,6 +73,7 @@ class Config(Settings):
         problems = [
             *self._vocabulary_problems(),
             *self._start_problems(),
+            *self._vector_problems(),
             *self._attention_problems(),
             *self._guidance_problems(),
         ]
@@ -100,6 +101,21 @@ class Config(Settings):
             yield (
                 "`training.init_from` brings its own tokenizer: remove `tokenizer.model`, or set "
                 "`training.init_vocabulary: extend`"
+            )
+
+    def _vector_problems(self) -> Iterator[str]:
+        vectors, tying = self.training.pretrained_embeddings, self.model.tying
+        both_are_one = tying in ("source_target", "all")
+        if both_are_one and None not in (vectors.source, vectors.target):
+            yield (
+                "`training.pretrained_embeddings` has a file for each side, and "
+                f"`model.tying: {tying}` makes one embedding of both: give one file, or set "
+                "`model.tying: none`"
+            )
+        if vectors.freeze and (both_are_one or (vectors.target and tying != "none")):
+            yield (
+                "`training.pretrained_embeddings.freeze` would freeze all that "
+                f"`model.tying: {tying}` ties to the embedding: set `model.tying: none`"
             )
 
     def _attention_problems(self) -> Iterator[str]:

@@ -175,7 +175,11 @@ class PretrainedEmbeddingSettings(Settings):
         "(word2vec, GloVe, fastText's .vec); may be compressed.",
     )
     target: FilePath | None = Field(None, description="Vectors of target words.")
-    freeze: bool = Field(False, description="Do not train the embeddings that have such vectors.")
+    freeze: bool = Field(
+        False,
+        description="Do not train an embedding with such vectors, its other rows included. It may "
+        "not be tied: see `model.tying`.",
+    )
 
 
 class TrainingSettings(Settings):
