@@ -105,7 +105,7 @@ def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterat
         yield _name_of(name, checkpoint)
 
 
-def _name_of(name: str, checkpoint: Path) -> str:
+def _name_of(name: str | None, checkpoint: Path) -> str:
     """Return the name of a checkpoint of the run `name`, with the kind of its parameters."""
     return f"{name} {checkpoint.name}" + " (moving average)" * has_average(checkpoint)
 
