@@ -12,6 +12,7 @@ import torch
 
 from nmt import bundle as bundles
 from nmt.bundle import Bundle, save_bundle
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config
 from nmt.data.length_ratio import LengthRatio
 from nmt.evaluation.metrics import Best
@@ -31,11 +32,14 @@ CONFIG = Config.model_validate(
             "train": {"source": ["train.fr"], "target": ["train.en"]},
             "validation_split": 0.1,
         },
-        "model": {
-            "embedding_size": 2,
-            "encoder": {"hidden_size": 2},
-            "decoder": {"hidden_size": 2},
-        },
+        "model": overlaid(
+            PLAIN["model"],
+            {
+                "embedding_size": 2,
+                "encoder": {"hidden_size": 2},
+                "decoder": {"hidden_size": 2},
+            },
+        ),
         "training": {"max_updates": 9},
         "search": {"beam_size": 2},
     }

@@ -171,8 +171,8 @@ def test_words_of_real_translations_sum_to_one(draw, seed):
 def test_heads_are_shown_by_themselves(tiny_bundle, tmp_path):
     """What is drawn of all together is the mean of what is drawn of each."""
     bundle = load_bundle(tiny_bundle, torch.device("cpu"))
-    attention = {"attention": {"kind": "multi_head", "heads": 2}}
-    settings = bundle.config.model_dump() | {"model": bundle.config.model.model_dump() | attention}
+    settings = bundle.config.model_dump()
+    settings["model"]["attention"] |= {"kind": "multi_head", "heads": 2}
     config = Config.model_validate(settings)
     torch.manual_seed(4)
     model = Seq2Seq(config.model, *[bundle.tokenizers.source.size] * 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 from language_texts import TEXTS
 
 from nmt.config.recipes.rules import fitted
+from nmt.config.schema import all_keys
 from nmt.config.settings import Config, CorpusSettings
 from nmt.data.alignment.texts import align_texts
 from nmt.data.survey import survey
@@ -37,7 +38,7 @@ class Row:
     """What is done with texts of one language as the target.
 
     Attributes:
-        choices: The keys of `tokenizer` that `nmt init` writes.
+        choices: The keys of `tokenizer` after `nmt init`, with the defaults that it leaves out.
         rules: The normalisation rules of source and target.
         found: The lines that come back from subwords.
         tokenizer: The tokenizer of BLEU.
@@ -61,8 +62,9 @@ def rows(folder: Path) -> list[Row]:
 def _row(language: str, folder: Path) -> Row:
     files = [_write(folder / f"{language}.{side}", side) for side in range(2)]
     corpus = CorpusSettings(source=(files[0],), target=(files[1],))
-    chosen = {choice.key: choice.value for choice in fitted(survey(corpus, None))}
-    choices = {name: chosen[key] for name in _CHOICES if (key := f"tokenizer.{name}") in chosen}
+    values = {name: key.default for name, key in all_keys().items()}
+    values |= {choice.key: choice.value for choice in fitted(survey(corpus, None))}
+    choices = {name: values[f"tokenizer.{name}"] for name in _CHOICES}
     config = Config.model_validate(
         {
             "data": {

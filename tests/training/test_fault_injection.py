@@ -134,7 +134,7 @@ def test_with_all_checkpoints_damaged_it_says_so_and_touches_nothing(tiny, whole
 
 def failing_saves(monkeypatch, module, name, updates):
     """`name` of a module fails as a full disk does when training is at one of `updates`."""
-    works, update = getattr(module, name), Trainer._update
+    works, update = getattr(module, name), Trainer._complete_update
     now = [0]
 
     def counted(self, group):
@@ -146,7 +146,7 @@ def failing_saves(monkeypatch, module, name, updates):
             raise ResourceError("the disk: cannot be written: No space left on device.")
         return works(*arguments)
 
-    monkeypatch.setattr(Trainer, "_update", counted)
+    monkeypatch.setattr(Trainer, "_complete_update", counted)
     monkeypatch.setattr(module, name, failing)
 
 
@@ -193,14 +193,14 @@ def test_a_last_checkpoint_that_a_full_disk_refuses_is_an_error(tiny, whole, mon
 
 def test_a_signal_with_a_full_disk_does_not_claim_that_all_is_saved(tiny, monkeypatch):
     failing_saves(monkeypatch, checkpoints, "write_tensors", {5})
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def stopped(self, group):
         update(self, group)
         if self.state.update == 5:
             os.kill(os.getpid(), 15)
 
-    monkeypatch.setattr(Trainer, "_update", stopped)
+    monkeypatch.setattr(Trainer, "_complete_update", stopped)
     with pytest.raises(ResourceError, match="No space left"):
         train(tiny(*OFTEN, name="parts"))
 
@@ -214,7 +214,7 @@ from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
 disk, file, looks, *overrides = sys.argv[1:]
-filler, update = Path(disk) / "filler", Trainer._update
+filler, update = Path(disk) / "filler", Trainer._complete_update
 
 def filling(self, group):
     update(self, group)
@@ -228,7 +228,7 @@ def filling(self, group):
     if self.state.update == 7:
         filler.unlink()
 
-Trainer._update = filling
+Trainer._complete_update = filling
 if looks == "blind":
     shutil.disk_usage = lambda path: namedtuple("usage", "free")(1 << 40)
 run = train(load_config(Path(file), [f"run_dir={disk}/run", *overrides]))

@@ -32,9 +32,9 @@ def limited(work, sentences, after_backward=False):
 
     def step(batch, tokens, update):
         if len(batch.pairs) <= sentences:
-            return work(batch, tokens)
+            return work(batch, tokens, update)
         if after_backward:
-            work(split_batch(batch, 2)[0], tokens)
+            work(split_batch(batch, 2)[0], tokens, update)
         return out_of_memory()
 
     return step
@@ -221,7 +221,10 @@ def scarce(monkeypatch):
     return allow
 
 
-NO_DROPOUT = ("model.embedding_dropout=0", "model.output.dropout=0")
+NO_DROPOUT = tuple(
+    f"model.{part}=0"
+    for part in ("embedding_dropout", "encoder.dropout", "decoder.dropout", "output.dropout")
+)
 
 
 def test_a_run_with_little_memory_learns_the_same(tiny, scarce):

@@ -180,10 +180,11 @@ def recorder(monkeypatch):
 
 
 def test_a_run_by_replay_is_a_plain_run(tiny, monkeypatch):
-    options = ("training.cuda_graphs=true", "model.embedding_dropout=0", "model.output.dropout=0")
+    dropouts = ("embedding_dropout", "encoder.dropout", "decoder.dropout", "output.dropout")
+    options = ("training.cuda_graphs=true", *(f"model.{each}=0" for each in dropouts))
     plain = train(tiny(*options, name="plain"))
     assert "CUDA graphs" not in plain.log_text.read_text(encoding="utf-8")
-    again, update, places = Again(), Trainer._update, set()
+    again, update, places = Again(), Trainer._complete_update, set()
 
     def watched(self, group):
         update(self, group)
@@ -192,7 +193,7 @@ def test_a_run_by_replay_is_a_plain_run(tiny, monkeypatch):
         places.add(tuple(gradient.data_ptr() for gradient in gradients))
 
     monkeypatch.setattr(run_module, "make_recorder", lambda *_: again)
-    monkeypatch.setattr(Trainer, "_update", watched)
+    monkeypatch.setattr(Trainer, "_complete_update", watched)
     replayed = train(tiny(*options, name="replayed"))
     assert again.replays > 0
     assert again.runs + again.replays == 8
@@ -219,14 +220,14 @@ def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, recorder, overrides):
     overrides = (*overrides, "training.cuda_graphs=true")
     whole = train(tiny(*overrides, name="whole"))
     assert recorder.replays > 0
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def interrupted(self, group):
         update(self, group)
         if self.state.update in (3, 5):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Trainer, "_update", interrupted)
+    monkeypatch.setattr(Trainer, "_complete_update", interrupted)
     for _ in range(2):
         with pytest.raises(StoppedBySignal):
             train(tiny(*overrides, name="parts"))

@@ -94,14 +94,14 @@ def test_training_is_what_it_would_have_been_and_the_bundle_has_the_average(tiny
 def test_it_goes_on_exactly_and_is_guarded_by_its_checksum(tiny, monkeypatch, capsys):
     settings = (EMA, "training.accumulate=2", "runtime.precision=bfloat16")
     whole = train(tiny(*settings, name="whole"))
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def crashing(self, group):
         if self.state.update == 5:
             raise RuntimeError("power cut")
         update(self, group)
 
-    monkeypatch.setattr(Trainer, "_update", crashing)
+    monkeypatch.setattr(Trainer, "_complete_update", crashing)
     with pytest.raises(RuntimeError, match="power cut"):
         train(tiny(*settings, name="parts"))
     monkeypatch.undo()

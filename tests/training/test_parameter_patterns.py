@@ -11,7 +11,7 @@ from nmt.training.parameter_patterns import matching
 
 def model(**settings):
     with torch.device("meta"):
-        return Seq2Seq(ModelSettings.model_validate(settings), 20, 20)
+        return Seq2Seq(ModelSettings.model_validate({"tying": "none", **settings}), 20, 20)
 
 
 NAMES = [name for name, _ in model().named_parameters()]

@@ -37,17 +37,23 @@ def spoil(monkeypatch):
     """Makes the loss of updates no number: where `when` holds for a trainer before the update."""
 
     def at(when):
-        step = Trainer._forward_and_backward
+        init = Trainer.__init__
 
-        def spoiled(self, batch, tokens):
-            sums = step(self, batch, tokens)
-            if not when(self):
-                return sums
-            for parameter in self.model.parameters():
-                parameter.grad.fill_(torch.nan)
-            return LossSums(sums.loss * torch.nan, sums.cross_entropy * torch.nan, sums.tokens)
+        def patched(trainer, *arguments, **named):
+            init(trainer, *arguments, **named)
+            step = trainer.gradients._whole
 
-        monkeypatch.setattr(Trainer, "_forward_and_backward", spoiled)
+            def spoiled(batch, divisor, update):
+                sums = step(batch, divisor, update)
+                if not when(trainer):
+                    return sums
+                for parameter in trainer.model.parameters():
+                    parameter.grad.fill_(torch.nan)
+                return LossSums(sums.loss * torch.nan, sums.cross_entropy * torch.nan, sums.tokens)
+
+            trainer.gradients._whole = spoiled
+
+        monkeypatch.setattr(Trainer, "__init__", patched)
 
     return at
 
@@ -66,14 +72,14 @@ def in_pieces(monkeypatch):
     """Trains what is stopped by a signal in every single update, and goes on."""
 
     def train_on(config):
-        update = Trainer._update
+        update = Trainer._complete_update
 
         def interrupted(self, group):
             os.kill(os.getpid(), signal.SIGTERM)
             update(self, group)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Trainer, "_update", interrupted)
+            patch.setattr(Trainer, "_complete_update", interrupted)
             for number in range(30):
                 try:
                     run = train(config)
@@ -117,13 +123,13 @@ def test_the_lines_are_those_of_the_batch(tiny, monkeypatch, spoil):
     config = tiny("training.max_updates=1")
     for path in (*config.data.train.source, *config.data.train.target):
         path.write_text(f"\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
-    taken, update = [], Trainer._update
+    taken, update = [], Trainer._complete_update
 
     def seen(self, group):
         taken.extend(self.loader.tokenizers.target.decode(row.tolist()) for row in group[0].source)
         update(self, group)
 
-    monkeypatch.setattr(Trainer, "_update", seen)
+    monkeypatch.setattr(Trainer, "_complete_update", seen)
     spoil(updates(1))
     lines = records(train(config), "skipped_update")[0]["lines"]
     texts = config.data.train.source[0].read_text(encoding="utf-8").split("\n")
@@ -234,7 +240,7 @@ def test_without_a_checkpoint_yet_it_goes_back_to_the_beginning(tiny, spoil, ski
 def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch, skipping):
     """No gradient has been made with them yet."""
     skipping(1)
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def ruined(self, group):
         update(self, group)
@@ -242,7 +248,7 @@ def test_weights_that_no_validation_can_use_are_gone_back_from(tiny, monkeypatch
             for parameter in self.model.parameters():
                 parameter.data.fill_(torch.inf)
 
-    monkeypatch.setattr(Trainer, "_update", ruined)
+    monkeypatch.setattr(Trainer, "_complete_update", ruined)
     run = train(tiny(*ROLLBACK))
     (event,) = records(run, "rollback")
     assert (event["fault"], event["back_to"]) == (4, 2)

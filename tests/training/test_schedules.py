@@ -17,7 +17,7 @@ def make(kind, **changes):
         TrainingSettings(
             max_updates=1000,
             optimizer={"learning_rate": 0.1},
-            schedule={"kind": kind, **changes},
+            schedule={"kind": kind, "warmup_updates": 0, **changes},
         )
     )
 
@@ -134,14 +134,14 @@ def settings(kind="cosine", updates=1000, rate=0.1, **more):
     return TrainingSettings(
         max_updates=updates,
         optimizer={"learning_rate": rate},
-        schedule={"kind": kind, **more},
+        schedule={"kind": kind, "warmup_updates": 0, **more},
     )
 
 
 def test_a_resume_tells_what_becomes_of_the_rate():
     ended = changes(settings(), settings(updates=2000))
     assert ended == [
-        "The cosine now ends at update 2000, not at 1000.",
+        "The cosine now ends at update 2000, not at update 1000.",
         "The learning rate of the next update (1001) is 0.0499, where it would have been 0.",
     ]
     assert changes(settings(), settings(rate=0.2), update=500)[0].endswith(

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
+from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config, ModelSettings
 from nmt.data.length_ratio import LengthRatio
 from nmt.errors import ConfigError, ModelError, UsageError
@@ -66,7 +67,7 @@ def make_bundle(tokenizers=OLD, seed=1, training=None, **model):
                 "validation_split": 0.1,
             },
             "tokenizer": {"joint": tokenizers.joint},
-            "model": {**SIZES, **model},
+            "model": overlaid(PLAIN["model"], {**SIZES, **model}),
             "training": {"max_updates": 1, **(training or {})},
         }
     )
@@ -301,7 +302,7 @@ def test_patterns_that_cannot_be(tiny, patterns, words):
 
 def interrupt(monkeypatch, tiny, *overrides):
     """A run `parts` that ended in its fifth update."""
-    update = Trainer._update
+    update = Trainer._complete_update
 
     def crashing(self, group):
         if self.state.update == 5:
@@ -309,7 +310,7 @@ def interrupt(monkeypatch, tiny, *overrides):
         update(self, group)
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-        patch.setattr(Trainer, "_update", crashing)
+        patch.setattr(Trainer, "_complete_update", crashing)
         train(tiny(*overrides, name="parts"))
 
 
