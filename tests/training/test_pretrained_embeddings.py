@@ -38,8 +38,8 @@ def write(tmp_path):
 
 @pytest.fixture
 def tiny(tiny):
-    """As elsewhere, with subwords that are whole words, and embeddings that are not tied."""
-    words = ("tokenizer.byte_fallback=false", "tokenizer.vocab_size=90", "model.tying=none")
+    """As elsewhere, with subwords that are whole words."""
+    words = ("tokenizer.byte_fallback=false", "tokenizer.vocab_size=90")
     return lambda *overrides, **more: tiny(*words, *overrides, **more)
 
 
