@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
-    from nmt.inspection.notebook import draw_attention
+    from nmt.inspection.attention_page import draw_attention
     from nmt.search.constraints import Constraints
-    from nmt.search.translation import Translation
-    from nmt.search.translator import Translator
+    from nmt.translation.translation import Translation
+    from nmt.translation.translator import Translator
 
 __all__ = ["Constraints", "Translation", "Translator", "__version__", "draw_attention"]
 
@@ -22,11 +22,11 @@ __all__ = ["Constraints", "Translation", "Translator", "__version__", "draw_atte
 def __getattr__(name: str) -> Any:
     """Import torch only when the program uses a translator, so that `nmt --help` stays fast."""
     if name in ("Constraints", "Translation", "Translator"):
-        from nmt.search import translator
+        from nmt.translation import translator
 
         return getattr(translator, name)
     if name == "draw_attention":
-        from nmt.inspection.notebook import draw_attention
+        from nmt.inspection.attention_page import draw_attention
 
         return draw_attention
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

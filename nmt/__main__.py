@@ -2,8 +2,8 @@
 
 import sys
 
+from nmt.console import prepare_streams
 from nmt.runtime.process import own_process
-from nmt.runtime.streams import prepare_streams
 
 
 def main() -> None:

@@ -22,20 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from nmt import Translator
-from nmt.config.dump import dump_config
 from nmt.config.load import load_config
+from nmt.config.serialize import dump_config
 from nmt.config.settings import Config, CorpusSettings
+from nmt.console import say
 from nmt.errors import DataError, NmtError, UsageError
-from nmt.evaluation.lines import read_corpus
 from nmt.evaluation.scores import score
-from nmt.runtime.console import say
-from nmt.runtime.files import read_json, write_text
+from nmt.runtime.atomic_files import read_json, write_text
 from nmt.runtime.log_records import read_records
 from nmt.runtime.process import own_process
 from nmt.runtime.run_directory import RunDirectory
+from nmt.text.lines import read_corpus
 from nmt.training.run import train
-from nmt.tuning.grid import grid
-from nmt.tuning.tune import tune
+from nmt.translation.tuning import grid, tune
 
 AXES = {"length_penalty": ("gnmt",), "alpha": (0.4, 0.6, 0.8, 1.0, 1.2)}
 """The search settings to try on dev, besides those of the recipe."""
@@ -296,7 +295,7 @@ def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[s
     """
     if corpus is None:
         raise UsageError(f"data.{name}: the recipe names none; add its `source` and `target`.")
-    return read_corpus(corpus)
+    return read_corpus(corpus.source, corpus.target)
 
 
 def _translated(translator: Translator, sources: Sequence[str], **search: Any) -> list[str]:

@@ -43,18 +43,17 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from nmt.bundle import find_bundle, read_config
+from nmt.bundles.bundle_files import find_bundle, read_config
 from nmt.cli.app import app
 from nmt.cli.failure import CommandLineError
-from nmt.config.dump import dump_config
 from nmt.config.load import load_config
+from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
-from nmt.data.split import in_validation_split
-from nmt.data.text import count_lines, read_lines, read_pairs
+from nmt.console import say
+from nmt.data.hashing import in_validation_split
 from nmt.errors import DataError, NmtError, UsageError
-from nmt.evaluation.lines import each_line, each_pair
-from nmt.runtime.console import say
-from nmt.runtime.files import atomic_file, read_json, write_text
+from nmt.runtime.atomic_files import atomic_file, read_json, write_text
+from nmt.text.lines import count_lines, each_line, each_pair, read_lines, read_pairs
 
 TAG = "<BT>"
 

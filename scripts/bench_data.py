@@ -30,9 +30,9 @@ import resource, sys, time
 from pathlib import Path
 began = time.perf_counter()
 from nmt.config.load import load_config
-from nmt.data.corpus import Corpus
-from nmt.data.loader import BatchLoader
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.data.binary_dataset import Corpus
+from nmt.training.batch_loader import BatchLoader
+from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.runtime.run_directory import RunDirectory
 imported = time.perf_counter()
 config = load_config(Path(sys.argv[1]), sys.argv[2:])

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from nmt import Translator
 from nmt.errors import DataError, NmtError
-from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.metrics import make_scorer
 from nmt.runtime.process import own_process
-from nmt.search.flags import Judge, Verdict
+from nmt.text.lines import read_all_lines
+from nmt.translation.quality_estimation import QualityEstimator, QualityReport
 
 Numbers = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def _measure(options: argparse.Namespace) -> None:
     if len(sources) != len(references):
         raise DataError(f"{options.reference}: not as many lines as {options.source}.")
     translator = Translator.load(options.model, device="cpu", threads=options.threads)
-    judge = Judge.of(translator.bundles[0])
+    judge = QualityEstimator.of(translator.bundles[0])
     bench = Bench(translator, judge)
     honest = bench.translated(sources)
     chrf = make_scorer("chrf")
@@ -93,7 +93,7 @@ class Judged:
     """
 
     texts: list[str]
-    verdicts: list[Verdict]
+    verdicts: list[QualityReport]
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
@@ -109,7 +109,7 @@ class Judged:
         return np.array([_VALUES[signal](verdict) for verdict in self.verdicts], dtype=float)
 
 
-_VALUES: dict[str, Callable[[Verdict], float | None]] = {
+_VALUES: dict[str, Callable[[QualityReport], float | None]] = {
     "risk": lambda verdict: verdict.risk,
     "log-probability": lambda verdict: -verdict.signals.log_probability,
     "attention entropy": lambda verdict: verdict.signals.attention_entropy,
@@ -142,7 +142,7 @@ class Bench:
     """
 
     translator: Translator
-    judge: Judge
+    judge: QualityEstimator
 
     def translated(self, sources: Sequence[str]) -> Judged:
         """Return the model's translations of sources with their quality reports.
@@ -195,7 +195,7 @@ class Bench:
 
     def _judged(self, sources: Sequence[str], found: Sequence[Any]) -> Judged:
         verdicts = [
-            self.judge.verdict(source, each) for source, each in zip(sources, found, strict=True)
+            self.judge.estimate(source, each) for source, each in zip(sources, found, strict=True)
         ]
         if None in verdicts:
             raise DataError("a source is blank: leave such lines out.")
@@ -281,7 +281,7 @@ def _worst_table(honest: Judged, worst: NDArray[np.bool_]) -> str:
     return "\n".join(lines)
 
 
-def _flags_table(honest: Judged, worst: NDArray[np.bool_], judge: Judge) -> str:
+def _flags_table(honest: Judged, worst: NDArray[np.bool_], judge: QualityEstimator) -> str:
     lines = ["| flag | raised | of them among the worst |", "| --- | --: | --: |"]
     rows = {name: honest.raised(name) for name in vars(judge.thresholds)}
     for name, raised in {**rows, "any": honest.flagged}.items():

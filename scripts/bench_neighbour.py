@@ -133,11 +133,11 @@ def _work(kind: str, threads: int) -> None:
     import torch
 
     from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
-    from nmt.data.length_ratio import LengthRatio
+    from nmt.data.manifest import LengthRatio
     from nmt.model.seq2seq import Seq2Seq
     from nmt.runtime.device import prepare_runtime
-    from nmt.search.corpus import decode_corpus
-    from nmt.search.limits import LengthLimits
+    from nmt.search.batched_search import decode_corpus
+    from nmt.search.logits_processors import LengthLimits
 
     settings = RuntimeSettings(device="cpu", threads=threads)
     runtime = prepare_runtime(settings, exact=kind == "translate")

@@ -39,14 +39,13 @@ from torch import nn
 from nmt.config.presets import PLAIN, PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
-from nmt.data.batches import Batch, make_batch, plan_epoch
-from nmt.data.buckets import bucket_lengths, to_bucket
+from nmt.data.batches import Batch, bucket_lengths, make_batch, plan_epoch, to_bucket
 from nmt.errors import ResourceError
 from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.runtime.process import own_process
-from nmt.training.graphs import CudaRecorder, GraphedStep
+from nmt.training.cuda_graphs import CudaRecorder, GraphedStep
 from nmt.training.optimizers import make_optimizer
 
 VOCABULARY = 8000

@@ -24,10 +24,10 @@ from plain_search import plain_search
 
 from nmt import Translator
 from nmt.errors import DataError, NmtError
-from nmt.evaluation.lines import read_all_lines
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.process import own_process
+from nmt.text.lines import read_all_lines
 
 BEAMS = (1, 5)
 
@@ -103,7 +103,8 @@ def _print_head() -> None:
 
 def _measure_plain(options: argparse.Namespace, sources: list[str], beam: int) -> dict[str, Any]:
     """Measure plain search. Call this first: loading a translator sets up the whole process."""
-    from nmt.bundle import find_bundle, load_bundle
+    from nmt.bundles.bundle import load_bundle
+    from nmt.bundles.bundle_files import find_bundle
 
     bundle = load_bundle(find_bundle(Path(options.model)), torch.device("cpu"))
     bundle.model.eval()

@@ -27,8 +27,8 @@ from corpora.places import Fetched, Present
 from corpora.preparing import Prepared, prepare, present_texts
 
 from nmt.config.load import load_config
+from nmt.console import say, set_quiet, warn
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.console import say, set_quiet, warn
 from nmt.runtime.lock import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from nmt.model.seq2seq import Seq2Seq
-from nmt.tokenizers.sentencepiece import BOS, EOS
+from nmt.tokenizers.tokenizer import BOS, EOS
 
 
 @torch.no_grad()

@@ -27,20 +27,20 @@ from make_toy_tasks import TASKS, write_task
 from measured_machine import describe_machine
 
 from nmt import Translator
-from nmt.config.dump import dump_config
 from nmt.config.load import load_config
+from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
-from nmt.data.corpus import Corpus
-from nmt.data.pair_filters import begins_as_wanted
+from nmt.console import say
+from nmt.data.binary_dataset import Corpus
+from nmt.data.filtering import begins_as_wanted
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
-from nmt.evaluation.lines import read_corpus
 from nmt.evaluation.scores import score
-from nmt.runtime.console import say
-from nmt.runtime.files import read_json, write_text
+from nmt.runtime.atomic_files import read_json, write_text
 from nmt.runtime.log_records import read_records
 from nmt.runtime.process import own_process
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.text.lines import read_corpus
+from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.checkpoints import newest_checkpoint
 from nmt.training.run import train
 
@@ -250,7 +250,7 @@ def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[s
     """
     if config.data.test is None:
         raise UsageError(f"{config.name}: names no `data.test` to translate.")
-    sources, targets = read_corpus(config.data.test)
+    sources, targets = read_corpus(config.data.test.source, config.data.test.target)
     tokenizers = TokenizerPair.load(run.tokenizer)
     train_pairs = Corpus.open(run.data / "train")
     longest_source = np.quantile(train_pairs.source_lengths, USUAL)

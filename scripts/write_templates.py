@@ -8,8 +8,8 @@ their figures change.
 
 from pathlib import Path
 
-from nmt.config.recipes.templates import TEMPLATES, template
-from nmt.runtime.files import write_text
+from nmt.config.recommend.render import TEMPLATES, template
+from nmt.runtime.atomic_files import write_text
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 

@@ -11,18 +11,19 @@ import hypothesis
 import pytest
 import sentencepiece
 import torch
+from corpus_fixtures import made, make_config, tokenizers  # noqa: F401
 
-from nmt.bundle import Bundle, save_bundle
+from nmt.bundles.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
 from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config
-from nmt.data.length_ratio import LengthRatio
+from nmt.console import set_quiet
+from nmt.data.manifest import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime import process
-from nmt.runtime.console import set_quiet
 from nmt.runtime.device import keep_order_of_sums
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
+from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.run import train
 
 # As in a process that translates; later, after the first product, MKL would not listen.

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nmt.inspection.readings import Look, Reading, Sentence
-from nmt.search.translation import Translation
-from nmt.search.tree import Fate, Node, SearchTree
+from nmt.inspection.attention_data import InspectedTranslation, Reading, Sentence
+from nmt.search.hypothesis import Fate, Node, SearchTree
+from nmt.translation.translation import Translation
 
 
 def random_weights(rows, columns, seed=0):
@@ -38,7 +38,7 @@ def subwords(text):
 
 
 def sentence(number, text, *translations, reference=None):
-    looks = tuple(map(Look, translations))
+    looks = tuple(map(InspectedTranslation, translations))
     return Sentence(number, text.replace("+", ""), (Reading(looks),), reference)
 
 

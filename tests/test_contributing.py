@@ -9,10 +9,10 @@ from typing import NamedTuple
 import pytest
 
 from nmt.cli.app import run
-from nmt.config import kinds
-from nmt.config.explain import explain
-from nmt.config.kinds import Kind, Registry, TokenizerKind
-from nmt.config.schema import all_keys
+from nmt.config import registry
+from nmt.config.key_index import all_keys
+from nmt.config.reference import explain
+from nmt.config.registry import Kind, Registry, TokenizerKind
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = re.compile(r"^### [^\n]* \(`(\w+)`\)\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
@@ -52,7 +52,7 @@ def added(monkeypatch):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         target = kind.target.partition(":")[2]
         here = type(kind)(**{**vars(kind), "target": f"{module.__name__}:{target}"})
-        monkeypatch.setitem(getattr(kinds, table).kinds, name, here)
+        monkeypatch.setitem(getattr(registry, table).kinds, name, here)
         all_keys.cache_clear()
         return name
 
@@ -63,7 +63,7 @@ def added(monkeypatch):
 
 def test_there_is_a_recipe_for_each_table_of_kinds_that_people_extend():
     assert {*KEYS, "SCORE_METRICS"} == RECIPES.keys()
-    assert all(isinstance(getattr(kinds, table), Registry) for table in RECIPES)
+    assert all(isinstance(getattr(registry, table), Registry) for table in RECIPES)
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -9,7 +9,7 @@ import pytest
 from nmt import Translator
 from nmt.config.load import load_config
 from nmt.evaluation.scores import score
-from nmt.inspection.attention_record import merge_words
+from nmt.inspection.attention_data import merge_words
 from nmt.training.run import train
 
 pytestmark = pytest.mark.slow

@@ -25,8 +25,7 @@ def main() -> None:
 
     import nmt.cli.app
     import nmt.doctor.doctor
-    import nmt.evaluation.report
-    import nmt.search.translator
+    import nmt.evaluation.score_report
     import nmt.training.run  # noqa: F401
 
     gc.freeze()  # or each process would copy all of torch in its first collection

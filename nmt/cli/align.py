@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nmt.cli.align_answers import AlignedText, AlignmentJson, LinkText, Tsv, print_error
+from nmt.cli.align_output import AlignedText, AlignmentJson, LinkText, TsvAlignments, print_error
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -16,16 +16,16 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
+    check_written,
     named_path,
 )
-from nmt.cli.outputs import check_written
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nmt.cli.align_answers import AlignmentForm
-    from nmt.cli.align_lines import AlignedLine
+    from nmt.cli.align_output import AlignmentForm
+    from nmt.cli.align_sources import AlignedLine
 
 _METHODS = Literal["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
 
@@ -134,8 +134,8 @@ def align(
     its own translations), by a statistical aligner that needs no model (--aligner), or from files
     of alignments. A blank line stays blank.
     """
-    from nmt.cli import align_lines as lines_of
-    from nmt.search.ports import writer
+    from nmt.cli import align_sources
+    from nmt.translation.line_stream import writer
 
     of_model: dict[str, Any] = {
         "--model": model,
@@ -162,19 +162,19 @@ def align(
         raise UsageError("--gold prints one result of all lines on stdout: leave --output out.")
     check_written([output], [source, target, *(files or ()), gold])
     weights = soft or as_json or threshold is not None
-    wish = lines_of.Wish(threshold, method, subwords, weights)
+    options = align_sources.LinkOptions(threshold, method, subwords, weights)
     aligned: Iterator[AlignedLine]
     if files:
-        aligned = lines_of.of_files(files, wish)
+        aligned = align_sources.of_files(files, options)
     elif aligner is not None:
         assert source is not None and target is not None
-        aligned = lines_of.by_aligner(aligner, source, target, wish)
+        aligned = align_sources.by_aligner(aligner, source, target, options)
     else:
         of_forward = (model, device, precision, threads, weight, combine)
         of_backward = ([reverse_model], device, precision, threads) if reverse_model else None
-        aligned = lines_of.by_model(of_forward, of_backward, source, target, wish)
+        aligned = align_sources.by_model(of_forward, of_backward, source, target, options)
     if reverse:
-        aligned = map(lines_of.turned_line, aligned)
+        aligned = map(align_sources.turned_line, aligned)
     if gold is not None:
         print_error(aligned, gold, one_indexed, as_json)
         return
@@ -255,5 +255,5 @@ def _form(
     if as_json:
         return AlignmentJson(with_text)
     if tsv:
-        return Tsv(links)
+        return TsvAlignments(links)
     return AlignedText(links) if with_text else links

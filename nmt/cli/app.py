@@ -31,7 +31,7 @@ from nmt.cli.train import train
 from nmt.cli.translate import translate
 from nmt.cli.tune import tune
 from nmt.cli.watch import watch
-from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.process import Signalled, signals_raised
 from nmt.version import __version__
 
 # A command is a short function in the module of its name. It imports heavy packages when it runs,

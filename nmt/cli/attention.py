@@ -16,20 +16,19 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
+    check_written,
     named_path,
     refuse,
 )
-from nmt.cli.outputs import check_written
-from nmt.cli.translate import invite, open_translator
+from nmt.cli.translate import open_translator, prompt_for_lines
 from nmt.cli.translate_options import described, given
+from nmt.console import progress, say, warn
 from nmt.errors import DataError
-from nmt.runtime.console import progress, say, warn
 
 if TYPE_CHECKING:
     from nmt.cli.attention_output import TextDrawing
-    from nmt.inspection.looking import Asked, Looker
-    from nmt.inspection.readings import Sentence
-    from nmt.search.translator import Translator
+    from nmt.inspection.attention_data import InspectedLine, Inspector, Sentence
+    from nmt.translation.translator import Translator
 
 _WINDOW = 64
 _SHOWN = 5
@@ -110,7 +109,7 @@ def attention(
     Source words stand across, words of the translation down; `</s>` is the end of the source. As
     text on stdout, or in files: a page (--html), images (--png, --svg; `pip install 'nmt[plot]'`).
     """
-    from nmt.inspection.looking import Looker
+    from nmt.inspection.attention_data import Inspector
 
     outputs = Outputs.of(output_file, html, png, svg)
     refuse(
@@ -133,7 +132,7 @@ def attention(
     others = [open_translator([each], device, precision, threads) for each in compare or []]
     wanted = given(beam_size=beam, n_best=n_best)
     overrides = wanted | {"n_best": _how_many(first, wanted) if outputs.pages else 1}
-    looker = Looker([first, *others], whole=bool(outputs.pages), overrides=overrides)
+    looker = Inspector([first, *others], whole=bool(outputs.pages), overrides=overrides)
     drawing = text_drawing(numbers, ascii_only, subwords, as_json, outputs.text)
     if not outputs.in_files and target_file is None:
         _draw_as_they_come(looker, input_file, outputs.text, drawing)
@@ -155,32 +154,39 @@ def attention(
 
 
 def _draw_as_they_come(
-    looker: "Looker", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
+    looker: "Inspector", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
 ) -> None:
     """Translate lines and draw their attention, a few at a time, because input may be endless."""
-    from nmt.inspection.looking import Asked
-    from nmt.search.line_translator import warn_of_pieces
-    from nmt.search.ports import reader, writer
-    from nmt.search.stream import Answer, Line, LineWarnings, answer, windows
+    from nmt.inspection.attention_data import InspectedLine
+    from nmt.translation.line_stream import (
+        Answer,
+        Line,
+        LineWarnings,
+        answer,
+        reader,
+        windows,
+        writer,
+    )
+    from nmt.translation.line_translator import warn_of_segments
 
     name = str(input_file or "stdin")
     long_lines = LineWarnings(name, _WITHOUT_PICTURE)
 
     def draw_window(lines: list[Line]) -> list[Answer]:
-        sentences = looker.sentences([Asked(line.number, line.text) for line in lines])
+        sentences = looker.sentences([InspectedLine(line.number, line.text) for line in lines])
         for sentence in sentences:
-            warn_of_pieces(long_lines, sentence.number, sentence.readings[0].best)
+            warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
         return [Answer(drawing.lines(sentence)) for sentence in sentences]
 
     with reader(input_file) as read, writer(output) as write:
-        invite(input_file)
+        prompt_for_lines(input_file)
         answer(windows(read, _WINDOW), draw_window, write, name)
     long_lines.summarise()
     _tell_the_shades(drawing)
 
 
 def _draw_all(sentences: Iterator["Sentence"], output: Path | None, drawing: "TextDrawing") -> None:
-    from nmt.search.ports import writer
+    from nmt.translation.line_stream import writer
 
     with writer(output) as write:
         for sentence in sentences:
@@ -197,16 +203,16 @@ def _tell_the_shades(drawing: "TextDrawing") -> None:
 
 def _all_lines(
     input_file: Path | None, target_file: Path | None, reference_file: Path | None
-) -> "list[Asked]":
+) -> "list[InspectedLine]":
     """Return every line with its target and reference.
 
     Raises:
         DataError: A file differs from the input in its number of lines.
     """
-    from nmt.evaluation.lines import read_all_lines
-    from nmt.inspection.looking import Asked
+    from nmt.inspection.attention_data import InspectedLine
+    from nmt.text.lines import read_all_lines
 
-    invite(input_file)
+    prompt_for_lines(input_file)
     texts = read_all_lines(input_file)
     beside: list[list[str | None]] = []
     for path in (target_file, reference_file):
@@ -218,22 +224,24 @@ def _all_lines(
             )
         beside.append(lines)
     return [
-        Asked(number, *each)
+        InspectedLine(number, *each)
         for number, each in enumerate(zip(texts, *beside, strict=True), start=1)
     ]
 
 
-def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["Sentence"]:
+def _looked_at(
+    looker: "Inspector", lines: "list[InspectedLine]", name: str
+) -> Iterator["Sentence"]:
     """Yield the sentences of all lines, processed some at a time."""
-    from nmt.search.line_translator import warn_of_pieces
-    from nmt.search.stream import LineWarnings
+    from nmt.translation.line_stream import LineWarnings
+    from nmt.translation.line_translator import warn_of_segments
 
     long_lines = LineWarnings(name, _WITHOUT_PICTURE)
     with progress("attention", len(lines), "lines") as bar:
         for begin in range(0, len(lines), _WINDOW):
             window = lines[begin : begin + _WINDOW]
             for sentence in looker.sentences(window):
-                warn_of_pieces(long_lines, sentence.number, sentence.readings[0].best)
+                warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
                 yield sentence
             bar.advance(len(window))
     long_lines.summarise()
@@ -241,16 +249,16 @@ def _looked_at(looker: "Looker", lines: "list[Asked]", name: str) -> Iterator["S
 
 def _how_many(translator: "Translator", wanted: dict[str, Any]) -> int:
     """Return the number of translations in a report for each line: the beam size, up to a limit."""
-    from nmt.search.overrides import override
+    from nmt.search.batched_search import override
 
     if "n_best" in wanted:
         return int(wanted["n_best"])
     return min(override(translator.settings, wanted).beam_size, _SHOWN)
 
 
-def _about(looker: "Looker", target_file: Path | None) -> str:
+def _about(looker: "Inspector", target_file: Path | None) -> str:
     """Return a line on the way the sentences of a report were translated."""
-    from nmt.search.overrides import override
+    from nmt.search.batched_search import override
 
     first = looker.translators[0]
     told = described(override(first.settings, dict(looker.overrides)))

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nmt.console import counted, say, warn
 from nmt.errors import UsageError
-from nmt.runtime.console import counted, say, warn
 from nmt.text.byte_formats import COMPRESSIONS
 
 if TYPE_CHECKING:
+    from nmt.inspection.attention_data import Sentence
     from nmt.inspection.attention_text import Style
-    from nmt.inspection.readings import Sentence
     from nmt.search.hypothesis import Weights
-    from nmt.search.translation import Translation
+    from nmt.translation.translation import Translation
 
 _PAGES = (".html", ".htm")
 _IMAGES = (".png", ".svg", ".pdf")
@@ -110,7 +110,7 @@ class TextDrawing:
         A text in segments has no picture, because its size would be the square of the length.
         """
         from nmt.inspection.attention_text import render_attention
-        from nmt.inspection.display import printable
+        from nmt.runtime.tables import printable
 
         if not translation.source_tokens:
             return [""]
@@ -171,7 +171,7 @@ def write_page(
         numbers: Whether the heat maps show hundredths first.
     """
     from nmt.inspection.attention_page import attention_page
-    from nmt.search.ports import writer
+    from nmt.translation.line_stream import writer
 
     page = attention_page(sentences, models, about=about, subwords=subwords, numbers=numbers)
     with writer(path) as write:
@@ -192,7 +192,7 @@ def write_images(
         numbers: Whether to show hundredths in the squares.
     """
     from nmt.inspection.attention_image import attention_image
-    from nmt.runtime.files import atomic_file
+    from nmt.runtime.atomic_files import atomic_file
 
     written: list[Path] = []
     for sentence in sentences:
@@ -223,7 +223,7 @@ def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], l
         subwords: Whether to return subwords, rather than words without the end mark of the
             translation.
     """
-    from nmt.inspection.attention_record import merge_words
+    from nmt.inspection.attention_data import merge_words
 
     assert translation.attention is not None
     if subwords:

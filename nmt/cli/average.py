@@ -34,11 +34,11 @@ def average(
     (`training.ema`), that average is taken, which dev is scored with. All models must have one
     architecture and one tokenizer; the search settings are those of the first.
     """
-    from nmt.training.averaging import Choice
+    from nmt.training.averaging import CheckpointChoice
     from nmt.training.averaging import average as write_average
 
     if last is not None and best is not None:
         raise UsageError("give either --last or --best.")
     count = last if best is None else best
-    choice = None if count is None else Choice(count, best is not None)
+    choice = None if count is None else CheckpointChoice(count, best is not None)
     write_average(models, choice, out)

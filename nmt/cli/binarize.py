@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Quiet, Set
-from nmt.runtime.console import say
+from nmt.console import say
 
 
 def binarize(
@@ -20,9 +20,9 @@ def binarize(
     What is dropped, and why, is told on stderr and kept in data/manifest.json.
     """
     from nmt.config.load import load_config
-    from nmt.data.prepared_corpora import prepare_corpora
-    from nmt.data.prepared_tokenizer import prepare_tokenizers
+    from nmt.data.tokenizer_preparation import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
+    from nmt.training.data_preparation import prepare_corpora
 
     loaded = load_config(config, settings or (), say=say)
     run = RunDirectory.of(loaded)

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nmt.cli.options import Debug, Device, JsonOutput, Quiet, SearchPrecision, Threads, named_path
-from nmt.cli.outputs import check_written, same_path
+from nmt.cli.options import (
+    Debug,
+    Device,
+    JsonOutput,
+    Quiet,
+    SearchPrecision,
+    Threads,
+    check_written,
+    named_path,
+    same_path,
+)
+from nmt.console import progress, say, warn
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.console import progress, say, warn
 
 if TYPE_CHECKING:
-    from nmt.reports.comparison import Judged, RunComparison
-    from nmt.reports.state import RunState
+    from nmt.reports.comparison import RunComparison, RunScores
+    from nmt.reports.run_state import RunState
 
 _AT_ONCE = 512
 """Lines translated between two updates of the progress bar."""
@@ -71,16 +80,15 @@ def compare(
     sentences with the largest differences.
     """
     from nmt.pages.page import finite
-    from nmt.reports.comparison import compare_runs
-    from nmt.reports.comparison_page import comparison_page
-    from nmt.reports.state import open_run
-    from nmt.runtime.files import write_text
+    from nmt.reports.comparison import compare_runs, comparison_page
+    from nmt.reports.run_state import open_run
+    from nmt.runtime.atomic_files import write_text
 
     _check(runs, source, references, hypotheses, no_translate)
     check_written([html], [source, *(references or ()), *(hypotheses or ())], runs)
     states = [open_run(run) for run in runs]
 
-    def judge(names: Sequence[str]) -> "Judged | str":
+    def judge(names: Sequence[str]) -> "RunScores | str":
         if no_translate:
             return "Translations are not compared (--no-translate)."
         return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
@@ -125,7 +133,7 @@ def _judge(
     names: Sequence[str],
     given: tuple[Path | None, list[Path] | None, list[Path] | None],
     machine: tuple[str | None, str | None, int | None],
-) -> "Judged | str":
+) -> "RunScores | str":
     """Return the translation quality of the runs, or the reason why it is not known.
 
     Texts that options name must exist; the runs' dev need not.
@@ -136,8 +144,8 @@ def _judge(
         given: The source, references and translations of the options.
         machine: The device, precision and threads.
     """
-    from nmt.evaluation.lines import read_all_lines
-    from nmt.reports.judging import dev_of, given_text, judged, judged_by_models
+    from nmt.reports.run_scoring import dev_of, given_text, score_models, score_runs
+    from nmt.text.lines import read_all_lines
 
     source, references, hypotheses = given
 
@@ -154,9 +162,9 @@ def _judge(
                 raise
             return f"Translations are not compared. {error.message}"
     if hypotheses:
-        return judged(states, names, text, [read_all_lines(path) for path in hypotheses])
+        return score_runs(states, names, text, [read_all_lines(path) for path in hypotheses])
     try:
-        return judged_by_models(states, names, text, translate)
+        return score_models(states, names, text, translate)
     except NmtError as error:
         if source is not None:
             raise
@@ -183,8 +191,8 @@ def _translate(
 
 
 def _print(found: "RunComparison", swings: int) -> None:
-    from nmt.evaluation.report_text import print_buckets, print_scores, tell_verdicts
-    from nmt.reports.comparison_text import print_runs, print_swings
+    from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
+    from nmt.reports.comparison import print_deltas, print_runs
 
     print_runs(found)
     if found.judged is None:
@@ -194,4 +202,4 @@ def _print(found: "RunComparison", swings: int) -> None:
     print_scores(found.judged.report)
     tell_verdicts(found.judged.report)
     print_buckets(found.judged.report)
-    print_swings(found, swings)
+    print_deltas(found, swings)

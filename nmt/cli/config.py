@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, JsonOutput, Quiet, Set
-from nmt.runtime.console import say
+from nmt.console import say
 
 config = typer.Typer(
     help="Show, explain and compare configurations.", no_args_is_help=True, rich_markup_mode=None
@@ -24,8 +24,8 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """Check a configuration and print it with all defaults and absolute paths."""
-    from nmt.config.dump import dump_config
     from nmt.config.load import load_config
+    from nmt.config.serialize import dump_config
 
     loaded = load_config(config, settings or (), say=say)
     print(loaded.model_dump_json(indent=2) if as_json else dump_config(loaded).rstrip("\n"))
@@ -38,7 +38,7 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Tell what a key is for: its type, default, range or choices."""
-    from nmt.config.explain import explain as explanation
+    from nmt.config.reference import explain as explanation
 
     print(explanation(key), end="")
 
@@ -46,7 +46,7 @@ def explain(
 @config.command()
 def default(debug: Debug = False, quiet: Quiet = False) -> None:
     """Print a configuration with every key, its default and a comment."""
-    from nmt.config.explain import yaml_reference
+    from nmt.config.reference import yaml_reference
 
     print(yaml_reference(), end="")
 
@@ -56,7 +56,7 @@ def schema(debug: Debug = False, quiet: Quiet = False) -> None:
     """Print the JSON Schema, with which editors complete and check a configuration."""
     import json
 
-    from nmt.config.explain import json_schema
+    from nmt.config.reference import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
@@ -70,8 +70,8 @@ def diff(
     quiet: Quiet = False,
 ) -> None:
     """Print the keys that differ, each as `key: old -> new`."""
-    from nmt.config.dump import config_differences, value_text
     from nmt.config.load import load_config
+    from nmt.config.serialize import config_differences, value_text
 
     first, second = (
         load_config(path / "config.yaml" if path.is_dir() else path) for path in (old, new)

@@ -17,10 +17,10 @@ from nmt.cli.options import (
     debug_wanted,
 )
 from nmt.errors import StoppedBySignal, UsageError
-from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.process import Signalled, signals_raised
 
 if TYPE_CHECKING:
-    from nmt.doctor.report import Finding
+    from nmt.doctor.examination import Finding
 
 
 def doctor(

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import Debug, Quiet, named_path
+from nmt.console import say, working
 from nmt.errors import UsageError
-from nmt.runtime.console import say, working
 
 
 def export(
@@ -48,16 +48,16 @@ def export(
     """
     if (out is None) == (onnx is None):
         raise UsageError("give either --output FILE or --onnx FOLDER.")
-    from nmt.bundle import find_bundle
+    from nmt.bundles.bundle_files import find_bundle
 
     bundle = find_bundle(path)
     if out is not None:
-        from nmt.release.model_file import write_model_file
+        from nmt.bundles.bundle_files import write_model_file
 
         names = write_model_file(bundle, out, force)
         say(f"{out}: {', '.join(names)}")
     if onnx is not None:
-        from nmt.release.onnx import write_onnx
+        from nmt.bundles.onnx_export import write_onnx
 
         with working("export"):
             lines = write_onnx(bundle, onnx, force)

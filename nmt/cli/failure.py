@@ -18,7 +18,7 @@ from nmt.errors import (
     UsageError,
     is_out_of_memory,
 )
-from nmt.runtime.signals import Signalled
+from nmt.runtime.process import Signalled
 
 _OF_THE_SYSTEM = frozenset(
     (

@@ -30,7 +30,7 @@ def info(
 
     Nothing is loaded but what describes it.
     """
-    from nmt.release.description import describe
+    from nmt.bundles.description import describe
 
     found = describe(path, verify)
     if as_json:

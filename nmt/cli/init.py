@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from nmt.cli.options import Debug, Quiet, named_path
+from nmt.console import say
 from nmt.errors import DataError, StoppedBySignal, UsageError
-from nmt.runtime.console import say
-from nmt.runtime.signals import Signalled, signals_raised
+from nmt.runtime.process import Signalled, signals_raised
 
 _STDOUT = Path("-")
 
@@ -95,9 +95,9 @@ def init(
         given, missing = ("source", "target") if dev_source else ("target", "source")
         raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, choices_for, found, headline
-    from nmt.config.recipes.written import as_table, as_yaml
+    from nmt.config.recommend.render import as_table, as_yaml
     from nmt.data.survey import survey
-    from nmt.runtime.files import write_text
+    from nmt.runtime.atomic_files import write_text
 
     named = Texts.of(
         (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
@@ -127,7 +127,7 @@ def init(
 @contextmanager
 def _own_way_with_bad_utf8() -> Iterator[None]:
     """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
-    from nmt.data.text import NotUtf8
+    from nmt.text.lines import NotUtf8
 
     try:
         yield

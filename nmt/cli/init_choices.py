@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nmt.config.recipes import figures
-from nmt.config.recipes.facts import CorpusFacts, SideFacts
-from nmt.config.recipes.rules import Budget, Choice, fitted, make_plan
-from nmt.config.recipes.written import as_yaml
+from nmt.config.recommend import constants
+from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
+from nmt.config.recommend.render import as_yaml
+from nmt.config.recommend.rules import Budget, Recommendation, fitted, make_plan
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
+from nmt.console import say, warn
 from nmt.errors import UsageError
 from nmt.evaluation.scores import bleu_tokenizer
-from nmt.runtime.console import say, warn
-from nmt.runtime.files import write_text
+from nmt.runtime.atomic_files import write_text
 from nmt.text.languages import languages_of_files
 
 if TYPE_CHECKING:
-    from nmt.doctor.pace import Pace
+    from nmt.doctor.training_checks import Pace
 
 _SCRIPTS_TOLD = 3
 _ONE_TEXT = 0.1
@@ -75,7 +75,9 @@ class Texts:
         )
 
 
-def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | None) -> list[Choice]:
+def choices_for(
+    facts: CorpusSummary, texts: Texts, folder: Path, budget: str | None
+) -> list[Recommendation]:
     """Return all keys of the configuration.
 
     With a budget, some updates of the model for unlimited training are timed.
@@ -100,7 +102,7 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
             f"{pace.waited_share:.0%} of their time).\nThe number of updates is an estimate for a "
             "quiet machine. Train on one, or repeat nmt init there."
         )
-    seconds = figures.BUDGET_FOR_UPDATES * duration_seconds(budget)
+    seconds = constants.BUDGET_FOR_UPDATES * duration_seconds(budget)
     limit = Budget(budget, max(1, int(seconds / pace.seconds)), pace.seconds)
     say(f"{1 / pace.seconds:.1f} updates/s here: {limit.updates:,} updates in {budget}")
     plan = make_plan(facts, limit)
@@ -112,7 +114,7 @@ def choices_for(facts: CorpusFacts, texts: Texts, folder: Path, budget: str | No
     return [*about_data, *fitted(facts, limit)]
 
 
-def found(facts: CorpusFacts, texts: Texts) -> Iterator[str]:
+def found(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
     """Yield a report on the texts in lines; possible errors are printed as warnings.
 
     Args:
@@ -132,7 +134,7 @@ def found(facts: CorpusFacts, texts: Texts) -> Iterator[str]:
     _warn(facts)
 
 
-def headline(facts: CorpusFacts, texts: Texts, budget: str | None) -> str:
+def headline(facts: CorpusSummary, texts: Texts, budget: str | None) -> str:
     """Return the comment at the head of the configuration.
 
     Args:
@@ -159,18 +161,18 @@ def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> Corp
     return CorpusSettings(source=tuple(source), target=tuple(target))
 
 
-def _about_data(texts: Texts, folder: Path | None) -> Iterator[Choice]:
+def _about_data(texts: Texts, folder: Path | None) -> Iterator[Recommendation]:
     """Yield languages and paths relative to the folder; absolute paths without a folder."""
     for side, language in zip(("source", "target"), texts.languages, strict=True):
         if language:
-            yield Choice(f"data.{side}_language", language)
+            yield Recommendation(f"data.{side}_language", language)
     for name, corpus in (("train", texts.train), ("dev", texts.dev)):
         if corpus is not None:
             for side, paths in (("source", corpus.source), ("target", corpus.target)):
                 seen = [_seen_from(folder, path) for path in paths]
-                yield Choice(f"data.{name}.{side}", seen if len(seen) > 1 else seen[0])
+                yield Recommendation(f"data.{name}.{side}", seen if len(seen) > 1 else seen[0])
     if texts.on_bad_utf8 != "error":
-        yield Choice("data.on_bad_utf8", texts.on_bad_utf8)
+        yield Recommendation("data.on_bad_utf8", texts.on_bad_utf8)
 
 
 def _seen_from(folder: Path | None, path: Path) -> str:
@@ -179,32 +181,34 @@ def _seen_from(folder: Path | None, path: Path) -> str:
     return str(path) if path.is_absolute() else os.path.relpath(path, folder)
 
 
-def _pace(choices: Sequence[Choice], folder: Path) -> "Pace":
-    from nmt.doctor.pace import measure_pace
+def _pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
+    from nmt.doctor.training_checks import measure_pace
 
     config = folder / "timed.yaml"
-    write_text(config, as_yaml([Choice("run_dir", str(folder / "run")), *choices], "Timed."))
+    write_text(
+        config, as_yaml([Recommendation("run_dir", str(folder / "run")), *choices], "Timed.")
+    )
     return measure_pace(config)
 
 
-def _told(side: SideFacts) -> str:
+def _told(side: SideSummary) -> str:
     shares = list(side.scripts.items())[:_SCRIPTS_TOLD]
     scripts = ", ".join(f"{script} {share:.0%}" for script, share in shares if share >= 0.005)
     counted = "by its characters, " if side.unspaced else ""
     return f"{side.words:,} words ({counted}{scripts or 'no letters'})"
 
 
-def _warn(facts: CorpusFacts) -> None:
+def _warn(facts: CorpusSummary) -> None:
     for message in facts.findings:
         warn(message)
     if facts.pairs < _FEW_PAIRS:
         warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
     if facts.identical >= _ONE_TEXT:
         warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
-    if facts.blank > figures.DROPPED_WITHOUT_WORD * facts.pairs:
+    if facts.blank > constants.DROPPED_WITHOUT_WORD * facts.pairs:
         warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")
-    longest = figures.MAX_LENGTH[1]
-    if figures.LONGER_THAN_USUAL * facts.long_words > longest:
+    longest = constants.MAX_LENGTH[1]
+    if constants.LONGER_THAN_USUAL * facts.long_words > longest:
         warn(
             f"lines are long: those of more than {longest} subwords will be dropped. Split them "
             "into sentences, or raise data.max_length."

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, named_path
-from nmt.cli.outputs import check_written
-from nmt.runtime.console import say
+from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, check_written, named_path
+from nmt.console import say
 
 _PAGE = "report.html"
 
@@ -32,10 +31,10 @@ def report(
     With --json the same figures are printed, and no page is written unless --output is given.
     """
     from nmt.pages.page import finite
-    from nmt.reports.report import report_on
-    from nmt.reports.report_page import report_page
-    from nmt.reports.state import open_run
-    from nmt.runtime.files import write_text
+    from nmt.reports.run_page import report_page
+    from nmt.reports.run_report import report_on
+    from nmt.reports.run_state import open_run
+    from nmt.runtime.atomic_files import write_text
 
     state = open_run(run)
     file = output

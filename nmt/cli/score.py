@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nmt.cli.model_scoring import ModelScoring, corpus_record, corpus_text
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -15,9 +14,9 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
+    check_written,
 )
-from nmt.cli.outputs import check_written
-from nmt.cli.reference_scoring import ReferenceScoring
+from nmt.cli.score_models import ModelScoring, corpus_record, corpus_text
 from nmt.cli.score_options import (
     Baseline,
     Buckets,
@@ -40,14 +39,15 @@ from nmt.cli.score_options import (
     Train,
     Trials,
 )
+from nmt.cli.score_references import ReferenceScoring
 from nmt.cli.translate import open_translator
-from nmt.config.kinds import SCORE_METRICS
+from nmt.config.registry import SCORE_METRICS
+from nmt.console import say, warn, working
 from nmt.errors import UsageError
-from nmt.runtime.console import say, warn, working
 from nmt.text.languages import find_language
 
 if TYPE_CHECKING:
-    from nmt.search.model_scores import CorpusScore
+    from nmt.search.forced_decoding import CorpusScore
 
 _STDIN = Path("-")
 

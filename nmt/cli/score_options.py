@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from nmt.cli.options import metrics_of
-from nmt.config.kinds import SCORE_METRICS
+from nmt.config.registry import SCORE_METRICS
 
 _MOST_TRIALS = 1_000_000
 

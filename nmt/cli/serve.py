@@ -65,21 +65,21 @@ def serve(
 ) -> None:
     """Translate in a web page on this machine, and for programs in JSON over HTTP."""
     _require_packages()
-    from nmt.search.flags import Judge, changed
-    from nmt.search.overrides import override
-    from nmt.serving.limits import Limits
+    from nmt.search.batched_search import override
+    from nmt.serving.api_schema import RequestLimits
     from nmt.serving.server import listening
     from nmt.serving.server import serve as run_server
+    from nmt.translation.quality_estimation import QualityEstimator, parse_thresholds
 
-    thresholds = changed(flag_above or ())
+    thresholds = parse_thresholds(flag_above or ())
     listener = listening(host, port)
     with listener:
         translator = open_translator(model, device, precision, threads, weight, combine)
         settings = override(translator.settings, its.given(beam_size=beam, n_best=1))
-        limits = replace(Limits(), seconds=float(timeout), waiting=waiting)
+        limits = replace(RequestLimits(), seconds=float(timeout), waiting=waiting)
         limits = replace(limits, beam=max(limits.beam, settings.beam_size))
-        judge = Judge.of(translator.bundles[0], thresholds)
-        run_server(translator, listener, limits, judge, settings.beam_size, tuple(name or ()))
+        estimator = QualityEstimator.of(translator.bundles[0], thresholds)
+        run_server(translator, listener, limits, estimator, settings.beam_size, tuple(name or ()))
 
 
 def _require_packages() -> None:

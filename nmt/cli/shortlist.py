@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.cli.options import Debug, Quiet, Set
+from nmt.console import say
 from nmt.errors import DataError, UsageError
-from nmt.runtime.console import say
 
 if TYPE_CHECKING:
     from nmt.data.manifest import Manifest
@@ -42,13 +42,13 @@ def shortlist(
     It goes into the bundle of the run, and `nmt translate --shortlist N` uses it. How much of dev
     it covers is told on stderr.
     """
-    from nmt.bundle import add_shortlist
-    from nmt.data.corpus import Corpus
+    from nmt.alignment.shortlist import coverage, make_shortlist
+    from nmt.bundles.bundle import add_shortlist
+    from nmt.data.binary_dataset import Corpus
     from nmt.data.manifest import Manifest
-    from nmt.data.shortlist import coverage, make_shortlist
     from nmt.runtime.lock import exclusive
     from nmt.runtime.run_directory import find_run
-    from nmt.tokenizers.sentencepiece import TokenizerPair
+    from nmt.tokenizers.tokenizer import TokenizerPair
 
     bundle = _bundle(config, settings, model)
     run = find_run(bundle.parent)
@@ -72,7 +72,7 @@ def shortlist(
 
 
 def _bundle(config: Path | None, settings: list[str] | None, model: Path | None) -> Path:
-    from nmt.bundle import find_bundle, insist_on_a_folder
+    from nmt.bundles.bundle_files import check_is_folder, find_bundle
     from nmt.config.load import load_config
 
     if (config is None) == (model is None):
@@ -80,7 +80,7 @@ def _bundle(config: Path | None, settings: list[str] | None, model: Path | None)
     if config is not None:
         model = load_config(config, settings or ()).run_dir
     bundle = find_bundle(model)
-    insist_on_a_folder(bundle)
+    check_is_folder(bundle)
     return bundle
 
 

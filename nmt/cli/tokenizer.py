@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Quiet, Set
-from nmt.runtime.console import say
+from nmt.console import say
 
 
 def tokenizer(
@@ -19,7 +19,7 @@ def tokenizer(
 ) -> None:
     """Train the SentencePiece model(s) on train, unless they are up to date."""
     from nmt.config.load import load_config
-    from nmt.data.prepared_tokenizer import prepare_tokenizers
+    from nmt.data.tokenizer_preparation import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory
 
     loaded = load_config(config, settings or (), say=say)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import ConfigPath, Debug, Device, PrecisionOption, Quiet, Set, Threads
+from nmt.console import say
 from nmt.errors import UsageError
-from nmt.runtime.console import say
 
 
 def train(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmt.cli import translate_options as its
-from nmt.cli.answers import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -20,15 +19,17 @@ from nmt.cli.options import (
     SearchPrecision,
     Threads,
     refuse,
+    replaces,
+    same_path,
 )
-from nmt.cli.outputs import replaces, same_path
+from nmt.cli.translate_output import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
+from nmt.console import say, set_quiet
 from nmt.errors import UsageError
-from nmt.runtime.console import say, set_quiet
 
 if TYPE_CHECKING:
     from nmt.config.settings import SearchSettings
-    from nmt.search.ports import Write
-    from nmt.search.translator import Translator
+    from nmt.translation.line_stream import Write
+    from nmt.translation.translator import Translator
 
 _WINDOW_BATCHES = 16
 _JUDGED_BATCHES = 4
@@ -85,15 +86,14 @@ def translate(
     given have the model's own defaults (`nmt config explain search`).
     """
     from nmt.runtime.distributed import World
+    from nmt.search.batched_search import override
     from nmt.search.constraints import Constraints
-    from nmt.search.flags import Judge, changed
-    from nmt.search.line_translator import LineTranslator, Remarks
-    from nmt.search.overrides import override
-    from nmt.search.ports import Write, reader, writer
-    from nmt.search.requests import INPUT_FORMS
-    from nmt.search.shards import ShardJob, require_files, translate_in_shards
-    from nmt.search.stream import LineWarnings, answer, windows
-    from nmt.search.stream_progress import StreamProgress, is_typed, stream_progress
+    from nmt.translation.line_stream import LineWarnings, Write, answer, reader, windows, writer
+    from nmt.translation.line_translator import LineTranslator, WarningCollector
+    from nmt.translation.quality_estimation import QualityEstimator, parse_thresholds
+    from nmt.translation.requests import INPUT_FORMS
+    from nmt.translation.sharding import ShardJob, require_files, translate_in_shards
+    from nmt.translation.stream_progress import StreamProgress, is_typed, stream_progress
 
     world = World.of_environment()
     if world.rank > 0:
@@ -115,7 +115,7 @@ def translate(
         ),
         (sharded and report_file is not None, "no --report is written of a text in shards."),
     )
-    thresholds = changed(flag_above or ())
+    thresholds = parse_thresholds(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
         beam = n_best or 1  # every sample is written, not only the likeliest
     overrides = its.given(
@@ -158,20 +158,20 @@ def translate(
     name = str(input_file or "stdin")
     share = f" (of those that fell to process {world.rank})" if world.size > 1 else ""
     bad_lines = LineWarnings(name, f"were not valid UTF-8{share}")
-    judge = None
+    estimator = None
     if flag or report_file is not None:
-        judge = Judge.of(translator.bundles[0], thresholds)
-    wishes = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
-    if problem := translator.find_problem(wishes):
+        estimator = QualityEstimator.of(translator.bundles[0], thresholds)
+    constraints = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
+    if problem := translator.find_problem(constraints):
         raise UsageError(f"{problem}. Leave it out.")
     lines = LineTranslator(
         translator,
-        INPUT_FORMS[input_format](wishes, column or 1),
-        form(attention, alignment, settings.n_best > 1, judge if flag else None).lines,
-        Remarks(name, strict, share, translator.source_scripts),
-        attention=keeps_weights or judge is not None,
+        INPUT_FORMS[input_format](constraints, column or 1),
+        form(attention, alignment, settings.n_best > 1, estimator if flag else None).lines,
+        WarningCollector(name, strict, share, translator.source_scripts),
+        attention=keeps_weights or estimator is not None,
         reported=report_file is not None,
-        judge=judge,
+        estimator=estimator,
         places_terms=places_terms,
         draws_by_line=draw_by == "line",
         overrides=overrides,
@@ -199,7 +199,7 @@ def translate(
     began = time.monotonic()
     totals = lines.totals
     expected = its.expected_formats(input_format)
-    window = settings.batch_sentences * _batches_in_memory(keeps_weights, judge is not None)
+    window = settings.batch_sentences * _batches_in_memory(keeps_weights, estimator is not None)
     if files is not None:
         made_by = {
             **translator.made_by,
@@ -213,7 +213,7 @@ def translate(
             "--term": terms,
             "--avoid": avoid,
             **({"--draw-by": draw_by} if draw_by == "line" else {}),
-            **({} if judge is None else {"--flag": asdict(judge.thresholds)}),
+            **({} if estimator is None else {"--flag": asdict(estimator.thresholds)}),
         }
         one_line_each = writes_json or settings.n_best == 1
         job = ShardJob(*files, made_by, window, one_line_each, expected=expected)
@@ -226,7 +226,7 @@ def translate(
             _report_writer(report_file) as write_report,
             stream_progress("translate", input_file, written) as bar,
         ):
-            invite(input_file)
+            prompt_for_lines(input_file)
             shown = StreamProgress(bar)
             answer_windows(
                 shown.counted(windows(read, window)),
@@ -263,7 +263,7 @@ def open_translator(
     Returns:
         The translator. The exceptions are those of `Translator.load`.
     """
-    from nmt.search.translator import Translator
+    from nmt.translation.translator import Translator
 
     if model is not None and len(model) > 1:
         shares = "the same weights" if weights is None else "weights " + " ".join(map(str, weights))
@@ -280,7 +280,7 @@ def open_translator(
     )
 
 
-def invite(input_file: Path | None) -> None:
+def prompt_for_lines(input_file: Path | None) -> None:
     """Tell a user at a terminal to type a line."""
     if input_file is None and sys.stdin.isatty():
         say("Type a line to have it translated. End with Ctrl-D.")
@@ -312,6 +312,6 @@ def _output_form(input_format: str, as_json: bool, n_best: int) -> type[OutputFo
 
 
 def _report_writer(path: Path | None) -> "AbstractContextManager[Write | None]":
-    from nmt.search.ports import writer
+    from nmt.translation.line_stream import writer
 
     return nullcontext() if path is None else writer(path)

@@ -10,7 +10,7 @@ from nmt.text.characters import find_surrogate, find_unwritable
 
 if TYPE_CHECKING:
     from nmt.config.settings import SearchSettings
-    from nmt.data.text import ExpectedFormats
+    from nmt.text.lines import ExpectedFormats
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def given(**options: Any) -> dict[str, Any]:
 
 def expected_formats(input_format: str) -> "ExpectedFormats":
     """Return the formats that an input may have without a warning, and hints for the others."""
-    from nmt.data.text import ExpectedFormats
+    from nmt.text.lines import ExpectedFormats
 
     if input_format == "tsv":
         return ExpectedFormats(frozenset(["tsv"]))

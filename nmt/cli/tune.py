@@ -19,12 +19,12 @@ from nmt.cli.options import (
 )
 from nmt.cli.translate import open_translator
 from nmt.cli.translate_options import described
-from nmt.config.kinds import TUNING_METRICS
+from nmt.config.registry import TUNING_METRICS
+from nmt.console import say, warn
 from nmt.errors import UsageError
-from nmt.runtime.console import say, warn
 
 if TYPE_CHECKING:
-    from nmt.tuning.tune import Tuning
+    from nmt.translation.tuning import Tuning
 
 _FEW = 50
 """The number of sentences below which a comparison of settings is unreliable."""
@@ -84,13 +84,12 @@ def tune(
     translate, and compared with the present defaults. These are changed only for a higher score,
     whose lead is more than chance (p < 0.05) or by --force; everything else in the model stays.
     """
-    from nmt.bundle import change_search, find_bundle
-    from nmt.evaluation.checks import reference_warnings
-    from nmt.evaluation.lines import read_parallel
-    from nmt.tuning.grid import grid, values
-    from nmt.tuning.holding import held_bundle
-    from nmt.tuning.table import print_table
-    from nmt.tuning.tune import tune as try_all
+    from nmt.bundles.bundle import change_search
+    from nmt.bundles.bundle_files import find_bundle
+    from nmt.evaluation.input_checks import reference_warnings
+    from nmt.text.lines import read_parallel
+    from nmt.translation.tuning import grid, held_bundle, print_table, values
+    from nmt.translation.tuning import tune as try_all
 
     axes = {
         "beam_size": values(beam),

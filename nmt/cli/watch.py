@@ -25,8 +25,7 @@ def watch(
     Ends when training does, or with Ctrl-C, which does not disturb the training. Not on a terminal
     it prints a line for each new record.
     """
-    from nmt.reports.watch_frame import Screen
-    from nmt.reports.watching import follow_lines, follow_live, show_once
+    from nmt.reports.watch import Screen, follow_lines, follow_live, show_once
 
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     ascii_only = ascii_only or os.environ.get("TERM") in ("dumb", "linux")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.config.presets import PLAIN, key_paths, overlaid
-from nmt.config.yaml_source import Document, KeyPath, Problem
+from nmt.config.yaml_positions import Document, KeyPath, Problem
 
 
 @dataclass(frozen=True)

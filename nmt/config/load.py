@@ -1,26 +1,21 @@
 """The loading of configurations: a YAML file and `--set` overrides to checked, typed settings."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from nmt.config.config_errors import problems_of, report, signed_counts
 from nmt.config.earlier_keys import apply_earlier_preset, translate_earlier_keys
-from nmt.config.languages import with_languages
+from nmt.config.key_index import keys_of
 from nmt.config.presets import implied_values, key_paths, preset_of
-from nmt.config.problems import problems_of, report, signed_counts
-from nmt.config.schema import keys_of
 from nmt.config.settings import Config, CorpusSettings
 from nmt.config.settings.base import UNWRITABLE_NAME, Settings
-from nmt.config.yaml_source import (
-    Document,
-    KeyPath,
-    Problem,
-    read_file_text,
-    read_override,
-)
+from nmt.config.settings.data import DataSettings
+from nmt.config.yaml_positions import Document, KeyPath, Problem, read_file_text, read_override
 from nmt.errors import ConfigError
 
 _LARGEST_FILE = 1 << 20
@@ -241,3 +236,30 @@ def _without_default_folders(config: Config) -> Config:
         if getattr(config, section).dir == Path(str(config.run_dir), section)
     }
     return config.model_copy(update=update)
+
+
+_LANGUAGES = ("source_language", "target_language")
+_MARK = re.compile(rf"\{{({'|'.join(_LANGUAGES)})\}}")
+
+
+def with_languages(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a configuration with the language names filled into its texts.
+
+    `{source_language}` and `{target_language}` stand for the languages in `data`, or their
+    defaults. A language that is not a text is not filled in; validation reports it.
+    """
+    data = values.get("data")
+    given = data if isinstance(data, dict) else {}
+    languages = {key: given.get(key, DataSettings.model_fields[key].default) for key in _LANGUAGES}
+    names = {key: language for key, language in languages.items() if isinstance(language, str)}
+    return {key: _filled(value, names) for key, value in values.items()}
+
+
+def _filled(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(below, names) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, names) for item in value]
+    if isinstance(value, str):
+        return _MARK.sub(lambda mark: names.get(mark[1], mark[0]), value)
+    return value

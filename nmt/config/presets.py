@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.config.kinds import TOKENIZERS, tokenizer_kind
+from nmt.config.registry import TOKENIZERS, tokenizer_kind
 
 
 @dataclass(frozen=True)

@@ -11,29 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.config.settings import Config, CorpusSettings, DataSettings
-from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.console import progress, say, warn
+from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.corpus_mismatch import text_findings
-from nmt.data.drop_table import drop_table, overlap_remarks, remarks
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
-from nmt.data.hashes import SeenHashes
-from nmt.data.inputs import Inputs, files_of, lines_of
-from nmt.data.manifest import MANIFEST, Manifest, OverlapReport, SideReport
-from nmt.data.pair_filters import (
+from nmt.data.filtering import (
     NOT_SELECTED,
     NOT_UTF8,
     HeldOut,
+    PairCounts,
     PairFilters,
+    drop_table,
+    overlap_remarks,
+    remarks,
     selection_settings,
 )
-from nmt.data.split import in_validation_split
-from nmt.data.tally import Tally
-from nmt.data.text import read_pairs
-from nmt.data.text_profile import CorpusProfile
+from nmt.data.hashing import SeenHashes, in_validation_split
+from nmt.data.manifest import (
+    MANIFEST,
+    Inputs,
+    Manifest,
+    OverlapReport,
+    SideReport,
+    files_of,
+    lines_of,
+)
 from nmt.errors import DataError
-from nmt.runtime.console import progress, say, warn
-from nmt.runtime.files import atomic_file
+from nmt.runtime.atomic_files import atomic_file
+from nmt.text.lines import read_pairs
+from nmt.text.profile import CorpusProfile
 from nmt.tokenizers.normalization import advice_to_keep
-from nmt.tokenizers.sentencepiece import UNK, Tokenizer, TokenizerPair
+from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
 
 
 def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: Path) -> Manifest:
@@ -118,14 +126,14 @@ class _Binarizer:
         warn_of_equal_files(self._inputs)
         with ExitStack() as stack:
             held_out = "train" if self._data.dev is None else "dev"
-            dev = self._open("dev", Tally(lines_of(self._inputs, held_out)), stack)
+            dev = self._open("dev", PairCounts(lines_of(self._inputs, held_out)), stack)
             dev.keep_texts(self._folder, stack)
             if self._data.dev is not None:
                 self._read_dev(dev, self._data.dev)
             if self._data.test is not None:
                 self._read_test(self._data.test)
             filters = PairFilters(self._data, self._held_out)
-            tally = Tally(lines_of(self._inputs, "train"), filters.reasons)
+            tally = PairCounts(lines_of(self._inputs, "train"), filters.reasons)
             train = self._open("train", tally, stack)
             self._read_train(train, dev, filters)
         manifest = self._manifest(train.tally, dev.tally)
@@ -141,7 +149,7 @@ class _Binarizer:
         manifest.save(self._folder)
         return manifest
 
-    def _open(self, name: str, tally: Tally, stack: ExitStack) -> "_Output":
+    def _open(self, name: str, tally: PairCounts, stack: ExitStack) -> "_Output":
         size = max(self._tokenizers.source.size, self._tokenizers.target.size)
         writer = stack.enter_context(CorpusWriter(self._folder / name, size))
         return _Output(writer, tally, self._tokenizers.target)
@@ -189,7 +197,7 @@ class _Binarizer:
         texts = zip(chunk.sources, chunk.targets, strict=True)
         return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
 
-    def _manifest(self, train: Tally, dev: Tally) -> Manifest:
+    def _manifest(self, train: PairCounts, dev: PairCounts) -> Manifest:
         return Manifest(
             inputs=self._inputs,
             settings=binarize_settings(self._config),
@@ -210,7 +218,7 @@ class _Output:
     """A corpus that is being written, and its counts."""
 
     writer: CorpusWriter
-    tally: Tally
+    tally: PairCounts
     tokenizer: Tokenizer
     source_text: IO[bytes] | None = None
     target_text: IO[bytes] | None = None

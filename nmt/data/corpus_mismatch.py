@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from statistics import median
 
 from nmt.config.settings import CorpusSettings
-from nmt.data.record import Record
-from nmt.data.text import BadUtf8, read_pairs
-from nmt.data.text_profile import (
+from nmt.data.manifest import TextFinding
+from nmt.text.lines import BadUtf8, read_pairs
+from nmt.text.profile import (
     CONTRASTS,
     SHORT_EXAMPLE,
+    TOOL_MARKS,
     CorpusProfile,
     Example,
     Seen,
     TextProfile,
+    ToolMark,
 )
-from nmt.text.tool_marks import TOOL_MARKS, ToolMark
 
 _LEAST_SHARE_OF_MARKS = 0.002
 
@@ -58,20 +59,8 @@ Files = dict[str, Sequence[tuple[str, int]]]
 """The files of each side with their numbers of lines, by names such as `train.source`."""
 
 
-class TextFinding(Record):
-    """A problem of the texts.
-
-    Attributes:
-        kind: A name for programs.
-        message: A message for people.
-    """
-
-    kind: str
-    message: str
-
-
 @dataclass(frozen=True)
-class Place:
+class CorpusSide:
     """A side of a corpus, such as `source of dev`.
 
     Attributes:
@@ -109,7 +98,10 @@ def text_findings(
         files: See `Files`.
     """
     texts = {
-        (corpus, side): (Place(corpus, side, files[f"{corpus}.{side}"]), getattr(profile, side))
+        (corpus, side): (
+            CorpusSide(corpus, side, files[f"{corpus}.{side}"]),
+            getattr(profile, side),
+        )
         for corpus, profile in profiles.items()
         for side in _SIDES
     }
@@ -146,13 +138,13 @@ def profile_of(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> Corp
 class _Pair:
     """The same side of train and of another corpus."""
 
-    train_place: Place
+    train_place: CorpusSide
     train: TextProfile
-    other_place: Place
+    other_place: CorpusSide
     other: TextProfile
 
 
-def _marks(texts: Sequence[tuple[Place, TextProfile]]) -> Iterator[TextFinding]:
+def _marks(texts: Sequence[tuple[CorpusSide, TextProfile]]) -> Iterator[TextFinding]:
     for mark in TOOL_MARKS:
         found = [
             (seen.count / text.scanned, place, seen)
@@ -164,7 +156,7 @@ def _marks(texts: Sequence[tuple[Place, TextProfile]]) -> Iterator[TextFinding]:
             yield _mark_finding(mark, found)
 
 
-def _mark_finding(mark: ToolMark, found: list[tuple[float, Place, Seen]]) -> TextFinding:
+def _mark_finding(mark: ToolMark, found: list[tuple[float, CorpusSide, Seen]]) -> TextFinding:
     share, place, seen = max(found, key=lambda each: each[0])
     others = [other for _, other, _ in found if other is not place]
     message = (
@@ -362,7 +354,7 @@ def _character(character: str) -> str:
     return f"{character} ({code})" if character.isprintable() else code
 
 
-def _also(places: Sequence[Place]) -> str:
+def _also(places: Sequence[CorpusSide]) -> str:
     return f" (also {', '.join(map(str, places))})" if places else ""
 
 

@@ -18,13 +18,13 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.hashes import pair_text, text_hashes
-from nmt.data.text import Pair
+from nmt.data.hashing import pair_text, text_hashes
 from nmt.errors import ResourceError
+from nmt.runtime.process import let_through, signals_held
 from nmt.runtime.processor import cores
-from nmt.runtime.signals import let_through, signals_held
 from nmt.text.characters import has_control_characters
-from nmt.tokenizers.sentencepiece import UNK, TokenizerPair
+from nmt.text.lines import LinePair
+from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
@@ -99,7 +99,7 @@ class EncodedChunk:
 
 
 def encode_pairs(
-    pairs: Iterable[Pair], tokenizers: TokenizerPair, workers: int, expected: int
+    pairs: Iterable[LinePair], tokenizers: TokenizerPair, workers: int, expected: int
 ) -> Iterator[tuple[Chunk, EncodedChunk]]:
     """Yield the pairs chunk by chunk, as text and encoded, in order.
 
@@ -158,7 +158,7 @@ def _count_unknown(tokens: NDArray[np.uint32], lengths: NDArray[np.int64]) -> ND
     return counts.reshape(-1, 2)
 
 
-def _chunks(pairs: Iterable[Pair]) -> Iterator[Chunk]:
+def _chunks(pairs: Iterable[LinePair]) -> Iterator[Chunk]:
     chunk, characters = Chunk(), 0
     for pair in pairs:
         if pair.source is None or pair.target is None:

@@ -1,15 +1,283 @@
-"""The manifest of binarized corpora (`manifest.json`): their provenance and statistics."""
+"""The manifest of binarized corpora: their input files, and what became of every pair."""
 
 import hashlib
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from nmt.data.corpus_mismatch import TextFinding
-from nmt.data.inputs import Inputs
-from nmt.data.length_ratio import LengthRatio
-from nmt.data.record import Record, load_record
-from nmt.errors import DataError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nmt.config.settings import CorpusSettings, DataSettings
+from nmt.console import working
+from nmt.errors import DataError, UsageError
+from nmt.runtime.atomic_files import sha256, write_text
+from nmt.text.languages import check_file_languages
+from nmt.text.lines import (
+    check_file_format,
+    check_line_counts,
+    count_lines,
+    status,
+    wrap_read_errors,
+)
 from nmt.tokenizers.round_trip import Change, RoundTrip
+
+
+class InputFile(BaseModel):
+    """A text file as it was found.
+
+    The content counts as unchanged while size and modification time stay the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    bytes: int
+    modified_ns: int
+    lines: int
+    sha256: str
+
+
+Inputs = dict[str, tuple[InputFile, ...]]
+"""The files of each side of each corpus, by names such as `train.source`."""
+
+
+def describe_inputs(
+    corpora: Mapping[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
+) -> Inputs:
+    """Return descriptions of the present files of the corpora.
+
+    Args:
+        corpora: The corpora, by their names.
+        known: Earlier descriptions. A file with the same size and time is not read again.
+        checked: Whether the files are known to be plain text.
+
+    Raises:
+        DataError: A file is missing, damaged or not plain text, or the sides of a corpus differ in
+            their number of lines.
+    """
+    cache = {file.path: file for files in (known or {}).values() for file in files}
+    inputs: Inputs = {}
+    for name, corpus in corpora.items():
+        if corpus is None:
+            continue
+        if not checked:
+            check_formats(corpus)
+        sides = (_describe_all(corpus.source, cache), _describe_all(corpus.target, cache))
+        check_line_counts(*(((Path(file.path), file.lines) for file in side) for side in sides))
+        inputs[f"{name}.source"], inputs[f"{name}.target"] = sides
+    return inputs
+
+
+def check_formats(corpus: CorpusSettings) -> None:
+    """Check that the files of a corpus are plain text, and warn of doubtful ones.
+
+    Raises:
+        DataError: A file is certainly not plain text, or a doubtful file is both source and target.
+    """
+    for path in (*corpus.source, *corpus.target):
+        check_file_format(path, path in corpus.source and path in corpus.target)
+
+
+def check_languages(data: DataSettings) -> None:
+    """Raise ConfigError where the file names show swapped languages."""
+    for corpus in filter(None, (data.train, data.dev, data.test)):
+        files = zip(corpus.source, corpus.target, strict=True)
+        check_file_languages(data.source_language, data.target_language, files)
+
+
+def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs) -> None:
+    """Check that the texts are still as described.
+
+    Args:
+        corpora: The corpora, by their names.
+        inputs: The descriptions of their files.
+
+    Raises:
+        DataError: A text has changed.
+    """
+    if describe_inputs(corpora, inputs, checked=True) != inputs:
+        raise DataError("a text was changed while it was read; let it be written, and run again.")
+
+
+def files_of(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
+    """Return the files of each side with their numbers of lines."""
+    return {name: [(file.path, file.lines) for file in files] for name, files in inputs.items()}
+
+
+def changed_texts(before: Inputs, now: Inputs) -> list[str]:
+    """Return the names of the sides whose text differs, such as `train.source`.
+
+    Args:
+        before: The earlier descriptions.
+        now: The present descriptions.
+    """
+    old, new = _contents(before), _contents(now)
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]
+
+
+def lines_of(inputs: Inputs, corpus: str) -> int:
+    """Return the number of line pairs of a corpus.
+
+    Args:
+        inputs: The descriptions of the files.
+        corpus: The name of the corpus.
+    """
+    return sum(file.lines for file in inputs[f"{corpus}.source"])
+
+
+def _contents(inputs: Inputs) -> dict[str, list[str]]:
+    return {name: [file.sha256 for file in files] for name, files in inputs.items()}
+
+
+def _describe_all(paths: Sequence[Path], cache: dict[str, InputFile]) -> tuple[InputFile, ...]:
+    return tuple(_describe_each(paths, cache))
+
+
+def _describe_each(paths: Sequence[Path], cache: dict[str, InputFile]) -> Iterable[InputFile]:
+    for path in paths:
+        if str(path) not in cache or not _looks_alike(path, cache[str(path)]):
+            cache[str(path)] = _describe(path)
+        yield cache[str(path)]
+
+
+def _looks_alike(path: Path, known: InputFile) -> bool:
+    """Return whether a file still has the known size and time.
+
+    Raises:
+        DataError: The file is missing or cannot be accessed.
+    """
+    found = status(path)
+    return (found.st_size, found.st_mtime_ns) == (known.bytes, known.modified_ns)
+
+
+def _describe(path: Path) -> InputFile:
+    with working(f"reading {path}"):
+        lines = count_lines(path)
+        found = status(path)
+        with wrap_read_errors(path):
+            digest = sha256(path)
+    return InputFile(
+        path=str(path),
+        bytes=found.st_size,
+        modified_ns=found.st_mtime_ns,
+        lines=lines,
+        sha256=digest,
+    )
+
+
+_BEGIN = b'{\n  "version": '
+_NAMES_SHOWN = 5
+
+
+class Record(BaseModel):
+    """A frozen record kept as a JSON file. Unknown keys are refused.
+
+    The record of a folder has `version` as its first field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def save_as(self, path: Path) -> None:
+        """Write the JSON file atomically."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+
+_Record = TypeVar("_Record", bound=Record)
+
+
+def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
+    """Return a record read from its JSON file.
+
+    Args:
+        kind: The class of the record.
+        path: The JSON file.
+        command: The command that makes the record, such as `nmt binarize`.
+
+    Raises:
+        DataError: The record is missing, damaged, or has fields of another version.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read: {reason}; re-run {command}.") from error
+    except ValidationError as error:
+        problems = error.errors()
+        first = problems[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        if all(problem["type"] == "missing" for problem in problems):
+            raise DataError(
+                f"{path}: was made by an older version of nmt ({place} is missing); re-run "
+                f"{command}."
+            ) from error
+        raise DataError(f"{path}: damaged ({place}: {first['msg']}); re-run {command}.") from error
+
+
+def check_replaceable(folder: Path, record: str, names: Container[str], key: str) -> None:
+    """Check that replacing a folder loses no files that others made.
+
+    This holds for a folder that is absent or empty. It also holds for a folder with the file
+    `record`, even of another version or damaged, and otherwise only files that nmt writes there.
+
+    Args:
+        folder: The folder.
+        record: The name of the record file.
+        names: The names of the files that nmt writes there.
+        key: The configuration key that chooses another folder.
+
+    Raises:
+        UsageError: The folder has other files, or is not a folder.
+    """
+    if folder.is_dir():
+        foreign = sorted(path.name for path in folder.iterdir())
+        if _is_record(folder / record):
+            foreign = [name for name in foreign if name not in names]
+        if not foreign:
+            return
+        more = ", ..." if len(foreign) > _NAMES_SHOWN else ""
+        holds = f"holds what nmt did not make there ({', '.join(foreign[:_NAMES_SHOWN])}{more})"
+    elif folder.exists():
+        holds = "is not a folder"
+    else:
+        return
+    raise UsageError(
+        f"{folder}: nmt would write its own here, but this {holds}.\n"
+        f"Move it away, or take another {key}."
+    )
+
+
+def _is_record(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_BEGIN)) == _BEGIN
+
+
+@dataclass(frozen=True)
+class LengthRatio:
+    """The number of target subwords per source subword over the pairs of a corpus.
+
+    Attributes:
+        mean: The mean.
+        deviation: The standard deviation.
+    """
+
+    mean: float
+    deviation: float
+
+
+class TextFinding(Record):
+    """A problem of the texts.
+
+    Attributes:
+        kind: A name for programs.
+        message: A message for people.
+    """
+
+    kind: str
+    message: str
+
 
 MANIFEST = "manifest.json"
 _VERSION = 1

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.config.dump import value_text
 from nmt.config.earlier_keys import GONE
-from nmt.data.inputs import Inputs, changed_texts
-from nmt.data.record import check_replaceable
+from nmt.config.serialize import value_text
+from nmt.console import say
+from nmt.data.manifest import Inputs, changed_texts, check_replaceable
 from nmt.errors import DataError, UsageError
-from nmt.runtime.console import say
-from nmt.runtime.files import remove_leftovers
+from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.lock import exclusive
 from nmt.runtime.run_directory import RunDirectory, find_run, preparing_lock
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from nmt.config.recipes.facts import CorpusFacts, SideFacts
+from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
 from nmt.config.settings import CorpusSettings
+from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files
 from nmt.data.corpus_mismatch import profile_of, text_findings
-from nmt.data.hashes import pair_text
-from nmt.data.inputs import describe_inputs, files_of, lines_of
-from nmt.data.scripts import scripts_of
-from nmt.data.text import BadUtf8, Pair, read_pairs
-from nmt.data.text_profile import CorpusProfile, divide_at_spaces, word_count
+from nmt.data.hashing import pair_text
+from nmt.data.manifest import describe_inputs, files_of, lines_of
 from nmt.errors import DataError
-from nmt.runtime.console import progress
 from nmt.text.characters import JOINERS, is_folded
+from nmt.text.lines import BadUtf8, LinePair, read_pairs
+from nmt.text.profile import CorpusProfile, divide_at_spaces, word_count
+from nmt.text.scripts import scripts_of
 
 _LOOKED_AT = 200_000
 """The number of pairs, evenly spread, whose words and letters are counted individually."""
@@ -34,7 +34,7 @@ _MOST_HASHES = 100_000
 
 def survey(
     train: CorpusSettings, dev: CorpusSettings | None, on_bad_utf8: BadUtf8 = "error"
-) -> CorpusFacts:
+) -> CorpusSummary:
     """Return the facts about a corpus on which `nmt init` bases its choices.
 
     Every line is read.
@@ -104,10 +104,10 @@ class _Side:
             self.scripts.update(scripts_of(text[:_CUT]))
         return count
 
-    def facts(self) -> SideFacts:
+    def facts(self) -> SideSummary:
         """Return the summary of the counts."""
         of_all = self.scripts.most_common()
-        return SideFacts(
+        return SideSummary(
             words=self.words,
             frequent_words=sum(1 for count in self.seen.values() if count >= _FREQUENT),
             characters=len(self.letters),
@@ -170,7 +170,7 @@ class _Counts:
         self._blank = self._identical = 0
         self.profile = CorpusProfile(lines)
 
-    def add(self, pair: Pair) -> None:
+    def add(self, pair: LinePair) -> None:
         """Count a pair, unless it is not UTF-8."""
         if pair.source is None or pair.target is None:
             return
@@ -190,9 +190,9 @@ class _Counts:
         """The number of pairs with text on both sides."""
         return self._lengths.total()
 
-    def facts(self, dev_pairs: int | None) -> CorpusFacts:
+    def facts(self, dev_pairs: int | None) -> CorpusSummary:
         """Return the summary of the counts."""
-        return CorpusFacts(
+        return CorpusSummary(
             pairs=self._lines,
             source=self._source.facts(),
             target=self._target.facts(),

@@ -1,11 +1,14 @@
 """The preflight of `nmt doctor`, which finds in a minute the failures of hours of training."""
 
+import importlib
+import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nmt.doctor.environment import ENVIRONMENT
-from nmt.doctor.examination import Check, Examination, examine
-from nmt.doctor.report import Finding, Report
+from nmt.doctor.examination import Check, DoctorReport, Examination, Finding, Remark, examine
+from nmt.errors import ResourceError
+from nmt.version import __version__
 
 ROOM_FOR_NAMES = 11
 """The number of characters of the longest name of a check."""
@@ -17,7 +20,7 @@ def preflight(
     machine: Mapping[str, object],
     show: Callable[[Finding], None],
     stop_at_bugs: bool = False,
-) -> Report:
+) -> DoctorReport:
     """Run all checks and return the report.
 
     Nothing of the user's is changed, and no files remain.
@@ -47,13 +50,66 @@ def preflight(
 
 
 def _of_machine(config_file: Path | None) -> list[Check]:
-    from nmt.doctor.machine import CONFIG, MACHINE
+    from nmt.doctor.machine_checks import CONFIG, MACHINE
 
     return [*MACHINE] if config_file is None else [CONFIG, *MACHINE]
 
 
 def _of_training() -> list[Check]:
-    from nmt.doctor.texts import TEXTS
-    from nmt.doctor.work import WORK
+    from nmt.doctor.data_checks import TEXTS
+    from nmt.doctor.training_checks import WORK
 
     return [*TEXTS, *WORK]
+
+
+_OLDEST = (3, 10)
+
+_PACKAGES = {
+    "torch": "torch",
+    "numpy": "numpy",
+    "sentencepiece": "sentencepiece",
+    "safetensors": "safetensors",
+    "pydantic": "pydantic",
+    "yaml": "pyyaml",
+    "sacrebleu": "sacrebleu",
+}
+"""The modules to import, with the names under which they are installed."""
+
+
+def _python(examination: Examination) -> Remark:
+    version = platform.python_version()
+    if sys.version_info < _OLDEST:
+        raise ResourceError(
+            f"{version}, and nmt needs {_OLDEST[0]}.{_OLDEST[1]}.\ninstall a later Python"
+        )
+    found = f"{version} on {platform.system()} {platform.machine()}, nmt {__version__}"
+    return Remark(found, facts={"version": version, "nmt": __version__})
+
+
+def _packages(examination: Examination) -> Remark:
+    """Check that each package can be imported. An installed one may lack a library below it."""
+    versions: dict[str, str] = {}
+    for module, package in _PACKAGES.items():
+        try:
+            versions[package] = str(importlib.import_module(module).__version__)
+        except (ImportError, OSError) as error:
+            raise ResourceError(
+                f"{module} cannot be imported ({error}).\n"
+                f"install it anew: {sys.executable} -m pip install --force-reinstall {package}"
+            ) from error
+    found = ", ".join(f"{package} {version}" for package, version in versions.items())
+    return Remark(found, facts={"versions": versions})
+
+
+def _locale(examination: Examination) -> Remark:
+    """Check the encoding of file names. Texts are UTF-8 in every locale."""
+    names = sys.getfilesystemencoding()
+    mend = "" if names == "utf-8" else "use plain ASCII in paths, or set PYTHONUTF8=1"
+    return Remark(f"names of files in {names}, texts always in utf-8", mend, {"encoding": names})
+
+
+ENVIRONMENT = (
+    Check("python", _python),
+    Check("packages", _packages),
+    Check("locale", _locale),
+)

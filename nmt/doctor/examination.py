@@ -1,29 +1,153 @@
-"""The examination: checks in order, where a failed check does not stop the others."""
+"""An examination: checks one after the other, and the report on their findings."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from nmt.doctor.report import Finding, Remark, Report, failure, not_tried
+from nmt.console import counted, working
 from nmt.errors import NmtError, is_out_of_memory
-from nmt.runtime.console import working
-from nmt.runtime.files import plain_disk_errors
+from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.run_directory import RunDirectory
 
-if TYPE_CHECKING:  # the first checks need none of it, and no torch
+if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from nmt.bundle import Bundle
+    from nmt.bundles.bundle import Bundle
     from nmt.config.settings import Config
-    from nmt.data.loader import BatchLoader
-    from nmt.data.prepared_corpora import PreparedData
-    from nmt.doctor.sample import Sample
+    from nmt.doctor.corpus_sample import CorpusSample
     from nmt.runtime.device import Runtime
-    from nmt.tokenizers.sentencepiece import TokenizerPair
+    from nmt.tokenizers.tokenizer import TokenizerPair
+    from nmt.training.batch_loader import BatchLoader
     from nmt.training.checkpoints import TrainingState
+    from nmt.training.data_preparation import PreparedData
+
+Level = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """The observation of a check. A remark with advice is a warning.
+
+    Attributes:
+        found: The observation.
+        mend: Advice on how to fix it, or an empty string.
+        facts: The observation as numbers, for programs.
+    """
+
+    found: str
+    mend: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of a check.
+
+    Attributes:
+        level: The level.
+        check: The name of the check.
+        remark: The observation.
+        exit_code: The exit code of a failure (see `nmt.errors`), else 0.
+        blocked_by: The failed check without which this one was not possible, else None.
+    """
+
+    level: Level
+    check: str
+    remark: Remark
+    exit_code: int = 0
+    blocked_by: str | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether other checks may depend on this one."""
+        return self.blocked_by is None and self.level != "fail"
+
+    def line(self, width: int) -> str:
+        """Return a line for people.
+
+        Args:
+            width: The length of the longest name of a check.
+        """
+        text = self.remark.found
+        if self.remark.mend:
+            text = f"{text.rstrip('.:')}; {self.remark.mend}"
+        return f"{self.level:<4}  {self.check + ':':<{width + 1}}  {text}"
+
+    def record(self) -> dict[str, Any]:
+        """Return a record for programs."""
+        return {
+            "check": self.check,
+            "level": self.level,
+            "found": self.remark.found,
+            "mend": self.remark.mend,
+            "exit_code": self.exit_code,
+            "blocked_by": self.blocked_by,
+            "facts": self.remark.facts,
+        }
+
+
+def failure(check: str, message: str, exit_code: int) -> Finding:
+    """Return the finding of a failed check.
+
+    Args:
+        check: The name of the check.
+        message: The error message: the problem in the first line, then advice on how to fix it.
+        exit_code: The exit code.
+    """
+    first, *rest = [" ".join(line.split()) for line in message.split("\n")]
+    return Finding("fail", check, Remark(first, "; ".join(rest)), exit_code)
+
+
+def not_tried(check: str, needed: Finding) -> Finding:
+    """Return the finding of a check that was not made, because another check failed.
+
+    Args:
+        check: The name of the check.
+        needed: The finding of a check on which it depends.
+    """
+    cause = needed.blocked_by or needed.check
+    return Finding("warn", check, Remark("not tried", f"mend `{cause}` first"), blocked_by=cause)
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All findings, in the order of the checks."""
+
+    findings: list[Finding]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the first failure, or 0."""
+        failures = self.of_level("fail")
+        return failures[0].exit_code if failures else 0
+
+    def of_level(self, level: Level) -> list[Finding]:
+        """Return the findings of a level."""
+        return [finding for finding in self.findings if finding.level == level]
+
+    @property
+    def verdict(self) -> str:
+        """The summary in one line."""
+        failures, warnings = self.of_level("fail"), self.of_level("warn")
+        if failures:
+            count = counted(len(failures), "check fails", "checks fail")
+            return f"not ready: {count}; mend `{failures[0].check}` first"
+        summary = {finding.check: finding.remark.found for finding in self.findings}
+        names = [name for name in ("time", "peak memory", "disk space") if name in summary]
+        parts = [summary[name].partition(" (")[0] for name in names]
+        told = f" (with {counted(len(warnings), 'warning', 'warnings')})" if warnings else ""
+        return f"ready{told}" + (f": {'; '.join(parts)}" if parts else "")
+
+    def record(self) -> dict[str, Any]:
+        """Return a record for programs."""
+        return {
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            "checks": [finding.record() for finding in self.findings],
+        }
 
 
 @dataclass
@@ -58,7 +182,7 @@ class Examination:
     state: "TrainingState | None" = field(init=False)
     tokenizers: "TokenizerPair | None" = field(init=False)
     data: "PreparedData | None" = field(init=False)
-    sample: "Sample | None" = field(init=False)
+    sample: "CorpusSample | None" = field(init=False)
     bundle: "Bundle" = field(init=False)
     loader: "BatchLoader" = field(init=False)
     optimizer: "Optimizer" = field(init=False)
@@ -92,7 +216,7 @@ class Examination:
         Raises:
             ResourceError: The folder cannot be made.
         """
-        with plain_disk_errors(place):
+        with wrap_os_errors(place):
             made = tempfile.TemporaryDirectory(prefix=".tmp-doctor-", dir=place)
         self._folder = Path(self._stack.enter_context(made))
         return self._folder
@@ -104,7 +228,7 @@ class Examination:
 
 def nearest_folder(place: Path) -> Path:
     """Return a folder, or the nearest existing folder above it."""
-    with plain_disk_errors(place):
+    with wrap_os_errors(place):
         while not place.exists() and place != place.parent:
             place = place.parent
     return place
@@ -129,9 +253,9 @@ def examine(
     examination: Examination,
     checks: Sequence[Check],
     show: Callable[[Finding], None],
-    earlier: Report | None = None,
+    earlier: DoctorReport | None = None,
     stop_at_bugs: bool = False,
-) -> Report:
+) -> DoctorReport:
     """Run the checks in order and return all findings, including the earlier ones.
 
     Args:
@@ -144,21 +268,21 @@ def examine(
     Returns:
         The report.
     """
-    report = earlier or Report([])
+    report = earlier or DoctorReport([])
     for check in checks:
         unsound = [each for each in report.findings if not each.is_sound]
         missing = [each for each in unsound if each.check in check.needs]
         finding = (
             not_tried(check.name, missing[0])
             if missing
-            else _looked(check, examination, stop_at_bugs)
+            else _run_check(check, examination, stop_at_bugs)
         )
-        report = Report([*report.findings, finding])
+        report = DoctorReport([*report.findings, finding])
         show(finding)
     return report
 
 
-def _looked(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
+def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
         with working(f"doctor: {check.name}"):
             remark = check.look(examination)

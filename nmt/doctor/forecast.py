@@ -11,7 +11,7 @@ from nmt.config.settings.training import duration_seconds
 
 
 @dataclass(frozen=True)
-class End:
+class ExpectedEnd:
     """A stopping criterion of training.
 
     Attributes:
@@ -25,13 +25,13 @@ class End:
     key: str
 
 
-def first_end(
+def expected_end(
     settings: TrainingSettings,
     seconds_per_update: float,
     updates_per_epoch: int,
     done: int = 0,
     seconds_done: float = 0.0,
-) -> End | None:
+) -> ExpectedEnd | None:
     """Return the stopping criterion that applies first, None with early stopping alone.
 
     Validations are not counted.
@@ -50,10 +50,10 @@ def first_end(
     ):
         if updates is not None:
             left = max(0, updates - done)
-            ends.append(End(left * seconds_per_update, left, f"training.{key}"))
+            ends.append(ExpectedEnd(left * seconds_per_update, left, f"training.{key}"))
     if settings.max_time is not None:
         seconds = max(0.0, duration_seconds(settings.max_time) - seconds_done)
-        ends.append(End(seconds, int(seconds / seconds_per_update), "training.max_time"))
+        ends.append(ExpectedEnd(seconds, int(seconds / seconds_per_update), "training.max_time"))
     return min(ends, key=lambda end: end.seconds, default=None)
 
 

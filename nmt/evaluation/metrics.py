@@ -1,6 +1,6 @@
 """The metrics: names, directions of improvement, sacreBLEU's scorers, and when a value is noise.
 
-A metric is a record here and a line in `nmt.config.kinds`. Commands, configurations, charts and
+A metric is a record here and a line in `nmt.config.registry`. Commands, configurations, charts and
 help texts are made from them.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nmt.config.kinds import DEV_METRICS, SCORE_METRICS
+from nmt.config.registry import DEV_METRICS, SCORE_METRICS
 from nmt.errors import NmtError, ResourceError, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def metric(name: str) -> Metric:
 def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
     """Return the scorer of a metric.
 
-    Its own warnings are off: `nmt.evaluation.checks` gives ours.
+    Its own warnings are off: `nmt.evaluation.input_checks` gives ours.
 
     Args:
         name: The name of the metric.
@@ -191,7 +191,8 @@ enough elsewhere: chance changes them by three, which is a tenth of BLEU.
 """
 
 SHORT_REFERENCES = "few references have four tokens"
-"""The reason why BLEU is noise for a whole text. `nmt.evaluation.checks` gives the numbers."""
+"""The reason why BLEU is noise for a whole text. `nmt.evaluation.input_checks` gives the
+numbers."""
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,7 @@ def deciding_value(
 
 
 @dataclass
-class Best:
+class BestValidation:
     """The best validation so far by a metric, and the number of validations since.
 
     Attributes:

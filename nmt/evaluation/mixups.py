@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from nmt.evaluation.breakdown import words
 from nmt.evaluation.scores import first_present
-from nmt.evaluation.words import words
 
 _ENOUGH_LINES = 20
 _ENOUGH_WORDS = 200

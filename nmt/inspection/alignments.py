@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.data.alignment.aligned import Aligned, Shares
+from nmt.alignment.links import Aligned, Shares
 from nmt.errors import UsageError
 from nmt.search.hypothesis import Weights
-from nmt.search.translation import Translation
 from nmt.tokenizers.words import Membership, SegmentedText, split_words
+from nmt.translation.translation import Translation
 
 if TYPE_CHECKING:
-    from nmt.search.translator import Translator
+    from nmt.translation.translator import Translator
 
 
 def align_given(

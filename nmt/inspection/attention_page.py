@@ -1,12 +1,23 @@
-"""The self-contained HTML report of `nmt attention`: heat maps, alternatives and beam search."""
+"""Attention as an HTML report with heat maps, and drawn in a notebook."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from nmt.inspection.attention_record import mean_entropy, source_record, target_record
-from nmt.inspection.readings import Look, Reading, Sentence
-from nmt.inspection.tree_record import tree_record
-from nmt.pages.page import Page, render
+from nmt.inspection.attention_data import (
+    InspectedTranslation,
+    Reading,
+    Sentence,
+    mean_entropy,
+    source_record,
+    target_record,
+    tree_record,
+)
+from nmt.pages.page import Page, escaped, render
+from nmt.runtime.atomic_files import write_text
+from nmt.tokenizers.words import SegmentedText
+from nmt.translation.translation import Translation
 
 _DECIMALS = 3
 _STYLES = ("attention.css", "search_tree.css", "attention_page.css")
@@ -67,7 +78,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _look(look: Look) -> dict[str, Any]:
+def _look(look: InspectedTranslation) -> dict[str, Any]:
     translation = look.translation
     return {
         "kind": look.kind,
@@ -81,3 +92,53 @@ def _look(look: Look) -> dict[str, Any]:
 
 def _short(value: float) -> float:
     return round(value, _DECIMALS)
+
+
+_HEIGHT = 720
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An HTML report, which a notebook shows in a frame.
+
+    Attributes:
+        html: The whole document.
+    """
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escaped(self.html)}" sandbox="allow-scripts" title="Attention" '
+            f'style="width: 100%; height: {_HEIGHT}px; border: 0"></iframe>'
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the report to a file.
+
+        Raises:
+            ResourceError: The file cannot be written.
+        """
+        write_text(Path(path), self.html)
+
+
+def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing:
+    """Return the report of `nmt attention --html` for one translation or more.
+
+    It includes their alternatives, and the search where they were made with `tree=True`.
+    """
+    if isinstance(translations, Translation):
+        translations = [translations]
+    sentences = [
+        Sentence(number, _source_text(translation), (Reading.of(translation),))
+        for number, translation in enumerate(translations, start=1)
+    ]
+    return Drawing(attention_page(sentences, [""]))
+
+
+def _source_text(translation: Translation) -> str:
+    """Return the source text of a translation, joined from subwords where the text is not kept."""
+    source = translation.segmented_source
+    return (
+        SegmentedText.of_pieces(translation.source_tokens) if source is None else source
+    ).strip()

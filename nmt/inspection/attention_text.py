@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmt.inspection.display import display_width, printable, right_aligned
+from nmt.runtime.tables import display_width, printable, right_aligned
 from nmt.search.hypothesis import Weights
 
 _STEPS = (0.05, 0.25, 0.5, 0.75)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.config.kinds import NORMALIZERS, WINDOWS
+from nmt.config.registry import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention_windows import Window
 from nmt.model.kernels.additive_score import additive_score

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from nmt.config.kinds import CELLS
+from nmt.config.registry import CELLS
 from nmt.model.kernels.kernel_module import KernelModule
 from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.precision import product_dtype, widened

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.config.kinds import ATTENTIONS, DECODER_STARTS, OUTPUTS
+from nmt.config.registry import ATTENTIONS, DECODER_STARTS, OUTPUTS
 from nmt.config.settings.model import ModelSettings
 from nmt.model.attention import AdditiveAttention, Attention, Memory, Query
 from nmt.model.cells import GRU, Cell, CellState, make_cell

@@ -6,7 +6,7 @@
  *   const drawn = drawAttention(container, record, { subwords: false });
  *   drawn.update({ subwords: true });
  *
- * nmt/inspection/attention_record.py writes the records. Weights are in thousandths.
+ * nmt/inspection/attention_data.py writes the records. Weights are in thousandths.
  */
 
 const SPACE = "\u2581";

@@ -5,7 +5,7 @@
  * subwords. The rows at the left are the best hypothesis, from top to bottom. The alternatives to
  * each run are indented below it.
  *
- * nmt/inspection/tree_record.py writes the trees. attention.js must come before this file.
+ * nmt/inspection/attention_data.py writes the trees. attention.js must come before this file.
  */
 
 const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not followed further" };

@@ -1,15 +1,25 @@
-"""The comparison of several runs: their settings, their training and their translation quality."""
+"""The comparison of several runs: settings, training and scores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.config.dump import config_differences
-from nmt.config.schema import all_keys
+from nmt.config.key_index import all_keys
+from nmt.config.serialize import config_differences, value_text
 from nmt.config.settings import Config
-from nmt.evaluation.report import Report, buckets_record, systems_record
-from nmt.evaluation.segments import SegmentScorer
-from nmt.reports.state import RunState
+from nmt.console import time_text
+from nmt.evaluation.score_page import score_page
+from nmt.evaluation.score_report import ScoreReport, buckets_record, systems_record
+from nmt.evaluation.scores import SegmentScorer
+from nmt.pages.charts import SCRIPTS, STYLE, chart_html
+from nmt.pages.page import Page, render
+from nmt.reports.curves import comparison_curves, dev_points
+from nmt.reports.page_parts import Column, clock, count, paragraph, points, section, table
+from nmt.reports.run_history import METRICS
+from nmt.reports.run_page import RUN_STYLE
+from nmt.reports.run_state import RunState, status_text
+from nmt.reports.text_charts import legend_mark, plain, plot
+from nmt.runtime.tables import print_table, printable
 
 _LOCATIONS = ("name", "run_dir")
 """Settings that differ between any two runs and are left out."""
@@ -29,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Swing:
+class SegmentDelta:
     """A sentence that a run translates much better or worse than the first run.
 
     Attributes:
@@ -52,7 +62,7 @@ class Swing:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RunScores:
     """The translation quality of runs on a text.
 
     Attributes:
@@ -61,7 +71,7 @@ class Judged:
     """
 
     what: str
-    report: Report
+    report: ScoreReport
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class RunComparison:
     names: tuple[str, ...]
     settings: tuple[Setting, ...]
     settings_problem: str
-    judged: Judged | None
+    judged: RunScores | None
     why_not: str
 
     def record(self, swings: int) -> dict[str, Any]:
@@ -104,13 +114,13 @@ class RunComparison:
                 **report.sampling,
                 "systems": systems_record(report),
                 "buckets": buckets_record(report),
-                "swings": [_swing(each, self.names) for each in swings_of(report, swings)],
+                "swings": [_delta(each, self.names) for each in largest_deltas(report, swings)],
             }
         return record
 
 
 def compare_runs(
-    states: Sequence[RunState], judge: Callable[[Sequence[str]], Judged | str]
+    states: Sequence[RunState], judge: Callable[[Sequence[str]], RunScores | str]
 ) -> RunComparison:
     """Compare runs.
 
@@ -149,7 +159,7 @@ def different_settings(configs: Sequence[Config]) -> list[Setting]:
     return [Setting(key, tuple(found[key])) for key in order]
 
 
-def swings_of(report: Report, wanted: int) -> list[Swing]:
+def largest_deltas(report: ScoreReport, wanted: int) -> list[SegmentDelta]:
     """Return the sentences whose chrF differs most from that of the first run, the largest first.
 
     Args:
@@ -168,7 +178,7 @@ def swings_of(report: Report, wanted: int) -> list[Swing]:
     changes.sort(key=lambda each: (-abs(each[0]), each[1], each[2]))
     texts = [system.hypotheses for system in report.systems]
     return [
-        Swing(
+        SegmentDelta(
             line + 1,
             run,
             change,
@@ -214,7 +224,7 @@ def _run(name: str, state: RunState) -> dict[str, Any]:
     }
 
 
-def _swing(swing: Swing, names: Sequence[str]) -> dict[str, Any]:
+def _delta(swing: SegmentDelta, names: Sequence[str]) -> dict[str, Any]:
     return {
         "line": swing.line,
         "run": names[swing.run],
@@ -224,3 +234,161 @@ def _swing(swing: Swing, names: Sequence[str]) -> dict[str, Any]:
         "translations": list(swing.hypotheses),
         "chrf": list(swing.scores),
     }
+
+
+RUN_COLUMNS = (
+    Column("run"),
+    Column("state"),
+    Column("updates", True),
+    Column("time", True),
+    Column("parameters", True),
+    Column("best validation"),
+)
+
+
+def run_rows(found: RunComparison) -> list[list[str]]:
+    """Return a row for each run: name, state, updates, time, parameters, best validation."""
+    rows = []
+    for name, state in zip(found.names, found.states, strict=True):
+        history = state.history
+        best = history.best(state.best_metric)
+        parameters = history.fact("parameters")
+        told = "–"
+        value = None if best is None else best.deciding_value(state.best_metric)
+        if best is not None and value is not None:
+            metric, shown = value.shown
+            told = f"{METRICS[metric]} {points(shown)} at update {best.update:,}"
+        rows.append(
+            [
+                name,
+                status_text(state),
+                count(history.update),
+                time_text(history.seconds),
+                count(parameters) if isinstance(parameters, int) else "–",
+                told,
+            ]
+        )
+    return rows
+
+
+def setting_rows(found: RunComparison) -> list[list[str]]:
+    """Return a row for each setting that differs: its key and its value in each run."""
+    return [[each.key, *map(value_text, each.values)] for each in found.settings]
+
+
+_HEIGHT = 10
+_WIDTH = 76
+_WIDEST = 48
+
+
+def print_runs(found: RunComparison) -> None:
+    """Print the runs, the settings that differ, and the curves of dev."""
+    print_table([column.name for column in RUN_COLUMNS], _shown(run_rows(found)), words=(0, 1, 5))
+    print()
+    if found.settings_problem:
+        print(f"settings cannot be compared: {found.settings_problem}")
+    elif found.settings:
+        header = ["setting that differs", *map(printable, found.names)]
+        print_table(header, _shown(setting_rows(found)), words=range(len(header)))
+    else:
+        print("the settings are the same")
+    for metric in ("bleu", "perplexity"):
+        lines = list(_curve(found, metric))
+        if lines:
+            print("\n" + "\n".join(lines))
+
+
+def print_deltas(found: RunComparison, wanted: int) -> None:
+    """Print the sentences whose translations differ most from those of the first run.
+
+    Args:
+        found: The comparison of the runs.
+        wanted: The greatest number of sentences to print.
+    """
+    if found.judged is None:
+        return
+    swings = largest_deltas(found.judged.report, wanted)
+    if swings:
+        print("\nlargest swings by chrF of the sentence")
+    for swing in swings:
+        names = found.names[0], found.names[swing.run]
+        width = max(len(name) for name in (*names, "reference"))
+        before, after = swing.scores
+        rows = [
+            ("source", swing.source),
+            ("reference", swing.reference),
+            (names[0], swing.hypotheses[0]),
+            (names[1], swing.hypotheses[1]),
+        ]
+        print(f"\nline {swing.line}: {before:.1f} -> {after:.1f} ({swing.change:+.1f})")
+        for name, text in rows:
+            print(f"  {printable(name):<{width}}  {printable(text)}")
+
+
+def _curve(found: RunComparison, metric: str) -> Iterator[str]:
+    """Yield a chart of a dev metric, drawn in letters that tell the runs apart without colours."""
+    series = [dev_points(state.history, metric) for state in found.states]
+    drawn = plot(series, _WIDTH, _HEIGHT, log=metric == "perplexity", ascii_only=True)
+    if drawn:
+        names = enumerate(map(printable, found.names))
+        marks = "   ".join(f"{legend_mark(number, True)} {name}" for number, name in names)
+        yield f"{METRICS[metric]} of dev   {marks}"
+        yield from plain(drawn)
+
+
+def _shown(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return cells without control characters, cut to a width that fits a row on the screen."""
+    return [
+        [
+            text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+            for text in map(printable, row)
+        ]
+        for row in rows
+    ]
+
+
+def comparison_page(found: RunComparison) -> str:
+    """Return the comparison as a self-contained HTML document."""
+    judged = None if found.judged is None else score_page(found.judged.report)
+    parts = (
+        section("runs", "Runs", _runs(found)),
+        section("settings", "Settings that differ", _settings(found)),
+        section("curves", "Curves", _curves(found)),
+        section("translations", f"Translations{_of_what(found)}", *_judged(found, judged)),
+    )
+    return render(
+        Page(
+            title=" and ".join(found.names) if len(found.names) == 2 else ", ".join(found.names),
+            about=f"compared {clock(found.states[0].now)}",
+            body="\n".join(parts),
+            data=None if judged is None else judged.data,
+            styles=(STYLE, RUN_STYLE, *(() if judged is None else judged.styles)),
+            scripts=(*SCRIPTS, *(() if judged is None else judged.scripts)),
+        )
+    )
+
+
+def _of_what(found: RunComparison) -> str:
+    return "" if found.judged is None else f" of {found.judged.what}"
+
+
+def _judged(found: RunComparison, judged: Page | None) -> tuple[str, ...]:
+    return (paragraph(found.why_not, "muted"),) if judged is None else (judged.body,)
+
+
+def _runs(found: RunComparison) -> str:
+    return table(RUN_COLUMNS, run_rows(found))
+
+
+def _settings(found: RunComparison) -> str:
+    if found.settings_problem:
+        return paragraph(f"Cannot be compared. {found.settings_problem}", "bad")
+    if not found.settings:
+        return paragraph("None: the runs have the same settings.", "muted")
+    columns = (Column("setting"), *(Column(name) for name in found.names))
+    return table(columns, setting_rows(found))
+
+
+def _curves(found: RunComparison) -> str:
+    charts = comparison_curves(found.names, [state.history for state in found.states])
+    return f'<div class="charts">{"".join(map(chart_html, charts))}</div>'

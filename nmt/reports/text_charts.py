@@ -19,7 +19,7 @@ _BARS_ASCII = "_.-=+*#@"
 
 
 @dataclass(frozen=True)
-class Span:
+class StyledText:
     """A run of characters in a line.
 
     Attributes:
@@ -31,7 +31,7 @@ class Span:
     series: int | None = None
 
 
-Line = list[Span]
+Line = list[StyledText]
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def plot(
     rows = []
     for row, line in enumerate(canvas.lines()):
         label = {0: labels[0], height - 1: labels[1]}.get(row, "")
-        rows.append([Span(f"{label:>{margin}} {wall if label else ' '}"), *line])
+        rows.append([StyledText(f"{label:>{margin}} {wall if label else ' '}"), *line])
     ends = _number(frame.left), _number(frame.right)
     gap = max(1, room - len(ends[0]) - len(ends[1]))
-    return [*rows, [Span(" " * (margin + 2) + ends[0] + " " * gap + ends[1])]]
+    return [*rows, [StyledText(" " * (margin + 2) + ends[0] + " " * gap + ends[1])]]
 
 
 def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
@@ -189,9 +189,9 @@ class _Canvas:
             owner = self._owners.get((row, column))
             text = " " if owner is None else self._character((row, column), owner)
             if spans and spans[-1].series == owner:
-                spans[-1] = Span(spans[-1].text + text, owner)
+                spans[-1] = StyledText(spans[-1].text + text, owner)
             else:
-                spans.append(Span(text, owner))
+                spans.append(StyledText(text, owner))
         return spans
 
     def _character(self, cell: tuple[int, int], owner: int) -> str:

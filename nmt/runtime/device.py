@@ -15,8 +15,8 @@ from typing import Literal
 import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
+from nmt.console import counted
 from nmt.errors import ResourceError, UsageError
-from nmt.runtime.console import counted
 from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
 from nmt.runtime.process import owns_process
@@ -221,7 +221,7 @@ def _applied(kernels: _Kernels) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SpeedTrial:
     """A small piece of the actual work, which decides between float32 and bfloat16.
 
     Attributes:
@@ -240,7 +240,7 @@ def prepare_runtime(
     exact: bool = False,
     choices: Choices | None = None,
     shapes: Sequence[ProductShape] = _USUAL_SHAPES,
-    trial: Callable[[], Trial | None] | None = None,
+    trial: Callable[[], SpeedTrial | None] | None = None,
 ) -> Runtime:
     """Choose device, precision, kernels and threads.
 
@@ -344,7 +344,7 @@ def _choose(
     device: torch.device,
     exact: bool,
     shapes: Sequence[ProductShape],
-    trial: Callable[[], Trial | None] | None,
+    trial: Callable[[], SpeedTrial | None] | None,
 ) -> Choices:
     precision: str = settings.precision
     if device.type == "cuda":
@@ -370,7 +370,7 @@ def _choose(
     return Choices("cpu", precision, products, speeds=speeds, unit=unit)
 
 
-def _speeds_of(trial: Trial, device: torch.device, products: Products) -> dict[str, float]:
+def _speeds_of(trial: SpeedTrial, device: torch.device, products: Products) -> dict[str, float]:
     """Return the speed of a trial in float32 and in bfloat16, rounded."""
     calls = {
         name: trial.make(Runtime(device, Choices("cpu", name, products, threads=1)))

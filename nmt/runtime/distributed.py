@@ -1,19 +1,23 @@
-"""The processes of one job, as a launcher such as torchrun starts them, and their shared store."""
+"""The processes of one job, as torchrun starts them, and their exchange of data."""
 
+import json
 import os
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from nmt.errors import ResourceError, UsageError
+from nmt.errors import NmtError, ResourceError, UsageError, is_out_of_memory
 
 _ATTEMPT = "TORCHELASTIC_RESTART_COUNT"
 
@@ -85,7 +89,7 @@ class Notes:
         Raises:
             ResourceError: The other processes cannot be reached.
         """
-        with _plain_network_errors():
+        with _wrap_network_errors():
             self._store.set(name, text)
 
     def find(self, name: str) -> str | None:
@@ -94,7 +98,7 @@ class Notes:
         Raises:
             ResourceError: The other processes cannot be reached.
         """
-        with _plain_network_errors():
+        with _wrap_network_errors():
             return self._store.get(name).decode("utf-8") if self._store.check([name]) else None
 
 
@@ -129,7 +133,7 @@ class Counters:
         if self._store is None:
             self._own[name] += amount
             return self._own[name]
-        with _plain_network_errors():
+        with _wrap_network_errors():
             return int(self._store.add(name, amount))
 
 
@@ -156,7 +160,7 @@ def process_group(
     _load_what_keeps_groups()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with _plain_network_errors():
+    with _wrap_network_errors():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(
             backend,
@@ -181,7 +185,7 @@ def _load_what_keeps_groups() -> None:
 
 
 def _open_store() -> Store:
-    with _plain_network_errors():
+    with _wrap_network_errors():
         store, _, _ = next(rendezvous("env://"))
     # torchrun keeps its store when it restarts a job. The new job must neither continue the old
     # counts nor look for its processes at their old addresses.
@@ -189,7 +193,7 @@ def _open_store() -> Store:
 
 
 @contextmanager
-def _plain_network_errors() -> Iterator[None]:
+def _wrap_network_errors() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:  # ValueError: an address that is missing or wrong
@@ -205,3 +209,176 @@ def _number(variable: str, default: int) -> int:
     if not text.isdecimal():
         raise UsageError(f"{variable}={text}: expected a number, as torchrun sets it.")
     return int(text)
+
+
+T = TypeVar("T")
+
+_BUCKET_ELEMENTS = 1 << 23  # 32 MiB of float32: few messages, and no second copy of all tensors
+_SECONDS_TO_REPORT = 3.0
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class RankLost(ResourceError):
+    """A process of the job that no longer responds.
+
+    The message is empty where another process reports the loss.
+    """
+
+
+class Ranks:
+    """The processes that train one model together, within `process_group`.
+
+    Numbers and texts are exchanged between CPUs, so that no GPU is waited for. Tensors are
+    exchanged on their device. All ranks must call the same methods in the same order. A single
+    process exchanges nothing.
+
+    Args:
+        world: The position of this process.
+
+    Raises:
+        RankLost: By each method, when a rank has ended or exceeds the group's timeout.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.rank, self.size = world.rank, world.size
+        self._counters = Counters(world)
+
+    @property
+    def is_rank_zero(self) -> bool:
+        """Whether this is rank zero, the process that writes and reports."""
+        return self.rank == 0
+
+    def shard(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this rank's shard of the items: every `size`-th one, from the rank's number on."""
+        return items[self.rank :: self.size]
+
+    def shared(self, items: Sequence[T], work: Callable[[Sequence[T]], list[str]]) -> list[str]:
+        """Process items, each rank its own shard, and share the results.
+
+        Args:
+            items: The items, the same on all ranks.
+            work: Returns a text for each of the items that it is called with.
+
+        Returns:
+            The texts of all items, in the order of the items.
+        """
+        done = work(self.shard(items))
+        if self.size == 1:
+            return done
+        results = [""] * len(items)
+        for rank, text in enumerate(self.gather(json.dumps(done))):
+            results[rank :: self.size] = json.loads(text)
+        return results
+
+    def all_reduce_sum(self, number: int) -> int:
+        """Return the sum of a number over all ranks."""
+        return self._combined([number], dist.ReduceOp.SUM)[0]
+
+    def all_reduce_sums(self, numbers: Sequence[int]) -> list[int]:
+        """Return the sum of each number over all ranks."""
+        return self._combined(numbers, dist.ReduceOp.SUM)
+
+    def all_reduce_max(self, *numbers: int) -> list[int]:
+        """Return the maximum of each number over all ranks."""
+        return self._combined(numbers, dist.ReduceOp.MAX)
+
+    def all_reduce_min(self, number: int) -> int:
+        """Return the minimum of a number over all ranks."""
+        return self._combined([number], dist.ReduceOp.MIN)[0]
+
+    def barrier(self) -> None:
+        """Wait until all ranks have called this."""
+        self.all_reduce_sum(0)
+
+    def gather(self, text: str) -> list[str]:
+        """Return the texts of all ranks, in the order of the ranks."""
+        if self.size == 1:
+            return [text]
+        own = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
+        lengths = self.all_reduce_sums(
+            [len(own) * (rank == self.rank) for rank in range(self.size)]
+        )
+        padded = torch.zeros(max(lengths), dtype=torch.uint8)
+        padded[: len(own)] = own
+        parts = [torch.empty_like(padded) for _ in lengths]
+        with self._naming_the_lost():
+            dist.all_gather(parts, padded)
+        return [
+            bytes(part[:length].numpy()).decode("utf-8")
+            for part, length in zip(parts, lengths, strict=True)
+        ]
+
+    def sum(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all ranks.
+
+        The tensors travel in a few flat buckets. The sums are the same on all ranks, to the last
+        bit.
+
+        Args:
+            tensors: The tensors, all of one type on one device.
+        """
+        if self.size == 1:
+            return
+        with self._naming_the_lost():
+            waiting = []
+            for bucket in _buckets(tensors):
+                flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+                waiting.append((bucket, flat, dist.all_reduce(flat, async_op=True)))
+            for bucket, flat, work in waiting:
+                work.wait()
+                parts = flat.split([tensor.numel() for tensor in bucket])
+                for tensor, part in zip(bucket, parts, strict=True):
+                    tensor.copy_(part.view_as(tensor))
+
+    def _combined(self, numbers: Sequence[int], how: dist.ReduceOp.RedOpType) -> list[int]:
+        if self.size == 1:
+            return list(numbers)
+        combined = torch.tensor(numbers, dtype=torch.int64)
+        with self._naming_the_lost():
+            dist.all_reduce(combined, how)
+        return [int(number) for number in combined.tolist()]
+
+    @contextmanager
+    def _naming_the_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            raise self._lost(str(error).partition("\n")[0]) from error
+
+    def _lost(self, reason: str) -> NmtError:
+        """Return the error for a lost rank.
+
+        All ranks that are alive report here. The lowest of them names those that did not.
+        """
+        name = "reported a loss: rank {}".format
+        self._counters.add(name(self.rank), 1)
+        last_look = time.monotonic() + _SECONDS_TO_REPORT
+        while missing := [r for r in range(self.size) if not self._counters.value(name(r))]:
+            if time.monotonic() > last_look:
+                break
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if self.rank != min(set(range(self.size)) - set(missing)):
+            return RankLost("")
+        who = f"rank {', '.join(map(str, missing))} of {self.size} no longer answers"
+        return RankLost(
+            f"{who if missing else 'the ranks no longer hear each other'} ({reason}).\n"
+            "All end here; the checkpoints are whole, and the same command goes on from the newest."
+        )
+
+
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    bucket: list[Tensor] = []
+    elements = 0
+    for tensor in tensors:
+        if bucket and elements + tensor.numel() > _BUCKET_ELEMENTS:
+            yield bucket
+            bucket, elements = [], 0
+        bucket.append(tensor)
+        elements += tensor.numel()
+    if bucket:
+        yield bucket
+
+
+SINGLE_PROCESS = Ranks(World())

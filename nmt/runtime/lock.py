@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from nmt.errors import ResourceError
-from nmt.runtime.files import plain_disk_errors
+from nmt.runtime.atomic_files import wrap_os_errors
 
 try:
     import fcntl
@@ -46,7 +46,7 @@ def exclusive(
     if fcntl is None:
         yield
         return
-    with plain_disk_errors(path):
+    with wrap_os_errors(path):
         file = _acquire(path, work, instead, waiting)
     try:
         yield

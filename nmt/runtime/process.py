@@ -1,6 +1,97 @@
-"""Process-wide settings, which a command may change and the Python API leaves to its host."""
+"""The process: signals as exceptions, and whether a command or a host program owns it."""
 
 import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+_BOTH = (signal.SIGINT, signal.SIGTERM)
+_CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
+
+
+class Signalled(BaseException):
+    """A signal that was received.
+
+    Like KeyboardInterrupt it is no Exception, so that no handler of errors catches it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.name = signal.Signals(number).name
+
+
+@contextmanager
+def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
+    """Return a context manager within which the first signal raises Signalled.
+
+    The next one has its usual effect. Outside the main thread, where Python cannot catch signals,
+    it does nothing.
+
+    Args:
+        numbers: The signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        restore()
+        raise Signalled(number)
+
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        restore()
+
+
+@contextmanager
+def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
+    """Return a context manager that delays signals to the end of its block.
+
+    Processes started in the block have the signals blocked until `let_through`. Otherwise a process
+    that is still starting would answer Ctrl-C, which reaches all processes of a terminal, with a
+    traceback. Outside the main thread, where Python cannot catch signals, it does nothing.
+
+    Args:
+        numbers: The signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in numbers}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if _CAN_BLOCK else None
+    try:
+        yield
+    finally:
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
+
+
+def let_through(*numbers: int) -> None:
+    """Unblock signals that were held when this process was started."""
+    if _CAN_BLOCK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
 
 _WAITING = {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "passive"}
 """The waiting behaviour of OpenMP's threads. They spin as long as by default, but not while a

@@ -3,7 +3,7 @@
 These rules hold for every sentence, whatever its neighbours in the batch are:
 
 - At each step, the live hypotheses of a sentence are extended by every token that the rules allow.
-  A selection decides which extensions finish and which continue (`Best`: beam search).
+  A selection decides which extensions finish and which continue (`BestSelection`: beam search).
 - A sentence is done when `beam_size` hypotheses have finished, unless the selection is patient with
   it. It is also done at its length limit, or when no live hypothesis can score above the `n_best`
   best finished ones. The last case only saves work: the result is the same for every `n_best`.
@@ -17,19 +17,25 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from nmt.config.kinds import LENGTH_PENALTIES
+from nmt.config.registry import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
 from nmt.errors import UsageError
+from nmt.search.backpointers import Backpointers, SearchStep, with_trees
+from nmt.search.constrained_selection import ConstrainedSelection
 from nmt.search.constraints import TokenConstraints
-from nmt.search.history import History, Moment
 from nmt.search.hypothesis import Hypothesis, distinct
+from nmt.search.logits_processors import LogitsProcessors
 from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
-from nmt.search.rules import Rules
-from nmt.search.sampling import Sampled
-from nmt.search.selection import DEAD, Best, Diverse, Extended, Selection, of_beams
-from nmt.search.terms import WithTerms
-from nmt.search.tree_growth import with_trees
-from nmt.tokenizers.sentencepiece import BOS
+from nmt.search.selection import (
+    DEAD,
+    BestSelection,
+    DiverseSelection,
+    Extended,
+    SampledSelection,
+    Selection,
+    gather_beams,
+)
+from nmt.tokenizers.tokenizer import BOS
 
 
 class Scorer(Protocol):
@@ -118,7 +124,7 @@ class BeamSearch:
             lengths: The lengths of the sources, `[batch]`.
             max_lengths: The maximum number of target tokens, end mark included, `[batch]`.
             constraints: The constraints of each sentence. None: there are none.
-            numbers: A number for each sentence, see `Sampled.of`.
+            numbers: A number for each sentence, see `SampledSelection.of`.
 
         Raises:
             ModelError: The model returns no finite probabilities.
@@ -126,7 +132,7 @@ class BeamSearch:
                 penalty without attention.
         """
         live: _Live | None = self._begin(source, lengths, max_lengths, constraints, numbers)
-        history = History(source.shape[0], max(self._counted, self._settings.n_best))
+        history = Backpointers(source.shape[0], max(self._counted, self._settings.n_best))
         time = 0
         while live is not None:
             time += 1
@@ -165,7 +171,7 @@ class BeamSearch:
             mask=positions < lengths.unsqueeze(1),
             max_lengths=max_lengths,
             finished=start.expand(-1, self._settings.beam_size) + DEAD,
-            rules=Rules.of(self._settings, constraints, source.device),
+            rules=LogitsProcessors.of(self._settings, constraints, source.device),
             selection=self._selection(source, lengths, max_lengths, constraints, numbers),
         )
 
@@ -183,18 +189,18 @@ class BeamSearch:
         if any(terms) and not plain:
             raise UsageError("terms are looked for by beam search: leave out sampling and groups.")
         if any(terms):
-            return WithTerms.of(settings.beam_size, terms, device)
+            return ConstrainedSelection.of(settings.beam_size, terms, device)
         if settings.sampling:
             rows = zip(source.tolist(), lengths.tolist(), strict=True)
             sources = [tokens[:length] for tokens, length in rows]
-            return Sampled.of(sources, max_lengths.tolist(), settings, device, numbers)
+            return SampledSelection.of(sources, max_lengths.tolist(), settings, device, numbers)
         if settings.groups > 1:
             share = settings.beam_size // settings.groups
             room = torch.full((len(source), settings.groups), share, device=device)
-            return Diverse(settings.beam_size, settings.diversity, room)
-        return Best(settings.beam_size)
+            return DiverseSelection(settings.beam_size, settings.diversity, room)
+        return BestSelection(settings.beam_size)
 
-    def _advance(self, live: "_Live", time: int) -> tuple["_Live | None", Moment]:
+    def _advance(self, live: "_Live", time: int) -> tuple["_Live | None", SearchStep]:
         """Choose the token at position `time`, from 1.
 
         Returns:
@@ -202,7 +208,7 @@ class BeamSearch:
         """
         step = self._model.step(live.encoded, live.state, live.tokens[..., -1])
         log_probabilities = self._model.log_probabilities(live.encoded, step)
-        live.rules.forbid(log_probabilities, live.tokens[..., 1:], time)
+        live.rules.mask(log_probabilities, live.tokens[..., 1:], time)
         extended, selection = live.selection.choose(live.log_probability, log_probabilities, time)
         coverage = self._covered(live, step.weights)
         ended_score = self._score(extended.ended, time, coverage, live.mask)
@@ -211,8 +217,8 @@ class BeamSearch:
         limit = time >= live.max_lengths
         done = limit | self._decided(finished, extended.log_probability.amax(1), time, live)
         if coverage is not None:
-            coverage = of_beams(coverage, extended.parents)
-        moment = Moment(
+            coverage = gather_beams(coverage, extended.parents)
+        moment = SearchStep(
             rows=live.rows,
             parents=extended.parents,
             tokens=extended.tokens,
@@ -300,7 +306,7 @@ class _Live:
     mask: Tensor
     max_lengths: Tensor
     finished: Tensor
-    rules: Rules
+    rules: LogitsProcessors
     selection: Selection
 
     def followed(self, extended: Extended) -> Tensor:
@@ -308,7 +314,7 @@ class _Live:
         last = extended.tokens.unsqueeze(2)
         if not self.rules.read_tokens:
             return last
-        return torch.cat((of_beams(self.tokens, extended.parents), last), 2)
+        return torch.cat((gather_beams(self.tokens, extended.parents), last), 2)
 
     def go_on(self, parents: Tensor, rest: Tensor) -> "_Live":
         """Return the sentences `rest`, with the decoder state in the order of the new beams."""

@@ -1,21 +1,27 @@
-"""Ensembles: several models whose distributions are combined at each step."""
+"""Ensembles of models that search together, and the attention of each member and head.
+
+Search keeps only the mean. To obtain the parts, the model decodes given translations once more.
+"""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from nmt.config.kinds import COMBINATIONS
-from nmt.errors import ModelError, UsageError
+from nmt.config.registry import COMBINATIONS
+from nmt.errors import UsageError
+from nmt.model.attention import Attention, NoAttention
 from nmt.model.decoder_state import Step, Unrolled
 from nmt.model.output import log_sum_exp
 from nmt.model.seq2seq import Seq2Seq
-
-if TYPE_CHECKING:
-    from nmt.bundle import Bundle
+from nmt.runtime.device import Runtime
+from nmt.search.batched_search import Evaluating, batches
+from nmt.search.forced_decoding import ForcedPair, padded
+from nmt.search.hypothesis import Weights
 
 
 class Ensemble(nn.Module):
@@ -103,37 +109,6 @@ class Ensemble(nn.Module):
         if not looking:
             return None
         return sum_of(looking) / sum(share for _, share in looking)
-
-
-def ensemble_of(
-    bundles: Sequence["Bundle"], weights: Sequence[float] | None, combination: str
-) -> Ensemble:
-    """Return the ensemble of the models of several bundles.
-
-    Args:
-        bundles: The bundles.
-        weights: See `Ensemble`.
-        combination: See `Ensemble`.
-
-    Raises:
-        ModelError: The tokenizers of the bundles differ.
-        UsageError: See `Ensemble`.
-    """
-    first, *others = bundles
-    for other in others:
-        sides = [
-            side
-            for side in ("source", "target")
-            if getattr(first.tokenizers, side).fingerprint
-            != getattr(other.tokenizers, side).fingerprint
-        ]
-        if sides:
-            raise ModelError(
-                f"{other.path}: its {' and '.join(sides)} tokenizer differs from that of "
-                f"{first.path}, and models of an ensemble must share their subwords. Train them "
-                "with the same `data` and the same `tokenizer` settings."
-            )
-    return Ensemble([bundle.model for bundle in bundles], weights, combination)
 
 
 def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
@@ -249,3 +224,97 @@ def _shares(weights: Sequence[float] | None, models: int) -> list[float]:
     if total == 0.0:
         raise UsageError("the weights of all models are 0: give one of them at least a greater.")
     return [weight / total for weight in weights]
+
+
+@dataclass(frozen=True)
+class View:
+    """Attention of one head of one model.
+
+    Attributes:
+        name: The name for display.
+        weights: `[target_len, source_len]`.
+    """
+
+    name: str
+    weights: Weights
+
+
+def models_of(model: object) -> list[Seq2Seq]:
+    """Return the models with attention: the model itself, or those of an ensemble."""
+    members = model.models if isinstance(model, Ensemble) else [model]
+    return [
+        each
+        for each in members
+        if isinstance(each, Seq2Seq) and not isinstance(each.decoder.attention, NoAttention)
+    ]
+
+
+def parts_of(models: Sequence[Seq2Seq]) -> int:
+    """Return the number of heads of all models together."""
+    return sum(model.decoder.attention.heads for model in models)
+
+
+def views(
+    models: Sequence[Seq2Seq], pairs: Sequence[ForcedPair], batch_sentences: int, runtime: Runtime
+) -> list[list[View]]:
+    """Return the views of each pair, one for each head of each model, in their order.
+
+    A pair with a blank source has none.
+
+    Args:
+        models: Models with attention.
+        pairs: Sources and their translations.
+        batch_sentences: The maximum number of pairs in a batch.
+        runtime: The device and precision.
+    """
+    found: list[list[View]] = [[] for _ in pairs]
+    names = list(_names(models))
+    with ExitStack() as modes, runtime.computing():
+        for model in models:
+            modes.enter_context(Evaluating(model))
+        lengths = [pair.longest if pair.source else 0 for pair in pairs]
+        for batch in batches(lengths, batch_sentences):
+            weights = _weights(models, [pairs[i] for i in batch], runtime.device)
+            for row, i in enumerate(batch):
+                pair = pairs[i]
+                own = weights[row, :, : pair.scored, : len(pair.source) + 1].numpy().copy()
+                found[i] = [View(*each) for each in zip(names, own, strict=True)]
+    return found
+
+
+@torch.inference_mode()
+def _weights(
+    models: Sequence[Seq2Seq], pairs: Sequence[ForcedPair], device: torch.device
+) -> Tensor:
+    """Return the weights of all heads of all models, `[batch, heads, target_len, source_len]`."""
+    batch = padded(pairs).to(device)
+    every = []
+    for model in models:
+        with _listened_to(model.decoder.attention) as heard:
+            encoded = model.encode(batch.source, batch.source_lengths)
+            model.unroll(encoded, batch.target_input)
+        every.append(torch.cat(heard, 2).float().cpu())
+    return torch.cat(every, 1)
+
+
+@contextmanager
+def _listened_to(attention: Attention) -> Iterator[list[Tensor]]:
+    """Yield a list that receives the head weights of each call of the attention."""
+    heard: list[Tensor] = []
+
+    def hear(module: Any, asked: tuple[Any, ...]) -> None:
+        heard.append(module.head_weights(*asked))
+
+    hook = attention.register_forward_pre_hook(hear)
+    try:
+        yield heard
+    finally:
+        hook.remove()
+
+
+def _names(models: Sequence[Seq2Seq]) -> Iterator[str]:
+    for number, model in enumerate(models, start=1):
+        heads = model.decoder.attention.heads
+        for head in range(1, heads + 1):
+            parts = [f"model {number}"] * (len(models) > 1) + [f"head {head}"] * (heads > 1)
+            yield ", ".join(parts)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nmt.console import say
 from nmt.model.kernels.int8 import Int8Product, has_int8_products
-from nmt.runtime.console import say
 from nmt.runtime.distributed import World
 from nmt.runtime.processor import processor
 from nmt.runtime.product_speed import clearly_fastest, gigaflops

@@ -14,7 +14,7 @@ from itertools import combinations
 from math import exp, inf
 from typing import Any, Protocol
 
-from nmt.config.kinds import UTILITIES
+from nmt.config.registry import UTILITIES
 from nmt.config.settings import SearchSettings
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nmt.alignment.shortlist import Shortlist
 from nmt.data.batches import pad_sources
-from nmt.data.shortlist import Shortlist
 from nmt.model.decoder_state import DecoderState, Step
 from nmt.model.encoder import EncodedSource
 from nmt.model.kernels.batch_invariance import product
@@ -22,7 +22,7 @@ from nmt.model.output import mix_copies
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.beam import Scorer
 from nmt.search.hypothesis import Hypothesis
-from nmt.tokenizers.sentencepiece import PAD
+from nmt.tokenizers.tokenizer import PAD
 
 _WORTH_GATHERING = 0.75
 _BLOCK = 192

@@ -1,4 +1,4 @@
-"""The web application: an HTML page and the JSON API that it uses."""
+"""The web application: the page, and the JSON interface that it calls."""
 
 import asyncio
 import time
@@ -12,20 +12,19 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from nmt.console import warn
 from nmt.errors import NmtError, UsageError, is_out_of_memory
-from nmt.runtime.console import warn
-from nmt.serving.answers import Answers
-from nmt.serving.contract import (
+from nmt.pages.page import Page, render
+from nmt.serving.api_schema import (
     AlternativesRequest,
+    ApiResponses,
     BadRequest,
+    RequestLimits,
     TranslateRequest,
-    asked,
+    parse_request,
 )
-from nmt.serving.desk import AlternativesJob, Busy, Desk, TranslateJob
-from nmt.serving.guard import Guard
-from nmt.serving.limits import Limits
-from nmt.serving.page import PAGE_POLICY
-from nmt.serving.watched import GivenUp
+from nmt.serving.request_queue import AlternativesJob, Busy, Cancelled, RequestQueue, TranslateJob
+from nmt.serving.security import RequestGuard
 
 _JSON = "application/json"
 
@@ -44,9 +43,9 @@ class Service:
 
     def __init__(
         self,
-        desk: Desk,
-        answers: Answers,
-        limits: Limits,
+        desk: RequestQueue,
+        answers: ApiResponses,
+        limits: RequestLimits,
         page: str,
         info: dict[str, Any],
         beam_size: int,
@@ -74,7 +73,7 @@ class Service:
 
     async def translate(self, request: Request) -> Response:
         """Return the response to `POST /api/translate`."""
-        wanted = asked(TranslateRequest, await self._body(request), self._limits)
+        wanted = parse_request(TranslateRequest, await self._body(request), self._limits)
         texts = wanted.all_texts
         began = time.monotonic()
         job = TranslateJob(
@@ -88,7 +87,7 @@ class Service:
 
     async def alternatives(self, request: Request) -> Response:
         """Return the response to `POST /api/alternatives`."""
-        wanted = asked(AlternativesRequest, await self._body(request), self._limits)
+        wanted = parse_request(AlternativesRequest, await self._body(request), self._limits)
         began = time.monotonic()
         job = AlternativesJob(
             wanted.text,
@@ -159,7 +158,7 @@ def _outcome(answer: "asyncio.Future[Any]", gone: "asyncio.Future[None]", most: 
 def _answered(answer: "asyncio.Future[Any]") -> Any:
     try:
         return answer.result()
-    except GivenUp as error:
+    except Cancelled as error:
         raise BadRequest("the server is ending.", 503) from error
     except UsageError as error:
         raise BadRequest(error.message) from error
@@ -184,7 +183,7 @@ def application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
 
     Args:
         service: The request handlers.
-        names: Names of this machine, see `Guard`.
+        names: Names of this machine, see `RequestGuard`.
     """
     inner = Starlette(
         routes=[
@@ -196,7 +195,7 @@ def application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
         ],
         exception_handlers=_HANDLERS,
     )
-    return Guard(inner, names)
+    return RequestGuard(inner, names)
 
 
 async def _on_bad_request(request: Request, error: Exception) -> Response:
@@ -228,3 +227,60 @@ _HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     ClientDisconnect: _on_disconnect,
     Exception: _on_failure,
 }
+
+_BODY = """<section class="card desk">
+<div class="sides">
+<div class="given">
+<label for="source" id="source-name"></label>
+<textarea id="source" rows="5" spellcheck="false" dir="auto" autofocus></textarea>
+</div>
+<div class="made">
+<div class="heading"><h2 id="target-name"></h2>
+<span class="muted" id="state" role="status"></span></div>
+<div id="target" aria-labelledby="target-name"></div>
+</div>
+</div>
+<div class="below">
+<div class="beginning"><label for="prefix" id="prefix-name">Begins with</label>
+<input id="prefix" type="text" dir="auto" autocomplete="off" spellcheck="false"
+placeholder="its first words">
+<button type="button" class="quiet" id="free" hidden>Clear</button></div>
+<div id="flags" aria-live="polite"></div>
+</div>
+</section>
+<section class="card" id="more" hidden>
+<h2>Other translations</h2>
+<ol id="others"></ol>
+</section>
+<section class="card" id="looked" hidden>
+<div class="heading"><h2>Where it looked</h2>
+<button type="button" class="quiet" id="subwords" aria-pressed="false">Subwords</button></div>
+<div id="attention"></div>
+</section>
+"""
+
+
+def served_page(info: dict[str, Any]) -> Page:
+    """Return the page.
+
+    Args:
+        info: The response of `GET /api/info`.
+    """
+    return Page(
+        title=f"{info['source_language']} → {info['target_language']}",
+        about=f"{info['model']} · nmt {info['version']}",
+        body=_BODY,
+        data=info,
+        styles=("attention.css", "serve.css"),
+        scripts=("attention.js", "serve.js"),
+        connects=True,
+    )
+
+
+PAGE_POLICY = f"{Page(title='', body='', connects=True).policy}; frame-ancestors 'none'"
+"""The content security policy as a header, which also forbids frames around the page."""
+
+
+def rendered(info: dict[str, Any]) -> str:
+    """Return the page as an HTML document."""
+    return render(served_page(info))

@@ -9,15 +9,13 @@ from typing import Any
 
 import uvicorn
 
+from nmt.console import say, warn
 from nmt.errors import ResourceError
-from nmt.runtime.console import say, warn
-from nmt.search.flags import Judge
-from nmt.search.translator import Translator
-from nmt.serving.answers import Answers
-from nmt.serving.app import Service, application
-from nmt.serving.desk import Desk
-from nmt.serving.limits import Limits
-from nmt.serving.page import rendered
+from nmt.serving.api_schema import ApiResponses, RequestLimits
+from nmt.serving.app import Service, application, rendered
+from nmt.serving.request_queue import RequestQueue
+from nmt.translation.quality_estimation import QualityEstimator
+from nmt.translation.translator import Translator
 from nmt.version import __version__
 
 _HINT = "Take a port that is free (0: any), of an address of this machine."
@@ -28,8 +26,8 @@ _LAST_ANSWERS = 2
 def serve(
     translator: Translator,
     listener: socket.socket,
-    limits: Limits,
-    judge: Judge,
+    limits: RequestLimits,
+    estimator: QualityEstimator,
     beam_size: int,
     names: Sequence[str] = (),
 ) -> None:
@@ -39,13 +37,13 @@ def serve(
         translator: The model.
         listener: The socket to listen on, see `listening`.
         limits: The limits of requests.
-        judge: The quality estimator that raises flags.
+        estimator: The quality estimator that raises flags.
         beam_size: The beam size where a request names none.
-        names: Names of this machine, see `Guard`.
+        names: Names of this machine, see `RequestGuard`.
     """
-    desk = Desk(translator, limits.waiting, limits.together)
+    desk = RequestQueue(translator, limits.waiting, limits.together)
     info = about(translator, limits, beam_size)
-    service = Service(desk, Answers(judge), limits, rendered(info), info, beam_size)
+    service = Service(desk, ApiResponses(estimator), limits, rendered(info), info, beam_size)
     config = uvicorn.Config(
         application(service, names),
         http="h11",
@@ -69,7 +67,7 @@ def serve(
 class _Server(uvicorn.Server):
     """A server that reports when it is ready, and stops searches when it ends."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, desk: RequestQueue, ready: str) -> None:
         super().__init__(config)
         self._desk = desk
         self._ready = ready
@@ -85,7 +83,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def about(translator: Translator, limits: Limits, beam_size: int) -> dict[str, Any]:
+def about(translator: Translator, limits: RequestLimits, beam_size: int) -> dict[str, Any]:
     """Return the response of `GET /api/info`. It has the names of the models, not their paths.
 
     Args:

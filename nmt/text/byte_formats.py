@@ -1,14 +1,110 @@
-"""Formats identified by the first bytes of a file: compression, archives, documents, models."""
+"""File formats told by the first bytes of a file: compressed files, archives, documents."""
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
-from nmt.text.file_format import Advice, Format, Head, Treatment
+HEAD_BYTES = 1 << 16
+"""The number of bytes at the beginning of a file by which its format is identified."""
+
+_LINES = 200
+"""The number of lines whose shape is inspected, at most."""
+
+_FEWEST_LINES = 2
+"""The fewest lines that show a shape. A single line with a tab may be ordinary text."""
+
+Treatment = Literal["unpack", "refuse", "report"]
+"""The treatment of a file where plain text is expected.
+
+A file is unpacked, refused in every command, or reported. Where `Format.certain` is true, a
+reported file is refused as a training corpus.
+"""
+
+BOM = b"\xef\xbb\xbf"
+"""The byte-order mark that some programs put before UTF-8."""
 
 
-class Signature(Format):
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a file.
+
+    Attributes:
+        data: The first bytes, at most `HEAD_BYTES`.
+        whole: Whether the file has no further bytes. False where this is unknown.
+    """
+
+    data: bytes
+    whole: bool = False
+
+    @cached_property
+    def text(self) -> str:
+        """The bytes decoded as UTF-8, without a byte-order mark. Invalid bytes are replaced."""
+        return self.data.removeprefix(BOM).decode("utf-8", "replace")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The first lines that are not blank and not cut off, without line ends."""
+        lines = self.text.split("\n")
+        if not self.whole and len(lines) > 1:
+            lines.pop()
+        stripped = (line.removesuffix("\r") for line in lines)
+        return [line for line in stripped if line.strip()][:_LINES]
+
+    @cached_property
+    def is_marked_up(self) -> bool:
+        """Whether the text begins with a tag."""
+        return self.text.lstrip().startswith("<")
+
+    def share(self, sign: Callable[[str], object]) -> float:
+        """Return the share of the lines for which `sign` is true; 0 for too few lines."""
+        if len(self.lines) < _FEWEST_LINES:
+            return 0.0
+        return sum(1 for line in self.lines if sign(line)) / len(self.lines)
+
+
+class Format(ABC):
+    """A kind of file that is not plain text.
+
+    Attributes:
+        name: The name in the registry.
+        title: A description of such a file, with its article.
+        treatment: See `Treatment`.
+        certain: Whether no plain text has this form. Such a file is refused as a corpus.
+    """
+
+    name: str
+    title: str
+    treatment: Treatment = "report"
+    certain: bool = False
+
+    @abstractmethod
+    def matches(self, head: Head) -> bool:
+        """Return whether a file with this beginning has the format."""
+
+    @abstractmethod
+    def advice(self, head: Head) -> "Advice":
+        """Return advice on how to extract plain text from a file with this beginning."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Advice on how to extract plain text from a file.
+
+    Attributes:
+        filters: Shell commands that read the file on stdin and write one side of it to stdout.
+        text: The advice where no such command helps. `{path}` stands for the file.
+    """
+
+    filters: tuple[str, ...] = ()
+    text: str = ""
+
+
+class ByteSignature(Format):
     """A format identified by fixed first bytes.
 
     Args:
@@ -204,80 +300,84 @@ def _extract(command: str) -> str:
 BYTE_FORMATS: tuple[Format, ...] = (
     *COMPRESSIONS,
     # Documents and models that are zip archives come before zip.
-    Signature(
+    ByteSignature(
         "docx",
         "a Word document",
         [_ZIP],
         f"{_AS_TEXT}.",
         rb".{30,4000}word/(?:document|styles|settings|theme|_rels)",
     ),
-    Signature(
+    ByteSignature(
         "xlsx",
         "an Excel workbook",
         [_ZIP],
         f"{_AS_TEXT}.",
         rb".{30,4000}xl/(?:workbook|worksheets|styles|theme|_rels)",
     ),
-    Signature(
+    ByteSignature(
         "pptx",
         "a PowerPoint document",
         [_ZIP],
         f"{_AS_TEXT}.",
         rb".{30,4000}ppt/(?:presentation|slides|theme|_rels)",
     ),
-    Signature(
+    ByteSignature(
         "opendocument",
         "an OpenDocument file",
         [_ZIP],
         f"{_AS_TEXT}.",
         rb".{30}mimetypeapplication/vnd\.oasis",
     ),
-    Signature(
+    ByteSignature(
         "epub", "an e-book (EPUB)", [_ZIP], f"{_AS_TEXT}.", rb".{30}mimetypeapplication/epub"
     ),
-    Signature("pytorch", "a PyTorch file", [_ZIP], _MODEL, rb".{30,300}data\.pkl"),
-    Signature("npz", "NumPy arrays", [_ZIP], _MODEL, rb".{30,300}\.npy"),
-    Signature("zip", "a zip archive", [_ZIP, b"PK\x05\x06", b"PK\x07\x08"], _extract("unzip")),
-    Signature("tar", "a tar archive", [b""], _extract("tar -xf"), rb".{257}ustar"),
-    Signature("7z", "a 7-Zip archive", [b"7z\xbc\xaf\x27\x1c"], _extract("7z x")),
-    Signature("rar", "a RAR archive", [b"Rar!\x1a\x07"], _extract("unrar x")),
-    Signature("lz4", "an LZ4 file", [b"\x04\x22\x4d\x18"], "Unpack it: lz4 -d {path}"),
-    Signature("lzip", "an lzip file", [b"LZIP\x01"], "Unpack it: lzip -d {path}"),
-    Signature("compress", "a compress file (.Z)", [b"\x1f\x9d"], "Unpack it: uncompress {path}"),
-    Signature(
+    ByteSignature("pytorch", "a PyTorch file", [_ZIP], _MODEL, rb".{30,300}data\.pkl"),
+    ByteSignature("npz", "NumPy arrays", [_ZIP], _MODEL, rb".{30,300}\.npy"),
+    ByteSignature("zip", "a zip archive", [_ZIP, b"PK\x05\x06", b"PK\x07\x08"], _extract("unzip")),
+    ByteSignature("tar", "a tar archive", [b""], _extract("tar -xf"), rb".{257}ustar"),
+    ByteSignature("7z", "a 7-Zip archive", [b"7z\xbc\xaf\x27\x1c"], _extract("7z x")),
+    ByteSignature("rar", "a RAR archive", [b"Rar!\x1a\x07"], _extract("unrar x")),
+    ByteSignature("lz4", "an LZ4 file", [b"\x04\x22\x4d\x18"], "Unpack it: lz4 -d {path}"),
+    ByteSignature("lzip", "an lzip file", [b"LZIP\x01"], "Unpack it: lzip -d {path}"),
+    ByteSignature(
+        "compress", "a compress file (.Z)", [b"\x1f\x9d"], "Unpack it: uncompress {path}"
+    ),
+    ByteSignature(
         "pdf",
         "a PDF document",
         [b"%PDF-1.", b"%PDF-2."],
         "Take the text out of it: pdftotext {path}",
     ),
-    Signature("rtf", "a document in RTF", [rb"{\rtf1", rb"{\rtf0"], f"{_AS_TEXT}."),
-    Signature(
+    ByteSignature("rtf", "a document in RTF", [rb"{\rtf1", rb"{\rtf0"], f"{_AS_TEXT}."),
+    ByteSignature(
         "doc", "an old Office document", [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"], f"{_AS_TEXT}."
     ),
-    Signature(
+    ByteSignature(
         "pickle",
         "a pickled Python object",
         [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"],
         _MODEL,
     ),
-    Signature("numpy", "NumPy arrays", [b"\x93NUMPY"], _MODEL),
-    Signature("safetensors", "a safetensors file", [b""], _MODEL, rb".{4}\0{4}\{\""),
-    Signature("parquet", "a Parquet table", [b"PAR1"], "Export its texts.", rb"PAR1[\0-\x1f]"),
-    Signature("arrow", "an Arrow table", [b"ARROW1\0\0"], "Export its texts."),
-    Signature("hdf5", "an HDF5 file", [b"\x89HDF\r\n\x1a\n"], _MODEL),
-    Signature("sqlite", "an SQLite database", [b"SQLite format 3\0"], "Export its texts."),
-    Signature(
+    ByteSignature("numpy", "NumPy arrays", [b"\x93NUMPY"], _MODEL),
+    ByteSignature("safetensors", "a safetensors file", [b""], _MODEL, rb".{4}\0{4}\{\""),
+    ByteSignature("parquet", "a Parquet table", [b"PAR1"], "Export its texts.", rb"PAR1[\0-\x1f]"),
+    ByteSignature("arrow", "an Arrow table", [b"ARROW1\0\0"], "Export its texts."),
+    ByteSignature("hdf5", "an HDF5 file", [b"\x89HDF\r\n\x1a\n"], _MODEL),
+    ByteSignature("sqlite", "an SQLite database", [b"SQLite format 3\0"], "Export its texts."),
+    ByteSignature(
         "image", "an image", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"], _MODEL
     ),
-    Signature(
+    ByteSignature(
         "sentencepiece",
         "a SentencePiece model",
         [b"\n"],
         _MODEL,
         rb"\n[\1-\x7f]\n[\1-\x7f]<(?:unk|pad|s)>",
     ),
-    Signature("nmt-data", "a file that nmt binarize made", [b"nmt-idx\0", b"nmt-lnk\0"], _MODEL),
-    Signature(
+    ByteSignature(
+        "nmt-data", "a file that nmt binarize made", [b"nmt-idx\0", b"nmt-lnk\0"], _MODEL
+    ),
+    ByteSignature(
         "git-lfs",
         "a pointer of Git LFS, not the file itself",
         [b"version https://git-lfs.github.com/spec/"],

@@ -20,14 +20,15 @@ from nmt.text.byte_formats import (
     BZIP2,
     COMPRESSIONS,
     GZIP,
+    HEAD_BYTES,
     LZMA,
     XZ,
     ZSTD,
     Compression,
+    Format,
+    Head,
 )
-from nmt.text.file_format import HEAD_BYTES, Format, Head
-from nmt.text.formats import compression_of, identify, problem
-from nmt.text.line_formats import LINE_FORMATS
+from nmt.text.formats import LINE_FORMATS, compression_of, identify, problem
 
 _BUFFER_BYTES = HEAD_BYTES
 _BLOCK_BYTES = 1 << 16

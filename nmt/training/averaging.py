@@ -7,24 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nmt.bundle import (
-    FACTS,
-    Bundle,
-    find_bundle,
-    fingerprint,
-    is_checkpoint,
-    load_bundle,
-    save_bundle,
-)
-from nmt.config.dump import config_differences
-from nmt.config.kinds import DEV_METRICS
+from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
+from nmt.bundles.bundle_files import FACTS, find_bundle, fingerprint, is_checkpoint
+from nmt.config.registry import DEV_METRICS
+from nmt.config.serialize import config_differences
+from nmt.console import counted, say
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.metrics import MetricValue, deciding_value
-from nmt.runtime.console import counted, say
+from nmt.runtime.file_store import is_archive
 from nmt.runtime.log_records import read_records
-from nmt.runtime.places import is_archive
 from nmt.runtime.run_directory import RunDirectory
-from nmt.runtime.tensors import load_model_tensors, model_tensors
+from nmt.runtime.tensor_files import load_model_tensors, model_tensors
 from nmt.training.checkpoints import (
     has_average,
     load_validated_parameters,
@@ -38,7 +31,7 @@ _TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
 
 
 @dataclass(frozen=True)
-class Choice:
+class CheckpointChoice:
     """The checkpoints to take from each run.
 
     Attributes:
@@ -50,7 +43,7 @@ class Choice:
     best: bool
 
 
-def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
+def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -> None:
     """Write a bundle whose parameters are the mean of those of several models, summed in float64.
 
     All else is that of the first model. A checkpoint with a moving average counts with that
@@ -90,7 +83,7 @@ def average(paths: Sequence[Path], choice: Choice | None, out: Path) -> None:
     say(f"the mean of {counted(len(names), 'model', 'models')}: {out}")
 
 
-def _fill_with_each(bundle: Bundle, path: Path, choice: Choice | None) -> Iterator[str]:
+def _fill_with_each(bundle: Bundle, path: Path, choice: CheckpointChoice | None) -> Iterator[str]:
     """Yield the name of each model of `path`, while `bundle` has its parameters."""
     assert bundle.path is not None
     name = bundle.config.name
@@ -110,7 +103,7 @@ def _name_of(name: str | None, checkpoint: Path) -> str:
     return f"{name} {checkpoint.name}" + " (moving average)" * has_average(checkpoint)
 
 
-def _chosen(run: RunDirectory, choice: Choice, bundle: Bundle) -> list[Path]:
+def _chosen(run: RunDirectory, choice: CheckpointChoice, bundle: Bundle) -> list[Path]:
     if is_archive(run.path) or (run.path / FACTS).is_file():
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nmt.bundle import Bundle
+from nmt.bundles.bundle import Bundle
 from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
-from nmt.data.loader import BatchLoader
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.runtime.device import Runtime
-from nmt.training.guidance import guidance_of
+from nmt.training.batch_loader import BatchLoader
+from nmt.training.schedules import guidance_of
 
 BUDGETS = (32768, 24576, 16384, 12288, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 512, 256)
 """The numbers of tokens that are tried on a GPU, in falling order. Above the largest, speed grows

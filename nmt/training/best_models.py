@@ -1,20 +1,26 @@
-"""The bundle of a run: the model with the best validation so far."""
+"""The bundle of the best model of a run, and its provenance."""
 
+import platform
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from nmt.bundle import Bundle, save_bundle
-from nmt.data.loader import BatchLoader
-from nmt.evaluation.metrics import Best
+import sentencepiece
+import torch
+
+from nmt.bundles.bundle import Bundle, save_bundle
+from nmt.data.manifest import MANIFEST, Manifest
+from nmt.evaluation.metrics import BestValidation
 from nmt.runtime.device import Runtime
-from nmt.runtime.ranks import Ranks
+from nmt.runtime.distributed import Ranks
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training.checkpoints import TrainingState
-from nmt.training.facts import data_facts, machine_facts
-from nmt.training.log import TrainingLog, json_numbers
-from nmt.training.missed_saves import save_or_go_on
+from nmt.training.batch_loader import BatchLoader
+from nmt.training.checkpoints import TrainingState, save_or_warn
+from nmt.training.training_log import TrainingLog, json_numbers
 from nmt.training.validation import Validation
 from nmt.training.warm_start import origin
+from nmt.version import __version__
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,24 @@ class BestModels:
         Returns:
             Whether the bundle was written.
         """
-        best = state.best.setdefault(self.metric, Best(self.metric))
+        best = state.best.setdefault(self.metric, BestValidation(self.metric))
         before = replace(best)
         if not best.update_with(validation.deciding_value(self.metric), state.update):
             return False
         save = partial(self._write, state, validation)
         what = f"the best model by {self.metric}"
-        if save_or_go_on(save, what, best.update, self.log, self.ranks):
+        if save_or_warn(save, what, best.update, self.log, self.ranks):
             return True
         state.best[self.metric] = before
         return False
 
-    def best(self, state: TrainingState) -> Best | None:
+    def best(self, state: TrainingState) -> BestValidation | None:
         """Return the best value so far; None while there is none."""
         best = state.best.get(self.metric)
         return None if best is None or best.value is None else best
 
     def _write(self, state: TrainingState, validation: Validation) -> None:
-        if self.ranks.leads:
+        if self.ranks.is_rank_zero:
             chosen_by = validation.deciding_value(self.metric).shown[0]
             save_bundle(self.bundle, self.run.best, self._facts(state, validation, chosen_by))
 
@@ -88,6 +94,63 @@ class BestModels:
             "batch_size": self.loader.batch_size,
             "precision": self.runtime.choices.precision,
             **origin(self.bundle.config.training, state),
-            **data_facts(self.run),
-            **machine_facts(self.runtime, self.ranks.size),
+            **data_provenance(self.run),
+            **machine_provenance(self.runtime, self.ranks.size),
         }
+
+
+def data_provenance(run: RunDirectory) -> dict[str, Any]:
+    """Return the name, line count and checksum of each text of a run, without its folder."""
+    if not (run.data / MANIFEST).is_file():
+        return {}
+    inputs = Manifest.load(run.data).inputs
+    return {
+        "data": {
+            corpus: [
+                {"name": file.path.rpartition("/")[2], "lines": file.lines, "sha256": file.sha256}
+                for file in files
+            ]
+            for corpus, files in inputs.items()
+        }
+    }
+
+
+def machine_provenance(runtime: Runtime, processes: int) -> dict[str, Any]:
+    """Return the machine that a model was trained on, and the versions of the software.
+
+    Args:
+        runtime: The device and the precision.
+        processes: The number of processes that train together.
+    """
+    machine = runtime.describe().removeprefix("device ")
+    return {
+        "machine": machine if processes == 1 else f"{processes} processes, each: {machine}",
+        "versions": {
+            "nmt": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "sentencepiece": sentencepiece.__version__,
+        },
+    }
+
+
+_PACKAGES = ("torch", "numpy", "sentencepiece", "sacrebleu", "safetensors", "pydantic")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of nmt, Python, the system and the packages that results depend on.
+
+    Returns:
+        The versions by name, without packages that are not installed.
+    """
+    found = {
+        "nmt": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,5 +1,10 @@
-"""Checkpoints: everything an exact resume needs, complete or absent, without pickle."""
+"""Checkpoints, which hold all that an exact resume needs, and migrations of older ones.
 
+Format 1 has the state and the checksums of the files beside it. Format 2 adds a checksum of the
+record. In format 3 `batch_size` replaces `batch_tokens` of the state.
+"""
+
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -10,21 +15,23 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from nmt.console import warn
 from nmt.errors import ModelError, ResourceError
-from nmt.evaluation.metrics import Best
-from nmt.runtime.console import warn
-from nmt.runtime.device import Choices
-from nmt.runtime.files import (
+from nmt.evaluation.metrics import BestValidation
+from nmt.runtime.atomic_files import (
     atomic_directory,
-    insist_on_space,
-    plain_disk_errors,
+    check_free_space,
+    read_json,
     remove_directory,
     sha256,
+    wrap_os_errors,
 )
-from nmt.runtime.tensors import load_model_tensors, model_tensors, read_tensors, write_tensors
-from nmt.training.checkpoint_formats import FORMAT, LaterFormat, read_record, seal
+from nmt.runtime.device import Choices
+from nmt.runtime.distributed import Ranks
+from nmt.runtime.tensor_files import load_model_tensors, model_tensors, read_tensors, write_tensors
 from nmt.training.metric_accumulator import MetricSums
 from nmt.training.moving_average import MovingAverage
+from nmt.training.training_log import TrainingLog
 
 MODEL = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -84,8 +91,8 @@ class TrainingState:
     validated: int = 0
     schedule: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
-    best: dict[str, Best] = field(default_factory=dict)
-    stopping: Best | None = None
+    best: dict[str, BestValidation] = field(default_factory=dict)
+    stopping: BestValidation | None = None
     ended: str | None = None
     started_from: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
@@ -125,7 +132,7 @@ def save_checkpoint(
     if average is not None:
         tensors[AVERAGE] = average.tensors()
     size = sum(tensor.nbytes for group in tensors.values() for tensor in group.values())
-    insist_on_space(path, size + _MARGIN)
+    check_free_space(path, size + _MARGIN)
     with atomic_directory(path) as new:
         for name, group in tensors.items():
             write_tensors(group, new / name)
@@ -216,7 +223,7 @@ def set_newer_aside(checkpoint: Path) -> None:
             while aside.exists():
                 number += 1
                 aside = path.with_name(f"{_DAMAGED}{path.name}-{number}")
-            with plain_disk_errors(aside):
+            with wrap_os_errors(aside):
                 path.rename(aside)
             warn(f"{path}: is now {aside.name}; nmt looks at it no more.")
 
@@ -236,8 +243,10 @@ def load_state(path: Path) -> TrainingState:
     values = dict(read_record(path / _STATE)["state"])
     try:
         values["choices"] = Choices(**values["choices"])
-        values["best"] = {metric: Best(**best) for metric, best in values["best"].items()}
-        values["stopping"] = None if values["stopping"] is None else Best(**values["stopping"])
+        values["best"] = {metric: BestValidation(**best) for metric, best in values["best"].items()}
+        values["stopping"] = (
+            None if values["stopping"] is None else BestValidation(**values["stopping"])
+        )
         values["unlogged"] = MetricSums(**values.get("unlogged", {}))
         state = TrainingState(**values)
         _check_position(state)
@@ -363,3 +372,105 @@ def _remove(old: Path) -> None:
         remove_directory(old)
     except ResourceError as error:
         warn(f"an old checkpoint stays: {error.message}")
+
+
+FORMAT = 3
+
+Record = dict[str, Any]
+
+
+class LaterFormat(ModelError):
+    """A checkpoint that only a later version of nmt can read."""
+
+
+def seal(record: Record) -> Record:
+    """Return a record with a checksum of itself."""
+    return {**record, "checksum": _checksum(record)}
+
+
+def read_record(file: Path) -> Record:
+    """Return the record of a state file, migrated to the present format.
+
+    Its `state` is the state of training, its `sha256` the checksums by file name.
+
+    Raises:
+        LaterFormat: The format is newer than this program.
+        ModelError: The file is missing or damaged.
+    """
+    try:
+        record = read_json(file)
+        _check(record)
+        while record["format"] < FORMAT:
+            record = _STEPS[record["format"]](record)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: is damaged ({error!r}).") from error
+    if record["format"] > FORMAT:
+        raise LaterFormat(
+            f"{file}: is of format {record['format']}, and this program reads up to format "
+            f"{FORMAT}. Take the version of nmt that wrote it, or a later one."
+        )
+    assert isinstance(record, dict)
+    return record
+
+
+def _check(record: Record) -> None:
+    """Raise ValueError, KeyError or TypeError when a record is damaged."""
+    # The checksum is checked first: a flipped bit must not pass for another format.
+    if "checksum" in record and record["checksum"] != _checksum(record):
+        raise ValueError("its checksum differs")
+    if type(record["format"]) is not int:
+        raise TypeError("its format is no number")
+    if record["format"] > 1 and "checksum" not in record:
+        raise KeyError("checksum")
+    if record["format"] <= FORMAT and not isinstance(record["state"], dict):
+        raise TypeError("its state is no object")
+
+
+def _checksum(record: Record) -> str:
+    sealed = {key: value for key, value in record.items() if key != "checksum"}
+    text = json.dumps(sealed, sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _from_1(record: Record) -> Record:
+    return seal({**record, "format": 2})
+
+
+def _from_2(record: Record) -> Record:
+    state = dict(record["state"])
+    if "batch_tokens" in state:
+        state["batch_size"] = state.pop("batch_tokens")
+    return seal({**record, "format": 3, "state": state})
+
+
+_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
+
+
+def save_or_warn(
+    save: Callable[[], object], what: str, update: int, log: TrainingLog, ranks: Ranks
+) -> bool:
+    """Save something; where the disk rejects it, warn and let training continue.
+
+    Args:
+        save: Saves it, without communication between ranks.
+        what: The name of what is saved, for people, such as "the checkpoint".
+        update: The update that it belongs to.
+        log: The log of training, which records a failure.
+        ranks: The processes of the training.
+
+    Returns:
+        Whether the save succeeded on all ranks.
+    """
+    saved = True
+    try:
+        save()
+    except ResourceError as error:
+        warn(
+            f"NOT SAVED: {what} of update {update}. {error.message}\n"
+            "What was saved before is untouched. Training goes on, and will try again."
+        )
+        log.record("not_saved", update, what=what, reason=error.message)
+        saved = False
+    return bool(ranks.all_reduce_min(int(saved)))

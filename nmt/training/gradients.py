@@ -18,11 +18,10 @@ from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.memory import return_freed_memory
-from nmt.tokenizers.sentencepiece import PAD
-from nmt.training.graphs import GraphedStep, Recorder
-from nmt.training.guidance import guidance_of
-from nmt.training.log import TrainingLog
-from nmt.training.schedules import teacher_forcing_ratio
+from nmt.tokenizers.tokenizer import PAD
+from nmt.training.cuda_graphs import GraphedStep, Recorder
+from nmt.training.schedules import guidance_of, teacher_forcing_ratio
+from nmt.training.training_log import TrainingLog
 
 Step = Callable[[Batch, int, int], LossSums]
 """Adds the gradients of a batch; takes the batch, the divisor of its loss, and the update."""

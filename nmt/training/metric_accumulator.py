@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nmt.evaluation.metrics import perplexity
 from nmt.model.loss import LossSums
-from nmt.runtime.ranks import Ranks
+from nmt.runtime.distributed import Ranks
 
 
 @dataclass(frozen=True)

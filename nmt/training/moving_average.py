@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nmt.runtime.tensors import fill_tensors
+from nmt.runtime.tensor_files import fill_tensors
 
 
 class MovingAverage:
@@ -29,7 +29,7 @@ class MovingAverage:
         self._averages = [parameter.detach().clone() for parameter in self._parameters]
 
     @torch.no_grad()
-    def follow(self, update: int) -> None:
+    def update(self, update: int) -> None:
         """Update the averages with the parameters after the given update."""
         decay = min(self._decay, (1 + update) / (10 + update))
         torch._foreach_lerp_(self._averages, self._parameters, 1.0 - decay)

@@ -20,13 +20,12 @@ import numpy as np
 
 from nmt.config.settings import TrainingSettings
 from nmt.data.batches import Batch
-from nmt.data.corpus import Corpus
-from nmt.data.inputs import InputFile
-from nmt.data.manifest import Manifest
+from nmt.data.binary_dataset import Corpus
+from nmt.data.manifest import InputFile, Manifest
 from nmt.errors import ModelError
-from nmt.runtime.ranks import ALONE, Ranks
+from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.training.checkpoints import TrainingState, newest_checkpoint
-from nmt.training.log import TrainingLog
+from nmt.training.training_log import TrainingLog
 
 _LINES_SHOWN = 8
 
@@ -80,7 +79,7 @@ class Recovery:
         corpus: Corpus,
         data: Path,
         log: TrainingLog,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         self._training, self._precision = settings, precision
         self._corpus, self._data = corpus, data
@@ -123,7 +122,7 @@ class Recovery:
         """
         self._insist_on_going_back(fault, now, checkpoints)
         found = None
-        if self._ranks.leads:
+        if self._ranks.is_rank_zero:
             found = newest_checkpoint(checkpoints, lambda state: state.sound == state.update)
         names = self._ranks.gather(json.dumps(None if found is None else found.name))
         name = json.loads(names[0])
@@ -185,7 +184,7 @@ class Recovery:
         self, fault: NonFiniteError, now: TrainingState, why: str, checkpoints: Path
     ) -> ModelError:
         """Return the error that ends training; `why` says why nothing else is possible."""
-        if not self._ranks.leads:
+        if not self._ranks.is_rank_zero:
             return ModelError("")  # all ranks raise it, and rank zero reports it
         self._log.record("given_up", now.update, fault=fault.update)
         before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""

@@ -8,61 +8,59 @@ from pathlib import Path
 
 import torch
 
-from nmt.bundle import Bundle
-from nmt.config.dump import Difference, config_differences, dump_config
+from nmt.bundles.bundle import Bundle
 from nmt.config.load import load_config
+from nmt.config.serialize import SettingDifference, config_differences, dump_config
 from nmt.config.settings import Config
-from nmt.data.loader import BatchLoader
-from nmt.data.prepared_corpora import PreparedData, open_prepared, prepare_corpora
+from nmt.console import say, set_quiet, warn
 from nmt.data.prepared_folder import shortened
-from nmt.data.prepared_tokenizer import prepare_tokenizers
-from nmt.data.scripts import source_scripts
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import say, set_quiet, warn
+from nmt.runtime.atomic_files import remove_leftovers, write_text
 from nmt.runtime.device import Choices, Runtime
-from nmt.runtime.distributed import World
-from nmt.runtime.files import remove_leftovers, write_text
+from nmt.runtime.distributed import Ranks, World
 from nmt.runtime.lock import exclusive
+from nmt.runtime.process import Signalled, signals_raised
 from nmt.runtime.processor import processor
-from nmt.runtime.ranks import Ranks
 from nmt.runtime.run_directory import RunDirectory
-from nmt.runtime.signals import Signalled, signals_raised
-from nmt.runtime.versions import versions
 from nmt.tokenizers.normalization import AUTO
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.tokenizers.tokenizer import TokenizerPair
+from nmt.training.batch_loader import BatchLoader
 from nmt.training.batch_size import ON_CPU, largest_budget
-from nmt.training.checkpoints import (
-    TrainingState,
-    load_state,
-    newest_checkpoint,
-    set_newer_aside,
-)
-from nmt.training.ends import reached_end
-from nmt.training.graphs import make_recorder
-from nmt.training.interrupts import STOPPING
-from nmt.training.log import NoLog, TrainingLog
-from nmt.training.parallel import (
-    Start,
+from nmt.training.best_models import versions
+from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, set_newer_aside
+from nmt.training.cuda_graphs import make_recorder
+from nmt.training.data_parallel import (
+    RunStart,
     announce,
     await_start,
-    insist_on_equal_weights,
+    check_equal_weights,
     refuse_a_shared_gpu,
     together,
     warn_of_idle_ranks,
 )
-from nmt.training.pretrained_embeddings import (
-    check_vector_files,
-    freeze_pretrained_embeddings,
-    load_pretrained_embeddings,
+from nmt.training.data_preparation import (
+    PreparedData,
+    open_prepared,
+    prepare_corpora,
+    source_scripts,
 )
 from nmt.training.runtime_choice import training_runtime
 from nmt.training.schedules import rate_changes
+from nmt.training.stopping import STOPPING, reached_end
 from nmt.training.trainer import Trainer
+from nmt.training.training_log import NoLog, TrainingLog
 from nmt.training.validation import Validator
-from nmt.training.warm_start import freeze, start_from
+from nmt.training.warm_start import (
+    check_vector_files,
+    freeze,
+    freeze_pretrained_embeddings,
+    load_pretrained_embeddings,
+    start_from,
+)
 
 _Logs = Callable[[RunDirectory, bool], TrainingLog]
 
@@ -131,28 +129,28 @@ def train(
         # Under a launcher a process may wait inside C++ code, where no signal is raised.
         with signals_raised(() if world.launched else STOPPING):
             if world.rank > 0:
-                _follow(config, run, world)
+                _run_worker(config, run, world)
             else:
-                _lead(config, run, world, resume, restart, logs)
+                _run_rank_zero(config, run, world, resume, restart, logs)
     except Signalled as stopped:
         farewell = f"stopped by {stopped.name}; the same command goes on from what is saved."
         raise StoppedBySignal("" if world.rank > 0 else farewell, stopped.number) from None
     return run
 
 
-def _lead(
+def _run_rank_zero(
     config: Config, run: RunDirectory, world: World, resume: bool, restart: bool, logs: _Logs
 ) -> None:
     """Run rank zero: prepare, start or resume, train and write."""
     if restart and world.attempt == 0:
-        _move_aside(run)
+        _archive_run(run)
     with exclusive(run.training_lock, "training this run"):
         remove_leftovers(run.path, _written_here(config, run))
         remove_leftovers(run.checkpoints)
-        _begin_or_go_on(config, run, world, resume, logs)
+        _start_or_resume(config, run, world, resume, logs)
 
 
-def _begin_or_go_on(
+def _start_or_resume(
     config: Config, run: RunDirectory, world: World, resume: bool, logs: _Logs
 ) -> None:
     checkpoint = newest_checkpoint(run.checkpoints)
@@ -191,14 +189,14 @@ def _begin_or_go_on(
         if checkpoint is not None:
             set_newer_aside(checkpoint)
         name = None if checkpoint is None else checkpoint.name
-        announce(world, Start(config, runtime.choices, name))
+        announce(world, RunStart(config, runtime.choices, name))
         with runtime.applied(), together(config, world, runtime, state) as ranks:
             _train(config, run, tokenizers, data, runtime, log, state, checkpoint, ranks)
     finally:
         log.close()
 
 
-def _follow(config: Config, run: RunDirectory, world: World) -> None:
+def _run_worker(config: Config, run: RunDirectory, world: World) -> None:
     """Run a worker: train, and write nothing."""
     set_quiet(True)
     start = await_start(config, run)
@@ -309,7 +307,7 @@ def _train(
 
     # A checkpoint of an earlier version lacks its budget, which the settings then have.
     known = state.batch_size or config.training.batch_size
-    state.batch_size = known or ranks.least(largest_budget(bundle, batches, runtime))
+    state.batch_size = known or ranks.all_reduce_min(largest_budget(bundle, batches, runtime))
     state.batches_per_update = config.training.accumulate * ranks.size
     loader = batches(state.batch_size)
     state.updates_per_epoch = math.ceil(len(loader.plan(0)) / state.batches_per_update)
@@ -326,7 +324,7 @@ def _train(
     trainer = Trainer(
         bundle, loader, validator, runtime, run, log, state, checkpoint, recorder, ranks
     )
-    insist_on_equal_weights(ranks, model)
+    check_equal_weights(ranks, model)
     if checkpoint is None:
         validator.rehearse(model)
     trainer.train()
@@ -424,7 +422,7 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
 
 def check_settings(
     run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
-) -> list[Difference]:
+) -> list[SettingDifference]:
     """Compare the settings with those that the run was started with; it must have a checkpoint.
 
     Args:
@@ -451,7 +449,7 @@ def check_settings(
     old = state.batches_per_update or begun_with.training.accumulate
     new = config.training.accumulate * world.size
     if old != new:
-        differences.append(Difference(_key_of_accumulation(world), old, new))
+        differences.append(SettingDifference(_key_of_accumulation(world), old, new))
     fixed = [
         difference.key
         for difference in differences
@@ -473,7 +471,7 @@ def check_settings(
 
 
 def _report_changes(
-    run: RunDirectory, config: Config, state: TrainingState, changed: list[Difference]
+    run: RunDirectory, config: Config, state: TrainingState, changed: list[SettingDifference]
 ) -> None:
     """Print the settings that a run is resumed with, and how its learning rate changes."""
     if not changed:
@@ -495,7 +493,7 @@ def _is_below(key: str, sections: tuple[str, ...]) -> bool:
     return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
-def _table(differences: list[Difference]) -> str:
+def _table(differences: list[SettingDifference]) -> str:
     rows = [("key", "old", "new"), *((d.key, str(d.old), str(d.new)) for d in differences)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
@@ -579,7 +577,7 @@ def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bo
     return False
 
 
-def _move_aside(run: RunDirectory) -> None:
+def _archive_run(run: RunDirectory) -> None:
     """Rename the folder of an earlier run, after all its locks are acquired."""
     if not run.config_file.exists():
         return

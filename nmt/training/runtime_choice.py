@@ -7,7 +7,7 @@ import torch
 from nmt.config.settings import Config
 from nmt.model.kernels.precision import product_shapes
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.device import Choices, Runtime, Trial, prepare_runtime
+from nmt.runtime.device import Choices, Runtime, SpeedTrial, prepare_runtime
 from nmt.training.batch_size import ON_CPU
 
 _SENTENCE_TOKENS = 20
@@ -50,7 +50,7 @@ def _likely_vocabulary(config: Config) -> int:
     return min(size, _USUAL_CHARACTERS) if config.tokenizer.units == "characters" else size
 
 
-def _update_trial(config: Config, sentences: int) -> Trial | None:
+def _update_trial(config: Config, sentences: int) -> SpeedTrial | None:
     """Return a trial of this model's forward and backward pass on short sentences.
 
     It is None for a large model. The weights are arbitrary, because they do not change the time.
@@ -75,4 +75,4 @@ def _update_trial(config: Config, sentences: int) -> Trial | None:
 
         return update
 
-    return Trial(make, float(ids.numel()), "target tokens/s")
+    return SpeedTrial(make, float(ids.numel()), "target tokens/s")

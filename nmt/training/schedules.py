@@ -1,13 +1,15 @@
-"""Learning rate schedules: functions of the update, of which only plateau has a state."""
+"""Schedules of the learning rate, of teacher forcing and of guided alignment."""
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from nmt.config.kinds import SCHEDULES
-from nmt.config.settings.training import ScheduleSettings, TrainingSettings
-from nmt.evaluation.metrics import Best, MetricValue
+from nmt.config.registry import GUIDANCE_COSTS, SCHEDULES
+from nmt.config.settings.training import GuidedAlignmentSettings, ScheduleSettings, TrainingSettings
+from nmt.data.batches import Batch
+from nmt.evaluation.metrics import BestValidation, MetricValue
+from nmt.model.loss import Guidance
 
 if TYPE_CHECKING:
     from nmt.training.checkpoints import TrainingState
@@ -186,7 +188,7 @@ class Plateau(Schedule):
         if self._memory.metric != value.metric:  # values of different metrics cannot be compared
             self._memory = self._Memory(self._memory.scale, metric=value.metric)
         memory = self._memory
-        best = Best(
+        best = BestValidation(
             value.metric,
             memory.best,
             in_vain=memory.in_vain,
@@ -229,3 +231,34 @@ def teacher_forcing_ratio(settings: TrainingSettings, update: int) -> float:
     else:
         left = 1.0 / (1.0 + math.exp(10.0 * way - 5.0))
     return forcing.final_ratio + (forcing.ratio - forcing.final_ratio) * left
+
+
+def guidance_weight(settings: GuidedAlignmentSettings, update: int) -> float:
+    """Return the weight of the guidance cost at an update.
+
+    It falls linearly to zero where the settings have `decay_updates`.
+
+    Args:
+        settings: The settings of guided alignment.
+        update: The number of the update, from 1.
+    """
+    if settings.decay_updates is None:
+        return settings.weight
+    return settings.weight * max(0.0, 1.0 - (update - 1) / settings.decay_updates)
+
+
+def guidance_of(settings: GuidedAlignmentSettings, batch: Batch, update: int) -> Guidance | None:
+    """Return the guidance of a batch, on its device.
+
+    Args:
+        settings: The settings of guided alignment.
+        batch: The batch.
+        update: The number of the update, from 1.
+
+    Returns:
+        The guidance; None without links and once the weight is zero.
+    """
+    weight = guidance_weight(settings, update)
+    if batch.guide is None or weight == 0.0:
+        return None
+    return Guidance(batch.guide, weight, GUIDANCE_COSTS.resolve(settings.cost))

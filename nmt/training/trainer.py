@@ -11,17 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nmt.bundle import Bundle
+from nmt.bundles.bundle import Bundle
 from nmt.config.settings import TrainingSettings
+from nmt.console import Progress, progress
 from nmt.data.batches import Batch
-from nmt.data.loader import BatchLoader
 from nmt.errors import ModelError, ResourceError, StoppedBySignal
-from nmt.evaluation.metrics import SUBSTITUTE, Best, metric
+from nmt.evaluation.metrics import SUBSTITUTE, BestValidation, metric
 from nmt.model.loss import LossSums
-from nmt.runtime.console import Progress, progress
 from nmt.runtime.device import Runtime
-from nmt.runtime.ranks import ALONE, Ranks
+from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.batch_loader import BatchLoader
 from nmt.training.best_models import BestModels
 from nmt.training.checkpoints import (
     TrainingState,
@@ -30,19 +30,18 @@ from nmt.training.checkpoints import (
     load_tensors,
     remove_newer,
     save_checkpoint,
+    save_or_warn,
 )
-from nmt.training.ends import reached_end
+from nmt.training.cuda_graphs import Recorder
+from nmt.training.data_parallel import GradientSum
 from nmt.training.gradients import make_accumulator
-from nmt.training.graphs import Recorder
-from nmt.training.interrupts import Interrupts
-from nmt.training.log import TrainingLog
 from nmt.training.metric_accumulator import MetricAccumulator, train_line, train_means
-from nmt.training.missed_saves import save_or_go_on
 from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
-from nmt.training.parallel import GradientSum
 from nmt.training.recovery import LateNonFiniteError, NonFiniteError, Recovery
 from nmt.training.schedules import make_schedule
+from nmt.training.stopping import Interrupts, reached_end
+from nmt.training.training_log import TrainingLog
 from nmt.training.validation import Validation, Validator, validation_line
 
 
@@ -74,7 +73,7 @@ class Trainer:
         state: TrainingState,
         resume_from: Path | None,
         recorder: Recorder | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         self.ranks = ranks
         self.bundle, self.loader, self.validator = bundle, loader, validator
@@ -198,10 +197,10 @@ class Trainer:
             and the divisor of the loss (`training.normalize_loss`).
         """
         local = [(number, batch) for number, batch in enumerate(group) if batch is not None]
-        tokens = self.ranks.total(sum(batch.target_tokens for _, batch in local))
+        tokens = self.ranks.all_reduce_sum(sum(batch.target_tokens for _, batch in local))
         if self.settings.normalize_loss == "tokens":
             return local, tokens, tokens
-        return local, tokens, self.ranks.total(sum(len(batch.pairs) for _, batch in local))
+        return local, tokens, self.ranks.all_reduce_sum(sum(len(batch.pairs) for _, batch in local))
 
     def _set_learning_rate(self, update: int) -> None:
         for parameters in self.optimizer.param_groups:
@@ -221,7 +220,7 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
-            self.average.follow(update)
+            self.average.update(update)
 
     def _count(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
         """Count an update of which the weights have changed."""
@@ -249,17 +248,19 @@ class Trainer:
             return
         if not saved:
             self._save()
-        self.ranks.wait()  # a launcher ends all when one has ended
+        self.ranks.barrier()  # a launcher ends all when one has ended
         raise StoppedBySignal(self._stop_message(), signal_number)
 
     def _sync_stop(self, signal_number: int | None) -> int | None:
         """Return the signal of any rank; also agree on the time, which may end training."""
-        number, milliseconds = self.ranks.greatest(signal_number or 0, int(1000 * self._seconds()))
+        number, milliseconds = self.ranks.all_reduce_max(
+            signal_number or 0, int(1000 * self._seconds())
+        )
         self.state.seconds = milliseconds / 1000
         return number or None
 
     def _stop_message(self) -> str:
-        if not self.ranks.leads:
+        if not self.ranks.is_rank_zero:
             return ""
         return (
             f"stopped by a signal at update {self.state.update}; all is saved. "
@@ -274,7 +275,7 @@ class Trainer:
         if not self._should_check_finite(update):
             return True
         finite = bool(torch.isfinite(norm + sums.loss + sums.cross_entropy))
-        return self.ranks.total(int(not finite)) == 0
+        return self.ranks.all_reduce_sum(int(not finite)) == 0
 
     def _should_check_finite(self, update: int) -> bool:
         if self.scaler.is_enabled():
@@ -289,7 +290,7 @@ class Trainer:
         """
         if self._metrics.updates == 0:
             return
-        if self.ranks.total(int(not self._metrics.is_sound())):
+        if self.ranks.all_reduce_sum(int(not self._metrics.is_sound())):
             others = self._metrics.updates - 1
             kind = NonFiniteError if self.scaler.is_enabled() else LateNonFiniteError
             raise kind(self.state.update, f"or that of one of the {others} before it")
@@ -305,11 +306,11 @@ class Trainer:
         state = self._recovery.after_going_back(error, load_state(path), self.state)
         vars(self.state).update(vars(state))  # in place, for others hold it too
         self._restore(path)
-        self.ranks.wait()  # until all have read what may be overwritten
+        self.ranks.barrier()  # until all have read what may be overwritten
         if isinstance(error, LateNonFiniteError):
             self._check_until = error.update
         else:
-            if self.ranks.leads:
+            if self.ranks.is_rank_zero:
                 remove_newer(path)  # or a resumed run would take them
             self._save()
 
@@ -343,7 +344,7 @@ class Trainer:
                 self._validate()
             self._update_state()
             save = self._write_checkpoint
-            return save_or_go_on(save, "the checkpoint", self.state.update, self.log, self.ranks)
+            return save_or_warn(save, "the checkpoint", self.state.update, self.log, self.ranks)
 
     def _validation_is_due(self) -> bool:
         return self.state.update % self.settings.validation.every_updates == 0
@@ -369,7 +370,7 @@ class Trainer:
         value = validation.deciding_value(self.settings.metric)
         self.schedule.after_validation(value)
         if self.state.stopping is None or self.state.stopping.metric != value.metric:
-            self.state.stopping = Best(value.metric)
+            self.state.stopping = BestValidation(value.metric)
         self.state.stopping.update_with(value, self.state.update)
         self.state.seconds = self._seconds()
         improved = self._best_models.keep(self.state, validation)
@@ -423,7 +424,7 @@ class Trainer:
         self.state.seconds = self._seconds()
 
     def _write_checkpoint(self) -> None:
-        if not self.ranks.leads:
+        if not self.ranks.is_rank_zero:
             return
         checkpoint = self.settings.checkpoint
         save_checkpoint(
@@ -450,7 +451,7 @@ class Trainer:
             raise ResourceError(
                 f"{self.run.best}: the trained model could not be written (see above). Free space "
                 "on the disk; the same command goes on from the newest checkpoint."
-                if self.ranks.leads
+                if self.ranks.is_rank_zero
                 else ""
             )
         self.state.ended = ended
@@ -473,7 +474,7 @@ class Trainer:
 
     def _accumulator(self) -> MetricAccumulator:
         """Return one that continues from the sums in the state."""
-        return MetricAccumulator(self.runtime.device, self.state.unlogged, self.ranks.leads)
+        return MetricAccumulator(self.runtime.device, self.state.unlogged, self.ranks.is_rank_zero)
 
     def _log_metrics(self) -> None:
         """Log the means of all updates since the last log line, where there are any."""

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nmt.bundle import Bundle
-from nmt.config.kinds import SCORE_METRICS
+from nmt.bundles.bundle import Bundle
+from nmt.config.registry import SCORE_METRICS
 from nmt.config.settings import SearchSettings, TrainingSettings
+from nmt.console import LineLog, progress
 from nmt.data.batches import make_batch, plan_in_order
-from nmt.data.prepared_corpora import PreparedData
-from nmt.evaluation.checks import four_grams_of, undivided_warning
+from nmt.evaluation.input_checks import four_grams_of, undivided_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, metric, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import LineLog, progress
 from nmt.runtime.device import Runtime
-from nmt.runtime.ranks import ALONE, Ranks
-from nmt.search.corpus import decode_corpus
-from nmt.search.limits import LengthLimits
-from nmt.search.pieces import split
+from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
+from nmt.search.batched_search import decode_corpus
+from nmt.search.logits_processors import LengthLimits
 from nmt.text.characters import comparable
+from nmt.training.data_preparation import PreparedData
+from nmt.translation.text_codec import split_line
 
 _REHEARSED = 8
 _BATCH_SENTENCES = 128
 
 
 @dataclass(frozen=True)
-class Sample:
+class ValidationSample:
     """A dev sentence with its reference and the model's translation.
 
     Attributes:
@@ -60,7 +60,7 @@ class Validation:
     metrics: dict[str, float]
     noise: dict[str, str]
     signatures: dict[str, str]
-    samples: list[Sample]
+    samples: list[ValidationSample]
     seconds: float
 
     def deciding_value(self, metric: str) -> MetricValue:
@@ -90,7 +90,7 @@ class Validator:
         runtime: Runtime,
         batch_tokens: int,
         bleu_tokenizer: str | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
         log: LineLog | None = None,
     ) -> None:
         self._ranks = ranks
@@ -124,7 +124,7 @@ class Validator:
         """
         began = time.monotonic()
         sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
-        total = sum(len(self._segments(i)) for i in self._ranks.own(sentences))
+        total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
             loss = self._cross_entropy(model)
             hypotheses = self._ranks.shared(
@@ -141,7 +141,7 @@ class Validator:
         metrics |= {each.metric: each.value for each in scores}
         noise = {each.metric: each.noise for each in scores if each.noise}
         samples = [
-            Sample(self._data.dev_source[i], references[i], hypotheses[i])
+            ValidationSample(self._data.dev_source[i], references[i], hypotheses[i])
             for i in _evenly_spread(len(hypotheses), self._settings.samples)
         ]
         signatures = {each.metric: each.signature for each in scores}
@@ -172,7 +172,7 @@ class Validator:
         total, tokens = 0.0, 0
         plan = plan_in_order(dev.source_lengths, dev.target_lengths, self._batch_tokens)
         with torch.no_grad(), self._runtime.computing():
-            for pairs in self._ranks.own(list(plan)):
+            for pairs in self._ranks.shard(list(plan)):
                 batch = make_batch(
                     [dev.source(int(pair)) for pair in pairs],
                     [dev.target(int(pair)) for pair in pairs],
@@ -211,7 +211,7 @@ class Validator:
         if len(source) <= self._longest_source:
             return [source]
         pieces = self._tokenizers.source.pieces(source)
-        return [source[run] for run in split(pieces, self._longest_source)]
+        return [source[run] for run in split_line(pieces, self._longest_source)]
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:

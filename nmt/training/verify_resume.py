@@ -16,17 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nmt.alignment.guided_links import has_guidance
 from nmt.config.settings import Config
-from nmt.data.guidance import has_guidance
-from nmt.data.prepared_corpora import find_corpora, prepare_corpora
-from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
+from nmt.console import set_quiet, warn
+from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import NmtError, StoppedBySignal, UsageError
-from nmt.runtime.console import set_quiet, warn
+from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.distributed import World
-from nmt.runtime.files import plain_disk_errors
+from nmt.runtime.process import Signalled, let_through, signals_held, signals_raised
 from nmt.runtime.run_directory import RunDirectory
-from nmt.runtime.signals import Signalled, let_through, signals_held, signals_raised
-from nmt.runtime.tensors import read_tensors
+from nmt.runtime.tensor_files import read_tensors
 from nmt.training.checkpoints import (
     AVERAGE,
     MODEL,
@@ -36,8 +35,9 @@ from nmt.training.checkpoints import (
     load_state,
     newest_checkpoint,
 )
-from nmt.training.log import TrainingLog
+from nmt.training.data_preparation import find_corpora, prepare_corpora
 from nmt.training.run import train
+from nmt.training.training_log import TrainingLog
 
 _UPDATES = 5
 """The number N of updates before the checkpoint, which comes with a validation. The kill comes
@@ -81,7 +81,7 @@ def verify_resume(config: Config) -> str:
 
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
-    with plain_disk_errors(path):
+    with wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.verify-", dir=path.parent))
     try:

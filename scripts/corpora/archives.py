@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from nmt.data.text import decode_line, plain_read_errors
 from nmt.errors import DataError
+from nmt.text.byte_formats import BOM
 from nmt.text.compression import open_content, open_file
-from nmt.text.file_format import BOM
+from nmt.text.lines import decode_line, wrap_read_errors
 
 LONGEST_LINE = 1 << 24
 """The greatest length of a line in bytes. A longer line is not of a text."""
@@ -140,7 +140,7 @@ def _plain(name: str) -> str:
 @contextlib.contextmanager
 def _plain_archive_errors(path: Path) -> Iterator[None]:
     try:
-        with plain_read_errors(path):
+        with wrap_read_errors(path):
             yield
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, NotImplementedError) as error:
         raise DataError(

@@ -8,7 +8,7 @@ right. It shows that every later copy is the same. The file checksums.txt has th
 from pathlib import Path
 
 from nmt.errors import DataError
-from nmt.runtime.files import write_text
+from nmt.runtime.atomic_files import write_text
 
 _NAME = "checksums.txt"
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from corpora.checksums import Checksums
 from corpora.kinds import Download
+from nmt.console import progress, say, warn
 from nmt.errors import DataError, ResourceError
-from nmt.runtime.console import progress, say, warn
-from nmt.runtime.files import flush_directory, plain_disk_errors, sha256, write_text
+from nmt.runtime.atomic_files import flush_directory, sha256, wrap_os_errors, write_text
 
 _BLOCK = 1 << 18
 _LONGEST_WAIT = 60.0
@@ -75,12 +75,12 @@ def fetch(download: Download, folder: Path, patience: Patience) -> Path:
     if path.is_file():
         _check(checksums, path, path)
         return path
-    with plain_disk_errors(path):
+    with wrap_os_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     _fetch_from_any(download, part, patience)
     _check(checksums, path, part)
-    with plain_disk_errors(path):
+    with wrap_os_errors(path):
         part.replace(path)
         _state_of(part).unlink(missing_ok=True)
         flush_directory(folder)
@@ -101,7 +101,7 @@ def _check(checksums: Checksums, path: Path, found: Path) -> None:
     value = sha256(found)
     if not checksums.matches(path.name, value):
         rejected = path.with_name(f"{path.name}.rejected")
-        with plain_disk_errors(path):
+        with wrap_os_errors(path):
             found.replace(rejected)
             _state_of(found).unlink(missing_ok=True)
         raise checksums.refuse(path.name, str(rejected), value)
@@ -195,17 +195,17 @@ class _Attempt:
             offset = 0
         length = response.headers.get("Content-Length", "")
         total = offset + int(length) if length.isdigit() else None
-        with plain_disk_errors(self._part):
+        with wrap_os_errors(self._part):
             file = self._part.open("ab" if offset else "wb")
             write_text(_state_of(self._part), _state(self._url, response.headers))
         with file, progress(self._name, _kilobytes(total), "kB", _kilobytes(offset) or 0) as bar:
             done = offset
             while block := response.read(_BLOCK):
-                with plain_disk_errors(self._part):
+                with wrap_os_errors(self._part):
                     file.write(block)
                 bar.advance((done + len(block)) // 1000 - done // 1000)
                 done += len(block)
-            with plain_disk_errors(self._part):
+            with wrap_os_errors(self._part):
                 file.flush()
                 os.fsync(file.fileno())
         if total is not None and done != total:

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from corpora.archives import is_archive
 from corpora.fetching import Patience, fetch
 from corpora.kinds import Download, Reader, SacrebleuSet, Side, Text
+from nmt.console import say
 from nmt.errors import DataError, ResourceError
-from nmt.runtime.console import say
-from nmt.runtime.files import atomic_file
+from nmt.runtime.atomic_files import atomic_file
 
 
 @dataclass(frozen=True)

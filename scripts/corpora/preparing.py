@@ -12,9 +12,9 @@ from corpora.archives import checked_lines, texts_in
 from corpora.checksums import Checksums
 from corpora.kinds import Corpus, Download, Side, Text
 from corpora.places import Fetched, Place, Present
+from nmt.console import progress, say, warn
 from nmt.errors import DataError
-from nmt.runtime.console import progress, say, warn
-from nmt.runtime.files import atomic_file
+from nmt.runtime.atomic_files import atomic_file
 
 _BLOCK = 10_000
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nmt.training.checkpoint_formats import seal
+from nmt.training.checkpoints import seal
 
 Spoil = Callable[[Path], None]
 

@@ -13,10 +13,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from nmt.inspection.attention_record import attention_record, merge_words
+from nmt.inspection.attention_data import attention_record, merge_words
 from nmt.pages.page import Page, render
-from nmt.search.translation import Translation
-from nmt.search.views import View
+from nmt.search.ensemble import View
+from nmt.translation.translation import Translation
 
 TARGET = ["▁The", "▁bl", "ack", "▁cat", ".", "</s>"]
 SOURCE = ["▁Le", "▁ch", "at", "▁noir", ".", "</s>"]

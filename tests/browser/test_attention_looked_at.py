@@ -12,11 +12,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from nmt.inspection.attention_page import attention_page
-from nmt.inspection.attention_record import merge_words
-from nmt.inspection.notebook import draw_attention
-from nmt.inspection.readings import Look, Reading, Sentence, with_views
-from nmt.search.views import View
+from nmt.inspection.attention_data import (
+    InspectedTranslation,
+    Reading,
+    Sentence,
+    merge_words,
+    with_views,
+)
+from nmt.inspection.attention_page import attention_page, draw_attention
+from nmt.search.ensemble import View
 
 HOSTILE = "</script><img/src=x/onerror=window.hurt=1>"
 
@@ -228,7 +232,10 @@ def test_alternatives(page):
 
 def test_a_reference_that_the_model_was_asked_about(opened):
     reading = Reading(
-        (Look(made_up("A cat", "Le chat")), Look(made_up("The cat", "Le chat", -3.0), "reference"))
+        (
+            InspectedTranslation(made_up("A cat", "Le chat")),
+            InspectedTranslation(made_up("The cat", "Le chat", -3.0), "reference"),
+        )
     )
     page = opened(attention_page([Sentence(1, "Le chat", (reading,), "The cat")], [""]))
     _, reference = page.find_elements(By.CSS_SELECTOR, ".look")
@@ -269,7 +276,9 @@ def two_models():
         made_up("One hound", "Un chien", -0.1, seed=4),
     ]
     return [
-        Sentence(number, text, (Reading((Look(a),)), Reading((Look(b),))))
+        Sentence(
+            number, text, (Reading((InspectedTranslation(a),)), Reading((InspectedTranslation(b),)))
+        )
         for number, (text, a, b) in enumerate(
             zip(["Le chat", "Un chien"], one, two, strict=True), 1
         )
@@ -301,7 +310,7 @@ def test_two_models_side_by_side(opened):
 
 def test_heads_of_a_reading(opened):
     one, two = random_weights(3, 3, 1), random_weights(3, 3, 2)
-    reading = Reading((Look(made_up("A cat", "Le chat", weights=(one + two) / 2)),))
+    reading = Reading((InspectedTranslation(made_up("A cat", "Le chat", weights=(one + two) / 2)),))
     reading = with_views(reading, [[View("head 1", one), View("head 2", two)]])
     page = opened(attention_page([Sentence(1, "Le chat", (reading,))], [""], subwords=True))
     assert texts(page, ".view") == ["all together", "head 1", "head 2"]

@@ -8,10 +8,9 @@ from browsing import overflows, prefer, requests, resize
 from run_folders import CONFIG, dev, start, train, write_run
 from selenium.webdriver.common.by import By
 
-from nmt.evaluation.report import Question, System, report
-from nmt.reports.comparison import Judged, compare_runs
-from nmt.reports.comparison_page import comparison_page
-from nmt.reports.state import open_run
+from nmt.evaluation.score_report import Question, System, report
+from nmt.reports.comparison import RunScores, compare_runs, comparison_page
+from nmt.reports.run_state import open_run
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'"
 
@@ -28,7 +27,7 @@ def runs(tmp_path):
 def judged(names):
     texts = [["a b c d", HOSTILE], ["a b c", "x"]]
     systems = [System(*each) for each in zip(names, texts, strict=True)]
-    return Judged("dev", report(systems, Question([["a b c d", HOSTILE]], ["s", HOSTILE])))
+    return RunScores("dev", report(systems, Question([["a b c d", HOSTILE]], ["s", HOSTILE])))
 
 
 @pytest.mark.parametrize("width", [400, 1400])

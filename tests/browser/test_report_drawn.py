@@ -8,13 +8,13 @@ from browsing import overflows, prefer, requests, resize
 from run_folders import CONFIG, dev, end, rollback, start, train, write_run
 from selenium.webdriver.common.by import By
 
-from nmt.config.dump import dump_config
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
-from nmt.reports.report import report_on
-from nmt.reports.report_page import report_page
-from nmt.reports.state import open_run
+from nmt.config.serialize import dump_config
+from nmt.data.tokenizer_preparation import prepare_tokenizers
+from nmt.reports.run_page import report_page
+from nmt.reports.run_report import report_on
+from nmt.reports.run_state import open_run
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.data_preparation import prepare_corpora
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&amp;\u2028\u202eabc"
 

@@ -8,8 +8,8 @@ from browsing import overflows, requests, resize
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from nmt.evaluation.page import score_page
-from nmt.evaluation.report import Question, System, report
+from nmt.evaluation.score_page import score_page
+from nmt.evaluation.score_report import Question, System, report
 from nmt.pages.page import render
 
 REFERENCES = ["The black cat sat on it.", "A dog sleeps there.", "هناك قطة سوداء كبيرة"] * 25

@@ -16,16 +16,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from nmt.data.length_ratio import LengthRatio
-from nmt.search.alternatives import Alternative
-from nmt.search.flags import Judge
-from nmt.search.translation import Translation
-from nmt.serving.answers import Answers
-from nmt.serving.app import Service, application
-from nmt.serving.desk import Desk
-from nmt.serving.limits import Limits
-from nmt.serving.page import rendered
+from nmt.data.manifest import LengthRatio
+from nmt.serving.api_schema import ApiResponses, RequestLimits
+from nmt.serving.app import Service, application, rendered
+from nmt.serving.request_queue import RequestQueue
 from nmt.serving.server import address, listening
+from nmt.translation.alternatives import Alternative
+from nmt.translation.quality_estimation import QualityEstimator
+from nmt.translation.translation import Translation
 
 INFO = {
     "version": "1.2",
@@ -88,9 +86,11 @@ class Capitals:
 def home():
     """The address of a server."""
     listener = listening("127.0.0.1", 0)
-    desk = Desk(Capitals(), 8, 8)
-    limits = Limits(characters=300)
-    service = Service(desk, Answers(Judge(LengthRatio(1.0, 0.3))), limits, rendered(INFO), INFO, 3)
+    desk = RequestQueue(Capitals(), 8, 8)
+    limits = RequestLimits(characters=300)
+    service = Service(
+        desk, ApiResponses(QualityEstimator(LengthRatio(1.0, 0.3))), limits, rendered(INFO), INFO, 3
+    )
     app = application(service)
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -4,14 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nmt.cli.answers import JsonOutput, MosesOutput, TextOutput, TsvOutput
-from nmt.data.length_ratio import LengthRatio
+from nmt.cli.translate_output import JsonOutput, MosesOutput, TextOutput, TsvOutput
+from nmt.data.manifest import LengthRatio
 from nmt.errors import UsageError
 from nmt.search.constraints import Constraints
-from nmt.search.flags import Judge
-from nmt.search.requests import Request
-from nmt.search.stream import Line
-from nmt.search.translation import Translation
+from nmt.translation.line_stream import Line
+from nmt.translation.quality_estimation import QualityEstimator
+from nmt.translation.requests import Request
+from nmt.translation.translation import Translation
 
 SECOND = Translation(
     text="ein Tier ||| da",
@@ -138,26 +138,26 @@ def test_a_model_without_attention_is_told_of(form):
         form.lines(REQUEST, replace(DONE, attention=None))
 
 
-JUDGE = Judge(LengthRatio(1.0, 0.25))
+JUDGE = QualityEstimator(LengthRatio(1.0, 0.25))
 COPY = replace(DONE, text="a\tdog", finished=False)
 
 
 def test_flags_are_the_last_column():
-    text, table = TextOutput(judge=JUDGE), TsvOutput(judge=JUDGE)
+    text, table = TextOutput(estimator=JUDGE), TsvOutput(estimator=JUDGE)
     assert text.lines(REQUEST, COPY) == ["a dog\tcut_by_limit,diffuse,copy"]
     assert table.lines(REQUEST, COPY) == ["x\ta dog\ta dog\tcut_by_limit,diffuse,copy"]
     sure = replace(DONE, attention=None)
     assert text.lines(REQUEST, sure) == ["ein Hund\t"]
-    aligned = TextOutput(alignment=True, judge=JUDGE)
+    aligned = TextOutput(alignment=True, estimator=JUDGE)
     assert aligned.lines(REQUEST, COPY) == ["a dog ||| 0-0 1-1\tcut_by_limit,diffuse,copy"]
     assert text.lines(Request(Line(1, " "), " "), BLANK) == [""]
 
 
 def test_flags_of_each_hypothesis_in_json():
-    (line,) = JsonOutput(n_best=True, judge=JUDGE).lines(REQUEST, COPY)
+    (line,) = JsonOutput(n_best=True, estimator=JUDGE).lines(REQUEST, COPY)
     told = json.loads(line)
     assert told["flags"] == ["cut_by_limit", "diffuse", "copy"]
     assert told["risk"] > 1.0
     assert [each["flags"] for each in told["n_best"]][1] == ["diffuse", "unsure"]
-    (line,) = JsonOutput(judge=JUDGE).lines(Request(Line(1, " "), " "), BLANK)
+    (line,) = JsonOutput(estimator=JUDGE).lines(Request(Line(1, " "), " "), BLANK)
     assert (json.loads(line)["flags"], json.loads(line)["risk"]) == ([], None)

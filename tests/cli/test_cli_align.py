@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.app import run
-from nmt.evaluation.lines import read_all_lines
+from nmt.text.lines import read_all_lines
 from nmt.tokenizers.words import split_words
 
 SOURCES = ["le chat noir", "", "un  chien dort .", "maison", "le tapis"]

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from nmt.cli.app import run as nmt
-from nmt.search.translator import Translator
+from nmt.translation.translator import Translator
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from nmt.cli.app import run
-from nmt.config.explain import yaml_reference
 from nmt.config.load import load_config
+from nmt.config.reference import yaml_reference
 
 RIGHT = """\
 data: {train: {source: a, target: b}, validation_split: 0.1}

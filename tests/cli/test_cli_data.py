@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from processes import NMT, python, start
 
-from nmt.data.corpus import Corpus
+from nmt.data.binary_dataset import Corpus
 
 PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
 WORDS = ["river", "tree", "house", "cat", "dog", "sees", "eats", "small", "red", "under"]

@@ -60,19 +60,18 @@ def test_help_lists_the_commands():
     modules = {path.stem for path in Path(app.__file__).parent.glob("*.py")}
     frame = {
         "__init__",
-        "align_answers",
-        "align_lines",
-        "answers",
+        "align_output",
+        "align_sources",
         "app",
         "attention_output",
         "failure",
         "init_choices",
-        "model_scoring",
+        "score_models",
         "options",
-        "outputs",
-        "reference_scoring",
+        "score_references",
         "score_options",
         "translate_options",
+        "translate_output",
     }
     for command in modules - frame:
         assert f"\n  {command} " in done.stdout
@@ -183,7 +182,7 @@ def test_debug_shows_the_traceback_of_a_bug():
 
 @pytest.mark.parametrize("where", [["--quiet", "fail"], ["fail", "-q"]])
 def test_quiet_leaves_warnings(where):
-    body = "from nmt.runtime.console import say, warn; say('news'); warn('care')"
+    body = "from nmt.console import say, warn; say('news'); warn('care')"
     assert fail(body).stderr == "news\nwarning: care\n"
     assert fail(body, *where).stderr == "warning: care\n"
 
@@ -212,7 +211,7 @@ def test_a_pipe_closed_before_the_first_line():
 def test_a_pipe_closed_on_stderr_costs_what_is_said_there():
     reading, writing = os.pipe()
     os.close(reading)
-    body = "from nmt.runtime.console import say; say('news'); say('more'); print('result')"
+    body = "from nmt.console import say; say('news'); say('more'); print('result')"
     command = failing_command(body)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, check=False)
     os.close(writing)

@@ -6,7 +6,7 @@ import pytest
 
 from nmt.cli.app import run
 from nmt.config.load import load_config
-from nmt.doctor import pace
+from nmt.doctor import training_checks
 
 WORDS = ["river", "tree", "house", "cat", "dog", "sees", "eats", "small", "red", "under"]
 
@@ -94,15 +94,15 @@ def test_a_file_is_replaced_only_by_force(texts, capsys):
 
 def test_a_budget_is_measured(texts, capsys, monkeypatch):
     """How fast this machine is must not matter: what is measured is replaced once it has been."""
-    measure, measured = pace.measure_pace, []
+    measure, measured = training_checks.measure_pace, []
 
     def slow(config):
         measured.append(measure(config).seconds)
-        return pace.Pace(3.3, waited_share=0.02)
+        return training_checks.Pace(3.3, waited_share=0.02)
 
-    monkeypatch.setattr(pace, "measure_pace", slow)
-    monkeypatch.setattr("nmt.config.recipes.figures.HIDDEN", SMALL)
-    monkeypatch.setattr("nmt.config.recipes.figures.EMBEDDING", SMALL)
+    monkeypatch.setattr(training_checks, "measure_pace", slow)
+    monkeypatch.setattr("nmt.config.recommend.constants.HIDDEN", SMALL)
+    monkeypatch.setattr("nmt.config.recommend.constants.EMBEDDING", SMALL)
     before = sorted(texts.iterdir())
     assert run([*TRAIN, *DEV, "--budget", "10m", "-o", "my.yaml"]) == 0
     assert measured[0] > 0.0
@@ -115,7 +115,9 @@ def test_a_budget_is_measured(texts, capsys, monkeypatch):
 
 
 def test_a_budget_that_is_measured_on_a_busy_machine_is_warned_of(texts, capsys, monkeypatch):
-    monkeypatch.setattr(pace, "measure_pace", lambda config: pace.Pace(3.3, waited_share=0.41))
+    monkeypatch.setattr(
+        training_checks, "measure_pace", lambda config: training_checks.Pace(3.3, waited_share=0.41)
+    )
     assert run([*TRAIN, *DEV, "--budget", "10m", "-o", "my.yaml"]) == 0
     told = capsys.readouterr().err
     assert (

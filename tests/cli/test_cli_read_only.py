@@ -9,9 +9,9 @@ from processes import python
 
 from nmt.cli.app import run
 from nmt.config.load import load_config
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.data_preparation import prepare_corpora
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0 and sys.platform != "linux",

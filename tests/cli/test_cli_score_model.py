@@ -11,7 +11,7 @@ import pytest
 from processes import NMT, python
 
 from nmt.cli.app import run
-from nmt.search.translator import Translator
+from nmt.translation.translator import Translator
 
 SOURCES = ["le chat noir", "", "un chien dort .", "le tapis", " "]
 TARGETS = ["the black cat", "", "a dog sleeps .", "", "the mat"]

@@ -141,7 +141,7 @@ def test_the_tokenizer_of_a_language(printed):
 
 
 def test_the_language_of_a_model(files, tiny_bundle, printed, monkeypatch):
-    from nmt.search.translator import Translator
+    from nmt.translation.translator import Translator
 
     monkeypatch.setattr(Translator, "target_language", "zh")
     out, _ = printed(f"good.txt --metric bleu -m {tiny_bundle} -s src.txt --device cpu")

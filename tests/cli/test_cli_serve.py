@@ -18,8 +18,8 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 from nmt.cli import serve as command
 from nmt.cli.app import run
 from nmt.errors import ResourceError
-from nmt.search.translator import Translator
 from nmt.serving.server import address, listening
+from nmt.translation.translator import Translator
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SECONDS = 60

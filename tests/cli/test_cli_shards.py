@@ -45,7 +45,7 @@ _STOPPED = """\
 import os, sys, time
 from pathlib import Path
 from nmt.__main__ import main
-from nmt.search.translator import Translator
+from nmt.translation.translator import Translator
 
 translate, calls = Translator.translate, []
 last = int(os.environ.get("WORLD_SIZE", "1")) - 1

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from processes import NMT, python
 
-from nmt.bundle import load_bundle
+from nmt.bundles.bundle import load_bundle
 from nmt.training.run import train
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

@@ -15,10 +15,10 @@ import pytest
 from processes import NMT, python, start
 
 from nmt.cli.app import run
-from nmt.data.text import read_lines
 from nmt.search.constraints import Constraints
-from nmt.search.flags import Thresholds
-from nmt.search.translator import Translator
+from nmt.text.lines import read_lines
+from nmt.translation.quality_estimation import Thresholds
+from nmt.translation.translator import Translator
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 

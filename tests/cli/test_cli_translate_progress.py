@@ -25,7 +25,7 @@ LINES = b"".join(b"le chat noir %d\n" % number for number in range(40))
 _SLOW = """\
 import time
 from nmt.__main__ import main
-from nmt.runtime import console
+from nmt import console
 from nmt.search.beam import BeamSearch
 
 search = BeamSearch.search

@@ -32,7 +32,7 @@ def bundle(tiny_bundle, tmp_path):
 @pytest.fixture
 def command(bundle, tmp_path):
     """Tunes on texts whose references are what a greedy search finds."""
-    from nmt.search.translator import Translator
+    from nmt.translation.translator import Translator
 
     translator = Translator.load(bundle, device="cpu", threads=1)
     greedy = [each.text for each in translator.translate(TEXTS, beam_size=1)]
@@ -102,7 +102,7 @@ def test_a_dry_run_writes_nothing(command, bundle, capsys):
 
 
 def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, monkeypatch):
-    monkeypatch.setattr("nmt.tuning.tune.SIGNIFICANT", 0.0)
+    monkeypatch.setattr("nmt.translation.tuning.SIGNIFICANT", 0.0)
     before = contents(bundle)
     assert run([*command, *GRID]) == 0
     told = capsys.readouterr().err

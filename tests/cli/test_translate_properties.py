@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from nmt.cli import translate as command
 from nmt.cli.app import run
-from nmt.search.translator import Translator
-from nmt.text.file_format import Head
+from nmt.text.byte_formats import Head
 from nmt.text.formats import identify
+from nmt.translation.translator import Translator
 
 Translate = Callable[..., list[str]]
 

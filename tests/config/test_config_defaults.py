@@ -1,7 +1,7 @@
 """Which settings are not the defaults."""
 
-from nmt.config.defaults import changed_from_defaults
 from nmt.config.load import load_config
+from nmt.config.serialize import changed_from_defaults
 
 
 def test_only_what_differs_is_named_with_the_default(tmp_path):

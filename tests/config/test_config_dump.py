@@ -4,8 +4,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.config.dump import Difference, config_differences, dump_config, value_text
 from nmt.config.load import load_config
+from nmt.config.serialize import SettingDifference, config_differences, dump_config, value_text
 from nmt.config.settings import Config
 from nmt.text.characters import find_unwritable
 
@@ -110,11 +110,11 @@ def test_differences_come_in_the_order_of_the_settings():
         data={"train": {"source": "/a", "target": "/z"}, "validation_split": 0.1},
     )
     assert config_differences(old, new) == [
-        Difference("data.train.target", ["/b"], ["/z"]),
-        Difference("data.dev", {"source": ["/c"], "target": ["/d"]}, None),
-        Difference("data.validation_split", 0.0, 0.1),
-        Difference("model.tying", "all", "none"),
-        Difference("training.max_updates", 10, 20),
+        SettingDifference("data.train.target", ["/b"], ["/z"]),
+        SettingDifference("data.dev", {"source": ["/c"], "target": ["/d"]}, None),
+        SettingDifference("data.validation_split", 0.0, 0.1),
+        SettingDifference("model.tying", "all", "none"),
+        SettingDifference("training.max_updates", 10, 20),
     ]
     assert config_differences(old, config()) == []
 

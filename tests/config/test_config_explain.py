@@ -1,10 +1,10 @@
 import pytest
 
-from nmt.config.explain import EVERYDAY_KEYS, explain, json_schema, yaml_reference
-from nmt.config.kinds import ATTENTIONS, OPTIMIZERS
+from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
-from nmt.config.schema import all_keys
-from nmt.config.yaml_source import key_text, read_file_text
+from nmt.config.reference import EVERYDAY_KEYS, explain, json_schema, yaml_reference
+from nmt.config.registry import ATTENTIONS, OPTIMIZERS
+from nmt.config.yaml_positions import key_text, read_file_text
 from nmt.errors import UsageError
 
 

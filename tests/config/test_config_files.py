@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nmt.config.explain import yaml_reference
 from nmt.config.load import load_config
+from nmt.config.reference import yaml_reference
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -5,9 +5,9 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
-from nmt.config.schema import all_keys
-from nmt.config.yaml_source import plain_value, read_file_text
+from nmt.config.yaml_positions import plain_value, read_file_text
 from nmt.errors import ConfigError
 
 RIGHT = "data: {train: {source: a, target: b}, validation_split: 0.1}\ntraining: {max_updates: 9}\n"

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from nmt.config.dump import dump_config
-from nmt.config.explain import explain
+from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
 from nmt.config.presets import PRESETS, key_paths, overlaid
-from nmt.config.schema import all_keys
+from nmt.config.reference import explain
+from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.errors import ConfigError
 from nmt.model.seq2seq import Seq2Seq

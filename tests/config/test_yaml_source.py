@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.config.yaml_source import key_text, plain_value, read_file_text, read_override
+from nmt.config.yaml_positions import key_text, plain_value, read_file_text, read_override
 from nmt.errors import ConfigError
 
 UNQUOTED = "a text with {source_language} or {target_language} in it must be in quotes"

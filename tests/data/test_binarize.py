@@ -8,15 +8,15 @@ from parallel_texts import parallel_text
 
 from nmt.data import encode
 from nmt.data.binarize import DATA_FILES
-from nmt.data.corpus import Corpus
+from nmt.data.binary_dataset import Corpus
 from nmt.data.encode import encode_pairs
+from nmt.data.hashing import in_validation_split
 from nmt.data.manifest import Manifest
-from nmt.data.prepared_corpora import PreparedData, prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
-from nmt.data.split import in_validation_split
-from nmt.data.text import Pair
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError
 from nmt.runtime.run_directory import RunDirectory
+from nmt.text.lines import LinePair
+from nmt.training.data_preparation import PreparedData, prepare_corpora
 
 DEV = (["the cat sees", "a red dog"], ["le chat voit", "un chien rouge"])
 
@@ -286,7 +286,7 @@ def test_any_number_of_processes_gives_the_same_bytes(make_config, prepare, tmp_
 )
 def test_chunks_lose_and_reorder_nothing(tokenizers, texts, size):
     pairs = [
-        Pair(line, source if line % 5 else None, target)
+        LinePair(line, source if line % 5 else None, target)
         for line, (source, target) in enumerate(texts, start=1)
     ]
     with pytest.MonkeyPatch.context() as patch:

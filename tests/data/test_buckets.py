@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.data.batches import make_batch, plan_epoch
-from nmt.data.buckets import MULTIPLE, bucket_lengths, to_bucket
+from nmt.data.batches import MULTIPLE, bucket_lengths, make_batch, plan_epoch, to_bucket
 
 sentences = st.lists(st.integers(4, 99), max_size=20)
 

@@ -5,8 +5,7 @@ import unicodedata
 import pytest
 
 from nmt.data.corpus_mismatch import text_findings
-from nmt.data.text_profile import CorpusProfile, divide_at_spaces, word_count
-from nmt.text.tool_marks import TOOL_MARKS, marks_in
+from nmt.text.profile import TOOL_MARKS, CorpusProfile, divide_at_spaces, marks_in, word_count
 
 NOUNS = ["cat", "dog", "house", "tree", "river", "bird", "child", "town", "road", "field", "hill"]
 VERBS = ["sees", "eats", "finds", "likes", "wants", "hears", "draws", "keeps", "turns", "knows"]

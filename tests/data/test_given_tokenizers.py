@@ -6,12 +6,12 @@ import pytest
 from subword_models import syllable_texts, train_model, write_model
 
 from nmt.config.load import load_config
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import find_tokenizers, prepare_tokenizers
-from nmt.data.subword_sampling import SubwordSampler
+from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, UsageError
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, TokenizerPair, open_tokenizer
+from nmt.tokenizers.subword_regularization import SubwordSampler
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, TokenizerPair, open_tokenizer
+from nmt.training.data_preparation import prepare_corpora
 
 LINES = syllable_texts(30)
 TEXT = "".join(f"{line}\n" for line in LINES)

@@ -12,12 +12,12 @@ from parallel_texts import parallel_text
 from pydantic import ValidationError
 from subword_models import train_model
 
-from nmt.config.dump import dump_config
-from nmt.data import tokenizer_training
-from nmt.data.tokenizer_training import train_tokenizers
+from nmt.config.serialize import dump_config
+from nmt.data import tokenizer_preparation
+from nmt.data.tokenizer_preparation import train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError
-from nmt.runtime.files import write_text
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
+from nmt.runtime.atomic_files import write_text
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 
 
 def trained(config) -> TokenizerPair:
@@ -115,7 +115,7 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
     program = (
         "import sys; from pathlib import Path\n"
         "from nmt.config.load import load_config\n"
-        "from nmt.data.tokenizer_training import train_tokenizers\n"
+        "from nmt.data.tokenizer_preparation import train_tokenizers\n"
         "train_tokenizers(load_config(Path(sys.argv[1])), 200).save(Path(sys.argv[2]))"
     )
     models = []
@@ -129,7 +129,7 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
 
 
 def test_subwords_are_learned_from_an_even_sample(make_config, monkeypatch):
-    monkeypatch.setattr(tokenizer_training, "_MOST_LINES", 20)
+    monkeypatch.setattr(tokenizer_preparation, "_MOST_LINES", 20)
     source = ["aaaa bbbb"] * 50 + ["cccc dddd"] * 50
     settings = {"vocab_size": 270, "joint": False, "hard_vocab_limit": False}
     config = make_config((source, source), dev=(["a"], ["b"]), tokenizer=settings)
@@ -139,7 +139,7 @@ def test_subwords_are_learned_from_an_even_sample(make_config, monkeypatch):
 
 
 def test_lines_set_aside_for_validation_are_not_learned_from(make_config):
-    from nmt.data.split import in_validation_split
+    from nmt.data.hashing import in_validation_split
 
     source = [f"{chr(0x4E00 + number)} word" for number in range(300)]
     settings = {"vocab_size": 2000, "hard_vocab_limit": False, "joint": False}

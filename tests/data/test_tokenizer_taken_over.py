@@ -6,10 +6,10 @@ import pytest
 from parallel_texts import parallel_text
 
 from nmt.config.load import load_config
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.tokenizers.tokenizer import TokenizerPair
 
 DEV = (["the cat sees", "a red dog"], ["le chat voit", "un chien rouge"])
 

@@ -7,15 +7,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
-from nmt.doctor import environment, sample, work
+from nmt.data.tokenizer_preparation import prepare_tokenizers
+from nmt.doctor import corpus_sample, training_checks
+from nmt.doctor import doctor as environment
 from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
-from nmt.doctor.machine import _allocator
+from nmt.doctor.machine_checks import _allocator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.lock import exclusive
 from nmt.runtime.processor import cores
 from nmt.runtime.run_directory import RunDirectory
+from nmt.training.data_preparation import prepare_corpora
 from nmt.training.run import train
 
 
@@ -23,8 +24,10 @@ from nmt.training.run import train
 def at_home(tmp_path, monkeypatch):
     """Runs go below the test's folder, temporary files of the system into `others`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(work, "_LEAST_SECONDS", 0.0)
-    monkeypatch.setattr(work.CoreWaits, "share", lambda self: 0.0)  # whatever else runs here
+    monkeypatch.setattr(training_checks, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(
+        training_checks.CoreWaits, "share", lambda self: 0.0
+    )  # whatever else runs here
     others = tmp_path / "others"  # torch too leaves folders there
     others.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(others))
@@ -248,7 +251,7 @@ def test_more_subwords_than_the_text_can_give(doctor):
 
 def test_a_sample_stands_for_a_large_corpus(monkeypatch, doctor):
     whole = doctor()
-    monkeypatch.setattr(sample, "_PAIRS", 50)
+    monkeypatch.setattr(corpus_sample, "_PAIRS", 50)
     part = doctor("tokenizer.vocab_size=4000", "tokenizer.hard_vocab_limit=true")
     assert part.exit_code == 0
     assert "a sample of 50 pairs" in finding(part, "data").remark.found
@@ -261,9 +264,9 @@ def test_a_sample_stands_for_a_large_corpus(monkeypatch, doctor):
 
 
 def test_the_sample_is_evenly_spread(monkeypatch, tiny, tmp_path):
-    monkeypatch.setattr(sample, "_PAIRS", 5)
-    monkeypatch.setattr(sample, "_READ", 100)
-    taken = sample.take_sample(tiny(), tmp_path)
+    monkeypatch.setattr(corpus_sample, "_PAIRS", 5)
+    monkeypatch.setattr(corpus_sample, "_READ", 100)
+    taken = corpus_sample.take_sample(tiny(), tmp_path)
     assert (taken.pairs, taken.read, taken.lines["train"], taken.is_whole) == (5, 100, 200, False)
     for side, copy in (("fr", "sample.source"), ("en", "sample.target")):
         lines = (tmp_path / f"train.{side}").read_text(encoding="utf-8").split("\n")
@@ -309,7 +312,7 @@ def test_memory_that_gives_out(monkeypatch, doctor):
 def test_the_checkpoint_has_the_real_size(monkeypatch, doctor, tiny, trained):
     """With Adam's moments, be there an update before it or not."""
     if not trained:
-        monkeypatch.setattr(work, "_update", lambda examination, group, runtime: None)
+        monkeypatch.setattr(training_checks, "_update", lambda examination, group, runtime: None)
     written = finding(doctor(), "checkpoint").remark.facts["bytes"]
     run = train(tiny("training.max_updates=2"))
     (real,) = run.checkpoints.iterdir()
@@ -324,14 +327,16 @@ def test_a_rate_that_breaks_the_model(doctor):
 
 def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doctor):
     def timed(examination, groups, runtime, clock):
-        by_one_thread = clock is work.time.thread_time
+        by_one_thread = clock is training_checks.time.thread_time
         assert runtime.threads == 1 or not by_one_thread
-        return work._Timed(updates=10, tokens=1000, seconds=2.0 if by_one_thread else 50.0)
+        return training_checks._Timed(
+            updates=10, tokens=1000, seconds=2.0 if by_one_thread else 50.0
+        )
 
-    monkeypatch.setattr(work, "_timed", timed)
-    monkeypatch.setattr(work, "cores", lambda: 2)
+    monkeypatch.setattr(training_checks, "_timed", timed)
+    monkeypatch.setattr(training_checks, "cores", lambda: 2)
     for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
-        monkeypatch.setattr(work.CoreWaits, "share", lambda self, share=share: share)
+        monkeypatch.setattr(training_checks.CoreWaits, "share", lambda self, share=share: share)
         found = finding(doctor("runtime.threads=2"), "updates")
         assert found.remark.facts["updates_per_second"] == pytest.approx(expected)
         assert found.level == ("warn" if share == 0.4 else "ok")
@@ -368,6 +373,6 @@ def test_an_allocator_that_is_preloaded_is_named(monkeypatch):
 
 
 def test_memory_that_is_nearly_all_taken(monkeypatch, doctor):
-    monkeypatch.setattr(work, "available_bytes", lambda device: 1000)
+    monkeypatch.setattr(training_checks, "available_bytes", lambda device: 1000)
     found = finding(doctor(), "peak memory")
     assert (found.level, found.remark.mend) == ("warn", "lower `training.batch_size`")

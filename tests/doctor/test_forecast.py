@@ -3,25 +3,31 @@
 import pytest
 
 from nmt.config.settings import TrainingSettings
-from nmt.doctor.forecast import End, first_end, folder_bytes, run_bytes, updates_per_epoch
+from nmt.doctor.forecast import (
+    ExpectedEnd,
+    expected_end,
+    folder_bytes,
+    run_bytes,
+    updates_per_epoch,
+)
 
-_THIRD_EPOCH = End(80.0, 40, "training.max_epochs")
+_THIRD_EPOCH = ExpectedEnd(80.0, 40, "training.max_epochs")
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"max_updates": 100}, End(160.0, 80, "training.max_updates")),
+        ({"max_updates": 100}, ExpectedEnd(160.0, 80, "training.max_updates")),
         ({"max_epochs": 3}, _THIRD_EPOCH),
-        ({"max_time": "70s"}, End(60.0, 30, "training.max_time")),
+        ({"max_time": "70s"}, ExpectedEnd(60.0, 30, "training.max_time")),
         ({"max_updates": 99, "max_epochs": 3, "max_time": "9h"}, _THIRD_EPOCH),
-        ({"max_updates": 10}, End(0.0, 0, "training.max_updates")),
+        ({"max_updates": 10}, ExpectedEnd(0.0, 0, "training.max_updates")),
         ({"patience": 3}, None),
     ],
 )
 def test_the_end_that_comes_first(settings, expected):
     """Two seconds an update, twenty updates an epoch; twenty updates and ten seconds are done."""
-    assert first_end(TrainingSettings(**settings), 2.0, 20, 20, 10.0) == expected
+    assert expected_end(TrainingSettings(**settings), 2.0, 20, 20, 10.0) == expected
 
 
 def test_updates_of_an_epoch():

@@ -2,8 +2,16 @@
 
 import pytest
 
-from nmt.doctor.examination import Check, Examination, examine
-from nmt.doctor.report import Finding, Remark, Report, failure, size_text, time_text
+from nmt.console import size_text, time_text
+from nmt.doctor.examination import (
+    Check,
+    DoctorReport,
+    Examination,
+    Finding,
+    Remark,
+    examine,
+    failure,
+)
 from nmt.errors import DataError, ResourceError
 
 
@@ -72,7 +80,7 @@ def test_the_verdict_sums_up():
         Finding("ok", "time", Remark("2 hours to the end (of it)")),
         Finding("ok", "disk space", Remark("5 MB of disk")),
     ]
-    assert Report(findings).verdict == "ready: 2 hours to the end; 5 MB of disk"
+    assert DoctorReport(findings).verdict == "ready: 2 hours to the end; 5 MB of disk"
 
 
 def test_sizes_and_times():

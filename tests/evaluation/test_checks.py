@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.evaluation.checks import (
+from nmt.evaluation.input_checks import (
     blank_reference_warnings,
     short_reference_warning,
     suspicions,

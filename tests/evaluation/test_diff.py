@@ -3,27 +3,39 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.evaluation.diff import Span, difference
+from nmt.evaluation.score_page import TextSpan, difference
 
 
 def test_a_word_replaced():
     found = difference("The cat sat on it.", "The cat sits on it.")
-    assert found.hypothesis == [Span("The cat ", True), Span("sat", False), Span(" on it.", True)]
-    assert found.reference == [Span("The cat ", True), Span("sits", False), Span(" on it.", True)]
+    assert found.hypothesis == [
+        TextSpan("The cat ", True),
+        TextSpan("sat", False),
+        TextSpan(" on it.", True),
+    ]
+    assert found.reference == [
+        TextSpan("The cat ", True),
+        TextSpan("sits", False),
+        TextSpan(" on it.", True),
+    ]
 
 
 def test_words_missing_and_added():
     found = difference("a b x y c", "a b c d")
-    assert found.hypothesis == [Span("a b ", True), Span("x y", False), Span(" c", True)]
-    assert found.reference == [Span("a b c ", True), Span("d", False)]
+    assert found.hypothesis == [
+        TextSpan("a b ", True),
+        TextSpan("x y", False),
+        TextSpan(" c", True),
+    ]
+    assert found.reference == [TextSpan("a b c ", True), TextSpan("d", False)]
 
 
 def test_spaces_are_no_difference():
     found = difference(" a  b ", "a b")
-    assert found.hypothesis == [Span(" a  b ", True)]
-    assert found.reference == [Span("a b", True)]
+    assert found.hypothesis == [TextSpan(" a  b ", True)]
+    assert found.reference == [TextSpan("a b", True)]
     assert difference("", "a").hypothesis == []
-    assert difference("", " ").reference == [Span(" ", True)]
+    assert difference("", " ").reference == [TextSpan(" ", True)]
 
 
 @given(st.text(alphabet="ab ."), st.text(alphabet="ab ."))

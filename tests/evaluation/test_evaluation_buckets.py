@@ -1,6 +1,5 @@
-from nmt.evaluation.buckets import Bucket, by_length, by_score, corpus_scores
-from nmt.evaluation.scores import score
-from nmt.evaluation.segments import SegmentScorer
+from nmt.evaluation.breakdown import Bucket, by_length, by_score, corpus_scores
+from nmt.evaluation.scores import SegmentScorer, score
 
 
 def test_by_length():

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from nmt.evaluation.frequency import WordBucket, by_frequency, count_words, vocabulary
+from nmt.evaluation.breakdown import WordBucket, by_frequency, count_words, vocabulary
 
 COUNTS = Counter({"the": 500, "cat": 7, "dog": 1})
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from nmt.config.kinds import DEV_METRICS, SCORE_METRICS, TUNING_METRICS
+from nmt.config.registry import DEV_METRICS, SCORE_METRICS, TUNING_METRICS
 from nmt.errors import UsageError
 from nmt.evaluation.metrics import (
     SHORT_REFERENCES,
-    Best,
+    BestValidation,
     FourGrams,
     MetricValue,
     deciding_value,
@@ -51,7 +51,7 @@ def test_directions(name, better, worse):
 
 
 def test_best_counts_what_came_in_vain():
-    best = Best("bleu")
+    best = BestValidation("bleu")
     improved = [
         best.update_with(MetricValue("bleu", value), i)
         for i, value in enumerate([1.0, 3.0, 2.0, 3.0])
@@ -74,12 +74,12 @@ def test_chrf_decides_where_bleu_is_noise_in_one_of_two():
         ({"bleu": 0.5, "chrf": 70.0}, {}),
         ({"bleu": 0.7, "chrf": 50.0}, {}),
     ]
-    best, updates = Best("bleu"), []
+    best, updates = BestValidation("bleu"), []
     for update, (values, noise) in enumerate(validations):
         if best.update_with(deciding_value("bleu", values, noise), update):
             updates.append(update)
     assert updates == [0, 1, 4, 5, 6, 8]
-    assert best == Best("bleu", 0.7, 8, 0, False, 50.0)
+    assert best == BestValidation("bleu", 0.7, 8, 0, False, 50.0)
     assert deciding_value("bleu", *validations[0]).shown == ("chrf", 11.0)
     assert deciding_value("bleu", *validations[3]).shown == ("bleu", 1.0)
     assert deciding_value("chrf", *validations[0]) == MetricValue("chrf", 11.0)
@@ -87,7 +87,7 @@ def test_chrf_decides_where_bleu_is_noise_in_one_of_two():
 
 
 def test_the_best_of_an_earlier_version_has_no_chrf():
-    best = Best("bleu", 12.0, 100, 1)
+    best = BestValidation("bleu", 12.0, 100, 1)
     assert not best.update_with(MetricValue("bleu", 13.0, True, 40.0), 200)
     assert best.update_with(MetricValue("bleu", 13.0, False, 40.0), 300)
 

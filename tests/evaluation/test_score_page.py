@@ -1,8 +1,8 @@
 import json
 import re
 
-from nmt.evaluation.page import score_page
-from nmt.evaluation.report import Question, System, report
+from nmt.evaluation.score_page import score_page
+from nmt.evaluation.score_report import Question, System, report
 from nmt.pages.page import render
 
 REFERENCES = ["The cat <b>sat</b>.", "A dog sleeps.", "قطة سوداء"]
@@ -36,7 +36,7 @@ def test_what_no_system_has_is_missing():
 
 
 def test_a_long_text_is_shown_in_part(monkeypatch):
-    monkeypatch.setattr("nmt.evaluation.page.MOST_SENTENCES", 2)
+    monkeypatch.setattr("nmt.evaluation.score_page.MOST_SENTENCES", 2)
     page = page_of(REFERENCES)
     assert len(page.data["sentences"]) == 2
     assert page.about == "3 lines, of which the first 2 are shown"

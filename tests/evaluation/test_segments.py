@@ -6,8 +6,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from nmt.errors import DataError
-from nmt.evaluation.scores import METRICS, score
-from nmt.evaluation.segments import SegmentScorer, length_ratio
+from nmt.evaluation.scores import METRICS, SegmentScorer, length_ratio, score
 
 REFERENCES = [
     ["The black cat is on the mat.", "A dog sleeps.", "", "Where is the station?"],

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.evaluation.words import pieces, words
+from nmt.evaluation.breakdown import pieces, words
 
 
 def test_words():

@@ -10,15 +10,15 @@ from pathlib import Path
 import sentencepiece
 import torch
 
-from nmt import bundle as bundles
-from nmt.bundle import Bundle, save_bundle
+from nmt.bundles import bundle_files as bundles
+from nmt.bundles.bundle import Bundle, save_bundle
 from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config
-from nmt.data.length_ratio import LengthRatio
-from nmt.evaluation.metrics import Best
+from nmt.data.manifest import LengthRatio
+from nmt.evaluation.metrics import BestValidation
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices
-from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
+from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.training import checkpoints
 from nmt.training.checkpoints import TrainingState, save_checkpoint
 from nmt.training.optimizers import make_optimizer
@@ -55,8 +55,8 @@ STATE = TrainingState(
     batch_size=200,
     validated=4,
     schedule={"scale": 0.5},
-    best={"bleu": Best("bleu", 12.5, 4, 1)},
-    stopping=Best("bleu", 12.5, 4, 1),
+    best={"bleu": BestValidation("bleu", 12.5, 4, 1)},
+    stopping=BestValidation("bleu", 12.5, 4, 1),
 )
 WORDS = "le chat noir dort sur le tapis ; the black cat sleeps on the mat"
 

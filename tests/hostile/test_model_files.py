@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spoiling import spoiled
 
-from nmt.bundle import find_bundle, load_bundle
+from nmt.bundles.bundle import load_bundle
+from nmt.bundles.bundle_files import find_bundle, write_model_file
+from nmt.bundles.description import describe
 from nmt.errors import ModelError
-from nmt.release.description import describe
-from nmt.release.model_file import write_model_file
 
 few = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

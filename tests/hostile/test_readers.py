@@ -18,28 +18,28 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from spoiling import spoiled, spoiled_json
 
-from nmt.bundle import add_shortlist, find_bundle, load_bundle, read_facts
+from nmt.alignment.shortlist import Shortlist
+from nmt.bundles.bundle import add_shortlist, load_bundle
+from nmt.bundles.bundle_files import find_bundle, read_facts
 from nmt.config.load import load_config
-from nmt.data.corpus import Corpus, CorpusWriter
+from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.manifest import Manifest
-from nmt.data.shortlist import Shortlist
 from nmt.errors import ConfigError, DataError, ModelError, NmtError, UsageError
 from nmt.evaluation.n_best import parse_entry
 from nmt.runtime.device import Choices
-from nmt.search.blocks import Block, Survey
 from nmt.search.constraints import Constraints
-from nmt.search.parts import Parts
-from nmt.search.requests import JsonInput
-from nmt.search.stream import Line
-from nmt.tokenizers.sentencepiece import Tokenizer
-from nmt.training.checkpoint_formats import seal
+from nmt.tokenizers.tokenizer import Tokenizer
 from nmt.training.checkpoints import (
     TrainingState,
     load_state,
     load_tensors,
     newest_checkpoint,
     save_checkpoint,
+    seal,
 )
+from nmt.translation.line_stream import Line
+from nmt.translation.requests import JsonInput
+from nmt.translation.shard_store import ShardStore, TextBlock, TextSurvey
 
 CPU = torch.device("cpu")
 few = settings(
@@ -337,7 +337,7 @@ def with_spoiled_header(draw: st.DrawFn, content: bytes) -> bytes:
     return struct.pack("<Q", len(header)) + header + content[8 + length :]
 
 
-_TEXT = Survey("f" * 64, 3, [Block(0, 4, 0, 2), Block(4, 6, 2, 1)])
+_TEXT = TextSurvey("f" * 64, 3, [TextBlock(0, 4, 0, 2), TextBlock(4, 6, 2, 1)])
 
 
 @few
@@ -345,12 +345,12 @@ _TEXT = Survey("f" * 64, 3, [Block(0, 4, 0, 2), Block(4, 6, 2, 1)])
 def test_a_folder_of_parts(tmp_path, data):
     folder = tmp_path / "out.parts"
     shutil.rmtree(folder, ignore_errors=True)
-    Parts.open(folder, _TEXT, {"model": "m"})
+    ShardStore.open(folder, _TEXT, {"model": "m"})
     content = (folder / "manifest.json").read_bytes()
     content = data.draw(spoiled_json(content) | spoiled(content))
     (folder / "manifest.json").write_bytes(content)
     try:
-        parts = Parts.open(folder, _TEXT, {"model": "m"})
+        parts = ShardStore.open(folder, _TEXT, {"model": "m"})
         assert sum(block.lines for block in parts.text.blocks) == _TEXT.lines
         assert parts.finished() == []
     except UsageError as error:

@@ -3,8 +3,8 @@ import pytest
 
 from nmt.errors import DataError
 from nmt.inspection.alignments import align_found, align_given
-from nmt.search.translator import Translator
 from nmt.tokenizers.words import split_words
+from nmt.translation.translator import Translator
 
 SOURCES = ["le chat noir", "", "un  chien dort dans la maison.", "maison"]
 TARGETS = ["the black cat .", "a", " a dog", " "]

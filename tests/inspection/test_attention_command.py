@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from nmt.bundle import Bundle, load_bundle, save_bundle
+from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
 from nmt.cli.app import run
 from nmt.cli.attention import attention
 from nmt.config.settings import Config

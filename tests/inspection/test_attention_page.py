@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 from looked_at import TREE, made_up, random_weights, sentence
 
-from nmt.inspection.attention_page import attention_page
-from nmt.inspection.notebook import draw_attention
-from nmt.inspection.readings import Look, Reading, Sentence, forced_translation, with_views
-from nmt.inspection.tree_record import tree_record
-from nmt.search.model_scores import ForcedScore
-from nmt.search.views import View
+from nmt.inspection.attention_data import (
+    InspectedTranslation,
+    Reading,
+    Sentence,
+    forced_translation,
+    tree_record,
+    with_views,
+)
+from nmt.inspection.attention_page import attention_page, draw_attention
+from nmt.search.ensemble import View
+from nmt.search.forced_decoding import ForcedScore
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -93,7 +98,7 @@ def test_a_tree_in_columns():
 
 def test_views_go_with_their_translations():
     weights = random_weights(2, 2)
-    reading = Reading(tuple(map(Look, [made_up("a", "x"), made_up("b", "x")])))
+    reading = Reading(tuple(map(InspectedTranslation, [made_up("a", "x"), made_up("b", "x")])))
     reading = with_views(reading, [[View("head 1", weights)], []])
     data = data_of(attention_page([Sentence(1, "x", (reading,))], [""]))
     one, two = data["sentences"][0]["readings"][0]["looks"]

@@ -3,14 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.inspection.attention_record import (
-    attention_record,
-    mean_entropy,
-    thousandths,
-    word_sizes,
-)
-from nmt.search.translation import Translation
-from nmt.search.views import View
+from nmt.inspection.attention_data import attention_record, mean_entropy, thousandths, word_sizes
+from nmt.search.ensemble import View
+from nmt.translation.translation import Translation
 
 
 def weights_of(rows, columns, seed, spread=1.0):

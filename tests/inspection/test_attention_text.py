@@ -9,7 +9,7 @@ from nmt.inspection.attention_text import (
     legend,
     render_attention,
 )
-from nmt.inspection.display import display_width, printable
+from nmt.runtime.tables import display_width, printable
 
 TARGET = ["The", "black", "cat"]
 SOURCE = ["Le", "chat", "noir"]

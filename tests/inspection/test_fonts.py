@@ -2,8 +2,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
-from nmt.inspection import fonts
-from nmt.inspection.fonts import begins_right, fonts_for, has_right_to_left, named
+from nmt.inspection import attention_image
+from nmt.inspection.attention_image import begins_right, fonts_for, has_right_to_left, named
 
 OURS = {
     "DejaVu Sans": "abc",
@@ -15,8 +15,10 @@ OURS = {
 
 @pytest.fixture
 def ours(monkeypatch):
-    monkeypatch.setattr(fonts, "_plain_fonts", lambda: dict.fromkeys(OURS, ""))
-    monkeypatch.setattr(fonts, "_characters", lambda name: frozenset(map(ord, OURS[name])))
+    monkeypatch.setattr(attention_image, "_plain_fonts", lambda: dict.fromkeys(OURS, ""))
+    monkeypatch.setattr(
+        attention_image, "_characters", lambda name: frozenset(map(ord, OURS[name]))
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,30 +7,30 @@ from itertools import combinations, product
 from pydantic import ValidationError
 from tiny_model import settings
 
-from nmt.config import kinds
+from nmt.config import registry
 
 FACTORS = {
-    "encoder__cell": kinds.CELLS.names(),
+    "encoder__cell": registry.CELLS.names(),
     "encoder__layers": [1, 2, 3],
     "encoder__direction": ["forward", "bidirectional", "bidirectional_bottom", "alternating"],
     "encoder__transition_depth": [1, 2],
     "encoder__reverse_source": [False, True],
     "encoder__residual_from": [None, 2, 3],
-    "decoder__cell": kinds.CELLS.names(),
+    "decoder__cell": registry.CELLS.names(),
     "decoder__layers": [1, 2, 3],
     "decoder__transition_depth": [1, 2, 3],
     "decoder__residual_from": [None, 2, 3],
     "decoder__input_feeding": [True, False],
-    "decoder__start": kinds.DECODER_STARTS.names(),
-    "attention__kind": kinds.ATTENTIONS.names(),
+    "decoder__start": registry.DECODER_STARTS.names(),
+    "attention__kind": registry.ATTENTIONS.names(),
     "attention__query": ["state", "previous_state", "inner_state"],
     "attention__query_layer": ["top", "bottom"],
     "attention__query_embedding": [False, True],
     "attention__context": ["output", "recurrence", "both", "upper_layers", "all_layers"],
-    "attention__normalizer": kinds.NORMALIZERS.names(),
-    "attention__window": kinds.WINDOWS.names(),
+    "attention__normalizer": registry.NORMALIZERS.names(),
+    "attention__window": registry.WINDOWS.names(),
     "attention__coverage": [False, True],
-    "output__kind": kinds.OUTPUTS.names(),
+    "output__kind": registry.OUTPUTS.names(),
     "output__state": ["state", "previous_state"],
     "output__copy_source": [False, True],
 }

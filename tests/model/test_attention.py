@@ -5,7 +5,7 @@ import torch
 from tiny_model import LOCATION, PAIRS, assert_equals_the_equations, batch_of, encode, make_model
 from torch.autograd import gradcheck
 
-from nmt.config import kinds
+from nmt.config import registry
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention import Attention, Query
 from nmt.model.kernels import additive_score
@@ -15,7 +15,7 @@ def built(batch=2, source_len=4, **changes):
     """An attention of size 3 over annotations of size 5, and its memory of random ones."""
     torch.manual_seed(0)
     settings = AttentionSettings(**changes)
-    attention = kinds.ATTENTIONS.resolve(settings.kind)(settings, 3, 5).double()
+    attention = registry.ATTENTIONS.resolve(settings.kind)(settings, 3, 5).double()
     attention.initialize()
     annotations = torch.randn(batch, source_len, 5).double()
     mask = torch.ones(batch, source_len, dtype=torch.bool)
@@ -93,8 +93,8 @@ def test_local_m_beyond_the_end_stays_at_the_end():
     assert (weights[:, 0] > 0).tolist() == [[False, True, True, False], [False, False, True, True]]
 
 
-@pytest.mark.parametrize("window", kinds.WINDOWS.names())
-@pytest.mark.parametrize("normalizer", kinds.NORMALIZERS.names())
+@pytest.mark.parametrize("window", registry.WINDOWS.names())
+@pytest.mark.parametrize("normalizer", registry.NORMALIZERS.names())
 def test_sources_longer_than_the_places(window, normalizer):
     model = make_model(
         **LOCATION,
@@ -125,8 +125,8 @@ class NearestAttention(Attention):
 
 @pytest.mark.parametrize("feeding", [True, False])
 def test_a_kind_is_one_class_and_one_line(monkeypatch, feeding):
-    line = kinds.Kind(f"{__name__}:NearestAttention", "minus the squared distance")
-    monkeypatch.setitem(kinds.ATTENTIONS.kinds, "nearest", line)
+    line = registry.Kind(f"{__name__}:NearestAttention", "minus the squared distance")
+    monkeypatch.setitem(registry.ATTENTIONS.kinds, "nearest", line)
     model = make_model(attention__kind="nearest", decoder__input_feeding=feeding)
     batch = batch_of(PAIRS)
     encoded = encode(model, PAIRS)

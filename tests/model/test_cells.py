@@ -5,7 +5,7 @@ import torch
 from reference_cells import step, transitions, zero_state
 from torch.autograd import gradcheck
 
-from nmt.config.kinds import CELLS
+from nmt.config.registry import CELLS
 from nmt.model.cells import make_cell
 from nmt.model.recurrent import run
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_model import KINDS, PAIRS, batch_of, each_kind, gradients, make_model
 
-from nmt.data.buckets import to_bucket
+from nmt.data.batches import to_bucket
 
 
 def loss(model, batch, device="cpu", **options):

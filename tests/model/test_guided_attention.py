@@ -6,8 +6,8 @@ import torch
 from reference_model import reference_loss
 from tiny_model import KINDS, PAIRS, batch_of, each_kind, gradients, make_model
 
-from nmt.config.kinds import GUIDANCE_COSTS
-from nmt.data.buckets import to_bucket
+from nmt.config.registry import GUIDANCE_COSTS
+from nmt.data.batches import to_bucket
 from nmt.model.loss import Guidance, guided_cross_entropy, guided_squared_error
 
 LINKS = [

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_model import settings
 
-from nmt.config.kinds import CELLS
+from nmt.config.registry import CELLS
 from nmt.model.cells import Cell
 from nmt.model.seq2seq import Seq2Seq
 

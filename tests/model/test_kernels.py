@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_model import KINDS, PAIRS, batch_loss, batch_of, gradients, randomized, settings
 
-from nmt.config.kinds import CELLS
 from nmt.config.presets import PRESETS
+from nmt.config.registry import CELLS
 from nmt.config.settings import ModelSettings
 from nmt.model import decoder as decoder_module
 from nmt.model.kernels.conditional_gru import ConditionalGRUWeights, conditional_gru

@@ -6,12 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from nmt.model import loss as loss_module
 from nmt.model.kernels import fused_cross_entropy
-from nmt.model.loss import (
-    LossSums,
-    coverage_loss,
-    cross_entropy_sums,
-    pointer_cross_entropy_sums,
-)
+from nmt.model.loss import LossSums, coverage_loss, cross_entropy_sums, pointer_cross_entropy_sums
 
 
 def inputs(bias=True):

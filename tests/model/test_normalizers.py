@@ -5,7 +5,7 @@ import torch
 from reference_attention import normalize
 from torch.autograd import gradcheck
 
-from nmt.config.kinds import NORMALIZERS
+from nmt.config.registry import NORMALIZERS
 
 
 def functions():

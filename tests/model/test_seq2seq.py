@@ -19,7 +19,7 @@ from tiny_model import (
 )
 from torch.autograd import gradcheck
 
-from nmt.config import kinds
+from nmt.config import registry
 from nmt.data.batches import make_batch
 from nmt.model.kernels.precision import narrow_matrices
 from nmt.model.seq2seq import Seq2Seq
@@ -51,12 +51,12 @@ def test_starts_from_another_cell(kind, cells):
 
 def test_no_kind_is_left_out():
     built = [settings(**changes) for changes in KINDS.values()]
-    assert {s.attention.kind for s in built} == set(kinds.ATTENTIONS.names())
-    assert {s.attention.normalizer for s in built} == set(kinds.NORMALIZERS.names())
-    assert {s.attention.window for s in built} == set(kinds.WINDOWS.names())
-    assert {s.decoder.start for s in built} == set(kinds.DECODER_STARTS.names())
-    assert {s.output.kind for s in built} == set(kinds.OUTPUTS.names())
-    assert {cell for pair in CELLS for cell in pair} == set(kinds.CELLS.names())
+    assert {s.attention.kind for s in built} == set(registry.ATTENTIONS.names())
+    assert {s.attention.normalizer for s in built} == set(registry.NORMALIZERS.names())
+    assert {s.attention.window for s in built} == set(registry.WINDOWS.names())
+    assert {s.decoder.start for s in built} == set(registry.DECODER_STARTS.names())
+    assert {s.output.kind for s in built} == set(registry.OUTPUTS.names())
+    assert {cell for pair in CELLS for cell in pair} == set(registry.CELLS.names())
 
 
 @each_kind
@@ -243,7 +243,7 @@ def test_narrow_matrices_give_what_autocast_gives(kind):
     assert all(p.dtype == torch.bfloat16 for p in model.parameters() if p.dim() == 2)
 
 
-@pytest.mark.parametrize("start", kinds.DECODER_STARTS.names())
+@pytest.mark.parametrize("start", registry.DECODER_STARTS.names())
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("feeding", [True, False])
 def test_bfloat16_is_float32_within_its_rounding(start, cell, feeding):

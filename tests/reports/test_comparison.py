@@ -7,13 +7,12 @@ from run_folders import CONFIG, dev, start, train, write_run
 
 from nmt.errors import DataError
 from nmt.evaluation.metrics import make_scorer
-from nmt.evaluation.report import Question, System, report
-from nmt.reports.comparison import Judged, compare_runs, swings_of
-from nmt.reports.comparison_curves import dev_by_minutes
-from nmt.reports.comparison_text import print_runs, print_swings
-from nmt.reports.history import History
-from nmt.reports.judging import Text, dev_of, given_text, judged
-from nmt.reports.state import open_run
+from nmt.evaluation.score_report import Question, System, report
+from nmt.reports.comparison import RunScores, compare_runs, largest_deltas, print_deltas, print_runs
+from nmt.reports.curves import dev_by_minutes
+from nmt.reports.run_history import RunHistory
+from nmt.reports.run_scoring import Text, dev_of, given_text, score_runs
+from nmt.reports.run_state import open_run
 
 REFERENCES = ["the cat is on the mat", "a dog sleeps in the house", "one two three four"]
 ONE = ["the cat is on the mat", "a dog sleeps", "one two three"]
@@ -71,25 +70,25 @@ def test_swings_are_the_largest_changes_of_sentences_by_chrf():
         ]
         for texts in (ONE, TWO)
     ]
-    first, second = swings_of(asked(["s1", "s2", "s3"]), 10)  # the third is the same in both
+    first, second = largest_deltas(asked(["s1", "s2", "s3"]), 10)  # the third is the same in both
     assert (first.line, first.run, first.source) == (2, 1, "s2")
     assert first.hypotheses == ("a dog sleeps", "a dog sleeps in the house")
     assert first.scores == pytest.approx((scores[0][1], 100.0))
     assert first.change == pytest.approx(100.0 - scores[0][1])
     assert (second.line, second.scores[0]) == (1, pytest.approx(100.0))
     assert second.change < 0
-    assert len(swings_of(asked(), 1)) == 1
+    assert len(largest_deltas(asked(), 1)) == 1
 
 
 def test_the_first_run_is_the_baseline(tmp_path):
     pair = states(tmp_path, CONFIG, CONFIG)
     text = Text("dev", ["s1", "s2", "s3"], [REFERENCES])
-    found = judged(pair, ["one", "two"], text, [ONE, TWO]).report
+    found = score_runs(pair, ["one", "two"], text, [ONE, TWO]).report
     assert found.systems[0].name == "one"
     assert found.measures[0].standings[0].p is None
     assert found.words is None  # the training text is not known
     with pytest.raises(DataError, match="line counts differ"):
-        judged(pair, ["one", "two"], text, [ONE, TWO[:2]])
+        score_runs(pair, ["one", "two"], text, [ONE, TWO[:2]])
 
 
 def test_dev_must_be_there_and_be_the_same(tmp_path):
@@ -115,9 +114,9 @@ def test_scores_by_time_are_where_the_log_says():
         dev(15, bleu=2.0),
         train(20, seconds=180.0),
     ]
-    history = History.of(records)
+    history = RunHistory.of(records)
     assert dev_by_minutes(history, "bleu") == [(1.0, 1.0), (2.0, 2.0)]
-    assert dev_by_minutes(History.of([dev(10)]), "bleu") == []
+    assert dev_by_minutes(RunHistory.of([dev(10)]), "bleu") == []
 
 
 def test_the_terminal_shows_runs_settings_curves_and_swings(tmp_path, capsys):
@@ -129,9 +128,9 @@ def test_the_terminal_shows_runs_settings_curves_and_swings(tmp_path, capsys):
         tmp_path / "b", start(), train(10), dev(10, bleu=9.0), config=config + "seed: 9\n"
     )
     pair = [open_run(one), open_run(two)]
-    found = compare_runs(pair, lambda names: Judged("dev", asked(["s1", "s2\x1b[2J", "s3"])))
+    found = compare_runs(pair, lambda names: RunScores("dev", asked(["s1", "s2\x1b[2J", "s3"])))
     print_runs(found)
-    print_swings(found, 1)
+    print_deltas(found, 1)
     shown = capsys.readouterr().out
     assert "config  training stopped at update 20" in shown
     assert "seed                  1       9" in shown, shown

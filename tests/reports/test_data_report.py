@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from nmt.config.load import load_config
-from nmt.data.corpus import Corpus
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.binary_dataset import Corpus
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError
-from nmt.reports.data_report import data_report, spread, try_data_report
-from nmt.reports.data_section import data_section
-from nmt.reports.history import History
-from nmt.reports.state import RunState
+from nmt.reports.corpus_report import data_report, data_section, spread, try_data_report
+from nmt.reports.run_history import RunHistory
+from nmt.reports.run_state import RunState
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.round_trip import Change
+from nmt.training.data_preparation import prepare_corpora
 
 _ODD = {
     50: ("un deux", "one two three four five six seven eight nine ten one two three four"),
@@ -114,8 +113,8 @@ def test_lengths_of_some_pairs_are_those_of_all(run):
 
 
 def test_of_a_large_corpus_a_part_is_looked_at(run, monkeypatch):
-    monkeypatch.setattr("nmt.reports.data_report._MOST_TEXTS", 20)
-    monkeypatch.setattr("nmt.reports.data_report._MOST_LENGTHS", 100)
+    monkeypatch.setattr("nmt.reports.corpus_report._MOST_TEXTS", 20)
+    monkeypatch.setattr("nmt.reports.corpus_report._MOST_LENGTHS", 100)
     report = data_report(run)
     assert (report.odd.looked_at, report.measured) == (20, 100)
     assert spread(10, 4).tolist() == [0, 2, 5, 7]
@@ -125,7 +124,7 @@ def test_of_a_large_corpus_a_part_is_looked_at(run, monkeypatch):
 
 def test_damaged_corpora_are_told_and_do_not_stop_the_rest(run, tmp_path):
     (run.data / "train.idx").write_bytes(b"nonsense")
-    state = RunState(run, None, "", History(), None, 0, 0.0)
+    state = RunState(run, None, "", RunHistory(), None, 0, 0.0)
     report, problem = try_data_report(state)
     assert report is None and "damaged" in problem
     with pytest.raises(DataError, match="cannot be read"):

@@ -3,8 +3,12 @@
 import pytest
 from run_folders import dev, end, start, train, write_run
 
-from nmt.reports.progress import progress_of, updates_per_epoch, validations_in_vain
-from nmt.reports.state import open_run
+from nmt.reports.run_state import (
+    open_run,
+    progress_of,
+    updates_per_epoch,
+    validations_without_improvement,
+)
 
 
 def progress(folder, *records, config=None):
@@ -58,7 +62,7 @@ def test_early_stopping_alone_has_no_end_in_sight(tmp_path):
 def test_validations_without_improvement_are_counted(tmp_path):
     seen = [dev(10, bleu=13.0), dev(20, bleu=13.6), dev(30, bleu=13.4), dev(40, bleu=13.6)]
     history = open_run(write_run(tmp_path / "a", *seen)).history
-    assert validations_in_vain(history, "bleu") == 2
+    assert validations_without_improvement(history, "bleu") == 2
 
 
 def test_an_end_is_an_end_and_a_beginning_has_none(tmp_path):

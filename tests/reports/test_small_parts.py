@@ -7,10 +7,8 @@ import pytest
 from run_folders import dev
 
 from nmt.evaluation.metrics import make_scorer
-from nmt.reports.history import DevPoint, History
-from nmt.reports.report_page import _last_validation
-from nmt.reports.samples import _chrf, followed
-from nmt.reports.warned import warnings_of
+from nmt.reports.run_history import DevPoint, RunHistory, _chrf, track_samples, warnings_of
+from nmt.reports.run_page import _last_validation
 
 
 def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
@@ -30,8 +28,8 @@ def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
 
 def test_translations_that_stay_are_one_stage():
     texts = [("a", "x"), ("b", "x"), ("b", "the reference 1"), ("a", "the reference 1")]
-    history = History.of([dev(10 * (i + 1), hypotheses=both) for i, both in enumerate(texts)])
-    one, two = followed(history)
+    history = RunHistory.of([dev(10 * (i + 1), hypotheses=both) for i, both in enumerate(texts)])
+    one, two = track_samples(history)
     assert [(s.first, s.last, s.text) for s in one.stages] == [
         (10, 10, "a"),
         (20, 30, "b"),
@@ -46,7 +44,7 @@ def test_translations_that_stay_are_one_stage():
 def test_a_sentence_without_reference_has_no_score():
     record = dev(10)
     record["samples"] = [{"source": "s", "reference": " ", "hypothesis": "x"}]
-    (only,) = followed(History.of([record]))
+    (only,) = track_samples(RunHistory.of([record]))
     assert math.isnan(only.stages[0].chrf)
 
 

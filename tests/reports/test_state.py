@@ -4,8 +4,7 @@ import pytest
 from run_folders import CONFIG, append, end, start, train, write_run
 
 from nmt.errors import DataError, ModelError
-from nmt.reports.state import RunWatcher, open_run
-from nmt.reports.words import status_text
+from nmt.reports.run_state import RunWatcher, open_run, status_text
 from nmt.runtime.lock import exclusive
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from nmt.reports.text_charts import Span, plain, plot, sparkline
+from nmt.reports.text_charts import StyledText, plain, plot, sparkline
 
 _BITS = [[0, 3], [1, 4], [2, 5], [6, 7]]
 
@@ -41,8 +41,8 @@ def test_on_a_logarithmic_scale_equal_factors_are_equal_ways():
 def test_in_ascii_each_line_has_a_letter_and_knows_its_number():
     lines = plot([[(0, 1.0), (4, 1.0)], [(0, 5.0), (4, 5.0)]], 8, 3, ascii_only=True)
     assert plain(lines) == ["5 |ooooo", "", "1 |*****", "   0   4"]
-    assert Span("ooooo", 1) in lines[0]
-    assert Span("*****", 0) in lines[2]
+    assert StyledText("ooooo", 1) in lines[0]
+    assert StyledText("*****", 0) in lines[2]
 
 
 def test_what_is_no_number_is_left_out_and_nothing_is_nothing():

@@ -2,9 +2,9 @@
 
 from run_folders import CONFIG, append, dev, end, rollback, start, train, write_run
 
-from nmt.reports.state import open_run
+from nmt.reports.run_state import open_run
 from nmt.reports.text_charts import plain
-from nmt.reports.watch_frame import Screen, frame, record_line
+from nmt.reports.watch import Screen, frame, record_line
 from nmt.runtime.lock import exclusive
 
 

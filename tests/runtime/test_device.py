@@ -94,7 +94,7 @@ def test_a_trial_decides_where_there_is_one(monkeypatch, speeds, bfloat16, preci
         tried.append((runtime.choices.precision, runtime.choices.products, runtime.threads))
         return lambda: None
 
-    trial = device_module.Trial(make, 100.0, "target tokens/s")
+    trial = device_module.SpeedTrial(make, 100.0, "target tokens/s")
     timed = {"float32": 1000.0, "bfloat16": 1000.0 * bfloat16}
     monkeypatch.setattr(device_module, "rates", lambda calls, work, seconds: timed)
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), trial=lambda: trial)

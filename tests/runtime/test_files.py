@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import ResourceError
-from nmt.runtime import files
-from nmt.runtime.files import (
+from nmt.runtime import atomic_files
+from nmt.runtime.atomic_files import (
     append_text,
     atomic_directory,
     atomic_file,
@@ -63,7 +63,7 @@ def test_text_is_appended_whole_or_not_at_all(tmp_path):
 
 def test_folders_on_the_way_to_a_file_are_made_durable(tmp_path, monkeypatch):
     flushed = []
-    monkeypatch.setattr(files, "flush_directory", flushed.append)
+    monkeypatch.setattr(atomic_files, "flush_directory", flushed.append)
     write_text(tmp_path / "a" / "b" / "file", "x")
     assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
 
@@ -203,7 +203,7 @@ def test_a_directory_is_removed_whole(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "a").write_text("", encoding="utf-8")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(files.shutil, "rmtree", interrupt)
+        patch.setattr(atomic_files.shutil, "rmtree", interrupt)
         remove_directory(folder)
     assert not folder.exists()
     remove_leftovers(tmp_path, {"folder"})

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from nmt.errors import ModelError
-from nmt.runtime.places import Archive, Folder, is_archive, open_place, write_archive
+from nmt.runtime.file_store import Archive, Folder, is_archive, open_file_store, write_archive
 
 FILES = {"b.txt": b"second", "a.bin": bytes(range(256)) * 9, "empty": b""}
 
@@ -31,7 +31,7 @@ def archive(tmp_path, folder):
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_both_hold_the_same(request, kind):
-    place = open_place(request.getfixturevalue(kind))
+    place = open_file_store(request.getfixturevalue(kind))
     assert isinstance(place, Folder if kind == "folder" else Archive)
     assert place.names() == ["a.bin", "b.txt", "empty"]
     assert {name: place.read(name) for name in place.names()} == FILES
@@ -46,7 +46,7 @@ def test_both_hold_the_same(request, kind):
 
 def test_digests_are_alike(folder, archive):
     for name in FILES:
-        assert open_place(folder).digest(name) == open_place(archive).digest(name)
+        assert open_file_store(folder).digest(name) == open_file_store(archive).digest(name)
 
 
 def test_the_same_files_make_the_same_bytes(tmp_path, folder, archive, monkeypatch):
@@ -80,23 +80,23 @@ def zipped(path, *members, compression=zipfile.ZIP_STORED):
 )
 def test_names_lead_nowhere(tmp_path, name):
     with pytest.raises(ModelError, match=r"x\.nmt: is damaged, or no model file"):
-        open_place(zipped(tmp_path / "x.nmt", ("a", b""), (name, b"x")))
+        open_file_store(zipped(tmp_path / "x.nmt", ("a", b""), (name, b"x")))
 
 
 def test_one_name_stands_for_one_file(tmp_path):
     with pytest.raises(ModelError, match="one name twice"):
-        open_place(zipped(tmp_path / "x.nmt", ("a", b"1"), ("a", b"2")))
+        open_file_store(zipped(tmp_path / "x.nmt", ("a", b"1"), ("a", b"2")))
 
 
 def test_nothing_grows_when_it_is_read(tmp_path):
     bomb = zipped(tmp_path / "x.nmt", ("a", bytes(10**6)), compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(ModelError, match="'a' is compressed"):
-        open_place(bomb)
+        open_file_store(bomb)
 
 
 def test_too_many_files(tmp_path):
     with pytest.raises(ModelError, match="too many files"):
-        open_place(zipped(tmp_path / "x.nmt", *((str(i), b"") for i in range(1001))))
+        open_file_store(zipped(tmp_path / "x.nmt", *((str(i), b"") for i in range(1001))))
 
 
 def test_sizes_larger_than_the_file(tmp_path, archive):
@@ -105,7 +105,7 @@ def test_sizes_larger_than_the_file(tmp_path, archive):
     struct.pack_into("<II", content, at + 20, 2**31, 2**31)
     archive.write_bytes(content)
     with pytest.raises(ModelError, match="larger than itself"):
-        open_place(archive)
+        open_file_store(archive)
 
 
 def test_members_that_lie_over_each_other(tmp_path, archive):
@@ -115,7 +115,7 @@ def test_members_that_lie_over_each_other(tmp_path, archive):
     struct.pack_into("<I", content, second + 42, 0)
     archive.write_bytes(content)
     with pytest.raises(ModelError):
-        open_place(archive).read("a.bin")
+        open_file_store(archive).read("a.bin")
 
 
 def test_a_flipped_bit_is_seen(archive):
@@ -123,4 +123,4 @@ def test_a_flipped_bit_is_seen(archive):
     content[content.index(b"second")] ^= 1
     archive.write_bytes(content)
     with pytest.raises(ModelError, match=r"x\.nmt: is damaged"):
-        open_place(archive).read("b.txt")
+        open_file_store(archive).read("b.txt")

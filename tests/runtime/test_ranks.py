@@ -5,33 +5,41 @@ import os
 import torch
 from processes import together
 
-from nmt.runtime import ranks
-from nmt.runtime.ranks import ALONE
+from nmt.runtime import distributed
+from nmt.runtime.distributed import SINGLE_PROCESS
 
 
 def test_alone():
     tensor = torch.tensor([1.0, 2.0])
-    ALONE.sum([tensor])
-    ALONE.wait()
+    SINGLE_PROCESS.sum([tensor])
+    SINGLE_PROCESS.barrier()
     assert tensor.tolist() == [1.0, 2.0]
-    assert ALONE.leads
-    assert (ALONE.total(3), ALONE.totals([1, 2]), ALONE.least(4)) == (3, [1, 2], 4)
-    assert ALONE.greatest(5, 6) == [5, 6]
-    assert ALONE.gather("é") == ["é"]
-    assert ALONE.shared([1, 2, 3], lambda own: [f"{i}" for i in own]) == ["1", "2", "3"]
+    assert SINGLE_PROCESS.is_rank_zero
+    assert (
+        SINGLE_PROCESS.all_reduce_sum(3),
+        SINGLE_PROCESS.all_reduce_sums([1, 2]),
+        SINGLE_PROCESS.all_reduce_min(4),
+    ) == (
+        3,
+        [1, 2],
+        4,
+    )
+    assert SINGLE_PROCESS.all_reduce_max(5, 6) == [5, 6]
+    assert SINGLE_PROCESS.gather("é") == ["é"]
+    assert SINGLE_PROCESS.shared([1, 2, 3], lambda own: [f"{i}" for i in own]) == ["1", "2", "3"]
 
 
 def test_buckets_hold_all_in_order(monkeypatch):
-    monkeypatch.setattr(ranks, "_BUCKET_ELEMENTS", 5)
+    monkeypatch.setattr(distributed, "_BUCKET_ELEMENTS", 5)
     tensors = [torch.zeros(size) for size in (2, 3, 1, 9, 0, 4)]
-    found = list(ranks._buckets(tensors))
+    found = list(distributed._buckets(tensors))
     assert [[len(tensor) for tensor in bucket] for bucket in found] == [[2, 3], [1], [9], [0, 4]]
-    assert list(ranks._buckets([])) == []
+    assert list(distributed._buckets([])) == []
 
 
 _TOGETHER = """\
 import torch
-from nmt.runtime import ranks
+from nmt.runtime import distributed as ranks
 from nmt.runtime.distributed import World, process_group
 
 ranks._BUCKET_ELEMENTS = 5
@@ -42,14 +50,14 @@ with process_group(world, torch.device("cpu")):
     tensors = [torch.full((2, 3), float(one)), torch.tensor(10.0 * one)]
     both.sum(tensors)
     assert tensors[0].tolist() == [[3.0] * 3] * 2 and tensors[1].item() == 30.0
-    assert both.totals([one, 5]) == [3, 10] and both.total(one) == 3
-    assert both.greatest(one, -one) == [2, -1] and both.least(one) == 1
+    assert both.all_reduce_sums([one, 5]) == [3, 10] and both.all_reduce_sum(one) == 3
+    assert both.all_reduce_max(one, -one) == [2, -1] and both.all_reduce_min(one) == 1
     assert both.gather("é" * one) == ["é", "éé"]
     for items in (range(5), range(1), range(0)):
         found = both.shared(items, lambda own: [f"{i} of {world.rank}" for i in own])
         assert found == [f"{i} of {i % 2}" for i in items], found
-    both.wait()
-assert both.leads == (world.rank == 0)
+    both.barrier()
+assert both.is_rank_zero == (world.rank == 0)
 print("good", flush=True)
 """
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from nmt.runtime.signals import Signalled, signals_held, signals_raised
+from nmt.runtime.process import Signalled, signals_held, signals_raised
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -79,7 +79,7 @@ def test_a_signal_that_another_thread_takes_is_held_too():
 def test_a_process_started_meanwhile_holds_them_until_it_lets_them_through():
     script = """
 import os, signal
-from nmt.runtime.signals import Signalled, let_through, signals_raised
+from nmt.runtime.process import Signalled, let_through, signals_raised
 os.kill(os.getpid(), signal.SIGINT)
 print("held")
 try:

@@ -10,10 +10,10 @@ import pytest
 
 from nmt.__main__ import main as nmt_main
 from nmt.config.load import load_config
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.tokenizers.tokenizer import TokenizerPair
+from nmt.training.data_preparation import prepare_corpora
 from nmt.training.run import train
 
 ROOT = Path(__file__).resolve().parents[2]

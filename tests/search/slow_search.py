@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from nmt.config.kinds import LENGTH_PENALTIES
+from nmt.config.registry import LENGTH_PENALTIES
 from nmt.config.settings import ModelSettings, SearchSettings
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.beam import BeamSearch
 from nmt.search.constraints import TokenConstraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.tokenizers.sentencepiece import BOS, EOS, UNK
+from nmt.tokenizers.tokenizer import BOS, EOS, UNK
 
 VOCABULARY = 7
 ORDINARY = [UNK, 4, 5, 6]

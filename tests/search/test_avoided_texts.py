@@ -2,8 +2,7 @@
 
 import pytest
 
-from nmt.search.avoided_texts import AvoidedText, bytes_needed, ends_in_word, spell_end
-from nmt.search.stems import Vocabulary
+from nmt.search.constraints import AvoidedText, Vocabulary, bytes_needed, ends_in_word, spell_end
 
 PIECES = (
     *("<pad>", "<unk>", "<s>", "</s>"),

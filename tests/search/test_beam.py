@@ -24,7 +24,7 @@ from slow_search import (
 from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, UsageError
 from nmt.search.beam import BeamSearch
-from nmt.tokenizers.sentencepiece import BOS, EOS
+from nmt.tokenizers.tokenizer import BOS, EOS
 
 PENALTIES = [
     ("none", 0.0, 0.0),

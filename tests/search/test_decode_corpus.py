@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.corpus import batches, decode_corpus
-from nmt.search.limits import LengthLimits
+from nmt.search.batched_search import batches, decode_corpus
+from nmt.search.logits_processors import LengthLimits
 
 LIMITS = LengthLimits(LengthRatio(1.0, 0.2))
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nmt.bundle import load_bundle, save_bundle
+from nmt.bundles.bundle import load_bundle, save_bundle
 from nmt.cli.app import run
 from nmt.search.constraints import Constraints
-from nmt.search.translation import distinct_texts, joined
-from nmt.search.translator import Translator
-from nmt.tokenizers.sentencepiece import EOS
+from nmt.tokenizers.tokenizer import EOS
+from nmt.translation.translation import distinct_texts, joined
+from nmt.translation.translator import Translator
 
 PIECES = ["▁", "l", "a", "la", "le", "e", "▁t", "t"]
 TEXTS = ["le chat", "la"]

@@ -8,19 +8,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.config.kinds import COMBINATIONS
+from nmt.config.registry import COMBINATIONS
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import LengthRatio
 from nmt.errors import UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
+from nmt.search.batched_search import decode_corpus
 from nmt.search.beam import BeamSearch
-from nmt.search.corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
-from nmt.search.forced import Pair, force_decode
+from nmt.search.forced_decoding import ForcedPair, force_decode
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.limits import LengthLimits
-from nmt.tokenizers.sentencepiece import BOS, EOS, UNK
+from nmt.search.logits_processors import LengthLimits
+from nmt.tokenizers.tokenizer import BOS, EOS, UNK
 
 VOCABULARY = 7
 ORDINARY = [UNK, 4, 5, 6]
@@ -179,7 +179,7 @@ def test_given_translations_have_the_scores_that_search_gave(combination):
     ensemble = Ensemble(make_models(seed=3), WEIGHTS, combination)
     wanted = SearchSettings(length_penalty="none")
     for source, found in zip(SOURCES, search(ensemble, 5, beam_size=3, n_best=3), strict=True):
-        pairs = [Pair(source[:-1], each.tokens, each.finished) for each in found]
+        pairs = [ForcedPair(source[:-1], each.tokens, each.finished) for each in found]
         scored = force_decode(ensemble, pairs, wanted, runtime, attention=True)
         for mine, theirs in zip(scored, found, strict=True):
             assert mine.score == pytest.approx(theirs.score, abs=1e-5)

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 import torch
 
+from nmt.alignment.shortlist import Shortlist
 from nmt.config.presets import PRESETS, overlaid
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
-from nmt.data.length_ratio import LengthRatio
-from nmt.data.shortlist import Shortlist
+from nmt.data.manifest import LengthRatio
 from nmt.model.kernels.batch_invariance import row_multiples
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
+from nmt.search.batched_search import decode_corpus
 from nmt.search.beam import Scorer
-from nmt.search.corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
-from nmt.search.forced import Pair, force_decode
+from nmt.search.forced_decoding import ForcedPair, force_decode
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.limits import LengthLimits
+from nmt.search.logits_processors import LengthLimits
 from nmt.search.shortlisted import Shortlisted
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK
 
 VOCABULARY = 600
 LIMITS = LengthLimits(LengthRatio(1.0, 0.2), fixed=12)
@@ -184,9 +184,9 @@ def test_forced_decoding(model: Seq2Seq, sources: list[list[int]]) -> None:
 
 def _forced(model: Seq2Seq, sources: list[list[int]], **changes: Any) -> None:
     runtime = _runtime(threads=1)
-    pairs = [Pair(source, source[::-1][:20]) for source in sources]
+    pairs = [ForcedPair(source, source[::-1][:20]) for source in sources]
 
-    def forced(wanted: list[Pair], together: int) -> list[Any]:
+    def forced(wanted: list[ForcedPair], together: int) -> list[Any]:
         search = SearchSettings(batch_sentences=together, alpha=0.8, **changes)
         return _bits(force_decode(model, wanted, search, runtime, attention=True))
 

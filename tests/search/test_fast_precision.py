@@ -7,7 +7,7 @@ from nmt.model.kernels.int8 import Int8Product
 from nmt.runtime.processor import Processor
 from nmt.search import fast_precision
 from nmt.search.fast_precision import FastPrecision, choose_precision
-from nmt.search.translator import Translator
+from nmt.translation.translator import Translator
 
 AVX2 = Processor("GenuineIntel", frozenset({"avx2"}))
 WITHOUT_AMX = Processor("GenuineIntel", frozenset({"avx2", "avx512_bf16"}))

@@ -8,16 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nmt.search.forced
+import nmt.search.forced_decoding
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import LengthRatio
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.corpus import decode_corpus
-from nmt.search.forced import Pair, force_decode
-from nmt.search.limits import LengthLimits
-from nmt.tokenizers.sentencepiece import BOS, EOS, UNK
+from nmt.search.batched_search import decode_corpus
+from nmt.search.forced_decoding import ForcedPair, force_decode
+from nmt.search.logits_processors import LengthLimits
+from nmt.tokenizers.tokenizer import BOS, EOS, UNK
 
 VOCABULARY = 9
 SOURCES = [[4, 5, 6, 4], [6], [5, 5, 4, 8, 7, 7, 6], [8, 4]]
@@ -95,7 +95,7 @@ def make_model(seed: int = 0, kind: str = "additive, fed back") -> Seq2Seq:
     return model
 
 
-def stepped(model: Seq2Seq, pair: Pair) -> tuple[list[float], list[torch.Tensor | None]]:
+def stepped(model: Seq2Seq, pair: ForcedPair) -> tuple[list[float], list[torch.Tensor | None]]:
     """The slow witness: log-probability of each token and attention, one step after the other."""
     source = torch.tensor([[*pair.source, EOS]])
     values, weights, previous = [], [], BOS
@@ -111,7 +111,7 @@ def stepped(model: Seq2Seq, pair: Pair) -> tuple[list[float], list[torch.Tensor 
 
 
 token_ids = st.lists(st.sampled_from([UNK, *range(4, VOCABULARY)]), max_size=7)
-pair_lists = st.lists(st.builds(Pair, token_ids, token_ids, st.booleans()), max_size=9)
+pair_lists = st.lists(st.builds(ForcedPair, token_ids, token_ids, st.booleans()), max_size=9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,7 +119,7 @@ def test_equals_stepping(runtime, kind):
     model = make_model(kind=kind)
     targets = [[7, 8], [], [4, 5, 6, 7, 8, 4, 4, 4], [6]]
     pairs = [
-        Pair(source, target, finished)
+        ForcedPair(source, target, finished)
         for source, target in zip([*SOURCES, []], [*targets, [5, 5]], strict=True)
         for finished in (True, False)
     ]
@@ -150,7 +150,7 @@ def test_equals_what_search_reported(runtime, kind, penalty):
             for source, hypotheses in zip(SOURCES, n_best, strict=True)
             for hypothesis in hypotheses
         ]
-        pairs = [Pair(source, found.tokens, found.finished) for source, found in searched]
+        pairs = [ForcedPair(source, found.tokens, found.finished) for source, found in searched]
         forced = force_decode(model, pairs, wanted, runtime, attention=True)
         for (_, found), again in zip(searched, forced, strict=True):
             assert again.score == pytest.approx(found.score, rel=1e-5)
@@ -191,7 +191,11 @@ def test_where_there_is_nothing_to_score_no_model_is_asked(runtime):
         def encode(self, source, lengths):
             raise AssertionError("the model was asked")
 
-    pairs = [Pair([], []), Pair([], [], finished=False), Pair([5], [], finished=False)]
+    pairs = [
+        ForcedPair([], []),
+        ForcedPair([], [], finished=False),
+        ForcedPair([5], [], finished=False),
+    ]
     found = force_decode(Untouchable(), pairs, SearchSettings(length_penalty="average"), runtime)
     assert [(h.log_probability, h.score, h.token_log_probabilities) for h in found] == [
         (0.0, 0.0, [])
@@ -209,10 +213,10 @@ def test_probabilities_are_held_a_few_positions_at_a_time(runtime, monkeypatch, 
         held.append(found.shape[0] * found.shape[1])
         return found
 
-    pairs = [Pair(source, [7, 8, 4, 5, 6, 7, 8]) for source in SOURCES]
+    pairs = [ForcedPair(source, [7, 8, 4, 5, 6, 7, 8]) for source in SOURCES]
     expected = force_decode(model, pairs, SearchSettings(), runtime)
     monkeypatch.setattr(model, "log_probabilities", spy)
-    monkeypatch.setattr(nmt.search.forced, "_ROWS", rows)
+    monkeypatch.setattr(nmt.search.forced_decoding, "_ROWS", rows)
     found = force_decode(model, pairs, SearchSettings(), runtime)
     assert max(held) <= max(rows, len(SOURCES))
     assert sum(held) == 8 * len(SOURCES)
@@ -225,7 +229,7 @@ def test_dropout_is_off_and_the_mode_comes_back(runtime, training):
     model = make_model()
     model.train(training)
     first, again = (
-        force_decode(model, [Pair([5], [6])], SearchSettings(), runtime)[0] for _ in "ab"
+        force_decode(model, [ForcedPair([5], [6])], SearchSettings(), runtime)[0] for _ in "ab"
     )
     assert first.score == again.score
     assert model.training is training
@@ -236,10 +240,10 @@ def test_a_model_of_nan_is_refused(runtime):
     with torch.no_grad():
         model.output_bias[4] = float("nan")
     with pytest.raises(ModelError, match="finite"):
-        force_decode(model, [Pair([5], [6])], SearchSettings(), runtime)
+        force_decode(model, [ForcedPair([5], [6])], SearchSettings(), runtime)
 
 
 def test_coverage_needs_attention(runtime):
     model = make_model(kind="none")
     with pytest.raises(UsageError, match="no attention"):
-        force_decode(model, [Pair([5], [6])], SearchSettings(coverage_penalty=0.1), runtime)
+        force_decode(model, [ForcedPair([5], [6])], SearchSettings(coverage_penalty=0.1), runtime)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from nmt.config.kinds import UTILITIES
+from nmt.config.registry import UTILITIES
 from nmt.config.settings import SearchSettings
 from nmt.search.minimum_risk import MinimumRisk, expected_utilities
-from nmt.search.translator import Translator
+from nmt.translation.translator import Translator
 
 WITNESSES = {"chrf": CHRF(), "bleu": BLEU(effective_order=True)}
 

@@ -2,15 +2,14 @@ import math
 
 import pytest
 
-from nmt.bundle import Bundle
+from nmt.bundles.bundle import Bundle
 from nmt.config.settings import Config, RuntimeSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import LengthRatio
 from nmt.errors import DataError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.forced import Pair
-from nmt.search.model_scores import CorpusScore, ForcedScore, check_source_lengths
-from nmt.search.translator import Translator
+from nmt.search.forced_decoding import CorpusScore, ForcedPair, ForcedScore, check_source_lengths
+from nmt.translation.translator import Translator
 
 SOURCES = ["le chat noir", "un chien dort dans la maison .", "😀", "le tapis"]
 TARGETS = ["the black cat", "a dog sleeps in the house .", "<s> </s> ▁", "the  mat "]
@@ -114,7 +113,7 @@ def test_what_location_attention_cannot_see_is_refused(translator):
 
 
 def test_the_longest_source_that_may_be():
-    pairs = [Pair([5] * 4, [6] * 9), Pair([], [6])]
+    pairs = [ForcedPair([5] * 4, [6] * 9), ForcedPair([], [6])]
     check_source_lengths(pairs, 4)
     check_source_lengths(pairs, None)
     with pytest.raises(DataError, match="source line 1: 4 subwords"):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.config.kinds import LENGTH_PENALTIES
+from nmt.config.registry import LENGTH_PENALTIES
 from nmt.search.penalties import coverage_penalty
 
 

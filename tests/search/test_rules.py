@@ -16,11 +16,9 @@ from slow_search import (
 )
 
 from nmt.config.settings import SearchSettings
-from nmt.search.avoided_texts import AvoidedText
-from nmt.search.constraints import TokenConstraints
-from nmt.search.rules import Rules
-from nmt.search.stems import Vocabulary
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
+from nmt.search.constraints import AvoidedText, TokenConstraints, Vocabulary
+from nmt.search.logits_processors import LogitsProcessors
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
 WORDS = Vocabulary(tuple(f"▁w{token}" for token in range(VOCABULARY)))
 """Every token is a word, so that texts are runs of tokens."""
@@ -76,13 +74,13 @@ def test_what_is_forbidden(min_length, order, wishes, data):
         for beam in range(2):
             may = allowed(sizes, wish, tokens[row][beam])
             expected[row, beam, [t for t in range(VOCABULARY) if t not in may]] = -torch.inf
-    rules = Rules.of(SearchSettings(**sizes), constraints, torch.device("cpu"))
+    rules = LogitsProcessors.of(SearchSettings(**sizes), constraints, torch.device("cpu"))
     order_of_rows = torch.tensor([1, 0])
     swapped = values[order_of_rows]
     given_tokens = torch.tensor(tokens).reshape(2, 2, length)
-    rules.forbid(values, given_tokens, length + 1)
+    rules.mask(values, given_tokens, length + 1)
     torch.testing.assert_close(values, expected, rtol=0, atol=0)
-    rules.select(order_of_rows).forbid(swapped, given_tokens[order_of_rows], length + 1)
+    rules.select(order_of_rows).mask(swapped, given_tokens[order_of_rows], length + 1)
     torch.testing.assert_close(swapped, expected[order_of_rows], rtol=0, atol=0)
 
 

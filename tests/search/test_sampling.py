@@ -11,8 +11,8 @@ from nmt.config.settings import SearchSettings
 from nmt.errors import UsageError
 from nmt.search.beam import BeamSearch
 from nmt.search.constraints import TokenConstraints
-from nmt.search.sampling import narrowed
-from nmt.tokenizers.sentencepiece import BOS, EOS
+from nmt.search.selection import truncate_distribution
+from nmt.tokenizers.tokenizer import BOS, EOS
 
 
 def narrowed_by_definition(
@@ -44,7 +44,7 @@ def narrowed_by_definition(
 @settings(max_examples=200, deadline=None)
 def test_what_is_drawn_from(values, temperature, top_k, top_p):
     changes = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    found = narrowed(
+    found = truncate_distribution(
         torch.tensor(values, dtype=torch.float64), SearchSettings(sampling=True, **changes)
     )
     expected = narrowed_by_definition(values, **changes)
@@ -53,7 +53,9 @@ def test_what_is_drawn_from(values, temperature, top_k, top_p):
 
 def test_what_is_forbidden_is_never_drawn():
     values = torch.tensor([-1.0, -torch.inf, -2.0, -torch.inf]).double()
-    assert (narrowed(values, SearchSettings(sampling=True, top_k=4))[[1, 3]] == 0.0).all()
+    assert (
+        truncate_distribution(values, SearchSettings(sampling=True, top_k=4))[[1, 3]] == 0.0
+    ).all()
 
 
 def test_translations_come_as_often_as_the_model_says():

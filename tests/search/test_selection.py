@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, Scored, assert_same, make_model, ranked, search
 
 from nmt.search.selection import top
-from nmt.tokenizers.sentencepiece import EOS
+from nmt.tokenizers.tokenizer import EOS
 
 
 def diverse_by_rule(

@@ -7,22 +7,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.bundle import Bundle, load_bundle
+from nmt.alignment.shortlist import Shortlist
+from nmt.bundles.bundle import Bundle, load_bundle
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.batches import pad_sources
-from nmt.data.length_ratio import LengthRatio
-from nmt.data.shortlist import Shortlist
+from nmt.data.manifest import LengthRatio
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search import shortlisted
+from nmt.search.batched_search import decode_corpus
 from nmt.search.constraints import Constraints
-from nmt.search.corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
-from nmt.search.limits import LengthLimits
+from nmt.search.logits_processors import LengthLimits
 from nmt.search.shortlisted import Shortlisted
-from nmt.search.translator import Translator
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD, UNK
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK
+from nmt.translation.translator import Translator
 
 VOCABULARY = 40
 FREQUENT = 4

@@ -3,10 +3,9 @@ import torch
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
-from nmt.search.constraints import TokenConstraints
-from nmt.search.rules import Rules
-from nmt.search.stems import Stem, Vocabulary, begun
-from nmt.tokenizers.sentencepiece import BOS, EOS, PAD
+from nmt.search.constraints import Stem, TokenConstraints, Vocabulary, begun
+from nmt.search.logits_processors import LogitsProcessors
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +74,10 @@ def test_subwords_that_agree_with_what_is_left_to_spell():
 
 def allowed(wishes, tokens):
     """What each beam of each sentence may go on with. tokens: `[batch][beams][so far]`."""
-    rules = Rules.of(SearchSettings(), wishes, torch.device("cpu"))
+    rules = LogitsProcessors.of(SearchSettings(), wishes, torch.device("cpu"))
     so_far = torch.tensor(tokens)
     scores = torch.zeros(*so_far.shape[:2], len(PIECES))
-    rules.forbid(scores, so_far, so_far.shape[2] + 1)
+    rules.mask(scores, so_far, so_far.shape[2] + 1)
     return [[{PIECES[i] for i in beam.nonzero().flatten()} for beam in row] for row in scores > -1]
 
 
@@ -97,9 +96,11 @@ def test_the_rule_is_of_each_beam_and_each_sentence():
 def test_the_rule_follows_the_sentences_that_are_left():
     stem = Stem("▁b", LETTERS)
     wishes = [TokenConstraints(), TokenConstraints(stem=stem)]
-    rules = Rules.of(SearchSettings(), wishes, torch.device("cpu")).select(torch.tensor([1]))
+    rules = LogitsProcessors.of(SearchSettings(), wishes, torch.device("cpu")).select(
+        torch.tensor([1])
+    )
     scores = torch.zeros(1, 1, len(PIECES))
-    rules.forbid(scores, torch.zeros(1, 1, 0, dtype=torch.long), 1)
+    rules.mask(scores, torch.zeros(1, 1, 0, dtype=torch.long), 1)
     assert {PIECES[i] for i in (scores[0, 0] > -1).nonzero().flatten()} == {"▁", "▁b"}
 
 

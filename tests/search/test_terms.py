@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, assert_same, enumerate_all, make_model, search
 
+from nmt.search.constrained_selection import Phrases, _places, _spread
 from nmt.search.constraints import TokenConstraints
-from nmt.search.terms import Phrases, _places, _spread
 
 PHRASE = st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=3)
 TERMS = st.lists(PHRASE, max_size=2).map(lambda terms: tuple(map(tuple, terms)))

@@ -10,9 +10,9 @@ from slow_search import SOURCES, Forced, make_model, padded, search
 
 from nmt.config.settings import SearchSettings
 from nmt.search.beam import BeamSearch
-from nmt.search.translator import Translator
-from nmt.search.tree import Fate, SearchTree
-from nmt.tokenizers.sentencepiece import EOS
+from nmt.search.hypothesis import Fate, SearchTree
+from nmt.tokenizers.tokenizer import EOS
+from nmt.translation.translator import Translator
 
 
 def grown(model, limit=6, **changes):

@@ -9,13 +9,16 @@ from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.model.attention import Query
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.ensemble import Ensemble
-from nmt.search.forced import Pair
-from nmt.search.translator import Translator
-from nmt.search.views import models_of, parts_of, views
-from nmt.tokenizers.sentencepiece import BOS, EOS
+from nmt.search.ensemble import Ensemble, models_of, parts_of, views
+from nmt.search.forced_decoding import ForcedPair
+from nmt.tokenizers.tokenizer import BOS, EOS
+from nmt.translation.translator import Translator
 
-PAIRS = [Pair([4, 5, 6, 4], [5, 6]), Pair([], []), Pair([6], [4, 4, 5], finished=False)]
+PAIRS = [
+    ForcedPair([4, 5, 6, 4], [5, 6]),
+    ForcedPair([], []),
+    ForcedPair([6], [4, 4, 5], finished=False),
+]
 
 
 def make_model(seed: int = 0, **attention: object) -> Seq2Seq:

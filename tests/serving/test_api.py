@@ -16,16 +16,14 @@ with warnings.catch_warnings():  # later versions prefer another client to httpx
     from starlette.testclient import TestClient
 
 from nmt import Constraints, Translator
-from nmt.search.flags import Judge
-from nmt.serving.answers import Answers
-from nmt.serving.app import Service, application
-from nmt.serving.desk import Desk
-from nmt.serving.limits import Limits
-from nmt.serving.page import rendered
+from nmt.serving.api_schema import ApiResponses, RequestLimits
+from nmt.serving.app import Service, application, rendered
+from nmt.serving.request_queue import RequestQueue
 from nmt.serving.server import about
+from nmt.translation.quality_estimation import QualityEstimator
 
 HOME = "http://127.0.0.1:8765"
-LIMITS = replace(Limits(), body=20_000, characters=200, lines=40, texts=20, beam=8)
+LIMITS = replace(RequestLimits(), body=20_000, characters=200, lines=40, texts=20, beam=8)
 SAFE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -42,14 +40,14 @@ def translator(tiny_bundle):
 
 def application_of(translator, desk, limits=LIMITS):
     info = about(translator, limits, 3)
-    answers = Answers(Judge.of(translator.bundles[0]))
+    answers = ApiResponses(QualityEstimator.of(translator.bundles[0]))
     service = Service(desk, answers, limits, rendered(info), info, 3)
     return application(service, ["my-machine.lan"])
 
 
 @pytest.fixture(scope="module")
 def app(translator):
-    desk = Desk(translator, LIMITS.waiting, LIMITS.together)
+    desk = RequestQueue(translator, LIMITS.waiting, LIMITS.together)
     yield application_of(translator, desk)
     desk.close()
     desk.join(30)
@@ -394,7 +392,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(translator):
 
 
 def test_a_full_desk_says_so(translator):
-    desk = Desk(translator, 0, 1)
+    desk = RequestQueue(translator, 0, 1)
     answer = TestClient(application_of(translator, desk), base_url=HOME).post(T, json={"text": "a"})
     desk.close()
     assert answer.status_code == 503
@@ -402,7 +400,7 @@ def test_a_full_desk_says_so(translator):
 
 
 def test_when_the_desk_has_ended_health_says_so(translator):
-    desk = Desk(translator, 1, 1)
+    desk = RequestQueue(translator, 1, 1)
     desk.close()
     desk.join(30)
     client = TestClient(application_of(translator, desk), base_url=HOME)

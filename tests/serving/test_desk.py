@@ -7,8 +7,7 @@ import pytest
 
 from nmt import Translator
 from nmt.search.constraints import Constraints
-from nmt.serving.desk import Busy, Desk, TranslateJob
-from nmt.serving.watched import GivenUp, Watched
+from nmt.serving.request_queue import Busy, CancellableModel, Cancelled, RequestQueue, TranslateJob
 
 SECONDS = 30
 
@@ -49,7 +48,7 @@ def stub():
 
 @pytest.fixture
 def desk(stub):
-    desk = Desk(stub, waiting=8, together=4)
+    desk = RequestQueue(stub, waiting=8, together=4)
     yield desk
     stub.may.set()
     desk.close()
@@ -57,7 +56,7 @@ def desk(stub):
     assert not desk.alive
 
 
-def at_work(desk: Desk, stub: Stub) -> TranslateJob:
+def at_work(desk: RequestQueue, stub: Stub) -> TranslateJob:
     """A job that the desk is busy with."""
     first = job("first")
     desk.submit(first)
@@ -125,7 +124,7 @@ def test_what_waits_when_it_closes_is_told(desk, stub):
     waiting = job("x")
     desk.submit(waiting)
     desk.close()
-    with pytest.raises(GivenUp):
+    with pytest.raises(Cancelled):
         waiting.answer.result(SECONDS)
     with pytest.raises(Busy):
         desk.submit(job("y"))
@@ -157,9 +156,9 @@ def test_a_search_that_nobody_waits_for_is_left_off(tiny_bundle):
         wanted.given_up = True
 
     counted = Counted(translator.model, leave)
-    desk = Desk(translator.with_model(counted), waiting=2, together=2)
+    desk = RequestQueue(translator.with_model(counted), waiting=2, together=2)
     desk.submit(wanted)
-    with pytest.raises(GivenUp):
+    with pytest.raises(Cancelled):
         wanted.answer.result(SECONDS)
     assert counted.steps == 3
     desk.submit(again := job("le chat", beam_size=2))
@@ -169,7 +168,7 @@ def test_a_search_that_nobody_waits_for_is_left_off(tiny_bundle):
 
 def test_a_watched_model_is_the_model_in_all_else(tiny_bundle):
     translator = Translator.load(tiny_bundle, threads=1)
-    watched = translator.with_model(Watched(translator.model, lambda: True))
+    watched = translator.with_model(CancellableModel(translator.model, lambda: True))
     (one,), (other,) = (each.translate(["le chat"]) for each in (translator, watched))
     assert one.tokens == other.tokens
     assert watched.score(["le chat"], ["the"])[0].log_probability == pytest.approx(

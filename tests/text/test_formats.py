@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from nmt.text.file_format import Head
+from nmt.text.byte_formats import Head
 from nmt.text.formats import FORMATS, identify, problem
 
 ENGLISH = ["The cat sleeps.", "A dog, a bird and a tree.", 'He said: "Go home now, please"', "Rain"]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from language_texts import TEXTS
 
-from nmt.config.recipes.rules import fitted
-from nmt.config.schema import all_keys
+from nmt.alignment.aligners import align_texts
+from nmt.config.key_index import all_keys
+from nmt.config.recommend.rules import fitted
 from nmt.config.settings import Config, CorpusSettings
-from nmt.data.alignment.texts import align_texts
+from nmt.console import quietly
 from nmt.data.survey import survey
-from nmt.data.tokenizer_training import train_tokenizers
-from nmt.runtime.console import quietly
+from nmt.data.tokenizer_preparation import train_tokenizers
 from nmt.text.languages import find_language
 from nmt.tokenizers.normalization import side_rules
 from nmt.tokenizers.round_trip import RoundTrip

@@ -8,22 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from nmt.config import kinds
+from nmt.config import registry
 from nmt.config.settings import TokenizerSettings
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.text.characters import clean_input
-from nmt.tokenizers.model_file import PieceKind, write_model
 from nmt.tokenizers.normalization import make_normalizer
-from nmt.tokenizers.sentencepiece import (
-    BOS,
-    EOS,
-    PAD,
-    UNK,
-    Tokenizer,
-    TokenizerPair,
-    open_tokenizer,
-)
-from nmt.tokenizers.word import ListedTokenizer
+from nmt.tokenizers.sentencepiece_model import PieceKind, write_model
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair, open_tokenizer
+from nmt.tokenizers.word_tokenizers import ListedTokenizer
 from nmt.tokenizers.words import SegmentedText
 
 LINES = [
@@ -38,7 +30,7 @@ LINES = [
 def learn(kind="word", lines=LINES, normalization="composed", **settings):
     chosen = TokenizerSettings.model_validate({"kind": kind, **settings})
     normalizer = make_normalizer(normalization)
-    learner = kinds.TOKENIZERS.resolve(kind)
+    learner = registry.TOKENIZERS.resolve(kind)
     return open_tokenizer(learner.learn(chosen, normalizer, iter(lines), "the source"), kind)
 
 
@@ -203,13 +195,13 @@ class SpacesTokenizer(ListedTokenizer):
         return re.findall("▁?[^▁]+|▁", text)
 
 
-LINE = kinds.TokenizerKind(
+LINE = registry.TokenizerKind(
     f"{__name__}:SpacesTokenizer", "what stands between spaces", "words", ("min_frequency",)
 )
 
 
 def test_a_kind_is_one_class_and_one_line(monkeypatch, tmp_path):
-    monkeypatch.setitem(kinds.TOKENIZERS.kinds, "spaces", LINE)
+    monkeypatch.setitem(registry.TOKENIZERS.kinds, "spaces", LINE)
     tokenizer = learn("spaces", min_frequency=1)
     assert tokenizer.pieces(tokenizer.encode("Go, now! Go")) == ["▁Go,", "▁now!", "▁Go"]
     tokenizer.save(tmp_path / "joint.model")

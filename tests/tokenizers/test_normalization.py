@@ -14,7 +14,7 @@ from nmt.errors import UsageError
 from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, clean_input
 from nmt.tokenizers.normalization import advice_to_keep, make_normalizer, side_rules
 from nmt.tokenizers.round_trip import Change
-from nmt.tokenizers.sentencepiece import Tokenizer
+from nmt.tokenizers.tokenizer import Tokenizer
 
 RULES = ["composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"]
 

@@ -11,8 +11,8 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.tokenizers.model_file import read_fields
-from nmt.tokenizers.sentencepiece import Tokenizer
+from nmt.tokenizers.sentencepiece_model import read_fields
+from nmt.tokenizers.tokenizer import Tokenizer
 from nmt.tokenizers.words import (
     SegmentedText,
     Subword,

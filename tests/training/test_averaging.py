@@ -7,10 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
+from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
+from nmt.bundles.bundle_files import fingerprint
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.training.averaging import Choice, average
+from nmt.training.averaging import CheckpointChoice, average
 from nmt.training.run import train
 
 CPU = torch.device("cpu")
@@ -76,10 +77,10 @@ def test_the_mean_of_equal_models_is_the_model(variant, tmp_path):
 def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     keep = ("training.checkpoint.keep_last=9", "training.metric=loss")
     run = train(tiny(*keep, "training.ema=0.9"))
-    average([run.path], Choice(2, best=False), tmp_path / "last")
+    average([run.path], CheckpointChoice(2, best=False), tmp_path / "last")
     assert_is_the_mean(*averaged(run, tmp_path / "last", [8, 6]))
     newest = run.checkpoints / "step-00000008"
-    average([run.path], Choice(1, best=False), tmp_path / "one")
+    average([run.path], CheckpointChoice(1, best=False), tmp_path / "one")
     average([newest], None, tmp_path / "same")
     found = [load_file(tmp_path / name / "model.safetensors") for name in ("one", "same")]
     assert_is_the_mean(found[0], [newest / "average.safetensors"])
@@ -93,27 +94,27 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
         if update != 2
     ]
     run.log_records.write_text('{"kind": "vali\n' + "\n".join(lines) + "\n", encoding="utf-8")
-    average([run.path], Choice(2, best=True), tmp_path / "best")
+    average([run.path], CheckpointChoice(2, best=True), tmp_path / "best")
     assert_is_the_mean(*averaged(run, tmp_path / "best", [4, 6]))
     facts = json.loads((tmp_path / "best" / "bundle.json").read_text(encoding="utf-8"))
     names = [f"tiny step-0000000{update} (moving average)" for update in (4, 6)]
     assert facts["training"]["average_of"] == names
     with pytest.raises(UsageError, match="has 3 validated checkpoints, not 4"):
-        average([run.path], Choice(4, best=True), tmp_path / "none")
+        average([run.path], CheckpointChoice(4, best=True), tmp_path / "none")
     # What a run saves before its first update is no model that was trained.
     shutil.copytree(run.checkpoints / "step-00000002", run.checkpoints / "step-00000000")
     with pytest.raises(UsageError, match=r"has 4 checkpoints, not 5.*\n?.*keep_last"):
-        average([run.path], Choice(5, best=False), tmp_path / "none")
+        average([run.path], CheckpointChoice(5, best=False), tmp_path / "none")
     with pytest.raises(UsageError, match="is a bundle, and --last"):
-        average([run.best], Choice(1, best=False), tmp_path / "none")
+        average([run.best], CheckpointChoice(1, best=False), tmp_path / "none")
     (run.checkpoints / "step-00000008" / "model.safetensors").write_bytes(b"x")
-    average([run.path], Choice(2, best=False), tmp_path / "sound")
+    average([run.path], CheckpointChoice(2, best=False), tmp_path / "sound")
     assert_is_the_mean(*averaged(run, tmp_path / "sound", [6, 4]))
 
 
 def test_checkpoints_without_a_moving_average(tiny, tmp_path):
     run = train(tiny("training.ema=null"))
-    average([run.path], Choice(1, best=False), tmp_path / "one")
+    average([run.path], CheckpointChoice(1, best=False), tmp_path / "one")
     newest = run.checkpoints / "step-00000008"
     assert_is_the_mean(
         load_file(tmp_path / "one" / "model.safetensors"), [newest / "model.safetensors"]

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from nmt.data.loader import BatchLoader
-from nmt.data.prepared_corpora import prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import ResourceError
+from nmt.training.batch_loader import BatchLoader
 from nmt.training.batch_size import BUDGETS, ON_CPU, first_fitting, worst_batches
 from nmt.training.checkpoints import load_state, newest_checkpoint
+from nmt.training.data_preparation import prepare_corpora
 from nmt.training.run import train
 
 

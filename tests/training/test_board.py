@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.training.board import Board
+from nmt.training.training_log import Board
 
 pytest.importorskip("tensorboard")
 

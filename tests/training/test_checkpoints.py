@@ -13,16 +13,18 @@ import pytest
 import torch
 from faults import KILLED, Instants, die, disk_full, run
 
-from nmt.bundle import load_bundle
+from nmt.bundles.bundle import load_bundle
 from nmt.errors import ModelError, ResourceError
-from nmt.runtime import files
-from nmt.runtime.files import remove_leftovers
-from nmt.training import checkpoint_formats, checkpoints
-from nmt.training.checkpoint_formats import LaterFormat, read_record
+from nmt.runtime import atomic_files
+from nmt.runtime.atomic_files import remove_leftovers
+from nmt.training import checkpoints
+from nmt.training import checkpoints as checkpoint_formats
 from nmt.training.checkpoints import (
+    LaterFormat,
     load_state,
     load_tensors,
     newest_checkpoint,
+    read_record,
     save_checkpoint,
     set_newer_aside,
     sound_checkpoints,
@@ -183,8 +185,8 @@ def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkey
     write(tmp_path, 1)
     before = contents(tmp_path)
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage(1000))
-    monkeypatch.setattr(files, "_beside", None)
+    monkeypatch.setattr(atomic_files.shutil, "disk_usage", lambda _: usage(1000))
+    monkeypatch.setattr(atomic_files, "_beside", None)
     with pytest.raises(ResourceError, match=r"needs 1\.1 MB, and the disk has 0\.0 MB free"):
         write(tmp_path, 2)
     assert contents(tmp_path) == before
@@ -193,7 +195,7 @@ def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkey
 def test_an_average_needs_room_too(tmp_path, monkeypatch):
     model, optimizer = make_formats.make_model(9)
     asked = []
-    monkeypatch.setattr(checkpoints, "insist_on_space", lambda _, size: asked.append(size))
+    monkeypatch.setattr(checkpoints, "check_free_space", lambda _, size: asked.append(size))
     for average in (None, MovingAverage(model, 0.9)):
         save_checkpoint(tmp_path, 1, model, optimizer, make_formats.STATE, average)
     parameters = sum(parameter.nbytes for parameter in model.parameters())

@@ -6,13 +6,13 @@ from importlib import import_module
 
 import pytest
 
-from nmt.bundle import read_facts
-from nmt.evaluation.metrics import Best
+from nmt.bundles.bundle_files import read_facts
+from nmt.evaluation.metrics import BestValidation
 from nmt.evaluation.scores import Score
-from nmt.reports.report import report_on
-from nmt.reports.report_page import report_page
-from nmt.reports.state import open_run
-from nmt.reports.watch_frame import Screen, frame
+from nmt.reports.run_page import report_page
+from nmt.reports.run_report import report_on
+from nmt.reports.run_state import open_run
+from nmt.reports.watch import Screen, frame
 from nmt.runtime.device import Choices
 from nmt.training.averaging import _best_first, _validations
 from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, update_of
@@ -60,7 +60,7 @@ def test_a_bleu_that_cannot_move_chooses_and_ends_nothing(tiny, scripted):
     assert (facts["updates"], facts["chosen_by"], facts["dev"]["chrf"]) == (6, "chrf", 45.0)
     state = last_state(run)
     assert state.ended == "training.max_updates (8)"
-    assert state.best == {"bleu": Best("bleu", 0.0, 6, 1, True, 45.0)}
+    assert state.best == {"bleu": BestValidation("bleu", 0.0, 6, 1, True, 45.0)}
     told = text(run)
     assert told.count("BLEU is noise (no 4-grams): as long as it is, chrF decides instead") == 1
     assert "Best chrf 45.00 at update 6" in told
@@ -79,7 +79,7 @@ def test_bleu_decides_once_it_is_no_longer_noise(tiny, scripted):
     run = train(tiny(*OFTEN))
     facts = read_facts(run.best)["training"]
     assert (facts["updates"], facts["chosen_by"]) == (6, "bleu")
-    assert last_state(run).stopping == Best("bleu", 1.5, 6, 1, False, 21.0)
+    assert last_state(run).stopping == BestValidation("bleu", 1.5, 6, 1, False, 21.0)
     assert "BLEU is no longer noise and decides again" in text(run)
     assert text(run).count("BLEU is noise") == 1
 
@@ -149,8 +149,8 @@ class Told:
 
 def state_with(tokenizer, update=100):
     state = TrainingState(Choices("cpu", "float32", 1), {}, update, bleu_tokenizer=tokenizer)
-    state.best = {"bleu": Best("bleu", 0.5, 50), "loss": Best("loss", 3.0, 90)}
-    state.stopping = Best("bleu", 0.5, 50, 2)
+    state.best = {"bleu": BestValidation("bleu", 0.5, 50), "loss": BestValidation("loss", 3.0, 90)}
+    state.stopping = BestValidation("bleu", 0.5, 50, 2)
     state.schedule = {"scale": 0.5, "best": 0.5, "in_vain": 1}
     return state
 
@@ -211,7 +211,7 @@ def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
     facts = json.loads((run.best / "bundle.json").read_text(encoding="utf-8"))["training"]
     assert (facts["dev"]["perplexity"], facts["updates"]) == ("inf", 2)
     assert "perplexity inf" in text(run)
-    assert last_state(run).best["perplexity"] == Best("perplexity", math.inf, 2, 1)
+    assert last_state(run).best["perplexity"] == BestValidation("perplexity", math.inf, 2, 1)
     page = report_page(report_on(open_run(run.path)))
     assert any(
         "loss 900.00" in plain_line(each) for each in frame(open_run(run.path), Screen(120, 60))

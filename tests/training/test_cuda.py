@@ -15,7 +15,7 @@ from nmt.runtime.device import prepare_runtime
 from nmt.training import run as run_module
 from nmt.training.batch_size import BUDGETS
 from nmt.training.checkpoints import load_state, newest_checkpoint
-from nmt.training.graphs import CudaRecorder, GraphedStep
+from nmt.training.cuda_graphs import CudaRecorder, GraphedStep
 from nmt.training.run import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

@@ -6,13 +6,13 @@ import torch
 from recorded import batch, make_model, make_work
 from test_training import assert_same_weights, records, weights
 
+from nmt.console import say
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.console import say
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.gradients import GradientAccumulator, split_batch
-from nmt.training.log import TrainingLog
 from nmt.training.run import train
+from nmt.training.training_log import TrainingLog
 
 LENGTHS = ((3, 5), (6, 2), (4, 4), (9, 3), (2, 12), (5, 5), (1, 1))
 

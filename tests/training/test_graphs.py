@@ -14,7 +14,7 @@ from nmt.errors import ResourceError, StoppedBySignal, UsageError
 from nmt.model.loss import LossSums
 from nmt.runtime.device import prepare_runtime
 from nmt.training import run as run_module
-from nmt.training.graphs import CudaRecorder, GraphedStep, make_recorder
+from nmt.training.cuda_graphs import CudaRecorder, GraphedStep, make_recorder
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 

@@ -9,18 +9,18 @@ import pytest
 import torch
 from recorded import SHORT, Again, batch, make_model
 
-from nmt.config.kinds import GUIDANCE_COSTS
+from nmt.config.registry import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
-from nmt.data.buckets import to_bucket
+from nmt.data.batches import to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
 from nmt.inspection.alignments import align_given
 from nmt.model.loss import Guidance
-from nmt.search.translator import Translator
+from nmt.training.cuda_graphs import GraphedStep
 from nmt.training.gradients import split_batch
-from nmt.training.graphs import GraphedStep
-from nmt.training.guidance import guidance_of, guidance_weight
 from nmt.training.run import train
+from nmt.training.schedules import guidance_of, guidance_weight
 from nmt.training.trainer import Trainer
+from nmt.translation.translator import Translator
 
 HMM = "training.guided_alignment.aligner=hmm"
 

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from nmt.training import interrupts as interrupts_module
-from nmt.training.interrupts import Interrupts
+from nmt.training import stopping as interrupts_module
+from nmt.training.stopping import Interrupts
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 

@@ -7,8 +7,8 @@ import time
 import pytest
 from sentencepiece import SentencePieceTrainer
 
-from nmt.runtime import console
-from nmt.runtime.console import set_quiet
+from nmt import console
+from nmt.console import set_quiet
 from nmt.search.beam import BeamSearch
 from nmt.training import validation
 from nmt.training.run import train

@@ -4,8 +4,8 @@ import json
 
 from nmt.errors import ResourceError
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training import log as logs
-from nmt.training.log import TrainingLog
+from nmt.training import training_log as logs
+from nmt.training.training_log import TrainingLog
 
 
 def test_lines_that_a_full_disk_refuses_are_missed_and_that_is_said_once(

@@ -9,9 +9,9 @@ import pytest
 from safetensors.torch import load_file
 
 from nmt.errors import ResourceError
-from nmt.runtime.ranks import ALONE
-from nmt.training.log import NoLog
-from nmt.training.missed_saves import save_or_go_on
+from nmt.runtime.distributed import SINGLE_PROCESS
+from nmt.training.checkpoints import save_or_warn
+from nmt.training.training_log import NoLog
 
 
 class Two:
@@ -20,7 +20,7 @@ class Two:
     def __init__(self, theirs):
         self.theirs = theirs
 
-    def least(self, number):
+    def all_reduce_min(self, number):
         return min(number, self.theirs)
 
 
@@ -31,15 +31,15 @@ def refused():
 @pytest.mark.parametrize(
     ("save", "ranks", "saved"),
     [
-        (list, ALONE, True),
-        (refused, ALONE, False),
+        (list, SINGLE_PROCESS, True),
+        (refused, SINGLE_PROCESS, False),
         (list, Two(1), True),
         (refused, Two(1), False),
         (list, Two(0), False),
     ],
 )
 def test_all_ranks_hear_whether_all_have_saved(save, ranks, saved, capsys):
-    assert save_or_go_on(save, "the checkpoint", 3, NoLog(1), ranks) is saved
+    assert save_or_warn(save, "the checkpoint", 3, NoLog(1), ranks) is saved
     assert capsys.readouterr().err.count("NOT SAVED: the checkpoint of update 3") == (
         save is refused
     )

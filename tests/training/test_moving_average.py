@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from nmt.bundle import load_bundle
+from nmt.bundles.bundle import load_bundle
 from nmt.errors import ModelError
 from nmt.training.checkpoints import newest_checkpoint
 from nmt.training.moving_average import MovingAverage
@@ -36,7 +36,7 @@ def test_it_is_the_equation(decay):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter))
-        average.follow(update)
+        average.update(update)
         seen.append([p.detach().clone() for p in model.parameters()])
     for place, found in enumerate(average.tensors().values()):
         for number, value in enumerate(found.flatten().tolist()):
@@ -48,7 +48,7 @@ def test_what_does_not_change_is_its_own_average():
     model = nn.Linear(3, 2)
     average = MovingAverage(model, 0.7)
     for update in range(1, 20):
-        average.follow(update)
+        average.update(update)
     for name, parameter in model.named_parameters():
         assert torch.equal(average.tensors()[name], parameter)
 
@@ -58,7 +58,7 @@ def test_in_place_the_model_has_the_averages_and_then_its_own_again():
     average = MovingAverage(model, 0.5)
     with torch.no_grad():
         model.weight.add_(1.0)
-    average.follow(1)
+    average.update(1)
     trained, place = model.weight.detach().clone(), model.weight.data_ptr()
     with pytest.raises(RuntimeError, match="inside"), average.in_place():
         assert torch.equal(model.weight, average.tensors()["weight"])

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from nmt.config.kinds import OPTIMIZERS
+from nmt.config.registry import OPTIMIZERS
 from nmt.config.settings.training import OptimizerSettings
-from nmt.evaluation.metrics import Best
+from nmt.evaluation.metrics import BestValidation
 from nmt.runtime.device import Choices
 from nmt.training.checkpoints import (
     TrainingState,
@@ -68,8 +68,8 @@ def test_state_comes_back_as_it_was(tmp_path):
         batch=3,
         seconds=1.5,
         schedule={"scale": 0.5},
-        best={"bleu": Best("bleu", 12.5, 6, 1)},
-        stopping=Best("loss", 2.0, 5, 2),
+        best={"bleu": BestValidation("bleu", 12.5, 6, 1)},
+        stopping=BestValidation("loss", 2.0, 5, 2),
     )
     path = save_checkpoint(tmp_path, 2, model, optimizer, state)
     assert load_state(path) == state

@@ -13,14 +13,13 @@ from safetensors.torch import load_file
 
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.device import Choices, Runtime
-from nmt.runtime.distributed import Notes, World
-from nmt.runtime.ranks import Ranks
+from nmt.runtime.distributed import Notes, Ranks, World
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training.parallel import (
-    Start,
+from nmt.training.data_parallel import (
+    RunStart,
     announce,
     await_start,
-    insist_on_equal_weights,
+    check_equal_weights,
     refuse_a_shared_gpu,
 )
 from nmt.training.run import train
@@ -92,7 +91,7 @@ _LEAVES = """\
 from pathlib import Path
 import torch
 from nmt.runtime.distributed import World, process_group
-from nmt.runtime.ranks import Ranks
+from nmt.runtime.distributed import Ranks
 
 world = World.of_environment()
 with process_group(world, torch.device("cpu")):
@@ -330,7 +329,7 @@ def announced(monkeypatch, start):
 def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch):
     config = tiny()
     run = RunDirectory(config.run_dir)
-    start = Start(config, Choices("cpu", "float32", "medium"), "step-00000004")
+    start = RunStart(config, Choices("cpu", "float32", "medium"), "step-00000004")
     announced(monkeypatch, start)
     with pytest.raises(UsageError, match="a file system that all machines share"):
         await_start(config, run)
@@ -351,8 +350,8 @@ def test_other_weights_to_begin_with_are_refused(monkeypatch, rank):
     monkeypatch.setattr(Ranks, "gather", lambda self, text: seen.append(text) or [text, *seen])
     ranks = Ranks(World())
     ranks.rank, ranks.size = rank, 2
-    insist_on_equal_weights(ranks, theirs)
+    check_equal_weights(ranks, theirs)
     with pytest.raises(ResourceError) as refused:
-        insist_on_equal_weights(ranks, mine)
+        check_equal_weights(ranks, mine)
     assert refused.value.message.startswith("rank 1 would begin" if rank == 0 else "")
     assert bool(refused.value.message) == (rank == 0)

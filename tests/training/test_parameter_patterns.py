@@ -6,7 +6,7 @@ import torch
 from nmt.config.settings import ModelSettings
 from nmt.errors import ConfigError
 from nmt.model.seq2seq import Seq2Seq
-from nmt.training.parameter_patterns import matching
+from nmt.training.optimizers import matching
 
 
 def model(**settings):

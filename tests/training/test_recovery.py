@@ -9,17 +9,17 @@ import torch
 from test_training import assert_same_weights, records, weights
 
 from nmt.config.settings import TrainingSettings
-from nmt.data.inputs import InputFile
+from nmt.data.manifest import InputFile
 from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.runtime.device import Choices
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training import recovery
 from nmt.training.checkpoints import TrainingState, load_state, save_checkpoint
-from nmt.training.log import NoLog
 from nmt.training.recovery import NonFiniteError, Recovery, describe_lines
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
+from nmt.training.training_log import NoLog
 
 
 def state_of(run, update):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nmt.config.kinds import SCHEDULES
+from nmt.config.registry import SCHEDULES
 from nmt.config.settings import TrainingSettings
 from nmt.evaluation.metrics import MetricValue
 from nmt.runtime.device import Choices

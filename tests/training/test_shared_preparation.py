@@ -6,16 +6,16 @@ import shutil
 import pytest
 
 from nmt import Translator
-from nmt.bundle import read_config
+from nmt.bundles.bundle_files import read_config
 from nmt.config.load import load_config
-from nmt.data.prepared_corpora import open_prepared, prepare_corpora
-from nmt.data.prepared_tokenizer import prepare_tokenizers
+from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError, ModelError, UsageError
-from nmt.reports.data_report import try_data_report
-from nmt.reports.judging import dev_of
-from nmt.reports.state import open_run
+from nmt.reports.corpus_report import try_data_report
+from nmt.reports.run_scoring import dev_of
+from nmt.reports.run_state import open_run
 from nmt.runtime.run_directory import RunDirectory, find_run
 from nmt.training import verify_resume as proof
+from nmt.training.data_preparation import open_prepared, prepare_corpora
 from nmt.training.run import train
 
 FEW = "training.max_updates=4"

@@ -13,8 +13,8 @@ import torch
 
 from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
-from nmt.reports.history import History
-from nmt.runtime.ranks import ALONE
+from nmt.reports.run_history import RunHistory
+from nmt.runtime.distributed import SINGLE_PROCESS
 from nmt.training import recovery
 from nmt.training.checkpoints import load_state
 from nmt.training.gradients import LossStep
@@ -214,20 +214,20 @@ def test_an_update_of_float16_that_overflowed_was_not_applied():
     metrics.count(sums_of(3.0), torch.tensor(torch.inf), 10, may_overflow=True)
     assert not metrics.is_sound()
     metrics.count(sums_of(1.0), torch.tensor(2.0), 10, may_overflow=True)
-    total = metrics.total(ALONE)
+    total = metrics.total(SINGLE_PROCESS)
     assert (total.applied, total.updates) == (1, 2)
     assert metrics.is_sound()
     again = MetricAccumulator(torch.device("cpu"), total)
     again.count(sums_of(1.0), torch.tensor(torch.inf), 10, may_overflow=True)
     assert again.is_sound()
-    means = train_means(again.total(ALONE))
+    means = train_means(again.total(SINGLE_PROCESS))
     assert (means["loss"], means["gradient_norm"]) == (5.0 / 30, 2.0)
 
 
 def test_without_an_update_there_are_no_sums():
     metrics = MetricAccumulator(torch.device("cpu"))
     metrics.start_clock()
-    assert metrics.total(ALONE) == MetricSums()
+    assert metrics.total(SINGLE_PROCESS) == MetricSums()
 
 
 def test_the_clock_stands_still_while_it_is_stopped(monkeypatch):
@@ -250,7 +250,7 @@ def test_the_clock_stands_still_while_it_is_stopped(monkeypatch):
 def test_only_rank_zero_continues_from_the_sums_of_the_losses():
     saved = MetricSums(6.0, 4.0, 2.0, 3.0, 2, 20, 3, 1.0)
     ranks = [MetricAccumulator(torch.device("cpu"), saved, zero) for zero in (True, False)]
-    first, second = (each.total(ALONE) for each in ranks)
+    first, second = (each.total(SINGLE_PROCESS) for each in ranks)
     assert first == saved
     assert (second.loss, second.cross_entropy, second.guided) == (0.0, 0.0, 0.0)
     assert (second.gradient_norm, second.applied, second.target_tokens) == (3.0, 2, 20)
@@ -300,6 +300,6 @@ main()
 def test_reports_show_a_last_record_between_two_of_the_steps(tiny):
     run = train(tiny(*OPTIONS))
     lines = run.log_records.read_text(encoding="utf-8").split("\n")[:-1]
-    history = History.of(map(json.loads, lines))
+    history = RunHistory.of(map(json.loads, lines))
     assert [point.update for point in history.train] == [7, 14, 21, 24]
     assert history.update == 24

@@ -10,12 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.bundle import find_bundle, load_bundle
-from nmt.config.dump import dump_config
+from nmt.bundles.bundle import load_bundle
+from nmt.bundles.bundle_files import find_bundle
 from nmt.config.load import load_config
+from nmt.config.serialize import dump_config
 from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.lock import exclusive
-from nmt.tokenizers.sentencepiece import TokenizerPair
+from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.checkpoints import load_state
 from nmt.training.run import train
 from nmt.training.trainer import Trainer

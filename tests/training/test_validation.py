@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from nmt.bundle import load_bundle
+from nmt.bundles.bundle import load_bundle
 from nmt.config.settings import RuntimeSettings
-from nmt.data.corpus import Corpus, CorpusWriter
-from nmt.data.prepared_corpora import PreparedData
+from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.runtime.device import prepare_runtime
-from nmt.search.translator import Translator
+from nmt.training.data_preparation import PreparedData
 from nmt.training.validation import Validator
+from nmt.translation.translator import Translator
 
 SOURCES = ["le chat noir est sur le tapis. un chien dort dans la maison.", "le chat", "la maison"]
 

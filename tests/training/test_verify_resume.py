@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training import verify_resume as proof
-from nmt.training.checkpoint_formats import seal
+from nmt.training.checkpoints import seal
 from nmt.training.run import train
 from nmt.training.verify_resume import verify_resume
 

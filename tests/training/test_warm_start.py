@@ -9,19 +9,20 @@ import sentencepiece
 import torch
 from safetensors.torch import load_file
 
-from nmt.bundle import Bundle, fingerprint, load_bundle, save_bundle
+from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
+from nmt.bundles.bundle_files import fingerprint
 from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import Config, ModelSettings
-from nmt.data.length_ratio import LengthRatio
+from nmt.data.manifest import LengthRatio
 from nmt.errors import ConfigError, ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Choices
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.sentencepiece import Tokenizer, TokenizerPair
+from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.checkpoints import TrainingState
-from nmt.training.log import TrainingLog
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
+from nmt.training.training_log import TrainingLog
 from nmt.training.warm_start import VOCABULARY_ROWS, start_from
 
 CPU = torch.device("cpu")

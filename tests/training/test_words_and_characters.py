@@ -5,9 +5,9 @@ import json
 import pytest
 
 from nmt import Constraints, Translator
-from nmt.bundle import load_bundle
+from nmt.bundles.bundle import load_bundle
+from nmt.bundles.onnx_export import _how
 from nmt.cli.app import run as run_command
-from nmt.release.onnx import _how
 
 KINDS = {
     "word": ("tokenizer.kind=word", "tokenizer.joint=false"),

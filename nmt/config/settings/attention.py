@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.kinds import ATTENTIONS, NORMALIZERS, WINDOWS
+from nmt.config.registry import ATTENTIONS, NORMALIZERS, WINDOWS
 from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.annotated_handlers import GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from nmt.config.kinds import Registry
+from nmt.config.registry import Registry
 
 LARGEST_SIZE = 1_000_000
 """The upper bound of settings that take memory. A larger value is a mistake or an attack."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.kinds import CELLS, DECODER_STARTS, OUTPUTS
+from nmt.config.registry import CELLS, DECODER_STARTS, OUTPUTS
 from nmt.config.settings.attention import AttentionSettings
 from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from nmt.config.kinds import LENGTH_PENALTIES, UTILITIES
+from nmt.config.registry import LENGTH_PENALTIES, UTILITIES
 from nmt.config.settings.base import LARGEST_SIZE, Settings, kind_of
 
 

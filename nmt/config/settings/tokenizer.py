@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from nmt.config.kinds import TOKENIZERS, tokenizer_kind
+from nmt.config.registry import TOKENIZERS, tokenizer_kind
 from nmt.config.settings.base import LARGEST_SIZE, FilePath, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
 

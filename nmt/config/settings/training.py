@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
 
-from nmt.config.kinds import ALIGNERS, DEV_METRICS, GUIDANCE_COSTS, OPTIMIZERS, SCHEDULES
+from nmt.config.registry import ALIGNERS, DEV_METRICS, GUIDANCE_COSTS, OPTIMIZERS, SCHEDULES
 from nmt.config.settings.base import FilePath, FilePaths, Settings, kind_of
 
 Metric = Annotated[str, kind_of(DEV_METRICS)]

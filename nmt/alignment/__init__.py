@@ -1,0 +1,1 @@
+"""Word alignment: statistical aligners, links, guided alignment and lexical shortlists."""

@@ -1,0 +1,216 @@
+"""Links between the words of a sentence pair: the Pharaoh format, and alignment error rate.
+
+The definitions are those of Och and Ney 2003, "A Systematic Comparison of Various Statistical
+Alignment Models", section 2.3. There are links A, sure links S and possible links P, which include
+the sure ones. Precision is |A ∩ P| / |A|, recall is |A ∩ S| / |S|, and
+
+    AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.errors import DataError
+
+Link = tuple[int, int]
+"""The positions, from 0, of a source word and a target word that are linked."""
+
+_LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class GoldLinks:
+    """The links of one pair according to human annotators (Och and Ney 2003, section 2.3).
+
+    Attributes:
+        sure: The links that must be found.
+        possible: The links that may be found, including the sure ones.
+    """
+
+    sure: frozenset[Link]
+    possible: frozenset[Link]
+
+
+def written(links: Iterable[Link]) -> str:
+    """Return links as a line, in their order."""
+    return " ".join(f"{source}-{target}" for source, target in links)
+
+
+def in_order(links: Iterable[Link]) -> list[Link]:
+    """Return links sorted by target word, then by source word."""
+    return sorted(links, key=lambda link: (link[1], link[0]))
+
+
+def turned(links: Iterable[Link]) -> list[Link]:
+    """Return links with source and target swapped."""
+    return in_order((target, source) for source, target in links)
+
+
+def parse_links(line: str, name: str, number: int) -> list[Link]:
+    """Return the links of a line such as `0-0 2-1`, each once.
+
+    Args:
+        line: The line.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+
+    Raises:
+        DataError: The line has anything but sure links.
+    """
+    gold = parse_gold(line, name, number)
+    if gold.possible != gold.sure:
+        raise DataError(
+            f"{name}: line {number}: has links that are only possible (`i?j` or `ipj`), which "
+            "--gold alone can have. Write links as source-target, such as 0-0 2-1."
+        )
+    return in_order(gold.sure)
+
+
+def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
+    """Return the links of a line, with `i-j` for sure and `i?j` or `ipj` for possible links.
+
+    Args:
+        line: The line.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+        first: The number of the first word of a sentence, 0 or 1.
+
+    Raises:
+        DataError: The line has anything but links.
+    """
+    sure, possible = set(), set()
+    for text in line.split():
+        match = _LINK.fullmatch(text)
+        if match is None:
+            raise DataError(
+                f"{name}: line {number}: {text[:40]!r} is no link. Links are written as "
+                "source-target, such as 0-0 2-1."
+            )
+        link = int(match[1]) - first, int(match[3]) - first
+        if min(link) < 0:
+            raise DataError(
+                f"{name}: line {number}: {text!r} has a 0, but --one-indexed says that words are "
+                "counted from 1. Leave it out."
+            )
+        possible.add(link)
+        if match[2] == "-":
+            sure.add(link)
+    return GoldLinks(frozenset(sure), frozenset(possible))
+
+
+def check_within(
+    links: Iterable[Link], sizes: tuple[int, int], name: str, number: int, advice: str = ""
+) -> None:
+    """Check that a pair has the words that its links name.
+
+    Args:
+        links: The links.
+        sizes: The number of source words and of target words.
+        name: The name of the file in errors.
+        number: The number of the line in errors.
+        advice: Advice for the error, in place of the usual.
+
+    Raises:
+        DataError: A link names a word beyond the end of its sentence.
+    """
+    for source, target in links:
+        for place, size, side in ((source, sizes[0], "source"), (target, sizes[1], "target")):
+            if place >= size:
+                raise DataError(
+                    f"{name}: line {number}: a link to {side} word {place} (counted from 0), but "
+                    f"the {side} has {size} words. {advice or 'Are these of the same texts?'}"
+                )
+
+
+Shares = NDArray[np.floating]
+"""The share of each target word from each source word, `[target words, source words]`."""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The words of a sentence pair and their links.
+
+    Attributes:
+        source: The source words.
+        target: The target words.
+        weights: The link weights, `[target words, source words]`. Each row sums to at most one.
+        best: The source word of each target word, `[target words]`, -1 for none.
+    """
+
+    source: list[str]
+    target: list[str]
+    weights: Shares
+    best: NDArray[np.integer]
+
+    @classmethod
+    def blank(cls, source: list[str], target: list[str]) -> "Aligned":
+        """Return a pair without links.
+
+        Args:
+            source: The source words.
+            target: The target words.
+        """
+        weights = np.zeros((len(target), len(source)))
+        return cls(source, target, weights, np.full(len(target), -1))
+
+    def links(self, threshold: float | None = None) -> list[Link]:
+        """Return the best link of each target word, or all links with at least the given weight."""
+        if threshold is None:
+            return [(int(i), j) for j, i in enumerate(self.best) if i >= 0]
+        return [(int(i), int(j)) for j, i in np.argwhere(self.weights >= threshold)]
+
+
+@dataclass
+class AlignmentError:
+    """Counts over sentence pairs.
+
+    Attributes:
+        pairs: The number of pairs.
+        links: The number of links, |A|.
+        sure: The number of sure links, |S|.
+        possible: The number of possible links, |P|.
+        of_sure: The number of links that are sure, |A ∩ S|.
+        of_possible: The number of links that are possible, |A ∩ P|.
+    """
+
+    pairs: int = 0
+    links: int = 0
+    sure: int = 0
+    possible: int = 0
+    of_sure: int = 0
+    of_possible: int = 0
+
+    def add(self, links: Iterable[Link], gold: GoldLinks) -> None:
+        """Count one more pair.
+
+        Args:
+            links: The links of the alignment.
+            gold: The manual links.
+        """
+        found = set(links)
+        self.pairs += 1
+        self.links += len(found)
+        self.sure += len(gold.sure)
+        self.possible += len(gold.possible)
+        self.of_sure += len(found & gold.sure)
+        self.of_possible += len(found & gold.possible)
+
+    @property
+    def precision(self) -> float:
+        """The share of the links that are possible; 1 where there are no links."""
+        return self.of_possible / self.links if self.links else 1.0
+
+    @property
+    def recall(self) -> float:
+        """The share of the sure links that were found; 1 where there are none."""
+        return self.of_sure / self.sure if self.sure else 1.0
+
+    @property
+    def rate(self) -> float:
+        """The alignment error rate, 0 for no error; 0 where neither side has a link."""
+        both = self.links + self.sure
+        return 1.0 - (self.of_sure + self.of_possible) / both if both else 0.0

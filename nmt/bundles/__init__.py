@@ -1,0 +1,1 @@
+"""Models on disk: bundles, model cards, one-file models and ONNX programs."""

@@ -1,0 +1,405 @@
+"""The files of a bundle: in a folder, in one file, or in the run of a checkpoint."""
+
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from nmt.config.load import load_config
+from nmt.config.serialize import dump_config
+from nmt.config.settings import Config, CorpusSettings
+from nmt.console import say
+from nmt.data.manifest import Manifest
+from nmt.errors import ConfigError, DataError, ModelError, UsageError
+from nmt.runtime.atomic_files import sha256
+from nmt.runtime.file_store import FileStore, is_archive, open_file_store, write_archive
+from nmt.runtime.log_records import read_records
+from nmt.runtime.run_directory import RunDirectory, find_run
+from nmt.text.scripts import Scripts
+from nmt.tokenizers.tokenizer import TOKENIZER_FILES, TokenizerPair
+
+FORMAT = 1
+"""The version of the layout below. A bundle of another version is refused."""
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.yaml"
+FACTS = "bundle.json"
+CARD = "README.md"
+SHORTLIST = "shortlist.safetensors"
+
+_STATE = "state.json"
+_AVERAGE = "average.safetensors"
+"""Files of a checkpoint, see `nmt.training.checkpoints`."""
+
+_SCRIPTS = "source_scripts"
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration of a bundle, without paths.
+
+    Raises:
+        ModelError: The configuration cannot be read.
+    """
+    place = open_bundle(path)
+    try:
+        return without_paths(load_config(path / CONFIG, content=place.read(CONFIG)))
+    except ConfigError as error:
+        raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
+    except OSError as error:
+        raise ModelError(f"{path / CONFIG}: cannot be read: {error.strerror}.") from error
+
+
+def check_files(path: Path) -> None:
+    """Compare the files of a bundle with their checksums.
+
+    Raises:
+        ModelError: A file differs or is missing. The message names the first.
+    """
+    place = open_bundle(path)
+    for name, digest in read_facts(path)["sha256"].items():
+        check_digest(place, name, digest)
+
+
+def check_is_folder(path: Path) -> None:
+    """Raise UsageError for a bundle in one file and for a checkpoint, which are never changed."""
+    if is_checkpoint(path):
+        raise UsageError(
+            f"{path}: is a checkpoint, which is never changed. Make a bundle of it with "
+            f"`nmt average {path} --output FOLDER`."
+        )
+    if is_archive(path):
+        raise UsageError(
+            f"{path}: is a model in one file, which is never changed. Give the run or the bundle "
+            "that it was made of, and make it anew with `nmt export`."
+        )
+
+
+def facts_text(facts: dict[str, Any]) -> str:
+    """Return the record of a bundle as JSON text."""
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+
+def without_paths(config: Config) -> Config:
+    """Replace the paths of files in a configuration by their names, so that it can be shared.
+
+    They are the paths of corpora, given tokenizers, embeddings and the model that training started
+    from. The folders of run, data and tokenizer are left out.
+    """
+    data, training, tokenizer = config.data, config.training, config.tokenizer
+    names = {
+        part: CorpusSettings(
+            source=tuple(Path(path.name) for path in corpus.source),
+            target=tuple(Path(path.name) for path in corpus.target),
+        )
+        for part, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test))
+        if corpus is not None
+    }
+    if training.init_from is not None:
+        training = training.model_copy(update={"init_from": Path(training.init_from.name)})
+    vectors = training.pretrained_embeddings
+    files = {
+        side: Path(path.name) for side in ("source", "target") if (path := getattr(vectors, side))
+    }
+    if files:
+        vectors = vectors.model_copy(update=files)
+        training = training.model_copy(update={"pretrained_embeddings": vectors})
+    models = tuple(Path(path.name) for path in tokenizer.model)
+    return config.model_copy(
+        update={
+            "run_dir": None,
+            "data": data.model_copy(update={"root": None, "dir": None, **names}),
+            "tokenizer": tokenizer.model_copy(update={"dir": None, "model": models}),
+            "training": training,
+        }
+    )
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return the content of `bundle.json`.
+
+    Raises:
+        ModelError: There is no bundle at the path, or it cannot be read.
+    """
+    file = path / FACTS
+    try:
+        facts = _parsed(open_bundle(path).read(FACTS))
+        version = facts["format"]
+        known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
+        plain = all(Path(name).name == name for name in facts["sha256"])
+        _check_length_ratio(**facts["length_ratio"])
+        read_scripts(facts)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, its "
+            "`best` folder, or a file of `nmt export`."
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
+    if version != FORMAT or not known or not plain:
+        raise ModelError(
+            f"{file}: is of format {version!r:.40}, this program reads format {FORMAT}. Take the "
+            "version of nmt that made it, or a later one."
+        )
+    assert isinstance(facts, dict)
+    return facts
+
+
+def fingerprint(path: Path) -> str:
+    """Return a SHA-256 digest that is the same for bundles with the same files.
+
+    Raises:
+        ModelError: There is no bundle at the path, or it cannot be read.
+    """
+    files = json.dumps(read_facts(path)["sha256"], sort_keys=True)
+    return hashlib.sha256(files.encode("utf-8")).hexdigest()
+
+
+def find_bundle(path: Path | None) -> Path:
+    """Return the bundle that a command is to use.
+
+    Without a path it is `$NMT_MODEL`, or else the newest finished run below `./runs`. A choice
+    below `./runs` is reported on stderr.
+
+    Args:
+        path: A bundle, a run with a `best` bundle, a checkpoint, or None.
+
+    Raises:
+        ModelError: There is no model.
+    """
+    if path is None and os.environ.get("NMT_MODEL"):
+        path = Path(os.environ["NMT_MODEL"])
+    if path is None:
+        return _newest_run()
+    if is_archive(path) or (path / FACTS).is_file() or is_checkpoint(path):
+        return path
+    best = RunDirectory(path).best
+    if (best / FACTS).is_file():
+        return best
+    if RunDirectory(path).config_file.is_file():
+        raise ModelError(
+            f"{path}: this run has no finished model yet (no {best.name}/{FACTS}). Train it with "
+            "`nmt train`, at least to its first validation."
+        )
+    if not path.exists():
+        raise ModelError(
+            f"{path}: there is no such file or folder. Name a run, a bundle or a checkpoint."
+        )
+    raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a path is a checkpoint in the folder of its run."""
+    return all((path / name).is_file() for name in (_STATE, WEIGHTS)) and not is_archive(path)
+
+
+def open_bundle(path: Path) -> FileStore:
+    """Return the files of a bundle, which is a folder, one file, or a checkpoint of a run.
+
+    Raises:
+        ModelError: A file is damaged, or the run of a checkpoint lacks one.
+        OSError: A file cannot be read.
+    """
+    return _CheckpointFiles(path) if is_checkpoint(path) else open_file_store(path)
+
+
+class _CheckpointFiles(FileStore):
+    """A checkpoint as the files of a bundle: its weights, with the rest from the folder of its run.
+
+    Where training keeps a moving average of the weights, the weights are that average.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        weights = path / (_AVERAGE if (path / _AVERAGE).is_file() else WEIGHTS)
+        self._files: dict[str, Path | bytes] = {WEIGHTS: weights}
+        try:
+            run = find_run(path.parent.parent)
+            config = dump_config(without_paths(load_config(run.config_file)))
+            self._files[CONFIG] = config.encode("utf-8")
+            for name in TOKENIZER_FILES:
+                if (run.tokenizer / name).is_file():
+                    self._files[name] = run.tokenizer / name
+            manifest = Manifest.load(run.data)
+            tokenizers = TokenizerPair.load(run.tokenizer)
+        except (ConfigError, DataError, ModelError) as error:
+            raise ModelError(
+                f"{path}: is a checkpoint, which needs the other files of its run.\n{error.message}"
+            ) from error
+        self._check_unchanged(run, manifest, tokenizers)
+        ratio = manifest.length_ratio
+        digests = {name: self.digest(name) for name in self.names() if name != WEIGHTS}
+        record = {
+            "format": FORMAT,
+            "vocabulary": [tokenizers.source.size, tokenizers.target.size],
+            "length_ratio": {"mean": ratio.mean, "std": ratio.deviation},
+            "training": {"checkpoint": path.name},
+            "sha256": {WEIGHTS: str(self._saved("sha256", weights.name)), **digests},
+        }
+        self._files[FACTS] = facts_text(record).encode("utf-8")
+
+    def _check_unchanged(
+        self, run: RunDirectory, manifest: Manifest, tokenizers: TokenizerPair
+    ) -> None:
+        """Raise ModelError where tokenizer or data have changed since the weights were trained."""
+        begun_with = self._saved("state", "corpora")
+        # A checkpoint of an earlier release has no fingerprint of its tokenizer.
+        tokenizer = begun_with.get("tokenizer", manifest.tokenizer)
+        for folder, saved, found in (
+            (run.data, self._saved("state", "corpora", "train"), manifest.train.fingerprint),
+            (run.tokenizer, tokenizer, tokenizers.fingerprint),
+        ):
+            if saved != found:
+                raise ModelError(
+                    f"{self.path}: was trained with what {folder} held before it was changed.\n"
+                    "Bring the old files back, or take the `best` model of the run."
+                )
+
+    def _saved(self, *keys: str) -> Any:
+        """Return the value at a path of nested keys in the record of the checkpoint."""
+        file = self.path / _STATE
+        try:
+            value = _parsed(file.read_bytes())
+            for key in keys:
+                value = value[key]
+            return value
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{file}: is damaged ({error!r:.200}). Take another checkpoint."
+            ) from error
+
+    def names(self) -> list[str]:
+        """See `FileStore.names`."""
+        return sorted(self._files)
+
+    def content(self, name: str) -> Path | bytes:
+        """See `FileStore.content`."""
+        if name not in self._files:
+            raise FileNotFoundError(2, os.strerror(2), str(self.path / name))
+        return self._files[name]
+
+    def read(self, name: str, length: int = -1) -> bytes:
+        """See `FileStore.read`."""
+        content = self.content(name)
+        if isinstance(content, bytes):
+            return content if length < 0 else content[:length]
+        with content.open("rb") as file:
+            return file.read(length)
+
+    def size(self, name: str) -> int:
+        """See `FileStore.size`."""
+        content = self.content(name)
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    def digest(self, name: str) -> str:
+        """See `FileStore.digest`."""
+        content = self.content(name)
+        return (
+            hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
+        )
+
+
+def _parsed(content: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: The text is no JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _newest_run() -> Path:
+    bundles = [folder.parent for folder in Path("runs").glob(f"*/best/{FACTS}")]
+    if not bundles:
+        raise ModelError(
+            "there is no trained model below ./runs. Train one with `nmt train`, or name one with "
+            "--model or $NMT_MODEL."
+        )
+    finished = [bundle for bundle in bundles if _has_ended(RunDirectory(bundle.parent))]
+    newest = max(finished or bundles, key=lambda bundle: (bundle / FACTS).stat().st_mtime)
+    say(f"model: {newest}" + ("" if finished else " (its training has not ended)"))
+    return newest
+
+
+def _has_ended(run: RunDirectory) -> bool:
+    """Return whether the log of a run ends with the record of the end of training."""
+    try:
+        records = read_records(run.log_records)
+    except OSError:
+        return False
+    return bool(records) and records[-1]["kind"] == "end"
+
+
+def _check_length_ratio(mean: float, std: float) -> None:
+    """Raise ValueError or TypeError where search could not bound lengths by a length ratio."""
+    if not (0.0 < mean < math.inf and 0.0 <= std < math.inf):
+        raise ValueError(f"a length ratio of {mean} with deviation {std}")
+
+
+def scripts_record(scripts: Scripts | None) -> dict[str, Any]:
+    """Return the member of `bundle.json` that holds scripts, with shares rounded to millionths."""
+    if scripts is None:
+        return {}
+    return {_SCRIPTS: {name: round(share, 6) for name, share in scripts.shares.items()}}
+
+
+def read_scripts(facts: dict[str, Any]) -> Scripts | None:
+    """Return the scripts that `bundle.json` records; None where it records none.
+
+    Raises:
+        ValueError: A share is no number.
+        TypeError: A share is no number.
+        AttributeError: The record is no object.
+    """
+    if _SCRIPTS not in facts:
+        return None
+    return Scripts({str(name): float(share) for name, share in facts[_SCRIPTS].items()})
+
+
+def check_digest(place: FileStore, name: str, digest: str) -> None:
+    """Compare a file of a bundle with its checksum.
+
+    Raises:
+        ModelError: The file is missing or differs.
+    """
+    file = place.path / name
+    if not place.has(name):
+        raise ModelError(f"{file}: is missing from the bundle. Copy the bundle again.")
+    if place.digest(name) != digest:
+        raise ModelError(f"{file}: is damaged (its checksum differs). Copy the bundle again.")
+
+
+SUFFIX = ".nmt"
+
+
+def write_model_file(bundle: Path, out: Path, replace: bool = False) -> list[str]:
+    """Write a bundle to one file.
+
+    The same bundle gives the same bytes. Other files in the folder of the bundle are left out.
+
+    Args:
+        bundle: The path of the bundle.
+        out: The file to write.
+        replace: Whether the file may exist already.
+
+    Returns:
+        The names of the files within the new one.
+
+    Raises:
+        UsageError: The file exists already.
+        ModelError: The bundle is damaged.
+        ResourceError: The disk does not take the file.
+    """
+    if out.is_dir() or (out.exists() and not replace):
+        hint = "Give the name of a file." if out.is_dir() else "Give another name, or --force."
+        raise UsageError(f"{out}: is there already. {hint}")
+    place = open_bundle(bundle)
+    check_files(bundle)
+    names = [FACTS, *sorted(read_facts(bundle)["sha256"])]
+    names += [CARD] if place.has(CARD) else []
+    write_archive(out, ((name, place.content(name)) for name in names))
+    return names

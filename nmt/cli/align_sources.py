@@ -1,0 +1,235 @@
+"""The sources of alignments of `nmt align`: a model, a statistical aligner, or files."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nmt.alignment.links import Link, parse_links, turned
+from nmt.alignment.symmetrize import symmetrize
+from nmt.cli.translate import open_translator, prompt_for_lines
+from nmt.errors import DataError
+
+if TYPE_CHECKING:
+    from nmt.alignment.links import Aligned
+    from nmt.translation.translator import Translator
+
+_WINDOW_BATCHES = 4
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """The selection of links.
+
+    Attributes:
+        threshold: The least weight of a link, see `Aligned.links`.
+        method: The method of symmetrisation; None for one direction.
+        subwords: Whether to align subwords rather than words.
+        weights: Whether weights are written too.
+    """
+
+    threshold: float | None
+    method: str | None
+    subwords: bool = False
+    weights: bool = False
+
+    def links(self, forward: "Aligned", backward: "Aligned | None") -> list[Link]:
+        """Return the links of a pair.
+
+        Args:
+            forward: The alignment of source and target.
+            backward: The alignment in the other direction, or None.
+        """
+        links = forward.links(self.threshold)
+        if backward is None:
+            return links
+        assert self.method is not None
+        return symmetrize(self.method, links, turned(backward.links(self.threshold)))
+
+
+@dataclass(frozen=True)
+class AlignedLine:
+    """The alignment of a pair, ready to be written.
+
+    Attributes:
+        links: The links.
+        source_text: The source.
+        target_text: The target.
+        aligned: The weights; None where only links are known.
+        turned: Whether links have the target first.
+    """
+
+    links: list[Link]
+    source_text: str = ""
+    target_text: str = ""
+    aligned: "Aligned | None" = None
+    turned: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether a side is blank."""
+        return not self.source_text.strip() or not self.target_text.strip()
+
+    @property
+    def sizes(self) -> tuple[int, int] | None:
+        """The number of words of each side, in the order of the links; None where not known."""
+        if self.aligned is None:
+            return None
+        sizes = len(self.aligned.source), len(self.aligned.target)
+        return sizes[::-1] if self.turned else sizes
+
+
+def turned_line(line: AlignedLine) -> AlignedLine:
+    """Return a line with the target first in its links."""
+    return replace(line, links=turned(line.links), turned=True)
+
+
+def of_files(paths: list[Path], options: LinkOptions) -> Iterator[AlignedLine]:
+    """Yield the alignments of a file, or the symmetrised alignments of two files.
+
+    Args:
+        paths: One file or two.
+        options: The selection of links.
+
+    Raises:
+        DataError: The two files do not fit together.
+    """
+    from nmt.text.lines import each_line, each_pair
+
+    forward, *others = paths
+    if not others:
+        for number, line in enumerate(each_line(forward), start=1):
+            yield AlignedLine(parse_links(line, str(forward), number))
+        return
+    backward = others[0]
+    assert options.method is not None
+    _check_counts(forward, backward)
+    pairs = each_pair(forward, each_line(backward), str(backward))
+    for number, (one, other) in enumerate(pairs, start=1):
+        sides = (parse_links(one, str(forward), number), parse_links(other, str(backward), number))
+        yield AlignedLine(symmetrize(options.method, *sides))
+
+
+def by_model(
+    forward: tuple[Any, ...],
+    backward: tuple[Any, ...] | None,
+    source: Path | None,
+    target: Path | None,
+    options: LinkOptions,
+) -> Iterator[AlignedLine]:
+    """Yield the alignments by the attention of a model.
+
+    Args:
+        forward: Arguments of `open_translator` for the model.
+        backward: Arguments for a model of the other direction, or None.
+        source: The source text; None for stdin.
+        target: The target text; None for the translations of the model.
+        options: The selection of links.
+    """
+    if source is not None and target is not None:
+        _check_counts(source, target)
+        translator = open_translator(*forward)
+        other = None if backward is None else open_translator(*backward)
+        yield from _given(translator, other, source, target, options)
+    else:
+        yield from _found(open_translator(*forward), source, options)
+
+
+def by_aligner(
+    kind: str, source: Path, target: Path, options: LinkOptions
+) -> Iterator[AlignedLine]:
+    """Yield the alignments of a statistical aligner that is trained on these texts alone.
+
+    Args:
+        kind: The name of the aligner.
+        source: The source text.
+        target: The target text.
+        options: The selection of links.
+    """
+    from nmt.alignment.aligners import align_texts
+    from nmt.text.lines import each_line, each_pair
+
+    _check_counts(source, target)
+    pairs = each_pair(source, each_line(target), str(target))
+    with_other = options.method is not None
+    for texts, forward, backward in align_texts(kind, pairs, with_other, options.weights):
+        yield AlignedLine(options.links(forward, backward), *texts, forward)
+
+
+def _given(
+    translator: "Translator",
+    backward: "Translator | None",
+    source: Path,
+    target: Path,
+    options: LinkOptions,
+) -> Iterator[AlignedLine]:
+    from nmt.inspection.alignments import align_given
+    from nmt.text.lines import each_line, each_pair
+    from nmt.translation.stream_progress import StreamProgress, stream_progress
+
+    first = 1
+    windows = _windows(each_pair(source, each_line(target), str(target)), translator)
+    with stream_progress("align", source, [None]) as bar:
+        for window in StreamProgress(bar).counted(windows):
+            texts = [text for text, _ in window], [text for _, text in window]
+            lines = range(first, first + len(window))
+            aligned = align_given(translator, *texts, options.subwords, lines)
+            others: list[Aligned | None] = [None] * len(window)
+            if backward is not None:
+                others = list(align_given(backward, *texts[::-1], options.subwords, lines))
+            for pair, one, other in zip(window, aligned, others, strict=True):
+                yield AlignedLine(options.links(one, other), *pair, one)
+            first += len(window)
+
+
+def _found(
+    translator: "Translator", source: Path | None, options: LinkOptions
+) -> Iterator[AlignedLine]:
+    from nmt.inspection.alignments import align_found
+    from nmt.text.lines import each_line
+    from nmt.translation.line_stream import LineWarnings
+    from nmt.translation.line_translator import warn_of_segments
+    from nmt.translation.stream_progress import StreamProgress, is_typed, stream_progress
+
+    prompt_for_lines(source)
+    long_lines = LineWarnings(str(source or "stdin"), "were translated in pieces, without links")
+    number = 0
+    windows = _windows(each_line(source), translator, 1 if is_typed(source) else None)
+    with stream_progress("align", source, [None]) as bar:
+        for texts in StreamProgress(bar).counted(windows):
+            found = align_found(translator, texts, options.subwords)
+            for text, (translation, aligned) in zip(texts, found, strict=True):
+                number += 1
+                warn_of_segments(long_lines, number, translation)
+                yield AlignedLine(options.links(aligned, None), text, translation.text, aligned)
+    long_lines.summarise()
+
+
+def _windows(
+    items: Iterable[T], translator: "Translator", size: int | None = None
+) -> Iterator[list[T]]:
+    """Yield items in windows large enough to sort by length, with bounded memory."""
+    size = size or _WINDOW_BATCHES * translator.settings.batch_sentences
+    remaining = iter(items)
+    while window := list(islice(remaining, size)):
+        yield window
+
+
+def _check_counts(one: Path, other: Path) -> None:
+    """Raise DataError before any work where two files differ in their number of lines.
+
+    A pipe can be read only once, so it is checked at its end.
+    """
+    from nmt.text.lines import each_line
+
+    if not one.is_file() or not other.is_file():
+        return
+    counts = [sum(1 for _ in each_line(path)) for path in (one, other)]
+    if counts[0] != counts[1]:
+        raise DataError(
+            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of the one must "
+            "belong to line i of the other; look for lines that were lost or added."
+        )

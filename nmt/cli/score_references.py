@@ -1,0 +1,323 @@
+"""Scoring against references for `nmt score --ref`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nmt.console import say, warn
+from nmt.errors import DataError, UsageError
+from nmt.text.formats import compression_of
+
+if TYPE_CHECKING:
+    from nmt.evaluation.score_report import Measure, Question, ScoreReport, System
+    from nmt.evaluation.scores import Score
+    from nmt.evaluation.significance import Method
+
+_STDIN = Path("-")
+
+
+@dataclass(frozen=True)
+class ReferenceScoring:
+    """The options of scoring against references.
+
+    Attributes:
+        hypotheses: Files of translations, `-` for stdin.
+        references: Files of references.
+        metrics: The metrics.
+        lowercase: Whether to ignore case.
+        tokenize: The tokenizer of BLEU; None for the default.
+        source: The source text, or None.
+        baseline: The translation to compare with; None for the first of `hypotheses`.
+        names: The names of the translations; None for those of their files.
+        confidence: Whether to compute intervals for a single translation.
+        method: The significance test.
+        trials: The number of samples of the test; None for the default.
+        buckets: Whether to score buckets of lines.
+        train: Target sides of the training text, or folders of runs.
+    """
+
+    hypotheses: Sequence[Path]
+    references: Sequence[Path]
+    metrics: Sequence[str]
+    lowercase: bool = False
+    tokenize: str | None = None
+    source: Path | None = None
+    baseline: Path | None = None
+    names: Sequence[str] | None = None
+    confidence: bool = False
+    method: "Method" = "bootstrap"
+    trials: int | None = None
+    buckets: bool = False
+    train: Sequence[Path] | None = None
+
+    @cached_property
+    def systems(self) -> list["System"]:
+        """All translations, the baseline first. Each file is read once.
+
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: The names do not fit the translations.
+        """
+        from nmt.evaluation.score_report import System
+        from nmt.text.lines import read_all_lines
+
+        return [
+            System(name, read_all_lines(None if path == _STDIN else path))
+            for name, path in zip(self._names, self._files, strict=True)
+        ]
+
+    @cached_property
+    def question(self) -> "Question":
+        """The question to the evaluation: texts, metrics and test.
+
+        Raises:
+            DataError: A text is unfit, or the numbers of lines differ.
+        """
+        from nmt.evaluation.score_report import Question
+        from nmt.evaluation.scores import check_counts
+        from nmt.text.lines import read_all_lines
+
+        references = [read_all_lines(path) for path in self.references]
+        for system in self.systems:
+            try:
+                check_counts(system.hypotheses, references)
+            except DataError as error:
+                if len(self.systems) == 1:
+                    raise
+                raise DataError(f"{system.name}: {error.message}") from error
+        return Question(
+            references=references,
+            sources=self._sources(len(references[0])),
+            counts=self._counts(references),
+            metrics=self.metrics,
+            lowercase=self.lowercase,
+            tokenize=self.tokenize,
+            method=self.method,
+            trials=self.trials,
+        )
+
+    @cached_property
+    def report(self) -> "ScoreReport":
+        """The scores with their comparison. See `nmt.evaluation.score_report` for exceptions."""
+        from nmt.evaluation.score_report import report
+
+        return report(self.systems, self.question)
+
+    def warn_of_suspicions(self) -> None:
+        """Warn of signs that the scores may be misleading."""
+        from nmt.evaluation.input_checks import reference_warnings, suspicions
+        from nmt.evaluation.mixups import mixups
+
+        asked = self.question
+        for warning in reference_warnings(asked.references, self.metrics, self.tokenize):
+            warn(warning)
+        for system in self.systems:
+            found = suspicions(
+                system.hypotheses, asked.references, self.lowercase, self.tokenize, self.metrics
+            )
+            found += mixups(system.hypotheses, asked.references, asked.sources)
+            prefix = f"{system.name}: " if len(self.systems) > 1 else ""
+            for warning in found:
+                warn(prefix + warning)
+
+    def warn_of_noise(self) -> None:
+        """Warn of scores that are only noise."""
+        from nmt.evaluation.metrics import SHORT_REFERENCES
+        from nmt.evaluation.score_report import noise_warning, noise_warnings
+
+        if len(self.systems) > 1 or self.confidence:
+            found = noise_warnings(self.report)
+        else:
+            found = [
+                noise_warning(score.name, score.value, score.noise)
+                for score in self.scores
+                if score.noise not in ("", SHORT_REFERENCES)
+            ]
+        for warning in found:
+            warn(warning)
+
+    def text(self) -> list[str]:
+        """Return the scores of a single translation, a line for each metric."""
+        if self.confidence:
+            return [_confident(measure) for measure in self.report.measures]
+        return [str(score) for score in self.scores]
+
+    def print_text(self) -> None:
+        """Print the scores, of several translations as a table, then those of buckets."""
+        from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
+
+        if len(self.systems) > 1:
+            print_scores(self.report)
+            tell_verdicts(self.report)
+        else:
+            print("\n".join(self.text()))
+        if self.buckets:
+            print_buckets(self.report)
+
+    def record(self) -> dict[str, Any]:
+        """Return the scores as plain data for JSON."""
+        from nmt.evaluation.score_report import buckets_record, systems_record
+
+        record: dict[str, Any] = {"lines": len(self.systems[0].hypotheses)}
+        if len(self.systems) > 1:
+            record |= {**self.report.sampling, "systems": systems_record(self.report)}
+        elif self.confidence:
+            record |= systems_record(self.report)[0]
+        else:
+            record["scores"] = [asdict(score) for score in self.scores]
+        if self.buckets:
+            record["buckets"] = buckets_record(self.report)
+        return record
+
+    def write_page(self, file: Path) -> None:
+        """Write the scores as an HTML report.
+
+        Raises:
+            ResourceError: The file cannot be written.
+        """
+        from nmt.evaluation.score_page import score_page
+        from nmt.pages.page import render
+        from nmt.runtime.atomic_files import write_text
+
+        write_text(file, render(score_page(self.report)))
+        say(f"page: {file}")
+
+    def print_segments(self, as_json: bool) -> None:
+        """Print a row for each line and system: line, system, scores.
+
+        Args:
+            as_json: Whether to print JSON objects rather than a table with a heading.
+        """
+        of_systems = [self._sentences(system) for system in self.systems]
+        if not as_json:
+            print("\t".join(["line", "system", *self.metrics]))
+        row = _segment_json if as_json else _segment_text
+        for number, several in enumerate(zip(*of_systems, strict=True), start=1):
+            for system, scores in zip(self.systems, several, strict=True):
+                print(row(number, system.name, scores))
+
+    def _sentences(self, system: "System") -> list[dict[str, float]]:
+        """Return the scores of each line, by metric."""
+        from nmt.evaluation.scores import SegmentScorer
+
+        scores = [
+            SegmentScorer(
+                self.question.references, metric, lowercase=self.lowercase, tokenize=self.tokenize
+            )
+            .statistics(system.hypotheses)
+            .sentences()
+            for metric in self.metrics
+        ]
+        return [dict(zip(self.metrics, line, strict=True)) for line in zip(*scores, strict=True)]
+
+    @cached_property
+    def scores(self) -> list["Score"]:
+        """The scores of a single translation. See `nmt.evaluation.scores.score` for exceptions."""
+        from nmt.evaluation.scores import score
+
+        (system,) = self.systems
+        return score(
+            system.hypotheses,
+            self.question.references,
+            self.metrics,
+            lowercase=self.lowercase,
+            tokenize=self.tokenize,
+        )
+
+    @property
+    def _files(self) -> list[Path]:
+        """The files of translations, the baseline first."""
+        files = [*([] if self.baseline is None else [self.baseline]), *self.hypotheses]
+        if files.count(_STDIN) > 1:
+            raise UsageError("stdin can be read once: give - for one text only.")
+        return files
+
+    @property
+    def _names(self) -> list[str]:
+        """The distinct names of the translations: those given, or else those of their files."""
+        files = self._files
+        given = list(self.names or ())
+        if given and len(given) != len(self.hypotheses):
+            raise UsageError(
+                f"--name was given {len(given)} times for {len(self.hypotheses)} translations: "
+                "give it once for each, in their order."
+            )
+        short = [_short(path) for path in files]
+        names = [
+            name if short.count(name) == 1 else str(path)
+            for name, path in zip(short, files, strict=True)
+        ]
+        names = names[: len(names) - len(given)] + given
+        return [_numbered(name, names[:place]) for place, name in enumerate(names)]
+
+    def _sources(self, lines: int) -> list[str] | None:
+        from nmt.text.lines import read_all_lines
+
+        if self.source is None:
+            return None
+        sources = read_all_lines(self.source)
+        if len(sources) != lines:
+            raise DataError(
+                f"line counts differ: {self.source}: {len(sources)}, {self.references[0]}: "
+                f"{lines}. Line i of the one must belong to line i of the other."
+            )
+        return sources
+
+    def _counts(self, references: list[list[str]]) -> dict[str, int] | None:
+        from nmt.evaluation.breakdown import count_words, vocabulary
+        from nmt.text.lines import each_line
+
+        if not self.train:
+            return None
+        texts = [*references, *(system.hypotheses for system in self.systems)]
+        lines = chain.from_iterable(map(each_line, chain.from_iterable(map(_texts, self.train))))
+        return count_words(lines, vocabulary(texts, self.lowercase), self.lowercase)
+
+
+def _texts(path: Path) -> Iterator[Path]:
+    """Yield a text file, or the target training files of a run's folder."""
+    from nmt.data.manifest import Manifest
+    from nmt.runtime.run_directory import find_run
+
+    if not path.is_dir():
+        yield path
+        return
+    for file in Manifest.load(find_run(path).data).inputs["train.target"]:
+        yield Path(file.path)
+
+
+def _short(path: Path) -> str:
+    if path == _STDIN:
+        return "stdin"
+    compression = compression_of(path.name)
+    name = path.name if compression is None else path.name.removesuffix(compression.suffix)
+    return name.removesuffix(".txt")
+
+
+def _numbered(name: str, before: list[str]) -> str:
+    """Return a name that differs from those before it."""
+    return f"{name} ({before.count(name) + 1})" if name in before else name
+
+
+def _confident(measure: "Measure") -> str:
+    """Return the score of a single translation with its interval."""
+    (standing,) = measure.standings
+    low, high = standing.interval
+    comparison = measure.comparison
+    return (
+        f"{comparison.metric} = {standing.score:.1f}  95% {low:.1f} - {high:.1f}  "
+        f"({comparison.signature})"
+    )
+
+
+def _segment_json(number: int, name: str, scores: Mapping[str, float]) -> str:
+    return json.dumps({"line": number, "system": name, **scores}, ensure_ascii=False)
+
+
+def _segment_text(number: int, name: str, scores: Mapping[str, float]) -> str:
+    figures = [f"{score:.4f}" for score in scores.values()]
+    return "\t".join([str(number), name.replace("\t", " "), *figures])

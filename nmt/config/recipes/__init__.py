@@ -1,1 +1,0 @@
-"""Recipes: rules that choose configuration values from corpus statistics, with their reasons."""

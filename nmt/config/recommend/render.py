@@ -1,0 +1,104 @@
+"""Recommendations as YAML with reasons, as a table, and as templates of typical corpora."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
+from nmt.config.recommend.rules import Recommendation, fitted
+from nmt.config.serialize import value_text
+
+_WIDTH = 100
+_FARTHEST_COMMENT = 48
+
+
+def as_yaml(choices: Sequence[Recommendation], head: str) -> str:
+    """Return choices as a configuration in YAML, each with its reason as a comment.
+
+    Args:
+        choices: The choices.
+        head: The comment at the top, its lines without `#`.
+    """
+    lines = [f"# {line}".rstrip() for line in head.split("\n")]
+    tree: dict[str, Any] = {}
+    for choice in choices:
+        *above, name = choice.key.split(".")
+        section = tree
+        for part in above:
+            section = section.setdefault(part, {})
+        section[name] = choice
+    for name, value in tree.items():
+        lines.append("")
+        lines += _section(name, value, 0)
+    return "\n".join(lines) + "\n"
+
+
+def as_table(choices: Sequence[Recommendation]) -> list[str]:
+    """Return a line for each choice that has a reason: key, value, reason."""
+    rows = [(each.key, value_text(each.value), each.reason) for each in choices if each.reason]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    return [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {why}" for key, value, why in rows]
+
+
+def _section(name: str, value: Any, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    if isinstance(value, Recommendation):
+        yield from _commented(f"{indent}{name}: {value_text(value.value)}", value.reason)
+        return
+    yield f"{indent}{name}:"
+    for below, inner in value.items():
+        yield from _section(below, inner, depth + 1)
+
+
+def _commented(line: str, reason: str) -> Iterator[str]:
+    """Yield a line with its reason behind it, or above it where it would not fit."""
+    if not reason:
+        yield line
+    elif len(line) < _FARTHEST_COMMENT and _FARTHEST_COMMENT + len(reason) <= _WIDTH:
+        yield f"{line:<{_FARTHEST_COMMENT - 2}}  # {reason}"
+    else:
+        yield f"{' ' * (len(line) - len(line.lstrip()))}# {reason}"
+        yield line
+
+
+_PLENTY = 1_000_000
+
+
+def _typical(pairs: int, words: int, long_words: int) -> CorpusSummary:
+    """Return the statistics of a corpus of two languages in one script.
+
+    Args:
+        pairs: The number of pairs.
+        words: The number of words of a side.
+        long_words: See `CorpusSummary`.
+    """
+    side = SideSummary(words, _PLENTY, 100, {"Latin": 1.0})
+    return CorpusSummary(pairs, side, side, long_words, dev_pairs=2000)
+
+
+TEMPLATES = {
+    "small": _typical(30_000, 360_000, 30),
+    "medium": _typical(500_000, 10_000_000, 60),
+    "large": _typical(5_000_000, 120_000_000, 80),
+}
+"""The corpus that each template is fitted to."""
+
+
+def template(name: str) -> str:
+    """Return a template configuration in YAML."""
+    facts = TEMPLATES[name]
+    head = (
+        f"What nmt init chooses for {facts.pairs:,} pairs, {facts.words:,} words a side.\n"
+        "Rather let nmt init look at your texts; or copy this, and name them below `data`."
+    )
+    return as_yaml([*_texts(), *fitted(facts)], head)
+
+
+def _texts() -> list[Recommendation]:
+    sides = {"source": "de", "target": "en"}
+    languages = [Recommendation(f"data.{side}_language", code) for side, code in sides.items()]
+    files = [
+        Recommendation(f"data.{name}.{side}", f"{name}.{code}")
+        for name in ("train", "dev")
+        for side, code in sides.items()
+    ]
+    return languages + files

@@ -1,0 +1,222 @@
+"""The reference of the configuration, generated from the settings, for people and for editors."""
+
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nmt.config.config_errors import nearest
+from nmt.config.earlier_keys import RENAMED
+from nmt.config.key_index import Key, all_keys, keys_of
+from nmt.config.serialize import value_text
+from nmt.config.settings import Config
+from nmt.config.settings.base import Settings
+from nmt.errors import UsageError
+
+_WIDTH = 96
+
+_EXAMPLES: dict[str, Any] = {
+    "data.source_language": "de",
+    "data.target_language": "en",
+    "data.train.source": "train.de",
+    "data.train.target": "train.en",
+    "data.dev.source": "dev.de",
+    "data.dev.target": "dev.en",
+    "data.test.source": "test.de",
+    "data.test.target": "test.en",
+    "training.max_updates": 100_000,
+    "training.patience": 10,
+}
+"""The values that the reference shows for keys without a useful default."""
+
+_REFERENCE_HEAD = """\
+# Every key of the configuration with its default, as `nmt config default` prints it. Only the
+# languages and texts of `data`, `training.max_updates` and `training.patience` are
+# examples.
+#
+# To start from it, copy it, name your texts under `data`, and keep only the keys that you change.
+# All others may be left out, but for the corpora (`data.train`, and `data.dev` or
+# `data.validation_split`) and something that ends the training (`training.max_updates`,
+# `max_epochs`, `max_time` or `patience`). Relative paths are looked up from the
+# folder of the file. In every text, `{source_language}` and `{target_language}` stand for the names
+# that `data` has for the languages: --set data.target_language=fr takes other files of a corpus.
+
+"""
+
+
+EVERYDAY_KEYS = (
+    "run_dir",
+    "seed",
+    "preset",
+    "data.source_language",
+    "data.target_language",
+    "data.train.source",
+    "data.train.target",
+    "data.dev.source",
+    "data.dev.target",
+    "data.validation_split",
+    "data.max_length",
+    "tokenizer.kind",
+    "tokenizer.joint",
+    "tokenizer.vocab_size",
+    "model.embedding_size",
+    "model.encoder.cell",
+    "model.encoder.layers",
+    "model.encoder.hidden_size",
+    "model.attention.kind",
+    "model.decoder.cell",
+    "model.decoder.layers",
+    "model.decoder.hidden_size",
+    "model.decoder.dropout",
+    "model.output.dropout",
+    "training.batch_size",
+    "training.max_updates",
+    "training.max_epochs",
+    "training.metric",
+    "training.patience",
+    "training.optimizer.kind",
+    "training.optimizer.learning_rate",
+    "training.schedule.kind",
+    "training.validation.every_updates",
+    "search.beam_size",
+    "runtime.device",
+)
+"""Keys that most configurations set."""
+
+
+def explain(name: str = "") -> str:
+    """Return the description of a key: type, default, and range or choices.
+
+    For a section it describes its keys, the everyday ones first. Without a name it describes the
+    everyday keys of the configuration and its sections.
+
+    Raises:
+        UsageError: There is no such key. The message names the nearest.
+    """
+    if not name:
+        everyday = [all_keys()[each] for each in EVERYDAY_KEYS]
+        rows = [(key.name, _default_text(key), key.description) for key in everyday]
+        table = "".join(f"  {line}\n" for line in _table(rows))
+        sections = _explain_section("All sections and the keys above them:", keys_of(Config))
+        return f"  The everyday keys of a configuration:\n\n{table}\n{sections}"
+    key = all_keys().get(name)
+    if key is None:
+        raise UsageError(f"{name}: unknown key; {_hint(name)}")
+    if key.expected.section is not None:
+        keys = keys_of(key.expected.section, key.path)
+        keys.sort(key=lambda each: each.name not in EVERYDAY_KEYS)
+        return f"{name}\n" + _explain_section(_about(key, key.expected.section), keys)
+    return _explain_value(key)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the configuration, by which editors complete and check it."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def yaml_reference() -> str:
+    """Return a complete configuration in YAML: every key with its default and a comment."""
+    return _REFERENCE_HEAD + "".join(_reference(Config, ()))
+
+
+def _explain_value(key: Key) -> str:
+    expected = key.expected
+    lines = [key.name, *_wrapped(key.description, "  "), ""]
+    lines.append(f"  type:    {expected.noun}{', or null' if expected.nullable else ''}")
+    lines.append(f"  default: {_default_text(key)}")
+    if any(expected.choices.values()):
+        lines += ["", *(f"  {line}" for line in _table(expected.choices.items()))]
+    return "\n".join(lines) + "\n"
+
+
+def _explain_section(description: str, keys: list[Key]) -> str:
+    rows = [(key.path[-1], _default_text(key), key.description) for key in keys]
+    lines = [*_wrapped(description, "  "), "", *(f"  {line}" for line in _table(rows))]
+    return "\n".join(lines) + "\n"
+
+
+def _default_text(key: Key) -> str:
+    if key.expected.section is not None and not (key.expected.nullable and key.default is None):
+        return "(section)"
+    return "(required)" if key.required else value_text(_plain(key.default))
+
+
+def _plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _about(key: Key, section: type[Settings]) -> str:
+    """Return the descriptions of a section by its key and by itself, without repetition."""
+    own = inspect.getdoc(section) or ""
+    return own if own.startswith(key.description.rstrip(".")) else f"{key.description} {own}"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return rows of texts as lines with aligned columns."""
+    rows = list(rows)
+    widths = [max(len(cell) for cell in column) for column in list(zip(*rows, strict=True))[:-1]]
+    return [
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]
+        )
+        for row in rows
+    ]
+
+
+def _hint(name: str) -> str:
+    if name in RENAMED:
+        return f"it is now {RENAMED[name]}"
+    meant = nearest(name, all_keys())
+    last = name.rpartition(".")[2]
+    same_end = [key.name for key in all_keys().values() if key.path[-1] == last]
+    if same_end:
+        return f"did you mean {' or '.join(same_end)}?"
+    if meant is not None:
+        return f"did you mean {meant}?"
+    return "`nmt config explain` lists the sections"
+
+
+def _reference(section: type[Settings], path: tuple[str, ...]) -> Iterator[str]:
+    indent = "  " * len(path)
+    for key in keys_of(section, path):
+        below = key.expected.section
+        if below is not None:
+            if not path:
+                yield "\n"
+            yield from _comment(_about(key, below), indent)
+            yield f"{indent}{key.path[-1]}:\n"
+            yield from _reference(below, key.path)
+        else:
+            yield from _reference_value(key, indent)
+
+
+def _reference_value(key: Key, indent: str) -> Iterator[str]:
+    expected = key.expected
+    allowed = f"[{expected.noun}{', or null' if expected.nullable else ''}]"
+    if any(expected.choices.values()):
+        yield from _comment(key.description, indent)
+        below = " " * (2 + max(map(len, expected.choices)))
+        for row in _table(expected.choices.items()):
+            for line in _wrapped(row, f"{indent}#   ", f"{indent}#   {below}"):
+                yield f"{line}\n"
+    elif len(indent) + len(key.description) + len(allowed) + 3 <= _WIDTH:
+        yield from _comment(f"{key.description} {allowed}", indent)
+    else:
+        yield from _comment(key.description, indent)
+        yield from _comment(allowed, indent)
+    value = _EXAMPLES.get(key.name, _plain(key.default))
+    yield f"{indent}{key.path[-1]}: {value_text(value)}\n"
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    for line in _wrapped(text, f"{indent}# "):
+        yield f"{line}\n"
+
+
+def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+    """Return the lines of a text, with `later` as the indentation of all but the first."""
+    later = indent if later is None else later
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=later, break_on_hyphens=False
+    )

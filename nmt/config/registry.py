@@ -1,0 +1,341 @@
+"""The registry of every variant that a configuration can name: one line each.
+
+An entry has the name in YAML, the class, which is imported only when it is used, and a summary.
+Settings are checked against the tables without importing torch. CONTRIBUTING.md shows how to add a
+kind: a class and an entry here.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A variant.
+
+    Attributes:
+        target: The class as `module:Class`.
+        summary: A description in one line.
+    """
+
+    target: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The variants of one thing.
+
+    Attributes:
+        thing: The name of the thing in messages.
+        kinds: The variants by their name in YAML.
+    """
+
+    thing: str
+    kinds: dict[str, Kind]
+
+    def names(self) -> list[str]:
+        """Return the names that a configuration may use, in the order of the table."""
+        return list(self.kinds)
+
+    def resolve(self, name: str) -> Any:
+        """Import the class of a name.
+
+        Returns:
+            The class.
+        """
+        module, _, attribute = self.kinds[name].target.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class TokenizerKind(Kind):
+    """A kind of tokenizer.
+
+    Attributes:
+        units: The units of its vocabulary, for messages.
+        settings: The keys of `tokenizer` that only some kinds have and this one too.
+    """
+
+    units: str = "subwords"
+    settings: tuple[str, ...] = ()
+
+
+_LEARNED = ("character_coverage", "byte_fallback")
+
+_TOKENIZERS: dict[str, Kind] = {
+    "unigram": TokenizerKind(
+        "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
+        "subwords, the likeliest division of a text, Kudo 2018",
+        "subwords",
+        (*_LEARNED, "sampling"),
+    ),
+    "bpe": TokenizerKind(
+        "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
+        "subwords, by merging frequent pairs, Sennrich et al. 2016",
+        "subwords",
+        (*_LEARNED, "sampling"),
+    ),
+    "char": TokenizerKind(
+        "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
+        "single characters; a space is one",
+        "characters",
+        _LEARNED,
+    ),
+    "word": TokenizerKind(
+        "nmt.tokenizers.word_tokenizers:WordTokenizer",
+        "words and punctuation marks; a word that is not in the vocabulary is unknown",
+        "words",
+        ("min_frequency",),
+    ),
+}
+
+TOKENIZERS = Registry("tokenizer kind", _TOKENIZERS)
+
+
+def tokenizer_kind(name: str) -> TokenizerKind:
+    """Return the entry of a kind of tokenizer."""
+    found = TOKENIZERS.kinds[name]
+    assert isinstance(found, TokenizerKind)
+    return found
+
+
+def tokenizer_units(name: str) -> str:
+    """Return the units of a kind of tokenizer, such as `bpe subwords` or `words`."""
+    units = tokenizer_kind(name).units
+    return f"{name} {units}" if units == "subwords" else units
+
+
+CELLS = Registry(
+    "cell",
+    {
+        "lstm": Kind("nmt.model.cells:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
+        "gru": Kind("nmt.model.cells:GRU", "Cho et al. 2014, reset gate after the product"),
+        "layer_norm_lstm": Kind(
+            "nmt.model.cells:LayerNormLSTM", "LSTM with layer normalisation, Ba et al. 2016"
+        ),
+        "layer_norm_gru": Kind(
+            "nmt.model.cells:LayerNormGRU", "GRU with layer normalisation, Ba et al. 2016"
+        ),
+    },
+)
+
+ATTENTIONS = Registry(
+    "attention kind",
+    {
+        "none": Kind("nmt.model.attention:NoAttention", "no context, Sutskever et al. 2014"),
+        "additive": Kind(
+            "nmt.model.attention:AdditiveAttention",
+            "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
+        ),
+        "normalized_additive": Kind(
+            "nmt.model.attention:NormalizedAdditiveAttention",
+            "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
+        ),
+        "concat": Kind(
+            "nmt.model.attention:ConcatAttention",
+            "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
+        ),
+        "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
+        "scaled_dot": Kind(
+            "nmt.model.attention:ScaledDotAttention", "s . h / sqrt(D), Vaswani et al. 2017, eq. 1"
+        ),
+        "general": Kind(
+            "nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"
+        ),
+        "location": Kind(
+            "nmt.model.attention:LocationAttention",
+            "row j of W [s; y] + b, whatever is there, Luong et al. 2015, eq. 8 (location)",
+        ),
+        "multi_head": Kind(
+            "nmt.model.attention:MultiHeadAttention",
+            "scaled dot in several subspaces, Vaswani et al. 2017, section 3.2.2",
+        ),
+    },
+)
+
+NORMALIZERS = Registry(
+    "normalizer",
+    {
+        "softmax": Kind("nmt.model.attention_windows:softmax", "all weights above zero"),
+        "sparsemax": Kind(
+            "nmt.model.attention_windows:sparsemax",
+            "Euclidean projection, many weights zero, Martins and Astudillo 2016",
+        ),
+        "entmax15": Kind(
+            "nmt.model.attention_windows:entmax15", "half way between the two, Peters et al. 2019"
+        ),
+    },
+)
+
+WINDOWS = Registry(
+    "attention window",
+    {
+        "global": Kind("nmt.model.attention_windows:GlobalWindow", "all annotations"),
+        "local_m": Kind(
+            "nmt.model.attention_windows:MonotonicWindow",
+            "those around position i, Luong et al. 2015, 3.2",
+        ),
+        "local_p": Kind(
+            "nmt.model.attention_windows:PredictiveWindow",
+            "those around a predicted position, under a Gaussian, Luong et al. 2015, eq. 9-10",
+        ),
+    },
+)
+
+DECODER_STARTS = Registry(
+    "decoder start",
+    {
+        "zeros": Kind("nmt.model.decoder_state:ZeroStart", "all states are zero"),
+        "copy": Kind(
+            "nmt.model.decoder_state:CopyStart", "the encoder's final states, layer by layer"
+        ),
+        "bridge": Kind(
+            "nmt.model.decoder_state:BridgeStart",
+            "tanh of a learned linear map of the final states",
+        ),
+        "linear": Kind(
+            "nmt.model.decoder_state:LinearStart", "a learned linear map of the final states"
+        ),
+        "mean": Kind(
+            "nmt.model.decoder_state:MeanStart",
+            "tanh of a learned linear map of the mean annotation",
+        ),
+    },
+)
+
+OUTPUTS = Registry(
+    "output layer",
+    {
+        "attentional": Kind(
+            "nmt.model.output:AttentionalOutput",
+            "tanh(W [context; state]), Luong et al. 2015, eq. 5",
+        ),
+        "deep": Kind(
+            "nmt.model.output:DeepOutput",
+            "tanh of state, previous embedding and context, each with its own map",
+        ),
+        "maxout": Kind(
+            "nmt.model.output:MaxoutOutput",
+            "the greater of each two of such sums, Bahdanau et al. 2014, appendix A.2.2",
+        ),
+        "plain": Kind("nmt.model.output:PlainOutput", "the state, and the context, as they are"),
+        "concat": Kind(
+            "nmt.model.output:ConcatOutput",
+            "state, context and previous embedding side by side, as in the textbooks",
+        ),
+    },
+)
+
+OPTIMIZERS = Registry(
+    "optimizer",
+    {
+        "adam": Kind("nmt.training.optimizers:adam", "Kingma and Ba 2015"),
+        "adamw": Kind("nmt.training.optimizers:adamw", "Adam with decoupled weight decay"),
+        "sgd": Kind("nmt.training.optimizers:sgd", "stochastic gradient descent, with momentum"),
+        "adadelta": Kind("nmt.training.optimizers:adadelta", "Zeiler 2012"),
+        "rmsprop": Kind("nmt.training.optimizers:rmsprop", "Tieleman and Hinton 2012"),
+    },
+)
+
+SCHEDULES = Registry(
+    "learning-rate schedule",
+    {
+        "constant": Kind("nmt.training.schedules:Constant", "the same rate after the warm-up"),
+        "inverse_sqrt": Kind(
+            "nmt.training.schedules:InverseSquareRoot", "falls as 1/sqrt(update) after the warm-up"
+        ),
+        "cosine": Kind(
+            "nmt.training.schedules:Cosine",
+            "half a cosine from the warm-up to max_updates or max_epochs; without them constant",
+        ),
+        "plateau": Kind(
+            "nmt.training.schedules:Plateau",
+            "times `factor` after `patience` validations without improvement",
+        ),
+        "halving": Kind(
+            "nmt.training.schedules:Halving", "times `factor` every so many updates from a start on"
+        ),
+    },
+)
+
+ALIGNERS = Registry(
+    "aligner",
+    {
+        "ibm1": Kind("nmt.alignment.aligners:Ibm1Aligner", "IBM Model 1, Brown et al. 1993"),
+        "hmm": Kind(
+            "nmt.alignment.aligners:HmmAligner",
+            "hidden Markov model of the jumps, Vogel et al. 1996",
+        ),
+    },
+)
+
+GUIDANCE_COSTS = Registry(
+    "cost of guided alignment",
+    {
+        "cross_entropy": Kind(
+            "nmt.model.loss:guided_cross_entropy", "- sum g log a, Chen et al. 2016"
+        ),
+        "mse": Kind("nmt.model.loss:guided_squared_error", "sum (g - a)^2, Chen et al. 2016"),
+    },
+)
+
+LENGTH_PENALTIES = Registry(
+    "length penalty",
+    {
+        "gnmt": Kind("nmt.search.penalties:GNMT", "((5 + length) / 6) ^ alpha, Wu et al. 2016"),
+        "average": Kind("nmt.search.penalties:Average", "length ^ alpha"),
+        "word_reward": Kind("nmt.search.penalties:WordReward", "adds alpha for each token"),
+        "none": Kind("nmt.search.penalties:NoPenalty", "the plain log-probability"),
+    },
+)
+
+UTILITIES = Registry(
+    "utility",
+    {
+        "none": Kind("nmt.search.minimum_risk:NO_UTILITY", "the best score wins, no MBR"),
+        "chrf": Kind("nmt.search.minimum_risk:ChrF", "chrF, Popovic 2015"),
+        "bleu": Kind("nmt.search.minimum_risk:Bleu", "smoothed sentence BLEU"),
+    },
+)
+
+_TRANSLATION_METRICS = {
+    "bleu": Kind("nmt.evaluation.metrics:BLEU", "n-grams of words, Papineni et al. 2002"),
+    "chrf": Kind("nmt.evaluation.metrics:CHRF", "n-grams of characters, Popović 2015"),
+    "chrf++": Kind(
+        "nmt.evaluation.metrics:CHRF_PLUS_PLUS", "n-grams of characters and words, Popović 2017"
+    ),
+}
+
+DEV_METRICS = Registry(
+    "metric",
+    {
+        "loss": Kind("nmt.evaluation.metrics:LOSS", "cross-entropy in nats per token"),
+        "perplexity": Kind("nmt.evaluation.metrics:PERPLEXITY", "e to the power of the loss"),
+        **_TRANSLATION_METRICS,
+    },
+)
+"""The metrics of a validation."""
+
+TUNING_METRICS = Registry("metric", _TRANSLATION_METRICS)
+"""The metrics for choosing search settings."""
+
+SCORE_METRICS = Registry(
+    "metric",
+    {
+        **_TRANSLATION_METRICS,
+        "ter": Kind("nmt.evaluation.metrics:TER", "edits per word, Snover et al. 2006"),
+    },
+)
+"""The metrics for comparing translations with references."""
+
+COMBINATIONS = Registry(
+    "combination",
+    {
+        "log_linear": Kind(
+            "nmt.search.ensemble:log_linear", "weighted mean of log-probabilities, renormalised"
+        ),
+        "linear": Kind("nmt.search.ensemble:linear", "weighted mean of probabilities"),
+    },
+)

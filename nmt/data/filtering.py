@@ -1,0 +1,334 @@
+"""Filters that drop train pairs, and the statistics of what became of each pair."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.config.settings import DataSettings
+from nmt.data.encode import Chunk, EncodedChunk
+from nmt.data.hashing import SeenHashes
+from nmt.data.manifest import CorpusReport, LengthRatio, OverlapReport, RoundTripReport, SideReport
+from nmt.tokenizers.round_trip import RoundTrip, describe_changes
+
+NOT_UTF8 = "not UTF-8"
+_BEYOND = "beyond max_pairs"
+_OTHER_BEGINNING = "other beginning"
+
+NOT_SELECTED = (_BEYOND, _OTHER_BEGINNING)
+"""The reasons that are no fault of the text."""
+
+
+def selection_settings(settings: DataSettings) -> dict[str, object]:
+    """Return the settings that select pairs of train, without those that are unset."""
+    values = settings.model_dump(mode="json", include={"max_pairs", "target_prefixes"})
+    return {key: value for key, value in values.items() if value}
+
+
+def is_beyond(settings: DataSettings, line: int) -> bool:
+    """Return whether a pair of train is beyond the first `data.max_pairs` pairs.
+
+    Args:
+        settings: The data settings.
+        line: The line of the pair, from 1.
+    """
+    return settings.max_pairs is not None and line > settings.max_pairs
+
+
+def begins_as_wanted(settings: DataSettings, target: str) -> bool:
+    """Return whether a target begins with one of `data.target_prefixes`, or none are set.
+
+    Args:
+        settings: The data settings.
+        target: The target text.
+    """
+    prefixes = tuple(prefix.casefold() for prefix in settings.target_prefixes)
+    return not prefixes or target.casefold().startswith(prefixes)
+
+
+@dataclass
+class HeldOut:
+    """The pairs of a held-out corpus, and the number of train pairs among them."""
+
+    pairs: SeenHashes = field(default_factory=SeenHashes)
+    sources: SeenHashes = field(default_factory=SeenHashes)
+    train_pairs: int = 0
+    train_sources: int = 0
+
+    def add(self, encoded: EncodedChunk) -> None:
+        """Add the pairs of a chunk, except blank ones."""
+        self.pairs.add(encoded.pair_hashes[encoded.whole])
+        self.sources.add(encoded.source_hashes[encoded.whole])
+
+    def count(self, train: EncodedChunk) -> None:
+        """Count the pairs of a chunk of train that occur here, as a whole and by source."""
+        whole = train.where(train.whole)
+        self.train_pairs += int(self.pairs.contains(whole.pair_hashes).sum())
+        self.train_sources += int(self.sources.contains(whole.source_hashes).sum())
+
+
+class PairFilters:
+    """The filters of train pairs, in the order of the drop table."""
+
+    def __init__(self, settings: DataSettings, held_out: dict[str, HeldOut]) -> None:
+        self._settings = settings
+        self._held_out = held_out
+
+    @property
+    def reasons(self) -> list[str]:
+        """All reasons for which a pair may be dropped, in order."""
+        reasons = [] if self._settings.max_pairs is None else [_BEYOND]
+        if self._settings.target_prefixes:
+            reasons.append(_OTHER_BEGINNING)
+        reasons += ["both sides empty", "source empty", "target empty", "too long"]
+        if self._settings.max_length_ratio:
+            reasons.append("length ratio")
+        if self._settings.exclude_overlap:
+            reasons += [f"also in {name}" for name in self._held_out]
+        if self._settings.drop_duplicates:
+            reasons.append("duplicate")
+        if self._settings.on_bad_utf8 == "skip_pair":
+            reasons.append(NOT_UTF8)
+        return reasons
+
+    def apply(
+        self, chunk: Chunk, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Return the pairs of a chunk that are dropped for each reason, `[n]`, at most once each.
+
+        Args:
+            chunk: The chunk as text.
+            encoded: The encoded chunk.
+            duplicate: Whether a pair occurs earlier in the corpus, `[n]`.
+        """
+        found = self._checks(encoded, duplicate)
+        found[_BEYOND] = np.array([is_beyond(self._settings, line) for line in chunk.lines], bool)
+        found[_OTHER_BEGINNING] = np.array(
+            [not begins_as_wanted(self._settings, target) for target in chunk.targets], bool
+        )
+        kept = np.ones(len(encoded.lengths), np.bool_)
+        dropped = {}
+        for reason in self.reasons:
+            if reason in found:
+                dropped[reason] = found[reason] & kept
+                kept &= ~found[reason]
+        return dropped
+
+    def _checks(
+        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        empty = encoded.lengths == 0
+        longer = encoded.lengths.max(axis=1, initial=0)
+        shorter = encoded.lengths.min(axis=1, initial=np.iinfo(np.int64).max)
+        checks = {
+            "both sides empty": empty.all(axis=1),
+            "source empty": empty[:, 0],
+            "target empty": empty[:, 1],
+            "too long": longer > self._settings.max_length,
+            "length ratio": longer > self._settings.max_length_ratio * shorter,
+            "duplicate": duplicate,
+        }
+        for name, held_out in self._held_out.items():
+            checks[f"also in {name}"] = held_out.pairs.contains(encoded.pair_hashes)
+        return checks
+
+
+_LINES_NAMED = 20
+
+
+@dataclass
+class PairCounts:
+    """The counts of one corpus.
+
+    Attributes:
+        lines: The number of lines of the corpus.
+        reasons: The reasons for which pairs may be dropped, in order.
+        pairs_read: The pairs that were read.
+        pairs_kept: The pairs that were kept.
+        blank: See `CorpusReport`.
+        identical: See `CorpusReport`.
+        duplicates: See `CorpusReport`.
+        control_characters: See `CorpusReport`.
+        tokens: The number of source and target tokens of the kept pairs, `[2]`.
+        unknown: The number of unknown source and target tokens, `[2]`.
+        longest: The greatest source and target length, `[2]`.
+    """
+
+    lines: int
+    reasons: Iterable[str] = ()
+    pairs_read: int = 0
+    pairs_kept: int = 0
+    blank: int = 0
+    identical: int = 0
+    duplicates: int = 0
+    control_characters: int = 0
+    tokens: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    unknown: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    longest: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    _ratio_sum: float = 0.0
+    _ratio_square_sum: float = 0.0
+    _ratios: int = 0
+
+    def __post_init__(self) -> None:
+        self.dropped = dict.fromkeys(self.reasons, 0)
+        self._first_dropped: dict[str, list[int]] = {reason: [] for reason in self.dropped}
+        self.round_trip = RoundTrip(self.lines)
+
+    def drop(self, reason: str, lines: Iterable[int]) -> None:
+        """Count pairs as read and dropped.
+
+        Args:
+            reason: The reason.
+            lines: The lines of the pairs.
+        """
+        numbers = [int(line) for line in lines]
+        self.dropped[reason] = self.dropped.get(reason, 0) + len(numbers)
+        named = self._first_dropped.setdefault(reason, [])
+        named += numbers[: _LINES_NAMED - len(named)]
+        self.pairs_read += len(numbers)
+
+    def look_at(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
+        """Count the properties that are only reported, of pairs that may be kept or dropped.
+
+        Args:
+            encoded: The pairs.
+            duplicate: Whether a pair occurs earlier in the corpus, `[n]`.
+        """
+        self.identical += int((encoded.identical & encoded.whole).sum())
+        self.duplicates += int((duplicate & encoded.whole).sum())
+        self.control_characters += int(encoded.odd.sum())
+
+    def keep(self, encoded: EncodedChunk) -> None:
+        """Count pairs as read and kept."""
+        lengths, whole = encoded.lengths, encoded.whole
+        self.pairs_read += len(lengths)
+        self.pairs_kept += len(lengths)
+        self.blank += int((~whole).sum())
+        self.tokens += lengths.sum(axis=0)
+        self.unknown += encoded.unknown.sum(axis=0)
+        self.longest = np.maximum(self.longest, lengths.max(axis=0, initial=0))
+        ratios = lengths[whole, 1] / lengths[whole, 0]
+        self._ratio_sum += float(ratios.sum())
+        self._ratio_square_sum += float(np.square(ratios).sum())
+        self._ratios += len(ratios)
+
+    def length_ratio(self) -> LengthRatio:
+        """Return the length ratio over the kept pairs."""
+        if self._ratios == 0:
+            return LengthRatio(1.0, 0.0)
+        mean = self._ratio_sum / self._ratios
+        variance = self._ratio_square_sum / self._ratios - mean * mean
+        return LengthRatio(mean, max(0.0, variance) ** 0.5)
+
+    def report(self, fingerprint: str) -> CorpusReport:
+        """Return the counts for the manifest, with the fingerprint of the corpus."""
+        return CorpusReport(
+            pairs_read=self.pairs_read,
+            pairs_kept=self.pairs_kept,
+            dropped=self.dropped,
+            first_dropped={name: tuple(lines) for name, lines in self._first_dropped.items()},
+            blank=self.blank,
+            identical=self.identical,
+            duplicates=self.duplicates,
+            control_characters=self.control_characters,
+            source=self._side(0),
+            target=self._side(1),
+            fingerprint=fingerprint,
+            round_trip=RoundTripReport.of(self.round_trip),
+        )
+
+    def _side(self, side: int) -> SideReport:
+        return SideReport(
+            tokens=int(self.tokens[side]),
+            unknown=int(self.unknown[side]),
+            mean_length=float(self.tokens[side]) / max(1, self.pairs_kept),
+            max_length=int(self.longest[side]),
+        )
+
+
+_LINES_SHOWN = 5
+
+
+def drop_table(name: str, report: CorpusReport) -> str:
+    """Return a table of the kept pairs and of the dropped pairs by reason.
+
+    Args:
+        name: The name of the corpus.
+        report: The report of the corpus.
+    """
+    dropped = report.pairs_read - report.pairs_kept
+    lines = [
+        f"{name}: {report.pairs_read:,} pairs read, {report.pairs_kept:,} kept, "
+        f"{dropped:,} dropped{_share(dropped, report.pairs_read)}"
+    ]
+    for reason, count in report.dropped.items():
+        if count:
+            first = report.first_dropped[reason][:_LINES_SHOWN]
+            where = ", ".join(map(str, first)) + (", ..." if count > len(first) else "")
+            lines.append(
+                f"  {reason:<18}{count:>10,}{_share(count, report.pairs_read)}  line {where}"
+            )
+    return "\n".join(lines)
+
+
+def remarks(name: str, report: CorpusReport) -> list[str]:
+    """Return remarks on suspicious pairs that are kept, or dropped for another reason.
+
+    Args:
+        name: The name of the corpus.
+        report: The report of the corpus.
+    """
+    told = []
+    if report.blank:
+        told.append(f"{name}: {report.blank:,} pairs with a blank side are kept")
+    if report.duplicates and "duplicate" not in report.dropped:
+        told.append(f"{name}: {report.duplicates:,} pairs occur more than once")
+    if report.identical:
+        told.append(f"{name}: {report.identical:,} pairs have the same text on both sides")
+    if report.control_characters:
+        told.append(
+            f"{name}: {report.control_characters:,} pairs have control characters or line ends "
+            "other than \\n (such as U+2028) in them"
+        )
+    return told + _round_trip_remarks(name, report.round_trip)
+
+
+def _round_trip_remarks(name: str, found: RoundTripReport | None) -> list[str]:
+    told = []
+    if found is not None and found.changed:
+        told.append(f"{name}: {describe_round_trip(found)}")
+    if found is not None and found.without_invisible:
+        told.append(
+            f"{name}: {found.without_invisible:,} of {found.lines:,} target lines have control or "
+            "invisible characters, which are left out"
+        )
+    return told
+
+
+def describe_round_trip(found: RoundTripReport) -> str:
+    """Return a description of the target lines that a model cannot write."""
+    return (
+        f"{found.changed:,} of {found.lines:,} target lines compared cannot be written as they are "
+        f"(the first is line {found.first_changed}): {describe_changes(found.changes)}"
+    )
+
+
+def overlap_remarks(overlap: dict[str, OverlapReport], dropped: bool) -> list[str]:
+    """Return remarks on pairs of train that also occur in dev or test.
+
+    Args:
+        overlap: The overlaps, by the name of the other corpus.
+        dropped: Whether such pairs are dropped.
+    """
+    fate = "dropped" if dropped else "kept (data.exclude_overlap: true drops them)"
+    return [
+        f"train: {report.pairs:,} pairs are also in {name} and are {fate}; "
+        f"{report.sources:,} have a source that occurs in {name}"
+        for name, report in overlap.items()
+        if report.sources or report.pairs
+    ]
+
+
+def _share(count: int, total: int) -> str:
+    return f" ({100 * count / max(1, total):.2f}%)"

@@ -1,0 +1,118 @@
+"""The sample of train that represents the whole where it is not binarized yet."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from nmt.config.settings import Config, CorpusSettings
+from nmt.data.corpus_mismatch import Files, profile_of, text_findings
+from nmt.data.manifest import TextFinding, check_formats
+from nmt.text.lines import check_line_counts, count_lines, read_pairs
+from nmt.text.profile import CorpusProfile
+
+_PAIRS = 20_000
+"""The number of pairs: enough to fill the worst batches and to learn some subwords, in seconds."""
+
+_READ = 2_000_000
+"""The number of lines at the beginning of train that are inspected one by one."""
+
+
+@dataclass(frozen=True)
+class CorpusSample:
+    """A sample of the inspected pairs of train, evenly spread.
+
+    Attributes:
+        config: The configuration with the sample in place of train.
+        pairs: The number of pairs in the sample.
+        read: The number of inspected pairs.
+        lines: The number of lines of each corpus, by its name.
+        findings: The findings about the texts.
+    """
+
+    config: Config
+    pairs: int
+    read: int
+    lines: dict[str, int]
+    findings: tuple[TextFinding, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sample is all of train."""
+        return self.pairs == self.lines["train"]
+
+
+def take_sample(config: Config, folder: Path) -> CorpusSample:
+    """Inspect the texts and return the sample, written into a folder unless it is all of train.
+
+    Args:
+        config: The configuration.
+        folder: The folder to write to.
+
+    Returns:
+        The sample.
+
+    Raises:
+        DataError: A text is missing, empty or not plain text, or an inspected line is not UTF-8. Or
+            the sides of a corpus differ in their number of lines.
+    """
+    files = _line_counts(config)
+    lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in _corpora(config)}
+    total, read = lines["train"], min(lines["train"], _READ)
+    wanted = min(read, _PAIRS)
+    data = config.data
+    pairs = islice(read_pairs(data.train.source, data.train.target, data.on_bad_utf8), read)
+    source, target = folder / "sample.source", folder / "sample.target"
+    taken, profile = 0, CorpusProfile(read)
+    with (
+        source.open("w", encoding="utf-8", newline="\n") as sources,
+        target.open("w", encoding="utf-8", newline="\n") as targets,
+    ):
+        for pair in pairs:
+            chosen = pair.line * wanted // read != (pair.line - 1) * wanted // read
+            if chosen and pair.source is not None and pair.target is not None:
+                sources.write(f"{pair.source}\n")
+                targets.write(f"{pair.target}\n")
+                taken += 1
+            if pair.source is not None and pair.target is not None:
+                profile.add(pair.line, pair.source, pair.target)
+    others = {
+        name: profile_of(corpus, lines[name], data.on_bad_utf8)
+        for name, corpus in _corpora(config).items()
+        if name != "train"
+    }
+    findings = text_findings({"train": profile, **others}, files)
+    if wanted == total:
+        return CorpusSample(config, total, read, lines, findings)
+    return CorpusSample(_over(config, source, target), taken, read, lines, findings)
+
+
+def _over(config: Config, source: Path, target: Path) -> Config:
+    """Return the configuration over a sample, without a hard limit on its smaller vocabulary."""
+    train = CorpusSettings(source=(source,), target=(target,))
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"train": train}),
+            "tokenizer": config.tokenizer.model_copy(update={"hard_vocab_limit": False}),
+        }
+    )
+
+
+def _corpora(config: Config) -> dict[str, CorpusSettings]:
+    data = config.data
+    named = (("train", data.train), ("dev", data.dev), ("test", data.test))
+    return {name: corpus for name, corpus in named if corpus is not None}
+
+
+def _line_counts(config: Config) -> Files:
+    """Return the files of each side with their numbers of lines, which must match."""
+    files: Files = {}
+    for name, corpus in _corpora(config).items():
+        check_formats(corpus)
+        sides = [
+            [(path, count_lines(path)) for path in paths]
+            for paths in (corpus.source, corpus.target)
+        ]
+        check_line_counts(*sides)
+        for side, counted in zip(("source", "target"), sides, strict=True):
+            files[f"{name}.{side}"] = [(str(path), lines) for path, lines in counted]
+    return files

@@ -1,0 +1,351 @@
+"""The report on the corpora of a run: lengths, drops, repetitions, suspicious pairs."""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.binary_dataset import Corpus
+from nmt.data.filtering import describe_round_trip
+from nmt.data.manifest import CorpusReport, Manifest, RoundTripReport
+from nmt.errors import NmtError
+from nmt.pages.charts import BarChart, Bars, Mark, chart_html
+from nmt.reports.page_parts import Column, Tile, count, paragraph, percent, table, tiles
+from nmt.reports.run_state import RunState
+from nmt.reports.suspicious_pairs import SuspiciousPairs, suspicious_pairs
+from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.tokenizer import TokenizerPair
+
+_MOST_LENGTHS = 1_000_000
+"""The number of pairs whose lengths are read. From a larger corpus they are evenly spaced."""
+
+_MOST_TEXTS = 20_000
+"""The number of pairs whose words are read, a few seconds' work. They are evenly spaced."""
+
+_WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_MOST_BINS = 60
+_HIGHEST_RATIO = 4.0
+_RATIO_BIN = 0.1
+
+_Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of pairs by bin.
+
+    Attributes:
+        edges: The lower edges of the bins and the upper edge of the last: one more than counts.
+        counts: The number of pairs in each bin. The last bin also counts all larger values.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Statistics of the corpora of a run.
+
+    Attributes:
+        manifest: The counts that binarizing recorded.
+        measured: The number of pairs whose lengths are in the histograms.
+        source_lengths: Source lengths in subwords.
+        target_lengths: Target lengths in subwords.
+        ratios: Ratios of target length to source length.
+        odd: The suspicious pairs.
+    """
+
+    manifest: Manifest
+    measured: int
+    source_lengths: Histogram
+    target_lengths: Histogram
+    ratios: Histogram
+    odd: SuspiciousPairs
+
+    @property
+    def train(self) -> CorpusReport:
+        """The counts of the training pairs."""
+        return self.manifest.train
+
+    def record(self) -> dict[str, Any]:
+        """Return the report as plain data for JSON."""
+        manifest = self.manifest.model_dump(mode="json")
+        return {
+            **{key: manifest[key] for key in ("train", "dev", "overlap", "length_ratio")},
+            "settings": manifest["settings"],
+            "inputs": manifest["inputs"],
+            "measured": self.measured,
+            "source_lengths": asdict(self.source_lengths),
+            "target_lengths": asdict(self.target_lengths),
+            "ratios": asdict(self.ratios),
+            "looked_at": self.odd.looked_at,
+            "identical": self.odd.identical,
+            "scripts": dict(zip(("source", "target"), map(dict, self.odd.scripts), strict=True)),
+            "odd_pairs": [asdict(pair) for pair in self.odd.pairs],
+            "findings": manifest["findings"],
+        }
+
+
+def data_report(run: RunDirectory) -> DataReport:
+    """Examine the training corpus of a run, in bounded time and memory for a corpus of any size.
+
+    Returns:
+        The statistics of the corpora.
+
+    Raises:
+        DataError: The corpora are missing or damaged.
+        ModelError: The tokenizer is missing or damaged.
+    """
+    manifest = Manifest.load(run.data)
+    tokenizers = TokenizerPair.load(run.tokenizer)
+    corpus = Corpus.open(run.data / "train")
+    pairs = spread(len(corpus), _MOST_LENGTHS)
+    lengths = corpus.lengths_of(pairs)
+    whole = lengths[(lengths > 0).all(axis=1)]
+    width = _width(int(lengths.max(initial=1)))
+    sample = spread(len(corpus), _MOST_TEXTS)
+    return DataReport(
+        manifest,
+        len(pairs),
+        _lengths(lengths[:, 0], width),
+        _lengths(lengths[:, 1], width),
+        _ratios(whole[:, 1] / whole[:, 0]),
+        suspicious_pairs(corpus, tokenizers, sample, (pairs, lengths)),
+    )
+
+
+def try_data_report(state: RunState) -> tuple[DataReport | None, str]:
+    """Return the data report, or None and the reason why there is none."""
+    try:
+        state.check_data()
+        return data_report(state.run), ""
+    except NmtError as error:
+        return None, error.message
+
+
+def spread(count: int, most: int) -> _Integers:
+    """Return rising numbers below `count`, evenly spaced: all of them, or `most` of them.
+
+    Args:
+        count: The exclusive upper bound.
+        most: The greatest number of numbers to return.
+    """
+    wanted = min(count, most)
+    return np.arange(wanted, dtype=np.int64) * count // max(1, wanted)
+
+
+def _width(longest: int) -> int:
+    fitting = (width for width in _WIDTHS if longest / width <= _MOST_BINS)
+    return next(fitting, _WIDTHS[-1])
+
+
+def _lengths(lengths: _Integers, width: int) -> Histogram:
+    bins = max(1, int(lengths.max(initial=0)) // width + 1)
+    counts = np.bincount(lengths // width, minlength=bins)
+    return _histogram(np.arange(bins + 1) * float(width), counts)
+
+
+def _ratios(ratios: NDArray[np.float64]) -> Histogram:
+    highest = min(_HIGHEST_RATIO, float(ratios.max(initial=_RATIO_BIN)))
+    bins = max(1, int(np.ceil(highest / _RATIO_BIN - 1e-9)))
+    places = np.minimum((ratios / _RATIO_BIN + 1e-9).astype(np.int64), bins - 1)
+    return _histogram(
+        np.round(np.arange(bins + 1) * _RATIO_BIN, 6), np.bincount(places, minlength=bins)
+    )
+
+
+def _histogram(edges: NDArray[np.floating], counts: NDArray[np.integer]) -> Histogram:
+    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
+
+
+def data_section(data: DataReport | None, problem: str) -> str:
+    """Return the HTML of counts, lengths, drops and suspicious pairs.
+
+    Without a data report it is the reason.
+
+    Args:
+        data: The data report, or None.
+        problem: The reason why there is no data report.
+    """
+    if data is None:
+        return paragraph(problem, "muted")
+    return "\n".join(
+        (
+            _tiles(data),
+            _findings(data),
+            _charts(data),
+            _drops(data),
+            _remarks(data),
+            _scripts(data),
+            _odd(data),
+        )
+    )
+
+
+def _tiles(data: DataReport) -> str:
+    train, dev = data.train, data.manifest.dev
+    ratio = data.manifest.length_ratio
+    return tiles(
+        (
+            Tile("Pairs to train on", count(train.pairs_kept), f"of {train.pairs_read:,} read"),
+            Tile("Pairs of dev", count(dev.pairs_kept)),
+            _side("Source", train, "source"),
+            _side("Target", train, "target"),
+            Tile("Length ratio", f"{ratio.mean:.2f}", f"± {ratio.deviation:.2f}, target to source"),
+        )
+    )
+
+
+def _findings(data: DataReport) -> str:
+    """Return a table of the findings in the texts.
+
+    They are traces of other tools, and differences in writing between train, dev and test.
+    """
+    found = data.manifest.findings or ()
+    if not found:
+        return ""
+    columns = (Column("finding"), Column("lines and what to do", written=True))
+    rows = [finding.message.partition("\n")[::2] for finding in found]
+    return "<h3>What may be wrong with the texts</h3>" + table(columns, rows)
+
+
+def _side(name: str, train: CorpusReport, side: str) -> Tile:
+    report = train.source if side == "source" else train.target
+    unknown = percent(report.unknown, report.tokens)
+    return Tile(
+        f"{name} subwords",
+        count(report.tokens),
+        f"{report.mean_length:.1f} a sentence, at most {report.max_length}; {unknown} unknown",
+    )
+
+
+def _charts(data: DataReport) -> str:
+    sides = data.source_lengths, data.target_lengths
+    bins = max(len(side.counts) for side in sides)
+    longer = max(sides, key=lambda side: len(side.counts))
+    lengths = BarChart(
+        "Sentence lengths",
+        tuple(
+            Bars(name, (*side.counts, *[0] * (bins - len(side.counts))))
+            for name, side in zip(("source", "target"), sides, strict=True)
+        ),
+        labels=_length_labels(longer.edges),
+        edges=longer.edges,
+        x_name="subwords",
+        y_name="pairs",
+    )
+    mean = data.manifest.length_ratio.mean
+    ratios = BarChart(
+        "Length ratios",
+        (Bars("pairs", data.ratios.counts, 3),),
+        labels=_ratio_labels(data.ratios.edges),
+        edges=data.ratios.edges,
+        x_name="target to source",
+        y_name="pairs",
+        marks=(Mark(mean, f"mean {mean:.2f}"),),
+    )
+    return f'<div class="charts">{chart_html(lengths)}{chart_html(ratios)}</div>'
+
+
+def _length_labels(edges: tuple[float, ...]) -> list[str]:
+    pairs = pairwise(edges)
+    return [
+        f"{low:.0f} subwords" if high - low == 1 else f"{low:.0f} to {high - 1:.0f} subwords"
+        for low, high in pairs
+    ]
+
+
+def _ratio_labels(edges: tuple[float, ...]) -> list[str]:
+    labels = [f"{low:.1f} to {high:.1f}" for low, high in pairwise(edges)]
+    return [*labels[:-1], f"{edges[-2]:.1f} and more"]
+
+
+def _drops(data: DataReport) -> str:
+    rows = [
+        (reason, number, data.train.first_dropped.get(reason, ()))
+        for reason, number in data.train.dropped.items()
+        if number
+    ]
+    if not rows:
+        return paragraph("No pair of train was dropped.")
+    return "<h3>Dropped pairs of train</h3>" + table(
+        (Column("reason"), Column("pairs", True), Column("share", True), Column("first lines")),
+        [
+            (
+                reason,
+                count(number),
+                percent(number, data.train.pairs_read),
+                ", ".join(map(str, lines[:8])) + (", …" if number > 8 else ""),
+            )
+            for reason, number, lines in rows
+        ],
+    )
+
+
+def _remarks(data: DataReport) -> str:
+    train = data.train
+    columns = (Column("repetition and leakage"), Column("pairs", True), Column("share", True))
+    rows = [
+        ("occur earlier in train", train.duplicates),
+        ("have the same text on both sides", train.identical),
+        ("have control characters or foreign line ends", train.control_characters),
+        ("have a blank side", train.blank),
+    ]
+    for name, overlap in data.manifest.overlap.items():
+        rows.append((f"occur in {name} too", overlap.pairs))
+        rows.append((f"have a source that occurs in {name}", overlap.sources))
+    shown = table(columns, [(what, count(n), percent(n, train.pairs_read)) for what, n in rows])
+    return shown + _round_trip(train.round_trip)
+
+
+def _round_trip(found: RoundTripReport | None) -> str:
+    """Return a sentence on the target lines that change in the tokenizer.
+
+    It is empty where they were not counted.
+    """
+    if found is None:
+        return ""
+    if not found.changed:
+        return paragraph(
+            f"All {found.lines:,} target lines compared come back from their subwords."
+        )
+    return paragraph(f"{describe_round_trip(found)}.")
+
+
+def _scripts(data: DataReport) -> str:
+    """Return a sentence on the scripts of each side's letters."""
+    sides = []
+    for name, counts in zip(("source", "target"), data.odd.scripts, strict=True):
+        total = counts.total()
+        told = [f"{script.title()} {percent(n, total)}" for script, n in counts.most_common(5)]
+        sides.append(f"{name}: {', '.join(told) or 'none'}")
+    return paragraph(f"Letters of the {data.odd.looked_at:,} pairs read, {'; '.join(sides)}.")
+
+
+def _odd(data: DataReport) -> str:
+    odd = data.odd
+    if not odd.pairs:
+        return ""
+    whole = odd.looked_at == data.train.pairs_kept
+    looked = "all pairs" if whole else f"{odd.looked_at:,} pairs, evenly spread"
+    note = (
+        f"The {len(odd.pairs)} pairs that look least like translations of each other: lengths of "
+        f"{'all' if data.measured == data.train.pairs_kept else f'{data.measured:,}'} pairs, words "
+        f"(by IBM Model 1) and letters of {looked}. Texts are put together from their subwords."
+    )
+    columns = (
+        Column("line", True),
+        Column("score", True),
+        Column("why"),
+        Column("source", written=True),
+        Column("target", written=True),
+    )
+    rows = [
+        (str(pair.line), f"{pair.score:.1f}", "; ".join(pair.reasons), pair.source, pair.target)
+        for pair in odd.pairs
+    ]
+    shown = table(columns, rows, sortable=True)
+    return f'<h3>Suspicious pairs</h3>{paragraph(note, "muted")}<div class="pairs">{shown}</div>'

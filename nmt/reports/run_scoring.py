@@ -1,0 +1,159 @@
+"""Translation quality of runs, each of which translates the same text to be scored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from nmt.console import warn
+from nmt.data.binarize import dev_text
+from nmt.data.manifest import Manifest
+from nmt.errors import DataError, NmtError
+from nmt.evaluation.breakdown import count_words, vocabulary
+from nmt.evaluation.input_checks import reference_warnings
+from nmt.evaluation.score_report import Question, System, noise_warnings, report
+from nmt.evaluation.scores import bleu_tokenizer
+from nmt.reports.comparison import RunScores
+from nmt.reports.run_state import RunState
+from nmt.text.characters import comparable
+from nmt.text.lines import each_line, read_all_lines, read_parallel
+
+_MOST_TRAIN_LINES = 5_000_000
+"""The longest training text, in lines, in which words are counted. A longer one takes minutes."""
+
+Translate = Callable[[RunState, str, Sequence[str]], list[str]]
+"""Translate lines with the best model of a run, given the run, its name and the lines."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to translate and its references.
+
+    Attributes:
+        name: The display name of the text.
+        sources: The source lines.
+        references: The reference lines, one list for each reference set.
+    """
+
+    name: str
+    sources: list[str]
+    references: list[list[str]]
+
+
+def given_text(source: Path, references: Sequence[Path]) -> Text:
+    """Read a text from files.
+
+    Args:
+        source: The source file.
+        references: The reference files.
+
+    Returns:
+        The text.
+
+    Raises:
+        DataError: The files differ in their number of lines, or a file cannot be read.
+    """
+    sources, *reference_lines = read_parallel([source, *references])
+    return Text(source.name, sources, reference_lines)
+
+
+def dev_of(states: Sequence[RunState]) -> Text:
+    """Return the dev text that runs share.
+
+    Raises:
+        DataError: The dev text of a run is missing or has changed since training, or two runs have
+            different dev texts.
+    """
+    texts = []
+    for state in states:
+        state.check_data()
+        sides = [dev_text(state.run.data, side) for side in ("source", "target")]
+        texts.append([read_all_lines(side) for side in sides])
+    for state, text in zip(states, texts, strict=True):
+        if text != texts[0]:
+            raise DataError(
+                f"{states[0].run.path} and {state.run.path} have different dev texts: give one "
+                "with --source and --ref."
+            )
+    sources, reference = texts[0]
+    return Text("dev", sources, [reference])
+
+
+def score_models(
+    states: Sequence[RunState], names: Sequence[str], text: Text, translate: Translate
+) -> RunScores:
+    """Translate a text with the best model of each run, and score the translations.
+
+    Args:
+        states: The state of each run.
+        names: The name of each run.
+        text: The text to translate.
+        translate: The function that translates lines with a run. Its exceptions are passed on.
+
+    Returns:
+        The scores of the runs.
+    """
+    hypotheses = [
+        translate(state, name, text.sources) for state, name in zip(states, names, strict=True)
+    ]
+    return score_runs(states, names, text, hypotheses)
+
+
+def score_runs(
+    states: Sequence[RunState],
+    names: Sequence[str],
+    text: Text,
+    hypotheses: Sequence[Sequence[str]],
+) -> RunScores:
+    """Score translations of a text, one of each run, with the first run as the baseline.
+
+    The texts are compared in the form of `comparable`.
+
+    Args:
+        states: The state of each run.
+        names: The name of each run.
+        text: The text that was translated.
+        hypotheses: The translated lines of each run.
+
+    Returns:
+        The scores of the runs.
+
+    Raises:
+        DataError: The translations differ from the text in their number of lines.
+        UsageError: The text has only one line.
+    """
+    hypotheses = [list(map(comparable, each)) for each in hypotheses]
+    references = [list(map(comparable, each)) for each in text.references]
+    systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
+    configs = [state.config for state in states if state.config is not None]
+    tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
+    metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
+    for warning in reference_warnings(references, metrics, tokenize):
+        warn(warning)
+    question = Question(
+        references=references,
+        sources=text.sources,
+        counts=_counts(states[0], [*references, *hypotheses]),
+        metrics=metrics,
+        tokenize=tokenize,
+    )
+    found = report(systems, question)
+    for warning in noise_warnings(found):
+        warn(warning)
+    return RunScores(text.name, found)
+
+
+def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] | None:
+    """Return the frequency of the texts' words in the training text of a run.
+
+    It is None where the training text is missing or too long.
+    """
+    try:
+        files = Manifest.load(state.run.data).inputs["train.target"]
+        if sum(file.lines for file in files) > _MOST_TRAIN_LINES:
+            return None
+        lines = chain.from_iterable(each_line(Path(file.path)) for file in files)
+        return count_words(map(comparable, lines), vocabulary(texts))
+    except (NmtError, KeyError) as error:
+        warn(f"no scores by how frequent words are: {error}")
+        return None

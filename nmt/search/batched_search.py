@@ -1,0 +1,163 @@
+"""Search over any number of tokenized sentences in batches, and settings of one call."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from nmt.config.config_errors import explained
+from nmt.config.settings import SearchSettings
+from nmt.config.settings.search import OF_SAMPLING
+from nmt.data.batches import pad_sources
+from nmt.errors import UsageError
+from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
+from nmt.runtime.device import Runtime
+from nmt.search.beam import BeamSearch, Scorer
+from nmt.search.constraints import TokenConstraints
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.logits_processors import LengthLimits
+
+_TOKENS_PER_SENTENCE = 100
+
+
+def decode_corpus(
+    model: Scorer,
+    sources: Sequence[Sequence[int]],
+    settings: SearchSettings,
+    limits: LengthLimits,
+    runtime: Runtime,
+    attention: bool = False,
+    constraints: Sequence[TokenConstraints] | None = None,
+    tree: bool = False,
+    on_decoded: Callable[[int], None] | None = None,
+    numbers: Sequence[int] | None = None,
+) -> list[list[Hypothesis]]:
+    """Return the `n_best` best hypotheses of each sentence, in the order of `sources`.
+
+    A source without tokens gets a blank translation, and no model runs. A sentence whose terms
+    cannot all be placed is translated without them. A module in training mode is in evaluation mode
+    during the search.
+
+    Args:
+        model: The model.
+        sources: The token ids of each sentence, without end marks.
+        settings: The search settings.
+        limits: The length limits.
+        runtime: The device and precision.
+        attention: Whether hypotheses carry their attention weights.
+        constraints: The constraints of each sentence. None: there are none.
+        tree: Whether hypotheses carry their search tree.
+        on_decoded: Called after each batch with its number of sentences.
+        numbers: A number for each sentence, on which samples depend, see `SampledSelection.of`.
+    """
+    found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
+    search = BeamSearch(model, settings, attention, tree)
+    with Evaluating(model), runtime.computing():
+        for batch in batches(list(map(len, sources)), settings.batch_sentences):
+            source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
+            wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
+            longest = [
+                limits.of(len(sources[i]), each.tokens, settings.min_length)
+                for i, each in zip(batch, wanted, strict=True)
+            ]
+            results = search.search(
+                source.to(runtime.device),
+                lengths.to(runtime.device),
+                torch.tensor(longest, device=runtime.device),
+                wanted,
+                None if numbers is None else [numbers[i] for i in batch],
+            )
+            for i, hypotheses in zip(batch, results, strict=True):
+                found[i] = hypotheses
+            if on_decoded is not None:
+                on_decoded(len(batch))
+    lost = [] if constraints is None else _without_terms(found, constraints)
+    if lost and constraints is not None:
+        freed = [replace(constraints[i], terms=()) for i in lost]
+        those = [sources[i] for i in lost]
+        again = decode_corpus(model, those, settings, limits, runtime, attention, freed, tree)
+        for i, hypotheses in zip(lost, again, strict=True):
+            found[i] = hypotheses
+    return found
+
+
+def _without_terms(
+    found: Sequence[Sequence[Hypothesis]], constraints: Sequence[TokenConstraints]
+) -> list[int]:
+    """Return the positions of sentences whose terms were not all placed."""
+    return [
+        i
+        for i, (hypotheses, wanted) in enumerate(zip(found, constraints, strict=True))
+        if wanted.terms and not hypotheses[0].finished
+    ]
+
+
+def batches(lengths: Sequence[int], sentences: int) -> Iterator[list[int]]:
+    """Yield batches of positions of sentences of similar lengths, the longest first.
+
+    Sentences of length zero are left out.
+
+    Args:
+        lengths: The lengths of the sentences in tokens.
+        sentences: The maximum number of sentences in a batch. Very long ones make it smaller.
+    """
+    order = sorted((i for i, length in enumerate(lengths) if length), key=lambda i: -lengths[i])
+    while order:
+        longest = lengths[order[0]]
+        count = max(1, min(sentences, sentences * _TOKENS_PER_SENTENCE // longest))
+        yield order[:count]
+        order = order[count:]
+
+
+class Evaluating:
+    """Evaluation mode of a model during a `with` block.
+
+    Args:
+        model: The model. Only a torch module has a mode.
+    """
+
+    def __init__(self, model: object) -> None:
+        self._module = model if isinstance(model, torch.nn.Module) else None
+        self._trained = self._module is not None and self._module.training
+
+    def __enter__(self) -> None:
+        if self._module is not None:
+            self._module.eval()
+
+    def __exit__(self, *error: object) -> None:
+        if self._module is not None:
+            self._module.train(self._trained)
+
+
+def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
+    """Return settings with some fields changed, checked like those of a configuration.
+
+    Some other fields adapt to the changes. `n_best` shrinks to a smaller beam. Groups that do not
+    divide the beam become one. Options of sampling are reset where sampling is turned off.
+
+    Args:
+        settings: The present settings.
+        changes: The new values by field.
+
+    Raises:
+        UsageError: A change is not allowed. The message says which, and why.
+    """
+    try:
+        return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
+    except ValidationError as error:
+        raise UsageError(explained(error, "search")) from error
+
+
+def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of settings, adapted to the changes."""
+    fields = settings.model_dump()
+    beam_size = changes.get("beam_size")
+    if isinstance(beam_size, int) and beam_size > 0:
+        fields["n_best"] = min(settings.n_best, beam_size)
+        if beam_size % settings.groups:
+            fields["groups"] = 1
+    if changes.get("sampling") is False:
+        fields |= {name: SearchSettings.model_fields[name].default for name in OF_SAMPLING}
+    return fields

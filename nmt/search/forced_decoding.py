@@ -1,0 +1,412 @@
+"""Forced decoding: the scores that a model gives to translations of a text.
+
+The score of a translation is the one that search would rank it by, whether or not a beam finds it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nmt.config.registry import LENGTH_PENALTIES
+from nmt.config.settings import SearchSettings
+from nmt.data.batches import Batch, make_batch
+from nmt.errors import DataError, ModelError, UsageError
+from nmt.evaluation.metrics import perplexity
+from nmt.model.encoder import length_mask
+from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
+from nmt.runtime.device import Runtime
+from nmt.search.batched_search import Evaluating, batches
+from nmt.search.hypothesis import Hypothesis, Weights
+from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
+from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
+from nmt.tokenizers.words import END_MARK, SegmentedText, split_words
+
+_ROWS = 1024
+"""Number of positions whose probabilities are held at a time.
+
+Each takes a row of the size of the vocabulary. Search holds about as many rows, one for each beam
+of its sentences.
+"""
+
+
+class Unrolling(Protocol):
+    """Interface of a model for forced decoding: `Seq2Seq`, or any object that behaves like it."""
+
+    def encode(self, source: Tensor, lengths: Tensor) -> Any:
+        """Return an encoded batch.
+
+        Args:
+            source: The token ids, `[batch, source_len]`.
+            lengths: The lengths of the sources, `[batch]`.
+        """
+
+    def unroll(self, encoded: Any, target_input: Tensor) -> Any:
+        """Return all steps over a given target.
+
+        They have the method `span(begin, end)`, and `weights [batch, target_len, source_len]` or
+        None.
+
+        Args:
+            encoded: The encoded batch.
+            target_input: The target tokens, from BOS on, `[batch, target_len]`.
+        """
+
+    def log_probabilities(self, encoded: Any, step: Any) -> Tensor:
+        """Return the log-probability of each target token, `[batch, steps, vocabulary]`.
+
+        Args:
+            encoded: The encoded batch.
+            step: The steps.
+        """
+
+
+@dataclass(frozen=True)
+class ForcedPair:
+    """Source and a translation of it, in token ids without end marks.
+
+    Attributes:
+        source: The token ids of the source.
+        target: The token ids of the translation.
+        finished: Whether the translation ends with its last token, so that its end mark is scored.
+            False where a length limit cut it off, or where only its beginning is scored.
+    """
+
+    source: Sequence[int]
+    target: Sequence[int]
+    finished: bool = True
+
+    @property
+    def scored(self) -> int:
+        """Number of tokens to score, 0 when both sides are blank."""
+        return len(self.target) + self.finished if self.source or self.target else 0
+
+    @property
+    def longest(self) -> int:
+        """Length of the longer side with its end mark, 0 where there is nothing to score."""
+        return max(len(self.source), len(self.target)) + 1 if self.scored else 0
+
+
+def force_decode(
+    model: Unrolling,
+    pairs: Sequence[ForcedPair],
+    settings: SearchSettings,
+    runtime: Runtime,
+    attention: bool = False,
+) -> list[Hypothesis]:
+    """Return each pair's translation as a hypothesis of its source, in the order of `pairs`.
+
+    A blank translation of a blank source has no tokens and log-probability 0, and no model runs.
+    Where one side is blank, the model runs. A module in training mode is in evaluation mode
+    meanwhile.
+
+    Args:
+        model: The model.
+        pairs: Sources and their translations.
+        settings: The search settings, of which the penalties and `batch_sentences` apply.
+        runtime: The device and precision.
+        attention: Whether hypotheses carry their attention weights.
+
+    Raises:
+        ModelError: The model returns no finite probabilities.
+        UsageError: There is a coverage penalty, and the model has no attention.
+    """
+    found = [Hypothesis([], 0.0, 0.0, [], None, pair.finished) for pair in pairs]
+    forced = _Forced(model, settings, runtime.device, attention)
+    with Evaluating(model), runtime.computing():
+        for batch in batches([pair.longest for pair in pairs], settings.batch_sentences):
+            hypotheses = forced.decode([pairs[i] for i in batch])
+            for i, hypothesis in zip(batch, hypotheses, strict=True):
+                found[i] = hypothesis
+    return found
+
+
+class _Forced:
+    """Forced decoding of batches."""
+
+    def __init__(
+        self, model: Unrolling, settings: SearchSettings, device: torch.device, attention: bool
+    ) -> None:
+        self._model = model
+        self._device = device
+        self._keeps_attention = attention
+        self._coverage_strength = settings.coverage_penalty
+        self._penalty: LengthPenalty = LENGTH_PENALTIES.resolve(settings.length_penalty)(
+            settings.alpha
+        )
+
+    @torch.inference_mode()
+    def decode(self, pairs: Sequence[ForcedPair]) -> list[Hypothesis]:
+        """Return the hypotheses of pairs, which all have something to score."""
+        batch = padded(pairs).to(self._device)
+        encoded = self._model.encode(batch.source, batch.source_lengths)
+        unrolled = self._model.unroll(encoded, batch.target_input)
+        lengths = torch.tensor([pair.scored for pair in pairs])
+        real = length_mask(lengths, batch.target_output.shape[1])
+        of_tokens = self._log_probabilities(encoded, unrolled, batch.target_output)
+        of_tokens = of_tokens.cpu().double().masked_fill(~real, 0.0)
+        total = of_tokens.sum(1)
+        # One by one, as in search: torch may round powers differently in a longer tensor.
+        score = torch.stack(
+            [self._penalty.score(*each) for each in zip(total, lengths, strict=True)]
+        )
+        if self._coverage_strength > 0.0:
+            score = score + self._coverage(unrolled.weights, real, batch.source_lengths)
+        if not score.isfinite().all():
+            raise ModelError(
+                "the model gives no finite probabilities (NaN or infinity): its training "
+                "diverged. Score with an earlier checkpoint."
+            )
+        weights = unrolled.weights if self._keeps_attention else None
+        return [
+            Hypothesis(
+                tokens=list(pair.target),
+                log_probability=float(total[i]),
+                score=float(score[i]),
+                token_log_probabilities=of_tokens[i, : pair.scored].tolist(),
+                attention=None if weights is None else _attention(weights[i], pair),
+                finished=pair.finished,
+            )
+            for i, pair in enumerate(pairs)
+        ]
+
+    def _log_probabilities(self, encoded: Any, unrolled: Any, targets: Tensor) -> Tensor:
+        """Return the log-probabilities of `targets [batch, target_len]`, in runs of positions."""
+        batch, target_len = targets.shape
+        positions = max(1, _ROWS // batch)
+        parts = []
+        for begin in range(0, target_len, positions):
+            steps = unrolled.span(begin, begin + positions)
+            of_all = self._model.log_probabilities(encoded, steps)
+            wanted = targets[:, begin : begin + positions].unsqueeze(2)
+            parts.append(of_all.gather(2, wanted).squeeze(2))
+        return torch.cat(parts, 1)
+
+    def _coverage(self, weights: Tensor | None, real: Tensor, source_lengths: Tensor) -> Tensor:
+        """Return the coverage penalty of each pair, `[batch]`."""
+        if weights is None:
+            raise coverage_needs_attention()
+        # Running sums, unlike sums, are the same with zeros after them.
+        covered = (weights * real.to(weights.device).unsqueeze(2)).cumsum(1)[:, -1:]
+        mask = length_mask(source_lengths, weights.shape[2])
+        return coverage_penalty(covered, mask, self._coverage_strength).squeeze(1).cpu()
+
+
+def padded(pairs: Sequence[ForcedPair]) -> Batch:
+    """Return pairs as a batch, in their order."""
+    return make_batch(
+        [pair.source for pair in pairs],
+        [pair.target for pair in pairs],
+        np.arange(len(pairs)),
+        SOURCE_MULTIPLE,
+    )
+
+
+def _attention(weights: Tensor, pair: ForcedPair) -> Weights:
+    """Return the rows and columns of a pair, from padded `weights [target_len, source_len]`."""
+    own: Weights = weights[: pair.scored, : len(pair.source) + 1].float().cpu().numpy().copy()
+    return own
+
+
+@dataclass(frozen=True)
+class ForcedScore:
+    """Model score of one given translation.
+
+    A blank translation of a blank text has no tokens, and zero everywhere.
+
+    Attributes:
+        score: The log-probability after the penalties of search.
+        log_probability: The log-probability before the penalties.
+        tokens: The target subwords, `▁` for a space, with the end mark where it is scored.
+        source_tokens: The source subwords, `▁` for a space, with the end mark.
+        token_log_probabilities: The log-probability of each of `tokens`.
+        attention: `[tokens, source_tokens]`, or None where it was not requested or the model has
+            none.
+        segmented_source: The source text with its subwords, where attention was requested.
+        segmented_target: The target text with its subwords, where attention was requested.
+    """
+
+    score: float
+    log_probability: float
+    tokens: list[str]
+    source_tokens: list[str]
+    token_log_probabilities: list[float]
+    attention: Weights | None = None
+    segmented_source: SegmentedText | None = None
+    segmented_target: SegmentedText | None = None
+
+    @classmethod
+    def of(
+        cls,
+        texts: tuple[str, str],
+        pair: ForcedPair,
+        hypothesis: Hypothesis,
+        tokenizers: TokenizerPair,
+    ) -> "ForcedScore":
+        """Return the score of a pair from the hypothesis of forced decoding.
+
+        Args:
+            texts: The source text and the target text.
+            pair: Both texts in token ids.
+            hypothesis: The hypothesis. Only where it has attention, the score carries the texts.
+            tokenizers: The tokenizers of the model.
+        """
+        source, target = None, None
+        if hypothesis.attention is not None:
+            source = _segmented(texts[0], tokenizers.source, len(pair.source))
+            target = _segmented(texts[1], tokenizers.target, len(pair.target))
+        tokens, source_tokens = [], []
+        if pair.scored:
+            tokens = [*tokenizers.target.pieces(pair.target), *[END_MARK] * pair.finished]
+            source_tokens = [*tokenizers.source.pieces(pair.source), END_MARK]
+        return cls(
+            score=hypothesis.score,
+            log_probability=hypothesis.log_probability,
+            tokens=tokens,
+            source_tokens=source_tokens,
+            token_log_probabilities=hypothesis.token_log_probabilities,
+            attention=hypothesis.attention,
+            segmented_source=source,
+            segmented_target=target,
+        )
+
+    @property
+    def perplexity(self) -> float:
+        """Perplexity per subword, end mark included; 1 without subwords."""
+        return _perplexity(self.log_probability, len(self.tokens))
+
+
+@dataclass
+class CorpusScore:
+    """Sums over the pairs of a corpus.
+
+    The end of each line that is not blank on both sides counts as a word and as a character. It has
+    a probability too. Figures per word and per character compare across models that divide text
+    into subwords differently.
+
+    Attributes:
+        lines: The number of pairs.
+        log_probability: The log-probability of all pairs.
+        subwords: The number of scored subwords, with end marks.
+        words: The number of words, as `nmt.tokenizers.words` divides them.
+        characters: The number of characters. A run of spaces counts as one.
+    """
+
+    lines: int = 0
+    log_probability: float = 0.0
+    subwords: int = 0
+    words: int = 0
+    characters: int = 0
+
+    def add(self, target: str, score: ForcedScore) -> None:
+        """Count one more pair.
+
+        Args:
+            target: The text of the translation.
+            score: The score of the pair.
+        """
+        self.lines += 1
+        if score.tokens:
+            words = split_words(target)
+            self.log_probability += score.log_probability
+            self.subwords += len(score.tokens)
+            self.words += len(words) + 1
+            self.characters += len(" ".join(words)) + 1
+
+    @property
+    def cross_entropy(self) -> float:
+        """Cross-entropy in nats per subword; zero without subwords."""
+        return _cross_entropy(self.log_probability, self.subwords)
+
+    @property
+    def perplexity(self) -> float:
+        """Perplexity per subword."""
+        return _perplexity(self.log_probability, self.subwords)
+
+    @property
+    def word_perplexity(self) -> float:
+        """Perplexity per word."""
+        return _perplexity(self.log_probability, self.words)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Cross-entropy in bits per character."""
+        return _cross_entropy(self.log_probability, self.characters) / math.log(2.0)
+
+
+def pairs_of(
+    tokenizers: TokenizerPair,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    finished: Sequence[bool] | None = None,
+) -> list[ForcedPair]:
+    """Return source i with target i in token ids; a blank text has none.
+
+    Args:
+        tokenizers: The tokenizers of the model.
+        sources: The source texts.
+        targets: The target texts.
+        finished: Whether each target is complete, see `ForcedPair`. None: all are.
+
+    Raises:
+        DataError: The lists differ in length.
+        UsageError: A single text is given in place of a list.
+    """
+    if isinstance(sources, str) or isinstance(targets, str):
+        raise UsageError("score takes lists of texts, not texts: score([source], [target])")
+    ends = [True] * len(targets) if finished is None else finished
+    if not len(sources) == len(targets) == len(ends):
+        raise DataError(
+            f"{len(sources)} sources, but {len(targets)} targets"
+            + ("." if finished is None else f" and {len(ends)} times `finished`.")
+            + " Target i must belong to source i."
+        )
+    of_sources = _token_ids(tokenizers.source, sources)
+    of_targets = _token_ids(tokenizers.target, targets)
+    return [ForcedPair(*parts) for parts in zip(of_sources, of_targets, ends, strict=True)]
+
+
+def check_source_lengths(
+    pairs: Sequence[ForcedPair], most: int | None, lines: Sequence[int] | None = None
+) -> None:
+    """Refuse sources that are longer than the attention of the model allows.
+
+    Args:
+        pairs: The pairs, in token ids.
+        most: The maximum number of source subwords without the end mark. None: no limit.
+        lines: The line number of each source, for the message. None: they count from 1.
+
+    Raises:
+        DataError: A source is too long.
+    """
+    if most is None:
+        return
+    numbers = range(1, len(pairs) + 1) if lines is None else lines
+    for line, pair in zip(numbers, pairs, strict=True):
+        if len(pair.source) > most:
+            raise DataError(
+                f"source line {line}: {len(pair.source)} subwords, but the model's attention sees "
+                f"no more than {most} (model.attention.max_positions). Shorten the line, or leave "
+                "the pair out."
+            )
+
+
+def _segmented(text: str, tokenizer: Tokenizer, tokens: int) -> SegmentedText:
+    """Return a text with its first `tokens` subwords, none for a blank text."""
+    return SegmentedText(text, lambda: tokenizer.subwords(text)[:tokens])
+
+
+def _token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    return tokenizer.encode_batch([text if text.strip() else "" for text in texts])
+
+
+def _perplexity(log_probability: float, count: int) -> float:
+    return perplexity(_cross_entropy(log_probability, count))
+
+
+def _cross_entropy(log_probability: float, count: int) -> float:
+    return -log_probability / count if count else 0.0

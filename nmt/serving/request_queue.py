@@ -1,0 +1,259 @@
+"""The queue of requests: one thread translates, and takes several at once where it can."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from torch import Tensor
+
+from nmt.search.constraints import Constraints
+from nmt.translation.alternatives import Alternative
+from nmt.translation.translation import Translation
+from nmt.translation.translator import Translator
+
+Overrides = dict[str, Any]
+
+
+class Busy(Exception):
+    """A full queue."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A unit of work.
+
+    Attributes:
+        answer: The future of the result.
+        given_up: Whether the client no longer waits for the result.
+    """
+
+    answer: "Future[Any]" = field(default_factory=Future, kw_only=True)
+    given_up: bool = field(default=False, kw_only=True)
+
+
+@dataclass(eq=False)
+class TranslateJob(Job):
+    """Lines to translate. The result is a list with a translation for each line.
+
+    Attributes:
+        lines: The source lines.
+        constraints: The constraints of every line.
+        overrides: Search settings.
+    """
+
+    lines: Sequence[str]
+    constraints: Constraints
+    overrides: Overrides
+
+    @property
+    def size(self) -> int:
+        """The amount of work: characters times hypotheses."""
+        beam_size: int = self.overrides.get("beam_size", 1)
+        return beam_size * sum(map(len, self.lines))
+
+    def goes_with(self, other: Job) -> "TypeGuard[TranslateJob]":
+        """Return whether both jobs can be searched in one batch."""
+        return isinstance(other, TranslateJob) and self.overrides == other.overrides
+
+
+@dataclass(eq=False)
+class AlternativesJob(Job):
+    """A position in a translation. The result is a list of alternatives.
+
+    Attributes:
+        text: The source line.
+        prefix: The translation before the position, as text or as subwords.
+        count: The number of alternatives.
+        words: Whether alternatives are whole words.
+        overrides: Search settings.
+    """
+
+    text: str
+    prefix: str | Sequence[str]
+    count: int
+    words: bool
+    overrides: Overrides
+
+
+class RequestQueue:
+    """A queue whose jobs run in one thread, in order of arrival.
+
+    Waiting jobs with equal search settings run in one batch. The other lines of a batch do not
+    affect a translation.
+
+    Args:
+        translator: The model.
+        waiting: The greatest number of jobs that wait or run.
+        together: The greatest size of a batch, see `TranslateJob.size`. A larger job runs alone.
+    """
+
+    def __init__(self, translator: Translator, waiting: int, together: int) -> None:
+        self._translator = translator
+        self._room = waiting
+        self._together = together
+        self._queue: deque[TranslateJob | AlternativesJob] = deque()
+        self._current: list[Any] = []
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="translate", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the queue still runs jobs."""
+        return self._thread.is_alive() and not self._closed
+
+    def submit(self, job: TranslateJob | AlternativesJob) -> None:
+        """Add a job to the end of the queue.
+
+        Raises:
+            Busy: The queue is full.
+        """
+        with self._changed:
+            waiting = [each for each in self._queue if not each.given_up]
+            if self._closed or len(waiting) + len(self._current) >= self._room:
+                raise Busy
+            self._queue.append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End all unfinished jobs with GivenUp."""
+        with self._changed:
+            self._closed = True
+            while self._queue:
+                job = self._queue.popleft()
+                if job.answer.set_running_or_notify_cancel():
+                    job.answer.set_exception(Cancelled())
+            for job in self._current:
+                job.given_up = True
+            self._changed.notify()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread to end, at most for some seconds."""
+        self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            self._do(jobs)
+            with self._changed:
+                self._current = []
+
+    def _next(self) -> list[Any]:
+        """Return the job at the head of the queue and its batch; none after the queue is closed."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
+                    return []
+                head = self._queue.popleft()
+                if _begins(head):
+                    break
+            self._current = [head, *self._companions(head)]
+            return self._current
+
+    def _companions(self, head: TranslateJob | AlternativesJob) -> list[Any]:
+        """Remove from the queue the jobs that run in one batch with its head, and return them."""
+        if not isinstance(head, TranslateJob):
+            return []
+        taken: list[Any] = []
+        room = self._together - head.size
+        for job in list(self._queue):
+            if head.goes_with(job) and job.size <= room:
+                self._queue.remove(job)
+                if _begins(job):
+                    taken.append(job)
+                    room -= job.size
+        return taken
+
+    def _do(self, jobs: list[Any]) -> None:
+        """Run a batch of jobs. After an error each of them runs alone."""
+        model: Any = self._translator.model
+        watched = CancellableModel(model, lambda: not all(job.given_up for job in jobs))
+        translator = self._translator.with_model(watched)
+        try:
+            answers = _ANSWERS[type(jobs[0])](translator, jobs)
+        except Exception as error:
+            if len(jobs) > 1 and not isinstance(error, Cancelled):
+                for job in jobs:
+                    self._do([job])
+                return
+            for job in jobs:
+                job.answer.set_exception(error)
+        else:
+            for job, answer in zip(jobs, answers, strict=True):
+                job.answer.set_result(answer)
+
+
+def _begins(job: Job) -> bool:
+    """Mark a job as running and return whether the client still waits for it."""
+    return not job.given_up and job.answer.set_running_or_notify_cancel()
+
+
+def _translate(translator: Translator, jobs: Sequence[TranslateJob]) -> list[list[Translation]]:
+    found = iter(
+        translator.translate(
+            [line for job in jobs for line in job.lines],
+            constraints=[job.constraints for job in jobs for _ in job.lines],
+            **jobs[0].overrides,
+        )
+    )
+    return [[next(found) for _ in job.lines] for job in jobs]
+
+
+def _alternatives(
+    translator: Translator, jobs: Sequence[AlternativesJob]
+) -> list[list[Alternative]]:
+    (job,) = jobs
+    return [
+        translator.alternatives(
+            job.text, job.prefix, count=job.count, words=job.words, **job.overrides
+        )
+    ]
+
+
+_ANSWERS: dict[type[Job], Callable[[Translator, Any], list[Any]]] = {
+    TranslateJob: _translate,
+    AlternativesJob: _alternatives,
+}
+
+
+class Cancelled(Exception):
+    """A search that was stopped."""
+
+
+class CancellableModel:
+    """A model as search uses it, which stops once its result is not wanted.
+
+    Args:
+        model: The model.
+        wanted: A function that says whether the result is still wanted.
+    """
+
+    def __init__(self, model: Any, wanted: Callable[[], bool]) -> None:
+        self._model = model
+        self._wanted = wanted
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the model."""
+        return getattr(self._model, name)
+
+    def step(self, encoded: Any, state: Any, previous: Tensor) -> Any:
+        """Run a step of the model.
+
+        Args:
+            encoded: The encoded source.
+            state: The decoder state.
+            previous: The previous tokens.
+
+        Returns:
+            The result of the model's step.
+
+        Raises:
+            GivenUp: The result is no longer wanted.
+        """
+        if not self._wanted():
+            raise Cancelled
+        return self._model.step(encoded, state, previous)

@@ -1,0 +1,80 @@
+"""The writing systems of a text, which tell when a text was given to the wrong model."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nmt.text.characters import name_script
+
+_NAMES = {"Cjk": "Han", "Ideographic": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
+_AT_HOME = 0.01
+_FEWEST_LETTERS = 5
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The share of each script among the letters of a text.
+
+    Attributes:
+        shares: The shares by the name of the script: Latin, Cyrillic, Han, Kana and so on.
+    """
+
+    shares: Mapping[str, float]
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "Scripts":
+        """Return the scripts of some lines of text."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(scripts_of(text))
+        total = counts.total()
+        return cls({script: count / total for script, count in counts.most_common()})
+
+    def foreign(self, text: str) -> str | None:
+        """Return the main script of a text that is mostly in other scripts than these, else None.
+
+        A few words in another script do not count, and neither does a text with hardly any letters.
+        """
+        letters = scripts_of(text)
+        strange = Counter(
+            {script: n for script, n in letters.items() if self.shares.get(script, 0.0) < _AT_HOME}
+        )
+        if not self.shares or 2 * strange.total() <= max(letters.total(), _FEWEST_LETTERS):
+            return None
+        return strange.most_common(1)[0][0]
+
+    @property
+    def main(self) -> list[str]:
+        """The scripts of more than a stray letter, the most frequent first."""
+        return [script for script, share in self.shares.items() if share >= _AT_HOME]
+
+
+def scripts_of(text: str) -> Counter[str]:
+    """Return the number of letters of each script. Signs, digits and spaces do not count."""
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        script = _script(character)
+        if script is not None:
+            counts[script] += count
+    return counts
+
+
+def share(counts: Counter[str], script: str) -> float:
+    """Return the share of one script among the letters counted, 1 without letters.
+
+    Args:
+        counts: The number of letters of each script.
+        script: The name of the script.
+    """
+    total = counts.total()
+    return counts[script] / total if total else 1.0
+
+
+@lru_cache(1 << 14)
+def _script(character: str) -> str | None:
+    """Return the name of a letter's script, None for other characters."""
+    if not character.isalpha():
+        return None
+    first = name_script(character).capitalize()
+    return _NAMES.get(first, first)

@@ -1,0 +1,329 @@
+"""The tokenizer: a vocabulary, and the conversion from text to token ids and back.
+
+Each tokenizer is a SentencePiece model file. The file holds the normalisation too, so text is
+treated alike everywhere. A kind that SentencePiece does not know, such as words, is a class that
+`nmt.config.registry.TOKENIZERS` names. The file says its kind.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from nmt.config.registry import TOKENIZERS, tokenizer_units
+from nmt.errors import ModelError, UsageError
+from nmt.runtime.atomic_files import atomic_file
+from nmt.runtime.file_store import FileStore, Folder, open_file_store
+from nmt.text.characters import clean_output, find_surrogate
+from nmt.tokenizers.sentencepiece_model import (
+    ModelKind,
+    SentencePieceModel,
+    read_kind,
+    read_model,
+    read_subwords,
+)
+from nmt.tokenizers.words import Subword
+
+PAD = 0
+UNK = 1
+BOS = 2
+EOS = 3
+
+_CONTROLS = frozenset((PAD, BOS, EOS))
+_JOINT = "joint.model"
+_SOURCE = "source.model"
+_TARGET = "target.model"
+_NUL = "\0"
+
+TOKENIZER_FILES = (_JOINT, _SOURCE, _TARGET)
+"""The names of model files. A pair of tokenizers has the first, or both others."""
+
+
+class Tokenizer:
+    """A SentencePiece model. It can be pickled.
+
+    A kind with another segmentation overrides `encode_batch` and `subwords`.
+    """
+
+    def __init__(self, model: bytes, name: str = "tokenizer") -> None:
+        """Open a model from its bytes. See `open_tokenizer`.
+
+        Args:
+            model: The bytes of the model file.
+            name: The name of the model in errors.
+
+        Raises:
+            ModelError: The bytes are no SentencePiece model, or its reserved ids are not pad 0, unk
+                1, bos 2, eos 3.
+        """
+        self._model = model
+        self.name = name
+        self._processor = _open_processor(model, name)
+        self.fingerprint = hashlib.sha256(model).hexdigest()
+
+    @staticmethod
+    def load(path: Path) -> "Tokenizer":
+        """Return the tokenizer of a model file.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
+        return Tokenizer.of_place(Folder(path.parent), path.name)
+
+    @staticmethod
+    def of_place(place: FileStore, name: str) -> "Tokenizer":
+        """Return the tokenizer of a model file in a file store.
+
+        Args:
+            place: The file store.
+            name: The name of the model file.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
+        file = place.path / name
+        try:
+            return open_tokenizer(place.read(name), str(file))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
+
+    def save(self, path: Path) -> None:
+        """Write the model file atomically."""
+        with atomic_file(path) as file:
+            file.write(self._model)
+
+    @property
+    def size(self) -> int:
+        """The number of subwords, including the reserved ones."""
+        return int(self._processor.get_piece_size())
+
+    @cached_property
+    def kind(self) -> str:
+        """The name of its kind in the configuration."""
+        return read_kind(self._model) or self.read_model().kind.name.lower()
+
+    @property
+    def units(self) -> str:
+        """The name of its tokens, such as `bpe subwords` or `words`."""
+        return tokenizer_units(self.kind)
+
+    @cached_property
+    def has_whole_words(self) -> bool:
+        """Whether its tokens are whole words, so that an unknown token is an unknown word."""
+        return self.read_model().kind == ModelKind.WORD
+
+    @property
+    def how(self) -> str | None:
+        """Instructions for the segmentation where SentencePiece alone does not do it, else None."""
+        return None
+
+    def read_model(self) -> SentencePieceModel:
+        """Return the contents of the model file.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
+        return self._contents
+
+    @cached_property
+    def _contents(self) -> SentencePieceModel:
+        return read_model(self._model, self.name)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids of a text, without BOS and EOS.
+
+        Text such as `<s>` gives ordinary subwords, never a reserved id other than UNK.
+
+        Raises:
+            UsageError: The text has a surrogate.
+        """
+        return self.encode_batch((text,))[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, without BOS and EOS.
+
+        Raises:
+            UsageError: A text has a surrogate.
+        """
+        if _NUL in "".join(texts):
+            texts = [without_nul(text) for text in texts]
+        with surrogates_refused(texts):
+            return [list(ids) for ids in map(self._processor.encode_as_ids, texts)]
+
+    def subwords(self, text: str) -> list[Subword]:
+        """Return the tokens of `encode(text)`, each with its characters in the text.
+
+        Raises:
+            UsageError: The text has a surrogate.
+        """
+        with surrogates_refused((text,)):
+            content: bytes = self._processor.encode(without_nul(text), out_type="serialized_proto")
+        return read_subwords(content)
+
+    def spelled(self, pieces: Sequence[str]) -> list[Subword]:
+        """Return subwords, each with its characters in the decoded text.
+
+        Args:
+            pieces: Subwords as `pieces` returns them, without control pieces such as end marks.
+        """
+        content: bytes = self._processor.decode(list(pieces), out_type="serialized_proto")
+        return [
+            each._replace(surface=clean_output(each.surface)) for each in read_subwords(content)
+        ]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the clean text of token ids, without PAD, BOS and EOS."""
+        kept = [int(token) for token in ids if int(token) not in _CONTROLS]
+        # Byte subwords can spell any character, including line ends.
+        return clean_output(str(self._processor.decode(kept)))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Return the subwords of token ids as the model writes them (`▁` is a space)."""
+        return [str(self._processor.id_to_piece(int(token))) for token in ids]
+
+    def ids(self, pieces: Sequence[str]) -> list[int]:
+        """Return the token ids of subwords as `pieces` returns them.
+
+        Raises:
+            UsageError: A subword is not in the vocabulary, or is one that no text has.
+        """
+        ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
+        for piece, token in zip(pieces, ids, strict=True):
+            if token in _CONTROLS or self.pieces([token]) != [piece]:
+                raise UsageError(f"{piece!r:.80} is no subword of this vocabulary.")
+        return ids
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_tokenizer, (self._model, self.name)
+
+
+def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
+    """Return the tokenizer of a model of any kind.
+
+    Args:
+        model: The bytes of the model file.
+        name: The name of the model in errors.
+
+    Raises:
+        ModelError: The bytes are no SentencePiece model, its reserved ids differ, or its kind is
+            unknown.
+    """
+    kind = read_kind(model)
+    if kind is None:
+        return Tokenizer(model, name)
+    if kind not in TOKENIZERS.kinds:
+        raise ModelError(
+            f"{name}: a tokenizer of kind {kind!r:.40}, which this nmt does not have. Update nmt, "
+            "or import what adds this kind."
+        )
+    opened: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
+    return opened
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """The tokenizers of both sides.
+
+    Attributes:
+        source: The tokenizer of the source.
+        target: The tokenizer of the target.
+        joint: Whether both are the same tokenizer.
+    """
+
+    source: Tokenizer
+    target: Tokenizer
+    joint: bool
+
+    @classmethod
+    def load(cls, path: Path) -> "TokenizerPair":
+        """Return the tokenizers whose model files are in a folder or archive.
+
+        Raises:
+            ModelError: The model files are missing or damaged.
+        """
+        if not path.exists():
+            raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
+        return cls.of_place(open_file_store(path))
+
+    @classmethod
+    def of_place(cls, place: FileStore) -> "TokenizerPair":
+        """Return the tokenizers of a file store.
+
+        Raises:
+            ModelError: The model files are missing or damaged.
+        """
+        if place.has(_JOINT):
+            both = Tokenizer.of_place(place, _JOINT)
+            return cls(both, both, joint=True)
+        return cls(
+            Tokenizer.of_place(place, _SOURCE), Tokenizer.of_place(place, _TARGET), joint=False
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the model files into a folder."""
+        if self.joint:
+            self.source.save(folder / _JOINT)
+        else:
+            self.source.save(folder / _SOURCE)
+            self.target.save(folder / _TARGET)
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256, in hexadecimal, of both model files and whether they are joint."""
+        kind = "joint" if self.joint else "separate"
+        parts = f"{kind} {self.source.fingerprint} {self.target.fingerprint}"
+        return hashlib.sha256(parts.encode("ascii")).hexdigest()
+
+
+def _open_processor(model: bytes, name: str) -> Any:
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.load_from_serialized_proto(model)
+    except (RuntimeError, OSError, UnicodeDecodeError) as error:
+        raise _damaged(name) from error
+    if not model or processor.get_piece_size() == 0:
+        raise _damaged(name)
+    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if found != (PAD, UNK, BOS, EOS):
+        raise ModelError(
+            f"{name}: reserved ids pad, unk, bos, eos are {found}, not {(PAD, UNK, BOS, EOS)}.\n"
+            "Give a SentencePiece model of others as tokenizer.model in the configuration."
+        )
+    return processor
+
+
+@contextmanager
+def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
+    """Return a context manager that raises UsageError for texts with surrogates.
+
+    UTF-8 cannot encode such a text, and SentencePiece reports it as an internal error.
+    """
+    try:
+        yield
+    except (UnicodeEncodeError, RuntimeError) as error:
+        for number, text in enumerate(texts, start=1):
+            if problem := find_surrogate(text):
+                which = f"text {number}" if len(texts) > 1 else "the text"
+                raise UsageError(
+                    f"{which} has {problem}. Decode it properly: such a character stands for a "
+                    "byte or a part of a character that was not understood."
+                ) from error
+        raise
+
+
+def without_nul(text: str) -> str:
+    """Return a text without NUL, the one control character that no normalisation rule can name."""
+    return text.replace(_NUL, "")
+
+
+def _damaged(name: str) -> ModelError:
+    return ModelError(
+        f"{name}: no SentencePiece model, or a damaged one. "
+        "Copy it anew, or make it again with nmt tokenizer --force."
+    )

@@ -1,0 +1,236 @@
+"""The tokenizers with a vocabulary of words: a rule divides a text, and each token is looked up.
+
+One rule divides words and punctuation marks:
+
+- A run of letters, digits and their accents is a word.
+- An apostrophe or hyphen between two of them belongs to the word: `l'eau`, `state-of-the-art`. So
+  does a full stop or comma between two digits: `1,000.5`.
+- Any other punctuation mark or symbol is a token of its own, and so is a no-break space. A symbol
+  of several characters, such as an emoji with its colour, is one token.
+
+A token that follows a space begins with `▁`, as in SentencePiece: `Go, now.` is `▁Go` `,` `▁now`
+`.`. The tokens together therefore give the text again. The start of a text counts as a space. Words
+of scripts without spaces must be divided beforehand, because a run of such letters is one word.
+"""
+
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from itertools import groupby
+from typing import Any
+
+from nmt.config.settings import TokenizerSettings
+from nmt.console import say
+from nmt.errors import ConfigError
+from nmt.tokenizers.sentencepiece_model import (
+    ModelKind,
+    Piece,
+    PieceKind,
+    TrainerField,
+    Value,
+    write_model,
+)
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, surrogates_refused, without_nul
+from nmt.tokenizers.words import JOINING, Subword
+
+_SPACE = "▁"
+_RESERVED = (
+    Piece("<pad>", 0.0, PieceKind.CONTROL),
+    Piece("<unk>", 0.0, PieceKind.UNKNOWN),
+    Piece("<s>", 0.0, PieceKind.CONTROL),
+    Piece("</s>", 0.0, PieceKind.CONTROL),
+)
+_TRAINER: dict[int, Value] = {
+    TrainerField.MODEL_KIND: int(ModelKind.WORD),
+    TrainerField.UNKNOWN_ID: UNK,
+    TrainerField.BEGIN_ID: BOS,
+    TrainerField.END_ID: EOS,
+    TrainerField.PADDING_ID: PAD,
+    # SentencePiece's default has a space after it too, which would separate a full stop.
+    TrainerField.UNKNOWN_SHOWN_AS: " ⁇".encode(),
+}
+_BY_CATEGORY = (r"^\p{P}\p{S}\p{Z}", r"\p{P}\p{S}\p{Z}")
+"""The result of `_letters_and_marks`, for regular expressions with Unicode categories."""
+
+_LAST_WITH_SYMBOLS = 0x1FFFF
+"""No character above is punctuation or a symbol."""
+
+
+class ListedTokenizer(Tokenizer):
+    """A tokenizer with a list of tokens. A subclass implements the segmentation (`divide`)."""
+
+    def divide(self, text: str) -> list[str]:
+        """Return the tokens of a normalised text. Their concatenation is the text.
+
+        Args:
+            text: The text, with `▁` for each space and at the start.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def learn(
+        cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], what: str
+    ) -> bytes:
+        """Return the file of a tokenizer with the most frequent tokens of lines.
+
+        Args:
+            settings: The settings of the tokenizer.
+            normalizer: The normalisation from `make_normalizer`.
+            lines: The training text.
+            what: The name of the text in errors, such as `the source`.
+
+        Raises:
+            ConfigError: No token is frequent enough, or the vocabulary has no room for one.
+        """
+        rule = normalizer.serialized_normalizer_spec()
+        fixed = list(_RESERVED)
+        if settings.user_symbols:
+            fixed += [Piece(text, 0.0, PieceKind.USER_DEFINED) for text in settings.user_symbols]
+            fixed.append(Piece(_SPACE, 0.0, PieceKind.NORMAL))
+        room = settings.vocab_size - len(fixed)
+        if room < 1:
+            raise ConfigError(
+                f"tokenizer.vocab_size: {settings.vocab_size} leaves no room for words: reserved "
+                f"entries and user_symbols alone need {len(fixed)}. Set it higher."
+            )
+        empty = cls(_write(settings, fixed, rule))
+        counts: Counter[str] = Counter()
+        for line in lines:
+            counts.update(empty.divide(empty.normalize(line)))
+        for piece in fixed:
+            del counts[piece.text]
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        chosen = [text for text, count in ranked if count >= settings.min_frequency][:room]
+        if ranked and not chosen:
+            commonest, count = ranked[0]
+            raise ConfigError(
+                f"tokenizer.min_frequency: no word of {what} of train occurs "
+                f"{settings.min_frequency} times; the commonest, {commonest.strip(_SPACE)!r:.40}, "
+                f"occurs {count} times. Lower it."
+            )
+        _report_left_out(ranked, len(chosen), what)
+        # The score is minus the rank, as in BPE models. The segmentation does not use it.
+        words = [Piece(text, -float(n), PieceKind.NORMAL) for n, text in enumerate(chosen)]
+        return _write(settings, [*fixed, *words], rule)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """See `Tokenizer.encode_batch`."""
+        ids = self._ids
+        with surrogates_refused(texts):
+            return [
+                [ids.get(token, UNK) for token in self.divide(self.normalize(text))]
+                for text in texts
+            ]
+
+    def subwords(self, text: str) -> list[Subword]:
+        """See `Tokenizer.subwords`."""
+        text = without_nul(text)
+        with surrogates_refused((text,)):
+            normalized, places = self._processor.normalize(text, with_offsets=True)
+        subwords, end = [], 0
+        for token in self.divide(normalized):
+            begin, end = end, end + len(token)
+            subwords.append(Subword(token, text[places[begin] : places[end]]))
+        return subwords
+
+    def normalize(self, text: str) -> str:
+        """Return a text in the form that `divide` takes: normalised, with `▁` for each space."""
+        return str(self._processor.normalize(without_nul(text)))
+
+    @cached_property
+    def symbols(self) -> Sequence[str]:
+        """The texts that are always one token, the longest first."""
+        pieces = self.read_model().pieces
+        found = [piece.text for piece in pieces if piece.kind == PieceKind.USER_DEFINED]
+        return sorted(found, key=lambda text: (-len(text), text))
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        known = (PieceKind.NORMAL, PieceKind.USER_DEFINED)
+        return {
+            piece.text: token
+            for token, piece in enumerate(self.read_model().pieces)
+            if piece.kind in known
+        }
+
+
+class WordTokenizer(ListedTokenizer):
+    """A tokenizer of words and punctuation marks."""
+
+    def divide(self, text: str) -> list[str]:
+        """See `ListedTokenizer.divide`."""
+        return self._token.findall(text)
+
+    @property
+    def how(self) -> str:
+        """See `Tokenizer.how`."""
+        return (
+            "Normalise the text with the model's own rules (SentencePiece's `normalize`), find all "
+            f"matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and look "
+            "each up in the vocabulary; one that is not there is `unk`. SentencePiece's `encode` "
+            "divides at spaces alone."
+        )
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        return re.compile(_token_pattern(self.symbols, *_letters_and_marks()))
+
+
+def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
+    """Return a regular expression for one token.
+
+    Args:
+        symbols: The texts that are always one token.
+        letters: The characters of words, as the inside of a character class.
+        marks: All other characters, as the inside of a character class.
+    """
+    letter, fixed = f"[{letters}]", ""
+    if symbols:
+        any_symbol = "|".join(map(re.escape, symbols))
+        letter = f"(?:(?!{any_symbol})[{letters}])"
+        fixed = f"{_SPACE}(?={any_symbol})|{any_symbol}|"
+    joining = rf"(?<=\d)[.,](?=\d)|[{re.escape(JOINING)}](?=[{letters}])"
+    word = f"{letter}+(?:(?:{joining}){letter}+)*"
+    # Characters that belong to the symbol before: accents, variants, colours, joined symbols.
+    more = "[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+    mark = f"(?!{_SPACE})[{marks}]{more}*"
+    joined = f"{mark}(?:\u200d{mark})*"
+    flag = "[\U0001f1e6-\U0001f1ff]{2}"
+    return f"{fixed}{_SPACE}?(?:{word}|{flag}|{joined})|{_SPACE}"
+
+
+@lru_cache(maxsize=1)
+def _letters_and_marks() -> tuple[str, str]:
+    """Return the letters and the marks, each as ranges for the inside of a character class.
+
+    Marks are punctuation, symbols and spaces, including `▁`. Letters are all other characters, such
+    as digits, accents and characters that this version of Unicode does not know.
+    """
+    ranges: dict[bool, list[str]] = {False: [], True: []}
+    codes = range(_LAST_WITH_SYMBOLS + 1)
+    for is_mark, run in groupby(codes, lambda code: unicodedata.category(chr(code))[0] in "PSZ"):
+        first, *more = run
+        last = more[-1] if more else first
+        ranges[is_mark].append(f"{re.escape(chr(first))}-{re.escape(chr(last))}")
+    ranges[False].append(f"{chr(_LAST_WITH_SYMBOLS + 1)}-{chr(sys.maxunicode)}")
+    return "".join(ranges[False]), "".join(ranges[True])
+
+
+def _write(settings: TokenizerSettings, pieces: Sequence[Piece], rule: bytes) -> bytes:
+    trainer = {**_TRAINER, TrainerField.VOCABULARY_SIZE: len(pieces)}
+    return write_model(settings.kind, pieces, trainer, rule)
+
+
+def _report_left_out(ranked: Sequence[tuple[str, int]], kept: int, what: str) -> None:
+    """Report the words that are not in the vocabulary, if any."""
+    left_out = ranked[kept:]
+    if left_out:
+        total = sum(count for _, count in ranked)
+        share = sum(count for _, count in left_out) / total
+        say(
+            f"tokenizer: {len(left_out):,} of {len(ranked):,} words of {what} are not in the "
+            f"vocabulary: {100 * share:.1f}% of its text is unknown"
+        )

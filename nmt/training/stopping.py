@@ -1,0 +1,126 @@
+"""Stopping criteria of training, and the signals that stop it.
+
+Under a launcher a second signal changes nothing. torchrun forwards signals that its processes may
+also have got from Slurm, and itself ends processes that do not stop. SIGUSR1 is never urgent: a
+cluster sends it some time before it takes the machine away.
+"""
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from nmt.config.settings import TrainingSettings
+from nmt.config.settings.training import duration_seconds
+from nmt.console import warn
+from nmt.evaluation.metrics import SUBSTITUTE
+from nmt.training.checkpoints import TrainingState
+
+
+@dataclass(frozen=True)
+class StopReason:
+    """A stopping criterion that is met.
+
+    Attributes:
+        key: The setting that sets it.
+        reason: The criterion, for people.
+    """
+
+    key: str
+    reason: str
+
+
+def reached_end(
+    settings: TrainingSettings, state: TrainingState, seconds: float
+) -> StopReason | None:
+    """Return the stopping criterion that is met, None while there is none.
+
+    Args:
+        settings: The settings of training.
+        state: The state of training.
+        seconds: The seconds of training so far.
+    """
+    if settings.max_updates is not None and state.update >= settings.max_updates:
+        return _end("max_updates", settings.max_updates)
+    if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
+        return _end("max_epochs", settings.max_epochs)
+    if settings.max_time is not None and seconds >= duration_seconds(settings.max_time):
+        return _end("max_time", settings.max_time)
+    patience, metric = settings.patience, settings.metric
+    count = state.stopping
+    if patience and count and count.metric == metric and count.in_vain >= patience:
+        key = "training.patience"
+        noise = f", for {metric} is noise" if count.is_noise else ""
+        better = SUBSTITUTE.name if count.is_noise else metric
+        return StopReason(key, f"no better {better} in {patience} validations ({key}){noise}")
+    return None
+
+
+def _end(name: str, limit: object) -> StopReason:
+    return StopReason(f"training.{name}", f"training.{name} ({limit})")
+
+
+_URGENT = (signal.SIGINT, signal.SIGTERM)
+_PATIENT = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
+
+STOPPING = (*_URGENT, *_PATIENT)
+"""The signals that end a training."""
+
+
+class Interrupts:
+    """A context manager that records SIGINT, SIGTERM and SIGUSR1 in `signal_number`.
+
+    Outside the main thread, where Python cannot catch signals, it does nothing.
+
+    Args:
+        launched: Whether a launcher started several processes, which all receive the signals. They
+            are then recorded silently, and any number of times.
+    """
+
+    def __init__(self, launched: bool = False) -> None:
+        self._launched = launched
+        self.signal_number: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            for number in STOPPING:
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._restore(STOPPING)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number in _PATIENT:
+            if self.signal_number is None:
+                self.signal_number = number
+                if not self._launched:
+                    _warn_at_once("stopping after this update, with a save.")
+            return
+        self.signal_number = number
+        if self._launched:
+            return
+        # Before the warning: a signal sent after reading it must act at once.
+        self._restore(_URGENT)
+        _warn_at_once("stopping after this update, with a save; once more to stop at once.")
+
+    def _restore(self, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            if number in self._before:
+                signal.signal(number, self._before.pop(number))
+
+
+def _warn_at_once(text: str) -> None:
+    """Warn from a signal handler, which may have interrupted the writing of a line to stderr."""
+    try:
+        warn(text)
+    except RuntimeError:  # Python refuses reentrant writes to the stream
+        os.write(2, f"warning: {text}\n".encode())

@@ -1,0 +1,1 @@
+"""Text in, text out: the translator, streams of lines, sharding, quality estimation and tuning."""

@@ -1,0 +1,147 @@
+"""Alternatives at a position of a translation: likely next subwords and their continuations."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.config.settings import SearchSettings
+from nmt.runtime.device import Runtime
+from nmt.search.batched_search import Evaluating, decode_corpus
+from nmt.search.constraints import TokenConstraints
+from nmt.search.forced_decoding import ForcedPair, Unrolling, force_decode, padded
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.logits_processors import LengthLimits
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK
+from nmt.tokenizers.words import is_punctuation, starts_word
+from nmt.translation.translation import Translation
+
+_NEVER = frozenset((PAD, UNK, BOS))
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Subword that may come next.
+
+    Attributes:
+        token: The subword.
+        probability: Its probability among all subwords.
+        translation: The best translation that begins with the prefix and this subword.
+    """
+
+    token: str
+    probability: float
+    translation: Translation
+
+
+@dataclass(frozen=True)
+class TargetPosition:
+    """Position in a translation.
+
+    Attributes:
+        model: A model that is both a `Scorer` and an `Unrolling`.
+        source: The token ids of the source, without the end mark.
+        prefix: The token ids of the translation before the position.
+        settings: The search settings.
+        limits: The length limits.
+        runtime: The device and precision.
+    """
+
+    model: Any
+    source: list[int]
+    prefix: list[int]
+    settings: SearchSettings
+    limits: LengthLimits
+    runtime: Runtime
+
+    def onwards(
+        self, fits: Callable[[int], bool], count: int
+    ) -> list[tuple[int, float, Hypothesis]]:
+        """Return the `count` most probable tokens that fit, with their best continuations.
+
+        Args:
+            fits: Returns whether a token may be an alternative.
+            count: The maximum number of tokens.
+
+        Returns:
+            Each token, its probability, and the best hypothesis that begins with the prefix and the
+            token. For the end mark, the hypothesis is the prefix itself.
+        """
+        after = next_log_probabilities(self.model, self.source, self.prefix, self.runtime)
+        chosen = list(islice((each for each in likeliest(after) if fits(each[0])), count))
+        found = iter(self._searched([token for token, _ in chosen if token != EOS]))
+        return [
+            (token, probability, self._ended() if token == EOS else next(found))
+            for token, probability in chosen
+        ]
+
+    def _searched(self, tokens: Sequence[int]) -> list[Hypothesis]:
+        """Return the best hypothesis that begins with the prefix and each token."""
+        found = decode_corpus(
+            self.model,
+            [self.source] * len(tokens),
+            self.settings,
+            self.limits,
+            self.runtime,
+            attention=True,
+            constraints=[TokenConstraints((*self.prefix, token)) for token in tokens],
+        )
+        return [best for best, *_ in found]
+
+    def _ended(self) -> Hypothesis:
+        pair = ForcedPair(self.source, self.prefix)
+        return force_decode(self.model, [pair], self.settings, self.runtime, attention=True)[0]
+
+
+@torch.inference_mode()
+def next_log_probabilities(
+    model: Unrolling, source: Sequence[int], prefix: Sequence[int], runtime: Runtime
+) -> Tensor:
+    """Return the log-probability of each target token after a prefix, `[vocabulary]`.
+
+    Args:
+        model: The model.
+        source: The token ids of the source, without the end mark.
+        prefix: The token ids of the translation so far.
+        runtime: The device and precision.
+    """
+    batch = padded([ForcedPair(source, prefix)]).to(runtime.device)
+    with Evaluating(model), runtime.computing():
+        encoded = model.encode(batch.source, batch.source_lengths)
+        unrolled = model.unroll(encoded, batch.target_input)
+        last = unrolled.span(len(prefix), len(prefix) + 1)
+        return model.log_probabilities(encoded, last)[0, 0].float().cpu()
+
+
+def likeliest(log_probabilities: Tensor) -> Iterator[tuple[int, float]]:
+    """Yield the tokens that a translation may contain, with probabilities, most probable first.
+
+    Of equal ones, the lower id comes first.
+    """
+    values, order = log_probabilities.sort(descending=True, stable=True)
+    for token, value in zip(order.tolist(), values.exp().tolist(), strict=True):
+        if token not in _NEVER:
+            yield token, value
+
+
+def distinct_alternatives(alternatives: Sequence[Alternative]) -> list[Alternative]:
+    """Return the first alternative of each translation text, in their order."""
+    first: dict[str, Alternative] = {}
+    for each in alternatives:
+        first.setdefault(each.translation.text, each)
+    return list(first.values())
+
+
+def parts_words(token: int, piece: str) -> bool:
+    """Return whether a subword ends the word before it.
+
+    It does so where it begins a word, is punctuation or is the end mark.
+
+    Args:
+        token: The id of the subword.
+        piece: The subword.
+    """
+    return token == EOS or starts_word(piece) or is_punctuation(piece)

@@ -1,0 +1,600 @@
+"""Translator from text to text, for the command line and Python programs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from torch import Tensor
+
+from nmt.bundles.bundle import ensemble_of
+from nmt.config.config_errors import explained
+from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.errors import ModelError, UsageError
+from nmt.evaluation.scores import bleu_tokenizer
+from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
+from nmt.runtime.process import owns_process
+from nmt.search.batched_search import batches, decode_corpus, override
+from nmt.search.beam import Scorer
+from nmt.search.constraints import Constraints, TokenConstraints
+from nmt.search.ensemble import View, models_of, parts_of, views
+from nmt.search.forced_decoding import ForcedScore, check_source_lengths, force_decode, pairs_of
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.logits_processors import LengthLimits
+from nmt.search.minimum_risk import MinimumRisk
+from nmt.search.shortlisted import Shortlisted
+from nmt.text.scripts import Scripts
+from nmt.tokenizers.tokenizer import TokenizerPair
+from nmt.tokenizers.words import SegmentedText, Subword
+from nmt.translation.alternatives import (
+    Alternative,
+    TargetPosition,
+    distinct_alternatives,
+    parts_words,
+)
+from nmt.translation.text_codec import TextCodec
+from nmt.translation.translation import (
+    Translation,
+    by_utility,
+    checked,
+    distinct_texts,
+    joined,
+    ranked,
+)
+
+if TYPE_CHECKING:
+    from nmt.bundles.bundle import Bundle
+
+_PROBED_ROWS = 64
+"""Number of hypotheses in a batch, for the measurement of products."""
+
+_ENDS = 2
+"""Upper bound of the ended hypotheses of a search, as a multiple of its beam size.
+
+The last step may end as many hypotheses as have finished before.
+"""
+
+_MOST_PIECES = 1 << 20
+"""Upper bound of the segments of a text, in the numbers that samples depend on."""
+
+T = TypeVar("T")
+
+
+class Translator:
+    """Translator with one bundle, or with several as an ensemble.
+
+    >>> translator = Translator.load("runs/demo")
+    >>> [translation.text for translation in translator.translate(["Bonjour !", ""])]
+    ['Hello!', '']
+
+    Args:
+        bundles: The bundles. The first provides the tokenizers, the search defaults and the length
+            ratio.
+        runtime: The device and precision.
+        model: The model that search uses, for several bundles their `Ensemble`. None: the model of
+            the bundle.
+        made_with: Further provenance of the translations, for `made_by`.
+    """
+
+    def __init__(
+        self,
+        bundles: "Bundle | Sequence[Bundle]",
+        runtime: Runtime,
+        model: Scorer | None = None,
+        made_with: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._bundles = tuple(bundles) if isinstance(bundles, Sequence) else (bundles,)
+        self._bundle = self._bundles[0]
+        self._wording = TextCodec(self._bundle.tokenizers)
+        self._runtime = runtime
+        self.model: Scorer = self._bundle.model if model is None else model
+        self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
+
+    def with_model(self, model: Scorer) -> "Translator":
+        """Return the same translator with another model."""
+        other = copy(self)
+        other.model = model
+        return other
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | Sequence[str | Path] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
+        weights: Sequence[float] | None = None,
+        combination: str = "log_linear",
+        measured: bool = True,
+    ) -> "Translator":
+        """Open a bundle or the best bundle of a run; several make an ensemble.
+
+        With precision `auto`, a translation depends on nothing but its source, on a CPU to the last
+        bit. With MKL, the host process must set MKL_CBWR=AUTO,STRICT before its first product.
+
+        Args:
+            path: A bundle, or a run with a best bundle; several: an ensemble. None: $NMT_MODEL,
+                else the newest finished run.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`.
+            precision: `auto` and `float32` mean float32. `int8` computes the product with the
+                vocabulary in 8-bit integers on a CPU, and the rest in bfloat16 where that is
+                faster. A CPU on which `int8` or `bfloat16` is not faster computes in float32, and a
+                message on stderr reports that.
+            threads: The number of CPU threads. 0: see `RuntimeSettings`.
+            weights: The weights of the models of an ensemble. None: equal weights.
+            combination: The way to combine their distributions, `log_linear` or `linear`.
+            measured: Whether to time products for the choice of the precision, which takes 0.1 s.
+                Otherwise the flags of the processor decide alone, so that several processes choose
+                the same.
+
+        Returns:
+            The translator.
+
+        Raises:
+            ModelError: There is no bundle, it is damaged, or the bundles have different tokenizers.
+            ResourceError: The device is not there.
+            UsageError: The device, precision, combination or weights are invalid.
+        """
+        from nmt.bundles.bundle import load_bundle
+        from nmt.bundles.bundle_files import find_bundle
+        from nmt.model.kernels.precision import narrow_matrices, product_shapes
+        from nmt.search.fast_precision import choose_precision
+
+        int8 = precision == "int8"
+        wanted = {
+            "device": device,
+            "precision": "auto" if int8 else precision,
+            "threads": threads,
+        }
+        try:
+            settings = RuntimeSettings.model_validate(wanted)
+        except ValidationError as error:
+            raise UsageError(explained(error, "runtime")) from error
+        if owns_process():
+            keep_order_of_sums()  # before any computation, even the initial value of a weight
+        device_found = find_device(settings)
+        paths = [path] if path is None or isinstance(path, str | Path) else list(path)
+        found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
+        bundles = [load_bundle(each, device_found) for each in found]
+        first = bundles[0]
+        shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
+        runtime = prepare_runtime(settings, exact=True, shapes=shapes)
+        ensemble = ensemble_of(bundles, weights, combination)  # checks weights, even of one model
+        if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
+            largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
+            choice = choose_precision(precision, largest, measured)
+            choices = replace(runtime.choices, precision=choice.products)
+            runtime = replace(runtime, choices=choices)
+            int8 = choice.int8_vocabulary
+        for bundle in bundles:
+            if int8:
+                bundle.model.quantize_output()
+            narrow_matrices(bundle.model, runtime.dtype)
+        made_with: dict[str, Any] = {"vocabulary": "int8"} if int8 else {}
+        if len(bundles) == 1:
+            return cls(bundles, runtime, made_with=made_with)
+        made_with |= {"weights": weights, "combination": combination}
+        return cls(bundles, runtime, ensemble, made_with)
+
+    @property
+    def settings(self) -> SearchSettings:
+        """The search defaults of the bundle, of the first bundle of an ensemble."""
+        return self._bundle.search
+
+    @property
+    def bundles(self) -> "tuple[Bundle, ...]":
+        """The bundles that it translates with."""
+        return self._bundles
+
+    @property
+    def target_language(self) -> str:
+        """The target language, as the configuration names it."""
+        return self._bundle.config.data.target_language
+
+    @cached_property
+    def bleu_tokenizer(self) -> str | None:
+        """The tokenizer of BLEU for the target language. A fallback to characters is reported."""
+        return bleu_tokenizer(self.target_language)
+
+    @property
+    def source_scripts(self) -> Scripts | None:
+        """The scripts that the model was trained to translate from, None where they are unknown."""
+        return self._bundle.source_scripts
+
+    @property
+    def name(self) -> str:
+        """The folders of the bundles, for display."""
+        return ", ".join(str(bundle.path or bundle.config.name) for bundle in self._bundles)
+
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """The provenance of a translation besides its text and the settings.
+
+        It holds the checksums of the bundles, the precision and the combination of an ensemble.
+
+        Raises:
+            ModelError: A bundle is no longer where it was read.
+        """
+        from nmt.bundles.bundle_files import fingerprint
+
+        paths = [bundle.path for bundle in self._bundles]
+        return {
+            "model": " ".join(fingerprint(path) for path in paths if path is not None),
+            **self._made_with,
+        }
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        attention: bool = True,
+        tree: bool = False,
+        constraints: Sequence[Constraints] | None = None,
+        on_decoded: Callable[[int], None] | None = None,
+        draw_numbers: Sequence[int] | None = None,
+        **overrides: Any,
+    ) -> list[Translation]:
+        """Return one translation for each text, in order; a blank text has a blank one.
+
+        The `n_best` list of a translation has each text once, with its best score, and so may be
+        shorter. With `sampling`, it has the samples, the same text as often as it was sampled.
+        `mbr` merges equal samples.
+
+        Each translation depends on its text, its constraints and its draw number alone. A sentence
+        with constraints is searched without a shortlist, because constraints are over all tokens.
+
+        Args:
+            texts: The source texts.
+            attention: Whether translations carry their attention weights. False saves their memory.
+            tree: Whether translations carry their search tree (`SearchTree`).
+            constraints: The constraints of each text. In a text of several segments, the prefix
+                applies to the first, `avoid` applies to all, and terms are ignored. None: there are
+                none.
+            on_decoded: Called after each batch of the search with its number of sentences. A text
+                in segments has several.
+            draw_numbers: A number for each text, from 0, on which `sampling` depends besides the
+                seed and the text. None: equal texts have equal samples.
+            **overrides: Any fields of SearchSettings, such as `beam_size`, `n_best`,
+                `length_penalty`, `alpha`, `max_length` and `batch_sentences`.
+
+        Raises:
+            UsageError: An override is not allowed. The number of constraints or draw numbers
+                differs from that of texts. The constraints cannot be written, or a text has half of
+                a surrogate pair. `replace_unknown` is requested without attention.
+            ModelError: A shortlist is requested, and there is none.
+        """
+        if isinstance(texts, str):
+            raise UsageError("translate takes a list of texts, not one text: translate([text])")
+        settings = override(self.settings, overrides)
+        if isinstance(constraints, Constraints):
+            raise UsageError("constraints are a list, one for each text: constraints=[wish]")
+        wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
+        if len(wishes) != len(texts):
+            raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
+        if draw_numbers is not None and (
+            len(draw_numbers) != len(texts) or min(draw_numbers, default=0) < 0
+        ):
+            raise UsageError("draw_numbers are one for each text, each at least 0")
+        if settings.replace_unknown:
+            self._check_attention()
+        texts_in_pieces = self._wording.in_pieces(texts, self._longest_source(settings))
+        numbers = _numbers_of_pieces(draw_numbers, texts_in_pieces)
+        found = self._found(texts_in_pieces, wishes, settings, attention, tree, on_decoded, numbers)
+        segmented: list[SegmentedText | None] = [None] * len(found)
+        if attention or settings.replace_unknown:
+            segmented = list(self._wording.segmented(texts, texts_in_pieces))
+        pieces = [piece for pieces in texts_in_pieces for piece in pieces]
+        given = [
+            each
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for each in self._wording.given(wish, len(pieces))
+        ]
+        avoid = [
+            self._wording.avoided(wish)
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for _ in pieces
+        ]
+        written = zip(pieces, found, segmented, given, avoid, strict=True)
+        translated = [
+            self._wording.translations(
+                piece, hypotheses, text, attention, settings.replace_unknown, prefix, avoided
+            )
+            for piece, hypotheses, text, prefix, avoided in written
+        ]
+        risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
+        if risk is not None:
+            translated = [by_utility(each, risk) for each in translated]
+        distinct = risk is not None or not settings.sampling
+        if distinct:
+            translated = list(map(distinct_texts, translated))
+        in_order = (ranked(each[: settings.n_best]) for each in translated)
+        return [
+            checked(
+                joined(list(islice(in_order, len(pieces))), distinct),
+                self._wording.written(wish.terms) if text.strip() else {},
+            )
+            for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
+        ]
+
+    def find_problem(self, constraints: Constraints) -> str | None:
+        """Return why no translation can meet the constraints, None where one can."""
+        return self._wording.find_problem(constraints)
+
+    def score(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        *,
+        finished: Sequence[bool] | None = None,
+        attention: bool = False,
+        lines: Sequence[int] | None = None,
+        **overrides: Any,
+    ) -> list[ForcedScore]:
+        """Return the model score of each target as the translation of its source, in order.
+
+        A text is scored whole, however long it is. Texts are divided into subwords from scratch.
+        For a translation of the model, these need not be the subwords that it wrote. A blank target
+        of a blank source has log-probability 0, and no model runs. Where one side is blank, the
+        model runs.
+
+        Args:
+            sources: The source texts.
+            targets: The target texts.
+            finished: Whether each target is a whole translation. The end mark of the beginning of
+                one is not scored. None: all are whole.
+            attention: Whether scores carry attention weights.
+            lines: The numbers of the sources in messages. None: they count from 1.
+            **overrides: As in `translate`. Only the penalties and `batch_sentences` have an effect.
+
+        Raises:
+            DataError: The numbers of texts differ, or a source is longer than the attention allows.
+            UsageError: An override is not allowed.
+        """
+        settings = override(self.settings, overrides)
+        pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
+        check_source_lengths(pairs, self._sees(), lines)
+        model: Any = self.model  # our models both search and unroll
+        found = force_decode(model, pairs, settings, self._runtime, attention)
+        texts = zip(sources, targets, strict=True)
+        return [
+            ForcedScore.of(*each, self._bundle.tokenizers)
+            for each in zip(texts, pairs, found, strict=True)
+        ]
+
+    @property
+    def tokenizers(self) -> TokenizerPair:
+        """The tokenizers of the bundle. Those of an ensemble are alike."""
+        return self._bundle.tokenizers
+
+    def views(self, translations: Sequence[Translation]) -> list[list[View]]:
+        """Return the attention of each head of each model, for translations of this translator.
+
+        There are none for a single head in all, for a blank text, and for a text in segments. The
+        models decode the translations once more, because search keeps only the mean.
+        """
+        asked = models_of(self.model)
+        if parts_of(asked) == 1:
+            return [[] for _ in translations]
+        whole = [translation if translation.pieces == 1 else None for translation in translations]
+        pairs = [self._wording.pair(each) for each in whole]
+        return views(asked, pairs, self.settings.batch_sentences, self._runtime)
+
+    def alternatives(
+        self,
+        text: str,
+        prefix: str | Sequence[str] = "",
+        *,
+        count: int = 5,
+        words: bool = True,
+        **overrides: Any,
+    ) -> list[Alternative]:
+        """Return subwords that may follow `prefix` in a translation, the likeliest first.
+
+        Each comes with the translation that continues it. There are fewer than `count` where there
+        are no more, and none for a blank text.
+
+        Args:
+            text: The source text.
+            prefix: The beginning of the translation, a text or the subwords of a translation
+                (`Translation.tokens`).
+            count: The maximum number of alternatives.
+            words: Whether to leave out subwords that continue the last word of the prefix, and to
+                give each translation once.
+            **overrides: As in `translate`.
+
+        Raises:
+            UsageError: An override is not allowed, the text has several segments, or the prefix has
+                a subword that no translation may have.
+        """
+        settings = override(self.settings, {**overrides, "n_best": 1})
+        ((source, *more),) = self._wording.in_pieces([text], self._longest_source(settings))
+        if more:
+            raise UsageError("a text in pieces has no alternatives: shorten it.")
+        if not source:
+            return []
+        target = self._bundle.tokenizers.target
+        given: Sequence[Subword] = ()
+        if isinstance(prefix, str):
+            wish = Constraints(prefix)  # refuses characters that cannot be written
+            begin = target.encode(wish.prefix)
+            given = self._wording.given(wish, 1)[0]
+        else:
+            begin = target.ids(prefix)
+        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
+        place = TargetPosition(self.model, source, begin, settings, limits, self._runtime)
+
+        def fits(token: int) -> bool:
+            return not words or parts_words(token, target.pieces([token])[0])
+
+        segmented = self._wording.source(text, len(source))
+        found = [
+            Alternative(
+                target.pieces([token])[0],
+                probability,
+                *self._wording.translations(
+                    source, [onward], segmented, attention=True, given=given
+                ),
+            )
+            for token, probability, onward in place.onwards(fits, count)
+        ]
+        return distinct_alternatives(found) if words else found
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield the positions of the texts in each batch of `translate`, without blank texts.
+
+        It assumes that no text has several segments.
+        """
+        lengths = list(map(len, self._wording.encoded(texts)))
+        return batches(lengths, self.settings.batch_sentences)
+
+    def _found(
+        self,
+        texts_in_pieces: list[list[list[int]]],
+        wishes: Sequence[Constraints],
+        settings: SearchSettings,
+        attention: bool,
+        tree: bool,
+        on_decoded: Callable[[int], None] | None,
+        numbers: list[int] | None,
+    ) -> list[list[Hypothesis]]:
+        """Return the hypotheses of each segment.
+
+        For minimum Bayes risk, they are the whole beam. For several translations, they are all that
+        ended, because some may spell the same text in other subwords.
+        """
+        if settings.mbr != "none":
+            settings = settings.model_copy(update={"n_best": settings.beam_size})
+        elif settings.n_best > 1 and not settings.sampling:
+            settings = settings.model_copy(update={"n_best": _ENDS * settings.beam_size})
+        wanted = [
+            each
+            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
+            for each in self._wording.constraints(wish, len(pieces))
+        ]
+        sources = [piece for pieces in texts_in_pieces for piece in pieces]
+        shortlisted = self._shortlisted(settings)
+        if shortlisted is None:
+            return self._decode(
+                self.model, sources, settings, attention, tree, on_decoded, wanted, numbers
+            )
+        short = [each == TokenConstraints() for each in wanted]
+        without = iter(
+            self._decode(
+                self.model,
+                _where(short, False, sources),
+                settings,
+                attention,
+                tree,
+                on_decoded,
+                _where(short, False, wanted),
+                None if numbers is None else _where(short, False, numbers),
+            )
+        )
+        by_lists = _where(short, True, sources)
+        found = self._decode(
+            shortlisted,
+            by_lists,
+            settings,
+            attention,
+            tree,
+            on_decoded,
+            numbers=None if numbers is None else _where(short, True, numbers),
+        )
+        in_tokens = iter(shortlisted.in_tokens(by_lists, found))
+        return [next(in_tokens if by_list else without) for by_list in short]
+
+    def _shortlisted(self, settings: SearchSettings) -> Shortlisted | None:
+        """Return the model with the shortlist of the settings, None where they request none.
+
+        Raises:
+            ModelError: The bundle has no shortlist.
+            UsageError: There are several models.
+        """
+        if settings.shortlist == 0:
+            return None
+        if len(self._bundles) > 1:
+            raise UsageError("search.shortlist is for one model, not for an ensemble: set it to 0.")
+        bundle = self._bundle
+        if bundle.shortlist is None:
+            raise ModelError(
+                f"{bundle.path}: search.shortlist is {settings.shortlist}, but this bundle has no "
+                "shortlist. Make one with nmt shortlist, or set search.shortlist to 0."
+            )
+        return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist, self.model)
+
+    def _decode(
+        self,
+        model: Scorer,
+        sources: list[list[int]],
+        settings: SearchSettings,
+        attention: bool,
+        tree: bool,
+        on_decoded: Callable[[int], None] | None,
+        constraints: list[TokenConstraints] | None = None,
+        numbers: list[int] | None = None,
+    ) -> list[list[Hypothesis]]:
+        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
+        keeps_weights = attention or settings.replace_unknown
+        return decode_corpus(
+            model,
+            sources,
+            settings,
+            limits,
+            self._runtime,
+            keeps_weights,
+            constraints,
+            tree,
+            on_decoded,
+            numbers,
+        )
+
+    def _check_attention(self) -> None:
+        """Check that a model has attention.
+
+        Raises:
+            UsageError: No model has.
+        """
+        asked = getattr(self.model, "models", [self._bundle.model])
+        if all(model.settings.attention.kind == "none" for model in asked):
+            raise UsageError(
+                f"search.replace_unknown needs attention weights: {self.name} has no attention. "
+                "Set it to false."
+            )
+
+    def _longest_source(self, settings: SearchSettings) -> int:
+        """Return the maximum number of source tokens that are translated as one segment."""
+        sees = self._sees()
+        return settings.max_source_tokens if sees is None else min(settings.max_source_tokens, sees)
+
+    def _sees(self) -> int | None:
+        """Return the maximum number of source tokens that every model accepts, None without one."""
+        return min(
+            (
+                bundle.config.model.max_source_tokens
+                for bundle in self._bundles
+                if bundle.config.model.max_source_tokens is not None
+            ),
+            default=None,
+        )
+
+
+def _numbers_of_pieces(
+    numbers: Sequence[int] | None, texts_in_pieces: Sequence[Sequence[Sequence[int]]]
+) -> list[int] | None:
+    """Return a number for each segment, all different where those of the texts are."""
+    if numbers is None:
+        return None
+    return [
+        number * _MOST_PIECES + place
+        for number, pieces in zip(numbers, texts_in_pieces, strict=True)
+        for place in range(len(pieces))
+    ]
+
+
+def _where(marks: Sequence[bool], wanted: bool, values: Sequence[T]) -> list[T]:
+    """Return the values whose mark is the wanted one."""
+    return [value for value, mark in zip(values, marks, strict=True) if mark is wanted]
