@@ -82,7 +82,7 @@ def facts_text(facts: dict[str, Any]) -> str:
 
 
 def without_paths(config: Config) -> Config:
-    """Replace the paths of files in a configuration by their names, so that it can be shared.
+    """Return a configuration with the names of files in place of their paths, to be shared.
 
     They are the paths of corpora, given tokenizers, embeddings and the model that training started
     from. The folders of run, data and tokenizer are left out.
@@ -362,6 +362,11 @@ def read_scripts(facts: dict[str, Any]) -> Scripts | None:
 
 def check_digest(place: FileStore, name: str, digest: str) -> None:
     """Compare a file of a bundle with its checksum.
+
+    Args:
+        place: The files of the bundle.
+        name: The name of the file.
+        digest: The checksum that it should have.
 
     Raises:
         ModelError: The file is missing or differs.

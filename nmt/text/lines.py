@@ -383,7 +383,11 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
 def read_corpus(
     source_files: Sequence[Path], target_files: Sequence[Path]
 ) -> tuple[list[str], list[str]]:
-    """Return all source lines and all target lines of a corpus of a configuration.
+    """Return all source lines and all target lines of a corpus.
+
+    Args:
+        source_files: The source texts, to be read one after the other.
+        target_files: The target texts, one for each source text.
 
     Raises:
         DataError: See `read_parallel`.
