@@ -131,13 +131,34 @@ class BeamSearch:
             UsageError: There are terms with another selection than beam search, or a coverage
                 penalty without attention.
         """
-        live: _Live | None = self._begin(source, lengths, max_lengths, constraints, numbers)
+        encoded = self._model.encode(source, lengths)
+        beams = self._initial_state(encoded, source, lengths, max_lengths, constraints, numbers)
         history = Backpointers(source.shape[0], max(self._counted, self._settings.n_best))
         time = 0
-        while live is not None:
+        while len(beams.rows) > 0:
             time += 1
-            live, moment = self._advance(live, time)
-            history.add(moment)
+            # Step: the model reads the last token of each hypothesis.
+            step = self._model.step(beams.encoded, beams.state, beams.tokens[..., -1])
+            # Score: the next tokens, without those that the rules forbid.
+            log_probabilities = self._model.log_probabilities(beams.encoded, step)
+            beams.rules.mask(log_probabilities, beams.tokens[..., 1:], time)
+            # Select: the extensions that finish and those that continue.
+            extended, selection = beams.selection.choose(
+                beams.log_probability, log_probabilities, time
+            )
+            record = self._record(beams, step.weights, extended, time)
+            history.add(record)
+            # Finish: drop the sentences that are done.
+            finished = self._best_finished(beams, record)
+            best = extended.log_probability.amax(1)
+            done = record.cut | self._decided(finished, best, time, beams)
+            coverage = self._coverage(beams, step.weights)
+            beams = beams.extend(step.state, extended, coverage, finished, selection)
+            beams = beams.keep((~done).nonzero().squeeze(1), extended.parents)
+        return self._hypotheses(history, lengths)
+
+    def _hypotheses(self, history: Backpointers, lengths: Tensor) -> list[list[Hypothesis]]:
+        """Return the best hypotheses of each sentence, whose length is in `lengths [batch]`."""
         found = history.hypotheses(lengths.tolist())
         if self._keeps_tree:
             found = with_trees(found, history.moments)
@@ -145,23 +166,23 @@ class BeamSearch:
             return found
         return [distinct(hypotheses)[: self._settings.n_best] for hypotheses in found]
 
-    def _begin(
+    def _initial_state(
         self,
+        encoded: Any,
         source: Tensor,
         lengths: Tensor,
         max_lengths: Tensor,
         constraints: Sequence[TokenConstraints] | None,
         numbers: Sequence[int] | None,
-    ) -> "_Live":
-        """Return the initial state, with one beam for each sentence.
+    ) -> "BeamState":
+        """Return the state before the first step, with one beam for each sentence.
 
         The first step makes `beam_size` of it.
         """
         batch, source_len = source.shape
-        encoded = self._model.encode(source, lengths)
         start = torch.zeros(batch, 1, device=source.device)
         positions = torch.arange(source_len, device=source.device)
-        return _Live(
+        return BeamState(
             rows=torch.arange(batch, device=source.device),
             encoded=encoded,
             state=self._model.start(encoded, 1),
@@ -200,61 +221,50 @@ class BeamSearch:
             return DiverseSelection(settings.beam_size, settings.diversity, room)
         return BestSelection(settings.beam_size)
 
-    def _advance(self, live: "_Live", time: int) -> tuple["_Live | None", SearchStep]:
-        """Choose the token at position `time`, from 1.
+    def _record(
+        self, beams: "BeamState", weights: Tensor | None, extended: Extended, time: int
+    ) -> SearchStep:
+        """Return the record of a step, from which hypotheses are read at the end.
 
-        Returns:
-            The sentences that are not yet done, None where all are, and the record of the step.
+        Args:
+            beams: The state before the step.
+            weights: The attention weights of the step, `[batch, beams, source_len]`.
+            extended: The chosen extensions.
+            time: The number of the step, from 1.
         """
-        step = self._model.step(live.encoded, live.state, live.tokens[..., -1])
-        log_probabilities = self._model.log_probabilities(live.encoded, step)
-        live.rules.mask(log_probabilities, live.tokens[..., 1:], time)
-        extended, selection = live.selection.choose(live.log_probability, log_probabilities, time)
-        coverage = self._covered(live, step.weights)
-        ended_score = self._score(extended.ended, time, coverage, live.mask)
-        finished = torch.where(extended.ends, ended_score, DEAD)
-        finished = torch.cat((live.finished, finished), 1).topk(self._settings.beam_size).values
-        limit = time >= live.max_lengths
-        done = limit | self._decided(finished, extended.log_probability.amax(1), time, live)
+        coverage = self._coverage(beams, weights)
+        ended_score = self._score(extended.ended, time, coverage, beams.mask)
         if coverage is not None:
             coverage = gather_beams(coverage, extended.parents)
-        moment = SearchStep(
-            rows=live.rows,
+        return SearchStep(
+            rows=beams.rows,
             parents=extended.parents,
             tokens=extended.tokens,
             token_log_probability=extended.token_log_probability,
             end_log_probability=extended.end_log_probability,
-            weights=step.weights if self._keeps_attention else None,
+            weights=weights if self._keeps_attention else None,
             ends=extended.ends,
             ended=extended.ended,
             ended_score=ended_score,
-            cut=limit,
+            cut=time >= beams.max_lengths,
             live=extended.log_probability,
-            live_score=self._score(extended.log_probability, time, coverage, live.mask),
+            live_score=self._score(extended.log_probability, time, coverage, beams.mask),
         )
-        rest = (~done).nonzero().squeeze(1)
-        if len(rest) == 0:
-            return None, moment
-        live = replace(
-            live,
-            state=step.state,
-            tokens=live.followed(extended),
-            log_probability=extended.log_probability,
-            coverage=live.coverage if coverage is None else coverage,
-            finished=finished,
-            selection=selection,
-        )
-        return live.go_on(extended.parents, rest), moment
 
-    def _decided(self, finished: Tensor, best: Tensor, time: int, live: "_Live") -> Tensor:
+    def _best_finished(self, beams: "BeamState", record: SearchStep) -> Tensor:
+        """Return the best scores of finished hypotheses after a step, `[batch, beam_size]`."""
+        scores = torch.where(record.ends, record.ended_score, DEAD)
+        return torch.cat((beams.finished, scores), 1).topk(self._settings.beam_size).values
+
+    def _decided(self, finished: Tensor, best: Tensor, time: int, beams: "BeamState") -> Tensor:
         """Return the sentences that are done before their length limit, as a mask `[batch]`.
 
         `best [batch]` is the greatest log-probability of a live hypothesis. A coverage penalty is
         never above zero, so that the bound holds with it.
         """
-        bound = self._penalty.bound(best, torch.tensor(time + 1), live.max_lengths)
+        bound = self._penalty.bound(best, torch.tensor(time + 1), beams.max_lengths)
         full = finished[:, -1] > DEAD
-        patient = live.selection.patient()
+        patient = beams.selection.patient()
         if patient is not None:
             full = full & ~patient
         enough: Tensor = finished[:, self._counted - 1] >= bound
@@ -268,17 +278,17 @@ class BeamSearch:
             score = score + coverage_penalty(coverage, mask, self._settings.coverage_penalty)
         return score
 
-    def _covered(self, live: "_Live", weights: Tensor | None) -> Tensor | None:
+    def _coverage(self, beams: "BeamState", weights: Tensor | None) -> Tensor | None:
         """Return the attention to each source token so far, None without a coverage penalty."""
         if self._settings.coverage_penalty == 0.0:
             return None
         if weights is None:
             raise coverage_needs_attention()
-        return live.coverage + weights
+        return beams.coverage + weights
 
 
 @dataclass(frozen=True)
-class _Live:
+class BeamState:
     """State of the sentences that are still searched, with their live hypotheses.
 
     Attributes:
@@ -309,34 +319,67 @@ class _Live:
     rules: LogitsProcessors
     selection: Selection
 
-    def followed(self, extended: Extended) -> Tensor:
-        """Return `tokens` after a step."""
-        last = extended.tokens.unsqueeze(2)
-        if not self.rules.read_tokens:
-            return last
-        return torch.cat((gather_beams(self.tokens, extended.parents), last), 2)
+    def extend(
+        self,
+        state: Any,
+        extended: Extended,
+        coverage: Tensor | None,
+        finished: Tensor,
+        selection: Selection,
+    ) -> "BeamState":
+        """Return the state after a step, with the decoder state still in the order of before.
 
-    def go_on(self, parents: Tensor, rest: Tensor) -> "_Live":
-        """Return the sentences `rest`, with the decoder state in the order of the new beams."""
-        live = self
-        if len(rest) < len(self.rows):
-            parents = parents[rest]
-            live = self._select(rest)
+        Args:
+            state: The decoder state after the step.
+            extended: The chosen extensions.
+            coverage: The attention to each source token, of the previous beams,
+                `[batch, beams, source_len]`; None without a coverage penalty.
+            finished: The best scores of finished hypotheses, `[batch, beam_size]`.
+            selection: The selection of the next step.
+        """
+        tokens = extended.tokens.unsqueeze(2)
+        if self.rules.read_tokens:
+            tokens = torch.cat((gather_beams(self.tokens, extended.parents), tokens), 2)
+        return replace(
+            self,
+            state=state,
+            tokens=tokens,
+            log_probability=extended.log_probability,
+            coverage=self.coverage
+            if coverage is None
+            else gather_beams(coverage, extended.parents),
+            finished=finished,
+            selection=selection,
+        )
+
+    def keep(self, rows: Tensor, parents: Tensor) -> "BeamState":
+        """Return some sentences, with the decoder state in the order of the new beams.
+
+        Args:
+            rows: The sentences to keep, `[kept]`.
+            parents: The previous beam of each continuing hypothesis, `[batch, new_beams]`.
+        """
+        if len(rows) == 0:
+            return replace(self, rows=rows)
+        kept = self
+        if len(rows) < len(self.rows):
+            parents = parents[rows]
+            kept = self._select(rows)
         if self.finished.shape[1] == 1:
-            return live
-        return replace(live, state=live.state.reorder(parents))
+            return kept
+        return replace(kept, state=kept.state.reorder(parents))
 
-    def _select(self, rest: Tensor) -> "_Live":
-        return _Live(
-            rows=self.rows[rest],
-            encoded=self.encoded.select(rest),
-            state=self.state.select(rest),
-            tokens=self.tokens[rest],
-            log_probability=self.log_probability[rest],
-            coverage=self.coverage[rest],
-            mask=self.mask[rest],
-            max_lengths=self.max_lengths[rest],
-            finished=self.finished[rest],
-            rules=self.rules.select(rest),
-            selection=self.selection.select(rest),
+    def _select(self, rows: Tensor) -> "BeamState":
+        return BeamState(
+            rows=self.rows[rows],
+            encoded=self.encoded.select(rows),
+            state=self.state.select(rows),
+            tokens=self.tokens[rows],
+            log_probability=self.log_probability[rows],
+            coverage=self.coverage[rows],
+            mask=self.mask[rows],
+            max_lengths=self.max_lengths[rows],
+            finished=self.finished[rows],
+            rules=self.rules.select(rows),
+            selection=self.selection.select(rows),
         )
