@@ -55,7 +55,7 @@ class DecoderState:
         return self._map(lambda part: part[rows])
 
     def reorder(self, beams: Tensor) -> "DecoderState":
-        """Return the states of each sentence's beams, in the order of `beams [batch, new_beams]`."""
+        """Return the states of each sentence's beams in a new order, `beams [batch, new_beams]`."""
         rows = torch.arange(beams.shape[0], device=beams.device).unsqueeze(1)
         return self._map(lambda part: part[rows, beams])
 
