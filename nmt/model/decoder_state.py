@@ -1,4 +1,4 @@
-"""The state that the decoder carries from step to step: its start, and what a step returns."""
+"""The state that the decoder carries from step to step: its start, and the results of a step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

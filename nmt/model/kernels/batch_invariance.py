@@ -20,7 +20,7 @@ Attention then adds up over the source in the same order, whatever the batch's l
 """
 
 _LEAST_WORK = 4096
-"""The most multiplications of a product that torch may compute by a different library."""
+"""The most multiplications of a product that torch may compute itself or by another library."""
 
 _MULTIPLES = (1, 2, 4, 8, 16)
 """The multiples that rows may be padded to. More would make a single sentence too slow."""
@@ -120,7 +120,7 @@ def _depends_on_rows(x: Tensor) -> bool:
 
 
 def _kernels() -> tuple[int, str]:
-    """Return the number of threads and torch's precision, on which the choice of kernels depends."""
+    """Return the threads and torch's precision setting, on which the choice of kernels depends."""
     return torch.get_num_threads(), torch.get_float32_matmul_precision()
 
 

@@ -281,7 +281,7 @@ class _Slopes:
             d_u: The buffer for the gradient of U h, `[batch, 3 * hidden]`.
 
         Returns:
-            The gradient of the state before the step, without the part through U, `[batch, hidden]`.
+            The gradient of the state before the step without the part through U, `[batch, hidden]`.
         """
         size = d_new.shape[1]
         torch.mul(d_new, self.of_reset[t], out=d_x[:, :size])
