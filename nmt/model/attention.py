@@ -30,7 +30,8 @@ class Memory:
     Attributes:
         annotations: The vectors that contexts are sums of, `[batch, source_len, annotation]`.
         keys: The vectors that queries are compared with, `[batch, source_len, key]`.
-        bias: `[batch, 1, source_len]`, zero at tokens and minus infinity at padding.
+        bias: The bias of the scores, `[batch, 1, source_len]`, zero at tokens and minus infinity
+            at padding.
         lengths: The number of tokens, `[batch]`.
     """
 
@@ -40,7 +41,7 @@ class Memory:
     lengths: Tensor
 
     def select(self, rows: Tensor) -> "Memory":
-        """Return the memory of some of the sentences, `rows [new_batch]`."""
+        """Return the memory of the sentences `rows [new_batch]`."""
         return Memory(self.annotations[rows], self.keys[rows], self.bias[rows], self.lengths[rows])
 
 
@@ -49,10 +50,10 @@ class Query:
     """The queries of some steps or beams.
 
     Attributes:
-        vectors: `[batch, queries, H]`.
+        vectors: The query vectors, `[batch, queries, H]`.
         positions: The target positions, from 0, `[queries]` or `[1]`.
-        covered: The sum of the weights that each annotation has got at the positions before,
-            `[batch, queries, source_len]`. None where coverage is not kept.
+        covered: The sum of each annotation's weights at the positions before,
+            `[batch, queries, source_len]`. None without coverage.
     """
 
     vectors: Tensor
@@ -66,12 +67,12 @@ class Attention(KernelModule, ABC):
     heads = 1
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
-        """Make what all kinds have.
+        """Create the parts that all kinds share.
 
         Args:
             settings: The normaliser, the window and the dropout of the weights.
-            query_size: H.
-            annotation_size: D.
+            query_size: H, the size of a query vector.
+            annotation_size: D, the size of an annotation.
         """
         super().__init__()
         self.query_size = query_size
@@ -81,10 +82,10 @@ class Attention(KernelModule, ABC):
         self.dropout = nn.Dropout(settings.dropout)
 
     def prepare(self, annotations: Tensor, mask: Tensor) -> Memory:
-        """Compute what depends on the source alone.
+        """Return the memory of a batch, which depends on the source alone.
 
         Args:
-            annotations: `[batch, source_len, D]`.
+            annotations: h_j, `[batch, source_len, D]`.
             mask: `[batch, source_len]`, true at tokens.
         """
         bias = torch.zeros(mask.shape, device=mask.device, dtype=torch.float32)
@@ -94,16 +95,26 @@ class Attention(KernelModule, ABC):
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
         """Compute c_i = sum_j a_ij h_j: Bahdanau et al. 2014, eq. 5.
 
+        Args:
+            query: s_i, `[batch, queries, H]`, with positions and coverage.
+            memory: The source, prepared by `prepare`.
+
         Returns:
-            The contexts, `[batch, queries, D]`; and the weights, `[batch, queries, source_len]`, in
-            float32 or wider, exactly zero at padding. None without attention.
+            The contexts, `[batch, queries, D]`; and the weights before dropout, `[batch, queries,
+            source_len]`, in float32 or wider, exactly zero at padding. No weights (None) without
+            attention.
         """
         weights = self.weigh(self.scores(query, memory), query, memory)
         kept = self.dropout(weights).to(memory.annotations.dtype)
         return self.products(kept, memory.annotations), weights
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:
-        """Return the weights of each head by itself, `[batch, heads, queries, source_len]`."""
+        """Return the weights of each head by itself, `[batch, heads, queries, source_len]`.
+
+        Args:
+            query: s_i, `[batch, queries, H]`, with positions and coverage.
+            memory: The source, with keys `[batch, source_len, key]`.
+        """
         return self.weigh(self.scores(query, memory), query, memory).unsqueeze(1)
 
     def weigh(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
@@ -111,8 +122,8 @@ class Attention(KernelModule, ABC):
 
         Args:
             scores: e_ij, `[batch, queries, source_len]` or `[batch, heads, queries, source_len]`.
-            query: The queries.
-            memory: The source.
+            query: The queries, `[batch, queries, H]`, from which a window finds its centre.
+            memory: The source, with the bias of padding, `[batch, 1, source_len]`.
 
         Returns:
             The weights, of the shape of the scores.
@@ -133,10 +144,15 @@ class Attention(KernelModule, ABC):
 
     @abstractmethod
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return what depends on the annotations alone, `[batch, source_len, key]`."""
+        """Return the vectors that queries are compared with, `[batch, source_len, key]`."""
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
-        """Return e_ij of each query and annotation, `[batch, queries, source_len]`."""
+        """Return e_ij of each query and annotation, `[batch, queries, source_len]`.
+
+        Args:
+            query: s_i, `[batch, queries, H]`, with coverage.
+            memory: The source, with keys `[batch, source_len, key]`.
+        """
         return self.score(query.vectors, memory.keys)
 
     @abstractmethod
@@ -145,7 +161,7 @@ class Attention(KernelModule, ABC):
 
         Args:
             query: s_i, `[batch, queries, H]`.
-            keys: `[batch, source_len, key]`.
+            keys: The result of `keys`, `[batch, source_len, key]`.
         """
 
     def initialize(self) -> None:
@@ -158,26 +174,26 @@ class Attention(KernelModule, ABC):
 
 
 class NoAttention(Attention):
-    """No attention: only the encoder's final state goes across, Sutskever et al. 2014."""
+    """No attention: the decoder sees the encoder's final state only, Sutskever et al. 2014."""
 
     def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        """Return an empty context, `[batch, queries, 0]`, and no weights."""
+        """See `Attention.forward`. The context is empty, `[batch, queries, 0]`."""
         return query.vectors.new_empty(*query.vectors.shape[:2], 0), None
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return empty vectors."""
+        """Return empty vectors, `[batch, source_len, 0]`."""
         return annotations[..., :0]
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return zeros."""
+        """See `Attention.score`. All scores are zero."""
         return query.new_zeros(*query.shape[:2], keys.shape[1])
 
 
 class AdditiveAttention(Attention):
     """e_ij = v . tanh(W s + U h_j): Bahdanau et al. 2014, appendix A.1.2.
 
-    With coverage v . tanh(W s + U h_j + w c_ij), c_ij the sum of the weights that h_j got before
-    (See et al. 2017, eq. 11).
+    With coverage it is v . tanh(W s + U h_j + w c_ij). c_ij is the sum of the weights of h_j at the
+    positions before (See et al. 2017, eq. 11).
     """
 
     has_bias = False
@@ -191,19 +207,22 @@ class AdditiveAttention(Attention):
         self.coverage_map = nn.Parameter(torch.empty(size)) if settings.coverage else None
 
     def initialize(self) -> None:
-        """Draw Glorot maps; the energy vector as one row of such a map."""
+        """Draw Glorot maps. The energy vector is drawn as one row of such a map."""
         super().initialize()
         nn.init.xavier_uniform_(self.energy.data.view(1, -1))
         if self.coverage_map is not None:
             nn.init.xavier_uniform_(self.coverage_map.data.view(1, -1))
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return U h_j (+ b). A CPU does elementwise work faster in float32."""
+        """Return U h_j (+ b), `[batch, source_len, size]`, in float32 or wider on a CPU.
+
+        A CPU does elementwise work faster in float32.
+        """
         keys: Tensor = self.key_map(annotations)
         return widened(keys) if keys.device.type == "cpu" else keys
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
-        """See `Attention.scores`; here coverage enters."""
+        """See `Attention.scores`. Coverage adds w c_ij inside tanh."""
         if self.coverage_map is None:
             return self.score(query.vectors, memory.keys)
         assert query.covered is not None
@@ -216,7 +235,7 @@ class AdditiveAttention(Attention):
         return hidden @ energy
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return v . tanh(W s + U h_j)."""
+        """See `Attention.score`. The score is v . tanh(W s + U h_j), without coverage."""
         queries = self.query_map(query).to(keys.dtype)
         energy = self.final_energy().to(keys.dtype)
         if self.kernels == "fast":
@@ -253,7 +272,7 @@ class NormalizedAdditiveAttention(AdditiveAttention):
 
 
 class ConcatAttention(AdditiveAttention):
-    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8. W's halves are kept apart."""
+    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8, with W as two matrices."""
 
     has_bias = True
 
@@ -266,7 +285,7 @@ class DotAttention(Attention):
         return annotations
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return s . h_j."""
+        """See `Attention.score`."""
         return self.products(query.to(keys.dtype), keys.transpose(1, 2))
 
 
@@ -274,7 +293,7 @@ class ScaledDotAttention(DotAttention):
     """e_ij = s . h_j / sqrt(D): Vaswani et al. 2017, eq. 1."""
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return s . h_j / sqrt(D)."""
+        """See `Attention.score`."""
         return super().score(query, keys) / math.sqrt(keys.shape[-1])
 
 
@@ -286,20 +305,20 @@ class GeneralAttention(Attention):
         self.key_map = Linear(annotation_size, query_size, bias=False)
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return W h_j."""
+        """Return W h_j, `[batch, source_len, H]`."""
         keys: Tensor = self.key_map(annotations)
         return keys
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return s . W h_j."""
+        """See `Attention.score`."""
         return self.products(query.to(keys.dtype), keys.transpose(1, 2))
 
 
 class LocationAttention(Attention):
     """e_ij = row j of W [s; y] + b, y the previous embedding: Luong et al. 2015, eq. 8, location.
 
-    A place has its score whatever stands there, as in the decoder of PyTorch's tutorial. Places
-    from `max_positions` on get nothing.
+    The score of a source position does not depend on its annotation, as in the decoder of PyTorch's
+    tutorial. Positions from `max_positions` on have a weight of zero.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
@@ -312,11 +331,11 @@ class LocationAttention(Attention):
         return super().prepare(annotations, mask & known)
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return empty vectors: only their number counts."""
+        """Return empty vectors, `[batch, source_len, 0]`. Only their number matters."""
         return annotations[..., :0]
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return rows of W [s; y] + b."""
+        """See `Attention.score`."""
         scores: Tensor = self.place_map(query)
         missing = keys.shape[1] - scores.shape[2]
         return nn.functional.pad(scores, (0, missing))
@@ -325,7 +344,7 @@ class LocationAttention(Attention):
 class MultiHeadAttention(Attention):
     """W_o [head_1; ..], head_k = softmax(Q_k s . K_k h / sqrt(d)) V_k h, d the size of a head.
 
-    Vaswani et al. 2017, section 3.2.2. The weights that are returned are the mean of the heads'.
+    Vaswani et al. 2017, section 3.2.2. The returned weights are the mean over the heads.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
@@ -338,17 +357,17 @@ class MultiHeadAttention(Attention):
         self.context_map = Linear(size, annotation_size, bias=False)
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """Return K h, all heads side by side."""
+        """Return K h, the heads side by side, `[batch, source_len, size]`."""
         keys: Tensor = self.key_map(annotations)
         return keys
 
     def values(self, annotations: Tensor) -> Tensor:
-        """Return V h, all heads side by side."""
+        """Return V h, the heads side by side, `[batch, source_len, size]`."""
         values: Tensor = self.value_map(annotations)
         return values
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores of each head, `[batch, heads, queries, source_len]`."""
+        """See `Attention.score`. Each head has scores, `[batch, heads, queries, source_len]`."""
         queries = self._split_heads(self.query_map(query).to(keys.dtype))
         scores = self.products(queries, self._split_heads(keys).transpose(2, 3))
         return scores / math.sqrt(queries.shape[-1])
@@ -359,7 +378,7 @@ class MultiHeadAttention(Attention):
         values = self._split_heads(memory.annotations)
         contexts = self.products(self.dropout(weights).to(values.dtype), values)
         context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
-        # torch's mean adds up in an order that depends on the place in the source.
+        # The order in which torch's mean adds up depends on the source position.
         return context, weights.cumsum(1)[:, -1] / self.heads
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:

@@ -18,16 +18,16 @@ from nmt.model.kernels.precision import widened
 class Window(KernelModule, ABC):
     """The annotations that a query sees.
 
-    Positions count from 0. A window's centre never leaves the sentence by more than one token, so
-    that something is always seen.
+    Positions count from 0. A window's centre is at most one token outside the sentence, so that
+    each query sees an annotation.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int) -> None:
         """Keep the width.
 
         Args:
-            settings: Those of attention.
-            query_size: H.
+            settings: The settings of attention.
+            query_size: H, the size of a query vector.
         """
         super().__init__()
         self.width = settings.window_size
@@ -39,14 +39,14 @@ class Window(KernelModule, ABC):
         """Compute the window of each query.
 
         Args:
-            query: `[batch, queries, H]`.
+            query: The query vectors, `[batch, queries, H]`.
             positions: The target positions, `[queries]` or `[1]`.
             lengths: The number of source tokens, `[batch]`.
             source_len: The length of the longest source.
 
         Returns:
-            What is added to the scores, zero or minus infinity; and what the weights are multiplied
-            by. Each is `[batch, queries, source_len]`, or None.
+            The bias of the scores, zero or minus infinity; and the factor of the weights. Each is
+            `[batch, queries, source_len]`, or None where the window has none.
         """
 
 
@@ -99,11 +99,11 @@ def softmax(scores: Tensor) -> Tensor:
     """Return exp(z_j) / sum_k exp(z_k).
 
     Args:
-        scores: z, `[.., source_len]`, minus infinity where nothing may be seen, in float32 or
-            wider.
+        scores: z, `[.., source_len]`, in float32 or wider, minus infinity at annotations that the
+            query must not see.
 
     Returns:
-        Weights of the same shape, exactly zero there.
+        Weights of the same shape, exactly zero at these annotations.
     """
     return torch.softmax(scores, -1)
 
@@ -139,9 +139,10 @@ def entmax15(scores: Tensor) -> Tensor:
 
 
 def _ranked(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return z in falling order, and the ranks, from 1.
+    """Return z in falling order, at least -2, and the ranks, from 1.
 
-    The greatest is 0, and tau is not below -1: what lies lower has no weight, infinities too.
+    The greatest number is 0 and tau is at least -1. Numbers below -1, infinities included, have no
+    weight.
     """
     ranked = z.sort(-1, descending=True).values.clamp_min(-2.0)
     return ranked, torch.arange(1, z.shape[-1] + 1, device=z.device, dtype=z.dtype)
@@ -153,6 +154,6 @@ def _distance(centre: Tensor, source_len: int) -> Tensor:
 
 
 def _outside(distance: Tensor, width: int, queries: int) -> Tensor:
-    """Return minus infinity outside the window and zero inside."""
+    """Return minus infinity outside the window and zero inside, `[batch, queries, source_len]`."""
     bias = torch.zeros(distance.shape, device=distance.device)
     return bias.masked_fill(distance.abs() > width, float("-inf")).expand(-1, queries, -1)

@@ -26,13 +26,13 @@ _EPSILON = 1e-5
 
 
 def make_cell(kind: str, input_sizes: Sequence[int], hidden_size: int, depth: int = 1) -> "Cell":
-    """Make a cell.
+    """Return a new cell.
 
     Args:
-        kind: Its name in the settings.
+        kind: The cell's name in the settings.
         input_sizes: The size of each part of the input.
         hidden_size: The size of the hidden vector.
-        depth: The number of transitions a step.
+        depth: The number of transitions a step, at least 1.
     """
     cell: Cell = CELLS.resolve(kind)(input_sizes, hidden_size)
     if depth == 1:
@@ -51,11 +51,11 @@ class Cell(KernelModule, ABC):
     """Whether the bias comes with the first part of the input, outside any loop."""
 
     def __init__(self, input_sizes: Sequence[int], hidden_size: int) -> None:
-        """Make the weights.
+        """Create the weights.
 
         Args:
-            input_sizes: The size of each part of the input. The parts' products are added. There
-                may be no parts.
+            input_sizes: The size of each part of the input, whose products are added. A cell may
+                have no parts.
             hidden_size: The size of the hidden vector.
         """
         super().__init__()
@@ -72,8 +72,8 @@ class Cell(KernelModule, ABC):
         """Return W x (+ b), a part of the input of `advance`.
 
         Args:
-            x: `[..., input]`.
-            part: The number of the part.
+            x: The part of the input, `[..., input]`.
+            part: The number of the part, from 0.
             plus: The sum of the projected parts before it, `[..., gates * hidden]`.
 
         Returns:
@@ -91,8 +91,8 @@ class Cell(KernelModule, ABC):
         Args:
             projected: W x + b, the sum of the projected parts, `[..., gates * hidden]`.
             state: The state before the step.
-            recurrent_mask: What the hidden vector is multiplied by in the recurrent product,
-                `[..., hidden]`.
+            recurrent_mask: The dropout mask of the hidden vector in the recurrent product,
+                `[..., hidden]`. None without recurrent dropout.
         """
 
     @property
@@ -108,7 +108,12 @@ class Cell(KernelModule, ABC):
     def advance_without_input(
         self, state: CellState, recurrent_mask: Tensor | None = None
     ) -> CellState:
-        """Return the state after one step of a cell that has no input."""
+        """Return the state after one step of a cell that has no input.
+
+        Args:
+            state: The state before the step, each part `[..., hidden]`.
+            recurrent_mask: See `advance`, `[..., hidden]`.
+        """
         projected = self.bias if self.bias_is_projected else torch.zeros_like(self.bias)
         return self.advance(projected.to(product_dtype(projected)), state, recurrent_mask)
 
@@ -127,7 +132,12 @@ class Cell(KernelModule, ABC):
             nn.init.zeros_(self.bias)
 
     def zero_state(self, like: Tensor, *shape: int) -> CellState:
-        """Return a state of zeros, `[*shape, hidden]`, on the device of `like`."""
+        """Return a state of zeros, each part `[*shape, hidden]`.
+
+        Args:
+            like: A tensor of the type and device of the state.
+            shape: The axes before the hidden one.
+        """
         zero = like.new_zeros(*shape, self.hidden_size)
         return (zero,) * self.state_parts
 
@@ -196,8 +206,8 @@ class GRU(Cell):
 class _LayerNormCell(Cell):
     """A cell with layer normalisation, Ba et al. 2016, eq. 20-29.
 
-    LN(x) = (x - mean) / sqrt(variance + 1e-5) * g, over all gates together. Input and recurrent
-    products are normalised apart from each other, with gains of their own and one bias.
+    LN(x) = (x - mean) / sqrt(variance + 1e-5) * g, over all gates together. The input product and
+    the recurrent product are normalised separately. Each has its own gain; they share one bias.
     """
 
     bias_is_projected = False
@@ -299,7 +309,7 @@ class LayerNormGRU(_LayerNormCell):
 class DeepTransition(Cell):
     """Several transitions a step, of which only the first has an input: s_k = cell_k(s_{k-1}).
 
-    Each has weights of its own (Pascanu et al. 2014, Miceli Barone et al. 2017).
+    Each has its own weights (Pascanu et al. 2014, Miceli Barone et al. 2017).
     """
 
     def __init__(self, first: Cell, others: Sequence[Cell]) -> None:
@@ -340,7 +350,12 @@ class DeepTransition(Cell):
 
 
 def masked(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """Return `hidden [.., hidden]` times a mask, where there is one."""
+    """Return the hidden vector times a mask, `[.., hidden]`.
+
+    Args:
+        hidden: The hidden vector, `[.., hidden]`.
+        mask: The mask, `[.., hidden]`. None leaves the vector as it is.
+    """
     return hidden if mask is None else hidden * mask.to(hidden.dtype)
 
 

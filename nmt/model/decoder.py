@@ -28,13 +28,14 @@ source_len]` (None without attention).
 
 @dataclass(frozen=True)
 class DropoutMasks:
-    """The dropout masks that one batch keeps over time; each None where there is none.
+    """The dropout masks that one batch keeps over time. A mask is None without such dropout.
 
     Attributes:
-        between: Of the input of each layer above the bottom one, then of the state that the output
-            layer sees, `[batch, 1, hidden]`.
-        features: Of the features, `[batch, 1, feature]`.
-        recurrent: Of each layer's hidden vector in the recurrent product, `[batch, 1, hidden]`.
+        between: The masks of the input of each layer above the bottom one, then of the state that
+            the output layer sees, `[batch, 1, hidden]`.
+        features: The mask of the features, `[batch, 1, feature]`.
+        recurrent: The masks of each layer's hidden vector in the recurrent product,
+            `[batch, 1, hidden]`.
     """
 
     between: tuple[Tensor | None, ...]
@@ -43,11 +44,11 @@ class DropoutMasks:
 
 
 class Decoder(KernelModule):
-    """A stack of cells with attention, built from the settings' terms.
+    """A stack of cells with attention, assembled from these choices of the settings.
 
     - query: s_i (Luong), s_{i-1} (Bahdanau), or the state between the bottom layer's two
-      transitions (conditional GRU) computes the query; in the top or the bottom layer.
-    - context: c_i enters the bottom layer's recurrence, the upper layers, the output layer.
+      transitions (conditional GRU) computes the query, in the top or the bottom layer.
+    - context: c_i enters the bottom layer's recurrence, the upper layers or the output layer.
     - input feeding: the features of step i - 1 enter the recurrence of step i.
     """
 
@@ -85,7 +86,11 @@ class Decoder(KernelModule):
         self.gate = PointerGate(settings) if settings.output.copy_source else None
 
     def initialize(self, forget_bias: float) -> None:
-        """Draw the weights, those of each part by its own rule."""
+        """Draw the weights of each part by its own rule.
+
+        Args:
+            forget_bias: See `Cell.initialize`.
+        """
         for cell in [*self._cells(), *([] if self.second is None else [self.second])]:
             cell.initialize(forget_bias)
         if self.combine is not None:
@@ -97,9 +102,13 @@ class Decoder(KernelModule):
             self.gate.initialize()
 
     def start(self, encoded: EncodedSource, beams: int) -> DecoderState:
-        """Return the state before the first token, the same for each of `beams` beams.
+        """Return the state before the first token, the same for each beam.
 
         It is in float32 or wider, whatever type products are computed in.
+
+        Args:
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            beams: The number of beams a sentence.
         """
         layers = tuple(
             tuple(widened(part).unsqueeze(1).expand(-1, beams, -1) for part in layer)
@@ -116,11 +125,11 @@ class Decoder(KernelModule):
         )
 
     def step(self, encoded: EncodedSource, state: DecoderState, previous: Tensor) -> Step:
-        """Compute one step of each beam.
+        """Return the result of one step of each beam.
 
         Args:
-            encoded: The source.
-            state: The state before the step.
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            state: The state before the step, each layer's parts `[batch, beams, hidden]`.
             previous: The tokens before the step, y_{i-1}, `[batch, beams]`.
         """
         embedded = self.embed(previous)
@@ -133,13 +142,13 @@ class Decoder(KernelModule):
         target_input: Tensor,
         choose_previous: Callable[[int, Step], Tensor] | None = None,
     ) -> Unrolled:
-        """Compute all steps over a target.
+        """Return all steps over a target.
 
         Args:
-            encoded: The source.
-            target_input: The target from BOS on, `[batch, target_len]`.
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            target_input: The target, beginning with BOS, `[batch, target_len]`.
             choose_previous: For scheduled sampling. It is called before step i > 0 with i and step
-                i - 1, and returns the tokens `[batch, 1]` that step i really sees.
+                i - 1, and returns the input tokens of step i, `[batch, 1]`.
         """
         attention = self.settings.attention
         top_feeds_back = self.query_layer > 0 and (
@@ -155,7 +164,7 @@ class Decoder(KernelModule):
         target_input: Tensor,
         choose_previous: Callable[[int, Step], Tensor] | None,
     ) -> Unrolled:
-        """Unroll where a layer, or the features, feed back to the bottom layer."""
+        """Unroll step by step, where a layer or the features feed back to the bottom layer."""
         mask = self.embed.mask(target_input)
         embedded = self.embed(target_input, mask)
         masks = self._draw_masks(embedded)
@@ -174,7 +183,7 @@ class Decoder(KernelModule):
         )
 
     def _unroll_by_layer(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
-        """Unroll one layer after the other: none feeds back to a layer below it."""
+        """Unroll layer by layer, where no layer feeds back to a layer below it."""
         embedded = self.embed(target_input)
         masks = self._draw_masks(embedded)
         start = self.start(encoded, 1)
@@ -206,10 +215,11 @@ class Decoder(KernelModule):
             memory: The source.
             state: The state before the first step.
             embedded: The embeddings of all steps, `[batch, target_len, embedding]`.
-            masks: Those of dropout.
+            masks: The dropout masks.
 
         Returns:
-            The hidden vectors, `[batch, target_len, hidden]`, and the result of attention.
+            The hidden vectors, `[batch, target_len, hidden]`, and the result of attention. The
+            latter is None if an upper layer computes the query.
         """
         attention = self.settings.attention
         if not (attention.enters_bottom or attention.coverage):
@@ -231,7 +241,7 @@ class Decoder(KernelModule):
         return torch.cat(states, 1), (torch.cat(contexts, 1), _joined(weights))
 
     def _has_conditional_gru(self) -> bool:
-        """Return whether the bottom layer, in training, is what the kernel computes."""
+        """Return whether `conditional_gru` can compute the bottom layer of a training step."""
         attention, decoder = self.settings.attention, self.settings.decoder
         return (
             self.kernels == "fast"
@@ -279,7 +289,7 @@ class Decoder(KernelModule):
         projected: Tensor | None,
         masks: DropoutMasks,
     ) -> Step:
-        """Compute a step: its recurrence with attention, then its features."""
+        """Compute the recurrence of a step with attention, then its features."""
         output = self._recurrent_step(memory, state, embedded, projected, masks)
         features, gate = self._features(output.top, output.context, embedded, masks)
         return Step(
@@ -300,8 +310,8 @@ class Decoder(KernelModule):
             memory: The source.
             state: The state before the step.
             embedded: E y_{i-1}, `[batch, beams, embedding]`.
-            projected: Their product of `_project`.
-            masks: Those of dropout.
+            projected: The result of `_project`, `[batch, beams, gates * hidden]`, or None.
+            masks: The dropout masks.
         """
         bottom, attended = self._bottom_step(memory, state, embedded, projected, masks)
         layers, top = [bottom], bottom[0]
@@ -328,7 +338,7 @@ class Decoder(KernelModule):
         projected: Tensor | None,
         masks: DropoutMasks,
     ) -> tuple[CellState, Attended | None]:
-        """Compute the bottom layer's s_i, and c_i if it is known before the upper layers are."""
+        """Compute the bottom layer's s_i, and c_i unless the query is s_i of an upper layer."""
         attended = None
         if self.queries_before:
             hidden = state.layers[self.query_layer][0]
@@ -393,29 +403,29 @@ class Decoder(KernelModule):
     def _features(
         self, top: Tensor, context: Tensor, embedded: Tensor, masks: DropoutMasks
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the features and copying's gate, of one step or of all."""
+        """Return the features and the logit of the pointer gate, of one step or of all steps."""
         top = self.dropout(top, masks.between[-1])
         features = self.output(top, context, embedded, masks.features)
         return features, None if self.gate is None else self.gate(top, context, embedded)
 
     def _project(self, embedded: Tensor) -> Tensor | None:
-        """Return the embeddings' part of the bottom layer's input.
+        """Return the embeddings' part of the bottom layer's input, `[.., gates * hidden]`.
 
-        None where the embeddings enter together with the context.
+        It is None where the embeddings enter together with the context.
         """
         return self._cells()[0].project(embedded) if self.combine is None else None
 
     def _split_steps(self, embedded: Tensor) -> list[tuple[Tensor, Tensor | None]]:
-        """Return the embeddings of each step, and their product, which is one of all steps."""
+        """Return the embedding of each step, and its part of one product over all steps."""
         projected = self._project(embedded)
-        # Split, not sliced: the backward pass of a slice fills a whole tensor at each step.
+        # The backward pass of a slice, unlike that of a split, fills a whole tensor at each step.
         steps = embedded.split(1, 1)
         if projected is None:
             return [(one, None) for one in steps]
         return list(zip(steps, projected.split(1, 1), strict=True))
 
     def _draw_masks(self, embedded: Tensor) -> DropoutMasks:
-        """Draw the masks of a batch, whose size `embedded [batch, ..]` has."""
+        """Draw the dropout masks of a batch, of the type and device of `embedded [batch, ..]`."""
         decoder = self.settings.decoder
         recurrent = [
             recurrent_mask(embedded, decoder.hidden_size, decoder.recurrent_dropout, self.training)
@@ -451,7 +461,7 @@ class Decoder(KernelModule):
 
 
 def _run_layer(cell: Cell, parts: list[Tensor], start: CellState, mask: Tensor | None) -> Tensor:
-    """Run a cell over a whole target: its hidden vectors, `[batch, target_len, hidden]`."""
+    """Return the hidden vectors of a cell over a whole target, `[batch, target_len, hidden]`."""
     states = [tuple(part.squeeze(1) for part in start)]
     recurrent = None if mask is None else mask.squeeze(1)
     return run([cell], parts, states, ("forward",), None, [recurrent])[0]
@@ -468,6 +478,6 @@ def _one_later(first: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _joined(steps: list[Tensor | None]) -> Tensor | None:
-    """Return tensors of the steps `[batch, 1, ..]` as one; None where the steps have none."""
+    """Return the steps' tensors `[batch, 1, ..]` joined along time, or None if there are none."""
     present = [step for step in steps if step is not None]
     return torch.cat(present, 1) if present else None

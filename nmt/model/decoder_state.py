@@ -1,4 +1,4 @@
-"""The state that the decoder carries from step to step: its start, and what a step returns."""
+"""The state that the decoder carries from step to step: its start, and the results of a step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from nmt.model.kernels.precision import widened
 
 @dataclass(frozen=True)
 class DecoderState:
-    """Everything that a step needs of the steps before it, for each sentence and beam.
+    """The results of earlier steps that the next step needs, for each sentence and beam.
 
     Attributes:
         layers: s_{i-1} of each layer, bottom first, each part `[batch, beams, hidden]`.
-        fed: The last features, `[batch, beams, feature]`, with input feeding, else None.
-        covered: The sum of the attention weights so far, `[batch, beams, source_len]`, where
-            coverage is kept, else None.
+        fed: The last features, `[batch, beams, feature]`. None without input feeding.
+        covered: The sum of the attention weights so far, `[batch, beams, source_len]`. None without
+            coverage.
         position: The position of the next target token, from 0.
     """
 
@@ -38,9 +38,11 @@ class DecoderState:
         """Return the state after a step.
 
         Args:
-            layers: s_i of each layer.
-            features: The features of the step, which count with input feeding only.
-            weights: The attention weights of the step. None without attention.
+            layers: s_i of each layer, each part `[batch, beams, hidden]`.
+            features: The features of the step, `[batch, beams, feature]`. Only input feeding needs
+                them.
+            weights: The attention weights of the step, `[batch, beams, source_len]`. None without
+                attention.
         """
         covered = self.covered
         if covered is not None and weights is not None:
@@ -49,11 +51,11 @@ class DecoderState:
         return DecoderState(layers, fed, covered, self.position + 1)
 
     def select(self, rows: Tensor) -> "DecoderState":
-        """Return the states of some of the sentences, `rows [new_batch]`."""
+        """Return the states of the sentences `rows [new_batch]`."""
         return self._map(lambda part: part[rows])
 
     def reorder(self, beams: Tensor) -> "DecoderState":
-        """Return for each sentence the given beams, in that order: `beams [batch, new_beams]`."""
+        """Return the states of each sentence's beams in a new order, `beams [batch, new_beams]`."""
         rows = torch.arange(beams.shape[0], device=beams.device).unsqueeze(1)
         return self._map(lambda part: part[rows, beams])
 
@@ -71,8 +73,8 @@ class RecurrentOutput:
     """The result of a step's recurrence and attention, before the output layer.
 
     Attributes:
-        layers: s_i of each layer.
-        top: What the output layer sees of the state, `[batch, beams, hidden]`.
+        layers: s_i of each layer, each part `[batch, beams, hidden]`.
+        top: The hidden vector that the output layer sees, `[batch, beams, hidden]`.
         context: c_i, `[batch, beams, annotation]`.
         weights: a_ij, `[batch, beams, source_len]`. None without attention.
     """
@@ -88,8 +90,8 @@ class Step:
     """The result of a step.
 
     Attributes:
-        state: The next state.
-        features: `[batch, beams, feature]`.
+        state: The state before the next step.
+        features: The result of the output layer, `[batch, beams, feature]`.
         weights: a_ij, `[batch, beams, source_len]`. None without attention.
         gate: The logit of p_gen, `[batch, beams]`. None without copying.
     """
@@ -105,9 +107,9 @@ class Unrolled:
     """All steps of a target.
 
     Attributes:
-        features: `[batch, target_len, feature]`.
-        weights: `[batch, target_len, source_len]`. None without attention.
-        gate: `[batch, target_len]`. None without copying.
+        features: The results of the output layer, `[batch, target_len, feature]`.
+        weights: a_ij, `[batch, target_len, source_len]`. None without attention.
+        gate: The logits of p_gen, `[batch, target_len]`. None without copying.
     """
 
     features: Tensor
@@ -115,7 +117,12 @@ class Unrolled:
     gate: Tensor | None
 
     def span(self, begin: int, end: int) -> "Unrolled":
-        """Return the steps from `begin` up to, but not including, `end`."""
+        """Return some of the steps, `[batch, end - begin, ..]`.
+
+        Args:
+            begin: The first step, from 0.
+            end: The step after the last one.
+        """
         return Unrolled(
             self.features[:, begin:end],
             None if self.weights is None else self.weights[:, begin:end],
@@ -127,7 +134,12 @@ class Start(KernelModule, ABC):
     """The first state of each decoder layer, s_0."""
 
     def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
-        """Keep the sizes of the decoder's cells, bottom first."""
+        """Keep the sizes of the decoder's states.
+
+        Args:
+            settings: The architecture, which some kinds need.
+            cells: The decoder's cells, bottom first.
+        """
         super().__init__()
         self.parts = [(cell.state_parts, cell.hidden_size) for cell in cells]
 
@@ -137,7 +149,7 @@ class Start(KernelModule, ABC):
 
 
 class ZeroStart(Start):
-    """All states are zero."""
+    """States of zero."""
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
         """See `Start.forward`."""
@@ -170,7 +182,7 @@ class _MappedStart(Start):
         return settings.encoder.output_size(min(layer, settings.encoder.layers - 1))
 
     def _mapped(self, layer: int, vectors: CellState) -> CellState:
-        """Return the state of a layer. The last vector serves parts that have none of their own."""
+        """Return the state of a layer. Parts without a vector are mapped from the last vector."""
         maps = self.maps[layer]
         assert isinstance(maps, nn.ModuleList)
         last = len(vectors) - 1

@@ -17,23 +17,23 @@ class Embedding(nn.Embedding):
         self.dropout = Dropout(settings.embedding_dropout, settings.variational_dropout)
 
     def reset_parameters(self) -> None:
-        """Draw the vectors, unless the embedding is on the meta device, where nothing has values.
+        """Draw the vectors, unless the embedding is on the meta device, which holds no values.
 
-        To draw there, torch imports its compiler, which takes more than a second.
+        There torch would import its compiler, which takes more than a second.
         """
         if not self.weight.is_meta:
             super().reset_parameters()
 
     def mask(self, input: Tensor) -> Tensor | None:
-        """Draw the mask of `Dropout.mask` for the sentences `[batch, length]` of token ids."""
+        """Return a new `Dropout.mask` for sentences of token ids, `[batch, length]`."""
         return self.dropout.mask(self.weight.new_empty(len(input), 0), self.embedding_dim)
 
     def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the vectors of token ids, `[batch, length] -> [batch, length, embedding]`.
 
         Args:
-            input: The ids.
-            mask: The result of `mask`, for a part of the sentences' steps.
+            input: The ids, `[batch, length]`.
+            mask: The result of `mask`, `[batch, 1, embedding]`. None draws one for this call.
         """
         embedded: Tensor = self.dropout(self.word_dropout(super().forward(input)), mask)
         return embedded
@@ -46,8 +46,8 @@ class Dropout(nn.Module):
         """Keep the settings.
 
         Args:
-            rate: The share of the elements put to zero in training. The others grow by
-                1 / (1 - rate).
+            rate: The share of the elements set to zero in training, from 0 to 1. The others are
+                multiplied by 1 / (1 - rate).
             variational: Whether the same elements are dropped at each step of a sentence (Gal and
                 Ghahramani 2016).
         """
@@ -56,25 +56,26 @@ class Dropout(nn.Module):
         self.variational = variational
 
     def mask(self, like: Tensor, size: int) -> Tensor | None:
-        """Draw what a sentence's vectors are multiplied by at each step.
+        """Draw a mask that all steps of a sentence share.
 
         Args:
             like: A tensor `[batch, ..]` of the type and device of the vectors.
             size: The size of the vectors.
 
         Returns:
-            The mask, `[batch, 1, size]`. None where each step draws its own.
+            The mask, `[batch, 1, size]`. None where steps share no mask.
         """
         if not self.variational or not self.training or self.rate == 0.0:
             return None
         return _mask(like, (like.shape[0], 1, size), self.rate)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Drop elements of vectors.
+        """Return vectors with some elements dropped in training, `[batch, length, size]`.
 
         Args:
-            x: `[batch, length, size]`.
-            mask: The result of `mask`, for a part of the sentences' steps.
+            x: The vectors, `[batch, length, size]`.
+            mask: The result of `mask`, `[batch, 1, size]`, when `x` is a part of the sentences'
+                steps. None draws one for this call.
         """
         if not self.training or self.rate == 0.0:
             return x
@@ -91,7 +92,7 @@ class Dropout(nn.Module):
 class WordDropout(nn.Module):
     """Dropout of whole vectors, each with probability `rate`, as in Nematus.
 
-    The others grow by 1 / (1 - rate).
+    The others are multiplied by 1 / (1 - rate).
     """
 
     def __init__(self, rate: float) -> None:
@@ -99,20 +100,20 @@ class WordDropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop vectors of `x [.., size]`."""
+        """Return `x [.., size]` with some vectors dropped in training."""
         if not self.training or self.rate == 0.0:
             return x
         return x * _mask(x, (*x.shape[:-1], 1), self.rate)
 
 
 def recurrent_mask(like: Tensor, size: int, rate: float, training: bool) -> Tensor | None:
-    """Draw what a hidden vector is multiplied by in all recurrent products of a sentence.
+    """Draw a mask of the hidden vector for all recurrent products of a sentence.
 
     Args:
         like: A tensor `[batch, ..]` of the type and device of the mask.
         size: The size of the hidden vector.
-        rate: The share of the elements put to zero.
-        training: Whether there is dropout at all.
+        rate: The share of the elements set to zero, from 0 to 1.
+        training: Whether the model trains. Otherwise there is no dropout.
 
     Returns:
         The mask, `[batch, size]`. None without recurrent dropout.
@@ -123,7 +124,7 @@ def recurrent_mask(like: Tensor, size: int, rate: float, training: bool) -> Tens
 
 
 def _mask(like: Tensor, shape: tuple[int, ...], rate: float) -> Tensor:
-    """Draw zeros, at the rate, and ones, the ones divided by 1 - rate."""
+    """Draw a mask of zeros, at the rate, and of 1 / (1 - rate) elsewhere."""
     if like.device.type == "cpu":
         return _cpu_mask(like.dtype, shape, rate)
     kept = torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1.0 - rate)
@@ -136,8 +137,7 @@ _STEPS = 1 << 16
 def _cpu_mask(dtype: torch.dtype, shape: tuple[int, ...], rate: float) -> Tensor:
     """Draw a mask from 16 random bits an element, four elements from one draw.
 
-    The rate is rounded to a multiple of 2^-16. A run of an earlier release goes on with the same
-    draws.
+    The rate is rounded to a multiple of 2^-16. Existing runs need the same draws to resume.
     """
     count = math.prod(shape)
     draws = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(1 << 63), None)

@@ -18,9 +18,9 @@ class Annotations:
     """The result of the encoder.
 
     Attributes:
-        vectors: h_j, `[batch, source_len, annotation]`, without meaning at padding.
+        vectors: h_j, `[batch, source_len, annotation]`, meaningless at padding.
         mask: `[batch, source_len]`, true at tokens.
-        final: For each layer the state after the last token it reads, each part
+        final: The state of each layer after the last token that it reads, each part
             `[batch, size of the layer]`.
     """
 
@@ -44,7 +44,7 @@ class EncodedSource:
     memory: Memory
 
     def select(self, rows: Tensor) -> "EncodedSource":
-        """Return some of the sentences, `rows [new_batch]`."""
+        """Return the sentences `rows [new_batch]`."""
         memory = self.memory.select(rows)
         shared = self.memory.annotations is self.annotations.vectors
         annotations = Annotations(
@@ -59,12 +59,12 @@ class Encoder(KernelModule):
     """A stack of recurrent layers: Bahdanau et al. 2014, section 3.2, with both directions."""
 
     def __init__(self, settings: EncoderSettings, input_size: int, variational: bool) -> None:
-        """Make the layers.
+        """Create the layers.
 
         Args:
             settings: The cell, the layers and their directions.
             input_size: The size of the source embeddings.
-            variational: See `Dropout`.
+            variational: Whether dropout between layers keeps its mask over time, see `Dropout`.
         """
         super().__init__()
         self.settings = settings
@@ -98,12 +98,12 @@ class Encoder(KernelModule):
             if self._is_residual(number):
                 hidden = hidden + below.to(hidden.dtype)
             final.append(state)
-        # Some kernels have time before batch: attention's products would copy that at each step.
+        # Some kernels return time before batch, which attention's products would copy at each step.
         vectors = _in_order(hidden, order).contiguous()
         return Annotations(vectors, mask, tuple(final))
 
     def initialize(self, forget_bias: float) -> None:
-        """Draw the weights, those of each cell by its own rule."""
+        """Draw the weights of each cell by its own rule; see `Cell.initialize`."""
         for layer in self.layers:
             for cell in _cells(layer):
                 cell.initialize(forget_bias)
@@ -122,7 +122,7 @@ class Encoder(KernelModule):
         )
 
     def _has_no_padding(self, mask: Tensor) -> bool:
-        """Return whether there is known to be no padding, which is found out on a CPU only.
+        """Return whether the batch is known to have no padding, which only a CPU checks.
 
         Products then have one column less. In evaluation no result may depend on that.
         """
@@ -135,14 +135,19 @@ class Encoder(KernelModule):
 
 
 def length_mask(lengths: Tensor, longest: int) -> Tensor:
-    """Return `[batch, longest]`, true at the first `lengths [batch]` positions."""
+    """Return a mask that is true at tokens, `[batch, longest]`.
+
+    Args:
+        lengths: The number of tokens of each sentence, `[batch]`.
+        longest: The length of the mask.
+    """
     return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def _reversed_words(mask: Tensor) -> Tensor:
-    """Return the place from which each position is filled when the words are reversed.
+    """Return the position that each position takes its word from in reverse order.
 
-    The end mark and the padding stay. The order `[batch, source_len]` is its own inverse.
+    The end mark and the padding stay. The result, `[batch, source_len]`, is its own inverse.
     """
     places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     end = mask.sum(1, keepdim=True) - 1

@@ -12,7 +12,7 @@ from nmt.model.kernels.kernel_module import Kernels
 from nmt.model.kernels.precision import product_dtype, widened
 
 _BLOCK_BYTES = 64 << 20
-"""How much of the logits is held at a time where copying is mixed in."""
+"""The size of the logits that are held at a time with copying."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class LossSums:
 
     Attributes:
         loss: The label-smoothed cross-entropy in nats, a scalar with a gradient.
-        cross_entropy: The same without smoothing, a scalar without gradient.
-        tokens: Their number, a scalar tensor where only the device knows it.
-        guided: The cost of guided alignment, which the loss has in it times its weight, a scalar
-            without gradient. None where there is none.
+        cross_entropy: The cross-entropy without smoothing in nats, a scalar without gradient.
+        tokens: The number of target tokens, a scalar tensor where only the device knows it.
+        guided: The cost of guided alignment, a scalar without gradient. The loss includes it times
+            its weight. None without guided alignment.
     """
 
     loss: Tensor
@@ -33,7 +33,7 @@ class LossSums:
     guided: Tensor | None = None
 
     def detached(self) -> "LossSums":
-        """Return the same without a graph."""
+        """Return the same sums without a gradient."""
         return replace(self, loss=self.loss.detach())
 
 
@@ -48,16 +48,16 @@ def cross_entropy_sums(
 ) -> LossSums:
     """Return the sums of -((1 - e) log p(target) + e mean_v log p(v)), Szegedy et al. 2016.
 
-    Products run in the autocast type where there is one; sums and softmax in float32 or wider.
+    Products run in the autocast type inside autocast. Sums and softmax run in float32 or wider.
 
     Args:
-        features: `[tokens, feature]`.
-        weight: `[vocabulary, feature]`.
-        bias: `[vocabulary]`, or None.
-        targets: `[tokens]`.
-        smoothing: e.
-        real: `[tokens]`, false at padding, which counts for nothing. None where there is none.
-        kernels: How to compute.
+        features: The results of the output layer, `[tokens, feature]`.
+        weight: The output matrix, `[vocabulary, feature]`.
+        bias: The output bias, `[vocabulary]`, or None.
+        targets: The true token ids, `[tokens]`.
+        smoothing: e, from 0 to 1.
+        real: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
+        kernels: "fast" for the fused kernel, anything else for the plain expression.
     """
     if kernels == "fast":
         return _fused_sums(features, weight, bias, targets, smoothing, real)
@@ -77,24 +77,24 @@ def pointer_cross_entropy_sums(
 ) -> LossSums:
     """Return the sums of -((1 - e) log(g p(target) + (1 - g) copies) + e mean_v log p(v)).
 
-    p is the probability of the vocabulary; copying is mixed in by See et al. 2017, eq. 9. The
+    p is the probability of the vocabulary. Copying is mixed in by See et al. 2017, eq. 9. The
     logits are computed a block of tokens at a time, and again in the backward pass.
 
     Args:
-        features: `[tokens, feature]`.
-        weight: `[vocabulary, feature]`.
-        bias: `[vocabulary]`, or None.
-        targets: `[tokens]`.
+        features: The results of the output layer, `[tokens, feature]`.
+        weight: The output matrix, `[vocabulary, feature]`.
+        bias: The output bias, `[vocabulary]`, or None.
+        targets: The true token ids, `[tokens]`.
         gate: The logit of g, `[tokens]`.
-        copies: The attention that the target gets in the source, `[tokens]`.
-        smoothing: e.
-        real: `[tokens]`, false at padding, which counts for nothing. None where there is none.
+        copies: The sum of the attention weights of source tokens equal to the target, `[tokens]`.
+        smoothing: e, from 0 to 1.
+        real: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
     """
     rows = max(1, _BLOCK_BYTES // (len(weight) * 4))
     blocks = []
     for begin in range(0, len(features), rows):
         block = (features[begin : begin + rows], weight, bias, targets[begin : begin + rows])
-        # Nothing random happens inside, and the generator's state cannot be read while a CUDA
+        # The block draws no random numbers, and the generator's state cannot be read while a CUDA
         # graph is captured.
         blocks.append(
             checkpoint(
@@ -111,7 +111,7 @@ def pointer_cross_entropy_sums(
 def coverage_loss(weights: Tensor, real: Tensor) -> Tensor:
     """Return the sum over target tokens of sum_j min(a_ij, c_ij): See et al. 2017, eq. 12.
 
-    c_ij is the attention that source token j got before i.
+    c_ij is the sum of the weights of source token j at the target tokens before i.
 
     Args:
         weights: a_ij, `[batch, target_len, source_len]`.
@@ -122,21 +122,23 @@ def coverage_loss(weights: Tensor, real: Tensor) -> Tensor:
 
 
 GuidanceCost = Callable[[Tensor, Tensor], Tensor]
-"""The sum over target tokens, a scalar, from attention weights and what they should be, each
-`[batch, target_len, source_len]`. A target token without links costs nothing.
+"""A function of attention weights and reference weights, each `[batch, target_len, source_len]`.
+
+It returns a sum over target tokens, a scalar. A target token without links costs nothing.
 """
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """Known word links, for guided alignment: Chen et al. 2016, "Guided Alignment Training for
-    Topic-Aware Neural Machine Translation".
+    """Known word links, for guided alignment.
+
+    Chen et al. 2016, "Guided Alignment Training for Topic-Aware Neural Machine Translation".
 
     Attributes:
-        shares: What attention should be, `[batch, target_len, source_len]`: rows that sum to one,
-            or to zero where nothing is known.
+        shares: The reference attention weights g_ij, `[batch, target_len, source_len]`. A row sums
+            to one, or to zero where no link is known.
         weight: The weight of the cost in the loss.
-        cost: The cost.
+        cost: The function that computes the cost.
     """
 
     shares: Tensor
@@ -145,19 +147,29 @@ class Guidance:
 
 
 def guided_cross_entropy(weights: Tensor, shares: Tensor) -> Tensor:
-    """Return - sum_ij g_ij log a_ij; see `GuidanceCost`."""
+    """Return - sum_ij g_ij log a_ij; see `GuidanceCost`.
+
+    Args:
+        weights: a_ij, `[batch, target_len, source_len]`.
+        shares: g_ij, `[batch, target_len, source_len]`.
+    """
     tiny = torch.finfo(weights.dtype).tiny  # below it a logarithm has no gradient to give
     return -(shares.to(weights.dtype) * weights.clamp_min(tiny).log()).sum()
 
 
 def guided_squared_error(weights: Tensor, shares: Tensor) -> Tensor:
-    """Return sum_ij (g_ij - a_ij)^2; see `GuidanceCost`."""
+    """Return sum_ij (g_ij - a_ij)^2 over target tokens with links; see `GuidanceCost`.
+
+    Args:
+        weights: a_ij, `[batch, target_len, source_len]`.
+        shares: g_ij, `[batch, target_len, source_len]`.
+    """
     linked = shares.sum(2, keepdim=True) > 0
     return ((shares.to(weights.dtype) - weights).square() * linked).sum()
 
 
 def _sums(log_p: Tensor, mean: Tensor, smoothing: float, real: Tensor | None) -> LossSums:
-    """Return the sums of log p(target) and mean_v log p(v), each `[tokens]`."""
+    """Return the loss sums from log p(target) and mean_v log p(v), each `[tokens]`."""
     smoothed = (1 - smoothing) * log_p + smoothing * mean
     if real is None:
         return LossSums(-smoothed.sum(), -log_p.detach().sum(), len(log_p))
@@ -183,9 +195,9 @@ def _fused_sums(
     smoothing: float,
     real: Tensor | None,
 ) -> LossSums:
-    """Return the same as `cross_entropy_sums`, by the kernel."""
+    """Return the result of `cross_entropy_sums`, computed by the fused kernel."""
     if real is not None:
-        # With zero features every position of padding adds the same, which is taken off below.
+        # With zero features each padding position adds the same amount, which is subtracted below.
         features = features.masked_fill(~real.unsqueeze(1), 0.0)
         targets = targets.masked_fill(~real, 0)
     loss, cross_entropy = fused_cross_entropy(

@@ -1,8 +1,8 @@
-"""Whole-sequence recurrences as operations of their own, for a model that is exported to ONNX.
+"""Whole-sequence recurrences as single operations, for a model that is exported to ONNX.
 
-torch would write its recurrences out step by step, for one length. These operations stand for them.
-They are those of ONNX of the same names, in its layout of the weights, so that nothing is left to
-translate.
+torch would export its recurrences step by step, for one length. These operations replace them. They
+equal the ONNX operators of the same names and have the same layout of the weights, so that the
+export needs no translation.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ def sequence_operation(
     Args:
         x: The input, `[batch, length, size]`.
         mask: `[batch, length]`, true at tokens.
-        weights: For each direction input and recurrent matrix, and their biases, as torch has them.
+        weights: The input matrix, the recurrent matrix and their biases for each direction, in the
+            layout of torch.
         directions: forward, backward, or both in this order.
 
     Returns:
@@ -52,7 +53,7 @@ def sequence_operation(
 def _ordered_weights(
     weights: tuple[Tensor, ...], order: tuple[int, ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return W `[gates * hidden, input]`, R `[gates * hidden, hidden]`, and both biases as one."""
+    """Return W `[gates * hidden, input]`, R `[gates * hidden, hidden]`, and both biases joined."""
     matrix, recurrent, bias, recurrent_bias = (_ordered(each, order) for each in weights)
     return matrix, recurrent, torch.cat((bias, recurrent_bias))
 
@@ -74,11 +75,11 @@ def lstm(
     """Run a layer of LSTMs.
 
     Args:
-        x: `[batch, length, input]`.
-        lengths: `[batch]`.
-        w: Of each direction, see `_ordered_weights`.
-        r: Likewise.
-        b: Likewise.
+        x: The input, `[batch, length, input]`.
+        lengths: The number of tokens of each sentence, `[batch]`.
+        w: The input matrices, `[directions, 4 * hidden, input]`, with gates in the order of ONNX.
+        r: The recurrent matrices, `[directions, 4 * hidden, hidden]`.
+        b: The biases of both products, `[directions, 8 * hidden]`.
         direction: forward, backward or bidirectional.
 
     Returns:
@@ -94,7 +95,20 @@ def lstm(
 def gru(
     x: Tensor, lengths: Tensor, w: Tensor, r: Tensor, b: Tensor, direction: str
 ) -> tuple[Tensor, Tensor]:
-    """Run a layer of GRUs; see `lstm`. There are no memories."""
+    """Run a layer of GRUs.
+
+    Args:
+        x: The input, `[batch, length, input]`.
+        lengths: The number of tokens of each sentence, `[batch]`.
+        w: The input matrices, `[directions, 3 * hidden, input]`, with gates in the order of ONNX.
+        r: The recurrent matrices, `[directions, 3 * hidden, hidden]`.
+        b: The biases of both products, `[directions, 6 * hidden]`.
+        direction: forward, backward or bidirectional.
+
+    Returns:
+        The hidden vectors, `[batch, length, directions * hidden]`, and the last hidden vectors,
+        `[batch, directions * hidden]`.
+    """
     layer = torch.nn.GRU(x.shape[2], r.shape[2], batch_first=True, bidirectional=len(w) == 2)
     hidden, (last,) = _computed(layer, x, lengths, (w, r, b), direction, _GRU_ORDER)
     return hidden, last
@@ -125,7 +139,7 @@ def _computed(
     direction: str,
     order: tuple[int, ...],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Compute a layer by torch, over sentences without their padding."""
+    """Compute a layer by torch's recurrence over the tokens, without the padding."""
     backward = direction == "backward"
     with torch.no_grad():
         for number, suffix in enumerate(("", "_reverse")[: len(weights[0])]):
@@ -146,7 +160,7 @@ def _computed(
 
 
 def _turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Return each sentence backward, its padding where it was."""
+    """Return each sentence in reverse order, with its padding in place."""
     places = torch.arange(x.shape[1]).expand(x.shape[:2])
     last = lengths.unsqueeze(1) - 1
     order = torch.where(places <= last, last - places, places)

@@ -1,4 +1,4 @@
-"""From the decoder's state to the features that are compared with each target word."""
+"""The output layer: from the decoder's state to the features compared with each target word."""
 
 from abc import ABC, abstractmethod
 
@@ -13,7 +13,7 @@ from nmt.model.kernels.precision import widened
 
 
 class OutputLayer(KernelModule, ABC):
-    """Features of state, context (where it goes to the output layer) and previous embedding."""
+    """A map from state, context (where it enters the output layer) and embedding to features."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -29,14 +29,20 @@ class OutputLayer(KernelModule, ABC):
             state: s_i, `[batch, queries, hidden]`.
             context: c_i, `[batch, queries, annotation]`.
             embedded: E y_{i-1}, `[batch, queries, embedding]`.
-            mask: The result of `Dropout.mask`.
+            mask: The result of `Dropout.mask`, `[batch, 1, feature]`, or None.
         """
         features: Tensor = self.dropout(self.features(state, context, embedded), mask)
         return features
 
     @abstractmethod
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        """Return the features before dropout."""
+        """Return the features before dropout, `[batch, queries, feature]`.
+
+        Args:
+            state: s_i, `[batch, queries, hidden]`.
+            context: c_i, `[batch, queries, annotation]`.
+            embedded: E y_{i-1}, `[batch, queries, embedding]`.
+        """
 
     def initialize(self) -> None:
         """Draw Glorot maps; biases are zero."""
@@ -79,7 +85,13 @@ class DeepOutput(OutputLayer):
         return self.tanh(self.evidence(state, context, embedded))
 
     def evidence(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        """Return W s + V e + C c + b."""
+        """Return W s + V e + C c + b, `[batch, queries, pieces * feature]`.
+
+        Args:
+            state: s_i, `[batch, queries, hidden]`.
+            context: c_i, `[batch, queries, annotation]`.
+            embedded: E y_{i-1}, `[batch, queries, embedding]`.
+        """
         total: Tensor = self.state_map(state) + self.embedding_map(embedded)
         if self.sees_context:
             total = total + self.context_map(context)
@@ -98,7 +110,7 @@ class MaxoutOutput(DeepOutput):
 
 
 class PlainOutput(OutputLayer):
-    """[s; c]: nothing between the decoder and the vocabulary."""
+    """[s; c]: the decoder's state and the context themselves."""
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
@@ -106,7 +118,7 @@ class PlainOutput(OutputLayer):
 
 
 class ConcatOutput(OutputLayer):
-    """[s; c; e]: the vocabulary sees all three."""
+    """[s; c; e]: the state, the context and the previous embedding themselves."""
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
@@ -117,7 +129,7 @@ class ConcatOutput(OutputLayer):
 class PointerGate(nn.Module):
     """p_gen = sigmoid(w_c c + w_s s + w_e e + b): the pointer-generator, See et al. 2017, eq. 8.
 
-    It needs one vocabulary for both sides: a source token is copied under its own id.
+    It needs one vocabulary for both sides, because a copied source token keeps its id.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -147,12 +159,12 @@ class PointerGate(nn.Module):
 
 
 def copy_probabilities(weights: Tensor, source: Tensor, targets: Tensor) -> Tensor:
-    """Return the attention that each target token gets in the source, `[batch, queries]`.
+    """Return the sum of a_ij over source tokens equal to the target token, `[batch, queries]`.
 
     Args:
         weights: a_ij, `[batch, queries, source_len]`.
-        source: Token ids, `[batch, source_len]`.
-        targets: Token ids, `[batch, queries]`.
+        source: The source token ids, `[batch, source_len]`.
+        targets: The target token ids, `[batch, queries]`.
     """
     return (weights * (source.unsqueeze(1) == targets.unsqueeze(2))).sum(-1)
 
@@ -161,10 +173,10 @@ def mix_copies(log_vocabulary: Tensor, gate: Tensor, weights: Tensor, source: Te
     """Return log(p_gen p_vocabulary(v) + (1 - p_gen) sum_{j: w_j = v} a_j): See et al. 2017, eq. 9.
 
     Args:
-        log_vocabulary: `[batch, queries, vocabulary]`.
+        log_vocabulary: log p_vocabulary, `[batch, queries, vocabulary]`.
         gate: The logit of p_gen, `[batch, queries]`.
         weights: a_j, `[batch, queries, source_len]`.
-        source: w_j, token ids, `[batch, source_len]`.
+        source: w_j, the source token ids, `[batch, source_len]`.
 
     Returns:
         Log-probabilities, `[batch, queries, vocabulary]`.
@@ -177,8 +189,12 @@ def mix_copies(log_vocabulary: Tensor, gate: Tensor, weights: Tensor, source: Te
 
 
 def log_sum_exp(x: Tensor, y: Tensor) -> Tensor:
-    """Return log(exp(x) + exp(y)).
+    """Return log(exp(x) + exp(y)), `[..]`.
 
-    `torch.logaddexp` rounds a number by the place where it stands.
+    The rounding of `torch.logaddexp` depends on the position of a number.
+
+    Args:
+        x: Log-probabilities, `[..]`.
+        y: Log-probabilities, of the same shape.
     """
     return torch.logsumexp(torch.stack((x, y)), 0)

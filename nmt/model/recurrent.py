@@ -1,4 +1,4 @@
-"""Running cells over whole right-padded sequences."""
+"""Recurrences over whole right-padded sequences."""
 
 from collections.abc import Sequence
 
@@ -24,16 +24,16 @@ def run(
     Args:
         cells: One cell, or one for each direction.
         parts: The parts of the input, each `[batch, length, size]`.
-        states: The state of each cell before its first step, each part `[batch, hidden]`. Zero for
-            a cell that reads padding first.
+        states: The state of each cell before its first step, each part `[batch, hidden]`. It must
+            be zero for a cell that reads padding first.
         directions: The direction of each cell, forward or backward.
-        mask: `[batch, length]`, true at tokens. None where there is no padding.
-        recurrent_masks: For each cell what the hidden vector is multiplied by in the recurrent
-            product, `[batch, hidden]`.
+        mask: `[batch, length]`, true at tokens. None without padding.
+        recurrent_masks: The dropout mask of each cell's hidden vector in the recurrent product,
+            `[batch, hidden]`, or None.
 
     Returns:
-        The hidden vectors, `[batch, length, cells * hidden]`, those at padding without meaning; and
-        the state after each cell's last token, each part `[batch, cells * hidden]`.
+        The hidden vectors, `[batch, length, cells * hidden]`, meaningless at padding; and the state
+        after each cell's last token, each part `[batch, cells * hidden]`.
     """
     first = cells[0]
     if first.kernels == "onnx" and mask is not None:
@@ -63,7 +63,7 @@ def _run_by_step(
     mask: Tensor | None,
     recurrent_mask: Tensor | None,
 ) -> tuple[Tensor, CellState]:
-    """Run a cell a step at a time, all of the input multiplied before. Padding keeps the state."""
+    """Run a cell step by step, after one product of all inputs. Padding keeps the state."""
     projected: Tensor | None = None
     for number, part in enumerate(parts):
         projected = cell.project(part, number, projected)
@@ -86,8 +86,11 @@ def _run_by_step(
 
 
 def _gate_weights(cell: Cell) -> tuple[Tensor, ...]:
-    """Return W `[gates * hidden, input]`, U `[gates * hidden, hidden]`, b, and the bias within the
-    recurrent product.
+    """Return the weights of all gates in the layout of torch.
+
+    Returns:
+        W, `[gates * hidden, input]`; U, `[gates * hidden, hidden]`; the bias and the bias inside
+        the recurrent product, `[gates * hidden]`.
     """
     matrix = torch.cat(cell.input_weights, 1)
     recurrent_bias = torch.zeros_like(cell.bias)

@@ -1,4 +1,4 @@
-"""The whole translator: embeddings, encoder, decoder, output matrix, loss."""
+"""The whole model: embeddings, encoder, decoder, output matrix, loss."""
 
 import math
 from dataclasses import replace
@@ -26,7 +26,7 @@ from nmt.model.loss import (
 from nmt.model.output import copy_probabilities, mix_copies
 
 PAD = 0
-"""The id that fills a target up; it has no part in the loss."""
+"""The id that pads a target. The loss ignores it."""
 
 
 class Seq2Seq(KernelModule):
@@ -39,13 +39,14 @@ class Seq2Seq(KernelModule):
         target_vocabulary: int,
         kernels: Kernels = "fast",
     ) -> None:
-        """Make the parts and draw their weights.
+        """Create the parts and draw their weights.
 
         Args:
             settings: The architecture.
-            source_vocabulary: The number of source tokens.
-            target_vocabulary: The number of target tokens, the same when the settings tie the two.
-            kernels: How the model computes.
+            source_vocabulary: The size of the source vocabulary.
+            target_vocabulary: The size of the target vocabulary, equal to the source's if the
+                settings tie both embeddings.
+            kernels: How the model computes, see `Kernels`.
         """
         super().__init__()
         self.settings = settings
@@ -76,11 +77,11 @@ class Seq2Seq(KernelModule):
         return self.target_embedding.weight if self.output_matrix is None else self.output_matrix
 
     def encode(self, source: Tensor, lengths: Tensor) -> EncodedSource:
-        """Encode a batch.
+        """Return an encoded batch.
 
         Args:
             source: Token ids, right-padded, `[batch, source_len]`.
-            lengths: The number of tokens of each, `[batch]`: at least one, the end mark.
+            lengths: The number of tokens of each sentence, `[batch]`, at least 1 for the end mark.
         """
         mask = length_mask(lengths, source.shape[1])
         annotations = self.encoder(self.source_embedding(source), mask)
@@ -88,26 +89,42 @@ class Seq2Seq(KernelModule):
         return EncodedSource(source, annotations, memory)
 
     def start(self, encoded: EncodedSource, beams: int) -> DecoderState:
-        """Return the decoder's state before the first token, for `beams` beams a sentence."""
+        """Return the decoder's state before the first token.
+
+        Args:
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            beams: The number of beams a sentence.
+        """
         return self.decoder.start(encoded, beams)
 
     def step(self, encoded: EncodedSource, state: DecoderState, previous: Tensor) -> Step:
-        """Compute a step of every beam, from the tokens before it, `previous [batch, beams]`."""
+        """Return the result of one step of each beam.
+
+        Args:
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            state: The state before the step, each layer's parts `[batch, beams, hidden]`.
+            previous: The tokens before the step, y_{i-1}, `[batch, beams]`.
+        """
         return self.decoder.step(encoded, state, previous)
 
     def unroll(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
-        """Compute all steps over a given `target_input [batch, target_len]`, from BOS on."""
+        """Return all steps over a target.
+
+        Args:
+            encoded: The source, with annotations `[batch, source_len, annotation]`.
+            target_input: The target, beginning with BOS, `[batch, target_len]`.
+        """
         return self.decoder.unroll(encoded, target_input)
 
     def log_probabilities(self, encoded: EncodedSource, step: Step | Unrolled) -> Tensor:
         """Return log p(y_i | y_<i, x) of each target token, in float32 or wider.
 
         Args:
-            encoded: The source.
+            encoded: The source, with tokens `[batch, source_len]`, which copying needs.
             step: A step, or the unrolled steps of a target.
 
         Returns:
-            `[batch, beams, vocabulary]`, or `[batch, target_len, vocabulary]`.
+            Log-probabilities, `[batch, beams, vocabulary]` or `[batch, target_len, vocabulary]`.
         """
         logits = self._vocabulary_product(step.features)
         if self.output_bias is not None:
@@ -119,10 +136,10 @@ class Seq2Seq(KernelModule):
         return mix_copies(generated, step.gate, step.weights, encoded.tokens)
 
     def quantize_output(self) -> None:
-        """Compare features with the output matrix in 8 bits from now on, in `log_probabilities`.
+        """Switch the output product of `log_probabilities` to 8 bits.
 
         Raises:
-            ResourceError: There are no such products here.
+            ResourceError: The model is not on the CPU, or torch was built without oneDNN.
         """
         self._quantized_output = Int8Product(self.output_weight)
 
@@ -151,19 +168,19 @@ class Seq2Seq(KernelModule):
         """Return the loss sums of a batch.
 
         Args:
-            source: `[batch, source_len]`.
-            source_lengths: `[batch]`.
-            target_input: The target from BOS on, `[batch, target_len]`.
-            target_output: The same one token later, filled up with PAD.
-            smoothing: Of the labels.
-            teacher_forcing: The probability with which a step sees the true token before it instead
-                of the model's own (Bengio et al. 2015).
+            source: Token ids, right-padded, `[batch, source_len]`.
+            source_lengths: The number of tokens of each sentence, `[batch]`.
+            target_input: The target, beginning with BOS, `[batch, target_len]`.
+            target_output: The target from its first token on, padded with PAD,
+                `[batch, target_len]`.
+            smoothing: The label smoothing, from 0 to 1.
+            teacher_forcing: The probability that the input of a step is the true token, not the
+                model's most probable one (Bengio et al. 2015).
             coverage: The weight of the coverage loss.
-            fixed_shapes: Whether padding is taken along and counted for nothing, instead of picking
-                the tokens out. That is slower, but no tensor's shape depends on the values in the
-                batch, as a CUDA graph demands.
-            guidance: The word links that attention is led to. None: there are none.
-            forcing_draw: What a draw of teacher forcing holds for: one token, one step of all
+            fixed_shapes: Whether padding is computed and masked instead of removed. That is slower,
+                but no tensor's shape depends on the values, as a CUDA graph requires.
+            guidance: The word links for guided alignment, or None.
+            forcing_draw: The scope of a draw of teacher forcing: one token, one step of all
                 sentences, or all steps of one sentence.
         """
         encoded = self.encode(source, source_lengths)
@@ -231,8 +248,13 @@ class Seq2Seq(KernelModule):
     def _previous(
         self, encoded: EncodedSource, true: Tensor, step: Step, is_told: Tensor
     ) -> Tensor:
-        """Return the tokens `[batch, 1]` that the next step sees: the true ones `[batch]` where
-        `is_told` (`[batch]` or `[1]`), else the most probable ones of the step before.
+        """Return the input tokens of the next step, `[batch, 1]`.
+
+        Args:
+            encoded: The source.
+            true: The true tokens, `[batch]`.
+            step: The step before, whose most probable tokens are the alternative.
+            is_told: Where the true tokens are taken, `[batch]` or `[1]`.
         """
         with torch.no_grad():
             predicted = self.log_probabilities(encoded, step).argmax(-1)

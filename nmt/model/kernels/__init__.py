@@ -1,9 +1,9 @@
-"""Kernels: what the model computes in a special way, for speed or for batch invariance.
+"""Kernels: special implementations of parts of the model, for speed or for batch invariance.
 
-Each stands in for a plain expression of the modules above, which `runtime.kernels: plain` runs
-instead. Tests compare values and gradients of both.
+Each replaces a plain expression of the modules above, which `runtime.kernels: plain` runs instead.
+Tests compare values and gradients of both.
 
-The gains that the modules name are those of forward and backward of one batch, plain expression
-against kernel: CPU time in float32, the median of five to seven interleaved repeats, one thread, on
-an AMD EPYC with AVX-512 and two cores, shared (2026-11-29).
+The gains that the modules name compare plain expression and kernel, forward and backward over one
+batch. They are ratios of CPU time in float32 with one thread, the median of five to seven
+interleaved repeats. The machine was an AMD EPYC with AVX-512 and two shared cores (2026-11-29).
 """

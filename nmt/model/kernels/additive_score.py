@@ -1,7 +1,7 @@
-"""The scores of additive attention, whose hidden layer is never held.
+"""The scores of additive attention, without its hidden layer in memory.
 
 It replaces `torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy` of `AdditiveAttention`
-in nmt/model/attention.py. It is there for memory and batch invariance: plain automatic
+in nmt/model/attention.py. It saves memory and gives batch invariance. Plain automatic
 differentiation keeps the layer of all steps, 200 MB for 80 sentences of 25 tokens and a size of
 1,000. Gain: 1.06 on configs/textbook/gnmt-small.yaml.
 """
@@ -16,7 +16,7 @@ from nmt.model.kernels.activations import sigmoid_
 from nmt.model.kernels.precision import wide_dtype
 
 _BUFFER_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
-"""How much of the hidden layer is made at a time: on a CPU as much as its cache holds."""
+"""The size of the hidden layer's part that is computed at a time. On a CPU its cache holds it."""
 
 
 def additive_score(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
@@ -24,11 +24,11 @@ def additive_score(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
 
     Args:
         queries: q, `[batch, queries, size]`.
-        keys: k, `[batch, source_len, size]`. All is computed in their type.
+        keys: k, `[batch, source_len, size]`, in the type to compute in.
         energy: v, `[size]`.
     """
     dtype = keys.dtype
-    # Autocast would copy the largest tensor here into a narrower one.
+    # Autocast would cast the largest tensor here to a narrower type.
     with torch.autocast(keys.device.type, enabled=False):
         scores: Tensor = _AdditiveScore.apply(queries.to(dtype), keys, energy.to(dtype))
     return scores
@@ -37,8 +37,8 @@ def additive_score(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
 class _AdditiveScore(torch.autograd.Function):
     """v . tanh(q + k) = 2 v . sigmoid(2 q + 2 k) - sum(v).
 
-    The hidden layer `[batch, queries, source_len, size]` is made for a few sentences at a time, in
-    one buffer, and made again for the backward pass.
+    The hidden layer `[batch, queries, source_len, size]` is computed for a few sentences at a time,
+    in one buffer, and recomputed in the backward pass.
     """
 
     @staticmethod
@@ -69,14 +69,14 @@ class _AdditiveScore(torch.autograd.Function):
 
 
 class HiddenLayers:
-    """sigmoid(2 q + 2 k) of queries and the same keys, for a few sentences at a time."""
+    """sigmoid(2 q + 2 k) of changing queries and fixed keys, for a few sentences at a time."""
 
     def __init__(self, keys: Tensor, queries: int = 1) -> None:
-        """Make the buffer.
+        """Allocate the buffer.
 
         Args:
             keys: k, `[batch, source_len, size]`.
-            queries: How many queries a sentence has.
+            queries: The number of queries a sentence.
         """
         batch, source_len, size = keys.shape
         self._keys = keys.unsqueeze(1)
@@ -85,9 +85,9 @@ class HiddenLayers:
         self._buffer = keys.new_empty(rows, queries, source_len, size)
 
     def of(self, doubled: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Yield the layer of some rows of the batch, `[rows, queries, source_len, size]`.
+        """Yield slices of the batch, each with its layer, `[rows, queries, source_len, size]`.
 
-        It is to be used before the next.
+        The next layer overwrites it.
 
         Args:
             doubled: 2 q, `[batch, queries, size]`.

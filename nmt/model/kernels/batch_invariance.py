@@ -1,10 +1,9 @@
 """Products whose rows give the same bits however many rows are computed with them.
 
-A library multiplies few rows by other kernels than many, and the rows that are left over at the end
-by others again; these kernels add up in another order. Which numbers of rows are safe depends on
-the library and on the processor. A probe finds it for each shape when the shape is first met, and
-search fills its rows up to such a number. (How MKL adds up by the number of threads is switched off
-by `nmt.runtime.device.keep_order_of_sums`.)
+A library multiplies few rows, many rows and the remaining rows at the end by different kernels,
+which add up in different orders. The safe numbers of rows depend on the library and the processor.
+A probe finds them when a shape first occurs, and search pads its rows to such a number.
+(`nmt.runtime.device.keep_order_of_sums` keeps MKL's order of sums independent of the threads.)
 """
 
 import math
@@ -15,40 +14,47 @@ import torch
 from torch import Tensor, nn
 
 SOURCE_MULTIPLE = 16
-"""Search pads sources to a multiple of so many tokens: the sums that attention forms over the
-source then run alike, however long the batch's longest sentence is.
+"""Search pads sources to a multiple of this number of tokens.
+
+Attention then adds up over the source in the same order, whatever the batch's longest sentence is.
 """
 
 _LEAST_WORK = 4096
-"""Multiplications up to which torch may form a product by itself, or by another library."""
+"""The most multiplications of a product that torch may compute itself or by another library."""
 
 _MULTIPLES = (1, 2, 4, 8, 16)
-"""Numbers to whose multiples rows may be filled up. More would make a single sentence too slow."""
+"""The multiples that rows may be padded to. More would make a single sentence too slow."""
 
 _COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 33, 128, 6, 7, 12, 24, 40, 48, 56, 96, 192, 320, 960)
-"""Numbers of rows that the probe compares, the most telling first."""
+"""The numbers of rows that the probe compares, the most informative first."""
 
 _PROBED_WORK = 1 << 27
 _FEWEST_PROBED_COUNTS = 9
-"""The probe of a shape makes so many multiplications at most, but compares so many counts."""
+"""The limit of multiplications for one probe, and the fewest counts that it compares anyway."""
 
 _DRAWN_ROWS = 67
-"""Rows of random numbers that a probe draws: more would take longer than the products."""
+"""The most rows of random numbers in a probe. More would take longer than the products."""
 
 _BATCHES = 5
 _STEPS = 2
-"""Matrices in the probe of batched products; steps in the probe of recurrences."""
+"""The number of matrices in the probe of batched products, and of steps for recurrences."""
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return `x W^T + b`, `[.., in] -> [.., out]`, by `linear(x, weight, bias)`."""
+    """Return `x W^T + b`, `[.., out]`, the values of `linear(x, weight, bias)`.
+
+    Args:
+        x: The rows, `[.., in]`.
+        weight: W, `[out, in]`.
+        bias: b, `[out]`, or None.
+    """
     if not _depends_on_rows(x):
         return nn.functional.linear(x, weight, bias)
     outputs, inputs = weight.shape
-    if outputs == 1:  # one column would be multiplied by kernels of its own
+    if outputs == 1:  # a library has special kernels for one column
         doubled = None if bias is None else torch.cat((bias, bias))
         return product(x, torch.cat((weight, weight)), doubled)[..., :1]
-    # Of one matrix: torch may take several as a batch of products, each with kernels of its own.
+    # One matrix: torch may compute several as a batch of products, with different kernels.
     rows = x.reshape(-1, inputs)
     multiple = _product_multiple(inputs, outputs, bias is not None, x.dtype, *_kernels())
     result = nn.functional.linear(pad_rows(rows, inputs * outputs, multiple), weight, bias)
@@ -56,7 +62,12 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def products(x: Tensor, matrices: Tensor) -> Tensor:
-    """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`: `x @ matrices`."""
+    """Return x M, `[.., queries, m]`, the values of `x @ matrices`.
+
+    Args:
+        x: The rows, `[.., queries, n]`.
+        matrices: M, `[.., n, m]`.
+    """
     if not _depends_on_rows(x):
         return x @ matrices
     n, m = matrices.shape[-2:]
@@ -75,7 +86,8 @@ def pad_recurrence(
         gates: 4 for an LSTM, 3 for a GRU.
 
     Returns:
-        Both, of so many sentences that no sentence's result depends on how many others there are.
+        Both, padded to a number of sentences at which no sentence's result depends on the number of
+        the others.
     """
     if not _depends_on_rows(x):
         return x, state
@@ -89,8 +101,9 @@ def pad_recurrence(
 
 
 def row_multiples() -> list[int | None]:
-    """Return what the probes of this process found so far: numbers to whose multiples rows are
-    filled up. None stands for a shape whose results depend on the batch whatever is filled up.
+    """Return the multiples that the probes of this process found, to which rows are padded.
+
+    None stands for a shape whose results depend on the batch with any padding.
     """
     return list(_found)
 
@@ -99,14 +112,15 @@ _found: list[int | None] = []
 
 
 def _depends_on_rows(x: Tensor) -> bool:
-    """Return whether results may depend on the rows: on a CPU, where products are not in a narrow
-    type.
+    """Return whether a row's result may depend on the other rows.
+
+    It may on a CPU, outside autocast.
     """
     return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def _kernels() -> tuple[int, str]:
-    """Return what the choice of kernels depends on beside shapes: threads, and torch's setting."""
+    """Return the threads and torch's precision setting, on which the choice of kernels depends."""
     return torch.get_num_threads(), torch.get_float32_matmul_precision()
 
 
@@ -178,15 +192,15 @@ def _recurrence_multiple(
 
 
 def _least_multiple(compute: Callable[[int], Tensor], work: int, fewest: int = 1) -> int:
-    """Return the least number to whose multiples rows must be filled up.
+    """Return the least multiple that rows must be padded to.
 
     Args:
-        compute: Gives the results of the first rows of some input, `[rows or more, ..]`.
+        compute: A function that computes the first rows of a fixed input, `[rows or more, ..]`.
         work: The multiplications of one row.
-        fewest: How many rows there are at least: with fewer, `compute` fills them up.
+        fewest: The fewest rows of a product. `compute` pads fewer rows to that number.
 
     Returns:
-        1 where results depend on the number of rows whatever is filled up: then it is of no use.
+        The multiple. It is 1 where results depend on the number of rows with any padding.
     """
     counts = list(_beyond(fewest))
     for count in _COUNTS:
@@ -204,29 +218,29 @@ def _least_multiple(compute: Callable[[int], Tensor], work: int, fewest: int = 1
 
 
 def _fewest_rows(work: int) -> int:
-    """Return how many rows of so much work a library is given at least."""
+    """Return the fewest rows of a product, given the multiplications of one row."""
     return _LEAST_WORK // max(1, work) + 1
 
 
 def _beyond(fewest: int) -> range:
-    """Return the first numbers of rows that are not filled up to the fewest."""
+    """Return the first numbers of rows that are not padded to the fewest."""
     return range(fewest, fewest + _MULTIPLES[-1] // 2) if fewest > 1 else range(0)
 
 
 def _normal(counts: Sequence[int], size: int, dtype: torch.dtype) -> Tensor:
-    """Return numbers `[max(counts), size]` that are the same at each call; rows may repeat."""
+    """Return the same random numbers at each call, `[max(counts), size]`. Rows may repeat."""
     generator = torch.Generator().manual_seed(0)
     few = torch.randn(min(max(counts), _DRAWN_ROWS), size, generator=generator, dtype=dtype)
     return few.repeat(-(-max(counts) // len(few)), 1)[: max(counts)]
 
 
 def pad_rows(x: Tensor, work: int, multiple: int) -> Tensor:
-    """Return `x [.., rows, n]` with rows of zeros after its own.
+    """Return rows with rows of zeros after them, `[.., padded rows, n]`.
 
     Args:
-        x: The rows.
+        x: The rows, `[.., rows, n]`.
         work: The multiplications of one row.
-        multiple: What the number of rows becomes a multiple of.
+        multiple: The divisor of the number of rows after padding.
     """
     rows = x.shape[-2]
     enough = _up_to(max(rows, _fewest_rows(work)), multiple)

@@ -1,8 +1,8 @@
 """Label-smoothed cross-entropy, fused with the output product.
 
 It replaces `cross_entropy(features @ weight.t() + bias, targets)` of nmt/model/loss.py. The logits
-of a batch are the largest tensor of the whole model. They are made a block of rows at a time, and
-the gradients at once with them: no `[tokens, vocabulary]` float32 tensor is ever held. Plain
+of a batch are the largest tensor of the whole model. They are computed a block of rows at a time,
+together with their gradients: no `[tokens, vocabulary]` float32 tensor is held. Plain
 automatic differentiation holds three, 6 GB for 16,384 tokens and 32,000 subwords. Gain: 1.15 on
 configs/textbook/luong2015-small-general.yaml, 1.04 on configs/multi30k.en-de.yaml.
 """
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from nmt.model.kernels.precision import wide_dtype, widened
 
 _ROWS = 64
-"""Tokens of a batch are filled up to a multiple of these with zeros."""
+"""The tokens of a batch are padded with zeros to a multiple of this number."""
 _BLOCK_BYTES = 64 << 20
 _CHUNK_BYTES = {"cpu": 1 << 20, "cuda": _BLOCK_BYTES}
-"""How much of the softmax is made at a time: on a CPU as much as its cache holds."""
+"""The size of the softmax's part that is computed at a time. On a CPU its cache holds it."""
 
 
 def fused_cross_entropy(
@@ -27,16 +27,16 @@ def fused_cross_entropy(
     """Return two sums over the tokens, of label-smoothed cross-entropy and of -log p(target).
 
     Args:
-        features: `[tokens, feature]`, of the type that products are computed in.
-        weight: `[vocabulary, feature]`.
-        bias: `[vocabulary]`, or None.
-        targets: `[tokens]`.
+        features: The results of the output layer, `[tokens, feature]`, in the type of products.
+        weight: The output matrix, `[vocabulary, feature]`.
+        bias: The output bias, `[vocabulary]`, or None.
+        targets: The true token ids, `[tokens]`.
         smoothing: e in -((1 - e) log p(target) + e mean_v log p(v)).
 
     Returns:
         Two scalars, in float32 or wider, the first with a gradient.
     """
-    # Inside the function gradients are always off, so it cannot see for itself.
+    # Gradients are always off inside an autograd function, so that it needs this as an argument.
     learned = [part for part in (features, weight, bias) if part is not None]
     wanted = torch.is_grad_enabled() and any(part.requires_grad for part in learned)
     loss, cross_entropy = _CrossEntropy.apply(features, weight, bias, targets, smoothing, wanted)
@@ -46,9 +46,10 @@ def fused_cross_entropy(
 class _CrossEntropy(torch.autograd.Function):
     """The sums and all gradients of them, in one pass over the tokens.
 
-    A block of logits is made by one product, turned into its gradients where it lies, a few rows at
-    a time, and multiplied back by two products. The last block has some rows of zeros, so that
-    batches have few shapes: on a CPU, kernels are written for each (`runtime.memory.keep_kernels`).
+    One product computes a block of logits. Their gradients replace them in place, a few rows at a
+    time. Two products give the gradients of features and weights. The last block has some rows of
+    zeros, so that batches have few shapes, because a CPU needs new kernels for each shape
+    (`nmt.runtime.memory.keep_kernels`).
 
     Smoothing's uniform part, -e / V for every word of every token, needs no logits. It follows from
     the sums of all features and of all weights.
@@ -113,17 +114,17 @@ class _CrossEntropy(torch.autograd.Function):
 class _Softmax:
     """Sums and gradients of blocks of logits, in float32 or wider.
 
-    So few rows are computed at a time that they stay in the processor's cache, in buffers made
-    once: the system would have to clear new memory at every turn.
+    A few rows are computed at a time, so that they stay in the processor's cache. The buffers are
+    allocated once, because the system would clear new memory each time.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, target: float, wanted: bool) -> None:
-        """Make the buffers.
+        """Allocate the buffers.
 
         Args:
-            weight: `[vocabulary, feature]`.
-            bias: `[vocabulary]`, or None.
-            target: What the gradient takes from the probability of the target.
+            weight: The output matrix, `[vocabulary, feature]`.
+            bias: The output bias, `[vocabulary]`, or None.
+            target: The number that the gradient subtracts from the probability of the target.
             wanted: Whether gradients are wanted.
         """
         wide = wide_dtype(weight.dtype)
@@ -134,19 +135,19 @@ class _Softmax:
         self.rows = max(1, chunk // (len(weight) * wide.itemsize))
         self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
         self.normalizers = torch.zeros((), dtype=wide, device=weight.device)
-        """Sum of log sum_v exp(logit) over the tokens."""
+        """The sum of log sum_v exp(logit) over the tokens."""
         self.cross_entropy = torch.zeros((), dtype=wide, device=weight.device)
-        """Sum of -log p(target) over the tokens."""
+        """The sum of -log p(target) over the tokens."""
         self.d_bias = torch.zeros(len(weight), dtype=wide, device=weight.device)
 
     def add(self, logits: Tensor, targets: Tensor) -> None:
         """Add the tokens of a block to the sums.
 
-        If gradients are wanted, p - target onehot replaces the logits, and is added to `d_bias`.
+        If gradients are wanted, p - target onehot replaces the logits and is added to `d_bias`.
 
         Args:
-            logits: `[rows, vocabulary]`, without bias.
-            targets: `[rows, 1]`.
+            logits: The logits without bias, `[rows, vocabulary]`.
+            targets: The true token ids, `[rows, 1]`.
         """
         of_targets = logits.gather(1, targets).sum(dtype=self.d_bias.dtype)
         if self.bias is not None:
@@ -156,7 +157,7 @@ class _Softmax:
         parts = (logits, targets, shares, greatest[0], greatest[1])
         for few in zip(*(part.split(self.rows) for part in parts), strict=True):
             self._add_few(*few)
-        # Of the greatest logit the probability is never too small for a logarithm.
+        # The probability of the greatest logit is never too small for a logarithm.
         normalizers = (greatest[0] - greatest[1].log()).sum()
         self.normalizers += normalizers
         self.cross_entropy += normalizers - of_targets

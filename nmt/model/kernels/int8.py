@@ -9,15 +9,15 @@ from nmt.errors import ResourceError
 
 _STEPS = 127
 _STEPS_IN_16_BITS = 63
-_ZERO = 128  # what stands for zero where numbers have no sign
+_ZERO = 128  # the unsigned number that stands for zero
 
 
 class Int8Product:
     """A product `x W^T` in 8 bits, by oneDNN.
 
-    Each row of x is rounded by itself to 127 steps on either side of zero. So is each row of W, to
-    63 steps on processors that add pairs of products in 16 bits. Sums of whole numbers are exact,
-    so that the results of a row do not depend on the other rows.
+    Each row of x and of W is rounded by itself, to 127 steps on either side of zero. W has 63 steps
+    on processors that add pairs of products in 16 bits. Sums of integers are exact, so that the
+    results of a row do not depend on the other rows.
     """
 
     def __init__(self, weight: Tensor) -> None:
@@ -54,22 +54,27 @@ def has_int8_products() -> bool:
 
 
 class _PackedMatrix:
-    """A matrix `[out, in]` of signed integers, in the order in which oneDNN reads it.
+    """A matrix `[out, in]` of signed integers, in the memory layout of oneDNN.
 
-    `torch._int_mm` is a plain loop (3 GFLOP/s) where a processor lacks AVX512-VNNI, and torch's
-    quantised tensors, by which FBGEMM is called, are going away.
+    `torch._int_mm` is a plain loop (3 GFLOP/s) where a processor lacks AVX512-VNNI. torch's
+    quantised tensors, which call FBGEMM, are deprecated.
     """
 
     def __init__(self, rounded: Tensor, scale: Tensor) -> None:
-        """rounded: int8, `[out, in]`; scale: what the results of each row are multiplied by."""
+        """Pack a matrix.
+
+        Args:
+            rounded: The matrix in steps, int8, `[out, in]`.
+            scale: The size of a step of each row, float32, `[out]`.
+        """
         self._packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._scale = scale
         self._zeros = torch.zeros(len(rounded), dtype=torch.int32)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the product of `x [rows, in]`, uint8 with 128 for zero: `[rows, out]`, float32.
+        """Return the product of `x [rows, in]`, `[rows, out]`, in float32.
 
-        Numbers without a sign are those that processors without AMX multiply fast.
+        `x` is uint8, with 128 for zero. Processors without AMX multiply unsigned numbers fast.
         """
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
             x,
@@ -91,7 +96,7 @@ class _PackedMatrix:
 
 @cache
 def _steps_of_weights() -> int:
-    """Return the most steps that this processor multiplies without an overflow."""
+    """Return the most steps of weights that this processor multiplies without an overflow."""
     signs = torch.randint(2, (64, 256), generator=torch.Generator().manual_seed(0)) * 2 - 1
     signs[:2] = torch.tensor([[1], [-1]])
     extreme = signs * _STEPS
@@ -102,7 +107,7 @@ def _steps_of_weights() -> int:
 
 
 def _rounded(x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Return the size of a step for each row, `[rows, 1]`, and the rows in whole steps, float32."""
+    """Return the size of a step of each row, `[rows, 1]`, and the rows in whole steps, float32."""
     scale = x.abs().amax(1, keepdim=True) / steps
     scale = scale.clamp(min=torch.finfo(torch.float32).tiny)
     return scale, (x / scale).round_()

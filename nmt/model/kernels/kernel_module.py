@@ -10,8 +10,8 @@ from nmt.model.kernels import activations, batch_invariance
 Kernels = Literal["fast", "plain", "onnx"]
 """How a model computes.
 
-fast: by kernels. plain: by the expressions that they replace, a step at a time. onnx: by these
-expressions too, but for encoder layers, which are single operations of an ONNX program.
+fast: kernels. plain: the expressions that they replace, step by step. onnx: these expressions too,
+except that encoder layers are single operations of an ONNX program.
 """
 
 
@@ -31,15 +31,20 @@ class KernelModule(nn.Module):
                 module.kernels = kernels
 
     def tanh(self, x: Tensor) -> Tensor:
-        """Return tanh(x), of the type of `x`."""
+        """Return the hyperbolic tangent of `x`, in its type."""
         return activations.tanh(x) if self.kernels == "fast" else torch.tanh(x)
 
     def sigmoid(self, x: Tensor) -> Tensor:
-        """Return 1 / (1 + exp(-x))."""
+        """Return 1 / (1 + exp(-x)), in the type of `x`."""
         return activations.sigmoid(x) if self.kernels == "fast" else torch.sigmoid(x)
 
     def products(self, x: Tensor, matrices: Tensor) -> Tensor:
-        """Return x M, `[.., queries, n]` and `[.., n, m]` give `[.., queries, m]`."""
+        """Return x M, `[.., queries, m]`.
+
+        Args:
+            x: The rows, `[.., queries, n]`.
+            matrices: M, `[.., n, m]`.
+        """
         return batch_invariance.products(x, matrices) if self.is_exact else x @ matrices
 
     @property

@@ -1,4 +1,4 @@
-"""Types to compute in: products may run in a narrow type, sums and states never do."""
+"""Types to compute in: products may run in a narrow type, sums and states may not."""
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +27,13 @@ def product_dtype(x: Tensor) -> torch.dtype:
 
 
 def narrow_matrices(model: nn.Module, dtype: torch.dtype) -> None:
-    """Keep the matrices of a model in the type of its products, for good.
+    """Cast the float32 matrices of a model to the type of its products, in place.
 
     Autocast gives the same numbers, but without gradients it casts the matrices at each step.
+
+    Args:
+        model: The model.
+        dtype: The type of its products.
     """
     for parameter in model.parameters():
         if parameter.dim() == 2 and parameter.dtype == torch.float32:
@@ -39,15 +43,15 @@ def narrow_matrices(model: nn.Module, dtype: torch.dtype) -> None:
 def product_shapes(
     settings: ModelSettings, vocabulary: int, rows: int
 ) -> list[tuple[int, int, int]]:
-    """Return the products that take most of a model's work, for a measurement of their speed.
+    """Return the shapes of the largest products of a model, for a measurement of their speed.
 
     Args:
-        settings: Of the model.
-        vocabulary: The number of target tokens.
-        rows: How many sentences or hypotheses a step computes together.
+        settings: The architecture.
+        vocabulary: The size of the target vocabulary.
+        rows: The number of sentences or hypotheses that a step computes together.
 
     Returns:
-        Rows, inputs and outputs of each product.
+        The rows, inputs and outputs of each product.
     """
     encoder, decoder = settings.encoder.hidden_size, settings.decoder.hidden_size
     return [

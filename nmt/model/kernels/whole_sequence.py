@@ -14,7 +14,7 @@ from nmt.model.kernels.batch_invariance import pad_recurrence
 from nmt.model.kernels.precision import product_dtype
 
 _SHUT = 1e4
-"""Added to a gate's input it makes the sigmoid exactly one (zero with a minus)."""
+"""Added to a gate's input, it makes the sigmoid exactly one; subtracted, exactly zero."""
 
 
 def run_sequence(
@@ -29,10 +29,11 @@ def run_sequence(
 
     Args:
         parts: The parts of the input, each `[batch, length, size]`.
-        states: For each direction the state before the first step, each part `[batch, hidden]`: two
-            parts are an LSTM's.
-        mask: `[batch, length]`, true at tokens. None where there is no padding.
-        weights: For each direction input and recurrent matrix, and their biases, as torch has them.
+        states: The state of each direction before the first step, each part `[batch, hidden]`. An
+            LSTM has two parts, a GRU one.
+        mask: `[batch, length]`, true at tokens. None without padding.
+        weights: The input matrix, the recurrent matrix and their biases for each direction, in the
+            layout of torch.
         directions: forward, backward, or both in this order.
         training: Whether a backward pass may follow. Otherwise no sentence's result depends on the
             other sentences.
@@ -68,7 +69,7 @@ def _run_forward(
         gates = len(all_weights[2]) // state[0].shape[2]
         x, state = pad_recurrence(x, state, gates)
     options = (True, 1, 0.0, training, count == 2, True)
-    # Inside autocast cuDNN would be given float16, whatever type was asked for.
+    # Autocast would cast the inputs of cuDNN to float16, whatever its own type is.
     with torch.autocast(x.device.type, enabled=False):
         if len(state) == 2:
             hidden, last, memory = torch.lstm(x, state, all_weights, *options)
@@ -105,8 +106,8 @@ def _freeze_padding(
 def _last_hidden(hidden: Tensor, mask: Tensor, directions: int) -> Tensor:
     """Return the hidden vectors after the last tokens, `[directions, batch, hidden]`.
 
-    An LSTM's output gate is not held at padding, and a GRU's state is but for rounding. The forward
-    direction's last is therefore fetched from where its sentence ends.
+    At padding an LSTM's output gate changes, and a GRU's state is kept only up to rounding. The
+    forward direction's vector is therefore taken at the sentence's last token.
     """
     size = hidden.shape[-1] // directions
     rows = torch.arange(len(mask), device=mask.device)
