@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,18 @@ def _model(name: str) -> Seq2Seq:
 def _runtime(threads: int) -> Runtime:
     settings = RuntimeSettings(device="cpu", precision="float32", threads=threads)
     runtime = prepare_runtime(settings, exact=True)
-    if os.environ.get("MKL_CBWR") == "COMPATIBLE":  # of no effect on oneDNN's products
-        runtime = replace(runtime, choices=replace(runtime.choices, products="highest"))
-        runtime.apply()
+    runtime = replace(runtime, choices=replace(runtime.choices, products=_products()))
+    runtime.apply()
     return runtime
+
+
+@cache
+def _products() -> str:
+    """Return one library of products for all tests: a busy machine may measure another one."""
+    if os.environ.get("MKL_CBWR") == "COMPATIBLE":  # of no effect on oneDNN's products
+        return "highest"
+    settings = RuntimeSettings(device="cpu", precision="float32", threads=1)
+    return prepare_runtime(settings, exact=True).choices.products
 
 
 @pytest.fixture(scope="module")
