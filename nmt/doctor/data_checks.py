@@ -21,7 +21,7 @@ from nmt.text.profile import TOOL_MARKS
 from nmt.tokenizers.normalization import advice_to_keep
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.data_preparation import PreparedData, find_corpora, prepare_corpora
-from nmt.training.run import check_corpora, check_settings, check_tokenizer
+from nmt.training.resume_checks import check_corpora, check_settings, check_tokenizer
 
 _ALIKE = 0.3
 """The lengths of true translations correlate far more closely than this."""

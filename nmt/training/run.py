@@ -10,12 +10,11 @@ import torch
 
 from nmt.bundles.bundle import Bundle
 from nmt.config.load import load_config
-from nmt.config.serialize import SettingDifference, config_differences, dump_config
+from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say, set_quiet, warn
-from nmt.data.prepared_folder import shortened
 from nmt.data.tokenizer_preparation import prepare_tokenizers
-from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
+from nmt.errors import ResourceError, StoppedBySignal, UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.model.seq2seq import Seq2Seq
@@ -26,7 +25,6 @@ from nmt.runtime.lock import exclusive
 from nmt.runtime.process import Signalled, signals_raised
 from nmt.runtime.processor import processor
 from nmt.runtime.run_directory import RunDirectory
-from nmt.tokenizers.normalization import AUTO
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.batch_loader import BatchLoader
 from nmt.training.batch_size import ON_CPU, largest_budget
@@ -48,8 +46,15 @@ from nmt.training.data_preparation import (
     prepare_corpora,
     source_scripts,
 )
+from nmt.training.resume_checks import (
+    check_corpora,
+    check_links,
+    check_settings,
+    check_tokenizer,
+    fingerprints,
+    report_changes,
+)
 from nmt.training.runtime_choice import training_runtime
-from nmt.training.schedules import rate_changes
 from nmt.training.stopping import STOPPING, reached_end
 from nmt.training.trainer import Trainer
 from nmt.training.training_log import NoLog, TrainingLog
@@ -63,42 +68,6 @@ from nmt.training.warm_start import (
 )
 
 _Logs = Callable[[RunDirectory, bool], TrainingLog]
-
-_MAY_CHANGE = ("training.", "search.", "runtime.")
-"""The sections that may differ when a run is resumed: model, subwords and corpus do not depend on
-them.
-"""
-
-_FIXED = (
-    "training.batch_size",
-    "training.batch_by",
-    "training.cuda_graphs",
-    "training.optimizer.kind",
-    "training.init_from",
-    "training.init_parameters",
-    "training.init_vocabulary",
-    "training.pretrained_embeddings.source",
-    "training.pretrained_embeddings.target",
-)
-"""The keys of these sections that may not differ. The position in the corpus, the optimizer's state
-or the beginning of the run depends on them.
-"""
-
-_LOCATIONS = (
-    "run_dir",
-    "name",
-    "tokenizer.dir",
-    "data.dir",
-    "data.root",
-    "data.train",
-    "data.dev",
-    "data.test",
-    "data.workers",
-)
-"""The keys of locations. Tokenizer and corpora are compared by their content instead."""
-
-_NAMES = ("preset", "data.max_unknown")
-"""The keys that only abbreviate other keys, or that do not change which pairs are accepted."""
 
 
 def train(
@@ -161,7 +130,7 @@ def _start_or_resume(
             announce(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
-        _report_changes(run, config, state, changed)
+        report_changes(run, config, state, changed)
     earlier = None if state is None else state.choices
     runtime = training_runtime(config, earlier)
     _warn_of_emulation(runtime)
@@ -182,8 +151,8 @@ def _start_or_resume(
         if earlier is not None:
             _warn_of_other_choices(runtime, earlier, log)
         check_corpora(run, state, data)
-        _check_links(run, state, data, resume)
-        state.corpora = _fingerprints(data)
+        check_links(run, state, data, resume)
+        state.corpora = fingerprints(data)
         if checkpoint is not None:
             write_text(run.config_file, dump_config(config))
         if checkpoint is not None:
@@ -232,16 +201,7 @@ def _warn_of_emulation(runtime: Runtime) -> None:
 
 
 def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
-    return TrainingState(runtime.choices, _fingerprints(data))
-
-
-def _fingerprints(data: PreparedData) -> dict[str, str]:
-    found = {
-        "train": data.train.fingerprint,
-        "dev": data.dev.fingerprint,
-        "tokenizer": data.manifest.tokenizer,
-    }
-    return found if data.links is None else {**found, "links": data.links.fingerprint}
+    return TrainingState(runtime.choices, fingerprints(data))
 
 
 def _written_here(config: Config, run: RunDirectory) -> list[str]:
@@ -417,143 +377,6 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
                 else "It says little here; "
             )
             + "set `training.metric: chrf`."
-        )
-
-
-def check_settings(
-    run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
-) -> list[SettingDifference]:
-    """Compare the settings with those that the run was started with; it must have a checkpoint.
-
-    Args:
-        run: The folder of the run.
-        config: The present configuration.
-        world: The position of this process.
-        state: The state in the checkpoint.
-        resume: Whether the run may be resumed with other settings.
-
-    Returns:
-        The settings that differ, with which the run may be resumed.
-
-    Raises:
-        UsageError: The run may not be resumed; the message has a table of the differences.
-    """
-    begun_with = load_config(run.config_file)
-    differences = [
-        difference
-        for difference in config_differences(begun_with, config)
-        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
-        # `auto` stands for the rule of the run's tokenizer: see `prepare_tokenizers`.
-        and (difference.key, difference.new) != ("tokenizer.normalization", AUTO)
-    ]
-    old = state.batches_per_update or begun_with.training.accumulate
-    new = config.training.accumulate * world.size
-    if old != new:
-        differences.append(SettingDifference(_key_of_accumulation(world), old, new))
-    fixed = [
-        difference.key
-        for difference in differences
-        if difference.key in _FIXED or not difference.key.startswith(_MAY_CHANGE)
-    ]
-    if not differences or (resume and not fixed):
-        return differences
-    ways = (
-        f"{', '.join(fixed)} cannot change in the middle of a run. `nmt train {run.config_file}` "
-        "goes on with the old settings; "
-        if fixed
-        else "--resume goes on with the new ones; "
-    )
-    raise UsageError(
-        f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
-        f"{ways}--restart moves the old run aside and begins again; another run_dir leaves it "
-        "as it is."
-    )
-
-
-def _report_changes(
-    run: RunDirectory, config: Config, state: TrainingState, changed: list[SettingDifference]
-) -> None:
-    """Print the settings that a run is resumed with, and how its learning rate changes."""
-    if not changed:
-        return
-    say(f"{run.path}: resumed with other settings.\n{_table(changed)}")
-    for line in rate_changes(load_config(run.config_file).training, config.training, state):
-        say(line)
-
-
-def _key_of_accumulation(world: World) -> str:
-    """Return the key of the batches of an update, with the number of processes.
-
-    Accumulation and processes may change where their product stays the same.
-    """
-    return "training.accumulate" + (f" x {world.size} processes" if world.size > 1 else "")
-
-
-def _is_below(key: str, sections: tuple[str, ...]) -> bool:
-    return any(key == section or key.startswith(f"{section}.") for section in sections)
-
-
-def _table(differences: list[SettingDifference]) -> str:
-    rows = [("key", "old", "new"), *((d.key, str(d.old), str(d.new)) for d in differences)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
-def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: TokenizerPair) -> None:
-    """Check that a run is resumed with the same tokenizer.
-
-    A checkpoint of an earlier release does not record its tokenizer; `check_corpora` then finds a
-    difference.
-
-    Args:
-        run: The folder of the run.
-        state: The state in the checkpoint.
-        tokenizers: The present tokenizers.
-
-    Raises:
-        DataError: The tokenizer is another one.
-    """
-    begun_with = state.corpora.get("tokenizer", tokenizers.fingerprint)
-    if begun_with != tokenizers.fingerprint:
-        raise DataError(
-            f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
-            f"({shortened(tokenizers.fingerprint)} instead of {shortened(begun_with)}).\n"
-            "Bring the old files back, or begin again with --restart."
-        )
-
-
-def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
-    """Check that a run is resumed with the same corpora.
-
-    Args:
-        run: The folder of the run.
-        state: The state in the checkpoint.
-        data: The present corpora.
-
-    Raises:
-        DataError: A corpus is another one.
-    """
-    found = _fingerprints(data)
-    for name in ("train", "dev"):
-        if state.corpora[name] != found[name]:
-            raise DataError(
-                f"{run.path}: the {name} corpus in {run.data} is not the one this run was begun "
-                "with (its fingerprint differs).\n"
-                "Bring the old files back, or begin again with --restart."
-            )
-
-
-def _check_links(run: RunDirectory, state: TrainingState, data: PreparedData, resume: bool) -> None:
-    """Raise DataError where the links have changed and --resume is not given."""
-    found = _fingerprints(data)
-    if state.corpora.get("links") != found.get("links") and not resume:
-        raise DataError(
-            f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
-            "Bring the old files back, or go on with --resume."
         )
 
 

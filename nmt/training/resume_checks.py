@@ -1,0 +1,217 @@
+"""Checks that a run is resumed with the settings, tokenizer, corpora and links it began with."""
+
+from nmt.config.load import load_config
+from nmt.config.serialize import SettingDifference, config_differences
+from nmt.config.settings import Config
+from nmt.console import say
+from nmt.data.prepared_folder import shortened
+from nmt.errors import DataError, UsageError
+from nmt.runtime.distributed import World
+from nmt.runtime.run_directory import RunDirectory
+from nmt.tokenizers.normalization import AUTO
+from nmt.tokenizers.tokenizer import TokenizerPair
+from nmt.training.checkpoints import TrainingState
+from nmt.training.data_preparation import (
+    PreparedData,
+)
+from nmt.training.schedules import rate_changes
+
+_MAY_CHANGE = ("training.", "search.", "runtime.")
+"""The sections that may differ when a run is resumed: model, subwords and corpus do not depend on
+them.
+"""
+
+_FIXED = (
+    "training.batch_size",
+    "training.batch_by",
+    "training.cuda_graphs",
+    "training.optimizer.kind",
+    "training.init_from",
+    "training.init_parameters",
+    "training.init_vocabulary",
+    "training.pretrained_embeddings.source",
+    "training.pretrained_embeddings.target",
+)
+"""The keys of these sections that may not differ. The position in the corpus, the optimizer's state
+or the beginning of the run depends on them.
+"""
+
+_LOCATIONS = (
+    "run_dir",
+    "name",
+    "tokenizer.dir",
+    "data.dir",
+    "data.root",
+    "data.train",
+    "data.dev",
+    "data.test",
+    "data.workers",
+)
+"""The keys of locations. Tokenizer and corpora are compared by their content instead."""
+
+_NAMES = ("preset", "data.max_unknown")
+"""The keys that only abbreviate other keys, or that do not change which pairs are accepted."""
+
+
+def check_settings(
+    run: RunDirectory, config: Config, world: World, state: TrainingState, resume: bool
+) -> list[SettingDifference]:
+    """Compare the settings with those that the run was started with; it must have a checkpoint.
+
+    Args:
+        run: The folder of the run.
+        config: The present configuration.
+        world: The position of this process.
+        state: The state in the checkpoint.
+        resume: Whether the run may be resumed with other settings.
+
+    Returns:
+        The settings that differ, with which the run may be resumed.
+
+    Raises:
+        UsageError: The run may not be resumed; the message has a table of the differences.
+    """
+    begun_with = load_config(run.config_file)
+    differences = [
+        difference
+        for difference in config_differences(begun_with, config)
+        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
+        # `auto` stands for the rule of the run's tokenizer: see `prepare_tokenizers`.
+        and (difference.key, difference.new) != ("tokenizer.normalization", AUTO)
+    ]
+    old = state.batches_per_update or begun_with.training.accumulate
+    new = config.training.accumulate * world.size
+    if old != new:
+        differences.append(SettingDifference(_key_of_accumulation(world), old, new))
+    fixed = [
+        difference.key
+        for difference in differences
+        if difference.key in _FIXED or not difference.key.startswith(_MAY_CHANGE)
+    ]
+    if not differences or (resume and not fixed):
+        return differences
+    ways = (
+        f"{', '.join(fixed)} cannot change in the middle of a run. `nmt train {run.config_file}` "
+        "goes on with the old settings; "
+        if fixed
+        else "--resume goes on with the new ones; "
+    )
+    raise UsageError(
+        f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
+        f"{ways}--restart moves the old run aside and begins again; another run_dir leaves it "
+        "as it is."
+    )
+
+
+def report_changes(
+    run: RunDirectory, config: Config, state: TrainingState, changed: list[SettingDifference]
+) -> None:
+    """Print the settings that a run is resumed with, and how its learning rate changes.
+
+    Args:
+        run: The folder of the run.
+        config: The present configuration.
+        state: The state in the checkpoint.
+        changed: The settings that differ.
+    """
+    if not changed:
+        return
+    say(f"{run.path}: resumed with other settings.\n{_table(changed)}")
+    for line in rate_changes(load_config(run.config_file).training, config.training, state):
+        say(line)
+
+
+def _key_of_accumulation(world: World) -> str:
+    """Return the key of the batches of an update, with the number of processes.
+
+    Accumulation and processes may change where their product stays the same.
+    """
+    return "training.accumulate" + (f" x {world.size} processes" if world.size > 1 else "")
+
+
+def _is_below(key: str, sections: tuple[str, ...]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for section in sections)
+
+
+def _table(differences: list[SettingDifference]) -> str:
+    rows = [("key", "old", "new"), *((d.key, str(d.old), str(d.new)) for d in differences)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: TokenizerPair) -> None:
+    """Check that a run is resumed with the same tokenizer.
+
+    A checkpoint of an earlier release does not record its tokenizer; `check_corpora` then finds a
+    difference.
+
+    Args:
+        run: The folder of the run.
+        state: The state in the checkpoint.
+        tokenizers: The present tokenizers.
+
+    Raises:
+        DataError: The tokenizer is another one.
+    """
+    begun_with = state.corpora.get("tokenizer", tokenizers.fingerprint)
+    if begun_with != tokenizers.fingerprint:
+        raise DataError(
+            f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
+            f"({shortened(tokenizers.fingerprint)} instead of {shortened(begun_with)}).\n"
+            "Bring the old files back, or begin again with --restart."
+        )
+
+
+def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -> None:
+    """Check that a run is resumed with the same corpora.
+
+    Args:
+        run: The folder of the run.
+        state: The state in the checkpoint.
+        data: The present corpora.
+
+    Raises:
+        DataError: A corpus is another one.
+    """
+    found = fingerprints(data)
+    for name in ("train", "dev"):
+        if state.corpora[name] != found[name]:
+            raise DataError(
+                f"{run.path}: the {name} corpus in {run.data} is not the one this run was begun "
+                "with (its fingerprint differs).\n"
+                "Bring the old files back, or begin again with --restart."
+            )
+
+
+def check_links(run: RunDirectory, state: TrainingState, data: PreparedData, resume: bool) -> None:
+    """Check that a run is resumed with the same links of guided alignment.
+
+    Args:
+        run: The folder of the run.
+        state: The state in the checkpoint.
+        data: The present corpora and links.
+        resume: Whether other links are accepted.
+
+    Raises:
+        DataError: The links are others, and may not be.
+    """
+    found = fingerprints(data)
+    if state.corpora.get("links") != found.get("links") and not resume:
+        raise DataError(
+            f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
+            "Bring the old files back, or go on with --resume."
+        )
+
+
+def fingerprints(data: PreparedData) -> dict[str, str]:
+    """Return the fingerprints that a checkpoint records, by name."""
+    found = {
+        "train": data.train.fingerprint,
+        "dev": data.dev.fingerprint,
+        "tokenizer": data.manifest.tokenizer,
+    }
+    return found if data.links is None else {**found, "links": data.links.fingerprint}
