@@ -57,7 +57,7 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> TokenizerPair:
     config = Config.model_validate(
         {
             "data": data,
-            "tokenizer": {"vocab_size": 280, "joint": False},
+            "tokenizer": {"kind": "unigram", "vocab_size": 280, "joint": False},
             "training": {"max_updates": 1},
         }
     )

@@ -107,7 +107,8 @@ def test_bad_text_ends_with_code_3_and_leaves_no_data(config, file, content, cod
 
 
 def test_bad_settings_end_with_code_2(config):
-    made = nmt("tokenizer", config, "--set", "tokenizer.vocab_size=100000")
+    limit = ["--set", "tokenizer.hard_vocab_limit=true"]
+    made = nmt("tokenizer", config, "--set", "tokenizer.vocab_size=100000", *limit)
     assert made.returncode == 2
     assert "tokenizer.vocab_size: 100000 is more than" in made.stderr
     assert not (config.parent / "run" / "tokenizer").exists()

@@ -54,7 +54,7 @@ def test_the_signal_of_a_cluster_saves_and_leaves_with_0(tiny_config, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_leaves_at_once(tiny_config, tmp_path, number, code):
-    process = start("-c", _SLOW, "_update", "train", tiny_config, cwd=tmp_path)
+    process = start("-c", _SLOW, "_complete_update", "train", tiny_config, cwd=tmp_path)
     wait_for_line(process, "at work")
     process.send_signal(number)
     wait_for_line(process, "once more to stop at once")

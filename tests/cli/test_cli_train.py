@@ -67,13 +67,13 @@ import sys, time
 from nmt.__main__ import main
 from nmt.training.trainer import Trainer
 
-update, seconds = Trainer._update, float(sys.argv.pop(1))
+update, seconds = Trainer._complete_update, float(sys.argv.pop(1))
 
 def after_a_pause(self, group):
     time.sleep(seconds)
     update(self, group)
 
-Trainer._update = after_a_pause
+Trainer._complete_update = after_a_pause
 main()
 """
 

@@ -13,7 +13,7 @@ from nmt.tokenizers.tokenizer import BOS, EOS, PAD, TokenizerPair
 from nmt.training.batch_loader import BatchLoader
 
 PAIRS = 60
-OFF = SubwordSamplingSettings()
+OFF = SubwordSamplingSettings(alpha=0.0)
 ON = SubwordSamplingSettings(alpha=0.05)
 
 
