@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nmt.config.config_errors import nearest
-from nmt.config.earlier_keys import RENAMED
+from nmt.config.earlier_keys import GONE, RENAMED
 from nmt.config.key_index import Key, all_keys, keys_of
 from nmt.config.serialize import value_text
 from nmt.config.settings import Config
@@ -167,6 +167,8 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
 def _hint(name: str) -> str:
     if name in RENAMED:
         return f"it is now {RENAMED[name]}"
+    if name in GONE:
+        return f"it no longer exists: {GONE[name].advice}"
     meant = nearest(name, all_keys())
     last = name.rpartition(".")[2]
     same_end = [key.name for key in all_keys().values() if key.path[-1] == last]

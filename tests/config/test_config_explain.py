@@ -95,3 +95,15 @@ def test_the_schema_for_editors_knows_kinds_ranges_and_single_paths():
     assert definitions["OptimizerSettings"]["properties"]["kind"]["enum"] == OPTIMIZERS.names()
     assert definitions["EncoderSettings"]["properties"]["layers"]["minimum"] == 1
     assert {"type": "string"} in definitions["CorpusSettings"]["properties"]["source"]["anyOf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("training.batch_tokens", "it is now training.batch_size"),
+        ("search.epsilon", "it no longer exists: set search.top_p"),
+    ],
+)
+def test_a_key_of_an_earlier_release_leads_to_the_present_one(name, message):
+    with pytest.raises(UsageError, match=message):
+        explain(name)
