@@ -18,6 +18,7 @@ from nmt.search.beam import BeamSearch, Scorer
 from nmt.search.constraints import TokenConstraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
+from nmt.search.shortlisted import Shortlisted
 
 _TOKENS_PER_SENTENCE = 100
 
@@ -80,6 +81,64 @@ def decode_corpus(
         again = decode_corpus(model, those, settings, limits, runtime, attention, freed, tree)
         for i, hypotheses in zip(lost, again, strict=True):
             found[i] = hypotheses
+    return found
+
+
+def decode_with_shortlist(
+    shortlisted: Shortlisted,
+    model: Scorer,
+    sources: Sequence[Sequence[int]],
+    settings: SearchSettings,
+    limits: LengthLimits,
+    runtime: Runtime,
+    attention: bool = False,
+    constraints: Sequence[TokenConstraints] | None = None,
+    tree: bool = False,
+    on_decoded: Callable[[int], None] | None = None,
+    numbers: Sequence[int] | None = None,
+) -> list[list[Hypothesis]]:
+    """Return what `decode_corpus` does, with a shortlist for each sentence without constraints.
+
+    Constraints are over all tokens, and so sentences with constraints are searched without one.
+
+    Args:
+        shortlisted: The model with the shortlist.
+        model: The model without it.
+        sources: See `decode_corpus`, as for all others.
+        settings: The search settings.
+        limits: The length limits.
+        runtime: The device and precision.
+        attention: Whether hypotheses carry their attention weights.
+        constraints: The constraints of each sentence. None: there are none.
+        tree: Whether hypotheses carry their search tree.
+        on_decoded: Called after each batch with its number of sentences.
+        numbers: A number for each sentence, on which samples depend.
+    """
+    wanted = [TokenConstraints()] * len(sources) if constraints is None else constraints
+    found: list[list[Hypothesis]] = [[] for _ in sources]
+    for scorer in (shortlisted, model):
+        rows = [
+            i
+            for i, each in enumerate(wanted)
+            if (each == TokenConstraints()) is (scorer is shortlisted)
+        ]
+        inputs = [sources[i] for i in rows]
+        hypotheses = decode_corpus(
+            scorer,
+            inputs,
+            settings,
+            limits,
+            runtime,
+            attention,
+            [wanted[i] for i in rows],
+            tree,
+            on_decoded,
+            None if numbers is None else [numbers[i] for i in rows],
+        )
+        if scorer is shortlisted:
+            hypotheses = shortlisted.in_tokens(inputs, hypotheses)
+        for i, each_found in zip(rows, hypotheses, strict=True):
+            found[i] = each_found
     return found
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from nmt.errors import UsageError
 from nmt.search.constraints import (
@@ -29,6 +28,30 @@ from nmt.tokenizers.words import (
 )
 from nmt.translation.translation import Translation
 
+_MOST_SEGMENTS = 1 << 20
+"""Upper bound of the segments of a text, in the numbers that samples depend on."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Segment of a source text, which search translates as a whole.
+
+    Attributes:
+        tokens: The token ids, none for a blank text.
+        text: The text of the segment with its subwords.
+        constraints: The constraints of its translation, in tokens.
+        prefix: The subwords of the prefix, to be written as they are. Empty where the model has a
+            token for everything in the prefix.
+        number: The number that samples depend on, different for all segments of all texts. None
+            where equal segments have equal samples.
+    """
+
+    tokens: list[int]
+    text: SegmentedText
+    constraints: TokenConstraints
+    prefix: Sequence[Subword] = ()
+    number: int | None = None
+
 
 @dataclass(frozen=True)
 class TextCodec:
@@ -44,42 +67,55 @@ class TextCodec:
         """Return the token ids of each source text, none for a blank one."""
         return self.tokenizers.source.encode_batch([text if text.strip() else "" for text in texts])
 
-    def in_pieces(self, texts: Sequence[str], limit: int) -> list[list[list[int]]]:
-        """Return the token ids of each source text, in segments of at most `limit` tokens.
+    def segments(
+        self,
+        texts: Sequence[str],
+        limit: int,
+        constraints: Sequence[Constraints] | None = None,
+        draw_numbers: Sequence[int] | None = None,
+    ) -> list[list[Segment]]:
+        """Return the segments of each source text, each of at most `limit` tokens.
 
         A text within the limit is one segment. A blank text is one segment without tokens.
 
         Args:
             texts: The source texts.
             limit: The maximum number of tokens of a segment.
+            constraints: The constraints of each text, see `constraints`. None: there are none.
+            draw_numbers: The number of each text that its samples depend on. None: there are none.
+
+        Raises:
+            UsageError: The model can write no character of a constraint.
         """
-        tokenizer = self.tokenizers.source
+        if constraints is None:
+            constraints = [Constraints()] * len(texts)
+        numbers: Sequence[int | None] = draw_numbers or [None] * len(texts)
+        encoded = zip(texts, self.encoded(texts), constraints, numbers, strict=True)
+        return [self._segments(*each, limit) for each in encoded]
+
+    def _segments(
+        self, text: str, tokens: list[int], wanted: Constraints, number: int | None, limit: int
+    ) -> list[Segment]:
+        """Return the segments of one text with these token ids."""
+        parts, written = [tokens], [self.source(text, len(tokens))]
+        if len(tokens) > limit:
+            tokenizer = self.tokenizers.source
+            runs = split_line(tokenizer.pieces(tokens), limit)
+            parts = [tokens[run] for run in runs]
+            subwords = tokenizer.subwords(text)
+            written = [_joined(subwords[run]) for run in runs]
+        inner = self.constraints(wanted, len(parts))
+        prefix = self.unknown_prefix(wanted)
         return [
-            [source]
-            if len(source) <= limit
-            else [source[run] for run in split_line(tokenizer.pieces(source), limit)]
-            for source in self.encoded(texts)
+            Segment(
+                part,
+                segmented,
+                each,
+                prefix if i == 0 else (),
+                None if number is None else number * _MOST_SEGMENTS + i,
+            )
+            for i, (part, segmented, each) in enumerate(zip(parts, written, inner, strict=True))
         ]
-
-    def segmented(
-        self, texts: Sequence[str], texts_in_pieces: Sequence[Sequence[Sequence[int]]]
-    ) -> list[SegmentedText]:
-        """Return the text of each segment as it is written, with its subwords.
-
-        Args:
-            texts: The source texts.
-            texts_in_pieces: The segments of each text, see `in_pieces`.
-        """
-        found = []
-        for text, pieces in zip(texts, texts_in_pieces, strict=True):
-            if len(pieces) == 1:
-                found.append(self.source(text, len(pieces[0])))
-                continue
-            subwords = iter(self.tokenizers.source.subwords(text))
-            for piece in pieces:
-                own = list(islice(subwords, len(piece)))
-                found.append(SegmentedText("".join(each.surface for each in own), own))
-        return found
 
     def source(self, text: str, tokens: int) -> SegmentedText:
         """Return a source text with its subwords.
@@ -123,30 +159,20 @@ class TextCodec:
             for tokens in target.encode_batch(wanted.terms)
             if tokens and UNK not in tokens
         )
-        avoid = self.avoided(wanted)
+        avoid = tuple(avoided(target, phrase) for phrase in wanted.avoid if phrase.strip())
         prefix, stem = self._prefix(wanted)
         first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
-    def avoided(self, wanted: Constraints) -> tuple[AvoidedText, ...]:
-        """Return the texts that the translation must not contain, without blank ones."""
-        target = self.tokenizers.target
-        return tuple(avoided(target, phrase) for phrase in wanted.avoid if phrase.strip())
-
-    def given(self, wanted: Constraints, pieces: int) -> list[Sequence[Subword]]:
-        """Return the subwords of the prefix with which each segment of a text begins.
+    def unknown_prefix(self, wanted: Constraints) -> Sequence[Subword]:
+        """Return the subwords of a prefix that has characters which the model cannot write.
 
         They are empty where the model has a token for everything in the prefix.
-
-        Args:
-            wanted: The constraints of the text.
-            pieces: The number of its segments.
         """
         tokens, _ = self._prefix(wanted)
-        subwords: list[Subword] = []
-        if UNK in tokens:
-            subwords = self.tokenizers.target.subwords(wanted.prefix)[: len(tokens)]
-        return [subwords, *[[]] * (pieces - 1)]
+        if UNK not in tokens:
+            return ()
+        return self.tokenizers.target.subwords(wanted.prefix)[: len(tokens)]
 
     def _prefix(self, wanted: Constraints) -> tuple[list[int], Stem | None]:
         """Return the tokens of the prefix, and the stem of the word after them."""
@@ -181,52 +207,45 @@ class TextCodec:
 
     def translations(
         self,
-        source: Sequence[int],
+        segment: Segment,
         hypotheses: Sequence[Hypothesis],
-        segmented: SegmentedText | None,
-        attention: bool,
+        attention: bool = True,
         replace_unknown: bool = False,
-        given: Sequence[Subword] = (),
-        avoid: Sequence[AvoidedText] = (),
     ) -> list[Translation]:
         """Return the translations of one segment from its hypotheses.
 
         Args:
-            source: The token ids of the segment.
+            segment: The segment.
             hypotheses: The hypotheses of the segment.
-            segmented: The text of the segment with its subwords. None where neither attention nor
-                unknown words need it.
             attention: Whether the translations carry attention, with the source text and their
                 subwords.
             replace_unknown: Whether source words replace unknown ones.
-            given: The subwords that every translation begins with, to be written as they are.
-            avoid: The texts that no source word may write.
         """
-        source_tokens = [*self.tokenizers.source.pieces(source), END_MARK] if source else []
-        found = []
-        for each in hypotheses:
-            written = self._written(each, segmented if replace_unknown else None, given, avoid)
-            if given:
-                written = with_given_words(written, given)
-            translation = self._translation(each, written.strip(), source_tokens)
+        source_tokens: list[str] = []
+        if segment.tokens:
+            source_tokens = [*self.tokenizers.source.pieces(segment.tokens), END_MARK]
+        translations = []
+        for hypothesis in hypotheses:
+            written = self._written(hypothesis, segment, replace_unknown)
+            if segment.prefix:
+                written = with_given_words(written, segment.prefix)
+            translation = self._translation(hypothesis, written.strip(), source_tokens)
             if not attention:
                 translation = replace(translation, attention=None)
-            elif each.attention is not None:
-                translation = _with_texts(translation, segmented, written)
-            found.append(translation)
-        return found
+            elif hypothesis.attention is not None:
+                translation = _with_texts(translation, segment.text, written)
+            translations.append(translation)
+        return translations
 
     def _written(
-        self,
-        hypothesis: Hypothesis,
-        source: SegmentedText | None,
-        given: Sequence[Subword],
-        avoid: Sequence[AvoidedText],
+        self, hypothesis: Hypothesis, segment: Segment, replace_unknown: bool
     ) -> SegmentedText:
-        """Return the text of a hypothesis, with words of `source`, if any, for unknown ones."""
+        """Return the text of a hypothesis, where asked with source words for unknown ones."""
         target = self.tokenizers.target
-        if source is not None:
-            return with_source_words(hypothesis, source, target, given, avoid)
+        if replace_unknown:
+            return with_source_words(
+                hypothesis, segment.text, target, segment.prefix, segment.constraints.avoid
+            )
         return SegmentedText(
             target.decode(hypothesis.tokens),
             lambda: target.spelled(target.pieces(hypothesis.tokens)),
@@ -255,8 +274,12 @@ class TextCodec:
         )
 
 
+def _joined(subwords: Sequence[Subword]) -> SegmentedText:
+    return SegmentedText("".join(subword.surface for subword in subwords), subwords)
+
+
 def _with_texts(
-    translation: Translation, source: SegmentedText | None, written: SegmentedText
+    translation: Translation, source: SegmentedText, written: SegmentedText
 ) -> Translation:
     """Return a translation with both texts; `written` is the target text before it was stripped."""
     target = SegmentedText(translation.text, lambda: written.subwords)

@@ -3,24 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from torch import Tensor
-
-from nmt.bundles.bundle import ensemble_of
-from nmt.config.config_errors import explained
-from nmt.config.settings import RuntimeSettings, SearchSettings
+from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
-from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
-from nmt.runtime.process import owns_process
-from nmt.search.batched_search import batches, decode_corpus, override
+from nmt.runtime.device import Runtime
+from nmt.search.batched_search import (
+    batches,
+    decode_corpus,
+    decode_with_shortlist,
+    override,
+)
 from nmt.search.beam import Scorer
-from nmt.search.constraints import Constraints, TokenConstraints
+from nmt.search.constraints import Constraints
 from nmt.search.ensemble import View, models_of, parts_of, views
 from nmt.search.forced_decoding import ForcedScore, check_source_lengths, force_decode, pairs_of
 from nmt.search.hypothesis import Hypothesis
@@ -29,14 +28,13 @@ from nmt.search.minimum_risk import MinimumRisk
 from nmt.search.shortlisted import Shortlisted
 from nmt.text.scripts import Scripts
 from nmt.tokenizers.tokenizer import TokenizerPair
-from nmt.tokenizers.words import SegmentedText, Subword
 from nmt.translation.alternatives import (
     Alternative,
     TargetPosition,
     distinct_alternatives,
     parts_words,
 )
-from nmt.translation.text_codec import TextCodec
+from nmt.translation.text_codec import Segment, TextCodec
 from nmt.translation.translation import (
     Translation,
     by_utility,
@@ -49,19 +47,11 @@ from nmt.translation.translation import (
 if TYPE_CHECKING:
     from nmt.bundles.bundle import Bundle
 
-_PROBED_ROWS = 64
-"""Number of hypotheses in a batch, for the measurement of products."""
-
 _ENDS = 2
 """Upper bound of the ended hypotheses of a search, as a multiple of its beam size.
 
 The last step may end as many hypotheses as have finished before.
 """
-
-_MOST_PIECES = 1 << 20
-"""Upper bound of the segments of a text, in the numbers that samples depend on."""
-
-T = TypeVar("T")
 
 
 class Translator:
@@ -89,7 +79,7 @@ class Translator:
     ) -> None:
         self._bundles = tuple(bundles) if isinstance(bundles, Sequence) else (bundles,)
         self._bundle = self._bundles[0]
-        self._wording = TextCodec(self._bundle.tokenizers)
+        self._codec = TextCodec(self._bundle.tokenizers)
         self._runtime = runtime
         self.model: Scorer = self._bundle.model if model is None else model
         self._made_with = {"precision": runtime.choices.precision, **(made_with or {})}
@@ -139,46 +129,19 @@ class Translator:
             ResourceError: The device is not there.
             UsageError: The device, precision, combination or weights are invalid.
         """
-        from nmt.bundles.bundle import load_bundle
-        from nmt.bundles.bundle_files import find_bundle
-        from nmt.model.kernels.precision import narrow_matrices, product_shapes
-        from nmt.search.fast_precision import choose_precision
+        from nmt.translation.model_loading import load_models
 
-        int8 = precision == "int8"
-        wanted = {
-            "device": device,
-            "precision": "auto" if int8 else precision,
-            "threads": threads,
-        }
-        try:
-            settings = RuntimeSettings.model_validate(wanted)
-        except ValidationError as error:
-            raise UsageError(explained(error, "runtime")) from error
-        if owns_process():
-            keep_order_of_sums()  # before any computation, even the initial value of a weight
-        device_found = find_device(settings)
         paths = [path] if path is None or isinstance(path, str | Path) else list(path)
-        found = [find_bundle(None if each is None else Path(each)) for each in paths or [None]]
-        bundles = [load_bundle(each, device_found) for each in found]
-        first = bundles[0]
-        shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
-        runtime = prepare_runtime(settings, exact=True, shapes=shapes)
-        ensemble = ensemble_of(bundles, weights, combination)  # checks weights, even of one model
-        if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
-            largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
-            choice = choose_precision(precision, largest, measured)
-            choices = replace(runtime.choices, precision=choice.products)
-            runtime = replace(runtime, choices=choices)
-            int8 = choice.int8_vocabulary
-        for bundle in bundles:
-            if int8:
-                bundle.model.quantize_output()
-            narrow_matrices(bundle.model, runtime.dtype)
-        made_with: dict[str, Any] = {"vocabulary": "int8"} if int8 else {}
-        if len(bundles) == 1:
-            return cls(bundles, runtime, made_with=made_with)
-        made_with |= {"weights": weights, "combination": combination}
-        return cls(bundles, runtime, ensemble, made_with)
+        loaded = load_models(
+            [None if each is None else Path(each) for each in paths or [None]],
+            device,
+            precision,
+            threads,
+            weights,
+            combination,
+            measured,
+        )
+        return cls(loaded.bundles, loaded.runtime, loaded.ensemble, loaded.made_with)
 
     @property
     def settings(self) -> SearchSettings:
@@ -281,29 +244,13 @@ class Translator:
             raise UsageError("draw_numbers are one for each text, each at least 0")
         if settings.replace_unknown:
             self._check_attention()
-        texts_in_pieces = self._wording.in_pieces(texts, self._longest_source(settings))
-        numbers = _numbers_of_pieces(draw_numbers, texts_in_pieces)
-        found = self._found(texts_in_pieces, wishes, settings, attention, tree, on_decoded, numbers)
-        segmented: list[SegmentedText | None] = [None] * len(found)
-        if attention or settings.replace_unknown:
-            segmented = list(self._wording.segmented(texts, texts_in_pieces))
-        pieces = [piece for pieces in texts_in_pieces for piece in pieces]
-        given = [
-            each
-            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-            for each in self._wording.given(wish, len(pieces))
-        ]
-        avoid = [
-            self._wording.avoided(wish)
-            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-            for _ in pieces
-        ]
-        written = zip(pieces, found, segmented, given, avoid, strict=True)
+        limit = self._max_segment_tokens(settings)
+        segments_of_texts = self._codec.segments(texts, limit, wishes, draw_numbers)
+        segments = [segment for segments in segments_of_texts for segment in segments]
+        hypotheses = self._search(segments, settings, attention, tree, on_decoded)
         translated = [
-            self._wording.translations(
-                piece, hypotheses, text, attention, settings.replace_unknown, prefix, avoided
-            )
-            for piece, hypotheses, text, prefix, avoided in written
+            self._codec.translations(*each, attention, settings.replace_unknown)
+            for each in zip(segments, hypotheses, strict=True)
         ]
         risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
         if risk is not None:
@@ -314,15 +261,15 @@ class Translator:
         in_order = (ranked(each[: settings.n_best]) for each in translated)
         return [
             checked(
-                joined(list(islice(in_order, len(pieces))), distinct),
-                self._wording.written(wish.terms) if text.strip() else {},
+                joined(list(islice(in_order, len(segments))), distinct),
+                self._codec.written(wish.terms) if text.strip() else {},
             )
-            for text, pieces, wish in zip(texts, texts_in_pieces, wishes, strict=True)
+            for text, segments, wish in zip(texts, segments_of_texts, wishes, strict=True)
         ]
 
     def find_problem(self, constraints: Constraints) -> str | None:
         """Return why no translation can meet the constraints, None where one can."""
-        return self._wording.find_problem(constraints)
+        return self._codec.find_problem(constraints)
 
     def score(
         self,
@@ -356,7 +303,7 @@ class Translator:
         """
         settings = override(self.settings, overrides)
         pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
-        check_source_lengths(pairs, self._sees(), lines)
+        check_source_lengths(pairs, self._max_source_tokens(), lines)
         model: Any = self.model  # our models both search and unroll
         found = force_decode(model, pairs, settings, self._runtime, attention)
         texts = zip(sources, targets, strict=True)
@@ -380,7 +327,7 @@ class Translator:
         if parts_of(asked) == 1:
             return [[] for _ in translations]
         whole = [translation if translation.pieces == 1 else None for translation in translations]
-        pairs = [self._wording.pair(each) for each in whole]
+        pairs = [self._codec.pair(each) for each in whole]
         return views(asked, pairs, self.settings.batch_sentences, self._runtime)
 
     def alternatives(
@@ -411,55 +358,51 @@ class Translator:
                 a subword that no translation may have.
         """
         settings = override(self.settings, {**overrides, "n_best": 1})
-        ((source, *more),) = self._wording.in_pieces([text], self._longest_source(settings))
+        ((segment, *more),) = self._codec.segments([text], self._max_segment_tokens(settings))
         if more:
             raise UsageError("a text in pieces has no alternatives: shorten it.")
-        if not source:
+        if not segment.tokens:
             return []
         target = self._bundle.tokenizers.target
-        given: Sequence[Subword] = ()
         if isinstance(prefix, str):
             wish = Constraints(prefix)  # refuses characters that cannot be written
-            begin = target.encode(wish.prefix)
-            given = self._wording.given(wish, 1)[0]
+            prefix_tokens = target.encode(wish.prefix)
+            segment = replace(segment, prefix=self._codec.unknown_prefix(wish))
         else:
-            begin = target.ids(prefix)
+            prefix_tokens = target.ids(prefix)
         limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
-        place = TargetPosition(self.model, source, begin, settings, limits, self._runtime)
+        position = TargetPosition(
+            self.model, segment.tokens, prefix_tokens, settings, limits, self._runtime
+        )
 
         def fits(token: int) -> bool:
             return not words or parts_words(token, target.pieces([token])[0])
 
-        segmented = self._wording.source(text, len(source))
-        found = [
+        alternatives = [
             Alternative(
                 target.pieces([token])[0],
                 probability,
-                *self._wording.translations(
-                    source, [onward], segmented, attention=True, given=given
-                ),
+                *self._codec.translations(segment, [continuation]),
             )
-            for token, probability, onward in place.onwards(fits, count)
+            for token, probability, continuation in position.onwards(fits, count)
         ]
-        return distinct_alternatives(found) if words else found
+        return distinct_alternatives(alternatives) if words else alternatives
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Yield the positions of the texts in each batch of `translate`, without blank texts.
 
         It assumes that no text has several segments.
         """
-        lengths = list(map(len, self._wording.encoded(texts)))
+        lengths = list(map(len, self._codec.encoded(texts)))
         return batches(lengths, self.settings.batch_sentences)
 
-    def _found(
+    def _search(
         self,
-        texts_in_pieces: list[list[list[int]]],
-        wishes: Sequence[Constraints],
+        segments: Sequence[Segment],
         settings: SearchSettings,
         attention: bool,
         tree: bool,
         on_decoded: Callable[[int], None] | None,
-        numbers: list[int] | None,
     ) -> list[list[Hypothesis]]:
         """Return the hypotheses of each segment.
 
@@ -470,42 +413,23 @@ class Translator:
             settings = settings.model_copy(update={"n_best": settings.beam_size})
         elif settings.n_best > 1 and not settings.sampling:
             settings = settings.model_copy(update={"n_best": _ENDS * settings.beam_size})
-        wanted = [
-            each
-            for pieces, wish in zip(texts_in_pieces, wishes, strict=True)
-            for each in self._wording.constraints(wish, len(pieces))
-        ]
-        sources = [piece for pieces in texts_in_pieces for piece in pieces]
+        numbers = [segment.number for segment in segments if segment.number is not None]
         shortlisted = self._shortlisted(settings)
-        if shortlisted is None:
-            return self._decode(
-                self.model, sources, settings, attention, tree, on_decoded, wanted, numbers
-            )
-        short = [each == TokenConstraints() for each in wanted]
-        without = iter(
-            self._decode(
-                self.model,
-                _where(short, False, sources),
-                settings,
-                attention,
-                tree,
-                on_decoded,
-                _where(short, False, wanted),
-                None if numbers is None else _where(short, False, numbers),
-            )
+        decode = (
+            decode_corpus if shortlisted is None else partial(decode_with_shortlist, shortlisted)
         )
-        by_lists = _where(short, True, sources)
-        found = self._decode(
-            shortlisted,
-            by_lists,
+        return decode(
+            self.model,
+            [segment.tokens for segment in segments],
             settings,
-            attention,
+            LengthLimits(self._bundle.length_ratio, settings.max_length),
+            self._runtime,
+            attention or settings.replace_unknown,
+            [segment.constraints for segment in segments],
             tree,
             on_decoded,
-            numbers=None if numbers is None else _where(short, True, numbers),
+            numbers or None,
         )
-        in_tokens = iter(shortlisted.in_tokens(by_lists, found))
-        return [next(in_tokens if by_list else without) for by_list in short]
 
     def _shortlisted(self, settings: SearchSettings) -> Shortlisted | None:
         """Return the model with the shortlist of the settings, None where they request none.
@@ -526,32 +450,6 @@ class Translator:
             )
         return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist, self.model)
 
-    def _decode(
-        self,
-        model: Scorer,
-        sources: list[list[int]],
-        settings: SearchSettings,
-        attention: bool,
-        tree: bool,
-        on_decoded: Callable[[int], None] | None,
-        constraints: list[TokenConstraints] | None = None,
-        numbers: list[int] | None = None,
-    ) -> list[list[Hypothesis]]:
-        limits = LengthLimits(self._bundle.length_ratio, settings.max_length)
-        keeps_weights = attention or settings.replace_unknown
-        return decode_corpus(
-            model,
-            sources,
-            settings,
-            limits,
-            self._runtime,
-            keeps_weights,
-            constraints,
-            tree,
-            on_decoded,
-            numbers,
-        )
-
     def _check_attention(self) -> None:
         """Check that a model has attention.
 
@@ -565,12 +463,14 @@ class Translator:
                 "Set it to false."
             )
 
-    def _longest_source(self, settings: SearchSettings) -> int:
+    def _max_segment_tokens(self, settings: SearchSettings) -> int:
         """Return the maximum number of source tokens that are translated as one segment."""
-        sees = self._sees()
-        return settings.max_source_tokens if sees is None else min(settings.max_source_tokens, sees)
+        limit = self._max_source_tokens()
+        return (
+            settings.max_source_tokens if limit is None else min(settings.max_source_tokens, limit)
+        )
 
-    def _sees(self) -> int | None:
+    def _max_source_tokens(self) -> int | None:
         """Return the maximum number of source tokens that every model accepts, None without one."""
         return min(
             (
@@ -580,21 +480,3 @@ class Translator:
             ),
             default=None,
         )
-
-
-def _numbers_of_pieces(
-    numbers: Sequence[int] | None, texts_in_pieces: Sequence[Sequence[Sequence[int]]]
-) -> list[int] | None:
-    """Return a number for each segment, all different where those of the texts are."""
-    if numbers is None:
-        return None
-    return [
-        number * _MOST_PIECES + place
-        for number, pieces in zip(numbers, texts_in_pieces, strict=True)
-        for place in range(len(pieces))
-    ]
-
-
-def _where(marks: Sequence[bool], wanted: bool, values: Sequence[T]) -> list[T]:
-    """Return the values whose mark is the wanted one."""
-    return [value for value, mark in zip(values, marks, strict=True) if mark is wanted]

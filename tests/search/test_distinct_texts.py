@@ -59,15 +59,9 @@ SEARCHES = [
 def test_each_text_is_there_once_with_its_best_score(translator, search):
     wide = {**search, "beam_size": 8}
     found = translator.translate(TEXTS, n_best=8, **wide)
-    hypotheses = translator._found(
-        translator._wording.in_pieces(TEXTS, 500),
-        [Constraints()] * 2,
-        translator.settings.model_copy(update={**wide, "n_best": 8}),
-        attention=False,
-        tree=False,
-        on_decoded=None,
-        numbers=None,
-    )
+    segments = [each for (each,) in translator._codec.segments(TEXTS, 500)]
+    settings = translator.settings.model_copy(update={**wide, "n_best": 8})
+    hypotheses = translator._search(segments, settings, False, False, None)
     decode = translator.tokenizers.target.decode
     for each, every in zip(found, hypotheses, strict=True):
         scores = {}

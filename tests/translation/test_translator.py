@@ -18,8 +18,8 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.processor import Processor
 from nmt.search.batched_search import override
 from nmt.search.constraints import Constraints, TokenConstraints, avoided
-from nmt.search.hypothesis import Hypothesis
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
+from nmt.translation.text_codec import TextCodec
 from nmt.translation.translator import Translator
 
 MODEL = {
@@ -284,26 +284,20 @@ def test_wishes_of_each_text(translator):
     assert blank.text == ""
 
 
-def test_wishes_of_a_text_in_pieces(translator, monkeypatch):
-    seen = []
-
-    def decode(model, sources, settings, limits, runtime, attention, constraints, *rest):
-        seen.extend(constraints)
-        return [[Hypothesis.blank()] for _ in sources]
-
-    monkeypatch.setattr("nmt.translation.translator.decode_corpus", decode)
+def test_constraints_of_a_text_in_segments(translator):
+    codec = TextCodec(translator.tokenizers)
     wish = Constraints(prefix="the cat", terms=("house",), avoid=("a dog", "mat"))
     texts = ["le chat", "le chien dort ."]
-    longest = len(translator._bundle.tokenizers.source.encode(texts[0]))
-    translator.translate(texts, constraints=[wish] * 2, max_source_tokens=longest)
-    whole, first, *others = seen
-    target = translator._bundle.tokenizers.target
+    longest = len(translator.tokenizers.source.encode(texts[0]))
+    (whole,), (first, *others) = codec.segments(texts, longest, [wish] * 2)
+    target = translator.tokenizers.target
     avoid = (avoided(target, "a dog"), avoided(target, "mat"))
     prefix = tuple(target.encode("the cat"))
-    assert whole == TokenConstraints(prefix, (tuple(target.encode("house")),), avoid)
-    assert first == TokenConstraints(prefix, (), avoid)
+    terms = (tuple(target.encode("house")),)
+    assert whole.constraints == TokenConstraints(prefix, terms, avoid)
+    assert first.constraints == TokenConstraints(prefix, (), avoid)
     assert others
-    assert all(each == TokenConstraints((), (), avoid) for each in others)
+    assert all(each.constraints == TokenConstraints((), (), avoid) for each in others)
 
 
 def test_a_limit_leaves_room_for_what_is_forced(translator):
