@@ -32,7 +32,7 @@ from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.binary_dataset import Corpus
-from nmt.data.filtering import begins_as_wanted
+from nmt.data.pair_filters import begins_as_wanted
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
 from nmt.evaluation.scores import score
 from nmt.runtime.atomic_files import read_json, write_text

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nmt.config.registry import Registry
+from nmt.config.registry import COMBINATIONS, Registry
 from nmt.console import set_quiet
 from nmt.errors import UsageError
 
@@ -150,7 +150,7 @@ Combination = Annotated[
     str | None,
     typer.Option(
         "--combine",
-        metavar="log_linear|linear",
+        metavar="|".join(COMBINATIONS.names()),
         help="How an ensemble agrees: mean of log-probabilities or of probabilities. [log_linear]",
     ),
 ]

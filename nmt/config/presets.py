@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.config.registry import TOKENIZERS, tokenizer_kind
+from nmt.config.registry import OUTPUTS, TOKENIZERS, output_parts, tokenizer_kind
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
     if not _draws_segmentations(values):
         implied["tokenizer"] = {"sampling": {"alpha": 0.0}}
     joint = _value_at(values, "tokenizer", "joint", default=True)
-    if _value_at(values, "model", "output", "kind") in ("plain", "concat"):
+    output = _value_at(values, "model", "output", "kind")
+    if isinstance(output, str) and output in OUTPUTS.kinds and output_parts(output):
         implied["model"] = {"tying": "source_target" if joint else "none"}
     elif not joint:
         implied["model"] = {"tying": "target_output"}

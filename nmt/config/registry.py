@@ -17,10 +17,12 @@ class Kind:
     Attributes:
         target: The class as `module:Class`.
         summary: A description in one line.
+        settings: The keys of its section that it has and some other kinds have not.
     """
 
     target: str
     summary: str
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Registry:
         """Return the names that a configuration may use, in the order of the table."""
         return list(self.kinds)
 
+    def names_with(self, setting: str) -> list[str]:
+        """Return the names of the kinds that have a key which only some kinds have."""
+        return [name for name, kind in self.kinds.items() if setting in kind.settings]
+
     def resolve(self, name: str) -> Any:
         """Import the class of a name.
 
@@ -55,11 +61,9 @@ class TokenizerKind(Kind):
 
     Attributes:
         units: The units of its vocabulary, for messages.
-        settings: The keys of `tokenizer` that only some kinds have and this one too.
     """
 
     units: str = "subwords"
-    settings: tuple[str, ...] = ()
 
 
 _LEARNED = ("character_coverage", "byte_fallback")
@@ -68,26 +72,24 @@ _TOKENIZERS: dict[str, Kind] = {
     "unigram": TokenizerKind(
         "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
         "subwords, the likeliest division of a text, Kudo 2018",
-        "subwords",
         (*_LEARNED, "sampling"),
     ),
     "bpe": TokenizerKind(
         "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
         "subwords, by merging frequent pairs, Sennrich et al. 2016",
-        "subwords",
         (*_LEARNED, "sampling"),
     ),
     "char": TokenizerKind(
         "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
         "single characters; a space is one",
-        "characters",
         _LEARNED,
+        "characters",
     ),
     "word": TokenizerKind(
         "nmt.tokenizers.word_tokenizers:WordTokenizer",
         "words and punctuation marks; a word that is not in the vocabulary is unknown",
-        "words",
         ("min_frequency",),
+        "words",
     ),
 }
 
@@ -128,14 +130,17 @@ ATTENTIONS = Registry(
         "additive": Kind(
             "nmt.model.attention:AdditiveAttention",
             "v . tanh(W s + U h), Bahdanau et al. 2014, appendix A.1.2",
+            ("size", "coverage"),
         ),
         "normalized_additive": Kind(
             "nmt.model.attention:NormalizedAdditiveAttention",
             "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
+            ("size", "coverage"),
         ),
         "concat": Kind(
             "nmt.model.attention:ConcatAttention",
             "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
+            ("size", "coverage"),
         ),
         "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
         "scaled_dot": Kind(
@@ -151,6 +156,7 @@ ATTENTIONS = Registry(
         "multi_head": Kind(
             "nmt.model.attention:MultiHeadAttention",
             "scaled dot in several subspaces, Vaswani et al. 2017, section 3.2.2",
+            ("size",),
         ),
     },
 )
@@ -205,28 +211,51 @@ DECODER_STARTS = Registry(
     },
 )
 
-OUTPUTS = Registry(
-    "output layer",
-    {
-        "attentional": Kind(
-            "nmt.model.output:AttentionalOutput",
-            "tanh(W [context; state]), Luong et al. 2015, eq. 5",
-        ),
-        "deep": Kind(
-            "nmt.model.output:DeepOutput",
-            "tanh of state, previous embedding and context, each with its own map",
-        ),
-        "maxout": Kind(
-            "nmt.model.output:MaxoutOutput",
-            "the greater of each two of such sums, Bahdanau et al. 2014, appendix A.2.2",
-        ),
-        "plain": Kind("nmt.model.output:PlainOutput", "the state, and the context, as they are"),
-        "concat": Kind(
-            "nmt.model.output:ConcatOutput",
-            "state, context and previous embedding side by side, as in the textbooks",
-        ),
-    },
-)
+
+@dataclass(frozen=True)
+class OutputKind(Kind):
+    """A kind of output layer without a map to features of `output.size`.
+
+    Attributes:
+        parts: The vectors that stand side by side in its features: `state`, `context`, `embedding`.
+    """
+
+    parts: tuple[str, ...] = ()
+
+
+_OUTPUTS: dict[str, Kind] = {
+    "attentional": Kind(
+        "nmt.model.output:AttentionalOutput",
+        "tanh(W [context; state]), Luong et al. 2015, eq. 5",
+    ),
+    "deep": Kind(
+        "nmt.model.output:DeepOutput",
+        "tanh of state, previous embedding and context, each with its own map",
+    ),
+    "maxout": Kind(
+        "nmt.model.output:MaxoutOutput",
+        "the greater of each two of such sums, Bahdanau et al. 2014, appendix A.2.2",
+    ),
+    "plain": OutputKind(
+        "nmt.model.output:PlainOutput",
+        "the state, and the context, as they are",
+        parts=("state", "context"),
+    ),
+    "concat": OutputKind(
+        "nmt.model.output:ConcatOutput",
+        "state, context and previous embedding side by side, as in the textbooks",
+        parts=("state", "context", "embedding"),
+    ),
+}
+
+OUTPUTS = Registry("output layer", _OUTPUTS)
+
+
+def output_parts(name: str) -> tuple[str, ...]:
+    """Return the vectors in the features of an output layer; none where a map makes them."""
+    found = OUTPUTS.kinds[name]
+    return found.parts if isinstance(found, OutputKind) else ()
+
 
 OPTIMIZERS = Registry(
     "optimizer",
@@ -339,3 +368,51 @@ COMBINATIONS = Registry(
         "linear": Kind("nmt.search.ensemble:linear", "weighted mean of probabilities"),
     },
 )
+
+FILTERS = Registry(
+    "filter",
+    {
+        "beyond max_pairs": Kind(
+            "nmt.data.pair_filters:BeyondMaxPairs",
+            "the pair comes after the first `max_pairs`",
+            ("max_pairs",),
+        ),
+        "other beginning": Kind(
+            "nmt.data.pair_filters:OtherBeginning",
+            "the target begins with none of `target_prefixes`",
+            ("target_prefixes",),
+        ),
+        "both sides empty": Kind("nmt.data.pair_filters:BothEmpty", "neither side has a token"),
+        "source empty": Kind("nmt.data.pair_filters:SourceEmpty", "the source has no token"),
+        "target empty": Kind("nmt.data.pair_filters:TargetEmpty", "the target has no token"),
+        "too long": Kind(
+            "nmt.data.pair_filters:TooLong",
+            "a side has more tokens than `max_length`",
+            ("max_length",),
+        ),
+        "length ratio": Kind(
+            "nmt.data.pair_filters:UnequalLengths",
+            "a side is more than `max_length_ratio` times as long as the other, in tokens",
+            ("max_length_ratio",),
+        ),
+        "also in dev": Kind(
+            "nmt.data.pair_filters:AlsoInDev",
+            "an equal pair is in dev",
+            ("exclude_overlap", "dev"),
+        ),
+        "also in test": Kind(
+            "nmt.data.pair_filters:AlsoInTest",
+            "an equal pair is in test",
+            ("exclude_overlap", "test"),
+        ),
+        "duplicate": Kind(
+            "nmt.data.pair_filters:Duplicate",
+            "an equal pair comes before it",
+            ("drop_duplicates",),
+        ),
+    },
+)
+"""The filters of train pairs by their reason in the drop table, in the order in which they apply.
+
+A filter is on where none of its `settings`, keys of `data`, is false, zero, empty or null.
+"""

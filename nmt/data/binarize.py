@@ -15,17 +15,6 @@ from nmt.console import progress, say, warn
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.corpus_mismatch import text_findings
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
-from nmt.data.filtering import (
-    NOT_SELECTED,
-    NOT_UTF8,
-    HeldOut,
-    PairCounts,
-    PairFilters,
-    drop_table,
-    overlap_remarks,
-    remarks,
-    selection_settings,
-)
 from nmt.data.hashing import SeenHashes, in_validation_split
 from nmt.data.manifest import (
     MANIFEST,
@@ -36,6 +25,8 @@ from nmt.data.manifest import (
     files_of,
     lines_of,
 )
+from nmt.data.pair_counts import PairCounts, drop_table, overlap_remarks, remarks
+from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.text.lines import read_pairs
@@ -90,7 +81,7 @@ def binarize_settings(config: Config) -> dict[str, object]:
         "on_bad_utf8",
     }
     settings = config.data.model_dump(mode="json", include=names)
-    settings |= selection_settings(config.data)
+    settings |= filter_settings(config.data)
     if settings["max_unknown"] is None:
         settings["max_unknown"] = _MOST_UNKNOWN
     if config.data.validation_split:
@@ -311,7 +302,7 @@ def _check(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) ->
             if data.validation_split
             else "no pair of dev is left: none of its lines is UTF-8 on both sides."
         )
-    left_out = sum(train.dropped.get(reason, 0) for reason in NOT_SELECTED)
+    left_out = sum(train.dropped.get(reason, 0) for reason in selecting_reasons())
     selected = train.pairs_read - left_out
     read = selected + (manifest.dev.pairs_read if data.validation_split else 0)
     share = (selected - train.pairs_kept) / max(1, read)

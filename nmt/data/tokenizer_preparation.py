@@ -11,7 +11,6 @@ from typing import Any
 from nmt.config.registry import TOKENIZERS, tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
 from nmt.console import say, warn, working
-from nmt.data.filtering import begins_as_wanted, is_beyond, selection_settings
 from nmt.data.hashing import in_validation_split
 from nmt.data.manifest import (
     Inputs,
@@ -22,6 +21,7 @@ from nmt.data.manifest import (
     lines_of,
     load_record,
 )
+from nmt.data.pair_filters import begins_as_wanted, is_beyond, selection_settings
 from nmt.data.prepared_folder import (
     FolderKind,
     PreparedFolder,

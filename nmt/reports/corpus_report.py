@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.data.binary_dataset import Corpus
-from nmt.data.filtering import describe_round_trip
 from nmt.data.manifest import CorpusReport, Manifest, RoundTripReport
+from nmt.data.pair_counts import describe_round_trip
 from nmt.errors import NmtError
 from nmt.pages.charts import BarChart, Bars, Mark, chart_html
 from nmt.reports.page_parts import Column, Tile, count, paragraph, percent, table, tiles

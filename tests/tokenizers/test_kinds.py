@@ -196,7 +196,7 @@ class SpacesTokenizer(ListedTokenizer):
 
 
 LINE = registry.TokenizerKind(
-    f"{__name__}:SpacesTokenizer", "what stands between spaces", "words", ("min_frequency",)
+    f"{__name__}:SpacesTokenizer", "what stands between spaces", ("min_frequency",), "words"
 )
 
 

@@ -85,13 +85,14 @@ class AttentionSettings(Settings):
         return self
 
     def _problems(self) -> Iterator[str]:
-        if self.size is not None and self.kind not in _SIZED:
+        sized, covering = ATTENTIONS.names_with("size"), ATTENTIONS.names_with("coverage")
+        if self.size is not None and self.kind not in sized:
             yield (
-                f"`size` is for kinds {', '.join(_SIZED)}; {self.kind} has no hidden layer: "
+                f"`size` is for kinds {', '.join(sized)}; {self.kind} has no hidden layer: "
                 "leave it out"
             )
-        if self.coverage and self.kind not in _COVERING:
-            yield f"`coverage` is for {', '.join(_COVERING)}, not for `kind: {self.kind}`"
+        if self.coverage and self.kind not in covering:
+            yield f"`coverage` is for {', '.join(covering)}, not for `kind: {self.kind}`"
         if self.kind == "none" and self.window != "global":
             yield f"`window: {self.window}` needs attention, and `kind: none` is without"
         if self.kind == "location" and not self.query_embedding:
@@ -121,7 +122,3 @@ class AttentionSettings(Settings):
             )
         if self.query == "inner_state" and self.query_layer == "top":
             yield "`query: inner_state` is asked by the bottom layer: set `query_layer: bottom`"
-
-
-_SIZED = ("additive", "normalized_additive", "concat", "multi_head")
-_COVERING = ("additive", "normalized_additive", "concat")

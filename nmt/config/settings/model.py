@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.registry import CELLS, DECODER_STARTS, OUTPUTS
+from nmt.config.registry import CELLS, DECODER_STARTS, OUTPUTS, output_parts
 from nmt.config.settings.attention import AttentionSettings
 from nmt.config.settings.base import LARGEST_SIZE, Dropout, Settings, kind_of
 
@@ -227,10 +227,14 @@ class ModelSettings(Settings):
     @property
     def feature_size(self) -> int:
         """The size of the features that the output matrix multiplies."""
-        if self.output.kind in _UNMAPPED:
-            size = self.decoder.hidden_size
-            size += self.context_size if self.attention.enters_output else 0
-            return size + (self.embedding_size if self.output.kind == "concat" else 0)
+        parts = output_parts(self.output.kind)
+        if parts:
+            sizes = {
+                "state": self.decoder.hidden_size,
+                "context": self.context_size if self.attention.enters_output else 0,
+                "embedding": self.embedding_size,
+            }
+            return sum(sizes[part] for part in parts)
         if self.ties_output:
             return self.embedding_size
         return self.output.size or self.decoder.hidden_size
@@ -244,9 +248,10 @@ class ModelSettings(Settings):
 
     def _output_problems(self) -> Iterator[str]:
         kind, size = self.output.kind, self.output.size
-        if kind in _UNMAPPED and size not in (None, self.feature_size):
+        maps = not output_parts(kind)
+        if not maps and size not in (None, self.feature_size):
             yield f"`output.kind: {kind}` maps nothing: leave `output.size` out"
-        elif self.ties_output and kind in _UNMAPPED and self.feature_size != self.embedding_size:
+        elif self.ties_output and not maps and self.feature_size != self.embedding_size:
             yield (
                 f"`tying: {self.tying}` needs features as large as embeddings "
                 f"({self.embedding_size}), and `output.kind: {kind}` makes {self.feature_size}"
@@ -317,6 +322,3 @@ class ModelSettings(Settings):
                 f"only as many layers count as the decoder has ({decoder.layers}); lower "
                 f"`encoder.layers` ({encoder.layers}) to that, or take `decoder.start: mean`"
             )
-
-
-_UNMAPPED = ("plain", "concat")
