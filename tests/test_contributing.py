@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING.md, followed to the letter."""
 
+import ast
 import re
 import sys
 from itertools import pairwise
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from pydantic import Field
 from pydantic.fields import FieldInfo
+from test_docstrings import problems, public_functions
 
 from nmt.cli import app, info
 from nmt.cli.app import run
@@ -23,6 +25,7 @@ from nmt.config.settings import Config, DataSettings, RuntimeSettings
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TABLE = re.compile(r"\(`(\w+)`\)$")
 BLOCK = re.compile(r"^```(python|diff)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 MOST_LINES = 25
 
 
@@ -145,6 +148,20 @@ def test_there_is_a_recipe_for_all_that_people_extend():
 
 def test_a_recipe_is_short():
     assert {name for name, recipe in RECIPES.items() if recipe.lines > MOST_LINES} == set()
+
+
+def test_a_recipe_passes_the_checks_of_names_and_docstrings():
+    package = Path(app.__file__).parents[1]
+    present = {
+        name for file in package.rglob("*.py") for name in CLASS.findall(file.read_text("utf-8"))
+    }
+    for name, recipe in RECIPES.items():
+        if name in ("A key", "An option"):
+            continue
+        code = recipe.blocks[0]
+        assert not {*CLASS.findall(code)} & present
+        for function in public_functions(ast.parse(code)):
+            assert list(problems(function, is_command=name == "A command")) == []
 
 
 @pytest.mark.parametrize("table", KEYS)
