@@ -60,6 +60,9 @@ def load_models(
         combination: The way to combine their distributions.
         measured: Whether to time products for the choice of the precision.
 
+    Returns:
+        The models.
+
     Raises:
         ModelError: There is no bundle, it is damaged, or the bundles have different tokenizers.
         ResourceError: The device is not there.
