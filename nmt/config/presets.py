@@ -2,7 +2,7 @@
 
 Without a preset all keys have the defaults of the settings. `preset: NAME` takes structure, sizes
 and initialisation from a paper or a public program. Keys that the preset does not name have the
-values of `PLAIN`. A preset does not include the training of its paper, which configs/README.md
+values of `PLAIN`. A preset does not include the training of its paper, which nmt/docs/presets.md
 describes.
 """
 

@@ -14,7 +14,7 @@ from nmt.config.settings import Config
 from nmt.errors import ConfigError
 from nmt.model.seq2seq import Seq2Seq
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+DOCS = Path(__file__).parents[2] / "nmt" / "docs"
 
 RIGHT = """\
 data: {train: {source: a, target: b}, validation_split: 0.1}
@@ -83,7 +83,7 @@ def test_each_gives_keys_that_exist_and_is_told_of(load, name):
     assert {".".join(path) for path in key_paths({"model": preset.model})} <= set(all_keys())
     assert name in explain("preset")
     row = f"| `{name}` | {preset.paper} |"
-    assert row in (CONFIGS / "README.md").read_text(encoding="utf-8")
+    assert row in (DOCS / "presets.md").read_text(encoding="utf-8")
 
 
 def test_each_says_what_makes_it_that_architecture(name):
