@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.bundles.bundle import Bundle, load_bundle
-from nmt.bundles.step_programs import (
+from nmt.bundles.onnx_programs import (
     EncoderProgram,
     ProgramSignature,
     StepProgram,

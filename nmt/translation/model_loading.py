@@ -13,7 +13,7 @@ from nmt.bundles.bundle_files import find_bundle
 from nmt.config.config_errors import explained
 from nmt.config.settings import RuntimeSettings
 from nmt.errors import UsageError
-from nmt.model.kernels.precision import narrow_matrices, product_shapes
+from nmt.model.kernels.precision import cast_matrices, product_shapes
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
 from nmt.runtime.process import owns_process
 from nmt.search.ensemble import Ensemble
@@ -96,7 +96,7 @@ def load_models(
     for bundle in bundles:
         if int8:
             bundle.model.quantize_output()
-        narrow_matrices(bundle.model, runtime.dtype)
+        cast_matrices(bundle.model, runtime.dtype)
     made_with: dict[str, Any] = {"vocabulary": "int8"} if int8 else {}
     if len(bundles) == 1:
         return LoadedModels(bundles, runtime, made_with=made_with)

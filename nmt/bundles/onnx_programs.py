@@ -158,7 +158,7 @@ def _state_tensors(state: DecoderState) -> dict[str, Tensor]:
         for layer, parts in enumerate(state.layers)
         for part, tensor in enumerate(parts)
     }
-    optional = {"fed": state.fed, "covered": state.covered}
+    optional = {"fed": state.previous_features, "covered": state.coverage}
     return tensors | {name: tensor for name, tensor in optional.items() if tensor is not None}
 
 

@@ -17,13 +17,13 @@ import onnxruntime
 
 from nmt.bundles import onnx_export
 from nmt.bundles.bundle import load_bundle
-from nmt.bundles.step_programs import signature_of
+from nmt.bundles.onnx_programs import signature_of
 from nmt.cli.app import run
 from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
-from nmt.model.recurrent import run as run_cells
+from nmt.model.recurrent import run_cells
 from nmt.model.seq2seq import Seq2Seq
 from nmt.tokenizers.tokenizer import BOS, EOS, Tokenizer
 from nmt.translation.translator import Translator
