@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.alignment.links import Aligned, Shares
+from nmt.alignment.links import LinkWeights, WordAlignment
 from nmt.errors import UsageError
 from nmt.search.hypothesis import Weights
 from nmt.tokenizers.words import Membership, SegmentedText, split_words
@@ -21,7 +21,7 @@ def align_given(
     targets: Sequence[str],
     subwords: bool = False,
     lines: Sequence[int] | None = None,
-) -> list[Aligned]:
+) -> list[WordAlignment]:
     """Align given pairs by the attention of a model that is forced to write the targets.
 
     Args:
@@ -52,7 +52,7 @@ def align_given(
 
 def align_found(
     translator: "Translator", sources: Sequence[str], subwords: bool = False
-) -> list[tuple[Translation, Aligned]]:
+) -> list[tuple[Translation, WordAlignment]]:
     """Translate texts with the model's own search, and align them with their translations.
 
     Args:
@@ -75,7 +75,7 @@ def align_found(
     return found
 
 
-def align_translation(translation: Translation, subwords: bool = False) -> Aligned:
+def align_translation(translation: Translation, subwords: bool = False) -> WordAlignment:
     """Return the alignment of a translation that carries its attention.
 
     Args:
@@ -98,7 +98,7 @@ def _aligned(
     target: SegmentedText | None,
     attention: Weights | None,
     subwords: bool,
-) -> Aligned:
+) -> WordAlignment:
     """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included."""
     if attention is None:
         raise UsageError("this model has no attention: it aligns nothing. Try --aligner hmm.")
@@ -108,17 +108,19 @@ def _aligned(
     if subwords:
         names = [[subword.piece for subword in side.subwords] for side in (source, target)]
         best = weights.argmax(1) if weights.size else np.full(len(weights), -1)
-        return Aligned(names[0], names[1], weights, best)
+        return WordAlignment(names[0], names[1], weights, best)
     of_source, of_target = source.membership, target.membership
     words = _between_words(weights, of_source, of_target)
     best = np.full(len(words), -1)
     known, linked = of_source.any(0), of_target.any(0)
     if known.any() and linked.any():
         best[linked] = np.where(known, words[linked], -1.0).argmax(1)
-    return Aligned(source.words, target.words, words, best)
+    return WordAlignment(source.words, target.words, words, best)
 
 
-def _between_words(weights: Shares, of_source: Membership, of_target: Membership) -> Shares:
+def _between_words(
+    weights: LinkWeights, of_source: Membership, of_target: Membership
+) -> LinkWeights:
     """Return attention between words from attention between subwords.
 
     The attention that a word receives is the sum over its subwords. The attention that it pays is
@@ -126,12 +128,12 @@ def _between_words(weights: Shares, of_source: Membership, of_target: Membership
     """
     shares = of_source / np.maximum(of_source.sum(1, keepdims=True), 1)
     means = of_target / np.maximum(of_target.sum(0, keepdims=True), 1)
-    merged: Shares = means.T @ weights @ shares
+    merged: LinkWeights = means.T @ weights @ shares
     return merged
 
 
-def _blank(source: str, target: str, subwords: bool) -> Aligned:
+def _blank(source: str, target: str, subwords: bool) -> WordAlignment:
     """Return the alignment of texts without attention."""
     if subwords:
-        return Aligned.blank([], [])
-    return Aligned.blank(split_words(source), split_words(target))
+        return WordAlignment.without_links([], [])
+    return WordAlignment.without_links(split_words(source), split_words(target))
