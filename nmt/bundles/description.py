@@ -23,7 +23,7 @@ from nmt.config.settings import Config
 from nmt.errors import ModelError
 from nmt.runtime.file_store import Archive, FileStore
 from nmt.runtime.run_directory import RunDirectory
-from nmt.search.penalties import described
+from nmt.search.penalties import describe_penalties
 
 _MOST_HEADER = 100_000_000
 """The greatest size in bytes of the header of a safetensors file."""
@@ -113,7 +113,7 @@ class Description:
         units = self.config.tokenizer.units
         yield "vocabulary", f"{source:,} {units} of the source, {target:,} of the target"
         search = self.config.search
-        yield "search", f"beam {search.beam_size}, {described(search)}"
+        yield "search", f"beam {search.beam_size}, {describe_penalties(search)}"
 
 
 def describe(path: Path | None, verify: bool = False) -> Description:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nmt.errors import DataError, UsageError
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 from nmt.search.forced_decoding import ForcedScore
-from nmt.search.hypothesis import Fate, SearchTree, Weights
+from nmt.search.hypothesis import NodeOutcome, SearchTree, Weights
 from nmt.tokenizers.words import END_MARK, SegmentedText, words_to_display
 from nmt.translation.translation import Translation
 
@@ -33,7 +33,7 @@ class InspectedTranslation:
 
     translation: Translation
     kind: str = "found"
-    views: tuple[View, ...] = ()
+    views: tuple[HeadAttention, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def forced_translation(text: str, score: ForcedScore) -> Translation:
     )
 
 
-def with_views(reading: Reading, views: Sequence[Sequence[View]]) -> Reading:
+def with_views(reading: Reading, views: Sequence[Sequence[HeadAttention]]) -> Reading:
     """Return a reading with views added to its translations.
 
     Args:
@@ -255,7 +255,7 @@ class Attended(Protocol):
         """The target text with its subwords, or None."""
 
 
-def attention_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
+def attention_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of one translation.
 
     Args:
@@ -271,7 +271,7 @@ def source_record(attended: Attended) -> dict[str, Any]:
     return {"source": tokens, "source_words": word_sizes(tokens, attended.segmented_source)}
 
 
-def target_record(attended: Attended, views: Sequence[View] = ()) -> dict[str, Any]:
+def target_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of the translation.
 
     The members `target` and `target_words` are as in `source_record`. The member `ended` says
@@ -366,7 +366,7 @@ def mean_entropy(weights: Weights) -> float:
 
 
 _THOUSAND = 1000
-_FATES = list(Fate)
+_OUTCOMES = list(NodeOutcome)
 
 
 def tree_record(tree: SearchTree) -> dict[str, Any]:
@@ -379,10 +379,10 @@ def tree_record(tree: SearchTree) -> dict[str, Any]:
     tokens = [places.setdefault(piece, len(places)) for piece in tree.pieces]
     return {
         "pieces": list(places),
-        "fates": [fate.value for fate in _FATES],
+        "fates": [outcome.value for outcome in _OUTCOMES],
         "parents": [node.parent for node in tree.nodes],
         "tokens": tokens,
         "scores": [round(_THOUSAND * node.score) for node in tree.nodes],
-        "fate": [_FATES.index(node.fate) for node in tree.nodes],
+        "fate": [_OUTCOMES.index(node.outcome) for node in tree.nodes],
         "ranks": [node.rank or 0 for node in tree.nodes],
     }

@@ -122,6 +122,9 @@ class Attention(KernelModule, ABC):
         Args:
             query: s_i, `[batch, queries, H]`, with positions and coverage.
             memory: The source, prepared by `prepare`.
+
+        Returns:
+            The contexts and the weights.
         """
         weights = self.compute_weights(self.scores(query, memory), query, memory)
         dropped_out = self.dropout(weights).to(memory.annotations.dtype)
