@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from nmt.bundles.bundle import Bundle, ensemble_of, load_bundle
+from nmt.bundles.bundle import Bundle, load_bundle, make_ensemble
 from nmt.bundles.bundle_files import find_bundle
 from nmt.config.config_errors import explained
 from nmt.config.settings import RuntimeSettings
@@ -86,7 +86,7 @@ def load_models(
     first = bundles[0]
     shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
     runtime = prepare_runtime(settings, exact=True, shapes=shapes)
-    ensemble = ensemble_of(bundles, weights, combination)  # checks weights, even of one model
+    ensemble = make_ensemble(bundles, weights, combination)  # checks weights, even of one model
     if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
         largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
         choice = choose_precision(precision, largest, measured)
