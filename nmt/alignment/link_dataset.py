@@ -120,8 +120,8 @@ class PairLinks:
         ends = self._ends.astype(np.int64)
         counts = ends[1:] - ends[:-1]
         for begin in range(0, len(self), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            limits = np.repeat(lengths[block], counts[block], axis=0)
+            pair_range = slice(begin, begin + _BLOCK)
+            limits = np.repeat(lengths[pair_range], counts[pair_range], axis=0)
             first = int(self._ends[begin])
             if (self._positions[first : first + len(limits)] >= limits).any():
                 raise _damaged(self._path, "it has links of tokens that are not there")

@@ -45,6 +45,8 @@ class Decoder(KernelModule):
         self.queries_previous_state = attention.query == "previous_state"
         self.query_layer = 0 if attention.query_layer == "bottom" else decoder.layers - 1
         self.cells = nn.ModuleList(self._make_cell(layer) for layer in range(decoder.layers))
+        # Checkpoints hold these names: `second`, transition 2 of a conditional GRU; `combine`, the map
+        # of [E y; c] to the input of the recurrence; `gate`, the pointer gate.
         self.second = (
             make_cell(
                 decoder.cell,
@@ -213,7 +215,7 @@ class Decoder(KernelModule):
             if self.query_layer > 0:
                 return hidden, None
             return hidden, self._attend_all(hidden, embedded, state, memory)
-        if self._has_conditional_gru():
+        if self._uses_conditional_gru_kernel():
             return self._unroll_conditional_gru(memory, state, embedded)
         states, contexts, weights = [], [], []
         for embedded_token, projected_token in self._split_steps(embedded):
@@ -227,7 +229,7 @@ class Decoder(KernelModule):
             state = state.next((bottom, *state.layers[1:]), None, attended.weights)
         return torch.cat(states, 1), AttentionOutput(torch.cat(contexts, 1), _concatenate(weights))
 
-    def _has_conditional_gru(self) -> bool:
+    def _uses_conditional_gru_kernel(self) -> bool:
         """Return whether `conditional_gru` can compute the bottom layer of a training step."""
         attention, decoder = self.settings.attention, self.settings.decoder
         return (
@@ -293,8 +295,7 @@ class Decoder(KernelModule):
     ) -> RecurrentOutput:
         """Compute s_i = f(s_{i-1}, y_{i-1}, c_i) of all layers: Bahdanau et al. 2014, section 3.1.
 
-        With residual connections, the input of a layer is added to its output (Wu et al. 2016, eq.
-        6).
+        In a residual stack, the input of a layer is added to its output (GNMT, Wu et al. 2016).
 
         Args:
             memory: The source.
@@ -315,8 +316,9 @@ class Decoder(KernelModule):
                 cell.advance(projected_input, state.layers[number], masks.recurrent[number])
             )
             hidden = layers[-1][0]
+            # x^l_i = s^l_i + x^{l-1}_i: Wu et al. 2016, eq. 6.
             top = hidden + below.to(hidden.dtype) if self._is_residual(number) else hidden
-        if attended is None:
+        if attended is None:  # the query is s_i of the top layer, Luong
             attended = self._attend(layers[-1][0], embedded, memory, state)
         if self.settings.output.state == "previous_state":
             top = state.layers[-1][0]
@@ -336,14 +338,14 @@ class Decoder(KernelModule):
         s'_i = GRU_1(s_{i-1}, y_{i-1}); c_i = attention(s'_i); s_i = GRU_2(s'_i, c_i).
         """
         attended = None
-        if self.queries_previous_state:
+        if self.queries_previous_state:  # Bahdanau
             hidden = state.layers[self.query_layer][0]
             attended = self._attend(hidden, embedded, memory, state)
         x = self._bottom_input(state, embedded, projected, attended)
         bottom = self._cells()[0].advance(x, state.layers[0], masks.recurrent[0])
-        if not self.queries_previous_state and self.query_layer == 0:
+        if not self.queries_previous_state and self.query_layer == 0:  # Luong, Nematus
             attended = self._attend(bottom[0], embedded, memory, state)
-        if self.second is not None:
+        if self.second is not None:  # the second transition of a conditional GRU
             assert attended is not None
             x = self.second.project(attended.contexts)
             bottom = self.second.advance(x, bottom, masks.recurrent[0])
@@ -367,7 +369,7 @@ class Decoder(KernelModule):
             inputs = torch.cat((embedded.to(attended.contexts.dtype), attended.contexts), -1)
             projected = bottom.project(torch.relu(self.combine(inputs)))
         assert projected is not None
-        if state.previous_features is not None:
+        if state.previous_features is not None:  # input feeding
             projected = bottom.project(state.previous_features, 1, projected)
         enters = self.settings.attention.enters_bottom and self.combine is None
         if enters and attended is not None:

@@ -1,4 +1,7 @@
-"""The whole model: embeddings, encoder, decoder, output matrix, loss."""
+"""The whole model: embeddings, encoder, decoder, output matrix, loss.
+
+nmt/model/__init__.py tells where the equations of the papers stand.
+"""
 
 import math
 from dataclasses import replace
@@ -175,7 +178,7 @@ class Seq2Seq(KernelModule):
             target_input: The target, beginning with BOS, `[batch, target_len]`.
             target_output: The target from its first token on, padded with PAD,
                 `[batch, target_len]`.
-            smoothing: The label smoothing, from 0 to 1.
+            smoothing: The label smoothing, from 0 to 1, see `cross_entropy_sums`.
             teacher_forcing: The probability that the input of a step is the true token, not the
                 model's most probable one (Bengio et al. 2015).
             coverage: The weight of the coverage loss.
