@@ -45,8 +45,8 @@ class Decoder(KernelModule):
         self.queries_previous_state = attention.query == "previous_state"
         self.query_layer = 0 if attention.query_layer == "bottom" else decoder.layers - 1
         self.cells = nn.ModuleList(self._make_cell(layer) for layer in range(decoder.layers))
-        # Checkpoints hold these names: `second`, transition 2 of a conditional GRU; `combine`, the map
-        # of [E y; c] to the input of the recurrence; `gate`, the pointer gate.
+        # `second` is the second transition of a conditional GRU, `combine` maps [E y; c] to the
+        # input of the recurrence, `gate` is the pointer gate. Checkpoints hold these names.
         self.second = (
             make_cell(
                 decoder.cell,
