@@ -135,9 +135,9 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     store = open_bundle(path)
     check_files(path)
     config = read_config(path)
-    tokenizers = TokenizerPair.of_place(store)
+    tokenizers = TokenizerPair.from_store(store)
     sizes = (tokenizers.source.size, tokenizers.target.size)
-    tensors = tensors_of(store, WEIGHTS)
+    tensors = read_stored_tensors(store, WEIGHTS)
     # Shapes are checked first, because a damaged configuration may need too much memory.
     with torch.device("meta"):
         check_tensors(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
@@ -147,7 +147,7 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     ratio = LengthRatio(record["length_ratio"]["mean"], record["length_ratio"]["std"])
     shortlist = None
     if SHORTLIST in record["sha256"]:
-        tables = tensors_of(store, SHORTLIST)
+        tables = read_stored_tensors(store, SHORTLIST)
         shortlist = Shortlist.from_tensors(tables, sizes, str(path / SHORTLIST))
     scripts = read_scripts(record)
     loss = _dev_loss(record)

@@ -14,7 +14,7 @@ from nmt.config.config_errors import describe_validation_error
 from nmt.config.settings import RuntimeSettings
 from nmt.errors import UsageError
 from nmt.model.kernels.precision import cast_matrices, product_shapes
-from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
+from nmt.runtime.device import Runtime, find_device, fix_summation_order, prepare_runtime
 from nmt.runtime.process import owns_process
 from nmt.search.ensemble import Ensemble
 from nmt.search.fast_precision import choose_precision
