@@ -108,5 +108,5 @@ def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
 
 
 def _report_fallback(requested: str, reason: str) -> None:
-    if World.of_environment().rank == 0:
+    if World.from_environment().rank == 0:
         say(f"{requested}: {reason}; computing in float32.")

@@ -85,7 +85,7 @@ def test_the_first_run_is_the_baseline(tmp_path):
     text = Text("dev", ["s1", "s2", "s3"], [REFERENCES])
     found = score_runs(pair, ["one", "two"], text, [ONE, TWO]).report
     assert found.systems[0].name == "one"
-    assert found.measures[0].system_scores[0].p is None
+    assert found.results[0].system_scores[0].p is None
     assert found.words is None  # the training text is not known
     with pytest.raises(DataError, match="line counts differ"):
         score_runs(pair, ["one", "two"], text, [ONE, TWO[:2]])
