@@ -58,15 +58,11 @@ class Topic:
     text: str
 
 
-def read_topics(folder: Path = DOCS) -> dict[str, Topic]:
-    """Return the topics by name, in their order.
-
-    Args:
-        folder: The folder of the Markdown files. The third line of a file is its summary.
-    """
+def read_topics() -> dict[str, Topic]:
+    """Return the topics by name, in their order. The third line of a page is its summary."""
     places = {name: place for place, name in enumerate(ORDER)}
     topics = {}
-    paths = folder.glob("*.md")
+    paths = DOCS.glob("*.md")
     for path in sorted(paths, key=lambda path: (places.get(path.stem, len(ORDER)), path.stem)):
         text = _MARK.sub("", path.read_text(encoding="utf-8"))
         summary = "".join(text.split("\n")[2:3])
@@ -81,8 +77,11 @@ def show_markdown(text: str) -> None:
         return
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
-    console = Console(width=min(_WIDTH, shutil.get_terminal_size().columns))
+    # The usual style of code has a black background, which suits dark terminals only.
+    theme = Theme({"markdown.code": "bold cyan"})
+    console = Console(width=min(_WIDTH, shutil.get_terminal_size().columns), theme=theme)
     page = Markdown(_without_links(text), code_theme="ansi_dark", hyperlinks=False)
     with console.capture() as capture:
         console.print(page)
@@ -110,9 +109,15 @@ def _without_links(text: str) -> str:
     """Return Markdown whose links to other pages say in words how to open them."""
     parts = _FENCED.split(text)
     for place in range(0, len(parts), 2):  # the others are code
-        part = _TOPIC_LINK.sub(r"\1 (`nmt help \2`)", parts[place])
-        parts[place] = _FILE_LINK.sub(r"\1 (`\2`)", part)
+        part = _TOPIC_LINK.sub(lambda link: _in_words(link, "nmt help "), parts[place])
+        parts[place] = _FILE_LINK.sub(_in_words, part)
     return "".join(parts)
+
+
+def _in_words(link: re.Match[str], command: str = "") -> str:
+    text, target = link.groups()
+    opened = f"`{command}{target}`"
+    return opened if text.strip("`").lower() == target else f"{text} ({opened})"
 
 
 def _pager() -> list[str]:
