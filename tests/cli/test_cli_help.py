@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -202,7 +203,8 @@ def test_rarely_used_options_come_last(name, capsys, monkeypatch):
     assert all(f"{each.opts[0]} " not in common for each in rare if each.opts[0] != "--sample")
 
 
-def test_the_topics_are_in_the_package():
+def test_the_topics_are_in_the_package(monkeypatch):
+    monkeypatch.chdir(Path(help_topics.__file__).parents[2])
     distribution = Distribution()
     distribution.parse_config_files()
     patterns = distribution.package_data["nmt"]
