@@ -104,7 +104,7 @@ def _explanation(root: typer.Context, name: str, topics: "dict[str, Topic]") -> 
 
     known = [*topics, *getattr(root.command, "commands", {}), *all_keys()]
     near = get_close_matches(name, dict.fromkeys(known))
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = f" Near: {', '.join(near)}." if near else ""
     raise UsageError(
         f"{name}: no topic, command or key has this name.{hint}\n"
         "`nmt help` lists the topics, `nmt --help` the commands, `nmt config explain` the keys."
