@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from nmt.cli import options
 from nmt.cli.app import app
-from nmt.cli.help_topics import DOCS
+from nmt.cli.help_topics import DOCS, ORDER
 from nmt.config.key_index import all_keys
 from nmt.config.settings import Config
 
@@ -140,6 +140,7 @@ def find_command(words):
 def check_call(words):
     """Parse a command line as the program does, without running the command."""
     command, rest = find_command(words)
+    check_name(words)
     if hasattr(command, "commands") and not rest:
         return
     with contextlib.suppress(typer.Exit):  # --help and --version
@@ -151,6 +152,15 @@ def check_call(words):
 def check_settings(settings):
     for setting in settings:
         assert setting.partition("=")[0] in all_keys(), setting
+
+
+def check_name(words):
+    """Check the name of a key or a topic that a command explains, if it is no placeholder."""
+    known = {*all_keys()}
+    if words[1] == "help":
+        known |= {*ORDER, *get_command(app).commands}
+    if words[1:-1] in (["help"], ["config", "explain"]) and words[-1].islower():
+        assert words[-1] in known, words
 
 
 def slug(heading):
@@ -205,6 +215,7 @@ def test_commands_in_sentences_exist_and_have_their_options(page):
         if not re.fullmatch(r"nmt(?: [\w./=-]+)+", code):
             continue
         command, rest = find_command(code.split(" "))
+        check_name(code.split(" "))
         known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
         for word in rest:
             if word.startswith("-"):
