@@ -1,7 +1,7 @@
 """The command `nmt help`."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,7 +65,7 @@ def _list(topics: "Iterable[Topic]") -> str:
     return "\n".join(["Topics:", *lines, _AFTER_TOPICS])
 
 
-def _command_help(root: typer.Context, name: str) -> str | None:
+def _command_help(root: Any, name: str) -> str | None:
     """Return the help of a command, such as `translate` or `config show`; None without one."""
     context = root
     for word in name.split():
@@ -88,7 +88,7 @@ def _see_also(name: str, is_command: bool) -> str:
     return f"\n{' '.join(others)}\n" if others else ""
 
 
-def _explanation(root: typer.Context, name: str, topics: "dict[str, Topic]") -> str:
+def _explanation(root: Any, name: str, topics: "dict[str, Topic]") -> str:
     """Return the description of a key.
 
     Raises:

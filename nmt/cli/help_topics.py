@@ -137,7 +137,7 @@ def _page(text: str, pager: list[str]) -> None:
     # less shows colours only with -R, which $PAGER may lack.
     environment = {"LESS": "-R", **os.environ}
     with subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:
-        written = text.encode()
+        written: bytes | None = text.encode()
         while True:
             try:
                 process.communicate(written)
