@@ -110,7 +110,8 @@ def init(
     """Write a configuration fitted to your texts.
 
     Reads the texts once, checks them as `nmt binarize` does, and states the reason of each value.
-    Without --output the configuration goes to stdout, with absolute paths.
+    Without --output the configuration goes to stdout, with paths relative to the current
+    folder.
     """
     texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
     _check_output(output, texts, force)

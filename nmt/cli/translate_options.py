@@ -224,7 +224,7 @@ MaxLength = Annotated[
         "--max-length",
         min=1,
         metavar="N",
-        help="Allow at most N subwords in a translation, and room for constraints. [default: "
+        help="Allow at most N subwords in a translation, plus those of constraints. [default: "
         "by the length of the source]",
         rich_help_panel=RARE,
     ),
