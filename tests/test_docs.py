@@ -212,7 +212,7 @@ def test_the_program_accepts_each_command(page):
 @each_page
 def test_commands_in_sentences_exist_and_have_their_options(page):
     for code in CODE.findall(prose(page)):
-        if not re.fullmatch(r"nmt(?: [\w./=-]+)+", code):
+        if not re.fullmatch(r"nmt [a-z-](?:[\w./= -]*)", code):  # as nmt COMMAND is not
             continue
         command, rest = find_command(code.split(" "))
         check_name(code.split(" "))
@@ -354,3 +354,18 @@ def test_topics_have_short_sentences(page):
 def test_scores_stand_only_where_they_are_kept(page):
     if page.name not in MEASURED:
         assert FIGURE.findall(prose(page)) == []
+
+
+def test_each_topic_is_there_and_in_the_order_of_nmt_help():
+    assert {page.stem for page in TOPICS} == {*ORDER}
+
+
+def test_the_readme_is_short():
+    assert read(README).count("\n") <= MOST_README_LINES
+    for sentence in sentences(README):
+        assert word_count(sentence) <= MOST_WORDS, sentence
+
+
+def test_the_readme_leads_to_each_topic():
+    linked = {Path(target.partition("#")[0]).stem for target in LINK.findall(prose(README))}
+    assert {*ORDER} <= linked
