@@ -369,3 +369,15 @@ def test_the_readme_is_short():
 def test_the_readme_leads_to_each_topic():
     linked = {Path(target.partition("#")[0]).stem for target in LINK.findall(prose(README))}
     assert {*ORDER} <= linked
+
+
+def test_the_readme_has_the_groups_of_commands_of_the_help():
+    rows = re.findall(r"^\| ([A-Z][a-z ]+|) ?\| `nmt (\w+)` \|", read(README), re.MULTILINE)
+    group, told = "", {}
+    for title, command in rows:
+        group = title.strip() or group
+        told.setdefault(group, set()).add(command)
+    shown = {}
+    for name, command in get_command(app).commands.items():
+        shown.setdefault(command.rich_help_panel, set()).add(name)
+    assert told == shown

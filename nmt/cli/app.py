@@ -39,12 +39,12 @@ from nmt.version import __version__
 # A command is a short function in the module of its name. It imports heavy packages when it runs,
 # so that `nmt --help` does not load torch.
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Set up": (init, doctor),
-    "Train": (tokenizer, binarize, train, watch, average),
-    "Translate": (translate, serve, shortlist),
-    "Evaluate": (score, compare, tune),
-    "Inspect": (report, attention, align),
-    "Share": (info, export),
+    "Set up": (init, doctor, tokenizer, binarize),
+    "Train": (train, watch, average),
+    "Translate": (translate, serve, tune, shortlist),
+    "Evaluate": (score, compare),
+    "Inspect": (attention, align, report, info),
+    "Share": (export,),
 }
 """All commands but those with a name or subcommands of their own, by the groups of `nmt --help`."""
 
