@@ -183,13 +183,11 @@ def sentences(page):
     text = re.sub(r"(`+).+?\1", "code", text, flags=re.DOTALL)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\n(?= *(?:[-*]|\d+\.) |#)", "\n\n", text)
-    paragraphs = re.split(r"\n\s*\n", text)
+    text = text.replace("et al.", "et al")
     return [
         sentence
-        for paragraph in paragraphs
-        for sentence in re.split(
-            r"(?<=[.!?:])[*)\"]*\s+(?=\W*[A-Z`\d]|nmt|code)", paragraph.strip()
-        )
+        for paragraph in re.split(r"\n\s*\n", text)
+        for sentence in re.split(r"(?<=[.!?:])[*)\"]*\s+", paragraph.strip())
     ]
 
 
