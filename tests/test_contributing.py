@@ -255,4 +255,4 @@ def test_a_new_topic_is_listed_and_shown(tmp_path, monkeypatch, capsys):
     summary = "Make a model smaller by rounding its parameters."
     assert f"  quantization  {summary}\n" in capsys.readouterr().out
     assert run(["help", "quantization"]) == 0
-    assert "$ nmt --version" in capsys.readouterr().out
+    assert "$ nmt config explain" in capsys.readouterr().out
