@@ -94,11 +94,11 @@ def _explanation(root: Any, name: str, topics: "dict[str, Topic]") -> str:
     Raises:
         UsageError: The name is that of nothing. The message says the nearest names.
     """
-    from nmt.config.earlier_keys import GONE, RENAMED
+    from nmt.config.earlier_keys import REMOVED_KEYS, RENAMED_KEYS
     from nmt.config.key_index import all_keys
     from nmt.config.reference import explain
 
-    if name in all_keys() or name in RENAMED or name in GONE:
+    if name in all_keys() or name in RENAMED_KEYS or name in REMOVED_KEYS:
         return explain(name)
     from difflib import get_close_matches
 
