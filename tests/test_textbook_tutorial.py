@@ -36,7 +36,9 @@ def commands():
             found.append((text, ""))
         elif language == "console":
             for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, shown = re.match(r"((?:[^\n]*\\\n)*[^\n]*\n?)(.*)", part, re.DOTALL).groups()
+                command, shown = re.match(
+                    r"((?:[^\n]*\\\n)*[^\n]*\n?)(.*)", part, re.DOTALL
+                ).groups()
                 found.append((command, shown))
     return found
 
