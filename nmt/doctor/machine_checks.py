@@ -13,7 +13,7 @@ from nmt.errors import ResourceError
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
 from nmt.runtime.processor import cores
-from nmt.training.runtime_choice import training_runtime
+from nmt.training.runtime_choice import choose_training_runtime
 
 
 def _config(examination: Examination) -> Remark:
@@ -24,7 +24,7 @@ def _config(examination: Examination) -> Remark:
 
 def _device(examination: Examination) -> Remark:
     if hasattr(examination, "config"):
-        runtime = training_runtime(examination.config)
+        runtime = choose_training_runtime(examination.config)
     else:
         runtime = prepare_runtime(RuntimeSettings.model_validate(examination.machine))
     examination.runtime = runtime

@@ -15,7 +15,7 @@ from nmt.reports.run_state import open_run
 from nmt.reports.watch import Screen, frame
 from nmt.runtime.device import Choices
 from nmt.training.averaging import _best_first, _validations
-from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, update_of
+from nmt.training.checkpoints import TrainingState, checkpoint_update, load_state, newest_checkpoint
 from nmt.training.run import _bleu_tokenizer, train
 from nmt.training.validation import Validator
 
@@ -102,7 +102,7 @@ def test_the_best_checkpoints_of_a_run_are_those_by_the_same_rule(tiny, scripted
     run = train(tiny(*OFTEN))
     checkpoints = [run.checkpoints / f"step-{update:08d}" for update in (8, 6, 4, 2)]
     seen = _validations(run, "bleu")
-    assert [update_of(path) for path in _best_first(checkpoints, seen)] == [8, 4, 6, 2]
+    assert [checkpoint_update(path) for path in _best_first(checkpoints, seen)] == [8, 4, 6, 2]
     assert _validations(run, "chrf++") == {}
 
 

@@ -18,7 +18,7 @@ from nmt.model.loss import Guidance
 from nmt.training.cuda_graphs import GraphedStep
 from nmt.training.gradients import split_batch
 from nmt.training.run import train
-from nmt.training.schedules import guidance_of, guidance_weight
+from nmt.training.schedules import batch_guidance, guidance_weight
 from nmt.training.trainer import Trainer
 from nmt.translation.translator import Translator
 
@@ -53,9 +53,9 @@ def test_the_weight_falls_to_zero_where_it_is_to():
     weights = [guidance_weight(falling, update) for update in range(1, 7)]
     assert weights == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0, 0.0])
     each = guided_batch(*SHORT)
-    assert guidance_of(falling, each, 2).weight == pytest.approx(0.3)
-    assert guidance_of(falling, each, 5) is None
-    assert guidance_of(steady, batch(*SHORT), 1) is None
+    assert batch_guidance(falling, each, 2).weight == pytest.approx(0.3)
+    assert batch_guidance(falling, each, 5) is None
+    assert batch_guidance(steady, batch(*SHORT), 1) is None
 
 
 def test_parts_of_a_batch_cost_what_the_whole_costs():

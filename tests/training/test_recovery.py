@@ -172,7 +172,7 @@ def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         save_checkpoint(tmp_path, 1, model, optimizer, state)
     with pytest.raises(ModelError) as error:
-        recovery.way_back(fault, state, tmp_path)
+        recovery.find_rollback_checkpoint(fault, state, tmp_path)
     return error.value.message.split("\n")[-1]
 
 

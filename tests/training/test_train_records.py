@@ -212,14 +212,14 @@ def sums_of(loss):
 def test_an_update_of_float16_that_overflowed_was_not_applied():
     metrics = MetricAccumulator(torch.device("cpu"))
     metrics.count(sums_of(3.0), torch.tensor(torch.inf), 10, may_overflow=True)
-    assert not metrics.is_sound()
+    assert not metrics.is_finite()
     metrics.count(sums_of(1.0), torch.tensor(2.0), 10, may_overflow=True)
     total = metrics.total(SINGLE_PROCESS)
     assert (total.applied, total.updates) == (1, 2)
-    assert metrics.is_sound()
+    assert metrics.is_finite()
     again = MetricAccumulator(torch.device("cpu"), total)
     again.count(sums_of(1.0), torch.tensor(torch.inf), 10, may_overflow=True)
-    assert again.is_sound()
+    assert again.is_finite()
     means = train_means(again.total(SINGLE_PROCESS))
     assert (means["loss"], means["gradient_norm"]) == (5.0 / 30, 2.0)
 
