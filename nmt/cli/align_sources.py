@@ -166,7 +166,7 @@ def _given(
     target: Path,
     options: LinkOptions,
 ) -> Iterator[AlignedLine]:
-    from nmt.inspection.alignments import align_given
+    from nmt.inspection.alignments import align_pairs
     from nmt.text.lines import each_line, each_pair
     from nmt.translation.stream_progress import StreamProgress, stream_progress
 
@@ -176,10 +176,10 @@ def _given(
         for window in StreamProgress(bar).counted(windows):
             texts = [text for text, _ in window], [text for _, text in window]
             lines = range(first, first + len(window))
-            aligned = align_given(translator, *texts, options.subwords, lines)
+            aligned = align_pairs(translator, *texts, options.subwords, lines)
             others: list[Aligned | None] = [None] * len(window)
             if backward is not None:
-                others = list(align_given(backward, *texts[::-1], options.subwords, lines))
+                others = list(align_pairs(backward, *texts[::-1], options.subwords, lines))
             for pair, one, other in zip(window, aligned, others, strict=True):
                 yield AlignedLine(options.links(one, other), *pair, one)
             first += len(window)
@@ -188,7 +188,7 @@ def _given(
 def _found(
     translator: "Translator", source: Path | None, options: LinkOptions
 ) -> Iterator[AlignedLine]:
-    from nmt.inspection.alignments import align_found
+    from nmt.inspection.alignments import translate_and_align
     from nmt.text.lines import each_line
     from nmt.translation.line_stream import LineWarnings
     from nmt.translation.line_translator import warn_of_segments
@@ -200,7 +200,7 @@ def _found(
     windows = _windows(each_line(source), translator, 1 if is_typed(source) else None)
     with stream_progress("align", source, [None]) as bar:
         for texts in StreamProgress(bar).counted(windows):
-            found = align_found(translator, texts, options.subwords)
+            found = translate_and_align(translator, texts, options.subwords)
             for text, (translation, aligned) in zip(texts, found, strict=True):
                 number += 1
                 warn_of_segments(long_lines, number, translation)

@@ -132,7 +132,7 @@ def attention(
     others = [open_translator([each], device, precision, threads) for each in compare or []]
     wanted = given(beam_size=beam, n_best=n_best)
     overrides = wanted | {"n_best": _how_many(first, wanted) if outputs.pages else 1}
-    looker = Inspector([first, *others], whole=bool(outputs.pages), overrides=overrides)
+    looker = Inspector([first, *others], full=bool(outputs.pages), overrides=overrides)
     drawing = text_drawing(numbers, ascii_only, subwords, as_json, outputs.text)
     if not outputs.in_files and target_file is None:
         _draw_as_they_come(looker, input_file, outputs.text, drawing)
@@ -175,7 +175,7 @@ def _draw_as_they_come(
     def draw_window(lines: list[Line]) -> list[Answer]:
         sentences = looker.sentences([InspectedLine(line.number, line.text) for line in lines])
         for sentence in sentences:
-            warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
+            warn_of_segments(long_lines, sentence.number, sentence.outputs[0].best)
         return [Answer(drawing.lines(sentence)) for sentence in sentences]
 
     with reader(input_file) as read, writer(output) as write:
@@ -241,7 +241,7 @@ def _looked_at(
         for begin in range(0, len(lines), _WINDOW):
             window = lines[begin : begin + _WINDOW]
             for sentence in looker.sentences(window):
-                warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
+                warn_of_segments(long_lines, sentence.number, sentence.outputs[0].best)
                 yield sentence
             bar.advance(len(window))
     long_lines.summarise()

@@ -99,7 +99,7 @@ class TextDrawing:
 
     def lines(self, sentence: "Sentence") -> list[str]:
         """Return the lines for a sentence."""
-        translation = sentence.readings[0].best
+        translation = sentence.outputs[0].best
         if self.as_json:
             return [_as_json(translation, self.subwords)]
         return self._drawn(sentence.text, translation)
@@ -196,7 +196,7 @@ def write_images(
 
     written: list[Path] = []
     for sentence in sentences:
-        translation = sentence.readings[0].best
+        translation = sentence.outputs[0].best
         if translation.attention is None:
             continue
         name = _numbered(path, sentence.number, len(sentences))

@@ -105,9 +105,9 @@ class Trainer:
         precision = runtime.choices.precision
         self._recovery = Recovery(self.settings, precision, loader.corpus, run.data, log, ranks)
         self._checks_late = runtime.device.type != "cpu"
-        """Whether weights change before they are checked: on a GPU each check is a wait."""
+        """Whether weights change before they are checked, because on a GPU each check is a wait."""
         self._check_at_once_until = 0
-        """The last update that is checked at once all the same."""
+        """The last update that is checked at once nevertheless."""
         self._noisy_metrics: set[str] = set()
         """The metrics of choice that were noise at the last validation."""
         self._earlier_seconds = state.seconds
@@ -434,14 +434,9 @@ class Trainer:
     def _write_checkpoint(self) -> None:
         if not self.ranks.is_rank_zero:
             return
-        checkpoint = self.settings.checkpoint
+        keep = self.settings.checkpoint.keep_last
         save_checkpoint(
-            self.run.checkpoints,
-            checkpoint.keep_last,
-            self.model,
-            self.optimizer,
-            self.state,
-            self.average,
+            self.run.checkpoints, keep, self.model, self.optimizer, self.state, self.average
         )
 
     def _finish(self) -> None:

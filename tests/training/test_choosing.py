@@ -16,7 +16,7 @@ from nmt.reports.watch import Screen, frame
 from nmt.runtime.device import Choices
 from nmt.training.averaging import _best_first, _validations
 from nmt.training.checkpoints import TrainingState, checkpoint_update, load_state, newest_checkpoint
-from nmt.training.run import _bleu_tokenizer, train
+from nmt.training.run import _choose_bleu_tokenizer, train
 from nmt.training.validation import Validator
 
 OFTEN = ("training.validation.every_updates=2", "training.patience=2")
@@ -189,7 +189,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
     mecab(installed)
     state, log = state_with(before), Told()
     config = tiny(f"data.target_language={language}", "training.metric=bleu")
-    assert _bleu_tokenizer(config, state, log) == after
+    assert _choose_bleu_tokenizer(config, state, log) == after
     assert state.bleu_tokenizer == after
     assert ("bleu" not in state.best, state.stopping is None) == (forgets, forgets)
     assert (state.schedule["best"] is None) is forgets
@@ -199,7 +199,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
 
 def test_a_run_that_begins_forgets_nothing(tiny):
     state, log = state_with("", update=0), Told()
-    assert _bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
+    assert _choose_bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
     assert "bleu" in state.best and log.warnings == []
 
 

@@ -13,7 +13,7 @@ from nmt.config.registry import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
 from nmt.data.batches import to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
-from nmt.inspection.alignments import align_given
+from nmt.inspection.alignments import align_pairs
 from nmt.model.loss import Guidance
 from nmt.training.cuda_graphs import GraphedStep
 from nmt.training.gradients import split_batch
@@ -105,7 +105,7 @@ def test_attention_follows_the_links(tiny, tmp_path):
     guided = [f"training.guided_alignment.{each}" for each in settings]
     run = train(tiny(*guided, "training.max_updates=60", "training.validation.every_updates=60"))
     translator = Translator.load(run.best, device="cpu", threads=1)
-    found = align_given(translator, ["un deux trois quatre"], ["one two three four"])
+    found = align_pairs(translator, ["un deux trois quatre"], ["one two three four"])
     assert found[0].links() == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
 

@@ -29,7 +29,7 @@ def state_of(run, update):
 @pytest.fixture
 def skipping(monkeypatch):
     """Sets how many updates in a row may be left out."""
-    return lambda most: monkeypatch.setattr(recovery, "_MOST_SKIPPED", most)
+    return lambda most: monkeypatch.setattr(recovery, "_MAX_SKIPPED", most)
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_a_left_out_update_does_not_move_the_average(tiny, spoil):
 
 
 def test_rollbacks_have_an_end(tiny, spoil, skipping, monkeypatch):
-    monkeypatch.setattr(recovery, "_MOST_ROLLBACKS", 2)
+    monkeypatch.setattr(recovery, "_MAX_ROLLBACKS", 2)
     skipping(1)
     spoil(updates(5, 6))
     with pytest.raises(ModelError, match="gone back 2 times"):

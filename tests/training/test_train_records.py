@@ -154,7 +154,7 @@ def test_after_a_rollback_the_sums_are_those_of_the_checkpoint(tiny, monkeypatch
         return sums
 
     monkeypatch.setattr(LossStep, "__call__", spoiled)
-    monkeypatch.setattr(recovery, "_MOST_SKIPPED", 1)
+    monkeypatch.setattr(recovery, "_MAX_SKIPPED", 1)
     monkeypatch.setattr(recovery, "_RATE_FACTOR", 0.999999)
     run = train(tiny(*OPTIONS, "training.on_divergence=rollback"))
     assert left == []
