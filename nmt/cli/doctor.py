@@ -42,7 +42,7 @@ def doctor(
 
     The exit code is 0, or that of the first check that fails.
     """
-    from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
+    from nmt.doctor.preflight import NAME_WIDTH, preflight
 
     if settings and config is None:
         raise UsageError("--set changes a configuration: give CONFIG too.")
@@ -51,7 +51,7 @@ def doctor(
 
     def show(finding: "Finding") -> None:
         if not as_json:
-            print(finding.line(ROOM_FOR_NAMES), flush=True)
+            print(finding.line(NAME_WIDTH), flush=True)
 
     try:
         with signals_raised():
