@@ -144,7 +144,7 @@ def _judge(
         given: The source, references and translations of the options.
         machine: The device, precision and threads.
     """
-    from nmt.reports.run_scoring import dev_of, given_text, score_models, score_runs
+    from nmt.reports.run_scoring import read_shared_dev, read_text, score_models, score_runs
     from nmt.text.lines import read_all_lines
 
     source, references, hypotheses = given
@@ -153,10 +153,10 @@ def _judge(
         return _translate(state.run.path, name, lines, machine)
 
     if source is not None:
-        text = given_text(source, references or [])
+        text = read_text(source, references or [])
     else:
         try:
-            text = dev_of(states)
+            text = read_shared_dev(states)
         except NmtError as error:
             if hypotheses:
                 raise
@@ -195,11 +195,11 @@ def _print(found: "RunComparison", swings: int) -> None:
     from nmt.reports.comparison import print_deltas, print_runs
 
     print_runs(found)
-    if found.judged is None:
-        say(found.why_not)
+    if found.scores is None:
+        say(found.scores_problem)
         return
-    print(f"\ntranslations of {found.judged.what}")
-    print_scores(found.judged.report)
-    tell_verdicts(found.judged.report)
-    print_buckets(found.judged.report)
+    print(f"\ntranslations of {found.scores.text_name}")
+    print_scores(found.scores.report)
+    tell_verdicts(found.scores.report)
+    print_buckets(found.scores.report)
     print_deltas(found, swings)

@@ -32,7 +32,7 @@ def report(
     """
     from nmt.pages.page import finite
     from nmt.reports.run_page import report_page
-    from nmt.reports.run_report import report_on
+    from nmt.reports.run_report import gather_report
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
 
@@ -41,7 +41,7 @@ def report(
     if file is None and not as_json:
         file = state.run.path / _PAGE
     check_written([file], [run], [state.run.path])
-    found = report_on(state)
+    found = gather_report(state)
     if file is not None:  # first, because a closed pipe ends the output below
         write_text(file, report_page(found))
         say(f"page: {file}")

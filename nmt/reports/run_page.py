@@ -7,15 +7,15 @@ from nmt.console import time_text
 from nmt.pages.charts import MOST_POINTS, SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, escaped, render
 from nmt.reports.corpus_report import data_section
-from nmt.reports.curves import curves
+from nmt.reports.curves import run_curves
 from nmt.reports.page_parts import (
     Column,
     Tile,
-    clock,
-    contents,
-    count,
+    format_count,
+    format_score,
+    format_time,
+    links_to_sections,
     paragraph,
-    points,
     section,
     table,
     tiles,
@@ -39,48 +39,50 @@ def report_page(report: RunReport) -> str:
         ("machine", "Machine", _machine(report)),
         ("settings", "Settings", _settings(report)),
     )
-    there = [(anchor, title) for anchor, title, inner in sections if inner]
+    present = [(anchor, title) for anchor, title, inner in sections if inner]
     parts = [section(anchor, title, inner) for anchor, title, inner in sections]
     return render(
         Page(
             title=report.state.name,
-            about=_about(report),
-            body="\n".join((contents(there), _summary(report), *parts)),
+            about=_subtitle(report),
+            body="\n".join((links_to_sections(present), _summary(report), *parts)),
             styles=(STYLE, RUN_STYLE),
             scripts=SCRIPTS,
         )
     )
 
 
-def _about(report: RunReport) -> str:
+def _subtitle(report: RunReport) -> str:
     config = report.state.config
     languages = []
     if config is not None:
         languages = [f"{config.data.source_language} to {config.data.target_language}"]
-    return " · ".join([*languages, status_text(report.state), f"as of {clock(report.state.now)}"])
+    return " · ".join(
+        [*languages, status_text(report.state), f"as of {format_time(report.state.now)}"]
+    )
 
 
 def _summary(report: RunReport) -> str:
     history = report.state.history
-    shown = []
+    figures = []
     best = report.best
     value = None if best is None else best.deciding_value(report.state.best_metric)
     if best is not None and value is not None:
         name, points_of_best = value.shown
         title = f"Best {METRICS[name]}"
-        shown.append(Tile(title, points(points_of_best), f"at update {best.update:,}"))
+        figures.append(Tile(title, format_score(points_of_best), f"at update {best.update:,}"))
     if history.dev:
-        shown.append(_last_validation(history.dev[-1], report.state.best_metric))
+        figures.append(_last_validation(history.dev[-1], report.state.best_metric))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
-    shown.append(Tile("Updates", count(history.update), epoch))
-    shown.append(Tile("Time of training", time_text(history.seconds), _left_or_begun(report)))
+    figures.append(Tile("Updates", format_count(history.update), epoch))
+    figures.append(Tile("Time of training", time_text(history.seconds), _time_note(report)))
     if history.train:
-        pace = history.train[-1].tokens_per_second
-        shown.append(Tile("Pace", count(pace), "target tokens per second"))
+        speed = history.train[-1].tokens_per_second
+        figures.append(Tile("Pace", format_count(speed), "target tokens per second"))
     parameters = history.fact("parameters")
     if isinstance(parameters, int):
-        shown.append(Tile("Parameters", count(parameters)))
-    return _bar(report) + (tiles(shown) if history.sessions or history.train else "")
+        figures.append(Tile("Parameters", format_count(parameters)))
+    return _bar(report) + (tiles(figures) if history.sessions or history.train else "")
 
 
 def _last_validation(point: DevPoint, best_metric: str) -> Tile:
@@ -90,19 +92,21 @@ def _last_validation(point: DevPoint, best_metric: str) -> Tile:
     """
     value = point.deciding_value(best_metric)
     first = best_metric if value is None else value.shown[0]
-    known = dict.fromkeys((first, "bleu", "chrf", "chrf++", "perplexity"))
-    told = [
-        f"{METRICS[name]} {points(point.metrics[name])}" for name in known if name in point.metrics
+    names = dict.fromkeys((first, "bleu", "chrf", "chrf++", "perplexity"))
+    texts = [
+        f"{METRICS[name]} {format_score(point.metrics[name])}"
+        for name in names
+        if name in point.metrics
     ]
-    return Tile("Last validation", told[0] if told else "–", ", ".join(told[1:]))
+    return Tile("Last validation", texts[0] if texts else "–", ", ".join(texts[1:]))
 
 
-def _left_or_begun(report: RunReport) -> str:
+def _time_note(report: RunReport) -> str:
     """Return the time that training still takes, or the time when an inactive run began."""
     progress, sessions = report.progress, report.state.history.sessions
     if report.state.status != "training":
         times = f", in {len(sessions)} sittings" if len(sessions) > 1 else ""
-        return f"begun {clock(sessions[0].time)}{times}" if sessions else ""
+        return f"begun {format_time(sessions[0].time)}{times}" if sessions else ""
     if progress is None:
         return ""
     if progress.left is not None:
@@ -126,7 +130,7 @@ def _bar(report: RunReport) -> str:
 def _curves(report: RunReport) -> str:
     if report.state.status == "not begun":
         return ""
-    charts = "".join(map(chart_html, curves(report.state.history)))
+    charts = "".join(map(chart_html, run_curves(report.state.history)))
     note = ""
     if len(report.state.history.train) > MOST_POINTS:
         note = paragraph(
@@ -142,7 +146,10 @@ def _validations(report: RunReport) -> str:
     names = [name for name in METRICS if any(name in point.metrics for point in dev)]
     columns = [Column("update", True), *(Column(METRICS[name], True) for name in names)]
     rows = [
-        [count(point.update), *(points(point.metrics.get(name, math.nan)) for name in names)]
+        [
+            format_count(point.update),
+            *(format_score(point.metrics.get(name, math.nan)) for name in names),
+        ]
         for point in dev
     ]
     return (
@@ -200,11 +207,14 @@ def _events(report: RunReport) -> str:
         )
     if history.faults:
         columns = [Column("update", True), Column("time"), Column("what happened")]
-        rows = [[count(each.update), clock(each.time), each.text] for each in history.faults]
+        rows = [
+            [format_count(each.update), format_time(each.time), each.text]
+            for each in history.faults
+        ]
         parts.append(table(columns, rows))
     if report.warnings:
         columns = [Column("first"), Column("times", True), Column("warning")]
-        rows = [[each.time, count(each.count), each.text] for each in report.warnings]
+        rows = [[each.time, format_count(each.count), each.text] for each in report.warnings]
         parts.append(table(columns, rows))
     return "".join(parts) or paragraph("None.", "muted")
 
@@ -213,13 +223,13 @@ def _machine(report: RunReport) -> str:
     rows = []
     for session in report.state.history.sessions:
         versions = session.facts.get("versions")
-        told = versions.items() if isinstance(versions, dict) else ()
+        by_package = versions.items() if isinstance(versions, dict) else ()
         rows.append(
             [
-                clock(session.time),
-                count(session.update),
+                format_time(session.time),
+                format_count(session.update),
                 str(session.facts.get("runtime", "–")),
-                ", ".join(f"{name} {version}" for name, version in told) or "–",
+                ", ".join(f"{name} {version}" for name, version in by_package) or "–",
             ]
         )
     if not rows:

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nmt.config.serialize import SettingDifference, changed_from_defaults
-from nmt.reports.corpus_report import DataReport, try_data_report
-from nmt.reports.run_history import DevPoint, Session, Warned, warnings_of
-from nmt.reports.run_state import RunProgress, RunState, progress_of
+from nmt.reports.corpus_report import DataReport, examine_corpora_or_reason
+from nmt.reports.run_history import DevPoint, LoggedWarning, Session, read_warnings
+from nmt.reports.run_state import RunProgress, RunState, run_progress
 from nmt.text.lines import wrap_read_errors
 
 
@@ -29,7 +29,7 @@ class RunReport:
     best: DevPoint | None
     data: DataReport | None
     data_problem: str
-    warnings: list[Warned]
+    warnings: list[LoggedWarning]
     changes: list[SettingDifference]
 
     def record(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class RunReport:
         }
 
 
-def report_on(state: RunState) -> RunReport:
+def gather_report(state: RunState) -> RunReport:
     """Gather a report on a run.
 
     Returns:
@@ -71,12 +71,12 @@ def report_on(state: RunState) -> RunReport:
     Raises:
         DataError: The log of the run cannot be read.
     """
-    data, problem = try_data_report(state)
+    data, problem = examine_corpora_or_reason(state)
     with wrap_read_errors(state.run.log_text):
-        warnings = warnings_of(state.run.log_text)
+        warnings = read_warnings(state.run.log_text)
     return RunReport(
         state,
-        progress_of(state),
+        run_progress(state),
         state.history.best(state.best_metric),
         data,
         problem,

@@ -10,9 +10,9 @@ from nmt.bundles.bundle_files import read_facts
 from nmt.evaluation.metrics import BestValidation
 from nmt.evaluation.scores import Score
 from nmt.reports.run_page import report_page
-from nmt.reports.run_report import report_on
+from nmt.reports.run_report import gather_report
 from nmt.reports.run_state import open_run
-from nmt.reports.watch import Screen, frame
+from nmt.reports.watch import Screen, screen_lines
 from nmt.runtime.device import Choices
 from nmt.training.averaging import _best_first, _validations
 from nmt.training.checkpoints import TrainingState, checkpoint_update, load_state, newest_checkpoint
@@ -212,9 +212,10 @@ def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
     assert (facts["dev"]["perplexity"], facts["updates"]) == ("inf", 2)
     assert "perplexity inf" in text(run)
     assert last_state(run).best["perplexity"] == BestValidation("perplexity", math.inf, 2, 1)
-    page = report_page(report_on(open_run(run.path)))
+    page = report_page(gather_report(open_run(run.path)))
     assert any(
-        "loss 900.00" in plain_line(each) for each in frame(open_run(run.path), Screen(120, 60))
+        "loss 900.00" in plain_line(each)
+        for each in screen_lines(open_run(run.path), Screen(120, 60))
     )
     assert page.startswith("<!DOCTYPE html>")
     run = train(tiny(*options, "training.max_updates=6"), resume=True)

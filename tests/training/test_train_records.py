@@ -300,6 +300,6 @@ main()
 def test_reports_show_a_last_record_between_two_of_the_steps(tiny):
     run = train(tiny(*OPTIONS))
     lines = run.log_records.read_text(encoding="utf-8").split("\n")[:-1]
-    history = RunHistory.of(map(json.loads, lines))
+    history = RunHistory.from_records(map(json.loads, lines))
     assert [point.update for point in history.train] == [7, 14, 21, 24]
     assert history.update == 24
