@@ -67,12 +67,12 @@ def serve(
     _require_packages()
     from nmt.search.batched_search import override
     from nmt.serving.api_schema import RequestLimits
-    from nmt.serving.server import listening
+    from nmt.serving.server import open_listener
     from nmt.serving.server import serve as run_server
     from nmt.translation.quality_estimation import QualityEstimator, parse_thresholds
 
     thresholds = parse_thresholds(flag_above or ())
-    listener = listening(host, port)
+    listener = open_listener(host, port)
     with listener:
         translator = open_translator(model, device, precision, threads, weight, combine)
         settings = override(translator.settings, its.given(beam_size=beam, n_best=1))

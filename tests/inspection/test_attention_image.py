@@ -28,12 +28,12 @@ def labels(image):
 
 def test_every_form_begins_as_it_should():
     for form, magic in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
-        assert drawn(["a"], ["x", "</s>"], image_format=form).content.startswith(magic)
+        assert drawn(["a"], ["x", "</s>"], form=form).content.startswith(magic)
 
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_the_same_matrix_is_the_same_file(form):
-    one, two = (drawn(["a", "b"], ["x", "</s>"], image_format=form) for _ in range(2))
+    one, two = (drawn(["a", "b"], ["x", "</s>"], form=form) for _ in range(2))
     assert one.content == two.content
 
 
@@ -97,11 +97,12 @@ def test_what_steers_is_drawn_as_a_sign():
 
 
 def test_missing_characters_are_named(monkeypatch):
-    monkeypatch.setattr("nmt.inspection.attention_image._plain_fonts", dict)
+    monkeypatch.setattr("nmt.inspection.attention_image._regular_fonts", dict)
     monkeypatch.setattr(
-        "nmt.inspection.attention_image._characters", lambda name: frozenset(map(ord, "abc"))
+        "nmt.inspection.attention_image._characters_of_font",
+        lambda name: frozenset(map(ord, "abc")),
     )
-    (warning,) = drawn(["abc"], ["日本ab"], image_format="png").warnings
+    (warning,) = drawn(["abc"], ["日本ab"], form="png").warnings
     assert "日 (U+65E5), 本 (U+672C)" in warning
     assert "Install a font" in warning
     assert drawn(["abc"], ["日本ab"]).warnings == ()
@@ -111,18 +112,18 @@ def test_old_matplotlib_and_scripts_from_the_right(monkeypatch):
     from matplotlib import ft2font
 
     if hasattr(ft2font, "__libraqm_version__"):
-        assert drawn(["שלום"], ["x"], image_format="png").warnings == ()
+        assert drawn(["שלום"], ["x"], form="png").warnings == ()
         monkeypatch.delattr(ft2font, "__libraqm_version__")
-    (warning,) = drawn(["שלום"], ["x"], image_format="png").warnings
+    (warning,) = drawn(["שלום"], ["x"], form="png").warnings
     assert "3.11" in warning
 
 
 def test_settings_of_the_machine_do_not_matter():
     import matplotlib
 
-    plain = drawn(["a"], ["x"], image_format="png").content
+    plain = drawn(["a"], ["x"], form="png").content
     with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "savefig.facecolor": "red"}):
-        assert drawn(["a"], ["x"], image_format="png").content == plain
+        assert drawn(["a"], ["x"], form="png").content == plain
 
 
 def test_without_matplotlib_one_is_told_what_to_install(monkeypatch):
