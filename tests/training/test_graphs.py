@@ -89,7 +89,7 @@ def test_a_recording_reads_the_same_tensors_each_time():
 
 def test_the_shapes_that_come_most_often_are_kept():
     recorder = Again()
-    step = graphed(make_model(), recorder, max_graphs=1)
+    step = graphed(make_model(), recorder, most=1)
     for chosen, recorded, replayed in (
         (SHORT, 0, 0),  # new
         (SHORT, 1, 1),
