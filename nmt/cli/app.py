@@ -18,7 +18,7 @@ from nmt.cli.compare import compare
 from nmt.cli.config import config
 from nmt.cli.doctor import doctor
 from nmt.cli.export import export
-from nmt.cli.failure import report as tell
+from nmt.cli.failure import report as report_error
 from nmt.cli.info import info
 from nmt.cli.init import init
 from nmt.cli.options import Debug, Quiet
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         with signals_raised([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
     except (Exception, KeyboardInterrupt, Signalled) as error:
-        return tell(error)
+        return report_error(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:
@@ -78,8 +78,8 @@ def _invoke(arguments: Sequence[str]) -> int:
     try:
         with command.make_context("nmt", list(arguments)) as context:
             command.invoke(context)
-    except typer.Exit as leave:
-        return leave.exit_code
+    except typer.Exit as exit_request:
+        return exit_request.exit_code
     finally:
         sys.stdout.flush()
     return 0

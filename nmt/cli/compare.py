@@ -14,7 +14,7 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    check_written,
+    check_output_files,
     named_path,
     same_path,
 )
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nmt.reports.comparison import RunComparison, RunScores
     from nmt.reports.run_state import RunState
 
-_AT_ONCE = 512
+_LINES_PER_STEP = 512
 """Lines translated between two updates of the progress bar."""
 
 
@@ -84,27 +84,29 @@ def compare(
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
 
-    _check(runs, source, references, hypotheses, no_translate)
-    check_written([html], [source, *(references or ()), *(hypotheses or ())], runs)
+    _check_options(runs, source, references, hypotheses, no_translate)
+    check_output_files([html], [source, *(references or ()), *(hypotheses or ())], runs)
     states = [open_run(run) for run in runs]
 
-    def judge(names: Sequence[str]) -> "RunScores | str":
+    def score(names: Sequence[str]) -> "RunScores | str":
         if no_translate:
             return "Translations are not compared (--no-translate)."
-        return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
+        return _score_or_reason(
+            states, names, (source, references, hypotheses), (device, precision, threads)
+        )
 
-    found = compare_runs(states, judge)
+    comparison = compare_runs(states, score)
     if html is not None:  # first, because a closed pipe ends the output below
-        write_text(html, comparison_page(found))
+        write_text(html, comparison_page(comparison))
         say(f"page: {html}")
     if as_json:
-        record = finite(found.record(swings))
+        record = finite(comparison.record(swings))
         print(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        _print(found, swings)
+        _print(comparison, swings)
 
 
-def _check(
+def _check_options(
     runs: list[Path],
     source: Path | None,
     references: list[Path] | None,
@@ -113,8 +115,8 @@ def _check(
 ) -> None:
     if len(runs) < 2:
         raise UsageError("compare needs two runs or more: nmt compare runs/one runs/other")
-    for place, run in enumerate(runs):
-        if any(same_path(run, other) for other in runs[:place]):
+    for index, run in enumerate(runs):
+        if any(same_path(run, other) for other in runs[:index]):
             warn(f"{run}: was given twice, and does not differ from itself")
     if (source is None) != (not references):
         missing = "--ref" if source is not None else "--source"
@@ -128,10 +130,10 @@ def _check(
         raise UsageError("--no-translate compares no translations: leave out --source and --hyp.")
 
 
-def _judge(
+def _score_or_reason(
     states: "Sequence[RunState]",
     names: Sequence[str],
-    given: tuple[Path | None, list[Path] | None, list[Path] | None],
+    texts_of_options: tuple[Path | None, list[Path] | None, list[Path] | None],
     machine: tuple[str | None, str | None, int | None],
 ) -> "RunScores | str":
     """Return the translation quality of the runs, or the reason why it is not known.
@@ -141,19 +143,19 @@ def _judge(
     Args:
         states: The state of each run.
         names: The name of each run.
-        given: The source, references and translations of the options.
+        texts_of_options: The source, references and translations of the options.
         machine: The device, precision and threads.
     """
-    from nmt.reports.run_scoring import read_shared_dev, read_text, score_models, score_runs
+    from nmt.reports.run_scoring import read_shared_dev, read_text_files, score_models, score_runs
     from nmt.text.lines import read_all_lines
 
-    source, references, hypotheses = given
+    source, references, hypotheses = texts_of_options
 
     def translate(state: "RunState", name: str, lines: Sequence[str]) -> list[str]:
         return _translate(state.run.path, name, lines, machine)
 
     if source is not None:
-        text = read_text(source, references or [])
+        text = read_text_files(source, references or [])
     else:
         try:
             text = read_shared_dev(states)
@@ -181,25 +183,25 @@ def _translate(
 
     device, precision, threads = machine
     translator = open_translator([run], device, precision, threads)
-    found: list[str] = []
+    translations: list[str] = []
     with progress(f"translate with {name}", len(lines), "lines", by_time=True) as bar:
-        for begin in range(0, len(lines), _AT_ONCE):
-            part = lines[begin : begin + _AT_ONCE]
-            found += [each.text for each in translator.translate(part, attention=False)]
-            bar.advance(len(part))
-    return found
+        for begin in range(0, len(lines), _LINES_PER_STEP):
+            batch = lines[begin : begin + _LINES_PER_STEP]
+            translations += [each.text for each in translator.translate(batch, attention=False)]
+            bar.advance(len(batch))
+    return translations
 
 
-def _print(found: "RunComparison", swings: int) -> None:
+def _print(comparison: "RunComparison", swings: int) -> None:
     from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
     from nmt.reports.comparison import print_deltas, print_runs
 
-    print_runs(found)
-    if found.scores is None:
-        say(found.scores_problem)
+    print_runs(comparison)
+    if comparison.scores is None:
+        say(comparison.scores_problem)
         return
-    print(f"\ntranslations of {found.scores.text_name}")
-    print_scores(found.scores.report)
-    tell_verdicts(found.scores.report)
-    print_buckets(found.scores.report)
-    print_deltas(found, swings)
+    print(f"\ntranslations of {comparison.scores.text_name}")
+    print_scores(comparison.scores.report)
+    tell_verdicts(comparison.scores.report)
+    print_buckets(comparison.scores.report)
+    print_deltas(comparison, swings)

@@ -12,7 +12,9 @@ config = typer.Typer(
     help="Show, explain and compare configurations.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_Compared = Annotated[Path, typer.Argument(help="A configuration, or a folder with a config.yaml.")]
+_ConfigOrFolder = Annotated[
+    Path, typer.Argument(help="A configuration, or a folder with a config.yaml.")
+]
 
 
 @config.command()
@@ -63,8 +65,8 @@ def schema(debug: Debug = False, quiet: Quiet = False) -> None:
 
 @config.command()
 def diff(
-    old: _Compared,
-    new: _Compared,
+    old: _ConfigOrFolder,
+    new: _ConfigOrFolder,
     as_json: JsonOutput = False,
     debug: Debug = False,
     quiet: Quiet = False,

@@ -14,7 +14,7 @@ from nmt.cli.options import (
     Quiet,
     Set,
     Threads,
-    debug_wanted,
+    is_debug,
 )
 from nmt.errors import StoppedBySignal, UsageError
 from nmt.runtime.process import Signalled, signals_raised
@@ -47,7 +47,7 @@ def doctor(
     if settings and config is None:
         raise UsageError("--set changes a configuration: give CONFIG too.")
     runtime = {"device": device, "precision": precision, "threads": threads}
-    given = {key: value for key, value in runtime.items() if value is not None}
+    runtime_settings = {key: value for key, value in runtime.items() if value is not None}
 
     def show(finding: "Finding") -> None:
         if not as_json:
@@ -55,10 +55,10 @@ def doctor(
 
     try:
         with signals_raised():
-            report = preflight(config, settings or [], given, show, debug_wanted())
+            report = preflight(config, settings or [], runtime_settings, show, is_debug())
     except Signalled as signal:
-        farewell = f"stopped by {signal.name}; nothing is left behind."
-        raise StoppedBySignal(farewell, signal.number) from None
+        message = f"stopped by {signal.name}; nothing is left behind."
+        raise StoppedBySignal(message, signal.number) from None
     if as_json:
         print(json.dumps(report.record(), ensure_ascii=False, indent=2))
     else:

@@ -14,7 +14,7 @@ from nmt.runtime.process import Signalled, signals_raised
 
 _STDOUT = Path("-")
 
-_Texts = list[Path] | None
+_OptionalPaths = list[Path] | None
 
 
 def init(
@@ -39,7 +39,7 @@ def init(
         ),
     ],
     dev_source: Annotated[
-        _Texts,
+        _OptionalPaths,
         typer.Option(
             "--dev-source",
             metavar="FILE",
@@ -48,7 +48,7 @@ def init(
         ),
     ] = None,
     dev_target: Annotated[
-        _Texts,
+        _OptionalPaths,
         typer.Option("--dev-target", metavar="FILE", parser=named_path, help="Its translation."),
     ] = None,
     source_language: Annotated[
@@ -94,27 +94,27 @@ def init(
     if (dev_source is None) != (dev_target is None):
         given, missing = ("source", "target") if dev_source else ("target", "source")
         raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
-    from nmt.cli.init_choices import Texts, choices_for, found, headline
+    from nmt.cli.init_choices import Texts, config_comment, corpus_report_lines, recommend_for
     from nmt.config.recommend.render import as_table, as_yaml
     from nmt.data.survey import survey
     from nmt.runtime.atomic_files import write_text
 
-    named = Texts.of(
+    texts_of_options = Texts.from_options(
         (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
     )
     try:
-        with signals_raised(), _own_way_with_bad_utf8():
-            facts = survey(named.train, named.dev, on_bad_utf8)
-            for line in found(facts, named):
+        with signals_raised(), _advise_option_for_bad_utf8():
+            facts = survey(texts_of_options.train, texts_of_options.dev, on_bad_utf8)
+            for line in corpus_report_lines(facts, texts_of_options):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent
-            choices = choices_for(facts, named, folder, budget)
+            choices = recommend_for(facts, texts_of_options, folder, budget)
     except Signalled as signal:
-        farewell = f"stopped by {signal.name}; nothing is written."
-        raise StoppedBySignal(farewell, signal.number) from None
+        message = f"stopped by {signal.name}; nothing is written."
+        raise StoppedBySignal(message, signal.number) from None
     for line in as_table(choices):
         say(f"  {line}")
-    text = as_yaml(choices, headline(facts, named, budget))
+    text = as_yaml(choices, config_comment(facts, texts_of_options, budget))
     if output == _STDOUT:
         print(text, end="")
         return
@@ -125,7 +125,7 @@ def init(
 
 
 @contextmanager
-def _own_way_with_bad_utf8() -> Iterator[None]:
+def _advise_option_for_bad_utf8() -> Iterator[None]:
     """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
     from nmt.text.lines import NotUtf8
 
@@ -136,7 +136,7 @@ def _own_way_with_bad_utf8() -> Iterator[None]:
 
 
 def _check_output(output: Path, texts: list[Path], force: bool) -> None:
-    """Raise UsageError for an unfit output file before the texts are read, which takes a while."""
+    """Raise UsageError for an unfit output file, before the slow reading of the texts."""
     if output == _STDOUT:
         return
     if output.is_dir():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, check_written, named_path
+from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, check_output_files, named_path
 from nmt.console import say
 
 _PAGE = "report.html"
@@ -40,10 +40,12 @@ def report(
     file = output
     if file is None and not as_json:
         file = state.run.path / _PAGE
-    check_written([file], [run], [state.run.path])
-    found = gather_report(state)
+    check_output_files([file], [run], [state.run.path])
+    run_report = gather_report(state)
     if file is not None:  # first, because a closed pipe ends the output below
-        write_text(file, report_page(found))
+        write_text(file, report_page(run_report))
         say(f"page: {file}")
     if as_json:
-        print(json.dumps(finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False))
+        print(
+            json.dumps(finite(run_report.record()), ensure_ascii=False, indent=2, allow_nan=False)
+        )

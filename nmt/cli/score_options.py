@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nmt.cli.options import metrics_of
+from nmt.cli.options import check_metrics_of
 from nmt.config.registry import SCORE_METRICS
 
 _MOST_TRIALS = 1_000_000
@@ -27,7 +27,7 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="|".join(SCORE_METRICS.names()),
-        callback=metrics_of(SCORE_METRICS),
+        callback=check_metrics_of(SCORE_METRICS),
         help="Only this metric; may be given again. [bleu, chrf and ter]",
     ),
 ]

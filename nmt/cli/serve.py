@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli import translate_options as its
+from nmt.cli import translate_options as opts
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -20,7 +20,7 @@ from nmt.cli.options import (
 from nmt.cli.translate import open_translator
 from nmt.errors import UsageError
 
-_NEEDED = ("starlette", "uvicorn", "h11")
+_PACKAGES = ("starlette", "uvicorn", "h11")
 
 
 def serve(
@@ -45,8 +45,8 @@ def serve(
             "in numbers; may be given again.",
         ),
     ] = None,
-    beam: its.Beam = None,
-    flag_above: its.FlagAbove = None,
+    beam: opts.Beam = None,
+    flag_above: opts.FlagAbove = None,
     timeout: Annotated[
         int,
         typer.Option("--timeout", min=1, metavar="SECONDS", help="Longest wait for an answer."),
@@ -75,7 +75,7 @@ def serve(
     listener = open_listener(host, port)
     with listener:
         translator = open_translator(model, device, precision, threads, weight, combine)
-        settings = override(translator.settings, its.given(beam_size=beam, n_best=1))
+        settings = override(translator.settings, opts.given_settings(beam_size=beam, n_best=1))
         limits = replace(RequestLimits(), seconds=float(timeout), waiting=waiting)
         limits = replace(limits, beam=max(limits.beam, settings.beam_size))
         estimator = QualityEstimator.of(translator.bundles[0], thresholds)
@@ -84,7 +84,7 @@ def serve(
 
 def _require_packages() -> None:
     """Raise UsageError where the packages of the extra are missing."""
-    if any(find_spec(package) is None for package in _NEEDED):
+    if any(find_spec(package) is None for package in _PACKAGES):
         raise UsageError(
             "nmt serve needs packages that are not installed: pip install 'nmt[serve]'"
         )

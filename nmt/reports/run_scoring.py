@@ -40,7 +40,7 @@ class Text:
     references: list[list[str]]
 
 
-def read_text(source: Path, references: Sequence[Path]) -> Text:
+def read_text_files(source: Path, references: Sequence[Path]) -> Text:
     """Read a text from files.
 
     Args:

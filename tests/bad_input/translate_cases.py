@@ -41,7 +41,7 @@ def _json(wrong: str, line: str, *says: str) -> Case:
     )
 
 
-DATA_CHECKS = [
+TEXTS = [
     _lines("stdin empty", b"", 0),
     _lines("one line without its end", b"un deux", 1),
     _lines("blank lines and tabs", b"\n  \n\t\n\xc2\xa0\n", 4),

@@ -13,7 +13,7 @@ from nmt.errors import ModelError, UsageError
 from nmt.translation.translator import Translator
 
 CPU = torch.device("cpu")
-DATA_CHECKS = ["le chat noir", "", "un chien dort dans la maison ."]
+TEXTS = ["le chat noir", "", "un chien dort dans la maison ."]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def file(tiny_bundle, tmp_path):
 
 def test_it_translates_alike(file, tiny_bundle):
     found, expected = (
-        Translator.load(path, device="cpu", threads=1).translate(DATA_CHECKS)
+        Translator.load(path, device="cpu", threads=1).translate(TEXTS)
         for path in (file, tiny_bundle)
     )
     assert [(each.text, each.score) for each in found] == [

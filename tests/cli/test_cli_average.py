@@ -7,11 +7,11 @@ from processes import NMT, python
 
 from nmt.training.run import train
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def nmt(*arguments, cwd, given=""):
-    return python(*NMT, *arguments, given=given, cwd=cwd, env=ENVIRONMENT_CHECKS, encoding="utf-8")
+    return python(*NMT, *arguments, given=given, cwd=cwd, env=ENVIRONMENT, encoding="utf-8")
 
 
 def test_it_makes_a_model_that_translates(tiny, tmp_path):

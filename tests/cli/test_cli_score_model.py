@@ -15,7 +15,7 @@ from nmt.translation.translator import Translator
 
 SOURCES = ["le chat noir", "", "un chien dort .", "le tapis", " "]
 TARGETS = ["the black cat", "", "a dog sleeps .", "", "the mat"]
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_the_summary(files, capsys, scores):
 
 def test_from_a_pipe_each_pair_has_a_line(files, scores):
     command = [*NMT, "score", "--model", "model", "--source", "source", "--sentences"]
-    done = python(*command, given=(files / "target").read_bytes(), env=ENVIRONMENT_CHECKS)
+    done = python(*command, given=(files / "target").read_bytes(), env=ENVIRONMENT)
     assert done.returncode == 0
     assert done.stderr == b"score: length penalty gnmt (alpha 1)\n"
     rows = [line.split("\t") for line in done.stdout.decode().removesuffix("\n").split("\n")]

@@ -22,12 +22,12 @@ def read(name):
 SOURCES, REFERENCES = read("test.fr"), read("test.en")
 GOOD = [line if i % 4 else line.replace("the", "a") for i, line in enumerate(REFERENCES)]
 POOR = [" ".join(line.split()[:-2]) + "." if i % 2 else line for i, line in enumerate(REFERENCES)]
-DATA_CHECKS = {"src.txt": SOURCES, "ref.txt": REFERENCES, "good.txt": GOOD, "poor.txt": POOR}
+TEXTS = {"src.txt": SOURCES, "ref.txt": REFERENCES, "good.txt": GOOD, "poor.txt": POOR}
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    for name, lines in DATA_CHECKS.items():
+    for name, lines in TEXTS.items():
         (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     shutil.copy(tmp_path / "good.txt", tmp_path / "same.txt")
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,7 @@ from nmt.errors import ResourceError
 from nmt.serving.server import address, open_listener
 from nmt.translation.translator import Translator
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SECONDS = 60
 
 
@@ -29,7 +29,7 @@ SECONDS = 60
 def serving(bundle, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server on a port that is free, and its address."""
     line = [sys.executable, "-m", "nmt", "serve", "-m", str(bundle), "--port", "0", *options]
-    process = subprocess.Popen(line, stderr=subprocess.PIPE, env=ENVIRONMENT_CHECKS, text=True)
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True)
     try:
         assert process.stderr is not None
         told = process.stderr.readline()

@@ -12,8 +12,8 @@ from processes import NMT, python, together
 
 from nmt.cli.app import run as nmt
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-ENVIRONMENT_CHECKS.pop("MKL_CBWR", None)  # each process sets it for itself
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT.pop("MKL_CBWR", None)  # each process sets it for itself
 SENTENCES = (b"le chat noir", b"un chien dort .", b"", b"sur le tapis\r", b"le chien")
 BLOCKS = 8
 BAD_LINES = (3, 17, 45)
@@ -74,7 +74,7 @@ def stopped(tmp_path: Path) -> str:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    return python(*arguments, env=ENVIRONMENT_CHECKS, timeout=180)
+    return python(*arguments, env=ENVIRONMENT, timeout=180)
 
 
 def launch(processes: int, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -141,7 +141,7 @@ def test_processes_share_the_work(command, expected, text, tmp_path):
     output, packed = tmp_path / "out.txt.gz", tmp_path / "in.txt.gz"
     packed.write_bytes(gzip.compress(text.read_bytes()))
     command = [*command, "--n-best", "2", "--input", str(packed), "--output", str(output)]
-    ended = together(2, *NMT, *command, env=ENVIRONMENT_CHECKS)
+    ended = together(2, *NMT, *command, env=ENVIRONMENT)
     told = b"".join(told for _, _, told in ended)
     assert [code for code, _, _ in ended] == [0, 0], told
     assert gzip.decompress(output.read_bytes()) == expected

@@ -11,11 +11,11 @@ from processes import NMT, python
 from nmt.bundles.bundle import load_bundle
 from nmt.training.run import train
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def nmt(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    return python(*NMT, *arguments, given=given, env=ENVIRONMENT_CHECKS, encoding="utf-8")
+    return python(*NMT, *arguments, given=given, env=ENVIRONMENT, encoding="utf-8")
 
 
 @pytest.fixture

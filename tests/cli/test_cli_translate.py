@@ -20,14 +20,14 @@ from nmt.text.lines import read_lines
 from nmt.translation.quality_estimation import Thresholds
 from nmt.translation.translator import Translator
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 SEARCH = b"search: beam 3, length penalty gnmt (alpha 1)\n"
 NOTHING = "translated 0 lines\n"
 
 
 def nmt(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return python(*NMT, *arguments, given=given, env=ENVIRONMENT_CHECKS)
+    return python(*NMT, *arguments, given=given, env=ENVIRONMENT)
 
 
 def test_line_for_line(tiny_bundle):
@@ -72,7 +72,7 @@ def test_no_line_in_no_line_out(tiny_bundle):
 )
 def test_a_slow_producer_gets_each_answer_before_its_next_line(tiny_bundle, form, lines):
     command = [*NMT, "translate", "--model", tiny_bundle, "--input-format", form]
-    with start(*command, env=ENVIRONMENT_CHECKS) as process:
+    with start(*command, env=ENVIRONMENT) as process:
         answers = []
         for line in lines:
             process.stdin.write(line)
@@ -92,7 +92,7 @@ def test_a_closed_pipe_ends_quietly(tiny_bundle):
     command = [*NMT, "translate", "-q", "--model", tiny_bundle]
     with (
         subprocess.Popen(["yes", "le chat"], stdout=subprocess.PIPE) as endless,
-        start(*command, stdin=endless.stdout.fileno(), env=ENVIRONMENT_CHECKS) as process,
+        start(*command, stdin=endless.stdout.fileno(), env=ENVIRONMENT) as process,
     ):
         endless.stdout.close()
         assert process.stdout.readline().strip()
@@ -102,7 +102,7 @@ def test_a_closed_pipe_ends_quietly(tiny_bundle):
 
 
 def test_a_closed_pipe_ends_quietly_though_the_input_is_not_at_its_end(tiny_bundle):
-    with start(*NMT, "translate", "-q", "--model", tiny_bundle, env=ENVIRONMENT_CHECKS) as process:
+    with start(*NMT, "translate", "-q", "--model", tiny_bundle, env=ENVIRONMENT) as process:
         process.stdout.close()
         process.stdin.write(b"le chat\n")
         process.stdin.flush()
@@ -219,7 +219,7 @@ def test_an_ensemble_of_a_model_with_itself(tiny_bundle, tmp_path, capsys, comma
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_half_written_output(tiny_bundle, tmp_path, number, code):
     options = ["--model", tiny_bundle, "-o", tmp_path / "out.txt"]
-    with start(*NMT, "translate", *options, env=ENVIRONMENT_CHECKS) as process:
+    with start(*NMT, "translate", *options, env=ENVIRONMENT) as process:
         process.stdin.write(b"le chat\n")
         process.stdin.flush()
         while not any(path.stat().st_size for path in tmp_path.glob(".tmp-out.txt-*")):
@@ -473,7 +473,7 @@ def test_output_to_the_name_of_stdout(tiny_bundle, tmp_path):
     command = [*NMT, "translate", "-q", "--model", tiny_bundle, "-o", "/dev/stdout"]
     with (
         path.open("ab") as file,
-        start(*command, stdout=file.fileno(), env=ENVIRONMENT_CHECKS) as process,
+        start(*command, stdout=file.fileno(), env=ENVIRONMENT) as process,
     ):
         process.stdin.write(b"le chat\n")
         process.stdin.close()
@@ -487,7 +487,7 @@ def test_a_reader_of_a_named_pipe_that_goes_away_is_no_error(tiny_bundle, tmp_pa
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [*NMT, "translate", "-q", "--model", tiny_bundle, "-o", pipe]
-    with start(*command, env=ENVIRONMENT_CHECKS) as process:
+    with start(*command, env=ENVIRONMENT) as process:
         with pipe.open("rb") as answers:
             process.stdin.write(b"le chat\n")
             process.stdin.flush()
@@ -511,11 +511,7 @@ def test_a_reader_of_a_named_pipe_that_goes_away_is_no_error(tiny_bundle, tmp_pa
 def test_closed_streams(tiny_bundle, closed, code, message):
     command = f"{sys.executable} -m nmt translate -q --model {tiny_bundle} {closed}"
     done = subprocess.run(
-        ["sh", "-c", command],
-        input=b"le chat\n",
-        capture_output=True,
-        env=ENVIRONMENT_CHECKS,
-        check=False,
+        ["sh", "-c", command], input=b"le chat\n", capture_output=True, env=ENVIRONMENT, check=False
     )
     assert done.returncode == code
     assert done.stderr.startswith(message)

@@ -14,8 +14,8 @@ import pytest
 
 from nmt.cli.app import run
 
-ENVIRONMENT_CHECKS = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
-ENVIRONMENT_CHECKS |= {"OMP_NUM_THREADS": "1", "TERM": "dumb"}
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
+ENVIRONMENT |= {"OMP_NUM_THREADS": "1", "TERM": "dumb"}
 SUMMARY = re.compile(
     rb"translated ([0-9,]+) lines: ([0-9,]+) target tokens in [0-9.]+ s, \S+ lines/s\n"
 )
@@ -74,7 +74,7 @@ def slow(tmp_path):
 def nmt(*arguments, given=b"", script=("-m", "nmt")):
     command = [sys.executable, *script, *arguments]
     return subprocess.run(
-        command, input=given, capture_output=True, env=ENVIRONMENT_CHECKS, timeout=120, check=False
+        command, input=given, capture_output=True, env=ENVIRONMENT, timeout=120, check=False
     )
 
 
@@ -102,7 +102,7 @@ def on_terminal(command, streams, given=b""):
         stdin=theirs if "stdin" in streams else subprocess.PIPE,
         stdout=theirs if "stdout" in streams else subprocess.PIPE,
         stderr=theirs,
-        env=ENVIRONMENT_CHECKS,
+        env=ENVIRONMENT,
     ) as process:
         os.close(theirs)
         listener.start()
@@ -202,7 +202,7 @@ def test_what_is_interrupted_has_no_summary(options, slow):
 def started(command):
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, *command], stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT_CHECKS
+        [sys.executable, *command], stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT
     )
 
 

@@ -11,8 +11,8 @@ from processes import NMT, start
 
 from nmt.cli.app import run
 
-ENVIRONMENT_CHECKS = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-DATA_CHECKS = [
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+TEXTS = [
     "le chat noir est sur le tapis .",
     "",
     "un chien dort dans la maison .",
@@ -35,8 +35,8 @@ def command(bundle, tmp_path):
     from nmt.translation.translator import Translator
 
     translator = Translator.load(bundle, device="cpu", threads=1)
-    greedy = [each.text for each in translator.translate(DATA_CHECKS, beam_size=1)]
-    (tmp_path / "dev.fr").write_text("\n".join(DATA_CHECKS) + "\n", encoding="utf-8")
+    greedy = [each.text for each in translator.translate(TEXTS, beam_size=1)]
+    (tmp_path / "dev.fr").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
     (tmp_path / "dev.en.gz").write_bytes(gzip.compress("\n".join(greedy).encode() + b"\n"))
     files = ["--source", str(tmp_path / "dev.fr"), "--ref", str(tmp_path / "dev.en.gz")]
     device = ["--device", "cpu", "--threads", "1"]
@@ -167,7 +167,7 @@ def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):
     before = contents(bundle)
     (tmp_path / "dev.fr").write_text("le chat noir\n" * 20_000, encoding="utf-8")
     (tmp_path / "dev.en.gz").write_bytes(gzip.compress(b"the cat\n" * 20_000))
-    with start(*NMT, *command, env=ENVIRONMENT_CHECKS) as process:
+    with start(*NMT, *command, env=ENVIRONMENT) as process:
         assert b"searches of 20000 lines" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

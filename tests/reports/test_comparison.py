@@ -11,7 +11,7 @@ from nmt.evaluation.score_report import Question, System, report
 from nmt.reports.comparison import RunScores, compare_runs, largest_deltas, print_deltas, print_runs
 from nmt.reports.curves import dev_points_by_minutes
 from nmt.reports.run_history import RunHistory
-from nmt.reports.run_scoring import Text, read_shared_dev, read_text, score_runs
+from nmt.reports.run_scoring import Text, read_shared_dev, read_text_files, score_runs
 from nmt.reports.run_state import open_run
 
 REFERENCES = ["the cat is on the mat", "a dog sleeps in the house", "one two three four"]
@@ -104,7 +104,7 @@ def test_dev_must_be_there_and_be_the_same(tmp_path):
     with pytest.raises(DataError, match="different dev texts"):
         read_shared_dev(pair)
     file = pair[0].run.data / "dev.source.txt"
-    assert read_text(file, [file, file]).references == [["a", "b"], ["a", "b"]]
+    assert read_text_files(file, [file, file]).references == [["a", "b"], ["a", "b"]]
 
 
 def test_scores_by_time_are_where_the_log_says():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from language_texts import DATA_CHECKS
+from language_texts import TEXTS
 
 from nmt.alignment.aligners import align_texts
 from nmt.config.key_index import all_keys
@@ -56,7 +56,7 @@ class Row:
 def rows(folder: Path) -> list[Row]:
     """Return the rows of the table; texts are written into `folder`."""
     with quietly():
-        return [_row(language, folder) for language in DATA_CHECKS]
+        return [_row(language, folder) for language in TEXTS]
 
 
 def _row(language: str, folder: Path) -> Row:
@@ -78,7 +78,7 @@ def _row(language: str, folder: Path) -> Row:
             "training": {"max_updates": 1},
         }
     )
-    pairs = DATA_CHECKS[language]
+    pairs = TEXTS[language]
     tokenizer = train_tokenizers(config, len(pairs)).target
     found = RoundTrip(len(pairs))
     for number, (_, text) in enumerate(pairs, start=1):
@@ -91,7 +91,7 @@ def _row(language: str, folder: Path) -> Row:
 
 
 def _write(path: Path, side: int) -> Path:
-    lines = [pair[side] for pair in DATA_CHECKS[path.stem]]
+    lines = [pair[side] for pair in TEXTS[path.stem]]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
     return path
 

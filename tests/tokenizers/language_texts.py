@@ -3,7 +3,7 @@
 Written for these tests. The English side is what they mean, more or less.
 """
 
-DATA_CHECKS: dict[str, list[tuple[str, str]]] = {
+TEXTS: dict[str, list[tuple[str, str]]] = {
     "ar": [
         ("The teacher said: “Did you read the book?”", "قال المعلّمُ: «هل قرأتم الكتابَ؟»"),
         ("Peace be upon you, how are you?", "الســلام عليكم، كيف الحال؟"),

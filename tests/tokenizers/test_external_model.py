@@ -14,7 +14,7 @@ _SYLLABLES = ["ba", "be", "do", "du", "é", "ga", "li", "mo", "n", "rou", "s", "
 _draw = random.Random(1)
 _WORDS = ["".join(_draw.choices(_SYLLABLES, k=_draw.randint(1, 4))) for _ in range(100)]
 LINES = [" ".join(_draw.choices(_WORDS, k=8)) for _ in range(200)]
-DATA_CHECKS = [
+TEXTS = [
     *LINES[:50],
     *(
         "",
@@ -81,7 +81,7 @@ def test_text_is_divided_as_before(tmp_path, kind, name):
     content = read_given_model(path)
     ours = open_tokenizer(content)
     assert ours.kind == kind
-    for text in DATA_CHECKS:
+    for text in TEXTS:
         assert [each.piece for each in ours.subwords(text)] == theirs.encode(text, out_type=str)
         ids = ours.encode(text)
         assert not {PAD, BOS, EOS} & set(ids)

@@ -31,7 +31,7 @@ KINDS = {
 SCORES = {"▁": -2.0, "a": -2.5, "b": -2.75, "c": -3.125, "ab": -3.5, "bc": -4.0, "abc": -5.0}
 SCORES |= {"▁a": -3.25, "▁ab": -4.5, "▁abca": -7.0}
 BY_HAND = {"words": SCORES, "across words": {**SCORES, "b▁c": -6.0}}
-DATA_CHECKS = syllable_texts(20)
+TEXTS = syllable_texts(20)
 DRAWS = 5000
 
 texts = st.lists(
@@ -207,14 +207,14 @@ def test_sampling_may_be_asked_for_without_bytes():
 
 @pytest.mark.parametrize("kind", ["word", "char"])
 def test_models_of_words_or_characters_have_one_segmentation(kind):
-    sentences = model(kind).encode_batch(DATA_CHECKS)
+    sentences = model(kind).encode_batch(TEXTS)
     assert sampler(kind, 0.5).sample(sentences, seed=1) == sentences
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe", "bpe across words", "unigram across words"])
 @pytest.mark.parametrize("n_best", [-1, 5])
 def test_sampling_is_a_pure_function_of_its_arguments(kind, n_best):
-    sentences = model(kind).encode_batch(DATA_CHECKS)
+    sentences = model(kind).encode_batch(TEXTS)
     settings = SubwordSamplingSettings(alpha=0.3, n_best=n_best)
     one, two = (SubwordSampler(model(kind), settings) for _ in range(2))
     first = one.sample(sentences, seed=7)
@@ -238,16 +238,16 @@ def test_sampling_is_the_same_in_a_new_process(tmp_path, kind, n_best):
         "s = SubwordSampler(t, SubwordSamplingSettings(alpha=0.3, n_best=int(sys.argv[2])))\n"
         "print(s.sample(t.encode_batch(sys.argv[3:]), 5))"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "m.model"), str(n_best), *DATA_CHECKS]
+    command = [sys.executable, "-c", program, str(tmp_path / "m.model"), str(n_best), *TEXTS]
     environment = {**os.environ, "PYTHONHASHSEED": "123"}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    drawn = sampler(kind, 0.3, n_best).sample(model(kind).encode_batch(DATA_CHECKS), 5)
+    drawn = sampler(kind, 0.3, n_best).sample(model(kind).encode_batch(TEXTS), 5)
     assert told.stdout == f"{drawn}\n"
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_what_is_too_long_to_keep_is_drawn_as_well(kind):
-    text = "".join(text.replace(" ", "") for text in DATA_CHECKS)
+    text = "".join(text.replace(" ", "") for text in TEXTS)
     ids = model(kind).encode(text)
     (drawn,) = sampler(kind, 0.3).sample([ids], seed=1)
     assert drawn != ids

@@ -18,8 +18,8 @@ def is_read(content: bytes) -> bool:
     return all(each is None or each.treatment == "report" for each in found)
 
 
-DATA_CHECKS = st.binary(max_size=200) | st.text("ab\n\r\0\u2028\x85", max_size=80).map(str.encode)
-PLAIN_TEXTS = DATA_CHECKS.filter(is_read)
+TEXTS = st.binary(max_size=200) | st.text("ab\n\r\0\u2028\x85", max_size=80).map(str.encode)
+PLAIN_TEXTS = TEXTS.filter(is_read)
 
 
 def lines_of(content: bytes) -> list[bytes]:
@@ -27,7 +27,7 @@ def lines_of(content: bytes) -> list[bytes]:
     return lines[:-1] if lines[-1] == b"" else lines
 
 
-@given(content=DATA_CHECKS, block_bytes=st.integers(1, 50))
+@given(content=TEXTS, block_bytes=st.integers(1, 50))
 def test_runs_are_the_text_cut_at_ends_of_lines(content, block_bytes):
     runs = list(cut(io.BufferedReader(io.BytesIO(content)), block_bytes))
     assert b"".join(runs) == content

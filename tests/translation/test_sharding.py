@@ -55,7 +55,7 @@ def in_one_go(content: bytes) -> str:
     return "".join(written)
 
 
-DATA_CHECKS = st.binary(max_size=200) | st.text("ab\n\r\ufeff\u2028", max_size=80).map(str.encode)
+TEXTS = st.binary(max_size=200) | st.text("ab\n\r\ufeff\u2028", max_size=80).map(str.encode)
 
 
 def is_plain(content: bytes) -> bool:
@@ -65,7 +65,7 @@ def is_plain(content: bytes) -> bool:
 
 @settings(max_examples=40)  # each writes and flushes many files
 @given(
-    content=DATA_CHECKS.filter(is_plain),
+    content=TEXTS.filter(is_plain),
     block_bytes=st.integers(1, 60),
 )
 def test_like_without_shards(tmp_path_factory, content, block_bytes):

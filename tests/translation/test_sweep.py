@@ -5,7 +5,7 @@ import pytest
 from nmt.translation.translator import Translator
 from nmt.translation.tuning import KeptEncodings, grid, sweep
 
-DATA_CHECKS = [
+TEXTS = [
     "le chat noir est sur le tapis .",
     "",
     "un chien dort dans la maison .",
@@ -42,15 +42,15 @@ class Counting(KeptEncodings):
 @pytest.mark.parametrize("limits", [{}, {"max_source_tokens": 20}, {"batch_sentences": 2}], ids=str)
 def test_every_point_is_what_translate_gives(translator, limits):
     points = grid(translator.settings.model_copy(update=limits), AXES)
-    outcomes = sweep(translator, DATA_CHECKS, points)
+    outcomes = sweep(translator, TEXTS, points)
     assert [outcome.settings for outcome in outcomes] == points
     for outcome in outcomes:
-        translations = translator.translate(DATA_CHECKS, **outcome.settings.model_dump())
+        translations = translator.translate(TEXTS, **outcome.settings.model_dump())
         assert outcome.texts == [translation.text for translation in translations]
         assert outcome.seconds > 0.0
     assert len({tuple(outcome.texts) for outcome in outcomes}) > 3, "the grid changes nothing"
     if "max_source_tokens" in limits:
-        assert any(each.pieces > 1 for each in translator.translate(DATA_CHECKS, **limits))
+        assert any(each.pieces > 1 for each in translator.translate(TEXTS, **limits))
 
 
 @pytest.mark.parametrize("batch_sentences", [2, 100])
@@ -59,17 +59,17 @@ def test_each_batch_is_encoded_once(translator, batch_sentences):
     counted = Counting(translator.model)
     alone = Counting(translator.model)
     counting = translator.with_model(counted)
-    sweep(counting, DATA_CHECKS, grid(settings, AXES))
-    translator.with_model(alone).translate(DATA_CHECKS, batch_sentences=batch_sentences)
+    sweep(counting, TEXTS, grid(settings, AXES))
+    translator.with_model(alone).translate(TEXTS, batch_sentences=batch_sentences)
     assert len(alone.encoded) == (3 if batch_sentences == 2 else 1)
     assert len(counted.encoded) == len(alone.encoded)
-    assert sum(map(len, counted.encoded)) == sum(1 for text in DATA_CHECKS if text.strip())
+    assert sum(map(len, counted.encoded)) == sum(1 for text in TEXTS if text.strip())
 
 
 def test_memory_holds_one_batch(translator):
     kept = KeptEncodings(translator.model)
     encoding_once = translator.with_model(kept)
-    encoding_once.translate(DATA_CHECKS, batch_sentences=2)
+    encoding_once.translate(TEXTS, batch_sentences=2)
     assert len(kept._kept) == 3
     assert kept.seconds > 0.0
     kept.forget()

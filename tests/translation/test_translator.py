@@ -71,7 +71,7 @@ def foreign_bundle(tiny_bundle, tmp_path_factory) -> Path:
     return save_beside(tmp_path_factory.mktemp("foreign") / "bundle", bundle, pair)
 
 
-DATA_CHECKS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
+TEXTS = ["le chat noir", "", "un chien dort dans la maison .", " \t", "<s> </s> ⁇ ▁", "😀"]
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_the_package_gives_it():
 
 
 def test_one_translation_each_in_order(translator):
-    together = translator.translate(DATA_CHECKS)
-    assert len(together) == len(DATA_CHECKS)
-    for text, translation in zip(DATA_CHECKS, together, strict=True):
+    together = translator.translate(TEXTS)
+    assert len(together) == len(TEXTS)
+    for text, translation in zip(TEXTS, together, strict=True):
         alone = translator.translate([text])[0]
         assert translation.text == alone.text
         assert translation.tokens == alone.tokens
@@ -210,10 +210,10 @@ def test_a_text_within_the_limit_is_left_whole(translator):
 
 
 def test_an_ensemble_of_one_model_translates_like_it(translator, tiny_bundle):
-    alone = translator.translate(DATA_CHECKS)
+    alone = translator.translate(TEXTS)
     for paths in ([tiny_bundle], [tiny_bundle, str(tiny_bundle)]):
         ensemble = Translator.load(paths, device="cpu", threads=1, combination="linear")
-        for one, other in zip(alone, ensemble.translate(DATA_CHECKS), strict=True):
+        for one, other in zip(alone, ensemble.translate(TEXTS), strict=True):
             assert (one.text, one.tokens) == (other.text, other.tokens)
             assert one.score == pytest.approx(other.score, abs=1e-4)
 

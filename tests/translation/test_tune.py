@@ -10,7 +10,7 @@ from nmt.evaluation.significance import Standing
 from nmt.translation.translator import Translator
 from nmt.translation.tuning import Tuning, TuningTrial, _rank, grid, tune
 
-DATA_CHECKS = ["le chat noir est sur le tapis .", "", "un chien dort dans la maison .", "le chat"]
+TEXTS = ["le chat noir est sur le tapis .", "", "un chien dort dans la maison .", "le chat"]
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +20,15 @@ def translator(tiny_bundle) -> Translator:
 
 @pytest.mark.parametrize("metric", ["bleu", "chrf"])
 def test_the_winner_scores_highest_by_what_nmt_score_says(translator, metric):
-    greedy = [each.text for each in translator.translate(DATA_CHECKS, beam_size=1)]
-    references = [greedy, DATA_CHECKS]
+    greedy = [each.text for each in translator.translate(TEXTS, beam_size=1)]
+    references = [greedy, TEXTS]
     points = grid(translator.settings, {"beam_size": [1, 2], "alpha": [0, 1]})
-    tuning = tune(translator, DATA_CHECKS, references, points, metric)
+    tuning = tune(translator, TEXTS, references, points, metric)
     assert {trial.settings.model_dump_json() for trial in tuning.trials} == {
         point.model_dump_json() for point in points
     }
     for trial in tuning.trials:
-        texts = [
-            each.text for each in translator.translate(DATA_CHECKS, **trial.settings.model_dump())
-        ]
+        texts = [each.text for each in translator.translate(TEXTS, **trial.settings.model_dump())]
         (whole,) = score(texts, references, [metric])
         assert trial.standing.score == whole.value
         assert tuning.metric == whole.name
@@ -40,7 +38,7 @@ def test_the_winner_scores_highest_by_what_nmt_score_says(translator, metric):
     if metric == "chrf":  # gibberish has few words, and BLEU wants four in a row
         assert tuning.winner.standing.score == pytest.approx(100.0)
     assert tuning.present.settings == translator.settings
-    assert tuning.sentences == len(DATA_CHECKS)
+    assert tuning.sentences == len(TEXTS)
     assert json.loads(json.dumps(tuning.record()))["trials"][0]["beam_size"] == 1
 
 
@@ -68,7 +66,7 @@ def test_noise(translator, p, noise):
 
 def test_unequal_counts_are_refused(translator):
     with pytest.raises(DataError, match="line counts differ"):
-        tune(translator, DATA_CHECKS, [DATA_CHECKS[1:]], [translator.settings], "bleu")
+        tune(translator, TEXTS, [TEXTS[1:]], [translator.settings], "bleu")
 
 
 def test_a_coverage_penalty_needs_attention(tiny_bundle, translator):
@@ -89,7 +87,7 @@ def test_a_coverage_penalty_needs_attention(tiny_bundle, translator):
     blind = translator.with_model(Seq2Seq(plain, size, size).eval())
     points = grid(translator.settings, {"coverage_penalty": [0, 0.2]})
     with pytest.raises(UsageError, match="this model has no attention"):
-        tune(blind, DATA_CHECKS, [DATA_CHECKS], points, "bleu")
+        tune(blind, TEXTS, [TEXTS], points, "bleu")
 
 
 @pytest.mark.parametrize(("score", "higher"), [(0.0, False), (1.0, True)])
@@ -108,12 +106,9 @@ def test_a_score_that_is_noise_is_within_noise(translator):
 def test_bleu_is_by_the_tokenizer_of_the_target_language(tiny_bundle, monkeypatch):
     monkeypatch.setattr(Translator, "target_language", "zh-TW")
     translator = Translator.load(tiny_bundle, device="cpu", threads=1)
-    tuning = tune(translator, DATA_CHECKS, [DATA_CHECKS], [translator.settings], "bleu")
+    tuning = tune(translator, TEXTS, [TEXTS], [translator.settings], "bleu")
     assert "|tok:zh|" in tuning.signature
-    assert (
-        "|nw:2|"
-        in tune(translator, DATA_CHECKS, [DATA_CHECKS], [translator.settings], "chrf++").signature
-    )
+    assert "|nw:2|" in tune(translator, TEXTS, [TEXTS], [translator.settings], "chrf++").signature
 
 
 def test_lengths_are_in_words_of_the_target_language_by_any_metric(tiny_bundle, monkeypatch):
@@ -121,18 +116,18 @@ def test_lengths_are_in_words_of_the_target_language_by_any_metric(tiny_bundle, 
     translator = Translator.load(tiny_bundle, device="cpu", threads=1)
     chinese = ["黑猫在垫子上。", "", "狗睡在房子里。", "猫"]
     bleu, other = (
-        tune(translator, DATA_CHECKS, [chinese], [translator.settings], metric).present.standing
+        tune(translator, TEXTS, [chinese], [translator.settings], metric).present.standing
         for metric in ("bleu", "chrf++")
     )
     assert other.length_ratio == bleu.length_ratio
 
 
 def test_the_spelling_of_accents_changes_no_score(translator):
-    texts = [f"{each.text} ế" for each in translator.translate(DATA_CHECKS, beam_size=1)]
+    texts = [f"{each.text} ế" for each in translator.translate(TEXTS, beam_size=1)]
     one, other = (
         tune(
             translator,
-            DATA_CHECKS,
+            TEXTS,
             [[unicodedata.normalize(form, text) for text in texts]],
             [translator.settings],
             "chrf",

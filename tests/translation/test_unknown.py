@@ -264,15 +264,15 @@ def translator_of(tokenizer: Tokenizer, attention: str) -> Translator:
     return Translator(bundle, prepare_runtime(RuntimeSettings(device="cpu"), exact=True))
 
 
-DATA_CHECKS = ["le chat Łódź", "un  Zürich dans la maison .", "", "œuf"]
+TEXTS = ["le chat Łódź", "un  Zürich dans la maison .", "", "œuf"]
 
 
 def test_translations_have_source_words_for_what_is_unknown(tokenizer):
     translator = translator_of(tokenizer, "additive")
-    before = translator.translate(DATA_CHECKS)
+    before = translator.translate(TEXTS)
     assert all("⁇" in each.text for each in before if each.tokens)
     for found, old, text in zip(
-        translator.translate(DATA_CHECKS, replace_unknown=True), before, DATA_CHECKS, strict=True
+        translator.translate(TEXTS, replace_unknown=True), before, TEXTS, strict=True
     ):
         assert found.tokens == old.tokens
         assert "⁇" not in found.text
@@ -283,7 +283,7 @@ def test_translations_have_source_words_for_what_is_unknown(tokenizer):
 def test_links_count_the_words_that_are_written(tokenizer, replaced):
     translator = translator_of(tokenizer, "additive")
     for found, text in zip(
-        translator.translate(DATA_CHECKS, replace_unknown=replaced), DATA_CHECKS, strict=True
+        translator.translate(TEXTS, replace_unknown=replaced), TEXTS, strict=True
     ):
         if not text:
             continue
@@ -295,10 +295,10 @@ def test_links_count_the_words_that_are_written(tokenizer, replaced):
 
 def test_attention_is_given_only_to_who_asked(tokenizer):
     translator = translator_of(tokenizer, "additive")
-    with_it = translator.translate(DATA_CHECKS, replace_unknown=True)
-    without = translator.translate(DATA_CHECKS, replace_unknown=True, attention=False)
+    with_it = translator.translate(TEXTS, replace_unknown=True)
+    without = translator.translate(TEXTS, replace_unknown=True, attention=False)
     assert [each.text for each in without] == [each.text for each in with_it]
-    assert [each.attention for each in without] == [None] * len(DATA_CHECKS)
+    assert [each.attention for each in without] == [None] * len(TEXTS)
     assert with_it[0].attention is not None
 
 
@@ -316,4 +316,4 @@ def test_texts_in_pieces(tokenizer):
 
 def test_models_without_attention_are_refused(tokenizer):
     with pytest.raises(UsageError, match=r"replace_unknown needs .*: blind has no attention"):
-        translator_of(tokenizer, "none").translate(DATA_CHECKS, replace_unknown=True)
+        translator_of(tokenizer, "none").translate(TEXTS, replace_unknown=True)
