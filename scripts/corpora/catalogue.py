@@ -8,8 +8,8 @@ recorded at the first download (checksums.py). Sizes are approximate sizes of do
 import re
 from collections.abc import Iterable
 
-from corpora.kinds import MEGABYTE, Corpus, Download, Reader, SacrebleuSet, Side, Text
-from corpora.readers import column, segment, talk
+from corpora.corpus_types import MEGABYTE, Corpus, Download, Reader, SacrebleuSet, Side, Text
+from corpora.readers import column, iwslt_line, iwslt_segment
 from corpora.splitting import Split, by_sentence, every_23rd
 from nmt.errors import UsageError
 
@@ -130,7 +130,7 @@ def _iwslt14() -> Corpus:
         return Text(name, (first, second), split=split, needed=split is not None)
 
     def test(name: str) -> Text:
-        return text(name, f"de-en/IWSLT14.{name}.de-en.{{}}.xml", segment)
+        return text(name, f"de-en/IWSLT14.{name}.de-en.{{}}.xml", iwslt_segment)
 
     names = ("TED.dev2010", "TEDX.dev2012", "TED.tst2010", "TED.tst2011", "TED.tst2012")
     return Corpus(
@@ -139,7 +139,7 @@ def _iwslt14() -> Corpus:
         licence="CC BY-NC-ND 4.0 (TED talks)",
         site="https://wit3.fbk.eu",
         texts=(
-            text("train", "de-en/train.tags.de-en.{}", talk, every_23rd),
+            text("train", "de-en/train.tags.de-en.{}", iwslt_line, every_23rd),
             *(test(name) for name in names),
         ),
         configs=("iwslt14.de-en.yaml",),

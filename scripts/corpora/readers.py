@@ -1,6 +1,6 @@
 """Readers of lines: each returns the sentence of a line, or None where it holds none."""
 
-from corpora.kinds import Reader
+from corpora.corpus_types import Reader
 
 
 def column(number: int) -> Reader:
@@ -17,7 +17,7 @@ def column(number: int) -> Reader:
     return read
 
 
-def talk(line: str) -> str | None:
+def iwslt_line(line: str) -> str | None:
     """Return the text of a line of IWSLT's `train.tags`, or None.
 
     Sentences, titles and descriptions of talks count as text.
@@ -28,7 +28,7 @@ def talk(line: str) -> str | None:
     return None if line.startswith("<") else line
 
 
-def segment(line: str) -> str | None:
+def iwslt_segment(line: str) -> str | None:
     """Return the text of a line of IWSLT's test sets, `<seg id="1"> ... </seg>`, or None."""
     line = line.strip()
     if not line.startswith("<seg") or not line.endswith("</seg>"):
