@@ -43,10 +43,10 @@ class LinkText(AlignmentForm):
 
         if not self.soft or aligned.aligned is None:
             return written(aligned.links)
-        least = 0.5 * 10**-_DECIMALS if self.threshold is None else self.threshold
+        min_weight = 0.5 * 10**-_DECIMALS if self.threshold is None else self.threshold
         weights = aligned.aligned.weights
         texts = []
-        for source, target in aligned.aligned.links(least):
+        for source, target in aligned.aligned.links(min_weight):
             link = (target, source) if aligned.is_reversed else (source, target)
             texts.append(f"{link[0]}-{link[1]}:{weights[target, source]:.{_DECIMALS}f}")
         return " ".join(texts)

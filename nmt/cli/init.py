@@ -92,8 +92,8 @@ def init(
     texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
     _check_output(output, texts, force)
     if (dev_source is None) != (dev_target is None):
-        given, missing = ("source", "target") if dev_source else ("target", "source")
-        raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
+        given_side, missing = ("source", "target") if dev_source else ("target", "source")
+        raise UsageError(f"--dev-{given_side} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, config_comment, corpus_report_lines, recommend_for
     from nmt.config.recommend.render import as_table, as_yaml
     from nmt.data.survey import survey

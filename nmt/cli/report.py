@@ -31,8 +31,7 @@ def report(
     With --json the same figures are printed, and no page is written unless --output is given.
     """
     from nmt.pages.page import finite
-    from nmt.reports.run_page import report_page
-    from nmt.reports.run_report import gather_report
+    from nmt.reports.run_report import gather_report, report_page
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
 

@@ -192,11 +192,11 @@ class ReferenceScoring:
         Args:
             as_json: Whether to print JSON objects rather than a table with a heading.
         """
-        of_systems = [self._sentences(system) for system in self.systems]
+        scores_by_system = [self._sentences(system) for system in self.systems]
         if not as_json:
             print("\t".join(["line", "system", *self.metrics]))
         row = _segment_json if as_json else _segment_text
-        for number, line_scores in enumerate(zip(*of_systems, strict=True), start=1):
+        for number, line_scores in enumerate(zip(*scores_by_system, strict=True), start=1):
             for system, scores in zip(self.systems, line_scores, strict=True):
                 print(row(number, system.name, scores))
 
@@ -240,18 +240,18 @@ class ReferenceScoring:
     def _names(self) -> list[str]:
         """The distinct names of the translations: those given, or else those of their files."""
         files = self._files
-        given = list(self.names or ())
-        if given and len(given) != len(self.hypotheses):
+        names_of_options = list(self.names or ())
+        if names_of_options and len(names_of_options) != len(self.hypotheses):
             raise UsageError(
-                f"--name was given {len(given)} times for {len(self.hypotheses)} translations: "
-                "give it once for each, in their order."
+                f"--name was given {len(names_of_options)} times for {len(self.hypotheses)} "
+                "translations: give it once for each, in their order."
             )
         short = [_short_name(path) for path in files]
         names = [
             name if short.count(name) == 1 else str(path)
             for name, path in zip(short, files, strict=True)
         ]
-        names = names[: len(names) - len(given)] + given
+        names = names[: len(names) - len(names_of_options)] + names_of_options
         return [_distinct(name, names[:index]) for index, name in enumerate(names)]
 
     def _sources(self, lines: int) -> list[str] | None:

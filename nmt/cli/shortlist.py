@@ -63,12 +63,12 @@ def shortlist(
             corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
         new_shortlist = make_shortlist(train, tokenizers, best, max_pairs)
         add_shortlist(bundle, new_shortlist)
-    fit = coverage(new_shortlist, dev, _COVERAGE_SIZE)
+    dev_coverage = coverage(new_shortlist, dev, _COVERAGE_SIZE)
     say(f"shortlist: {bundle}")
     say(
-        f"with --shortlist {_COVERAGE_SIZE}: {fit.size:,.0f} of {tokenizers.target.size:,} "
-        f"subwords for a sentence of dev; {fit.tokens:.2%} of its references' subwords are among "
-        "them"
+        f"with --shortlist {_COVERAGE_SIZE}: {dev_coverage.size:,.0f} of "
+        f"{tokenizers.target.size:,} subwords for a sentence of dev; {dev_coverage.tokens:.2%} of "
+        "its references' subwords are among them"
     )
 
 

@@ -196,7 +196,7 @@ def translate(
         )
 
     say(opts.describe_search(settings))
-    began = time.monotonic()
+    start = time.monotonic()
     totals = lines.totals
     expected = opts.expected_formats(input_format)
     window = settings.batch_sentences * _window_batches(needs_weights, estimator is not None)
@@ -237,7 +237,7 @@ def translate(
     bad_lines.summarise()
     lines.remarks.summarise()
     if not is_typed(input_file):
-        say(totals.summary(time.monotonic() - began))
+        say(totals.summary(time.monotonic() - start))
 
 
 def open_translator(
@@ -286,7 +286,7 @@ def prompt_for_lines(input_file: Path | None) -> None:
         say("Type a line to have it translated. End with Ctrl-D.")
 
 
-def _window_batches(with_weights: bool, judged: bool) -> int:
+def _window_batches(with_weights: bool, with_flags: bool) -> int:
     """Return the number of batches to read before the first is answered.
 
     With several, lines of similar length are batched together. Attention weights stay in memory
@@ -294,7 +294,7 @@ def _window_batches(with_weights: bool, judged: bool) -> int:
     """
     if with_weights:
         return 1
-    return _WINDOW_BATCHES_WITH_FLAGS if judged else _WINDOW_BATCHES
+    return _WINDOW_BATCHES_WITH_FLAGS if with_flags else _WINDOW_BATCHES
 
 
 def _result_settings(settings: "SearchSettings") -> dict[str, Any]:

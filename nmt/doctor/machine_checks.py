@@ -33,10 +33,10 @@ def _check_device(examination: Examination) -> CheckResult:
 
 
 def _check_threads(examination: Examination) -> CheckResult:
-    threads, most = examination.runtime.threads, cores()
-    advice = "" if threads <= most else f"set `runtime.threads` to at most {most}"
-    summary = f"{threads} of {most} cores"
-    return CheckResult(summary, advice, {"threads": threads, "cores": most})
+    threads, core_count = examination.runtime.threads, cores()
+    advice = "" if threads <= core_count else f"set `runtime.threads` to at most {core_count}"
+    summary = f"{threads} of {core_count} cores"
+    return CheckResult(summary, advice, {"threads": threads, "cores": core_count})
 
 
 def _check_allocator(examination: Examination) -> CheckResult:

@@ -311,17 +311,19 @@ def target_record(pair: AttentionPair, views: Sequence[View] = ()) -> dict[str, 
     return record
 
 
-def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> list[int | list[Any]]:
+def word_sizes(
+    tokens: Sequence[str], segmented_text: SegmentedText | None = None
+) -> list[int | list[Any]]:
     """Return the number of subwords of each word, or `[size, text]` where they spell another text.
 
     They spell another text where they are bytes, and where normalisation has changed the text.
 
     Args:
         tokens: Subwords, with the end mark.
-        known: The text that they stand for; None where only the tokens are known.
+        segmented_text: The text that they stand for; None where only the tokens are known.
     """
     sizes: list[int | list[Any]] = []
-    for word in words_to_display(tokens, known):
+    for word in words_to_display(tokens, segmented_text):
         spelled = "".join(tokens[i] for i in word.subwords).replace(_SPACE, "")
         size = len(word.subwords)
         sizes.append(size if word.text == (spelled or _SPACE) else [size, word.text])
@@ -389,7 +391,7 @@ def tree_record(tree: SearchTree) -> dict[str, Any]:
     `scores` is in thousandths, and `ranks` has 0 for nodes without a rank.
     """
     index_of: dict[str, int] = {}
-    tokens = [index_of.setdefault(piece, len(index_of)) for piece in tree.pieces]
+    tokens = [index_of.setdefault(subword, len(index_of)) for subword in tree.pieces]
     return {
         "pieces": list(index_of),
         "fates": [fate.value for fate in _FATES],

@@ -53,12 +53,12 @@ def fonts_for(text: str) -> Fonts:
     The first is the font that matplotlib includes. Each further one has the most characters still
     missing.
     """
-    wanted = dict.fromkeys(
+    needed = dict.fromkeys(
         character
         for character in text
         if unicodedata.category(character) not in _CATEGORIES_WITHOUT_GLYPH
     )
-    missing = {ord(character) for character in wanted} - _characters_of_font(_BASE_FONT)
+    missing = {ord(character) for character in needed} - _characters_of_font(_BASE_FONT)
     families = [_BASE_FONT]
     while missing:
         name = max(
@@ -71,7 +71,7 @@ def fonts_for(text: str) -> Fonts:
             break
         families.append(name)
         missing -= covered
-    return Fonts(tuple(families), "".join(c for c in wanted if ord(c) in missing))
+    return Fonts(tuple(families), "".join(c for c in needed if ord(c) in missing))
 
 
 def describe_characters(characters: str) -> str:

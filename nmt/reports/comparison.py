@@ -24,7 +24,7 @@ from nmt.reports.page_parts import (
     table,
 )
 from nmt.reports.run_history import METRICS
-from nmt.reports.run_page import RUN_STYLE
+from nmt.reports.run_report import RUN_STYLE
 from nmt.reports.run_state import RunState, status_text
 from nmt.reports.text_charts import legend_mark, plain_lines, plot
 from nmt.runtime.tables import print_table, printable
@@ -370,7 +370,9 @@ def comparison_page(comparison: RunComparison) -> str:
         section("curves", "Curves", _curves(comparison)),
         section(
             "translations",
-            f"Translations{_text_suffix(comparison)}",
+            "Translations"
+            if comparison.scores is None
+            else f"Translations of {comparison.scores.text_name}",
             _translations(comparison, translations_page),
         ),
     )
@@ -390,10 +392,6 @@ def comparison_page(comparison: RunComparison) -> str:
             scripts=(*SCRIPTS, *(() if translations_page is None else translations_page.scripts)),
         )
     )
-
-
-def _text_suffix(comparison: RunComparison) -> str:
-    return "" if comparison.scores is None else f" of {comparison.scores.text_name}"
 
 
 def _translations(comparison: RunComparison, translations_page: Page | None) -> str:

@@ -136,14 +136,14 @@ def examine_corpora_or_reason(state: RunState) -> tuple[DataReport | None, str]:
         return None, error.message
 
 
-def evenly_spaced(count: int, most: int) -> _Integers:
-    """Return at most `most` evenly spaced, rising numbers below `count`.
+def evenly_spaced(count: int, max_count: int) -> _Integers:
+    """Return at most `max_count` evenly spaced, rising numbers below `count`.
 
     Args:
         count: The exclusive upper bound.
-        most: The greatest number of numbers to return.
+        max_count: The greatest number of numbers to return.
     """
-    size = min(count, most)
+    size = min(count, max_count)
     return np.arange(size, dtype=np.int64) * count // max(1, size)
 
 

@@ -81,7 +81,7 @@ class Service:
         """Return the response to `POST /api/translate`."""
         parsed = parse_request(TranslateRequest, await self._body(request), self._limits)
         texts = parsed.all_texts
-        began = time.monotonic()
+        start = time.monotonic()
         job = TranslateJob(
             [line for text in texts for line in text.lines],
             parsed.constraints,
@@ -92,13 +92,13 @@ class Service:
             texts, result, parsed.attention, parsed.n_best > 1
         )
         return JSONResponse(
-            {"translations": translations, "milliseconds": _milliseconds_since(began)}
+            {"translations": translations, "milliseconds": _milliseconds_since(start)}
         )
 
     async def alternatives(self, request: Request) -> Response:
         """Return the response to `POST /api/alternatives`."""
         parsed = parse_request(AlternativesRequest, await self._body(request), self._limits)
-        began = time.monotonic()
+        start = time.monotonic()
         job = AlternativesJob(
             parsed.text,
             parsed.prefix,
@@ -107,7 +107,7 @@ class Service:
             {"beam_size": parsed.beam_size or self._beam_size},
         )
         result = self._responses.alternatives(parsed.text, await self._run_job(request, job))
-        return JSONResponse({"alternatives": result, "milliseconds": _milliseconds_since(began)})
+        return JSONResponse({"alternatives": result, "milliseconds": _milliseconds_since(start)})
 
     async def _body(self, request: Request) -> bytes:
         """Return the body of a request.
@@ -186,8 +186,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _milliseconds_since(began: float) -> float:
-    return round(1000 * (time.monotonic() - began), 1)
+def _milliseconds_since(start: float) -> float:
+    return round(1000 * (time.monotonic() - start), 1)
 
 
 def make_application(service: Service, names: Sequence[str] = ()) -> ASGIApp:

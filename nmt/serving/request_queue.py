@@ -160,13 +160,13 @@ class RequestQueue:
         if not isinstance(head, TranslateJob):
             return []
         mates: list[Any] = []
-        room = self._max_batch_size - head.size
+        remaining = self._max_batch_size - head.size
         for job in list(self._queue):
-            if head.can_share_batch(job) and job.size <= room:
+            if head.can_share_batch(job) and job.size <= remaining:
                 self._queue.remove(job)
                 if _start(job):
                     mates.append(job)
-                    room -= job.size
+                    remaining -= job.size
         return mates
 
     def _run_batch(self, jobs: list[Any]) -> None:

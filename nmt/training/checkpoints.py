@@ -186,8 +186,8 @@ def intact_checkpoints(folder: Path) -> Iterator[Path]:
         NewerFormatError: A later version of nmt wrote a checkpoint.
         ModelError: All checkpoints are damaged.
     """
-    found, all_damaged = _checkpoints(folder), True
-    for path in reversed(found):
+    paths, all_damaged = _checkpoints(folder), True
+    for path in reversed(paths):
         try:
             _check_files(path)
         except NewerFormatError:
@@ -197,9 +197,9 @@ def intact_checkpoints(folder: Path) -> Iterator[Path]:
             continue
         all_damaged = False
         yield path
-    if found and all_damaged:
+    if paths and all_damaged:
         raise ModelError(
-            f"{folder}: none of the {len(found)} checkpoints is whole (see above). Bring one back "
+            f"{folder}: none of the {len(paths)} checkpoints is whole (see above). Bring one back "
             "from a copy, or begin again with --restart, which moves this run aside."
         )
 
@@ -267,7 +267,7 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     Raises:
         ModelError: The tensors do not fit, or a file is missing or damaged.
     """
-    load_parameters(path, model)
+    load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
     groups = optimizer.state_dict()["param_groups"]
     shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
     saved: dict[int, dict[str, Tensor]] = {}
@@ -296,19 +296,6 @@ def load_average(path: Path, average: MovingAverage) -> None:
     """
     if has_average(path):
         average.load(read_tensors(path / AVERAGE), path / AVERAGE)
-
-
-def load_parameters(path: Path, model: nn.Module) -> None:
-    """Fill a model from a checkpoint.
-
-    Args:
-        path: The folder of the checkpoint.
-        model: The model.
-
-    Raises:
-        ModelError: The parameters do not fit, or the file is missing or damaged.
-    """
-    load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
 
 
 def has_average(path: Path) -> bool:

@@ -124,7 +124,7 @@ class Validator:
         Returns:
             The result.
         """
-        began = time.monotonic()
+        start = time.monotonic()
         sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
         total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
@@ -149,7 +149,7 @@ class Validator:
             for i in _evenly_spread(len(hypotheses), self._settings.samples)
         ]
         signatures = {metric_score.metric: metric_score.signature for metric_score in scores}
-        return Validation(metrics, noise, signatures, samples, time.monotonic() - began)
+        return Validation(metrics, noise, signatures, samples, time.monotonic() - start)
 
     def four_grams(self) -> FourGrams:
         """Return the counts of 4-grams of the references that translations are compared with."""
@@ -227,10 +227,10 @@ def translation_metrics(settings: TrainingSettings) -> list[str]:
     return [name for name in SCORE_METRICS.names() if name in required]
 
 
-def _evenly_spread(count: int, most: int) -> list[int]:
-    """Return `most` of `count` positions, evenly spread; all where there are fewer."""
-    most = min(count, most)
-    return [(2 * i + 1) * count // (2 * most) for i in range(most)]
+def _evenly_spread(count: int, max_count: int) -> list[int]:
+    """Return `max_count` of `count` positions, evenly spread; all where there are fewer."""
+    max_count = min(count, max_count)
+    return [(2 * i + 1) * count // (2 * max_count) for i in range(max_count)]
 
 
 def validation_line(update: int, validation: Validation, best: str | None) -> str:

@@ -56,10 +56,12 @@ class SharedRows:
             new: The tokenizer of the new model.
             old: The tokenizer of the model whose rows are taken over.
         """
-        old_ids = {piece: number for number, piece in enumerate(old.pieces(range(old.size)))}
-        pieces = new.pieces(range(new.size))
+        old_ids = {subword: number for number, subword in enumerate(old.pieces(range(old.size)))}
+        subwords = new.pieces(range(new.size))
         shared = [
-            (number, old_ids[piece]) for number, piece in enumerate(pieces) if piece in old_ids
+            (number, old_ids[subword])
+            for number, subword in enumerate(subwords)
+            if subword in old_ids
         ]
         pairs = torch.tensor(shared, dtype=torch.long).view(-1, 2)
         return cls(pairs[:, 0], pairs[:, 1])
@@ -333,10 +335,10 @@ def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> WordVectors:
     Raises:
         DataError: The file cannot be read, is damaged, or has vectors of another size.
     """
-    pieces = tokenizer.pieces(range(tokenizer.size))
+    subwords = tokenizer.pieces(range(tokenizer.size))
     ids_by_text: dict[str, list[int]] = {}
-    for number, piece in enumerate(pieces):
-        if (text := _word_text(piece)) is not None:
+    for number, subword in enumerate(subwords):
+        if (text := _word_text(subword)) is not None:
             ids_by_text.setdefault(text, []).append(number)
     lowered = {text.lower() for text in ids_by_text}
     vectors: dict[str, Vector] = {}
@@ -344,17 +346,17 @@ def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> WordVectors:
         vectors.setdefault(word, vector)
     result = WordVectors([], [], sum(map(len, ids_by_text.values())))
     for text, numbers in ids_by_text.items():
-        known = vectors.get(text, vectors.get(text.lower()))
-        if known is not None:
+        vector_of_text = vectors.get(text, vectors.get(text.lower()))
+        if vector_of_text is not None:
             result.rows.extend(numbers)
-            result.values.extend([known] * len(numbers))
+            result.values.extend([vector_of_text] * len(numbers))
     return result
 
 
-def _word_text(piece: str) -> str | None:
+def _word_text(subword: str) -> str | None:
     """Return the text of a subword that may be a word, None of another."""
-    text = piece.replace(_SPACE, "")
-    is_word = starts_word(piece) or is_punctuation(piece) or text.isdigit()
+    text = subword.replace(_SPACE, "")
+    is_word = starts_word(subword) or is_punctuation(subword) or text.isdigit()
     return text if text and is_word else None
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 
 from corpora.corpus_types import MEGABYTE, Corpus, Download, Reader, SacrebleuSet, Side, Text
-from corpora.readers import column, iwslt_line, iwslt_segment
 from corpora.splitting import Split, by_sentence, every_23rd
 from nmt.errors import UsageError
 
@@ -326,3 +325,36 @@ def _tatoeba(language: str) -> Corpus:
         configs=("tatoeba.fra-eng.yaml",),
         settings=() if language == "fra" else (f"data.source_language={language}",),
     )
+
+
+def column(number: int) -> Reader:
+    """Return a reader of one column of a tab-separated table.
+
+    Args:
+        number: The column, from 1.
+    """
+
+    def read(line: str) -> str | None:
+        cells = line.split("\t")
+        return cells[number - 1] if len(cells) >= 2 else None
+
+    return read
+
+
+def iwslt_line(line: str) -> str | None:
+    """Return the text of a line of IWSLT's `train.tags`, or None.
+
+    Sentences, titles and descriptions of talks count as text.
+    """
+    for tag in ("title", "description"):
+        line = line.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
+    line = line.strip()
+    return None if line.startswith("<") else line
+
+
+def iwslt_segment(line: str) -> str | None:
+    """Return the text of a line of IWSLT's test sets, `<seg id="1"> ... </seg>`, or None."""
+    line = line.strip()
+    if not line.startswith("<seg") or not line.endswith("</seg>"):
+        return None
+    return line.removesuffix("</seg>").partition(">")[2].strip()

@@ -10,8 +10,7 @@ from selenium.webdriver.common.by import By
 
 from nmt.config.serialize import dump_config
 from nmt.data.tokenizer_preparation import prepare_tokenizers
-from nmt.reports.run_page import report_page
-from nmt.reports.run_report import gather_report
+from nmt.reports.run_report import gather_report, report_page
 from nmt.reports.run_state import open_run
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.data_preparation import prepare_corpora

@@ -8,7 +8,7 @@ from run_folders import dev
 
 from nmt.evaluation.metrics import make_scorer
 from nmt.reports.run_history import DevPoint, RunHistory, _chrf, read_warnings, track_samples
-from nmt.reports.run_page import _last_validation
+from nmt.reports.run_report import _last_validation
 
 
 def test_warnings_are_counted_and_other_lines_are_not(tmp_path):

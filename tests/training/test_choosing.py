@@ -9,8 +9,7 @@ import pytest
 from nmt.bundles.bundle_files import read_facts
 from nmt.evaluation.metrics import BestValidation
 from nmt.evaluation.scores import Score
-from nmt.reports.run_page import report_page
-from nmt.reports.run_report import gather_report
+from nmt.reports.run_report import gather_report, report_page
 from nmt.reports.run_state import open_run
 from nmt.reports.watch import Screen, screen_lines
 from nmt.runtime.device import Choices
