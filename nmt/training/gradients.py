@@ -148,7 +148,7 @@ class GradientAccumulator:
         """
         sums: list[LossSums] = []
         for index, (number, batch) in enumerate(numbered_batches):
-            torch.manual_seed(_derive_seed(self._run_seed, update, number))
+            self._seed(update, number)
             try:
                 sums += [step(part, divisor, update) for part in split_batch(batch, parts[index])]
             except (RuntimeError, MemoryError) as error:
@@ -162,6 +162,9 @@ class GradientAccumulator:
             divisor,
             _sum(guided) if guided else None,
         )
+
+    def _seed(self, update: int, number: int) -> None:
+        torch.manual_seed(_derive_seed(self._run_seed, update, number))
 
     def _warn(self, group: Sequence[Batch], parts: list[int], update: int) -> None:
         for batch, count in zip(group, parts, strict=True):

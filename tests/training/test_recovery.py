@@ -41,7 +41,7 @@ def spoil(monkeypatch):
 
         def patched(trainer, *arguments, **named):
             init(trainer, *arguments, **named)
-            step = trainer.gradients._whole
+            step = trainer.gradients._whole_step
 
             def spoiled(batch, divisor, update):
                 sums = step(batch, divisor, update)
@@ -51,7 +51,7 @@ def spoil(monkeypatch):
                     parameter.grad.fill_(torch.nan)
                 return LossSums(sums.loss * torch.nan, sums.cross_entropy * torch.nan, sums.tokens)
 
-            trainer.gradients._whole = spoiled
+            trainer.gradients._whole_step = spoiled
 
         monkeypatch.setattr(Trainer, "__init__", patched)
 
@@ -305,7 +305,7 @@ def test_a_run_that_went_back_goes_on_exactly(tiny, spoil, in_pieces, skipping):
     assert state_of(whole, 8).rollbacks == state_of(parts, 8).rollbacks == 1
 
 
-@pytest.mark.parametrize("killed_in", ["remove_newer", "_save", "_restore"])
+@pytest.mark.parametrize("killed_in", ["remove_newer_checkpoints", "_save", "_restore"])
 def test_killed_while_going_back_it_goes_back_again(tiny, spoil, monkeypatch, killed_in, skipping):
     skipping(1)
     spoil(at_full_rate(4, 5))

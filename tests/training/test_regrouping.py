@@ -110,8 +110,8 @@ def test_nothing_is_kept_that_no_rank_can_ask_for(ranks):
         epoch = RegroupedEpoch(sizes, drawing([], sizes))
         for number in range(rank, 1500, ranks):
             epoch.batch(number)
-            assert len(epoch._made) <= 2
-            assert len(epoch._drawn) <= 2
+            assert len(epoch._regrouped) <= 2
+            assert len(epoch._sampled) <= 2
 
 
 @pytest.mark.parametrize("start", [1, 40, 150])

@@ -66,14 +66,14 @@ def power_cut():
 def each_update(tiny, monkeypatch):
     """The record of each single update, and its number of target tokens."""
     tokens = {}
-    count = Trainer._count
+    count = Trainer._count_update
 
     def noted(self, sums, norm, number):
         tokens[self.state.update + 1] = number
         count(self, sums, norm, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_count", noted)
+        patch.setattr(Trainer, "_count_update", noted)
         run = train(tiny(*OPTIONS, "training.log_every_updates=1", name="each"))
     return {record["update"]: (record, tokens[record["update"]]) for record in train_records(run)}
 
