@@ -152,7 +152,7 @@ class Recipe:
 
         Raises:
             UsageError: The folder was started with another text, model or search.
-            DataError: A text cannot be used, or leaves no pair.
+            DataError: A text cannot be used, or no pair remains.
             CommandFailed: A command of nmt failed.
         """
         self._check_same_inputs()

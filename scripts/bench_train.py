@@ -273,7 +273,7 @@ def _peak_flops(runtime: Runtime, hidden: int) -> float:
     """Return the FLOP/s of the best of many products in the precision of the run.
 
     The products are `[rows, hidden] x [hidden, 4 hidden]` with 256 rows, a batch at one step. On a
-    GPU, which this leaves idle, they have 8,192 rows, and many are queued.
+    GPU, which 256 rows would not fill, they have 8,192 rows, and many are queued.
     """
     rows, queued = (8192, 50) if runtime.device.type == "cuda" else (256, 4)
     a = torch.randn(rows, hidden, device=runtime.device, dtype=runtime.dtype)

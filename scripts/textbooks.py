@@ -156,7 +156,7 @@ def get_texts(folder: Path, toys: bool) -> None:
 
     Args:
         folder: The folder to write them into.
-        toys: Whether the toy tasks are wanted.
+        toys: Whether to write the toy tasks too.
 
     Raises:
         DataError: The corpus cannot be prepared.
@@ -186,7 +186,7 @@ def run_experiment(config: Config) -> Result:
 
 
 def share_preparation(config: Config, folder: Path) -> Config:
-    """Let experiments with the same settings of `data` and `tokenizer` share what is made of them.
+    """Let experiments with the same settings of `data` and `tokenizer` share the prepared files.
 
     Args:
         config: The configuration of an experiment.

@@ -137,7 +137,7 @@ class Inspector:
     """The models to inspect and the detail of the inspection.
 
     Attributes:
-        translators: The models, each of which translates by itself.
+        translators: The models. They do not form an ensemble: each translates alone.
         full: Whether to add the data of an HTML report: attention of single heads, search tree and
             scores of the reference.
         overrides: Search settings, see `Translator.translate`.

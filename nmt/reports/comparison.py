@@ -340,7 +340,7 @@ def print_deltas(comparison: RunComparison, max_count: int) -> None:
 
 
 def _curve(comparison: RunComparison, metric: str) -> Iterator[str]:
-    """Yield a chart of a dev metric, drawn in letters that tell the runs apart without colours."""
+    """Yield a chart of a dev metric, with a different letter for each run instead of a colour."""
     series = [dev_points(state.history, metric) for state in comparison.states]
     drawn = plot(series, _CHART_WIDTH, _CHART_HEIGHT, log=metric == "perplexity", ascii_only=True)
     if drawn:

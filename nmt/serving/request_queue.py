@@ -230,7 +230,7 @@ class CancellableModel:
 
     Args:
         model: The model.
-        is_wanted: A function that says whether the result is still wanted.
+        is_wanted: A function that returns whether a client still waits for the result.
     """
 
     def __init__(self, model: Any, is_wanted: Callable[[], bool]) -> None:
@@ -253,7 +253,7 @@ class CancellableModel:
             The result of the model's step.
 
         Raises:
-            Cancelled: The result is no longer wanted.
+            Cancelled: No client waits for the result.
         """
         if not self._is_wanted():
             raise Cancelled

@@ -67,8 +67,7 @@ class TrainingState:
         best: The best validation by metric.
         stopping: The best validation for early stopping.
         ended: Why training is over; None while it is not.
-        started_from: The name and fingerprint of the model whose parameters were taken over, if
-            any.
+        started_from: The name and fingerprint of the model whose parameters were copied, if any.
         skipped: The number of updates in a row that were just skipped.
         sound: The update of the checkpoint to roll back to should more be skipped.
         rollbacks: The number of rollbacks so far.
@@ -166,7 +165,7 @@ def newest_checkpoint(
 
     Args:
         folder: The folder of the checkpoints.
-        accepts: Returns whether a state is acceptable; None: all are.
+        accepts: Returns whether a state is acceptable; None accepts all.
 
     Returns:
         The folder of the checkpoint; None where there is no acceptable one.

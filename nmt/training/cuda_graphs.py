@@ -1,7 +1,7 @@
 """Forward and backward of a batch as a CUDA graph: one launch instead of thousands.
 
 Where attention feeds the recurrence, a batch is a few hundred small kernels for each target
-position, and a GPU spends its time waiting for their launches. A graph is captured for each shape
+position. A GPU spends its time waiting for their launches. A graph is captured for each shape
 of batch (`nmt.data.batches` makes them few) and replayed for the batches that follow.
 
 The requirements of PyTorch's notes on CUDA graphs, and how they are met:
@@ -180,7 +180,7 @@ class GraphedStep:
             if rarest is None or self._counts[rarest] < self._counts[shape]:
                 known[shape] = _Recording(self._work, self._recorder, batch, divisor, update)
                 if rarest is not None:
-                    del known[rarest]  # only now: recording waits for what is still being replayed
+                    del known[rarest]  # only now, because recording waits for running replays
         return self._recordings.get(shape)
 
 

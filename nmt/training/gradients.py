@@ -1,8 +1,8 @@
 """The gradients of an update: forward and backward of its batches, in parts where memory is short.
 
-Every batch is tried whole first, whatever happened before, and the plan of batches stays as it is:
-an update depends only on its batches and on the memory of the machine. A run that is resumed on a
-machine with as much memory therefore continues as it would have.
+Each update tries every batch whole first, and the plan of batches does not change. An update
+therefore depends only on its batches and on the memory of the machine. A run that is resumed on a
+machine with as much memory continues as it would have.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The device, precision, kernels and threads of a training, chosen by a trial of its own model."""
+"""The device, precision, kernels and threads of a training, chosen by a trial of its model."""
 
 from collections.abc import Callable
 

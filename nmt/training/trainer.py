@@ -193,8 +193,8 @@ class Trainer:
             group: The batches of an update, None for those of other ranks.
 
         Returns:
-            This rank's batches, each with its number in the update; the target tokens of all ranks;
-            and the divisor of the loss (`training.normalize_loss`).
+            This rank's batches, each with its number in the update, then the target tokens of all
+            ranks, then the divisor of the loss (`training.normalize_loss`).
         """
         local = [(number, batch) for number, batch in enumerate(group) if batch is not None]
         tokens = self.ranks.all_reduce_sum(sum(batch.target_tokens for _, batch in local))
@@ -314,7 +314,7 @@ class Trainer:
         state = self._recovery.rolled_back_state(error, load_state(path), self.state)
         vars(self.state).update(vars(state))  # in place, because other objects refer to it
         self._restore(path)
-        self.ranks.barrier()  # until all have read what may be overwritten
+        self.ranks.barrier()  # until all ranks have read the checkpoint, which may be overwritten
         if isinstance(error, LateNonFiniteError):
             self._check_at_once_until = error.update
         else:

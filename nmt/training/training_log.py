@@ -89,7 +89,7 @@ class TrainingLog:
         self._append(self._text, lines)
 
     def _append(self, file: Path, lines: str) -> None:
-        """Append lines, or warn once where the disk rejects them: training goes on without them."""
+        """Append lines. Where the disk rejects them, warn once and let training continue."""
         try:
             append_text(file, lines)
         except ResourceError as error:

@@ -59,7 +59,7 @@ def verify_resume(config: Config) -> str:
         config: The configuration of the run.
 
     Returns:
-        Two lines on what was compared.
+        Two lines about the compared trainings and tensors.
 
     Raises:
         NmtError: Weights, optimizer or position differ, or a process failed.

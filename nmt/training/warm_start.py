@@ -54,7 +54,7 @@ class SharedRows:
 
         Args:
             new: The tokenizer of the new model.
-            old: The tokenizer of the model whose rows are taken over.
+            old: The tokenizer of the model whose rows are copied.
         """
         old_ids = {subword: number for number, subword in enumerate(old.pieces(range(old.size)))}
         subwords = new.pieces(range(new.size))
@@ -68,7 +68,7 @@ class SharedRows:
 
 
 def initialize_from_model(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
-    """Fill a new model from the model in `training.init_from`, and log what was taken over.
+    """Copy parameters of the model in `training.init_from` into a new model, and log their names.
 
     Args:
         bundle: The new model, with its tokenizers and settings.
@@ -361,7 +361,7 @@ def _word_text(subword: str) -> str | None:
 
 
 def _read_vectors(path: Path, size: int, words: set[str]) -> Iterator[tuple[str, Vector]]:
-    """Yield the wanted words of a file, each with its vector."""
+    """Yield the words of a file that are in `words`, each with its vector."""
     with wrap_read_errors(str(path)), open_file(path) as file:
         content = open_content(file, str(path))
         with progress("reading vectors", None, "words") as bar:

@@ -32,14 +32,14 @@ def is_archive(path: Path) -> bool:
 
 
 def texts_in(path: Path, members: Collection[str]) -> Iterator[tuple[str, io.BufferedReader]]:
-    """Yield the wanted members of an archive, each as its name and a stream.
+    """Yield the given members of an archive, each as its name and a stream.
 
     Read each stream before you ask for the next. Compressed content is unpacked. A file that is not
     an archive is yielded itself, under the name "".
 
     Args:
         path: The file.
-        members: The paths of the wanted members within an archive. Missing ones are left out.
+        members: The paths of the members within an archive. Missing ones are left out.
 
     Raises:
         DataError: The file is damaged.

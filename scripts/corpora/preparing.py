@@ -54,7 +54,7 @@ def prepare(
         The prepared texts.
 
     Raises:
-        DataError: A file is missing, damaged or not UTF-8, the sides of a text differ in their
+        DataError: A file is missing, damaged or not UTF-8. Or the sides of a text differ in their
             number of lines, or a text differs from the recorded one.
     """
     return _Preparation(corpus, locations, folder, replace_bad_utf8).run()
