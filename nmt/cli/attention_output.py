@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PAGES = (".html", ".htm")
 _IMAGES = (".png", ".svg", ".pdf")
-_TEXTS = ("", ".txt", ".json", ".jsonl", *(each.suffix for each in COMPRESSIONS))
+_TEXTS = ("", ".txt", ".json", ".jsonl", *(compression.suffix for compression in COMPRESSIONS))
 
 
 @dataclass(frozen=True)

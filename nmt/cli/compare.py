@@ -187,7 +187,9 @@ def _translate(
     with progress(f"translate with {name}", len(lines), "lines", by_time=True) as bar:
         for begin in range(0, len(lines), _LINES_PER_STEP):
             batch = lines[begin : begin + _LINES_PER_STEP]
-            translations += [each.text for each in translator.translate(batch, attention=False)]
+            translations += [
+                translation.text for translation in translator.translate(batch, attention=False)
+            ]
             bar.advance(len(batch))
     return translations
 

@@ -121,7 +121,9 @@ class JsonOutput(OutputForm):
         record = self._fields(request, translation)
         record["source_tokens"] = translation.source_tokens
         if self.n_best:
-            record["n_best"] = [self._fields(request, each) for each in translation.n_best]
+            record["n_best"] = [
+                self._fields(request, hypothesis) for hypothesis in translation.n_best
+            ]
         return record
 
     def _fields(self, request: "Request", translation: "Translation") -> dict[str, Any]:

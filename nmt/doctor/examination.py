@@ -275,7 +275,9 @@ def examine(
     report = earlier or DoctorReport([])
     for check in checks:
         missing = [
-            each for each in report.findings if not each.is_sound and each.check in check.needs
+            earlier_finding
+            for earlier_finding in report.findings
+            if not earlier_finding.is_sound and earlier_finding.check in check.needs
         ]
         finding = (
             blocked_finding(check.name, missing[0])

@@ -148,7 +148,9 @@ def _check_updates(examination: Examination) -> CheckResult:
             # The CPU time of one thread is the same on a quiet machine.
             one_thread = replace(runtime, choices=replace(runtime.choices, threads=1))
             timed_by_one_thread = _time_updates(examination, groups, one_thread, time.thread_time)
-            timed = min(timed, timed_by_one_thread, key=lambda each: each.seconds / each.tokens)
+            timed = min(
+                timed, timed_by_one_thread, key=lambda timing: timing.seconds / timing.tokens
+            )
             advice = (
                 f"other processes keep the cores busy (updates waited {share_waited:.0%} of their "
                 "time): the figures are an estimate for a quiet machine"

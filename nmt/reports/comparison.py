@@ -109,8 +109,13 @@ class RunComparison:
             deltas: The number of sentences with the largest differences to list.
         """
         record: dict[str, Any] = {
-            "runs": [_run_record(*each) for each in zip(self.names, self.states, strict=True)],
-            "settings": [{"key": each.key, "values": list(each.values)} for each in self.settings],
+            "runs": [
+                _run_record(name, state)
+                for name, state in zip(self.names, self.states, strict=True)
+            ],
+            "settings": [
+                {"key": setting.key, "values": list(setting.values)} for setting in self.settings
+            ],
             "settings_problem": self.settings_problem or None,
             "not_judged": self.scores_problem or None,
         }
@@ -123,7 +128,7 @@ class RunComparison:
                 "systems": systems_record(report),
                 "buckets": buckets_record(report),
                 "swings": [
-                    _delta_record(each, self.names) for each in largest_deltas(report, deltas)
+                    _delta_record(delta, self.names) for delta in largest_deltas(report, deltas)
                 ],
             }
         return record
@@ -283,7 +288,7 @@ def run_rows(comparison: RunComparison) -> list[list[str]]:
 
 def setting_rows(comparison: RunComparison) -> list[list[str]]:
     """Return a row for each setting that differs: its key and its value in each run."""
-    return [[each.key, *map(value_text, each.values)] for each in comparison.settings]
+    return [[setting.key, *map(value_text, setting.values)] for setting in comparison.settings]
 
 
 _CHART_HEIGHT = 10

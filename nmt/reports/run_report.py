@@ -75,7 +75,7 @@ class RunReport:
             "best": None if self.best is None else _dev(self.best),
             "train": [asdict(point) for point in history.train],
             "dev": [_dev(point) for point in history.dev],
-            "sittings": [_session(each) for each in history.sessions],
+            "sittings": [_session(session) for session in history.sessions],
             "faults": [asdict(fault) for fault in history.faults],
             "warnings": [asdict(warned) for warned in self.warnings],
             "damaged_lines": state.damaged,
@@ -308,13 +308,15 @@ def _events(report: RunReport) -> str:
     if history.faults:
         columns = [Column("update", True), Column("time"), Column("what happened")]
         rows = [
-            [format_count(each.update), format_time(each.time), each.text]
-            for each in history.faults
+            [format_count(fault.update), format_time(fault.time), fault.text]
+            for fault in history.faults
         ]
         parts.append(table(columns, rows))
     if report.warnings:
         columns = [Column("first"), Column("times", True), Column("warning")]
-        rows = [[each.time, format_count(each.count), each.text] for each in report.warnings]
+        rows = [
+            [warning.time, format_count(warning.count), warning.text] for warning in report.warnings
+        ]
         parts.append(table(columns, rows))
     return "".join(parts) or paragraph("None.", "muted")
 
@@ -343,7 +345,9 @@ def _settings(report: RunReport) -> str:
     if config is None:
         return paragraph(f"The configuration cannot be read. {report.state.config_problem}", "bad")
     columns = [Column("setting"), Column("value"), Column("default")]
-    rows = [[each.key, value_text(each.new), value_text(each.old)] for each in report.changes]
+    rows = [
+        [change.key, value_text(change.new), value_text(change.old)] for change in report.changes
+    ]
     return (
         table(columns, rows)
         + "<details><summary>The whole configuration</summary>"

@@ -73,8 +73,8 @@ def plot(
     Returns:
         `height` + 1 lines of at most `width` cells; none without points.
     """
-    known = [[point for point in each if math.isfinite(point[1])] for each in series]
-    frame = _frame([point for each in known for point in each], log)
+    known = [[point for point in line_points if math.isfinite(point[1])] for line_points in series]
+    frame = _frame([point for line_points in known for point in line_points], log)
     if frame is None:
         return []
     labels = [_number_text(_unscaled(frame, y)) for y in (frame.top, frame.bottom)]

@@ -322,11 +322,11 @@ class ApiResponses:
         """
         return [
             {
-                "token": each.token,
-                "probability": round(each.probability, 6),
-                **self._line(text, each.translation, attention=True),
+                "token": alternative.token,
+                "probability": round(alternative.probability, 6),
+                **self._line(text, alternative.translation, attention=True),
             }
-            for each in alternatives
+            for alternative in alternatives
         ]
 
     def _text(
@@ -345,7 +345,9 @@ class ApiResponses:
     ) -> dict[str, Any]:
         record = self._line(text, translation, attention)
         if n_best:
-            record["n_best"] = [self._line(text, each, attention) for each in translation.n_best]
+            record["n_best"] = [
+                self._line(text, hypothesis, attention) for hypothesis in translation.n_best
+            ]
         return record
 
     def _line(self, text: str, translation: Translation, attention: bool) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class RequestQueue:
             QueueFullError: The queue is full.
         """
         with self._changed:
-            unfinished = [each for each in self._queue if not each.is_abandoned]
+            unfinished = [queued for queued in self._queue if not queued.is_abandoned]
             if self._closed or len(unfinished) + len(self._current) >= self._max_jobs:
                 raise QueueFullError
             self._queue.append(job)

@@ -229,7 +229,9 @@ def rename_newer_checkpoints(checkpoint: Path) -> None:
 
 def remove_newer_checkpoints(path: Path) -> None:
     """Remove the checkpoints in the same folder that are newer than this one."""
-    for newer in reversed([each for each in _checkpoints(path.parent) if each > path]):
+    for newer in reversed(
+        [checkpoint for checkpoint in _checkpoints(path.parent) if checkpoint > path]
+    ):
         _remove(newer)
 
 

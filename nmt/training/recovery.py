@@ -228,7 +228,7 @@ def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:
     ends = np.cumsum([file.lines for file in files])
     located = [(int(np.searchsorted(ends, line)), line) for line in lines[:_LINES_SHOWN]]
     texts = []
-    for number, members in groupby(located, key=lambda each: each[0]):
+    for number, members in groupby(located, key=lambda file_and_line: file_and_line[0]):
         file = files[number]
         numbers = [str(line - int(ends[number]) + file.lines) for _, line in members]
         word = "line" if len(numbers) == 1 else "lines"
