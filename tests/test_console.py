@@ -103,7 +103,7 @@ class Log:
     def last_line(self):
         return -1e9 if len(self.lines) < 3 else time.monotonic()
 
-    def tell(self, text):
+    def info(self, text):
         self.lines.append(text)
 
 
