@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
-    from nmt.alignment.links import Aligned
+    from nmt.alignment.links import WordAlignment
     from nmt.evaluation.scores import score
     from nmt.inspection.attention_page import draw_attention
     from nmt.search.constraints import Constraints
@@ -77,7 +77,9 @@ def train(
     return train_run(load_config(Path(config), list(settings)), resume, restart).path
 
 
-def align(sources: Sequence[str], targets: Sequence[str], aligner: str = "hmm") -> "list[Aligned]":
+def align(
+    sources: Sequence[str], targets: Sequence[str], aligner: str = "hmm"
+) -> "list[WordAlignment]":
     """Link the words of texts and their translations by an aligner that learns from them.
 
     Args:

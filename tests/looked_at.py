@@ -3,7 +3,7 @@
 import numpy as np
 
 from nmt.inspection.attention_data import InspectedTranslation, ModelOutput, Sentence
-from nmt.search.hypothesis import Fate, Node, SearchTree
+from nmt.search.hypothesis import Node, NodeOutcome, SearchTree
 from nmt.translation.translation import Translation
 
 
@@ -44,16 +44,16 @@ def sentence(number, text, *translations, reference=None):
 
 TREE = SearchTree(
     (
-        Node(-1, 1, 4, -0.1, -0.1, Fate.EXTENDED),
-        Node(-1, 1, 5, -2.0, -2.0, Fate.PRUNED),
-        Node(0, 2, 6, -0.3, -0.3, Fate.EXTENDED),
-        Node(0, 2, 7, -0.9, -0.9, Fate.EXTENDED),
-        Node(2, 3, 3, -0.4, -0.4, Fate.FINISHED, 1),
-        Node(3, 3, 3, -1.1, -1.1, Fate.FINISHED, 2),
-        Node(2, 3, 8, -3.0, -3.0, Fate.LEFT),
-        Node(3, 3, 9, -3.5, -3.5, Fate.EXTENDED),
-        Node(7, 4, 9, -4.5, -4.5, Fate.LEFT),
-        Node(7, 4, 8, -5.5, -5.5, Fate.CUT, 3),
+        Node(-1, 1, 4, -0.1, -0.1, NodeOutcome.EXTENDED),
+        Node(-1, 1, 5, -2.0, -2.0, NodeOutcome.PRUNED),
+        Node(0, 2, 6, -0.3, -0.3, NodeOutcome.EXTENDED),
+        Node(0, 2, 7, -0.9, -0.9, NodeOutcome.EXTENDED),
+        Node(2, 3, 3, -0.4, -0.4, NodeOutcome.FINISHED, 1),
+        Node(3, 3, 3, -1.1, -1.1, NodeOutcome.FINISHED, 2),
+        Node(2, 3, 8, -3.0, -3.0, NodeOutcome.LEFT),
+        Node(3, 3, 9, -3.5, -3.5, NodeOutcome.EXTENDED),
+        Node(7, 4, 9, -4.5, -4.5, NodeOutcome.LEFT),
+        Node(7, 4, 8, -5.5, -5.5, NodeOutcome.CUT, 3),
     ),
     ("▁The", "▁A", "▁cat", "▁do", "</s>", "</s>", "▁x", "g", "▁y", "▁z"),
 )

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.alignment.hmm import FLOOR, Emissions, Hmm, PairBlock, blocks_of, learn_hmm
-from nmt.alignment.lexicon import NULL, Integers, Lexicon, Reals, TokenPairs, learn_lexicon
-from nmt.alignment.links import Aligned
+from nmt.alignment.hmm import Emissions, Hmm, PairBlock, learn_hmm, make_blocks
+from nmt.alignment.lexicon import NULL, FloatArray, IntArray, Lexicon, TokenPairs, learn_lexicon
+from nmt.alignment.links import WordAlignment
 from nmt.config.registry import ALIGNERS
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.errors import DataError
 from nmt.tokenizers.words import split_words
 
-_ORDERED = 1 << 16
+_SORTED_PAIRS = 1 << 16
 """The number of pairs that are sorted by length at a time, before their order is restored."""
 
 
@@ -32,7 +32,7 @@ class TokenLinks:
     """
 
     best: NDArray[np.int32]
-    weights: Reals | None = None
+    weights: FloatArray | None = None
 
 
 class Aligner(ABC):
@@ -44,7 +44,7 @@ class Aligner(ABC):
     @classmethod
     @abstractmethod
     def learn(
-        cls, corpus: TokenPairs, pairs: Integers, source_vocabulary: int, target_vocabulary: int
+        cls, corpus: TokenPairs, pairs: IntArray, source_vocabulary: int, target_vocabulary: int
     ) -> "Aligner":
         """Return an aligner learned by expectation maximisation.
 
@@ -56,18 +56,18 @@ class Aligner(ABC):
         """
 
     @abstractmethod
-    def posteriors(self, block: PairBlock) -> Reals:
+    def posteriors(self, block: PairBlock) -> FloatArray:
         """Return the probability of each link, `[batch, target_len, source_len + 1]`.
 
         The null word comes first. Padding has probability zero.
         """
 
     @abstractmethod
-    def best(self, block: PairBlock) -> Integers:
+    def best(self, block: PairBlock) -> IntArray:
         """Return the most probable alignment of each pair, `[batch, target_len]`; -1 is none."""
 
     def align(
-        self, corpus: TokenPairs, pairs: Integers, weights: bool = False
+        self, corpus: TokenPairs, pairs: IntArray, weights: bool = False
     ) -> Iterator[TokenLinks]:
         """Yield the links of each pair, in order.
 
@@ -76,20 +76,20 @@ class Aligner(ABC):
             pairs: The pairs to align, `[n]`.
             weights: Whether to include the probabilities of all links.
         """
-        for begin in range(0, len(pairs), _ORDERED):
-            some = pairs[begin : begin + _ORDERED]
-            found: dict[int, TokenLinks] = {}
-            for block in blocks_of(corpus, some):
+        for begin in range(0, len(pairs), _SORTED_PAIRS):
+            batch = pairs[begin : begin + _SORTED_PAIRS]
+            links_by_pair: dict[int, TokenLinks] = {}
+            for block in make_blocks(corpus, batch):
                 best = self.best(block).astype(np.int32)
-                shares = self.posteriors(block) if weights else None
+                posteriors = self.posteriors(block) if weights else None
                 for row, (pair, length) in enumerate(
                     zip(block.pairs.tolist(), block.target_lengths.tolist(), strict=True)
                 ):
-                    own = None if shares is None else shares[row, :length, 1:]
-                    found[pair] = TokenLinks(best[row, :length], own)
-            for pair in some.tolist():
-                blank = np.full(int(corpus.target_lengths[pair]), -1, np.int32)
-                yield found.pop(pair, TokenLinks(blank))
+                    weights_of_pair = None if posteriors is None else posteriors[row, :length, 1:]
+                    links_by_pair[pair] = TokenLinks(best[row, :length], weights_of_pair)
+            for pair in batch.tolist():
+                no_links = np.full(int(corpus.target_lengths[pair]), -1, np.int32)
+                yield links_by_pair.pop(pair, TokenLinks(no_links))
 
 
 @dataclass(frozen=True)
@@ -100,21 +100,23 @@ class Ibm1Aligner(Aligner):
 
     @classmethod
     def learn(
-        cls, corpus: TokenPairs, pairs: Integers, source_vocabulary: int, target_vocabulary: int
+        cls, corpus: TokenPairs, pairs: IntArray, source_vocabulary: int, target_vocabulary: int
     ) -> "Ibm1Aligner":
         """See `Aligner.learn`."""
         return cls(learn_lexicon(corpus, pairs, source_vocabulary, target_vocabulary))
 
-    def posteriors(self, block: PairBlock) -> Reals:
+    def posteriors(self, block: PairBlock) -> FloatArray:
         """See `Aligner.posteriors`."""
-        shares = Emissions.of(self.lexicon, block, FLOOR).probabilities
-        real = np.arange(block.target.shape[1]) < block.target_lengths[:, None]
-        shared: Reals = shares / shares.sum(2, keepdims=True) * real[:, :, None]
-        return shared
+        probabilities = Emissions.from_lexicon(self.lexicon, block).probabilities
+        mask = np.arange(block.target.shape[1]) < block.target_lengths[:, None]
+        posteriors: FloatArray = (
+            probabilities / probabilities.sum(2, keepdims=True) * mask[:, :, None]
+        )
+        return posteriors
 
-    def best(self, block: PairBlock) -> Integers:
+    def best(self, block: PairBlock) -> IntArray:
         """See `Aligner.best`."""
-        best: Integers = self.posteriors(block).argmax(2) - 1
+        best: IntArray = self.posteriors(block).argmax(2) - 1
         return best
 
 
@@ -126,28 +128,28 @@ class HmmAligner(Aligner):
 
     @classmethod
     def learn(
-        cls, corpus: TokenPairs, pairs: Integers, source_vocabulary: int, target_vocabulary: int
+        cls, corpus: TokenPairs, pairs: IntArray, source_vocabulary: int, target_vocabulary: int
     ) -> "HmmAligner":
         """See `Aligner.learn`."""
         return cls(learn_hmm(corpus, pairs, source_vocabulary, target_vocabulary))
 
-    def posteriors(self, block: PairBlock) -> Reals:
+    def posteriors(self, block: PairBlock) -> FloatArray:
         """See `Aligner.posteriors`."""
-        return self.hmm.expectations(block).links
+        return self.hmm.expectations(block).posteriors
 
-    def best(self, block: PairBlock) -> Integers:
+    def best(self, block: PairBlock) -> IntArray:
         """See `Aligner.best`."""
-        return self.hmm.likeliest(block)
+        return self.hmm.viterbi(block)
 
 
-Texts = tuple[str, str]
+TextPair = tuple[str, str]
 """A line of the source and a line of the target."""
 
 _MOST_WORDS = 1 << 32
 
 
 @dataclass(frozen=True)
-class Turned:
+class SwappedPairs:
     """A corpus with source and target swapped."""
 
     corpus: TokenPairs
@@ -161,19 +163,19 @@ class Turned:
         return self.corpus.source(pair)
 
     @property
-    def source_lengths(self) -> Integers:
+    def source_lengths(self) -> IntArray:
         """See `TokenPairs.source_lengths`."""
         return self.corpus.target_lengths
 
     @property
-    def target_lengths(self) -> Integers:
+    def target_lengths(self) -> IntArray:
         """See `TokenPairs.target_lengths`."""
         return self.corpus.source_lengths
 
 
 def align_texts(
-    kind: str, pairs: Iterable[Texts], both: bool = False, weights: bool = False
-) -> Iterator[tuple[Texts, Aligned, Aligned | None]]:
+    kind: str, pairs: Iterable[TextPair], both: bool = False, weights: bool = False
+) -> Iterator[tuple[TextPair, WordAlignment, WordAlignment | None]]:
     """Yield each pair of lines with its word alignment, in order.
 
     Memory holds the distinct words and the lexicon. The text is in a temporary folder.
@@ -191,50 +193,50 @@ def align_texts(
         DataError: No pair has words on both sides.
     """
     with tempfile.TemporaryDirectory(prefix="nmt-align-") as folder:
-        words = _WordNumbers.of(pairs, Path(folder) / "words")
+        words = _WordVocabularies.from_texts(pairs, Path(folder) / "words")
         corpus = Corpus.open(Path(folder) / "words")
-        every = np.arange(len(corpus))
+        all_pairs = np.arange(len(corpus))
         if not ((corpus.source_lengths > 0) & (corpus.target_lengths > 0)).any():
             raise DataError("there is nothing to align: no line has words on both sides.")
         sizes = len(words.source), len(words.target)
         learn = ALIGNERS.resolve(kind).learn
-        forward = learn(corpus, every, *sizes).align(corpus, every, weights)
+        forward = learn(corpus, all_pairs, *sizes).align(corpus, all_pairs, weights)
         backward = None
         if both:
-            turned = Turned(corpus)
-            backward = learn(turned, every, *sizes[::-1]).align(turned, every, weights)
+            swapped = SwappedPairs(corpus)
+            backward = learn(swapped, all_pairs, *sizes[::-1]).align(swapped, all_pairs, weights)
         for pair, links in enumerate(forward):
             source = [words.source[token] for token in corpus.source(pair)]
             target = [words.target[token] for token in corpus.target(pair)]
             other = None
             if backward is not None:
-                other = _aligned(target, source, next(backward))
+                other = _word_alignment(target, source, next(backward))
             texts = " ".join(source), " ".join(target)
-            yield texts, _aligned(source, target, links), other
+            yield texts, _word_alignment(source, target, links), other
 
 
 @dataclass(frozen=True)
-class _WordNumbers:
+class _WordVocabularies:
     """The vocabularies of both sides. A word's index is its id; 0 is the null word."""
 
     source: list[str]
     target: list[str]
 
     @classmethod
-    def of(cls, pairs: Iterable[Texts], prefix: Path) -> "_WordNumbers":
+    def from_texts(cls, pairs: Iterable[TextPair], prefix: Path) -> "_WordVocabularies":
         """Return the words of pairs, and write the pairs as a corpus of word ids."""
-        known: tuple[dict[str, int], dict[str, int]] = ({"": NULL}, {"": NULL})
+        ids_by_side: tuple[dict[str, int], dict[str, int]] = ({"": NULL}, {"": NULL})
         with CorpusWriter(prefix, _MOST_WORDS) as corpus:
             for number, texts in enumerate(pairs, start=1):
                 sides = (
                     [ids.setdefault(word, len(ids)) for word in split_words(text)]
-                    for text, ids in zip(texts, known, strict=True)
+                    for text, ids in zip(texts, ids_by_side, strict=True)
                 )
                 corpus.add(number, *sides)
-        return cls(*map(list, known))
+        return cls(*map(list, ids_by_side))
 
 
-def _aligned(source: list[str], target: list[str], links: TokenLinks) -> Aligned:
+def _word_alignment(source: list[str], target: list[str], links: TokenLinks) -> WordAlignment:
     if links.weights is None:
-        return Aligned(source, target, np.zeros((len(target), len(source))), links.best)
-    return Aligned(source, target, links.weights, links.best)
+        return WordAlignment(source, target, np.zeros((len(target), len(source))), links.best)
+    return WordAlignment(source, target, links.weights, links.best)

@@ -1,4 +1,4 @@
-"""The links for guided alignment, made when missing or out of date."""
+"""The links for guided alignment, which are made when missing or out of date."""
 
 import hashlib
 import json
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.alignment.aligners import Aligner, Turned
-from nmt.alignment.link_dataset import Origin, PairLinks, write_links
-from nmt.alignment.links import Link, check_within, in_order, parse_links
+from nmt.alignment.aligners import Aligner, SwappedPairs
+from nmt.alignment.link_dataset import LinksProvenance, PairLinks, write_links
+from nmt.alignment.links import Link, check_within, parse_links, sort_links
 from nmt.alignment.symmetrize import symmetrize
 from nmt.config.registry import ALIGNERS
 from nmt.config.settings import Config
@@ -26,13 +26,13 @@ GUIDANCE_FILE = "train.links"
 _METHOD = "grow-diag-final-and"
 _VERSION = 1
 
-_Places = NDArray[np.int64]
+_LinkArray = NDArray[np.int64]
 
 
 def prepare_guidance(
     config: Config, folder: Path, corpus: Corpus, tokenizers: TokenizerPair, is_shared: bool = False
 ) -> PairLinks | None:
-    """Return the links that guide attention on a training corpus, None where none are wanted.
+    """Return the links that guide attention on a training corpus, None without guided alignment.
 
     They are remade when the corpus, the files or the settings have changed, or when they are
     damaged.
@@ -51,26 +51,26 @@ def prepare_guidance(
     guided = config.training.guided_alignment
     if not guided.wanted:
         return None
-    path, origin = folder / GUIDANCE_FILE, _origin(config, corpus)
-    links = _intact(path, corpus, origin)
+    path, provenance = folder / GUIDANCE_FILE, _provenance(config, corpus)
+    links = _open_if_valid(path, corpus, provenance)
     if links is not None:
         say(f"guided alignment: up to date ({path})")
         return links
-    if is_shared and _are_others(path, corpus, origin):
+    if is_shared and _has_other_provenance(path, corpus, provenance):
         raise UsageError(
             f"{path}: has links from other files or another aligner than "
             "`training.guided_alignment` asks for, and other runs may use them.\nName another "
             "folder by `data.dir`, or make this one again by nmt binarize --force."
         )
-    made = (
+    links_of_pairs = (
         _from_files(config, corpus, tokenizers)
         if guided.alignments
         else _from_aligner(ALIGNERS.resolve(guided.aligner or ""), corpus, tokenizers)
     )
     lengths = _lengths(corpus)
-    with progress("guided alignment", len(corpus), "pairs") as shown:
+    with progress("guided alignment", len(corpus), "pairs") as progress_bar:
         longest = int(lengths.max(initial=0)) + 1
-        write_links(path, _watched(made, shown), longest, origin)
+        write_links(path, _with_progress(links_of_pairs, progress_bar), longest, provenance)
     links = PairLinks.open(path)
     say(f"guided alignment: {links.total:,} links of subwords for {len(links):,} pairs ({path})")
     return links
@@ -86,11 +86,11 @@ def has_guidance(config: Config, folder: Path, corpus: Corpus) -> bool:
     """
     if not config.training.guided_alignment.wanted:
         return True
-    return _intact(folder / GUIDANCE_FILE, corpus, _origin(config, corpus)) is not None
+    return _open_if_valid(folder / GUIDANCE_FILE, corpus, _provenance(config, corpus)) is not None
 
 
 def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | None:
-    """Return the links that another process has just prepared, None where none are wanted.
+    """Return the links that another process has just prepared, None without guided alignment.
 
     Args:
         config: The configuration.
@@ -103,20 +103,20 @@ def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | N
     if not config.training.guided_alignment.wanted:
         return None
     links = PairLinks.open(folder / GUIDANCE_FILE)
-    if links.origin.corpus != corpus.fingerprint or len(links) != len(corpus):
+    if links.provenance.corpus != corpus.fingerprint or len(links) != len(corpus):
         raise DataError(f"{folder / GUIDANCE_FILE}: belongs to another corpus.")
     return links
 
 
-def _origin(config: Config, corpus: Corpus) -> Origin:
+def _provenance(config: Config, corpus: Corpus) -> LinksProvenance:
     guided = config.training.guided_alignment
-    maker: dict[str, object] = {"version": _VERSION}
+    method: dict[str, object] = {"version": _VERSION}
     if guided.alignments:
-        maker["alignments"] = [_digest(path) for path in guided.alignments]
+        method["alignments"] = [_digest(path) for path in guided.alignments]
     else:
-        maker |= {"aligner": guided.aligner, "symmetrised": _METHOD}
-    text = json.dumps(maker, sort_keys=True)
-    return Origin(corpus.fingerprint, hashlib.sha256(text.encode()).hexdigest())
+        method |= {"aligner": guided.aligner, "symmetrised": _METHOD}
+    text = json.dumps(method, sort_keys=True)
+    return LinksProvenance(corpus.fingerprint, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _digest(path: Path) -> str:
@@ -124,13 +124,13 @@ def _digest(path: Path) -> str:
     return sha256(path)
 
 
-def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
+def _open_if_valid(path: Path, corpus: Corpus, provenance: LinksProvenance) -> PairLinks | None:
     """Return the links of a file, or None unless they are sound and have this provenance."""
     if not path.is_file():
         return None
     try:
         links = PairLinks.open(path)
-        if links.origin != origin or len(links) != len(corpus):
+        if links.provenance != provenance or len(links) != len(corpus):
             return None
         links.verify(_lengths(corpus))
         return links
@@ -139,42 +139,44 @@ def _intact(path: Path, corpus: Corpus, origin: Origin) -> PairLinks | None:
         return None
 
 
-def _are_others(path: Path, corpus: Corpus, origin: Origin) -> bool:
+def _has_other_provenance(path: Path, corpus: Corpus, provenance: LinksProvenance) -> bool:
     """Return whether a file has sound links of the corpus with another provenance."""
     try:
-        found = PairLinks.open(path).origin
+        found = PairLinks.open(path).provenance
     except DataError:
         return False
-    return found.corpus == corpus.fingerprint and found != origin
+    return found.corpus == corpus.fingerprint and found != provenance
 
 
-def _lengths(corpus: Corpus) -> _Places:
+def _lengths(corpus: Corpus) -> _LinkArray:
     return np.stack((corpus.source_lengths, corpus.target_lengths), 1)
 
 
-def _watched(made: Iterator[_Places], shown: Progress) -> Iterator[_Places]:
-    for links in made:
+def _with_progress(
+    links_of_pairs: Iterator[_LinkArray], progress_bar: Progress
+) -> Iterator[_LinkArray]:
+    for links in links_of_pairs:
         yield links
-        shown.advance()
+        progress_bar.advance()
 
 
 def _from_aligner(
     aligner: type[Aligner], corpus: Corpus, tokenizers: TokenizerPair
-) -> Iterator[_Places]:
+) -> Iterator[_LinkArray]:
     """Yield links between subwords, which an aligner learns and finds in both directions."""
     pairs = np.arange(len(corpus))
     sizes = tokenizers.source.size, tokenizers.target.size
-    turned = Turned(corpus)
+    swapped = SwappedPairs(corpus)
     forward = aligner.learn(corpus, pairs, *sizes).align(corpus, pairs)
-    backward = aligner.learn(turned, pairs, *sizes[::-1]).align(turned, pairs)
-    for one, other in zip(forward, backward, strict=True):
-        there = [(i, j) for j, i in enumerate(one.best.tolist()) if i >= 0]
-        back = [(i, j) for i, j in enumerate(other.best.tolist()) if j >= 0]
-        yield _places(symmetrize(_METHOD, there, back))
+    backward = aligner.learn(swapped, pairs, *sizes[::-1]).align(swapped, pairs)
+    for forward_links, backward_links in zip(forward, backward, strict=True):
+        forward_pairs = [(i, j) for j, i in enumerate(forward_links.best.tolist()) if i >= 0]
+        backward_pairs = [(i, j) for i, j in enumerate(backward_links.best.tolist()) if j >= 0]
+        yield _link_array(symmetrize(_METHOD, forward_pairs, backward_pairs))
 
 
-def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> Iterator[_Places]:
-    """Yield links between the subwords of linked words, for the lines that the corpus has kept."""
+def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> Iterator[_LinkArray]:
+    """Yield links between the subwords of linked words, for the lines that are in the corpus."""
     train, files = config.data.train, config.training.guided_alignment.alignments
     for text, file in zip(train.source, files, strict=True):
         if (lines := count_lines(text)) != (found := count_lines(file)):
@@ -182,25 +184,27 @@ def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> It
                 f"{file}: {found} lines, but {text} has {lines}. Line i must link the words of "
                 "line i; pairs without links have blank lines."
             )
-    places = ((file, number, line) for file in files for number, line in _numbered(file))
+    alignment_lines = (
+        (file, number, line) for file in files for number, line in _numbered_lines(file)
+    )
     texts = read_pairs(train.source, train.target, config.data.on_bad_utf8)
-    kept = map(int, corpus.line_numbers)
-    wanted = next(kept, 0)
-    for pair, (file, number, line) in zip(texts, places, strict=True):
-        if pair.line == wanted:
+    kept_lines = map(int, corpus.line_numbers)
+    next_kept = next(kept_lines, 0)
+    for pair, (file, number, line) in zip(texts, alignment_lines, strict=True):
+        if pair.line == next_kept:
             links = parse_links(line, str(file), number)
             yield _between_subwords(pair, links, tokenizers, str(file), number)
-            wanted = next(kept, 0)
+            next_kept = next(kept_lines, 0)
 
 
-def _numbered(file: Path) -> Iterator[tuple[int, str]]:
+def _numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(read_lines(file), start=1):
         yield number, line or ""
 
 
 def _between_subwords(
     pair: LinePair, links: list[Link], tokenizers: TokenizerPair, name: str, number: int
-) -> _Places:
+) -> _LinkArray:
     """Return links of all subwords of a source word with all subwords of its target word."""
     assert pair.source is not None and pair.target is not None
     sides = (
@@ -214,8 +218,8 @@ def _between_subwords(
         for i in np.flatnonzero(sides[0][:, source])
         for j in np.flatnonzero(sides[1][:, target])
     }
-    return _places(in_order(subwords))
+    return _link_array(sort_links(subwords))
 
 
-def _places(links: list[Link]) -> _Places:
+def _link_array(links: list[Link]) -> _LinkArray:
     return np.array(links, np.int64).reshape(-1, 2)

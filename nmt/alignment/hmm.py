@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from nmt.alignment.lexicon import (
     NULL,
-    Integers,
+    FloatArray,
+    IntArray,
     Lexicon,
-    Reals,
     TokenPairs,
     learn_lexicon,
-    normalized,
+    normalize_counts,
 )
 from nmt.console import progress
 
-_CELLS = 1 << 20
+_BLOCK_LINKS = 1 << 20
 """The number of links of a block, including those of the null word, at most."""
 
 
@@ -42,10 +42,10 @@ class PairBlock:
         target_lengths: The target lengths, `[batch]`, in descending order.
     """
 
-    pairs: Integers
-    source: Integers
-    target: Integers
-    target_lengths: Integers
+    pairs: IntArray
+    source: IntArray
+    target: IntArray
+    target_lengths: IntArray
 
     def active(self, position: int) -> int:
         """Return the number of pairs, the first ones, with a target token at this position."""
@@ -61,41 +61,40 @@ class Emissions:
         entries: The indices of the links in the lexicon, of the same shape. Meaningless at padding.
     """
 
-    probabilities: Reals
-    entries: Integers
+    probabilities: FloatArray
+    entries: IntArray
 
     @classmethod
-    def of(cls, lexicon: Lexicon, block: PairBlock, floor: float) -> "Emissions":
-        """Return the emissions of a block.
+    def from_lexicon(cls, lexicon: Lexicon, block: PairBlock) -> "Emissions":
+        """Return the emissions of a block, each at least `MIN_PROBABILITY`.
 
         Args:
-            lexicon: The lexicon.
+            lexicon: The lexicon, in which links may be missing.
             block: The block.
-            floor: The least probability, which unknown links have too.
         """
         null = np.full((len(block.source), 1), NULL)
         source = np.concatenate((null, block.source), 1)
         keys = source[:, None, :] * lexicon.target_vocabulary + block.target[:, :, None]
         distinct, inverse = np.unique(keys.reshape(-1), return_inverse=True)
-        places = np.minimum(np.searchsorted(lexicon.keys, distinct), len(lexicon.keys) - 1)
-        known = lexicon.keys[places] == distinct
-        values = np.maximum(np.where(known, lexicon.probabilities[places], 0.0), floor)
-        return cls(values[inverse].reshape(keys.shape), places[inverse].reshape(keys.shape))
+        indices = np.minimum(np.searchsorted(lexicon.keys, distinct), len(lexicon.keys) - 1)
+        known = lexicon.keys[indices] == distinct
+        values = np.maximum(np.where(known, lexicon.probabilities[indices], 0.0), MIN_PROBABILITY)
+        return cls(values[inverse].reshape(keys.shape), indices[inverse].reshape(keys.shape))
 
-    def count(self, shares: Reals, expected: Reals) -> None:
+    def add_counts(self, posteriors: FloatArray, expected_counts: FloatArray) -> None:
         """Add the expected number of uses of each lexicon entry.
 
         Args:
-            shares: The probability of each link, `[batch, target_len, source_len + 1]`, zero at
+            posteriors: The probability of each link, `[batch, target_len, source_len + 1]`, zero at
                 padding.
-            expected: The sums to add to, `[entries]`.
+            expected_counts: The sums to add to, `[entries]`.
         """
         distinct, inverse = np.unique(self.entries.reshape(-1), return_inverse=True)
-        expected[distinct] += np.bincount(inverse.reshape(-1), shares.reshape(-1))
+        expected_counts[distinct] += np.bincount(inverse.reshape(-1), posteriors.reshape(-1))
 
 
-def blocks_of(corpus: TokenPairs, pairs: Integers) -> Iterator[PairBlock]:
-    """Yield the given pairs in blocks, without those that have a blank side.
+def make_blocks(corpus: TokenPairs, pairs: IntArray) -> Iterator[PairBlock]:
+    """Yield pairs in blocks of equal source length, without those that have a blank side.
 
     Args:
         corpus: The token sequences.
@@ -107,13 +106,15 @@ def blocks_of(corpus: TokenPairs, pairs: Integers) -> Iterator[PairBlock]:
     begin = 0
     while begin < len(order):
         first = order[begin]
-        room = max(1, _CELLS // int(targets[first] * (sources[first] + 1)))
-        end = begin + int(np.searchsorted(sources[order[begin : begin + room]], sources[first] + 1))
+        max_pairs = max(1, _BLOCK_LINKS // int(targets[first] * (sources[first] + 1)))
+        end = begin + int(
+            np.searchsorted(sources[order[begin : begin + max_pairs]], sources[first] + 1)
+        )
         yield _block(corpus, pairs[order[begin:end]], targets[order[begin:end]])
         begin = end
 
 
-def _block(corpus: TokenPairs, pairs: Integers, target_lengths: Integers) -> PairBlock:
+def _block(corpus: TokenPairs, pairs: IntArray, target_lengths: IntArray) -> PairBlock:
     source = np.stack([corpus.source(int(pair)) for pair in pairs]).astype(np.int64)
     target: NDArray[np.int64] = np.zeros((len(pairs), int(target_lengths[0])), np.int64)
     for row, pair in enumerate(pairs):
@@ -121,12 +122,12 @@ def _block(corpus: TokenPairs, pairs: Integers, target_lengths: Integers) -> Pai
     return PairBlock(pairs, source, target, target_lengths.astype(np.int64))
 
 
-FLOOR = 1e-12
+MIN_PROBABILITY = 1e-12
 """The least probability of a link."""
 
 _NULL = 0.2
 _UNIFORM = 0.2
-_WIDEST = 100
+_MAX_JUMP = 100
 """The greatest jump width. Wider jumps count as this wide."""
 
 
@@ -139,33 +140,34 @@ class Jumps:
             `[2 * 100 + 1]`.
     """
 
-    counts: Reals = field(default_factory=lambda: np.ones(2 * _WIDEST + 1))
+    counts: FloatArray = field(default_factory=lambda: np.ones(2 * _MAX_JUMP + 1))
 
-    def learned(self, length: int) -> Reals:
+    def learned_part(self, length: int) -> FloatArray:
         """Return the part of `transitions` that the counts contribute."""
-        counts = self.counts[_widths(length)]
-        totals = np.maximum(counts.sum(1, keepdims=True), FLOOR)
-        learned: Reals = (1 - _NULL) * (1 - _UNIFORM) * counts / totals
-        return learned
+        counts = self.counts[_jump_indices(length)]
+        totals = np.maximum(counts.sum(1, keepdims=True), MIN_PROBABILITY)
+        part: FloatArray = (1 - _NULL) * (1 - _UNIFORM) * counts / totals
+        return part
 
-    def transitions(self, length: int) -> Reals:
+    def transitions(self, length: int) -> FloatArray:
         """Return P(i | m) for `length` source tokens, `[length + 1, length]`."""
-        return self.learned(length) + (1 - _NULL) * _UNIFORM / length
+        return self.learned_part(length) + (1 - _NULL) * _UNIFORM / length
 
 
 @dataclass(frozen=True)
 class Expectations:
-    """The expected events of a block.
+    """The expected alignments of a block.
 
     Attributes:
-        links: The probability that a target token comes from each source token,
+        posteriors: The probability that a target token comes from each source token,
             `[batch, target_len, source_len + 1]`, with the null word first. Zero at padding.
-        moves: How often each source position followed each state, `[source_len + 1, source_len]`.
+        transition_counts: The number of transitions from each state to each source position,
+            `[source_len + 1, source_len]`.
         log_likelihood: The log-likelihood of all targets.
     """
 
-    links: Reals
-    moves: Reals
+    posteriors: FloatArray
+    transition_counts: FloatArray
     log_likelihood: float
 
 
@@ -181,75 +183,75 @@ class Hmm:
 
         Args:
             block: The pairs.
-            emissions: The emissions of the block, where they are known already.
+            emissions: The emissions of the block. None: they are computed.
 
         Returns:
             The expectations.
         """
-        emissions = emissions or Emissions.of(self.lexicon, block, FLOOR)
-        given = emissions.probabilities
-        batch, target_len, choices = given.shape
-        moving = self.jumps.transitions(choices - 1)
-        minds = np.zeros((target_len + 1, batch, choices))  # P(state) before each target token
-        minds[0, :, 0] = 1.0
-        reached = np.zeros((target_len, batch, choices - 1))  # after the transition P(i | m)
+        emissions = emissions or Emissions.from_lexicon(self.lexicon, block)
+        emission = emissions.probabilities
+        batch, target_len, choices = emission.shape
+        transitions = self.jumps.transitions(choices - 1)
+        forward = np.zeros((target_len + 1, batch, choices))  # P(state) before each target token
+        forward[0, :, 0] = 1.0
+        arrivals = np.zeros((target_len, batch, choices - 1))  # P(position) before the emission
         scales = np.ones((target_len, batch))
         for j in range(target_len):
             n = block.active(j)
-            reached[j, :n] = minds[j, :n] @ moving
-            after = _NULL * minds[j, :n] * given[:n, j, :1]
-            after[:, 1:] += reached[j, :n] * given[:n, j, 1:]
-            scales[j, :n] = after.sum(1)
-            minds[j + 1, :n] = after / scales[j, :n, None]
-        links = np.zeros_like(given)
-        later = np.ones((batch, choices))  # P(later targets | state), scaled
-        moves = np.zeros((choices, choices - 1))
+            arrivals[j, :n] = forward[j, :n] @ transitions
+            joint = _NULL * forward[j, :n] * emission[:n, j, :1]
+            joint[:, 1:] += arrivals[j, :n] * emission[:n, j, 1:]
+            scales[j, :n] = joint.sum(1)
+            forward[j + 1, :n] = joint / scales[j, :n, None]
+        posteriors = np.zeros_like(emission)
+        backward = np.ones((batch, choices))  # P(later targets | state), scaled
+        counts = np.zeros((choices, choices - 1))
         for j in reversed(range(target_len)):
             n = block.active(j)
-            scaled = given[:n, j] / scales[j, :n, None]
-            onward = scaled[:, 1:] * later[:n, 1:]
-            links[:n, j, 1:] = reached[j, :n] * onward
-            links[:n, j, 0] = _NULL * scaled[:, 0] * (minds[j, :n] * later[:n]).sum(1)
-            moves += minds[j, :n].T @ onward
-            later[:n] = onward @ moving.T + _NULL * scaled[:, :1] * later[:n]
-        return Expectations(links, moving * moves, float(np.log(scales).sum()))
+            scaled = emission[:n, j] / scales[j, :n, None]
+            continued = scaled[:, 1:] * backward[:n, 1:]
+            posteriors[:n, j, 1:] = arrivals[j, :n] * continued
+            posteriors[:n, j, 0] = _NULL * scaled[:, 0] * (forward[j, :n] * backward[:n]).sum(1)
+            counts += forward[j, :n].T @ continued
+            backward[:n] = continued @ transitions.T + _NULL * scaled[:, :1] * backward[:n]
+        return Expectations(posteriors, transitions * counts, float(np.log(scales).sum()))
 
-    def likeliest(self, block: PairBlock) -> Integers:
+    def viterbi(self, block: PairBlock) -> IntArray:
         """Return the most probable alignment of each pair, `[batch, target_len]`.
 
         The null word is -1. The Viterbi algorithm finds the alignment. Among equal alignments,
         earlier source tokens win.
         """
-        given = Emissions.of(self.lexicon, block, FLOOR).probabilities
-        batch, target_len, choices = given.shape
-        moving = self.jumps.transitions(choices - 1)
-        mind = np.zeros((batch, choices))
-        mind[:, 0] = 1.0
-        before = np.zeros((target_len, batch, choices), np.int32)  # the state before each state
-        moved = np.zeros((target_len, batch, choices), np.bool_)
+        emission = Emissions.from_lexicon(self.lexicon, block).probabilities
+        batch, target_len, choices = emission.shape
+        transitions = self.jumps.transitions(choices - 1)
+        scores = np.zeros((batch, choices))
+        scores[:, 0] = 1.0
+        previous_states = np.zeros((target_len, batch, choices), np.int32)
+        is_jump = np.zeros((target_len, batch, choices), np.bool_)
         for j in range(target_len):
             n = block.active(j)
-            ways = mind[:n, :, None] * moving
-            before[j, :n, 1:] = ways.argmax(1)
-            arriving = np.zeros((n, choices))
-            arriving[:, 1:] = ways.max(1) * given[:n, j, 1:]
-            staying = _NULL * mind[:n] * given[:n, j, :1]
-            moved[j, :n] = arriving >= staying
-            moved[j, :n, 0] = False
-            best = np.maximum(arriving, staying)
-            mind[:n] = best / best.max(1, keepdims=True)
-        return _traced(block, mind.argmax(1), before, moved)
+            paths = scores[:n, :, None] * transitions
+            previous_states[j, :n, 1:] = paths.argmax(1)
+            jump_scores = np.zeros((n, choices))
+            jump_scores[:, 1:] = paths.max(1) * emission[:n, j, 1:]
+            null_scores = _NULL * scores[:n] * emission[:n, j, :1]
+            is_jump[j, :n] = jump_scores >= null_scores
+            is_jump[j, :n, 0] = False
+            best = np.maximum(jump_scores, null_scores)
+            scores[:n] = best / best.max(1, keepdims=True)
+        return _trace_back(block, scores.argmax(1), previous_states, is_jump)
 
 
 def learn_hmm(
     corpus: TokenPairs,
-    pairs: Integers,
+    pairs: IntArray,
     source_vocabulary: int,
     target_vocabulary: int,
     lexicon_iterations: int = 5,
     iterations: int = 5,
 ) -> Hmm:
-    """Return a hidden Markov model learned from the given pairs of a corpus.
+    """Return a hidden Markov model learned from pairs of a corpus.
 
     Memory grows with the entries of the lexicon.
 
@@ -265,42 +267,46 @@ def learn_hmm(
     hmm = Hmm(lexicon, Jumps())
     if not len(lexicon.keys):
         return hmm
-    with progress("alignment", iterations * len(pairs), "pairs") as shown:
+    with progress("alignment", iterations * len(pairs), "pairs") as progress_bar:
         for _ in range(iterations):
-            expected = np.zeros(len(lexicon.keys))
-            jumps = np.zeros(2 * _WIDEST + 1)
-            for block in blocks_of(corpus, pairs):
-                emissions = Emissions.of(hmm.lexicon, block, FLOOR)
-                found = hmm.expectations(block, emissions)
-                emissions.count(found.links, expected)
+            expected_counts = np.zeros(len(lexicon.keys))
+            jumps = np.zeros(2 * _MAX_JUMP + 1)
+            for block in make_blocks(corpus, pairs):
+                emissions = Emissions.from_lexicon(hmm.lexicon, block)
+                expectations = hmm.expectations(block, emissions)
+                emissions.add_counts(expectations.posteriors, expected_counts)
                 length = block.source.shape[1]
                 # The share of each move that the counts contribute, and not the uniform part.
-                share = hmm.jumps.learned(length) / hmm.jumps.transitions(length)
-                widths = _widths(length).reshape(-1)
-                jumps += np.bincount(widths, (found.moves * share).reshape(-1), len(jumps))
-                shown.advance(len(block.pairs))
-            hmm = replace(hmm, lexicon=normalized(hmm.lexicon, expected), jumps=Jumps(jumps))
+                share = hmm.jumps.learned_part(length) / hmm.jumps.transitions(length)
+                indices = _jump_indices(length).reshape(-1)
+                jumps += np.bincount(
+                    indices, (expectations.transition_counts * share).reshape(-1), len(jumps)
+                )
+                progress_bar.advance(len(block.pairs))
+            hmm = replace(
+                hmm, lexicon=normalize_counts(hmm.lexicon, expected_counts), jumps=Jumps(jumps)
+            )
     return hmm
 
 
-def _widths(length: int) -> Integers:
+def _jump_indices(length: int) -> IntArray:
     """Return the count index of each jump from state to position, `[length + 1, length]`."""
     width = np.arange(length) + 1 - np.arange(length + 1)[:, None]
-    widths: Integers = np.clip(width, -_WIDEST, _WIDEST) + _WIDEST
-    return widths
+    indices: IntArray = np.clip(width, -_MAX_JUMP, _MAX_JUMP) + _MAX_JUMP
+    return indices
 
 
-def _traced(
-    block: PairBlock, last: Integers, before: NDArray[np.int32], moved: NDArray[np.bool_]
-) -> Integers:
+def _trace_back(
+    block: PairBlock, last: IntArray, previous_states: NDArray[np.int32], is_jump: NDArray[np.bool_]
+) -> IntArray:
     """Return the path back from the last states, `[batch, target_len]`."""
     rows = np.arange(len(last))
-    found = np.full(block.target.shape, -1)
-    mind = last.astype(np.int64)
+    alignment = np.full(block.target.shape, -1)
+    states = last.astype(np.int64)
     for j in reversed(range(block.target.shape[1])):
         n = block.active(j)
-        few, here = rows[:n], mind[:n]
-        arrived = moved[j, few, here]
-        found[:n, j] = np.where(arrived, here - 1, -1)
-        mind[:n] = np.where(arrived, before[j, few, here], here)
-    return found
+        active_rows, active_states = rows[:n], states[:n]
+        jumped = is_jump[j, active_rows, active_states]
+        alignment[:n, j] = np.where(jumped, active_states - 1, -1)
+        states[:n] = np.where(jumped, previous_states[j, active_rows, active_states], active_states)
+    return alignment

@@ -17,12 +17,12 @@ from nmt.tokenizers.tokenizer import PAD
 NULL = PAD
 """The source id of the null word. No sentence has padding in it."""
 
-_LINKS = 1 << 20
+_BLOCK_LINKS = 1 << 20
 _TINY = np.finfo(np.float64).tiny
-_UNSEEN = 1e-6
+_MIN_PROBABILITY = 1e-6
 
-Integers = NDArray[np.int64]
-Reals = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
 
 
 class TokenPairs(Protocol):
@@ -35,11 +35,11 @@ class TokenPairs(Protocol):
         """Return the token ids of the target side of a pair, `[target_len]`."""
 
     @property
-    def source_lengths(self) -> Integers:
+    def source_lengths(self) -> IntArray:
         """The number of tokens of each source side, `[pairs]`."""
 
     @property
-    def target_lengths(self) -> Integers:
+    def target_lengths(self) -> IntArray:
         """The number of tokens of each target side, `[pairs]`."""
 
 
@@ -56,8 +56,8 @@ class Lexicon:
 
     source_vocabulary: int
     target_vocabulary: int
-    keys: Integers
-    probabilities: Reals
+    keys: IntArray
+    probabilities: FloatArray
 
     def best(self, count: int) -> NDArray[np.int32]:
         """Return the most probable targets of each source token, `[source_vocabulary, count]`.
@@ -81,7 +81,7 @@ def learn_lexicon(
     target_vocabulary: int,
     iterations: int = 5,
 ) -> Lexicon:
-    """Return IBM Model 1 learned from the given pairs of a corpus.
+    """Return IBM Model 1 learned from pairs of a corpus.
 
     Memory grows with the entries, about 35 bytes each.
 
@@ -93,27 +93,31 @@ def learn_lexicon(
         iterations: The number of iterations.
     """
     blocks = _blocks(corpus, pairs)
-    with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as shown:
+    with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as progress_bar:
         keys = np.empty(0, np.int64)
-        waiting: list[Integers] = []
+        pending: list[IntArray] = []
         for block in blocks:
-            waiting.append(_distinct([_Links.of(corpus, block, target_vocabulary).keys]))
+            pending.append(
+                _sorted_unique([_Links.from_pairs(corpus, block, target_vocabulary).keys])
+            )
             # Merges are rare, because each one goes through all keys.
-            if sum(map(len, waiting)) > max(len(keys), _LINKS):
-                keys, waiting = _distinct([keys, *waiting]), []
-            shown.advance(len(block))
-        keys = _distinct([keys, *waiting])
+            if sum(map(len, pending)) > max(len(keys), _BLOCK_LINKS):
+                keys, pending = _sorted_unique([keys, *pending]), []
+            progress_bar.advance(len(block))
+        keys = _sorted_unique([keys, *pending])
         lexicon = Lexicon(source_vocabulary, target_vocabulary, keys, np.ones(len(keys)))
         for _ in range(iterations):
-            expected = np.zeros(len(keys))
+            expected_counts = np.zeros(len(keys))
             for block in blocks:
-                _count(lexicon, _Links.of(corpus, block, target_vocabulary), expected)
-                shown.advance(len(block))
-            lexicon = normalized(lexicon, expected)
+                _add_expected_counts(
+                    lexicon, _Links.from_pairs(corpus, block, target_vocabulary), expected_counts
+                )
+                progress_bar.advance(len(block))
+            lexicon = normalize_counts(lexicon, expected_counts)
     return lexicon
 
 
-def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: Integers) -> Reals:
+def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: IntArray) -> FloatArray:
     """Return the mean of log P(target token | source) of Model 1 over each pair, `[pairs]`.
 
     A link that is not in the lexicon has probability zero. A target token has at least one in a
@@ -126,15 +130,17 @@ def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: Integers
     """
     means = [np.empty(0)]
     for block in _blocks(corpus, pairs):
-        links = _Links.of(corpus, block, lexicon.target_vocabulary)
+        links = _Links.from_pairs(corpus, block, lexicon.target_vocabulary)
         entries = np.minimum(np.searchsorted(lexicon.keys, links.keys), len(lexicon.keys) - 1)
         known = lexicon.keys[entries] == links.keys
         probabilities = np.where(known, lexicon.probabilities[entries], 0.0)
         lengths = corpus.target_lengths[block]
         choices = np.repeat(corpus.source_lengths[block] + 1, lengths)
         tokens = np.bincount(links.positions, probabilities, minlength=len(choices)) / choices
-        owners = np.repeat(np.arange(len(block)), lengths)
-        sums = np.bincount(owners, np.log(np.maximum(tokens, _UNSEEN)), minlength=len(block))
+        pair_of_token = np.repeat(np.arange(len(block)), lengths)
+        sums = np.bincount(
+            pair_of_token, np.log(np.maximum(tokens, _MIN_PROBABILITY)), minlength=len(block)
+        )
         means.append(np.where(lengths > 0, sums / np.maximum(lengths, 1), np.nan))
     return np.concatenate(means)
 
@@ -150,11 +156,11 @@ class _Links:
         positions: The position of the target token among those of all pairs, `[links]`.
     """
 
-    keys: Integers
-    positions: Integers
+    keys: IntArray
+    positions: IntArray
 
     @classmethod
-    def of(cls, corpus: TokenPairs, pairs: Integers, target_vocabulary: int) -> "_Links":
+    def from_pairs(cls, corpus: TokenPairs, pairs: IntArray, target_vocabulary: int) -> "_Links":
         null = np.array([NULL])
         sources = [part for pair in pairs for part in (null, corpus.source(int(pair)))]
         source = np.concatenate(sources, dtype=np.int64)
@@ -170,41 +176,41 @@ class _Links:
         return cls(keys, positions)
 
 
-def _count(lexicon: Lexicon, links: _Links, expected: Reals) -> None:
-    """Add the expected count of each entry, c(f | e) of the paper, to `expected` `[entries]`."""
+def _add_expected_counts(lexicon: Lexicon, links: _Links, expected_counts: FloatArray) -> None:
+    """Add the count of each entry, c(f | e) of the paper, to `expected_counts [entries]`."""
     keys, inverse = np.unique(links.keys, return_inverse=True)
     entries = np.searchsorted(lexicon.keys, keys)
     probabilities = lexicon.probabilities[entries][inverse]
     totals = np.bincount(links.positions, probabilities)
-    shares = probabilities / np.maximum(totals, _TINY)[links.positions]
-    expected[entries] += np.bincount(inverse, shares, minlength=len(keys))
+    posteriors = probabilities / np.maximum(totals, _TINY)[links.positions]
+    expected_counts[entries] += np.bincount(inverse, posteriors, minlength=len(keys))
 
 
-def normalized(lexicon: Lexicon, expected: Reals) -> Lexicon:
+def normalize_counts(lexicon: Lexicon, expected_counts: FloatArray) -> Lexicon:
     """Return a lexicon whose probabilities are the normalised counts.
 
     The probabilities of each source token sum to one.
 
     Args:
         lexicon: The lexicon with the keys.
-        expected: The expected counts, `[entries]`, which are overwritten.
+        expected_counts: The expected counts, `[entries]`, which are overwritten.
     """
     sizes = np.diff(_row_starts(lexicon.keys, lexicon.source_vocabulary, lexicon.target_vocabulary))
     present = sizes > 0
     firsts = (np.cumsum(sizes) - sizes)[present]
-    totals = np.add.reduceat(expected, firsts) if len(firsts) else expected
-    expected /= np.repeat(np.maximum(totals, _TINY), sizes[present])
-    return replace(lexicon, probabilities=expected)
+    totals = np.add.reduceat(expected_counts, firsts) if len(firsts) else expected_counts
+    expected_counts /= np.repeat(np.maximum(totals, _TINY), sizes[present])
+    return replace(lexicon, probabilities=expected_counts)
 
 
-def _blocks(corpus: TokenPairs, pairs: Integers) -> list[Integers]:
-    """Split pairs into runs of about `_LINKS` links."""
+def _blocks(corpus: TokenPairs, pairs: IntArray) -> list[IntArray]:
+    """Split pairs into runs of about `_BLOCK_LINKS` links."""
     links = (corpus.source_lengths[pairs] + 1) * corpus.target_lengths[pairs]
-    ends = np.flatnonzero(np.diff(np.cumsum(links) // _LINKS)) + 1
+    ends = np.flatnonzero(np.diff(np.cumsum(links) // _BLOCK_LINKS)) + 1
     return [block for block in np.split(pairs, ends) if len(block)]
 
 
-def _distinct(parts: list[Integers]) -> Integers:
+def _sorted_unique(parts: list[IntArray]) -> IntArray:
     """Return the distinct numbers in rising order.
 
     `np.unique` hashes, which takes ten times as long.
@@ -213,6 +219,6 @@ def _distinct(parts: list[Integers]) -> Integers:
     return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
 
 
-def _row_starts(keys: Integers, source_vocabulary: int, target_vocabulary: int) -> Integers:
+def _row_starts(keys: IntArray, source_vocabulary: int, target_vocabulary: int) -> IntArray:
     """Return where the entries of each source token begin, and where the last ones end."""
     return np.searchsorted(keys, np.arange(source_vocabulary + 1) * target_vocabulary)

@@ -28,21 +28,21 @@ _VERSION = 1
 _HEADER = struct.Struct("<8sIIQQ32s32s32s")
 _HEADER_SIZE = 192  # the struct, zeros, and the CRC-32 of all before it in the last four bytes
 _END: np.dtype[np.uint64] = np.dtype("<u8")
-_PLACE_TYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_POSITION_TYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Origin:
+class LinksProvenance:
     """The provenance of links, as SHA-256 in hexadecimal.
 
     Attributes:
         corpus: The fingerprint of the corpus.
-        maker: The fingerprint of everything else that the links depend on.
+        method: The fingerprint of everything else that the links depend on.
     """
 
     corpus: str
-    maker: str
+    method: str
 
 
 class PairLinks:
@@ -51,9 +51,11 @@ class PairLinks:
     def __init__(self, path: Path, header: "_LinksHeader") -> None:
         self._path = path
         self._header = header
-        size = 2 * header.links * header.place_type.itemsize
-        self._places = _map(path, header.place_type, _HEADER_SIZE, 2 * header.links).reshape(-1, 2)
-        self._ends = _map(path, _END, _HEADER_SIZE + size, header.pairs + 1)
+        size = 2 * header.links * header.position_type.itemsize
+        self._positions = _memory_map(
+            path, header.position_type, _HEADER_SIZE, 2 * header.links
+        ).reshape(-1, 2)
+        self._ends = _memory_map(path, _END, _HEADER_SIZE + size, header.pairs + 1)
 
     @classmethod
     def open(cls, path: Path) -> "PairLinks":
@@ -66,8 +68,8 @@ class PairLinks:
         """
         header = _read_header(path)
         expected = header.size
-        if (found := path.stat().st_size) != expected:
-            raise _damaged(path, f"it has {found} bytes instead of {expected}")
+        if (size := path.stat().st_size) != expected:
+            raise _damaged(path, f"it has {size} bytes instead of {expected}")
         opened = cls(path, header)
         if opened._ends[0] or opened._ends[-1] != header.links:
             raise _damaged(path, "its index does not fit its header")
@@ -77,14 +79,14 @@ class PairLinks:
         return self._header.pairs
 
     @property
-    def origin(self) -> Origin:
+    def provenance(self) -> LinksProvenance:
         """The provenance of the links."""
-        return self._header.origin
+        return self._header.provenance
 
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the header, in hexadecimal, which covers the whole content."""
-        return hashlib.sha256(self._header.packed()).hexdigest()
+        return hashlib.sha256(self._header.to_bytes()).hexdigest()
 
     @property
     def total(self) -> int:
@@ -95,7 +97,7 @@ class PairLinks:
         """Return the source and target positions of a pair's links, `[links, 2]`, read-only."""
         if not 0 <= pair < len(self):
             raise IndexError(f"pair {pair} of the links of {len(self)}")
-        return self._places[int(self._ends[pair]) : int(self._ends[pair + 1])]
+        return self._positions[int(self._ends[pair]) : int(self._ends[pair + 1])]
 
     def verify(self, lengths: NDArray[np.integer]) -> None:
         """Read the whole file and check it.
@@ -111,22 +113,22 @@ class PairLinks:
             file.seek(_HEADER_SIZE)
             for block in iter(partial(file.read, _BLOCK), b""):
                 digest.update(block)
-        if digest.digest() != self._header.content:
+        if digest.digest() != self._header.content_digest:
             raise _damaged(self._path, "its checksum is wrong")
         if (self._ends[1:] < self._ends[:-1]).any():
             raise _damaged(self._path, "its pairs do not follow one another")
         ends = self._ends.astype(np.int64)
         counts = ends[1:] - ends[:-1]
         for begin in range(0, len(self), _BLOCK):
-            few = slice(begin, begin + _BLOCK)
-            limits = np.repeat(lengths[few], counts[few], axis=0)
+            pair_range = slice(begin, begin + _BLOCK)
+            limits = np.repeat(lengths[pair_range], counts[pair_range], axis=0)
             first = int(self._ends[begin])
-            if (self._places[first : first + len(limits)] >= limits).any():
+            if (self._positions[first : first + len(limits)] >= limits).any():
                 raise _damaged(self._path, "it has links of tokens that are not there")
 
 
 def write_links(
-    path: Path, pair_links: Iterable[NDArray[np.integer]], longest: int, origin: Origin
+    path: Path, pair_links: Iterable[NDArray[np.integer]], longest: int, provenance: LinksProvenance
 ) -> None:
     """Write the links of each pair as a stream, atomically.
 
@@ -134,18 +136,18 @@ def write_links(
         path: The file to write.
         pair_links: The links of each pair, `[links, 2]`.
         longest: A number above every position, which decides between uint16 and uint32.
-        origin: The provenance of the links.
+        provenance: The provenance of the links.
 
     Raises:
         ResourceError: The disk does not take the file.
     """
-    place_type = _PLACE_TYPES[2 if longest <= 1 << 16 else 4]
+    position_type = _POSITION_TYPES[2 if longest <= 1 << 16 else 4]
     digest = hashlib.sha256()
     counts: list[int] = []
     with atomic_file(path) as file:
         file.write(bytes(_HEADER_SIZE))
         for links in pair_links:
-            data = np.ascontiguousarray(links, place_type).tobytes()
+            data = np.ascontiguousarray(links, position_type).tobytes()
             file.write(data)
             digest.update(data)
             counts.append(len(links))
@@ -153,28 +155,36 @@ def write_links(
         ends[1:] = np.cumsum(counts)
         file.write(ends.tobytes())
         digest.update(ends.tobytes())
-        header = _LinksHeader(place_type, len(counts), int(ends[-1]), origin, digest.digest())
+        header = _LinksHeader(
+            position_type, len(counts), int(ends[-1]), provenance, digest.digest()
+        )
         file.seek(0)
-        file.write(header.packed())
+        file.write(header.to_bytes())
 
 
 @dataclass(frozen=True)
 class _LinksHeader:
-    place_type: np.dtype[Any]
+    position_type: np.dtype[Any]
     pairs: int
     links: int
-    origin: Origin
-    content: bytes
+    provenance: LinksProvenance
+    content_digest: bytes
 
     @property
     def size(self) -> int:
         """The number of bytes of the whole file."""
-        places = 2 * self.links * self.place_type.itemsize
-        return _HEADER_SIZE + places + (self.pairs + 1) * _END.itemsize
+        position_bytes = 2 * self.links * self.position_type.itemsize
+        return _HEADER_SIZE + position_bytes + (self.pairs + 1) * _END.itemsize
 
-    def packed(self) -> bytes:
-        digests = (bytes.fromhex(self.origin.corpus), bytes.fromhex(self.origin.maker))
-        fields = (self.place_type.itemsize, self.pairs, self.links, *digests, self.content)
+    def to_bytes(self) -> bytes:
+        digests = (bytes.fromhex(self.provenance.corpus), bytes.fromhex(self.provenance.method))
+        fields = (
+            self.position_type.itemsize,
+            self.pairs,
+            self.links,
+            *digests,
+            self.content_digest,
+        )
         data = _HEADER.pack(_MAGIC, _VERSION, *fields).ljust(_HEADER_SIZE - 4, b"\0")
         return data + zlib.crc32(data).to_bytes(4, "little")
 
@@ -189,17 +199,21 @@ def _read_header(path: Path) -> _LinksHeader:
         raise _damaged(path, "it does not begin like links")
     if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
         raise _damaged(path, "the checksum of its header is wrong")
-    _, version, width, pairs, links, corpus, maker, content = _HEADER.unpack_from(data)
+    _, version, width, pairs, links, corpus, method, content_digest = _HEADER.unpack_from(data)
     if version != _VERSION:
         raise DataError(f"{path}: format version {version}, but this nmt reads {_VERSION}.")
-    if width not in _PLACE_TYPES:
+    if width not in _POSITION_TYPES:
         raise _damaged(path, f"its places have {width} bytes")
     return _LinksHeader(
-        _PLACE_TYPES[width], pairs, links, Origin(corpus.hex(), maker.hex()), content
+        _POSITION_TYPES[width],
+        pairs,
+        links,
+        LinksProvenance(corpus.hex(), method.hex()),
+        content_digest,
     )
 
 
-def _map(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[Any]:
+def _memory_map(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[Any]:
     if count == 0:  # an empty range cannot be mapped
         return np.empty(0, dtype)
     return np.memmap(path, dtype, mode="r", offset=offset, shape=(count,)).view(np.ndarray)

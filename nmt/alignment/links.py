@@ -35,19 +35,19 @@ class GoldLinks:
     possible: frozenset[Link]
 
 
-def written(links: Iterable[Link]) -> str:
+def format_links(links: Iterable[Link]) -> str:
     """Return links as a line, in their order."""
     return " ".join(f"{source}-{target}" for source, target in links)
 
 
-def in_order(links: Iterable[Link]) -> list[Link]:
+def sort_links(links: Iterable[Link]) -> list[Link]:
     """Return links sorted by target word, then by source word."""
     return sorted(links, key=lambda link: (link[1], link[0]))
 
 
-def turned(links: Iterable[Link]) -> list[Link]:
+def swap_sides(links: Iterable[Link]) -> list[Link]:
     """Return links with source and target swapped."""
-    return in_order((target, source) for source, target in links)
+    return sort_links((target, source) for source, target in links)
 
 
 def parse_links(line: str, name: str, number: int) -> list[Link]:
@@ -67,7 +67,7 @@ def parse_links(line: str, name: str, number: int) -> list[Link]:
             f"{name}: line {number}: has links that are only possible (`i?j` or `ipj`), which "
             "--gold alone can have. Write links as source-target, such as 0-0 2-1."
         )
-    return in_order(gold.sure)
+    return sort_links(gold.sure)
 
 
 def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
@@ -118,20 +118,20 @@ def check_within(
         DataError: A link names a word beyond the end of its sentence.
     """
     for source, target in links:
-        for place, size, side in ((source, sizes[0], "source"), (target, sizes[1], "target")):
-            if place >= size:
+        for position, size, side in ((source, sizes[0], "source"), (target, sizes[1], "target")):
+            if position >= size:
                 raise DataError(
-                    f"{name}: line {number}: a link to {side} word {place} (counted from 0), but "
-                    f"the {side} has {size} words. {advice or 'Are these of the same texts?'}"
+                    f"{name}: line {number}: a link to {side} word {position} (counted from 0), "
+                    f"but the {side} has {size} words. {advice or 'Are these of the same texts?'}"
                 )
 
 
-Shares = NDArray[np.floating]
+LinkWeights = NDArray[np.floating]
 """The share of each target word from each source word, `[target words, source words]`."""
 
 
 @dataclass(frozen=True)
-class Aligned:
+class WordAlignment:
     """The words of a sentence pair and their links.
 
     Attributes:
@@ -143,11 +143,11 @@ class Aligned:
 
     source: list[str]
     target: list[str]
-    weights: Shares
+    weights: LinkWeights
     best: NDArray[np.integer]
 
     @classmethod
-    def blank(cls, source: list[str], target: list[str]) -> "Aligned":
+    def without_links(cls, source: list[str], target: list[str]) -> "WordAlignment":
         """Return a pair without links.
 
         Args:
@@ -165,7 +165,7 @@ class Aligned:
 
 
 @dataclass
-class AlignmentError:
+class AlignmentErrorRate:
     """Counts over sentence pairs.
 
     Attributes:
@@ -173,16 +173,16 @@ class AlignmentError:
         links: The number of links, |A|.
         sure: The number of sure links, |S|.
         possible: The number of possible links, |P|.
-        of_sure: The number of links that are sure, |A ∩ S|.
-        of_possible: The number of links that are possible, |A ∩ P|.
+        sure_found: The number of links that are sure, |A ∩ S|.
+        possible_found: The number of links that are possible, |A ∩ P|.
     """
 
     pairs: int = 0
     links: int = 0
     sure: int = 0
     possible: int = 0
-    of_sure: int = 0
-    of_possible: int = 0
+    sure_found: int = 0
+    possible_found: int = 0
 
     def add(self, links: Iterable[Link], gold: GoldLinks) -> None:
         """Count one more pair.
@@ -191,26 +191,26 @@ class AlignmentError:
             links: The links of the alignment.
             gold: The manual links.
         """
-        found = set(links)
+        link_set = set(links)
         self.pairs += 1
-        self.links += len(found)
+        self.links += len(link_set)
         self.sure += len(gold.sure)
         self.possible += len(gold.possible)
-        self.of_sure += len(found & gold.sure)
-        self.of_possible += len(found & gold.possible)
+        self.sure_found += len(link_set & gold.sure)
+        self.possible_found += len(link_set & gold.possible)
 
     @property
     def precision(self) -> float:
         """The share of the links that are possible; 1 where there are no links."""
-        return self.of_possible / self.links if self.links else 1.0
+        return self.possible_found / self.links if self.links else 1.0
 
     @property
     def recall(self) -> float:
         """The share of the sure links that were found; 1 where there are none."""
-        return self.of_sure / self.sure if self.sure else 1.0
+        return self.sure_found / self.sure if self.sure else 1.0
 
     @property
     def rate(self) -> float:
         """The alignment error rate, 0 for no error; 0 where neither side has a link."""
         both = self.links + self.sure
-        return 1.0 - (self.of_sure + self.of_possible) / both if both else 0.0
+        return 1.0 - (self.sure_found + self.possible_found) / both if both else 0.0

@@ -121,16 +121,16 @@ def make_shortlist(
     if tokenizers.joint:
         copies = np.arange(tokenizers.source.size, dtype=np.int32).reshape(-1, 1)
         translations = np.concatenate((copies, translations), axis=1)
-    counts = _counts(corpus, pairs, tokenizers.target.size)
+    counts = _token_counts(corpus, pairs, tokenizers.target.size)
     return Shortlist(
         torch.from_numpy(translations),
         torch.from_numpy(np.argsort(-counts, kind="stable").astype(np.int32)),
-        torch.tensor(_always(tokenizers), dtype=torch.int32),
+        torch.tensor(_always_allowed(tokenizers), dtype=torch.int32),
     )
 
 
 @dataclass(frozen=True)
-class Coverage:
+class ShortlistCoverage:
     """The coverage of a corpus by a shortlist.
 
     Attributes:
@@ -142,7 +142,7 @@ class Coverage:
     size: float
 
 
-def coverage(shortlist: Shortlist, corpus: Corpus, frequent: int) -> Coverage:
+def measure_coverage(shortlist: Shortlist, corpus: Corpus, frequent: int) -> ShortlistCoverage:
     """Return the coverage of a corpus by a shortlist.
 
     Args:
@@ -150,22 +150,22 @@ def coverage(shortlist: Shortlist, corpus: Corpus, frequent: int) -> Coverage:
         corpus: The corpus.
         frequent: See `Shortlist.allowed`.
     """
-    known, total, size = 0, 0, 0
+    covered, total, size = 0, 0, 0
     for pair in range(len(corpus)):
         source, _ = pad_sources([corpus.source(pair)])
         allowed = shortlist.allowed(source, frequent)[0]
         target = torch.from_numpy(corpus.target(pair).astype(np.int64))
-        known += int(allowed[target].sum())
+        covered += int(allowed[target].sum())
         total += len(target)
         size += int(allowed.sum())
-    return Coverage(known / max(1, total), size / max(1, len(corpus)))
+    return ShortlistCoverage(covered / max(1, total), size / max(1, len(corpus)))
 
 
 def _are_ids(tensor: Tensor, vocabulary: int) -> bool:
     return bool(((tensor >= 0) & (tensor < vocabulary)).all())
 
 
-def _counts(corpus: Corpus, pairs: NDArray[np.int64], vocabulary: int) -> NDArray[np.int64]:
+def _token_counts(corpus: Corpus, pairs: NDArray[np.int64], vocabulary: int) -> NDArray[np.int64]:
     """Return the number of occurrences of each target token, `[vocabulary]`."""
     counts = np.zeros(vocabulary, np.int64)
     for begin in range(0, len(pairs), _BLOCK):
@@ -174,7 +174,7 @@ def _counts(corpus: Corpus, pairs: NDArray[np.int64], vocabulary: int) -> NDArra
     return counts
 
 
-def _always(tokenizers: TokenizerPair) -> list[int]:
+def _always_allowed(tokenizers: TokenizerPair) -> list[int]:
     pieces = tokenizers.target.read_model().pieces
     return [
         token

@@ -6,7 +6,7 @@ System Description for the 2005 IWSLT Speech Translation Evaluation"; Och and Ne
 
 from collections.abc import Callable, Iterable
 
-from nmt.alignment.links import Link, in_order
+from nmt.alignment.links import Link, sort_links
 
 _NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
@@ -19,7 +19,7 @@ def symmetrize(method: str, forward: Iterable[Link], backward: Iterable[Link]) -
         forward: The links of one direction, source first.
         backward: The links of the other direction, source first.
     """
-    return in_order(METHODS[method](set(forward), set(backward)))
+    return sort_links(METHODS[method](set(forward), set(backward)))
 
 
 def _intersection(forward: set[Link], backward: set[Link]) -> set[Link]:
@@ -31,18 +31,18 @@ def _union(forward: set[Link], backward: set[Link]) -> set[Link]:
 
 
 def _grow_diag(forward: set[Link], backward: set[Link]) -> set[Link]:
-    return _Growth(forward, backward).links
+    return _GrowingAlignment(forward, backward).links
 
 
 def _grow_diag_final(forward: set[Link], backward: set[Link]) -> set[Link]:
-    growth = _Growth(forward, backward)
+    growth = _GrowingAlignment(forward, backward)
     for alignment in (forward, backward):
         growth.add_where(alignment, lambda link: growth.is_new(link))
     return growth.links
 
 
 def _grow_diag_final_and(forward: set[Link], backward: set[Link]) -> set[Link]:
-    growth = _Growth(forward, backward)
+    growth = _GrowingAlignment(forward, backward)
     for alignment in (forward, backward):
         growth.add_where(alignment, lambda link: growth.is_new_on_both_sides(link))
     return growth.links
@@ -57,7 +57,7 @@ METHODS: dict[str, Callable[[set[Link], set[Link]], set[Link]]] = {
 }
 
 
-class _Growth:
+class _GrowingAlignment:
     """The intersection of two alignments, grown by neighbouring links of their union.
 
     Neighbours include diagonal ones. A link is added only if it brings in a word without a link.
@@ -78,15 +78,15 @@ class _Growth:
         """Return whether a link would be the first link of both of its words."""
         return link[0] not in self._sources and link[1] not in self._targets
 
-    def add_where(self, links: Iterable[Link], wanted: Callable[[Link], bool]) -> None:
-        """Add links in order, each if `wanted` is true of it at that point.
+    def add_where(self, links: Iterable[Link], condition: Callable[[Link], bool]) -> None:
+        """Add links in order, each if `condition` is true of it at that point.
 
         Args:
             links: The candidate links.
-            wanted: The condition.
+            condition: The condition.
         """
         for link in sorted(links):
-            if wanted(link):
+            if condition(link):
                 self._add(link)
 
     def _add(self, link: Link) -> None:
@@ -95,14 +95,15 @@ class _Growth:
         self._targets.add(link[1])
 
     def _grow(self, union: set[Link]) -> None:
-        grown = True
-        while grown:
-            grown = False
+        has_changed = True
+        while has_changed:
+            has_changed = False
             for link in sorted(union):
                 if link not in self.links:
                     continue
                 for step in _NEIGHBOURS:
-                    near = link[0] + step[0], link[1] + step[1]
-                    if near in union and near not in self.links and self.is_new(near):
-                        self._add(near)
-                        grown = True
+                    neighbour = link[0] + step[0], link[1] + step[1]
+                    is_candidate = neighbour in union and neighbour not in self.links
+                    if is_candidate and self.is_new(neighbour):
+                        self._add(neighbour)
+                        has_changed = True

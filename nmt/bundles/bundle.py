@@ -15,24 +15,24 @@ from safetensors.torch import save
 
 from nmt.alignment.shortlist import Shortlist
 from nmt.bundles.bundle_files import (
+    BUNDLE_RECORD,
     CARD,
     CONFIG,
-    FACTS,
     FORMAT,
     SHORTLIST,
     WEIGHTS,
     check_digest,
     check_files,
     check_is_folder,
-    facts_text,
+    format_bundle_record,
     open_bundle,
+    read_bundle_record,
     read_config,
-    read_facts,
     read_scripts,
     scripts_record,
     without_paths,
 )
-from nmt.bundles.model_card import model_card, with_search
+from nmt.bundles.model_card import model_card, replace_search_line
 from nmt.config.load import load_config
 from nmt.config.serialize import dump_config
 from nmt.config.settings import Config, SearchSettings
@@ -83,14 +83,14 @@ class Bundle:
         return self.config.search
 
 
-def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
+def save_bundle(bundle: Bundle, path: Path, provenance: dict[str, Any]) -> None:
     """Write a bundle as a whole or not at all.
 
     Args:
         bundle: The bundle to write.
         path: The folder to write it to.
-        facts: Facts about the training, such as scores, updates and data fingerprints. The model
-            card and `bundle.json` show them.
+        provenance: Facts about the training, such as scores, updates and data fingerprints. The
+            model card and `bundle.json` show them.
 
     Raises:
         ResourceError: The disk does not take the bundle.
@@ -109,13 +109,13 @@ def save_bundle(bundle: Bundle, path: Path, facts: dict[str, Any]) -> None:
                 "std": bundle.length_ratio.deviation,
             },
             **scripts_record(bundle.source_scripts),
-            "training": facts,
+            "training": provenance,
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
         }
-        _write(folder / FACTS, facts_text(record))
+        _write(folder / BUNDLE_RECORD, format_bundle_record(record))
         sizes = (bundle.tokenizers.source.size, bundle.tokenizers.target.size)
         parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-        _write(folder / CARD, model_card(bundle.config, parameters, sizes, facts))
+        _write(folder / CARD, model_card(bundle.config, parameters, sizes, provenance))
 
 
 def load_bundle(path: Path, device: torch.device) -> Bundle:
@@ -131,35 +131,35 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     Raises:
         ModelError: The bundle is missing, damaged or of another format.
     """
-    facts = read_facts(path)
-    place = open_bundle(path)
+    record = read_bundle_record(path)
+    store = open_bundle(path)
     check_files(path)
     config = read_config(path)
-    tokenizers = TokenizerPair.of_place(place)
+    tokenizers = TokenizerPair.of_place(store)
     sizes = (tokenizers.source.size, tokenizers.target.size)
-    tensors = tensors_of(place, WEIGHTS)
+    tensors = tensors_of(store, WEIGHTS)
     # Shapes are checked first, because a damaged configuration may need too much memory.
     with torch.device("meta"):
         check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
     with torch.random.fork_rng(devices=[]):  # keeps the random state of a host process
         model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels)
     load_model_tensors(model, tensors, path)
-    ratio = LengthRatio(facts["length_ratio"]["mean"], facts["length_ratio"]["std"])
+    ratio = LengthRatio(record["length_ratio"]["mean"], record["length_ratio"]["std"])
     shortlist = None
-    if SHORTLIST in facts["sha256"]:
-        tables = tensors_of(place, SHORTLIST)
+    if SHORTLIST in record["sha256"]:
+        tables = tensors_of(store, SHORTLIST)
         shortlist = Shortlist.from_tensors(tables, sizes, str(path / SHORTLIST))
-    scripts = read_scripts(facts)
-    loss = _dev_loss(facts)
+    scripts = read_scripts(record)
+    loss = _dev_loss(record)
     return Bundle(
         model.to(device).eval(), tokenizers, config, ratio, path, shortlist, scripts, loss
     )
 
 
-def _dev_loss(facts: dict[str, Any]) -> float | None:
+def _dev_loss(record: dict[str, Any]) -> float | None:
     """Return the loss on dev that training recorded; None where it recorded no valid loss."""
     try:
-        loss = float(facts["training"]["dev"]["loss"])
+        loss = float(record["training"]["dev"]["loss"])
     except (KeyError, TypeError, ValueError):
         return None
     return loss if 0.0 < loss < math.inf else None
@@ -181,13 +181,13 @@ def add_shortlist(path: Path, shortlist: Shortlist) -> None:
         UsageError: The bundle is one file, or a checkpoint.
     """
     check_is_folder(path)
-    facts = read_facts(path)
-    if facts["sha256"].pop(SHORTLIST, None) is not None:
-        write_text(path / FACTS, facts_text(facts))
+    record = read_bundle_record(path)
+    if record["sha256"].pop(SHORTLIST, None) is not None:
+        write_text(path / BUNDLE_RECORD, format_bundle_record(record))
     with atomic_file(path / SHORTLIST) as file:
         file.write(save(shortlist.tensors()))
-    facts["sha256"][SHORTLIST] = sha256(path / SHORTLIST)
-    write_text(path / FACTS, facts_text(facts))
+    record["sha256"][SHORTLIST] = sha256(path / SHORTLIST)
+    write_text(path / BUNDLE_RECORD, format_bundle_record(record))
 
 
 def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) -> None:
@@ -207,7 +207,7 @@ def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) ->
     """
     check_is_folder(path)
     path = path.resolve()
-    facts = read_facts(path)
+    record = read_bundle_record(path)
     config = load_config(path / CONFIG).model_copy(update={"search": search})
     with atomic_directory(path) as folder:
         for file in sorted(path.rglob("*")):
@@ -216,21 +216,21 @@ def change_search(path: Path, search: SearchSettings, tuning: dict[str, Any]) ->
                 copy.mkdir()
             else:
                 shutil.copy2(file, copy)
-        for name, digest in facts["sha256"].items():
+        for name, digest in record["sha256"].items():
             check_digest(open_file_store(folder), name, digest)
         _write(folder / CONFIG, dump_config(without_paths(config)))
-        facts["sha256"][CONFIG] = sha256(folder / CONFIG)
-        _write(folder / FACTS, facts_text({**facts, "tuning": tuning}))
+        record["sha256"][CONFIG] = sha256(folder / CONFIG)
+        _write(folder / BUNDLE_RECORD, format_bundle_record({**record, "tuning": tuning}))
         card = folder / CARD
         if card.exists():
-            card.write_bytes(with_search(card.read_bytes(), search))
+            card.write_bytes(replace_search_line(card.read_bytes(), search))
 
 
 def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8", newline="\n")
 
 
-def ensemble_of(
+def make_ensemble(
     bundles: Sequence["Bundle"], weights: Sequence[float] | None, combination: str
 ) -> Ensemble:
     """Return the ensemble of the models of several bundles.

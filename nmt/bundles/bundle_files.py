@@ -25,7 +25,7 @@ FORMAT = 1
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
-FACTS = "bundle.json"
+BUNDLE_RECORD = "bundle.json"
 CARD = "README.md"
 SHORTLIST = "shortlist.safetensors"
 
@@ -42,9 +42,9 @@ def read_config(path: Path) -> Config:
     Raises:
         ModelError: The configuration cannot be read.
     """
-    place = open_bundle(path)
+    store = open_bundle(path)
     try:
-        return without_paths(load_config(path / CONFIG, content=place.read(CONFIG)))
+        return without_paths(load_config(path / CONFIG, content=store.read(CONFIG)))
     except ConfigError as error:
         raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
     except OSError as error:
@@ -57,9 +57,9 @@ def check_files(path: Path) -> None:
     Raises:
         ModelError: A file differs or is missing. The message names the first.
     """
-    place = open_bundle(path)
-    for name, digest in read_facts(path)["sha256"].items():
-        check_digest(place, name, digest)
+    store = open_bundle(path)
+    for name, digest in read_bundle_record(path)["sha256"].items():
+        check_digest(store, name, digest)
 
 
 def check_is_folder(path: Path) -> None:
@@ -76,9 +76,9 @@ def check_is_folder(path: Path) -> None:
         )
 
 
-def facts_text(facts: dict[str, Any]) -> str:
+def format_bundle_record(record: dict[str, Any]) -> str:
     """Return the record of a bundle as JSON text."""
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 
 def without_paths(config: Config) -> Config:
@@ -116,24 +116,24 @@ def without_paths(config: Config) -> Config:
     )
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_bundle_record(path: Path) -> dict[str, Any]:
     """Return the content of `bundle.json`.
 
     Raises:
         ModelError: There is no bundle at the path, or it cannot be read.
     """
-    file = path / FACTS
+    file = path / BUNDLE_RECORD
     try:
-        facts = _parsed(open_bundle(path).read(FACTS))
-        version = facts["format"]
-        known = isinstance(facts["sha256"], dict) and set(facts["sha256"]) >= {WEIGHTS, CONFIG}
-        plain = all(Path(name).name == name for name in facts["sha256"])
-        _check_length_ratio(**facts["length_ratio"])
-        read_scripts(facts)
+        record = _parsed(open_bundle(path).read(BUNDLE_RECORD))
+        version = record["format"]
+        known = isinstance(record["sha256"], dict) and set(record["sha256"]) >= {WEIGHTS, CONFIG}
+        plain = all(Path(name).name == name for name in record["sha256"])
+        _check_length_ratio(**record["length_ratio"])
+        read_scripts(record)
     except OSError as error:
         raise ModelError(
-            f"{path}: is no bundle ({FACTS}: {error.strerror}). Give the folder of a run, its "
-            "`best` folder, or a file of `nmt export`."
+            f"{path}: is no bundle ({BUNDLE_RECORD}: {error.strerror}). Give the folder of a run, "
+            "its `best` folder, or a file of `nmt export`."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
@@ -142,8 +142,8 @@ def read_facts(path: Path) -> dict[str, Any]:
             f"{file}: is of format {version!r:.40}, this program reads format {FORMAT}. Take the "
             "version of nmt that made it, or a later one."
         )
-    assert isinstance(facts, dict)
-    return facts
+    assert isinstance(record, dict)
+    return record
 
 
 def fingerprint(path: Path) -> str:
@@ -152,7 +152,7 @@ def fingerprint(path: Path) -> str:
     Raises:
         ModelError: There is no bundle at the path, or it cannot be read.
     """
-    files = json.dumps(read_facts(path)["sha256"], sort_keys=True)
+    files = json.dumps(read_bundle_record(path)["sha256"], sort_keys=True)
     return hashlib.sha256(files.encode("utf-8")).hexdigest()
 
 
@@ -172,15 +172,15 @@ def find_bundle(path: Path | None) -> Path:
         path = Path(os.environ["NMT_MODEL"])
     if path is None:
         return _newest_run()
-    if is_archive(path) or (path / FACTS).is_file() or is_checkpoint(path):
+    if is_archive(path) or (path / BUNDLE_RECORD).is_file() or is_checkpoint(path):
         return path
     best = RunDirectory(path).best
-    if (best / FACTS).is_file():
+    if (best / BUNDLE_RECORD).is_file():
         return best
     if RunDirectory(path).config_file.is_file():
         raise ModelError(
-            f"{path}: this run has no finished model yet (no {best.name}/{FACTS}). Train it with "
-            "`nmt train`, at least to its first validation."
+            f"{path}: this run has no finished model yet (no {best.name}/{BUNDLE_RECORD}). Train "
+            "it with `nmt train`, at least to its first validation."
         )
     if not path.exists():
         raise ModelError(
@@ -237,20 +237,20 @@ class _CheckpointFiles(FileStore):
             "training": {"checkpoint": path.name},
             "sha256": {WEIGHTS: str(self._saved("sha256", weights.name)), **digests},
         }
-        self._files[FACTS] = facts_text(record).encode("utf-8")
+        self._files[BUNDLE_RECORD] = format_bundle_record(record).encode("utf-8")
 
     def _check_unchanged(
         self, run: RunDirectory, manifest: Manifest, tokenizers: TokenizerPair
     ) -> None:
         """Raise ModelError where tokenizer or data have changed since the weights were trained."""
-        begun_with = self._saved("state", "corpora")
+        corpora_at_start = self._saved("state", "corpora")
         # A checkpoint of an earlier release has no fingerprint of its tokenizer.
-        tokenizer = begun_with.get("tokenizer", manifest.tokenizer)
-        for folder, saved, found in (
+        tokenizer = corpora_at_start.get("tokenizer", manifest.tokenizer)
+        for folder, saved, present in (
             (run.data, self._saved("state", "corpora", "train"), manifest.train.fingerprint),
             (run.tokenizer, tokenizer, tokenizers.fingerprint),
         ):
-            if saved != found:
+            if saved != present:
                 raise ModelError(
                     f"{self.path}: was trained with what {folder} held before it was changed.\n"
                     "Bring the old files back, or take the `best` model of the run."
@@ -313,14 +313,14 @@ def _parsed(content: bytes) -> Any:
 
 
 def _newest_run() -> Path:
-    bundles = [folder.parent for folder in Path("runs").glob(f"*/best/{FACTS}")]
+    bundles = [folder.parent for folder in Path("runs").glob(f"*/best/{BUNDLE_RECORD}")]
     if not bundles:
         raise ModelError(
             "there is no trained model below ./runs. Train one with `nmt train`, or name one with "
             "--model or $NMT_MODEL."
         )
     finished = [bundle for bundle in bundles if _has_ended(RunDirectory(bundle.parent))]
-    newest = max(finished or bundles, key=lambda bundle: (bundle / FACTS).stat().st_mtime)
+    newest = max(finished or bundles, key=lambda bundle: (bundle / BUNDLE_RECORD).stat().st_mtime)
     say(f"model: {newest}" + ("" if finished else " (its training has not ended)"))
     return newest
 
@@ -347,7 +347,7 @@ def scripts_record(scripts: Scripts | None) -> dict[str, Any]:
     return {_SCRIPTS: {name: round(share, 6) for name, share in scripts.shares.items()}}
 
 
-def read_scripts(facts: dict[str, Any]) -> Scripts | None:
+def read_scripts(record: dict[str, Any]) -> Scripts | None:
     """Return the scripts that `bundle.json` records; None where it records none.
 
     Raises:
@@ -355,26 +355,26 @@ def read_scripts(facts: dict[str, Any]) -> Scripts | None:
         TypeError: A share is no number.
         AttributeError: The record is no object.
     """
-    if _SCRIPTS not in facts:
+    if _SCRIPTS not in record:
         return None
-    return Scripts({str(name): float(share) for name, share in facts[_SCRIPTS].items()})
+    return Scripts({str(name): float(share) for name, share in record[_SCRIPTS].items()})
 
 
-def check_digest(place: FileStore, name: str, digest: str) -> None:
+def check_digest(store: FileStore, name: str, digest: str) -> None:
     """Compare a file of a bundle with its checksum.
 
     Args:
-        place: The files of the bundle.
+        store: The files of the bundle.
         name: The name of the file.
         digest: The checksum that it should have.
 
     Raises:
         ModelError: The file is missing or differs.
     """
-    file = place.path / name
-    if not place.has(name):
+    file = store.path / name
+    if not store.has(name):
         raise ModelError(f"{file}: is missing from the bundle. Copy the bundle again.")
-    if place.digest(name) != digest:
+    if store.digest(name) != digest:
         raise ModelError(f"{file}: is damaged (its checksum differs). Copy the bundle again.")
 
 
@@ -402,9 +402,9 @@ def write_model_file(bundle: Path, out: Path, replace: bool = False) -> list[str
     if out.is_dir() or (out.exists() and not replace):
         hint = "Give the name of a file." if out.is_dir() else "Give another name, or --force."
         raise UsageError(f"{out}: is there already. {hint}")
-    place = open_bundle(bundle)
+    store = open_bundle(bundle)
     check_files(bundle)
-    names = [FACTS, *sorted(read_facts(bundle)["sha256"])]
-    names += [CARD] if place.has(CARD) else []
-    write_archive(out, ((name, place.content(name)) for name in names))
+    names = [BUNDLE_RECORD, *sorted(read_bundle_record(bundle)["sha256"])]
+    names += [CARD] if store.has(CARD) else []
+    write_archive(out, ((name, store.content(name)) for name in names))
     return names

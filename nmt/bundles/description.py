@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from nmt.bundles.bundle_files import (
-    FACTS,
+    BUNDLE_RECORD,
     WEIGHTS,
     check_files,
     find_bundle,
     is_checkpoint,
     open_bundle,
+    read_bundle_record,
     read_config,
-    read_facts,
 )
 from nmt.bundles.model_card import plain_text
 from nmt.config.settings import Config
 from nmt.errors import ModelError
 from nmt.runtime.file_store import Archive, FileStore
 from nmt.runtime.run_directory import RunDirectory
-from nmt.search.penalties import described
+from nmt.search.penalties import describe_penalties
 
 _MOST_HEADER = 100_000_000
 """The greatest size in bytes of the header of a safetensors file."""
@@ -42,7 +42,7 @@ class Description:
         files: File sizes in bytes by name.
         parameters: The number of parameters by part of the model.
         config: The configuration of the model.
-        facts: The content of `bundle.json`.
+        bundle_record: The content of `bundle.json`.
         verified: Whether all files were compared with their checksums.
     """
 
@@ -53,7 +53,7 @@ class Description:
     files: dict[str, int]
     parameters: dict[str, int]
     config: Config
-    facts: dict[str, Any]
+    bundle_record: dict[str, Any]
     verified: bool
 
     def record(self) -> dict[str, Any]:
@@ -66,14 +66,14 @@ class Description:
             "checkpoints": self.checkpoints,
             "name": self.config.name,
             "languages": [data.source_language, data.target_language],
-            "format": self.facts["format"],
+            "format": self.bundle_record["format"],
             "files": self.files,
             "parameters": {"total": sum(self.parameters.values()), **self.parameters},
-            "vocabulary": self.facts["vocabulary"],
-            "length_ratio": self.facts["length_ratio"],
+            "vocabulary": self.bundle_record["vocabulary"],
+            "length_ratio": self.bundle_record["length_ratio"],
             "search": self.config.search.model_dump(mode="json"),
-            "training": self.facts.get("training", {}),
-            "sha256": self.facts["sha256"],
+            "training": self.bundle_record.get("training", {}),
+            "sha256": self.bundle_record["sha256"],
             "verified": self.verified,
         }
 
@@ -89,7 +89,7 @@ class Description:
             "model",
             f"{self.config.name}: {data.source_language} to {data.target_language}",
         )
-        yield "place", f"{self.path} ({self.kind}, format {self.facts['format']})"
+        yield "place", f"{self.path} ({self.kind}, format {self.bundle_record['format']})"
         if self.run is not None:
             yield "run", f"{self.run}, {_checkpoints(self.checkpoints)}"
         for number, (name, size) in enumerate(self.files.items()):
@@ -98,7 +98,7 @@ class Description:
         parts = ", ".join(f"{name} {count:,}" for name, count in self.parameters.items())
         yield "parameters", f"{total:,}: {parts}"
         yield from self._architecture()
-        yield from _training(self.facts.get("training", {}))
+        yield from _training(self.bundle_record.get("training", {}))
         compared = "all as they were written" if self.verified else "not compared (--verify)"
         yield "checksums", compared
 
@@ -109,11 +109,11 @@ class Description:
         yield "encoder", f"{sizes}, {encoder.direction}"
         yield "attention", model.attention.kind
         yield "decoder", f"{decoder.layers} x {decoder.cell} of {decoder.hidden_size}"
-        source, target = self.facts["vocabulary"]
+        source, target = self.bundle_record["vocabulary"]
         units = self.config.tokenizer.units
         yield "vocabulary", f"{source:,} {units} of the source, {target:,} of the target"
         search = self.config.search
-        yield "search", f"beam {search.beam_size}, {described(search)}"
+        yield "search", f"beam {search.beam_size}, {describe_penalties(search)}"
 
 
 def describe(path: Path | None, verify: bool = False) -> Description:
@@ -130,51 +130,51 @@ def describe(path: Path | None, verify: bool = False) -> Description:
         ModelError: There is no model, or it is damaged.
     """
     bundle = find_bundle(path)
-    facts = read_facts(bundle)
+    record = read_bundle_record(bundle)
     config = read_config(bundle)
     if verify:
         check_files(bundle)
-    place = open_bundle(bundle)
+    store = open_bundle(bundle)
     run = RunDirectory(bundle.parent.parent if is_checkpoint(bundle) else bundle.parent)
     in_a_run = run.config_file.is_file()
-    found = sorted(run.checkpoints.glob("step-*")) if in_a_run else []
+    checkpoints = sorted(run.checkpoints.glob("step-*")) if in_a_run else []
     return Description(
         path=bundle,
-        kind=_kind(bundle, place),
+        kind=_kind(bundle, store),
         run=run.path if in_a_run else None,
-        checkpoints=[each.name for each in found],
-        files={name: _size(place, name) for name in (FACTS, *sorted(facts["sha256"]))},
-        parameters=_parameters(place),
+        checkpoints=[checkpoint.name for checkpoint in checkpoints],
+        files={name: _size(store, name) for name in (BUNDLE_RECORD, *sorted(record["sha256"]))},
+        parameters=_parameters(store),
         config=config,
-        facts=facts,
+        bundle_record=record,
         verified=verify,
     )
 
 
-def _kind(path: Path, place: FileStore) -> str:
+def _kind(path: Path, store: FileStore) -> str:
     """Return the name of `nmt info` for the kind of a model's files."""
     if is_checkpoint(path):
         return "checkpoint"
-    return "one file" if isinstance(place, Archive) else "bundle"
+    return "one file" if isinstance(store, Archive) else "bundle"
 
 
 def _size_text(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 
-def _size(place: FileStore, name: str) -> int:
+def _size(store: FileStore, name: str) -> int:
     try:
-        return place.size(name)
+        return store.size(name)
     except OSError as error:
         raise ModelError(
-            f"{place.path / name}: is missing from the bundle. Copy the bundle again."
+            f"{store.path / name}: is missing from the bundle. Copy the bundle again."
         ) from error
 
 
-def _parameters(place: FileStore) -> dict[str, int]:
+def _parameters(store: FileStore) -> dict[str, int]:
     """Return the number of parameters of each part of the model and of the decoder."""
     counts: Counter[str] = Counter()
-    for name, tensor in _header(place).items():
+    for name, tensor in _header(store).items():
         if name != "__metadata__":
             first, _, rest = name.partition(".")
             part = f"decoder {rest.partition('.')[0]}" if first == "decoder" else first
@@ -182,19 +182,19 @@ def _parameters(place: FileStore) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _header(place: FileStore) -> dict[str, Any]:
+def _header(store: FileStore) -> dict[str, Any]:
     """Return the header of the weights: names and shapes of the tensors."""
     try:
-        length = int.from_bytes(place.read(WEIGHTS, 8), "little")
+        length = int.from_bytes(store.read(WEIGHTS, 8), "little")
         if length > _MOST_HEADER:
             raise ValueError("its header is too long")
-        header = json.loads(place.read(WEIGHTS, 8 + length)[8:])
+        header = json.loads(store.read(WEIGHTS, 8 + length)[8:])
         for name, tensor in header.items():
             if name != "__metadata__" and not all(isinstance(n, int) for n in tensor["shape"]):
                 raise ValueError(f"the shape of {name!r:.80}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"{place.path / WEIGHTS}: is damaged ({error!r:.200}). Copy it again."
+            f"{store.path / WEIGHTS}: is damaged ({error!r:.200}). Copy it again."
         ) from error
     assert isinstance(header, dict)
     return header
@@ -206,7 +206,7 @@ def _checkpoints(names: list[str]) -> str:
     return f"{len(names)} checkpoint{'s' * (len(names) > 1)}, the newest {names[-1]}"
 
 
-def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _training(provenance: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the recorded facts about training; older bundles have fewer."""
     plain = {
         "updates": "{:,}",
@@ -214,22 +214,22 @@ def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "target_tokens": "{:,}",
         "training_seconds": "{:,.0f}",
     }
-    told = [
-        f"{key.replace('_', ' ')} {form.format(facts[key])}"
+    figures = [
+        f"{key.replace('_', ' ')} {form.format(provenance[key])}"
         for key, form in plain.items()
-        if isinstance(facts.get(key), int | float)
+        if isinstance(provenance.get(key), int | float)
     ]
-    if told:
-        yield "training", ", ".join(told)
+    if figures:
+        yield "training", ", ".join(figures)
     for key in ("checkpoint", "machine", "precision", "started_from", "average_of", "weights"):
-        if key in facts:
-            yield key.replace("_", " "), plain_text(facts[key])
-    signatures = facts.get("dev_signatures", {})
-    for number, (name, value) in enumerate(facts.get("dev", {}).items()):
+        if key in provenance:
+            yield key.replace("_", " "), plain_text(provenance[key])
+    signatures = provenance.get("dev_signatures", {})
+    for number, (name, value) in enumerate(provenance.get("dev", {}).items()):
         signature = f" ({signatures[name]})" if name in signatures else ""
         yield "" if number else "dev", f"{name} {value:.4g}{signature}"
     number = 0
-    for corpus, files in facts.get("data", {}).items():
+    for corpus, files in provenance.get("data", {}).items():
         for file in files:
             digest = str(file["sha256"])[:_DIGITS]
             yield (
@@ -237,5 +237,5 @@ def _training(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 f"{corpus}: {file['name']}, {file['lines']:,} lines, {digest}",
             )
             number += 1
-    if "train_fingerprint" in facts:
-        yield "train data", str(facts["train_fingerprint"])[:_DIGITS]
+    if "train_fingerprint" in provenance:
+        yield "train data", str(provenance["train_fingerprint"])[:_DIGITS]

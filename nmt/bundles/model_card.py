@@ -8,11 +8,11 @@ from nmt.config.settings import Config, SearchSettings
 _SEARCH = "- search: "
 """The beginning of the line that shows the default search settings."""
 
-_TOLD_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine", "versions")
+_SHOWN_ELSEWHERE = ("dev", "dev_signatures", "training_seconds", "data", "machine", "versions")
 
 
 def model_card(
-    config: Config, parameters: int, vocabulary: tuple[int, int], facts: Mapping[str, Any]
+    config: Config, parameters: int, vocabulary: tuple[int, int], provenance: Mapping[str, Any]
 ) -> str:
     """Return the Markdown text of a model card: languages, architecture, scores and training.
 
@@ -20,26 +20,26 @@ def model_card(
         config: The configuration of the model.
         parameters: The number of parameters.
         vocabulary: The number of subwords of source and target.
-        facts: Facts about the training, as the bundle keeps them. Sections without facts are left
-            out.
+        provenance: Facts about the training, as the bundle keeps them. Sections without facts are
+            left out.
     """
     data = config.data
     paragraphs = [
         f"# {config.name}: {data.source_language} to {data.target_language}",
         "A recurrent translation model, trained with nmt. Translate with:",
         "    nmt translate --model PATH_OF_THIS_FOLDER < input.txt",
-        _list(_of_model(config, parameters, vocabulary)),
-        *_section("Scores", _of_scores(config, facts)),
-        *_section("Training", _of_training(config, facts)),
-        *_section("Training text", _of_data(facts)),
-        *_section("To make it again", [_again(facts)]),
-        *_section("Limits", [_limits(config, facts)]),
+        _list(_model_lines(config, parameters, vocabulary)),
+        *_section("Scores", _score_paragraphs(config, provenance)),
+        *_section("Training", _training_paragraphs(config, provenance)),
+        *_section("Training text", _data_table(provenance)),
+        *_section("To make it again", [_reproduction(provenance)]),
+        *_section("Limits", [_limits(config, provenance)]),
         "Every setting is in config.yaml, checksums are in bundle.json.",
     ]
     return "\n\n".join(paragraphs) + "\n"
 
 
-def with_search(card: bytes, search: SearchSettings) -> bytes:
+def replace_search_line(card: bytes, search: SearchSettings) -> bytes:
     """Return a model card with other default search settings.
 
     Args:
@@ -51,15 +51,15 @@ def with_search(card: bytes, search: SearchSettings) -> bytes:
 
 
 def _section(title: str, paragraphs: Sequence[str]) -> list[str]:
-    told = [paragraph for paragraph in paragraphs if paragraph]
-    return [f"## {title}", *told] if told else []
+    present_paragraphs = [paragraph for paragraph in paragraphs if paragraph]
+    return [f"## {title}", *present_paragraphs] if present_paragraphs else []
 
 
 def _list(items: Sequence[str]) -> str:
     return "\n".join(item if item.startswith("- ") else f"- {item}" for item in items)
 
 
-def _of_model(config: Config, parameters: int, vocabulary: tuple[int, int]) -> list[str]:
+def _model_lines(config: Config, parameters: int, vocabulary: tuple[int, int]) -> list[str]:
     encoder, decoder = config.model.encoder, config.model.decoder
     source, target = vocabulary
     return [
@@ -79,8 +79,8 @@ def _search_line(search: SearchSettings) -> str:
     return line
 
 
-def _of_scores(config: Config, facts: Mapping[str, Any]) -> list[str]:
-    scores, signatures = facts.get("dev", {}), facts.get("dev_signatures", {})
+def _score_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str]:
+    scores, signatures = provenance.get("dev", {}), provenance.get("dev_signatures", {})
     lines = [
         f"{name} {plain_text(value)}" + (f" ({signatures[name]})" if name in signatures else "")
         for name, value in scores.items()
@@ -91,40 +91,42 @@ def _of_scores(config: Config, facts: Mapping[str, Any]) -> list[str]:
     return [f"On dev, found with beam {beam}, of the update that was kept:", _list(lines)]
 
 
-def _of_training(config: Config, facts: Mapping[str, Any]) -> list[str]:
+def _training_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str]:
     units = {"batch_size": f" {config.training.batch_by}"}
     lines = [
         f"{key.replace('_', ' ')}: {plain_text(value)}{units.get(key, '')}"
-        for key, value in facts.items()
-        if key not in _TOLD_ELSEWHERE
+        for key, value in provenance.items()
+        if key not in _SHOWN_ELSEWHERE
     ]
-    if "training_seconds" in facts:
-        lines.append(f"time: {_duration(facts['training_seconds'])} (without preparing the text)")
-    if "machine" in facts:
-        lines.append(f"machine: {facts['machine']}")
-    if "versions" in facts:
-        lines.append(f"versions: {plain_text(facts['versions'])}")
+    if "training_seconds" in provenance:
+        lines.append(
+            f"time: {_duration(provenance['training_seconds'])} (without preparing the text)"
+        )
+    if "machine" in provenance:
+        lines.append(f"machine: {provenance['machine']}")
+    if "versions" in provenance:
+        lines.append(f"versions: {plain_text(provenance['versions'])}")
     return [_list(lines)] if lines else []
 
 
-def _of_data(facts: Mapping[str, Any]) -> list[str]:
+def _data_table(provenance: Mapping[str, Any]) -> list[str]:
     rows = [
         f"| {corpus} | {file['name']} | {file['lines']:,} | {file['sha256']} |"
-        for corpus, files in facts.get("data", {}).items()
+        for corpus, files in provenance.get("data", {}).items()
         for file in files
     ]
     head = ["| text | file | lines | SHA-256 |", "|---|---|--:|---|"]
     return ["\n".join([*head, *rows])] if rows else []
 
 
-def _again(facts: Mapping[str, Any]) -> str:
-    if "average_of" in facts:
+def _reproduction(provenance: Mapping[str, Any]) -> str:
+    if "average_of" in provenance:
         return "It is the mean of the models named above: `nmt average`."
     command = (
         "With these texts in one folder:\n\n"
         "    nmt train config.yaml --set data.root=FOLDER_OF_THE_TEXTS --set run_dir=NEW_FOLDER"
     )
-    if "started_from" in facts:
+    if "started_from" in provenance:
         command += (
             "\n\nIt was begun with the parameters of another model, which `training.init_from` "
             "has to name."
@@ -132,13 +134,13 @@ def _again(facts: Mapping[str, Any]) -> str:
     return command
 
 
-def _limits(config: Config, facts: Mapping[str, Any]) -> str:
+def _limits(config: Config, provenance: Mapping[str, Any]) -> str:
     longest = f"{config.data.max_length} {config.tokenizer.units}"
     limits = (
         "It translates one sentence at a time, without its context, and is made for text like that "
         f"it was trained on, in sentences of up to {longest}. Translations can be fluent and wrong."
     )
-    if facts.get("dev"):
+    if provenance.get("dev"):
         limits += " The scores are of the text by which the model was chosen: others may be lower."
     return limits
 

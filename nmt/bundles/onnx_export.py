@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from nmt.bundles.bundle import Bundle, load_bundle
-from nmt.bundles.step_programs import (
+from nmt.bundles.onnx_programs import (
     EncoderProgram,
     ProgramSignature,
     StepProgram,
-    exportable,
-    signature_of,
+    make_exportable,
+    program_signature,
 )
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
@@ -41,7 +41,7 @@ _LARGEST_FILE = 1_800_000_000
 _INT32 = 6
 _DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bidirectional"}
 
-_HOW = [
+_INSTRUCTIONS = [
     "Cut a sentence into subwords with source.model{division} and add the id `eos`; fill a "
     "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0; a "
     "line break or control character stands there as \\uXXXX, a backslash as \\\\.",
@@ -79,11 +79,11 @@ def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[s
     _check_packages()
     bundle = load_bundle(bundle_path, torch.device("cpu"))
     model = bundle.model.float().requires_grad_(False)
-    signature = signature_of(model)
+    signature = program_signature(model)
     with atomic_directory(folder) as new:
         _write_programs(bundle, signature, new)
         difference = compare(model, signature, new / ENCODER, new / STEP)
-        _write_texts(bundle, signature, new, difference)
+        _write_vocabularies(bundle, signature, new, difference)
         sizes = [
             f"{file.name} {file.stat().st_size / 1e6:,.1f} MB" for file in sorted(new.iterdir())
         ]
@@ -106,16 +106,16 @@ def _check_packages() -> None:
 
 def _write_programs(bundle: Bundle, signature: ProgramSignature, folder: Path) -> None:
     source, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
-    model = exportable(bundle.model)
+    model = make_exportable(bundle.model)
     encoder = EncoderProgram(model).eval()
     with torch.no_grad():
-        given = encoder(source, lengths)
+        encoded = encoder(source, lengths)
     count = len(signature.memory)
     # Two beams, because the exporter treats an axis of length one as constant.
-    state = tuple(part.repeat(1, 2, *[1] * (part.dim() - 2)) for part in given[count:])
+    state = tuple(part.repeat(1, 2, *[1] * (part.dim() - 2)) for part in encoded[count:])
     previous = torch.full((2, 2), BOS)
     batch, length, beams = (torch.export.Dim(name) for name in ("batch", "source_len", "beams"))
-    _write(
+    _export_program(
         encoder,
         (source, lengths),
         ({0: batch, 1: length}, {0: batch}),
@@ -129,9 +129,9 @@ def _write_programs(bundle: Bundle, signature: ProgramSignature, folder: Path) -
         {0: batch, 1: beams, **({2: length} if name == "covered" else {})}
         for name in signature.state
     ]
-    _write(
+    _export_program(
         StepProgram(model, signature).eval(),
-        (*given[:count], *state, previous),
+        (*encoded[:count], *state, previous),
         ((*axes, {0: batch, 1: beams}),),
         (*signature.memory, *signature.state, "previous"),
         (*signature.results, *(f"next_{name}" for name in signature.state)),
@@ -139,7 +139,7 @@ def _write_programs(bundle: Bundle, signature: ProgramSignature, folder: Path) -
     )
 
 
-def _write(
+def _export_program(
     program: nn.Module,
     example: tuple[Tensor, ...],
     axes: tuple[Any, ...],
@@ -154,7 +154,7 @@ def _write(
     """
     with torch.no_grad(), _silence():
         try:
-            made = torch.onnx.export(
+            exported = torch.onnx.export(
                 program,
                 example,
                 dynamo=True,
@@ -169,9 +169,9 @@ def _write(
             raise ModelError(
                 f"this architecture cannot be written as ONNX: {cause:.300}"
             ) from error
-        assert made is not None
+        assert exported is not None
         size = sum(each.numel() * each.element_size() for each in program.parameters())
-        made.save(file, external_data=size > _LARGEST_FILE)
+        exported.save(file, external_data=size > _LARGEST_FILE)
 
 
 def _translations() -> dict[Any, Any]:
@@ -228,7 +228,7 @@ def _silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def _write_texts(
+def _write_vocabularies(
     bundle: Bundle, signature: ProgramSignature, folder: Path, difference: float
 ) -> None:
     """Write vocabularies, tokenizers and the instructions for running the programs."""
@@ -241,7 +241,7 @@ def _write_texts(
         "format": FORMAT,
         "name": bundle.config.name,
         "languages": [data.source_language, data.target_language],
-        "how": _how(bundle.tokenizers.source),
+        "how": _instructions(bundle.tokenizers.source),
         "encoder": {
             "file": ENCODER,
             "inputs": ["source", "lengths"],
@@ -264,14 +264,14 @@ def _write_texts(
     (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _how(source: Tokenizer) -> list[str]:
+def _instructions(source: Tokenizer) -> list[str]:
     """Return the instructions for running the programs.
 
     Args:
         source: The tokenizer of the source.
     """
     division = " (SentencePiece)" if source.how is None else " as follows"
-    steps = [step.replace("{division}", division) for step in _HOW]
+    steps = [step.replace("{division}", division) for step in _INSTRUCTIONS]
     return [*steps, *filter(None, [source.how])]
 
 
@@ -342,20 +342,20 @@ def _difference(
     """
     encoded = model.encode(source, lengths)
     state = model.start(encoded, 1)
-    given = _run(programs[0], {"source": source.numpy(), "lengths": lengths.numpy()})
+    inputs = _run(programs[0], {"source": source.numpy(), "lengths": lengths.numpy()})
     previous = torch.full((len(source), 1), BOS)
     greatest = 0.0
     for _ in range(_STEPS):
         step = model.step(encoded, state, previous)
         ours = model.log_probabilities(encoded, step)
-        found = _run(programs[1], {**given, "previous": previous.numpy()})
-        theirs = torch.from_numpy(found["log_probabilities"])
-        apart = torch.where(ours == theirs, 0.0, (ours - theirs).abs())
-        if apart.isnan().any() or not _same_choice(ours, theirs):
+        results = _run(programs[1], {**inputs, "previous": previous.numpy()})
+        theirs = torch.from_numpy(results["log_probabilities"])
+        difference = torch.where(ours == theirs, 0.0, (ours - theirs).abs())
+        if difference.isnan().any() or not _same_choice(ours, theirs):
             return math.inf
-        greatest = max(greatest, float(apart.max()))
-        given = {name: given[name] for name in signature.memory}
-        given |= {name: found[f"next_{name}"] for name in signature.state}
+        greatest = max(greatest, float(difference.max()))
+        inputs = {name: inputs[name] for name in signature.memory}
+        inputs |= {name: results[f"next_{name}"] for name in signature.state}
         state, previous = step.state, ours.argmax(-1)
     return greatest
 
@@ -367,21 +367,25 @@ def _same_choice(ours: Tensor, theirs: Tensor) -> bool:
 
 
 def _run(program: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = [each.name for each in program.get_inputs()]
-    names = [each.name for each in program.get_outputs()]
-    results = program.run(names, {name: np.ascontiguousarray(inputs[name]) for name in wanted})
-    return dict(zip(names, results, strict=True))
+    input_names = [each.name for each in program.get_inputs()]
+    output_names = [each.name for each in program.get_outputs()]
+    results = program.run(
+        output_names, {name: np.ascontiguousarray(inputs[name]) for name in input_names}
+    )
+    return dict(zip(output_names, results, strict=True))
 
 
 def _batches(vocabulary: int) -> list[tuple[Tensor, Tensor]]:
     """Return one batch of sentences of all lengths, then each sentence alone."""
-    chosen = random.Random(1)
+    generator = random.Random(1)
     sentences = [
-        [*(chosen.randrange(EOS + 1, vocabulary) for _ in range(length - 1)), EOS]
+        [*(generator.randrange(EOS + 1, vocabulary) for _ in range(length - 1)), EOS]
         for length in _LENGTHS
     ]
     longest = max(_LENGTHS)
     padded = [sentence + [PAD] * (longest - len(sentence)) for sentence in sentences]
-    together = (torch.tensor(padded), torch.tensor(_LENGTHS))
-    alone = [(torch.tensor([each]), torch.tensor([len(each)])) for each in sentences]
-    return [together, *alone]
+    batch = (torch.tensor(padded), torch.tensor(_LENGTHS))
+    single_sentences = [
+        (torch.tensor([sentence]), torch.tensor([len(sentence)])) for sentence in sentences
+    ]
+    return [batch, *single_sentences]

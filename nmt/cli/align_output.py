@@ -39,10 +39,10 @@ class LinkText(AlignmentForm):
 
     def line(self, aligned: "AlignedLine") -> str:
         """Return links such as `0-0 2-1`, or `0-0:0.9731 2-1:0.8002`."""
-        from nmt.alignment.links import written
+        from nmt.alignment.links import format_links
 
         if not self.soft or aligned.aligned is None:
-            return written(aligned.links)
+            return format_links(aligned.links)
         min_weight = 0.5 * 10**-_DECIMALS if self.threshold is None else self.threshold
         weights = aligned.aligned.weights
         texts = []
@@ -91,11 +91,11 @@ class AlignmentJson(AlignmentForm):
 
     def line(self, aligned: "AlignedLine") -> str:
         """Return the object for a pair."""
-        from nmt.alignment.links import written
+        from nmt.alignment.links import format_links
 
         assert aligned.aligned is not None
         record: dict[str, Any] = {"translation": aligned.target_text} if self.translated else {}
-        record["alignment"] = written(aligned.links)
+        record["alignment"] = format_links(aligned.links)
         record["source_words"] = aligned.aligned.source
         record["target_words"] = aligned.aligned.target
         record["weights"] = [
@@ -118,11 +118,11 @@ def print_error(
     Raises:
         DataError: The numbers of alignments differ, or a link does not fit its texts.
     """
-    from nmt.alignment.links import AlignmentError, check_within
+    from nmt.alignment.links import AlignmentErrorRate, check_within
 
     advice = "" if one_indexed else "If --gold counts words from 1, add --one-indexed."
     gold_links = _read_gold(gold, one_indexed)
-    error = AlignmentError()
+    error = AlignmentErrorRate()
     lines = list(aligned)
     if len(lines) != len(gold_links):
         raise DataError(

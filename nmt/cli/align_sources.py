@@ -6,13 +6,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nmt.alignment.links import Link, parse_links, turned
+from nmt.alignment.links import Link, parse_links, swap_sides
 from nmt.alignment.symmetrize import symmetrize
 from nmt.cli.translate import open_translator, prompt_for_lines
 from nmt.errors import DataError
 
 if TYPE_CHECKING:
-    from nmt.alignment.links import Aligned
+    from nmt.alignment.links import WordAlignment
     from nmt.translation.translator import Translator
 
 _WINDOW_BATCHES = 4
@@ -25,7 +25,7 @@ class LinkOptions:
     """The selection of links.
 
     Attributes:
-        threshold: The least weight of a link, see `Aligned.links`.
+        threshold: The least weight of a link, see `WordAlignment.links`.
         method: The method of symmetrisation; None for one direction.
         subwords: Whether to align subwords rather than words.
         weights: Whether weights are written too.
@@ -36,7 +36,7 @@ class LinkOptions:
     subwords: bool = False
     weights: bool = False
 
-    def links(self, forward: "Aligned", backward: "Aligned | None") -> list[Link]:
+    def links(self, forward: "WordAlignment", backward: "WordAlignment | None") -> list[Link]:
         """Return the links of a pair.
 
         Args:
@@ -47,7 +47,7 @@ class LinkOptions:
         if backward is None:
             return links
         assert self.method is not None
-        return symmetrize(self.method, links, turned(backward.links(self.threshold)))
+        return symmetrize(self.method, links, swap_sides(backward.links(self.threshold)))
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class AlignedLine:
     links: list[Link]
     source_text: str = ""
     target_text: str = ""
-    aligned: "Aligned | None" = None
+    aligned: "WordAlignment | None" = None
     is_reversed: bool = False
 
     @property
@@ -84,7 +84,7 @@ class AlignedLine:
 
 def reverse_line(line: AlignedLine) -> AlignedLine:
     """Return a line with the target first in its links."""
-    return replace(line, links=turned(line.links), is_reversed=True)
+    return replace(line, links=swap_sides(line.links), is_reversed=True)
 
 
 def read_alignments(paths: list[Path], options: LinkOptions) -> Iterator[AlignedLine]:
@@ -177,7 +177,7 @@ def _align_pairs(
             texts = [text for text, _ in window], [text for _, text in window]
             lines = range(first, first + len(window))
             aligned = align_pairs(translator, *texts, options.subwords, lines)
-            others: list[Aligned | None] = [None] * len(window)
+            others: list[WordAlignment | None] = [None] * len(window)
             if backward is not None:
                 others = list(align_pairs(backward, *texts[::-1], options.subwords, lines))
             for pair, alignment, backward_alignment in zip(window, aligned, others, strict=True):

@@ -63,9 +63,9 @@ class ModelScoring:
             tokens: Whether to add the subwords.
             as_json: Whether to print JSON.
         """
-        from nmt.search.penalties import described
+        from nmt.search.penalties import describe_penalties
 
-        say(f"score: {described(self.translator.settings)}")
+        say(f"score: {describe_penalties(self.translator.settings)}")
         line = _sentence_json if as_json else _sentence_text
         for _, score in self._scored(None, [None]):
             print(line(score, tokens))

@@ -42,7 +42,7 @@ def shortlist(
     It goes into the bundle of the run, and `nmt translate --shortlist N` uses it. How much of dev
     it covers is told on stderr.
     """
-    from nmt.alignment.shortlist import coverage, make_shortlist
+    from nmt.alignment.shortlist import make_shortlist, measure_coverage
     from nmt.bundles.bundle import add_shortlist
     from nmt.data.binary_dataset import Corpus
     from nmt.data.manifest import Manifest
@@ -63,7 +63,7 @@ def shortlist(
             corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
         new_shortlist = make_shortlist(train, tokenizers, best, max_pairs)
         add_shortlist(bundle, new_shortlist)
-    dev_coverage = coverage(new_shortlist, dev, _COVERAGE_SIZE)
+    dev_coverage = measure_coverage(new_shortlist, dev, _COVERAGE_SIZE)
     say(f"shortlist: {bundle}")
     say(
         f"with --shortlist {_COVERAGE_SIZE}: {dev_coverage.size:,.0f} of "

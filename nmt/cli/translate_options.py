@@ -63,7 +63,7 @@ def _search_texts(settings: "SearchSettings") -> list[str]:
 
 def _choice_texts(settings: "SearchSettings") -> list[str]:
     """Return the description of how a translation is chosen among hypotheses."""
-    from nmt.search.penalties import described as penalties
+    from nmt.search.penalties import describe_penalties as penalties
 
     parts = [penalties(settings)]
     if settings.mbr != "none":

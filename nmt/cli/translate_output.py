@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.errors import UsageError
 
 if TYPE_CHECKING:
-    from nmt.alignment.links import Aligned
+    from nmt.alignment.links import WordAlignment
     from nmt.search.hypothesis import Weights
     from nmt.translation.quality_estimation import QualityEstimator
     from nmt.translation.requests import Request
@@ -173,10 +173,10 @@ def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
     return [_links(_aligned(translation)) or ""] if form.alignment else []
 
 
-def _links(aligned: "Aligned | None") -> str | None:
-    from nmt.alignment.links import written
+def _links(aligned: "WordAlignment | None") -> str | None:
+    from nmt.alignment.links import format_links
 
-    return None if aligned is None else written(aligned.links())
+    return None if aligned is None else format_links(aligned.links())
 
 
 def _as_cell(text: str) -> str:
@@ -193,7 +193,7 @@ def _flags_cell(form: OutputForm, request: "Request", translation: "Translation"
     return [",".join(flags(request, translation, form.estimator))]
 
 
-def _aligned(translation: "Translation") -> "Aligned | None":
+def _aligned(translation: "Translation") -> "WordAlignment | None":
     """Return the word alignment; None for a blank text and one in segments."""
     from nmt.inspection.alignments import align_translation
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.alignment.links import Aligned, Shares
+from nmt.alignment.links import LinkWeights, WordAlignment
 from nmt.errors import UsageError
 from nmt.search.hypothesis import Weights
 from nmt.tokenizers.words import Membership, SegmentedText, split_words
@@ -21,7 +21,7 @@ def align_pairs(
     targets: Sequence[str],
     subwords: bool = False,
     lines: Sequence[int] | None = None,
-) -> list[Aligned]:
+) -> list[WordAlignment]:
     """Align sentence pairs by the attention of a model in forced decoding.
 
     Args:
@@ -54,7 +54,7 @@ def align_pairs(
 
 def translate_and_align(
     translator: "Translator", sources: Sequence[str], subwords: bool = False
-) -> list[tuple[Translation, Aligned]]:
+) -> list[tuple[Translation, WordAlignment]]:
     """Translate texts with the model's own search, and align them with their translations.
 
     Args:
@@ -77,7 +77,7 @@ def translate_and_align(
     return results
 
 
-def align_translation(translation: Translation, subwords: bool = False) -> Aligned:
+def align_translation(translation: Translation, subwords: bool = False) -> WordAlignment:
     """Return the alignment of a translation that carries its attention.
 
     Args:
@@ -100,7 +100,7 @@ def _align_by_attention(
     target: SegmentedText | None,
     attention: Weights | None,
     subwords: bool,
-) -> Aligned:
+) -> WordAlignment:
     """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included."""
     if attention is None:
         raise UsageError("this model has no attention: it aligns nothing. Try --aligner hmm.")
@@ -110,19 +110,19 @@ def _align_by_attention(
     if subwords:
         names = [[subword.piece for subword in side.subwords] for side in (source, target)]
         best = weights.argmax(1) if weights.size else np.full(len(weights), -1)
-        return Aligned(names[0], names[1], weights, best)
+        return WordAlignment(names[0], names[1], weights, best)
     source_membership, target_membership = source.membership, target.membership
     words = _merge_into_words(weights, source_membership, target_membership)
     best = np.full(len(words), -1)
     known, linked = source_membership.any(0), target_membership.any(0)
     if known.any() and linked.any():
         best[linked] = np.where(known, words[linked], -1.0).argmax(1)
-    return Aligned(source.words, target.words, words, best)
+    return WordAlignment(source.words, target.words, words, best)
 
 
 def _merge_into_words(
-    weights: Shares, source_membership: Membership, target_membership: Membership
-) -> Shares:
+    weights: LinkWeights, source_membership: Membership, target_membership: Membership
+) -> LinkWeights:
     """Return attention between words from attention between subwords.
 
     The attention that a word receives is the sum over its subwords. The attention that it pays is
@@ -130,12 +130,12 @@ def _merge_into_words(
     """
     shares = source_membership / np.maximum(source_membership.sum(1, keepdims=True), 1)
     means = target_membership / np.maximum(target_membership.sum(0, keepdims=True), 1)
-    merged: Shares = means.T @ weights @ shares
+    merged: LinkWeights = means.T @ weights @ shares
     return merged
 
 
-def _blank_alignment(source: str, target: str, subwords: bool) -> Aligned:
+def _blank_alignment(source: str, target: str, subwords: bool) -> WordAlignment:
     """Return the alignment of texts without attention."""
     if subwords:
-        return Aligned.blank([], [])
-    return Aligned.blank(split_words(source), split_words(target))
+        return WordAlignment.without_links([], [])
+    return WordAlignment.without_links(split_words(source), split_words(target))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nmt.errors import DataError, UsageError
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 from nmt.search.forced_decoding import ForcedScore
-from nmt.search.hypothesis import Fate, SearchTree, Weights
+from nmt.search.hypothesis import NodeOutcome, SearchTree, Weights
 from nmt.tokenizers.words import END_MARK, SegmentedText, words_to_display
 from nmt.translation.translation import Translation
 
@@ -33,7 +33,7 @@ class InspectedTranslation:
 
     translation: Translation
     kind: str = "found"
-    views: tuple[View, ...] = ()
+    views: tuple[HeadAttention, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def translation_of_score(text: str, score: ForcedScore) -> Translation:
     )
 
 
-def with_views(output: ModelOutput, views: Sequence[Sequence[View]]) -> ModelOutput:
+def with_views(output: ModelOutput, views: Sequence[Sequence[HeadAttention]]) -> ModelOutput:
     """Return an output with views added to its translations.
 
     Args:
@@ -269,7 +269,7 @@ class AttentionPair(Protocol):
         """The target text with its subwords, or None."""
 
 
-def attention_record(pair: AttentionPair, views: Sequence[View] = ()) -> dict[str, Any]:
+def attention_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of one translation and its source.
 
     Args:
@@ -285,7 +285,7 @@ def source_record(pair: AttentionPair) -> dict[str, Any]:
     return {"source": tokens, "source_words": word_sizes(tokens, pair.segmented_source)}
 
 
-def target_record(pair: AttentionPair, views: Sequence[View] = ()) -> dict[str, Any]:
+def target_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of the translation.
 
     The members `target` and `target_words` are as in `source_record`. The member `ended` says
@@ -381,7 +381,7 @@ def mean_entropy(weights: Weights) -> float:
     return float(abs((shares * logarithms).sum(1).mean()))
 
 
-_FATES = list(Fate)
+_OUTCOMES = list(NodeOutcome)
 
 
 def tree_record(tree: SearchTree) -> dict[str, Any]:
@@ -394,10 +394,10 @@ def tree_record(tree: SearchTree) -> dict[str, Any]:
     tokens = [index_of.setdefault(subword, len(index_of)) for subword in tree.pieces]
     return {
         "pieces": list(index_of),
-        "fates": [fate.value for fate in _FATES],
+        "fates": [outcome.value for outcome in _OUTCOMES],
         "parents": [node.parent for node in tree.nodes],
         "tokens": tokens,
         "scores": [round(_SCALE * node.score) for node in tree.nodes],
-        "fate": [_FATES.index(node.fate) for node in tree.nodes],
+        "fate": [_OUTCOMES.index(node.outcome) for node in tree.nodes],
         "ranks": [node.rank or 0 for node in tree.nodes],
     }

@@ -1,14 +1,23 @@
-"""Attention: how much each annotation counts for each query.
+"""Attention: the weights of the annotations for each query, and the context.
 
-Every kind is a score function e_ij. The window, the normaliser and the weighted sum of the
-annotations are the same for all kinds and written once, in `Attention.forward`. Queries have a
-length axis. In training it may hold all target steps. In search it holds the beams, so that the
-source is never copied for each beam.
+    e_ij = score(s, h_j)                        `Attention.score`: Luong et al. 2015, eq. 8
+    a_ij = exp(e_ij) / sum_k exp(e_ik)          `compute_weights`: Bahdanau et al. 2014, eq. 6
+    c_i = sum_j a_ij h_j                        `forward`: Bahdanau et al. 2014, eq. 5
+
+The query s is s_{i-1} (Bahdanau) or s_i (Luong). The decoder chooses it, in nmt/model/decoder.py.
+Every kind of attention is a score function. To add one, write `keys` and `score` of a subclass of
+`Attention`, and a line in `ATTENTIONS` of nmt/config/registry.py. CONTRIBUTING.md has an example.
+Local attention (Luong et al. 2015, eq. 9-10) and other normalisers than softmax are in
+nmt/model/attention_windows.py.
+
+Queries have a length axis. In training it may hold all target steps. In search it holds the beams,
+so that the source is never copied for each beam.
 """
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +26,14 @@ from nmt.config.registry import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
 from nmt.model.attention_windows import Window
 from nmt.model.kernels.additive_score import additive_score
-from nmt.model.kernels.batch_invariance import product
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.batch_invariance import invariant_linear
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import upcast
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The source as attention sees it, prepared once for each sentence.
+    """The source in the form that attention needs, prepared once for each sentence.
 
     Attributes:
         annotations: The vectors that contexts are sums of, `[batch, source_len, annotation]`.
@@ -52,17 +60,33 @@ class Query:
     Attributes:
         vectors: The query vectors, `[batch, queries, H]`.
         positions: The target positions, from 0, `[queries]` or `[1]`.
-        covered: The sum of each annotation's weights at the positions before,
+        coverage: The sum of each annotation's weights at the positions before,
             `[batch, queries, source_len]`. None without coverage.
     """
 
     vectors: Tensor
     positions: Tensor
-    covered: Tensor | None = None
+    coverage: Tensor | None = None
+
+
+class AttentionOutput(NamedTuple):
+    """The result of attention.
+
+    Attributes:
+        contexts: c_i, `[batch, queries, annotation]`.
+        weights: a_ij before dropout, `[batch, queries, source_len]`, in float32 or wider, exactly
+            zero at padding. None without attention.
+    """
+
+    contexts: Tensor
+    weights: Tensor | None
 
 
 class Attention(KernelModule, ABC):
-    """A kind of attention: `prepare` once for each sentence, then call with any queries."""
+    """A kind of attention: `prepare` once for each sentence, then call with any queries.
+
+    A subclass has `keys` and `score`. Few need more.
+    """
 
     heads = 1
 
@@ -92,7 +116,7 @@ class Attention(KernelModule, ABC):
         bias = bias.masked_fill(~mask, float("-inf")).unsqueeze(1)
         return Memory(self.values(annotations), self.keys(annotations), bias, mask.sum(1))
 
-    def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def forward(self, query: Query, memory: Memory) -> AttentionOutput:
         """Compute c_i = sum_j a_ij h_j: Bahdanau et al. 2014, eq. 5.
 
         Args:
@@ -100,13 +124,11 @@ class Attention(KernelModule, ABC):
             memory: The source, prepared by `prepare`.
 
         Returns:
-            The contexts, `[batch, queries, D]`; and the weights before dropout, `[batch, queries,
-            source_len]`, in float32 or wider, exactly zero at padding. No weights (None) without
-            attention.
+            The contexts and the weights.
         """
-        weights = self.weigh(self.scores(query, memory), query, memory)
-        kept = self.dropout(weights).to(memory.annotations.dtype)
-        return self.products(kept, memory.annotations), weights
+        weights = self.compute_weights(self.scores(query, memory), query, memory)
+        dropped_out = self.dropout(weights).to(memory.annotations.dtype)
+        return AttentionOutput(self.matmul(dropped_out, memory.annotations), weights)
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:
         """Return the weights of each head by itself, `[batch, heads, queries, source_len]`.
@@ -115,28 +137,28 @@ class Attention(KernelModule, ABC):
             query: s_i, `[batch, queries, H]`, with positions and coverage.
             memory: The source, with keys `[batch, source_len, key]`.
         """
-        return self.weigh(self.scores(query, memory), query, memory).unsqueeze(1)
+        return self.compute_weights(self.scores(query, memory), query, memory).unsqueeze(1)
 
-    def weigh(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
+    def compute_weights(self, scores: Tensor, query: Query, memory: Memory) -> Tensor:
         """Compute a_ij = exp(e_ij) / sum_k exp(e_ik), Bahdanau et al. 2014, eq. 6, in a window.
 
         Args:
             scores: e_ij, `[batch, queries, source_len]` or `[batch, heads, queries, source_len]`.
-            query: The queries, `[batch, queries, H]`, from which a window finds its centre.
+            query: The queries, `[batch, queries, H]`, from which a window computes its centre.
             memory: The source, with the bias of padding, `[batch, 1, source_len]`.
 
         Returns:
             The weights, of the shape of the scores.
         """
-        outside, nearness = self.window(
+        window_bias, gaussian = self.window(
             query.vectors, query.positions, memory.lengths, memory.bias.shape[2]
         )
-        bias = memory.bias if outside is None else memory.bias + outside
+        bias = memory.bias if window_bias is None else memory.bias + window_bias
         if scores.dim() == 4:
             bias = bias.unsqueeze(1)
-            nearness = None if nearness is None else nearness.unsqueeze(1)
-        weights: Tensor = self.normalize(widened(scores) + bias)
-        return weights if nearness is None else weights * nearness
+            gaussian = None if gaussian is None else gaussian.unsqueeze(1)
+        weights: Tensor = self.normalize(upcast(scores) + bias)
+        return weights if gaussian is None else weights * gaussian
 
     def values(self, annotations: Tensor) -> Tensor:
         """Return the vectors that contexts are sums of, `[batch, source_len, D]`."""
@@ -147,7 +169,7 @@ class Attention(KernelModule, ABC):
         """Return the vectors that queries are compared with, `[batch, source_len, key]`."""
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
-        """Return e_ij of each query and annotation, `[batch, queries, source_len]`.
+        """Return e_ij of each query and annotation, `[batch, queries, source_len]`, with coverage.
 
         Args:
             query: s_i, `[batch, queries, H]`, with coverage.
@@ -174,11 +196,11 @@ class Attention(KernelModule, ABC):
 
 
 class NoAttention(Attention):
-    """No attention: the decoder sees the encoder's final state only, Sutskever et al. 2014."""
+    """No attention: only the encoder's final state reaches the decoder, Sutskever et al. 2014."""
 
-    def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def forward(self, query: Query, memory: Memory) -> AttentionOutput:
         """See `Attention.forward`. The context is empty, `[batch, queries, 0]`."""
-        return query.vectors.new_empty(*query.vectors.shape[:2], 0), None
+        return AttentionOutput(query.vectors.new_empty(*query.vectors.shape[:2], 0), None)
 
     def keys(self, annotations: Tensor) -> Tensor:
         """Return empty vectors, `[batch, source_len, 0]`."""
@@ -219,31 +241,31 @@ class AdditiveAttention(Attention):
         A CPU does elementwise work faster in float32.
         """
         keys: Tensor = self.key_map(annotations)
-        return widened(keys) if keys.device.type == "cpu" else keys
+        return upcast(keys) if keys.device.type == "cpu" else keys
 
     def scores(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.scores`. Coverage adds w c_ij inside tanh."""
         if self.coverage_map is None:
             return self.score(query.vectors, memory.keys)
-        assert query.covered is not None
-        covered = query.covered.to(memory.keys.dtype).unsqueeze(-1)
+        assert query.coverage is not None
+        coverage = query.coverage.to(memory.keys.dtype).unsqueeze(-1)
         summed = self.query_map(query.vectors).unsqueeze(2) + memory.keys.unsqueeze(1)
-        hidden = self.tanh(summed + covered * self.coverage_map.to(covered.dtype))
-        energy = self.final_energy().to(hidden.dtype)
-        if self.is_exact:
-            return product(hidden, energy.unsqueeze(0)).squeeze(-1)
+        hidden = self.tanh(summed + coverage * self.coverage_map.to(coverage.dtype))
+        energy = self.energy_vector().to(hidden.dtype)
+        if self.is_batch_invariant:
+            return invariant_linear(hidden, energy.unsqueeze(0)).squeeze(-1)
         return hidden @ energy
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """See `Attention.score`. The score is v . tanh(W s + U h_j), without coverage."""
         queries = self.query_map(query).to(keys.dtype)
-        energy = self.final_energy().to(keys.dtype)
+        energy = self.energy_vector().to(keys.dtype)
         if self.kernels == "fast":
             return additive_score(queries, keys, energy)
         return torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
 
-    def final_energy(self) -> Tensor:
-        """Return v, `[size]`."""
+    def energy_vector(self) -> Tensor:
+        """Return v of the score, `[size]`."""
         return self.energy
 
 
@@ -265,8 +287,8 @@ class NormalizedAdditiveAttention(AdditiveAttention):
         super().initialize()
         nn.init.constant_(self.gain, math.sqrt(1.0 / len(self.energy)))
 
-    def final_energy(self) -> Tensor:
-        """Return g v / |v|."""
+    def energy_vector(self) -> Tensor:
+        """Return g v / |v|, `[size]`."""
         energy: Tensor = self.gain * self.energy / self.energy.norm()
         return energy
 
@@ -286,7 +308,7 @@ class DotAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """See `Attention.score`."""
-        return self.products(query.to(keys.dtype), keys.transpose(1, 2))
+        return self.matmul(query.to(keys.dtype), keys.transpose(1, 2))
 
 
 class ScaledDotAttention(DotAttention):
@@ -311,7 +333,7 @@ class GeneralAttention(Attention):
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """See `Attention.score`."""
-        return self.products(query.to(keys.dtype), keys.transpose(1, 2))
+        return self.matmul(query.to(keys.dtype), keys.transpose(1, 2))
 
 
 class LocationAttention(Attention):
@@ -369,21 +391,21 @@ class MultiHeadAttention(Attention):
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """See `Attention.score`. Each head has scores, `[batch, heads, queries, source_len]`."""
         queries = self._split_heads(self.query_map(query).to(keys.dtype))
-        scores = self.products(queries, self._split_heads(keys).transpose(2, 3))
+        scores = self.matmul(queries, self._split_heads(keys).transpose(2, 3))
         return scores / math.sqrt(queries.shape[-1])
 
-    def forward(self, query: Query, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def forward(self, query: Query, memory: Memory) -> AttentionOutput:
         """See `Attention.forward`."""
         weights = self.head_weights(query, memory)
         values = self._split_heads(memory.annotations)
-        contexts = self.products(self.dropout(weights).to(values.dtype), values)
+        contexts = self.matmul(self.dropout(weights).to(values.dtype), values)
         context: Tensor = self.context_map(contexts.transpose(1, 2).flatten(2))
         # The order in which torch's mean adds up depends on the source position.
-        return context, weights.cumsum(1)[:, -1] / self.heads
+        return AttentionOutput(context, weights.cumsum(1)[:, -1] / self.heads)
 
     def head_weights(self, query: Query, memory: Memory) -> Tensor:
         """See `Attention.head_weights`."""
-        return self.weigh(self.score(query.vectors, memory.keys), query, memory)
+        return self.compute_weights(self.score(query.vectors, memory.keys), query, memory)
 
     def _split_heads(self, x: Tensor) -> Tensor:
         """Return `[batch, length, size]` as `[batch, heads, length, size / heads]`."""

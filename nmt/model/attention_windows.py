@@ -1,6 +1,7 @@
-"""Which annotations a query sees, and how their scores become weights.
+"""Windows and normalisers: the annotations that a query may attend, and the weights of scores.
 
-A window shows all annotations, or those around a position (Luong et al. 2015, section 3.2). A
+A window admits all annotations (global attention), or those around a position: local attention,
+Luong et al. 2015, section 3.2, where local-p predicts the position (eq. 9-10). A
 normaliser turns scores into weights that are never below zero and add up to one.
 """
 
@@ -10,16 +11,15 @@ import torch
 from torch import Tensor
 
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import upcast
 
 
 class Window(KernelModule, ABC):
-    """The annotations that a query sees.
+    """The annotations that a query may attend.
 
     Positions count from 0. A window's centre is at most one token outside the sentence, so that
-    each query sees an annotation.
+    each query has an annotation.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int) -> None:
@@ -61,7 +61,7 @@ class GlobalWindow(Window):
 
 
 class MonotonicWindow(Window):
-    """local-m: source positions within D of the target's own, p_t = t."""
+    """local-m: source positions within D of the target position, p_t = t. Luong et al. 2015."""
 
     def forward(
         self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
@@ -69,14 +69,14 @@ class MonotonicWindow(Window):
         """See `Window.forward`."""
         last = (lengths - 1).view(-1, 1, 1)
         centre = torch.minimum(positions.view(1, -1, 1).expand(len(lengths), -1, 1), last)
-        return _outside(_distance(centre, source_len), self.width, query.shape[1]), None
+        return _mask_outside(_distance(centre, source_len), self.width, query.shape[1]), None
 
 
 class PredictiveWindow(Window):
-    """local-p: p_t = S sigmoid(v . tanh(W s)), Luong et al. 2015, eq. 9.
+    """local-p, the predictive alignment: p_t = S sigmoid(v . tanh(W s)), Luong et al. 2015, eq. 9.
 
-    The weights within D of p_t are multiplied by exp(-(j - p_t)^2 / (2 sigma^2)), sigma = D / 2,
-    eq. 10.
+    S is the source length. The weights within D of p_t are multiplied by
+    exp(-(j - p_t)^2 / (2 sigma^2)), sigma = D / 2, eq. 10.
     """
 
     def __init__(self, settings: AttentionSettings, query_size: int) -> None:
@@ -88,11 +88,11 @@ class PredictiveWindow(Window):
         self, query: Tensor, positions: Tensor, lengths: Tensor, source_len: int
     ) -> tuple[Tensor | None, Tensor | None]:
         """See `Window.forward`."""
-        share = self.sigmoid(widened(self.position(self.tanh(self.hidden(query)))))
-        distance = _distance(share * lengths.view(-1, 1, 1), source_len)
+        fraction = self.sigmoid(upcast(self.position(self.tanh(self.hidden(query)))))
+        distance = _distance(fraction * lengths.view(-1, 1, 1), source_len)
         sigma = self.width / 2
-        nearness = torch.exp(-distance.square() / (2 * sigma * sigma))
-        return _outside(distance.detach(), self.width, query.shape[1]), nearness
+        gaussian = torch.exp(-distance.square() / (2 * sigma * sigma))
+        return _mask_outside(distance.detach(), self.width, query.shape[1]), gaussian
 
 
 def softmax(scores: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def softmax(scores: Tensor) -> Tensor:
 
     Args:
         scores: z, `[.., source_len]`, in float32 or wider, minus infinity at annotations that the
-            query must not see.
+            query must not attend.
 
     Returns:
         Weights of the same shape, exactly zero at these annotations.
@@ -153,7 +153,7 @@ def _distance(centre: Tensor, source_len: int) -> Tensor:
     return torch.arange(source_len, device=centre.device) - centre
 
 
-def _outside(distance: Tensor, width: int, queries: int) -> Tensor:
+def _mask_outside(distance: Tensor, width: int, queries: int) -> Tensor:
     """Return minus infinity outside the window and zero inside, `[batch, queries, source_len]`."""
     bias = torch.zeros(distance.shape, device=distance.device)
     return bias.masked_fill(distance.abs() > width, float("-inf")).expand(-1, queries, -1)

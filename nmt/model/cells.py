@@ -1,5 +1,8 @@
 """The recurrent cells: LSTM, GRU, both with layer normalisation, and deep transitions.
 
+The conditional GRU of Nematus is two of these cells with attention between them; see
+`Decoder._bottom_step` in nmt/model/decoder.py.
+
 A cell takes its input in parts (embedding, fed-back features, context) that have a weight matrix
 each. A part that does not depend on the recurrence is multiplied for all steps at once, outside any
 loop.
@@ -14,9 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config.registry import CELLS
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import product_dtype, widened
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import product_dtype, upcast
 
 CellState = tuple[Tensor, ...]
 """A cell's state, the hidden vector first; each `[..., hidden]`. LSTM: (hidden, memory)."""
@@ -60,27 +62,30 @@ class Cell(KernelModule, ABC):
         """
         super().__init__()
         self.hidden_size = hidden_size
-        with_input = self.bias_is_projected and len(input_sizes) > 0
+        bias_in_input = self.bias_is_projected and len(input_sizes) > 0
         self.inputs = nn.ModuleList(
-            Linear(size, self.gates * hidden_size, bias=with_input and part == 0)
+            Linear(size, self.gates * hidden_size, bias=bias_in_input and part == 0)
             for part, size in enumerate(input_sizes)
         )
-        self.own_bias = None if with_input else nn.Parameter(torch.zeros(self.gates * hidden_size))
+        # Only a cell without a bias in its input maps has this one. Checkpoints hold its name.
+        self.own_bias = (
+            None if bias_in_input else nn.Parameter(torch.zeros(self.gates * hidden_size))
+        )
         self.recurrent = Linear(hidden_size, self.gates * hidden_size, bias=False)
 
-    def project(self, x: Tensor, part: int = 0, plus: Tensor | None = None) -> Tensor:
+    def project(self, x: Tensor, part: int = 0, partial_sum: Tensor | None = None) -> Tensor:
         """Return W x (+ b), a part of the input of `advance`.
 
         Args:
             x: The part of the input, `[..., input]`.
             part: The number of the part, from 0.
-            plus: The sum of the projected parts before it, `[..., gates * hidden]`.
+            partial_sum: The sum of the projected parts before it, `[..., gates * hidden]`.
 
         Returns:
             The sum of the projected parts, `[..., gates * hidden]`.
         """
         projected: Tensor = self.inputs[part](x)
-        return projected if plus is None else plus + projected
+        return projected if partial_sum is None else partial_sum + projected
 
     @abstractmethod
     def advance(
@@ -159,7 +164,7 @@ class LSTM(Cell):
     ) -> CellState:
         """See `Cell.advance`."""
         hidden, memory = state
-        gates = projected + self.recurrent(masked(hidden, recurrent_mask))
+        gates = projected + self.recurrent(apply_mask(hidden, recurrent_mask))
         i, f, g, o = gates.to(memory.dtype).chunk(4, -1)
         memory = self.sigmoid(f) * memory + self.sigmoid(i) * self.tanh(g)
         return (self.sigmoid(o) * self.tanh(memory)).to(gates.dtype), memory
@@ -191,8 +196,8 @@ class GRU(Cell):
         self, projected: Tensor, state: CellState, recurrent_mask: Tensor | None = None
     ) -> CellState:
         """See `Cell.advance`."""
-        hidden, size = widened(state[0]), self.hidden_size
-        x, u = widened(projected), widened(self.recurrent(masked(state[0], recurrent_mask)))
+        hidden, size = upcast(state[0]), self.hidden_size
+        x, u = upcast(projected), upcast(self.recurrent(apply_mask(state[0], recurrent_mask)))
         r, z = self.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
         n = self.tanh(x[..., 2 * size :] + r * (u[..., 2 * size :] + self.recurrent_bias))
         return (n + z * (hidden - n),)
@@ -219,14 +224,14 @@ class _LayerNormCell(Cell):
         )
         self.recurrent_gain = nn.Parameter(torch.ones(self.gates * hidden_size))
 
-    def _products(
+    def _normalized_products(
         self, projected: Tensor, hidden: Tensor, recurrent_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return LN(W x), zero where there is no input, and LN(U h), `[..., gates * hidden]`."""
-        recurrent = self.recurrent(masked(hidden, recurrent_mask))
+        recurrent = self.recurrent(apply_mask(hidden, recurrent_mask))
         if self.input_gain is not None:
-            projected = _normalized(projected, self.input_gain)
-        return projected, _normalized(recurrent, self.recurrent_gain)
+            projected = _layer_norm(projected, self.input_gain)
+        return projected, _layer_norm(recurrent, self.recurrent_gain)
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`. Gains start at one."""
@@ -257,11 +262,11 @@ class LayerNormLSTM(_LayerNormCell):
     ) -> CellState:
         """See `Cell.advance`."""
         hidden, memory = state
-        x, u = self._products(projected, hidden, recurrent_mask)
+        x, u = self._normalized_products(projected, hidden, recurrent_mask)
         i, f, g, o = (x + u + self.bias).chunk(4, -1)
         memory = self.sigmoid(f) * memory + self.sigmoid(i) * self.tanh(g)
-        shown = _normalized(memory, self.memory_gain) + self.memory_bias
-        return self.sigmoid(o) * self.tanh(shown), memory
+        normalized_memory = _layer_norm(memory, self.memory_gain) + self.memory_bias
+        return self.sigmoid(o) * self.tanh(normalized_memory), memory
 
     def initialize(self, forget_bias: float) -> None:
         """See `Cell.initialize`."""
@@ -293,7 +298,7 @@ class LayerNormGRU(_LayerNormCell):
     ) -> CellState:
         """See `Cell.advance`."""
         (hidden,) = state
-        x, u = self._products(projected, hidden, recurrent_mask)
+        x, u = self._normalized_products(projected, hidden, recurrent_mask)
         x = x + self.bias
         size = self.hidden_size
         r, z = self.sigmoid(x[..., : 2 * size] + u[..., : 2 * size]).chunk(2, -1)
@@ -319,18 +324,18 @@ class DeepTransition(Cell):
         self.others = nn.ModuleList(others)
 
     @property
-    def gates(self) -> int:  # type: ignore[override]  # of the instance: those of its cells
+    def gates(self) -> int:  # type: ignore[override]  # an instance has those of its cells
         """The gates of the first transition."""
         return self.first.gates
 
     @property
-    def state_parts(self) -> int:  # type: ignore[override]  # of the instance: those of its cells
+    def state_parts(self) -> int:  # type: ignore[override]  # an instance has those of its cells
         """The parts of the state of each transition."""
         return self.first.state_parts
 
-    def project(self, x: Tensor, part: int = 0, plus: Tensor | None = None) -> Tensor:
+    def project(self, x: Tensor, part: int = 0, partial_sum: Tensor | None = None) -> Tensor:
         """See `Cell.project`."""
-        return self.first.project(x, part, plus)
+        return self.first.project(x, part, partial_sum)
 
     def advance(
         self, projected: Tensor, state: CellState, recurrent_mask: Tensor | None = None
@@ -349,7 +354,7 @@ class DeepTransition(Cell):
             cell.initialize(forget_bias)
 
 
-def masked(hidden: Tensor, mask: Tensor | None) -> Tensor:
+def apply_mask(hidden: Tensor, mask: Tensor | None) -> Tensor:
     """Return the hidden vector times a mask, `[.., hidden]`.
 
     Args:
@@ -359,9 +364,9 @@ def masked(hidden: Tensor, mask: Tensor | None) -> Tensor:
     return hidden if mask is None else hidden * mask.to(hidden.dtype)
 
 
-def _normalized(x: Tensor, gain: Tensor) -> Tensor:
+def _layer_norm(x: Tensor, gain: Tensor) -> Tensor:
     """Return LN(x), over the last axis, in float32 or wider."""
-    return nn.functional.layer_norm(widened(x), x.shape[-1:], gain, None, _EPSILON)
+    return nn.functional.layer_norm(upcast(x), x.shape[-1:], gain, None, _EPSILON)
 
 
 def _linear(module: nn.Module) -> Linear:

@@ -1,55 +1,38 @@
-"""The decoder: one definition of a step, from which training and search both derive."""
+"""The decoder: one definition of a step, from which training and search both derive.
+
+`Decoder.start` gives s_0 (by a `DecoderStart` of nmt/model/decoder_state.py), `step` one step of
+search, `unroll` all steps of a training target.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nmt.config.registry import ATTENTIONS, DECODER_STARTS, OUTPUTS
 from nmt.config.settings.model import ModelSettings
-from nmt.model.attention import AdditiveAttention, Attention, Memory, Query
+from nmt.model.attention import AdditiveAttention, Attention, AttentionOutput, Memory, Query
 from nmt.model.cells import GRU, Cell, CellState, make_cell
-from nmt.model.decoder_state import DecoderState, RecurrentOutput, Start, Step, Unrolled
-from nmt.model.embedding import Dropout, Embedding, recurrent_mask
+from nmt.model.decoder_state import DecoderStart, DecoderState, RecurrentOutput, Step, Unrolled
+from nmt.model.embedding import Dropout, DropoutMasks, Embedding, recurrent_mask
 from nmt.model.encoder import EncodedSource
 from nmt.model.kernels.conditional_gru import ConditionalGRUWeights, conditional_gru
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import upcast
 from nmt.model.output import OutputLayer, PointerGate
-from nmt.model.recurrent import run
-
-Attended = tuple[Tensor, Tensor | None]
-"""The result of attention: contexts `[batch, queries, annotation]`, and weights `[batch, queries,
-source_len]` (None without attention).
-"""
-
-
-@dataclass(frozen=True)
-class DropoutMasks:
-    """The dropout masks that one batch keeps over time. A mask is None without such dropout.
-
-    Attributes:
-        between: The masks of the input of each layer above the bottom one, then of the state that
-            the output layer sees, `[batch, 1, hidden]`.
-        features: The mask of the features, `[batch, 1, feature]`.
-        recurrent: The masks of each layer's hidden vector in the recurrent product,
-            `[batch, 1, hidden]`.
-    """
-
-    between: tuple[Tensor | None, ...]
-    features: Tensor | None
-    recurrent: tuple[Tensor | None, ...]
+from nmt.model.recurrent import run_cells
 
 
 class Decoder(KernelModule):
     """A stack of cells with attention, assembled from these choices of the settings.
 
-    - query: s_i (Luong), s_{i-1} (Bahdanau), or the state between the bottom layer's two
-      transitions (conditional GRU) computes the query, in the top or the bottom layer.
-    - context: c_i enters the bottom layer's recurrence, the upper layers or the output layer.
-    - input feeding: the features of step i - 1 enter the recurrence of step i.
+    - Query, see `_bottom_step` and `_recurrent_step`: s_i (Luong et al. 2015), s_{i-1} (Bahdanau et
+      al. 2014), or the state between the bottom layer's two transitions (the conditional GRU of
+      Nematus, Sennrich et al. 2017). It is of the top or the bottom layer.
+    - Context: c_i enters the bottom layer's recurrence, the upper layers or the output layer.
+    - Input feeding, see `_bottom_input`: the features of step i - 1 enter the recurrence of step i.
+    - Residual stack, see `_recurrent_step`: GNMT, Wu et al. 2016, eq. 6.
+    - Output layer, see nmt/model/output.py: attentional vector, deep output, maxout.
     """
 
     def __init__(self, settings: ModelSettings, embedding: Embedding) -> None:
@@ -58,10 +41,12 @@ class Decoder(KernelModule):
         self.embed = embedding
         decoder, attention = settings.decoder, settings.attention
         self.feature_size = settings.feature_size
-        self.queries_between = attention.kind != "none" and attention.query == "inner_state"
-        self.queries_before = attention.query == "previous_state"
+        self.queries_inner_state = attention.kind != "none" and attention.query == "inner_state"
+        self.queries_previous_state = attention.query == "previous_state"
         self.query_layer = 0 if attention.query_layer == "bottom" else decoder.layers - 1
         self.cells = nn.ModuleList(self._make_cell(layer) for layer in range(decoder.layers))
+        # `second` is the second transition of a conditional GRU, `combine` maps [E y; c] to the
+        # input of the recurrence, `gate` is the pointer gate. Checkpoints hold these names.
         self.second = (
             make_cell(
                 decoder.cell,
@@ -69,7 +54,7 @@ class Decoder(KernelModule):
                 decoder.hidden_size,
                 decoder.transition_depth - 1,
             )
-            if self.queries_between
+            if self.queries_inner_state
             else None
         )
         self.combine = (
@@ -81,7 +66,9 @@ class Decoder(KernelModule):
         self.attention: Attention = ATTENTIONS.resolve(attention.kind)(
             attention, settings.query_size, settings.encoder.annotation_size
         )
-        self.start_state: Start = DECODER_STARTS.resolve(decoder.start)(settings, self._cells())
+        self.start_state: DecoderStart = DECODER_STARTS.resolve(decoder.start)(
+            settings, self._cells()
+        )
         self.output: OutputLayer = OUTPUTS.resolve(settings.output.kind)(settings)
         self.gate = PointerGate(settings) if settings.output.copy_source else None
 
@@ -111,7 +98,7 @@ class Decoder(KernelModule):
             beams: The number of beams a sentence.
         """
         layers = tuple(
-            tuple(widened(part).unsqueeze(1).expand(-1, beams, -1) for part in layer)
+            tuple(upcast(part).unsqueeze(1).expand(-1, beams, -1) for part in layer)
             for layer in self.start_state(encoded.annotations)
         )
         zeros = layers[0][0].new_zeros
@@ -170,16 +157,16 @@ class Decoder(KernelModule):
         masks = self._draw_masks(embedded)
         state = self.start(encoded, 1)
         steps: list[Step] = []
-        for one, projected in self._split_steps(embedded):
+        for embedded_token, projected_token in self._split_steps(embedded):
             if steps and choose_previous is not None:
-                one = self.embed(choose_previous(len(steps), steps[-1]), mask)
-                projected = self._project(one)
-            steps.append(self._step(encoded.memory, state, one, projected, masks))
+                embedded_token = self.embed(choose_previous(len(steps), steps[-1]), mask)
+                projected_token = self._project(embedded_token)
+            steps.append(self._step(encoded.memory, state, embedded_token, projected_token, masks))
             state = steps[-1].state
         return Unrolled(
             torch.cat([step.features for step in steps], 1),
-            _joined([step.weights for step in steps]),
-            _joined([step.gate for step in steps]),
+            _concatenate([step.weights for step in steps]),
+            _concatenate([step.gate for step in steps]),
         )
 
     def _unroll_by_layer(self, encoded: EncodedSource, target_input: Tensor) -> Unrolled:
@@ -190,25 +177,25 @@ class Decoder(KernelModule):
         hidden, attended = self._unroll_bottom(encoded.memory, start, embedded, masks)
         top = hidden
         for number, cell in enumerate(self._cells()[1:], start=1):
-            below = self.dropout(top, masks.between[number - 1])
+            below = self.dropout(top, masks.between_layers[number - 1])
             parts = [below]
             if self.settings.attention.enters_upper_layers:
                 assert attended is not None
-                parts.append(attended[0])
+                parts.append(attended.contexts)
             hidden = _run_layer(cell, parts, start.layers[number], masks.recurrent[number])
             top = hidden + below.to(hidden.dtype) if self._is_residual(number) else hidden
             if number == self.query_layer:
                 attended = self._attend_all(hidden, embedded, start, encoded.memory)
         assert attended is not None
         if self.settings.output.state == "previous_state":
-            top = _one_later(start.layers[-1][0], hidden)
+            top = _previous_states(start.layers[-1][0], hidden)
         context, weights = attended
         features, gate = self._features(top, context, embedded, masks)
         return Unrolled(features, weights, gate)
 
     def _unroll_bottom(
         self, memory: Memory, state: DecoderState, embedded: Tensor, masks: DropoutMasks
-    ) -> tuple[Tensor, Attended | None]:
+    ) -> tuple[Tensor, AttentionOutput | None]:
         """Unroll the bottom layer, and attention if that layer computes the query.
 
         Args:
@@ -228,19 +215,21 @@ class Decoder(KernelModule):
             if self.query_layer > 0:
                 return hidden, None
             return hidden, self._attend_all(hidden, embedded, state, memory)
-        if self._has_conditional_gru():
+        if self._uses_conditional_gru_kernel():
             return self._unroll_conditional_gru(memory, state, embedded)
         states, contexts, weights = [], [], []
-        for one, projected in self._split_steps(embedded):
-            bottom, attended = self._bottom_step(memory, state, one, projected, masks)
+        for embedded_token, projected_token in self._split_steps(embedded):
+            bottom, attended = self._bottom_step(
+                memory, state, embedded_token, projected_token, masks
+            )
             assert attended is not None
             states.append(bottom[0])
-            contexts.append(attended[0])
-            weights.append(attended[1])
-            state = state.next((bottom, *state.layers[1:]), None, attended[1])
-        return torch.cat(states, 1), (torch.cat(contexts, 1), _joined(weights))
+            contexts.append(attended.contexts)
+            weights.append(attended.weights)
+            state = state.next((bottom, *state.layers[1:]), None, attended.weights)
+        return torch.cat(states, 1), AttentionOutput(torch.cat(contexts, 1), _concatenate(weights))
 
-    def _has_conditional_gru(self) -> bool:
+    def _uses_conditional_gru_kernel(self) -> bool:
         """Return whether `conditional_gru` can compute the bottom layer of a training step."""
         attention, decoder = self.settings.attention, self.settings.decoder
         return (
@@ -257,7 +246,7 @@ class Decoder(KernelModule):
 
     def _unroll_conditional_gru(
         self, memory: Memory, state: DecoderState, embedded: Tensor
-    ) -> tuple[Tensor, Attended]:
+    ) -> tuple[Tensor, AttentionOutput]:
         """Unroll the bottom layer as `_unroll_bottom` does, by one kernel."""
         first, second, attention = self.cells[0], self.second, self.attention
         assert isinstance(first, GRU) and isinstance(second, GRU)
@@ -272,14 +261,14 @@ class Decoder(KernelModule):
                 first.recurrent.weight,
                 first.recurrent_bias,
                 attention.query_map.weight,
-                attention.final_energy(),
+                attention.energy_vector(),
                 second.input_weights[0],
                 second.bias,
                 second.recurrent.weight,
                 second.recurrent_bias,
             ),
         )
-        return hidden, (contexts, weights)
+        return hidden, AttentionOutput(contexts, weights)
 
     def _step(
         self,
@@ -304,7 +293,9 @@ class Decoder(KernelModule):
         projected: Tensor | None,
         masks: DropoutMasks,
     ) -> RecurrentOutput:
-        """Compute s_i = f(s_{i-1}, y_{i-1}, c_i) of all layers.
+        """Compute s_i = f(s_{i-1}, y_{i-1}, c_i) of all layers: Bahdanau et al. 2014, section 3.1.
+
+        In a residual stack, the input of a layer is added to its output (GNMT, Wu et al. 2016).
 
         Args:
             memory: The source.
@@ -316,15 +307,18 @@ class Decoder(KernelModule):
         bottom, attended = self._bottom_step(memory, state, embedded, projected, masks)
         layers, top = [bottom], bottom[0]
         for number, cell in enumerate(self._cells()[1:], start=1):
-            below = self.dropout(top, masks.between[number - 1])
-            above = cell.project(below)
+            below = self.dropout(top, masks.between_layers[number - 1])
+            projected_input = cell.project(below)
             if self.settings.attention.enters_upper_layers:
                 assert attended is not None
-                above = cell.project(attended[0], 1, above)
-            layers.append(cell.advance(above, state.layers[number], masks.recurrent[number]))
+                projected_input = cell.project(attended.contexts, 1, projected_input)
+            layers.append(
+                cell.advance(projected_input, state.layers[number], masks.recurrent[number])
+            )
             hidden = layers[-1][0]
+            # x^l_i = s^l_i + x^{l-1}_i: Wu et al. 2016, eq. 6.
             top = hidden + below.to(hidden.dtype) if self._is_residual(number) else hidden
-        if attended is None:
+        if attended is None:  # the query is s_i of the top layer, Luong
             attended = self._attend(layers[-1][0], embedded, memory, state)
         if self.settings.output.state == "previous_state":
             top = state.layers[-1][0]
@@ -337,19 +331,23 @@ class Decoder(KernelModule):
         embedded: Tensor,
         projected: Tensor | None,
         masks: DropoutMasks,
-    ) -> tuple[CellState, Attended | None]:
-        """Compute the bottom layer's s_i, and c_i unless the query is s_i of an upper layer."""
+    ) -> tuple[CellState, AttentionOutput | None]:
+        """Compute the bottom layer's s_i, and c_i unless the query is s_i of an upper layer.
+
+        The query is s_{i-1} (Bahdanau), s_i (Luong), or s'_i of the conditional GRU of Nematus:
+        s'_i = GRU_1(s_{i-1}, y_{i-1}); c_i = attention(s'_i); s_i = GRU_2(s'_i, c_i).
+        """
         attended = None
-        if self.queries_before:
+        if self.queries_previous_state:  # Bahdanau
             hidden = state.layers[self.query_layer][0]
             attended = self._attend(hidden, embedded, memory, state)
         x = self._bottom_input(state, embedded, projected, attended)
         bottom = self._cells()[0].advance(x, state.layers[0], masks.recurrent[0])
-        if not self.queries_before and self.query_layer == 0:
+        if not self.queries_previous_state and self.query_layer == 0:  # Luong, Nematus
             attended = self._attend(bottom[0], embedded, memory, state)
-        if self.second is not None:
+        if self.second is not None:  # the second transition of a conditional GRU
             assert attended is not None
-            x = self.second.project(attended[0])
+            x = self.second.project(attended.contexts)
             bottom = self.second.advance(x, bottom, masks.recurrent[0])
         return bottom, attended
 
@@ -358,40 +356,46 @@ class Decoder(KernelModule):
         state: DecoderState,
         embedded: Tensor,
         projected: Tensor | None,
-        attended: Attended | None,
+        attended: AttentionOutput | None,
     ) -> Tensor:
-        """Return the sum of the projected parts of the bottom layer's input."""
+        """Return the sum of the projected parts of the bottom layer's input.
+
+        These are the embedding, the last features with input feeding (Luong et al. 2015, section
+        3.3), and the context where it enters the bottom layer.
+        """
         bottom = self._cells()[0]
         if self.combine is not None:
             assert attended is not None
-            seen = torch.cat((embedded.to(attended[0].dtype), attended[0]), -1)
-            projected = bottom.project(torch.relu(self.combine(seen)))
+            inputs = torch.cat((embedded.to(attended.contexts.dtype), attended.contexts), -1)
+            projected = bottom.project(torch.relu(self.combine(inputs)))
         assert projected is not None
-        if state.fed is not None:
-            projected = bottom.project(state.fed, 1, projected)
+        if state.previous_features is not None:  # input feeding
+            projected = bottom.project(state.previous_features, 1, projected)
         enters = self.settings.attention.enters_bottom and self.combine is None
         if enters and attended is not None:
-            projected = bottom.project(attended[0], 1 if state.fed is None else 2, projected)
+            projected = bottom.project(
+                attended.contexts, 1 if state.previous_features is None else 2, projected
+            )
         return projected
 
     def _attend(
         self, hidden: Tensor, embedded: Tensor, memory: Memory, state: DecoderState
-    ) -> Attended:
+    ) -> AttentionOutput:
         """Compute c_i and a_ij of one step, from a hidden vector `[batch, beams, hidden]`."""
         positions = torch.full((1,), state.position, device=hidden.device)
-        query = Query(self._query_vectors(hidden, embedded), positions, state.covered)
-        attended: Attended = self.attention(query, memory)
+        query = Query(self._query_vectors(hidden, embedded), positions, state.coverage)
+        attended: AttentionOutput = self.attention(query, memory)
         return attended
 
     def _attend_all(
         self, hidden: Tensor, embedded: Tensor, start: DecoderState, memory: Memory
-    ) -> Attended:
+    ) -> AttentionOutput:
         """Compute c_i and a_ij of all steps, from hidden vectors `[batch, target_len, hidden]`."""
-        if self.queries_before:
-            hidden = _one_later(start.layers[self.query_layer][0], hidden)
+        if self.queries_previous_state:
+            hidden = _previous_states(start.layers[self.query_layer][0], hidden)
         positions = torch.arange(hidden.shape[1], device=hidden.device)
         query = Query(self._query_vectors(hidden, embedded), positions)
-        attended: Attended = self.attention(query, memory)
+        attended: AttentionOutput = self.attention(query, memory)
         return attended
 
     def _query_vectors(self, hidden: Tensor, embedded: Tensor) -> Tensor:
@@ -404,7 +408,7 @@ class Decoder(KernelModule):
         self, top: Tensor, context: Tensor, embedded: Tensor, masks: DropoutMasks
     ) -> tuple[Tensor, Tensor | None]:
         """Return the features and the logit of the pointer gate, of one step or of all steps."""
-        top = self.dropout(top, masks.between[-1])
+        top = self.dropout(top, masks.between_layers[-1])
         features = self.output(top, context, embedded, masks.features)
         return features, None if self.gate is None else self.gate(top, context, embedded)
 
@@ -447,9 +451,9 @@ class Decoder(KernelModule):
         inputs = [settings.embedding_size]
         if decoder.input_feeding:
             inputs.append(settings.feature_size)
-        if attention.enters_bottom and not self.queries_between and not decoder.combine_context:
+        if attention.enters_bottom and not self.queries_inner_state and not decoder.combine_context:
             inputs.append(settings.context_size)
-        depth = 1 if self.queries_between else decoder.transition_depth
+        depth = 1 if self.queries_inner_state else decoder.transition_depth
         return make_cell(decoder.cell, inputs, decoder.hidden_size, depth)
 
     def _is_residual(self, number: int) -> bool:
@@ -464,10 +468,10 @@ def _run_layer(cell: Cell, parts: list[Tensor], start: CellState, mask: Tensor |
     """Return the hidden vectors of a cell over a whole target, `[batch, target_len, hidden]`."""
     states = [tuple(part.squeeze(1) for part in start)]
     recurrent = None if mask is None else mask.squeeze(1)
-    return run([cell], parts, states, ("forward",), None, [recurrent])[0]
+    return run_cells([cell], parts, states, ("forward",), None, [recurrent])[0]
 
 
-def _one_later(first: Tensor, hidden: Tensor) -> Tensor:
+def _previous_states(first: Tensor, hidden: Tensor) -> Tensor:
     """Return s_{i-1} instead of s_i.
 
     Args:
@@ -477,7 +481,7 @@ def _one_later(first: Tensor, hidden: Tensor) -> Tensor:
     return torch.cat((first.to(hidden.dtype), hidden[:, :-1]), 1)
 
 
-def _joined(steps: list[Tensor | None]) -> Tensor | None:
+def _concatenate(steps: list[Tensor | None]) -> Tensor | None:
     """Return the steps' tensors `[batch, 1, ..]` joined along time, or None if there are none."""
     present = [step for step in steps if step is not None]
     return torch.cat(present, 1) if present else None

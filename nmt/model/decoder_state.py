@@ -1,4 +1,4 @@
-"""The state that the decoder carries from step to step: its start, and the results of a step."""
+"""The decoder's state from step to step, its first value s_0, and the results of a step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from nmt.config.settings.model import ModelSettings
 from nmt.model.cells import Cell, CellState
 from nmt.model.encoder import Annotations
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import upcast
 
 
 @dataclass(frozen=True)
@@ -21,15 +20,16 @@ class DecoderState:
 
     Attributes:
         layers: s_{i-1} of each layer, bottom first, each part `[batch, beams, hidden]`.
-        fed: The last features, `[batch, beams, feature]`. None without input feeding.
-        covered: The sum of the attention weights so far, `[batch, beams, source_len]`. None without
-            coverage.
+        previous_features: The features of step i - 1, `[batch, beams, feature]`. None without
+            input feeding.
+        coverage: The sum of the attention weights so far, `[batch, beams, source_len]`. None
+            without coverage.
         position: The position of the next target token, from 0.
     """
 
     layers: tuple[CellState, ...]
-    fed: Tensor | None
-    covered: Tensor | None
+    previous_features: Tensor | None
+    coverage: Tensor | None
     position: int
 
     def next(
@@ -44,11 +44,11 @@ class DecoderState:
             weights: The attention weights of the step, `[batch, beams, source_len]`. None without
                 attention.
         """
-        covered = self.covered
-        if covered is not None and weights is not None:
-            covered = covered + weights
-        fed = None if self.fed is None else features
-        return DecoderState(layers, fed, covered, self.position + 1)
+        coverage = self.coverage
+        if coverage is not None and weights is not None:
+            coverage = coverage + weights
+        previous_features = None if self.previous_features is None else features
+        return DecoderState(layers, previous_features, coverage, self.position + 1)
 
     def select(self, rows: Tensor) -> "DecoderState":
         """Return the states of the sentences `rows [new_batch]`."""
@@ -62,8 +62,8 @@ class DecoderState:
     def _map(self, change: Callable[[Tensor], Tensor]) -> "DecoderState":
         return DecoderState(
             tuple(tuple(change(part) for part in layer) for layer in self.layers),
-            None if self.fed is None else change(self.fed),
-            None if self.covered is None else change(self.covered),
+            None if self.previous_features is None else change(self.previous_features),
+            None if self.coverage is None else change(self.coverage),
             self.position,
         )
 
@@ -74,7 +74,7 @@ class RecurrentOutput:
 
     Attributes:
         layers: s_i of each layer, each part `[batch, beams, hidden]`.
-        top: The hidden vector that the output layer sees, `[batch, beams, hidden]`.
+        top: The hidden vector that enters the output layer, `[batch, beams, hidden]`.
         context: c_i, `[batch, beams, annotation]`.
         weights: a_ij, `[batch, beams, source_len]`. None without attention.
     """
@@ -130,7 +130,7 @@ class Unrolled:
         )
 
 
-class Start(KernelModule, ABC):
+class DecoderStart(KernelModule, ABC):
     """The first state of each decoder layer, s_0."""
 
     def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
@@ -148,26 +148,26 @@ class Start(KernelModule, ABC):
         """Return s_0 of each layer, each part `[batch, hidden]`."""
 
 
-class ZeroStart(Start):
+class ZeroStart(DecoderStart):
     """States of zero."""
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
-        """See `Start.forward`."""
+        """See `DecoderStart.forward`."""
         batch = annotations.mask.shape[0]
         return tuple(
             (annotations.final[-1][0].new_zeros(batch, size),) * count for count, size in self.parts
         )
 
 
-class CopyStart(Start):
+class CopyStart(DecoderStart):
     """The encoder's final states, layer by layer (Sutskever et al. 2014, Luong et al. 2015)."""
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
-        """See `Start.forward`."""
+        """See `DecoderStart.forward`."""
         return annotations.final
 
 
-class _MappedStart(Start):
+class _MappedStart(DecoderStart):
     """A linear map for each part of each layer's state."""
 
     def __init__(self, settings: ModelSettings, cells: Sequence[Cell]) -> None:
@@ -181,14 +181,14 @@ class _MappedStart(Start):
         """Return the size of the vector that a layer's state is mapped from."""
         return settings.encoder.output_size(min(layer, settings.encoder.layers - 1))
 
-    def _mapped(self, layer: int, vectors: CellState) -> CellState:
+    def _map_vectors(self, layer: int, vectors: CellState) -> CellState:
         """Return the state of a layer. Parts without a vector are mapped from the last vector."""
         maps = self.maps[layer]
         assert isinstance(maps, nn.ModuleList)
         last = len(vectors) - 1
-        return tuple(widened(part(vectors[min(i, last)])) for i, part in enumerate(maps))
+        return tuple(upcast(part(vectors[min(i, last)])) for i, part in enumerate(maps))
 
-    def _squashed(self, layers: tuple[CellState, ...]) -> tuple[CellState, ...]:
+    def _apply_tanh(self, layers: tuple[CellState, ...]) -> tuple[CellState, ...]:
         """Return tanh of each state."""
         return tuple(tuple(self.tanh(part) for part in layer) for layer in layers)
 
@@ -201,10 +201,10 @@ class LinearStart(_MappedStart):
     """
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
-        """See `Start.forward`."""
+        """See `DecoderStart.forward`."""
         top = len(annotations.final) - 1
         return tuple(
-            self._mapped(layer, annotations.final[min(layer, top)])
+            self._map_vectors(layer, annotations.final[min(layer, top)])
             for layer in range(len(self.maps))
         )
 
@@ -213,8 +213,8 @@ class BridgeStart(LinearStart):
     """tanh(W f + b), f as in `LinearStart`."""
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
-        """See `Start.forward`."""
-        return self._squashed(super().forward(annotations))
+        """See `DecoderStart.forward`."""
+        return self._apply_tanh(super().forward(annotations))
 
 
 class MeanStart(_MappedStart):
@@ -225,10 +225,10 @@ class MeanStart(_MappedStart):
         return settings.encoder.annotation_size
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
-        """See `Start.forward`."""
+        """See `DecoderStart.forward`."""
         mask = annotations.mask.unsqueeze(-1)
         total = annotations.vectors.masked_fill(~mask, 0.0).sum(1)
         mean = total / mask.sum(1).to(total.dtype)
-        return self._squashed(
-            tuple(self._mapped(layer, (mean,)) for layer in range(len(self.maps)))
+        return self._apply_tanh(
+            tuple(self._map_vectors(layer, (mean,)) for layer in range(len(self.maps)))
         )

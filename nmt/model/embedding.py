@@ -1,6 +1,7 @@
 """Word vectors, and dropout of vectors and of whole words."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +105,23 @@ class WordDropout(nn.Module):
         if not self.training or self.rate == 0.0:
             return x
         return x * _mask(x, (*x.shape[:-1], 1), self.rate)
+
+
+@dataclass(frozen=True)
+class DropoutMasks:
+    """The dropout masks of a decoder for a batch. A mask is None without such dropout.
+
+    Attributes:
+        between_layers: The masks of the input of each layer above the bottom one, then of the
+            state that enters the output layer, `[batch, 1, hidden]`.
+        features: The mask of the features, `[batch, 1, feature]`.
+        recurrent: The masks of each layer's hidden vector in the recurrent product,
+            `[batch, 1, hidden]`.
+    """
+
+    between_layers: tuple[Tensor | None, ...]
+    features: Tensor | None
+    recurrent: tuple[Tensor | None, ...]
 
 
 def recurrent_mask(like: Tensor, size: int, rate: float, training: bool) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The encoder: one annotation per source token."""
+"""The encoder: one annotation h_j per source token, and the final state of each layer."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
 from nmt.model.embedding import Dropout, recurrent_mask
 from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.recurrent import run
+from nmt.model.recurrent import run_cells
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EncodedSource:
     Attributes:
         tokens: The ids, `[batch, source_len]`.
         annotations: The result of the encoder.
-        memory: The annotations as attention sees them.
+        memory: The annotations in the form that attention needs.
     """
 
     tokens: Tensor
@@ -56,7 +56,12 @@ class EncodedSource:
 
 
 class Encoder(KernelModule):
-    """A stack of recurrent layers: Bahdanau et al. 2014, section 3.2, with both directions."""
+    """A stack of recurrent layers, which give the annotations h_j.
+
+    - Both directions: Bahdanau et al. 2014, section 3.2; in the bottom layer alone: GNMT.
+    - Residual stack: the input of a layer is added to its output, GNMT, Wu et al. 2016, eq. 6.
+    - Reversed source: Sutskever et al. 2014.
+    """
 
     def __init__(self, settings: EncoderSettings, input_size: int, variational: bool) -> None:
         """Create the layers.
@@ -89,8 +94,8 @@ class Encoder(KernelModule):
             embedded: The source embeddings, `[batch, source_len, embedding]`.
             mask: `[batch, source_len]`, true at tokens.
         """
-        order = _reversed_words(mask) if self.settings.reverse_source else None
-        hidden, final = _in_order(embedded, order), []
+        order = _reversal_order(mask) if self.settings.reverse_source else None
+        hidden, final = _permute(embedded, order), []
         padding = None if self._has_no_padding(mask) else mask
         for number, layer in enumerate(self.layers):
             below = self.dropout(hidden) if number > 0 else hidden
@@ -99,7 +104,7 @@ class Encoder(KernelModule):
                 hidden = hidden + below.to(hidden.dtype)
             final.append(state)
         # Some kernels return time before batch, which attention's products would copy at each step.
-        vectors = _in_order(hidden, order).contiguous()
+        vectors = _permute(hidden, order).contiguous()
         return Annotations(vectors, mask, tuple(final))
 
     def initialize(self, forget_bias: float) -> None:
@@ -112,7 +117,7 @@ class Encoder(KernelModule):
         self, number: int, cells: list[Cell], x: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, CellState]:
         size, rate = self.settings.hidden_size, self.settings.recurrent_dropout
-        return run(
+        return run_cells(
             cells,
             [x],
             [cell.zero_state(x, x.shape[0]) for cell in cells],
@@ -144,17 +149,17 @@ def length_mask(lengths: Tensor, longest: int) -> Tensor:
     return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
 
 
-def _reversed_words(mask: Tensor) -> Tensor:
+def _reversal_order(mask: Tensor) -> Tensor:
     """Return the position that each position takes its word from in reverse order.
 
     The end mark and the padding stay. The result, `[batch, source_len]`, is its own inverse.
     """
-    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    positions = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     end = mask.sum(1, keepdim=True) - 1
-    return torch.where(places < end, end - 1 - places, places)
+    return torch.where(positions < end, end - 1 - positions, positions)
 
 
-def _in_order(x: Tensor, order: Tensor | None) -> Tensor:
+def _permute(x: Tensor, order: Tensor | None) -> Tensor:
     if order is None:
         return x
     return x.gather(1, order.unsqueeze(-1).expand_as(x))

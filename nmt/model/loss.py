@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from nmt.model.kernels.fused_cross_entropy import fused_cross_entropy
 from nmt.model.kernels.kernel_module import Kernels
-from nmt.model.kernels.precision import product_dtype, widened
+from nmt.model.kernels.precision import product_dtype, upcast
 
 _BLOCK_BYTES = 64 << 20
 """The size of the logits that are held at a time with copying."""
@@ -43,10 +43,12 @@ def cross_entropy_sums(
     bias: Tensor | None,
     targets: Tensor,
     smoothing: float,
-    real: Tensor | None = None,
+    mask: Tensor | None = None,
     kernels: Kernels = "fast",
 ) -> LossSums:
-    """Return the sums of -((1 - e) log p(target) + e mean_v log p(v)), Szegedy et al. 2016.
+    """Return the label-smoothed loss -((1 - e) log p(target) + e mean_v log p(v)), summed.
+
+    Label smoothing: Szegedy et al. 2016, section 7.
 
     Products run in the autocast type inside autocast. Sums and softmax run in float32 or wider.
 
@@ -56,13 +58,13 @@ def cross_entropy_sums(
         bias: The output bias, `[vocabulary]`, or None.
         targets: The true token ids, `[tokens]`.
         smoothing: e, from 0 to 1.
-        real: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
+        mask: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
         kernels: "fast" for the fused kernel, anything else for the plain expression.
     """
     if kernels == "fast":
-        return _fused_sums(features, weight, bias, targets, smoothing, real)
+        return _fused_sums(features, weight, bias, targets, smoothing, mask)
     log_p, mean = _token_log_probabilities(features, weight, bias, targets)
-    return _sums(log_p, mean, smoothing, real)
+    return _sums(log_p, mean, smoothing, mask)
 
 
 def pointer_cross_entropy_sums(
@@ -73,7 +75,7 @@ def pointer_cross_entropy_sums(
     gate: Tensor,
     copies: Tensor,
     smoothing: float,
-    real: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> LossSums:
     """Return the sums of -((1 - e) log(g p(target) + (1 - g) copies) + e mean_v log p(v)).
 
@@ -88,7 +90,7 @@ def pointer_cross_entropy_sums(
         gate: The logit of g, `[tokens]`.
         copies: The sum of the attention weights of source tokens equal to the target, `[tokens]`.
         smoothing: e, from 0 to 1.
-        real: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
+        mask: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
     """
     rows = max(1, _BLOCK_BYTES // (len(weight) * 4))
     blocks = []
@@ -105,20 +107,20 @@ def pointer_cross_entropy_sums(
     tiny = torch.finfo(copies.dtype).tiny  # below it a logarithm has no gradient to give
     copying = torch.log(copies.clamp_min(tiny)) + nn.functional.logsigmoid(-gate)
     log_p = torch.logaddexp(generated + nn.functional.logsigmoid(gate), copying)
-    return _sums(log_p, mean, smoothing, real)
+    return _sums(log_p, mean, smoothing, mask)
 
 
-def coverage_loss(weights: Tensor, real: Tensor) -> Tensor:
+def coverage_loss(weights: Tensor, mask: Tensor) -> Tensor:
     """Return the sum over target tokens of sum_j min(a_ij, c_ij): See et al. 2017, eq. 12.
 
     c_ij is the sum of the weights of source token j at the target tokens before i.
 
     Args:
         weights: a_ij, `[batch, target_len, source_len]`.
-        real: `[batch, target_len]`, true at tokens.
+        mask: `[batch, target_len]`, true at tokens.
     """
     covered = weights.cumsum(1) - weights
-    return (torch.minimum(weights, covered).sum(-1) * real).sum()
+    return (torch.minimum(weights, covered).sum(-1) * mask).sum()
 
 
 GuidanceCost = Callable[[Tensor, Tensor], Tensor]
@@ -135,46 +137,46 @@ class Guidance:
     Chen et al. 2016, "Guided Alignment Training for Topic-Aware Neural Machine Translation".
 
     Attributes:
-        shares: The reference attention weights g_ij, `[batch, target_len, source_len]`. A row sums
-            to one, or to zero where no link is known.
+        reference_weights: The reference attention weights g_ij, `[batch, target_len, source_len]`.
+            A row sums to one, or to zero where no link is known.
         weight: The weight of the cost in the loss.
         cost: The function that computes the cost.
     """
 
-    shares: Tensor
+    reference_weights: Tensor
     weight: float
     cost: GuidanceCost
 
 
-def guided_cross_entropy(weights: Tensor, shares: Tensor) -> Tensor:
+def guided_cross_entropy(weights: Tensor, reference_weights: Tensor) -> Tensor:
     """Return - sum_ij g_ij log a_ij; see `GuidanceCost`.
 
     Args:
         weights: a_ij, `[batch, target_len, source_len]`.
-        shares: g_ij, `[batch, target_len, source_len]`.
+        reference_weights: g_ij, `[batch, target_len, source_len]`.
     """
     tiny = torch.finfo(weights.dtype).tiny  # below it a logarithm has no gradient to give
-    return -(shares.to(weights.dtype) * weights.clamp_min(tiny).log()).sum()
+    return -(reference_weights.to(weights.dtype) * weights.clamp_min(tiny).log()).sum()
 
 
-def guided_squared_error(weights: Tensor, shares: Tensor) -> Tensor:
+def guided_squared_error(weights: Tensor, reference_weights: Tensor) -> Tensor:
     """Return sum_ij (g_ij - a_ij)^2 over target tokens with links; see `GuidanceCost`.
 
     Args:
         weights: a_ij, `[batch, target_len, source_len]`.
-        shares: g_ij, `[batch, target_len, source_len]`.
+        reference_weights: g_ij, `[batch, target_len, source_len]`.
     """
-    linked = shares.sum(2, keepdim=True) > 0
-    return ((shares.to(weights.dtype) - weights).square() * linked).sum()
+    linked = reference_weights.sum(2, keepdim=True) > 0
+    return ((reference_weights.to(weights.dtype) - weights).square() * linked).sum()
 
 
-def _sums(log_p: Tensor, mean: Tensor, smoothing: float, real: Tensor | None) -> LossSums:
+def _sums(log_p: Tensor, mean: Tensor, smoothing: float, mask: Tensor | None) -> LossSums:
     """Return the loss sums from log p(target) and mean_v log p(v), each `[tokens]`."""
     smoothed = (1 - smoothing) * log_p + smoothing * mean
-    if real is None:
+    if mask is None:
         return LossSums(-smoothed.sum(), -log_p.detach().sum(), len(log_p))
-    loss, cross_entropy = (-x.masked_fill(~real, 0.0).sum() for x in (smoothed, log_p.detach()))
-    return LossSums(loss, cross_entropy, real.sum())
+    loss, cross_entropy = (-x.masked_fill(~mask, 0.0).sum() for x in (smoothed, log_p.detach()))
+    return LossSums(loss, cross_entropy, mask.sum())
 
 
 def _token_log_probabilities(
@@ -182,7 +184,7 @@ def _token_log_probabilities(
 ) -> tuple[Tensor, Tensor]:
     """Return log p(target) and mean_v log p(v), each `[tokens]`, in float32 or wider."""
     dtype = product_dtype(weight)
-    logits = widened(features.to(dtype) @ weight.to(dtype).t())
+    logits = upcast(features.to(dtype) @ weight.to(dtype).t())
     log_p = torch.log_softmax(logits if bias is None else logits + bias, 1)
     return log_p.gather(1, targets.unsqueeze(1)).squeeze(1), log_p.mean(1)
 
@@ -193,20 +195,22 @@ def _fused_sums(
     bias: Tensor | None,
     targets: Tensor,
     smoothing: float,
-    real: Tensor | None,
+    mask: Tensor | None,
 ) -> LossSums:
     """Return the result of `cross_entropy_sums`, computed by the fused kernel."""
-    if real is not None:
+    if mask is not None:
         # With zero features each padding position adds the same amount, which is subtracted below.
-        features = features.masked_fill(~real.unsqueeze(1), 0.0)
-        targets = targets.masked_fill(~real, 0)
+        features = features.masked_fill(~mask.unsqueeze(1), 0.0)
+        targets = targets.masked_fill(~mask, 0)
     loss, cross_entropy = fused_cross_entropy(
         features.to(product_dtype(weight)), weight, bias, targets, smoothing
     )
-    if real is None:
+    if mask is None:
         return LossSums(loss, cross_entropy, len(targets))
-    tokens = real.sum()
+    tokens = mask.sum()
     padding = len(targets) - tokens
-    log_p = torch.log_softmax(widened(weight.new_zeros(len(weight)) if bias is None else bias), 0)
-    of_one = (1 - smoothing) * log_p[0] + smoothing * log_p.mean()
-    return LossSums(loss + padding * of_one, cross_entropy + padding * log_p[0].detach(), tokens)
+    log_p = torch.log_softmax(upcast(weight.new_zeros(len(weight)) if bias is None else bias), 0)
+    padding_loss = (1 - smoothing) * log_p[0] + smoothing * log_p.mean()
+    return LossSums(
+        loss + padding * padding_loss, cross_entropy + padding * log_p[0].detach(), tokens
+    )

@@ -15,7 +15,7 @@ _LSTM_ORDER = (0, 3, 1, 2)  # torch has i f g o, ONNX i o f g
 _GRU_ORDER = (1, 0, 2)  # torch has r z n, ONNX z r n
 
 
-def sequence_operation(
+def onnx_recurrence(
     x: Tensor,
     mask: Tensor,
     weights: Sequence[tuple[Tensor, ...]],
@@ -40,8 +40,7 @@ def sequence_operation(
     is_lstm = len(matrix) == 4 * recurrent.shape[1]
     order = _LSTM_ORDER if is_lstm else _GRU_ORDER
     w, r, b = (
-        torch.stack(each)
-        for each in zip(*(_ordered_weights(one, order) for one in weights), strict=True)
+        torch.stack(part) for part in zip(*(_onnx_weights(w, order) for w in weights), strict=True)
     )
     if is_lstm:
         hidden, last, memory = torch.ops.nmt.lstm(x, lengths, w, r, b, direction)
@@ -50,22 +49,22 @@ def sequence_operation(
     return hidden, (last,)
 
 
-def _ordered_weights(
+def _onnx_weights(
     weights: tuple[Tensor, ...], order: tuple[int, ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return W `[gates * hidden, input]`, R `[gates * hidden, hidden]`, and both biases joined."""
-    matrix, recurrent, bias, recurrent_bias = (_ordered(each, order) for each in weights)
+    matrix, recurrent, bias, recurrent_bias = (_to_onnx_order(part, order) for part in weights)
     return matrix, recurrent, torch.cat((bias, recurrent_bias))
 
 
-def _ordered(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
+def _to_onnx_order(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
     gates = stacked.chunk(len(order))
-    return torch.cat([gates[place] for place in order])
+    return torch.cat([gates[gate] for gate in order])
 
 
-def _undone(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
+def _to_torch_order(stacked: Tensor, order: tuple[int, ...]) -> Tensor:
     gates = stacked.chunk(len(order))
-    return torch.cat([gates[order.index(place)] for place in range(len(order))])
+    return torch.cat([gates[order.index(gate)] for gate in range(len(order))])
 
 
 @torch.library.custom_op("nmt::lstm", mutates_args=())
@@ -87,7 +86,7 @@ def lstm(
         memories, `[batch, directions * hidden]`.
     """
     layer = torch.nn.LSTM(x.shape[2], r.shape[2], batch_first=True, bidirectional=len(w) == 2)
-    hidden, (last, memory) = _computed(layer, x, lengths, (w, r, b), direction, _LSTM_ORDER)
+    hidden, (last, memory) = _run_torch_layer(layer, x, lengths, (w, r, b), direction, _LSTM_ORDER)
     return hidden, last, memory
 
 
@@ -110,7 +109,7 @@ def gru(
         `[batch, directions * hidden]`.
     """
     layer = torch.nn.GRU(x.shape[2], r.shape[2], batch_first=True, bidirectional=len(w) == 2)
-    hidden, (last,) = _computed(layer, x, lengths, (w, r, b), direction, _GRU_ORDER)
+    hidden, (last,) = _run_torch_layer(layer, x, lengths, (w, r, b), direction, _GRU_ORDER)
     return hidden, last
 
 
@@ -131,7 +130,7 @@ def _(
     return x.new_empty(x.shape[0], x.shape[1], size), x.new_empty(x.shape[0], size)
 
 
-def _computed(
+def _run_torch_layer(
     layer: torch.nn.RNNBase,
     x: Tensor,
     lengths: Tensor,
@@ -143,25 +142,25 @@ def _computed(
     backward = direction == "backward"
     with torch.no_grad():
         for number, suffix in enumerate(("", "_reverse")[: len(weights[0])]):
-            w, r, b = (each[number] for each in weights)
+            w, r, b = (part[number] for part in weights)
             biases = b.chunk(2)
             for name, value in zip(
                 ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (w, r, *biases), strict=True
             ):
-                getattr(layer, f"{name}_l0{suffix}").copy_(_undone(value, order))
+                getattr(layer, f"{name}_l0{suffix}").copy_(_to_torch_order(value, order))
         layer.to(x.dtype)
-        given = _turned(x, lengths) if backward else x
-        packed = pack_padded_sequence(given, lengths, batch_first=True, enforce_sorted=False)
+        inputs = _reverse_sentences(x, lengths) if backward else x
+        packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
         hidden, final = layer(packed)
         hidden, _ = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])
     states = final if isinstance(final, tuple) else (final,)
     joined = tuple(state.transpose(0, 1).flatten(1).contiguous() for state in states)
-    return (_turned(hidden, lengths) if backward else hidden).contiguous(), joined
+    return (_reverse_sentences(hidden, lengths) if backward else hidden).contiguous(), joined
 
 
-def _turned(x: Tensor, lengths: Tensor) -> Tensor:
+def _reverse_sentences(x: Tensor, lengths: Tensor) -> Tensor:
     """Return each sentence in reverse order, with its padding in place."""
-    places = torch.arange(x.shape[1]).expand(x.shape[:2])
+    positions = torch.arange(x.shape[1]).expand(x.shape[:2])
     last = lengths.unsqueeze(1) - 1
-    order = torch.where(places <= last, last - places, places)
+    order = torch.where(positions <= last, last - positions, positions)
     return x.gather(1, order.unsqueeze(-1).expand_as(x))

@@ -1,4 +1,8 @@
-"""The output layer: from the decoder's state to the features compared with each target word."""
+"""The output layer: from the decoder's state to the features compared with each target word.
+
+Deep output with maxout (Bahdanau et al. 2014) is `MaxoutOutput`, the attentional vector (Luong et
+al. 2015) `AttentionalOutput`. The softmax over the vocabulary is in nmt/model/seq2seq.py.
+"""
 
 from abc import ABC, abstractmethod
 
@@ -7,9 +11,8 @@ from torch import Tensor, nn
 
 from nmt.config.settings.model import ModelSettings
 from nmt.model.embedding import Dropout
-from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.kernel_module import KernelModule, Linear
+from nmt.model.kernels.precision import upcast
 
 
 class OutputLayer(KernelModule, ABC):
@@ -17,7 +20,7 @@ class OutputLayer(KernelModule, ABC):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.sees_context = settings.attention.enters_output
+        self.uses_context = settings.attention.enters_output
         self.dropout = Dropout(settings.output.dropout, settings.variational_dropout)
 
     def forward(
@@ -58,33 +61,33 @@ class AttentionalOutput(OutputLayer):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
-        context_size = settings.context_size if self.sees_context else 0
+        context_size = settings.context_size if self.uses_context else 0
         self.map = Linear(context_size + settings.decoder.hidden_size, settings.feature_size)
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        seen = torch.cat((context, state.to(context.dtype)), -1) if self.sees_context else state
-        return self.tanh(self.map(seen))
+        inputs = torch.cat((context, state.to(context.dtype)), -1) if self.uses_context else state
+        return self.tanh(self.map(inputs))
 
 
 class DeepOutput(OutputLayer):
-    """tanh(W s + V e + C c + b): deep output, Pascanu et al. 2014. Each input has its own map."""
+    """Deep output, tanh(W s + V e + C c + b): Pascanu et al. 2014. Each input has its own map."""
 
-    pieces = 1
+    pool_size = 1
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
-        size = self.pieces * settings.feature_size
+        size = self.pool_size * settings.feature_size
         self.state_map = Linear(settings.decoder.hidden_size, size)
         self.embedding_map = Linear(settings.embedding_size, size, bias=False)
-        if self.sees_context:
+        if self.uses_context:
             self.context_map = Linear(settings.context_size, size, bias=False)
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        return self.tanh(self.evidence(state, context, embedded))
+        return self.tanh(self.pre_activation(state, context, embedded))
 
-    def evidence(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
+    def pre_activation(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """Return W s + V e + C c + b, `[batch, queries, pieces * feature]`.
 
         Args:
@@ -93,19 +96,22 @@ class DeepOutput(OutputLayer):
             embedded: E y_{i-1}, `[batch, queries, embedding]`.
         """
         total: Tensor = self.state_map(state) + self.embedding_map(embedded)
-        if self.sees_context:
+        if self.uses_context:
             total = total + self.context_map(context)
         return total
 
 
 class MaxoutOutput(DeepOutput):
-    """max(t_{2k-1}, t_{2k}), t = W s + V e + C c + b: Bahdanau et al. 2014, appendix A.2.2."""
+    """Deep output with maxout: max(t_{2k-1}, t_{2k}), t = W s + V e + C c + b.
 
-    pieces = 2
+    Bahdanau et al. 2014, appendix A.2.2, where s is s_{i-1} (`output.state: previous_state`).
+    """
+
+    pool_size = 2
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        pairs: Tensor = self.evidence(state, context, embedded).unflatten(-1, (-1, 2))
+        pairs: Tensor = self.pre_activation(state, context, embedded).unflatten(-1, (-1, 2))
         return pairs.amax(-1)
 
 
@@ -114,7 +120,7 @@ class PlainOutput(OutputLayer):
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        return torch.cat((state, context.to(state.dtype)), -1) if self.sees_context else state
+        return torch.cat((state, context.to(state.dtype)), -1) if self.uses_context else state
 
 
 class ConcatOutput(OutputLayer):
@@ -122,8 +128,8 @@ class ConcatOutput(OutputLayer):
 
     def features(self, state: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         """See `OutputLayer.features`."""
-        seen = (state, context, embedded) if self.sees_context else (state, embedded)
-        return torch.cat([part.to(state.dtype) for part in seen], -1)
+        inputs = (state, context, embedded) if self.uses_context else (state, embedded)
+        return torch.cat([part.to(state.dtype) for part in inputs], -1)
 
 
 class PointerGate(nn.Module):
@@ -149,7 +155,7 @@ class PointerGate(nn.Module):
         logit: Tensor = (
             self.context_map(context) + self.state_map(state) + self.embedding_map(embedded)
         )
-        return widened(logit).squeeze(-1)
+        return upcast(logit).squeeze(-1)
 
     def initialize(self) -> None:
         """Draw Glorot maps; the bias is zero."""
@@ -182,8 +188,10 @@ def mix_copies(log_vocabulary: Tensor, gate: Tensor, weights: Tensor, source: Te
         Log-probabilities, `[batch, queries, vocabulary]`.
     """
     generated = log_vocabulary + nn.functional.logsigmoid(gate).unsqueeze(-1)
-    places = source.unsqueeze(1).expand_as(weights)
-    copies = torch.zeros_like(log_vocabulary).scatter_add(2, places, weights.to(generated.dtype))
+    source_ids = source.unsqueeze(1).expand_as(weights)
+    copies = torch.zeros_like(log_vocabulary).scatter_add(
+        2, source_ids, weights.to(generated.dtype)
+    )
     log_copies = torch.log(copies) + nn.functional.logsigmoid(-gate).unsqueeze(-1)
     return log_sum_exp(generated, log_copies)
 

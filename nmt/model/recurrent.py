@@ -1,4 +1,4 @@
-"""Recurrences over whole right-padded sequences."""
+"""Recurrences of cells over whole right-padded sequences, by a loop or by a kernel."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, Cell, CellState
-from nmt.model.kernels.precision import widened
-from nmt.model.kernels.whole_sequence import run_sequence
-from nmt.model.onnx_ops import sequence_operation
+from nmt.model.kernels.precision import upcast
+from nmt.model.kernels.torch_recurrence import run_sequence
+from nmt.model.onnx_ops import onnx_recurrence
 
 
-def run(
+def run_cells(
     cells: Sequence[Cell],
     parts: Sequence[Tensor],
     states: Sequence[CellState],
@@ -38,8 +38,8 @@ def run(
     first = cells[0]
     if first.kernels == "onnx" and mask is not None:
         weights = [_gate_weights(cell) for cell in cells]
-        return sequence_operation(torch.cat(list(parts), -1), mask, weights, directions)
-    has_masks = any(each is not None for each in recurrent_masks)
+        return onnx_recurrence(torch.cat(list(parts), -1), mask, weights, directions)
+    has_masks = any(hidden_mask is not None for hidden_mask in recurrent_masks)
     if first.kernels == "fast" and first.has_sequence_kernel and not has_masks:
         weights = [_gate_weights(cell) for cell in cells]
         return run_sequence(parts, states, mask, weights, directions, first.training)
@@ -51,7 +51,7 @@ def run(
     ]
     hidden = torch.cat([result[0] for result in results], -1)
     return hidden, tuple(
-        torch.cat(each, -1) for each in zip(*(result[1] for result in results), strict=True)
+        torch.cat(part, -1) for part in zip(*(result[1] for result in results), strict=True)
     )
 
 
@@ -71,7 +71,7 @@ def _run_by_step(
     inputs = projected.unbind(1)
     hidden: list[Tensor] = [inputs[0]] * len(inputs)
     order = range(len(inputs)) if direction == "forward" else reversed(range(len(inputs)))
-    state = tuple(widened(part) for part in state)
+    state = tuple(upcast(part) for part in state)
     for time in order:
         new = cell.advance(inputs[time], state, recurrent_mask)
         if mask is not None:

@@ -1,4 +1,7 @@
-"""The whole model: embeddings, encoder, decoder, output matrix, loss."""
+"""The whole model: embeddings, encoder, decoder, output matrix, loss.
+
+nmt/model/__init__.py tells where the equations of the papers stand.
+"""
 
 import math
 from dataclasses import replace
@@ -12,10 +15,10 @@ from nmt.model.decoder import Decoder
 from nmt.model.decoder_state import DecoderState, Step, Unrolled
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import EncodedSource, Encoder, length_mask
-from nmt.model.kernels.batch_invariance import product
+from nmt.model.kernels.batch_invariance import invariant_linear
 from nmt.model.kernels.int8 import Int8Product
 from nmt.model.kernels.kernel_module import KernelModule, Kernels
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.precision import upcast
 from nmt.model.loss import (
     Guidance,
     LossSums,
@@ -73,7 +76,7 @@ class Seq2Seq(KernelModule):
 
     @property
     def output_weight(self) -> Tensor:
-        """The matrix that features are compared with, `[target_vocabulary, feature]`."""
+        """The output matrix, which scores features, `[target_vocabulary, feature]`."""
         return self.target_embedding.weight if self.output_matrix is None else self.output_matrix
 
     def encode(self, source: Tensor, lengths: Tensor) -> EncodedSource:
@@ -119,6 +122,8 @@ class Seq2Seq(KernelModule):
     def log_probabilities(self, encoded: EncodedSource, step: Step | Unrolled) -> Tensor:
         """Return log p(y_i | y_<i, x) of each target token, in float32 or wider.
 
+        The softmax over the vocabulary: Luong et al. 2015, eq. 6.
+
         Args:
             encoded: The source, with tokens `[batch, source_len]`, which copying needs.
             step: A step, or the unrolled steps of a target.
@@ -148,9 +153,9 @@ class Seq2Seq(KernelModule):
             return self._quantized_output(features)
         weight = self.output_weight
         features = features.to(weight.dtype)
-        if self.is_exact:
-            return widened(product(features, weight))
-        return widened(nn.functional.linear(features, weight))
+        if self.is_batch_invariant:
+            return upcast(invariant_linear(features, weight))
+        return upcast(nn.functional.linear(features, weight))
 
     def loss(
         self,
@@ -173,7 +178,7 @@ class Seq2Seq(KernelModule):
             target_input: The target, beginning with BOS, `[batch, target_len]`.
             target_output: The target from its first token on, padded with PAD,
                 `[batch, target_len]`.
-            smoothing: The label smoothing, from 0 to 1.
+            smoothing: The label smoothing, from 0 to 1, see `cross_entropy_sums`.
             teacher_forcing: The probability that the input of a step is the true token, not the
                 model's most probable one (Bengio et al. 2015).
             coverage: The weight of the coverage loss.
@@ -184,27 +189,29 @@ class Seq2Seq(KernelModule):
                 sentences, or all steps of one sentence.
         """
         encoded = self.encode(source, source_lengths)
-        choose = None
+        choose_previous = None
         if teacher_forcing < 1.0:
             count = 1 if forcing_draw == "step" else len(target_input)
 
             def draw() -> Tensor:
                 return torch.rand(count, device=target_input.device) < teacher_forcing
 
-            of_sentences = draw() if forcing_draw == "sentence" else None
+            sentence_draw = draw() if forcing_draw == "sentence" else None
 
-            def choose(time: int, step: Step) -> Tensor:
-                is_told = draw() if of_sentences is None else of_sentences
-                return self._previous(encoded, target_input[:, time], step, is_told)
+            def choose_previous(time: int, step: Step) -> Tensor:
+                is_forced = draw() if sentence_draw is None else sentence_draw
+                return self._previous(encoded, target_input[:, time], step, is_forced)
 
-        unrolled = self.decoder.unroll(encoded, target_input, choose)
-        real = target_output != PAD
-        sums = self._cross_entropy(encoded, unrolled, target_output, real, smoothing, fixed_shapes)
+        unrolled = self.decoder.unroll(encoded, target_input, choose_previous)
+        target_mask = target_output != PAD
+        sums = self._cross_entropy(
+            encoded, unrolled, target_output, target_mask, smoothing, fixed_shapes
+        )
         if unrolled.weights is not None and coverage != 0.0:
-            extra = coverage * coverage_loss(unrolled.weights, real)
+            extra = coverage * coverage_loss(unrolled.weights, target_mask)
             sums = replace(sums, loss=sums.loss + extra)
         if unrolled.weights is not None and guidance is not None:
-            cost = guidance.cost(unrolled.weights, guidance.shares)
+            cost = guidance.cost(unrolled.weights, guidance.reference_weights)
             loss = sums.loss + guidance.weight * cost
             sums = replace(sums, loss=loss, guided=cost.detach())
         return sums
@@ -214,23 +221,23 @@ class Seq2Seq(KernelModule):
         encoded: EncodedSource,
         unrolled: Unrolled,
         targets: Tensor,
-        real: Tensor,
+        target_mask: Tensor,
         smoothing: float,
         fixed_shapes: bool,
     ) -> LossSums:
-        def taken(x: Tensor) -> Tensor:
-            return x.flatten(0, 1) if fixed_shapes else x[real]
+        def select_tokens(x: Tensor) -> Tensor:
+            return x.flatten(0, 1) if fixed_shapes else x[target_mask]
 
-        features = taken(unrolled.features)
-        counted = taken(real) if fixed_shapes else None
+        features = select_tokens(unrolled.features)
+        mask = select_tokens(target_mask) if fixed_shapes else None
         if unrolled.gate is None:
             return cross_entropy_sums(
                 features,
                 self.output_weight,
                 self.output_bias,
-                taken(targets),
+                select_tokens(targets),
                 smoothing,
-                counted,
+                mask,
                 self.kernels,
             )
         assert unrolled.weights is not None
@@ -238,15 +245,15 @@ class Seq2Seq(KernelModule):
             features,
             self.output_weight,
             self.output_bias,
-            taken(targets),
-            taken(unrolled.gate),
-            taken(copy_probabilities(unrolled.weights, encoded.tokens, targets)),
+            select_tokens(targets),
+            select_tokens(unrolled.gate),
+            select_tokens(copy_probabilities(unrolled.weights, encoded.tokens, targets)),
             smoothing,
-            counted,
+            mask,
         )
 
     def _previous(
-        self, encoded: EncodedSource, true: Tensor, step: Step, is_told: Tensor
+        self, encoded: EncodedSource, true: Tensor, step: Step, is_forced: Tensor
     ) -> Tensor:
         """Return the input tokens of the next step, `[batch, 1]`.
 
@@ -254,18 +261,18 @@ class Seq2Seq(KernelModule):
             encoded: The source.
             true: The true tokens, `[batch]`.
             step: The step before, whose most probable tokens are the alternative.
-            is_told: Where the true tokens are taken, `[batch]` or `[1]`.
+            is_forced: Whether to return the true tokens (teacher forcing), `[batch]` or `[1]`.
         """
         with torch.no_grad():
             predicted = self.log_probabilities(encoded, step).argmax(-1)
-        return torch.where(is_told.unsqueeze(1), true.unsqueeze(1), predicted)
+        return torch.where(is_forced.unsqueeze(1), true.unsqueeze(1), predicted)
 
     def _initialize(self) -> None:
         self.encoder.initialize(self.settings.forget_bias)
         self.decoder.initialize(self.settings.forget_bias)
-        spread = 1.0 / math.sqrt(self.settings.embedding_size)
+        std = 1.0 / math.sqrt(self.settings.embedding_size)
         for embedding in dict.fromkeys((self.source_embedding, self.target_embedding)):
-            nn.init.normal_(embedding.weight, std=spread)
+            nn.init.normal_(embedding.weight, std=std)
         if self.output_matrix is not None:
             nn.init.xavier_uniform_(self.output_matrix)
         if self.settings.initialization != "by_layer":
@@ -274,11 +281,11 @@ class Seq2Seq(KernelModule):
                     self._initialize_matrix(parameter)
 
     def _initialize_matrix(self, matrix: nn.Parameter) -> None:
-        reach = self.settings.initial_range
+        scale = self.settings.initial_range
         if self.settings.initialization == "uniform":
-            nn.init.uniform_(matrix, -reach, reach)
+            nn.init.uniform_(matrix, -scale, scale)
         elif self.settings.initialization == "normal":
-            nn.init.normal_(matrix, std=reach)
+            nn.init.normal_(matrix, std=scale)
         elif self.settings.initialization == "glorot":
             nn.init.xavier_uniform_(matrix)
         else:

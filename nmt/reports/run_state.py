@@ -21,7 +21,7 @@ from nmt.runtime.log_records import LogRecords
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import wrap_read_errors
 
-_BUNDLE = "bundle.json"  # FACTS of nmt.bundles.bundle, whose import loads torch
+_BUNDLE = "bundle.json"  # BUNDLE_RECORD of nmt.bundles.bundle, whose import loads torch
 
 
 @dataclass(frozen=True)

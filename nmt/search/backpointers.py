@@ -1,7 +1,7 @@
-"""Backpointers of search: the way back from its ends to hypotheses and search trees."""
+"""Backpointers of search, from which hypotheses and search trees are traced at the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.errors import ModelError
-from nmt.search.hypothesis import Fate, Hypothesis, Node, SearchTree
+from nmt.search.hypothesis import Hypothesis, Node, NodeOutcome, SearchTree
 from nmt.tokenizers.tokenizer import EOS
 
 _Numbers = NDArray[Any]
@@ -28,12 +28,14 @@ class SearchStep:
             `[batch, beams]`.
         weights: The attention weights, `[batch, beams, source_len]`, or None where they are not
             kept.
-        ends: Whether each previous beam with the end mark is a finished hypothesis,
+        is_finished: Whether each previous beam with the end mark is a finished hypothesis,
             `[batch, beams]`.
-        ended: The log-probability of each previous beam with the end mark, `[batch, beams]`.
-        ended_score: The score of each previous beam with the end mark, `[batch, beams]`.
-        cut: Whether the length limit ends the sentence at this step, `[batch]`.
-        live: The log-probability of each continuing hypothesis, `[batch, new_beams]`.
+        finished_log_probability: The log-probability of each previous beam with the end mark,
+            `[batch, beams]`.
+        finished_score: The score of each previous beam with the end mark, `[batch, beams]`.
+        at_limit: Whether the length limit ends the sentence at this step, `[batch]`.
+        live_log_probability: The log-probability of each continuing hypothesis,
+            `[batch, new_beams]`.
         live_score: The score of each continuing hypothesis, `[batch, new_beams]`.
     """
 
@@ -43,17 +45,17 @@ class SearchStep:
     token_log_probability: Tensor
     end_log_probability: Tensor
     weights: Tensor | None
-    ends: Tensor
-    ended: Tensor
-    ended_score: Tensor
-    cut: Tensor
-    live: Tensor
+    is_finished: Tensor
+    finished_log_probability: Tensor
+    finished_score: Tensor
+    at_limit: Tensor
+    live_log_probability: Tensor
     live_score: Tensor
 
 
 @dataclass(frozen=True)
-class _FinishedBeam:
-    """End of a hypothesis.
+class _HypothesisEnd:
+    """End of a hypothesis, finished or cut off.
 
     Attributes:
         time: The step of the end, from 0.
@@ -84,16 +86,16 @@ class Backpointers:
     def __init__(self, sentences: int, n_best: int) -> None:
         self._sentences = sentences
         self._n_best = n_best
-        self._moments: list[SearchStep] = []
+        self._steps: list[SearchStep] = []
 
     @property
-    def moments(self) -> Sequence[SearchStep]:
+    def steps(self) -> Sequence[SearchStep]:
         """The steps, in order."""
-        return self._moments
+        return self._steps
 
-    def add(self, moment: SearchStep) -> None:
+    def add(self, step: SearchStep) -> None:
         """Append a step."""
-        self._moments.append(moment)
+        self._steps.append(step)
 
     def hypotheses(self, source_lengths: Sequence[int]) -> list[list[Hypothesis]]:
         """Return the best hypotheses of each sentence, best first.
@@ -109,10 +111,10 @@ class Backpointers:
         sentence = np.repeat(np.arange(len(chosen)), [len(ends) for ends in chosen])
         flat = [end for ends in chosen for end in ends]
         tokens, log_probabilities, attention = self._trace(sentence, flat)
-        found: list[list[Hypothesis]] = [[] for _ in chosen]
+        hypotheses: list[list[Hypothesis]] = [[] for _ in chosen]
         for i, (row, end) in enumerate(zip(sentence.tolist(), flat, strict=True)):
             length = end.time + 1
-            found[row].append(
+            hypotheses[row].append(
                 Hypothesis(
                     tokens=tokens[i, : length - end.finished].tolist(),
                     log_probability=end.log_probability,
@@ -126,27 +128,25 @@ class Backpointers:
                     finished=end.finished,
                 )
             )
-        return found
+        return hypotheses
 
-    def _ends(self) -> list[list[_FinishedBeam]]:
+    def _ends(self) -> list[list[_HypothesisEnd]]:
         """Return the ends of all hypotheses of each sentence, in the order of their steps."""
-        ends: list[list[_FinishedBeam]] = [[] for _ in range(self._sentences)]
-        for time, moment in enumerate(self._moments):
-            rows = moment.rows.tolist()
-            ended, ended_score = _numpy(moment.ended), _numpy(moment.ended_score)
-            for i, beam in np.argwhere(_numpy(moment.ends)).tolist():
-                score = float(ended_score[i, beam])
-                ends[rows[i]].append(_FinishedBeam(time, beam, True, float(ended[i, beam]), score))
-            live, live_score = _numpy(moment.live), _numpy(moment.live_score)
-            for i in np.flatnonzero(_numpy(moment.cut)).tolist():
-                for beam in range(live.shape[1]):
-                    score = float(live_score[i, beam])
-                    ends[rows[i]].append(
-                        _FinishedBeam(time, beam, False, float(live[i, beam]), score)
-                    )
+        ends: list[list[_HypothesisEnd]] = [[] for _ in range(self._sentences)]
+        for time, step in enumerate(self._steps):
+            rows = step.rows.tolist()
+            totals, scores = _numpy(step.finished_log_probability), _numpy(step.finished_score)
+            for i, beam in np.argwhere(_numpy(step.is_finished)).tolist():
+                numbers = float(totals[i, beam]), float(scores[i, beam])
+                ends[rows[i]].append(_HypothesisEnd(time, beam, True, *numbers))
+            totals, scores = _numpy(step.live_log_probability), _numpy(step.live_score)
+            for i in np.flatnonzero(_numpy(step.at_limit)).tolist():
+                for beam in range(totals.shape[1]):
+                    numbers = float(totals[i, beam]), float(scores[i, beam])
+                    ends[rows[i]].append(_HypothesisEnd(time, beam, False, *numbers))
         return ends
 
-    def _best(self, ends: list[_FinishedBeam]) -> list[_FinishedBeam]:
+    def _best(self, ends: list[_HypothesisEnd]) -> list[_HypothesisEnd]:
         """Return the `n_best` best ends: finished ones first, then by score.
 
         Of equal scores, the earlier end comes first.
@@ -163,7 +163,7 @@ class Backpointers:
         return sorted(possible, key=lambda end: (not end.finished, -end.score))[: self._n_best]
 
     def _trace(
-        self, sentence: _Numbers, ends: list[_FinishedBeam]
+        self, sentence: _Numbers, ends: list[_HypothesisEnd]
     ) -> tuple[_Numbers, _Numbers, _Numbers | None]:
         """Follow the back-pointers of all hypotheses at once.
 
@@ -177,29 +177,31 @@ class Backpointers:
         """
         last = np.array([end.time for end in ends])
         beam = np.array([end.beam for end in ends])
-        by_mark = np.array([end.finished for end in ends])
+        finished = np.array([end.finished for end in ends])
         shape = (len(ends), int(last.max()) + 1)
         tokens = np.zeros(shape, np.int64)
         log_probabilities = np.zeros(shape, np.float32)
         attention: _Numbers | None = None
         for time in reversed(range(shape[1])):
-            moment = self._moments[time]
+            step = self._steps[time]
             position = np.zeros(self._sentences, np.int64)
-            position[_numpy(moment.rows)] = np.arange(len(moment.rows))
-            marks = np.flatnonzero(by_mark & (last == time))
-            inner = np.flatnonzero((last > time) | (~by_mark & (last == time)))
-            at = position[sentence[inner]]
-            log_probabilities[marks, time] = _numpy(moment.end_log_probability)[
-                position[sentence[marks]], beam[marks]
+            position[_numpy(step.rows)] = np.arange(len(step.rows))
+            ending = np.flatnonzero(finished & (last == time))
+            continuing = np.flatnonzero((last > time) | (~finished & (last == time)))
+            rows = position[sentence[continuing]]
+            log_probabilities[ending, time] = _numpy(step.end_log_probability)[
+                position[sentence[ending]], beam[ending]
             ]
-            tokens[inner, time] = _numpy(moment.tokens)[at, beam[inner]]
-            log_probabilities[inner, time] = _numpy(moment.token_log_probability)[at, beam[inner]]
-            beam[inner] = _numpy(moment.parents)[at, beam[inner]]
-            if moment.weights is not None:
+            tokens[continuing, time] = _numpy(step.tokens)[rows, beam[continuing]]
+            log_probabilities[continuing, time] = _numpy(step.token_log_probability)[
+                rows, beam[continuing]
+            ]
+            beam[continuing] = _numpy(step.parents)[rows, beam[continuing]]
+            if step.weights is not None:
                 if attention is None:
-                    attention = np.zeros((*shape, moment.weights.shape[2]), np.float32)
-                both = np.concatenate((marks, inner))
-                attention[both, time] = _numpy(moment.weights)[position[sentence[both]], beam[both]]
+                    attention = np.zeros((*shape, step.weights.shape[2]), np.float32)
+                both = np.concatenate((ending, continuing))
+                attention[both, time] = _numpy(step.weights)[position[sentence[both]], beam[both]]
         return tokens, log_probabilities, attention
 
 
@@ -211,95 +213,101 @@ def _numpy(tensor: Tensor) -> _Numbers:
 _ROOT = -1
 
 
-def with_trees(
-    found: Sequence[Sequence[Hypothesis]], moments: Sequence[SearchStep]
+def attach_trees(
+    hypotheses_of_sentences: Sequence[Sequence[Hypothesis]], steps: Sequence[SearchStep]
 ) -> list[list[Hypothesis]]:
     """Return the hypotheses of each sentence, each with the search tree of its sentence.
 
     Args:
-        found: The hypotheses of each sentence.
-        moments: The steps of the search.
+        hypotheses_of_sentences: The hypotheses of each sentence.
+        steps: The steps of the search.
     """
-    growing = [_Growing() for _ in found]
-    for time, moment in enumerate(moments, start=1):
-        step = _Step.of(moment, time)
-        for i, row in enumerate(moment.rows.tolist()):
-            growing[row].grow(step, i)
-    trees = [tree.grown() for tree in growing]
+    builders = [_TreeBuilder() for _ in hypotheses_of_sentences]
+    for time, step in enumerate(steps, start=1):
+        step_lists = _StepLists.from_step(step, time)
+        for i, row in enumerate(step.rows.tolist()):
+            builders[row].add_step(step_lists, i)
+    trees = [builder.build() for builder in builders]
     return [
         [replace(hypothesis, tree=tree) for hypothesis in hypotheses]
-        for hypotheses, tree in zip(found, trees, strict=True)
+        for hypotheses, tree in zip(hypotheses_of_sentences, trees, strict=True)
     ]
 
 
 @dataclass(frozen=True)
-class _Step:
+class _StepLists:
     """Step of a search as lists, which are faster to traverse than its tensors."""
 
     time: int
     parents: list[list[int]]
     tokens: list[list[int]]
-    ends: list[list[bool]]
-    ended: list[list[float]]
-    ended_score: list[list[float]]
-    cut: list[bool]
-    live: list[list[float]]
+    is_finished: list[list[bool]]
+    finished_log_probability: list[list[float]]
+    finished_score: list[list[float]]
+    at_limit: list[bool]
+    live_log_probability: list[list[float]]
     live_score: list[list[float]]
 
     @classmethod
-    def of(cls, moment: SearchStep, time: int) -> "_Step":
+    def from_step(cls, search_step: SearchStep, time: int) -> "_StepLists":
         """Return a `SearchStep` as lists; `time` is its number, from 1."""
-        names = ("parents", "tokens", "ends", "ended", "ended_score", "cut", "live", "live_score")
-        return cls(time, *(getattr(moment, name).tolist() for name in names))
+        names = [part.name for part in fields(cls) if part.name != "time"]
+        return cls(time, *(getattr(search_step, name).tolist() for name in names))
 
 
 @dataclass
-class _Growing:
+class _TreeBuilder:
     """Tree of one sentence during its construction.
 
     Attributes:
         nodes: The nodes so far.
-        tips: The node of each live hypothesis.
+        live_nodes: The node of each live hypothesis.
     """
 
     nodes: list[Node] = field(default_factory=list)
-    tips: list[int] = field(default_factory=lambda: [_ROOT])
+    live_nodes: list[int] = field(default_factory=lambda: [_ROOT])
 
-    def grow(self, step: _Step, i: int) -> None:
+    def add_step(self, step: _StepLists, i: int) -> None:
         """Add a step, in which the sentence has index `i`."""
-        for beam, ends in enumerate(step.ends[i]):
-            if ends:
-                ended, score = step.ended[i][beam], step.ended_score[i][beam]
-                self._add(self.tips[beam], step.time, EOS, ended, score, Fate.FINISHED)
-        fate = Fate.CUT if step.cut[i] else Fate.LEFT
-        tips = []
+        for beam, is_finished in enumerate(step.is_finished[i]):
+            if is_finished:
+                numbers = step.finished_log_probability[i][beam], step.finished_score[i][beam]
+                self._add(self.live_nodes[beam], step.time, EOS, *numbers, NodeOutcome.FINISHED)
+        outcome = NodeOutcome.CUT if step.at_limit[i] else NodeOutcome.LEFT
+        live_nodes = []
         for beam, parent in enumerate(step.parents[i]):
-            tips.append(_ROOT)
-            live, score = step.live[i][beam], step.live_score[i][beam]
-            if np.isfinite(live):
-                tips[-1] = len(self.nodes)
+            live_nodes.append(_ROOT)
+            numbers = step.live_log_probability[i][beam], step.live_score[i][beam]
+            if np.isfinite(numbers[0]):
+                live_nodes[-1] = len(self.nodes)
                 token = step.tokens[i][beam]
-                self._add(self.tips[parent], step.time, token, live, score, fate)
-        self.tips = tips
+                self._add(self.live_nodes[parent], step.time, token, *numbers, outcome)
+        self.live_nodes = live_nodes
 
-    def grown(self) -> SearchTree:
+    def build(self) -> SearchTree:
         """Return the tree, with the outcome of each hypothesis."""
         extended = {node.parent for node in self.nodes}
         last = max((node.time for node in self.nodes), default=0)
         nodes = list(self.nodes)
         for number, node in enumerate(nodes):
             if number in extended:
-                nodes[number] = replace(node, fate=Fate.EXTENDED)
-            elif node.fate is Fate.LEFT and node.time < last:
-                nodes[number] = replace(node, fate=Fate.PRUNED)
+                nodes[number] = replace(node, outcome=NodeOutcome.EXTENDED)
+            elif node.outcome is NodeOutcome.LEFT and node.time < last:
+                nodes[number] = replace(node, outcome=NodeOutcome.PRUNED)
         for rank, number in enumerate(_ranked(nodes), start=1):
             nodes[number] = replace(nodes[number], rank=rank)
         return SearchTree(tuple(nodes))
 
     def _add(
-        self, parent: int, time: int, token: int, log_probability: float, score: float, fate: Fate
+        self,
+        parent: int,
+        time: int,
+        token: int,
+        log_probability: float,
+        score: float,
+        outcome: NodeOutcome,
     ) -> None:
-        self.nodes.append(Node(parent, time, token, log_probability, score, fate))
+        self.nodes.append(Node(parent, time, token, log_probability, score, outcome))
 
 
 def _ranked(nodes: Sequence[Node]) -> list[int]:
@@ -308,5 +316,7 @@ def _ranked(nodes: Sequence[Node]) -> list[int]:
     Finished hypotheses come first, then higher scores. Of equal scores, the earlier end comes
     first.
     """
-    ends = [i for i, node in enumerate(nodes) if node.fate in (Fate.FINISHED, Fate.CUT)]
-    return sorted(ends, key=lambda i: (nodes[i].fate is Fate.CUT, -nodes[i].score))
+    ends = [
+        i for i, node in enumerate(nodes) if node.outcome in (NodeOutcome.FINISHED, NodeOutcome.CUT)
+    ]
+    return sorted(ends, key=lambda i: (nodes[i].outcome is NodeOutcome.CUT, -nodes[i].score))

@@ -51,7 +51,7 @@ def decode_corpus(
         constraints: The constraints of each sentence. None: there are none.
         tree: Whether hypotheses carry their search tree.
         on_decoded: Called after each batch with its number of sentences.
-        numbers: A number for each sentence, on which samples depend, see `SampledSelection.of`.
+        numbers: A number for each sentence, see `SampledSelection.for_sources`.
     """
     found: list[list[Hypothesis]] = [[Hypothesis.blank()] for _ in sources]
     search = BeamSearch(model, settings, attention, tree)
@@ -60,7 +60,7 @@ def decode_corpus(
             source, lengths = pad_sources([sources[i] for i in batch], SOURCE_MULTIPLE)
             wanted = [TokenConstraints() if constraints is None else constraints[i] for i in batch]
             longest = [
-                limits.of(len(sources[i]), each.tokens, settings.min_length)
+                limits.max_length(len(sources[i]), each.tokens, settings.min_length)
                 for i, each in zip(batch, wanted, strict=True)
             ]
             results = search.search(

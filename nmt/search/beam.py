@@ -2,11 +2,13 @@
 
 These rules hold for every sentence, whatever its neighbours in the batch are:
 
-- At each step, the live hypotheses of a sentence are extended by every token that the rules allow.
-  A selection decides which extensions finish and which continue (`BestSelection`: beam search).
-- A sentence is done when `beam_size` hypotheses have finished, unless the selection is patient with
-  it. It is also done at its length limit, or when no live hypothesis can score above the `n_best`
-  best finished ones. The last case only saves work: the result is the same for every `n_best`.
+- At each step, the live hypotheses of a sentence are extended by every token that the logits
+  processors allow. A selection decides which extensions finish and which continue
+  (`BestSelection`: beam search).
+- A sentence is done when `beam_size` hypotheses have finished, unless its selection continues then
+  (`Selection.continues_when_full`). It is also done at its length limit, or when no live hypothesis
+  can score above the `n_best` best finished ones. The last case only saves work: the result is the
+  same for every `n_best`.
 - Hypotheses that the limit cut off rank below all finished ones.
 """
 
@@ -20,17 +22,17 @@ from torch import Tensor
 from nmt.config.registry import LENGTH_PENALTIES
 from nmt.config.settings import SearchSettings
 from nmt.errors import UsageError
-from nmt.search.backpointers import Backpointers, SearchStep, with_trees
+from nmt.search.backpointers import Backpointers, SearchStep, attach_trees
 from nmt.search.constrained_selection import ConstrainedSelection
 from nmt.search.constraints import TokenConstraints
-from nmt.search.hypothesis import Hypothesis, distinct
+from nmt.search.hypothesis import Hypothesis, remove_duplicates
 from nmt.search.logits_processors import LogitsProcessors
 from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
 from nmt.search.selection import (
     DEAD,
     BestSelection,
     DiverseSelection,
-    Extended,
+    Extensions,
     SampledSelection,
     Selection,
     gather_beams,
@@ -104,7 +106,7 @@ class BeamSearch:
         )
         # Groups may find the same translation, which then counts once among the best.
         counted = settings.n_best if settings.groups == 1 else settings.beam_size
-        self._counted = min(counted, settings.beam_size)
+        self._required = min(counted, settings.beam_size)
 
     @torch.inference_mode()
     def search(
@@ -124,7 +126,7 @@ class BeamSearch:
             lengths: The lengths of the sources, `[batch]`.
             max_lengths: The maximum number of target tokens, end mark included, `[batch]`.
             constraints: The constraints of each sentence. None: there are none.
-            numbers: A number for each sentence, see `SampledSelection.of`.
+            numbers: A number for each sentence, see `SampledSelection.for_sources`.
 
         Raises:
             ModelError: The model returns no finite probabilities.
@@ -133,38 +135,38 @@ class BeamSearch:
         """
         encoded = self._model.encode(source, lengths)
         beams = self._initial_state(encoded, source, lengths, max_lengths, constraints, numbers)
-        history = Backpointers(source.shape[0], max(self._counted, self._settings.n_best))
+        backpointers = Backpointers(source.shape[0], max(self._required, self._settings.n_best))
         time = 0
         while len(beams.rows) > 0:
             time += 1
             # Step: the model reads the last token of each hypothesis.
             step = self._model.step(beams.encoded, beams.state, beams.tokens[..., -1])
-            # Score: the next tokens, without those that the rules forbid.
+            # Score: the next tokens, without those that the processors forbid.
             log_probabilities = self._model.log_probabilities(beams.encoded, step)
-            beams.rules.mask(log_probabilities, beams.tokens[..., 1:], time)
+            beams.processors.mask(log_probabilities, beams.tokens[..., 1:], time)
             # Select: the extensions that finish and those that continue.
-            extended, selection = beams.selection.choose(
+            extensions, selection = beams.selection.choose(
                 beams.log_probability, log_probabilities, time
             )
-            record = self._record(beams, step.weights, extended, time)
-            history.add(record)
+            record = self._record(beams, step.weights, extensions, time)
+            backpointers.add(record)
             # Finish: drop the sentences that are done.
             finished = self._best_finished(beams, record)
-            best = extended.log_probability.amax(1)
-            done = record.cut | self._decided(finished, best, time, beams)
+            best = extensions.log_probability.amax(1)
+            done = record.at_limit | self._is_done(finished, best, time, beams)
             coverage = self._coverage(beams, step.weights)
-            beams = beams.extend(step.state, extended, coverage, finished, selection)
-            beams = beams.keep((~done).nonzero().squeeze(1), extended.parents)
-        return self._hypotheses(history, lengths)
+            beams = beams.extend(step.state, extensions, coverage, finished, selection)
+            beams = beams.keep((~done).nonzero().squeeze(1), extensions.parents)
+        return self._hypotheses(backpointers, lengths)
 
-    def _hypotheses(self, history: Backpointers, lengths: Tensor) -> list[list[Hypothesis]]:
+    def _hypotheses(self, backpointers: Backpointers, lengths: Tensor) -> list[list[Hypothesis]]:
         """Return the best hypotheses of each sentence, whose length is in `lengths [batch]`."""
-        found = history.hypotheses(lengths.tolist())
+        found = backpointers.hypotheses(lengths.tolist())
         if self._keeps_tree:
-            found = with_trees(found, history.moments)
+            found = attach_trees(found, backpointers.steps)
         if self._settings.groups == 1:
             return found
-        return [distinct(hypotheses)[: self._settings.n_best] for hypotheses in found]
+        return [remove_duplicates(hypotheses)[: self._settings.n_best] for hypotheses in found]
 
     def _initial_state(
         self,
@@ -192,7 +194,7 @@ class BeamSearch:
             mask=positions < lengths.unsqueeze(1),
             max_lengths=max_lengths,
             finished=start.expand(-1, self._settings.beam_size) + DEAD,
-            rules=LogitsProcessors.of(self._settings, constraints, source.device),
+            processors=LogitsProcessors.from_settings(self._settings, constraints, source.device),
             selection=self._selection(source, lengths, max_lengths, constraints, numbers),
         )
 
@@ -205,58 +207,62 @@ class BeamSearch:
         numbers: Sequence[int] | None,
     ) -> Selection:
         settings, device = self._settings, source.device
-        terms = [each.terms for each in constraints or ()]
-        plain = not settings.sampling and settings.groups == 1
-        if any(terms) and not plain:
+        terms = [constraint.terms for constraint in constraints or ()]
+        is_beam_search = not settings.sampling and settings.groups == 1
+        if any(terms) and not is_beam_search:
             raise UsageError("terms are looked for by beam search: leave out sampling and groups.")
         if any(terms):
-            return ConstrainedSelection.of(settings.beam_size, terms, device)
+            return ConstrainedSelection.for_phrases(settings.beam_size, terms, device)
         if settings.sampling:
             rows = zip(source.tolist(), lengths.tolist(), strict=True)
             sources = [tokens[:length] for tokens, length in rows]
-            return SampledSelection.of(sources, max_lengths.tolist(), settings, device, numbers)
+            return SampledSelection.for_sources(
+                sources, max_lengths.tolist(), settings, device, numbers
+            )
         if settings.groups > 1:
-            share = settings.beam_size // settings.groups
-            room = torch.full((len(source), settings.groups), share, device=device)
-            return DiverseSelection(settings.beam_size, settings.diversity, room)
+            group_size = settings.beam_size // settings.groups
+            remaining = torch.full((len(source), settings.groups), group_size, device=device)
+            return DiverseSelection(settings.beam_size, settings.diversity, remaining)
         return BestSelection(settings.beam_size)
 
     def _record(
-        self, beams: "BeamState", weights: Tensor | None, extended: Extended, time: int
+        self, beams: "BeamState", weights: Tensor | None, extensions: Extensions, time: int
     ) -> SearchStep:
         """Return the record of a step, from which hypotheses are read at the end.
 
         Args:
             beams: The state before the step.
             weights: The attention weights of the step, `[batch, beams, source_len]`.
-            extended: The chosen extensions.
+            extensions: The chosen extensions.
             time: The number of the step, from 1.
         """
         coverage = self._coverage(beams, weights)
-        ended_score = self._score(extended.ended, time, coverage, beams.mask)
+        finished_score = self._score(
+            extensions.finished_log_probability, time, coverage, beams.mask
+        )
         if coverage is not None:
-            coverage = gather_beams(coverage, extended.parents)
+            coverage = gather_beams(coverage, extensions.parents)
         return SearchStep(
             rows=beams.rows,
-            parents=extended.parents,
-            tokens=extended.tokens,
-            token_log_probability=extended.token_log_probability,
-            end_log_probability=extended.end_log_probability,
+            parents=extensions.parents,
+            tokens=extensions.tokens,
+            token_log_probability=extensions.token_log_probability,
+            end_log_probability=extensions.end_log_probability,
             weights=weights if self._keeps_attention else None,
-            ends=extended.ends,
-            ended=extended.ended,
-            ended_score=ended_score,
-            cut=time >= beams.max_lengths,
-            live=extended.log_probability,
-            live_score=self._score(extended.log_probability, time, coverage, beams.mask),
+            is_finished=extensions.is_finished,
+            finished_log_probability=extensions.finished_log_probability,
+            finished_score=finished_score,
+            at_limit=time >= beams.max_lengths,
+            live_log_probability=extensions.log_probability,
+            live_score=self._score(extensions.log_probability, time, coverage, beams.mask),
         )
 
     def _best_finished(self, beams: "BeamState", record: SearchStep) -> Tensor:
         """Return the best scores of finished hypotheses after a step, `[batch, beam_size]`."""
-        scores = torch.where(record.ends, record.ended_score, DEAD)
+        scores = torch.where(record.is_finished, record.finished_score, DEAD)
         return torch.cat((beams.finished, scores), 1).topk(self._settings.beam_size).values
 
-    def _decided(self, finished: Tensor, best: Tensor, time: int, beams: "BeamState") -> Tensor:
+    def _is_done(self, finished: Tensor, best: Tensor, time: int, beams: "BeamState") -> Tensor:
         """Return the sentences that are done before their length limit, as a mask `[batch]`.
 
         `best [batch]` is the greatest log-probability of a live hypothesis. A coverage penalty is
@@ -264,10 +270,10 @@ class BeamSearch:
         """
         bound = self._penalty.bound(best, torch.tensor(time + 1), beams.max_lengths)
         full = finished[:, -1] > DEAD
-        patient = beams.selection.patient()
-        if patient is not None:
-            full = full & ~patient
-        enough: Tensor = finished[:, self._counted - 1] >= bound
+        continues_when_full = beams.selection.continues_when_full()
+        if continues_when_full is not None:
+            full = full & ~continues_when_full
+        enough: Tensor = finished[:, self._required - 1] >= bound
         return full | enough
 
     def _score(
@@ -295,15 +301,15 @@ class BeamState:
         rows: The positions of the sentences in the initial batch, `[batch]`.
         encoded: The encoded sentences.
         state: The decoder state.
-        tokens: `[batch, beams, length]`, from BOS on where the rules read them, else only the last
-            token.
+        tokens: `[batch, beams, length]`, from BOS on where the processors read them, else only the
+            last token.
         log_probability: The log-probabilities so far, `[batch, beams]`.
         coverage: The attention that each source token has received, `[batch, beams, source_len]`.
         mask: Whether there is a source token, `[batch, source_len]`.
         max_lengths: The maximum number of target tokens, `[batch]`.
         finished: The best scores of finished hypotheses, descending, minus infinity where there are
             fewer, `[batch, beam_size]`.
-        rules: The rules of these sentences.
+        processors: The logits processors of these sentences.
         selection: The selection of these sentences.
     """
 
@@ -316,13 +322,13 @@ class BeamState:
     mask: Tensor
     max_lengths: Tensor
     finished: Tensor
-    rules: LogitsProcessors
+    processors: LogitsProcessors
     selection: Selection
 
     def extend(
         self,
         state: Any,
-        extended: Extended,
+        extensions: Extensions,
         coverage: Tensor | None,
         finished: Tensor,
         selection: Selection,
@@ -331,23 +337,23 @@ class BeamState:
 
         Args:
             state: The decoder state after the step.
-            extended: The chosen extensions.
+            extensions: The chosen extensions.
             coverage: The attention to each source token, of the previous beams,
                 `[batch, beams, source_len]`; None without a coverage penalty.
             finished: The best scores of finished hypotheses, `[batch, beam_size]`.
             selection: The selection of the next step.
         """
-        tokens = extended.tokens.unsqueeze(2)
-        if self.rules.read_tokens:
-            tokens = torch.cat((gather_beams(self.tokens, extended.parents), tokens), 2)
+        tokens = extensions.tokens.unsqueeze(2)
+        if self.processors.read_tokens:
+            tokens = torch.cat((gather_beams(self.tokens, extensions.parents), tokens), 2)
         return replace(
             self,
             state=state,
             tokens=tokens,
-            log_probability=extended.log_probability,
+            log_probability=extensions.log_probability,
             coverage=self.coverage
             if coverage is None
-            else gather_beams(coverage, extended.parents),
+            else gather_beams(coverage, extensions.parents),
             finished=finished,
             selection=selection,
         )
@@ -380,6 +386,6 @@ class BeamState:
             mask=self.mask[rows],
             max_lengths=self.max_lengths[rows],
             finished=self.finished[rows],
-            rules=self.rules.select(rows),
+            processors=self.processors.select(rows),
             selection=self.selection.select(rows),
         )

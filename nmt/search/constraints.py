@@ -1,4 +1,4 @@
-"""Constraints on a translation: its beginning, and words it must have or must not have."""
+"""Constraints on a translation: its beginning, and words that it must or must not contain."""
 
 import unicodedata
 from collections import defaultdict
@@ -15,7 +15,7 @@ from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from nmt.tokenizers.words import starts_word
 
 _SPACE = "▁"
-_NO_TEXT = frozenset((PAD, UNK, BOS, EOS))
+_SPECIAL_TOKENS = frozenset((PAD, UNK, BOS, EOS))
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Vocabulary:
         """Return a mask `[vocabulary]` of the first subwords of texts that begin with `text`."""
         return torch.tensor(
             [
-                token not in _NO_TEXT and (piece.startswith(text) or self._may_begin(text, piece))
+                token not in _SPECIAL_TOKENS
+                and (piece.startswith(text) or self._may_begin(text, piece))
                 for token, piece in enumerate(self.pieces)
             ]
         )
@@ -51,7 +52,7 @@ class Vocabulary:
         return any(
             piece.startswith(text)
             for token, piece in enumerate(self.pieces)
-            if token not in _NO_TEXT
+            if token not in _SPECIAL_TOKENS
         )
 
     def _may_begin(self, text: str, piece: str) -> bool:
@@ -59,7 +60,7 @@ class Vocabulary:
         return not self.whole_words and text.startswith(piece)
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "Vocabulary":
+    def from_tokenizer(cls, tokenizer: Tokenizer) -> "Vocabulary":
         """Return the vocabulary of a tokenizer."""
         return _vocabulary(tokenizer)
 
@@ -71,8 +72,8 @@ def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
 
 
 @dataclass(frozen=True)
-class Stem:
-    """Spelling with which the tokens after a prefix begin, in any subwords.
+class OpenWord:
+    """The beginning of a word after a prefix, which any subwords may spell.
 
     The last of these subwords may extend beyond it.
 
@@ -90,13 +91,13 @@ class Stem:
         return self.text[sum(len(pieces[token]) for token in tokens) :]
 
 
-def begun(tokenizer: Tokenizer, text: str) -> tuple[list[int], Stem | None]:
-    """Return the tokens of a text up to its last word, and the stem of that word.
+def split_open_word(tokenizer: Tokenizer, text: str) -> tuple[list[int], OpenWord | None]:
+    """Return the tokens of a text up to its last word, and the open word.
 
-    Where the text ends with a space, all of its tokens are returned, and the stem is the space of
-    the next word. A word that the vocabulary cannot spell is encoded as it is, without a stem.
-    Where tokens are whole words, the stem may be a part of the last word, such as the rest after a
-    bracket.
+    Where the text ends with a space, all of its tokens are returned, and the open word is the space
+    of the next word. A word that the vocabulary cannot spell is encoded as it is, without an open
+    word. Where tokens are whole words, the open word may be a part of the last word, such as the
+    rest after a bracket.
 
     Args:
         tokenizer: The tokenizer of the target side.
@@ -105,20 +106,20 @@ def begun(tokenizer: Tokenizer, text: str) -> tuple[list[int], Stem | None]:
     ids = tokenizer.encode(text)
     if not ids:
         return ids, None
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     if text != text.rstrip():
-        return ids, Stem(_SPACE, vocabulary)
+        return ids, OpenWord(_SPACE, vocabulary)
     pieces = [subword.piece for subword in tokenizer.subwords(text)]
     last = max((i for i, piece in enumerate(pieces) if starts_word(piece)), default=0)
     for begin in range(last, len(pieces) if vocabulary.whole_words else last + 1):
-        stem = "".join(pieces[begin:])
-        if vocabulary.can_spell(stem):
-            return ids[:begin], Stem(stem, vocabulary)
+        open_word = "".join(pieces[begin:])
+        if vocabulary.can_spell(open_word):
+            return ids[:begin], OpenWord(open_word, vocabulary)
     return ids, None
 
 
-_LONGEST_CHARACTER = 4
-_UNKNOWN = b"\xff"
+_MAX_CHARACTER_BYTES = 4
+_NO_TEXT_BYTE = b"\xff"
 """Placeholder for a token without letters. No text has this byte."""
 
 Tokens = frozenset[int]
@@ -133,7 +134,7 @@ class AvoidedText:
     `cats` and `concatenate`. Neither holds for scripts without spaces between words.
 
     Attributes:
-        text: The text, see `as_written`.
+        text: The text, see `normalize_text`.
         vocabulary: The subwords of the target side.
     """
 
@@ -141,71 +142,75 @@ class AvoidedText:
     vocabulary: Vocabulary = field(repr=False)
 
     def count(self, text: str) -> int:
-        """Return how often the text occurs in another text, in the form of `as_written`."""
-        letters, wanted, found = text.encode("utf-8"), self._letters, 0
-        place = letters.find(wanted)
-        while place >= 0:
-            before, after = letters[:place], letters[place + len(wanted) :]
-            found += _may_begin(self.text, before) and _may_end(self.text, after)
-            place = letters.find(wanted, place + 1)
-        return found
+        """Return how often the text occurs in another text, in the form of `normalize_text`."""
+        encoded, pattern, occurrences = text.encode("utf-8"), self._text_bytes, 0
+        position = encoded.find(pattern)
+        while position >= 0:
+            before, after = encoded[:position], encoded[position + len(pattern) :]
+            occurrences += _may_begin(self.text, before) and _may_end(self.text, after)
+            position = encoded.find(pattern, position + 1)
+        return occurrences
 
     @property
     def always(self) -> Tokens:
         """The tokens that contain the whole text, whatever comes before them."""
-        endings = self._endings
-        return endings.within if self._begins_word else endings.within | endings.after[0]
+        completions = self._completions
+        return (
+            completions.containing
+            if self._begins_word
+            else completions.containing | completions.continuing[0]
+        )
 
-    def completed_after(self, end: bytes, in_word: bool) -> Iterator[Tokens]:
+    def completing_tokens(self, end: bytes, in_word: bool) -> Iterator[Tokens]:
         """Yield groups of other next tokens that would complete the text.
 
         Args:
             end: The end of the translation so far, as `spell_end` returns it.
             in_word: Whether it ends with a letter or digit of a word between spaces.
         """
-        endings = self._endings
+        completions = self._completions
         if self._begins_word and not in_word:
-            yield endings.after[0]
-        for count in endings.counts.get(end[-1], ()):
-            if end.endswith(self._letters[:count]) and _may_begin(self.text, end[:-count]):
-                yield endings.after[count]
+            yield completions.continuing[0]
+        for count in completions.prefix_lengths.get(end[-1], ()):
+            if end.endswith(self._text_bytes[:count]) and _may_begin(self.text, end[:-count]):
+                yield completions.continuing[count]
 
     @cached_property
     def _begins_word(self) -> bool:
-        return _is_of_word(self.text[0])
+        return _is_word_character(self.text[0])
 
     @cached_property
-    def _letters(self) -> bytes:
+    def _text_bytes(self) -> bytes:
         return self.text.encode("utf-8")
 
     @cached_property
-    def _endings(self) -> "_Endings":
-        return _find_endings(self.vocabulary, self.text)
+    def _completions(self) -> "_Completions":
+        return _find_completions(self.vocabulary, self.text)
 
 
-def bytes_needed(texts: Sequence[AvoidedText]) -> int:
+def count_context_bytes(texts: Sequence[AvoidedText]) -> int:
     """Return the number of bytes before a token that decide whether it completes a text."""
     longest = max((len(text.text.encode("utf-8")) for text in texts), default=0)
-    return longest + _LONGEST_CHARACTER
+    return longest + _MAX_CHARACTER_BYTES
 
 
-def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], needed: int) -> bytes:
-    """Return the last bytes that tokens spell, `needed` or more.
+def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], byte_count: int) -> bytes:
+    """Return the last bytes that tokens spell, `byte_count` or more.
 
     Args:
         vocabulary: The subwords of the target side.
         tokens: The token ids of the translation so far.
-        needed: The number of bytes, see `bytes_needed`.
+        byte_count: The number of bytes, see `count_context_bytes`.
 
     Returns:
         The bytes. Where the tokens spell fewer, a space stands before them.
     """
-    letters = _letters(vocabulary)
+    spelled = _token_bytes(vocabulary)
     parts, count = [], 0
     for token in reversed(tokens):
-        parts.append(letters[token])
+        parts.append(spelled[token])
         count += len(parts[-1])
-        if count >= needed:
+        if count >= byte_count:
             break
     else:
         parts.append(b" ")
@@ -214,36 +219,36 @@ def spell_end(vocabulary: Vocabulary, tokens: Sequence[int], needed: int) -> byt
 
 def ends_in_word(end: bytes) -> bool:
     """Return whether bytes end with a letter or digit of a word between spaces."""
-    return _is_of_word(_decode(end[-_LONGEST_CHARACTER:])[-1:])
+    return _is_word_character(_decode(end[-_MAX_CHARACTER_BYTES:])[-1:])
 
 
 @dataclass(frozen=True)
-class _Endings:
+class _Completions:
     """Tokens that complete a text.
 
     Attributes:
-        within: The tokens that contain the whole text after other letters.
-        after: The tokens that begin with the rest of the text, by the number of its bytes that came
-            before.
-        counts: The keys of `after` above 0, by the last of the bytes that came before.
+        containing: The tokens that contain the whole text after other letters.
+        continuing: The tokens that begin with the rest of the text, by the number of its bytes that
+            came before.
+        prefix_lengths: The keys of `continuing` above 0, by the last of the bytes that came before.
     """
 
-    within: Tokens
-    after: Mapping[int, Tokens]
-    counts: Mapping[int, Sequence[int]]
+    containing: Tokens
+    continuing: Mapping[int, Tokens]
+    prefix_lengths: Mapping[int, Sequence[int]]
 
 
-def avoided(tokenizer: Tokenizer, text: str) -> AvoidedText:
+def make_avoided_text(tokenizer: Tokenizer, text: str) -> AvoidedText:
     """Return a text to avoid as the model would write it.
 
     Args:
         tokenizer: The tokenizer of the target side.
         text: The text.
     """
-    return AvoidedText(as_written(tokenizer, text), Vocabulary.of(tokenizer))
+    return AvoidedText(normalize_text(tokenizer, text), Vocabulary.from_tokenizer(tokenizer))
 
 
-def as_written(tokenizer: Tokenizer, text: str) -> str:
+def normalize_text(tokenizer: Tokenizer, text: str) -> str:
     """Return a text as the tokenizer normalises it. Unknown characters are kept.
 
     Args:
@@ -258,11 +263,11 @@ def as_written(tokenizer: Tokenizer, text: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _letters(vocabulary: Vocabulary) -> list[bytes]:
-    """Return what each token spells, in UTF-8."""
+def _token_bytes(vocabulary: Vocabulary) -> list[bytes]:
+    """Return the spelling of each token, in UTF-8."""
     spelled = [_spell(piece) for piece in vocabulary.pieces]
     for token in (PAD, UNK, BOS, EOS):
-        spelled[token] = _UNKNOWN
+        spelled[token] = _NO_TEXT_BYTE
     return spelled
 
 
@@ -273,47 +278,52 @@ def _spell(piece: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _find_endings(vocabulary: Vocabulary, text: str) -> _Endings:
-    wanted = text.encode("utf-8")
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, byte in enumerate(wanted):
-        places[byte].append(place)
-    within: set[int] = set()
-    after: dict[int, set[int]] = {0: set()}
-    for token, letters in enumerate(_letters(vocabulary)):
-        place = letters.find(wanted, 1)
-        while place > 0:
-            if _may_begin(text, letters[:place]) and _may_end(text, letters[place + len(wanted) :]):
-                within.add(token)
-            place = letters.find(wanted, place + 1)
-        for count in places.get(letters[0], ()):
-            rest = wanted[count:]
-            if letters.startswith(rest) and _may_end(text, letters[len(rest) :]):
-                after.setdefault(count, set()).add(token)
+def _find_completions(vocabulary: Vocabulary, text: str) -> _Completions:
+    pattern = text.encode("utf-8")
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, byte in enumerate(pattern):
+        positions[byte].append(position)
+    containing: set[int] = set()
+    continuing: dict[int, set[int]] = {0: set()}
+    for token, spelled in enumerate(_token_bytes(vocabulary)):
+        position = spelled.find(pattern, 1)
+        while position > 0:
+            if _may_begin(text, spelled[:position]) and _may_end(
+                text, spelled[position + len(pattern) :]
+            ):
+                containing.add(token)
+            position = spelled.find(pattern, position + 1)
+        for count in positions.get(spelled[0], ()):
+            rest = pattern[count:]
+            if spelled.startswith(rest) and _may_end(text, spelled[len(rest) :]):
+                continuing.setdefault(count, set()).add(token)
     counts: dict[int, list[int]] = defaultdict(list)
-    for count in after:
+    for count in continuing:
         if count:
-            counts[wanted[count - 1]].append(count)
-    groups = {count: frozenset(found) for count, found in after.items()}
-    return _Endings(frozenset(within), groups, counts)
+            counts[pattern[count - 1]].append(count)
+    groups = {count: frozenset(tokens) for count, tokens in continuing.items()}
+    return _Completions(frozenset(containing), groups, counts)
 
 
 def _may_begin(text: str, before: bytes) -> bool:
     """Return whether a text may begin after the bytes `before`, not inside a word."""
-    return not (_is_of_word(text[0]) and ends_in_word(before))
+    return not (_is_word_character(text[0]) and ends_in_word(before))
 
 
 def _may_end(text: str, after: bytes) -> bool:
     """Return whether a text may end before the bytes `after`, not inside a longer word."""
-    return not (_is_of_word(text[-1]) and _is_of_word(_decode(after[:_LONGEST_CHARACTER])[:1]))
+    return not (
+        _is_word_character(text[-1])
+        and _is_word_character(_decode(after[:_MAX_CHARACTER_BYTES])[:1])
+    )
 
 
-def _decode(letters: bytes) -> str:
-    return letters.decode("utf-8", "ignore")
+def _decode(spelled: bytes) -> str:
+    return spelled.decode("utf-8", "ignore")
 
 
 @lru_cache(maxsize=1 << 12)
-def _is_of_word(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     """Return whether a character belongs to a word between spaces."""
     if not character or is_unspaced(character):
         return False
@@ -363,16 +373,16 @@ class TokenConstraints:
         prefix: The token ids that the translation begins with.
         terms: The token ids of each phrase that it must contain.
         avoid: The texts that it must not contain, matched by characters.
-        stem: The spelling with which the text after the prefix begins, or None.
+        open_word: The spelling with which the text after the prefix begins, or None.
     """
 
     prefix: tuple[int, ...] = ()
     terms: tuple[tuple[int, ...], ...] = ()
     avoid: tuple[AvoidedText, ...] = ()
-    stem: Stem | None = None
+    open_word: OpenWord | None = None
 
     @property
     def tokens(self) -> int:
-        """Number of target tokens that the constraints need, one for each character of a stem."""
-        spelled = 0 if self.stem is None else len(self.stem.text)
+        """Number of target tokens needed, one for each character of an open word."""
+        spelled = 0 if self.open_word is None else len(self.open_word.text)
         return len(self.prefix) + spelled + sum(map(len, self.terms))

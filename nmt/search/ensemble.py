@@ -20,7 +20,7 @@ from nmt.model.output import log_sum_exp
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.search.batched_search import Evaluating, batches
-from nmt.search.forced_decoding import ForcedPair, padded
+from nmt.search.forced_decoding import ForcedPair, make_forced_batch
 from nmt.search.hypothesis import Weights
 
 
@@ -48,10 +48,10 @@ class Ensemble(nn.Module):
                 f"{combination!r} is no {COMBINATIONS.thing} of models; choose one of "
                 f"{', '.join(COMBINATIONS.names())}."
             )
-        shares = _shares(weights, len(models))
-        heard = [i for i, share in enumerate(shares) if share > 0.0]
-        self._models = nn.ModuleList(models[i] for i in heard)
-        self._weights = [shares[i] for i in heard]
+        shares = _normalize_weights(weights, len(models))
+        used = [i for i, share in enumerate(shares) if share > 0.0]
+        self._models = nn.ModuleList(models[i] for i in used)
+        self._weights = [shares[i] for i in used]
         self._combine = COMBINATIONS.resolve(combination)
         self.train(any(model.training for model in self.models))
 
@@ -60,55 +60,61 @@ class Ensemble(nn.Module):
         """The models with a weight above zero. The others do not run."""
         return cast("list[Seq2Seq]", list(self._models))
 
-    def encode(self, source: Tensor, lengths: Tensor) -> "_Each":
+    def encode(self, source: Tensor, lengths: Tensor) -> "_MemberStates":
         """See `Seq2Seq.encode`."""
-        return _Each(tuple(model.encode(source, lengths) for model in self.models))
+        return _MemberStates(tuple(model.encode(source, lengths) for model in self.models))
 
-    def start(self, encoded: "_Each", beams: int) -> "_Each":
+    def start(self, encoded: "_MemberStates", beams: int) -> "_MemberStates":
         """See `Seq2Seq.start`."""
         pairs = zip(self.models, encoded.parts, strict=True)
-        return _Each(tuple(model.start(part, beams) for model, part in pairs))
+        return _MemberStates(tuple(model.start(part, beams) for model, part in pairs))
 
-    def step(self, encoded: "_Each", state: "_Each", previous: Tensor) -> "_EnsembleStep":
+    def step(
+        self, encoded: "_MemberStates", state: "_MemberStates", previous: Tensor
+    ) -> "_EnsembleStep":
         """See `Seq2Seq.step`.
 
         The attention weights are the weighted mean over the models with attention, None without
         any.
         """
-        asked = zip(self.models, encoded.parts, state.parts, strict=True)
-        steps = tuple(model.step(part, before, previous) for model, part, before in asked)
+        members = zip(self.models, encoded.parts, state.parts, strict=True)
+        steps = tuple(
+            model.step(part, member_state, previous) for model, part, member_state in members
+        )
         return _EnsembleStep(
-            _Each(tuple(step.state for step in steps)), steps, self._attention(steps)
+            _MemberStates(tuple(step.state for step in steps)), steps, self._attention(steps)
         )
 
-    def unroll(self, encoded: "_Each", target_input: Tensor) -> "_EnsembleUnrolled":
+    def unroll(self, encoded: "_MemberStates", target_input: Tensor) -> "_EnsembleUnrolled":
         """See `Seq2Seq.unroll`."""
         pairs = zip(self.models, encoded.parts, strict=True)
         steps = tuple(model.unroll(part, target_input) for model, part in pairs)
         return _EnsembleUnrolled(steps, self._attention(steps))
 
     def log_probabilities(
-        self, encoded: "_Each", step: "_EnsembleStep | _EnsembleUnrolled"
+        self, encoded: "_MemberStates", step: "_EnsembleStep | _EnsembleUnrolled"
     ) -> Tensor:
         """See `Seq2Seq.log_probabilities`.
 
         The combined probabilities of a step sum to one.
         """
         steps: tuple[Step | Unrolled, ...] = step.steps
-        asked = zip(self.models, encoded.parts, steps, strict=True)
-        each = (model.log_probabilities(part, own) for model, part, own in asked)
-        combined: Tensor = self._combine(each, self._weights)
+        members = zip(self.models, encoded.parts, steps, strict=True)
+        distributions = (
+            model.log_probabilities(part, member_step) for model, part, member_step in members
+        )
+        combined: Tensor = self._combine(distributions, self._weights)
         return combined
 
     def _attention(self, steps: Sequence[Step | Unrolled]) -> Tensor | None:
-        looking = [
+        attending = [
             (step.weights, share)
             for step, share in zip(steps, self._weights, strict=True)
             if step.weights is not None
         ]
-        if not looking:
+        if not attending:
             return None
-        return sum_of(looking) / sum(share for _, share in looking)
+        return weighted_sum(attending) / sum(share for _, share in attending)
 
 
 def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
@@ -123,7 +129,7 @@ def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) ->
     Returns:
         Log-probabilities, `[..., vocabulary]`.
     """
-    return torch.log_softmax(sum_of(zip(log_probabilities, weights, strict=True)), -1)
+    return torch.log_softmax(weighted_sum(zip(log_probabilities, weights, strict=True)), -1)
 
 
 def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
@@ -139,38 +145,38 @@ def linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Ten
         Log-probabilities, `[..., vocabulary]`.
     """
     total: Tensor | None = None
-    for each, weight in zip(log_probabilities, weights, strict=True):
-        part = each + math.log(weight)
-        total = part if total is None else log_sum_exp(total, part)
+    for log_probability, weight in zip(log_probabilities, weights, strict=True):
+        weighted = log_probability + math.log(weight)
+        total = weighted if total is None else log_sum_exp(total, weighted)
     assert total is not None
     return total
 
 
-def sum_of(weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
+def weighted_sum(weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
     """Return the sum of tensors times their weights.
 
     The iterable is read lazily: each tensor is added before the next is requested.
     """
     total: Tensor | None = None
-    for each, weight in weighted:
-        total = each * weight if total is None else total.add_(each, alpha=weight)
+    for tensor, weight in weighted:
+        total = tensor * weight if total is None else total.add_(tensor, alpha=weight)
     assert total is not None
     return total
 
 
 @dataclass(frozen=True)
-class _Each:
+class _MemberStates:
     """Encoded batches, or decoder states, of all models, in their order."""
 
     parts: tuple[Any, ...]
 
-    def select(self, rows: Tensor) -> "_Each":
+    def select(self, rows: Tensor) -> "_MemberStates":
         """Return the given sentences, `rows [new_batch]`."""
-        return _Each(tuple(part.select(rows) for part in self.parts))
+        return _MemberStates(tuple(part.select(rows) for part in self.parts))
 
-    def reorder(self, beams: Tensor) -> "_Each":
+    def reorder(self, beams: Tensor) -> "_MemberStates":
         """Return the states of the given beams of each sentence, `beams [batch, new_beams]`."""
-        return _Each(tuple(part.reorder(beams) for part in self.parts))
+        return _MemberStates(tuple(part.reorder(beams) for part in self.parts))
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,7 @@ class _EnsembleStep:
         weights: The combined attention weights, `[batch, beams, source_len]`, or None.
     """
 
-    state: _Each
+    state: _MemberStates
     steps: tuple[Step, ...]
     weights: Tensor | None
 
@@ -208,7 +214,7 @@ class _EnsembleUnrolled:
         )
 
 
-def _shares(weights: Sequence[float] | None, models: int) -> list[float]:
+def _normalize_weights(weights: Sequence[float] | None, models: int) -> list[float]:
     """Return the weights, normalised to sum to one."""
     if weights is None:
         return [1.0 / models] * models
@@ -227,7 +233,7 @@ def _shares(weights: Sequence[float] | None, models: int) -> list[float]:
 
 
 @dataclass(frozen=True)
-class View:
+class HeadAttention:
     """Attention of one head of one model.
 
     Attributes:
@@ -239,25 +245,25 @@ class View:
     weights: Weights
 
 
-def models_of(model: object) -> list[Seq2Seq]:
+def models_with_attention(model: object) -> list[Seq2Seq]:
     """Return the models with attention: the model itself, or those of an ensemble."""
     members = model.models if isinstance(model, Ensemble) else [model]
     return [
-        each
-        for each in members
-        if isinstance(each, Seq2Seq) and not isinstance(each.decoder.attention, NoAttention)
+        member
+        for member in members
+        if isinstance(member, Seq2Seq) and not isinstance(member.decoder.attention, NoAttention)
     ]
 
 
-def parts_of(models: Sequence[Seq2Seq]) -> int:
+def count_heads(models: Sequence[Seq2Seq]) -> int:
     """Return the number of heads of all models together."""
     return sum(model.decoder.attention.heads for model in models)
 
 
-def views(
+def head_attentions(
     models: Sequence[Seq2Seq], pairs: Sequence[ForcedPair], batch_sentences: int, runtime: Runtime
-) -> list[list[View]]:
-    """Return the views of each pair, one for each head of each model, in their order.
+) -> list[list[HeadAttention]]:
+    """Return the attention of each head of each model for each pair, in their order.
 
     A pair with a blank source has none.
 
@@ -267,19 +273,22 @@ def views(
         batch_sentences: The maximum number of pairs in a batch.
         runtime: The device and precision.
     """
-    found: list[list[View]] = [[] for _ in pairs]
+    heads_of_pairs: list[list[HeadAttention]] = [[] for _ in pairs]
     names = list(_names(models))
     with ExitStack() as modes, runtime.computing():
         for model in models:
             modes.enter_context(Evaluating(model))
-        lengths = [pair.longest if pair.source else 0 for pair in pairs]
+        lengths = [pair.longer_length if pair.source else 0 for pair in pairs]
         for batch in batches(lengths, batch_sentences):
             weights = _weights(models, [pairs[i] for i in batch], runtime.device)
             for row, i in enumerate(batch):
                 pair = pairs[i]
-                own = weights[row, :, : pair.scored, : len(pair.source) + 1].numpy().copy()
-                found[i] = [View(*each) for each in zip(names, own, strict=True)]
-    return found
+                pair_weights = (
+                    weights[row, :, : pair.scored_tokens, : len(pair.source) + 1].numpy().copy()
+                )
+                heads = zip(names, pair_weights, strict=True)
+                heads_of_pairs[i] = [HeadAttention(name, head) for name, head in heads]
+    return heads_of_pairs
 
 
 @torch.inference_mode()
@@ -287,27 +296,27 @@ def _weights(
     models: Sequence[Seq2Seq], pairs: Sequence[ForcedPair], device: torch.device
 ) -> Tensor:
     """Return the weights of all heads of all models, `[batch, heads, target_len, source_len]`."""
-    batch = padded(pairs).to(device)
-    every = []
+    batch = make_forced_batch(pairs).to(device)
+    weights_of_models = []
     for model in models:
-        with _listened_to(model.decoder.attention) as heard:
+        with _record_head_weights(model.decoder.attention) as head_weights:
             encoded = model.encode(batch.source, batch.source_lengths)
             model.unroll(encoded, batch.target_input)
-        every.append(torch.cat(heard, 2).float().cpu())
-    return torch.cat(every, 1)
+        weights_of_models.append(torch.cat(head_weights, 2).float().cpu())
+    return torch.cat(weights_of_models, 1)
 
 
 @contextmanager
-def _listened_to(attention: Attention) -> Iterator[list[Tensor]]:
+def _record_head_weights(attention: Attention) -> Iterator[list[Tensor]]:
     """Yield a list that receives the head weights of each call of the attention."""
-    heard: list[Tensor] = []
+    head_weights: list[Tensor] = []
 
-    def hear(module: Any, asked: tuple[Any, ...]) -> None:
-        heard.append(module.head_weights(*asked))
+    def record(module: Any, arguments: tuple[Any, ...]) -> None:
+        head_weights.append(module.head_weights(*arguments))
 
-    hook = attention.register_forward_pre_hook(hear)
+    hook = attention.register_forward_pre_hook(record)
     try:
-        yield heard
+        yield head_weights
     finally:
         hook.remove()
 

@@ -46,11 +46,11 @@ class FastPrecision:
     int8_vocabulary: bool = False
 
 
-def choose_precision(asked: str, output_weight: Tensor, measured: bool) -> FastPrecision:
+def choose_precision(requested: str, output_weight: Tensor, measured: bool) -> FastPrecision:
     """Choose the requested precision, or float32 with a message on stderr.
 
     Args:
-        asked: The requested precision, bfloat16 or int8.
+        requested: The requested precision, bfloat16 or int8.
         output_weight: The matrix of the product with the vocabulary, float32, `[out, in]`.
         measured: Whether to time products. Otherwise the flags of the processor decide alone, so
             that all processes of a machine, and later ones, choose the same.
@@ -61,29 +61,32 @@ def choose_precision(asked: str, output_weight: Tensor, measured: bool) -> FastP
     candidates = ["float32"]
     if processor().has_bfloat16:
         candidates.append("bfloat16")
-    if asked == "int8" and has_int8_products():
+    if requested == "int8" and has_int8_products():
         candidates.append("int8")
-    if asked not in candidates:
+    if requested not in candidates:
         reason = "this processor does not multiply in it"
-        if asked == "int8":
+        if requested == "int8":
             reason = "this build of torch has no oneDNN"
-        _say_fallback(asked, reason)
+        _report_fallback(requested, reason)
         return FastPrecision("float32")
     if not measured or output_weight.numel() < _LEAST_WEIGHTS:
-        if asked == "bfloat16":
+        if requested == "bfloat16":
             return FastPrecision("bfloat16")
         fast = processor().has_fast_bfloat16
         return FastPrecision("bfloat16" if fast else "float32", int8_vocabulary=True)
     speeds = _speeds(output_weight, candidates)
-    if clearly_fastest({name: speeds[name] for name in ("float32", asked)}, "float32") != asked:
-        _say_fallback(
-            asked,
+    if (
+        clearly_fastest({name: speeds[name] for name in ("float32", requested)}, "float32")
+        != requested
+    ):
+        _report_fallback(
+            requested,
             "not clearly faster than float32 on this processor "
-            f"({speeds[asked]:.0f} against {speeds['float32']:.0f} GFLOP/s)",
+            f"({speeds[requested]:.0f} against {speeds['float32']:.0f} GFLOP/s)",
         )
         return FastPrecision("float32")
     others = {name: speed for name, speed in speeds.items() if name != "int8"}
-    return FastPrecision(clearly_fastest(others, "float32"), int8_vocabulary=asked == "int8")
+    return FastPrecision(clearly_fastest(others, "float32"), int8_vocabulary=requested == "int8")
 
 
 def _speeds(output_weight: Tensor, names: list[str]) -> dict[str, float]:
@@ -100,10 +103,10 @@ def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
         product = Int8Product(weight)
         return lambda: product(x)
     dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
-    narrow = weight.to(dtype)
-    return lambda: nn.functional.linear(x.to(dtype), narrow).float()
+    cast_weight = weight.to(dtype)
+    return lambda: nn.functional.linear(x.to(dtype), cast_weight).float()
 
 
-def _say_fallback(asked: str, reason: str) -> None:
+def _report_fallback(requested: str, reason: str) -> None:
     if World.of_environment().rank == 0:
-        say(f"{asked}: {reason}; computing in float32.")
+        say(f"{requested}: {reason}; computing in float32.")

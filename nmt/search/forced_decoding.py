@@ -34,7 +34,7 @@ of its sentences.
 """
 
 
-class Unrolling(Protocol):
+class UnrollableModel(Protocol):
     """Interface of a model for forced decoding: `Seq2Seq`, or any object that behaves like it."""
 
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
@@ -81,18 +81,18 @@ class ForcedPair:
     finished: bool = True
 
     @property
-    def scored(self) -> int:
+    def scored_tokens(self) -> int:
         """Number of tokens to score, 0 when both sides are blank."""
         return len(self.target) + self.finished if self.source or self.target else 0
 
     @property
-    def longest(self) -> int:
+    def longer_length(self) -> int:
         """Length of the longer side with its end mark, 0 where there is nothing to score."""
-        return max(len(self.source), len(self.target)) + 1 if self.scored else 0
+        return max(len(self.source), len(self.target)) + 1 if self.scored_tokens else 0
 
 
 def force_decode(
-    model: Unrolling,
+    model: UnrollableModel,
     pairs: Sequence[ForcedPair],
     settings: SearchSettings,
     runtime: Runtime,
@@ -116,20 +116,24 @@ def force_decode(
         UsageError: There is a coverage penalty, and the model has no attention.
     """
     found = [Hypothesis([], 0.0, 0.0, [], None, pair.finished) for pair in pairs]
-    forced = _Forced(model, settings, runtime.device, attention)
+    forced = _ForcedDecoder(model, settings, runtime.device, attention)
     with Evaluating(model), runtime.computing():
-        for batch in batches([pair.longest for pair in pairs], settings.batch_sentences):
+        for batch in batches([pair.longer_length for pair in pairs], settings.batch_sentences):
             hypotheses = forced.decode([pairs[i] for i in batch])
             for i, hypothesis in zip(batch, hypotheses, strict=True):
                 found[i] = hypothesis
     return found
 
 
-class _Forced:
+class _ForcedDecoder:
     """Forced decoding of batches."""
 
     def __init__(
-        self, model: Unrolling, settings: SearchSettings, device: torch.device, attention: bool
+        self,
+        model: UnrollableModel,
+        settings: SearchSettings,
+        device: torch.device,
+        attention: bool,
     ) -> None:
         self._model = model
         self._device = device
@@ -142,20 +146,20 @@ class _Forced:
     @torch.inference_mode()
     def decode(self, pairs: Sequence[ForcedPair]) -> list[Hypothesis]:
         """Return the hypotheses of pairs, which all have something to score."""
-        batch = padded(pairs).to(self._device)
+        batch = make_forced_batch(pairs).to(self._device)
         encoded = self._model.encode(batch.source, batch.source_lengths)
         unrolled = self._model.unroll(encoded, batch.target_input)
-        lengths = torch.tensor([pair.scored for pair in pairs])
-        real = length_mask(lengths, batch.target_output.shape[1])
-        of_tokens = self._log_probabilities(encoded, unrolled, batch.target_output)
-        of_tokens = of_tokens.cpu().double().masked_fill(~real, 0.0)
-        total = of_tokens.sum(1)
+        lengths = torch.tensor([pair.scored_tokens for pair in pairs])
+        mask = length_mask(lengths, batch.target_output.shape[1])
+        token_log_probabilities = self._log_probabilities(encoded, unrolled, batch.target_output)
+        token_log_probabilities = token_log_probabilities.cpu().double().masked_fill(~mask, 0.0)
+        total = token_log_probabilities.sum(1)
         # One by one, as in search: torch may round powers differently in a longer tensor.
         score = torch.stack(
             [self._penalty.score(*each) for each in zip(total, lengths, strict=True)]
         )
         if self._coverage_strength > 0.0:
-            score = score + self._coverage(unrolled.weights, real, batch.source_lengths)
+            score = score + self._coverage(unrolled.weights, mask, batch.source_lengths)
         if not score.isfinite().all():
             raise ModelError(
                 "the model gives no finite probabilities (NaN or infinity): its training "
@@ -167,7 +171,7 @@ class _Forced:
                 tokens=list(pair.target),
                 log_probability=float(total[i]),
                 score=float(score[i]),
-                token_log_probabilities=of_tokens[i, : pair.scored].tolist(),
+                token_log_probabilities=token_log_probabilities[i, : pair.scored_tokens].tolist(),
                 attention=None if weights is None else _attention(weights[i], pair),
                 finished=pair.finished,
             )
@@ -181,22 +185,22 @@ class _Forced:
         parts = []
         for begin in range(0, target_len, positions):
             steps = unrolled.span(begin, begin + positions)
-            of_all = self._model.log_probabilities(encoded, steps)
-            wanted = targets[:, begin : begin + positions].unsqueeze(2)
-            parts.append(of_all.gather(2, wanted).squeeze(2))
+            all_log_probabilities = self._model.log_probabilities(encoded, steps)
+            target_tokens = targets[:, begin : begin + positions].unsqueeze(2)
+            parts.append(all_log_probabilities.gather(2, target_tokens).squeeze(2))
         return torch.cat(parts, 1)
 
-    def _coverage(self, weights: Tensor | None, real: Tensor, source_lengths: Tensor) -> Tensor:
+    def _coverage(self, weights: Tensor | None, mask: Tensor, source_lengths: Tensor) -> Tensor:
         """Return the coverage penalty of each pair, `[batch]`."""
         if weights is None:
             raise coverage_needs_attention()
         # Running sums, unlike sums, are the same with zeros after them.
-        covered = (weights * real.to(weights.device).unsqueeze(2)).cumsum(1)[:, -1:]
+        covered = (weights * mask.to(weights.device).unsqueeze(2)).cumsum(1)[:, -1:]
         mask = length_mask(source_lengths, weights.shape[2])
         return coverage_penalty(covered, mask, self._coverage_strength).squeeze(1).cpu()
 
 
-def padded(pairs: Sequence[ForcedPair]) -> Batch:
+def make_forced_batch(pairs: Sequence[ForcedPair]) -> Batch:
     """Return pairs as a batch, in their order."""
     return make_batch(
         [pair.source for pair in pairs],
@@ -208,8 +212,10 @@ def padded(pairs: Sequence[ForcedPair]) -> Batch:
 
 def _attention(weights: Tensor, pair: ForcedPair) -> Weights:
     """Return the rows and columns of a pair, from padded `weights [target_len, source_len]`."""
-    own: Weights = weights[: pair.scored, : len(pair.source) + 1].float().cpu().numpy().copy()
-    return own
+    trimmed: Weights = (
+        weights[: pair.scored_tokens, : len(pair.source) + 1].float().cpu().numpy().copy()
+    )
+    return trimmed
 
 
 @dataclass(frozen=True)
@@ -240,7 +246,7 @@ class ForcedScore:
     segmented_target: SegmentedText | None = None
 
     @classmethod
-    def of(
+    def from_hypothesis(
         cls,
         texts: tuple[str, str],
         pair: ForcedPair,
@@ -260,7 +266,7 @@ class ForcedScore:
             source = _segmented(texts[0], tokenizers.source, len(pair.source))
             target = _segmented(texts[1], tokenizers.target, len(pair.target))
         tokens, source_tokens = [], []
-        if pair.scored:
+        if pair.scored_tokens:
             tokens = [*tokenizers.target.pieces(pair.target), *[END_MARK] * pair.finished]
             source_tokens = [*tokenizers.source.pieces(pair.source), END_MARK]
         return cls(
@@ -338,7 +344,7 @@ class CorpusScore:
         return _cross_entropy(self.log_probability, self.characters) / math.log(2.0)
 
 
-def pairs_of(
+def encode_pairs(
     tokenizers: TokenizerPair,
     sources: Sequence[str],
     targets: Sequence[str],
@@ -358,40 +364,40 @@ def pairs_of(
     """
     if isinstance(sources, str) or isinstance(targets, str):
         raise UsageError("score takes lists of texts, not texts: score([source], [target])")
-    ends = [True] * len(targets) if finished is None else finished
-    if not len(sources) == len(targets) == len(ends):
+    are_finished = [True] * len(targets) if finished is None else finished
+    if not len(sources) == len(targets) == len(are_finished):
         raise DataError(
             f"{len(sources)} sources, but {len(targets)} targets"
-            + ("." if finished is None else f" and {len(ends)} times `finished`.")
+            + ("." if finished is None else f" and {len(are_finished)} times `finished`.")
             + " Target i must belong to source i."
         )
-    of_sources = _token_ids(tokenizers.source, sources)
-    of_targets = _token_ids(tokenizers.target, targets)
-    return [ForcedPair(*parts) for parts in zip(of_sources, of_targets, ends, strict=True)]
+    source_ids = _token_ids(tokenizers.source, sources)
+    target_ids = _token_ids(tokenizers.target, targets)
+    return [ForcedPair(*parts) for parts in zip(source_ids, target_ids, are_finished, strict=True)]
 
 
 def check_source_lengths(
-    pairs: Sequence[ForcedPair], most: int | None, lines: Sequence[int] | None = None
+    pairs: Sequence[ForcedPair], max_length: int | None, lines: Sequence[int] | None = None
 ) -> None:
     """Refuse sources that are longer than the attention of the model allows.
 
     Args:
         pairs: The pairs, in token ids.
-        most: The maximum number of source subwords without the end mark. None: no limit.
+        max_length: The maximum number of source subwords without the end mark. None: no limit.
         lines: The line number of each source, for the message. None: they count from 1.
 
     Raises:
         DataError: A source is too long.
     """
-    if most is None:
+    if max_length is None:
         return
     numbers = range(1, len(pairs) + 1) if lines is None else lines
     for line, pair in zip(numbers, pairs, strict=True):
-        if len(pair.source) > most:
+        if len(pair.source) > max_length:
             raise DataError(
                 f"source line {line}: {len(pair.source)} subwords, but the model's attention sees "
-                f"no more than {most} (model.attention.max_positions). Shorten the line, or leave "
-                "the pair out."
+                f"no more than {max_length} (model.attention.max_positions). Shorten the line, or "
+                "leave the pair out."
             )
 
 

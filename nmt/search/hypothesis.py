@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Fate(Enum):
+class NodeOutcome(Enum):
     """Outcome of a hypothesis.
 
     Attributes:
@@ -36,7 +36,7 @@ class Node:
         token: The id of its last token.
         log_probability: The log-probability of all its tokens.
         score: The log-probability after the penalties.
-        fate: Its outcome.
+        outcome: Its outcome.
         rank: The rank of an ended hypothesis among all ended ones of its sentence, from 1.
     """
 
@@ -45,7 +45,7 @@ class Node:
     token: int
     log_probability: float
     score: float
-    fate: Fate
+    outcome: NodeOutcome
     rank: int | None = None
 
 
@@ -111,9 +111,9 @@ class Hypothesis:
         return cls([], 0.0, 0.0, [], None, True)
 
 
-def distinct(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+def remove_duplicates(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
     """Return the first hypothesis of each token sequence, in their order."""
     first: dict[tuple[int, ...], Hypothesis] = {}
-    for each in hypotheses:
-        first.setdefault(tuple(each.tokens), each)
+    for hypothesis in hypotheses:
+        first.setdefault(tuple(hypothesis.tokens), hypothesis)
     return list(first.values())

@@ -1,7 +1,7 @@
 """Logits processors, which mask tokens before search chooses, and limits of length.
 
-A rule depends only on the tokens of each hypothesis so far. It therefore applies to beam search,
-sampling and every other selection.
+A processor depends only on the tokens of each hypothesis so far. It therefore applies to beam
+search, sampling and every other selection.
 """
 
 import math
@@ -16,23 +16,23 @@ from nmt.config.settings import SearchSettings
 from nmt.data.manifest import LengthRatio
 from nmt.search.constraints import (
     AvoidedText,
-    Stem,
+    OpenWord,
     TokenConstraints,
-    bytes_needed,
+    count_context_bytes,
     ends_in_word,
     spell_end,
 )
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
-_NEVER = float("-inf")
+_FORBIDDEN = float("-inf")
 _FREE = -1
 
 
 class LogitsProcessor(ABC):
-    """Rule that forbids next tokens.
+    """Processor that forbids next tokens.
 
     Attributes:
-        reads_tokens: Whether the rule needs the tokens of the hypotheses, not only their number.
+        reads_tokens: Whether it needs the tokens of the hypotheses, not only their number.
     """
 
     reads_tokens = True
@@ -48,7 +48,7 @@ class LogitsProcessor(ABC):
         """
 
     def select(self, rows: Tensor) -> "LogitsProcessor":
-        """Return the rule for the given sentences, `rows [new_batch]`."""
+        """Return the processor for the given sentences, `rows [new_batch]`."""
         return self
 
 
@@ -66,7 +66,7 @@ class MinimumLength(LogitsProcessor):
     def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
         """See `LogitsProcessor.mask`."""
         if time <= self.length:
-            log_probabilities[..., EOS] = _NEVER
+            log_probabilities[..., EOS] = _FORBIDDEN
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class NoRepeat(LogitsProcessor):
             return
         grams = tokens.unfold(2, self.order, 1)
         recent = tokens[..., tokens.shape[2] - self.order + 1 :].unsqueeze(2)
-        again = (grams[..., :-1] == recent).all(3)
-        _mask_where(again, grams[..., -1], log_probabilities)
+        is_repeated = (grams[..., :-1] == recent).all(3)
+        _mask_where(is_repeated, grams[..., -1], log_probabilities)
 
 
 @dataclass(frozen=True)
-class Avoid(LogitsProcessor):
+class AvoidTexts(LogitsProcessor):
     """Ban on texts: the tokens that would complete one are forbidden.
 
     Attributes:
@@ -98,8 +98,10 @@ class Avoid(LogitsProcessor):
     always: Tensor
 
     @classmethod
-    def of(cls, texts: Sequence[tuple[AvoidedText, ...]], device: torch.device) -> "Avoid":
-        """Return the rule for a batch of sentences.
+    def for_sentences(
+        cls, texts: Sequence[tuple[AvoidedText, ...]], device: torch.device
+    ) -> "AvoidTexts":
+        """Return the processor for a batch of sentences.
 
         Args:
             texts: The texts to avoid in each sentence.
@@ -107,137 +109,151 @@ class Avoid(LogitsProcessor):
         """
         pairs = [
             (row, token)
-            for row, several in enumerate(texts)
-            for token in sorted(frozenset[int]().union(*(each.always for each in several)))
+            for row, sentence_texts in enumerate(texts)
+            for token in sorted(frozenset[int]().union(*(text.always for text in sentence_texts)))
         ]
         return cls(tuple(texts), torch.tensor(pairs, device=device).reshape(-1, 2).T.long())
 
     def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
         """See `LogitsProcessor.mask`."""
         rows, forbidden = self.always
-        log_probabilities[rows, :, forbidden] = _NEVER
-        places: list[tuple[int, int, int]] = []
+        log_probabilities[rows, :, forbidden] = _FORBIDDEN
+        completions: list[tuple[int, int, int]] = []
         for row, (texts, beams) in enumerate(zip(self.texts, tokens.tolist(), strict=True)):
             if texts:
-                places += [(row, *place) for place in _completing(texts, beams)]
-        if places:
-            log_probabilities[tuple(torch.tensor(places).T.to(log_probabilities.device))] = _NEVER
+                completions += [
+                    (row, *completion) for completion in _completing_tokens(texts, beams)
+                ]
+        if completions:
+            log_probabilities[tuple(torch.tensor(completions).T.to(log_probabilities.device))] = (
+                _FORBIDDEN
+            )
 
-    def select(self, rows: Tensor) -> "Avoid":
+    def select(self, rows: Tensor) -> "AvoidTexts":
         """See `LogitsProcessor.select`."""
-        return Avoid.of([self.texts[row] for row in rows.tolist()], self.always.device)
+        return AvoidTexts.for_sentences(
+            [self.texts[row] for row in rows.tolist()], self.always.device
+        )
 
 
 @dataclass(frozen=True)
-class Spelled(LogitsProcessor):
-    """Constraint that a translation continues its prefix with the spelling of a stem.
+class SpellOpenWord(LogitsProcessor):
+    """Constraint that a translation continues its prefix with an open word.
 
     Attributes:
-        stems: The length of the prefix and the stem of each sentence, or None.
+        open_words: The length of the prefix and the open word of each sentence, or None.
     """
 
-    stems: tuple[tuple[int, Stem] | None, ...]
+    open_words: tuple[tuple[int, OpenWord] | None, ...]
 
     def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
         """See `LogitsProcessor.mask`."""
-        for row, (begin, stem) in self._at_work(time):
-            rests = [stem.rest(before) for before in tokens[row, :, begin:].tolist()]
+        for row, (begin, open_word) in self._unfinished_words(time):
+            rests = [open_word.rest(before) for before in tokens[row, :, begin:].tolist()]
             for rest in filter(None, set(rests)):
-                beams = [beam for beam, own in enumerate(rests) if own == rest]
-                others = ~stem.vocabulary.spelling(rest).to(log_probabilities.device)
+                beams = [beam for beam, rest_of_beam in enumerate(rests) if rest_of_beam == rest]
+                others = ~open_word.vocabulary.spelling(rest).to(log_probabilities.device)
                 log_probabilities[row, beams] = log_probabilities[row, beams].masked_fill(
-                    others, _NEVER
+                    others, _FORBIDDEN
                 )
 
-    def select(self, rows: Tensor) -> "Spelled":
+    def select(self, rows: Tensor) -> "SpellOpenWord":
         """See `LogitsProcessor.select`."""
-        return Spelled(tuple(self.stems[row] for row in rows.tolist()))
+        return SpellOpenWord(tuple(self.open_words[row] for row in rows.tolist()))
 
-    def _at_work(self, time: int) -> list[tuple[int, tuple[int, Stem]]]:
-        """Return the sentences whose stem may be incomplete at position `time`.
+    def _unfinished_words(self, time: int) -> list[tuple[int, tuple[int, OpenWord]]]:
+        """Return the sentences whose open word may be incomplete at position `time`.
 
         Each token spells at least one character.
         """
         return [
-            (row, each)
-            for row, each in enumerate(self.stems)
-            if each is not None and 0 <= time - 1 - each[0] < len(each[1].text)
+            (row, prefix_and_word)
+            for row, prefix_and_word in enumerate(self.open_words)
+            if prefix_and_word is not None
+            and 0 <= time - 1 - prefix_and_word[0] < len(prefix_and_word[1].text)
         ]
 
 
 @dataclass(frozen=True)
 class LogitsProcessors:
-    """All rules of a batch.
+    """All processors of a batch.
 
     Attributes:
-        rules: The rules.
+        processors: The processors.
         prefixes: The beginning of each translation, `[batch, longest]`, padded with `_FREE`. None
-            without any. No rule forbids a token of a prefix.
+            without any. No processor forbids a token of a prefix.
     """
 
-    rules: tuple[LogitsProcessor, ...]
+    processors: tuple[LogitsProcessor, ...]
     prefixes: Tensor | None
 
     @classmethod
-    def of(
+    def from_settings(
         cls,
         settings: SearchSettings,
         constraints: Sequence[TokenConstraints] | None,
         device: torch.device,
     ) -> "LogitsProcessors":
-        """Return the rules for settings and constraints.
+        """Return the processors for settings and constraints.
 
         Args:
             settings: The search settings.
             constraints: The constraints of each sentence. None: there are none.
             device: The device of the search.
         """
-        rules: list[LogitsProcessor] = [MinimumLength(max(1, settings.min_length))]
+        processors: list[LogitsProcessor] = [MinimumLength(max(1, settings.min_length))]
         if settings.no_repeat_ngram:
-            rules.append(NoRepeat(settings.no_repeat_ngram))
-        wanted = constraints or ()
-        if any(each.avoid for each in wanted):
-            rules.append(Avoid.of([each.avoid for each in wanted], device))
-        if any(each.stem for each in wanted):
-            stems = [(len(each.prefix), each.stem) if each.stem else None for each in wanted]
-            rules.append(Spelled(tuple(stems)))
+            processors.append(NoRepeat(settings.no_repeat_ngram))
+        constraints = constraints or ()
+        if any(constraint.avoid for constraint in constraints):
+            processors.append(
+                AvoidTexts.for_sentences([constraint.avoid for constraint in constraints], device)
+            )
+        if any(constraint.open_word for constraint in constraints):
+            open_words = [
+                (len(constraint.prefix), constraint.open_word) if constraint.open_word else None
+                for constraint in constraints
+            ]
+            processors.append(SpellOpenWord(tuple(open_words)))
         prefixes = None
-        if any(each.prefix for each in wanted):
-            prefixes = _filled([each.prefix for each in wanted]).to(device)
-        return cls(tuple(rules), prefixes)
+        if any(constraint.prefix for constraint in constraints):
+            prefixes = _pad_prefixes([constraint.prefix for constraint in constraints]).to(device)
+        return cls(tuple(processors), prefixes)
 
     @property
     def read_tokens(self) -> bool:
-        """Whether any rule needs the tokens of the hypotheses, not only their number."""
-        return any(rule.reads_tokens for rule in self.rules)
+        """Whether any processor needs the tokens of the hypotheses, not only their number."""
+        return any(processor.reads_tokens for processor in self.processors)
 
     def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
         """See `LogitsProcessor.mask`.
 
         A hypothesis may end where every other token is forbidden.
         """
-        log_probabilities[..., [PAD, BOS]] = _NEVER
+        log_probabilities[..., [PAD, BOS]] = _FORBIDDEN
         end = log_probabilities[..., EOS].clone()
-        forced = self._forced(log_probabilities, time)
-        for rule in self.rules:
-            rule.mask(log_probabilities, tokens, time)
+        prefix = self._prefix_tokens(log_probabilities, time)
+        for processor in self.processors:
+            processor.mask(log_probabilities, tokens, time)
         if self.read_tokens:
-            stuck = log_probabilities.amax(2) == _NEVER
-            log_probabilities[..., EOS] = torch.where(stuck, end, log_probabilities[..., EOS])
-        if forced is not None:
-            rows, wanted, values = forced
-            log_probabilities[rows] = _NEVER
-            log_probabilities[rows, :, wanted] = values
+            must_end = log_probabilities.amax(2) == _FORBIDDEN
+            log_probabilities[..., EOS] = torch.where(must_end, end, log_probabilities[..., EOS])
+        if prefix is not None:
+            rows, prefix_tokens, values = prefix
+            log_probabilities[rows] = _FORBIDDEN
+            log_probabilities[rows, :, prefix_tokens] = values
 
     def select(self, rows: Tensor) -> "LogitsProcessors":
         """See `LogitsProcessor.select`."""
         return replace(
             self,
-            rules=tuple(rule.select(rows) for rule in self.rules),
+            processors=tuple(processor.select(rows) for processor in self.processors),
             prefixes=None if self.prefixes is None else self.prefixes[rows],
         )
 
-    def _forced(self, log_probabilities: Tensor, time: int) -> tuple[Tensor, Tensor, Tensor] | None:
+    def _prefix_tokens(
+        self, log_probabilities: Tensor, time: int
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return the tokens of prefixes at position `time`, or None where no prefix is that long.
 
         Returns:
@@ -246,21 +262,21 @@ class LogitsProcessors:
         """
         if self.prefixes is None or time > self.prefixes.shape[1]:
             return None
-        wanted = self.prefixes[:, time - 1]
-        rows = (wanted != _FREE).nonzero().squeeze(1)
-        return rows, wanted[rows], log_probabilities[rows, :, wanted[rows]]
+        tokens = self.prefixes[:, time - 1]
+        rows = (tokens != _FREE).nonzero().squeeze(1)
+        return rows, tokens[rows], log_probabilities[rows, :, tokens[rows]]
 
 
-def _completing(
+def _completing_tokens(
     texts: Sequence[AvoidedText], beams: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of a beam and a next token that would complete a text in it."""
-    needed, vocabulary = bytes_needed(texts), texts[0].vocabulary
+    byte_count, vocabulary = count_context_bytes(texts), texts[0].vocabulary
     for beam, tokens in enumerate(beams):
-        end = spell_end(vocabulary, tokens, needed)
+        end = spell_end(vocabulary, tokens, byte_count)
         in_word = ends_in_word(end)
         for text in texts:
-            for group in text.completed_after(end, in_word):
+            for group in text.completing_tokens(end, in_word):
                 for token in group:
                     yield beam, token
 
@@ -268,11 +284,11 @@ def _completing(
 def _mask_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
     """Forbid `tokens [batch, beams, n]` where the mask `chosen`, of the same shape, is true."""
     cost = torch.zeros(chosen.shape, dtype=log_probabilities.dtype, device=chosen.device)
-    cost.masked_fill_(chosen, _NEVER)
+    cost.masked_fill_(chosen, _FORBIDDEN)
     log_probabilities.scatter_add_(2, tokens, cost)
 
 
-def _filled(rows: Sequence[Sequence[int]]) -> Tensor:
+def _pad_prefixes(rows: Sequence[Sequence[int]]) -> Tensor:
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[_FREE] * (longest - len(row))] for row in rows])
 
@@ -293,7 +309,7 @@ class LengthLimits:
     ratio: LengthRatio
     fixed: int | None = None
 
-    def of(self, source_length: int, forced: int = 0, least: int = 0) -> int:
+    def max_length(self, source_length: int, forced: int = 0, min_length: int = 0) -> int:
         """Return the maximum number of target tokens of a sentence, its end mark included.
 
         Without a fixed limit, it is the source length times the greatest usual ratio, and ten more.
@@ -303,9 +319,9 @@ class LengthLimits:
             source_length: The number of source tokens, without their end mark.
             forced: The number of target tokens that the translation must have. There is always room
                 for them.
-            least: The minimum length of the translation in target tokens.
+            min_length: The minimum length of the translation in target tokens.
         """
         if self.fixed is not None:
             return max(self.fixed, forced + 1)
-        most = self.ratio.mean + _DEVIATIONS * self.ratio.deviation
-        return max(math.ceil(source_length * most), forced, least) + _MARGIN
+        usual_ratio = self.ratio.mean + _DEVIATIONS * self.ratio.deviation
+        return max(math.ceil(source_length * usual_ratio), forced, min_length) + _MARGIN

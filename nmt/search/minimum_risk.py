@@ -138,7 +138,7 @@ class MinimumRisk:
     sampled: bool
 
     @classmethod
-    def of(
+    def from_settings(
         cls, settings: SearchSettings, tokenizer: Callable[[], str | None]
     ) -> "MinimumRisk | None":
         """Return the choice that the settings name, None where the best score decides.
@@ -154,16 +154,16 @@ class MinimumRisk:
         made = utility(tokenizer()) if utility.has_words else utility()
         return cls(made, settings.sampling)
 
-    def ranked(self, candidates: Sequence[Candidate]) -> list[tuple[int, float]]:
+    def rank(self, candidates: Sequence[Candidate]) -> list[tuple[int, float]]:
         """Return the positions of the candidates and their expected utilities, best first."""
         texts = [candidate.text for candidate in candidates]
         expected = expected_utilities(texts, self._weights(candidates), self.utility)
 
-        def rank(position: int) -> tuple[bool, float, float]:
+        def sort_key(position: int) -> tuple[bool, float, float]:
             candidate = candidates[position]
             return not candidate.finished, -expected[position], -candidate.score
 
-        return [(i, expected[i]) for i in sorted(range(len(candidates)), key=rank)]
+        return [(i, expected[i]) for i in sorted(range(len(candidates)), key=sort_key)]
 
     def _weights(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the weights of the candidates as references, of sum one."""
@@ -176,10 +176,10 @@ class MinimumRisk:
             each.log_probability if count else -inf
             for each, count in zip(candidates, counts, strict=True)
         ]
-        likeliest = max(log_probabilities)
-        weights = [exp(log_probability - likeliest) for log_probability in log_probabilities]
-        whole = sum(weights)
-        return [weight / whole for weight in weights]
+        greatest = max(log_probabilities)
+        weights = [exp(log_probability - greatest) for log_probability in log_probabilities]
+        weight_sum = sum(weights)
+        return [weight / weight_sum for weight in weights]
 
 
 def expected_utilities(
@@ -194,17 +194,20 @@ def expected_utilities(
         weights: The weights of the texts as references, of sum one.
         utility: The utility.
     """
-    shares: dict[str, float] = {}
+    weight_of_text: dict[str, float] = {}
     for text, weight in zip(texts, weights, strict=True):
-        shares[text] = shares.get(text, 0.0) + weight
+        weight_of_text[text] = weight_of_text.get(text, 0.0) + weight
     ids: dict[Hashable, int] = {}
-    found = {text: _NGrams.of(utility.units(text), utility.orders, ids) for text in shares}
-    expected = {text: _FULL * share for text, share in shares.items()}
-    for one, other in combinations(shares, 2):
-        matches = found[one].shared(found[other])
-        lengths = found[one].length, found[other].length
-        expected[one] += shares[other] * utility.value(matches, *lengths)
-        expected[other] += shares[one] * utility.value(matches, *reversed(lengths))
+    n_grams = {
+        text: _NGrams.from_units(utility.units(text), utility.orders, ids)
+        for text in weight_of_text
+    }
+    expected = {text: _FULL * share for text, share in weight_of_text.items()}
+    for one, other in combinations(weight_of_text, 2):
+        matches = n_grams[one].count_matches(n_grams[other])
+        lengths = n_grams[one].length, n_grams[other].length
+        expected[one] += weight_of_text[other] * utility.value(matches, *lengths)
+        expected[other] += weight_of_text[one] * utility.value(matches, *reversed(lengths))
     return [expected[text] for text in texts]
 
 
@@ -224,7 +227,7 @@ class _NGrams:
     sets: tuple[set[int], ...]
 
     @classmethod
-    def of(cls, units: Sequence[str], orders: int, ids: dict[Hashable, int]) -> "_NGrams":
+    def from_units(cls, units: Sequence[str], orders: int, ids: dict[Hashable, int]) -> "_NGrams":
         """Return the n-grams of a text.
 
         Args:
@@ -239,6 +242,6 @@ class _NGrams:
             sets.append({ids.setdefault(occurrence, len(ids)) for occurrence in occurrences})
         return cls(len(units), tuple(sets))
 
-    def shared(self, other: "_NGrams") -> list[int]:
+    def count_matches(self, other: "_NGrams") -> list[int]:
         """Return the number of n-grams of each order that both texts have."""
         return [len(mine & theirs) for mine, theirs in zip(self.sets, other.sets, strict=True)]

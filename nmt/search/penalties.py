@@ -103,7 +103,7 @@ def coverage_needs_attention() -> UsageError:
     )
 
 
-def described(settings: SearchSettings) -> str:
+def describe_penalties(settings: SearchSettings) -> str:
     """Return a short description of the penalties in use."""
     text = f"length penalty {settings.length_penalty}"
     if settings.length_penalty != "none":

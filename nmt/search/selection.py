@@ -15,11 +15,11 @@ DEAD = float("-inf")
 """Log-probability of a dead hypothesis, an empty slot of the beam."""
 
 _BLOCK = 64
-"""Tokens in a block of `top`."""
+"""Tokens in a block of `blockwise_topk`."""
 
 
 @dataclass(frozen=True)
-class Extended:
+class Extensions:
     """Chosen extensions of a batch of sentences.
 
     The shape of continuing hypotheses is `[batch, new_beams]`, that of previous beams
@@ -32,8 +32,8 @@ class Extended:
         log_probability: The log-probability of each continuing hypothesis, `DEAD` where there is
             none.
         end_log_probability: The log-probability of the end mark after each previous beam.
-        ended: The log-probability of each previous beam with the end mark.
-        ends: Whether each previous beam with the end mark is a finished hypothesis.
+        finished_log_probability: The log-probability of each previous beam with the end mark.
+        is_finished: Whether each previous beam with the end mark is a finished hypothesis.
     """
 
     parents: Tensor
@@ -41,8 +41,8 @@ class Extended:
     token_log_probability: Tensor
     log_probability: Tensor
     end_log_probability: Tensor
-    ended: Tensor
-    ends: Tensor
+    finished_log_probability: Tensor
+    is_finished: Tensor
 
 
 class Selection(ABC):
@@ -53,19 +53,19 @@ class Selection(ABC):
 
     @abstractmethod
     def choose(
-        self, so_far: Tensor, log_probabilities: Tensor, time: int
-    ) -> tuple[Extended, "Selection"]:
+        self, prefix_log_probability: Tensor, log_probabilities: Tensor, time: int
+    ) -> tuple[Extensions, "Selection"]:
         """Return the extensions at one position, and the selection for the next.
 
         Args:
-            so_far: The log-probabilities of the live hypotheses, `[batch, beams]`, one beam at the
-                first step.
+            prefix_log_probability: The log-probabilities of the live hypotheses, `[batch, beams]`,
+                one beam at the first step.
             log_probabilities: The log-probability of each next token, minus infinity where it is
                 forbidden, `[batch, beams, vocabulary]`. It may be overwritten.
             time: The position, from 1.
         """
 
-    def patient(self) -> Tensor | None:
+    def continues_when_full(self) -> Tensor | None:
         """Return the mask `[batch]` of sentences that `beam_size` finished hypotheses do not end.
 
         The first hypotheses to finish need not be good ones. None: there is no such sentence.
@@ -88,10 +88,10 @@ class BestSelection(Selection):
     beam_size: int
 
     def choose(
-        self, so_far: Tensor, log_probabilities: Tensor, time: int
-    ) -> tuple[Extended, Selection]:
+        self, prefix_log_probability: Tensor, log_probabilities: Tensor, time: int
+    ) -> tuple[Extensions, Selection]:
         """See `Selection.choose`."""
-        return extend(so_far, log_probabilities, self.beam_size), self
+        return extend(prefix_log_probability, log_probabilities, self.beam_size), self
 
 
 @dataclass(frozen=True)
@@ -105,47 +105,55 @@ class DiverseSelection(Selection):
     Attributes:
         beam_size: The number of hypotheses of all groups together.
         strength: The cost of a token for each earlier choice of it.
-        room: The number of hypotheses that each group may still finish, `[batch, groups]`.
+        remaining: The number of hypotheses that each group may still finish, `[batch, groups]`.
     """
 
     beam_size: int
     strength: float
-    room: Tensor
+    remaining: Tensor
 
     def choose(
-        self, so_far: Tensor, log_probabilities: Tensor, time: int
-    ) -> tuple[Extended, Selection]:
+        self, prefix_log_probability: Tensor, log_probabilities: Tensor, time: int
+    ) -> tuple[Extensions, Selection]:
         """See `Selection.choose`."""
         batch, beams, vocabulary = log_probabilities.shape
-        share = self.beam_size // self.room.shape[1]
-        taken = log_probabilities.new_zeros(batch, 1, vocabulary)
-        groups: list[Extended] = []
-        for group in range(self.room.shape[1]):
-            first, width = (0, 1) if beams == 1 else (group * share, share)
-            own = slice(first, first + width)
-            values = log_probabilities[:, own].clone()
-            chosen = extend(so_far[:, own], values, share, self.strength * taken)
-            chosen = _within(_widened(chosen, share), self.room[:, group])
-            alive = (chosen.log_probability > DEAD).to(taken.dtype)
-            taken.squeeze(1).scatter_add_(1, chosen.tokens, alive)
+        group_size = self.beam_size // self.remaining.shape[1]
+        token_counts = log_probabilities.new_zeros(batch, 1, vocabulary)
+        groups: list[Extensions] = []
+        for group in range(self.remaining.shape[1]):
+            first, width = (0, 1) if beams == 1 else (group * group_size, group_size)
+            beams_of_group = slice(first, first + width)
+            values = log_probabilities[:, beams_of_group].clone()
+            chosen = extend(
+                prefix_log_probability[:, beams_of_group],
+                values,
+                group_size,
+                self.strength * token_counts,
+            )
+            chosen = _limit_finished(_pad_beams(chosen, group_size), self.remaining[:, group])
+            alive = (chosen.log_probability > DEAD).to(token_counts.dtype)
+            token_counts.squeeze(1).scatter_add_(1, chosen.tokens, alive)
             groups.append(replace(chosen, parents=chosen.parents + first))
-        room = self.room - torch.stack([group.ends.sum(1) for group in groups], 1)
-        return _side_by_side(groups, beams), replace(self, room=room)
+        remaining = self.remaining - torch.stack([group.is_finished.sum(1) for group in groups], 1)
+        return _join_groups(groups, beams), replace(self, remaining=remaining)
 
     def select(self, rows: Tensor) -> "DiverseSelection":
         """See `Selection.select`."""
-        return replace(self, room=self.room[rows])
+        return replace(self, remaining=self.remaining[rows])
 
 
 def extend(
-    so_far: Tensor, log_probabilities: Tensor, beam_size: int, cost: Tensor | None = None
-) -> Extended:
+    prefix_log_probability: Tensor,
+    log_probabilities: Tensor,
+    beam_size: int,
+    cost: Tensor | None = None,
+) -> Extensions:
     """Return the best extensions that continue, best first, and the ends among the best of all.
 
     See `Selection.choose`; `log_probabilities` is overwritten.
 
     Args:
-        so_far: The log-probabilities of the live hypotheses, `[batch, beams]`.
+        prefix_log_probability: The log-probabilities of the live hypotheses, `[batch, beams]`.
         log_probabilities: The log-probability of each next token, `[batch, beams, vocabulary]`.
         beam_size: The maximum number of extensions that continue, and the number of best ones in
             which ends count.
@@ -156,28 +164,28 @@ def extend(
     log_probabilities[..., EOS] = DEAD
     width = min(beam_size, log_probabilities.shape[-1])
     if cost is None:
-        best, tokens = top(log_probabilities, width)
+        best, tokens = blockwise_topk(log_probabilities, width)
         token_log_probability = best
     else:
-        best, tokens = top(log_probabilities - cost, width)
+        best, tokens = blockwise_topk(log_probabilities - cost, width)
         token_log_probability = log_probabilities.gather(2, tokens)
-    ranks = (so_far.unsqueeze(2) + best).flatten(1)
+    ranks = (prefix_log_probability.unsqueeze(2) + best).flatten(1)
     ranks, index = ranks.topk(min(beam_size, ranks.shape[1]))
     parents = index // width
     token_log_probability = token_log_probability.flatten(1).gather(1, index)
-    ended = so_far + end
-    return Extended(
+    finished_log_probability = prefix_log_probability + end
+    return Extensions(
         parents=parents,
         tokens=tokens.flatten(1).gather(1, index),
         token_log_probability=token_log_probability,
-        log_probability=so_far.gather(1, parents) + token_log_probability,
+        log_probability=prefix_log_probability.gather(1, parents) + token_log_probability,
         end_log_probability=end,
-        ended=ended,
-        ends=among_the_best(ended, ranks, beam_size),
+        finished_log_probability=finished_log_probability,
+        is_finished=is_among_best(finished_log_probability, ranks, beam_size),
     )
 
 
-def top(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def blockwise_topk(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k greatest values along the last axis, descending, and their indices.
 
     Only the blocks with the k greatest maxima are searched, for they contain all k values. This is
@@ -191,30 +199,30 @@ def top(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if whole < 2 * k:
         best = values.topk(k)
         return best.values, best.indices
-    inside = whole * _BLOCK
-    blocks = values[..., :inside].unflatten(-1, (whole, _BLOCK))
+    in_blocks = whole * _BLOCK
+    blocks = values[..., :in_blocks].unflatten(-1, (whole, _BLOCK))
     chosen = blocks.amax(-1).topk(k).indices
     candidates = blocks.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, _BLOCK)).flatten(-2)
-    places = chosen.unsqueeze(-1) * _BLOCK + torch.arange(_BLOCK, device=values.device)
-    rest = torch.arange(inside, values.shape[-1], device=values.device)
-    candidates = torch.cat((candidates, values[..., inside:]), -1)
-    places = torch.cat((places.flatten(-2), rest.expand(*chosen.shape[:-1], -1)), -1)
+    indices = chosen.unsqueeze(-1) * _BLOCK + torch.arange(_BLOCK, device=values.device)
+    rest = torch.arange(in_blocks, values.shape[-1], device=values.device)
+    candidates = torch.cat((candidates, values[..., in_blocks:]), -1)
+    indices = torch.cat((indices.flatten(-2), rest.expand(*chosen.shape[:-1], -1)), -1)
     best = candidates.topk(k)
-    return best.values, places.gather(-1, best.indices)
+    return best.values, indices.gather(-1, best.indices)
 
 
-def among_the_best(ended: Tensor, others: Tensor, beam_size: int) -> Tensor:
-    """Return where `ended` is among the `beam_size` greatest values of both tensors.
+def is_among_best(values: Tensor, others: Tensor, beam_size: int) -> Tensor:
+    """Return where `values` are among the `beam_size` greatest of both tensors, `[batch, beams]`.
 
     Args:
-        ended: The log-probabilities of ended hypotheses, `[batch, beams]`.
-        others: Those of the others, `[batch, n]`.
+        values: The log-probabilities of ended hypotheses, `[batch, beams]`.
+        others: The log-probabilities of the others, `[batch, n]`.
         beam_size: The number of greatest values.
     """
-    both = torch.cat((ended, others), 1)
+    both = torch.cat((values, others), 1)
     chosen = both.topk(min(beam_size, both.shape[1])).indices
     among = torch.zeros_like(both, dtype=torch.bool).scatter_(1, chosen, True)
-    return among[:, : ended.shape[1]] & (ended > DEAD)
+    return among[:, : values.shape[1]] & (values > DEAD)
 
 
 def gather_beams(values: Tensor, beams: Tensor) -> Tensor:
@@ -227,18 +235,22 @@ def gather_beams(values: Tensor, beams: Tensor) -> Tensor:
     return values.gather(1, beams.unsqueeze(2).expand(-1, -1, values.shape[2]))
 
 
-def _within(chosen: Extended, room: Tensor) -> Extended:
-    """Keep at most `room [batch]` ends, the most probable ones, and end groups that are full."""
-    ended = chosen.ended.masked_fill(~chosen.ends, DEAD)
-    place = ended.argsort(dim=1, descending=True, stable=True).argsort(1)
-    ends = chosen.ends & (place < room.unsqueeze(1))
-    full = (ends.sum(1) >= room).unsqueeze(1)
+def _limit_finished(chosen: Extensions, remaining: Tensor) -> Extensions:
+    """Keep at most `remaining [batch]` ends, the most probable ones, and stop full groups."""
+    finished_log_probability = chosen.finished_log_probability.masked_fill(
+        ~chosen.is_finished, DEAD
+    )
+    rank = finished_log_probability.argsort(dim=1, descending=True, stable=True).argsort(1)
+    is_finished = chosen.is_finished & (rank < remaining.unsqueeze(1))
+    full = (is_finished.sum(1) >= remaining).unsqueeze(1)
     return replace(
-        chosen, ends=ends, log_probability=chosen.log_probability.masked_fill(full, DEAD)
+        chosen,
+        is_finished=is_finished,
+        log_probability=chosen.log_probability.masked_fill(full, DEAD),
     )
 
 
-def _widened(chosen: Extended, width: int) -> Extended:
+def _pad_beams(chosen: Extensions, width: int) -> Extensions:
     """Pad to `width` with dead hypotheses: a tiny vocabulary has fewer first tokens."""
     missing = (0, width - chosen.tokens.shape[1])
     pad = torch.nn.functional.pad
@@ -251,17 +263,19 @@ def _widened(chosen: Extended, width: int) -> Extended:
     )
 
 
-def _side_by_side(groups: list[Extended], beams: int) -> Extended:
+def _join_groups(groups: list[Extensions], beams: int) -> Extensions:
     """Concatenate all groups. At the first step, they share one beam, which cannot end."""
-    old = groups[:1] if beams == 1 else groups
-    return Extended(
+    ending_groups = groups[:1] if beams == 1 else groups
+    return Extensions(
         parents=torch.cat([group.parents for group in groups], 1),
         tokens=torch.cat([group.tokens for group in groups], 1),
         token_log_probability=torch.cat([group.token_log_probability for group in groups], 1),
         log_probability=torch.cat([group.log_probability for group in groups], 1),
-        end_log_probability=torch.cat([group.end_log_probability for group in old], 1),
-        ended=torch.cat([group.ended for group in old], 1),
-        ends=torch.cat([group.ends for group in old], 1),
+        end_log_probability=torch.cat([group.end_log_probability for group in ending_groups], 1),
+        finished_log_probability=torch.cat(
+            [group.finished_log_probability for group in ending_groups], 1
+        ),
+        is_finished=torch.cat([group.is_finished for group in ending_groups], 1),
     )
 
 
@@ -283,7 +297,7 @@ class SampledSelection(Selection):
     settings: SearchSettings
 
     @classmethod
-    def of(
+    def for_sources(
         cls,
         sources: Sequence[Sequence[int]],
         limits: Sequence[int],
@@ -303,14 +317,14 @@ class SampledSelection(Selection):
         """
         draws = np.zeros((len(sources), max(limits), settings.beam_size))
         for row, (source, limit) in enumerate(zip(sources, limits, strict=True)):
-            own = [] if numbers is None else [numbers[row]]
-            generator = np.random.default_rng([settings.seed, *source, *own])
+            number = [] if numbers is None else [numbers[row]]
+            generator = np.random.default_rng([settings.seed, *source, *number])
             draws[row, :limit] = generator.random((limit, settings.beam_size))
         return cls(torch.from_numpy(draws).transpose(1, 2).to(device), settings)
 
     def choose(
-        self, so_far: Tensor, log_probabilities: Tensor, time: int
-    ) -> tuple[Extended, Selection]:
+        self, prefix_log_probability: Tensor, log_probabilities: Tensor, time: int
+    ) -> tuple[Extensions, Selection]:
         """See `Selection.choose`.
 
         A hypothesis that samples the end mark does not continue.
@@ -318,31 +332,35 @@ class SampledSelection(Selection):
         cumulative = truncate_distribution(log_probabilities, self.settings).cumsum(2)
         draws = self.draws[:, :, time - 1].to(cumulative.dtype)
         hypotheses = draws.shape[1]
-        first = log_probabilities.shape[1] < hypotheses
-        if first:
+        is_first_step = log_probabilities.shape[1] < hypotheses
+        if is_first_step:
             cumulative = cumulative.expand(-1, hypotheses, -1)
-        points = draws.unsqueeze(2) * cumulative[..., -1:]
-        tokens = torch.searchsorted(cumulative.contiguous(), points, right=True).squeeze(2)
+        thresholds = draws.unsqueeze(2) * cumulative[..., -1:]
+        tokens = torch.searchsorted(cumulative.contiguous(), thresholds, right=True).squeeze(2)
         tokens = tokens.clamp(max=log_probabilities.shape[2] - 1)
         parents = torch.arange(hypotheses, device=tokens.device).expand_as(tokens)
-        parents = torch.zeros_like(tokens) if first else parents
-        values = log_probabilities.expand(-1, hypotheses, -1) if first else log_probabilities
+        parents = torch.zeros_like(tokens) if is_first_step else parents
+        values = (
+            log_probabilities.expand(-1, hypotheses, -1) if is_first_step else log_probabilities
+        )
         chosen = values.gather(2, tokens.unsqueeze(2)).squeeze(2)
-        total = so_far.gather(1, parents) + chosen
+        total = prefix_log_probability.gather(1, parents) + chosen
         end = log_probabilities[..., EOS]
-        ended = so_far + end
-        drew_end = tokens == EOS
-        ends = (drew_end if not first else drew_end[:, :1]) & (ended > DEAD)
-        extended = Extended(
+        finished_log_probability = prefix_log_probability + end
+        sampled_end = tokens == EOS
+        is_finished = (sampled_end if not is_first_step else sampled_end[:, :1]) & (
+            finished_log_probability > DEAD
+        )
+        extensions = Extensions(
             parents=parents,
             tokens=tokens,
             token_log_probability=chosen,
-            log_probability=total.masked_fill(drew_end, DEAD),
+            log_probability=total.masked_fill(sampled_end, DEAD),
             end_log_probability=end,
-            ended=ended,
-            ends=ends,
+            finished_log_probability=finished_log_probability,
+            is_finished=is_finished,
         )
-        return extended, self
+        return extensions, self
 
     def select(self, rows: Tensor) -> "SampledSelection":
         """See `Selection.select`."""
@@ -364,14 +382,14 @@ def truncate_distribution(log_probabilities: Tensor, settings: SearchSettings) -
     probabilities = torch.softmax(values, -1)
     if settings.top_k:
         kept = min(settings.top_k, values.shape[-1])
-        least = probabilities.topk(kept).values[..., -1:]
-        probabilities = _normalized(probabilities.masked_fill(probabilities < least, 0.0))
+        threshold = probabilities.topk(kept).values[..., -1:]
+        probabilities = _normalized(probabilities.masked_fill(probabilities < threshold, 0.0))
     if settings.top_p < 1.0:
-        falling, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        before = falling.cumsum(-1) - falling
-        out = torch.zeros_like(probabilities, dtype=torch.bool)
-        out.scatter_(-1, order, before >= settings.top_p)
-        probabilities = _normalized(probabilities.masked_fill(out, 0.0))
+        descending, order = probabilities.sort(dim=-1, descending=True, stable=True)
+        before = descending.cumsum(-1) - descending
+        excluded = torch.zeros_like(probabilities, dtype=torch.bool)
+        excluded.scatter_(-1, order, before >= settings.top_p)
+        probabilities = _normalized(probabilities.masked_fill(excluded, 0.0))
     return probabilities
 
 

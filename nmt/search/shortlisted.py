@@ -16,8 +16,8 @@ from nmt.alignment.shortlist import Shortlist
 from nmt.data.batches import pad_sources
 from nmt.model.decoder_state import DecoderState, Step
 from nmt.model.encoder import EncodedSource
-from nmt.model.kernels.batch_invariance import product
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.batch_invariance import invariant_linear
+from nmt.model.kernels.precision import upcast
 from nmt.model.output import mix_copies
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.beam import Scorer
@@ -63,7 +63,7 @@ class _Vocabulary:
         Args:
             features: `[batch, beams, feature]`.
         """
-        logits = product(features.to(self.weight.dtype), self.weight)
+        logits = invariant_linear(features.to(self.weight.dtype), self.weight)
         if self.columns is None:
             return logits
         return logits.gather(2, self.columns.unsqueeze(1).expand(-1, logits.shape[1], -1))
@@ -179,7 +179,7 @@ class Shortlisted:
         Returns:
             `[batch, beams, candidates]`.
         """
-        logits = widened(encoded.vocabulary.logits(step.features))
+        logits = upcast(encoded.vocabulary.logits(step.features))
         generated = torch.log_softmax(logits.add_(encoded.bias.unsqueeze(1)), -1)
         if step.gate is None:
             return generated
@@ -216,7 +216,7 @@ class Shortlisted:
     def _bias(self, candidates: Tensor, sizes: Tensor) -> Tensor:
         ended = torch.arange(candidates.shape[1], device=sizes.device) >= sizes.unsqueeze(1)
         if self._model.output_bias is None:
-            bias = widened(self._model.output_weight).new_zeros(candidates.shape)
+            bias = upcast(self._model.output_weight).new_zeros(candidates.shape)
         else:
             bias = self._model.output_bias[candidates]
         return bias.masked_fill(ended, _NEVER)

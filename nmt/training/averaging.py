@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
-from nmt.bundles.bundle_files import FACTS, find_bundle, fingerprint, is_checkpoint
+from nmt.bundles.bundle_files import BUNDLE_RECORD, find_bundle, fingerprint, is_checkpoint
 from nmt.config.registry import DEV_METRICS
 from nmt.config.serialize import config_differences
 from nmt.console import counted, say
@@ -104,7 +104,7 @@ def _checkpoint_name(name: str | None, checkpoint: Path) -> str:
 
 
 def _choose_checkpoints(run: RunDirectory, choice: CheckpointChoice, bundle: Bundle) -> list[Path]:
-    if is_archive(run.path) or (run.path / FACTS).is_file():
+    if is_archive(run.path) or (run.path / BUNDLE_RECORD).is_file():
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
         )

@@ -12,7 +12,7 @@ from nmt.config.settings import SearchSettings
 from nmt.runtime.device import Runtime
 from nmt.search.batched_search import Evaluating, decode_corpus
 from nmt.search.constraints import TokenConstraints
-from nmt.search.forced_decoding import ForcedPair, Unrolling, force_decode, padded
+from nmt.search.forced_decoding import ForcedPair, UnrollableModel, force_decode, make_forced_batch
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK
@@ -42,7 +42,7 @@ class TargetPosition:
     """Position in a translation.
 
     Attributes:
-        model: A model that is both a `Scorer` and an `Unrolling`.
+        model: A model that is both a `Scorer` and an `UnrollableModel`.
         source: The token ids of the source, without the end mark.
         prefix: The token ids of the translation before the position.
         settings: The search settings.
@@ -98,7 +98,7 @@ class TargetPosition:
 
 @torch.inference_mode()
 def next_log_probabilities(
-    model: Unrolling, source: Sequence[int], prefix: Sequence[int], runtime: Runtime
+    model: UnrollableModel, source: Sequence[int], prefix: Sequence[int], runtime: Runtime
 ) -> Tensor:
     """Return the log-probability of each target token after a prefix, `[vocabulary]`.
 
@@ -108,7 +108,7 @@ def next_log_probabilities(
         prefix: The token ids of the translation so far.
         runtime: The device and precision.
     """
-    batch = padded([ForcedPair(source, prefix)]).to(runtime.device)
+    batch = make_forced_batch([ForcedPair(source, prefix)]).to(runtime.device)
     with Evaluating(model), runtime.computing():
         encoded = model.encode(batch.source, batch.source_lengths)
         unrolled = model.unroll(encoded, batch.target_input)

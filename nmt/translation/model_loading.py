@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from nmt.bundles.bundle import Bundle, ensemble_of, load_bundle
+from nmt.bundles.bundle import Bundle, load_bundle, make_ensemble
 from nmt.bundles.bundle_files import find_bundle
 from nmt.config.config_errors import explained
 from nmt.config.settings import RuntimeSettings
 from nmt.errors import UsageError
-from nmt.model.kernels.precision import narrow_matrices, product_shapes
+from nmt.model.kernels.precision import cast_matrices, product_shapes
 from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
 from nmt.runtime.process import owns_process
 from nmt.search.ensemble import Ensemble
@@ -86,7 +86,7 @@ def load_models(
     first = bundles[0]
     shapes = product_shapes(first.config.model, first.tokenizers.target.size, _PROBED_ROWS)
     runtime = prepare_runtime(settings, exact=True, shapes=shapes)
-    ensemble = ensemble_of(bundles, weights, combination)  # checks weights, even of one model
+    ensemble = make_ensemble(bundles, weights, combination)  # checks weights, even of one model
     if runtime.device.type == "cpu" and precision in ("bfloat16", "int8"):
         largest = max((bundle.model.output_weight for bundle in bundles), key=Tensor.numel)
         choice = choose_precision(precision, largest, measured)
@@ -96,7 +96,7 @@ def load_models(
     for bundle in bundles:
         if int8:
             bundle.model.quantize_output()
-        narrow_matrices(bundle.model, runtime.dtype)
+        cast_matrices(bundle.model, runtime.dtype)
     made_with: dict[str, Any] = {"vocabulary": "int8"} if int8 else {}
     if len(bundles) == 1:
         return LoadedModels(bundles, runtime, made_with=made_with)

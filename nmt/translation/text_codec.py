@@ -7,11 +7,11 @@ from nmt.errors import UsageError
 from nmt.search.constraints import (
     AvoidedText,
     Constraints,
-    Stem,
+    OpenWord,
     TokenConstraints,
-    as_written,
-    avoided,
-    begun,
+    make_avoided_text,
+    normalize_text,
+    split_open_word,
 )
 from nmt.search.forced_decoding import ForcedPair
 from nmt.search.hypothesis import Hypothesis, Weights
@@ -159,9 +159,11 @@ class TextCodec:
             for tokens in target.encode_batch(wanted.terms)
             if tokens and UNK not in tokens
         )
-        avoid = tuple(avoided(target, phrase) for phrase in wanted.avoid if phrase.strip())
-        prefix, stem = self._prefix(wanted)
-        first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, stem)
+        avoid = tuple(
+            make_avoided_text(target, phrase) for phrase in wanted.avoid if phrase.strip()
+        )
+        prefix, open_word = self._prefix(wanted)
+        first = TokenConstraints(tuple(prefix), terms if pieces == 1 else (), avoid, open_word)
         return [first, *[TokenConstraints(avoid=avoid)] * (pieces - 1)]
 
     def unknown_prefix(self, wanted: Constraints) -> Sequence[Subword]:
@@ -174,11 +176,11 @@ class TextCodec:
             return ()
         return self.tokenizers.target.subwords(wanted.prefix)[: len(tokens)]
 
-    def _prefix(self, wanted: Constraints) -> tuple[list[int], Stem | None]:
-        """Return the tokens of the prefix, and the stem of the word after them."""
+    def _prefix(self, wanted: Constraints) -> tuple[list[int], OpenWord | None]:
+        """Return the tokens of the prefix, and the open word after them."""
         target = self.tokenizers.target
         return (
-            begun(target, wanted.prefix)
+            split_open_word(target, wanted.prefix)
             if wanted.open_end
             else (target.encode(wanted.prefix), None)
         )
@@ -404,7 +406,7 @@ def _writes_avoided(
     if not avoid or not copied:
         return False
     whole, *parts = (
-        as_written(target, "".join(subword.surface for subword in subwords))
+        normalize_text(target, "".join(subword.surface for subword in subwords))
         for subwords in ([*before, *copied, *after], before, after)
     )
     return any(text.count(whole) > sum(map(text.count, parts)) for text in avoid)

@@ -65,10 +65,10 @@ def by_utility(candidates: Sequence[Translation], risk: MinimumRisk) -> list[Tra
 
     Args:
         candidates: The translations to choose from.
-        risk: The decision rule, see `MinimumRisk.ranked`.
+        risk: The decision rule, see `MinimumRisk.rank`.
     """
     return [
-        replace(candidates[i], expected_utility=expected) for i, expected in risk.ranked(candidates)
+        replace(candidates[i], expected_utility=expected) for i, expected in risk.rank(candidates)
     ]
 
 

@@ -20,8 +20,8 @@ from nmt.search.batched_search import (
 )
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints
-from nmt.search.ensemble import View, models_of, parts_of, views
-from nmt.search.forced_decoding import ForcedScore, check_source_lengths, force_decode, pairs_of
+from nmt.search.ensemble import HeadAttention, count_heads, head_attentions, models_with_attention
+from nmt.search.forced_decoding import ForcedScore, check_source_lengths, encode_pairs, force_decode
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
@@ -252,7 +252,7 @@ class Translator:
             self._codec.translations(*each, attention, settings.replace_unknown)
             for each in zip(segments, hypotheses, strict=True)
         ]
-        risk = MinimumRisk.of(settings, lambda: self.bleu_tokenizer)
+        risk = MinimumRisk.from_settings(settings, lambda: self.bleu_tokenizer)
         if risk is not None:
             translated = [by_utility(each, risk) for each in translated]
         distinct = risk is not None or not settings.sampling
@@ -302,13 +302,13 @@ class Translator:
             UsageError: An override is not allowed.
         """
         settings = override(self.settings, overrides)
-        pairs = pairs_of(self._bundle.tokenizers, sources, targets, finished)
+        pairs = encode_pairs(self._bundle.tokenizers, sources, targets, finished)
         check_source_lengths(pairs, self._max_source_tokens(), lines)
         model: Any = self.model  # our models both search and unroll
         found = force_decode(model, pairs, settings, self._runtime, attention)
         texts = zip(sources, targets, strict=True)
         return [
-            ForcedScore.of(*each, self._bundle.tokenizers)
+            ForcedScore.from_hypothesis(*each, self._bundle.tokenizers)
             for each in zip(texts, pairs, found, strict=True)
         ]
 
@@ -317,18 +317,18 @@ class Translator:
         """The tokenizers of the bundle. Those of an ensemble are alike."""
         return self._bundle.tokenizers
 
-    def views(self, translations: Sequence[Translation]) -> list[list[View]]:
+    def views(self, translations: Sequence[Translation]) -> list[list[HeadAttention]]:
         """Return the attention of each head of each model, for translations of this translator.
 
         There are none for a single head in all, for a blank text, and for a text in segments. The
         models decode the translations once more, because search keeps only the mean.
         """
-        asked = models_of(self.model)
-        if parts_of(asked) == 1:
+        asked = models_with_attention(self.model)
+        if count_heads(asked) == 1:
             return [[] for _ in translations]
         whole = [translation if translation.pieces == 1 else None for translation in translations]
         pairs = [self._codec.pair(each) for each in whole]
-        return views(asked, pairs, self.settings.batch_sentences, self._runtime)
+        return head_attentions(asked, pairs, self.settings.batch_sentences, self._runtime)
 
     def alternatives(
         self,

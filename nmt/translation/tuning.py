@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.bundles.bundle_files import FACTS, check_is_folder, find_bundle
+from nmt.bundles.bundle_files import BUNDLE_RECORD, check_is_folder, find_bundle
 from nmt.config.settings import SearchSettings
 from nmt.config.yaml_positions import plain_value
 from nmt.console import progress
@@ -373,7 +373,7 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
 def _place(path: Path) -> Path:
     """Return the folder of a bundle, or where it was before it was renamed aside."""
     run = RunDirectory(path)
-    of_a_run = run.config_file.is_file() and not (path / FACTS).is_file()
+    of_a_run = run.config_file.is_file() and not (path / BUNDLE_RECORD).is_file()
     return (run.best if of_a_run else path).resolve()
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.alignment.links import AlignmentError, GoldLinks
+from nmt.alignment.links import AlignmentErrorRate, GoldLinks
 
 
 def gold(sure, possible=()):
@@ -8,7 +8,7 @@ def gold(sure, possible=()):
 
 
 def test_by_hand():
-    error = AlignmentError()
+    error = AlignmentErrorRate()
     error.add([(0, 0), (1, 1), (2, 2)], gold([(0, 0), (3, 3)], [(1, 1)]))
     error.add([(0, 0)], gold([(0, 1)]))
     assert (error.pairs, error.links, error.sure, error.possible) == (2, 4, 3, 4)
@@ -18,14 +18,14 @@ def test_by_hand():
 
 
 def test_without_possible_links_it_is_one_minus_f1():
-    error = AlignmentError()
+    error = AlignmentErrorRate()
     error.add([(0, 0), (1, 1), (2, 1)], gold([(0, 0), (1, 1), (2, 2), (3, 3)]))
     f1 = 2 * error.precision * error.recall / (error.precision + error.recall)
     assert error.rate == pytest.approx(1 - f1)
 
 
 def test_all_and_nothing():
-    error = AlignmentError()
+    error = AlignmentErrorRate()
     assert (error.precision, error.recall, error.rate) == (1.0, 1.0, 0.0)
     error.add([], gold([]))
     assert error.rate == 0.0

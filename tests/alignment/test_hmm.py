@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nmt.alignment.aligners import HmmAligner, Ibm1Aligner, Turned, align_texts
-from nmt.alignment.hmm import Hmm, Jumps, blocks_of, learn_hmm
+from nmt.alignment.aligners import HmmAligner, Ibm1Aligner, SwappedPairs, align_texts
+from nmt.alignment.hmm import Hmm, Jumps, learn_hmm, make_blocks
 from nmt.alignment.lexicon import Lexicon, learn_lexicon
 from nmt.config.registry import ALIGNERS
 from nmt.errors import DataError
@@ -89,9 +89,9 @@ def ways(hmm, source, target):
 def test_posteriors_and_moves_are_sums_over_all_alignments():
     corpus = random_pairs(12)
     hmm = random_hmm(corpus)
-    for block in blocks_of(corpus, every(corpus)):
+    for block in make_blocks(corpus, every(corpus)):
         found = hmm.expectations(block)
-        moves, likelihood = np.zeros_like(found.moves), 0.0
+        moves, likelihood = np.zeros_like(found.transition_counts), 0.0
         for row, pair in enumerate(block.pairs):
             source, target = corpus.pairs[pair]
             links, total = np.zeros((len(target), len(source) + 1)), 0.0
@@ -101,19 +101,21 @@ def test_posteriors_and_moves_are_sums_over_all_alignments():
                 links[np.arange(len(target)), np.array(way) + 1] += probability
                 for mind, position in jumps:
                     own[mind, position] += probability
-            np.testing.assert_allclose(found.links[row, : len(target)], links / total, rtol=1e-10)
-            assert not found.links[row, len(target) :].any()
+            np.testing.assert_allclose(
+                found.posteriors[row, : len(target)], links / total, rtol=1e-10
+            )
+            assert not found.posteriors[row, len(target) :].any()
             moves += own / total
             likelihood += np.log(total)
-        np.testing.assert_allclose(found.moves, moves, rtol=1e-10)
+        np.testing.assert_allclose(found.transition_counts, moves, rtol=1e-10)
         assert found.log_likelihood == pytest.approx(likelihood, rel=1e-12)
 
 
 def test_the_likeliest_alignment_is_the_likeliest_of_all():
     corpus = random_pairs(20)
     hmm = random_hmm(corpus)
-    for block in blocks_of(corpus, every(corpus)):
-        for row, (pair, found) in enumerate(zip(block.pairs, hmm.likeliest(block), strict=True)):
+    for block in make_blocks(corpus, every(corpus)):
+        for row, (pair, found) in enumerate(zip(block.pairs, hmm.viterbi(block), strict=True)):
             source, target = corpus.pairs[pair]
             best = max(ways(hmm, source, target), key=lambda way: way[1])
             assert found[: len(target)].tolist() == list(best[0]), row
@@ -150,9 +152,9 @@ def test_learning_is_that_of_the_equations():
 
 
 def test_blocks_hold_every_pair_once_but_those_with_a_blank_side(monkeypatch):
-    monkeypatch.setattr("nmt.alignment.hmm._CELLS", 40)
+    monkeypatch.setattr("nmt.alignment.hmm._BLOCK_LINKS", 40)
     corpus = random_pairs(60, shortest=0)
-    blocks = list(blocks_of(corpus, every(corpus)))
+    blocks = list(make_blocks(corpus, every(corpus)))
     found = np.concatenate([block.pairs for block in blocks])
     expected = [i for i, (source, target) in enumerate(corpus.pairs) if source and target]
     assert sorted(found.tolist()) == expected
@@ -167,8 +169,8 @@ def test_links_come_in_the_order_of_the_pairs_whatever_the_blocks(kind, monkeypa
     corpus = random_pairs(60, longest=6, shortest=0)
     aligner = ALIGNERS.resolve(kind).learn(corpus, every(corpus), *SIZES)
     together = list(aligner.align(corpus, every(corpus), weights=True))
-    monkeypatch.setattr("nmt.alignment.hmm._CELLS", 10)
-    monkeypatch.setattr("nmt.alignment.aligners._ORDERED", 7)
+    monkeypatch.setattr("nmt.alignment.hmm._BLOCK_LINKS", 10)
+    monkeypatch.setattr("nmt.alignment.aligners._SORTED_PAIRS", 7)
     apart = list(aligner.align(corpus, every(corpus)))
     for (source, target), one, other in zip(corpus.pairs, together, apart, strict=True):
         assert one.best.tolist() == other.best.tolist()
@@ -230,6 +232,6 @@ def test_the_same_texts_give_the_same_alignment():
 
 def test_turned():
     corpus = random_pairs(3)
-    turned = Turned(corpus)
+    turned = SwappedPairs(corpus)
     assert turned.source(1).tolist() == corpus.target(1).tolist()
     assert turned.target_lengths.tolist() == corpus.source_lengths.tolist()

@@ -53,7 +53,7 @@ def entries(found):
 def test_it_is_the_model_of_the_paper(tmp_path_factory, pairs, iterations, links):
     corpus = write(tmp_path_factory.mktemp("corpus"), pairs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lexicon, "_LINKS", links)
+        patch.setattr(lexicon, "_BLOCK_LINKS", links)
         found = learn_lexicon(corpus, np.arange(len(pairs)), SOURCES, TARGETS, iterations)
     assert entries(found) == pytest.approx(slowly(pairs, iterations), abs=1e-9)
     assert (np.diff(found.keys) > 0).all()

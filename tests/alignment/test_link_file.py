@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from nmt.alignment.link_dataset import Origin, PairLinks, write_links
+from nmt.alignment.link_dataset import LinksProvenance, PairLinks, write_links
 from nmt.errors import DataError
 
-ORIGIN = Origin("ab" * 32, "cd" * 32)
+ORIGIN = LinksProvenance("ab" * 32, "cd" * 32)
 LINKS = [[(0, 0), (2, 1)], [], [(4, 0), (1, 1), (0, 2)], []]
 LENGTHS = np.array([[3, 2], [1, 1], [5, 3], [2, 2]])
 
@@ -18,7 +18,7 @@ def write(path, longest=6, links=LINKS):
 def test_what_was_written_is_read(tmp_path, longest):
     links = PairLinks.open(write(tmp_path / "links", longest))
     assert [[tuple(link) for link in links.links(i).tolist()] for i in range(4)] == LINKS
-    assert (len(links), links.total, links.origin) == (4, 5, ORIGIN)
+    assert (len(links), links.total, links.provenance) == (4, 5, ORIGIN)
     links.verify(LENGTHS)
 
 

@@ -1,20 +1,20 @@
 import pytest
 
-from nmt.alignment.links import check_within, parse_gold, parse_links, turned, written
+from nmt.alignment.links import check_within, format_links, parse_gold, parse_links, swap_sides
 from nmt.errors import DataError
 
 
 def test_links_are_read_and_written_in_the_order_of_the_target():
     links = parse_links(" 2-1 0-0  1-0 0-0", "f", 1)
     assert links == [(0, 0), (1, 0), (2, 1)]
-    assert written(links) == "0-0 1-0 2-1"
+    assert format_links(links) == "0-0 1-0 2-1"
     assert parse_links("", "f", 1) == []
 
 
 def test_turning_twice_changes_nothing():
     links = [(0, 0), (1, 0), (2, 1)]
-    assert turned(links) == [(0, 0), (0, 1), (1, 2)]
-    assert turned(turned(links)) == links
+    assert swap_sides(links) == [(0, 0), (0, 1), (1, 2)]
+    assert swap_sides(swap_sides(links)) == links
 
 
 def test_gold_has_sure_and_possible_links():

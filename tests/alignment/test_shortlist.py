@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.alignment.lexicon import learn_lexicon
-from nmt.alignment.shortlist import Shortlist, coverage, make_shortlist
+from nmt.alignment.shortlist import Shortlist, make_shortlist, measure_coverage
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.errors import ModelError
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, TokenizerPair
@@ -93,7 +93,7 @@ def test_coverage_counts_tokens_and_lists(tmp_path):
         out.add(1, [4], [5, 7, 9])
         out.add(2, [6, 5], [8, 6])
         out.add(3, [], [])
-    found = coverage(small(), Corpus.open(tmp_path / "dev"), 1)
+    found = measure_coverage(small(), Corpus.open(tmp_path / "dev"), 1)
     assert found.tokens == 4 / 5
     assert found.size == (8 + 9 + 6) / 3
 

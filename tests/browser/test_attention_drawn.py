@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from nmt.inspection.attention_data import attention_record, merge_words
 from nmt.pages.page import Page, render
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 from nmt.translation.translation import Translation
 
 TARGET = ["▁The", "▁bl", "ack", "▁cat", ".", "</s>"]
@@ -295,7 +295,9 @@ def luminance(colour):
 
 def test_heads_are_chosen_by_their_pictures(drawn):
     one, two = random_weights(6, 6, 1), random_weights(6, 6, 2)
-    browser = drawn(weights=(one + two) / 2, views=[View("head 1", one), View("head 2", two)])
+    browser = drawn(
+        weights=(one + two) / 2, views=[HeadAttention("head 1", one), HeadAttention("head 2", two)]
+    )
     browser.execute_script("drawing.update({ subwords: true })")
     np.testing.assert_allclose(cells(browser), (one + two) / 2, atol=1e-3)
     views = browser.find_elements(By.CSS_SELECTOR, ".view")

@@ -20,7 +20,7 @@ from nmt.inspection.attention_data import (
     with_views,
 )
 from nmt.inspection.attention_page import attention_page, draw_attention
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 
 HOSTILE = "</script><img/src=x/onerror=window.hurt=1>"
 
@@ -315,7 +315,7 @@ def test_heads_of_a_reading(opened):
     reading = ModelOutput(
         (InspectedTranslation(made_up("A cat", "Le chat", weights=(one + two) / 2)),)
     )
-    reading = with_views(reading, [[View("head 1", one), View("head 2", two)]])
+    reading = with_views(reading, [[HeadAttention("head 1", one), HeadAttention("head 2", two)]])
     page = opened(attention_page([Sentence(1, "Le chat", (reading,))], [""], subwords=True))
     assert texts(page, ".view") == ["all together", "head 1", "head 2"]
     page.find_elements(By.CSS_SELECTOR, ".view")[1].click()

@@ -14,7 +14,7 @@ import nmt.bundles.bundle
 from nmt.alignment.shortlist import Shortlist
 from nmt.bundles import bundle as bundles
 from nmt.bundles.bundle import Bundle, add_shortlist, change_search, load_bundle, save_bundle
-from nmt.bundles.bundle_files import fingerprint, read_facts
+from nmt.bundles.bundle_files import fingerprint, read_bundle_record
 from nmt.config.serialize import dump_config
 from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, ResourceError
@@ -108,11 +108,11 @@ def test_damage_is_named(copy, name, damage):
 def test_a_shortlist_is_added_and_replaced(copy, tmp_path):
     bundle = load_bundle(copy, CPU)
     assert bundle.shortlist is None
-    facts = read_facts(copy)
+    facts = read_bundle_record(copy)
     for token in (5, 6):
         add_shortlist(copy, make_shortlist(bundle, token))
         assert shortlist_token(copy) == token
-    changed = read_facts(copy)
+    changed = read_bundle_record(copy)
     del changed["sha256"]["shortlist.safetensors"]
     assert changed == facts
     save_bundle(load_bundle(copy, CPU), tmp_path / "again", {})
@@ -171,7 +171,7 @@ def test_facts_that_cannot_be_are_refused(copy, change):
     facts = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**facts, **change}), encoding="utf-8")
     with pytest.raises(ModelError, match=r"bundle\.json"):
-        read_facts(copy)
+        read_bundle_record(copy)
 
 
 def test_weights_of_another_shape_are_named(copy):
@@ -227,7 +227,7 @@ def test_changed_defaults_of_search(copy):
     }
     changed = load_bundle(copy, CPU)
     assert changed.search == SEARCH
-    facts = read_facts(copy)
+    facts = read_bundle_record(copy)
     assert facts.pop("tuning") == {"metric": "BLEU"}
     facts["sha256"]["config.yaml"] = json.loads(before["bundle.json"])["sha256"]["config.yaml"]
     assert facts == json.loads(before["bundle.json"])
@@ -260,7 +260,7 @@ def test_a_link_to_a_bundle_stays_a_link(copy, tmp_path):
     assert load_bundle(copy, CPU).search == SEARCH
 
 
-@pytest.mark.parametrize("moment", ["copy2", "check_digest", "dump_config", "with_search"])
+@pytest.mark.parametrize("moment", ["copy2", "check_digest", "dump_config", "replace_search_line"])
 def test_interrupted_the_old_bundle_stays(copy, monkeypatch, moment):
     before = contents(copy)
 

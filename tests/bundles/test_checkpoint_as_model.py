@@ -62,7 +62,7 @@ def test_it_is_described(run):
     described = describe(checkpoint(run), verify=True)
     assert described.kind == "checkpoint"
     assert described.run == run.path
-    assert described.facts["training"]["checkpoint"] == checkpoint(run).name
+    assert described.bundle_record["training"]["checkpoint"] == checkpoint(run).name
 
 
 def test_damage_is_noticed(run):

@@ -2,7 +2,7 @@
 
 import re
 
-from nmt.bundles.model_card import model_card, with_search
+from nmt.bundles.model_card import model_card, replace_search_line
 from nmt.config.settings import Config, SearchSettings
 
 CONFIG = Config.model_validate(
@@ -81,6 +81,6 @@ def test_a_mean_is_made_otherwise():
 
 
 def test_other_defaults_of_search():
-    changed = with_search(card(FACTS).encode(), SearchSettings(beam_size=2)).decode()
+    changed = replace_search_line(card(FACTS).encode(), SearchSettings(beam_size=2)).decode()
     assert "- search: beam 2, length penalty gnmt (1)\n" in changed
     assert changed.count("- search: ") == 1

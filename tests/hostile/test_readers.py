@@ -20,7 +20,7 @@ from spoiling import spoiled, spoiled_json
 
 from nmt.alignment.shortlist import Shortlist
 from nmt.bundles.bundle import add_shortlist, load_bundle
-from nmt.bundles.bundle_files import find_bundle, read_facts
+from nmt.bundles.bundle_files import find_bundle, read_bundle_record
 from nmt.config.load import load_config
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.manifest import Manifest
@@ -417,7 +417,7 @@ def test_a_configuration(tmp_path, content, encoding):
 def test_a_link_instead_of_a_bundle_is_followed_and_nothing_more(bundle, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(bundle)
-    assert read_facts(find_bundle(link)) == read_facts(bundle)
+    assert read_bundle_record(find_bundle(link)) == read_bundle_record(bundle)
     (tmp_path / "endless").symlink_to("endless")
     with pytest.raises(NmtError):
         find_bundle(tmp_path / "endless")

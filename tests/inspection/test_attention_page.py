@@ -14,7 +14,7 @@ from nmt.inspection.attention_data import (
     with_views,
 )
 from nmt.inspection.attention_page import attention_page, draw_attention
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 from nmt.search.forced_decoding import ForcedScore
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -99,7 +99,7 @@ def test_a_tree_in_columns():
 def test_views_go_with_their_translations():
     weights = random_weights(2, 2)
     reading = ModelOutput(tuple(map(InspectedTranslation, [made_up("a", "x"), made_up("b", "x")])))
-    reading = with_views(reading, [[View("head 1", weights)], []])
+    reading = with_views(reading, [[HeadAttention("head 1", weights)], []])
     data = data_of(attention_page([Sentence(1, "x", (reading,))], [""]))
     one, two = data["sentences"][0]["readings"][0]["looks"]
     assert [view["name"] for view in one["views"]] == ["head 1"]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.inspection.attention_data import attention_record, mean_entropy, thousandths, word_sizes
-from nmt.search.ensemble import View
+from nmt.search.ensemble import HeadAttention
 from nmt.translation.translation import Translation
 
 
@@ -57,7 +57,7 @@ def test_a_record():
     weights = np.array([[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]], np.float32)
     record = attention_record(
         translation(["▁a", "b", "</s>"], ["▁x", "</s>"], weights),
-        [View("head 1", weights[:, ::-1])],
+        [HeadAttention("head 1", weights[:, ::-1])],
     )
     assert record == {
         "source": ["▁x", "</s>"],

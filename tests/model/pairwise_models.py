@@ -49,8 +49,8 @@ def pairwise_models():
             continue
         candidates = _candidates(generator, dict(pair))
         if candidates:
-            models.append(max(candidates, key=lambda model: len(missing & pairs_of(model))))
-            missing -= pairs_of(models[-1])
+            models.append(max(candidates, key=lambda model: len(missing & encode_pairs(model))))
+            missing -= encode_pairs(models[-1])
     return models
 
 
@@ -74,7 +74,7 @@ def all_pairs():
     }
 
 
-def pairs_of(model):
+def encode_pairs(model):
     """Every two values that a model has."""
     return {frozenset(pair) for pair in combinations(model.items(), 2)}
 

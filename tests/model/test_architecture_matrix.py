@@ -5,7 +5,7 @@ models stay few enough to be compared with the equations one and all.
 """
 
 import pytest
-from pairwise_models import all_pairs, pairs_of, pairwise_models, with_sizes
+from pairwise_models import all_pairs, encode_pairs, pairwise_models, with_sizes
 from tiny_model import assert_equals_the_equations, make_model
 
 _MODELS = pairwise_models()
@@ -44,7 +44,7 @@ def test_pairwise_models_equal_the_equations(number):
 
 
 def test_no_pair_is_left_out_but_those_that_make_no_sense():
-    missing = all_pairs().difference(*map(pairs_of, _MODELS))
+    missing = all_pairs().difference(*map(encode_pairs, _MODELS))
     named = [
         ", ".join(sorted(f"{name.replace('__', ' ')}={value}" for name, value in pair))
         for pair in missing

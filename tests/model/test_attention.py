@@ -29,10 +29,10 @@ def test_gradcheck_of_the_additive_score(kind, queries):
     attention, memory = built(kind=kind)
     query = torch.randn(2, queries, 3).double().requires_grad_()
     keys = memory.keys.detach().requires_grad_()
-    energy = attention.final_energy().detach().requires_grad_()
+    energy = attention.energy_vector().detach().requires_grad_()
 
     def score(query, keys, energy):
-        attention.final_energy = lambda: energy
+        attention.energy_vector = lambda: energy
         return attention.score(query, keys)
 
     assert gradcheck(score, (query, keys, energy))

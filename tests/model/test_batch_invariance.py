@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from nmt.model.kernels import batch_invariance
-from nmt.model.kernels.batch_invariance import pad_recurrence, product, products
+from nmt.model.kernels.batch_invariance import invariant_linear, invariant_matmul, pad_recurrence
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch):
     """What is found here does not excuse a search that depends on its batch."""
-    monkeypatch.setattr(batch_invariance, "_found", [])
+    monkeypatch.setattr(batch_invariance, "_probed_multiples", [])
 
 
 def kernel(*wrong):
@@ -37,12 +37,12 @@ def kernel(*wrong):
     ],
 )
 def test_the_least_multiple_is_found(compute, multiple):
-    assert batch_invariance._least_multiple(compute, work=1) == multiple
+    assert batch_invariance._smallest_multiple(compute, work=1) == multiple
     assert batch_invariance.row_multiples()[-1] == multiple
 
 
 def test_where_no_multiple_helps_nothing_is_filled_and_it_is_known():
-    assert batch_invariance._least_multiple(lambda rows: torch.rand(rows, 3), work=1) == 1
+    assert batch_invariance._smallest_multiple(lambda rows: torch.rand(rows, 3), work=1) == 1
     assert batch_invariance.row_multiples()[-1] is None
 
 
@@ -53,7 +53,7 @@ def test_a_large_product_is_probed_with_few_rows():
         seen.append(rows)
         return torch.ones(rows, 1)
 
-    batch_invariance._least_multiple(compute, work=512 * 32_000)
+    batch_invariance._smallest_multiple(compute, work=512 * 32_000)
     assert sum(seen) < 250
     assert {1, 2, 3, 4, 8, 64} <= set(seen)
 
@@ -70,9 +70,9 @@ def test_rows_left_over_of_a_small_product_are_found(monkeypatch):
     batch_invariance._product_multiple.cache_clear()
     x, weight = torch.randn(64, 8), torch.randn(32, 8)
     with torch.inference_mode():
-        whole = product(x, weight)
+        whole = invariant_linear(x, weight)
         for rows in (1, 17, 19, 33):
-            assert torch.equal(product(x[:rows], weight), whole[:rows])
+            assert torch.equal(invariant_linear(x[:rows], weight), whole[:rows])
     batch_invariance._product_multiple.cache_clear()
 
 
@@ -85,12 +85,12 @@ def test_filled_rows_leave_results_and_shapes_as_they_are(monkeypatch, multiple)
     with torch.inference_mode():
         for shape in ((1, 90), (2, 1, 90), (2, 3, 90), (90,)):
             x = torch.randn(*shape)
-            torch.testing.assert_close(product(x, weight, bias), x @ weight.t() + bias)
-            one = product(x, weight[:1], bias[:1])
+            torch.testing.assert_close(invariant_linear(x, weight, bias), x @ weight.t() + bias)
+            one = invariant_linear(x, weight[:1], bias[:1])
             torch.testing.assert_close(one, x @ weight[:1].t() + bias[:1])
         for queries in (1, 5):
             x = torch.randn(3, queries, 90)
-            torch.testing.assert_close(products(x, matrices), x @ matrices)
+            torch.testing.assert_close(invariant_matmul(x, matrices), x @ matrices)
         x, zero = torch.randn(5, 3, 8), torch.zeros(1, 5, 8)
         filled, state = pad_recurrence(x, (zero, zero), gates=4)
         rows = 5 if multiple == 1 else 8

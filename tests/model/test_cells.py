@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 
 from nmt.config.registry import CELLS
 from nmt.model.cells import make_cell
-from nmt.model.recurrent import run
+from nmt.model.recurrent import run_cells
 
 
 def build(kind, inputs=(3,), depth=1):
@@ -47,7 +47,7 @@ def test_a_padded_sequence_in_each_direction(kind, depth, directions):
     states = [cell.zero_state(parts[0], 3) for cell in cells]
     if "backward" not in directions:
         states = [tuple(torch.randn_like(part) for part in state) for state in states]
-    hidden, final = run(cells, parts, states, directions, mask)
+    hidden, final = run_cells(cells, parts, states, directions, mask)
     for row, length in enumerate(lengths):
         for number, (cell, direction) in enumerate(zip(cells, directions, strict=True)):
             order = range(length) if direction == "forward" else reversed(range(length))

@@ -6,9 +6,9 @@ from tiny_model import KINDS, PAIRS, batch_loss, each_kind_with, make_model
 
 from nmt.model import decoder as decoder_module
 from nmt.model import encoder as encoder_module
-from nmt.model.cells import make_cell, masked
+from nmt.model.cells import apply_mask, make_cell
 from nmt.model.embedding import Dropout, WordDropout, recurrent_mask
-from nmt.model.recurrent import run
+from nmt.model.recurrent import run_cells
 
 RATES = {
     "embedding_dropout": 0.2,
@@ -115,7 +115,7 @@ def test_the_recurrent_product_is_the_same_on_average():
     cell = make_cell("lstm", [3], 5).double()
     mask = recurrent_mask(hidden, 5, 0.4, training=True)
     assert mask.unique().tolist() == pytest.approx([0, 1 / 0.6])
-    mean = cell.recurrent(masked(hidden, mask)).mean(0)
+    mean = cell.recurrent(apply_mask(hidden, mask)).mean(0)
     torch.testing.assert_close(mean, cell.recurrent(hidden[0]), rtol=0, atol=0.05)
     assert recurrent_mask(hidden, 5, 0.4, training=False) is None
     assert recurrent_mask(hidden, 5, 0.0, training=True) is None
@@ -128,7 +128,7 @@ def test_the_recurrent_mask_is_the_same_at_each_step(kind, depth):
     cell = make_cell(kind, [3], 4, depth).double()
     x, mask = torch.randn(2, 6, 3).double(), torch.tensor([[0.0, 2, 2, 0], [2, 0, 0, 2]]).double()
     state = cell.zero_state(x, 2)
-    found, final = run([cell], [x], [state], ("forward",), None, [mask])
+    found, final = run_cells([cell], [x], [state], ("forward",), None, [mask])
     for time in range(6):
         state = cell.advance(cell.project(x[:, time]), state, mask)
         torch.testing.assert_close(found[:, time], state[0])
@@ -140,7 +140,7 @@ def test_the_recurrent_mask_is_the_same_at_each_step(kind, depth):
         for name, weight in kept.named_parameters():
             if name.endswith("recurrent.weight"):
                 weight.data *= mask[row]
-        alone, _ = run([kept], [x[row : row + 1]], [kept.zero_state(x, 1)], ("forward",))
+        alone, _ = run_cells([kept], [x[row : row + 1]], [kept.zero_state(x, 1)], ("forward",))
         torch.testing.assert_close(alone[0], found[row])
 
 

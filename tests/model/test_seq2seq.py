@@ -21,7 +21,7 @@ from torch.autograd import gradcheck
 
 from nmt.config import registry
 from nmt.data.batches import make_batch
-from nmt.model.kernels.precision import narrow_matrices
+from nmt.model.kernels.precision import cast_matrices
 from nmt.model.seq2seq import Seq2Seq
 
 CELLS = [
@@ -175,9 +175,9 @@ def test_a_draw_of_teacher_forcing_holds_for_what_it_says(draw, monkeypatch):
     model, seen = make_model(), []
     previous = model._previous
 
-    def noted(encoded, true, step, is_told):
-        seen.append(is_told.expand(len(true)).tolist())
-        return previous(encoded, true, step, is_told)
+    def noted(encoded, true, step, is_forced):
+        seen.append(is_forced.expand(len(true)).tolist())
+        return previous(encoded, true, step, is_forced)
 
     monkeypatch.setattr(model, "_previous", noted)
     pairs = [([4 + i], [4, 5, 6, 7, 8, 9]) for i in range(6)]
@@ -237,7 +237,7 @@ def test_narrow_matrices_give_what_autocast_gives(kind):
                 yield model.log_probabilities(encoded, step)
 
     plain = list(steps())
-    narrow_matrices(model, torch.bfloat16)
+    cast_matrices(model, torch.bfloat16)
     for one, other in zip(steps(), plain, strict=True):
         assert torch.equal(one, other)
     assert all(p.dtype == torch.bfloat16 for p in model.parameters() if p.dim() == 2)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from nmt.search.constraints import AvoidedText, Vocabulary, bytes_needed, ends_in_word, spell_end
+from nmt.search.constraints import (
+    AvoidedText,
+    Vocabulary,
+    count_context_bytes,
+    ends_in_word,
+    spell_end,
+)
 
 PIECES = (
     *("<pad>", "<unk>", "<s>", "</s>"),
@@ -36,8 +42,8 @@ NUMBERS = {piece: number for number, piece in enumerate(PIECES)}
 def forbidden_after(text: str, *before: str) -> set[str]:
     avoided = AvoidedText(text, VOCABULARY)
     tokens = [NUMBERS[piece] for piece in before]
-    end = spell_end(VOCABULARY, tokens, bytes_needed([avoided]))
-    groups = [avoided.always, *avoided.completed_after(end, ends_in_word(end))]
+    end = spell_end(VOCABULARY, tokens, count_context_bytes([avoided]))
+    groups = [avoided.always, *avoided.completing_tokens(end, ends_in_word(end))]
     return {PIECES[token] for group in groups for token in group}
 
 

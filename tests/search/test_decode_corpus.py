@@ -102,9 +102,9 @@ def test_batches_hold_each_sentence_once(lengths, size):
 
 
 def test_limits():
-    assert LengthLimits(LengthRatio(1.0, 0.1)).of(10) == 23
-    assert LengthLimits(LengthRatio(0.5, 0.0)).of(1) == 11
-    assert LengthLimits(LengthRatio(1.0, 0.1), fixed=7).of(10) == 7
+    assert LengthLimits(LengthRatio(1.0, 0.1)).max_length(10) == 23
+    assert LengthLimits(LengthRatio(0.5, 0.0)).max_length(1) == 11
+    assert LengthLimits(LengthRatio(1.0, 0.1), fixed=7).max_length(10) == 7
 
 
 def test_attention_is_kept_only_for_who_wants_it(model, runtime):

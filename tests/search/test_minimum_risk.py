@@ -62,7 +62,7 @@ class Found:
 
 def risk(**settings: object) -> MinimumRisk:
     settings = SearchSettings.model_validate({"mbr": "chrf", **settings})
-    return MinimumRisk.of(settings, lambda: "13a")
+    return MinimumRisk.from_settings(settings, lambda: "13a")
 
 
 def test_candidates_of_a_beam_count_by_their_probability():
@@ -70,7 +70,7 @@ def test_candidates_of_a_beam_count_by_their_probability():
     total = sum(math.exp(each.log_probability) for each in candidates)
     weights = [math.exp(each.log_probability) / total for each in candidates]
     expected = plain_expected("chrf", [each.text for each in candidates], weights)
-    ranked = risk().ranked(candidates)
+    ranked = risk().rank(candidates)
     assert [i for i, _ in ranked] == sorted(range(3), key=lambda i: -expected[i])
     assert [value for _, value in ranked] == pytest.approx(sorted(expected, reverse=True))
 
@@ -78,7 +78,7 @@ def test_candidates_of_a_beam_count_by_their_probability():
 def test_samples_count_alike_however_improbable():
     samples = [Found("ein Hund", -50.0), Found("ein Hund", -1.0), Found("zwei Katzen", -0.1)]
     expected = plain_expected("chrf", [each.text for each in samples], [1 / 3] * 3)
-    ranked = risk(sampling=True).ranked(samples)
+    ranked = risk(sampling=True).rank(samples)
     assert dict(ranked) == pytest.approx(dict(enumerate(expected)))
     assert [i for i, _ in ranked] == [0, 1, 2]
     assert ranked[0][1] > 66.0
@@ -86,7 +86,7 @@ def test_samples_count_alike_however_improbable():
 
 def test_the_model_decides_between_equals():
     same = [Found("a", score=-2.0), Found("a", score=-1.0), Found("a", score=-1.0)]
-    assert risk().ranked(same) == [(1, 100.0), (2, 100.0), (0, 100.0)]
+    assert risk().rank(same) == [(1, 100.0), (2, 100.0), (0, 100.0)]
 
 
 def test_what_was_cut_off_comes_last_and_is_no_reference():
@@ -95,23 +95,23 @@ def test_what_was_cut_off_comes_last_and_is_no_reference():
         Found("ein", math.log(0.9)),
         Found("zwei", math.log(0.1)),
     ]
-    ranked = risk().ranked(candidates)
+    ranked = risk().rank(candidates)
     assert [i for i, _ in ranked] == [1, 2, 0]
     assert ranked[0][1] == pytest.approx(plain_expected("chrf", ["ein", "zwei"], [0.9, 0.1])[0])
-    (first, _), *_ = risk().ranked([Found("a", -9.0, finished=False), Found("b", finished=False)])
+    (first, _), *_ = risk().rank([Found("a", -9.0, finished=False), Found("b", finished=False)])
     assert first == 1
 
 
 def test_without_it_nothing_chooses():
-    assert MinimumRisk.of(SearchSettings(), lambda: "13a") is None
+    assert MinimumRisk.from_settings(SearchSettings(), lambda: "13a") is None
 
 
 @pytest.mark.parametrize("tokenizer", ["zh", "char"])
 def test_bleu_counts_the_words_of_the_language(tokenizer):
     """To the tokenizer 13a each of these sentences would be one word, and none like another."""
     texts = ["猫在垫子上睡觉。", "猫在垫子上睡着了。", "狗在房子里跑来跑去。"]
-    chooser = MinimumRisk.of(SearchSettings(mbr="bleu"), lambda: tokenizer)
-    found = [value for _, value in chooser.ranked([Found(text) for text in texts])]
+    chooser = MinimumRisk.from_settings(SearchSettings(mbr="bleu"), lambda: tokenizer)
+    found = [value for _, value in chooser.rank([Found(text) for text in texts])]
     witness = BLEU(effective_order=True, tokenize=tokenizer)
     expected = [
         sum(witness.sentence_score(one, [other]).score for other in texts) / 3 for one in texts
@@ -143,7 +143,7 @@ def test_translations_are_chosen_among_all_of_the_beam(translator, name):
     text = "un chien dort dans la maison ."
     every = translator.translate([text], beam_size=5, n_best=5)[0].n_best
     chosen = translator.translate([text, ""], beam_size=5, n_best=2, mbr=name)
-    order = MinimumRisk(UTILITIES.resolve(name)(), sampled=False).ranked(every)
+    order = MinimumRisk(UTILITIES.resolve(name)(), sampled=False).rank(every)
     assert [each.text for each in chosen[0].n_best] == [every[i].text for i, _ in order[:2]]
     assert [each.score for each in chosen[0].n_best] == pytest.approx(
         [every[i].score for i, _ in order[:2]]

@@ -74,7 +74,9 @@ def test_what_is_forbidden(min_length, order, wishes, data):
         for beam in range(2):
             may = allowed(sizes, wish, tokens[row][beam])
             expected[row, beam, [t for t in range(VOCABULARY) if t not in may]] = -torch.inf
-    rules = LogitsProcessors.of(SearchSettings(**sizes), constraints, torch.device("cpu"))
+    rules = LogitsProcessors.from_settings(
+        SearchSettings(**sizes), constraints, torch.device("cpu")
+    )
     order_of_rows = torch.tensor([1, 0])
     swapped = values[order_of_rows]
     given_tokens = torch.tensor(tokens).reshape(2, 2, length)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, Scored, assert_same, make_model, ranked, search
 
-from nmt.search.selection import top
+from nmt.search.selection import blockwise_topk
 from nmt.tokenizers.tokenizer import EOS
 
 
@@ -108,7 +108,7 @@ def test_the_greatest(k, size, seed, different):
     values = torch.randint(different, (2, 3, size), generator=generator).float()
     values[0, 0] = -torch.inf
     k = min(k, size)
-    found, places = top(values, k)
+    found, places = blockwise_topk(values, k)
     torch.testing.assert_close(found, values.topk(k).values, rtol=0, atol=0)
     torch.testing.assert_close(found, values.gather(-1, places), rtol=0, atol=0)
     assert all(len(set(row)) == k for row in places.flatten(0, 1).tolist())
@@ -117,4 +117,4 @@ def test_the_greatest(k, size, seed, different):
 def test_what_is_no_number_is_greatest():
     values = torch.zeros(1, 1, 1000)
     values[0, 0, 700] = float("nan")
-    assert top(values, 2)[1][0, 0, 0] == 700
+    assert blockwise_topk(values, 2)[1][0, 0, 0] == 700

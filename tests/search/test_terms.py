@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_search import ORDINARY, SOURCES, Forced, assert_same, enumerate_all, make_model, search
 
-from nmt.search.constrained_selection import Phrases, _places, _spread
+from nmt.search.constrained_selection import Phrases, _allocate_beams, _ranks_in_banks
 from nmt.search.constraints import TokenConstraints
 
 PHRASE = st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=3)
@@ -34,7 +34,7 @@ def met_after(phrase: tuple[int, ...], tokens: list[int]) -> int:
 @given(st.lists(PHRASE, min_size=1, max_size=3), st.lists(st.sampled_from(ORDINARY), max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_what_is_met(phrases, tokens):
-    wanted = Phrases.of([phrases, []], CPU)
+    wanted = Phrases.from_lists([phrases, []], CPU)
     met = torch.zeros(2, 1, len(phrases), dtype=torch.long)
     for token in tokens:
         met = wanted.advance(met, torch.tensor([[token], [token]]))
@@ -48,15 +48,15 @@ def test_what_is_met(phrases, tokens):
 def test_the_fullest_banks_come_first():
     totals = torch.tensor([[-1.0, -2.0, -3.0, -4.0, -5.0, -torch.inf]])
     banks = torch.tensor([[0, 0, 0, 1, 2, 2]])
-    assert _spread(totals, banks, 3).tolist() == [[0, 3, 4]]
-    assert _spread(totals, banks, 4).tolist() == [[0, 1, 3, 4]]
-    assert _spread(totals, torch.zeros_like(banks), 4).tolist() == [[0, 1, 2, 3]]
+    assert _allocate_beams(totals, banks, 3).tolist() == [[0, 3, 4]]
+    assert _allocate_beams(totals, banks, 4).tolist() == [[0, 1, 3, 4]]
+    assert _allocate_beams(totals, torch.zeros_like(banks), 4).tolist() == [[0, 1, 2, 3]]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12))
 def test_places_within_banks(banks):
     expected = [banks[:place].count(bank) for place, bank in enumerate(banks)]
-    assert _places(torch.tensor([banks])).tolist() == [expected]
+    assert _ranks_in_banks(torch.tensor([banks])).tolist() == [expected]
 
 
 def test_a_wide_beam_finds_the_best_of_all_that_have_the_terms():

@@ -10,7 +10,7 @@ from slow_search import SOURCES, Forced, make_model, padded, search
 
 from nmt.config.settings import SearchSettings
 from nmt.search.beam import BeamSearch
-from nmt.search.hypothesis import Fate, SearchTree
+from nmt.search.hypothesis import NodeOutcome, SearchTree
 from nmt.tokenizers.tokenizer import EOS
 from nmt.translation.translator import Translator
 
@@ -43,7 +43,9 @@ def test_what_ended_is_what_was_found(seed, beam_size, way):
         if "groups" not in way:  # what two groups found is one of the best only once
             for rank, hypothesis in enumerate(hypotheses, start=1):
                 node = tree.nodes[ends[rank]]
-                assert node.fate is (Fate.FINISHED if hypothesis.finished else Fate.CUT)
+                assert node.outcome is (
+                    NodeOutcome.FINISHED if hypothesis.finished else NodeOutcome.CUT
+                )
                 assert path(tree, ends[rank]) == hypothesis.tokens + [EOS] * hypothesis.finished
                 assert node.score == pytest.approx(hypothesis.score)
                 assert node.log_probability == pytest.approx(hypothesis.log_probability)
@@ -61,21 +63,23 @@ def test_every_node_is_what_the_model_says(seed, beam_size, way):
         extended = {node.parent for node in tree.nodes}
         last = max(node.time for node in tree.nodes)
         for time in range(1, last + 1):
-            kept = [n for n in tree.nodes if n.time == time and n.fate is not Fate.FINISHED]
+            kept = [
+                n for n in tree.nodes if n.time == time and n.outcome is not NodeOutcome.FINISHED
+            ]
             assert len(kept) <= beam_size
         for i, node in enumerate(tree.nodes):
             tokens = path(tree, i)
             assert len(tokens) == node.time
             assert node.parent < i
-            ended = node.fate is Fate.FINISHED
+            ended = node.outcome is NodeOutcome.FINISHED
             assert (tokens[-1] == EOS) == ended
             expected = forced(tokens[: len(tokens) - ended], ended)
             assert node.log_probability == pytest.approx(sum(expected.log_probabilities))
             assert node.score == pytest.approx(expected.score)
-            assert (node.fate is Fate.EXTENDED) == (i in extended)
-            if node.fate is Fate.PRUNED:
+            assert (node.outcome is NodeOutcome.EXTENDED) == (i in extended)
+            if node.outcome is NodeOutcome.PRUNED:
                 assert node.time < last
-            if node.fate is Fate.LEFT:
+            if node.outcome is NodeOutcome.LEFT:
                 assert node.time == last
 
 

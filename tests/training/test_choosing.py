@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from nmt.bundles.bundle_files import read_facts
+from nmt.bundles.bundle_files import read_bundle_record
 from nmt.evaluation.metrics import BestValidation
 from nmt.evaluation.scores import Score
 from nmt.reports.run_report import gather_report, report_page
@@ -55,7 +55,7 @@ def last_state(run):
 def test_a_bleu_that_cannot_move_chooses_and_ends_nothing(tiny, scripted):
     scripted(BROKEN_FIRST)
     run = train(tiny(*OFTEN))
-    facts = read_facts(run.best)["training"]
+    facts = read_bundle_record(run.best)["training"]
     assert (facts["updates"], facts["chosen_by"], facts["dev"]["chrf"]) == (6, "chrf", 45.0)
     state = last_state(run)
     assert state.ended == "training.max_updates (8)"
@@ -76,7 +76,7 @@ def test_the_end_by_patience_names_what_it_went_by(tiny, scripted):
 def test_bleu_decides_once_it_is_no_longer_noise(tiny, scripted):
     scripted([(0.07, 14.0), (0.09, 20.0), (1.5, 21.0, ""), (1.4, 25.0, "")])
     run = train(tiny(*OFTEN))
-    facts = read_facts(run.best)["training"]
+    facts = read_bundle_record(run.best)["training"]
     assert (facts["updates"], facts["chosen_by"]) == (6, "bleu")
     assert last_state(run).stopping == BestValidation("bleu", 1.5, 6, 1, False, 21.0)
     assert "BLEU is no longer noise and decides again" in text(run)
@@ -92,8 +92,8 @@ def test_a_resumed_run_goes_on_choosing_alike(tiny, scripted):
     parts = train(tiny(*OFTEN, name="parts"), resume=True)
     one, other = last_state(whole), last_state(parts)
     assert (one.best, one.stopping) == (other.best, other.stopping)
-    assert read_facts(whole.best)["training"]["updates"] == 6
-    assert read_facts(parts.best)["training"]["updates"] == 6
+    assert read_bundle_record(whole.best)["training"]["updates"] == 6
+    assert read_bundle_record(parts.best)["training"]["updates"] == 6
 
 
 def test_the_best_checkpoints_of_a_run_are_those_by_the_same_rule(tiny, scripted):
@@ -112,7 +112,9 @@ def test_validation_takes_the_tokenizer_of_the_target_language(
     trained, language, tokenizer, warnings
 ):
     run = trained(f"data.target_language={language}", "training.max_updates=4")
-    assert f"|tok:{tokenizer}|" in read_facts(run.best)["training"]["dev_signatures"]["bleu"]
+    assert (
+        f"|tok:{tokenizer}|" in read_bundle_record(run.best)["training"]["dev_signatures"]["bleu"]
+    )
     assert f"|tok:{tokenizer}|" in (run.best / "README.md").read_text(encoding="utf-8")
     assert last_state(run).bleu_tokenizer == tokenizer
     assert text(run).count("BLEU is of characters") == warnings
@@ -121,7 +123,7 @@ def test_validation_takes_the_tokenizer_of_the_target_language(
 def test_chrf_with_words_chooses_where_it_is_asked_for(tiny):
     run = train(tiny("training.metric=chrf++", "training.schedule.kind=plateau"))
     state = last_state(run)
-    facts = read_facts(run.best)["training"]
+    facts = read_bundle_record(run.best)["training"]
     assert facts["chosen_by"] == "chrf++"
     assert "|nw:2|" in facts["dev_signatures"]["chrf++"]
     assert state.best["chrf++"].value == facts["dev"]["chrf++"] == state.schedule["best"]

@@ -6,7 +6,7 @@ import pytest
 
 from nmt import Constraints, Translator
 from nmt.bundles.bundle import load_bundle
-from nmt.bundles.onnx_export import _how
+from nmt.bundles.onnx_export import _instructions
 from nmt.cli.app import run as run_command
 
 KINDS = {
@@ -73,6 +73,6 @@ def test_terms_and_texts_to_avoid_are_found_in_words(run):
 
 def test_a_description_says_how_words_are_divided(run):
     tokenizer = load_bundle(run.best, "cpu").tokenizers.source
-    how = " ".join(_how(tokenizer))
+    how = " ".join(_instructions(tokenizer))
     assert ("\\p{P}" in how) == (tokenizer.kind == "word")
     assert ("(SentencePiece) and add" in how) == (tokenizer.kind == "char")

@@ -17,7 +17,7 @@ from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.processor import Processor
 from nmt.search.batched_search import override
-from nmt.search.constraints import Constraints, TokenConstraints, avoided
+from nmt.search.constraints import Constraints, TokenConstraints, make_avoided_text
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.translation.text_codec import TextCodec
 from nmt.translation.translator import Translator
@@ -291,7 +291,7 @@ def test_constraints_of_a_text_in_segments(translator):
     longest = len(translator.tokenizers.source.encode(texts[0]))
     (whole,), (first, *others) = codec.segments(texts, longest, [wish] * 2)
     target = translator.tokenizers.target
-    avoid = (avoided(target, "a dog"), avoided(target, "mat"))
+    avoid = (make_avoided_text(target, "a dog"), make_avoided_text(target, "mat"))
     prefix = tuple(target.encode("the cat"))
     terms = (tuple(target.encode("house")),)
     assert whole.constraints == TokenConstraints(prefix, terms, avoid)

@@ -14,7 +14,7 @@ from nmt.errors import UsageError
 from nmt.inspection.alignments import align_translation
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.constraints import AvoidedText, Constraints, avoided
+from nmt.search.constraints import AvoidedText, Constraints, make_avoided_text
 from nmt.search.hypothesis import Hypothesis
 from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair, open_tokenizer
@@ -147,14 +147,16 @@ def test_whole_words_by_hand(words, source, target, points_to, text):
 def test_source_words_do_not_write_what_is_to_be_avoided(
     words, avoid, source, target, points_to, text
 ):
-    found = translated(words, source, target, points_to, avoided(words, avoid))
+    found = translated(words, source, target, points_to, make_avoided_text(words, avoid))
     assert " ".join(found.split()) == text
 
 
 def test_source_words_in_subwords_do_not_write_what_is_to_be_avoided(tokenizer):
     points_to = {0: [("Ź", 1.0)], 1: [("Ą", 1.0)]}
     for avoid, text in (("Źl Ą", "on Źl ⁇"), ("Źl", "on ⁇le Ą"), ("l Ą", "on Źl Ą")):
-        found = translated(tokenizer, "Źl Ą", "on Žle Ž", points_to, avoided(tokenizer, avoid))
+        found = translated(
+            tokenizer, "Źl Ą", "on Žle Ž", points_to, make_avoided_text(tokenizer, avoid)
+        )
         assert " ".join(found.split()) == text.replace("⁇le", "⁇ le")
 
 
@@ -167,7 +169,7 @@ def test_a_source_word_does_not_complete_what_is_to_be_avoided_after_a_prefix(wo
             source,
             words,
             words.subwords("Zor"),
-            [avoided(words, avoid)],
+            [make_avoided_text(words, avoid)],
         )
         assert " ".join(found.split()) == text
 

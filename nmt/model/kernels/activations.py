@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.model.kernels.precision import widened
+from nmt.model.kernels.precision import upcast
 
 _REGISTERS = 32
 """The most numbers that torch's kernel computes together: two registers of 512 bits."""
@@ -43,26 +43,26 @@ def tanh_(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return the logistic sigmoid of `x`, in its type, differentiable."""
-    if x.device.type != "cpu" or _leaves_none(x):
+    if x.device.type != "cpu" or _has_no_remainder(x):
         return torch.sigmoid(x)
-    filled = torch.nn.functional.pad(x.reshape(-1), (0, -x.numel() % _unit(x)))
-    return torch.sigmoid(filled)[: x.numel()].view(x.shape)
+    padded = torch.nn.functional.pad(x.reshape(-1), (0, -x.numel() % _block_size(x)))
+    return torch.sigmoid(padded)[: x.numel()].view(x.shape)
 
 
 def sigmoid_(x: Tensor) -> Tensor:
     """Return `x`, which may be a slice, replaced in place by its sigmoid, without gradients."""
-    if x.device.type != "cpu" or _leaves_none(x):
+    if x.device.type != "cpu" or _has_no_remainder(x):
         return x.sigmoid_()
     return x.copy_(sigmoid(x))
 
 
-def _leaves_none(x: Tensor) -> bool:
+def _has_no_remainder(x: Tensor) -> bool:
     """Return whether torch computes all numbers by one formula. It cuts a slice row by row."""
     by_row = x.is_contiguous() or x.shape[-1] % _REGISTERS == 0
-    return by_row and x.numel() % _unit(x) == 0
+    return by_row and x.numel() % _block_size(x) == 0
 
 
-def _unit(x: Tensor) -> int:
+def _block_size(x: Tensor) -> int:
     """Return the divisor that the count of numbers must have."""
     if x.numel() <= _SHARED:
         return _REGISTERS
@@ -72,7 +72,7 @@ def _unit(x: Tensor) -> int:
 class _Tanh(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        wide = widened(x)
+        wide = upcast(x)
         result = tanh_(wide.clone() if wide is x else wide).to(x.dtype)
         ctx.save_for_backward(result)
         return result

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.kernels.activations import sigmoid_
-from nmt.model.kernels.precision import wide_dtype
+from nmt.model.kernels.precision import upcast_dtype
 
 _BUFFER_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
 """The size of the hidden layer's part that is computed at a time. On a CPU its cache holds it."""
@@ -44,11 +44,11 @@ class _AdditiveScore(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, energy)
-        wide = wide_dtype(queries.dtype)
-        scores = queries.new_empty(*queries.shape[:2], keys.shape[1], dtype=wide)
-        for rows, hidden in HiddenLayers(keys, queries.shape[1]).of(2 * queries):
-            torch.sum(hidden.mul_(energy), -1, dtype=wide, out=scores[rows])
-        return scores.mul_(2).sub_(energy.sum(dtype=wide))
+        dtype = upcast_dtype(queries.dtype)
+        scores = queries.new_empty(*queries.shape[:2], keys.shape[1], dtype=dtype)
+        for rows, hidden in HiddenLayers(keys, queries.shape[1]).blocks(2 * queries):
+            torch.sum(hidden.mul_(energy), -1, dtype=dtype, out=scores[rows])
+        return scores.mul_(2).sub_(energy.sum(dtype=dtype))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,7 +56,7 @@ class _AdditiveScore(torch.autograd.Function):
         d_scores = gradients[0].to(queries.dtype)
         d_queries, d_keys = torch.empty_like(queries), torch.empty_like(keys)
         d_energy = torch.zeros_like(energy)
-        for rows, hidden in HiddenLayers(keys, queries.shape[1]).of(2 * queries):
+        for rows, hidden in HiddenLayers(keys, queries.shape[1]).blocks(2 * queries):
             gradient = d_scores[rows]
             d_energy += (gradient.reshape(1, -1) @ hidden.view(-1, len(energy))).squeeze(0)
             slope = torch.addcmul(hidden, hidden, hidden, value=-1, out=hidden)
@@ -84,7 +84,7 @@ class HiddenLayers:
         rows = min(batch, max(1, _BUFFER_BYTES.get(keys.device.type, 1 << 21) // row_bytes))
         self._buffer = keys.new_empty(rows, queries, source_len, size)
 
-    def of(self, doubled: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def blocks(self, doubled: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yield slices of the batch, each with its layer, `[rows, queries, source_len, size]`.
 
         The next layer overwrites it.

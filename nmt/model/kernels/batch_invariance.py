@@ -19,7 +19,7 @@ SOURCE_MULTIPLE = 16
 Attention then adds up over the source in the same order, whatever the batch's longest sentence is.
 """
 
-_LEAST_WORK = 4096
+_MIN_WORK = 4096
 """The most multiplications of a product that torch may compute itself or by another library."""
 
 _MULTIPLES = (1, 2, 4, 8, 16)
@@ -29,7 +29,7 @@ _COUNTS = (64, 1, 2, 3, 4, 5, 8, 16, 20, 32, 33, 128, 6, 7, 12, 24, 40, 48, 56, 
 """The numbers of rows that the probe compares, the most informative first."""
 
 _PROBED_WORK = 1 << 27
-_FEWEST_PROBED_COUNTS = 9
+_MIN_PROBED_COUNTS = 9
 """The limit of multiplications for one probe, and the fewest counts that it compares anyway."""
 
 _DRAWN_ROWS = 67
@@ -40,7 +40,7 @@ _STEPS = 2
 """The number of matrices in the probe of batched products, and of steps for recurrences."""
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def invariant_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return `x W^T + b`, `[.., out]`, the values of `linear(x, weight, bias)`.
 
     Args:
@@ -53,7 +53,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     outputs, inputs = weight.shape
     if outputs == 1:  # a library has special kernels for one column
         doubled = None if bias is None else torch.cat((bias, bias))
-        return product(x, torch.cat((weight, weight)), doubled)[..., :1]
+        return invariant_linear(x, torch.cat((weight, weight)), doubled)[..., :1]
     # One matrix: torch may compute several as a batch of products, with different kernels.
     rows = x.reshape(-1, inputs)
     multiple = _product_multiple(inputs, outputs, bias is not None, x.dtype, *_kernels())
@@ -61,7 +61,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return result[: len(rows)].view(*x.shape[:-1], outputs)
 
 
-def products(x: Tensor, matrices: Tensor) -> Tensor:
+def invariant_matmul(x: Tensor, matrices: Tensor) -> Tensor:
     """Return x M, `[.., queries, m]`, the values of `x @ matrices`.
 
     Args:
@@ -93,7 +93,7 @@ def pad_recurrence(
         return x, state
     directions, batch, hidden = state[0].shape
     multiple = _recurrence_multiple(gates, x.shape[2], hidden, directions, x.dtype, *_kernels())
-    missing = _up_to(batch, multiple) - batch
+    missing = _round_up(batch, multiple) - batch
     if missing == 0:
         return x, state
     pad = nn.functional.pad
@@ -105,10 +105,10 @@ def row_multiples() -> list[int | None]:
 
     None stands for a shape whose results depend on the batch with any padding.
     """
-    return list(_found)
+    return list(_probed_multiples)
 
 
-_found: list[int | None] = []
+_probed_multiples: list[int | None] = []
 
 
 def _depends_on_rows(x: Tensor) -> bool:
@@ -128,16 +128,16 @@ def _kernels() -> tuple[int, str]:
 def _product_multiple(
     inputs: int, outputs: int, has_bias: bool, dtype: torch.dtype, threads: int, setting: str
 ) -> int:
-    fewest = _fewest_rows(inputs * outputs)
-    x = _normal((*_COUNTS, *_beyond(fewest)), inputs, dtype=dtype)
+    min_rows = _min_rows(inputs * outputs)
+    x = _normal((*_COUNTS, *_unpadded_counts(min_rows)), inputs, dtype=dtype)
     weight = _normal((outputs,), inputs, dtype=dtype)
     bias = _normal((1,), outputs, dtype=dtype)[0] if has_bias else None
-    return _least_multiple(
+    return _smallest_multiple(
         lambda rows: nn.functional.linear(
             pad_rows(x[:rows], len(weight) * inputs, 1), weight, bias
         ),
         inputs * outputs,
-        fewest,
+        min_rows,
     )
 
 
@@ -145,21 +145,21 @@ def _product_multiple(
 def _batched_multiple(
     n: int, m: int, is_contiguous: bool, dtype: torch.dtype, threads: int, setting: str
 ) -> int:
-    fewest = _fewest_rows(n * m)
-    x = _normal((*_COUNTS, *_beyond(fewest)), n, dtype=dtype)
+    min_rows = _min_rows(n * m)
+    x = _normal((*_COUNTS, *_unpadded_counts(min_rows)), n, dtype=dtype)
     matrices = _normal((m,), n, dtype=dtype).t()
     if is_contiguous:
         matrices = matrices.contiguous()
-    many = torch.stack([matrices.t()] * _BATCHES).transpose(1, 2)
-    many = many.contiguous() if is_contiguous else many
+    matrix_batch = torch.stack([matrices.t()] * _BATCHES).transpose(1, 2)
+    matrix_batch = matrix_batch.contiguous() if is_contiguous else matrix_batch
 
     def compute(rows: int) -> Tensor:
-        filled = pad_rows(x[:rows], n * m, 1)
-        alone = (filled[None] @ matrices[None])[0]
-        together = filled.repeat(_BATCHES, 1, 1) @ many
-        return torch.cat((alone, *together), -1)
+        padded = pad_rows(x[:rows], n * m, 1)
+        alone = (padded[None] @ matrices[None])[0]
+        batched = padded.repeat(_BATCHES, 1, 1) @ matrix_batch
+        return torch.cat((alone, *batched), -1)
 
-    return _least_multiple(compute, (1 + _BATCHES) * n * m, fewest)
+    return _smallest_multiple(compute, (1 + _BATCHES) * n * m, min_rows)
 
 
 @cache
@@ -188,50 +188,50 @@ def _recurrence_multiple(
             return torch.lstm(x[:rows], (first, first), weights, *options)[0]
         return torch.gru(x[:rows], first, weights, *options)[0]
 
-    return _least_multiple(compute, _STEPS * directions * (inputs + hidden) * outputs)
+    return _smallest_multiple(compute, _STEPS * directions * (inputs + hidden) * outputs)
 
 
-def _least_multiple(compute: Callable[[int], Tensor], work: int, fewest: int = 1) -> int:
+def _smallest_multiple(compute: Callable[[int], Tensor], work: int, min_rows: int = 1) -> int:
     """Return the least multiple that rows must be padded to.
 
     Args:
         compute: A function that computes the first rows of a fixed input, `[rows or more, ..]`.
         work: The multiplications of one row.
-        fewest: The fewest rows of a product. `compute` pads fewer rows to that number.
+        min_rows: The fewest rows of a product. `compute` pads fewer rows to that number.
 
     Returns:
         The multiple. It is 1 where results depend on the number of rows with any padding.
     """
-    counts = list(_beyond(fewest))
+    counts = list(_unpadded_counts(min_rows))
     for count in _COUNTS:
-        if len(counts) < _FEWEST_PROBED_COUNTS or sum(counts) * work < _PROBED_WORK:
+        if len(counts) < _MIN_PROBED_COUNTS or sum(counts) * work < _PROBED_WORK:
             counts.append(count)
-    most = compute(max(counts))
-    same = {count: torch.equal(compute(count)[:count], most[:count]) for count in counts}
+    largest = compute(max(counts))
+    is_equal = {count: torch.equal(compute(count)[:count], largest[:count]) for count in counts}
     for multiple in _MULTIPLES:
-        compared = [same[count] for count in counts if count % multiple == 0]
+        compared = [is_equal[count] for count in counts if count % multiple == 0]
         if len(compared) > 1 and all(compared):
-            _found.append(multiple)
+            _probed_multiples.append(multiple)
             return multiple
-    _found.append(None)
+    _probed_multiples.append(None)
     return 1
 
 
-def _fewest_rows(work: int) -> int:
+def _min_rows(work: int) -> int:
     """Return the fewest rows of a product, given the multiplications of one row."""
-    return _LEAST_WORK // max(1, work) + 1
+    return _MIN_WORK // max(1, work) + 1
 
 
-def _beyond(fewest: int) -> range:
+def _unpadded_counts(min_rows: int) -> range:
     """Return the first numbers of rows that are not padded to the fewest."""
-    return range(fewest, fewest + _MULTIPLES[-1] // 2) if fewest > 1 else range(0)
+    return range(min_rows, min_rows + _MULTIPLES[-1] // 2) if min_rows > 1 else range(0)
 
 
 def _normal(counts: Sequence[int], size: int, dtype: torch.dtype) -> Tensor:
     """Return the same random numbers at each call, `[max(counts), size]`. Rows may repeat."""
     generator = torch.Generator().manual_seed(0)
-    few = torch.randn(min(max(counts), _DRAWN_ROWS), size, generator=generator, dtype=dtype)
-    return few.repeat(-(-max(counts) // len(few)), 1)[: max(counts)]
+    drawn = torch.randn(min(max(counts), _DRAWN_ROWS), size, generator=generator, dtype=dtype)
+    return drawn.repeat(-(-max(counts) // len(drawn)), 1)[: max(counts)]
 
 
 def pad_rows(x: Tensor, work: int, multiple: int) -> Tensor:
@@ -243,10 +243,10 @@ def pad_rows(x: Tensor, work: int, multiple: int) -> Tensor:
         multiple: The divisor of the number of rows after padding.
     """
     rows = x.shape[-2]
-    enough = _up_to(max(rows, _fewest_rows(work)), multiple)
-    return x if rows == enough else nn.functional.pad(x, (0, 0, 0, enough - rows))
+    padded_rows = _round_up(max(rows, _min_rows(work)), multiple)
+    return x if rows == padded_rows else nn.functional.pad(x, (0, 0, 0, padded_rows - rows))
 
 
-def _up_to(count: int, multiple: int) -> int:
+def _round_up(count: int, multiple: int) -> int:
     """Return the least multiple that is not below the count."""
     return -(-count // multiple) * multiple

@@ -1,11 +1,11 @@
 """The decoder's recurrence with attention, of a conditional GRU, as one function.
 
 It replaces, in training, the loop over `Decoder._bottom_step` of nmt/model/decoder.py. That is a
-GRU, additive attention whose query is the GRU's state, and a second GRU that sees the context. The
-loops over time, forward and backward, use preallocated buffers. The gradient of each weight is one
-product over all steps. Gain: 1.19 on configs/demo.yaml, 1.14 on
-configs/textbook/nematus-small.yaml, 1.06 on configs/multi30k.en-de.yaml, where products
-take most of the time.
+GRU, additive attention whose query is the GRU's state, and a second GRU whose input is the
+context. The loops over time, forward and backward, use preallocated buffers. The gradient of each
+weight is one product over all steps. Gain: 1.19 on configs/demo.yaml, 1.14 on
+configs/textbook/nematus-small.yaml, 1.06 on configs/multi30k.en-de.yaml, where products take most
+of the time.
 """
 
 from dataclasses import dataclass
@@ -126,7 +126,7 @@ class _ConditionalGRU(torch.autograd.Function):
             first.advance(t, projected[t], recurrent, b_1, states[t], inner[t])
             torch.mm(inner[t], joined.t(), out=from_inner)
             torch.mul(from_inner[:, 3 * size :].unsqueeze(1), 2, out=queries[t])
-            for rows, layer in layers.of(queries[t]):
+            for rows, layer in layers.blocks(queries[t]):
                 torch.mv(layer.view(-1, len(v)), doubled_v, out=scores[rows].view(-1))
             torch.softmax(scores.add_(bias), 1, out=attention[t])
             torch.bmm(attention[t].unsqueeze(1), annotations, out=contexts[t].unsqueeze(1))
@@ -148,7 +148,8 @@ class _ConditionalGRU(torch.autograd.Function):
         steps, batch, size = inner.shape
         width = 3 * size
         empty = states.new_empty
-        first, second = _Gates(*gates[:3]).slopes(states[:-1]), _Gates(*gates[3:]).slopes(inner)
+        first = _Gates(*gates[:3]).derivatives(states[:-1])
+        second = _Gates(*gates[3:]).derivatives(inner)
         d_x1, d_x2 = empty(steps, batch, width), empty(steps, batch, width)
         d_u1, d_joined = empty(steps, batch, width), empty(steps, batch, len(joined))
         d_context = empty(contexts.shape)
@@ -158,22 +159,22 @@ class _ConditionalGRU(torch.autograd.Function):
         d_state = torch.zeros_like(states[0])
         for t in range(steps - 1, -1, -1):
             d_state += d_states[t]
-            d_inner = second.back(t, d_state, d_x2[t], d_joined[t, :, :width])
+            d_inner = second.backward_step(t, d_state, d_x2[t], d_joined[t, :, :width])
             torch.addmm(d_contexts[t], d_x2[t], w_2, out=d_context[t])
             d_weights = torch.bmm(annotations, d_context[t].unsqueeze(2)).squeeze(2)
             d_weights.add_(d_attention[t]).mul_(attention[t])
             total = d_weights.sum(1, keepdim=True)
             d_scores = d_weights.addcmul_(attention[t], total, value=-1)
             d_query = d_joined[t, :, width:]
-            for rows, layer in layers.of(queries[t]):
-                layer, few = layer.squeeze(1), d_scores[rows]
-                d_v.addmv_(layer.view(-1, len(v)).t(), few.reshape(-1))
+            for rows, layer in layers.blocks(queries[t]):
+                layer, block_scores = layer.squeeze(1), d_scores[rows]
+                d_v.addmv_(layer.view(-1, len(v)).t(), block_scores.reshape(-1))
                 slope = layer.addcmul_(layer, layer, value=-1)
-                torch.bmm(few.unsqueeze(1), slope, out=d_query[rows].unsqueeze(1))
-                d_keys[rows] += slope.mul_(few.unsqueeze(2))
+                torch.bmm(block_scores.unsqueeze(1), slope, out=d_query[rows].unsqueeze(1))
+                d_keys[rows] += slope.mul_(block_scores.unsqueeze(2))
             d_query *= slope_v
             d_inner.addmm_(d_joined[t], joined)
-            d_state = first.back(t, d_inner, d_x1[t], d_u1[t]).addmm_(d_u1[t], u_1)
+            d_state = first.backward_step(t, d_inner, d_x1[t], d_u1[t]).addmm_(d_u1[t], u_1)
         d_rows_joined, d_rows_x2 = d_joined.flatten(0, 1), d_x2.flatten(0, 1)
         d_from_inner = d_rows_joined.t() @ inner.flatten(0, 1)
         return (
@@ -196,15 +197,17 @@ class _ConditionalGRU(torch.autograd.Function):
 class _Gates:
     """The gates of a GRU at all steps: r, z = sigmoid(x + u); n = tanh(x_n + r (u_n + b))."""
 
-    def __init__(self, reset_update: Tensor, recalled: Tensor, candidate: Tensor) -> None:
+    def __init__(
+        self, reset_update: Tensor, recurrent_candidate: Tensor, candidate: Tensor
+    ) -> None:
         """Keep the buffers.
 
         Args:
             reset_update: r and z, `[steps, batch, 2 * hidden]`.
-            recalled: u_n + b, `[steps, batch, hidden]`.
+            recurrent_candidate: u_n + b, `[steps, batch, hidden]`.
             candidate: n, `[steps, batch, hidden]`.
         """
-        self.tensors = reset_update, recalled, candidate
+        self.tensors = reset_update, recurrent_candidate, candidate
 
     @classmethod
     def empty(cls, steps: int, state: Tensor) -> "_Gates":
@@ -231,47 +234,47 @@ class _Gates:
             state: h, `[batch, hidden]`.
             out: The buffer for h', `[batch, hidden]`.
         """
-        reset_update, recalled, candidate = (each[t] for each in self.tensors)
+        reset_update, recurrent_candidate, candidate = (buffer[t] for buffer in self.tensors)
         size = state.shape[1]
         torch.add(x[:, : 2 * size], u[:, : 2 * size], out=reset_update).sigmoid_()
-        torch.add(u[:, 2 * size :], bias, out=recalled)
-        torch.addcmul(x[:, 2 * size :], reset_update[:, :size], recalled, out=candidate)
+        torch.add(u[:, 2 * size :], bias, out=recurrent_candidate)
+        torch.addcmul(x[:, 2 * size :], reset_update[:, :size], recurrent_candidate, out=candidate)
         torch.lerp(tanh_(candidate), state, reset_update[:, size:], out=out)
 
-    def slopes(self, states: Tensor) -> "_Slopes":
+    def derivatives(self, states: Tensor) -> "_Derivatives":
         """Return the derivatives at all steps, from the states before `[steps, batch, hidden]`."""
-        reset_update, recalled, candidate = self.tensors
+        reset_update, recurrent_candidate, candidate = self.tensors
         reset, update = reset_update.chunk(2, 2)
-        kept = 1 - update
-        of_candidate = kept * (1 - candidate * candidate)
-        return _Slopes(
+        not_updated = 1 - update
+        by_candidate = not_updated * (1 - candidate * candidate)
+        return _Derivatives(
             update,
             reset,
-            of_candidate,
-            (states - candidate).mul_(update).mul_(kept),
-            of_candidate * recalled * reset * (1 - reset),
+            by_candidate,
+            (states - candidate).mul_(update).mul_(not_updated),
+            by_candidate * recurrent_candidate * reset * (1 - reset),
         )
 
 
 @dataclass(frozen=True)
-class _Slopes:
+class _Derivatives:
     """The derivatives of a GRU's new state at all steps, each `[steps, batch, hidden]`.
 
     Attributes:
         update: z, the derivative by the state before the step, gates and candidate held fixed.
         reset: r, the factor from the candidate's derivative to that by its recurrent part.
-        of_candidate: The derivative by the candidate before its activation.
-        of_update: The derivative by the update gate before its activation.
-        of_reset: The derivative by the reset gate before its activation.
+        by_candidate: The derivative by the candidate before its activation.
+        by_update: The derivative by the update gate before its activation.
+        by_reset: The derivative by the reset gate before its activation.
     """
 
     update: Tensor
     reset: Tensor
-    of_candidate: Tensor
-    of_update: Tensor
-    of_reset: Tensor
+    by_candidate: Tensor
+    by_update: Tensor
+    by_reset: Tensor
 
-    def back(self, t: int, d_new: Tensor, d_x: Tensor, d_u: Tensor) -> Tensor:
+    def backward_step(self, t: int, d_new: Tensor, d_x: Tensor, d_u: Tensor) -> Tensor:
         """Compute the gradients of step t.
 
         Args:
@@ -284,9 +287,9 @@ class _Slopes:
             The gradient of the state before the step without the part through U, `[batch, hidden]`.
         """
         size = d_new.shape[1]
-        torch.mul(d_new, self.of_reset[t], out=d_x[:, :size])
-        torch.mul(d_new, self.of_update[t], out=d_x[:, size : 2 * size])
-        torch.mul(d_new, self.of_candidate[t], out=d_x[:, 2 * size :])
+        torch.mul(d_new, self.by_reset[t], out=d_x[:, :size])
+        torch.mul(d_new, self.by_update[t], out=d_x[:, size : 2 * size])
+        torch.mul(d_new, self.by_candidate[t], out=d_x[:, 2 * size :])
         d_u[:, : 2 * size] = d_x[:, : 2 * size]
         torch.mul(d_x[:, 2 * size :], self.reset[t], out=d_u[:, 2 * size :])
         return d_new * self.update[t]

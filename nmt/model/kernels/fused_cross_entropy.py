@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nmt.model.kernels.precision import wide_dtype, widened
+from nmt.model.kernels.precision import upcast, upcast_dtype
 
 _ROWS = 64
 """The tokens of a batch are padded with zeros to a multiple of this number."""
@@ -38,8 +38,10 @@ def fused_cross_entropy(
     """
     # Gradients are always off inside an autograd function, so that it needs this as an argument.
     learned = [part for part in (features, weight, bias) if part is not None]
-    wanted = torch.is_grad_enabled() and any(part.requires_grad for part in learned)
-    loss, cross_entropy = _CrossEntropy.apply(features, weight, bias, targets, smoothing, wanted)
+    needs_gradients = torch.is_grad_enabled() and any(part.requires_grad for part in learned)
+    loss, cross_entropy = _CrossEntropy.apply(
+        features, weight, bias, targets, smoothing, needs_gradients
+    )
     return loss, cross_entropy
 
 
@@ -63,41 +65,41 @@ class _CrossEntropy(torch.autograd.Function):
         bias: Tensor | None,
         targets: Tensor,
         smoothing: float,
-        wanted: bool,
+        needs_gradients: bool,
     ) -> tuple[Tensor, Tensor]:
         weight = wide_weight.to(features.dtype)
-        softmax = _Softmax(weight, bias, 1 - smoothing, wanted)
+        softmax = _Softmax(weight, bias, 1 - smoothing, needs_gradients)
         padded = nn.functional.pad(features, (0, 0, 0, -len(features) % _ROWS))
         rows = min(len(padded), max(1, _BLOCK_BYTES // (len(weight) * features.itemsize)))
         logits = features.new_empty(rows, len(weight))
-        d_padded = torch.empty_like(padded) if wanted else None
+        d_padded = torch.empty_like(padded) if needs_gradients else None
         d_weight: Tensor | None = None
         for begin in range(0, len(features), rows):
-            block, of_block = padded[begin : begin + rows], targets[begin : begin + rows]
+            block, block_targets = padded[begin : begin + rows], targets[begin : begin + rows]
             d_logits = torch.mm(block, weight.t(), out=logits[: len(block)])
-            softmax.add(d_logits[: len(of_block)], of_block.unsqueeze(1))
+            softmax.add(d_logits[: len(block_targets)], block_targets.unsqueeze(1))
             if d_padded is not None:
-                d_logits[len(of_block) :] = 0.0
+                d_logits[len(block_targets) :] = 0.0
                 torch.mm(d_logits, weight, out=d_padded[begin : begin + rows])
                 part = d_logits.t() @ block
-                d_weight = part if d_weight is None else widened(d_weight).add_(part)
+                d_weight = part if d_weight is None else upcast(d_weight).add_(part)
         d_features = None if d_padded is None else d_padded[: len(features)]
         if d_weight is None:
             d_weight = torch.zeros_like(weight)
         loss = (1 - smoothing) * softmax.cross_entropy
         if smoothing > 0.0:
             share = smoothing / len(weight)
-            wide = wide_dtype(weight.dtype)
+            wide = upcast_dtype(weight.dtype)
             all_features, all_weights = features.sum(0, dtype=wide), weight.sum(0, dtype=wide)
-            logits_sum = (all_features * all_weights).sum()  # autocast would narrow a product
+            logits_sum = (all_features * all_weights).sum()  # autocast would cast a matmul
             if bias is not None:
                 logits_sum += len(features) * bias.sum()
             loss += smoothing * softmax.normalizers - share * logits_sum
             if d_features is not None:
                 d_features -= (share * all_weights).to(d_features.dtype)
-                d_weight = widened(d_weight).sub_(share * all_features)
+                d_weight = upcast(d_weight).sub_(share * all_features)
                 softmax.d_bias -= share * len(features)
-        if wanted:
+        if needs_gradients:
             ctx.save_for_backward(d_features, d_weight.to(wide_weight.dtype), softmax.d_bias)
         ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.mark_non_differentiable(softmax.cross_entropy)
@@ -118,19 +120,21 @@ class _Softmax:
     allocated once, because the system would clear new memory each time.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, target: float, wanted: bool) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, target: float, needs_gradients: bool
+    ) -> None:
         """Allocate the buffers.
 
         Args:
             weight: The output matrix, `[vocabulary, feature]`.
             bias: The output bias, `[vocabulary]`, or None.
             target: The number that the gradient subtracts from the probability of the target.
-            wanted: Whether gradients are wanted.
+            needs_gradients: Whether to compute gradients.
         """
-        wide = wide_dtype(weight.dtype)
+        wide = upcast_dtype(weight.dtype)
         self.bias = None if bias is None else bias.to(wide)
         self.target = target
-        self.wanted = wanted
+        self.needs_gradients = needs_gradients
         chunk = _CHUNK_BYTES.get(weight.device.type, _BLOCK_BYTES)
         self.rows = max(1, chunk // (len(weight) * wide.itemsize))
         self.buffers = torch.empty(2, self.rows, len(weight), dtype=wide, device=weight.device)
@@ -143,37 +147,42 @@ class _Softmax:
     def add(self, logits: Tensor, targets: Tensor) -> None:
         """Add the tokens of a block to the sums.
 
-        If gradients are wanted, p - target onehot replaces the logits and is added to `d_bias`.
+        With `needs_gradients`, p - target onehot replaces the logits and is added to `d_bias`.
 
         Args:
             logits: The logits without bias, `[rows, vocabulary]`.
             targets: The true token ids, `[rows, 1]`.
         """
-        of_targets = logits.gather(1, targets).sum(dtype=self.d_bias.dtype)
+        target_logits = logits.gather(1, targets).sum(dtype=self.d_bias.dtype)
         if self.bias is not None:
-            of_targets += self.bias[targets].sum()
+            target_logits += self.bias[targets].sum()
         greatest = self.d_bias.new_empty(2, len(logits))  # logit and probability of each row
-        shares = self.d_bias.new_full((len(logits), 1), -self.target)
-        parts = (logits, targets, shares, greatest[0], greatest[1])
-        for few in zip(*(part.split(self.rows) for part in parts), strict=True):
-            self._add_few(*few)
+        target_shares = self.d_bias.new_full((len(logits), 1), -self.target)
+        parts = (logits, targets, target_shares, greatest[0], greatest[1])
+        for chunk in zip(*(part.split(self.rows) for part in parts), strict=True):
+            self._add_rows(*chunk)
         # The probability of the greatest logit is never too small for a logarithm.
         normalizers = (greatest[0] - greatest[1].log()).sum()
         self.normalizers += normalizers
-        self.cross_entropy += normalizers - of_targets
+        self.cross_entropy += normalizers - target_logits
 
-    def _add_few(
-        self, logits: Tensor, targets: Tensor, shares: Tensor, greatest: Tensor, likeliest: Tensor
+    def _add_rows(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        target_shares: Tensor,
+        greatest: Tensor,
+        top_probability: Tensor,
     ) -> None:
         wide, probabilities = self.buffers[:, : len(logits)]
-        in_place = self.wanted and logits.dtype == wide.dtype
+        in_place = self.needs_gradients and logits.dtype == wide.dtype
         wide = logits if in_place else wide.copy_(logits)
         if self.bias is not None:
             wide += self.bias
         torch.softmax(wide, 1, out=probabilities)
         torch.amax(wide, 1, out=greatest)
-        torch.amax(probabilities, 1, out=likeliest)
-        if self.wanted:
-            probabilities.scatter_add_(1, targets, shares)
+        torch.amax(probabilities, 1, out=top_probability)
+        if self.needs_gradients:
+            probabilities.scatter_add_(1, targets, target_shares)
             self.d_bias += probabilities.sum(0)
             logits.copy_(probabilities)

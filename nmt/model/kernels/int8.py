@@ -38,12 +38,12 @@ class Int8Product:
             raise ResourceError(
                 "precision int8: this build of torch has no oneDNN. Choose float32 or bfloat16."
             )
-        scale, rounded = _rounded(weight.detach().float(), _steps_of_weights())
+        scale, rounded = _quantize_rows(weight.detach().float(), _steps_of_weights())
         self._matrix = _PackedMatrix(rounded.to(torch.int8), scale.squeeze(1))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the product of `x [.., in]`, `[.., out]`, in float32."""
-        scale, rounded = _rounded(x.float().flatten(0, -2), _STEPS)
+        scale, rounded = _quantize_rows(x.float().flatten(0, -2), _STEPS)
         product = self._matrix(rounded.add_(_ZERO).to(torch.uint8)).mul_(scale)
         return product.view(*x.shape[:-1], product.shape[-1])
 
@@ -101,12 +101,12 @@ def _steps_of_weights() -> int:
     signs[:2] = torch.tensor([[1], [-1]])
     extreme = signs * _STEPS
     matrix = _PackedMatrix(extreme.to(torch.int8), torch.ones(len(extreme)))
-    found = matrix((extreme + _ZERO).to(torch.uint8))
-    exact = torch.equal(found.long(), extreme @ extreme.t())
+    result = matrix((extreme + _ZERO).to(torch.uint8))
+    exact = torch.equal(result.long(), extreme @ extreme.t())
     return _STEPS if exact else _STEPS_IN_16_BITS
 
 
-def _rounded(x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+def _quantize_rows(x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Return the size of a step of each row, `[rows, 1]`, and the rows in whole steps, float32."""
     scale = x.abs().amax(1, keepdim=True) / steps
     scale = scale.clamp(min=torch.finfo(torch.float32).tiny)

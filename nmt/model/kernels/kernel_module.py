@@ -1,11 +1,15 @@
-"""The switch between kernels and the plain expressions that they replace."""
+"""The base classes of all modules of the model: `KernelModule` and `Linear`.
+
+They switch between kernels and the plain expressions that the kernels replace.
+"""
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from nmt.model.kernels import activations, batch_invariance
+from nmt.model.kernels import activations
+from nmt.model.kernels.batch_invariance import invariant_linear, invariant_matmul
 
 Kernels = Literal["fast", "plain", "onnx"]
 """How a model computes.
@@ -38,16 +42,31 @@ class KernelModule(nn.Module):
         """Return 1 / (1 + exp(-x)), in the type of `x`."""
         return activations.sigmoid(x) if self.kernels == "fast" else torch.sigmoid(x)
 
-    def products(self, x: Tensor, matrices: Tensor) -> Tensor:
+    def matmul(self, x: Tensor, matrices: Tensor) -> Tensor:
         """Return x M, `[.., queries, m]`.
 
         Args:
             x: The rows, `[.., queries, n]`.
             matrices: M, `[.., n, m]`.
         """
-        return batch_invariance.products(x, matrices) if self.is_exact else x @ matrices
+        if self.is_batch_invariant:
+            return invariant_matmul(x, matrices)
+        return x @ matrices
 
     @property
-    def is_exact(self) -> bool:
+    def is_batch_invariant(self) -> bool:
         """Whether no sentence's result may depend on the other sentences of a batch."""
         return self.kernels == "fast" and not self.training
+
+
+class Linear(KernelModule, nn.Linear):
+    """`x W^T + b`: `torch.nn.Linear` in values, gradients and parameters.
+
+    In evaluation, the result of a row does not depend on the other rows of the batch.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return `x W^T + b`, `[..., in_features] -> [..., out_features]`."""
+        if self.is_batch_invariant:
+            return invariant_linear(input, self.weight, self.bias)
+        return nn.functional.linear(input, self.weight, self.bias)

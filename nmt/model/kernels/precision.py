@@ -1,4 +1,4 @@
-"""Types to compute in: products may run in a narrow type, sums and states may not."""
+"""Types to compute in: products may run in bfloat16, sums and states in float32 or wider."""
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,14 @@ _GATES = 4  # of an LSTM; other cells have fewer
 _MOST_OUTPUTS = 8192
 
 
-def wide_dtype(dtype: torch.dtype) -> torch.dtype:
+def upcast_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return float32, or `dtype` where that is wider."""
     return torch.promote_types(dtype, torch.float32)
 
 
-def widened(x: Tensor) -> Tensor:
+def upcast(x: Tensor) -> Tensor:
     """Return the tensor in float32 or wider."""
-    return x.to(wide_dtype(x.dtype))
+    return x.to(upcast_dtype(x.dtype))
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
@@ -26,7 +26,7 @@ def product_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
-def narrow_matrices(model: nn.Module, dtype: torch.dtype) -> None:
+def cast_matrices(model: nn.Module, dtype: torch.dtype) -> None:
     """Cast the float32 matrices of a model to the type of its products, in place.
 
     Autocast gives the same numbers, but without gradients it casts the matrices at each step.

@@ -17,13 +17,13 @@ import onnxruntime
 
 from nmt.bundles import onnx_export
 from nmt.bundles.bundle import load_bundle
-from nmt.bundles.step_programs import signature_of
+from nmt.bundles.onnx_programs import program_signature
 from nmt.cli.app import run
 from nmt.config.presets import PLAIN, overlaid
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
-from nmt.model.recurrent import run as run_cells
+from nmt.model.recurrent import run_cells
 from nmt.model.seq2seq import Seq2Seq
 from nmt.tokenizers.tokenizer import BOS, EOS, Tokenizer
 from nmt.translation.translator import Translator
@@ -75,7 +75,7 @@ def tiny_model(changes):
 def written(changes, folder):
     """The programs of a tiny model, beside it."""
     model = tiny_model(changes)
-    signature = signature_of(model)
+    signature = program_signature(model)
     onnx_export._write_programs(SimpleNamespace(model=model), signature, folder)
     return model, signature, folder / onnx_export.ENCODER, folder / onnx_export.STEP
 
@@ -141,7 +141,7 @@ def test_whole_sequences_by_operations(kind, directions):
 )
 def test_what_cannot_go_is_named(changes, named):
     with pytest.raises(ModelError, match=named):
-        signature_of(tiny_model(changes))
+        program_signature(tiny_model(changes))
 
 
 def greedy(folder, sentence):

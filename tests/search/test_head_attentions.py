@@ -9,7 +9,7 @@ from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.model.attention import Query
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.ensemble import Ensemble, models_of, parts_of, views
+from nmt.search.ensemble import Ensemble, count_heads, head_attentions, models_with_attention
 from nmt.search.forced_decoding import ForcedPair
 from nmt.tokenizers.tokenizer import BOS, EOS
 from nmt.translation.translator import Translator
@@ -58,7 +58,7 @@ def slow_heads(model, pair):
         return forward(query, memory)
 
     attention.forward = spy
-    for token in [BOS, *pair.target][: pair.scored]:
+    for token in [BOS, *pair.target][: pair.scored_tokens]:
         state = model.step(encoded, state, torch.tensor([[token]])).state
     attention.forward = forward
     keys = encoded.memory.keys[0].unflatten(1, (attention.heads, -1))
@@ -72,7 +72,7 @@ def slow_heads(model, pair):
 
 def test_heads_are_what_the_equation_says(runtime):
     model = make_model().train()
-    found = views([model], PAIRS, 10, runtime)
+    found = head_attentions([model], PAIRS, 10, runtime)
     assert model.training
     assert [[view.name for view in each] for each in found] == [
         ["head 1", "head 2"],
@@ -83,7 +83,7 @@ def test_heads_are_what_the_equation_says(runtime):
         if each:
             expected = slow_heads(model, pair)
             np.testing.assert_allclose(np.stack([v.weights for v in each]), expected, atol=1e-5)
-    one_by_one = [views([model], [pair], 1, runtime)[0] for pair in PAIRS]
+    one_by_one = [head_attentions([model], [pair], 1, runtime)[0] for pair in PAIRS]
     for each, alone in zip(found, one_by_one, strict=True):
         for a, b in zip(each, alone, strict=True):
             np.testing.assert_allclose(a.weights, b.weights, atol=1e-5)
@@ -91,16 +91,16 @@ def test_heads_are_what_the_equation_says(runtime):
 
 def test_no_hook_is_left_behind(runtime):
     model = make_model()
-    views([model], PAIRS, 10, runtime)
+    head_attentions([model], PAIRS, 10, runtime)
     assert not model.decoder.attention._forward_pre_hooks
 
 
 def test_the_models_of_an_ensemble_have_views_of_their_own(runtime):
     models = [make_model(1), make_model(2, kind="additive"), make_model(3, kind="none", size=None)]
-    asked = models_of(Ensemble(models))
+    asked = models_with_attention(Ensemble(models))
     assert asked == models[:2]
-    assert parts_of(asked) == 3
-    (found, *_) = views(asked, PAIRS, 10, runtime)
+    assert count_heads(asked) == 3
+    (found, *_) = head_attentions(asked, PAIRS, 10, runtime)
     assert [view.name for view in found] == ["model 1, head 1", "model 1, head 2", "model 2"]
     for view in found:
         assert view.weights.shape == (3, 5)

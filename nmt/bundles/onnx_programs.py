@@ -72,10 +72,10 @@ class StepProgram(nn.Module):
             tensors: Memory and state in the order of the signature, then the previous tokens
                 `[batch, beams]`.
         """
-        *given, previous = tensors
+        *memory_and_state, previous = tensors
         count = len(self.signature.memory)
-        memory = dict(zip(self.signature.memory, given[:count], strict=True))
-        state = dict(zip(self.signature.state, given[count:], strict=True))
+        memory = dict(zip(self.signature.memory, memory_and_state[:count], strict=True))
+        state = dict(zip(self.signature.state, memory_and_state[count:], strict=True))
         encoded = _encoded(memory, previous)
         step = self.model.step(encoded, _decoder_state(state), previous)
         results = [self.model.log_probabilities(encoded, step)]
@@ -85,15 +85,15 @@ class StepProgram(nn.Module):
         return *results, *_state_tensors(step.state).values()
 
 
-def exportable(model: Seq2Seq) -> Seq2Seq:
+def make_exportable(model: Seq2Seq) -> Seq2Seq:
     """Return a model for export: one of the same parameters that computes without kernels."""
     parameters = {id(parameter): parameter for parameter in model.parameters()}
-    other = copy.deepcopy(model, parameters)
-    other.use_kernels("onnx")
-    return other
+    exported = copy.deepcopy(model, parameters)
+    exported.use_kernels("onnx")
+    return exported
 
 
-def signature_of(model: Seq2Seq) -> ProgramSignature:
+def program_signature(model: Seq2Seq) -> ProgramSignature:
     """Return the names of the inputs and outputs of a model's programs.
 
     Raises:
@@ -112,19 +112,19 @@ def signature_of(model: Seq2Seq) -> ProgramSignature:
 
 def _check(settings: ModelSettings) -> None:
     encoder, attention = settings.encoder, settings.attention
-    against = []
+    unsupported = []
     if encoder.cell not in _WHOLE_CELLS:
-        against.append(f"model.encoder.cell: {encoder.cell}")
+        unsupported.append(f"model.encoder.cell: {encoder.cell}")
     if encoder.transition_depth > 1:
-        against.append(f"model.encoder.transition_depth: {encoder.transition_depth}")
+        unsupported.append(f"model.encoder.transition_depth: {encoder.transition_depth}")
     if attention.kind == "location":
-        against.append(f"model.attention.kind: {attention.kind}")
+        unsupported.append(f"model.attention.kind: {attention.kind}")
     if attention.kind != "none" and attention.window != "global":
-        against.append(f"model.attention.window: {attention.window}")
-    if against:
+        unsupported.append(f"model.attention.window: {attention.window}")
+    if unsupported:
         raise ModelError(
-            f"this model cannot be written as ONNX: {', '.join(against)}. Supported are encoders "
-            "of plain LSTM and GRU cells and attention over the whole source."
+            f"this model cannot be written as ONNX: {', '.join(unsupported)}. Supported are "
+            "encoders of plain LSTM and GRU cells and attention over the whole source."
         )
 
 
@@ -143,12 +143,12 @@ def _memory_tensors(settings: ModelSettings, encoded: EncodedSource) -> dict[str
 
 def _encoded(memory: Mapping[str, Tensor], previous: Tensor) -> EncodedSource:
     """Return the encoded source for a step, with empty tensors for the unused parts."""
-    nothing = previous.new_zeros(1)
-    annotations = memory.get("annotations", nothing)
+    empty = previous.new_zeros(1)
+    annotations = memory.get("annotations", empty)
     return EncodedSource(
-        memory.get("tokens", nothing),
-        Annotations(annotations, nothing, ()),
-        Memory(annotations, memory.get("keys", annotations), memory.get("bias", nothing), nothing),
+        memory.get("tokens", empty),
+        Annotations(annotations, empty, ()),
+        Memory(annotations, memory.get("keys", annotations), memory.get("bias", empty), empty),
     )
 
 
@@ -158,7 +158,7 @@ def _state_tensors(state: DecoderState) -> dict[str, Tensor]:
         for layer, parts in enumerate(state.layers)
         for part, tensor in enumerate(parts)
     }
-    optional = {"fed": state.fed, "covered": state.covered}
+    optional = {"fed": state.previous_features, "covered": state.coverage}
     return tensors | {name: tensor for name, tensor in optional.items() if tensor is not None}
 
 

@@ -3,7 +3,7 @@ import torch
 
 from nmt import Constraints, Translator
 from nmt.config.settings import SearchSettings
-from nmt.search.constraints import Stem, TokenConstraints, Vocabulary, begun
+from nmt.search.constraints import OpenWord, TokenConstraints, Vocabulary, split_open_word
 from nmt.search.logits_processors import LogitsProcessors
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD
 
@@ -19,7 +19,7 @@ def tokenizer(translator):
 
 
 @pytest.mark.parametrize(
-    ("text", "before", "stem"),
+    ("text", "before", "open_word"),
     [
         ("the cat", "the", "▁cat"),
         ("the ca", "the", "▁ca"),
@@ -28,19 +28,19 @@ def tokenizer(translator):
         ("the cat \t", "the cat", "▁"),
     ],
 )
-def test_the_last_word_is_the_stem(tokenizer, text, before, stem):
-    ids, found = begun(tokenizer, text)
+def test_the_last_word_is_open(tokenizer, text, before, open_word):
+    ids, found = split_open_word(tokenizer, text)
     assert ids == tokenizer.encode(before)
-    assert found == Stem(stem, Vocabulary.of(tokenizer))
+    assert found == OpenWord(open_word, Vocabulary.from_tokenizer(tokenizer))
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_nothing_has_none(tokenizer, text):
-    assert begun(tokenizer, text) == ([], None)
+    assert split_open_word(tokenizer, text) == ([], None)
 
 
 def test_what_cannot_be_spelled_is_taken_as_it_is(tokenizer):
-    assert begun(tokenizer, "the 日") == (tokenizer.encode("the 日"), None)
+    assert split_open_word(tokenizer, "the 日") == (tokenizer.encode("the 日"), None)
 
 
 PIECES = ("<pad>", "<unk>", "<s>", "</s>", "▁", "a", "b", "c", "ab", "▁a", "▁ab", "▁abc", "▁b")
@@ -68,13 +68,13 @@ def test_subwords_that_agree_with_what_is_left_to_spell():
     assert spellings("▁ab") == ["▁", "▁a", "▁ab", "▁abc"]
     assert spellings("b") == ["b"]
     assert spellings("<") == []
-    assert Stem("▁abc", LETTERS).rest([PIECES.index("▁a")]) == "bc"
-    assert Stem("▁ab", LETTERS).rest([PIECES.index("▁abc")]) == ""
+    assert OpenWord("▁abc", LETTERS).rest([PIECES.index("▁a")]) == "bc"
+    assert OpenWord("▁ab", LETTERS).rest([PIECES.index("▁abc")]) == ""
 
 
 def allowed(wishes, tokens):
     """What each beam of each sentence may go on with. tokens: `[batch][beams][so far]`."""
-    rules = LogitsProcessors.of(SearchSettings(), wishes, torch.device("cpu"))
+    rules = LogitsProcessors.from_settings(SearchSettings(), wishes, torch.device("cpu"))
     so_far = torch.tensor(tokens)
     scores = torch.zeros(*so_far.shape[:2], len(PIECES))
     rules.mask(scores, so_far, so_far.shape[2] + 1)
@@ -82,8 +82,12 @@ def allowed(wishes, tokens):
 
 
 def test_the_rule_is_of_each_beam_and_each_sentence():
-    stem = Stem("▁ab", LETTERS)
-    wishes = [TokenConstraints(stem=stem), TokenConstraints((5,), stem=stem), TokenConstraints()]
+    open_word = OpenWord("▁ab", LETTERS)
+    wishes = [
+        TokenConstraints(open_word=open_word),
+        TokenConstraints((5,), open_word=open_word),
+        TokenConstraints(),
+    ]
     anything = {*PIECES} - {PIECES[PAD], PIECES[BOS]}
     a, whole, b = PIECES.index("▁a"), PIECES.index("▁abc"), PIECES.index("▁b")
     first, second, third = allowed(wishes, [[[a], [whole]], [[5], [5]], [[b], [b]]])
@@ -94,9 +98,9 @@ def test_the_rule_is_of_each_beam_and_each_sentence():
 
 
 def test_the_rule_follows_the_sentences_that_are_left():
-    stem = Stem("▁b", LETTERS)
-    wishes = [TokenConstraints(), TokenConstraints(stem=stem)]
-    rules = LogitsProcessors.of(SearchSettings(), wishes, torch.device("cpu")).select(
+    open_word = OpenWord("▁b", LETTERS)
+    wishes = [TokenConstraints(), TokenConstraints(open_word=open_word)]
+    rules = LogitsProcessors.from_settings(SearchSettings(), wishes, torch.device("cpu")).select(
         torch.tensor([1])
     )
     scores = torch.zeros(1, 1, len(PIECES))

@@ -13,7 +13,7 @@ from torch import Tensor
 from nmt.model.kernels.batch_invariance import pad_recurrence
 from nmt.model.kernels.precision import product_dtype
 
-_SHUT = 1e4
+_SATURATED = 1e4
 """Added to a gate's input, it makes the sigmoid exactly one; subtracted, exactly zero."""
 
 
@@ -43,9 +43,9 @@ def run_sequence(
         token, each part `[batch, directions * hidden]`.
     """
     if tuple(directions) == ("backward",):
-        turned = None if mask is None else mask.flip(1)
+        reversed_mask = None if mask is None else mask.flip(1)
         parts = [part.flip(1) for part in parts]
-        hidden, final = _run_forward(parts, states, turned, weights, training)
+        hidden, final = _run_forward(parts, states, reversed_mask, weights, training)
         return hidden.flip(1), final
     return _run_forward(parts, states, mask, weights, training)
 
@@ -61,8 +61,8 @@ def _run_forward(
     dtype = product_dtype(parts[0])
     count, batch = len(weights), len(parts[0])
     x = parts[0].to(dtype) if len(parts) == 1 else torch.cat([part.to(dtype) for part in parts], -1)
-    state = tuple(torch.stack(each).to(dtype).contiguous() for each in zip(*states, strict=True))
-    all_weights = [weight.to(dtype) for each in weights for weight in each]
+    state = tuple(torch.stack(part).to(dtype).contiguous() for part in zip(*states, strict=True))
+    all_weights = [weight.to(dtype) for direction in weights for weight in direction]
     if mask is not None:
         x, all_weights = _freeze_padding(x, all_weights, mask, is_lstm=len(state) == 2)
     if not training:
@@ -81,7 +81,7 @@ def _run_forward(
         hidden, final = hidden[:batch], tuple(part[:, :batch] for part in final)
     if mask is not None:
         final = (_last_hidden(hidden, mask, count), *final[1:])
-    return hidden, tuple(_side_by_side(part) for part in final)
+    return hidden, tuple(_join_directions(part) for part in final)
 
 
 def _freeze_padding(
@@ -93,13 +93,13 @@ def _freeze_padding(
     """
     x = torch.cat((x, (~mask).unsqueeze(-1).to(x.dtype)), -1)
     weights = list(weights)
-    for place in range(0, len(weights), 4):
-        hidden = weights[place + 1].shape[1]
-        column = weights[place].new_zeros(len(weights[place]) // hidden, hidden)
-        column[1] = _SHUT
+    for index in range(0, len(weights), 4):
+        hidden = weights[index + 1].shape[1]
+        column = weights[index].new_zeros(len(weights[index]) // hidden, hidden)
+        column[1] = _SATURATED
         if is_lstm:
-            column[0] = -_SHUT
-        weights[place] = torch.cat((weights[place], column.view(-1, 1)), 1)
+            column[0] = -_SATURATED
+        weights[index] = torch.cat((weights[index], column.view(-1, 1)), 1)
     return x, weights
 
 
@@ -111,13 +111,13 @@ def _last_hidden(hidden: Tensor, mask: Tensor, directions: int) -> Tensor:
     """
     size = hidden.shape[-1] // directions
     rows = torch.arange(len(mask), device=mask.device)
-    places = torch.arange(mask.shape[1], device=mask.device)
-    last = [hidden[rows, (places * mask).amax(1), :size]]
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    last = [hidden[rows, (positions * mask).amax(1), :size]]
     if directions == 2:
         last.append(hidden[:, 0, size:])
     return torch.stack(last)
 
 
-def _side_by_side(part: Tensor) -> Tensor:
+def _join_directions(part: Tensor) -> Tensor:
     """Return `[directions, batch, hidden]` as `[batch, directions * hidden]`."""
     return part.transpose(0, 1).reshape(part.shape[1], -1)
