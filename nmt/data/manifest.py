@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nmt.config.settings import CorpusSettings, DataSettings
-from nmt.console import working
+from nmt.console import show_activity
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import sha256, write_text
 from nmt.text.languages import check_file_languages
@@ -152,7 +152,7 @@ def _looks_alike(path: Path, known: InputFile) -> bool:
 
 
 def _describe(path: Path) -> InputFile:
-    with working(f"reading {path}"):
+    with show_activity(f"reading {path}"):
         lines = count_lines(path)
         found = status(path)
         with wrap_read_errors(path):

@@ -453,7 +453,7 @@ def _train(config: Config, normalizer: Any, what: str, lines: _Lines) -> Tokeniz
     kind = TOKENIZERS.resolve(settings.kind)
     units = tokenizer_units(settings.kind)
     try:
-        with working(f"tokenizer: learning {units} from {what}"):
+        with show_activity(f"tokenizer: learning {units} from {what}"):
             model = kind.learn(settings, normalizer, lines, what)
     except NmtError as error:
         if lines.failure is not None:

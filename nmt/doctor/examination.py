@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nmt.console import counted, working
+from nmt.console import format_count, show_activity
 from nmt.errors import NmtError, is_out_of_memory
 from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.run_directory import RunDirectory
@@ -133,12 +133,12 @@ class DoctorReport:
         """The summary in one line."""
         failures, warnings = self.of_level("fail"), self.of_level("warn")
         if failures:
-            count = counted(len(failures), "check fails", "checks fail")
+            count = format_count(len(failures), "check fails", "checks fail")
             return f"not ready: {count}; mend `{failures[0].check}` first"
         summary = {finding.check: finding.remark.found for finding in self.findings}
         names = [name for name in ("time", "peak memory", "disk space") if name in summary]
         parts = [summary[name].partition(" (")[0] for name in names]
-        told = f" (with {counted(len(warnings), 'warning', 'warnings')})" if warnings else ""
+        told = f" (with {format_count(len(warnings), 'warning', 'warnings')})" if warnings else ""
         return f"ready{told}" + (f": {'; '.join(parts)}" if parts else "")
 
     def record(self) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def examine(
 
 def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
-        with working(f"doctor: {check.name}"):
+        with show_activity(f"doctor: {check.name}"):
             remark = check.look(examination)
     except NmtError as error:
         return failure(check.name, error.message, error.exit_code)

@@ -7,7 +7,7 @@ import torch
 
 from nmt.config.load import load_config
 from nmt.config.settings import RuntimeSettings
-from nmt.console import say, size_text
+from nmt.console import format_size, say
 from nmt.doctor.examination import Check, Examination, Remark, nearest_folder
 from nmt.errors import ResourceError
 from nmt.runtime.device import prepare_runtime
@@ -59,7 +59,7 @@ def _memory(examination: Examination) -> Remark:
     if available is None:
         return Remark("this system does not say how much is free")
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "this machine"
-    found = f"{size_text(available)} free on {where}"
+    found = f"{format_size(available)} free on {where}"
     return Remark(found, facts={"available_bytes": available})
 
 
@@ -71,7 +71,7 @@ def _disk(examination: Examination) -> Remark:
         _check_folder(examination)
     free = shutil.disk_usage(place).free
     return Remark(
-        f"{size_text(free)} free in {place}, which can be written to", facts={"free_bytes": free}
+        f"{format_size(free)} free in {place}, which can be written to", facts={"free_bytes": free}
     )
 
 

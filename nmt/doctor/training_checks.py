@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from nmt.bundles.bundle import Bundle
-from nmt.console import size_text, time_text
+from nmt.console import format_duration, format_size
 from nmt.data.batches import Batch
 from nmt.doctor.data_checks import TEXTS
 from nmt.doctor.examination import Check, Examination, Remark
@@ -239,7 +239,7 @@ def _checkpoint(examination: Examination) -> Remark:
         ) from error
     finally:
         shutil.rmtree(path)
-    found = f"{size_text(size)} written in {seconds:.1f} seconds, read again, removed"
+    found = f"{format_size(size)} written in {seconds:.1f} seconds, read again, removed"
     return Remark(found, facts={"bytes": size, "seconds": seconds})
 
 
@@ -250,7 +250,7 @@ def _peak_memory(examination: Examination) -> Remark:
         return Remark("this system does not say what was taken")
     # The memory of this process is free again when training begins.
     mend = "lower `training.batch_size`" if peak > _SPARE * (free + peak) else ""
-    found = f"{size_text(peak)} of memory at the peak"
+    found = f"{format_size(peak)} of memory at the peak"
     return Remark(found, mend, {"peak_bytes": peak, "available_bytes": free})
 
 
@@ -262,9 +262,9 @@ def _time(examination: Examination) -> Remark:
     done = (state.update, state.seconds) if state else (0, 0.0)
     end = expected_end(training, pace, epoch, *done)
     if end is None:
-        found = f"{time_text(epoch * pace)} an epoch, until early stopping"
+        found = f"{format_duration(epoch * pace)} an epoch, until early stopping"
         return Remark(found, facts={"updates_per_epoch": epoch})
-    found = f"{time_text(end.seconds)} and about {end.updates:,} updates to {end.key}"
+    found = f"{format_duration(end.seconds)} and about {end.updates:,} updates to {end.key}"
     found += f" ({epoch:,} updates an epoch, validations not counted)"
     facts = {"hours": end.seconds / 3600, "updates": end.updates, "end": end.key}
     return Remark(found, facts={**facts, "updates_per_epoch": epoch})
@@ -284,11 +284,11 @@ def _disk_space(examination: Examination) -> Remark:
     free = shutil.disk_usage(examination.place).free
     if needed > there + free:
         raise ResourceError(
-            f"the run needs {size_text(needed)}, and {size_text(free)} are free.\nfree some, lower "
+            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\nfree some, lower "
             "`training.checkpoint.keep_last`, or take a run_dir on another disk"
         )
-    found = f"{size_text(needed)} of disk for the run"
-    found += f" ({size_text(there)} of it there already)" if there else ""
+    found = f"{format_size(needed)} of disk for the run"
+    found += f" ({format_size(there)} of it there already)" if there else ""
     return Remark(found, facts={"needed_bytes": needed, "there_bytes": there, "free_bytes": free})
 
 

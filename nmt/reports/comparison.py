@@ -7,7 +7,7 @@ from typing import Any
 from nmt.config.key_index import all_keys
 from nmt.config.serialize import config_differences, value_text
 from nmt.config.settings import Config
-from nmt.console import time_text
+from nmt.console import format_duration
 from nmt.evaluation.score_page import score_page
 from nmt.evaluation.score_report import ScoreReport, buckets_record, systems_record
 from nmt.evaluation.scores import SegmentScorer
@@ -263,7 +263,7 @@ def run_rows(found: RunComparison) -> list[list[str]]:
                 name,
                 status_text(state),
                 count(history.update),
-                time_text(history.seconds),
+                format_duration(history.seconds),
                 count(parameters) if isinstance(parameters, int) else "–",
                 told,
             ]

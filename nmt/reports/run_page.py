@@ -3,7 +3,7 @@
 import math
 
 from nmt.config.serialize import dump_config, value_text
-from nmt.console import time_text
+from nmt.console import format_duration
 from nmt.pages.charts import MOST_POINTS, SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, escaped, render
 from nmt.reports.corpus_report import data_section
@@ -73,7 +73,7 @@ def _summary(report: RunReport) -> str:
         shown.append(_last_validation(history.dev[-1], report.state.best_metric))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
     shown.append(Tile("Updates", count(history.update), epoch))
-    shown.append(Tile("Time of training", time_text(history.seconds), _left_or_begun(report)))
+    shown.append(Tile("Time of training", format_duration(history.seconds), _left_or_begun(report)))
     if history.train:
         pace = history.train[-1].tokens_per_second
         shown.append(Tile("Pace", count(pace), "target tokens per second"))
@@ -106,7 +106,7 @@ def _left_or_begun(report: RunReport) -> str:
     if progress is None:
         return ""
     if progress.left is not None:
-        return f"about {time_text(progress.left)} to {progress.key}"
+        return f"about {format_duration(progress.left)} to {progress.key}"
     if progress.patience is not None:
         return f"{progress.in_vain} of {progress.patience} validations without improvement"
     return ""

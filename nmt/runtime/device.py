@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
-from nmt.console import counted
+from nmt.console import format_count
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.distributed import World
 from nmt.runtime.memory import keep_freed_memory, keep_kernels
@@ -144,7 +144,7 @@ class Runtime:
         kept = ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
         return (
             f"device {self.device} ({name}), {self._describe_precision()}{kept}, "
-            f"{counted(self.threads, 'thread', 'threads')}, torch {torch.__version__}"
+            f"{format_count(self.threads, 'thread', 'threads')}, torch {torch.__version__}"
         )
 
     def _describe_precision(self) -> str:
