@@ -36,7 +36,7 @@ def set_quiet(quiet: bool) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Return a context manager within which `say` and progress are silent, as with --quiet."""
+    """Return a context manager that silences `say` and progress, as --quiet does."""
     before = _console.quiet
     _console.quiet = True
     try:
@@ -281,9 +281,9 @@ def format_count(count: int, singular: str, plural: str) -> str:
 def prepare_streams() -> None:
     r"""Set UTF-8 on the standard streams, and bare `\n` line ends on stdin and stdout.
 
-    A closed stream (`nmt ... <&-`) is replaced. Reading lines of a closed stdin is then a
-    DataError, and writing to a closed stdout a ResourceError. Output to a closed stderr is dropped.
-    A stream that a program has put in their place is left as it is.
+    A closed stream (`nmt ... <&-`) is replaced. Reading from a closed stdin then raises DataError,
+    and writing to a closed stdout raises ResourceError. Output to a closed stderr is dropped. A
+    stream that a host program has replaced is not changed.
     """
     _fill_closed_descriptors()
     if sys.stdin is None:
@@ -301,7 +301,7 @@ def prepare_streams() -> None:
 
 
 def open_stdin() -> io.BufferedReader:
-    """Return the bytes of stdin, in a buffer of their own.
+    """Return stdin as bytes, with a buffer that is separate from Python's.
 
     A thread that waits in Python's buffer would hold its lock when the program ends.
 

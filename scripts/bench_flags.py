@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.metrics import make_scorer
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.text.lines import read_all_lines
 from nmt.translation.quality_estimation import QualityEstimator, QualityReport
 
@@ -327,5 +327,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

@@ -44,7 +44,7 @@ from nmt.errors import ResourceError
 from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.training.cuda_graphs import CudaRecorder, GraphedStep
 from nmt.training.optimizers import make_optimizer
 
@@ -84,7 +84,7 @@ def main() -> None:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
     plain = {each["batch_size"]: each["target_tokens_per_second"] for each in results}
-    own_process()
+    claim_process()
     for precision in options.precision or fast_precisions(("bfloat16", "float32")):
         runtime = prepare_runtime(RuntimeSettings.model_validate({"precision": precision}))
         print(runtime.describe(), file=sys.stderr)

@@ -26,7 +26,7 @@ from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.text.lines import read_all_lines
 
 BEAMS = (1, 5)
@@ -221,5 +221,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

@@ -29,7 +29,7 @@ from corpora.preparing import Prepared, prepare, present_texts
 from nmt.config.load import load_config
 from nmt.console import say, set_quiet, warn
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -76,7 +76,7 @@ def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
     patience = Patience(options.timeout, options.retries)
     places = Present(options.source) if options.source else Fetched(downloads, patience)
     lock = options.output / ".get_data.lock"  # one lock for all, as corpora share downloads
-    with exclusive(lock, "corpora here", "give another folder by --output"):
+    with hold_lock(lock, "corpora here", "give another folder by --output"):
         return prepare(corpus, places, folder, options.replace_bad_utf8)
 
 

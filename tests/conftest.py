@@ -21,13 +21,13 @@ from nmt.console import set_quiet
 from nmt.data.manifest import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime import process
-from nmt.runtime.device import keep_order_of_sums
+from nmt.runtime.device import fix_summation_order
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.run import train
 
 # As in a process that translates; later, after the first product, MKL would not listen.
-keep_order_of_sums()
+fix_summation_order()
 
 # Nothing is asserted about elapsed time.
 hypothesis.settings.register_profile("nmt", deadline=None)

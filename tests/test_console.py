@@ -22,7 +22,9 @@ def clock(monkeypatch):
 
 
 def test_progress_tells_its_pace_in_a_log(clock, capsys):
-    bar = Progress("translate", 1000, "lines", lines=True, done=200, _began=0.0, _last_line=0.0)
+    bar = Progress(
+        "translate", 1000, "lines", writes_lines=True, done=200, _start_time=0.0, _last_line=0.0
+    )
     clock(9.5)
     bar.advance(50)
     clock(0.5)
@@ -37,7 +39,7 @@ def test_progress_tells_its_pace_in_a_log(clock, capsys):
 
 
 def test_progress_of_what_has_no_known_end(clock, capsys):
-    bar = Progress("count", None, "lines", lines=True, _began=0.0, _last_line=0.0)
+    bar = Progress("count", None, "lines", writes_lines=True, _start_time=0.0, _last_line=0.0)
     clock(20)
     bar.advance(0)
     clock(20)
@@ -46,7 +48,9 @@ def test_progress_of_what_has_no_known_end(clock, capsys):
 
 
 def test_the_pace_counts_what_is_done_again(clock, capsys):
-    bar = Progress("train", 200, "updates", lines=False, done=100, _began=0.0, _last_line=0.0)
+    bar = Progress(
+        "train", 200, "updates", writes_lines=False, done=100, _start_time=0.0, _last_line=0.0
+    )
     bar.advance(20)
     bar.advance(-70)
     clock(10)
@@ -55,7 +59,7 @@ def test_the_pace_counts_what_is_done_again(clock, capsys):
 
 
 def test_the_same_count_is_not_told_twice_while_waiting_for_input(clock, capsys):
-    bar = Progress("translate", None, "lines", lines=False, _began=0.0, _last_line=0.0)
+    bar = Progress("translate", None, "lines", writes_lines=False, _start_time=0.0, _last_line=0.0)
     clock(10)
     bar.waiting = True
     bar.tell(say)

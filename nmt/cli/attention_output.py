@@ -212,9 +212,8 @@ def write_images(
     elif len(sentences) == 1:
         say(str(path))
     else:
-        say(
-            f"{format_count(len(written), 'picture', 'pictures')}: {written[0]} to {written[-1].name}"
-        )
+        count = format_count(len(written), "picture", "pictures")
+        say(f"{count}: {written[0]} to {written[-1].name}")
 
 
 def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":

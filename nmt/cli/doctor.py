@@ -17,7 +17,7 @@ from nmt.cli.options import (
     debug_wanted,
 )
 from nmt.errors import StoppedBySignal, UsageError
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.process import SignalReceived, raise_signals
 
 if TYPE_CHECKING:
     from nmt.doctor.examination import Finding
@@ -54,9 +54,9 @@ def doctor(
             print(finding.line(ROOM_FOR_NAMES), flush=True)
 
     try:
-        with signals_raised():
+        with raise_signals():
             report = preflight(config, settings or [], given, show, debug_wanted())
-    except Signalled as signal:
+    except SignalReceived as signal:
         farewell = f"stopped by {signal.name}; nothing is left behind."
         raise StoppedBySignal(farewell, signal.number) from None
     if as_json:

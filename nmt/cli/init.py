@@ -10,7 +10,7 @@ import typer
 from nmt.cli.options import Debug, Quiet, named_path
 from nmt.console import say
 from nmt.errors import DataError, StoppedBySignal, UsageError
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.process import SignalReceived, raise_signals
 
 _STDOUT = Path("-")
 
@@ -103,13 +103,13 @@ def init(
         (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
     )
     try:
-        with signals_raised(), _own_way_with_bad_utf8():
+        with raise_signals(), _own_way_with_bad_utf8():
             facts = survey(named.train, named.dev, on_bad_utf8)
             for line in found(facts, named):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent
             choices = choices_for(facts, named, folder, budget)
-    except Signalled as signal:
+    except SignalReceived as signal:
         farewell = f"stopped by {signal.name}; nothing is written."
         raise StoppedBySignal(farewell, signal.number) from None
     for line in as_table(choices):

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from nmt.data.hashing import pair_text, text_hashes
 from nmt.errors import ResourceError
-from nmt.runtime.process import let_through, signals_held
-from nmt.runtime.processor import cores
+from nmt.runtime.process import delay_signals, unblock_signals
+from nmt.runtime.processor import count_cores
 from nmt.text.characters import has_control_characters
 from nmt.text.lines import LinePair
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
@@ -112,7 +112,7 @@ def encode_pairs(
     Raises:
         ResourceError: A process is killed.
     """
-    workers = workers or cores()
+    workers = workers or count_cores()
     chunks = _chunks(pairs)
     if workers == 1 or expected < _FEW_PAIRS:
         for chunk in chunks:
@@ -185,7 +185,7 @@ def _encode_in_processes(
     waiting: deque[tuple[Chunk, Future[EncodedChunk]]] = deque()
     try:
         for chunk in chunks:
-            with signals_held():  # a submission may start a process
+            with delay_signals():  # a submission may start a process
                 waiting.append((chunk, pool.submit(_encode_in_worker, chunk)))
             if len(waiting) >= _WAITING_PER_WORKER * workers:
                 done, future = waiting.popleft()
@@ -210,7 +210,7 @@ def _begin_worker(tokenizers: TokenizerPair) -> None:
     _worker_tokenizers = tokenizers
     # Ctrl-C reaches all processes of a terminal; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_through(signal.SIGINT, signal.SIGTERM)
+    unblock_signals(signal.SIGINT, signal.SIGTERM)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

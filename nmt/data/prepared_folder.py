@@ -18,8 +18,8 @@ from nmt.console import say
 from nmt.data.manifest import Inputs, changed_texts, check_replaceable
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import remove_leftovers
-from nmt.runtime.lock import exclusive
-from nmt.runtime.run_directory import RunDirectory, find_run, preparing_lock
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.run_directory import RunDirectory, find_run, preparation_lock
 
 _REASONS_SHOWN = 4
 _FINGERPRINT_SHOWN = 12
@@ -101,7 +101,7 @@ class PreparedFolder:
         def waiting(process: str) -> None:
             say(f"{self.path}: another nmt (process {process}) is at work on it; waiting for it.")
 
-        with exclusive(preparing_lock(self.path), f"{self.path}", waiting=waiting):
+        with hold_lock(preparation_lock(self.path), f"{self.path}", on_wait=waiting):
             remove_leftovers(self.path.parent, {self.path.name})
             remove_leftovers(self.path, self.kind.files)
             yield

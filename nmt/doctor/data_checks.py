@@ -37,7 +37,7 @@ def _run(examination: Examination) -> Remark:
     state = examination.state = None if checkpoint is None else load_state(checkpoint)
     if state is None:
         return Remark(f"{run.path}: {'has no checkpoint' if run.path.exists() else 'new'}")
-    check_settings(run, examination.config, World.of_environment(), state, resume=False)
+    check_settings(run, examination.config, World.from_environment(), state, resume=False)
     facts = {"update": state.update, "ended": state.ended}
     if state.ended is not None:
         found = f"{run.path}: training has ended ({state.ended})"

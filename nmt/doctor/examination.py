@@ -193,7 +193,7 @@ class Examination:
     @property
     def run(self) -> RunDirectory:
         """The run of the configuration."""
-        return RunDirectory.of(self.config)
+        return RunDirectory.from_config(self.config)
 
     @property
     def place(self) -> Path:

@@ -12,7 +12,7 @@ from nmt.doctor.examination import Check, Examination, Remark, nearest_folder
 from nmt.errors import ResourceError
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
-from nmt.runtime.processor import cores
+from nmt.runtime.processor import count_cores
 from nmt.training.runtime_choice import training_runtime
 
 
@@ -33,7 +33,7 @@ def _device(examination: Examination) -> Remark:
 
 
 def _threads(examination: Examination) -> Remark:
-    threads, most = examination.runtime.threads, cores()
+    threads, most = examination.runtime.threads, count_cores()
     mend = "" if threads <= most else f"set `runtime.threads` to at most {most}"
     found = f"{threads} of {most} cores"
     return Remark(found, mend, {"threads": threads, "cores": most})

@@ -22,7 +22,7 @@ from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
-from nmt.runtime.processor import BUSY_SHARE, CoreWaits, cores
+from nmt.runtime.processor import BUSY_SHARE, CoreWaitTime, count_cores
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.batched_search import decode_corpus
 from nmt.search.logits_processors import LengthLimits
@@ -138,10 +138,10 @@ def _updates(examination: Examination) -> Remark:
     with closing(_groups(examination.loader, accumulate)) as groups:
         for group in islice(groups, _WARM_UP):
             _update(examination, group, runtime)
-        waits = CoreWaits()
+        waits = CoreWaitTime()
         timed = _timed(examination, groups, runtime, time.monotonic)
         # More threads than cores wait for each other, here as in training.
-        is_told = runtime.device.type == "cpu" and runtime.threads <= cores()
+        is_told = runtime.device.type == "cpu" and runtime.threads <= count_cores()
         waited = (waits.share() or 0.0) if is_told else 0.0
         advice = ""
         if waited > BUSY_SHARE:
@@ -284,8 +284,8 @@ def _disk_space(examination: Examination) -> Remark:
     free = shutil.disk_usage(examination.place).free
     if needed > there + free:
         raise ResourceError(
-            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\nfree some, lower "
-            "`training.checkpoint.keep_last`, or take a run_dir on another disk"
+            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
+            "free some, lower `training.checkpoint.keep_last`, or take a run_dir on another disk"
         )
     found = f"{format_size(needed)} of disk for the run"
     found += f" ({format_size(there)} of it there already)" if there else ""

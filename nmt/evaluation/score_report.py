@@ -278,7 +278,7 @@ def print_scores(found: ScoreReport) -> None:
     header.append("hyp/ref")
     for row, ratio in zip(rows, found.ratios, strict=True):
         row.append("-" if ratio is None else f"{ratio:.3f}")
-    print_table(header, rows, words=(0,))
+    print_table(header, rows, left_aligned=(0,))
     for measure in found.measures:
         print(f"{measure.comparison.metric}: {measure.comparison.signature}")
 
@@ -323,21 +323,21 @@ def print_buckets(found: ScoreReport) -> None:
             [row["words"], str(row["lines"]), *map(_figure, row[measure.metric])]
             for row in record[f"{found.measured_by}_length"]
         ]
-        print_table(["words", "lines", *names], rows, words=(0,))
+        print_table(["words", "lines", *names], rows, left_aligned=(0,))
     for measure in found.measures:
         print(f"\nlines by {measure.comparison.metric} of the sentence")
         rows = [
             [row["points"], *map(str, row["lines"])]
             for row in record["sentence_score"][measure.metric]
         ]
-        print_table(["points", *names], rows, words=(0,))
+        print_table(["points", *names], rows, left_aligned=(0,))
     if found.words is not None:
         print("\nF1 of words by how often training saw them")
         rows = [
             [row["seen"], f"{row['reference'][0]:,}", *map(_percent, row["f1"])]
             for row in record["word_frequency"]
         ]
-        print_table(["times seen", "words", *names], rows, words=(0,))
+        print_table(["times seen", "words", *names], rows, left_aligned=(0,))
 
 
 def _figure(score: float | None) -> str:

@@ -283,13 +283,15 @@ _WIDEST = 48
 
 def print_runs(found: RunComparison) -> None:
     """Print the runs, the settings that differ, and the curves of dev."""
-    print_table([column.name for column in RUN_COLUMNS], _shown(run_rows(found)), words=(0, 1, 5))
+    print_table(
+        [column.name for column in RUN_COLUMNS], _shown(run_rows(found)), left_aligned=(0, 1, 5)
+    )
     print()
     if found.settings_problem:
         print(f"settings cannot be compared: {found.settings_problem}")
     elif found.settings:
         header = ["setting that differs", *map(printable, found.names)]
-        print_table(header, _shown(setting_rows(found)), words=range(len(header)))
+        print_table(header, _shown(setting_rows(found)), left_aligned=range(len(header)))
     else:
         print("the settings are the same")
     for metric in ("bleu", "perplexity"):

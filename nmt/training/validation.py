@@ -127,7 +127,7 @@ class Validator:
         total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
             loss = self._cross_entropy(model)
-            hypotheses = self._ranks.shared(
+            hypotheses = self._ranks.map_shards(
                 sentences, lambda own: self._translate(model, list(own), bar.advance)
             )
         references = [self._data.dev_target[i] for i in sentences]
@@ -185,7 +185,7 @@ class Validator:
                 tokens += int(sums.tokens)
         model.train(was_training)
         totals = torch.tensor([total, tokens], dtype=torch.float64)
-        self._ranks.sum([totals])
+        self._ranks.all_reduce_tensors([totals])
         return float(totals[0] / totals[1])
 
     def _translate(

@@ -20,7 +20,7 @@ from typing import IO
 
 from nmt.console import open_stdin, warn
 from nmt.errors import DataError, OutputClosed
-from nmt.runtime.atomic_files import atomic_file, unwritable
+from nmt.runtime.atomic_files import atomic_file, write_error
 from nmt.text.byte_formats import BOM
 from nmt.text.compression import Sink, open_content, open_file, packing
 from nmt.text.formats import compression_of
@@ -371,7 +371,7 @@ def _is_special(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
 @contextmanager
@@ -382,7 +382,7 @@ def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes
     except BrokenPipeError as error:
         raise OutputClosed(f"{path}: its reader has gone.") from error
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
 def _write(file: Sink, text: str) -> None:

@@ -18,8 +18,8 @@ from nmt.console import progress, say
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.distributed import Counters, World
-from nmt.runtime.lock import exclusive
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.process import SignalReceived, raise_signals
 from nmt.text.lines import PLAIN_TEXT, ExpectedFormats, status
 from nmt.translation.line_stream import Write, is_file_to_be, writer
 from nmt.translation.shard_store import ShardStore, in_windows, opened, read_block, survey_text
@@ -128,7 +128,7 @@ def translate_in_shards(
     """
     worker = _Worker(job, answer, Counters(world), own or TranslationTotals())
     if world.rank == 0:
-        with exclusive(job.lock, f"{job.output}", "take another --output"):
+        with hold_lock(job.lock, f"{job.output}", "take another --output"):
             _run_rank_zero(worker, world)
         return worker.totals
     with _plain_stop(lambda name: ""):
@@ -239,9 +239,9 @@ def _plain_stop(farewell: Callable[[str], str]) -> Iterator[None]:
         farewell: Returns the message for the name of the signal.
     """
     try:
-        with signals_raised():
+        with raise_signals():
             yield
-    except Signalled as signal:
+    except SignalReceived as signal:
         raise StoppedBySignal(farewell(signal.name), signal.number) from None
 
 

@@ -20,7 +20,7 @@ from nmt.errors import DataError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
 from nmt.runtime.atomic_files import remove_leftovers
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tables import print_table as print_rows
 from nmt.search.batched_search import override
@@ -365,7 +365,7 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
     run = RunDirectory(place.parent)
     in_a_run = run.config_file.is_file()
     lock = run.training_lock if in_a_run else place.with_name(f".{place.name}.tuning")
-    with exclusive(lock, "this model"):
+    with hold_lock(lock, "this model"):
         remove_leftovers(place.parent, [place.name])
         yield find_bundle(path)
 

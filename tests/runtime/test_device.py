@@ -119,7 +119,7 @@ def test_no_trial_is_made_where_there_is_no_choice(monkeypatch, speeds):
 
 
 def test_the_probe_times_real_products():
-    found = device_module._measured_speeds(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
+    found = device_module._measure_products(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
     assert list(found) == ["float32", "bfloat16"]
     assert all(speed > 0 for speed in found.values())
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nmt.runtime import memory
-from nmt.runtime.memory import available_bytes, keep_kernels
+from nmt.runtime.memory import available_bytes, enlarge_kernel_cache
 
 CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
@@ -39,20 +39,20 @@ def unset(monkeypatch):
 )
 def test_kernels_are_kept_as_memory_allows(monkeypatch, unset, free, processes, kept):
     monkeypatch.setattr(memory, "available_bytes", lambda device: free)
-    keep_kernels(processes)
+    enlarge_kernel_cache(processes)
     assert os.environ[CAPACITY] == str(kept)
 
 
 def test_where_the_system_does_not_tell_its_memory_nothing_is_set(monkeypatch, unset):
     monkeypatch.setattr(memory, "available_bytes", lambda device: None)
-    keep_kernels()
+    enlarge_kernel_cache()
     assert CAPACITY not in os.environ
 
 
 @pytest.mark.parametrize("name", [CAPACITY, "DNNL_PRIMITIVE_CACHE_CAPACITY"])
 def test_what_the_user_has_set_stays(monkeypatch, unset, name):
     monkeypatch.setenv(name, "7")
-    keep_kernels()
+    enlarge_kernel_cache()
     assert {key: os.environ[key] for key in os.environ if "CACHE_CAPACITY" in key} == {name: "7"}
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from nmt.errors import ResourceError
-from nmt.runtime.lock import exclusive, holder
+from nmt.runtime.lock import find_lock_holder, hold_lock
 
 _HOLDS = """
 import sys
@@ -20,20 +20,20 @@ with exclusive(Path(sys.argv[1]), "this"):
 
 def test_the_holder_is_seen_while_it_holds(tmp_path):
     path = tmp_path / ".lock"
-    assert holder(path) is None
+    assert find_lock_holder(path) is None
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLDS, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert process.stdout.readline() == b"held\n"
-    assert holder(path) == holder(path) == str(process.pid)
-    with pytest.raises(ResourceError, match=f"process {process.pid}"), exclusive(path, "this"):
+    assert find_lock_holder(path) == find_lock_holder(path) == str(process.pid)
+    with pytest.raises(ResourceError, match=f"process {process.pid}"), hold_lock(path, "this"):
         pass
     process.kill()
     process.wait()
     assert path.exists()  # left behind, and nobody's
-    assert holder(path) is None
-    with exclusive(path, "this"):
+    assert find_lock_holder(path) is None
+    with hold_lock(path, "this"):
         pass
     assert not path.exists()
