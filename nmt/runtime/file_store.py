@@ -10,7 +10,8 @@ import os
 import struct
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -148,7 +149,7 @@ class Archive(FileStore):
 
     def read(self, name: str, length: int = -1) -> bytes:
         """See `FileStore.read`."""
-        with self._open(name) as (archive, member), archive.open(member) as file:
+        with self._open(name) as file:
             return file.read(length)
 
     def size(self, name: str) -> int:
@@ -158,7 +159,7 @@ class Archive(FileStore):
     def digest(self, name: str) -> str:
         """See `FileStore.digest`."""
         digest = hashlib.sha256()
-        with self._open(name) as (archive, member), archive.open(member) as file:
+        with self._open(name) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
         return digest.hexdigest()
@@ -168,31 +169,18 @@ class Archive(FileStore):
             raise FileNotFoundError(2, os.strerror(2), str(self.path / name))
         return self._members[name]
 
-    def _open(self, name: str) -> "_OpenMember":
-        return _OpenMember(self, self._member(name))
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        """Yield an opened member. Errors of reading become ModelErrors."""
+        member = self._member(name)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
+                yield file
+        except _DAMAGE_ERRORS as error:
+            raise self._damaged(error) from error
 
     def _damaged(self, error: object) -> ModelError:
         return ModelError(f"{self.path}: is damaged, or no model file ({error}). Copy it again.")
-
-
-class _OpenMember:
-    """A context manager for a member of an archive; errors of reading become ModelErrors."""
-
-    def __init__(self, archive: Archive, member: zipfile.ZipInfo) -> None:
-        self._archive = archive
-        self._member = member
-
-    def __enter__(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
-        try:
-            self._archive = zipfile.ZipFile(self._archive.path)
-        except _DAMAGE_ERRORS as error:
-            raise self._archive._damaged(error) from error
-        return self._archive, self._member
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._archive.close()
-        if isinstance(error, _DAMAGE_ERRORS) and not isinstance(error, ModelError):
-            raise self._archive._damaged(error) from error
 
 
 def is_archive(path: Path) -> bool:

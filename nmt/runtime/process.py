@@ -26,7 +26,7 @@ class SignalReceived(BaseException):
 
 @contextmanager
 def raise_signals(numbers: Sequence[int] = _STOP_SIGNALS) -> Iterator[None]:
-    """Return a context manager within which the first signal raises Signalled.
+    """Return a context manager within which the first signal raises SignalReceived.
 
     The next one has its usual effect. Outside the main thread, where Python cannot catch signals,
     it does nothing.

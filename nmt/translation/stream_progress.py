@@ -91,7 +91,7 @@ def stream_progress(
     """
     shown = not is_quiet() and not is_typed(source)
     if not shown or (is_terminal() and any(_is_terminal(path) for path in written)):
-        return nullcontext(Progress(title, None, "lines", lines=False))
+        return nullcontext(Progress(title, None, "lines", writes_lines=False))
     return progress(title, _lines_of(source), "lines", by_time=True)
 
 

@@ -26,7 +26,7 @@ def at_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_checks, "_LEAST_SECONDS", 0.0)
     monkeypatch.setattr(
-        training_checks.CoreWaits, "share", lambda self: 0.0
+        training_checks.CoreWaitTime, "share", lambda self: 0.0
     )  # whatever else runs here
     others = tmp_path / "others"  # torch too leaves folders there
     others.mkdir()
@@ -336,7 +336,7 @@ def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doct
     monkeypatch.setattr(training_checks, "_timed", timed)
     monkeypatch.setattr(training_checks, "count_cores", lambda: 2)
     for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
-        monkeypatch.setattr(training_checks.CoreWaits, "share", lambda self, share=share: share)
+        monkeypatch.setattr(training_checks.CoreWaitTime, "share", lambda self, share=share: share)
         found = finding(doctor("runtime.threads=2"), "updates")
         assert found.remark.facts["updates_per_second"] == pytest.approx(expected)
         assert found.level == ("warn" if share == 0.4 else "ok")

@@ -76,7 +76,7 @@ def test_no_group_for_one():
 _TOGETHER = """\
 import torch
 from nmt.runtime.distributed import Counters, World, process_group
-world = World.of_environment()
+world = World.from_environment()
 counters = Counters(world)
 claimed = []
 while (number := counters.add("claimed", 1)) <= 50:

@@ -16,9 +16,9 @@ CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _SHAPES = 1100
 _TWICE = f"""\\
 import torch
-from nmt.runtime.memory import keep_kernels
+from nmt.runtime.memory import enlarge_kernel_cache
 
-keep_kernels()
+enlarge_kernel_cache()
 torch.set_num_threads(1)
 weight = torch.ones(64, 64, dtype=torch.bfloat16)
 for rows in 2 * [*range(64, 64 + {_SHAPES})]:

@@ -47,7 +47,7 @@ from nmt.runtime import distributed as ranks
 from nmt.runtime.distributed import World, process_group
 
 ranks._BUCKET_ELEMENTS = 5
-world = World.of_environment()
+world = World.from_environment()
 with process_group(world, torch.device("cpu")):
     both = ranks.Ranks(world)
     one = world.rank + 1

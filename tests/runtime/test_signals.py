@@ -79,14 +79,14 @@ def test_a_signal_that_another_thread_takes_is_held_too():
 def test_a_process_started_meanwhile_holds_them_until_it_lets_them_through():
     script = """
 import os, signal
-from nmt.runtime.process import Signalled, let_through, signals_raised
+from nmt.runtime.process import SignalReceived, unblock_signals, raise_signals
 os.kill(os.getpid(), signal.SIGINT)
 print("held")
 try:
-    with signals_raised():
-        let_through(signal.SIGINT)
+    with raise_signals():
+        unblock_signals(signal.SIGINT)
         print("not reached")
-except Signalled:
+except SignalReceived:
     print("came")
 """
     with delay_signals():

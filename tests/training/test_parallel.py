@@ -93,7 +93,7 @@ import torch
 from nmt.runtime.distributed import World, process_group
 from nmt.runtime.distributed import Ranks
 
-world = World.of_environment()
+world = World.from_environment()
 with process_group(world, torch.device("cpu")):
     parameter = torch.nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
@@ -321,8 +321,8 @@ def announced(monkeypatch, start):
     """What the first of two processes leaves is what the other finds."""
     left = {}
     monkeypatch.setattr(SharedTexts, "__init__", lambda self, world: None)
-    monkeypatch.setattr(SharedTexts, "leave", lambda self, name, text: left.update({name: text}))
-    monkeypatch.setattr(SharedTexts, "find", lambda self, name: left.get(name))
+    monkeypatch.setattr(SharedTexts, "set", lambda self, name, text: left.update({name: text}))
+    monkeypatch.setattr(SharedTexts, "get", lambda self, name: left.get(name))
     announce(World(0, 2), start)
 
 

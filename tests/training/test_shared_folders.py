@@ -301,7 +301,7 @@ def test_the_folder_of_another_run_may_be_named(config, made):
     prepare(user)
     assert made == BOTH
     assert place.preparation_locks == tuple(
-        prepared_folder.preparing_lock(each) for each in (place.tokenizer, place.data)
+        prepared_folder.preparation_lock(each) for each in (place.tokenizer, place.data)
     )
     assert RunDirectory.from_config(user).preparation_locks == ()
 
