@@ -79,7 +79,7 @@ def compare(
     a difference (paired bootstrap). Then scores by length and by how frequent words are, and the
     sentences with the largest differences.
     """
-    from nmt.pages.page import finite
+    from nmt.pages.page import replace_non_finite
     from nmt.reports.comparison import compare_runs, comparison_page
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
@@ -98,7 +98,7 @@ def compare(
         write_text(html, comparison_page(found))
         say(f"page: {html}")
     if as_json:
-        record = finite(found.record(swings))
+        record = replace_non_finite(found.record(swings))
         print(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
     else:
         _print(found, swings)
@@ -145,7 +145,7 @@ def _judge(
         machine: The device, precision and threads.
     """
     from nmt.reports.run_scoring import dev_of, given_text, score_models, score_runs
-    from nmt.text.lines import read_all_lines
+    from nmt.text.lines import read_all_input_lines
 
     source, references, hypotheses = given
 
@@ -162,7 +162,7 @@ def _judge(
                 raise
             return f"Translations are not compared. {error.message}"
     if hypotheses:
-        return score_runs(states, names, text, [read_all_lines(path) for path in hypotheses])
+        return score_runs(states, names, text, [read_all_input_lines(path) for path in hypotheses])
     try:
         return score_models(states, names, text, translate)
     except NmtError as error:

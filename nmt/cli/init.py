@@ -127,11 +127,11 @@ def init(
 @contextmanager
 def _own_way_with_bad_utf8() -> Iterator[None]:
     """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
-    from nmt.text.lines import NotUtf8
+    from nmt.text.lines import NotUtf8Error
 
     try:
         yield
-    except NotUtf8 as error:
+    except NotUtf8Error as error:
         raise DataError(f"{error.message} Here: --on-bad-utf8 skip_pair.") from error
 
 

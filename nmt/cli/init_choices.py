@@ -17,7 +17,7 @@ from nmt.console import say, warn
 from nmt.errors import UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.atomic_files import write_text
-from nmt.text.languages import languages_of_files
+from nmt.text.languages import read_file_languages
 
 if TYPE_CHECKING:
     from nmt.doctor.training_checks import Pace
@@ -66,7 +66,7 @@ class Texts:
         Raises:
             UsageError: The sides differ in their number of files.
         """
-        guessed = languages_of_files(train[0][0], train[1][0])
+        guessed = read_file_languages(train[0][0], train[1][0])
         return cls(
             train=_corpus("", *train),
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),

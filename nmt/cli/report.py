@@ -30,7 +30,7 @@ def report(
     and shows the run as it is then; before training, where corpora are binarized, those alone.
     With --json the same figures are printed, and no page is written unless --output is given.
     """
-    from nmt.pages.page import finite
+    from nmt.pages.page import replace_non_finite
     from nmt.reports.run_page import report_page
     from nmt.reports.run_report import report_on
     from nmt.reports.run_state import open_run
@@ -46,4 +46,8 @@ def report(
         write_text(file, report_page(found))
         say(f"page: {file}")
     if as_json:
-        print(json.dumps(finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False))
+        print(
+            json.dumps(
+                replace_non_finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False
+            )
+        )

@@ -63,10 +63,10 @@ class ReferenceScoring:
             UsageError: The names do not fit the translations.
         """
         from nmt.evaluation.score_report import System
-        from nmt.text.lines import read_all_lines
+        from nmt.text.lines import read_all_input_lines
 
         return [
-            System(name, read_all_lines(None if path == _STDIN else path))
+            System(name, read_all_input_lines(None if path == _STDIN else path))
             for name, path in zip(self._names, self._files, strict=True)
         ]
 
@@ -79,9 +79,9 @@ class ReferenceScoring:
         """
         from nmt.evaluation.score_report import Question
         from nmt.evaluation.scores import check_counts
-        from nmt.text.lines import read_all_lines
+        from nmt.text.lines import read_all_input_lines
 
-        references = [read_all_lines(path) for path in self.references]
+        references = [read_all_input_lines(path) for path in self.references]
         for system in self.systems:
             try:
                 check_counts(system.hypotheses, references)
@@ -255,11 +255,11 @@ class ReferenceScoring:
         return [_numbered(name, names[:place]) for place, name in enumerate(names)]
 
     def _sources(self, lines: int) -> list[str] | None:
-        from nmt.text.lines import read_all_lines
+        from nmt.text.lines import read_all_input_lines
 
         if self.source is None:
             return None
-        sources = read_all_lines(self.source)
+        sources = read_all_input_lines(self.source)
         if len(sources) != lines:
             raise DataError(
                 f"line counts differ: {self.source}: {len(sources)}, {self.references[0]}: "
@@ -269,12 +269,14 @@ class ReferenceScoring:
 
     def _counts(self, references: list[list[str]]) -> dict[str, int] | None:
         from nmt.evaluation.breakdown import count_words, vocabulary
-        from nmt.text.lines import each_line
+        from nmt.text.lines import read_input_lines
 
         if not self.train:
             return None
         texts = [*references, *(system.hypotheses for system in self.systems)]
-        lines = chain.from_iterable(map(each_line, chain.from_iterable(map(_texts, self.train))))
+        lines = chain.from_iterable(
+            map(read_input_lines, chain.from_iterable(map(_texts, self.train)))
+        )
         return count_words(lines, vocabulary(texts, self.lowercase), self.lowercase)
 
 

@@ -20,7 +20,7 @@ from nmt.text.profile import (
     TOOL_MARKS,
     CorpusProfile,
     Example,
-    Seen,
+    LineCount,
     TextProfile,
     ToolMark,
 )
@@ -156,7 +156,7 @@ def _marks(texts: Sequence[tuple[CorpusSide, TextProfile]]) -> Iterator[TextFind
             yield _mark_finding(mark, found)
 
 
-def _mark_finding(mark: ToolMark, found: list[tuple[float, CorpusSide, Seen]]) -> TextFinding:
+def _mark_finding(mark: ToolMark, found: list[tuple[float, CorpusSide, LineCount]]) -> TextFinding:
     share, place, seen = max(found, key=lambda each: each[0])
     others = [other for _, other, _ in found if other is not place]
     message = (

@@ -17,7 +17,7 @@ from nmt.text.lines import (
     check_file_format,
     check_line_counts,
     count_lines,
-    status,
+    file_status,
     wrap_read_errors,
 )
 from nmt.tokenizers.round_trip import Change, RoundTrip
@@ -147,14 +147,14 @@ def _looks_alike(path: Path, known: InputFile) -> bool:
     Raises:
         DataError: The file is missing or cannot be accessed.
     """
-    found = status(path)
+    found = file_status(path)
     return (found.st_size, found.st_mtime_ns) == (known.bytes, known.modified_ns)
 
 
 def _describe(path: Path) -> InputFile:
     with show_activity(f"reading {path}"):
         lines = count_lines(path)
-        found = status(path)
+        found = file_status(path)
         with wrap_read_errors(path):
             digest = sha256(path)
     return InputFile(

@@ -16,8 +16,8 @@ from nmt.data.manifest import describe_inputs, files_of, lines_of
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
 from nmt.text.lines import BadUtf8, LinePair, read_pairs
-from nmt.text.profile import CorpusProfile, divide_at_spaces, word_count
-from nmt.text.scripts import scripts_of
+from nmt.text.profile import CorpusProfile, count_words, split_at_spaces
+from nmt.text.scripts import count_scripts
 
 _LOOKED_AT = 200_000
 """The number of pairs, evenly spread, whose words and letters are counted individually."""
@@ -92,16 +92,16 @@ class _Side:
         Returns:
             The number of its words.
         """
-        words, unspaced = divide_at_spaces(text)
-        count = word_count(words, unspaced)
+        words, unspaced = split_at_spaces(text)
+        count = count_words(words, unspaced)
         self.words += count
         self.characters += len(text)
         self.lines += 1
         self.unspaced += unspaced
         if closely:
-            self.seen.update(divide_at_spaces(text[:_CUT])[0])
+            self.seen.update(split_at_spaces(text[:_CUT])[0])
             self.letters.update(text[:_CUT])
-            self.scripts.update(scripts_of(text[:_CUT]))
+            self.scripts.update(count_scripts(text[:_CUT]))
         return count
 
     def facts(self) -> SideSummary:

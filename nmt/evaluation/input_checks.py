@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from nmt.evaluation.metrics import FourGrams, ScorerOptions, make_scorer
 from nmt.evaluation.scores import METRICS, is_blank, present
-from nmt.text.characters import JOINERS, invisible_characters, is_folded, name_script, show
+from nmt.text.characters import JOINERS, invisible_characters, is_folded, make_visible, name_script
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
@@ -424,15 +424,15 @@ def _lines_with(lines: Lines, sign: Callable[[str], str]) -> list[int]:
 
 def _tell_invisible(name: str, lines: list[int], found: str) -> str:
     return (
-        f"{_counted(name, lines)} have invisible characters, the first {show(found)}: where only "
-        "one side has them, words that look alike do not match. Remove them from both sides."
+        f"{_counted(name, lines)} have invisible characters, the first {make_visible(found)}: "
+        "where only one side has them, words that look alike do not match. Remove them from both sides."
     )
 
 
 def _tell_decomposed(name: str, lines: list[int], found: str) -> str:
     return (
-        f"{_counted(name, lines)} have accents as characters of their own, the first {show(found)}:"
-        " where only one side has them, words that look alike do not match. Bring both sides into "
+        f"{_counted(name, lines)} have accents as characters of their own, the first "
+        f"{make_visible(found)}: where only one side has them, words that look alike do not match. Bring both sides into "
         "the form NFC."
     )
 
@@ -440,8 +440,8 @@ def _tell_decomposed(name: str, lines: list[int], found: str) -> str:
 def _tell_special(name: str, lines: list[int], found: str) -> str:
     other = "hypotheses" if name == "references" else "references"
     return (
-        f"{_counted(name, lines)} have characters such as {show(found)}, the {other} none: was one "
-        "side normalised? Compare both in one form, or train with tokenizer.normalization: auto."
+        f"{_counted(name, lines)} have characters such as {make_visible(found)}, the {other} none: "
+        "was one side normalised? Compare both in one form, or train with tokenizer.normalization: auto."
     )
 
 

@@ -9,7 +9,7 @@ from nmt.evaluation.metrics import metric
 from nmt.evaluation.score_report import Measure, ScoreReport, buckets_record
 from nmt.evaluation.scores import is_blank
 from nmt.evaluation.significance import SIGNIFICANT, Standing
-from nmt.pages.page import Page, escaped
+from nmt.pages.page import Page, escape_html
 
 MOST_SENTENCES = 5000
 """The number of sentences above which a browser is slow with the report."""
@@ -58,11 +58,11 @@ _SENTENCES = """<section aria-labelledby="sentences">
 
 def _scores(found: ScoreReport) -> str:
     head = "".join(
-        f'<th class="number">{escaped(m.comparison.metric)}</th>' for m in found.measures
+        f'<th class="number">{escape_html(m.comparison.metric)}</th>' for m in found.measures
     )
     rows = "\n".join(_row(found, place) for place in range(len(found.systems)))
     signatures = "".join(
-        f"<dt>{escaped(m.comparison.metric)}</dt><dd><code>{escaped(m.comparison.signature)}</code></dd>"
+        f"<dt>{escape_html(m.comparison.metric)}</dt><dd><code>{escape_html(m.comparison.signature)}</code></dd>"
         for m in found.measures
     )
     return f"""<section aria-label="Scores" class="card">
@@ -71,7 +71,7 @@ def _scores(found: ScoreReport) -> str:
 <tbody>
 {rows}
 </tbody></table></div>
-<p class="muted">{escaped(_explained(found))}</p>
+<p class="muted">{escape_html(_explained(found))}</p>
 <details><summary>Signatures</summary><dl class="signatures">{signatures}</dl></details>
 </section>"""
 
@@ -90,7 +90,7 @@ def _explained(found: ScoreReport) -> str:
 def _row(found: ScoreReport, place: int) -> str:
     cells = "".join(_cell(measure, place) for measure in found.measures)
     ratio = found.ratios[place]
-    name = escaped(found.systems[place].name)
+    name = escape_html(found.systems[place].name)
     key = f'<span class="key" style="--colour: var(--series-{place % 6 + 1})"></span>'
     return (
         f'<tr><th scope="row"><span>{key}<bdi>{name}</bdi></span></th>{cells}'

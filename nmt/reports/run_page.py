@@ -4,8 +4,8 @@ import math
 
 from nmt.config.serialize import dump_config, value_text
 from nmt.console import format_duration
-from nmt.pages.charts import MOST_POINTS, SCRIPTS, STYLE, chart_html
-from nmt.pages.page import Page, escaped, render
+from nmt.pages.charts import MAX_POINTS, SCRIPTS, STYLE, chart_html
+from nmt.pages.page import Page, escape_html, render
 from nmt.reports.corpus_report import data_section
 from nmt.reports.curves import curves
 from nmt.reports.page_parts import (
@@ -128,7 +128,7 @@ def _curves(report: RunReport) -> str:
         return ""
     charts = "".join(map(chart_html, curves(report.state.history)))
     note = ""
-    if len(report.state.history.train) > MOST_POINTS:
+    if len(report.state.history.train) > MAX_POINTS:
         note = paragraph(
             "Of each stretch of updates the highest and lowest values are drawn.", "muted"
         )
@@ -172,8 +172,8 @@ def _sample(sentence: TrackedSample) -> str:
     )
     return (
         '<div class="card sample"><div class="pair">'
-        f'<p class="label">source</p><p dir="auto">{escaped(sentence.source)}</p>'
-        f'<p class="label">reference</p><p dir="auto">{escaped(sentence.reference)}</p></div>'
+        f'<p class="label">source</p><p dir="auto">{escape_html(sentence.source)}</p>'
+        f'<p class="label">reference</p><p dir="auto">{escape_html(sentence.reference)}</p></div>'
         f'<div class="wide">{earlier}{shown}</div></div>'
     )
 
@@ -182,7 +182,7 @@ def _stage(first: int, last: int, text: str, chrf: float) -> str:
     updates = f"{first:,}" if first == last else f"{first:,} – {last:,}"
     score = f"{chrf:.0f}" if math.isfinite(chrf) else "–"
     return (
-        f'<tr><td>{updates}</td><td dir="auto">{escaped(text)}</td>'
+        f'<tr><td>{updates}</td><td dir="auto">{escape_html(text)}</td>'
         f'<td class="number">{score}</td></tr>'
     )
 
@@ -237,5 +237,5 @@ def _settings(report: RunReport) -> str:
     return (
         table(columns, rows)
         + "<details><summary>The whole configuration</summary>"
-        + f"<pre>{escaped(dump_config(config))}</pre></details>"
+        + f"<pre>{escape_html(dump_config(config))}</pre></details>"
     )

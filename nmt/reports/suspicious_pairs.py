@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nmt.alignment.lexicon import learn_lexicon, mean_log_probabilities
 from nmt.data.binary_dataset import Corpus
-from nmt.text.scripts import scripts_of, share
+from nmt.text.scripts import count_scripts, script_share
 from nmt.tokenizers.tokenizer import TokenizerPair
 
 _ODD = 3.0
@@ -185,14 +185,14 @@ def _by_script(
     signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]
 ) -> tuple[Counter[str], Counter[str]]:
     totals: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    counts = {pair: tuple(map(scripts_of, both)) for pair, both in texts.items()}
+    counts = {pair: tuple(map(count_scripts, both)) for pair, both in texts.items()}
     for both in counts.values():
         for total, count in zip(totals, both, strict=True):
             total.update(count)
     usual = [_most_common(total) for total in totals]
     for pair, both in counts.items():
         for name, script, count in zip(("source", "target"), usual, both, strict=True):
-            if share(count, script) < 0.5:
+            if script_share(count, script) < 0.5:
                 main = _most_common(count)
                 reason = f"{name} mostly in {main} letters"
                 signs.setdefault(pair, _Signs()).add(_SURE, reason)

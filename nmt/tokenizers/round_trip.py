@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.text.characters import clean_input, show
+from nmt.text.characters import clean_input, make_visible
 
 _SAMPLED = 2000
 _COMPARED = 200
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         lines = f"{self.lines:,} line{'s' * (self.lines > 1)}"
-        return f"{show(self.before)} as {show(self.after)} ({lines})"
+        return f"{make_visible(self.before)} as {make_visible(self.after)} ({lines})"
 
 
 @dataclass

@@ -309,4 +309,4 @@ def source_scripts(corpus: Corpus, tokenizer: Tokenizer) -> Scripts:
     """
     count = min(len(corpus), _SAMPLED_PAIRS)
     pairs = np.linspace(0, len(corpus) - 1, count).astype(int).tolist()
-    return Scripts.of(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)
+    return Scripts.from_texts(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)

@@ -20,7 +20,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.search.batched_search import decode_corpus
 from nmt.search.logits_processors import LengthLimits
-from nmt.text.characters import comparable
+from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import PreparedData
 from nmt.translation.text_codec import split_line
 
@@ -132,8 +132,8 @@ class Validator:
             )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(
-            list(map(comparable, hypotheses)),
-            [list(map(comparable, references))],
+            list(map(normalize_for_comparison, hypotheses)),
+            [list(map(normalize_for_comparison, references))],
             self._metrics,
             tokenize=self._bleu_tokenizer,
         )

@@ -106,7 +106,7 @@ def _lines_of(source: Path | None) -> int | None:
         return None
     lines, last = 0, b"\n"
     with wrap_read_errors(source), source.open("rb") as file:
-        if open_content(file, str(source)).packed:
+        if open_content(file, str(source)).compressions:
             return None
         while block := file.read(_BLOCK_BYTES):
             lines, last = lines + block.count(b"\n"), block[-1:]

@@ -25,7 +25,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tables import print_table as print_rows
 from nmt.search.batched_search import override
 from nmt.search.beam import Scorer
-from nmt.text.characters import comparable
+from nmt.text.characters import normalize_for_comparison
 from nmt.translation.translator import Translator
 
 
@@ -159,7 +159,7 @@ def tune(
 ) -> Tuning:
     """Translate a text with all settings, and compare each score with that of the first.
 
-    Texts are compared in the form of `comparable`.
+    Texts are compared in the form of `normalize_for_comparison`.
 
     Args:
         translator: The translator.
@@ -179,8 +179,8 @@ def tune(
     if next(translator.batches(sources), None) is None:
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
-    baseline, *others = [list(map(comparable, outcome.texts)) for outcome in outcomes]
-    references = [list(map(comparable, each)) for each in references]
+    baseline, *others = [list(map(normalize_for_comparison, outcome.texts)) for outcome in outcomes]
+    references = [list(map(normalize_for_comparison, each)) for each in references]
     # Other metrics need no words, but the length ratio counts the words of BLEU.
     tokenize = (
         translator.bleu_tokenizer

@@ -11,8 +11,8 @@ from nmt.runtime.lock import find_lock_holder, hold_lock
 _HOLDS = """
 import sys
 from pathlib import Path
-from nmt.runtime.lock import exclusive
-with exclusive(Path(sys.argv[1]), "this"):
+from nmt.runtime.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), "this"):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -55,7 +55,7 @@ def test_a_share_between_the_two_bounds_changes_nothing():
 _POOLS = """
 import os, time
 import torch
-from nmt.runtime.processor import cores
+from nmt.runtime.processor import count_cores
 from nmt.runtime.thread_waiting import _IdleThreads
 
 torch.set_num_threads(2)
@@ -76,7 +76,8 @@ for _ in range(2):
     idle.start()
     idle.start()
     # A thread of Python for each pool, and the OpenMP thread that torch started beside it.
-    assert reaches(lambda now: now == before + 2 * max(1, cores() - 1)), (before, count(), cores())
+    expected = before + 2 * max(1, count_cores() - 1)
+    assert reaches(lambda now: now == expected), (before, count(), count_cores())
     idle.stop()
     idle.stop()
     assert reaches(lambda now: now == before), (before, count())

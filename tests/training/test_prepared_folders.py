@@ -338,8 +338,8 @@ def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
 ):
     config = make_config(TRAIN, DEV)
     program = (
-        "import sys, time; from pathlib import Path; from nmt.runtime.lock import exclusive\n"
-        "with exclusive(Path(sys.argv[1]), 'it'):\n    print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from nmt.runtime.lock import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1]), 'it'):\n    print('held', flush=True); time.sleep(60)"
     )
     lock = run.path / ".tokenizer.preparing"
     holder = subprocess.Popen(

@@ -14,7 +14,7 @@ from typing import Any
 from nmt.config.key_index import all_keys
 from nmt.config.recommend import constants
 from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.text.characters import show
+from nmt.text.characters import make_visible
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _tokenizer(facts: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
 
 
 def _normalization_reason(facts: CorpusSummary) -> str:
-    written = ", ".join(map(show, facts.target.folded))
+    written = ", ".join(map(make_visible, facts.target.folded))
     kept = f", such as {written}" if written else ""
     if facts.shared_script is None:
         return f"forms of the source are folded, the target stays as written{kept}"
