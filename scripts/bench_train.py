@@ -36,7 +36,7 @@ from measured_machine import describe_machine, fast_precisions
 from plain_model import PlainModel
 from torch import nn
 
-from nmt.config.presets import PLAIN, PRESETS, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, PRESETS, merge_settings
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
 from nmt.data.batches import Batch, bucket_lengths, make_batch, plan_epoch, to_bucket
@@ -57,8 +57,8 @@ _PEAK_SECONDS = 2.0
 
 MODELS: dict[str, dict[str, Any]] = {
     "recipe": {},
-    "small": PLAIN["model"],
-    "small-whole": overlaid(PLAIN["model"], {"decoder": {"input_feeding": False}}),
+    "small": PRESET_DEFAULTS["model"],
+    "small-whole": merge_settings(PRESET_DEFAULTS["model"], {"decoder": {"input_feeding": False}}),
     "luong2015": PRESETS["luong2015-general"].model,
     "gnmt": PRESETS["gnmt"].model,
 }

@@ -15,7 +15,7 @@ from corpus_fixtures import made, make_config, tokenizers  # noqa: F401
 
 from nmt.bundles.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import Config
 from nmt.console import set_quiet
 from nmt.data.manifest import LengthRatio
@@ -103,8 +103,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "train": {"source": ["train.fr"], "target": ["train.en"]},
                 "validation_split": 0.1,
             },
-            "model": overlaid(
-                PLAIN["model"],
+            "model": merge_settings(
+                PRESET_DEFAULTS["model"],
                 {
                     "embedding_size": 12,
                     "encoder": {"hidden_size": 8},

@@ -95,7 +95,7 @@ def init(
         given, missing = ("source", "target") if dev_source else ("target", "source")
         raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, choices_for, found, headline
-    from nmt.config.recommend.render import as_table, as_yaml
+    from nmt.config.recommend.render import format_table, format_yaml
     from nmt.data.survey import survey
     from nmt.runtime.atomic_files import write_text
 
@@ -112,9 +112,9 @@ def init(
     except SignalReceived as signal:
         farewell = f"stopped by {signal.name}; nothing is written."
         raise StoppedBySignal(farewell, signal.number) from None
-    for line in as_table(choices):
+    for line in format_table(choices):
         say(f"  {line}")
-    text = as_yaml(choices, headline(facts, named, budget))
+    text = format_yaml(choices, headline(facts, named, budget))
     if output == _STDOUT:
         print(text, end="")
         return

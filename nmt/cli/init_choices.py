@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nmt.config.recommend import constants
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.config.recommend.render import as_yaml
-from nmt.config.recommend.rules import Budget, Recommendation, fitted, make_plan
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.config.recommend.render import format_yaml
+from nmt.config.recommend.rules import Budget, Recommendation, make_plan, recommend
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.console import say, warn
@@ -88,14 +88,14 @@ def choices_for(
         folder: The folder of the new configuration, for relative paths.
         budget: The time limit of training; None for no limit. Timing may raise, see `measure_pace`.
     """
-    facts = replace(facts, bleu_of_words=bleu_tokenizer(texts.languages[1], None) != "char")
+    facts = replace(facts, bleu_counts_words=bleu_tokenizer(texts.languages[1], None) != "char")
     about_data = _about_data(texts, folder)
     if budget is None:
-        return [*about_data, *fitted(facts)]
+        return [*about_data, *recommend(facts)]
     with tempfile.TemporaryDirectory(prefix=".tmp-init-") as name:
         here = Path(name)
         say(f"timing some updates, for a budget of {budget}")
-        pace = _pace([*_about_data(texts, None), *fitted(facts)], here)
+        pace = _pace([*_about_data(texts, None), *recommend(facts)], here)
     if pace.is_busy:
         warn(
             "other processes keep the cores busy (the timed updates waited "
@@ -108,10 +108,10 @@ def choices_for(
     plan = make_plan(facts, limit)
     if plan.epochs < _FEW_PASSES:
         warn(
-            f"{budget} are short here: {plan.epochs:.1f} passes over train, of {plan.wanted:,} "
-            f"updates that such a corpus deserves only {plan.updates:,}."
+            f"{budget} are short here: {plan.epochs:.1f} passes over train, of "
+            f"{plan.full_updates:,} updates that such a corpus deserves only {plan.updates:,}."
         )
-    return [*about_data, *fitted(facts, limit)]
+    return [*about_data, *recommend(facts, limit)]
 
 
 def found(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
 
     config = folder / "timed.yaml"
     write_text(
-        config, as_yaml([Recommendation("run_dir", str(folder / "run")), *choices], "Timed.")
+        config, format_yaml([Recommendation("run_dir", str(folder / "run")), *choices], "Timed.")
     )
     return measure_pace(config)
 
@@ -205,10 +205,10 @@ def _warn(facts: CorpusSummary) -> None:
         warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
     if facts.identical >= _ONE_TEXT:
         warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
-    if facts.blank > constants.DROPPED_WITHOUT_WORD * facts.pairs:
+    if facts.blank > constants.RAISED_LIMIT_FROM * facts.pairs:
         warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")
     longest = constants.MAX_LENGTH[1]
-    if constants.LONGER_THAN_USUAL * facts.long_words > longest:
+    if constants.MAX_SUBWORDS_PER_WORD * facts.long_words > longest:
         warn(
             f"lines are long: those of more than {longest} subwords will be dropped. Split them "
             "into sentences, or raise data.max_length."

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.config.earlier_keys import GONE
-from nmt.config.serialize import value_text
+from nmt.config.earlier_keys import REMOVED_KEYS
+from nmt.config.serialize import format_value
 from nmt.console import say
 from nmt.data.manifest import Inputs, changed_texts, check_replaceable
 from nmt.errors import DataError, UsageError
@@ -184,7 +184,7 @@ def changed_settings(
         f"{names.get(key, f'{section}.{key}')} is {_shown(before, key)} there, {_shown(now, key)} "
         "here"
         for key in {**before, **now}
-        if before.get(key) != now.get(key) and f"{section}.{key}" not in GONE
+        if before.get(key) != now.get(key) and f"{section}.{key}" not in REMOVED_KEYS
     ]
 
 
@@ -215,7 +215,7 @@ def listed(reasons: Sequence[str]) -> str:
 
 
 def _shown(settings: Mapping[str, Any], key: str) -> str:
-    return value_text(settings[key]) if key in settings else "not set"
+    return format_value(settings[key]) if key in settings else "not set"
 
 
 def _paths(inputs: Inputs) -> dict[str, list[str]]:

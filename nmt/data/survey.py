@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
 from nmt.config.settings import CorpusSettings
 from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files

@@ -425,15 +425,16 @@ def _lines_with(lines: Lines, sign: Callable[[str], str]) -> list[int]:
 def _tell_invisible(name: str, lines: list[int], found: str) -> str:
     return (
         f"{_counted(name, lines)} have invisible characters, the first {make_visible(found)}: "
-        "where only one side has them, words that look alike do not match. Remove them from both sides."
+        "where only one side has them, words that look alike do not match. Remove them from both "
+        "sides."
     )
 
 
 def _tell_decomposed(name: str, lines: list[int], found: str) -> str:
     return (
         f"{_counted(name, lines)} have accents as characters of their own, the first "
-        f"{make_visible(found)}: where only one side has them, words that look alike do not match. Bring both sides into "
-        "the form NFC."
+        f"{make_visible(found)}: where only one side has them, words that look alike do not match. "
+        "Bring both sides into the form NFC."
     )
 
 
@@ -441,7 +442,8 @@ def _tell_special(name: str, lines: list[int], found: str) -> str:
     other = "hypotheses" if name == "references" else "references"
     return (
         f"{_counted(name, lines)} have characters such as {make_visible(found)}, the {other} none: "
-        "was one side normalised? Compare both in one form, or train with tokenizer.normalization: auto."
+        "was one side normalised? Compare both in one form, or train with "
+        "tokenizer.normalization: auto."
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.config.key_index import all_keys
-from nmt.config.serialize import config_differences, value_text
+from nmt.config.serialize import config_differences, format_value
 from nmt.config.settings import Config
 from nmt.console import format_duration
 from nmt.evaluation.score_page import score_page
@@ -273,7 +273,7 @@ def run_rows(found: RunComparison) -> list[list[str]]:
 
 def setting_rows(found: RunComparison) -> list[list[str]]:
     """Return a row for each setting that differs: its key and its value in each run."""
-    return [[each.key, *map(value_text, each.values)] for each in found.settings]
+    return [[each.key, *map(format_value, each.values)] for each in found.settings]
 
 
 _HEIGHT = 10

@@ -2,7 +2,7 @@
 
 import math
 
-from nmt.config.serialize import dump_config, value_text
+from nmt.config.serialize import dump_config, format_value
 from nmt.console import format_duration
 from nmt.pages.charts import MAX_POINTS, SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, escape_html, render
@@ -233,7 +233,7 @@ def _settings(report: RunReport) -> str:
     if config is None:
         return paragraph(f"The configuration cannot be read. {report.state.config_problem}", "bad")
     columns = [Column("setting"), Column("value"), Column("default")]
-    rows = [[each.key, value_text(each.new), value_text(each.old)] for each in report.changes]
+    rows = [[each.key, format_value(each.new), format_value(each.old)] for each in report.changes]
     return (
         table(columns, rows)
         + "<details><summary>The whole configuration</summary>"

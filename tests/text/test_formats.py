@@ -24,8 +24,8 @@ def lines(*rows: str) -> bytes:
     return "".join(f"{row}\n" for row in rows).encode()
 
 
-def name_of(data: bytes, whole: bool = True) -> str | None:
-    found = identify(Head(data, whole))
+def name_of(data: bytes, is_whole: bool = True) -> str | None:
+    found = identify(Head(data, is_whole))
     return None if found is None else found.name
 
 
@@ -184,9 +184,9 @@ SHAPED = {
 
 
 @pytest.mark.parametrize("name", SHAPED)
-@pytest.mark.parametrize("whole", [True, False])
-def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, whole):
-    assert name_of(SHAPED[name], whole) == name.removeprefix("flat-")
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, is_whole):
+    assert name_of(SHAPED[name], is_whole) == name.removeprefix("flat-")
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,9 @@ def test_variants_of_a_format(name, data):
         "\u202bשלום\u202c\n\u200cمی‌روم\n".encode() * 20,
     ],
 )
-@pytest.mark.parametrize("whole", [True, False])
-def test_plain_text_is_plain_text(data, whole):
-    assert name_of(data, whole) is None
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_plain_text_is_plain_text(data, is_whole):
+    assert name_of(data, is_whole) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from language_texts import TEXTS
 
 from nmt.alignment.aligners import align_texts
 from nmt.config.key_index import all_keys
-from nmt.config.recommend.rules import fitted
+from nmt.config.recommend.rules import recommend
 from nmt.config.settings import Config, CorpusSettings
 from nmt.console import quietly
 from nmt.data.survey import survey
@@ -63,7 +63,7 @@ def _row(language: str, folder: Path) -> Row:
     files = [_write(folder / f"{language}.{side}", side) for side in range(2)]
     corpus = CorpusSettings(source=(files[0],), target=(files[1],))
     values = {name: key.default for name, key in all_keys().items()}
-    values |= {choice.key: choice.value for choice in fitted(survey(corpus, None))}
+    values |= {choice.key: choice.value for choice in recommend(survey(corpus, None))}
     choices = {name: values[f"tokenizer.{name}"] for name in _CHOICES}
     config = Config.model_validate(
         {
