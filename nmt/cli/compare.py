@@ -191,7 +191,7 @@ def _translate(
 
 
 def _print(found: "RunComparison", swings: int) -> None:
-    from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
+    from nmt.evaluation.score_report import print_buckets, print_scores, report_equal_systems
     from nmt.reports.comparison import print_deltas, print_runs
 
     print_runs(found)
@@ -200,6 +200,6 @@ def _print(found: "RunComparison", swings: int) -> None:
         return
     print(f"\ntranslations of {found.judged.what}")
     print_scores(found.judged.report)
-    tell_verdicts(found.judged.report)
+    report_equal_systems(found.judged.report)
     print_buckets(found.judged.report)
     print_deltas(found, swings)

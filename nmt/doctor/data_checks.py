@@ -13,7 +13,7 @@ from nmt.data.pair_counts import describe_round_trip
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.doctor.corpus_sample import CorpusSample, take_sample
 from nmt.doctor.examination import Check, Examination, Remark
-from nmt.evaluation.input_checks import four_grams_of, undivided_warning
+from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
@@ -180,15 +180,15 @@ def _scores(examination: Examination) -> Remark:
     tokenizer = bleu_tokenizer(config.data.target_language, notes.append)
     most = config.training.validation.max_sentences
     references = _made(examination).dev_target[:most]
-    four_grams = four_grams_of([references], tokenizer)
+    four_grams = count_four_grams([references], tokenizer)
     name = tokenizer or "13a"
     found = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
     mend = " ".join(note.rstrip(".") for note in notes)
-    if warning := undivided_warning(references, tokenizer):
+    if warning := unspaced_text_warning(references, tokenizer):
         mend = warning.rstrip(".")
     elif four_grams.few and config.training.metric == "bleu":
         mend = "set `training.metric: chrf`: BLEU counts stretches of four"
-    return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long})
+    return Remark(found, mend, {"tokenizer": name, "long_references": four_grams.long_references})
 
 
 def _marks(examination: Examination) -> Remark:

@@ -166,7 +166,7 @@ def largest_deltas(report: ScoreReport, wanted: int) -> list[SegmentDelta]:
         report: The scores of the runs.
         wanted: The greatest number of sentences to return.
     """
-    question = report.question
+    question = report.options
     scorer = SegmentScorer(question.references, "chrf", lowercase=question.lowercase)
     scores = [scorer.statistics(system.hypotheses).sentences() for system in report.systems]
     changes = [

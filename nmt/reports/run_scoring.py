@@ -11,7 +11,7 @@ from nmt.data.manifest import Manifest
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.breakdown import count_words, vocabulary
 from nmt.evaluation.input_checks import reference_warnings
-from nmt.evaluation.score_report import Question, System, noise_warnings, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems, noise_warnings
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.reports.comparison import RunScores
 from nmt.reports.run_state import RunState
@@ -130,14 +130,14 @@ def score_runs(
     metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
     for warning in reference_warnings(references, metrics, tokenize):
         warn(warning)
-    question = Question(
+    question = ReportOptions(
         references=references,
         sources=text.sources,
         counts=_counts(states[0], [*references, *hypotheses]),
         metrics=metrics,
         tokenize=tokenize,
     )
-    found = report(systems, question)
+    found = compare_systems(systems, question)
     for warning in noise_warnings(found):
         warn(warning)
     return RunScores(text.name, found)

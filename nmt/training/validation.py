@@ -12,7 +12,7 @@ from nmt.config.registry import SCORE_METRICS
 from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.console import LineLog, progress
 from nmt.data.batches import make_batch, plan_in_order
-from nmt.evaluation.input_checks import four_grams_of, undivided_warning
+from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, metric, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
@@ -149,11 +149,11 @@ class Validator:
 
     def four_grams(self) -> FourGrams:
         """Return the counts of 4-grams of the references that translations are compared with."""
-        return four_grams_of([self._references], self._bleu_tokenizer)
+        return count_four_grams([self._references], self._bleu_tokenizer)
 
     def undivided_warning(self) -> str | None:
         """Return the warning that BLEU takes sentences for words; None where it does not."""
-        return undivided_warning(self._references, self._bleu_tokenizer)
+        return unspaced_text_warning(self._references, self._bleu_tokenizer)
 
     @property
     def _references(self) -> list[str]:

@@ -18,7 +18,7 @@ from nmt.config.yaml_positions import plain_value
 from nmt.console import progress
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
-from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
+from nmt.evaluation.significance import SIGNIFICANT, SystemScore, compare
 from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
@@ -93,7 +93,7 @@ class TuningTrial:
     """
 
     settings: SearchSettings
-    standing: Standing
+    standing: SystemScore
     sentences_per_second: float
     present: bool
 
@@ -196,7 +196,7 @@ def tune(
     return Tuning(compared.metric, compared.signature, len(sources), sorted(trials, key=_rank))
 
 
-def _trial(outcome: Outcome, standing: Standing, present: bool) -> TuningTrial:
+def _trial(outcome: Outcome, standing: SystemScore, present: bool) -> TuningTrial:
     rate = len(outcome.texts) / outcome.seconds if outcome.seconds > 0.0 else 0.0
     return TuningTrial(outcome.settings, standing, rate, present)
 

@@ -115,14 +115,14 @@ Multi30k, decoder of 512, after 1,200 of 6,000 updates: dev BLEU 34.1 with 4e-3,
 """
 REFERENCE_WIDTH = 512
 MAX_NARROW_FACTOR = 1.5
-"""The greatest factor of the learning rate for a decoder narrower than RATE_WIDTH.
+"""The greatest factor of the learning rate for a decoder narrower than REFERENCE_WIDTH.
 
 The factor is the inverse of its relative width. Multi30k, decoder of 384, after 900 of 900 updates:
 dev BLEU 34.3 with 5e-3, 31.8 with 3e-3. Demonstration corpus, decoder of 256, after 600: 89.8 with
 4e-3, 61.9 with 2e-3.
 """
 MAX_WIDE_RATE = 4e-3
-"""The greatest learning rate of a wider decoder, times the square of RATE_WIDTH by its width.
+"""The greatest learning rate of a wider decoder, times the square of REFERENCE_WIDTH by its width.
 
 It is a cautious choice, because no wide model has been trained for only a few thousand updates.
 """
@@ -171,7 +171,7 @@ FULL_STRENGTH_SHARE = 2 / 3
 MIN_STRENGTH = 0.3
 """The least factor of all dropouts in a short training, which has no time to overfit.
 
-Below the share FULL_STRENGTH of the wanted updates, the factor falls in proportion.
+Below the share FULL_STRENGTH_SHARE of the full updates, the factor falls in proportion.
 """
 
 BUDGET_FOR_UPDATES = 0.88
