@@ -135,7 +135,7 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     place = open_bundle(path)
     check_files(path)
     config = read_config(path)
-    tokenizers = TokenizerPair.of_place(place)
+    tokenizers = TokenizerPair.from_store(place)
     sizes = (tokenizers.source.size, tokenizers.target.size)
     tensors = read_stored_tensors(place, WEIGHTS)
     # Shapes are checked first, because a damaged configuration may need too much memory.

@@ -31,7 +31,7 @@ from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.text.lines import read_pairs
 from nmt.text.profile import CorpusProfile
-from nmt.tokenizers.normalization import advice_to_keep
+from nmt.tokenizers.normalization import normalization_advice
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
 
 
@@ -133,7 +133,7 @@ class _Binarizer:
         if (
             found is not None
             and found.changed
-            and (advice := advice_to_keep(self._config.tokenizer, found.changes))
+            and (advice := normalization_advice(self._config.tokenizer, found.changes))
         ):
             say(f"train: {advice}")
         _check(manifest, self._data, self._tokenizers)

@@ -329,7 +329,7 @@ class RoundTripReport(Record):
             changed=counted.changed,
             without_invisible=counted.without_invisible,
             first_changed=counted.first_changed,
-            changes=counted.commonest,
+            changes=counted.most_common_changes,
         )
 
 

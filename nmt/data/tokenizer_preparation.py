@@ -35,9 +35,9 @@ from nmt.runtime.file_store import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.characters import clean_input
 from nmt.text.lines import LinePair, read_pairs
-from nmt.tokenizers.external_model import fingerprint_given_model, read_given_model
+from nmt.tokenizers.external_model import fingerprint_external_model, read_external_model
 from nmt.tokenizers.normalization import AUTO, make_normalizer, side_rules
-from nmt.tokenizers.subword_tokenizers import LONGEST_LINE
+from nmt.tokenizers.subword_tokenizers import MAX_LINE_BYTES
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair, open_tokenizer
 
 _KIND = FolderKind(
@@ -193,7 +193,7 @@ def _settings(config: Config) -> dict[str, Any]:
     """Return the settings that a tokenizer depends on."""
     tokenizer = config.tokenizer
     if tokenizer.model:
-        files = [fingerprint_given_model(path) for path in tokenizer.model]
+        files = [fingerprint_external_model(path) for path in tokenizer.model]
         return {"joint": tokenizer.joint, _GIVEN: files}
     others = {"dir", "sampling", "model", "min_frequency"}
     settings = tokenizer.model_dump(mode="json", exclude=others)
@@ -336,7 +336,7 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     """
     models = []
     for path in settings.model:
-        model = open_tokenizer(read_given_model(path), str(path))
+        model = open_tokenizer(read_external_model(path), str(path))
         if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
             raise ConfigError(
                 f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
@@ -438,7 +438,7 @@ class _Lines:
                 for text in self.sides(pair):
                     if text is None or not clean_input(text).strip():
                         continue
-                    if len(text.encode("utf-8")) > LONGEST_LINE:
+                    if len(text.encode("utf-8")) > MAX_LINE_BYTES:
                         self.too_long.append(pair.line)
                         continue
                     self.used += 1
@@ -465,7 +465,7 @@ def _train(config: Config, normalizer: Any, what: str, lines: _Lines) -> Tokeniz
         raise _no_text(config, what, lines)
     if lines.too_long:
         warn(
-            f"{len(lines.too_long)} lines of train are longer than {LONGEST_LINE} bytes; the "
+            f"{len(lines.too_long)} lines of train are longer than {MAX_LINE_BYTES} bytes; the "
             f"{units} are not learned from them (the first is line {lines.too_long[0]})."
         )
     tokenizer = open_tokenizer(model)
@@ -478,7 +478,7 @@ def _no_text(config: Config, what: str, lines: _Lines) -> DataError:
     if lines.too_long:
         return DataError(
             f"no {units} can be learned from {what} of train: all {len(lines.too_long)} lines "
-            f"with text are longer than {LONGEST_LINE} bytes (the first is line "
+            f"with text are longer than {MAX_LINE_BYTES} bytes (the first is line "
             f"{lines.too_long[0]}).\nWrite one sentence in each line."
         )
     if lines.read == 0 and prefixes:

@@ -18,7 +18,7 @@ from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.profile import TOOL_MARKS
-from nmt.tokenizers.normalization import advice_to_keep
+from nmt.tokenizers.normalization import normalization_advice
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.data_preparation import PreparedData, find_corpora, prepare_corpora
 from nmt.training.resume_checks import check_corpora, check_settings, check_tokenizer
@@ -149,7 +149,7 @@ def _writable(examination: Examination) -> Remark:
     }
     if told:
         changes = [each for found in reports.values() if found for each in found.changes]
-        advice = advice_to_keep(examination.config.tokenizer, changes)
+        advice = normalization_advice(examination.config.tokenizer, changes)
         mend = advice or "write these characters in the texts as the model writes them"
         return Remark("; ".join(told), mend, facts)
     found = reports["train"]

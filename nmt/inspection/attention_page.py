@@ -140,5 +140,5 @@ def _source_text(translation: Translation) -> str:
     """Return the source text of a translation, joined from subwords where the text is not kept."""
     source = translation.segmented_source
     return (
-        SegmentedText.of_pieces(translation.source_tokens) if source is None else source
+        SegmentedText.from_pieces(translation.source_tokens) if source is None else source
     ).strip()

@@ -59,7 +59,7 @@ class SharedRows:
         known = {piece: number for number, piece in enumerate(old.pieces(range(old.size)))}
         pieces = new.pieces(range(new.size))
         shared = [(number, known[piece]) for number, piece in enumerate(pieces) if piece in known]
-        pairs = torch.tensor(shared, dtype=torch.long_references).view(-1, 2)
+        pairs = torch.tensor(shared, dtype=torch.long).view(-1, 2)
         return cls(pairs[:, 0], pairs[:, 1])
 
 
