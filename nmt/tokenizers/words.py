@@ -168,7 +168,7 @@ class SegmentedText(str):
         return [subword.surface.translate(_WITHOUT_SPACES) for subword in self.subwords]
 
     def _group_subwords(self) -> list[list[int]]:
-        """Return groups of subwords, in which subwords without letters join the next one with letters."""
+        """Return groups of subwords. A subword without letters joins the next one with letters."""
         groups: list[list[int]] = []
         pending: list[int] = []
         for number, letters in enumerate(self._letters):
