@@ -23,7 +23,7 @@ measured_machine = importlib.import_module("measured_machine")
 )
 def test_an_emulated_precision_is_left_out_aloud(monkeypatch, capsys, flags, expected, told):
     made_up = Processor("GenuineIntel", frozenset(flags), "A processor")
-    monkeypatch.setattr(measured_machine, "processor", lambda: made_up)
+    monkeypatch.setattr(measured_machine, "read_processor", lambda: made_up)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert measured_machine.fast_precisions(["bfloat16", "float32", "int8"]) == expected
     assert capsys.readouterr().err == told
