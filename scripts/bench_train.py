@@ -39,7 +39,7 @@ from torch import nn
 from nmt.config.presets import PRESET_DEFAULTS, PRESETS, merge_settings
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
-from nmt.data.batches import Batch, bucket_lengths, make_batch, plan_epoch, to_bucket
+from nmt.data.batches import Batch, full_bucket_lengths, make_batch, pad_to_bucket, plan_epoch
 from nmt.errors import ResourceError
 from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
@@ -253,7 +253,7 @@ def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
     target = (source + 2 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
     lengths = [source.numpy(), target.numpy()]
     if bucketed:
-        lengths = [bucket_lengths(each) for each in lengths]
+        lengths = [full_bucket_lengths(each) for each in lengths]
     plan: list[Any] = []
     while len(plan) < count:
         plan += plan_epoch(lengths[0], lengths[1], batch_size, 1, len(plan))
@@ -266,7 +266,7 @@ def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
         make_batch([words(int(source[i])) for i in b], [words(int(target[i])) for i in b], b)
         for b in plan
     ]
-    return [to_bucket(batch, batch_size) for batch in batches] if bucketed else batches
+    return [pad_to_bucket(batch, batch_size) for batch in batches] if bucketed else batches
 
 
 def _peak_flops(runtime: Runtime, hidden: int) -> float:

@@ -96,7 +96,7 @@ def init(
         raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, choices_for, found, headline
     from nmt.config.recommend.render import format_table, format_yaml
-    from nmt.data.survey import survey
+    from nmt.data.survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
     named = Texts.of(
@@ -104,7 +104,7 @@ def init(
     )
     try:
         with raise_signals(), _own_way_with_bad_utf8():
-            facts = survey(named.train, named.dev, on_bad_utf8)
+            facts = summarize_corpus(named.train, named.dev, on_bad_utf8)
             for line in found(facts, named):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent

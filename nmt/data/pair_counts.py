@@ -111,7 +111,7 @@ class PairCounts:
             source=self._side(0),
             target=self._side(1),
             fingerprint=fingerprint,
-            round_trip=RoundTripReport.of(self.round_trip),
+            round_trip=RoundTripReport.from_round_trip(self.round_trip),
         )
 
     def _side(self, side: int) -> SideReport:

@@ -56,7 +56,7 @@ def _text(examination: Examination) -> Remark:
     if examination.data is not None:
         inputs = examination.data.manifest.inputs
         lines = {
-            name: lines_of(inputs, name)
+            name: count_pairs(inputs, name)
             for name in ("train", "dev", "test")
             if f"{name}.source" in inputs
         }
@@ -86,7 +86,7 @@ def _tokenizer(examination: Examination) -> Remark:
     if made:
         sample, run = _sample_of(examination), _temporary_run(examination)
         with quietly():
-            examination.tokenizers = prepare_tokenizers(sample.config, run, checked=True)
+            examination.tokenizers = prepare_tokenizers(sample.config, run, texts_checked=True)
     tokenizers = examination.tokenizers
     assert tokenizers is not None
     sizes = (

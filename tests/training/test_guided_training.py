@@ -11,7 +11,7 @@ from recorded import SHORT, Again, batch, make_model
 
 from nmt.config.registry import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
-from nmt.data.batches import to_bucket
+from nmt.data.batches import pad_to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
 from nmt.inspection.alignments import align_given
 from nmt.model.loss import Guidance
@@ -37,7 +37,7 @@ def guided_batch(*lengths, seed=0):
     for source, target in lengths:
         places = random.random((source, target)) < 0.4
         links.append(np.argwhere(places))
-    return batch(*lengths, seed=seed).guided(links)
+    return batch(*lengths, seed=seed).with_guide(links)
 
 
 def sums_of(model, each, weight=0.5):
@@ -62,7 +62,7 @@ def test_parts_of_a_batch_cost_what_the_whole_costs():
     model, each = make_model(), guided_batch(*SHORT)
     whole = sums_of(model, each)
     parts = [sums_of(model, part) for part in split_batch(each, 3)]
-    torch.testing.assert_close(sum(part.guided for part in parts), whole.guided)
+    torch.testing.assert_close(sum(part.with_guide for part in parts), whole.with_guide)
     torch.testing.assert_close(sum(part.loss for part in parts), whole.loss)
 
 
@@ -80,8 +80,8 @@ def test_a_recorded_step_takes_the_guide_of_each_batch():
     for seed in range(4):
         each = guided_batch(*SHORT, seed=seed)
         found = step(each, 1)
-        expected = sums_of(model, to_bucket(each, 100))
-        assert found.guided.item() == pytest.approx(expected.guided.item(), rel=1e-5)
+        expected = sums_of(model, pad_to_bucket(each, 100))
+        assert found.with_guide.item() == pytest.approx(expected.with_guide.item(), rel=1e-5)
         assert found.loss.item() == pytest.approx(expected.loss.item(), rel=1e-5)
     assert recorder.replays > 0
 
