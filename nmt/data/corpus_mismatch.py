@@ -163,7 +163,7 @@ def _mark_finding(
     others = [other for _, other, _ in candidates if other is not side]
     message = (
         f"{_format_percent(share)} of the lines of {side} have {mark.title}: "
-        f"{side.locate(count.locate)}{_describe_others(others)}.\n"
+        f"{side.locate(count.example)}{_describe_others(others)}.\n"
         f"The model would learn and write them. Take them out of all texts: {mark.remedy}"
     )
     return TextFinding(kind=mark.name, message=message)
@@ -191,8 +191,8 @@ def _contrast_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFinding]:
             f"train and {pair.other_side.corpus} differ in {contrast.title}: "
             f"{_format_percent(more[0])} of the lines of {more[1]} {contrast.form}, "
             f"{_format_percent(less[0])} of those of {less[1]}{_describe_others(others)}.\n"
-            f"{more[1].locate(more[2].first[number].locate)} against "
-            f"{less[1].locate(less[2].second[number].locate)}.\n"
+            f"{more[1].locate(more[2].first[number].example)} against "
+            f"{less[1].locate(less[2].second[number].example)}.\n"
             f"{contrast.remedy.format(corpus=more[1].corpus)}"
         )
         yield TextFinding(kind=contrast.name, message=message)

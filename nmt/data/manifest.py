@@ -1,4 +1,4 @@
-"""The manifest of binarized corpora: their input files, and the numbers of kept and dropped pairs."""
+"""The manifest of binarized corpora: input files, and the numbers of kept and dropped pairs."""
 
 import hashlib
 from collections.abc import Container, Mapping, Sequence

@@ -23,7 +23,7 @@ _SAMPLED_PAIRS = 200_000
 """The number of pairs, evenly spread, whose words and letters are counted individually."""
 
 _MAX_CHARACTERS = 1000
-"""The number of characters of a line that are counted individually. Both limits bound the memory."""
+"""The number of characters counted in each of these lines. Both limits bound the memory."""
 
 _MIN_FREQUENCY = 5
 _FOLDED_NAMED = 3

@@ -197,7 +197,7 @@ class _Recording:
         def work_in_place() -> None:
             sums = work(self._batch, self._divisor, update)
             parts = [sums.loss, sums.cross_entropy]
-            parts += [] if sums.with_guide is None else [sums.with_guide]
+            parts += [] if sums.guided is None else [sums.guided]
             self._sums.copy_(torch.stack(parts))
 
         self._replay = recorder.record(work_in_place)

@@ -155,7 +155,7 @@ class GradientAccumulator:
                 if not is_out_of_memory(error):
                     raise
                 return index
-        guided = [each.with_guide for each in sums if each.with_guide is not None]
+        guided = [each.guided for each in sums if each.guided is not None]
         return LossSums(
             _sum([each.loss for each in sums]),
             _sum([each.cross_entropy for each in sums]),

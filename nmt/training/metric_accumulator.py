@@ -68,7 +68,7 @@ class MetricAccumulator:
         self, device: torch.device, saved: MetricSums | None = None, is_rank_zero: bool = True
     ) -> None:
         saved = saved or MetricSums()
-        losses = [saved.loss, saved.cross_entropy, saved.with_guide]
+        losses = [saved.loss, saved.cross_entropy, saved.guided]
         dtype = torch.float32 if device.type == "mps" else torch.float64
         values = [*(losses if is_rank_zero else [0.0] * 3), saved.gradient_norm, saved.applied]
         sums = torch.tensor(values, dtype=dtype, device=device)
@@ -115,8 +115,8 @@ class MetricAccumulator:
         """
         self._loss += sums.loss
         self._cross_entropy += sums.cross_entropy
-        if sums.with_guide is not None:
-            self._guided += sums.with_guide
+        if sums.guided is not None:
+            self._guided += sums.guided
         if may_overflow:
             finite = torch.isfinite(norm)
             self._gradient_norm += torch.where(finite, norm, 0.0)
@@ -165,7 +165,7 @@ def train_means(sums: MetricSums, guided: bool = False) -> dict[str, float]:
     return {
         "loss": sums.loss / tokens,
         "perplexity": perplexity(sums.cross_entropy / tokens),
-        **({"guided": sums.with_guide / tokens} if guided else {}),
+        **({"guided": sums.guided / tokens} if guided else {}),
         "gradient_norm": sums.gradient_norm / max(1, sums.applied),
         "tokens_per_second": round(tokens / max(sums.seconds, 1e-9), 1),
     }

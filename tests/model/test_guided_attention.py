@@ -71,10 +71,10 @@ def test_fixed_shapes_and_buckets_change_nothing(kind):
     plain = guided_loss(model, batch, "cross_entropy")
     padded = guided_loss(model, pad_to_bucket(batch, 100), "cross_entropy", fixed_shapes=True)
     assert padded.loss.item() == pytest.approx(plain.loss.item(), rel=1e-12)
-    if plain.with_guide is None:
+    if plain.guided is None:
         assert KINDS[kind]["attention__kind"] == "none"
     else:
-        assert padded.with_guide.item() == pytest.approx(plain.with_guide.item(), rel=1e-12)
+        assert padded.guided.item() == pytest.approx(plain.guided.item(), rel=1e-12)
 
 
 def test_the_loss_has_the_cost_times_its_weight():
@@ -83,10 +83,10 @@ def test_the_loss_has_the_cost_times_its_weight():
     tensors = (batch.source, batch.source_lengths, batch.target_input, batch.target_output)
     plain = model.loss(*tensors, smoothing=0.1, coverage=0.3)
     guided = guided_loss(model, batch.with_guide(LINKS), "mse")
-    assert plain.with_guide is None
-    assert not guided.with_guide.requires_grad
+    assert plain.guided is None
+    assert not guided.guided.requires_grad
     difference = guided.loss - plain.loss
-    torch.testing.assert_close(difference, WEIGHT * guided.with_guide, rtol=1e-12, atol=0)
+    torch.testing.assert_close(difference, WEIGHT * guided.guided, rtol=1e-12, atol=0)
     assert guided.cross_entropy == plain.cross_entropy
 
 

@@ -62,7 +62,7 @@ def test_parts_of_a_batch_cost_what_the_whole_costs():
     model, each = make_model(), guided_batch(*SHORT)
     whole = sums_of(model, each)
     parts = [sums_of(model, part) for part in split_batch(each, 3)]
-    torch.testing.assert_close(sum(part.with_guide for part in parts), whole.with_guide)
+    torch.testing.assert_close(sum(part.guided for part in parts), whole.guided)
     torch.testing.assert_close(sum(part.loss for part in parts), whole.loss)
 
 
@@ -81,7 +81,7 @@ def test_a_recorded_step_takes_the_guide_of_each_batch():
         each = guided_batch(*SHORT, seed=seed)
         found = step(each, 1)
         expected = sums_of(model, pad_to_bucket(each, 100))
-        assert found.with_guide.item() == pytest.approx(expected.with_guide.item(), rel=1e-5)
+        assert found.guided.item() == pytest.approx(expected.guided.item(), rel=1e-5)
         assert found.loss.item() == pytest.approx(expected.loss.item(), rel=1e-5)
     assert recorder.replays > 0
 

@@ -252,7 +252,7 @@ def test_only_rank_zero_continues_from_the_sums_of_the_losses():
     ranks = [MetricAccumulator(torch.device("cpu"), saved, zero) for zero in (True, False)]
     first, second = (each.total(SINGLE_PROCESS) for each in ranks)
     assert first == saved
-    assert (second.loss, second.cross_entropy, second.with_guide) == (0.0, 0.0, 0.0)
+    assert (second.loss, second.cross_entropy, second.guided) == (0.0, 0.0, 0.0)
     assert (second.gradient_norm, second.applied, second.target_tokens) == (3.0, 2, 20)
 
 
