@@ -96,7 +96,7 @@ def init(
         raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, choices_for, found, headline
     from nmt.config.recommend.render import format_table, format_yaml
-    from nmt.data.survey import summarize_corpus
+    from nmt.data.corpus_survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
     named = Texts.of(

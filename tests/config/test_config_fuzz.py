@@ -1,4 +1,4 @@
-"""Whatever is in the file or behind --set: settings, or a ConfigError in plain words."""
+"""Any file and any override give settings or a ConfigError."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Presets: what they are, and how they lie below the keys that the user gives."""
+"""Presets, and their merge with the keys that the user gives."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Charts as pages get them."""
+"""The data of charts in HTML reports."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""What `auto` comes to, and what is refused."""
+"""The resolution of `auto`, and refused settings."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Ranks from the environment; what processes count and compute together."""
+"""The environment of ranks, and the counters and groups of several processes."""
 
 import os
 

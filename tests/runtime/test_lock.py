@@ -1,4 +1,4 @@
-"""Who holds a lock file, as others see it."""
+"""Lock files and their holders, as other processes see them."""
 
 import subprocess
 import sys

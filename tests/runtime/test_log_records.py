@@ -1,4 +1,4 @@
-"""Reading a log that others write, stop writing in the middle of, cut or replace."""
+"""Reading a log that other processes write, interrupt, truncate or replace."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is read of the processor."""
+"""The properties of the processor, as Linux reports them."""
 
 import pytest
 

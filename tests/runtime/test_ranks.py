@@ -1,4 +1,4 @@
-"""What two processes tell each other, and that one alone needs nobody."""
+"""The exchange between two processes; a single process exchanges nothing."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Timing in turns, with a clock that calls advance themselves."""
+"""Timing of candidates, with a clock that the calls advance."""
 
 from collections.abc import Callable
 

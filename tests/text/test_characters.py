@@ -1,4 +1,4 @@
-"""Which characters enter and leave, one by one."""
+"""The characters of texts that are read and written."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""What the program does with texts of each language, as a table for people."""
+"""A table of the properties of texts in each language."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nmt.config.key_index import all_keys
 from nmt.config.recommend.rules import recommend
 from nmt.config.settings import Config, CorpusSettings
 from nmt.console import quietly
-from nmt.data.survey import summarize_corpus
+from nmt.data.corpus_survey import summarize_corpus
 from nmt.data.tokenizer_preparation import train_tokenizers
 from nmt.text.languages import find_language
 from nmt.tokenizers.normalization import side_rules

@@ -1,4 +1,4 @@
-"""SentencePiece models of others: with our reserved ids they divide text as before."""
+"""SentencePiece models of other tools segment texts as before with our reserved ids."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""The table of languages, and what must hold in every row of it."""
+"""The table of languages, and the properties that each row must have."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The rules that tokenizers carry, character by character and in trained models."""
+"""The normalisation rules, character by character and in trained models."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Counts of the lines that subwords change."""
+"""Counts of the lines that tokenization changes."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""One rule of what a word is, and the way from subwords to words, for texts that make it hard."""
+"""The definition of words, and the subwords of each word in difficult texts."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Tokenizers of words and of characters, and a kind that somebody adds."""
+"""Tokenizers of words and of characters, and a kind that a user adds."""
 
 import pickle
 import re

@@ -1,4 +1,4 @@
-"""What is kept of memory and kernels, to be used again."""
+"""Freed memory and compiled kernels are kept for reuse."""
 
 import os
 import subprocess

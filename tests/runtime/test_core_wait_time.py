@@ -1,4 +1,4 @@
-"""How long this process waits for a core, in files as Linux writes them and on this machine."""
+"""The time that this process waits for a core, in made-up files of Linux and on this machine."""
 
 import pytest
 

@@ -3,8 +3,8 @@ import gzip
 import pytest
 
 from nmt.config.settings import CorpusSettings
-from nmt.data import survey as module
-from nmt.data.survey import summarize_corpus
+from nmt.data import corpus_survey as module
+from nmt.data.corpus_survey import summarize_corpus
 from nmt.errors import DataError
 
 

@@ -1,4 +1,4 @@
-"""Buckets: batches of few shapes, which hold what the batches held."""
+"""Batches padded to buckets have few shapes and the same content."""
 
 import numpy as np
 import pytest
