@@ -2,8 +2,8 @@
 
 Without a preset all keys have the defaults of the settings. `preset: NAME` takes structure, sizes
 and initialisation from a paper or a public program. Keys that the preset does not name have the
-values of `PLAIN`. A preset does not include the training of its paper, which nmt/docs/presets.md
-describes.
+values of `PRESET_DEFAULTS`. A preset does not include the training of its paper, which
+nmt/docs/presets.md describes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,8 +50,8 @@ def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
     implied: dict[str, Any] = {}
     if not _samples_subwords(values):
         implied["tokenizer"] = {"sampling": {"alpha": 0.0}}
-    joint = _value_at(values, "tokenizer", "joint", default=True)
-    output = _value_at(values, "model", "output", "kind")
+    joint = _get_value(values, "tokenizer", "joint", default=True)
+    output = _get_value(values, "model", "output", "kind")
     if isinstance(output, str) and output in OUTPUTS.kinds and output_parts(output):
         implied["model"] = {"tying": "source_target" if joint else "none"}
     elif not joint:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nmt.config.registry import TOKENIZERS, tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
-from nmt.console import say, warn, working
+from nmt.console import say, show_activity, warn
 from nmt.data.hashing import in_validation_split
 from nmt.data.manifest import (
     Inputs,

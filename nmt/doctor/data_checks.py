@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nmt.console import quietly
-from nmt.data.manifest import lines_of
+from nmt.data.manifest import count_pairs
 from nmt.data.pair_counts import describe_round_trip
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.doctor.corpus_sample import CorpusSample, take_sample
