@@ -32,7 +32,7 @@ from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.binary_dataset import Corpus
-from nmt.data.pair_filters import begins_as_wanted
+from nmt.data.pair_filters import has_selected_prefix
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
 from nmt.evaluation.scores import score
 from nmt.runtime.atomic_files import read_json, write_text
@@ -258,7 +258,7 @@ def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[s
     kept = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)
-        if begins_as_wanted(config.data, target)
+        if has_selected_prefix(config.data, target)
         and len(tokenizers.source.encode(source)) <= longest_source
         and len(tokenizers.target.encode(target)) <= longest_target
     ]

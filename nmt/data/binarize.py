@@ -25,7 +25,7 @@ from nmt.data.manifest import (
     count_pairs,
     list_files,
 )
-from nmt.data.pair_counts import PairCounts, drop_table, overlap_remarks, remarks
+from nmt.data.pair_counts import PairCounts, corpus_remarks, drop_table, overlap_remarks
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
@@ -165,7 +165,7 @@ class _Binarizer:
         seen = SeenHashes()
         for chunk, encoded in self._encode("dev", corpus):
             keep_mask = dev.drop(chunk, {})
-            dev.look_at(encoded, seen.add(encoded.pair_hashes), keep_mask)
+            dev.count_properties(encoded, seen.add(encoded.pair_hashes), keep_mask)
             dev.write(chunk, encoded, keep_mask)
             self._held_out["dev"].add(encoded)
 
@@ -178,9 +178,9 @@ class _Binarizer:
             keep_mask = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
             # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
             dev_mask = keep_mask & self._validation_mask(chunk)
-            dev.look_at(encoded, duplicate, dev_mask)
+            dev.count_properties(encoded, duplicate, dev_mask)
             dev.write(chunk, encoded, dev_mask)
-            train.look_at(encoded, duplicate, ~dev_mask)
+            train.count_properties(encoded, duplicate, ~dev_mask)
             train.write(chunk, encoded, keep_mask & ~dev_mask)
             for held_out in self._held_out.values():
                 held_out.count(encoded.where(~dev_mask))
@@ -239,11 +239,11 @@ class _CorpusOutput:
             keep_mask &= ~drop_mask
         return keep_mask
 
-    def look_at(
+    def count_properties(
         self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], mask: NDArray[np.bool_]
     ) -> None:
         """Count the properties that are only reported, of the pairs in `mask`, `[n]`."""
-        self.counts.look_at(encoded.where(mask), duplicate[mask])
+        self.counts.count_properties(encoded.where(mask), duplicate[mask])
 
     def write(self, chunk: Chunk, encoded: EncodedChunk, mask: NDArray[np.bool_]) -> None:
         """Write the pairs of a chunk that are in `mask`, `[n]`."""
@@ -288,7 +288,7 @@ def _paths(inputs: Inputs, corpus: str) -> str:
 def _report_statistics(manifest: Manifest, exclude_overlap: bool) -> None:
     for name, report in (("train", manifest.train), ("dev", manifest.dev)):
         say(drop_table(name, report))
-        for remark in remarks(name, report):
+        for remark in corpus_remarks(name, report):
             say(remark)
     for remark in overlap_remarks(manifest.overlap, exclude_overlap):
         say(remark)

@@ -69,7 +69,7 @@ class EncodedChunk:
         pair_hashes: The hash of each pair, `[n]`.
         source_hashes: The hash of each source, `[n]`.
         identical: Whether both sides have the same text, `[n]`.
-        odd: Whether the text has a control character or an unusual line end, `[n]`.
+        has_controls: Whether the text has a control character or an unusual line end, `[n]`.
     """
 
     tokens: NDArray[np.uint32]
@@ -78,10 +78,10 @@ class EncodedChunk:
     pair_hashes: NDArray[np.uint64]
     source_hashes: NDArray[np.uint64]
     identical: NDArray[np.bool_]
-    odd: NDArray[np.bool_]
+    has_controls: NDArray[np.bool_]
 
     @property
-    def whole(self) -> NDArray[np.bool_]:
+    def has_both_sides(self) -> NDArray[np.bool_]:
         """Whether both sides of a pair have a token, `[n]`."""
         return np.asarray((self.lengths > 0).all(axis=1), np.bool_)
 
@@ -94,7 +94,7 @@ class EncodedChunk:
             self.pair_hashes[mask],
             self.source_hashes[mask],
             self.identical[mask],
-            self.odd[mask],
+            self.has_controls[mask],
         )
 
 

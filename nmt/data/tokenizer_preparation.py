@@ -21,7 +21,7 @@ from nmt.data.manifest import (
     describe_inputs,
     load_record,
 )
-from nmt.data.pair_filters import begins_as_wanted, is_beyond, selection_settings
+from nmt.data.pair_filters import exceeds_max_pairs, has_selected_prefix, selection_settings
 from nmt.data.prepared_folder import (
     FolderKind,
     PreparedFolder,
@@ -404,11 +404,11 @@ def _sample_pairs(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
     pairs = min(pairs, data.max_pairs or pairs)
     sample_size = min(pairs, max(1, _MAX_LINES // sides))
     for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
-        if is_beyond(data, pair.line):
+        if exceeds_max_pairs(data, pair.line):
             return
         if pair.line * sample_size // pairs == (pair.line - 1) * sample_size // pairs:
             continue
-        if pair.target is not None and not begins_as_wanted(data, pair.target):
+        if pair.target is not None and not has_selected_prefix(data, pair.target):
             continue
         share, seed = data.validation_split, data.split_seed
         if not in_validation_split(pair.source, pair.target, share, seed):
