@@ -3,13 +3,13 @@
 import sys
 
 from nmt.console import prepare_streams
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
     prepare_streams()
-    own_process()
+    claim_process()
     from nmt.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

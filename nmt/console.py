@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol
 from nmt.errors import DataError, ResourceError
 
 _SECONDS_BETWEEN_LINES = 10.0
-_SECONDS_OF_SILENCE = 30.0
+_MAX_SECONDS_WITHOUT_LINE = 30.0
 _SHORTEST_WAIT = 0.05
 
 
@@ -36,7 +36,7 @@ def set_quiet(quiet: bool) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Return a context manager within which `say` and progress are silent, as with --quiet."""
+    """Return a context manager that silences `say` and progress, as --quiet does."""
     before = _console.quiet
     _console.quiet = True
     try:
@@ -85,7 +85,7 @@ class Progress:
         title: The name of the work.
         total: The number of units; None where it is unknown.
         unit: The name of the units.
-        lines: Whether `advance` writes a line every ten seconds.
+        writes_lines: Whether `advance` writes a line every ten seconds.
         done: The number of units that are done.
         note: A text beside the count.
         waiting: Whether the work waits for input. The same count is then not written twice.
@@ -94,18 +94,18 @@ class Progress:
     title: str
     total: int | None
     unit: str
-    lines: bool
+    writes_lines: bool
     done: int = 0
     note: str = ""
     waiting: bool = False
-    _bar: Any = None
-    _began: float = field(default_factory=time.monotonic)
+    _progress_bar: Any = None
+    _start_time: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
-    _done_before: int = field(init=False)
-    _last_done: int = field(init=False)
+    _done_at_start: int = field(init=False)
+    _done_at_last_line: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._done_before = self._last_done = self.done
+        self._done_at_start = self._done_at_last_line = self.done
 
     @property
     def last_line(self) -> float:
@@ -121,32 +121,32 @@ class Progress:
             note: A text beside the count.
         """
         self.done += amount
-        self._done_before += min(0, amount)
+        self._done_at_start += min(0, amount)
         self.note = note
-        if self._bar is not None:
+        if self._progress_bar is not None:
             if note:
-                self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(amount)
-        elif self.lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+                self._progress_bar.set_postfix_str(note, refresh=False)
+            self._progress_bar.update(amount)
+        elif self.writes_lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self.write_line(say)
 
     def write_line(self, write: Callable[[str], None]) -> None:
         """Write a line with the count and the pace."""
         self._last_line = time.monotonic()
-        if self.waiting and self.done == self._last_done:
+        if self.waiting and self.done == self._done_at_last_line:
             return
-        self._last_done = self.done
+        self._done_at_last_line = self.done
         total = f"/{self.total}" if self.total else ""
         parts = [f"{self.title}: {self.done}{total} {self.unit}", self._pace()]
         write(", ".join([*parts, self.note] if self.note else parts))
 
     def _pace(self) -> str:
-        rate = (self.done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
-        pace = f"{rate_text(rate)} {self.unit}/s"
+        rate = (self.done - self._done_at_start) / max(time.monotonic() - self._start_time, 1e-9)
+        pace = f"{format_rate(rate)} {self.unit}/s"
         if not self.total or rate <= 0.0:
             return pace
-        left = timedelta(seconds=max(0, round((self.total - self.done) / rate)))
-        return f"{pace}, {left} left"
+        remaining = timedelta(seconds=max(0, round((self.total - self.done) / rate)))
+        return f"{pace}, {remaining} left"
 
 
 @contextmanager
@@ -172,27 +172,27 @@ def progress(
     Yields:
         The progress, which the block advances.
     """
-    state = Progress(title, total, unit, lines=not by_time, done=start)
+    state = Progress(title, total, unit, writes_lines=not by_time, done=start)
     if is_terminal() and not _console.quiet:
         from tqdm import tqdm
 
-        state._bar = tqdm(
+        state._progress_bar = tqdm(
             total=total, desc=title, unit=f" {unit}", initial=start, file=sys.stderr, leave=False
         )
         try:
             yield state
         finally:
-            state._bar.close()
+            state._progress_bar.close()
     elif by_time and (log is not None or not _console.quiet):
         write = say if log is None else log.info
-        with _lines_by_time(lambda: state.write_line(write), state if log is None else log):
+        with _write_lines_by_time(lambda: state.write_line(write), state if log is None else log):
             yield state
     else:
         yield state
 
 
 @contextmanager
-def working(title: str) -> Iterator[None]:
+def show_activity(title: str) -> Iterator[None]:
     """Return a context manager for work that cannot count its progress.
 
     Within it a line is written every 30 seconds.
@@ -203,14 +203,14 @@ def working(title: str) -> Iterator[None]:
     if _console.quiet:
         yield
         return
-    state = Progress(title, None, "", lines=False)
+    state = Progress(title, None, "", writes_lines=False)
 
     def write_time() -> None:
         state._last_line = time.monotonic()
-        since = timedelta(seconds=round(time.monotonic() - state._began))
-        _write(f"{title}: at work for {since}")  # not `say`: steps of the work may be quiet
+        elapsed = timedelta(seconds=round(time.monotonic() - state._start_time))
+        _write(f"{title}: at work for {elapsed}")  # not `say`: steps of the work may be quiet
 
-    with _lines_by_time(write_time, state):
+    with _write_lines_by_time(write_time, state):
         yield
 
 
@@ -220,13 +220,13 @@ class _HasLastLine(Protocol):
 
 
 @contextmanager
-def _lines_by_time(write: Callable[[], None], lines: _HasLastLine) -> Iterator[None]:
-    """Call `write` from a thread whenever `lines` has had none for 30 seconds."""
+def _write_lines_by_time(write: Callable[[], None], log: _HasLastLine) -> Iterator[None]:
+    """Call `write` from a thread whenever `log` has had none for 30 seconds."""
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(max(_SHORTEST_WAIT, _until_due(lines))):
-            if _until_due(lines) <= 0.0:
+        while not ended.wait(max(_SHORTEST_WAIT, _seconds_until_due(log))):
+            if _seconds_until_due(log) <= 0.0:
                 try:
                     write()
                 except OSError:  # stderr takes no lines; the main thread will find out
@@ -241,11 +241,11 @@ def _lines_by_time(write: Callable[[], None], lines: _HasLastLine) -> Iterator[N
         thread.join()
 
 
-def _until_due(lines: _HasLastLine) -> float:
-    return lines.last_line + _SECONDS_OF_SILENCE - time.monotonic()
+def _seconds_until_due(log: _HasLastLine) -> float:
+    return log.last_line + _MAX_SECONDS_WITHOUT_LINE - time.monotonic()
 
 
-def rate_text(rate: float) -> str:
+def format_rate(rate: float) -> str:
     """Return a rate with two digits or more, such as 1234, 12, 0.4 or 0.023."""
     return f"{rate:.0f}" if rate >= 10.0 or rate <= 0.0 else f"{rate:.2g}"
 
@@ -267,23 +267,23 @@ def _write(text: str) -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
-def counted(count: int, one: str, many: str) -> str:
+def format_count(count: int, singular: str, plural: str) -> str:
     """Return a count with its noun, such as `1 thread` or `1,200 threads`.
 
     Args:
         count: The count.
-        one: The noun in the singular.
-        many: The noun in the plural.
+        singular: The noun in the singular.
+        plural: The noun in the plural.
     """
-    return f"{count:,} {one if count == 1 else many}"
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def prepare_streams() -> None:
     r"""Set UTF-8 on the standard streams, and bare `\n` line ends on stdin and stdout.
 
-    A closed stream (`nmt ... <&-`) is replaced. Reading lines of a closed stdin is then a
-    DataError, and writing to a closed stdout a ResourceError. Output to a closed stderr is dropped.
-    A stream that a program has put in their place is left as it is.
+    A closed stream (`nmt ... <&-`) is replaced. Reading from a closed stdin then raises DataError,
+    and writing to a closed stdout raises ResourceError. Output to a closed stderr is dropped. A
+    stream that a host program has replaced is not changed.
     """
     _fill_closed_descriptors()
     if sys.stdin is None:
@@ -301,7 +301,7 @@ def prepare_streams() -> None:
 
 
 def open_stdin() -> io.BufferedReader:
-    """Return the bytes of stdin, in a buffer of their own.
+    """Return stdin as bytes, with a buffer that is separate from Python's.
 
     A thread that waits in Python's buffer would hold its lock when the program ends.
 
@@ -357,7 +357,7 @@ def _fill_closed_descriptors() -> None:
             os.open(os.devnull, os.O_RDONLY if descriptor < 2 else os.O_WRONLY)
 
 
-def size_text(count: float) -> str:
+def format_size(count: float) -> str:
     """Return a number of bytes for people, such as 812 kB or 1.4 GB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
@@ -368,7 +368,7 @@ def size_text(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def time_text(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration for people, such as 40 seconds, 12 minutes or 7.5 hours."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"

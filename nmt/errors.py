@@ -66,8 +66,8 @@ class StoppedBySignal(NmtError):
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
-        asked = signal_number == getattr(signal, "SIGUSR1", None)
-        self.exit_code = 0 if asked else 128 + signal_number
+        is_save_request = signal_number == getattr(signal, "SIGUSR1", None)
+        self.exit_code = 0 if is_save_request else 128 + signal_number
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -76,11 +76,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     The error may come from Python, torch or a library below torch. The classes of torch are
     recognised by name, because importing torch only to examine an error is slow.
     """
-    signs = ("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED")
+    markers = ("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED")
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs))
+        or (isinstance(error, RuntimeError) and any(marker in str(error) for marker in markers))
         # The only message of oneDNN for a failed allocation, as under an address-space limit.
         or str(error) == "could not create a primitive"
     )

@@ -30,7 +30,7 @@ from nmt.errors import DataError, NmtError, UsageError
 from nmt.evaluation.scores import score
 from nmt.runtime.atomic_files import read_json, write_text
 from nmt.runtime.log_records import read_records
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import read_corpus
 from nmt.training.run import train
@@ -351,5 +351,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

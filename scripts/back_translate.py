@@ -53,7 +53,7 @@ from nmt.console import say
 from nmt.data.hashing import in_validation_split
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.runtime.atomic_files import atomic_file, read_json, write_text
-from nmt.text.lines import count_lines, each_line, each_pair, read_lines, read_pairs
+from nmt.text.lines import count_lines, pair_with_source, read_input_lines, read_lines, read_pairs
 
 TAG = "<BT>"
 
@@ -300,7 +300,9 @@ class Recipe:
             atomic_file(self._synthetic("source")) as sources,
             atomic_file(self._synthetic("target")) as targets,
         ):
-            for target, source in each_pair(monolingual, each_line(translated), str(translated)):
+            for target, source in pair_with_source(
+                monolingual, read_input_lines(translated), str(translated)
+            ):
                 read += 1
                 if target.strip() and source.strip() and not _CONTROL.search(source):
                     kept += 1

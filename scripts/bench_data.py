@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nmt.runtime.processor import processor
+from nmt.runtime.processor import read_processor
 
 WORDS = 50_000
 MEAN_LENGTH = 12
@@ -36,7 +36,7 @@ from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.runtime.run_directory import RunDirectory
 imported = time.perf_counter()
 config = load_config(Path(sys.argv[1]), sys.argv[2:])
-run = RunDirectory.of(config)
+run = RunDirectory.from_config(config)
 loader = BatchLoader(
     Corpus.open(run.data / "train"), TokenizerPair.load(run.tokenizer), 4096,
     config.tokenizer.sampling, 1,
@@ -53,7 +53,7 @@ print(imported - began, opened - imported, planned - opened, made - planned, len
 def main() -> None:
     """Measure and print the table."""
     options = _options()
-    print(processor().name, file=sys.stderr)
+    print(read_processor().name, file=sys.stderr)
     print(
         "| pairs | text MB | binarize s | binarize MiB | open s | plan s | first batch s "
         "| loader MiB |\n|---|---|---|---|---|---|---|---|",

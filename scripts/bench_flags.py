@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.metrics import make_scorer
-from nmt.runtime.process import own_process
-from nmt.text.lines import read_all_lines
+from nmt.runtime.process import claim_process
+from nmt.text.lines import read_all_input_lines
 from nmt.translation.quality_estimation import QualityEstimator, QualityReport
 
 Numbers = NDArray[np.float64]
@@ -51,7 +51,10 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    sources, references = read_all_lines(options.source), read_all_lines(options.reference)
+    sources, references = (
+        read_all_input_lines(options.source),
+        read_all_input_lines(options.reference),
+    )
     if len(sources) != len(references):
         raise DataError(f"{options.reference}: not as many lines as {options.source}.")
     translator = Translator.load(options.model, device="cpu", threads=options.threads)
@@ -77,7 +80,7 @@ def _measure(options: argparse.Namespace) -> None:
         [references[i] for i in chosen],
     )
     for name, _, path in (each.partition("=") for each in options.other):
-        lines = [line for line in read_all_lines(Path(path)) if line.strip()]
+        lines = [line for line in read_all_input_lines(Path(path)) if line.strip()]
         lines = random.Random(SEED).sample(lines, min(options.planted, len(lines)))
         with_errors[name] = bench.translated(lines)
     print(_planted_table(translated_test, with_errors))
@@ -334,5 +337,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

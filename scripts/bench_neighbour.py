@@ -36,9 +36,12 @@ def main() -> None:
     if options.worker:
         _work(options.work, options.threads[0])
         return
-    from nmt.runtime.processor import cores, processor
+    from nmt.runtime.processor import count_cores, read_processor
 
-    print(f"{processor().name}, {cores()} cores; {options.work}, tokens/s, ratio to the same alone")
+    print(
+        f"{read_processor().name}, {count_cores()} cores; {options.work}, tokens/s, "
+        "ratio to the same alone"
+    )
     variants = list(itertools.product(options.threads, options.spins))
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(options.work, *each)) for each in variants]
@@ -127,9 +130,9 @@ def _busy_processes(count: int) -> Iterator[None]:
 
 def _work(kind: str, threads: int) -> None:
     """Work for each number of seconds read from stdin, and print the tokens per second."""
-    from nmt.runtime.process import own_process
+    from nmt.runtime.process import claim_process
 
-    own_process()
+    claim_process()
     import torch
 
     from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings

@@ -36,15 +36,15 @@ from measured_machine import describe_machine, fast_precisions
 from plain_model import PlainModel
 from torch import nn
 
-from nmt.config.presets import PLAIN, PRESETS, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, PRESETS, merge_settings
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.config.settings.training import OptimizerSettings
-from nmt.data.batches import Batch, bucket_lengths, make_batch, plan_epoch, to_bucket
+from nmt.data.batches import Batch, full_bucket_lengths, make_batch, pad_to_bucket, plan_epoch
 from nmt.errors import ResourceError
 from nmt.model.loss import LossSums
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.training.cuda_graphs import CudaRecorder, GraphedStep
 from nmt.training.optimizers import make_optimizer
 
@@ -57,8 +57,8 @@ _PEAK_SECONDS = 2.0
 
 MODELS: dict[str, dict[str, Any]] = {
     "recipe": {},
-    "small": PLAIN["model"],
-    "small-whole": overlaid(PLAIN["model"], {"decoder": {"input_feeding": False}}),
+    "small": PRESET_DEFAULTS["model"],
+    "small-whole": merge_settings(PRESET_DEFAULTS["model"], {"decoder": {"input_feeding": False}}),
     "luong2015": PRESETS["luong2015-general"].model,
     "gnmt": PRESETS["gnmt"].model,
 }
@@ -84,7 +84,7 @@ def main() -> None:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
     plain = {each["batch_size"]: each["target_tokens_per_second"] for each in results}
-    own_process()
+    claim_process()
     for precision in options.precision or fast_precisions(("bfloat16", "float32")):
         runtime = prepare_runtime(RuntimeSettings.model_validate({"precision": precision}))
         print(runtime.describe(), file=sys.stderr)
@@ -253,7 +253,7 @@ def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
     target = (source + 2 * torch.randn(29_000, generator=random)).clamp(3, 40).long()
     lengths = [source.numpy(), target.numpy()]
     if bucketed:
-        lengths = [bucket_lengths(each) for each in lengths]
+        lengths = [full_bucket_lengths(each) for each in lengths]
     plan: list[Any] = []
     while len(plan) < count:
         plan += plan_epoch(lengths[0], lengths[1], batch_size, 1, len(plan))
@@ -266,7 +266,7 @@ def _random_batches(batch_size: int, count: int, bucketed: bool) -> list[Batch]:
         make_batch([words(int(source[i])) for i in b], [words(int(target[i])) for i in b], b)
         for b in plan
     ]
-    return [to_bucket(batch, batch_size) for batch in batches] if bucketed else batches
+    return [pad_to_bucket(batch, batch_size) for batch in batches] if bucketed else batches
 
 
 def _peak_flops(runtime: Runtime, hidden: int) -> float:

@@ -26,8 +26,8 @@ from nmt import Translator
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.process import own_process
-from nmt.text.lines import read_all_lines
+from nmt.runtime.process import claim_process
+from nmt.text.lines import read_all_input_lines
 
 BEAMS = (1, 5)
 
@@ -47,8 +47,8 @@ def main() -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    sources = read_all_lines(options.source)
-    references = None if options.reference is None else read_all_lines(options.reference)
+    sources = read_all_input_lines(options.source)
+    references = None if options.reference is None else read_all_input_lines(options.reference)
     if references is not None and len(references) != len(sources):
         raise DataError(
             f"{options.reference}: has {len(references)} lines, the source {len(sources)}. "
@@ -221,5 +221,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

@@ -29,7 +29,7 @@ from corpora.preparing import Prepared, find_prepared_texts, prepare
 from nmt.config.load import load_config
 from nmt.console import say, set_quiet, warn
 from nmt.errors import NmtError, UsageError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -78,7 +78,7 @@ def _prepare_corpus(corpus: Corpus, options: argparse.Namespace) -> list[Prepare
         LocalFiles(options.source) if options.source else DownloadedFiles(downloads, retry_policy)
     )
     lock = options.output / ".get_data.lock"  # one lock for all, as corpora share downloads
-    with exclusive(lock, "corpora here", "give another folder by --output"):
+    with hold_lock(lock, "corpora here", "give another folder by --output"):
         return prepare(corpus, locations, folder, options.replace_bad_utf8)
 
 

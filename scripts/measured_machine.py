@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from nmt.runtime.processor import cores, processor
+from nmt.runtime.processor import count_cores, read_processor
 
 
 def describe_machine() -> str:
     """Return the processor's name, its number of cores, and the GPU's name if there is one."""
-    name = processor().name or platform.processor() or platform.machine()
+    name = read_processor().name or platform.processor() or platform.machine()
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{name}, {cores()} cores{gpu}"
+    return f"{name}, {count_cores()} cores{gpu}"
 
 
 def fast_precisions(names: Sequence[str]) -> list[str]:
@@ -22,7 +22,7 @@ def fast_precisions(names: Sequence[str]) -> list[str]:
     Args:
         names: Precisions to measure, such as float32, bfloat16 and int8.
     """
-    if torch.cuda.is_available() or processor().has_bfloat16:
+    if torch.cuda.is_available() or read_processor().has_bfloat16:
         return list(names)
     if "bfloat16" in names:
         print("left out: bfloat16, which this processor emulates", file=sys.stderr)

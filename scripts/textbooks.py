@@ -32,12 +32,12 @@ from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.binary_dataset import Corpus
-from nmt.data.pair_filters import begins_as_wanted
+from nmt.data.pair_filters import has_selected_prefix
 from nmt.errors import DataError, NmtError, StoppedBySignal, UsageError
 from nmt.evaluation.scores import score
 from nmt.runtime.atomic_files import read_json, write_text
 from nmt.runtime.log_records import read_records
-from nmt.runtime.process import own_process
+from nmt.runtime.process import claim_process
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import read_corpus
 from nmt.tokenizers.tokenizer import TokenizerPair
@@ -179,7 +179,7 @@ def run_experiment(config: Config) -> Result:
     Returns:
         The figures of training and of the test text.
     """
-    run = RunDirectory.of(config)
+    run = RunDirectory.from_config(config)
     changed = run.config_file.is_file() and load_config(run.config_file) != config
     train(config, restart=changed)
     return {**training_figures(config, run), **_test_figures(config, run)}
@@ -258,7 +258,7 @@ def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[s
     kept = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)
-        if begins_as_wanted(config.data, target)
+        if has_selected_prefix(config.data, target)
         and len(tokenizers.source.encode(source)) <= longest_source
         and len(tokenizers.target.encode(target)) <= longest_target
     ]
@@ -390,5 +390,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    own_process()
+    claim_process()
     sys.exit(main())

@@ -8,7 +8,7 @@ their figures change.
 
 from pathlib import Path
 
-from nmt.config.recommend.render import TEMPLATES, template
+from nmt.config.recommend.render import TEMPLATES, render_template
 from nmt.runtime.atomic_files import write_text
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -18,7 +18,7 @@ def main() -> None:
     """Write all templates."""
     for name in TEMPLATES:
         path = CONFIGS / f"{name}.yaml"
-        write_text(path, template(name))
+        write_text(path, render_template(name))
         print(path)
 
 

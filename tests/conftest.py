@@ -15,19 +15,19 @@ from corpus_fixtures import made, make_config, tokenizers  # noqa: F401
 
 from nmt.bundles.bundle import Bundle, save_bundle
 from nmt.config.load import load_config
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import Config
 from nmt.console import set_quiet
 from nmt.data.manifest import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime import process
-from nmt.runtime.device import keep_order_of_sums
+from nmt.runtime.device import fix_summation_order
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.run import train
 
 # As in a process that translates; later, after the first product, MKL would not listen.
-keep_order_of_sums()
+fix_summation_order()
 
 # Nothing is asserted about elapsed time.
 hypothesis.settings.register_profile("nmt", deadline=None)
@@ -103,8 +103,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "train": {"source": ["train.fr"], "target": ["train.en"]},
                 "validation_split": 0.1,
             },
-            "model": overlaid(
-                PLAIN["model"],
+            "model": merge_settings(
+                PRESET_DEFAULTS["model"],
                 {
                     "embedding_size": 12,
                     "encoder": {"hidden_size": 8},

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from nmt import console
-from nmt.console import Progress, progress, rate_text, say, set_quiet, working
+from nmt.console import Progress, format_rate, progress, say, set_quiet, show_activity
 
 
 @pytest.fixture
@@ -22,7 +22,9 @@ def clock(monkeypatch):
 
 
 def test_progress_tells_its_pace_in_a_log(clock, capsys):
-    bar = Progress("translate", 1000, "lines", lines=True, done=200, _began=0.0, _last_line=0.0)
+    bar = Progress(
+        "translate", 1000, "lines", writes_lines=True, done=200, _start_time=0.0, _last_line=0.0
+    )
     clock(9.5)
     bar.advance(50)
     clock(0.5)
@@ -37,7 +39,7 @@ def test_progress_tells_its_pace_in_a_log(clock, capsys):
 
 
 def test_progress_of_what_has_no_known_end(clock, capsys):
-    bar = Progress("count", None, "lines", lines=True, _began=0.0, _last_line=0.0)
+    bar = Progress("count", None, "lines", writes_lines=True, _start_time=0.0, _last_line=0.0)
     clock(20)
     bar.advance(0)
     clock(20)
@@ -46,7 +48,9 @@ def test_progress_of_what_has_no_known_end(clock, capsys):
 
 
 def test_the_pace_counts_what_is_done_again(clock, capsys):
-    bar = Progress("train", 200, "updates", lines=False, done=100, _began=0.0, _last_line=0.0)
+    bar = Progress(
+        "train", 200, "updates", writes_lines=False, done=100, _start_time=0.0, _last_line=0.0
+    )
     bar.advance(20)
     bar.advance(-70)
     clock(10)
@@ -55,7 +59,7 @@ def test_the_pace_counts_what_is_done_again(clock, capsys):
 
 
 def test_the_same_count_is_not_told_twice_while_waiting_for_input(clock, capsys):
-    bar = Progress("translate", None, "lines", lines=False, _began=0.0, _last_line=0.0)
+    bar = Progress("translate", None, "lines", writes_lines=False, _start_time=0.0, _last_line=0.0)
     clock(10)
     bar.waiting = True
     bar.write_line(say)
@@ -77,7 +81,7 @@ def lines_of(capsys, at_least):
 
 
 def test_a_unit_that_takes_long_is_told_of_by_time(monkeypatch, capsys):
-    monkeypatch.setattr(console, "_SECONDS_OF_SILENCE", 0.02)
+    monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.02)
     with progress("train", 10, "updates", 2, by_time=True) as bar:
         bar.advance(0, "epoch 1")
         first, *others = lines_of(capsys, 3)
@@ -87,8 +91,8 @@ def test_a_unit_that_takes_long_is_told_of_by_time(monkeypatch, capsys):
 
 
 def test_work_that_cannot_be_counted_is_told_of_by_time(monkeypatch, capsys):
-    monkeypatch.setattr(console, "_SECONDS_OF_SILENCE", 0.02)
-    with working("tokenizer"):
+    monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.02)
+    with show_activity("tokenizer"):
         assert lines_of(capsys, 2)[0] == "tokenizer: at work for 0:00:00"
     assert threads() == []
 
@@ -108,7 +112,7 @@ class Log:
 
 
 def test_a_log_that_takes_lines_anyway_needs_none_by_time(monkeypatch, capsys):
-    monkeypatch.setattr(console, "_SECONDS_OF_SILENCE", 0.02)
+    monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.02)
     set_quiet(True)
     log = Log()
     with progress("train", 10, "updates", by_time=True, log=log):
@@ -120,9 +124,9 @@ def test_a_log_that_takes_lines_anyway_needs_none_by_time(monkeypatch, capsys):
 
 
 def test_with_quiet_nobody_is_told(monkeypatch, capsys):
-    monkeypatch.setattr(console, "_SECONDS_OF_SILENCE", 0.0)
+    monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.0)
     set_quiet(True)
-    with progress("train", 10, "updates", by_time=True), working("tokenizer"):
+    with progress("train", 10, "updates", by_time=True), show_activity("tokenizer"):
         assert threads() == []
         time.sleep(0.1)
     assert capsys.readouterr().err == ""
@@ -137,7 +141,7 @@ def threads():
     [(1234.4, "1234"), (12.3, "12"), (9.96, "10"), (0.4, "0.4"), (0.0234, "0.023"), (0.0, "0")],
 )
 def test_a_slow_pace_is_not_rounded_to_nothing(rate, text):
-    assert rate_text(rate) == text
+    assert format_rate(rate) == text
 
 
 @pytest.mark.parametrize("is_closed", [False, True])

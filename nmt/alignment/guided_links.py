@@ -49,7 +49,7 @@ def prepare_guidance(
         UsageError: The folder is shared and has different links.
     """
     guided = config.training.guided_alignment
-    if not guided.wanted:
+    if not guided.is_enabled:
         return None
     path, provenance = folder / GUIDANCE_FILE, _provenance(config, corpus)
     links = _open_if_valid(path, corpus, provenance)
@@ -84,7 +84,7 @@ def has_guidance(config: Config, folder: Path, corpus: Corpus) -> bool:
         folder: The folder of the corpus.
         corpus: The training corpus.
     """
-    if not config.training.guided_alignment.wanted:
+    if not config.training.guided_alignment.is_enabled:
         return True
     return _open_if_valid(folder / GUIDANCE_FILE, corpus, _provenance(config, corpus)) is not None
 
@@ -100,7 +100,7 @@ def open_guidance(config: Config, folder: Path, corpus: Corpus) -> PairLinks | N
     Raises:
         DataError: The links are missing here, or belong to another corpus.
     """
-    if not config.training.guided_alignment.wanted:
+    if not config.training.guided_alignment.is_enabled:
         return None
     links = PairLinks.open(folder / GUIDANCE_FILE)
     if links.provenance.corpus != corpus.fingerprint or len(links) != len(corpus):

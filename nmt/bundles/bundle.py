@@ -42,10 +42,10 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.atomic_files import atomic_directory, atomic_file, sha256, write_text
 from nmt.runtime.file_store import open_file_store
 from nmt.runtime.tensor_files import (
-    check_fit,
+    check_tensors,
     load_model_tensors,
     model_tensors,
-    tensors_of,
+    read_stored_tensors,
     write_tensors,
 )
 from nmt.search.ensemble import Ensemble
@@ -135,19 +135,19 @@ def load_bundle(path: Path, device: torch.device) -> Bundle:
     store = open_bundle(path)
     check_files(path)
     config = read_config(path)
-    tokenizers = TokenizerPair.of_place(store)
+    tokenizers = TokenizerPair.from_store(store)
     sizes = (tokenizers.source.size, tokenizers.target.size)
-    tensors = tensors_of(store, WEIGHTS)
+    tensors = read_stored_tensors(store, WEIGHTS)
     # Shapes are checked first, because a damaged configuration may need too much memory.
     with torch.device("meta"):
-        check_fit(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
+        check_tensors(dict(Seq2Seq(config.model, *sizes).named_parameters()), tensors, path)
     with torch.random.fork_rng(devices=[]):  # keeps the random state of a host process
         model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels)
     load_model_tensors(model, tensors, path)
     ratio = LengthRatio(record["length_ratio"]["mean"], record["length_ratio"]["std"])
     shortlist = None
     if SHORTLIST in record["sha256"]:
-        tables = tensors_of(store, SHORTLIST)
+        tables = read_stored_tensors(store, SHORTLIST)
         shortlist = Shortlist.from_tensors(tables, sizes, str(path / SHORTLIST))
     scripts = read_scripts(record)
     loss = _dev_loss(record)

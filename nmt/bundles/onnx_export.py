@@ -270,9 +270,9 @@ def _instructions(source: Tokenizer) -> list[str]:
     Args:
         source: The tokenizer of the source.
     """
-    division = " (SentencePiece)" if source.how is None else " as follows"
+    division = " (SentencePiece)" if source.segmentation_instructions is None else " as follows"
     steps = [step.replace("{division}", division) for step in _INSTRUCTIONS]
-    return [*steps, *filter(None, [source.how])]
+    return [*steps, *filter(None, [source.segmentation_instructions])]
 
 
 def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:

@@ -148,12 +148,12 @@ def print_error(
 
 def _read_gold(path: Path, one_indexed: bool) -> "list[GoldLinks]":
     from nmt.alignment.links import parse_gold
-    from nmt.text.lines import each_line
+    from nmt.text.lines import read_input_lines
 
     first = int(one_indexed)
     gold = [
         parse_gold(line, str(path), number, first)
-        for number, line in enumerate(each_line(path), start=1)
+        for number, line in enumerate(read_input_lines(path), start=1)
     ]
     positions = [position for links in gold for link in links.possible for position in link]
     if positions and min(positions) > 0 and not one_indexed:

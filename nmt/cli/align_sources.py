@@ -97,17 +97,17 @@ def read_alignments(paths: list[Path], options: LinkOptions) -> Iterator[Aligned
     Raises:
         DataError: The two files do not fit together.
     """
-    from nmt.text.lines import each_line, each_pair
+    from nmt.text.lines import pair_with_source, read_input_lines
 
     forward, *others = paths
     if not others:
-        for number, line in enumerate(each_line(forward), start=1):
+        for number, line in enumerate(read_input_lines(forward), start=1):
             yield AlignedLine(parse_links(line, str(forward), number))
         return
     backward = others[0]
     assert options.method is not None
     _check_counts(forward, backward)
-    pairs = each_pair(forward, each_line(backward), str(backward))
+    pairs = pair_with_source(forward, read_input_lines(backward), str(backward))
     for number, (one, other) in enumerate(pairs, start=1):
         sides = (parse_links(one, str(forward), number), parse_links(other, str(backward), number))
         yield AlignedLine(symmetrize(options.method, *sides))
@@ -150,10 +150,10 @@ def align_by_aligner(
         options: The selection of links.
     """
     from nmt.alignment.aligners import align_texts
-    from nmt.text.lines import each_line, each_pair
+    from nmt.text.lines import pair_with_source, read_input_lines
 
     _check_counts(source, target)
-    pairs = each_pair(source, each_line(target), str(target))
+    pairs = pair_with_source(source, read_input_lines(target), str(target))
     with_other = options.method is not None
     for texts, forward, backward in align_texts(kind, pairs, with_other, options.weights):
         yield AlignedLine(options.links(forward, backward), *texts, forward)
@@ -167,11 +167,11 @@ def _align_pairs(
     options: LinkOptions,
 ) -> Iterator[AlignedLine]:
     from nmt.inspection.alignments import align_pairs
-    from nmt.text.lines import each_line, each_pair
+    from nmt.text.lines import pair_with_source, read_input_lines
     from nmt.translation.stream_progress import StreamProgress, stream_progress
 
     first = 1
-    windows = _windows(each_pair(source, each_line(target), str(target)), translator)
+    windows = _windows(pair_with_source(source, read_input_lines(target), str(target)), translator)
     with stream_progress("align", source, [None]) as bar:
         for window in StreamProgress(bar).counted(windows):
             texts = [text for text, _ in window], [text for _, text in window]
@@ -189,7 +189,7 @@ def _translate_and_align(
     translator: "Translator", source: Path | None, options: LinkOptions
 ) -> Iterator[AlignedLine]:
     from nmt.inspection.alignments import translate_and_align
-    from nmt.text.lines import each_line
+    from nmt.text.lines import read_input_lines
     from nmt.translation.line_stream import LineWarnings
     from nmt.translation.line_translator import warn_of_segments
     from nmt.translation.stream_progress import StreamProgress, is_typed, stream_progress
@@ -197,7 +197,7 @@ def _translate_and_align(
     prompt_for_lines(source)
     long_lines = LineWarnings(str(source or "stdin"), "were translated in pieces, without links")
     number = 0
-    windows = _windows(each_line(source), translator, 1 if is_typed(source) else None)
+    windows = _windows(read_input_lines(source), translator, 1 if is_typed(source) else None)
     with stream_progress("align", source, [None]) as bar:
         for texts in StreamProgress(bar).counted(windows):
             results = translate_and_align(translator, texts, options.subwords)
@@ -223,11 +223,11 @@ def _check_counts(one: Path, other: Path) -> None:
 
     A pipe can be read only once, so it is checked at its end.
     """
-    from nmt.text.lines import each_line
+    from nmt.text.lines import read_input_lines
 
     if not one.is_file() or not other.is_file():
         return
-    counts = [sum(1 for _ in each_line(path)) for path in (one, other)]
+    counts = [sum(1 for _ in read_input_lines(path)) for path in (one, other)]
     if counts[0] != counts[1]:
         raise DataError(
             f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of the one must "

@@ -31,7 +31,7 @@ from nmt.cli.train import train
 from nmt.cli.translate import translate
 from nmt.cli.tune import tune
 from nmt.cli.watch import watch
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.process import SignalReceived, raise_signals
 from nmt.version import __version__
 
 # A command is a short function in the module of its name. It imports heavy packages when it runs,
@@ -67,9 +67,9 @@ def run(arguments: Sequence[str]) -> int:
     options.reset()
     try:
         # SIGTERM raises as Ctrl-C does, except in processes that a launcher has to end at any time.
-        with signals_raised([] if "RANK" in os.environ else [signal.SIGTERM]):
+        with raise_signals([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
-    except (Exception, KeyboardInterrupt, Signalled) as error:
+    except (Exception, KeyboardInterrupt, SignalReceived) as error:
         return report_error(error)
 
 

@@ -212,13 +212,15 @@ def _all_lines(
         DataError: A file differs from the input in its number of lines.
     """
     from nmt.inspection.attention_data import InspectedLine
-    from nmt.text.lines import read_all_lines
+    from nmt.text.lines import read_all_input_lines
 
     prompt_for_lines(input_file)
-    texts = read_all_lines(input_file)
+    texts = read_all_input_lines(input_file)
     targets_and_references: list[list[str | None]] = []
     for path in (target_file, reference_file):
-        lines: list[str | None] = [None] * len(texts) if path is None else [*read_all_lines(path)]
+        lines: list[str | None] = (
+            [None] * len(texts) if path is None else [*read_all_input_lines(path)]
+        )
         if len(lines) != len(texts):
             raise DataError(
                 f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: {len(lines)}. "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nmt.console import counted, say, warn
+from nmt.console import format_count, say, warn
 from nmt.errors import UsageError
 from nmt.text.byte_formats import COMPRESSIONS
 
@@ -177,7 +177,7 @@ def write_page(
     with writer(path) as write:
         write(page)
     size = len(page.encode()) / 1e6
-    say(f"{path}: {counted(len(sentences), 'sentence', 'sentences')}, {size:.1f} MB")
+    say(f"{path}: {format_count(len(sentences), 'sentence', 'sentences')}, {size:.1f} MB")
 
 
 def write_images(
@@ -212,7 +212,8 @@ def write_images(
     elif len(sentences) == 1:
         say(str(path))
     else:
-        say(f"{counted(len(written), 'picture', 'pictures')}: {written[0]} to {written[-1].name}")
+        count = format_count(len(written), "picture", "pictures")
+        say(f"{count}: {written[0]} to {written[-1].name}")
 
 
 def matrix_of(translation: "Translation", subwords: bool) -> "tuple[list[str], list[str], Weights]":

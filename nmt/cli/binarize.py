@@ -25,5 +25,5 @@ def binarize(
     from nmt.training.data_preparation import prepare_corpora
 
     loaded = load_config(config, settings or (), say=say)
-    run = RunDirectory.of(loaded)
+    run = RunDirectory.from_config(loaded)
     prepare_corpora(loaded, run, prepare_tokenizers(loaded, run), force)

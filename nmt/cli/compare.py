@@ -79,7 +79,7 @@ def compare(
     a difference (paired bootstrap). Then scores by length and by how frequent words are, and the
     sentences with the largest differences.
     """
-    from nmt.pages.page import finite
+    from nmt.pages.page import replace_non_finite
     from nmt.reports.comparison import compare_runs, comparison_page
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
@@ -100,7 +100,7 @@ def compare(
         write_text(html, comparison_page(comparison))
         say(f"page: {html}")
     if as_json:
-        record = finite(comparison.record(swings))
+        record = replace_non_finite(comparison.record(swings))
         print(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
     else:
         _print(comparison, swings)
@@ -147,7 +147,7 @@ def _score_or_reason(
         machine: The device, precision and threads.
     """
     from nmt.reports.run_scoring import read_shared_dev, read_text_files, score_models, score_runs
-    from nmt.text.lines import read_all_lines
+    from nmt.text.lines import read_all_input_lines
 
     source, references, hypotheses = texts_of_options
 
@@ -164,7 +164,7 @@ def _score_or_reason(
                 raise
             return f"Translations are not compared. {error.message}"
     if hypotheses:
-        return score_runs(states, names, text, [read_all_lines(path) for path in hypotheses])
+        return score_runs(states, names, text, [read_all_input_lines(path) for path in hypotheses])
     try:
         return score_models(states, names, text, translate)
     except NmtError as error:
@@ -195,7 +195,7 @@ def _translate(
 
 
 def _print(comparison: "RunComparison", swings: int) -> None:
-    from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
+    from nmt.evaluation.score_report import print_buckets, print_scores, report_equal_systems
     from nmt.reports.comparison import print_deltas, print_runs
 
     print_runs(comparison)
@@ -204,6 +204,6 @@ def _print(comparison: "RunComparison", swings: int) -> None:
         return
     print(f"\ntranslations of {comparison.scores.text_name}")
     print_scores(comparison.scores.report)
-    tell_verdicts(comparison.scores.report)
+    report_equal_systems(comparison.scores.report)
     print_buckets(comparison.scores.report)
     print_deltas(comparison, swings)

@@ -73,7 +73,7 @@ def diff(
 ) -> None:
     """Print the keys that differ, each as `key: old -> new`."""
     from nmt.config.load import load_config
-    from nmt.config.serialize import config_differences, value_text
+    from nmt.config.serialize import config_differences, format_value
 
     first, second = (
         load_config(path / "config.yaml" if path.is_dir() else path) for path in (old, new)
@@ -86,4 +86,4 @@ def diff(
         print(json.dumps([asdict(item) for item in differences], ensure_ascii=False))
         return
     for item in differences:
-        print(f"{item.key}: {value_text(item.old)} -> {value_text(item.new)}")
+        print(f"{item.key}: {format_value(item.old)} -> {format_value(item.new)}")

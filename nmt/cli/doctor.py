@@ -17,7 +17,7 @@ from nmt.cli.options import (
     is_debug,
 )
 from nmt.errors import StoppedBySignal, UsageError
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.process import SignalReceived, raise_signals
 
 if TYPE_CHECKING:
     from nmt.doctor.examination import Finding
@@ -54,9 +54,9 @@ def doctor(
             print(finding.line(NAME_WIDTH), flush=True)
 
     try:
-        with signals_raised():
+        with raise_signals():
             report = preflight(config, settings or [], runtime_settings, show, is_debug())
-    except Signalled as signal:
+    except SignalReceived as signal:
         message = f"stopped by {signal.name}; nothing is left behind."
         raise StoppedBySignal(message, signal.number) from None
     if as_json:

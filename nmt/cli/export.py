@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli.options import Debug, Quiet, named_path
-from nmt.console import say, working
+from nmt.console import say, show_activity
 from nmt.errors import UsageError
 
 
@@ -59,7 +59,7 @@ def export(
     if onnx is not None:
         from nmt.bundles.onnx_export import write_onnx
 
-        with working("export"):
+        with show_activity("export"):
             lines = write_onnx(bundle, onnx, force)
         for line in lines:
             say(line)

@@ -18,7 +18,7 @@ from nmt.errors import (
     UsageError,
     is_out_of_memory,
 )
-from nmt.runtime.process import Signalled
+from nmt.runtime.process import SignalReceived
 
 _FILE_SYSTEM_ERRORS = frozenset(
     (
@@ -54,7 +54,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         _print_error("nmt: interrupted")
         return 130
-    if isinstance(error, Signalled):
+    if isinstance(error, SignalReceived):
         error = StoppedBySignal(f"stopped by {error.name}", error.number)
     if isinstance(error, CommandLineError):
         error.show()  # type: ignore[attr-defined]  # click's, found by way of its subclass

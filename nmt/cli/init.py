@@ -10,7 +10,7 @@ import typer
 from nmt.cli.options import Debug, Quiet, named_path
 from nmt.console import say
 from nmt.errors import DataError, StoppedBySignal, UsageError
-from nmt.runtime.process import Signalled, signals_raised
+from nmt.runtime.process import SignalReceived, raise_signals
 
 _STDOUT = Path("-")
 
@@ -95,26 +95,26 @@ def init(
         given_side, missing = ("source", "target") if dev_source else ("target", "source")
         raise UsageError(f"--dev-{given_side} is given: give --dev-{missing} too.")
     from nmt.cli.init_choices import Texts, config_comment, corpus_report_lines, recommend_for
-    from nmt.config.recommend.render import as_table, as_yaml
-    from nmt.data.survey import survey
+    from nmt.config.recommend.render import format_table, format_yaml
+    from nmt.data.corpus_survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
     texts_of_options = Texts.from_options(
         (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
     )
     try:
-        with signals_raised(), _advise_option_for_bad_utf8():
-            facts = survey(texts_of_options.train, texts_of_options.dev, on_bad_utf8)
+        with raise_signals(), _advise_option_for_bad_utf8():
+            facts = summarize_corpus(texts_of_options.train, texts_of_options.dev, on_bad_utf8)
             for line in corpus_report_lines(facts, texts_of_options):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent
             choices = recommend_for(facts, texts_of_options, folder, budget)
-    except Signalled as signal:
+    except SignalReceived as signal:
         message = f"stopped by {signal.name}; nothing is written."
         raise StoppedBySignal(message, signal.number) from None
-    for line in as_table(choices):
+    for line in format_table(choices):
         say(f"  {line}")
-    text = as_yaml(choices, config_comment(facts, texts_of_options, budget))
+    text = format_yaml(choices, config_comment(facts, texts_of_options, budget))
     if output == _STDOUT:
         print(text, end="")
         return
@@ -127,11 +127,11 @@ def init(
 @contextmanager
 def _advise_option_for_bad_utf8() -> Iterator[None]:
     """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
-    from nmt.text.lines import NotUtf8
+    from nmt.text.lines import NotUtf8Error
 
     try:
         yield
-    except NotUtf8 as error:
+    except NotUtf8Error as error:
         raise DataError(f"{error.message} Here: --on-bad-utf8 skip_pair.") from error
 
 

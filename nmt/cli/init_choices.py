@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nmt.config.recommend import constants
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.config.recommend.render import as_yaml
-from nmt.config.recommend.rules import Budget, Recommendation, fitted, make_plan
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.config.recommend.render import format_yaml
+from nmt.config.recommend.rules import Budget, Recommendation, make_plan, recommend
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.console import say, warn
 from nmt.errors import UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.atomic_files import write_text
-from nmt.text.languages import languages_of_files
+from nmt.text.languages import read_file_languages
 
 if TYPE_CHECKING:
     from nmt.doctor.training_checks import Pace
@@ -66,7 +66,7 @@ class Texts:
         Raises:
             UsageError: The sides differ in their number of files.
         """
-        guessed = languages_of_files(train[0][0], train[1][0])
+        guessed = read_file_languages(train[0][0], train[1][0])
         return cls(
             train=_corpus("", *train),
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),
@@ -88,15 +88,15 @@ def recommend_for(
         folder: The folder of the new configuration, for relative paths.
         budget: The time limit of training; None for no limit. Timing may raise, see `measure_pace`.
     """
-    facts = replace(facts, bleu_of_words=bleu_tokenizer(texts.languages[1], None) != "char")
+    facts = replace(facts, bleu_counts_words=bleu_tokenizer(texts.languages[1], None) != "char")
     data = _data_recommendations(texts, folder)
     if budget is None:
-        return [*data, *fitted(facts)]
+        return [*data, *recommend(facts)]
     with tempfile.TemporaryDirectory(prefix=".tmp-init-") as name:
         temporary_folder = Path(name)
         say(f"timing some updates, for a budget of {budget}")
         pace = _measure_pace(
-            [*_data_recommendations(texts, None), *fitted(facts)], temporary_folder
+            [*_data_recommendations(texts, None), *recommend(facts)], temporary_folder
         )
     if pace.is_busy:
         warn(
@@ -110,10 +110,10 @@ def recommend_for(
     plan = make_plan(facts, limit)
     if plan.epochs < _MIN_EPOCHS:
         warn(
-            f"{budget} are short here: {plan.epochs:.1f} passes over train, of {plan.wanted:,} "
-            f"updates that such a corpus deserves only {plan.updates:,}."
+            f"{budget} are short here: {plan.epochs:.1f} passes over train, of "
+            f"{plan.full_updates:,} updates that such a corpus deserves only {plan.updates:,}."
         )
-    return [*data, *fitted(facts, limit)]
+    return [*data, *recommend(facts, limit)]
 
 
 def corpus_report_lines(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _measure_pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
 
     config = folder / "timed.yaml"
     write_text(
-        config, as_yaml([Recommendation("run_dir", str(folder / "run")), *choices], "Timed.")
+        config, format_yaml([Recommendation("run_dir", str(folder / "run")), *choices], "Timed.")
     )
     return measure_pace(config)
 
@@ -210,10 +210,10 @@ def _warn_of_corpus(facts: CorpusSummary) -> None:
         warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
     if facts.identical >= _MAX_IDENTICAL:
         warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
-    if facts.blank > constants.DROPPED_WITHOUT_WORD * facts.pairs:
+    if facts.blank > constants.RAISED_LIMIT_FROM * facts.pairs:
         warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")
     longest = constants.MAX_LENGTH[1]
-    if constants.LONGER_THAN_USUAL * facts.long_words > longest:
+    if constants.MAX_SUBWORDS_PER_WORD * facts.long_words > longest:
         warn(
             f"lines are long: those of more than {longest} subwords will be dropped. Split them "
             "into sentences, or raise data.max_length."

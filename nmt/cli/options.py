@@ -85,7 +85,7 @@ def check_metric(name: str, registry: Registry) -> str:
     """
     if name not in registry.kinds:
         known = ", ".join(registry.names())
-        raise typer.BadParameter(f"{name!r} is no {registry.thing}; choose {known}.")
+        raise typer.BadParameter(f"{name!r} is no {registry.noun}; choose {known}.")
     return name
 
 

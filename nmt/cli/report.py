@@ -30,7 +30,7 @@ def report(
     and shows the run as it is then; before training, where corpora are binarized, those alone.
     With --json the same figures are printed, and no page is written unless --output is given.
     """
-    from nmt.pages.page import finite
+    from nmt.pages.page import replace_non_finite
     from nmt.reports.run_report import gather_report, report_page
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
@@ -46,5 +46,10 @@ def report(
         say(f"page: {file}")
     if as_json:
         print(
-            json.dumps(finite(run_report.record()), ensure_ascii=False, indent=2, allow_nan=False)
+            json.dumps(
+                replace_non_finite(run_report.record()),
+                ensure_ascii=False,
+                indent=2,
+                allow_nan=False,
+            )
         )

@@ -42,7 +42,7 @@ from nmt.cli.score_options import (
 from nmt.cli.score_references import ReferenceScoring
 from nmt.cli.translate import open_translator
 from nmt.config.registry import SCORE_METRICS
-from nmt.console import say, warn, working
+from nmt.console import say, show_activity, warn
 from nmt.errors import UsageError
 from nmt.text.languages import find_language
 
@@ -158,7 +158,7 @@ def score(
             buckets=buckets,
             train=train,
         )
-        with working("score"):
+        with show_activity("score"):
             by_references.warn_of_problems()
             if not segments:
                 by_references.warn_of_noise()
@@ -170,7 +170,7 @@ def score(
     if by_model is not None:
         known = None if by_references is None else by_references.systems[0].hypotheses
         total = by_model.corpus(known)
-    with working("score"):
+    with show_activity("score"):
         if as_json:
             print(_as_json(by_references, total))
         else:

@@ -72,11 +72,11 @@ class ModelScoring:
 
     def print_n_best(self) -> None:
         """Print the lines of an n-best list in order, each with the model's log-probability."""
-        from nmt.text.lines import each_line, read_all_lines
+        from nmt.text.lines import read_all_input_lines, read_input_lines
         from nmt.translation.stream_progress import StreamProgress, stream_progress
 
-        sources = read_all_lines(self.source)
-        windows = self._windows(self._entries(each_line(self.hypotheses), len(sources)))
+        sources = read_all_input_lines(self.source)
+        windows = self._windows(self._entries(read_input_lines(self.hypotheses), len(sources)))
         with stream_progress("score", self.hypotheses, [None]) as bar:
             for window in StreamProgress(bar).counted(windows):
                 scores = self.translator.score(
@@ -96,12 +96,12 @@ class ModelScoring:
             texts: The lines of `hypotheses`, where they were read already.
             written: The output files, see `stream_progress`.
         """
-        from nmt.text.lines import each_line, each_pair
+        from nmt.text.lines import pair_with_source, read_input_lines
         from nmt.translation.stream_progress import StreamProgress, stream_progress
 
-        texts = each_line(self.hypotheses) if texts is None else texts
+        texts = read_input_lines(self.hypotheses) if texts is None else texts
         first = 1
-        windows = self._windows(each_pair(self.source, texts, self._name))
+        windows = self._windows(pair_with_source(self.source, texts, self._name))
         with stream_progress("score", self.hypotheses, written) as bar:
             for window in StreamProgress(bar).counted(windows):
                 targets = [target for _, target in window]

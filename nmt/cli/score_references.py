@@ -13,7 +13,7 @@ from nmt.errors import DataError, UsageError
 from nmt.text.formats import compression_of
 
 if TYPE_CHECKING:
-    from nmt.evaluation.score_report import Measure, Question, ScoreReport, System
+    from nmt.evaluation.score_report import MetricResult, ReportOptions, ScoreReport, System
     from nmt.evaluation.scores import Score
     from nmt.evaluation.significance import Method
 
@@ -63,33 +63,33 @@ class ReferenceScoring:
             UsageError: The names do not fit the translations.
         """
         from nmt.evaluation.score_report import System
-        from nmt.text.lines import read_all_lines
+        from nmt.text.lines import read_all_input_lines
 
         return [
-            System(name, read_all_lines(None if path == _STDIN else path))
+            System(name, read_all_input_lines(None if path == _STDIN else path))
             for name, path in zip(self._names, self._files, strict=True)
         ]
 
     @cached_property
-    def question(self) -> "Question":
+    def options(self) -> "ReportOptions":
         """The input of the evaluation: texts, metrics and significance test.
 
         Raises:
             DataError: A text is unfit, or the numbers of lines differ.
         """
-        from nmt.evaluation.score_report import Question
-        from nmt.evaluation.scores import check_counts
-        from nmt.text.lines import read_all_lines
+        from nmt.evaluation.score_report import ReportOptions
+        from nmt.evaluation.scores import check_reference_counts
+        from nmt.text.lines import read_all_input_lines
 
-        references = [read_all_lines(path) for path in self.references]
+        references = [read_all_input_lines(path) for path in self.references]
         for system in self.systems:
             try:
-                check_counts(system.hypotheses, references)
+                check_reference_counts(system.hypotheses, references)
             except DataError as error:
                 if len(self.systems) == 1:
                     raise
                 raise DataError(f"{system.name}: {error.message}") from error
-        return Question(
+        return ReportOptions(
             references=references,
             sources=self._sources(len(references[0])),
             counts=self._counts(references),
@@ -103,23 +103,23 @@ class ReferenceScoring:
     @cached_property
     def report(self) -> "ScoreReport":
         """The scores with their comparison. See `nmt.evaluation.score_report` for exceptions."""
-        from nmt.evaluation.score_report import report
+        from nmt.evaluation.score_report import compare_systems
 
-        return report(self.systems, self.question)
+        return compare_systems(self.systems, self.options)
 
     def warn_of_problems(self) -> None:
         """Warn of signs that the scores may be misleading."""
-        from nmt.evaluation.input_checks import reference_warnings, suspicions
-        from nmt.evaluation.mixups import mixups
+        from nmt.evaluation.input_checks import input_warnings, reference_warnings
+        from nmt.evaluation.mismatches import mismatch_warnings
 
-        texts = self.question
-        for warning in reference_warnings(texts.references, self.metrics, self.tokenize):
+        question = self.options
+        for warning in reference_warnings(question.references, self.metrics, self.tokenize):
             warn(warning)
         for system in self.systems:
-            problems = suspicions(
-                system.hypotheses, texts.references, self.lowercase, self.tokenize, self.metrics
+            problems = input_warnings(
+                system.hypotheses, question.references, self.lowercase, self.tokenize, self.metrics
             )
-            problems += mixups(system.hypotheses, texts.references, texts.sources)
+            problems += mismatch_warnings(system.hypotheses, question.references, question.sources)
             prefix = f"{system.name}: " if len(self.systems) > 1 else ""
             for warning in problems:
                 warn(prefix + warning)
@@ -143,16 +143,16 @@ class ReferenceScoring:
     def text(self) -> list[str]:
         """Return the scores of a single translation, a line for each metric."""
         if self.confidence:
-            return [_interval_text(measure) for measure in self.report.measures]
+            return [_interval_text(measure) for measure in self.report.results]
         return [str(score) for score in self.scores]
 
     def print_text(self) -> None:
         """Print the scores, of several translations as a table, then those of buckets."""
-        from nmt.evaluation.score_report import print_buckets, print_scores, tell_verdicts
+        from nmt.evaluation.score_report import print_buckets, print_scores, report_equal_systems
 
         if len(self.systems) > 1:
             print_scores(self.report)
-            tell_verdicts(self.report)
+            report_equal_systems(self.report)
         else:
             print("\n".join(self.text()))
         if self.buckets:
@@ -206,7 +206,7 @@ class ReferenceScoring:
 
         scores = [
             SegmentScorer(
-                self.question.references, metric, lowercase=self.lowercase, tokenize=self.tokenize
+                self.options.references, metric, lowercase=self.lowercase, tokenize=self.tokenize
             )
             .statistics(system.hypotheses)
             .sentences()
@@ -222,7 +222,7 @@ class ReferenceScoring:
         (system,) = self.systems
         return score(
             system.hypotheses,
-            self.question.references,
+            self.options.references,
             self.metrics,
             lowercase=self.lowercase,
             tokenize=self.tokenize,
@@ -255,11 +255,11 @@ class ReferenceScoring:
         return [_distinct(name, names[:index]) for index, name in enumerate(names)]
 
     def _sources(self, lines: int) -> list[str] | None:
-        from nmt.text.lines import read_all_lines
+        from nmt.text.lines import read_all_input_lines
 
         if self.source is None:
             return None
-        sources = read_all_lines(self.source)
+        sources = read_all_input_lines(self.source)
         if len(sources) != lines:
             raise DataError(
                 f"line counts differ: {self.source}: {len(sources)}, {self.references[0]}: "
@@ -269,13 +269,13 @@ class ReferenceScoring:
 
     def _counts(self, references: list[list[str]]) -> dict[str, int] | None:
         from nmt.evaluation.breakdown import count_words, vocabulary
-        from nmt.text.lines import each_line
+        from nmt.text.lines import read_input_lines
 
         if not self.train:
             return None
         texts = [*references, *(system.hypotheses for system in self.systems)]
         lines = chain.from_iterable(
-            map(each_line, chain.from_iterable(map(_text_files, self.train)))
+            map(read_input_lines, chain.from_iterable(map(_text_files, self.train)))
         )
         return count_words(lines, vocabulary(texts, self.lowercase), self.lowercase)
 
@@ -305,9 +305,9 @@ def _distinct(name: str, before: list[str]) -> str:
     return f"{name} ({before.count(name) + 1})" if name in before else name
 
 
-def _interval_text(measure: "Measure") -> str:
+def _interval_text(measure: "MetricResult") -> str:
     """Return the score of a single translation with its interval."""
-    (standing,) = measure.standings
+    (standing,) = measure.system_scores
     low, high = standing.interval
     comparison = measure.comparison
     return (

@@ -46,7 +46,7 @@ def shortlist(
     from nmt.bundles.bundle import add_shortlist
     from nmt.data.binary_dataset import Corpus
     from nmt.data.manifest import Manifest
-    from nmt.runtime.lock import exclusive
+    from nmt.runtime.lock import hold_lock
     from nmt.runtime.run_directory import find_run
     from nmt.tokenizers.tokenizer import TokenizerPair
 
@@ -56,7 +56,7 @@ def shortlist(
     tokenizers = TokenizerPair.load(bundle)
     _check_tokenizer(Manifest.load(run.data), tokenizers.fingerprint, run.data)
     # Running training would replace the bundle at the next best validation.
-    with exclusive(run.training_lock, "training this run"):
+    with hold_lock(run.training_lock, "training this run"):
         train, dev = (Corpus.open(run.data / name) for name in ("train", "dev"))
         for corpus in (train, dev):
             corpus.verify()

@@ -23,4 +23,4 @@ def tokenizer(
     from nmt.runtime.run_directory import RunDirectory
 
     loaded = load_config(config, settings or (), say=say)
-    prepare_tokenizers(loaded, RunDirectory.of(loaded), force)
+    prepare_tokenizers(loaded, RunDirectory.from_config(loaded), force)

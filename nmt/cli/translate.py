@@ -95,7 +95,7 @@ def translate(
     from nmt.translation.sharding import ShardJob, require_files, translate_in_shards
     from nmt.translation.stream_progress import StreamProgress, is_typed, stream_progress
 
-    world = World.of_environment()
+    world = World.from_environment()
     if world.rank > 0:
         set_quiet(True)
     sharded = resumable or world.launched

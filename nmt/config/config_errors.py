@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nmt.config.key_index import Expected, all_keys, names_beside
-from nmt.config.presets import preset_of
+from nmt.config.key_index import Expected, all_keys, sibling_names
+from nmt.config.presets import find_preset
 from nmt.config.yaml_positions import (
     Document,
     KeyPath,
@@ -18,12 +18,14 @@ from nmt.config.yaml_positions import (
     plain_value,
 )
 
-_LONGEST_VALUE = 60
-_MOST_PLACES_NAMED = 6
+_MAX_VALUE_LENGTH = 60
+_MAX_SECTIONS_NAMED = 6
 
 
-def problems_of(error: ValidationError, document: Document, section: KeyPath = ()) -> list[Problem]:
-    """Return everything that pydantic found wrong with a document or a section.
+def find_problems(
+    error: ValidationError, document: Document, section: KeyPath = ()
+) -> list[Problem]:
+    """Return all problems that pydantic found in a document or a section.
 
     Args:
         error: The error of pydantic.
@@ -32,57 +34,59 @@ def problems_of(error: ValidationError, document: Document, section: KeyPath = (
     """
     problems = []
     for detail in error.errors(include_url=False):
-        path = _written_path((*section, *detail["loc"]), document)
-        place = document.place_of(path or _first_key_in(detail["msg"]))
+        path = _document_path((*section, *detail["loc"]), document)
+        position = document.position_of(path or _first_key_in(detail["msg"]))
         value = detail["input"]
         if detail["type"] == "extra_forbidden":
             message = f"unknown key; {unknown_key_hint(_names(path))}"
         elif detail["type"] == "missing":
             message = f"missing. {all_keys()['.'.join(_names(path))].description}"
         elif detail["type"] == "value_error":
-            message = _own_message(str(detail["ctx"]["error"]), path, value, place.written)
+            message = _validator_message(
+                str(detail["ctx"]["error"]), path, value, position.spelling
+            )
             message += _preset_hint(path, value, document)
         else:
-            message = _expected_and_got(_expected_at(path), value, place.written)
-        problems.append(Problem(place, key_text(path), message))
+            message = _type_message(_expected_at(path), value, position.spelling)
+        problems.append(Problem(position, key_text(path), message))
     return problems
 
 
-def signed_counts(document: Document) -> list[Problem]:
-    """Return a problem for each whole number with a plus sign, which looks like an addition."""
+def find_signed_integers(document: Document) -> list[Problem]:
+    """Return a problem for each integer with a plus sign, which looks like an addition."""
     problems = []
-    for path, place in document.places.items():
-        known = "" if place.written is None else place.written
-        if known.startswith("+") and ".".join(_names(path)) in all_keys():
+    for path, position in document.positions.items():
+        spelling = "" if position.spelling is None else position.spelling
+        if spelling.startswith("+") and ".".join(_names(path)) in all_keys():
             expected = _expected_at(path)
             if expected.base is int:
-                message = f"expected {expected.noun}, got {known}; write {known[1:]}"
-                problems.append(Problem(place, key_text(path), message))
+                message = f"expected {expected.noun}, got {spelling}; write {spelling[1:]}"
+                problems.append(Problem(position, key_text(path), message))
     return problems
 
 
-def report(problems: Iterable[Problem], name: str) -> str:
+def format_problems(problems: Iterable[Problem], name: str) -> str:
     """Return one message for all problems, a line each, in the order of the file.
 
     Args:
         problems: The problems.
         name: The name of the configuration.
     """
-    lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]
+    lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.position)]
     if len(lines) == 1:
         return lines[0]
     return "\n".join([f"{len(lines)} problems in {name}:", *lines])
 
 
-def explained(error: ValidationError, section: str) -> str:
+def describe_validation_error(error: ValidationError, section: str) -> str:
     """Return a message about settings that do not come from a file, a line for each problem.
 
     Args:
         error: The error of pydantic.
         section: The name of the section that has these settings, such as `search`.
     """
-    nowhere = Document({}, {(): YamlPosition((0, 0, 0), "")}, [])
-    return "\n".join(map(str, problems_of(error, nowhere, (section,))))
+    empty = Document({}, {(): YamlPosition((0, 0, 0), "")}, [])
+    return "\n".join(map(str, find_problems(error, empty, (section,))))
 
 
 def unknown_key_hint(path: tuple[str, ...]) -> str:
@@ -90,18 +94,18 @@ def unknown_key_hint(path: tuple[str, ...]) -> str:
     *above, name = path
     if name in all_keys():
         return f"write it as nested keys: {': '.join(name.split('.'))}"
-    elsewhere = _sections_that_hold(name, tuple(above))
-    if elsewhere:
-        one_of = "one of " if len(elsewhere) > 1 else ""
-        return f"it belongs below {one_of}{', '.join(elsewhere)}"
-    siblings = names_beside(path)
-    meant = nearest(name, siblings)
-    if meant is not None:
-        return f"did you mean {meant}?"
+    sections = _sections_with_key(name, tuple(above))
+    if sections:
+        one_of = "one of " if len(sections) > 1 else ""
+        return f"it belongs below {one_of}{', '.join(sections)}"
+    siblings = sibling_names(path)
+    suggestion = nearest_name(name, siblings)
+    if suggestion is not None:
+        return f"did you mean {suggestion}?"
     return f"known here: {', '.join(siblings)}"
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """Return the name that was probably meant; None where no name is similar.
 
     Args:
@@ -109,11 +113,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         names: The known names.
     """
     by_lower_case = {known.lower(): known for known in names}
-    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
-    return by_lower_case[found[0]] if found else None
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[matches[0]] if matches else None
 
 
-def _sections_that_hold(name: str, above: tuple[str, ...]) -> list[str]:
+def _sections_with_key(name: str, above: tuple[str, ...]) -> list[str]:
     """Return the sections below `above` that have a key of this name, or else all that have one.
 
     The result is empty where there are too many to name.
@@ -121,12 +125,12 @@ def _sections_that_hold(name: str, above: tuple[str, ...]) -> list[str]:
     sections = [key.path[:-1] for key in all_keys().values() if key.path[-1] == name]
     below = [section for section in sections if section[: len(above)] == above]
     names = [".".join(section) or "the top" for section in below or sections]
-    return names if len(names) <= _MOST_PLACES_NAMED else []
+    return names if len(names) <= _MAX_SECTIONS_NAMED else []
 
 
-def _written_path(loc: KeyPath, document: Document) -> KeyPath:
+def _document_path(loc: KeyPath, document: Document) -> KeyPath:
     """Return pydantic's location as the path in the file, where a list of one has no index."""
-    if loc and isinstance(loc[-1], int) and loc not in document.places:
+    if loc and isinstance(loc[-1], int) and loc not in document.positions:
         return loc[:-1]
     return loc
 
@@ -140,7 +144,7 @@ def _first_key_in(message: str) -> KeyPath:
 def _preset_hint(path: KeyPath, value: Any, document: Document) -> str:
     """Return a hint that conflicting keys of the model may come from the preset."""
     within_model = path[:1] == ("model",) and isinstance(value, dict)
-    if not within_model or preset_of(document.value) is None:
+    if not within_model or find_preset(document.value) is None:
         return ""
     name = document.value["preset"]
     return (
@@ -160,51 +164,53 @@ def _expected_at(path: KeyPath) -> Expected:
     return expected
 
 
-def _own_message(message: str, path: KeyPath, value: Any, written: str | None) -> str:
+def _validator_message(message: str, path: KeyPath, value: Any, spelling: str | None) -> str:
     """Return the message of a settings validator, with the value where it is a single one."""
     if not isinstance(value, str | int | float):
         return message
-    shown = _short(value) if isinstance(value, str) else _shown(value, written)
-    sentence = f"{shown} {message}" if message.startswith("is ") else f"{message}, not {shown}"
-    suggestion = nearest(str(value), _expected_at(path).choices)
+    value_text = _quote(value) if isinstance(value, str) else _format_value(value, spelling)
+    sentence = (
+        f"{value_text} {message}" if message.startswith("is ") else f"{message}, not {value_text}"
+    )
+    suggestion = nearest_name(str(value), _expected_at(path).choices)
     return f"{sentence}; did you mean {suggestion}?" if suggestion else sentence
 
 
-def _expected_and_got(expected: Expected, value: Any, written: str | None) -> str:
-    message = f"expected {expected.noun}, got {_shown(value, written)}"
-    hint = _hint(expected, value)
+def _type_message(expected: Expected, value: Any, spelling: str | None) -> str:
+    message = f"expected {expected.noun}, got {_format_value(value, spelling)}"
+    hint = _fix_hint(expected, value)
     return f"{message}; {hint}" if hint else message
 
 
-def _shown(value: Any, written: str | None) -> str:
+def _format_value(value: Any, spelling: str | None) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {_short(value)}"
+        return f"the text {_quote(value)}"
     if isinstance(value, int | float):
-        return written or str(value)
+        return spelling or str(value)
     return "a list" if isinstance(value, list) else "a section of keys with values"
 
 
-def _short(text: str) -> str:
-    shown = repr(text)
-    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[: _LONGEST_VALUE - 4]}...'"
+def _quote(text: str) -> str:
+    quoted = repr(text)
+    return quoted if len(quoted) <= _MAX_VALUE_LENGTH else f"{quoted[: _MAX_VALUE_LENGTH - 4]}...'"
 
 
-def _hint(expected: Expected, value: Any) -> str:
+def _fix_hint(expected: Expected, value: Any) -> str:
     """Return the probable fix of a wrong value, where there is one."""
     if isinstance(value, str):
-        suggestion = nearest(value, expected.choices)
+        suggestion = nearest_name(value, expected.choices)
         if suggestion is not None:
             return f"did you mean {suggestion}?"
         if expected.base in (bool, int, float):
             if not isinstance(plain_value(value), str | None):
                 return "write it without quotes"
-            bare = value.replace("_", "").replace(",", "").removeprefix("+")
-            if bare != value and isinstance(plain_value(bare), int | float):
-                return f"write {bare}"
+            digits = value.replace("_", "").replace(",", "").removeprefix("+")
+            if digits != value and isinstance(plain_value(digits), int | float):
+                return f"write {digits}"
     elif isinstance(value, int | float) and expected.base is str:
         return "put it in quotes"
     elif isinstance(value, float) and expected.base is int and value.is_integer():

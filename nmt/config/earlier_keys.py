@@ -4,12 +4,12 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.config.presets import PLAIN, key_paths, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, key_paths, merge_settings
 from nmt.config.yaml_positions import Document, KeyPath, Problem
 
 
 @dataclass(frozen=True)
-class Gone:
+class RemovedKey:
     """A removed key.
 
     Attributes:
@@ -32,7 +32,7 @@ EVERY_VALUE = _Everything()
 """For keys whose value is ignored without a message."""
 
 
-RENAMED: dict[str, str] = {
+RENAMED_KEYS: dict[str, str] = {
     "training.batch_tokens": "training.batch_size",
     "training.checkpoint.best_metric": "training.metric",
     "training.early_stopping.metric": "training.metric",
@@ -41,30 +41,32 @@ RENAMED: dict[str, str] = {
 }
 """Present keys by their earlier names. Of several that became one key, the first given counts."""
 
-_NOW_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
+_VALUE_IS_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
 
-GONE: dict[str, Gone] = {
-    "search.epsilon": Gone((0, 0.0), "set search.top_p. Remove the key"),
-    "tokenizer.max_sentences": Gone(EVERY_VALUE, _NOW_FIXED),
-    "training.optimizer.beta1": Gone((0.9,), _NOW_FIXED),
-    "training.r_drop": Gone((0, 0.0), "it took twice the time and brought nothing. Remove the key"),
-    "training.checkpoint.keep_best_of": Gone(((), []), "set training.metric. Remove the key"),
-    "training.early_stopping.min_improvement": Gone((0, 0.0), _NOW_FIXED),
-    "training.faults.max_skipped": Gone((3,), _NOW_FIXED),
-    "training.faults.max_rollbacks": Gone((3,), _NOW_FIXED),
-    "training.faults.rate_factor": Gone((0.5,), _NOW_FIXED),
-    "training.schedule.metric": Gone(EVERY_VALUE, "training.metric counts"),
-    "training.validation.at_start": Gone(EVERY_VALUE, _NOW_FIXED),
-    "training.validation.batch_sentences": Gone(EVERY_VALUE, _NOW_FIXED),
+REMOVED_KEYS: dict[str, RemovedKey] = {
+    "search.epsilon": RemovedKey((0, 0.0), "set search.top_p. Remove the key"),
+    "tokenizer.max_sentences": RemovedKey(EVERY_VALUE, _VALUE_IS_FIXED),
+    "training.optimizer.beta1": RemovedKey((0.9,), _VALUE_IS_FIXED),
+    "training.r_drop": RemovedKey(
+        (0, 0.0), "it took twice the time and brought nothing. Remove the key"
+    ),
+    "training.checkpoint.keep_best_of": RemovedKey(((), []), "set training.metric. Remove the key"),
+    "training.early_stopping.min_improvement": RemovedKey((0, 0.0), _VALUE_IS_FIXED),
+    "training.faults.max_skipped": RemovedKey((3,), _VALUE_IS_FIXED),
+    "training.faults.max_rollbacks": RemovedKey((3,), _VALUE_IS_FIXED),
+    "training.faults.rate_factor": RemovedKey((0.5,), _VALUE_IS_FIXED),
+    "training.schedule.metric": RemovedKey(EVERY_VALUE, "training.metric counts"),
+    "training.validation.at_start": RemovedKey(EVERY_VALUE, _VALUE_IS_FIXED),
+    "training.validation.batch_sentences": RemovedKey(EVERY_VALUE, _VALUE_IS_FIXED),
 }
 """Removed keys."""
 
-_GONE_SECTIONS = ("training.early_stopping", "training.faults")
+_REMOVED_SECTIONS = ("training.early_stopping", "training.faults")
 """Sections whose keys were all renamed or removed."""
 
 EARLIER_PRESETS: dict[str, dict[str, Any]] = {
-    "default": overlaid(
-        PLAIN,
+    "default": merge_settings(
+        PRESET_DEFAULTS,
         {
             "tokenizer": {"kind": "unigram", "vocab_size": 8000, "hard_vocab_limit": True},
             "model": {
@@ -88,39 +90,39 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
     Yields:
         A sentence for each renamed key.
     """
-    for name, gone in GONE.items():
+    for name, removed in REMOVED_KEYS.items():
         path = tuple(name.split("."))
-        if not _has(document.value, path):
+        if not _has_value(document.value, path):
             continue
-        value = _take(document.value, path)
-        if value not in gone.neutral:
-            message = f"no longer exists: {gone.advice}"
-            document.problems.append(Problem(document.place_of(path), name, message))
-    taken: dict[KeyPath, tuple[str, Any]] = {}
-    for name, new_name in RENAMED.items():
+        value = _pop_value(document.value, path)
+        if value not in removed.neutral:
+            message = f"no longer exists: {removed.advice}"
+            document.problems.append(Problem(document.position_of(path), name, message))
+    renamed: dict[KeyPath, tuple[str, Any]] = {}
+    for name, new_name in RENAMED_KEYS.items():
         path, new_path = tuple(name.split(".")), tuple(new_name.split("."))
-        if not _has(document.value, path):
+        if not _has_value(document.value, path):
             continue
-        value = _take(document.value, path)
-        if new_path in taken:
-            first, chosen = taken[new_path]
-            if chosen != value:
-                yield f"{name} does not count beside {first}"
+        value = _pop_value(document.value, path)
+        if new_path in renamed:
+            first_name, first_value = renamed[new_path]
+            if first_value != value:
+                yield f"{name} does not count beside {first_name}"
             continue
-        overrides = document.place_of(path).on_command_line
-        if _has(document.value, new_path) and not overrides:
-            if _value(document.value, new_path) == value or _is_override(document, new_path):
+        overrides = document.position_of(path).on_command_line
+        if _has_value(document.value, new_path) and not overrides:
+            if _get_value(document.value, new_path) == value or _is_override(document, new_path):
                 continue
             message = f"is now {new_name}, which is given too: remove one of them"
-            document.problems.append(Problem(document.place_of(path), name, message))
+            document.problems.append(Problem(document.position_of(path), name, message))
             continue
-        taken[new_path] = (name, value)
-        _put(document, path, new_path, value)
+        renamed[new_path] = (name, value)
+        _put_value(document, path, new_path, value)
         yield f"{name} is now {new_name}"
-    for name in _GONE_SECTIONS:
+    for name in _REMOVED_SECTIONS:
         path = tuple(name.split("."))
-        if _has(document.value, path) and _value(document.value, path) in (None, {}):
-            _take(document.value, path)
+        if _has_value(document.value, path) and _get_value(document.value, path) in (None, {}):
+            _pop_value(document.value, path)
 
 
 def apply_earlier_preset(document: Document) -> Iterator[str]:
@@ -132,55 +134,55 @@ def apply_earlier_preset(document: Document) -> Iterator[str]:
     preset = document.value.get("preset")
     if not isinstance(preset, str) or preset not in EARLIER_PRESETS:
         return
-    below = EARLIER_PRESETS[preset]
-    for path in key_paths(below):
-        document.places.setdefault(path, document.place_of(("preset",)))
-    document.value = {**overlaid(below, document.value), "preset": None}
+    preset_values = EARLIER_PRESETS[preset]
+    for path in key_paths(preset_values):
+        document.positions.setdefault(path, document.position_of(("preset",)))
+    document.value = {**merge_settings(preset_values, document.value), "preset": None}
     yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
 def _is_override(document: Document, path: KeyPath) -> bool:
     """Return whether the value of a key comes from the command line."""
-    return path in document.places and document.places[path].on_command_line
+    return path in document.positions and document.positions[path].on_command_line
 
 
-def _has(values: Any, path: KeyPath) -> bool:
+def _has_value(values: Any, path: KeyPath) -> bool:
     """Return whether a key is given."""
-    return _value(values, path) is not _NOTHING
+    return _get_value(values, path) is not _MISSING
 
 
-def _value(values: Any, path: KeyPath) -> Any:
-    """Return the value of a key, `_NOTHING` where it is not given."""
+def _get_value(values: Any, path: KeyPath) -> Any:
+    """Return the value of a key, `_MISSING` where it is not given."""
     for name in path:
         if not isinstance(values, dict) or name not in values:
-            return _NOTHING
+            return _MISSING
         values = values[name]
     return values
 
 
-def _take(values: dict[Any, Any], path: KeyPath) -> Any:
+def _pop_value(values: dict[Any, Any], path: KeyPath) -> Any:
     """Remove a key that is given, and sections that are empty without it. Return its value."""
     name, *below = path
     if not below:
         return values.pop(name)
-    value = _take(values[name], tuple(below))
+    value = _pop_value(values[name], tuple(below))
     if not values[name]:
         del values[name]
     return value
 
 
-def _put(document: Document, path: KeyPath, new_path: KeyPath, value: Any) -> None:
+def _put_value(document: Document, path: KeyPath, new_path: KeyPath, value: Any) -> None:
     """Put the value of a key under its present name, with its position in the file."""
     section = document.value
     for depth, name in enumerate(new_path[:-1], start=1):
         if not isinstance(section.get(name), dict):
             section[name] = {}
-            document.places.setdefault(new_path[:depth], document.place_of(path))
+            document.positions.setdefault(new_path[:depth], document.position_of(path))
         section = section[name]
     section[new_path[-1]] = value
-    for known, place in list(document.places.items()):
-        if known[: len(path)] == path:
-            document.places[new_path + known[len(path) :]] = place
+    for known_path, position in list(document.positions.items()):
+        if known_path[: len(path)] == path:
+            document.positions[new_path + known_path[len(path) :]] = position

@@ -1,4 +1,4 @@
-"""The keys of the configuration as data, read off the settings."""
+"""An index of the configuration's keys, derived from the settings."""
 
 import types
 from collections.abc import Iterator, Sequence
@@ -80,10 +80,10 @@ def keys_of(section: type[Settings], prefix: tuple[str, ...] = ()) -> list[Key]:
 @cache
 def all_keys() -> dict[str, Key]:
     """Return every key of the configuration by its dotted path, sections before their keys."""
-    return {key.name: key for key in _walk(Config, ())}
+    return {key.name: key for key in _walk_keys(Config, ())}
 
 
-def names_beside(path: Sequence[str]) -> list[str]:
+def sibling_names(path: Sequence[str]) -> list[str]:
     """Return the names of the keys in the section of a path; none without such a section."""
     section = section_at(path[:-1])
     return list(section.model_fields) if section is not None else []
@@ -97,11 +97,11 @@ def section_at(path: Sequence[str]) -> type[Settings] | None:
     return key.expected.section if key is not None else None
 
 
-def _walk(section: type[Settings], prefix: tuple[str, ...]) -> Iterator[Key]:
+def _walk_keys(section: type[Settings], prefix: tuple[str, ...]) -> Iterator[Key]:
     for key in keys_of(section, prefix):
         yield key
         if key.expected.section is not None:
-            yield from _walk(key.expected.section, key.path)
+            yield from _walk_keys(key.expected.section, key.path)
 
 
 def _default(info: FieldInfo) -> Any:
@@ -112,7 +112,7 @@ def _default(info: FieldInfo) -> Any:
 def _expected(annotation: Any, metadata: Sequence[Any]) -> Expected:
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        return _expected(inner, [*metadata, *_flat(more)])
+        return _expected(inner, [*metadata, *_flatten_marks(more)])
     if get_origin(annotation) in (Union, types.UnionType):
         (inner,) = (arg for arg in get_args(annotation) if arg is not types.NoneType)
         return replace(_expected(inner, metadata), nullable=True)
@@ -157,7 +157,7 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-def _flat(metadata: Sequence[Any]) -> list[Any]:
+def _flatten_marks(metadata: Sequence[Any]) -> list[Any]:
     """Return the marks of an annotation, with a Field replaced by its own marks."""
     return [
         inner

@@ -8,17 +8,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nmt.config.config_errors import problems_of, report, signed_counts
+from nmt.config.config_errors import find_problems, find_signed_integers, format_problems
 from nmt.config.earlier_keys import apply_earlier_preset, translate_earlier_keys
 from nmt.config.key_index import keys_of
-from nmt.config.presets import implied_values, key_paths, preset_of
+from nmt.config.presets import find_preset, implied_values, key_paths
 from nmt.config.settings import Config, CorpusSettings
 from nmt.config.settings.base import UNWRITABLE_NAME, Settings
 from nmt.config.settings.data import DataSettings
-from nmt.config.yaml_positions import Document, KeyPath, Problem, read_file_text, read_override
+from nmt.config.yaml_positions import Document, KeyPath, Problem, read_override, read_yaml
 from nmt.errors import ConfigError
 
-_LARGEST_FILE = 1 << 20
+_MAX_FILE_SIZE = 1 << 20
 
 
 def load_config(
@@ -48,10 +48,10 @@ def load_config(
     Raises:
         ConfigError: The configuration is wrong. The message has a line for every problem.
     """
-    data = _read(path) if content is None else content
-    document = read_file_text(_decoded(data, path), str(path))
+    data = _read_bytes(path) if content is None else content
+    document = read_yaml(_decode(data, path), str(path))
     for order, override in enumerate(overrides):
-        _apply(document, override, order)
+        _apply_override(document, override, order)
     has_preset = document.value.get("preset") is not None
     renamed = list(translate_earlier_keys(document))
     _open_empty_sections(document.value, Config)
@@ -62,18 +62,18 @@ def load_config(
     document.value.setdefault("name", None)
     if document.value["name"] is None:
         document.value["name"] = path.stem
-    document.problems += signed_counts(document)
-    document.value = with_languages(document.value)
-    _place_preset(document)
+    document.problems += find_signed_integers(document)
+    document.value = fill_in_languages(document.value)
+    _position_preset_keys(document)
     try:
         config = Config.model_validate(document.value)
     except ValidationError as error:
-        document.problems += problems_of(error, document)
+        document.problems += find_problems(error, document)
     if document.problems:
-        raise ConfigError(report(document.problems, str(path)))
+        raise ConfigError(format_problems(document.problems, str(path)))
     config = _with_absolute_paths(config, document, path.absolute().parent)
-    if problems := list(_misplaced_folders(config, document)):
-        raise ConfigError(report(problems, str(path)))
+    if problems := list(_folder_problems(config, document)):
+        raise ConfigError(format_problems(problems, str(path)))
     config = _without_default_folders(config)
     try:
         os.fsencode(str(config.run_dir))
@@ -82,10 +82,10 @@ def load_config(
     return config
 
 
-def _read(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(_LARGEST_FILE + 1)
+            return file.read(_MAX_FILE_SIZE + 1)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file (looked for {path.absolute()})") from error
     except IsADirectoryError as error:
@@ -94,8 +94,8 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _decoded(data: bytes, path: Path) -> str:
-    if len(data) > _LARGEST_FILE:
+def _decode(data: bytes, path: Path) -> str:
+    if len(data) > _MAX_FILE_SIZE:
         raise ConfigError(f"{path}: is larger than 1 MiB; that is no configuration")
     try:
         return data.decode("utf-8-sig")
@@ -108,7 +108,7 @@ def _decoded(data: bytes, path: Path) -> str:
         ) from error
 
 
-def _apply(document: Document, override: str, order: int) -> None:
+def _apply_override(document: Document, override: str, order: int) -> None:
     """Replace the value of a key in a document by a `key.path=value` override."""
     key, equals, text = override.partition("=")
     path: KeyPath = tuple(key.strip().split("."))
@@ -121,12 +121,14 @@ def _apply(document: Document, override: str, order: int) -> None:
     for depth, name in enumerate(path[:-1], start=1):
         if not isinstance(section.get(name), dict):
             section[name] = {}
-            document.places[path[:depth]] = new.places[path]
+            document.positions[path[:depth]] = new.positions[path]
         section = section[name]
     section[path[-1]] = new.value
-    for known in [known for known in document.places if known[: len(path)] == path]:
-        del document.places[known]
-    document.places.update(new.places)
+    for known_path in [
+        known_path for known_path in document.positions if known_path[: len(path)] == path
+    ]:
+        del document.positions[known_path]
+    document.positions.update(new.positions)
     document.problems += new.problems
 
 
@@ -142,17 +144,17 @@ def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> Non
             _open_empty_sections(values[name], below)
 
 
-def _place_preset(document: Document) -> None:
+def _position_preset_keys(document: Document) -> None:
     """Give keys that only the preset sets the position of the preset, for messages."""
-    preset = preset_of(document.value)
+    preset = find_preset(document.value)
     if preset is not None:
         for path in key_paths(implied_values(document.value)):
-            document.places.setdefault(path, document.places[("preset",)])
+            document.positions.setdefault(path, document.positions[("preset",)])
 
 
 def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Config:
     def absolute(path: Path, key: KeyPath, base: Path) -> Path:
-        start = Path.cwd() if document.place_of(key).on_command_line else base
+        start = Path.cwd() if document.position_of(key).on_command_line else base
         if path.parts[:1] == ("~",):
             path = Path.home().joinpath(*path.parts[1:])
         return Path(os.path.normpath(start / path))
@@ -175,8 +177,8 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
         update["dir"] = absolute(data.dir, ("data", "dir"), folder)
     tokenizer = config.tokenizer
     if tokenizer.dir is not None:
-        place = absolute(tokenizer.dir, ("tokenizer", "dir"), folder)
-        tokenizer = tokenizer.model_copy(update={"dir": place})
+        tokenizer_dir = absolute(tokenizer.dir, ("tokenizer", "dir"), folder)
+        tokenizer = tokenizer.model_copy(update={"dir": tokenizer_dir})
     training, start = config.training, config.training.init_from
     if start is not None:
         start = absolute(start, ("training", "init_from"), folder)
@@ -189,10 +191,13 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
         vectors = vectors.model_copy(update=paths)
         training = training.model_copy(update={"pretrained_embeddings": vectors})
     if training.guided_alignment.alignments:
-        guided, key = training.guided_alignment, ("training", "guided_alignment", "alignments")
-        files = tuple(absolute(path, key, folder) for path in guided.alignments)
-        guided = guided.model_copy(update={"alignments": files})
-        training = training.model_copy(update={"guided_alignment": guided})
+        guided_alignment, key = (
+            training.guided_alignment,
+            ("training", "guided_alignment", "alignments"),
+        )
+        files = tuple(absolute(path, key, folder) for path in guided_alignment.alignments)
+        guided_alignment = guided_alignment.model_copy(update={"alignments": files})
+        training = training.model_copy(update={"guided_alignment": guided_alignment})
     if tokenizer.model:
         models = tuple(absolute(path, ("tokenizer", "model"), folder) for path in tokenizer.model)
         tokenizer = tokenizer.model_copy(update={"model": models})
@@ -207,7 +212,7 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     )
 
 
-def _misplaced_folders(config: Config, document: Document) -> Iterator[Problem]:
+def _folder_problems(config: Config, document: Document) -> Iterator[Problem]:
     """Yield problems of tokenizer and data folders that overlap other folders."""
     run = config.run_dir
     assert run is not None
@@ -221,11 +226,11 @@ def _misplaced_folders(config: Config, document: Document) -> Iterator[Problem]:
             message = f"{folder} has run_dir in it; choose a folder of its own"
         else:
             continue
-        yield Problem(document.place_of((section, "dir")), f"{section}.dir", message)
+        yield Problem(document.position_of((section, "dir")), f"{section}.dir", message)
     tokenizer, data = config.tokenizer.dir, config.data.dir
     if tokenizer and data and (tokenizer.is_relative_to(data) or data.is_relative_to(tokenizer)):
         message = f"{data} and tokenizer.dir lie in one another; choose a folder for each"
-        yield Problem(document.place_of(("data", "dir")), "data.dir", message)
+        yield Problem(document.position_of(("data", "dir")), "data.dir", message)
 
 
 def _without_default_folders(config: Config) -> Config:
@@ -239,27 +244,29 @@ def _without_default_folders(config: Config) -> Config:
 
 
 _LANGUAGES = ("source_language", "target_language")
-_MARK = re.compile(rf"\{{({'|'.join(_LANGUAGES)})\}}")
+_LANGUAGE_MARK = re.compile(rf"\{{({'|'.join(_LANGUAGES)})\}}")
 
 
-def with_languages(values: dict[str, Any]) -> dict[str, Any]:
+def fill_in_languages(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a configuration with the language names filled into its texts.
 
     `{source_language}` and `{target_language}` stand for the languages in `data`, or their
     defaults. A language that is not a text is not filled in; validation reports it.
     """
     data = values.get("data")
-    given = data if isinstance(data, dict) else {}
-    languages = {key: given.get(key, DataSettings.model_fields[key].default) for key in _LANGUAGES}
+    data_values = data if isinstance(data, dict) else {}
+    languages = {
+        key: data_values.get(key, DataSettings.model_fields[key].default) for key in _LANGUAGES
+    }
     names = {key: language for key, language in languages.items() if isinstance(language, str)}
-    return {key: _filled(value, names) for key, value in values.items()}
+    return {key: _fill_in(value, names) for key, value in values.items()}
 
 
-def _filled(value: Any, names: dict[str, str]) -> Any:
+def _fill_in(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _filled(below, names) for key, below in value.items()}
+        return {key: _fill_in(below, names) for key, below in value.items()}
     if isinstance(value, list):
-        return [_filled(item, names) for item in value]
+        return [_fill_in(item, names) for item in value]
     if isinstance(value, str):
-        return _MARK.sub(lambda mark: names.get(mark[1], mark[0]), value)
+        return _LANGUAGE_MARK.sub(lambda mark: names.get(mark[1], mark[0]), value)
     return value

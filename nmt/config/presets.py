@@ -2,8 +2,8 @@
 
 Without a preset all keys have the defaults of the settings. `preset: NAME` takes structure, sizes
 and initialisation from a paper or a public program. Keys that the preset does not name have the
-values of `PLAIN`. A preset does not include the training of its paper, which nmt/docs/presets.md
-describes.
+values of `PRESET_DEFAULTS`. A preset does not include the training of its paper, which
+nmt/docs/presets.md describes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class Preset:
     model: dict[str, Any]
 
 
-def preset_of(values: Mapping[str, Any]) -> Preset | None:
+def find_preset(values: Mapping[str, Any]) -> Preset | None:
     """Return the preset that a configuration names; None without a known one."""
     name = values.get("preset")
     return PRESETS.get(name) if isinstance(name, str) else None
@@ -39,19 +39,19 @@ def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
     With a preset they are its values. Without one, `tokenizer.sampling.alpha` becomes 0 where the
     tokenizer cannot sample, or where links between subwords must stay valid. `model.tying` becomes
-    what the vocabularies and the output layer allow.
+    the strongest value that the vocabularies and the output layer allow.
 
     Args:
         values: The configuration as it was read, not yet checked.
     """
-    preset = preset_of(values)
+    preset = find_preset(values)
     if preset is not None:
-        return {**PLAIN, "model": preset.model}
+        return {**PRESET_DEFAULTS, "model": preset.model}
     implied: dict[str, Any] = {}
-    if not _draws_segmentations(values):
+    if not _samples_subwords(values):
         implied["tokenizer"] = {"sampling": {"alpha": 0.0}}
-    joint = _value_at(values, "tokenizer", "joint", default=True)
-    output = _value_at(values, "model", "output", "kind")
+    joint = _get_value(values, "tokenizer", "joint", default=True)
+    output = _get_value(values, "model", "output", "kind")
     if isinstance(output, str) and output in OUTPUTS.kinds and output_parts(output):
         implied["model"] = {"tying": "source_target" if joint else "none"}
     elif not joint:
@@ -59,19 +59,19 @@ def implied_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return implied
 
 
-def _draws_segmentations(values: Mapping[str, Any]) -> bool:
+def _samples_subwords(values: Mapping[str, Any]) -> bool:
     """Return whether subwords are sampled in each epoch by default."""
-    guidance = _value_at(values, "training", "guided_alignment")
+    guidance = _get_value(values, "training", "guided_alignment")
     if isinstance(guidance, Mapping) and (guidance.get("alignments") or guidance.get("aligner")):
         return False
-    if _value_at(values, "tokenizer", "model"):
+    if _get_value(values, "tokenizer", "model"):
         return False
-    kind = _value_at(values, "tokenizer", "kind", default="bpe")
+    kind = _get_value(values, "tokenizer", "kind", default="bpe")
     known = isinstance(kind, str) and kind in TOKENIZERS.names()
     return known and "sampling" in tokenizer_kind(kind).settings
 
 
-def _value_at(values: Any, *path: str, default: Any = None) -> Any:
+def _get_value(values: Any, *path: str, default: Any = None) -> Any:
     """Return the value at a path, or the default where none is given."""
     for name in path:
         if not isinstance(values, Mapping):
@@ -80,18 +80,18 @@ def _value_at(values: Any, *path: str, default: Any = None) -> Any:
     return default if values is None else values
 
 
-def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge_settings(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of both, merged section by section.
 
     Args:
-        below: The first keys.
-        above: The second keys, whose values take precedence.
+        base: The first keys.
+        overrides: The second keys, whose values take precedence.
     """
-    result = dict(below)
-    for key, value in above.items():
-        known = result.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            value = overlaid(known, value)
+    result = dict(base)
+    for key, value in overrides.items():
+        base_value = result.get(key)
+        if isinstance(base_value, Mapping) and isinstance(value, Mapping):
+            value = merge_settings(base_value, value)
         result[key] = value
     return result
 
@@ -109,7 +109,7 @@ def key_paths(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterat
             yield from key_paths(value, (*prefix, key))
 
 
-PLAIN: dict[str, Any] = {
+PRESET_DEFAULTS: dict[str, Any] = {
     "tokenizer": {"sampling": {"alpha": 0.0}},
     "model": {
         "embedding_size": 256,
@@ -147,12 +147,12 @@ PLAIN: dict[str, Any] = {
         "validation": {"every_updates": 500},
     },
 }
-"""The values below each preset: no dropout, no tied embeddings, a constant learning rate."""
+"""The base of each preset: no dropout, no tied embeddings, a constant learning rate."""
 
 
 def _preset(summary: str, paper: str, model: Mapping[str, Any]) -> Preset:
-    """Return a preset whose other keys have the values of `PLAIN`."""
-    return Preset(summary, paper, overlaid(PLAIN["model"], model))
+    """Return a preset whose other keys have the values of `PRESET_DEFAULTS`."""
+    return Preset(summary, paper, merge_settings(PRESET_DEFAULTS["model"], model))
 
 
 def _luong2015(score: str, window: str = "global") -> dict[str, Any]:

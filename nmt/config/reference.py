@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nmt.config.config_errors import nearest
-from nmt.config.earlier_keys import GONE, RENAMED
+from nmt.config.config_errors import nearest_name
+from nmt.config.earlier_keys import REMOVED_KEYS, RENAMED_KEYS
 from nmt.config.key_index import Key, all_keys, keys_of
-from nmt.config.serialize import value_text
+from nmt.config.serialize import format_value
 from nmt.config.settings import Config
 from nmt.config.settings.base import Settings
 from nmt.errors import UsageError
@@ -94,18 +94,18 @@ def explain(name: str = "") -> str:
         UsageError: There is no such key. The message names the nearest.
     """
     if not name:
-        everyday = [all_keys()[each] for each in EVERYDAY_KEYS]
+        everyday = [all_keys()[key_name] for key_name in EVERYDAY_KEYS]
         rows = [(key.name, _default_text(key), key.description) for key in everyday]
         table = "".join(f"  {line}\n" for line in _table(rows))
         sections = _explain_section("All sections and the keys above them:", keys_of(Config))
         return f"  The everyday keys of a configuration:\n\n{table}\n{sections}"
     key = all_keys().get(name)
     if key is None:
-        raise UsageError(f"{name}: unknown key; {_hint(name)}")
+        raise UsageError(f"{name}: unknown key; {_unknown_key_hint(name)}")
     if key.expected.section is not None:
         keys = keys_of(key.expected.section, key.path)
-        keys.sort(key=lambda each: each.name not in EVERYDAY_KEYS)
-        return f"{name}\n" + _explain_section(_about(key, key.expected.section), keys)
+        keys.sort(key=lambda key_name: key_name.name not in EVERYDAY_KEYS)
+        return f"{name}\n" + _explain_section(_section_text(key, key.expected.section), keys)
     return _explain_value(key)
 
 
@@ -122,7 +122,7 @@ def yaml_reference() -> str:
 
 def _explain_value(key: Key) -> str:
     expected = key.expected
-    lines = [key.name, *_wrapped(key.description, "  "), ""]
+    lines = [key.name, *_wrap(key.description, "  "), ""]
     lines.append(f"  type:    {expected.noun}{', or null' if expected.nullable else ''}")
     lines.append(f"  default: {_default_text(key)}")
     if any(expected.choices.values()):
@@ -132,24 +132,28 @@ def _explain_value(key: Key) -> str:
 
 def _explain_section(description: str, keys: list[Key]) -> str:
     rows = [(key.path[-1], _default_text(key), key.description) for key in keys]
-    lines = [*_wrapped(description, "  "), "", *(f"  {line}" for line in _table(rows))]
+    lines = [*_wrap(description, "  "), "", *(f"  {line}" for line in _table(rows))]
     return "\n".join(lines) + "\n"
 
 
 def _default_text(key: Key) -> str:
     if key.expected.section is not None and not (key.expected.nullable and key.default is None):
         return "(section)"
-    return "(required)" if key.required else value_text(_plain(key.default))
+    return "(required)" if key.required else format_value(_as_list(key.default))
 
 
-def _plain(default: Any) -> Any:
+def _as_list(default: Any) -> Any:
     return list(default) if isinstance(default, tuple) else default
 
 
-def _about(key: Key, section: type[Settings]) -> str:
+def _section_text(key: Key, section: type[Settings]) -> str:
     """Return the descriptions of a section by its key and by itself, without repetition."""
-    own = inspect.getdoc(section) or ""
-    return own if own.startswith(key.description.rstrip(".")) else f"{key.description} {own}"
+    section_doc = inspect.getdoc(section) or ""
+    return (
+        section_doc
+        if section_doc.startswith(key.description.rstrip("."))
+        else f"{key.description} {section_doc}"
+    )
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -164,18 +168,18 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _hint(name: str) -> str:
-    if name in RENAMED:
-        return f"it is now {RENAMED[name]}"
-    if name in GONE:
-        return f"it no longer exists: {GONE[name].advice}"
-    meant = nearest(name, all_keys())
-    last = name.rpartition(".")[2]
-    same_end = [key.name for key in all_keys().values() if key.path[-1] == last]
-    if same_end:
-        return f"did you mean {' or '.join(same_end)}?"
-    if meant is not None:
-        return f"did you mean {meant}?"
+def _unknown_key_hint(name: str) -> str:
+    if name in RENAMED_KEYS:
+        return f"it is now {RENAMED_KEYS[name]}"
+    if name in REMOVED_KEYS:
+        return f"it no longer exists: {REMOVED_KEYS[name].advice}"
+    suggestion = nearest_name(name, all_keys())
+    last_part = name.rpartition(".")[2]
+    same_name = [key.name for key in all_keys().values() if key.path[-1] == last_part]
+    if same_name:
+        return f"did you mean {' or '.join(same_name)}?"
+    if suggestion is not None:
+        return f"did you mean {suggestion}?"
     return "`nmt config explain` lists the sections"
 
 
@@ -186,7 +190,7 @@ def _reference(section: type[Settings], path: tuple[str, ...]) -> Iterator[str]:
         if below is not None:
             if not path:
                 yield "\n"
-            yield from _comment(_about(key, below), indent)
+            yield from _comment(_section_text(key, below), indent)
             yield f"{indent}{key.path[-1]}:\n"
             yield from _reference(below, key.path)
         else:
@@ -198,25 +202,25 @@ def _reference_value(key: Key, indent: str) -> Iterator[str]:
     allowed = f"[{expected.noun}{', or null' if expected.nullable else ''}]"
     if any(expected.choices.values()):
         yield from _comment(key.description, indent)
-        below = " " * (2 + max(map(len, expected.choices)))
+        extra_indent = " " * (2 + max(map(len, expected.choices)))
         for row in _table(expected.choices.items()):
-            for line in _wrapped(row, f"{indent}#   ", f"{indent}#   {below}"):
+            for line in _wrap(row, f"{indent}#   ", f"{indent}#   {extra_indent}"):
                 yield f"{line}\n"
     elif len(indent) + len(key.description) + len(allowed) + 3 <= _WIDTH:
         yield from _comment(f"{key.description} {allowed}", indent)
     else:
         yield from _comment(key.description, indent)
         yield from _comment(allowed, indent)
-    value = _EXAMPLES.get(key.name, _plain(key.default))
-    yield f"{indent}{key.path[-1]}: {value_text(value)}\n"
+    value = _EXAMPLES.get(key.name, _as_list(key.default))
+    yield f"{indent}{key.path[-1]}: {format_value(value)}\n"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
-    for line in _wrapped(text, f"{indent}# "):
+    for line in _wrap(text, f"{indent}# "):
         yield f"{line}\n"
 
 
-def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+def _wrap(text: str, indent: str, later: str | None = None) -> list[str]:
     """Return the lines of a text, with `later` as the indentation of all but the first."""
     later = indent if later is None else later
     return textwrap.wrap(

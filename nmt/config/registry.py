@@ -30,11 +30,11 @@ class Registry:
     """The variants of one thing.
 
     Attributes:
-        thing: The name of the thing in messages.
+        noun: The name of the thing in messages.
         kinds: The variants by their name in YAML.
     """
 
-    thing: str
+    noun: str
     kinds: dict[str, Kind]
 
     def names(self) -> list[str]:
@@ -98,9 +98,9 @@ TOKENIZERS = Registry("tokenizer kind", _TOKENIZERS)
 
 def tokenizer_kind(name: str) -> TokenizerKind:
     """Return the entry of a kind of tokenizer."""
-    found = TOKENIZERS.kinds[name]
-    assert isinstance(found, TokenizerKind)
-    return found
+    kind = TOKENIZERS.kinds[name]
+    assert isinstance(kind, TokenizerKind)
+    return kind
 
 
 def tokenizer_units(name: str) -> str:

@@ -35,7 +35,7 @@ def dump_config(config: Config) -> str:
     return _dump(config.model_dump(mode="json"), flow=False)
 
 
-def value_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as one line of YAML."""
     return _dump(value, flow=True).removesuffix("\n").removesuffix("\n...")
 
@@ -99,24 +99,24 @@ def changed_from_defaults(config: Config) -> list[SettingDifference]:
 
     In each difference `old` is the default, None for a required key, and `new` the value.
     """
-    return list(_changed(config, type(config), ()))
+    return list(_changed_keys(config, type(config), ()))
 
 
-def _changed(
+def _changed_keys(
     values: Settings, section: type[Settings], path: tuple[str, ...]
 ) -> Iterator[SettingDifference]:
     for key in keys_of(section, path):
         value = getattr(values, key.path[-1])
         if isinstance(value, Settings):
-            yield from _changed(value, type(value), key.path)
+            yield from _changed_keys(value, type(value), key.path)
         elif value != key.default:
-            yield SettingDifference(key.name, _plain(key.default), _plain(value))
+            yield SettingDifference(key.name, _plain_data(key.default), _plain_data(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain_data(value: Any) -> Any:
     """Return a value as YAML holds it: paths as texts, several values as a list."""
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain_data(each) for each in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return str(value)

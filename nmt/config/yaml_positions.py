@@ -16,10 +16,10 @@ from nmt.errors import ConfigError
 KeyPath = tuple[str | int, ...]
 """The path to a value: names of keys and indices in lists."""
 
-_PlaceAt = Callable[[int, int], "YamlPosition"]
-"""A function that returns the place of a line and a column, both counted from 1."""
+_PositionAt = Callable[[int, int], "YamlPosition"]
+"""A function that returns the position of a line and a column, both counted from 1."""
 
-_DEEPEST = 30
+_MAX_DEPTH = 30
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {
     text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")
@@ -32,12 +32,12 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 @dataclass(frozen=True, order=True)
 class YamlPosition:
-    """The position of a value in the file or on the command line; places sort in reading order."""
+    """The position of a value in the file or on the command line. It sorts in reading order."""
 
     order: tuple[int, int, int]
     where: str = field(compare=False)
     """The position as text: `config.yaml:12:5`, or `--set model.tying`."""
-    written: str | None = field(default=None, compare=False)
+    spelling: str | None = field(default=None, compare=False)
     """A number in its original spelling; None for other values."""
     on_command_line: bool = field(default=False, compare=False)
 
@@ -46,13 +46,13 @@ class YamlPosition:
 class Problem:
     """A problem of a configuration."""
 
-    place: YamlPosition
+    position: YamlPosition
     key: str
     message: str
 
     def __str__(self) -> str:
-        key = "" if self.place.where == f"--set {self.key}" else self.key
-        return ": ".join(part for part in (self.place.where, key, self.message) if part)
+        key = "" if self.position.where == f"--set {self.key}" else self.key
+        return ": ".join(part for part in (self.position.where, key, self.message) if part)
 
 
 @dataclass
@@ -60,17 +60,17 @@ class Document:
     """A value read from YAML, with the position of each part and its problems."""
 
     value: Any
-    places: dict[KeyPath, YamlPosition]
+    positions: dict[KeyPath, YamlPosition]
     problems: list[Problem]
 
-    def place_of(self, path: KeyPath) -> YamlPosition:
+    def position_of(self, path: KeyPath) -> YamlPosition:
         """Return the position of a value, or of the nearest section around it that was written."""
-        while path not in self.places:
+        while path not in self.positions:
             path = path[:-1]
-        return self.places[path]
+        return self.positions[path]
 
 
-def read_file_text(text: str, name: str) -> Document:
+def read_yaml(text: str, name: str) -> Document:
     """Read the text of a configuration file.
 
     Args:
@@ -84,10 +84,10 @@ def read_file_text(text: str, name: str) -> Document:
         ConfigError: The text is no YAML, is empty or does not hold keys with values.
     """
 
-    def place(line: int, column: int) -> YamlPosition:
+    def position(line: int, column: int) -> YamlPosition:
         return YamlPosition((0, line, column), f"{name}:{line}:{column}")
 
-    node = _compose(text, place)
+    node = _compose(text, position)
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
         raise ConfigError(
             f"{name}: is empty. A configuration needs at least `data` and `training`; "
@@ -96,12 +96,12 @@ def read_file_text(text: str, name: str) -> Document:
     if not isinstance(node, yaml.MappingNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
         raise ConfigError(
-            f"{_start(node, place).where}: expected keys with values, such as `seed: 1`, "
+            f"{_start(node, position).where}: expected keys with values, such as `seed: 1`, "
             f"found {kind}"
         )
     whole = YamlPosition((0, 0, 0), name)
-    builder = _Builder(place, {(): whole}, [])
-    return Document(builder.build(node, ()), builder.places, builder.problems)
+    builder = _Builder(position, {(): whole}, [])
+    return Document(builder.build(node, ()), builder.positions, builder.problems)
 
 
 def read_override(text: str, path: KeyPath, order: int) -> Document:
@@ -120,15 +120,15 @@ def read_override(text: str, path: KeyPath, order: int) -> Document:
     """
     where = f"--set {key_text(path)}"
 
-    def place(line: int, column: int) -> YamlPosition:
+    def position(line: int, column: int) -> YamlPosition:
         return YamlPosition((1, order, column), where, on_command_line=True)
 
-    places = {path: YamlPosition((1, order, 0), where, on_command_line=True)}
-    node = _compose(text, place)
+    positions = {path: YamlPosition((1, order, 0), where, on_command_line=True)}
+    node = _compose(text, position)
     if node is None:
-        return Document(None, places, [])
-    builder = _Builder(place, places, [])
-    return Document(builder.build(node, path), builder.places, builder.problems)
+        return Document(None, positions, [])
+    builder = _Builder(position, positions, [])
+    return Document(builder.build(node, path), builder.positions, builder.problems)
 
 
 def key_text(path: KeyPath) -> str:
@@ -160,8 +160,8 @@ def plain_value(text: str) -> bool | int | float | str | None:
 class _Builder:
     """A builder of values from YAML nodes, which records the position of each."""
 
-    place: _PlaceAt
-    places: dict[KeyPath, YamlPosition]
+    position: _PositionAt
+    positions: dict[KeyPath, YamlPosition]
     problems: list[Problem]
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
@@ -173,15 +173,15 @@ class _Builder:
         if not isinstance(node, yaml.ScalarNode) or node.style is not None:
             return node.value
         value = plain_value(node.value)
-        if isinstance(value, int | float) and path in self.places:
-            self.places[path] = _with_spelling(self.places[path], node.value)
+        if isinstance(value, int | float) and path in self.positions:
+            self.positions[path] = _with_spelling(self.positions[path], node.value)
         return value
 
     def _build_sequence(self, node: yaml.SequenceNode, path: KeyPath) -> list[Any]:
         values = []
         for index, item in enumerate(node.value):
             below = (*path, index)
-            self.places[below] = _start(item, self.place)
+            self.positions[below] = _start(item, self.position)
             values.append(self.build(item, below))
         return values
 
@@ -189,30 +189,32 @@ class _Builder:
         values: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
-            place = _start(key_node, self.place)
+            position = _start(key_node, self.position)
             if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(place, key_text(path), "a key must be a single word"))
+                self.problems.append(
+                    Problem(position, key_text(path), "a key must be a single word")
+                )
                 continue
             key = key_node.value
             below = (*path, key)
             if key in values:
                 message = f"given a second time; it already stands in line {lines[key]}"
-                if place.on_command_line:
+                if position.on_command_line:
                     message = "given a second time"
-                self.problems.append(Problem(place, key_text(below), message))
+                self.problems.append(Problem(position, key_text(below), message))
                 continue
             lines[key] = key_node.start_mark.line + 1
-            self.places[below] = place
+            self.positions[below] = position
             values[key] = self.build(value_node, below)
         return values
 
 
-def _start(node: yaml.Node, place: _PlaceAt) -> YamlPosition:
-    return place(node.start_mark.line + 1, node.start_mark.column + 1)
+def _start(node: yaml.Node, position: _PositionAt) -> YamlPosition:
+    return position(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _with_spelling(place: YamlPosition, written: str) -> YamlPosition:
-    return YamlPosition(place.order, place.where, written, place.on_command_line)
+def _with_spelling(position: YamlPosition, spelling: str) -> YamlPosition:
+    return YamlPosition(position.order, position.where, spelling, position.on_command_line)
 
 
 class _Composer(yaml.SafeLoader):
@@ -229,7 +231,7 @@ class _Composer(yaml.SafeLoader):
             _refuse(
                 "tags (!) are not read here; a text that begins with ! must be in quotes", event
             )
-        if self.depth == _DEEPEST:
+        if self.depth == _MAX_DEPTH:
             _refuse("nested too deeply", event)
         self.depth += 1
         node = super().compose_node(parent, index)
@@ -241,7 +243,7 @@ def _refuse(message: str, event: Any) -> None:
     raise yaml.composer.ComposerError(None, None, message, event.start_mark)
 
 
-def _compose(text: str, place: _PlaceAt) -> yaml.Node | None:
+def _compose(text: str, position: _PositionAt) -> yaml.Node | None:
     try:
         loader = _Composer(text)
         try:
@@ -250,21 +252,21 @@ def _compose(text: str, place: _PlaceAt) -> yaml.Node | None:
             loader.dispose()
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        where = place(before.count("\n") + 1, error.position - before.rfind("\n")).where
+        where = position(before.count("\n") + 1, error.position - before.rfind("\n")).where
         character = f"U+{ord(text[error.position]):04X}"
         raise ConfigError(f"{where}: the character {character} is not allowed") from error
     except yaml.MarkedYAMLError as error:
-        line, column, message = _in_plain_words(error)
-        at_fault = "".join(text.split("\n")[line - 1 : line])
-        if _LANGUAGE.search(_QUOTED.sub("", at_fault)):
+        line, column, message = _simplify_error(error)
+        faulty_line = "".join(text.split("\n")[line - 1 : line])
+        if _LANGUAGE.search(_QUOTED.sub("", faulty_line)):
             message = "a text with {source_language} or {target_language} in it must be in quotes"
-        raise ConfigError(f"{place(line, column).where}: {message}") from error
+        raise ConfigError(f"{position(line, column).where}: {message}") from error
 
 
 _LANGUAGE = re.compile(r"\{(source|target)_language\}")
 _QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
 
-_PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
+_SIMPLER_MESSAGES: tuple[tuple[str, str, bool], ...] = (
     (r"found character '\\t'", "a tab; indent and separate with spaces", False),
     (
         r"found character (?P<it>.+) that cannot start any token",
@@ -293,16 +295,16 @@ _PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
     (r"expected ',' or '\}'", "a section that lacks a comma or its closing }}", True),
     (r"but found another document", "a second document (---); a configuration is one", False),
 )
-"""PyYAML's message, the message to show, and whether the fault is where the construct began."""
+"""PyYAML's message, the message to show, and whether to name the start of the construct."""
 
 
-def _in_plain_words(error: yaml.MarkedYAMLError) -> tuple[int, int, str]:
+def _simplify_error(error: yaml.MarkedYAMLError) -> tuple[int, int, str]:
     """Return the line, the column and the message of an error of PyYAML."""
     message, mark = error.problem or "is not YAML", error.problem_mark
-    for pattern, words, at_start in _PLAIN_WORDS:
+    for pattern, simpler, at_start in _SIMPLER_MESSAGES:
         match = re.search(pattern, message)
         if match is not None:
-            message = words.format(**match.groupdict())
+            message = simpler.format(**match.groupdict())
             mark = error.context_mark if at_start and error.context_mark else mark
             break
     return (mark.line + 1, mark.column + 1, message) if mark else (1, 1, message)

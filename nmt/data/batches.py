@@ -64,7 +64,7 @@ class Batch:
             None if self.guide is None else change(self.guide),
         )
 
-    def guided(self, links: Sequence[NDArray[np.integer]]) -> "Batch":
+    def with_guide(self, links: Sequence[NDArray[np.integer]]) -> "Batch":
         """Return the batch with a guide that divides attention evenly among links.
 
         Args:
@@ -72,8 +72,8 @@ class Batch:
                 duplicates.
         """
         guide = np.zeros((*self.target_input.shape, self.source.shape[1]), np.float32)
-        for row, places in zip(guide, links, strict=True):
-            row[places[:, 1], places[:, 0]] = 1.0
+        for row, pair_links in zip(guide, links, strict=True):
+            row[pair_links[:, 1], pair_links[:, 0]] = 1.0
         guide /= np.maximum(guide.sum(2, keepdims=True), 1.0)
         return replace(self, guide=torch.from_numpy(guide))
 
@@ -157,13 +157,13 @@ def plan_epoch(
     batches: list[NDArray[np.int64]] = []
     for begin in range(0, len(order), _POOL):
         pool = order[begin : begin + _POOL]
-        by_length = np.lexsort((source_lengths[pool], target_lengths[pool]))
-        order_of_pool = pool[by_length]
+        length_order = np.lexsort((source_lengths[pool], target_lengths[pool]))
+        sorted_pool = pool[length_order]
         if by == "sentences":
-            batches += np.split(order_of_pool, range(batch_size, len(pool), batch_size))
+            batches += np.split(sorted_pool, range(batch_size, len(pool), batch_size))
         else:
-            batches += _cut(order_of_pool, source_lengths, target_lengths, batch_size)
-    return [batches[i] for i in random.permutation(len(batches))]
+            batches += _cut_into_batches(sorted_pool, source_lengths, target_lengths, batch_size)
+    return [batches[index] for index in random.permutation(len(batches))]
 
 
 def plan_in_order(
@@ -177,10 +177,10 @@ def plan_in_order(
         batch_tokens: The size of a batch in tokens. See `plan_epoch`.
     """
     order = np.lexsort((source_lengths, target_lengths))[::-1]
-    yield from _cut(order, source_lengths, target_lengths, batch_tokens)
+    yield from _cut_into_batches(order, source_lengths, target_lengths, batch_tokens)
 
 
-def _cut(
+def _cut_into_batches(
     order: NDArray[np.int64],
     source_lengths: NDArray[np.integer],
     target_lengths: NDArray[np.integer],
@@ -189,16 +189,16 @@ def _cut(
     longest = np.maximum(source_lengths[order], target_lengths[order]).astype(np.int64) + 1
     batches, begin = [], 0
     while begin < len(order):
-        window = longest[begin : begin + batch_tokens // int(longest[begin]) + 1]
-        width = np.maximum.accumulate(window)
-        fits = width * np.arange(1, len(window) + 1) <= batch_tokens
+        lengths = longest[begin : begin + batch_tokens // int(longest[begin]) + 1]
+        widths = np.maximum.accumulate(lengths)
+        fits = widths * np.arange(1, len(lengths) + 1) <= batch_tokens
         end = begin + max(1, int(fits.sum()))
         batches.append(order[begin:end])
         begin = end
     return batches
 
 
-MULTIPLE = 8
+LENGTH_MULTIPLE = 8
 """The number of which padded lengths are multiples.
 
 The first epochs on Multi30k and IWSLT'15, with 4,096 tokens a batch, have 14 and 78 shapes. In them
@@ -206,15 +206,15 @@ The first epochs on Multi30k and IWSLT'15, with 4,096 tokens a batch, have 14 an
 """
 
 
-def bucket_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def full_bucket_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the lengths, without EOS, that fill the buckets of sentences with these lengths.
 
     Nearly all batches planned by them have as many sentences as their bucket has room for.
     """
-    return -(-(lengths + 1) // MULTIPLE) * MULTIPLE - 1
+    return -(-(lengths + 1) // LENGTH_MULTIPLE) * LENGTH_MULTIPLE - 1
 
 
-def to_bucket(batch: Batch, batch_tokens: int) -> Batch:
+def pad_to_bucket(batch: Batch, batch_tokens: int) -> Batch:
     """Return a batch padded to its bucket.
 
     Lengths are padded to the next multiple. Sentences are added as far as `batch_tokens` allows. An
@@ -225,29 +225,33 @@ def to_bucket(batch: Batch, batch_tokens: int) -> Batch:
         batch: The batch.
         batch_tokens: The size of a batch in tokens.
     """
-    source_len, target_len = (_up(x.shape[1]) for x in (batch.source, batch.target_input))
+    source_len, target_len = (
+        _round_up(tensor.shape[1]) for tensor in (batch.source, batch.target_input)
+    )
     count = len(batch.source)
     sentences = max(count, batch_tokens // max(source_len, target_len))
 
-    def padded(x: Tensor, length: int) -> Tensor:
-        return nn.functional.pad(x, (0, length - x.shape[1], 0, sentences - count), value=PAD)
+    def pad(tensor: Tensor, length: int) -> Tensor:
+        return nn.functional.pad(
+            tensor, (0, length - tensor.shape[1], 0, sentences - count), value=PAD
+        )
 
-    source = padded(batch.source, source_len)
+    source = pad(batch.source, source_len)
     source[count:, 0] = EOS
     guide = batch.guide
     if guide is not None:
-        room = (source_len - guide.shape[2], target_len - guide.shape[1], sentences - count)
-        guide = nn.functional.pad(guide, (0, room[0], 0, room[1], 0, room[2]))
+        padding = (source_len - guide.shape[2], target_len - guide.shape[1], sentences - count)
+        guide = nn.functional.pad(guide, (0, padding[0], 0, padding[1], 0, padding[2]))
     return Batch(
         source,
         nn.functional.pad(batch.source_lengths, (0, sentences - count), value=1),
-        padded(batch.target_input, target_len),
-        padded(batch.target_output, target_len),
+        pad(batch.target_input, target_len),
+        pad(batch.target_output, target_len),
         batch.pairs,
         batch.target_tokens,
         guide,
     )
 
 
-def _up(length: int) -> int:
-    return -(-length // MULTIPLE) * MULTIPLE
+def _round_up(length: int) -> int:
+    return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE

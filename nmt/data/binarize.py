@@ -22,16 +22,16 @@ from nmt.data.manifest import (
     Manifest,
     OverlapReport,
     SideReport,
-    files_of,
-    lines_of,
+    count_pairs,
+    list_files,
 )
-from nmt.data.pair_counts import PairCounts, drop_table, overlap_remarks, remarks
+from nmt.data.pair_counts import PairCounts, corpus_remarks, drop_table, overlap_remarks
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.text.lines import read_pairs
 from nmt.text.profile import CorpusProfile
-from nmt.tokenizers.normalization import advice_to_keep
+from nmt.tokenizers.normalization import normalization_advice
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
 
 
@@ -58,7 +58,7 @@ def binarize(config: Config, tokenizers: TokenizerPair, inputs: Inputs, folder: 
     return _Binarizer(config, tokenizers, inputs, folder).run()
 
 
-_MOST_UNKNOWN = 0.01
+_DEFAULT_MAX_UNKNOWN = 0.01
 """The default of `data.max_unknown` for subwords and characters."""
 
 DATA_FILES = frozenset(
@@ -83,13 +83,13 @@ def binarize_settings(config: Config) -> dict[str, object]:
     settings = config.data.model_dump(mode="json", include=names)
     settings |= filter_settings(config.data)
     if settings["max_unknown"] is None:
-        settings["max_unknown"] = _MOST_UNKNOWN
+        settings["max_unknown"] = _DEFAULT_MAX_UNKNOWN
     if config.data.validation_split:
         settings["seed"] = config.data.split_seed
     return settings
 
 
-def dev_text(folder: Path, side: str) -> Path:
+def dev_text_path(folder: Path, side: str) -> Path:
     """Return the path of the file with the lines of one side of dev.
 
     Args:
@@ -117,36 +117,36 @@ class _Binarizer:
         warn_of_equal_files(self._inputs)
         with ExitStack() as stack:
             held_out = "train" if self._data.dev is None else "dev"
-            dev = self._open("dev", PairCounts(lines_of(self._inputs, held_out)), stack)
+            dev = self._open("dev", PairCounts(count_pairs(self._inputs, held_out)), stack)
             dev.keep_texts(self._folder, stack)
             if self._data.dev is not None:
                 self._read_dev(dev, self._data.dev)
             if self._data.test is not None:
                 self._read_test(self._data.test)
             filters = PairFilters(self._data, self._held_out)
-            tally = PairCounts(lines_of(self._inputs, "train"), filters.reasons)
-            train = self._open("train", tally, stack)
+            counts = PairCounts(count_pairs(self._inputs, "train"), filters.reasons)
+            train = self._open("train", counts, stack)
             self._read_train(train, dev, filters)
-        manifest = self._manifest(train.tally, dev.tally)
-        _tell(manifest, self._data.exclude_overlap)
-        found = manifest.train.round_trip
+        manifest = self._manifest(train.counts, dev.counts)
+        _report_statistics(manifest, self._data.exclude_overlap)
+        round_trip = manifest.train.round_trip
         if (
-            found is not None
-            and found.changed
-            and (advice := advice_to_keep(self._config.tokenizer, found.changes))
+            round_trip is not None
+            and round_trip.changed
+            and (advice := normalization_advice(self._config.tokenizer, round_trip.changes))
         ):
             say(f"train: {advice}")
-        _check(manifest, self._data, self._tokenizers)
+        _check_limits(manifest, self._data, self._tokenizers)
         manifest.save(self._folder)
         return manifest
 
-    def _open(self, name: str, tally: PairCounts, stack: ExitStack) -> "_Output":
+    def _open(self, name: str, counts: PairCounts, stack: ExitStack) -> "_CorpusOutput":
         size = max(self._tokenizers.source.size, self._tokenizers.target.size)
         writer = stack.enter_context(CorpusWriter(self._folder / name, size))
-        return _Output(writer, tally, self._tokenizers.target)
+        return _CorpusOutput(writer, counts, self._tokenizers.target)
 
-    def _encoded(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
-        total = lines_of(self._inputs, name)
+    def _encode(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
+        total = count_pairs(self._inputs, name)
         pairs = read_pairs(corpus.source, corpus.target, self._data.on_bad_utf8)
         profile = self._profiles[name] = CorpusProfile(total)
         with progress(f"binarize {name}", total, "pairs") as bar:
@@ -157,33 +157,35 @@ class _Binarizer:
 
     def _read_test(self, corpus: CorpusSettings) -> None:
         self._held_out["test"] = HeldOut()
-        for _, encoded in self._encoded("test", corpus):
+        for _, encoded in self._encode("test", corpus):
             self._held_out["test"].add(encoded)
 
-    def _read_dev(self, dev: "_Output", corpus: CorpusSettings) -> None:
+    def _read_dev(self, dev: "_CorpusOutput", corpus: CorpusSettings) -> None:
         self._held_out["dev"] = HeldOut()
         seen = SeenHashes()
-        for chunk, encoded in self._encoded("dev", corpus):
-            kept = dev.drop(chunk, {})
-            dev.look_at(encoded, seen.add(encoded.pair_hashes), kept)
-            dev.write(chunk, encoded, kept)
+        for chunk, encoded in self._encode("dev", corpus):
+            keep_mask = dev.drop(chunk, {})
+            dev.count_properties(encoded, seen.add(encoded.pair_hashes), keep_mask)
+            dev.write(chunk, encoded, keep_mask)
             self._held_out["dev"].add(encoded)
 
-    def _read_train(self, train: "_Output", dev: "_Output", filters: PairFilters) -> None:
+    def _read_train(
+        self, train: "_CorpusOutput", dev: "_CorpusOutput", filters: PairFilters
+    ) -> None:
         seen = SeenHashes()
-        for chunk, encoded in self._encoded("train", self._data.train):
+        for chunk, encoded in self._encode("train", self._data.train):
             duplicate = seen.add(encoded.pair_hashes)
-            kept = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
+            keep_mask = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
             # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
-            to_dev = kept & self._set_aside(chunk)
-            dev.look_at(encoded, duplicate, to_dev)
-            dev.write(chunk, encoded, to_dev)
-            train.look_at(encoded, duplicate, ~to_dev)
-            train.write(chunk, encoded, kept & ~to_dev)
+            dev_mask = keep_mask & self._validation_mask(chunk)
+            dev.count_properties(encoded, duplicate, dev_mask)
+            dev.write(chunk, encoded, dev_mask)
+            train.count_properties(encoded, duplicate, ~dev_mask)
+            train.write(chunk, encoded, keep_mask & ~dev_mask)
             for held_out in self._held_out.values():
-                held_out.count(encoded.where(~to_dev))
+                held_out.count(encoded.where(~dev_mask))
 
-    def _set_aside(self, chunk: Chunk) -> NDArray[np.bool_]:
+    def _validation_mask(self, chunk: Chunk) -> NDArray[np.bool_]:
         share, seed = self._data.validation_split, self._data.split_seed
         texts = zip(chunk.sources, chunk.targets, strict=True)
         return np.array([in_validation_split(*pair, share, seed) for pair in texts], np.bool_)
@@ -200,24 +202,24 @@ class _Binarizer:
                 for name, held_out in self._held_out.items()
             },
             length_ratio=train.length_ratio(),
-            findings=text_findings(self._profiles, files_of(self._inputs)),
+            findings=text_findings(self._profiles, list_files(self._inputs)),
         )
 
 
 @dataclass
-class _Output:
+class _CorpusOutput:
     """A corpus that is being written, and its counts."""
 
     writer: CorpusWriter
-    tally: PairCounts
+    counts: PairCounts
     tokenizer: Tokenizer
     source_text: IO[bytes] | None = None
     target_text: IO[bytes] | None = None
 
     def keep_texts(self, folder: Path, stack: ExitStack) -> None:
         """Write the lines of the pairs too."""
-        self.source_text = stack.enter_context(atomic_file(dev_text(folder, "source")))
-        self.target_text = stack.enter_context(atomic_file(dev_text(folder, "target")))
+        self.source_text = stack.enter_context(atomic_file(dev_text_path(folder, "source")))
+        self.target_text = stack.enter_context(atomic_file(dev_text_path(folder, "target")))
 
     def drop(self, chunk: Chunk, dropped: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Count the unreadable lines of a chunk and the dropped pairs.
@@ -230,25 +232,25 @@ class _Output:
             A mask of the pairs that are kept, `[n]`.
         """
         if chunk.unreadable:
-            self.tally.drop(NOT_UTF8, chunk.unreadable)
-        kept = np.ones(len(chunk.lines), np.bool_)
-        for reason, marked in dropped.items():
-            self.tally.drop(reason, compress(chunk.lines, marked))
-            kept &= ~marked
-        return kept
+            self.counts.drop(NOT_UTF8, chunk.unreadable)
+        keep_mask = np.ones(len(chunk.lines), np.bool_)
+        for reason, drop_mask in dropped.items():
+            self.counts.drop(reason, compress(chunk.lines, drop_mask))
+            keep_mask &= ~drop_mask
+        return keep_mask
 
-    def look_at(
-        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    def count_properties(
+        self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], mask: NDArray[np.bool_]
     ) -> None:
-        """Count the properties that are only reported, of pairs in the mask `wanted` `[n]`."""
-        self.tally.look_at(encoded.where(wanted), duplicate[wanted])
+        """Count the properties that are only reported, of the pairs in `mask`, `[n]`."""
+        self.counts.count_properties(encoded.where(mask), duplicate[mask])
 
-    def write(self, chunk: Chunk, encoded: EncodedChunk, wanted: NDArray[np.bool_]) -> None:
-        """Write the pairs of a chunk in the mask `wanted` `[n]`."""
-        chunk, encoded = chunk.where(wanted), encoded.where(wanted)
+    def write(self, chunk: Chunk, encoded: EncodedChunk, mask: NDArray[np.bool_]) -> None:
+        """Write the pairs of a chunk that are in `mask`, `[n]`."""
+        chunk, encoded = chunk.where(mask), encoded.where(mask)
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
-        self.tally.keep(encoded)
+        self.counts.keep(encoded)
         self._compare_targets(chunk, encoded)
         for file, texts in ((self.source_text, chunk.sources), (self.target_text, chunk.targets)):
             if file is not None:
@@ -259,12 +261,12 @@ class _Output:
 
         Lines with unknown words are left out, because those are counted as unknown.
         """
-        round_trip, words = self.tally.round_trip, self.tokenizer.has_whole_words
+        round_trip, has_whole_words = self.counts.round_trip, self.tokenizer.has_whole_words
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
         sampled = round_trip.is_sampled(np.array(chunk.lines, np.int64))
         for row in np.flatnonzero(sampled).tolist():
             ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
-            if not (words and UNK in ids):
+            if not (has_whole_words and UNK in ids):
                 round_trip.add(chunk.lines[row], chunk.targets[row], self.tokenizer.decode(ids))
 
 
@@ -283,16 +285,16 @@ def _paths(inputs: Inputs, corpus: str) -> str:
     return ", ".join(file.path for file in inputs[f"{corpus}.source"])
 
 
-def _tell(manifest: Manifest, exclude_overlap: bool) -> None:
+def _report_statistics(manifest: Manifest, exclude_overlap: bool) -> None:
     for name, report in (("train", manifest.train), ("dev", manifest.dev)):
         say(drop_table(name, report))
-        for remark in remarks(name, report):
+        for remark in corpus_remarks(name, report):
             say(remark)
     for remark in overlap_remarks(manifest.overlap, exclude_overlap):
         say(remark)
 
 
-def _check(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:
+def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:
     train = manifest.train
     if train.pairs_kept == 0:
         raise DataError(f"no pair of train is left.\n{drop_table('train', train)}")
@@ -320,18 +322,20 @@ def _check(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) ->
             _check_unknown(f"the {side_name} of {name}", side, data.max_unknown, tokenizer)
 
 
-def _check_unknown(where: str, side: SideReport, limit: float | None, tokenizer: Tokenizer) -> None:
-    words = tokenizer.has_whole_words
+def _check_unknown(
+    text_name: str, side: SideReport, limit: float | None, tokenizer: Tokenizer
+) -> None:
+    has_whole_words = tokenizer.has_whole_words
     if limit is None:
-        limit = 1.0 if words else _MOST_UNKNOWN
+        limit = 1.0 if has_whole_words else _DEFAULT_MAX_UNKNOWN
     if side.unknown_rate > limit:
         remedy = (
             "Lower tokenizer.min_frequency, or raise tokenizer.vocab_size or that limit."
-            if words
+            if has_whole_words
             else "Set tokenizer.byte_fallback: true, or raise tokenizer.character_coverage or that "
             "limit."
         )
         raise DataError(
-            f"{100 * side.unknown_rate:.2f}% of the tokens of {where} are unknown, more than "
+            f"{100 * side.unknown_rate:.2f}% of the tokens of {text_name} are unknown, more than "
             f"data.max_unknown ({limit}) allows.\n{remedy}"
         )

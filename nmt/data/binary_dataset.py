@@ -38,8 +38,10 @@ class Corpus:
     def __init__(self, prefix: Path, header: "_CorpusHeader") -> None:
         self._prefix = prefix
         self._header = header
-        self._tokens: NDArray[np.integer] = _map(_bin(prefix), header.token_type, 0, header.tokens)
-        rows = _map(_idx(prefix), _ROW, _HEADER_SIZE, 3 * (header.pairs + 1))
+        self._tokens: NDArray[np.integer] = _map_array(
+            _bin_path(prefix), header.token_type, 0, header.tokens
+        )
+        rows = _map_array(_idx_path(prefix), _ROW, _HEADER_SIZE, 3 * (header.pairs + 1))
         self._rows = rows.reshape(header.pairs + 1, 3)
 
     @classmethod
@@ -52,11 +54,11 @@ class Corpus:
             DataError: The files are missing, truncated or of another version.
         """
         header = _read_header(prefix)
-        _check_size(_bin(prefix), header.tokens * header.token_type.itemsize)
-        _check_size(_idx(prefix), _HEADER_SIZE + 3 * (header.pairs + 1) * _ROW.itemsize)
+        _check_size(_bin_path(prefix), header.tokens * header.token_type.itemsize)
+        _check_size(_idx_path(prefix), _HEADER_SIZE + 3 * (header.pairs + 1) * _ROW.itemsize)
         corpus = cls(prefix, header)
         if corpus._rows[0].any() or int(corpus._rows[-1, 1]) != header.tokens:
-            raise _damaged(_idx(prefix), "its index does not fit its header")
+            raise _damage_error(_idx_path(prefix), "its index does not fit its header")
         return corpus
 
     def __len__(self) -> int:
@@ -64,12 +66,12 @@ class Corpus:
 
     def source(self, pair: int) -> NDArray[np.integer]:
         """Return the token ids of the source side of a pair, `[source_len]`, read-only."""
-        pair = self._checked(pair)
+        pair = self._check_index(pair)
         return self._tokens[int(self._rows[pair, 1]) : int(self._rows[pair + 1, 0])]
 
     def target(self, pair: int) -> NDArray[np.integer]:
         """Return the token ids of the target side of a pair, `[target_len]`, read-only."""
-        pair = self._checked(pair)
+        pair = self._check_index(pair)
         return self._tokens[int(self._rows[pair + 1, 0]) : int(self._rows[pair + 1, 1])]
 
     @cached_property
@@ -110,13 +112,13 @@ class Corpus:
         Raises:
             DataError: A byte differs from what was written, or the index is invalid.
         """
-        if sha256(_bin(self._prefix)) != self._header.tokens_sha.hex():
-            raise _damaged(_bin(self._prefix), "its checksum is wrong")
+        if sha256(_bin_path(self._prefix)) != self._header.tokens_sha.hex():
+            raise _damage_error(_bin_path(self._prefix), "its checksum is wrong")
         if hashlib.sha256(self._rows.reshape(-1).data).digest() != self._header.rows_sha:
-            raise _damaged(_idx(self._prefix), "its checksum is wrong")
+            raise _damage_error(_idx_path(self._prefix), "its checksum is wrong")
         ends = self._rows[:, :2].reshape(-1)
         if (ends[1:] < ends[:-1]).any():
-            raise _damaged(_idx(self._prefix), "its pairs do not follow one another")
+            raise _damage_error(_idx_path(self._prefix), "its pairs do not follow one another")
 
     def check_ids(self, source_size: int, target_size: int) -> None:
         """Read all tokens and check that they are in the vocabularies.
@@ -134,9 +136,11 @@ class Corpus:
             lengths = np.diff(ends)
             limits = np.repeat(np.resize(sizes, len(lengths)), lengths)
             if (self._tokens[int(ends[0]) : int(ends[-1])] >= limits).any():
-                raise _damaged(_bin(self._prefix), "it has tokens that are in no vocabulary")
+                raise _damage_error(
+                    _bin_path(self._prefix), "it has tokens that are in no vocabulary"
+                )
 
-    def _checked(self, pair: int) -> int:
+    def _check_index(self, pair: int) -> int:
         if not 0 <= pair < len(self):
             raise IndexError(f"pair {pair} of a corpus of {len(self)}")
         return pair
@@ -169,9 +173,9 @@ class CorpusWriter:
 
     def __enter__(self) -> "CorpusWriter":
         # The index is renamed last: without it there is no corpus.
-        self._idx: IO[bytes] = self._stack.enter_context(atomic_file(_idx(self._prefix)))
-        self._bin: IO[bytes] = self._stack.enter_context(atomic_file(_bin(self._prefix)))
-        self._idx.write(bytes(_HEADER_SIZE))
+        self._idx_file: IO[bytes] = self._stack.enter_context(atomic_file(_idx_path(self._prefix)))
+        self._bin_file: IO[bytes] = self._stack.enter_context(atomic_file(_bin_path(self._prefix)))
+        self._idx_file.write(bytes(_HEADER_SIZE))
         self._write_rows(np.zeros((1, 3), _ROW))
         return self
 
@@ -208,7 +212,7 @@ class CorpusWriter:
         rows = np.empty((len(line_numbers), 3), _ROW)
         rows[:, :2] = self._tokens + np.cumsum(lengths.reshape(-1)).reshape(-1, 2)
         rows[:, 2] = line_numbers
-        self._bin.write(packed.tobytes())
+        self._bin_file.write(packed.tobytes())
         self._tokens_sha.update(packed.tobytes())
         self._write_rows(rows)
         self._pairs += len(line_numbers)
@@ -228,13 +232,13 @@ class CorpusWriter:
                 self._tokens_sha.digest(),
                 self._rows_sha.digest(),
             )
-            self._idx.seek(0)
-            self._idx.write(header.packed())
+            self._idx_file.seek(0)
+            self._idx_file.write(header.packed())
         self._stack.__exit__(kind, error, trace)
 
     def _write_rows(self, rows: NDArray[np.uint64]) -> None:
         data = rows.tobytes()
-        self._idx.write(data)
+        self._idx_file.write(data)
         self._rows_sha.update(data)
 
 
@@ -257,7 +261,7 @@ class _CorpusHeader:
 
 
 def _read_header(prefix: Path) -> _CorpusHeader:
-    path = _idx(prefix)
+    path = _idx_path(prefix)
     try:
         with path.open("rb") as file:
             data = file.read(_HEADER_SIZE)
@@ -265,27 +269,27 @@ def _read_header(prefix: Path) -> _CorpusHeader:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read: {reason}; re-run nmt binarize.") from error
     if len(data) < _HEADER_SIZE or not data.startswith(_MAGIC):
-        raise _damaged(path, "it does not begin like an index")
+        raise _damage_error(path, "it does not begin like an index")
     if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
-        raise _damaged(path, "the checksum of its header is wrong")
+        raise _damage_error(path, "the checksum of its header is wrong")
     _, version, width, pairs, tokens, tokens_sha, rows_sha = _HEADER.unpack_from(data)
     if version != _VERSION:
         raise DataError(
             f"{path}: format version {version}, but this nmt reads {_VERSION}; re-run nmt binarize."
         )
     if width not in _TOKEN_TYPES:
-        raise _damaged(path, f"its tokens have {width} bytes")
+        raise _damage_error(path, f"its tokens have {width} bytes")
     return _CorpusHeader(_TOKEN_TYPES[width], pairs, tokens, tokens_sha, rows_sha)
 
 
 def _check_size(path: Path, expected: int) -> None:
-    found = path.stat().st_size if path.is_file() else None
-    if found != expected:
-        what = "is missing" if found is None else f"has {found} bytes instead of {expected}"
-        raise _damaged(path, f"it {what}")
+    size = path.stat().st_size if path.is_file() else None
+    if size != expected:
+        problem = "is missing" if size is None else f"has {size} bytes instead of {expected}"
+        raise _damage_error(path, f"it {problem}")
 
 
-def _map(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[Any]:
+def _map_array(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[Any]:
     if count == 0:  # an empty file cannot be mapped
         return np.empty(0, dtype)
     mapped = np.memmap(path, dtype, mode="r", offset=offset, shape=(count,))
@@ -293,13 +297,13 @@ def _map(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDArray[A
     return mapped.view(np.ndarray)
 
 
-def _damaged(path: Path, reason: str) -> DataError:
+def _damage_error(path: Path, reason: str) -> DataError:
     return DataError(f"{path}: damaged: {reason}; re-run nmt binarize.")
 
 
-def _bin(prefix: Path) -> Path:
+def _bin_path(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + ".bin")
 
 
-def _idx(prefix: Path) -> Path:
+def _idx_path(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + ".idx")

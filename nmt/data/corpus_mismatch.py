@@ -20,7 +20,7 @@ from nmt.text.profile import (
     TOOL_MARKS,
     CorpusProfile,
     Example,
-    Seen,
+    LineCount,
     TextProfile,
     ToolMark,
 )
@@ -33,7 +33,7 @@ _FEWEST_LINES = 20
 _STANDARD_ERRORS = 4.0
 """The number of standard errors below which a difference of shares may be chance."""
 
-_SHORT = 3
+_MAX_PHRASE_WORDS = 3
 """The number of words up to which a line is a word or a phrase rather than a sentence."""
 
 _LEAST_SHORT = 0.4
@@ -45,10 +45,10 @@ _LEAST_UNKNOWN = 0.005
 """The share of the characters of a text that train lacks."""
 
 _LEAST_EXPECTED = 10.0
-"""The expected count of a character in train, if train had it as often as the other text."""
+"""The least expected count in train of a character, by its frequency in the other text."""
 
 _FEWEST_UNKNOWN = 3
-_UNKNOWN_IN = 0.01
+_MIN_UNKNOWN_SHARE = 0.01
 """The least share of lines, and number above, with a character that train lacks."""
 
 _SHOWN_CHARACTERS = 5
@@ -76,16 +76,16 @@ class CorpusSide:
     def __str__(self) -> str:
         return f"the {self.side} of {self.corpus}"
 
-    def example(self, example: Example | None) -> str:
+    def locate(self, example: Example | None) -> str:
         """Return a line with the name of its file and its number there."""
         if example is None:
             return "-"
         line, text = example.line, example.text
         for path, lines in self.files:
             if line <= lines:
-                return f"{path}:{line}: {_shown(text)}"
+                return f"{path}:{line}: {_quote(text)}"
             line -= lines
-        return _shown(text)
+        return _quote(text)
 
 
 def text_findings(
@@ -106,20 +106,20 @@ def text_findings(
         for side in _SIDES
     }
     pairs = [
-        _Pair(*texts["train", side], *texts[corpus, side])
+        _SidePair(*texts["train", side], *texts[corpus, side])
         for corpus in profiles
         if corpus != "train"
         for side in _SIDES
     ]
     return (
-        *_marks(list(texts.values())),
-        *_contrasts(pairs),
-        *_lengths(pairs),
-        *_unknown(pairs),
+        *_mark_findings(list(texts.values())),
+        *_contrast_findings(pairs),
+        *_length_findings(pairs),
+        *_unknown_character_findings(pairs),
     )
 
 
-def profile_of(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> CorpusProfile:
+def profile_corpus(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> CorpusProfile:
     """Return the profile of a corpus, which is read for it.
 
     Args:
@@ -135,111 +135,116 @@ def profile_of(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> Corp
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _SidePair:
     """The same side of train and of another corpus."""
 
-    train_place: CorpusSide
+    train_side: CorpusSide
     train: TextProfile
-    other_place: CorpusSide
+    other_side: CorpusSide
     other: TextProfile
 
 
-def _marks(texts: Sequence[tuple[CorpusSide, TextProfile]]) -> Iterator[TextFinding]:
+def _mark_findings(texts: Sequence[tuple[CorpusSide, TextProfile]]) -> Iterator[TextFinding]:
     for mark in TOOL_MARKS:
-        found = [
-            (seen.count / text.scanned, place, seen)
-            for place, text in texts
-            if (seen := text.marks.get(mark.name)) is not None
-            and seen.count >= max(1.0, _LEAST_SHARE_OF_MARKS * text.scanned)
+        candidates = [
+            (count.count / text.scanned, side, count)
+            for side, text in texts
+            if (count := text.marks.get(mark.name)) is not None
+            and count.count >= max(1.0, _LEAST_SHARE_OF_MARKS * text.scanned)
         ]
-        if found:
-            yield _mark_finding(mark, found)
+        if candidates:
+            yield _mark_finding(mark, candidates)
 
 
-def _mark_finding(mark: ToolMark, found: list[tuple[float, CorpusSide, Seen]]) -> TextFinding:
-    share, place, seen = max(found, key=lambda each: each[0])
-    others = [other for _, other, _ in found if other is not place]
+def _mark_finding(
+    mark: ToolMark, candidates: list[tuple[float, CorpusSide, LineCount]]
+) -> TextFinding:
+    share, side, count = max(candidates, key=lambda each: each[0])
+    others = [other for _, other, _ in candidates if other is not side]
     message = (
-        f"{_percent(share)} of the lines of {place} have {mark.title}: "
-        f"{place.example(seen.example)}{_also(others)}.\n"
+        f"{_format_percent(share)} of the lines of {side} have {mark.title}: "
+        f"{side.locate(count.example)}{_describe_others(others)}.\n"
         f"The model would learn and write them. Take them out of all texts: {mark.remedy}"
     )
     return TextFinding(kind=mark.name, message=message)
 
 
-def _contrasts(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
+def _contrast_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFinding]:
     for number, contrast in enumerate(CONTRASTS):
-        found = []
+        candidates = []
         for pair in pairs:
-            shares = [_share(text, number) for text in (pair.train, pair.other)]
+            shares = [_first_form_share(text, number) for text in (pair.train, pair.other)]
             if contrast.name == "punctuation" and _is_word_list_beside_sentences(pair):
                 continue
             if _differ(shares, contrast.least):
-                found.append((abs(shares[0][0] - shares[1][0]), pair, shares))
-        if not found:
+                candidates.append((abs(shares[0][0] - shares[1][0]), pair, shares))
+        if not candidates:
             continue
-        _, pair, shares = max(found, key=lambda each: each[0])
+        _, pair, shares = max(candidates, key=lambda each: each[0])
         sides = [
-            (shares[0][0], pair.train_place, pair.train),
-            (shares[1][0], pair.other_place, pair.other),
+            (shares[0][0], pair.train_side, pair.train),
+            (shares[1][0], pair.other_side, pair.other),
         ]
         more, less = sorted(sides, key=lambda each: each[0], reverse=True)
-        others = [other.other_place for _, other, _ in found if other is not pair]
+        others = [other.other_side for _, other, _ in candidates if other is not pair]
         message = (
-            f"train and {pair.other_place.corpus} differ in {contrast.title}: "
-            f"{_percent(more[0])} of the lines of {more[1]} {contrast.form}, "
-            f"{_percent(less[0])} of those of {less[1]}{_also(others)}.\n"
-            f"{more[1].example(more[2].first[number].example)} against "
-            f"{less[1].example(less[2].second[number].example)}.\n"
+            f"train and {pair.other_side.corpus} differ in {contrast.title}: "
+            f"{_format_percent(more[0])} of the lines of {more[1]} {contrast.form}, "
+            f"{_format_percent(less[0])} of those of {less[1]}{_describe_others(others)}.\n"
+            f"{more[1].locate(more[2].first[number].example)} against "
+            f"{less[1].locate(less[2].second[number].example)}.\n"
             f"{contrast.remedy.format(corpus=more[1].corpus)}"
         )
         yield TextFinding(kind=contrast.name, message=message)
 
 
-def _is_word_list_beside_sentences(pair: _Pair) -> bool:
+def _is_word_list_beside_sentences(pair: _SidePair) -> bool:
     """Return whether only one of two texts is a list of words, which lack punctuation."""
     if _length_difference(pair) is None:
         return False
-    return min(_median(text) for text in (pair.train, pair.other)) < _SHORT
+    return min(_median(text) for text in (pair.train, pair.other)) < _MAX_PHRASE_WORDS
 
 
-def _share(text: TextProfile, number: int) -> tuple[float, int]:
+def _first_form_share(text: TextProfile, number: int) -> tuple[float, int]:
     """Return the share of lines with the first form of a contrast, and the relevant lines."""
     first, second = text.first[number].count, text.second[number].count
     return first / max(1, first + second), first + second
 
 
 def _differ(shares: Sequence[tuple[float, int]], least: float) -> bool:
-    """Return whether two shares differ by at least `least`, and by more than chance explains."""
+    """Return whether two shares differ by at least `least`, and significantly."""
     (one, count), (other, others) = shares
     if min(count, others) < _FEWEST_LINES or abs(one - other) < least:
         return False
-    together = (one * count + other * others) / (count + others)
-    error = math.sqrt(together * (1.0 - together) * (1 / count + 1 / others))
-    return abs(one - other) >= _STANDARD_ERRORS * error
+    pooled_share = (one * count + other * others) / (count + others)
+    standard_error = math.sqrt(pooled_share * (1.0 - pooled_share) * (1 / count + 1 / others))
+    return abs(one - other) >= _STANDARD_ERRORS * standard_error
 
 
-def _lengths(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
-    found = [(pair, told) for pair in pairs if (told := _length_difference(pair)) is not None]
-    if not found:
+def _length_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFinding]:
+    candidates = [
+        (pair, difference) for pair in pairs if (difference := _length_difference(pair)) is not None
+    ]
+    if not candidates:
         return
-    pair, told = found[0]
-    others = [other.other_place for other, _ in found[1:]]
+    pair, difference = candidates[0]
+    others = [other.other_side for other, _ in candidates[1:]]
     medians = [_median(text) for text in (pair.train, pair.other)]
     advice = (
         "A model of words and phrases does not learn sentences: add sentences to train."
         if _mean(pair.train) < _mean(pair.other)
-        else f"Take a {pair.other_place.corpus} set with lines like those of train."
+        else f"Take a {pair.other_side.corpus} set with lines like those of train."
     )
     message = (
-        f"train and {pair.other_place.corpus} differ in length: {told}{_also(others)}.\n"
-        f"{pair.train_place.example(_of_length(pair.train, medians[0]))} against "
-        f"{pair.other_place.example(_of_length(pair.other, medians[1]))}.\n{advice}"
+        f"train and {pair.other_side.corpus} differ in length: "
+        f"{difference}{_describe_others(others)}.\n"
+        f"{pair.train_side.locate(_example_of_length(pair.train, medians[0]))} against "
+        f"{pair.other_side.locate(_example_of_length(pair.other, medians[1]))}.\n{advice}"
     )
     yield TextFinding(kind="lengths", message=message)
 
 
-def _length_difference(pair: _Pair) -> str | None:
+def _length_difference(pair: _SidePair) -> str | None:
     """Describe how the lengths of the lines differ, or return None where they are alike."""
     train, other = pair.train, pair.other
     if min(train.lines, other.lines) < _FEWEST_LINES:
@@ -248,15 +253,16 @@ def _length_difference(pair: _Pair) -> str | None:
     low, high = sorted(medians)
     if high >= _LENGTH_FACTOR * low and high - low >= _LENGTH_WORDS:
         return (
-            f"half of the lines of {pair.train_place} have at most {_counted(medians[0])}, of "
-            f"{pair.other_place} {_counted(medians[1])}"
+            f"half of the lines of {pair.train_side} have at most {_format_words(medians[0])}, of "
+            f"{pair.other_side} {_format_words(medians[1])}"
         )
     short = [(_share_of_short(text), text.lines) for text in (train, other)]
     fewer, more = sorted((_mean(train), _mean(other)))
     if _differ(short, _LEAST_SHORT) and more >= _MEAN_FACTOR * fewer:
         return (
-            f"{_percent(short[0][0])} of the lines of {pair.train_place} have at most {_SHORT} "
-            f"words, {_percent(short[1][0])} of those of {pair.other_place}"
+            f"{_format_percent(short[0][0])} of the lines of {pair.train_side} have at most "
+            f"{_MAX_PHRASE_WORDS} "
+            f"words, {_format_percent(short[1][0])} of those of {pair.other_side}"
         )
     return None
 
@@ -270,46 +276,51 @@ def _mean(text: TextProfile) -> float:
 
 
 def _share_of_short(text: TextProfile) -> float:
-    return sum(count for words, count in text.lengths.items() if words <= _SHORT) / text.lines
+    return (
+        sum(count for words, count in text.lengths.items() if words <= _MAX_PHRASE_WORDS)
+        / text.lines
+    )
 
 
-def _of_length(text: TextProfile, words: float) -> Example | None:
+def _example_of_length(text: TextProfile, words: float) -> Example | None:
     nearest = min(text.by_length, key=lambda length: abs(length - words), default=None)
     return None if nearest is None else text.by_length[nearest]
 
 
-def _unknown(pairs: Sequence[_Pair]) -> Iterator[TextFinding]:
-    found = []
+def _unknown_character_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFinding]:
+    candidates = []
     for pair in pairs:
-        unknown = _unknown_characters(pair)
+        unknown = _count_unknown_characters(pair)
         share = unknown.total() / max(1, pair.other.characters.total())
         if share >= _LEAST_UNKNOWN:
-            found.append((share, pair, unknown))
-    if not found:
+            candidates.append((share, pair, unknown))
+    if not candidates:
         return
-    share, pair, unknown = max(found, key=lambda each: each[0])
-    shown = ", ".join(_character(each) for each, _ in unknown.most_common(_SHOWN_CHARACTERS))
+    share, pair, unknown = max(candidates, key=lambda candidate: candidate[0])
+    shown = ", ".join(
+        _describe_character(candidate) for candidate, _ in unknown.most_common(_SHOWN_CHARACTERS)
+    )
     more = " and others" if len(unknown) > _SHOWN_CHARACTERS else ""
-    others = [each.other_place for _, each, _ in found if each is not pair]
+    others = [candidate.other_side for _, candidate, _ in candidates if candidate is not pair]
     message = (
-        f"{_percent(share)} of the characters of {pair.other_place} are not in train: {shown}{more}"
-        f"{_also(others)}.\n"
+        f"{_format_percent(share)} of the characters of {pair.other_side} are not in train: "
+        f"{shown}{more}{_describe_others(others)}.\n"
         "The model cannot know them: write both alike, or add such text to train."
     )
     yield TextFinding(kind="unknown-characters", message=message)
 
 
-def _unknown_characters(pair: _Pair) -> Counter[str]:
-    """Return the characters of the other text that train would have if it were of the same kind.
+def _count_unknown_characters(pair: _SidePair) -> Counter[str]:
+    """Return the characters of the other text that are unexpectedly missing from train.
 
     Characters whose absence another finding explains do not count.
     """
     if pair.other.lines < _FEWEST_LINES:
         return Counter()
-    fewest = max(_FEWEST_UNKNOWN, _UNKNOWN_IN * pair.other.lines)
+    fewest = max(_FEWEST_UNKNOWN, _MIN_UNKNOWN_SHARE * pair.other.lines)
     total = max(1, pair.other.characters.total())
     scale = pair.train.alphabet_total / total
-    differences = _differences(pair)
+    differences = _differing_contrasts(pair)
     return Counter(
         {
             character: count
@@ -322,22 +333,22 @@ def _unknown_characters(pair: _Pair) -> Counter[str]:
     )
 
 
-def _differences(pair: _Pair) -> set[str]:
+def _differing_contrasts(pair: _SidePair) -> set[str]:
     """Return the names of the contrasts in which the texts differ."""
     texts = pair.train, pair.other
     return {
         contrast.name
         for number, contrast in enumerate(CONTRASTS)
-        if _differ([_share(text, number) for text in texts], contrast.least)
+        if _differ([_first_form_share(text, number) for text in texts], contrast.least)
     }
 
 
 def _is_explained(character: str, differences: set[str], alphabet: set[str]) -> bool:
     """Return whether such differences explain that an alphabet lacks a character."""
     category = unicodedata.category(character)
-    if differences & _OF_CASE and alphabet & {character.lower(), character.upper()}:
+    if differences & _CASE_CONTRASTS and alphabet & {character.lower(), character.upper()}:
         return True
-    if differences & _OF_PUNCTUATION and category.startswith("P"):
+    if differences & _PUNCTUATION_CONTRASTS and category.startswith("P"):
         return True
     if "normalization" in differences:
         decomposed = set(unicodedata.normalize("NFD", "".join(alphabet)))
@@ -345,26 +356,33 @@ def _is_explained(character: str, differences: set[str], alphabet: set[str]) -> 
     return "digits" in differences and category == "Nd"
 
 
-_OF_CASE = {"lower-case", "upper-case"}
-_OF_PUNCTUATION = {"apostrophes", "quotes", "dashes", "punctuation", "full-width", "tokenization"}
+_CASE_CONTRASTS = {"lower-case", "upper-case"}
+_PUNCTUATION_CONTRASTS = {
+    "apostrophes",
+    "quotes",
+    "dashes",
+    "punctuation",
+    "full-width",
+    "tokenization",
+}
 
 
-def _character(character: str) -> str:
+def _describe_character(character: str) -> str:
     code = f"U+{ord(character):04X}"
     return f"{character} ({code})" if character.isprintable() else code
 
 
-def _also(places: Sequence[CorpusSide]) -> str:
-    return f" (also {', '.join(map(str, places))})" if places else ""
+def _describe_others(sides: Sequence[CorpusSide]) -> str:
+    return f" (also {', '.join(map(str, sides))})" if sides else ""
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 or share == 0.0 else f"{share:.1%}"
 
 
-def _counted(words: float) -> str:
+def _format_words(words: float) -> str:
     return "1 word" if words == 1 else f"{words:g} words"
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(text if len(text) <= SHORT_EXAMPLE else f"{text[: SHORT_EXAMPLE - 3]}...")

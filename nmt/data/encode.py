@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from nmt.data.hashing import pair_text, text_hashes
 from nmt.errors import ResourceError
-from nmt.runtime.process import let_through, signals_held
-from nmt.runtime.processor import cores
+from nmt.runtime.process import delay_signals, unblock_signals
+from nmt.runtime.processor import count_cores
 from nmt.text.characters import has_control_characters
 from nmt.text.lines import LinePair
 from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 
 _CHUNK_PAIRS = 2_000
 _CHUNK_CHARACTERS = 1_000_000
-_WAITING_PER_WORKER = 3
-_FEW_PAIRS = 50_000
+_MAX_PENDING_PER_WORKER = 3
+_MIN_PAIRS_FOR_WORKERS = 50_000
 """The number of pairs below which tokenization ends before a second process has started."""
 
 
@@ -49,12 +49,12 @@ class Chunk:
     targets: list[str] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
 
-    def where(self, wanted: NDArray[np.bool_]) -> "Chunk":
-        """Return the pairs in the mask `wanted` `[n]`."""
+    def where(self, mask: NDArray[np.bool_]) -> "Chunk":
+        """Return the pairs in `mask`, `[n]`."""
         return Chunk(
-            list(compress(self.lines, wanted)),
-            list(compress(self.sources, wanted)),
-            list(compress(self.targets, wanted)),
+            list(compress(self.lines, mask)),
+            list(compress(self.sources, mask)),
+            list(compress(self.targets, mask)),
         )
 
 
@@ -69,7 +69,7 @@ class EncodedChunk:
         pair_hashes: The hash of each pair, `[n]`.
         source_hashes: The hash of each source, `[n]`.
         identical: Whether both sides have the same text, `[n]`.
-        odd: Whether the text has a control character or an unusual line end, `[n]`.
+        has_controls: Whether the text has a control character or an unusual line end, `[n]`.
     """
 
     tokens: NDArray[np.uint32]
@@ -78,28 +78,28 @@ class EncodedChunk:
     pair_hashes: NDArray[np.uint64]
     source_hashes: NDArray[np.uint64]
     identical: NDArray[np.bool_]
-    odd: NDArray[np.bool_]
+    has_controls: NDArray[np.bool_]
 
     @property
-    def whole(self) -> NDArray[np.bool_]:
+    def has_both_sides(self) -> NDArray[np.bool_]:
         """Whether both sides of a pair have a token, `[n]`."""
         return np.asarray((self.lengths > 0).all(axis=1), np.bool_)
 
-    def where(self, wanted: NDArray[np.bool_]) -> "EncodedChunk":
-        """Return the pairs in the mask `wanted` `[n]`."""
+    def where(self, mask: NDArray[np.bool_]) -> "EncodedChunk":
+        """Return the pairs in `mask`, `[n]`."""
         return EncodedChunk(
-            self.tokens[np.repeat(wanted, self.lengths.sum(axis=1))],
-            self.lengths[wanted],
-            self.unknown[wanted],
-            self.pair_hashes[wanted],
-            self.source_hashes[wanted],
-            self.identical[wanted],
-            self.odd[wanted],
+            self.tokens[np.repeat(mask, self.lengths.sum(axis=1))],
+            self.lengths[mask],
+            self.unknown[mask],
+            self.pair_hashes[mask],
+            self.source_hashes[mask],
+            self.identical[mask],
+            self.has_controls[mask],
         )
 
 
 def encode_pairs(
-    pairs: Iterable[LinePair], tokenizers: TokenizerPair, workers: int, expected: int
+    pairs: Iterable[LinePair], tokenizers: TokenizerPair, workers: int, pair_count: int
 ) -> Iterator[tuple[Chunk, EncodedChunk]]:
     """Yield the pairs chunk by chunk, as text and encoded, in order.
 
@@ -107,14 +107,14 @@ def encode_pairs(
         pairs: The pairs.
         tokenizers: The tokenizers of both sides.
         workers: The number of processes, 0 for the number of cores.
-        expected: The number of pairs. Few pairs are tokenised in this process.
+        pair_count: The number of pairs. Few pairs are tokenised in this process.
 
     Raises:
         ResourceError: A process is killed.
     """
-    workers = workers or cores()
+    workers = workers or count_cores()
     chunks = _chunks(pairs)
-    if workers == 1 or expected < _FEW_PAIRS:
+    if workers == 1 or pair_count < _MIN_PAIRS_FOR_WORKERS:
         for chunk in chunks:
             yield chunk, encode_chunk(chunk, tokenizers)
     else:
@@ -152,9 +152,9 @@ def encode_chunk(chunk: Chunk, tokenizers: TokenizerPair) -> EncodedChunk:
 
 
 def _count_unknown(tokens: NDArray[np.uint32], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    before = np.concatenate([[0], np.cumsum(tokens == UNK)])
+    unknown_before = np.concatenate([[0], np.cumsum(tokens == UNK)])
     ends = np.cumsum(lengths.reshape(-1))
-    counts: NDArray[np.int64] = before[ends] - before[ends - lengths.reshape(-1)]
+    counts: NDArray[np.int64] = unknown_before[ends] - unknown_before[ends - lengths.reshape(-1)]
     return counts.reshape(-1, 2)
 
 
@@ -168,8 +168,8 @@ def _chunks(pairs: Iterable[LinePair]) -> Iterator[Chunk]:
             chunk.sources.append(pair.source)
             chunk.targets.append(pair.target)
             characters += len(pair.source) + len(pair.target)
-        full = len(chunk.lines) + len(chunk.unreadable) >= _CHUNK_PAIRS
-        if full or characters >= _CHUNK_CHARACTERS:
+        is_full = len(chunk.lines) + len(chunk.unreadable) >= _CHUNK_PAIRS
+        if is_full or characters >= _CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = Chunk(), 0
     if chunk.lines or chunk.unreadable:
@@ -180,18 +180,18 @@ def _encode_in_processes(
     chunks: Iterator[Chunk], tokenizers: TokenizerPair, workers: int
 ) -> Iterator[tuple[Chunk, EncodedChunk]]:
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _begin_worker, (tokenizers,)
+        workers, multiprocessing.get_context("spawn"), _start_worker, (tokenizers,)
     )
-    waiting: deque[tuple[Chunk, Future[EncodedChunk]]] = deque()
+    pending: deque[tuple[Chunk, Future[EncodedChunk]]] = deque()
     try:
         for chunk in chunks:
-            with signals_held():  # a submission may start a process
-                waiting.append((chunk, pool.submit(_encode_in_worker, chunk)))
-            if len(waiting) >= _WAITING_PER_WORKER * workers:
-                done, future = waiting.popleft()
+            with delay_signals():  # a submission may start a process
+                pending.append((chunk, pool.submit(_encode_in_worker, chunk)))
+            if len(pending) >= _MAX_PENDING_PER_WORKER * workers:
+                done, future = pending.popleft()
                 yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
+        while pending:
+            done, future = pending.popleft()
             yield done, future.result()
     except BrokenProcessPool as error:
         raise ResourceError(
@@ -205,16 +205,16 @@ def _encode_in_processes(
 _worker_tokenizers: TokenizerPair | None = None
 
 
-def _begin_worker(tokenizers: TokenizerPair) -> None:
+def _start_worker(tokenizers: TokenizerPair) -> None:
     global _worker_tokenizers
     _worker_tokenizers = tokenizers
     # Ctrl-C reaches all processes of a terminal; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_through(signal.SIGINT, signal.SIGTERM)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    unblock_signals(signal.SIGINT, signal.SIGTERM)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     """Exit when the parent ends. Without this, workers would outlive a killed parent."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Hashes of texts: which were seen before, and which are set aside for validation.
+"""Hashes of texts, for finding duplicates and for the split into training and validation.
 
 Two different texts share a hash about once in 37 million corpora of a million pairs.
 """
@@ -41,15 +41,15 @@ class SeenHashes:
         """Return whether each hash is in the set, `[n]`."""
         found = np.zeros(len(hashes), np.bool_)
         for run in self._runs:
-            places = np.searchsorted(run, hashes)
-            found |= run[np.minimum(places, len(run) - 1)] == hashes
+            positions = np.searchsorted(run, hashes)
+            found |= run[np.minimum(positions, len(run) - 1)] == hashes
         return found
 
     def add(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Add hashes to the set.
 
         Returns:
-            Whether each hash was in the set or stands earlier in `hashes`, `[n]`.
+            Whether each hash was in the set or occurs earlier in `hashes`, `[n]`.
         """
         order = np.argsort(hashes, kind="stable")
         ordered = hashes[order]

@@ -1,7 +1,7 @@
-"""The manifest of binarized corpora: their input files, and what became of every pair."""
+"""The manifest of binarized corpora: input files, and the numbers of kept and dropped pairs."""
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nmt.config.settings import CorpusSettings, DataSettings
-from nmt.console import working
+from nmt.console import show_activity
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import sha256, write_text
 from nmt.text.languages import check_file_languages
@@ -17,14 +17,14 @@ from nmt.text.lines import (
     check_file_format,
     check_line_counts,
     count_lines,
-    status,
+    file_status,
     wrap_read_errors,
 )
 from nmt.tokenizers.round_trip import Change, RoundTrip
 
 
 class InputFile(BaseModel):
-    """A text file as it was found.
+    """A text file as it was read.
 
     The content counts as unchanged while size and modification time stay the same.
     """
@@ -43,14 +43,16 @@ Inputs = dict[str, tuple[InputFile, ...]]
 
 
 def describe_inputs(
-    corpora: Mapping[str, CorpusSettings | None], known: Inputs | None, checked: bool = False
+    corpora: Mapping[str, CorpusSettings | None],
+    known: Inputs | None,
+    formats_checked: bool = False,
 ) -> Inputs:
     """Return descriptions of the present files of the corpora.
 
     Args:
         corpora: The corpora, by their names.
         known: Earlier descriptions. A file with the same size and time is not read again.
-        checked: Whether the files are known to be plain text.
+        formats_checked: Whether the files are known to be plain text.
 
     Raises:
         DataError: A file is missing, damaged or not plain text, or the sides of a corpus differ in
@@ -61,9 +63,9 @@ def describe_inputs(
     for name, corpus in corpora.items():
         if corpus is None:
             continue
-        if not checked:
+        if not formats_checked:
             check_formats(corpus)
-        sides = (_describe_all(corpus.source, cache), _describe_all(corpus.target, cache))
+        sides = (_describe_files(corpus.source, cache), _describe_files(corpus.target, cache))
         check_line_counts(*(((Path(file.path), file.lines) for file in side) for side in sides))
         inputs[f"{name}.source"], inputs[f"{name}.target"] = sides
     return inputs
@@ -96,11 +98,11 @@ def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs
     Raises:
         DataError: A text has changed.
     """
-    if describe_inputs(corpora, inputs, checked=True) != inputs:
+    if describe_inputs(corpora, inputs, formats_checked=True) != inputs:
         raise DataError("a text was changed while it was read; let it be written, and run again.")
 
 
-def files_of(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
+def list_files(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
     """Return the files of each side with their numbers of lines."""
     return {name: [(file.path, file.lines) for file in files] for name, files in inputs.items()}
 
@@ -112,11 +114,11 @@ def changed_texts(before: Inputs, now: Inputs) -> list[str]:
         before: The earlier descriptions.
         now: The present descriptions.
     """
-    old, new = _contents(before), _contents(now)
+    old, new = _content_hashes(before), _content_hashes(now)
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def lines_of(inputs: Inputs, corpus: str) -> int:
+def count_pairs(inputs: Inputs, corpus: str) -> int:
     """Return the number of line pairs of a corpus.
 
     Args:
@@ -126,48 +128,44 @@ def lines_of(inputs: Inputs, corpus: str) -> int:
     return sum(file.lines for file in inputs[f"{corpus}.source"])
 
 
-def _contents(inputs: Inputs) -> dict[str, list[str]]:
+def _content_hashes(inputs: Inputs) -> dict[str, list[str]]:
     return {name: [file.sha256 for file in files] for name, files in inputs.items()}
 
 
-def _describe_all(paths: Sequence[Path], cache: dict[str, InputFile]) -> tuple[InputFile, ...]:
-    return tuple(_describe_each(paths, cache))
-
-
-def _describe_each(paths: Sequence[Path], cache: dict[str, InputFile]) -> Iterable[InputFile]:
+def _describe_files(paths: Sequence[Path], cache: dict[str, InputFile]) -> tuple[InputFile, ...]:
     for path in paths:
-        if str(path) not in cache or not _looks_alike(path, cache[str(path)]):
-            cache[str(path)] = _describe(path)
-        yield cache[str(path)]
+        if str(path) not in cache or not _is_unchanged(path, cache[str(path)]):
+            cache[str(path)] = _read_description(path)
+    return tuple(cache[str(path)] for path in paths)
 
 
-def _looks_alike(path: Path, known: InputFile) -> bool:
+def _is_unchanged(path: Path, description: InputFile) -> bool:
     """Return whether a file still has the known size and time.
 
     Raises:
         DataError: The file is missing or cannot be accessed.
     """
-    found = status(path)
-    return (found.st_size, found.st_mtime_ns) == (known.bytes, known.modified_ns)
+    status = file_status(path)
+    return (status.st_size, status.st_mtime_ns) == (description.bytes, description.modified_ns)
 
 
-def _describe(path: Path) -> InputFile:
-    with working(f"reading {path}"):
+def _read_description(path: Path) -> InputFile:
+    with show_activity(f"reading {path}"):
         lines = count_lines(path)
-        found = status(path)
+        status = file_status(path)
         with wrap_read_errors(path):
             digest = sha256(path)
     return InputFile(
         path=str(path),
-        bytes=found.st_size,
-        modified_ns=found.st_mtime_ns,
+        bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
         lines=lines,
         sha256=digest,
     )
 
 
-_BEGIN = b'{\n  "version": '
-_NAMES_SHOWN = 5
+_RECORD_START = b'{\n  "version": '
+_MAX_NAMES_SHOWN = 5
 
 
 class Record(BaseModel):
@@ -178,7 +176,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def save_as(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Write the JSON file atomically."""
         write_text(path, self.model_dump_json(indent=2) + "\n")
 
@@ -205,17 +203,16 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
     except ValidationError as error:
         problems = error.errors()
         first = problems[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
+        key = ".".join(map(str, first["loc"])) or "the file"
         if all(problem["type"] == "missing" for problem in problems):
             raise DataError(
-                f"{path}: was made by an older version of nmt ({place} is missing); re-run "
-                f"{command}."
+                f"{path}: was made by an older version of nmt ({key} is missing); re-run {command}."
             ) from error
-        raise DataError(f"{path}: damaged ({place}: {first['msg']}); re-run {command}.") from error
+        raise DataError(f"{path}: damaged ({key}: {first['msg']}); re-run {command}.") from error
 
 
 def check_replaceable(folder: Path, record: str, names: Container[str], key: str) -> None:
-    """Check that replacing a folder loses no files that others made.
+    """Check that replacing a folder loses no files except those of nmt.
 
     This holds for a folder that is absent or empty. It also holds for a folder with the file
     `record`, even of another version or damaged, and otherwise only files that nmt writes there.
@@ -235,14 +232,16 @@ def check_replaceable(folder: Path, record: str, names: Container[str], key: str
             foreign = [name for name in foreign if name not in names]
         if not foreign:
             return
-        more = ", ..." if len(foreign) > _NAMES_SHOWN else ""
-        holds = f"holds what nmt did not make there ({', '.join(foreign[:_NAMES_SHOWN])}{more})"
+        more = ", ..." if len(foreign) > _MAX_NAMES_SHOWN else ""
+        problem = (
+            f"holds what nmt did not make there ({', '.join(foreign[:_MAX_NAMES_SHOWN])}{more})"
+        )
     elif folder.exists():
-        holds = "is not a folder"
+        problem = "is not a folder"
     else:
         return
     raise UsageError(
-        f"{folder}: nmt would write its own here, but this {holds}.\n"
+        f"{folder}: nmt would write its own here, but this {problem}.\n"
         f"Move it away, or take another {key}."
     )
 
@@ -251,7 +250,7 @@ def _is_record(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(len(_BEGIN)) == _BEGIN
+        return file.read(len(_RECORD_START)) == _RECORD_START
 
 
 @dataclass(frozen=True)
@@ -322,14 +321,14 @@ class RoundTripReport(Record):
     changes: tuple[Change, ...]
 
     @classmethod
-    def of(cls, counted: RoundTrip) -> "RoundTripReport":
+    def from_round_trip(cls, counts: RoundTrip) -> "RoundTripReport":
         """Return the counts as a record."""
         return cls(
-            lines=counted.lines,
-            changed=counted.changed,
-            without_invisible=counted.without_invisible,
-            first_changed=counted.first_changed,
-            changes=counted.commonest,
+            lines=counts.lines,
+            changed=counts.changed,
+            without_invisible=counts.without_invisible,
+            first_changed=counts.first_changed,
+            changes=counts.most_common_changes,
         )
 
 
@@ -426,4 +425,4 @@ class Manifest(Record):
 
     def save(self, folder: Path) -> None:
         """Write the manifest into a data folder."""
-        self.save_as(folder / MANIFEST)
+        self.write(folder / MANIFEST)

@@ -58,33 +58,33 @@ class PairCounts:
             reason: The reason.
             lines: The lines of the pairs.
         """
-        numbers = [int(line) for line in lines]
-        self.dropped[reason] = self.dropped.get(reason, 0) + len(numbers)
-        named = self._first_dropped.setdefault(reason, [])
-        named += numbers[: _LINES_NAMED - len(named)]
-        self.pairs_read += len(numbers)
+        line_numbers = [int(line) for line in lines]
+        self.dropped[reason] = self.dropped.get(reason, 0) + len(line_numbers)
+        first_lines = self._first_dropped.setdefault(reason, [])
+        first_lines += line_numbers[: _LINES_NAMED - len(first_lines)]
+        self.pairs_read += len(line_numbers)
 
-    def look_at(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
+    def count_properties(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
         """Count the properties that are only reported, of pairs that may be kept or dropped.
 
         Args:
             encoded: The pairs.
             duplicate: Whether a pair occurs earlier in the corpus, `[n]`.
         """
-        self.identical += int((encoded.identical & encoded.whole).sum())
-        self.duplicates += int((duplicate & encoded.whole).sum())
-        self.control_characters += int(encoded.odd.sum())
+        self.identical += int((encoded.identical & encoded.has_both_sides).sum())
+        self.duplicates += int((duplicate & encoded.has_both_sides).sum())
+        self.control_characters += int(encoded.has_controls.sum())
 
     def keep(self, encoded: EncodedChunk) -> None:
         """Count pairs as read and kept."""
-        lengths, whole = encoded.lengths, encoded.whole
+        lengths, complete = encoded.lengths, encoded.has_both_sides
         self.pairs_read += len(lengths)
         self.pairs_kept += len(lengths)
-        self.blank += int((~whole).sum())
+        self.blank += int((~complete).sum())
         self.tokens += lengths.sum(axis=0)
         self.unknown += encoded.unknown.sum(axis=0)
         self.longest = np.maximum(self.longest, lengths.max(axis=0, initial=0))
-        ratios = lengths[whole, 1] / lengths[whole, 0]
+        ratios = lengths[complete, 1] / lengths[complete, 0]
         self._ratio_sum += float(ratios.sum())
         self._ratio_square_sum += float(np.square(ratios).sum())
         self._ratios += len(ratios)
@@ -111,7 +111,7 @@ class PairCounts:
             source=self._side(0),
             target=self._side(1),
             fingerprint=fingerprint,
-            round_trip=RoundTripReport.of(self.round_trip),
+            round_trip=RoundTripReport.from_round_trip(self.round_trip),
         )
 
     def _side(self, side: int) -> SideReport:
@@ -149,45 +149,45 @@ def drop_table(name: str, report: CorpusReport) -> str:
     return "\n".join(lines)
 
 
-def remarks(name: str, report: CorpusReport) -> list[str]:
+def corpus_remarks(name: str, report: CorpusReport) -> list[str]:
     """Return remarks on suspicious pairs that are kept, or dropped for another reason.
 
     Args:
         name: The name of the corpus.
         report: The report of the corpus.
     """
-    told = []
+    remarks = []
     if report.blank:
-        told.append(f"{name}: {report.blank:,} pairs with a blank side are kept")
+        remarks.append(f"{name}: {report.blank:,} pairs with a blank side are kept")
     if report.duplicates and "duplicate" not in report.dropped:
-        told.append(f"{name}: {report.duplicates:,} pairs occur more than once")
+        remarks.append(f"{name}: {report.duplicates:,} pairs occur more than once")
     if report.identical:
-        told.append(f"{name}: {report.identical:,} pairs have the same text on both sides")
+        remarks.append(f"{name}: {report.identical:,} pairs have the same text on both sides")
     if report.control_characters:
-        told.append(
+        remarks.append(
             f"{name}: {report.control_characters:,} pairs have control characters or line ends "
             "other than \\n (such as U+2028) in them"
         )
-    return told + _round_trip_remarks(name, report.round_trip)
+    return remarks + _round_trip_remarks(name, report.round_trip)
 
 
-def _round_trip_remarks(name: str, found: RoundTripReport | None) -> list[str]:
-    told = []
-    if found is not None and found.changed:
-        told.append(f"{name}: {describe_round_trip(found)}")
-    if found is not None and found.without_invisible:
-        told.append(
-            f"{name}: {found.without_invisible:,} of {found.lines:,} target lines have control or "
-            "invisible characters, which are left out"
+def _round_trip_remarks(name: str, report: RoundTripReport | None) -> list[str]:
+    remarks = []
+    if report is not None and report.changed:
+        remarks.append(f"{name}: {describe_round_trip(report)}")
+    if report is not None and report.without_invisible:
+        remarks.append(
+            f"{name}: {report.without_invisible:,} of {report.lines:,} target lines have control "
+            "or invisible characters, which are left out"
         )
-    return told
+    return remarks
 
 
-def describe_round_trip(found: RoundTripReport) -> str:
+def describe_round_trip(report: RoundTripReport) -> str:
     """Return a description of the target lines that a model cannot write."""
     return (
-        f"{found.changed:,} of {found.lines:,} target lines compared cannot be written as they are "
-        f"(the first is line {found.first_changed}): {describe_changes(found.changes)}"
+        f"{report.changed:,} of {report.lines:,} target lines compared cannot be written as they "
+        f"are (the first is line {report.first_changed}): {describe_changes(report.changes)}"
     )
 
 

@@ -33,14 +33,14 @@ class HeldOut:
 
     def add(self, encoded: EncodedChunk) -> None:
         """Add the pairs of a chunk, except blank ones."""
-        self.pairs.add(encoded.pair_hashes[encoded.whole])
-        self.sources.add(encoded.source_hashes[encoded.whole])
+        self.pairs.add(encoded.pair_hashes[encoded.has_both_sides])
+        self.sources.add(encoded.source_hashes[encoded.has_both_sides])
 
     def count(self, train: EncodedChunk) -> None:
         """Count the pairs of a chunk of train that occur here, as a whole and by source."""
-        whole = train.where(train.whole)
-        self.train_pairs += int(self.pairs.contains(whole.pair_hashes).sum())
-        self.train_sources += int(self.sources.contains(whole.source_hashes).sum())
+        complete = train.where(train.has_both_sides)
+        self.train_pairs += int(self.pairs.contains(complete.pair_hashes).sum())
+        self.train_sources += int(self.sources.contains(complete.source_hashes).sum())
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class CandidatePairs:
         """The source texts and the target texts."""
         return self.sources, self.targets
 
-    def where(self, wanted: NDArray[np.bool_]) -> "CandidatePairs":
-        """Return the pairs in the mask `wanted` `[n]`."""
+    def where(self, mask: NDArray[np.bool_]) -> "CandidatePairs":
+        """Return the pairs in the mask `mask` `[n]`."""
         return CandidatePairs(
-            list(compress(self.lines, wanted)),
-            list(compress(self.sources, wanted)),
-            list(compress(self.targets, wanted)),
-            self.lengths[wanted],
-            self.hashes[wanted],
-            self.duplicate[wanted],
+            list(compress(self.lines, mask)),
+            list(compress(self.sources, mask)),
+            list(compress(self.targets, mask)),
+            self.lengths[mask],
+            self.hashes[mask],
+            self.duplicate[mask],
         )
 
 
@@ -111,15 +111,15 @@ class PairFilters:
             encoded.pair_hashes,
             duplicate,
         )
-        kept = np.ones(len(chunk.lines), np.bool_)
+        keep_mask = np.ones(len(chunk.lines), np.bool_)
         dropped = {}
         for reason, pair_filter in self._filters.items():
-            found = pair_filter.drops(pairs)
-            dropped[reason] = np.zeros_like(kept)
-            dropped[reason][kept] = found
-            if found.any():
-                pairs = pairs.where(~found)
-                kept &= ~dropped[reason]
+            drop_mask = pair_filter.drops(pairs)
+            dropped[reason] = np.zeros_like(keep_mask)
+            dropped[reason][keep_mask] = drop_mask
+            if drop_mask.any():
+                pairs = pairs.where(~drop_mask)
+                keep_mask &= ~dropped[reason]
         return dropped
 
 
@@ -147,7 +147,7 @@ def _set_values(settings: DataSettings, keys: set[str]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value}
 
 
-def is_beyond(settings: DataSettings, line: int) -> bool:
+def exceeds_max_pairs(settings: DataSettings, line: int) -> bool:
     """Return whether a pair of train is beyond the first `data.max_pairs` pairs.
 
     Args:
@@ -157,7 +157,7 @@ def is_beyond(settings: DataSettings, line: int) -> bool:
     return settings.max_pairs is not None and line > settings.max_pairs
 
 
-def begins_as_wanted(settings: DataSettings, target: str) -> bool:
+def has_selected_prefix(settings: DataSettings, target: str) -> bool:
     """Return whether a target begins with one of `data.target_prefixes`, or none are set.
 
     Args:
@@ -200,7 +200,7 @@ class BeyondMaxPairs(PairFilter):
 
     def drops(self, pairs: CandidatePairs) -> NDArray[np.bool_]:
         """See `PairFilter.drops`."""
-        return np.array([is_beyond(self.settings, line) for line in pairs.lines], np.bool_)
+        return np.array([exceeds_max_pairs(self.settings, line) for line in pairs.lines], np.bool_)
 
 
 class OtherBeginning(PairFilter):
@@ -211,7 +211,7 @@ class OtherBeginning(PairFilter):
     def drops(self, pairs: CandidatePairs) -> NDArray[np.bool_]:
         """See `PairFilter.drops`."""
         return np.array(
-            [not begins_as_wanted(self.settings, target) for target in pairs.targets], np.bool_
+            [not has_selected_prefix(self.settings, target) for target in pairs.targets], np.bool_
         )
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmt.config.earlier_keys import GONE
-from nmt.config.serialize import value_text
+from nmt.config.earlier_keys import REMOVED_KEYS
+from nmt.config.serialize import format_value
 from nmt.console import say
 from nmt.data.manifest import Inputs, changed_texts, check_replaceable
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import remove_leftovers
-from nmt.runtime.lock import exclusive
-from nmt.runtime.run_directory import RunDirectory, find_run, preparing_lock
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.run_directory import RunDirectory, find_run, preparation_lock
 
 _REASONS_SHOWN = 4
 _FINGERPRINT_SHOWN = 12
@@ -49,7 +49,7 @@ class FolderKind:
 
 @dataclass(frozen=True)
 class PreparedFolder:
-    """The folder of a tokenizer or of data, from the point of view of one run.
+    """The folder of a tokenizer or of data, as one run uses it.
 
     Attributes:
         run: The path of the run.
@@ -66,7 +66,7 @@ class PreparedFolder:
     is_trained_with: bool
 
     @classmethod
-    def of(cls, run: RunDirectory, path: Path, kind: FolderKind) -> "PreparedFolder":
+    def for_run(cls, run: RunDirectory, path: Path, kind: FolderKind) -> "PreparedFolder":
         """Return the prepared folder of a run.
 
         Args:
@@ -82,12 +82,12 @@ class PreparedFolder:
         return self.path / self.kind.record
 
     @property
-    def other_place(self) -> str:
+    def alternative_key(self) -> str:
         """The configuration key that chooses another place."""
         return self.kind.key if self.is_shared else "run_dir"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Return a context manager that locks the folder against other processes.
 
         It waits for a process that has the lock. Leftovers of a killed process are removed first.
@@ -98,15 +98,15 @@ class PreparedFolder:
             yield
             return
 
-        def waiting(process: str) -> None:
+        def report_waiting(process: str) -> None:
             say(f"{self.path}: another nmt (process {process}) is at work on it; waiting for it.")
 
-        with exclusive(preparing_lock(self.path), f"{self.path}", waiting=waiting):
+        with hold_lock(preparation_lock(self.path), f"{self.path}", on_wait=report_waiting):
             remove_leftovers(self.path.parent, {self.path.name})
             remove_leftovers(self.path, self.kind.files)
             yield
 
-    def check_there(self) -> None:
+    def check_exists(self) -> None:
         """Raise DataError where the folder of a trained run is missing.
 
         A folder inside the run counts as missing only where the run has used another one.
@@ -127,14 +127,14 @@ class PreparedFolder:
                 f"here by {self.kind.command} --force."
             )
 
-    def check_ours(self) -> None:
+    def check_made_by_nmt(self) -> None:
         """Raise UsageError where the folder has files that nmt did not make."""
         if self.is_shared and (self.path / self.kind.name / self.kind.record).is_file():
             raise UsageError(
                 f"{self.path}: is a run, and not the {self.kind.name} of one.\nSet "
                 f"`{self.kind.key}` to {self.path / self.kind.name}."
             )
-        check_replaceable(self.path, self.kind.record, self.kind.files, self.other_place)
+        check_replaceable(self.path, self.kind.record, self.kind.files, self.alternative_key)
 
     def refuse_to_replace(self, reasons: Sequence[str]) -> None:
         """Raise UsageError where the folder is shared and not empty.
@@ -145,7 +145,8 @@ class PreparedFolder:
         if not self.is_shared or not self.path.is_dir() or not any(self.path.iterdir()):
             return
         raise UsageError(
-            f"{self.path}: this {self.kind.name} cannot be used here: {listed(reasons)}.\nName "
+            f"{self.path}: this {self.kind.name} cannot be used here: "
+            f"{join_reasons(reasons)}.\nName "
             f"another folder by `{self.kind.key}`, or replace this one, which other runs may use, "
             f"by {self.kind.command} --force."
         )
@@ -163,7 +164,10 @@ class PreparedFolder:
 
     def report_up_to_date(self, fingerprint: str) -> None:
         """Report that the folder is used as it is."""
-        say(f"{self.kind.name}: up to date ({self.path}), fingerprint {shortened(fingerprint)}")
+        say(
+            f"{self.kind.name}: up to date ({self.path}), fingerprint "
+            f"{shorten_fingerprint(fingerprint)}"
+        )
 
 
 def changed_settings(
@@ -181,10 +185,10 @@ def changed_settings(
         names: The full keys of settings with another section or name.
     """
     return [
-        f"{names.get(key, f'{section}.{key}')} is {_shown(before, key)} there, {_shown(now, key)} "
-        "here"
+        f"{names.get(key, f'{section}.{key}')} is {_format_setting(before, key)} there, "
+        f"{_format_setting(now, key)} here"
         for key in {**before, **now}
-        if before.get(key) != now.get(key) and f"{section}.{key}" not in GONE
+        if before.get(key) != now.get(key) and f"{section}.{key}" not in REMOVED_KEYS
     ]
 
 
@@ -203,19 +207,19 @@ def changed_inputs(before: Inputs, now: Inputs) -> list[str]:
     ]
 
 
-def shortened(fingerprint: str) -> str:
+def shorten_fingerprint(fingerprint: str) -> str:
     """Return the beginning of a fingerprint, for people."""
     return fingerprint[:_FINGERPRINT_SHOWN]
 
 
-def listed(reasons: Sequence[str]) -> str:
+def join_reasons(reasons: Sequence[str]) -> str:
     """Return the first reasons in one line."""
     more = len(reasons) - _REASONS_SHOWN
     return "; ".join([*reasons[:_REASONS_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _shown(settings: Mapping[str, Any], key: str) -> str:
-    return value_text(settings[key]) if key in settings else "not set"
+def _format_setting(settings: Mapping[str, Any], key: str) -> str:
+    return format_value(settings[key]) if key in settings else "not set"
 
 
 def _paths(inputs: Inputs) -> dict[str, list[str]]:

@@ -10,24 +10,24 @@ from typing import Any
 
 from nmt.config.registry import TOKENIZERS, tokenizer_kind, tokenizer_units
 from nmt.config.settings import Config, TokenizerSettings
-from nmt.console import say, warn, working
+from nmt.console import say, show_activity, warn
 from nmt.data.hashing import in_validation_split
 from nmt.data.manifest import (
     Inputs,
     Record,
     check_languages,
     check_unchanged,
+    count_pairs,
     describe_inputs,
-    lines_of,
     load_record,
 )
-from nmt.data.pair_filters import begins_as_wanted, is_beyond, selection_settings
+from nmt.data.pair_filters import exceeds_max_pairs, has_selected_prefix, selection_settings
 from nmt.data.prepared_folder import (
     FolderKind,
     PreparedFolder,
     changed_inputs,
     changed_settings,
-    listed,
+    join_reasons,
 )
 from nmt.errors import ConfigError, DataError, ModelError, NmtError, UsageError
 from nmt.runtime.atomic_files import atomic_directory
@@ -35,9 +35,9 @@ from nmt.runtime.file_store import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.characters import clean_input
 from nmt.text.lines import LinePair, read_pairs
-from nmt.tokenizers.external_model import fingerprint_given_model, read_given_model
+from nmt.tokenizers.external_model import fingerprint_external_model, read_external_model
 from nmt.tokenizers.normalization import AUTO, make_normalizer, side_rules
-from nmt.tokenizers.subword_tokenizers import LONGEST_LINE
+from nmt.tokenizers.subword_tokenizers import MAX_LINE_BYTES
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair, open_tokenizer
 
 _KIND = FolderKind(
@@ -47,9 +47,9 @@ _KIND = FolderKind(
     frozenset(("tokenizer.json", "joint.model", "source.model", "target.model")),
 )
 _VERSION = 1
-_TAKEN_OVER = "taken_over_from"
-_GIVEN = "sha256_of_model"
-_KEYS = {
+_TAKEN_OVER_FROM = "taken_over_from"
+_MODEL_HASHES = "sha256_of_model"
+_FULL_KEYS = {
     "on_bad_utf8": "data.on_bad_utf8",
     "max_pairs": "data.max_pairs",
     "target_prefixes": "data.target_prefixes",
@@ -69,7 +69,7 @@ class TokenizerRecord(Record):
 
 
 def prepare_tokenizers(
-    config: Config, run: RunDirectory, force: bool = False, checked: bool = False
+    config: Config, run: RunDirectory, force: bool = False, texts_checked: bool = False
 ) -> TokenizerPair:
     """Return the tokenizers of a run, trained when missing, out of date or forced.
 
@@ -79,7 +79,7 @@ def prepare_tokenizers(
         config: The configuration.
         run: The run, with the folder of its tokenizer.
         force: Whether to replace existing tokenizers.
-        checked: Whether findings about the texts are reported elsewhere.
+        texts_checked: Whether findings about the texts are reported elsewhere.
 
     Raises:
         UsageError: They are out of date, but a model was trained with them or other runs may use
@@ -88,28 +88,30 @@ def prepare_tokenizers(
         DataError: A text is unfit, or the tokenizer of a trained run is missing.
     """
     folder = _folder(run)
-    with folder.held():
+    with folder.locked():
         if not force:
-            folder.check_there()
-        record = _known_record(folder)
-        made = None if record is None else _load_made(folder, record)
-        if (start := _start(config)) is not None:
-            return _taken_over(config, start, folder, record, None if force else made, force)
-        inputs = _inputs(config, record, checked)
-        reasons = _reasons(config, folder, record, made, inputs)
-        if record is not None and made is not None and not reasons and not force:
+            folder.check_exists()
+        record = _load_record(folder)
+        existing = None if record is None else _load_existing(folder, record)
+        if (start := _start_model(config)) is not None:
+            return _take_over_tokenizers(
+                config, start, folder, record, None if force else existing, force
+            )
+        inputs = _describe_inputs(config, record, texts_checked)
+        reasons = _find_differences(config, folder, record, existing, inputs)
+        if record is not None and existing is not None and not reasons and not force:
             if record.inputs != inputs and folder.may_update(record.inputs, inputs):
-                record.model_copy(update={"inputs": inputs}).save_as(folder.record_file)
-            folder.report_up_to_date(made.fingerprint)
-            return made
+                record.model_copy(update={"inputs": inputs}).write(folder.record_file)
+            folder.report_up_to_date(existing.fingerprint)
+            return existing
         check_languages(config.data)
-        folder.check_ours()
+        folder.check_made_by_nmt()
         if not force:
             _refuse_to_replace(folder, record, reasons)
         if config.tokenizer.model:
-            tokenizers = given_tokenizers(config.tokenizer)
+            tokenizers = load_external_tokenizers(config.tokenizer)
         else:
-            tokenizers = train_tokenizers(config, lines_of(inputs, "train"))
+            tokenizers = train_tokenizers(config, count_pairs(inputs, "train"))
             check_unchanged({"train": config.data.train}, inputs)
         _save(folder, tokenizers, inputs, _settings(config))
         return tokenizers
@@ -129,74 +131,76 @@ def find_tokenizers(config: Config, run: RunDirectory) -> TokenizerPair | None:
         DataError: A text is missing, or the tokenizer of a trained run is missing.
     """
     folder = _folder(run)
-    folder.check_there()
-    record = _known_record(folder)
-    made = None if record is None else _load_made(folder, record)
-    if (start := _start(config)) is not None:
-        return _tokenizers_of(start) if record is None else made
+    folder.check_exists()
+    record = _load_record(folder)
+    existing = None if record is None else _load_existing(folder, record)
+    if (start := _start_model(config)) is not None:
+        return _load_model_tokenizers(start) if record is None else existing
     reasons: list[str] = []
     if record is not None:
-        inputs = _inputs(config, record)
-        reasons = _reasons(config, folder, record, made, inputs)
-    if made is None or reasons:
-        folder.check_ours()
+        inputs = _describe_inputs(config, record)
+        reasons = _find_differences(config, folder, record, existing, inputs)
+    if existing is None or reasons:
+        folder.check_made_by_nmt()
         _refuse_to_replace(folder, record, reasons)
         return None
-    return made
+    return existing
 
 
 def _folder(run: RunDirectory) -> PreparedFolder:
-    return PreparedFolder.of(run, run.tokenizer, _KIND)
+    return PreparedFolder.for_run(run, run.tokenizer, _KIND)
 
 
-def _inputs(config: Config, record: TokenizerRecord | None, checked: bool = False) -> Inputs:
-    """Return the training texts of the tokenizers, or nothing where models are given."""
+def _describe_inputs(
+    config: Config, record: TokenizerRecord | None, texts_checked: bool = False
+) -> Inputs:
+    """Return the training texts of the tokenizers, none where models are given."""
     if config.tokenizer.model:
         return {}
     known = None if record is None else record.inputs
-    return describe_inputs({"train": config.data.train}, known, checked)
+    return describe_inputs({"train": config.data.train}, known, texts_checked)
 
 
-def _start(config: Config) -> Path | None:
-    """Return the model whose tokenizer is used, None where one is to be trained."""
+def _start_model(config: Config) -> Path | None:
+    """Return the model whose tokenizer is used, None where a tokenizer is trained."""
     same = config.training.init_vocabulary == "same"
     return config.training.init_from if same else None
 
 
-def _reasons(
+def _find_differences(
     config: Config,
     folder: PreparedFolder,
     record: TokenizerRecord | None,
-    made: TokenizerPair | None,
+    existing: TokenizerPair | None,
     inputs: Inputs,
 ) -> list[str]:
-    """Return the reasons why a tokenizer differs from the one that the configuration asks for."""
+    """Return the differences of the existing tokenizer from the one in the configuration."""
     if record is None:
         return ["its record cannot be read"]
-    if _TAKEN_OVER in record.settings:
-        return [f"it was taken over from {record.settings[_TAKEN_OVER]}"]
-    wanted = _settings(config)
-    given = (record.settings.get(_GIVEN), wanted.get(_GIVEN))
-    if given != (None, None) and given[0] != given[1]:
-        there = "trained from a text" if given[0] is None else "given by `tokenizer.model`"
-        here = "to be trained" if given[1] is None else "another model that is given"
+    if _TAKEN_OVER_FROM in record.settings:
+        return [f"it was taken over from {record.settings[_TAKEN_OVER_FROM]}"]
+    settings = _settings(config)
+    model_hashes = (record.settings.get(_MODEL_HASHES), settings.get(_MODEL_HASHES))
+    if model_hashes != (None, None) and model_hashes[0] != model_hashes[1]:
+        there = "trained from a text" if model_hashes[0] is None else "given by `tokenizer.model`"
+        here = "to be trained" if model_hashes[1] is None else "another model that is given"
         return [f"it is one that was {there}, and here it is {here}"]
-    if wanted.get("normalization") == AUTO and folder.is_trained_with:
+    if settings.get("normalization") == AUTO and folder.is_trained_with:
         # Once a model is trained, any rule is right: an earlier release had another default.
-        wanted["normalization"] = record.settings.get("normalization")
-    reasons = changed_settings("tokenizer", record.settings, wanted, _KEYS)
+        settings["normalization"] = record.settings.get("normalization")
+    reasons = changed_settings("tokenizer", record.settings, settings, _FULL_KEYS)
     reasons += changed_inputs(record.inputs, inputs)
-    return reasons or (["its models are damaged"] if made is None else [])
+    return reasons or (["its models are damaged"] if existing is None else [])
 
 
 def _settings(config: Config) -> dict[str, Any]:
     """Return the settings that a tokenizer depends on."""
     tokenizer = config.tokenizer
     if tokenizer.model:
-        files = [fingerprint_given_model(path) for path in tokenizer.model]
-        return {"joint": tokenizer.joint, _GIVEN: files}
-    others = {"dir", "sampling", "model", "min_frequency"}
-    settings = tokenizer.model_dump(mode="json", exclude=others)
+        files = [fingerprint_external_model(path) for path in tokenizer.model]
+        return {"joint": tokenizer.joint, _MODEL_HASHES: files}
+    excluded = {"dir", "sampling", "model", "min_frequency"}
+    settings = tokenizer.model_dump(mode="json", exclude=excluded)
     if "min_frequency" in tokenizer_kind(tokenizer.kind).settings:
         settings["min_frequency"] = tokenizer.min_frequency
     settings["on_bad_utf8"] = config.data.on_bad_utf8
@@ -207,7 +211,7 @@ def _settings(config: Config) -> dict[str, Any]:
     return settings
 
 
-def _known_record(folder: PreparedFolder) -> TokenizerRecord | None:
+def _load_record(folder: PreparedFolder) -> TokenizerRecord | None:
     if not folder.record_file.is_file():
         return None
     try:
@@ -218,7 +222,7 @@ def _known_record(folder: PreparedFolder) -> TokenizerRecord | None:
     return record if record.version == _VERSION else None
 
 
-def _load_made(folder: PreparedFolder, record: TokenizerRecord) -> TokenizerPair | None:
+def _load_existing(folder: PreparedFolder, record: TokenizerRecord) -> TokenizerPair | None:
     """Return the tokenizers that nmt made, None where they are damaged.
 
     Raises:
@@ -232,7 +236,7 @@ def _load_made(folder: PreparedFolder, record: TokenizerRecord) -> TokenizerPair
     if tokenizers.fingerprint != record.fingerprint:
         raise UsageError(
             f"{folder.path}: the models are sound, but not those that nmt made here.\n"
-            f"Move them away, or take another {folder.other_place}."
+            f"Move them away, or take another {folder.alternative_key}."
         )
     return tokenizers
 
@@ -247,7 +251,7 @@ def _refuse_to_replace(
                 f"{folder.path}: is missing, and this run has checkpoints trained with it.\n"
                 "Bring it back, or nmt train --restart; nmt tokenizer --force makes it again."
             )
-        why = f" ({listed(reasons)})" if record is not None else ""
+        why = f" ({join_reasons(reasons)})" if record is not None else ""
         raise UsageError(
             f"{folder.path}: out of date{why}, but this run has checkpoints trained with it.\n"
             "Take another run_dir, or nmt train --restart; nmt tokenizer --force replaces it."
@@ -260,22 +264,22 @@ def _refuse_to_replace(
     folder.refuse_to_replace(reasons)
 
 
-def _taken_over(
+def _take_over_tokenizers(
     config: Config,
     start: Path,
     folder: PreparedFolder,
     record: TokenizerRecord | None,
-    present: TokenizerPair | None,
+    existing: TokenizerPair | None,
     force: bool,
 ) -> TokenizerPair:
     """Return the tokenizers of the bundle or run `start`, written into the folder.
 
     Once a model is trained with the present ones, they stay, even if `start` changes.
     """
-    if present is not None and folder.is_trained_with:
-        folder.report_up_to_date(present.fingerprint)
-        return present
-    tokenizers = _tokenizers_of(start)
+    if existing is not None and folder.is_trained_with:
+        folder.report_up_to_date(existing.fingerprint)
+        return existing
+    tokenizers = _load_model_tokenizers(start)
     if tokenizers.joint != config.tokenizer.joint:
         raise ConfigError(
             f"tokenizer.joint: is {str(config.tokenizer.joint).lower()}, but the tokenizer of "
@@ -283,30 +287,30 @@ def _taken_over(
             f"Set `tokenizer.joint: {str(tokenizers.joint).lower()}`, or "
             "`training.init_vocabulary: extend` to train another."
         )
-    if present is not None and present.fingerprint == tokenizers.fingerprint:
-        folder.report_up_to_date(present.fingerprint)
-        return present
-    if record is not None and present is not None and (record.inputs or folder.is_shared):
-        ways = (
+    if existing is not None and existing.fingerprint == tokenizers.fingerprint:
+        folder.report_up_to_date(existing.fingerprint)
+        return existing
+    if record is not None and existing is not None and (record.inputs or folder.is_shared):
+        alternative = (
             "name another folder by `tokenizer.dir`"
             if folder.is_shared
             else "replace it by nmt tokenizer --force"
         )
         raise UsageError(
-            f"{folder.path}: holds a tokenizer ({present.fingerprint}) other than that of {start} "
+            f"{folder.path}: holds a tokenizer ({existing.fingerprint}) other than that of {start} "
             f"({tokenizers.fingerprint}).\n"
-            f"Set `training.init_vocabulary: extend` to train one, or {ways}."
+            f"Set `training.init_vocabulary: extend` to train one, or {alternative}."
         )
-    folder.check_ours()
-    known = record is not None and record.fingerprint == tokenizers.fingerprint
-    if not force and not known:
+    folder.check_made_by_nmt()
+    is_recorded = record is not None and record.fingerprint == tokenizers.fingerprint
+    if not force and not is_recorded:
         _refuse_to_replace(folder, record, ["its models are damaged"])
-    _save(folder, tokenizers, {}, {_TAKEN_OVER: str(start)})
+    _save(folder, tokenizers, {}, {_TAKEN_OVER_FROM: str(start)})
     say(f"tokenizer: taken over from {start} ({tokenizers.source.size} subwords)")
     return tokenizers
 
 
-def _tokenizers_of(start: Path) -> TokenizerPair:
+def _load_model_tokenizers(start: Path) -> TokenizerPair:
     if is_archive(start):
         return TokenizerPair.load(start)
     for folder in (start, RunDirectory(start).best):
@@ -321,13 +325,15 @@ def _tokenizers_of(start: Path) -> TokenizerPair:
 def _save(
     folder: PreparedFolder, tokenizers: TokenizerPair, inputs: Inputs, settings: dict[str, Any]
 ) -> None:
-    with atomic_directory(folder.path) as place:
-        tokenizers.save(place)
-        made = TokenizerRecord(inputs=inputs, settings=settings, fingerprint=tokenizers.fingerprint)
-        made.save_as(place / _KIND.record)
+    with atomic_directory(folder.path) as new_folder:
+        tokenizers.save(new_folder)
+        record = TokenizerRecord(
+            inputs=inputs, settings=settings, fingerprint=tokenizers.fingerprint
+        )
+        record.write(new_folder / _KIND.record)
 
 
-def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
+def load_external_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     """Return the tokenizers of the models that `tokenizer.model` names.
 
     Raises:
@@ -336,7 +342,7 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     """
     models = []
     for path in settings.model:
-        model = open_tokenizer(read_given_model(path), str(path))
+        model = open_tokenizer(read_external_model(path), str(path))
         if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
             raise ConfigError(
                 f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
@@ -347,7 +353,7 @@ def given_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
     return TokenizerPair(models[0], models[-1], joint=settings.joint)
 
 
-_MOST_LINES = 2_000_000
+_MAX_LINES = 2_000_000
 """The number of lines that a tokenizer is trained on, at most."""
 
 
@@ -368,41 +374,41 @@ def train_tokenizers(config: Config, pairs: int) -> TokenizerPair:
     settings, data = config.tokenizer, config.data
     source_rule, target_rule = side_rules(settings)
     if settings.joint:
-        lines = _Lines(_evenly(config, pairs, sides=2), _both)
+        lines = _TrainingLines(_sample_pairs(config, pairs, sides=2), _both_sides)
         both = _train(config, make_normalizer(target_rule), "both sides", lines)
         return TokenizerPair(both, both, joint=True)
     normalizer = make_normalizer(source_rule, data.source_language)
-    lines = _Lines(_evenly(config, pairs, sides=1), _source)
+    lines = _TrainingLines(_sample_pairs(config, pairs, sides=1), _source_side)
     source = _train(config, normalizer, "the source", lines)
     normalizer = make_normalizer(target_rule, data.target_language)
-    lines = _Lines(_evenly(config, pairs, sides=1), _target)
+    lines = _TrainingLines(_sample_pairs(config, pairs, sides=1), _target_side)
     target = _train(config, normalizer, "the target", lines)
     return TokenizerPair(source, target, joint=False)
 
 
-def _both(pair: LinePair) -> tuple[str | None, ...]:
+def _both_sides(pair: LinePair) -> tuple[str | None, ...]:
     return pair.source, pair.target
 
 
-def _source(pair: LinePair) -> tuple[str | None, ...]:
+def _source_side(pair: LinePair) -> tuple[str | None, ...]:
     return (pair.source,)
 
 
-def _target(pair: LinePair) -> tuple[str | None, ...]:
+def _target_side(pair: LinePair) -> tuple[str | None, ...]:
     return (pair.target,)
 
 
-def _evenly(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
+def _sample_pairs(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
     """Yield the pairs to learn from: at most two million lines, evenly spread over the text."""
     data = config.data
     pairs = min(pairs, data.max_pairs or pairs)
-    wanted = min(pairs, max(1, _MOST_LINES // sides))
+    sample_size = min(pairs, max(1, _MAX_LINES // sides))
     for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
-        if is_beyond(data, pair.line):
+        if exceeds_max_pairs(data, pair.line):
             return
-        if pair.line * wanted // pairs == (pair.line - 1) * wanted // pairs:
+        if pair.line * sample_size // pairs == (pair.line - 1) * sample_size // pairs:
             continue
-        if pair.target is not None and not begins_as_wanted(data, pair.target):
+        if pair.target is not None and not has_selected_prefix(data, pair.target):
             continue
         share, seed = data.validation_split, data.split_seed
         if not in_validation_split(pair.source, pair.target, share, seed):
@@ -410,35 +416,35 @@ def _evenly(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
 
 
 @dataclass
-class _Lines:
+class _TrainingLines:
     """The lines that a tokenizer learns from, and the counts of pairs read and lines used.
 
-    An error of the text passes through SentencePiece's C++ code, which replaces it by another. It
+    SentencePiece's C++ code replaces an error in reading the text by its own error. The first one
     is therefore kept here.
     """
 
     pairs: Iterable[LinePair]
     sides: Callable[[LinePair], tuple[str | None, ...]]
-    begun: bool = False
+    has_started: bool = False
     read: int = 0
     used: int = 0
     too_long: list[int] = field(default_factory=list)
     failure: BaseException | None = None
 
     @property
-    def are_blank(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there was nothing to learn from."""
-        return self.begun and self.used == 0
+        return self.has_started and self.used == 0
 
     def __iter__(self) -> Iterator[str]:
-        self.begun = True
+        self.has_started = True
         try:
             for pair in self.pairs:
                 self.read += 1
                 for text in self.sides(pair):
                     if text is None or not clean_input(text).strip():
                         continue
-                    if len(text.encode("utf-8")) > LONGEST_LINE:
+                    if len(text.encode("utf-8")) > MAX_LINE_BYTES:
                         self.too_long.append(pair.line)
                         continue
                     self.used += 1
@@ -448,42 +454,42 @@ class _Lines:
             raise
 
 
-def _train(config: Config, normalizer: Any, what: str, lines: _Lines) -> Tokenizer:
+def _train(config: Config, normalizer: Any, text_name: str, lines: _TrainingLines) -> Tokenizer:
     settings = config.tokenizer
     kind = TOKENIZERS.resolve(settings.kind)
     units = tokenizer_units(settings.kind)
     try:
-        with working(f"tokenizer: learning {units} from {what}"):
-            model = kind.learn(settings, normalizer, lines, what)
+        with show_activity(f"tokenizer: learning {units} from {text_name}"):
+            model = kind.learn(settings, normalizer, lines, text_name)
     except NmtError as error:
         if lines.failure is not None:
             raise lines.failure from None
-        if lines.are_blank:
-            raise _no_text(config, what, lines) from error
+        if lines.is_empty:
+            raise _no_text_error(config, text_name, lines) from error
         raise
-    if lines.are_blank:
-        raise _no_text(config, what, lines)
+    if lines.is_empty:
+        raise _no_text_error(config, text_name, lines)
     if lines.too_long:
         warn(
-            f"{len(lines.too_long)} lines of train are longer than {LONGEST_LINE} bytes; the "
+            f"{len(lines.too_long)} lines of train are longer than {MAX_LINE_BYTES} bytes; the "
             f"{units} are not learned from them (the first is line {lines.too_long[0]})."
         )
     tokenizer = open_tokenizer(model)
-    say(f"tokenizer: {tokenizer.size} {units} from {lines.used} lines of {what}")
+    say(f"tokenizer: {tokenizer.size} {units} from {lines.used} lines of {text_name}")
     return tokenizer
 
 
-def _no_text(config: Config, what: str, lines: _Lines) -> DataError:
+def _no_text_error(config: Config, text_name: str, lines: _TrainingLines) -> DataError:
     units, prefixes = config.tokenizer.units, config.data.target_prefixes
     if lines.too_long:
         return DataError(
-            f"no {units} can be learned from {what} of train: all {len(lines.too_long)} lines "
-            f"with text are longer than {LONGEST_LINE} bytes (the first is line "
+            f"no {units} can be learned from {text_name} of train: all {len(lines.too_long)} lines "
+            f"with text are longer than {MAX_LINE_BYTES} bytes (the first is line "
             f"{lines.too_long[0]}).\nWrite one sentence in each line."
         )
     if lines.read == 0 and prefixes:
         return DataError(
-            f"train has no text to learn {units} from on {what}: no target begins with one of "
+            f"train has no text to learn {units} from on {text_name}: no target begins with one of "
             f"`data.target_prefixes` ({', '.join(prefixes)}).\nCorrect them, or leave them out."
         )
-    return DataError(f"train has no text to learn {units} from on {what}.")
+    return DataError(f"train has no text to learn {units} from on {text_name}.")

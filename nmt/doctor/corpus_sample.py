@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from nmt.config.settings import Config, CorpusSettings
-from nmt.data.corpus_mismatch import Files, profile_of, text_findings
+from nmt.data.corpus_mismatch import Files, profile_corpus, text_findings
 from nmt.data.manifest import TextFinding, check_formats
 from nmt.text.lines import check_line_counts, count_lines, read_pairs
 from nmt.text.profile import CorpusProfile
@@ -76,7 +76,7 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
             if pair.source is not None and pair.target is not None:
                 profile.add(pair.line, pair.source, pair.target)
     others = {
-        name: profile_of(corpus, lines[name], data.on_bad_utf8)
+        name: profile_corpus(corpus, lines[name], data.on_bad_utf8)
         for name, corpus in _corpora(config).items()
         if name != "train"
     }

@@ -8,17 +8,17 @@ from collections.abc import Callable
 import numpy as np
 
 from nmt.console import quietly
-from nmt.data.manifest import lines_of
+from nmt.data.manifest import count_pairs
 from nmt.data.pair_counts import describe_round_trip
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.doctor.corpus_sample import CorpusSample, take_sample
 from nmt.doctor.examination import Check, CheckResult, Examination
-from nmt.evaluation.input_checks import four_grams_of, undivided_warning
+from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.profile import TOOL_MARKS
-from nmt.tokenizers.normalization import advice_to_keep
+from nmt.tokenizers.normalization import normalization_advice
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.data_preparation import PreparedData, find_corpora, prepare_corpora
 from nmt.training.resume_checks import check_corpora, check_settings, check_tokenizer
@@ -37,7 +37,7 @@ def _check_run(examination: Examination) -> CheckResult:
     state = examination.state = None if checkpoint is None else load_state(checkpoint)
     if state is None:
         return CheckResult(f"{run.path}: {'has no checkpoint' if run.path.exists() else 'new'}")
-    check_settings(run, examination.config, World.of_environment(), state, resume=False)
+    check_settings(run, examination.config, World.from_environment(), state, resume=False)
     facts = {"update": state.update, "ended": state.ended}
     if state.ended is not None:
         summary = f"{run.path}: training has ended ({state.ended})"
@@ -58,7 +58,7 @@ def _check_texts(examination: Examination) -> CheckResult:
     if examination.data is not None:
         inputs = examination.data.manifest.inputs
         lines = {
-            name: lines_of(inputs, name)
+            name: count_pairs(inputs, name)
             for name in ("train", "dev", "test")
             if f"{name}.source" in inputs
         }
@@ -88,7 +88,7 @@ def _check_tokenizer(examination: Examination) -> CheckResult:
     if is_from_sample:
         sample, run = _corpus_sample(examination), _temporary_run(examination)
         with quietly():
-            examination.tokenizers = prepare_tokenizers(sample.config, run, checked=True)
+            examination.tokenizers = prepare_tokenizers(sample.config, run, texts_checked=True)
     tokenizers = examination.tokenizers
     assert tokenizers is not None
     sizes = (
@@ -158,7 +158,7 @@ def _check_round_trip(examination: Examination) -> CheckResult:
     }
     if descriptions:
         changes = [change for report in reports.values() if report for change in report.changes]
-        advice = advice_to_keep(examination.config.tokenizer, changes)
+        advice = normalization_advice(examination.config.tokenizer, changes)
         final_advice = advice or "write these characters in the texts as the model writes them"
         return CheckResult("; ".join(descriptions), final_advice, facts)
     report = reports["train"]
@@ -195,15 +195,17 @@ def _check_bleu(examination: Examination) -> CheckResult:
     tokenizer = bleu_tokenizer(config.data.target_language, warnings.append)
     limit = config.training.validation.max_sentences
     references = _prepared_data(examination).dev_target[:limit]
-    four_grams = four_grams_of([references], tokenizer)
+    four_grams = count_four_grams([references], tokenizer)
     name = tokenizer or "13a"
     summary = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
     advice = " ".join(note.rstrip(".") for note in warnings)
-    if warning := undivided_warning(references, tokenizer):
+    if warning := unspaced_text_warning(references, tokenizer):
         advice = warning.rstrip(".")
     elif four_grams.few and config.training.metric == "bleu":
         advice = "set `training.metric: chrf`: BLEU counts stretches of four"
-    return CheckResult(summary, advice, {"tokenizer": name, "long_references": four_grams.long})
+    return CheckResult(
+        summary, advice, {"tokenizer": name, "long_references": four_grams.long_references}
+    )
 
 
 def _check_tool_marks(examination: Examination) -> CheckResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nmt.console import counted, working
+from nmt.console import format_count, show_activity
 from nmt.errors import NmtError, is_out_of_memory
 from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.run_directory import RunDirectory
@@ -135,12 +135,12 @@ class DoctorReport:
         """The summary in one line."""
         failures, warnings = self.with_level("fail"), self.with_level("warn")
         if failures:
-            count = counted(len(failures), "check fails", "checks fail")
+            count = format_count(len(failures), "check fails", "checks fail")
             return f"not ready: {count}; mend `{failures[0].check}` first"
         summaries = {finding.check: finding.result.summary for finding in self.findings}
         names = [name for name in ("time", "peak memory", "disk space") if name in summaries]
         parts = [summaries[name].partition(" (")[0] for name in names]
-        warned = f" (with {counted(len(warnings), 'warning', 'warnings')})" if warnings else ""
+        warned = f" (with {format_count(len(warnings), 'warning', 'warnings')})" if warnings else ""
         return f"ready{warned}" + (f": {'; '.join(parts)}" if parts else "")
 
     def record(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class Examination:
     @property
     def run(self) -> RunDirectory:
         """The run of the configuration."""
-        return RunDirectory.of(self.config)
+        return RunDirectory.from_config(self.config)
 
     @property
     def disk_folder(self) -> Path:
@@ -291,7 +291,7 @@ def examine(
 
 def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
-        with working(f"doctor: {check.name}"):
+        with show_activity(f"doctor: {check.name}"):
             result = check.run(examination)
     except NmtError as error:
         return failure(check.name, error.message, error.exit_code)

@@ -7,12 +7,12 @@ import torch
 
 from nmt.config.load import load_config
 from nmt.config.settings import RuntimeSettings
-from nmt.console import say, size_text
+from nmt.console import format_size, say
 from nmt.doctor.examination import Check, CheckResult, Examination, nearest_existing_folder
 from nmt.errors import ResourceError
 from nmt.runtime.device import prepare_runtime
 from nmt.runtime.memory import available_bytes
-from nmt.runtime.processor import cores
+from nmt.runtime.processor import count_cores
 from nmt.training.runtime_choice import choose_training_runtime
 
 
@@ -33,7 +33,7 @@ def _check_device(examination: Examination) -> CheckResult:
 
 
 def _check_threads(examination: Examination) -> CheckResult:
-    threads, core_count = examination.runtime.threads, cores()
+    threads, core_count = examination.runtime.threads, count_cores()
     advice = "" if threads <= core_count else f"set `runtime.threads` to at most {core_count}"
     summary = f"{threads} of {core_count} cores"
     return CheckResult(summary, advice, {"threads": threads, "cores": core_count})
@@ -59,7 +59,7 @@ def _check_memory(examination: Examination) -> CheckResult:
     if available is None:
         return CheckResult("this system does not say how much is free")
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "this machine"
-    summary = f"{size_text(available)} free on {where}"
+    summary = f"{format_size(available)} free on {where}"
     return CheckResult(summary, facts={"available_bytes": available})
 
 
@@ -71,7 +71,7 @@ def _check_disk(examination: Examination) -> CheckResult:
         _check_folder(examination)
     free = shutil.disk_usage(folder).free
     return CheckResult(
-        f"{size_text(free)} free in {folder}, which can be written to", facts={"free_bytes": free}
+        f"{format_size(free)} free in {folder}, which can be written to", facts={"free_bytes": free}
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from nmt.bundles.bundle import Bundle
-from nmt.console import size_text, time_text
+from nmt.console import format_duration, format_size
 from nmt.data.batches import Batch
 from nmt.doctor.data_checks import DATA_CHECKS
 from nmt.doctor.examination import Check, CheckResult, Examination
@@ -22,7 +22,7 @@ from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
-from nmt.runtime.processor import BUSY_SHARE, CoreWaits, cores
+from nmt.runtime.processor import BUSY_SHARE, CoreWaitTime, count_cores
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.batched_search import decode_corpus
 from nmt.search.logits_processors import LengthLimits
@@ -138,10 +138,10 @@ def _check_updates(examination: Examination) -> CheckResult:
     with closing(_update_batches(examination.loader, accumulate)) as groups:
         for group in islice(groups, _WARM_UP):
             _update(examination, group, runtime)
-        waits = CoreWaits()
+        waits = CoreWaitTime()
         timed = _time_updates(examination, groups, runtime, time.monotonic)
         # More threads than cores wait for each other, here as in training.
-        can_measure_waiting = runtime.device.type == "cpu" and runtime.threads <= cores()
+        can_measure_waiting = runtime.device.type == "cpu" and runtime.threads <= count_cores()
         share_waited = (waits.share() or 0.0) if can_measure_waiting else 0.0
         advice = ""
         if share_waited > BUSY_SHARE:
@@ -241,7 +241,7 @@ def _check_checkpoint(examination: Examination) -> CheckResult:
         ) from error
     finally:
         shutil.rmtree(path)
-    summary = f"{size_text(size)} written in {seconds:.1f} seconds, read again, removed"
+    summary = f"{format_size(size)} written in {seconds:.1f} seconds, read again, removed"
     return CheckResult(summary, facts={"bytes": size, "seconds": seconds})
 
 
@@ -252,7 +252,7 @@ def _check_peak_memory(examination: Examination) -> CheckResult:
         return CheckResult("this system does not say what was taken")
     # The memory of this process is free again when training begins.
     advice = "lower `training.batch_size`" if peak > _MAX_MEMORY_SHARE * (free + peak) else ""
-    summary = f"{size_text(peak)} of memory at the peak"
+    summary = f"{format_size(peak)} of memory at the peak"
     return CheckResult(summary, advice, {"peak_bytes": peak, "available_bytes": free})
 
 
@@ -264,9 +264,9 @@ def _check_time(examination: Examination) -> CheckResult:
     done = (state.update, state.seconds) if state else (0, 0.0)
     end = expected_end(training, seconds_per_update, epoch, *done)
     if end is None:
-        summary = f"{time_text(epoch * seconds_per_update)} an epoch, until early stopping"
+        summary = f"{format_duration(epoch * seconds_per_update)} an epoch, until early stopping"
         return CheckResult(summary, facts={"updates_per_epoch": epoch})
-    summary = f"{time_text(end.seconds)} and about {end.updates:,} updates to {end.key}"
+    summary = f"{format_duration(end.seconds)} and about {end.updates:,} updates to {end.key}"
     summary += f" ({epoch:,} updates an epoch, validations not counted)"
     facts = {"hours": end.seconds / 3600, "updates": end.updates, "end": end.key}
     return CheckResult(summary, facts={**facts, "updates_per_epoch": epoch})
@@ -287,11 +287,11 @@ def _check_disk_space(examination: Examination) -> CheckResult:
     free = shutil.disk_usage(examination.disk_folder).free
     if needed > existing + free:
         raise ResourceError(
-            f"the run needs {size_text(needed)}, and {size_text(free)} are free.\nfree some, lower "
-            "`training.checkpoint.keep_last`, or take a run_dir on another disk"
+            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
+            "free some, lower `training.checkpoint.keep_last`, or take a run_dir on another disk"
         )
-    summary = f"{size_text(needed)} of disk for the run"
-    summary += f" ({size_text(existing)} of it there already)" if existing else ""
+    summary = f"{format_size(needed)} of disk for the run"
+    summary += f" ({format_size(existing)} of it there already)" if existing else ""
     return CheckResult(
         summary, facts={"needed_bytes": needed, "there_bytes": existing, "free_bytes": free}
     )

@@ -1,6 +1,6 @@
 """Breakdowns of scores by sentence length, sentence score and word frequency.
 
-The idea is that of compare-mt (Neubig et al. 2019). A word counts as found where translation and
+The idea is that of compare-mt (Neubig et al. 2019). A word counts as matched where translation and
 reference have it in the same sentence, at any position.
 
 A word is a run of characters that are neither spaces nor punctuation. Each character of a script
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from nmt.evaluation.scores import Statistics, present
+from nmt.evaluation.scores import Statistics, mask_blank_references
 
-LENGTHS = (5, 10, 15, 20, 30, 40, 60)
+LENGTH_BOUNDS = (5, 10, 15, 20, 30, 40, 60)
 """The longest sentence of each bucket, in words; longer sentences have a bucket of their own."""
 
-SCORES = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
+SCORE_BOUNDS = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 """The bounds between buckets of sentence scores, in points."""
 
 
@@ -37,33 +37,33 @@ class Bucket:
     segments: tuple[int, ...]
 
 
-def by_length(lines: Sequence[str], greatest: Sequence[int] = LENGTHS) -> list[Bucket]:
+def by_length(lines: Sequence[str], upper_bounds: Sequence[int] = LENGTH_BOUNDS) -> list[Bucket]:
     """Return buckets of segments by the number of words in a line, without empty buckets.
 
     Args:
         lines: The lines of the text.
-        greatest: The longest line of each bucket, in words, in rising order.
+        upper_bounds: The longest line of each bucket, in words, in rising order.
     """
-    labels = [_interval(low + 1, high) for low, high in pairwise((0, *greatest))]
-    labels += [f"over {greatest[-1]}"]
+    labels = [_interval_label(low + 1, high) for low, high in pairwise((0, *upper_bounds))]
+    labels += [f"over {upper_bounds[-1]}"]
     counts = [len(words(line)) for line in lines]
-    places = [bisect_left(greatest, count) for count in counts]
-    return _filled(labels, places)
+    bucket_indices = [bisect_left(upper_bounds, count) for count in counts]
+    return _non_empty_buckets(labels, bucket_indices)
 
 
-def by_score(scores: Sequence[float], ends: Sequence[float] = SCORES) -> list[Bucket]:
+def by_score(scores: Sequence[float], bounds: Sequence[float] = SCORE_BOUNDS) -> list[Bucket]:
     """Return buckets of segments by their score; a bucket includes its lower bound.
 
     Empty buckets are kept, so that several translations have the same ones.
 
     Args:
         scores: The score of each segment, in points.
-        ends: The bounds between buckets, in rising order.
+        bounds: The bounds between buckets, in rising order.
     """
-    labels = [f"{low:g} to {high:g}" for low, high in pairwise((0.0, *ends))]
-    labels += [f"from {ends[-1]:g}"]
-    places = [sum(score >= end for end in ends) for score in scores]
-    return _buckets(labels, places)
+    labels = [f"{low:g} to {high:g}" for low, high in pairwise((0.0, *bounds))]
+    labels += [f"from {bounds[-1]:g}"]
+    bucket_indices = [sum(score >= bound for bound in bounds) for score in scores]
+    return _buckets(labels, bucket_indices)
 
 
 def corpus_scores(statistics: Statistics, buckets: Iterable[Bucket]) -> list[float | None]:
@@ -76,24 +76,24 @@ def corpus_scores(statistics: Statistics, buckets: Iterable[Bucket]) -> list[flo
     return [statistics.corpus(bucket.segments) for bucket in buckets]
 
 
-def _interval(low: int, high: int) -> str:
+def _interval_label(low: int, high: int) -> str:
     if low == 1:
         return f"up to {high}"
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _buckets(labels: Sequence[str], places: Sequence[int]) -> list[Bucket]:
+def _buckets(labels: Sequence[str], bucket_indices: Sequence[int]) -> list[Bucket]:
     members: list[list[int]] = [[] for _ in labels]
-    for segment, place in enumerate(places):
-        members[place].append(segment)
-    return [Bucket(label, tuple(each)) for label, each in zip(labels, members, strict=True)]
+    for segment, bucket in enumerate(bucket_indices):
+        members[bucket].append(segment)
+    return [Bucket(label, tuple(segments)) for label, segments in zip(labels, members, strict=True)]
 
 
-def _filled(labels: Sequence[str], places: Sequence[int]) -> list[Bucket]:
-    return [bucket for bucket in _buckets(labels, places) if bucket.segments]
+def _non_empty_buckets(labels: Sequence[str], bucket_indices: Sequence[int]) -> list[Bucket]:
+    return [bucket for bucket in _buckets(labels, bucket_indices) if bucket.segments]
 
 
-FREQUENCIES = (1, 2, 5, 10, 100, 1000)
+FREQUENCY_BOUNDS = (1, 2, 5, 10, 100, 1000)
 """The lower bounds of the buckets, after the bucket of words that never occurred."""
 
 
@@ -105,32 +105,32 @@ class WordBucket:
         label: The frequencies.
         reference: The number of these words in the reference.
         hypothesis: The number of these words in the translation.
-        found: The number of words that both share, sentence by sentence.
+        matched: The number of words that both share, sentence by sentence.
     """
 
     label: str
     reference: int
     hypothesis: int
-    found: int
+    matched: int
 
     @property
     def recall(self) -> float | None:
-        """The share of the reference's words that were found; None where there are none."""
-        return self.found / self.reference if self.reference else None
+        """The share of the reference's words that match; None where there are none."""
+        return self.matched / self.reference if self.reference else None
 
     @property
     def precision(self) -> float | None:
-        """The share of the hypothesis' words that were found; None where there are none."""
-        return self.found / self.hypothesis if self.hypothesis else None
+        """The share of the hypothesis' words that match; None where there are none."""
+        return self.matched / self.hypothesis if self.hypothesis else None
 
     @property
     def f1(self) -> float | None:
         """The harmonic mean of precision and recall; None where there are no words.
 
-        It is 2 found / (reference + hypothesis).
+        It is 2 matched / (reference + hypothesis).
         """
-        both = self.reference + self.hypothesis
-        return 2 * self.found / both if both else None
+        total = self.reference + self.hypothesis
+        return 2 * self.matched / total if total else None
 
 
 def count_words(
@@ -170,70 +170,78 @@ def by_frequency(
     references: Sequence[Sequence[str]],
     counts: Mapping[str, int],
     lowercase: bool = False,
-    begins: Sequence[int] = FREQUENCIES,
+    lower_bounds: Sequence[int] = FREQUENCY_BOUNDS,
 ) -> list[WordBucket]:
     """Return buckets of words by their frequency in the training text.
 
-    Of several references, the one that shares most words with the hypothesis counts, sentence by
-    sentence.
+    Of several references of a sentence, the one that shares most words with the hypothesis counts.
 
     Args:
         hypotheses: One translation a line.
         references: One sequence for each set of references.
         counts: The frequency of each word in the training text; 0 for words that are not there.
         lowercase: Whether to compare without case.
-        begins: The lower bounds of the buckets, in rising order. A bucket of words below the first
-            is added.
+        lower_bounds: The lower bounds of the buckets, in rising order. A bucket of words below the
+            first is added.
     """
-    totals = [[0, 0, 0] for _ in range(len(begins) + 1)]
-    by_line = zip(*present(references), strict=True)
-    for hypothesis, several in zip(hypotheses, by_line, strict=True):
-        ours = _counted(hypothesis, lowercase)
-        theirs = max(
-            (_counted(reference, lowercase) for reference in several if reference is not None),
-            key=lambda reference: (ours & reference).total(),
+    totals = [[0, 0, 0] for _ in range(len(lower_bounds) + 1)]
+    by_line = zip(*mask_blank_references(references), strict=True)
+    for hypothesis, line_references in zip(hypotheses, by_line, strict=True):
+        hypothesis_words = _count(hypothesis, lowercase)
+        reference_words = max(
+            (
+                _count(reference, lowercase)
+                for reference in line_references
+                if reference is not None
+            ),
+            key=lambda reference: (hypothesis_words & reference).total(),
         )
-        for kind, bag in enumerate((theirs, ours, ours & theirs)):
-            for word, count in bag.items():
-                totals[bisect_right(begins, counts.get(word, 0))][kind] += count
-    return [WordBucket(label, *total) for label, total in zip(_labels(begins), totals, strict=True)]
+        for kind, word_counts in enumerate(
+            (reference_words, hypothesis_words, hypothesis_words & reference_words)
+        ):
+            for word, count in word_counts.items():
+                totals[bisect_right(lower_bounds, counts.get(word, 0))][kind] += count
+    return [
+        WordBucket(label, *total)
+        for label, total in zip(_frequency_labels(lower_bounds), totals, strict=True)
+    ]
 
 
-def _counted(line: str, lowercase: bool) -> Counter[str]:
+def _count(line: str, lowercase: bool) -> Counter[str]:
     return Counter(words(line.lower() if lowercase else line))
 
 
-def _labels(begins: Sequence[int]) -> list[str]:
-    labels = ["never" if begins[0] == 1 else f"under {begins[0]}"]
-    for low, after in pairwise(begins):
-        labels.append(str(low) if after == low + 1 else f"{low:,} to {after - 1:,}")
-    return [*labels, f"from {begins[-1]:,}"]
+def _frequency_labels(lower_bounds: Sequence[int]) -> list[str]:
+    labels = ["never" if lower_bounds[0] == 1 else f"under {lower_bounds[0]}"]
+    for low, next_low in pairwise(lower_bounds):
+        labels.append(str(low) if next_low == low + 1 else f"{low:,} to {next_low - 1:,}")
+    return [*labels, f"from {lower_bounds[-1]:,}"]
 
 
 _HANGUL = range(0xAC00, 0xD7A4)
 
 
-def pieces(text: str) -> list[str]:
+def split_words_and_spaces(text: str) -> list[str]:
     """Return a text cut into words, runs of spaces, and single punctuation marks.
 
     Joined they are the text again.
     """
-    runs = groupby(enumerate(text), key=lambda each: _run(*each))
+    runs = groupby(enumerate(text), key=lambda each: _run_key(*each))
     return ["".join(character for _, character in run) for _, run in runs]
 
 
 def words(text: str) -> list[str]:
     """Return the words of a text, without spaces and punctuation."""
-    return text.translate(_SPACED).split()
+    return text.translate(_SEPARATED).split()
 
 
-def _run(place: int, character: str) -> tuple[bool, int]:
+def _run_key(index: int, character: str) -> tuple[bool, int]:
     """Return a key that neighbouring characters of one piece share."""
-    alone = not character.isspace() and _SPACED[ord(character)] != ord(character)
-    return character.isspace(), place if alone else -1
+    is_single = not character.isspace() and _SEPARATED[ord(character)] != ord(character)
+    return character.isspace(), index if is_single else -1
 
 
-class _Spaced(dict[int, int | str]):
+class _WordSeparator(dict[int, int | str]):
     """A table for `str.translate` that separates words by spaces.
 
     It replaces punctuation, and surrounds characters that are words of their own.
@@ -246,7 +254,7 @@ class _Spaced(dict[int, int | str]):
         return self.setdefault(code, f" {character} " if _is_a_word(character) else code)
 
 
-_SPACED = _Spaced()
+_SEPARATED = _WordSeparator()
 
 
 def _is_a_word(character: str) -> bool:

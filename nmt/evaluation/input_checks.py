@@ -1,4 +1,4 @@
-"""Checks of hypotheses and references for what would falsify a score."""
+"""Checks of hypotheses and references for properties that would falsify a score."""
 
 import html.entities
 import re
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from nmt.evaluation.metrics import FourGrams, ScorerOptions, make_scorer
-from nmt.evaluation.scores import METRICS, is_blank, present
-from nmt.text.characters import JOINERS, invisible_characters, is_folded, name_script, show
+from nmt.evaluation.scores import METRICS, is_blank, mask_blank_references
+from nmt.text.characters import JOINERS, invisible_characters, is_folded, make_visible, name_script
 
 _SUBWORDS = re.compile(r"\u2581|@@( |$)")
 _SPACED_POINT = re.compile(r"\S [.,]( |$)")
@@ -17,8 +17,8 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 _SHARE_OF_LINES = 0.2
 _SAMPLE = 100
 _DEFAULT_TOKENIZER = "13a"
-_SWAPPED = ", unless hypotheses and references were swapped."
-_UNSPACED = {
+_UNLESS_SWAPPED = ", unless hypotheses and references were swapped."
+_UNSPACED_SCRIPTS = {
     "CJK": "--language zh or --language ja",
     "HIRAGANA": "--language ja",
     "KATAKANA": "--language ja",
@@ -28,11 +28,9 @@ _UNSPACED = {
     "MYANMAR": "--tokenize char",
     "TIBETAN": "--tokenize char",
 }
-"""The advice about scripts without spaces, by the beginning of the Unicode names of their
-characters.
-"""
+"""The advice about scripts without spaces, by the first word of their Unicode names."""
 
-_DIVIDED: dict[str, Sequence[str]] = {
+_DIVIDED_SCRIPTS: dict[str, Sequence[str]] = {
     "13a": (),
     "intl": (),
     "none": (),
@@ -40,20 +38,20 @@ _DIVIDED: dict[str, Sequence[str]] = {
     "ja-mecab": ("CJK", "HIRAGANA", "KATAKANA"),
     "ko-mecab": ("CJK",),
 }
-"""The scripts of these that each tokenizer divides into words. Other tokenizers divide all."""
+"""The scripts without spaces that each tokenizer divides into words. Others divide all."""
 
-_LETTERS_OF_A_WORD = 8
-"""The average number of letters below which the runs between spaces are words of such a script."""
+_MAX_LETTERS_PER_WORD = 8
+"""The mean number of letters between spaces below which spaces separate words."""
 
 _HALF = 0.5
-_KANA = 0.05
+_MIN_KANA_SHARE = 0.05
 _GEORGIAN = range(0x10D0, 0x1100)
 """Letters that have capitals in Unicode, but none in a sentence."""
 
 Lines = Sequence[str]
 
 
-def suspicions(
+def input_warnings(
     hypotheses: Lines,
     references: Sequence[Lines],
     lowercase: bool = False,
@@ -71,16 +69,18 @@ def suspicions(
         metrics: The metrics that are computed.
     """
     all_tokenised = all(map(_are_tokenised, (hypotheses, *references)))
-    found = [
-        _subwords(hypotheses, references),
-        None if tokenize == "none" and all_tokenised else _tokenised(hypotheses, references),
-        _on_one_side(hypotheses, references, "HTML entities", _entities, _WRITE_OUT),
-        None if lowercase else _lower_case(hypotheses, references),
+    candidates = [
+        _subword_warning(hypotheses, references),
+        None
+        if tokenize == "none" and all_tokenised
+        else _tokenised_warning(hypotheses, references),
+        _one_sided_warning(hypotheses, references, "HTML entities", _has_entities, _ENTITY_REMEDY),
+        None if lowercase else _case_warning(hypotheses, references),
     ]
     if "bleu" in metrics:
-        found.append(_without_spaces(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
-    told = [warning for warning in found if warning is not None]
-    return told + character_warnings(hypotheses, references)
+        candidates.append(_spacing_warning(hypotheses, references, tokenize or _DEFAULT_TOKENIZER))
+    warnings = [warning for warning in candidates if warning is not None]
+    return warnings + character_warnings(hypotheses, references)
 
 
 def reference_warnings(
@@ -97,33 +97,33 @@ def reference_warnings(
         UsageError: See `make_scorer`.
         ResourceError: See `make_scorer`.
     """
-    found = blank_reference_warnings(references)
-    short = short_reference_warning(references, tokenize) if "bleu" in metrics else None
-    return found if short is None else [*found, short]
+    warnings = blank_reference_warnings(references)
+    short_warning = short_reference_warning(references, tokenize) if "bleu" in metrics else None
+    return warnings if short_warning is None else [*warnings, short_warning]
 
 
 def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
     """Return warnings about blank references: their number, and how they count."""
-    found = []
+    warnings = []
     if len(references) > 1:
-        for number, stream in enumerate(present(references), start=1):
+        for number, stream in enumerate(mask_blank_references(references), start=1):
             missing = [line for line, text in enumerate(stream, start=1) if text is None]
             if missing:
-                found.append(
-                    f"reference {number} is blank in {_lines(missing)}, where another is not: it "
-                    "counts as none there."
+                warnings.append(
+                    f"reference {number} is blank in {_describe_lines(missing)}, where another is "
+                    "not: it counts as none there."
                 )
-    empty = [
+    blank_lines = [
         number
         for number, line in enumerate(zip(*references, strict=True), start=1)
         if all(map(is_blank, line))
     ]
-    if empty:
-        found.append(
-            f"{_lines(empty)} without a reference: BLEU and TER count all words of their "
-            "translations as wrong, chrF leaves them out."
+    if blank_lines:
+        warnings.append(
+            f"{_describe_lines(blank_lines)} without a reference: BLEU and TER count all words of "
+            "their translations as wrong, chrF leaves them out."
         )
-    return found
+    return warnings
 
 
 def short_reference_warning(references: Sequence[Lines], tokenize: str | None = None) -> str | None:
@@ -137,7 +137,7 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
         UsageError: See `make_scorer`.
         ResourceError: See `make_scorer`.
     """
-    four_grams = four_grams_of(references, tokenize)
+    four_grams = count_four_grams(references, tokenize)
     if not four_grams.few:
         return None
     return (
@@ -146,7 +146,7 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
     )
 
 
-def undivided_warning(references: Lines, tokenize: str | None = None) -> str | None:
+def unspaced_text_warning(references: Lines, tokenize: str | None = None) -> str | None:
     """Return the warning that BLEU in a run takes sentences for words; None where it does not.
 
     Args:
@@ -154,7 +154,7 @@ def undivided_warning(references: Lines, tokenize: str | None = None) -> str | N
         tokenize: sacreBLEU's tokenizer for the run's target language, None for its default.
     """
     tokenize = tokenize or _DEFAULT_TOKENIZER
-    if _advice(references, tokenize) is None or _has_spaces(references):
+    if _tokenizer_advice(references, tokenize) is None or _has_spaces(references):
         return None
     return (
         f"the references are written without spaces, and BLEU's tokenizer {tokenize} takes their "
@@ -162,7 +162,7 @@ def undivided_warning(references: Lines, tokenize: str | None = None) -> str | N
     )
 
 
-def four_grams_of(references: Sequence[Lines], tokenize: str | None = None) -> FourGrams:
+def count_four_grams(references: Sequence[Lines], tokenize: str | None = None) -> FourGrams:
     """Return the counts of the 4-grams of references.
 
     Args:
@@ -173,46 +173,46 @@ def four_grams_of(references: Sequence[Lines], tokenize: str | None = None) -> F
         UsageError: See `make_scorer`.
         ResourceError: See `make_scorer`.
     """
-    options = ScorerOptions(tokenize=tokenize, references=present(references))
-    return FourGrams.of(make_scorer("bleu", options))
+    options = ScorerOptions(tokenize=tokenize, references=mask_blank_references(references))
+    return FourGrams.from_scorer(make_scorer("bleu", options))
 
 
-def _lines(numbers: Sequence[int]) -> str:
+def _describe_lines(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"1 line (line {numbers[0]})"
     return f"{len(numbers):,} lines (the first: line {numbers[0]})"
 
 
-def _subwords(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
-    first = _first(hypotheses, _has_subwords)
+def _subword_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+    first = _first_line(hypotheses, _has_subwords)
     if first is not None:
         return (
-            f"hypotheses look like subwords, line {first + 1}: {_shown(hypotheses[first])}. "
+            f"hypotheses look like subwords, line {first + 1}: {_quote(hypotheses[first])}. "
             "Join them first: scores of subwords compare with nothing."
         )
     for reference in references:
-        first = _first(reference, _has_subwords)
+        first = _first_line(reference, _has_subwords)
         if first is not None:
             return (
-                f"references look like subwords, line {first + 1}: {_shown(reference[first])}. "
-                f"Take the text as it was{_SWAPPED}"
+                f"references look like subwords, line {first + 1}: {_quote(reference[first])}. "
+                f"Take the text as it was{_UNLESS_SWAPPED}"
             )
     return None
 
 
-def _tokenised(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+def _tokenised_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     if _are_tokenised(hypotheses):
         first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
         return (
-            f"hypotheses look tokenised, line {first + 1}: {_shown(hypotheses[first])}. "
+            f"hypotheses look tokenised, line {first + 1}: {_quote(hypotheses[first])}. "
             "Detokenise them first: sacreBLEU tokenises by itself."
         )
     for reference in references:
         if _are_tokenised(reference):
             first = next(i for i, line in enumerate(reference) if _is_tokenised(line))
             return (
-                f"references look tokenised, line {first + 1}: {_shown(reference[first])}, "
-                f"hypotheses do not. Take the text as it was{_SWAPPED}"
+                f"references look tokenised, line {first + 1}: {_quote(reference[first])}, "
+                f"hypotheses do not. Take the text as it was{_UNLESS_SWAPPED}"
             )
     return None
 
@@ -221,34 +221,40 @@ def _are_tokenised(lines: Lines) -> bool:
     return _share(lines, _is_tokenised) > _SHARE_OF_LINES
 
 
-_WRITE_OUT = "Write the characters that they stand for."
+_ENTITY_REMEDY = "Write the characters that they stand for."
 
 
-def _on_one_side(
+def _one_sided_warning(
     hypotheses: Lines,
     references: Sequence[Lines],
-    what: str,
-    found_in: Callable[[str], bool],
+    marks: str,
+    has_marks: Callable[[str], bool],
     remedy: str,
 ) -> str | None:
     """Return a warning of marks in a translation that its references lack, or vice versa."""
-    only_ours, only_theirs = [], []
-    for place, (ours, *theirs) in enumerate(zip(hypotheses, *references, strict=True)):
-        here, there = found_in(ours), any(map(found_in, theirs))
-        if here and not there:
-            only_ours.append(place)
-        if there and not here and not is_blank(ours):
-            only_theirs.append(place)
-    lines, side = max((only_ours, "hypotheses"), (only_theirs, "references"), key=_length)
+    only_hypotheses, only_references = [], []
+    for index, (hypothesis, *line_references) in enumerate(
+        zip(hypotheses, *references, strict=True)
+    ):
+        in_hypothesis, in_references = has_marks(hypothesis), any(map(has_marks, line_references))
+        if in_hypothesis and not in_references:
+            only_hypotheses.append(index)
+        if in_references and not in_hypothesis and not is_blank(hypothesis):
+            only_references.append(index)
+    lines, side = max((only_hypotheses, "hypotheses"), (only_references, "references"), key=_length)
     if not lines:
         return None
     first = lines[0]
-    texts = [hypotheses[first]] if side == "hypotheses" else [each[first] for each in references]
-    shown = next(text for text in texts if found_in(text))
+    texts = (
+        [hypotheses[first]]
+        if side == "hypotheses"
+        else [reference[first] for reference in references]
+    )
+    example = next(text for text in texts if has_marks(text))
     other = "references" if side == "hypotheses" else "hypotheses"
     return (
-        f"{side} have {what} where the {other} have none, in {_lines([n + 1 for n in lines])}: "
-        f"{_shown(shown)}. {remedy}"
+        f"{side} have {marks} where the {other} have none, in "
+        f"{_describe_lines([n + 1 for n in lines])}: {_quote(example)}. {remedy}"
     )
 
 
@@ -256,34 +262,37 @@ def _length(found: tuple[list[int], str]) -> int:
     return len(found[0])
 
 
-def _entities(line: str) -> bool:
+def _has_entities(line: str) -> bool:
     return any(
         each[0][1] == "#" or each[0][1:] in html.entities.html5 for each in _ENTITY.finditer(line)
     )
 
 
-def _lower_case(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+def _case_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     """Return a warning where only one side has capitals, in scripts that have them."""
     references = [reference for reference in references if _is_cased(reference)]
     if not references or not _is_cased(hypotheses):
         return None
-    ours, theirs = _has_capitals(hypotheses), list(map(_has_capitals, references))
-    if any(theirs) and not ours:
+    hypotheses_have, references_have = (
+        _has_capitals(hypotheses),
+        list(map(_has_capitals, references)),
+    )
+    if any(references_have) and not hypotheses_have:
         return (
             "hypotheses have no capital letter but the references do. Restore the case, or give "
             "--lowercase and say so beside the score."
         )
-    if ours and not any(theirs):
+    if hypotheses_have and not any(references_have):
         return (
             "references have no capital letter but the hypotheses do. Give --lowercase and say so "
-            f"beside the score, or take references with case{_SWAPPED}"
+            f"beside the score, or take references with case{_UNLESS_SWAPPED}"
         )
     return None
 
 
 def _is_cased(lines: Lines) -> bool:
     """Return whether most letters are of a script that has capitals."""
-    letters = [character for character in _sample(lines) if character.isalpha()]
+    letters = [character for character in _sample_characters(lines) if character.isalpha()]
     cased = [
         each for each in letters if each.lower() != each.upper() and ord(each) not in _GEORGIAN
     ]
@@ -294,14 +303,16 @@ def _has_capitals(lines: Lines) -> bool:
     return any(line != line.lower() for line in lines)
 
 
-def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: str) -> str | None:
+def _spacing_warning(hypotheses: Lines, references: Sequence[Lines], tokenize: str) -> str | None:
     """Return a warning where a tokenizer would take whole sentences for words."""
-    theirs = [each for each in references if _advice(each, tokenize) is not None]
-    if not theirs:
+    unspaced_references = [
+        reference for reference in references if _tokenizer_advice(reference, tokenize) is not None
+    ]
+    if not unspaced_references:
         return None
-    advice = f"Give {_advice(theirs[0], tokenize)}, or look at chrF."
-    spaced = _advice(hypotheses, tokenize) is not None and _has_spaces(hypotheses)
-    if spaced == all(map(_has_spaces, theirs)):
+    advice = f"Give {_tokenizer_advice(unspaced_references[0], tokenize)}, or look at chrF."
+    spaced = _tokenizer_advice(hypotheses, tokenize) is not None and _has_spaces(hypotheses)
+    if spaced == all(map(_has_spaces, unspaced_references)):
         if spaced:
             return None  # both are divided into words already
         return (
@@ -315,19 +326,21 @@ def _without_spaces(hypotheses: Lines, references: Sequence[Lines], tokenize: st
     )
 
 
-def _advice(lines: Lines, tokenize: str) -> str | None:
+def _tokenizer_advice(lines: Lines, tokenize: str) -> str | None:
     """Return the advice about a text in a script that the tokenizer does not divide.
 
     It is None for other texts.
     """
-    divided = _DIVIDED.get(tokenize, tuple(_UNSPACED))
-    letters = Counter(name_script(character) for character in _sample(lines) if character.isalpha())
-    unspaced = Counter({each: letters[each] for each in _UNSPACED if each not in divided})
+    divided = _DIVIDED_SCRIPTS.get(tokenize, tuple(_UNSPACED_SCRIPTS))
+    letters = Counter(
+        name_script(character) for character in _sample_characters(lines) if character.isalpha()
+    )
+    unspaced = Counter({each: letters[each] for each in _UNSPACED_SCRIPTS if each not in divided})
     if not unspaced.total() or unspaced.total() < _HALF * letters.total():
         return None
     kana = unspaced["HIRAGANA"] + unspaced["KATAKANA"]
     ((script, _),) = unspaced.most_common(1)
-    return _UNSPACED["HIRAGANA" if kana > _KANA * unspaced.total() else script]
+    return _UNSPACED_SCRIPTS["HIRAGANA" if kana > _MIN_KANA_SHARE * unspaced.total() else script]
 
 
 def _has_spaces(lines: Lines) -> bool:
@@ -336,10 +349,10 @@ def _has_spaces(lines: Lines) -> bool:
     divided = sum(len(line.split()) > 1 for line in lines)
     words = sum(len(line.split()) for line in lines)
     letters = sum(map(str.isalpha, "".join(lines)))
-    return divided > _HALF * len(lines) and letters < _LETTERS_OF_A_WORD * words
+    return divided > _HALF * len(lines) and letters < _MAX_LETTERS_PER_WORD * words
 
 
-def _sample(lines: Lines) -> Iterable[str]:
+def _sample_characters(lines: Lines) -> Iterable[str]:
     return (character for line in lines[:_SAMPLE] for character in line)
 
 
@@ -351,20 +364,20 @@ def _is_tokenised(line: str) -> bool:
     return _SPACED_POINT.search(line) is not None
 
 
-def _first(lines: Lines, sign: Callable[[str], bool]) -> int | None:
-    return next((i for i, line in enumerate(lines) if sign(line)), None)
+def _first_line(lines: Lines, predicate: Callable[[str], bool]) -> int | None:
+    return next((i for i, line in enumerate(lines) if predicate(line)), None)
 
 
-def _share(lines: Lines, sign: Callable[[str], bool]) -> float:
-    return sum(map(sign, lines)) / max(1, len(lines))
+def _share(lines: Lines, predicate: Callable[[str], bool]) -> float:
+    return sum(map(predicate, lines)) / max(1, len(lines))
 
 
-def _shown(line: str) -> str:
+def _quote(line: str) -> str:
     return repr(line if len(line) <= 60 else line[:57] + "...")
 
 
-_FEWEST_SPECIAL = 0.02
-"""The share of the lines above which the lack of such characters on the other side is no chance."""
+_MIN_SPECIAL_SHARE = 0.02
+"""The least share of lines with special characters for a warning. Fewer may be due to chance."""
 
 
 def character_warnings(hypotheses: Lines, references: Sequence[Lines]) -> list[str]:
@@ -378,73 +391,79 @@ def character_warnings(hypotheses: Lines, references: Sequence[Lines]) -> list[s
         hypotheses: One translation a line.
         references: One sequence for each set of references.
     """
-    signs = (
-        (_invisible, _tell_invisible, 1.0, 0.0),
-        (_decomposed, _tell_decomposed, 1.0, 0.0),
-        (_special, _tell_special, 0.0, _FEWEST_SPECIAL),
+    checks = (
+        (_find_invisible, _invisible_warning, 1.0, 0.0),
+        (_find_decomposed, _decomposed_warning, 1.0, 0.0),
+        (_find_special, _special_warning, 0.0, _MIN_SPECIAL_SHARE),
     )
-    found = []
-    for sign, told, most, least in signs:
+    warnings = []
+    for find, format_warning, max_share_of_other, min_share in checks:
         texts = [("hypotheses", hypotheses), *(("references", each) for each in references)]
-        lines = [_lines_with(text, sign) for _, text in texts]
+        lines = [_lines_with(text, find) for _, text in texts]
         counts = list(map(len, lines))
-        place = counts.index(max(counts))
-        name, text = texts[place]
-        differ = min(counts) < max(counts) and min(counts) <= most * len(text)
-        if differ and max(counts) > least * len(text):
-            found.append(told(name, lines[place], sign(text[lines[place][0]])))
-    return found
+        index = counts.index(max(counts))
+        name, text = texts[index]
+        differ = min(counts) < max(counts) and min(counts) <= max_share_of_other * len(text)
+        if differ and max(counts) > min_share * len(text):
+            warnings.append(format_warning(name, lines[index], find(text[lines[index][0]])))
+    return warnings
 
 
-def _invisible(line: str) -> str:
+def _find_invisible(line: str) -> str:
     """Return the first invisible character of a line, empty where there is none."""
     return "".join(invisible_characters(line)[:1])
 
 
-def _decomposed(line: str) -> str:
-    """Return the first letter with a separate accent that could be one character, else nothing."""
+def _find_decomposed(line: str) -> str:
+    """Return the first letter and accent that could be one character, empty without any."""
     if unicodedata.is_normalized("NFC", line):
         return ""
     pairs = (before + character for before, character in pairwise(line))
     return next((pair for pair in pairs if len(unicodedata.normalize("NFC", pair)) == 1), "")
 
 
-def _special(line: str) -> str:
-    """Return the first joiner or character with a commoner form, but no space; else nothing."""
+def _find_special(line: str) -> str:
+    """Return the first joiner or character with a commoner form, empty without any.
+
+    Spaces do not count.
+    """
     return next((c for c in line if c in JOINERS or (is_folded(c) and not c.isspace())), "")
 
 
-def _lines_with(lines: Lines, sign: Callable[[str], str]) -> list[int]:
+def _lines_with(lines: Lines, find: Callable[[str], str]) -> list[int]:
     return [
         number
         for number, line in enumerate(lines)
-        if not (line.isascii() and line.isprintable()) and sign(line) and not is_blank(line)
+        if not (line.isascii() and line.isprintable()) and find(line) and not is_blank(line)
     ]
 
 
-def _tell_invisible(name: str, lines: list[int], found: str) -> str:
+def _invisible_warning(name: str, lines: list[int], found: str) -> str:
     return (
-        f"{_counted(name, lines)} have invisible characters, the first {show(found)}: where only "
-        "one side has them, words that look alike do not match. Remove them from both sides."
+        f"{_describe_count(name, lines)} have invisible characters, the first "
+        f"{make_visible(found)}: "
+        "where only one side has them, words that look alike do not match. Remove them from both "
+        "sides."
     )
 
 
-def _tell_decomposed(name: str, lines: list[int], found: str) -> str:
+def _decomposed_warning(name: str, lines: list[int], found: str) -> str:
     return (
-        f"{_counted(name, lines)} have accents as characters of their own, the first {show(found)}:"
-        " where only one side has them, words that look alike do not match. Bring both sides into "
-        "the form NFC."
+        f"{_describe_count(name, lines)} have accents as characters of their own, the first "
+        f"{make_visible(found)}: where only one side has them, words that look alike do not match. "
+        "Bring both sides into the form NFC."
     )
 
 
-def _tell_special(name: str, lines: list[int], found: str) -> str:
+def _special_warning(name: str, lines: list[int], found: str) -> str:
     other = "hypotheses" if name == "references" else "references"
     return (
-        f"{_counted(name, lines)} have characters such as {show(found)}, the {other} none: was one "
-        "side normalised? Compare both in one form, or train with tokenizer.normalization: auto."
+        f"{_describe_count(name, lines)} have characters such as {make_visible(found)}, the "
+        f"{other} none: was one side normalised? Compare both in one form, or train with "
+        "tokenizer.normalization: auto."
     )
 
 
-def _counted(name: str, lines: list[int]) -> str:
+def _describe_count(name: str, lines: list[int]) -> str:
     count = len(lines)
     return f"{count:,} line{'s' * (count > 1)} of the {name} (line {lines[0] + 1})"

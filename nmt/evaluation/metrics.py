@@ -37,7 +37,7 @@ class ScorerOptions:
     effective_order: bool = False
 
     @property
-    def given_references(self) -> Any:
+    def untyped_references(self) -> Any:
         """The references for sacreBLEU, which accepts None for a line against its types."""
         return self.references
 
@@ -76,8 +76,8 @@ def metric(name: str) -> Metric:
     """
     for registry in (SCORE_METRICS, DEV_METRICS):
         if name in registry.kinds:
-            found: Metric = registry.resolve(name)
-            return found
+            resolved: Metric = registry.resolve(name)
+            return resolved
     known = dict.fromkeys((*DEV_METRICS.names(), *SCORE_METRICS.names()))
     raise UsageError(f"{name!r} is no metric; choose one of {', '.join(known)}.")
 
@@ -96,13 +96,13 @@ def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
             the tokenizer needs a package.
         ResourceError: A file of the tokenizer cannot be downloaded.
     """
-    found = metric(name)
-    if found.scorer is None:
+    chosen = metric(name)
+    if chosen.scorer is None:
         raise UsageError(
             f"{name} is no metric of translations; choose one of "
             f"{', '.join(SCORE_METRICS.names())}."
         )
-    return found.scorer(options or ScorerOptions())
+    return chosen.scorer(options or ScorerOptions())
 
 
 def perplexity(loss: float) -> float:
@@ -130,7 +130,7 @@ def _bleu(options: ScorerOptions) -> "Scorer":
             force=True,
             tokenize=tokenize,
             effective_order=options.effective_order,
-            references=options.given_references,
+            references=options.untyped_references,
         )
     except (OSError, RuntimeError, ImportError, AssertionError) as error:
         raise _unloadable(tokenize, error) from error
@@ -139,19 +139,19 @@ def _bleu(options: ScorerOptions) -> "Scorer":
 def _chrf(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(lowercase=options.lowercase, references=options.given_references)
+    return CHRF(lowercase=options.lowercase, references=options.untyped_references)
 
 
 def _chrf_plus_plus(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(word_order=2, lowercase=options.lowercase, references=options.given_references)
+    return CHRF(word_order=2, lowercase=options.lowercase, references=options.untyped_references)
 
 
 def _ter(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.ter import TER
 
-    return TER(references=options.given_references)
+    return TER(references=options.untyped_references)
 
 
 TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
@@ -181,11 +181,11 @@ def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
 
 # When BLEU is noise
 
-_ORDER = 4
-_FEW_LONG = 0.5
-_TOO_FEW_LONG = 0.2
-_MOST_MATCHES_NEEDED = 10
-_LEAST_SHARE_MATCHED = 0.01
+_BLEU_ORDER = 4
+_FEW_SHARE = 0.5
+_TOO_FEW_SHARE = 0.2
+_MAX_MATCHES_NEEDED = 10
+_MIN_SHARE_MATCHED = 0.01
 """The share of the 4-grams that must match, for texts of fewer than 1,000 4-grams. Ten matches are
 enough elsewhere: chance changes them by three, which is a tenth of BLEU.
 """
@@ -203,46 +203,48 @@ class FourGrams:
 
     Attributes:
         references: The number of lines that have a reference.
-        long: The number of those lines with four tokens or more.
+        long_references: The number of those lines with four tokens or more.
         count: The number of all 4-grams; of several references of a line those of the longest
             count.
     """
 
     references: int
-    long: int
+    long_references: int
     count: int
 
     @classmethod
-    def of(cls, scorer: "Scorer") -> "FourGrams":
+    def from_scorer(cls, scorer: "Scorer") -> "FourGrams":
         """Return the counts for the references that a scorer of BLEU has cached."""
         cached: list[dict[str, Any]] = scorer._ref_cache or []
         lengths = [max(line["ref_lens"], default=0) for line in cached]
         return cls(
             sum(length > 0 for length in lengths),
-            sum(length >= _ORDER for length in lengths),
-            sum(max(0, length - _ORDER + 1) for length in lengths),
+            sum(length >= _BLEU_ORDER for length in lengths),
+            sum(max(0, length - _BLEU_ORDER + 1) for length in lengths),
         )
 
     @property
     def few(self) -> bool:
         """Whether fewer than half of the references have four tokens."""
-        return self.references > 0 and self.long < _FEW_LONG * self.references
+        return self.references > 0 and self.long_references < _FEW_SHARE * self.references
 
     @property
     def too_few(self) -> bool:
         """Whether there are so few that BLEU is noise for any translations."""
-        return self.references > 0 and self.long < _TOO_FEW_LONG * self.references
+        return self.references > 0 and self.long_references < _TOO_FEW_SHARE * self.references
 
     @property
     def needed(self) -> int:
         """The number of 4-grams that must match for BLEU to distinguish translations."""
-        share = math.ceil(_LEAST_SHARE_MATCHED * self.count)
-        return min(_MOST_MATCHES_NEEDED, max(1, share))
+        share = math.ceil(_MIN_SHARE_MATCHED * self.count)
+        return min(_MAX_MATCHES_NEEDED, max(1, share))
 
     @property
     def summary(self) -> str:
         """The number of references that have four tokens, in words."""
-        return f"{self.long:,} of {self.references:,} references have four tokens or more"
+        return (
+            f"{self.long_references:,} of {self.references:,} references have four tokens or more"
+        )
 
 
 def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
@@ -250,10 +252,10 @@ def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
 
     Each row of counts has two lengths, the matches of order 1 to 4, and the n-grams of 1 to 4.
     """
-    four_grams = FourGrams.of(scorer)
+    four_grams = FourGrams.from_scorer(scorer)
     if four_grams.too_few:
         return SHORT_REFERENCES
-    matches = int(sum(row[1 + _ORDER] for row in counts))
+    matches = int(sum(row[1 + _BLEU_ORDER] for row in counts))
     if four_grams.references and matches < four_grams.needed:
         return f"{matches} matching 4-grams, of {four_grams.needed} needed"
     return ""

@@ -25,7 +25,7 @@ _NUMBER = r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|inf|nan)"
 _FEATURE = rf"(?:\S+=(?:{_NUMBER})?|{_NUMBER})"
 _SCORE = re.compile(_NUMBER, re.ASCII)
 _FEATURES = re.compile(rf"(?:{_FEATURE}(?:[ \t]+{_FEATURE})*)?", re.ASCII)
-_OURS = re.compile(rf"logprob= {_NUMBER} length= \d+(?: .*)?", re.ASCII)
+_NMT_FEATURES = re.compile(rf"logprob= {_NUMBER} length= \d+(?: .*)?", re.ASCII)
 _ALIGNMENT = re.compile(r"(?:\d+-\d+(?:[ \t]+\d+-\d+)*)?", re.ASCII)
 _LOOSE_BAR = re.compile(r"(?<![^ \t])\|\|\||\|\|\|(?![^ \t])")
 _SPACES = " \t"
@@ -74,7 +74,7 @@ def text_fields(text: str, alignment: str | None = None) -> list[str]:
     if alignment is not None:
         return [text, alignment]
     _, bar, last = text.rpartition(SEPARATOR)
-    return [text, ""] if bar and _is(_ALIGNMENT, last) else [text]
+    return [text, ""] if bar and _matches(_ALIGNMENT, last) else [text]
 
 
 def parse_entry(line: str, name: str, number: int) -> NBestEntry:
@@ -96,50 +96,50 @@ def parse_entry(line: str, name: str, number: int) -> NBestEntry:
         )
     spaced = bool(match[2] and match[3])
     fields = _Fields(line[match.end() :], SEPARATOR if spaced else _BAR)
-    rest = fields.take_score()
-    features = fields.take(_FEATURES)
-    ours = features is not None and len(rest) == 1 and _is(_OURS, features)
-    alignment = fields.take(_ALIGNMENT)
-    complete = features is not None and "=" in features and bool(rest) and alignment is None
-    bars = _LOOSE_BAR.search(fields.left) if spaced else _BAR in fields.left
-    if bars and not ours and not complete:
+    rest = fields.pop_score()
+    features = fields.pop(_FEATURES)
+    is_ours = features is not None and len(rest) == 1 and _matches(_NMT_FEATURES, features)
+    alignment = fields.pop(_ALIGNMENT)
+    is_complete = features is not None and "=" in features and bool(rest) and alignment is None
+    has_bars = _LOOSE_BAR.search(fields.remaining) if spaced else _BAR in fields.remaining
+    if has_bars and not is_ours and not is_complete:
         raise DataError(
             f"{name}: line {number}: where does its text end? It has {_BAR!r} in it, or unknown "
             "fields come after it.\nExpected `index ||| text ||| features ||| score`, each feature "
             "with a name. Write the bars of the text otherwise, or leave the other fields out."
         )
-    return NBestEntry(int(match[1]), fields.left.strip(_SPACES), alignment, features, rest)
+    return NBestEntry(int(match[1]), fields.remaining.strip(_SPACES), alignment, features, rest)
 
 
 class _Fields:
-    """The fields of a line after its index, which are taken from its end.
+    """The fields of a line after its index, which are removed from the end.
 
     Attributes:
-        left: The fields that are not taken yet, in the end the text.
+        remaining: The fields that are not removed yet. In the end it is the text.
     """
 
     def __init__(self, line: str, separator: str) -> None:
-        self.left = line
+        self.remaining = line
         self._separator = separator
 
-    def take_score(self) -> tuple[str, ...]:
-        """Take the score and an alignment after it, where they exist."""
-        whole = self.left
-        after = self.take(_ALIGNMENT)
-        score = self.take(_SCORE)
+    def pop_score(self) -> tuple[str, ...]:
+        """Remove the score and an alignment after it, where they exist."""
+        before = self.remaining
+        after = self.pop(_ALIGNMENT)
+        score = self.pop(_SCORE)
         if after is None or score is not None:
             return tuple(field for field in (score, after) if field is not None)
-        self.left = whole  # the alignment is before missing features, or part of the text
+        self.remaining = before  # the alignment is before missing features, or part of the text
         return ()
 
-    def take(self, kind: re.Pattern[str]) -> str | None:
-        """Take the last field, if it is of this kind and not the only one, which is the text."""
-        left, separator, last = self.left.rpartition(self._separator)
-        if not separator or not _is(kind, last):
+    def pop(self, kind: re.Pattern[str]) -> str | None:
+        """Remove the last field, if it is of this kind and not the only one, which is the text."""
+        remaining, separator, last = self.remaining.rpartition(self._separator)
+        if not separator or not _matches(kind, last):
             return None
-        self.left = left
+        self.remaining = remaining
         return last.strip(_SPACES)
 
 
-def _is(kind: re.Pattern[str], field: str) -> bool:
+def _matches(kind: re.Pattern[str], field: str) -> bool:
     return kind.fullmatch(field.strip(_SPACES)) is not None

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from nmt.evaluation.breakdown import pieces
+from nmt.evaluation.breakdown import split_words_and_spaces
 from nmt.evaluation.metrics import metric
-from nmt.evaluation.score_report import Measure, ScoreReport, buckets_record
+from nmt.evaluation.score_report import MetricResult, ScoreReport, buckets_record
 from nmt.evaluation.scores import is_blank
-from nmt.evaluation.significance import SIGNIFICANT, Standing
-from nmt.pages.page import Page, escaped
+from nmt.evaluation.significance import SIGNIFICANT, SystemScore
+from nmt.pages.page import Page, escape_html
 
-MOST_SENTENCES = 5000
+MAX_SENTENCES = 5000
 """The number of sentences above which a browser is slow with the report."""
 
 _METHODS = {
@@ -20,16 +20,16 @@ _METHODS = {
 }
 
 
-def score_page(found: ScoreReport) -> Page:
-    """Return the HTML report, with at most the first `MOST_SENTENCES` sentences."""
-    lines = len(found.systems[0].hypotheses)
-    names = ", ".join(system.name for system in found.systems)
-    shown = min(lines, MOST_SENTENCES)
+def score_page(report: ScoreReport) -> Page:
+    """Return the HTML report, with at most the first `MAX_SENTENCES` sentences."""
+    lines = len(report.systems[0].hypotheses)
+    names = ", ".join(system.name for system in report.systems)
+    shown = min(lines, MAX_SENTENCES)
     return Page(
         title=f"Scores of {names}",
         about=f"{lines:,} lines" + (f", of which the first {shown:,} are shown" * (shown < lines)),
-        body="\n".join([_scores(found), _PARTS, _SENTENCES]),
-        data=_data(found, shown),
+        body="\n".join([_scores(report), _PARTS, _SENTENCES]),
+        data=_data(report, shown),
         styles=("score.css",),
         scripts=("score.js",),
     )
@@ -56,14 +56,15 @@ _SENTENCES = """<section aria-labelledby="sentences">
 </section>"""
 
 
-def _scores(found: ScoreReport) -> str:
+def _scores(report: ScoreReport) -> str:
     head = "".join(
-        f'<th class="number">{escaped(m.comparison.metric)}</th>' for m in found.measures
+        f'<th class="number">{escape_html(result.comparison.metric)}</th>'
+        for result in report.results
     )
-    rows = "\n".join(_row(found, place) for place in range(len(found.systems)))
+    rows = "\n".join(_row(report, index) for index in range(len(report.systems)))
     signatures = "".join(
-        f"<dt>{escaped(m.comparison.metric)}</dt><dd><code>{escaped(m.comparison.signature)}</code></dd>"
-        for m in found.measures
+        f"<dt>{escape_html(result.comparison.metric)}</dt><dd><code>{escape_html(result.comparison.signature)}</code></dd>"
+        for result in report.results
     )
     return f"""<section aria-label="Scores" class="card">
 <div class="wide"><table class="scores">
@@ -71,100 +72,102 @@ def _scores(found: ScoreReport) -> str:
 <tbody>
 {rows}
 </tbody></table></div>
-<p class="muted">{escaped(_explained(found))}</p>
+<p class="muted">{escape_html(_explanation(report))}</p>
 <details><summary>Signatures</summary><dl class="signatures">{signatures}</dl></details>
 </section>"""
 
 
-def _explained(found: ScoreReport) -> str:
-    told = "Below a score: the interval that holds 95% of the scores of resampled texts"
-    if len(found.systems) == 1:
-        return told + "."
-    method = _METHODS[found.question.method]
+def _explanation(report: ScoreReport) -> str:
+    sentence = "Below a score: the interval that holds 95% of the scores of resampled texts"
+    if len(report.systems) == 1:
+        return sentence + "."
+    method = _METHODS[report.options.method]
     return (
-        f"{told}; the difference to {found.systems[0].name} and p, how likely chance alone gives "
-        f"one as large ({method}). Coloured where p is below {SIGNIFICANT}."
+        f"{sentence}; the difference to {report.systems[0].name} and p, how likely chance alone "
+        f"gives one as large ({method}). Coloured where p is below {SIGNIFICANT}."
     )
 
 
-def _row(found: ScoreReport, place: int) -> str:
-    cells = "".join(_cell(measure, place) for measure in found.measures)
-    ratio = found.ratios[place]
-    name = escaped(found.systems[place].name)
-    key = f'<span class="key" style="--colour: var(--series-{place % 6 + 1})"></span>'
+def _row(report: ScoreReport, index: int) -> str:
+    cells = "".join(_cell(result, index) for result in report.results)
+    ratio = report.ratios[index]
+    name = escape_html(report.systems[index].name)
+    key = f'<span class="key" style="--colour: var(--series-{index % 6 + 1})"></span>'
     return (
         f'<tr><th scope="row"><span>{key}<bdi>{name}</bdi></span></th>{cells}'
         f'<td class="number">{"–" if ratio is None else f"{ratio:.3f}"}</td></tr>'
     )
 
 
-def _cell(measure: Measure, place: int) -> str:
-    standing = measure.standings[place]
-    low, high = standing.interval
+def _cell(result: MetricResult, index: int) -> str:
+    system_score = result.system_scores[index]
+    low, high = system_score.interval
     return (
-        f'<td class="number"><strong>{standing.score:.2f}</strong>'
-        f"<small>{low:.2f} – {high:.2f}</small>{_difference(measure, standing)}</td>"
+        f'<td class="number"><strong>{system_score.score:.2f}</strong>'
+        f"<small>{low:.2f} – {high:.2f}</small>{_difference(result, system_score)}</td>"
     )
 
 
-def _difference(measure: Measure, standing: Standing) -> str:
-    if standing.p is None:
-        return "<small>baseline</small>" if len(measure.standings) > 1 else ""
-    if standing.identical:
+def _difference(result: MetricResult, system_score: SystemScore) -> str:
+    if system_score.p is None:
+        return "<small>baseline</small>" if len(result.system_scores) > 1 else ""
+    if system_score.identical:
         return "<small>identical, p = 1</small>"
-    gain = standing.score - measure.comparison.baseline.score
-    better = (gain > 0) == metric(measure.metric).higher_is_better
-    colour = ("good" if better else "bad") if standing.p < SIGNIFICANT else "same"
+    gain = system_score.score - result.comparison.baseline.score
+    better = (gain > 0) == metric(result.metric).higher_is_better
+    colour = ("good" if better else "bad") if system_score.p < SIGNIFICANT else "same"
     sign = "−" if gain < 0 else "+"
-    return f'<small class="{colour}">{sign}{abs(gain):.2f}, p = {standing.p:.3f}</small>'
+    return f'<small class="{colour}">{sign}{abs(gain):.2f}, p = {system_score.p:.3f}</small>'
 
 
-def _data(found: ScoreReport, shown: int) -> dict[str, Any]:
+def _data(report: ScoreReport, shown: int) -> dict[str, Any]:
     return {
-        "systems": [system.name for system in found.systems],
+        "systems": [system.name for system in report.systems],
         "metrics": [
             {
-                "key": measure.metric,
-                "name": measure.comparison.metric,
-                "less": not metric(measure.metric).higher_is_better,
+                "key": result.metric,
+                "name": result.comparison.metric,
+                "less": not metric(result.metric).higher_is_better,
             }
-            for measure in found.measures
+            for result in report.results
         ],
-        "lengthOf": found.measured_by,
-        "buckets": buckets_record(found),
-        "sentences": _sentences(found, shown),
+        "lengthOf": report.length_side,
+        "buckets": buckets_record(report),
+        "sentences": _sentences(report, shown),
     }
 
 
-def _sentences(found: ScoreReport, shown: int) -> list[dict[str, Any]]:
-    scores = [[each.sentences() for each in measure.statistics] for measure in found.measures]
-    sources = found.question.sources
+def _sentences(report: ScoreReport, shown: int) -> list[dict[str, Any]]:
+    scores = [
+        [statistics.sentences() for statistics in result.statistics] for result in report.results
+    ]
+    sources = report.options.sources
     return [
         {
             "line": line + 1,
             "source": None if sources is None else sources[line],
-            **_texts(found, line),
+            **_texts(report, line),
             "scores": [
-                [round(of_metric[place][line], 2) for of_metric in scores]
-                for place in range(len(found.systems))
+                [round(of_metric[index][line], 2) for of_metric in scores]
+                for index in range(len(report.systems))
             ],
         }
         for line in range(shown)
     ]
 
 
-def _texts(found: ScoreReport, line: int) -> dict[str, Any]:
-    """Return the translations and the first reference in spans, and other references as they are.
+def _texts(report: ScoreReport, line: int) -> dict[str, Any]:
+    """Return the translations and the first reference in spans, and other references as texts.
 
     Blank references beside others are not shown.
     """
-    references = [reference[line] for reference in found.question.references]
-    first, *others = [each for each in references if not is_blank(each)] or references
-    apart = [difference(system.hypotheses[line], first) for system in found.systems]
+    references = [reference[line] for reference in report.options.references]
+    first, *others = [text for text in references if not is_blank(text)] or references
+    differences = [find_difference(system.hypotheses[line], first) for system in report.systems]
     return {
-        "reference": _plain(missing_from_all([each.reference for each in apart])),
+        "reference": _plain(merge_references([difference.reference for difference in differences])),
         "others": others,
-        "hypotheses": [_plain(each.hypothesis) for each in apart],
+        "hypotheses": [_plain(difference.hypothesis) for difference in differences],
     }
 
 
@@ -197,63 +200,69 @@ class TextDifference(NamedTuple):
     reference: list[TextSpan]
 
 
-def difference(hypothesis: str, reference: str) -> TextDifference:
+def find_difference(hypothesis: str, reference: str) -> TextDifference:
     """Return both texts in spans that are the same or different; spaces alone do not differ.
 
     Args:
         hypothesis: The translation.
         reference: The reference.
     """
-    ours, theirs = _SplitText.of(hypothesis), _SplitText.of(reference)
-    matcher = SequenceMatcher(None, ours.words, theirs.words, autojunk=False)
-    in_ours, in_theirs = [False] * len(ours.words), [False] * len(theirs.words)
+    hypothesis_text = _SplitText.from_text(hypothesis)
+    reference_text = _SplitText.from_text(reference)
+    matcher = SequenceMatcher(None, hypothesis_text.words, reference_text.words, autojunk=False)
+    same_in_hypothesis = [False] * len(hypothesis_text.words)
+    same_in_reference = [False] * len(reference_text.words)
     for block in matcher.get_matching_blocks():
-        in_ours[block.a : block.a + block.size] = [True] * block.size
-        in_theirs[block.b : block.b + block.size] = [True] * block.size
-    return TextDifference(ours.spans(in_ours), theirs.spans(in_theirs))
+        same_in_hypothesis[block.a : block.a + block.size] = [True] * block.size
+        same_in_reference[block.b : block.b + block.size] = [True] * block.size
+    return TextDifference(
+        hypothesis_text.spans(same_in_hypothesis), reference_text.spans(same_in_reference)
+    )
 
 
-def missing_from_all(references: Sequence[Sequence[TextSpan]]) -> list[TextSpan]:
-    """Return a reference in spans that differ only where all of several translations lack them.
+def merge_references(references: Sequence[Sequence[TextSpan]]) -> list[TextSpan]:
+    """Return a reference in spans, which differ only where all translations differ.
 
     Args:
-        references: The spans of that reference beside each translation, at least one.
+        references: The spans of the reference compared with each translation, at least one.
     """
     marks = [[span.same for span in spans for _ in span.text] for spans in references]
     text = "".join(span.text for span in references[0])
-    found = [any(each) for each in zip(*marks, strict=True)]
-    return _joined([TextSpan(character, same) for character, same in zip(text, found, strict=True)])
+    same_in_any = [any(each) for each in zip(*marks, strict=True)]
+    return _merge_spans(
+        [TextSpan(character, same) for character, same in zip(text, same_in_any, strict=True)]
+    )
 
 
 class _SplitText(NamedTuple):
-    """A text in words and spaces: spaces[i] is before words[i], and the last one at the end."""
+    """A text in words and spaces. `spaces[i]` is before `words[i]`; the last is at the end."""
 
     words: list[str]
     spaces: list[str]
 
     @classmethod
-    def of(cls, text: str) -> "_SplitText":
+    def from_text(cls, text: str) -> "_SplitText":
         words: list[str] = []
         spaces = [""]
-        for piece in pieces(text):
-            if piece.isspace():
-                spaces[-1] += piece
+        for run in split_words_and_spaces(text):
+            if run.isspace():
+                spaces[-1] += run
             else:
-                words.append(piece)
+                words.append(run)
                 spaces.append("")
         return cls(words, spaces)
 
     def spans(self, same: Sequence[bool]) -> list[TextSpan]:
         """Return the text in spans; a space belongs to a difference when both its neighbours do."""
         parts: list[TextSpan] = []
-        for place, word in enumerate(self.words):
-            inside = place > 0 and not same[place - 1] and not same[place]
-            parts += [TextSpan(self.spaces[place], not inside), TextSpan(word, same[place])]
+        for index, word in enumerate(self.words):
+            inside = index > 0 and not same[index - 1] and not same[index]
+            parts += [TextSpan(self.spaces[index], not inside), TextSpan(word, same[index])]
         parts.append(TextSpan(self.spaces[-1], True))
-        return _joined([part for part in parts if part.text])
+        return _merge_spans([part for part in parts if part.text])
 
 
-def _joined(parts: list[TextSpan]) -> list[TextSpan]:
+def _merge_spans(parts: list[TextSpan]) -> list[TextSpan]:
     """Return the spans with neighbours of the same kind merged."""
     spans: list[TextSpan] = []
     for part in parts:

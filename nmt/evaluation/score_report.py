@@ -14,8 +14,8 @@ from nmt.evaluation.breakdown import (
     corpus_scores,
 )
 from nmt.evaluation.metrics import SHORT_REFERENCES, metric
-from nmt.evaluation.scores import METRICS, SegmentScorer, Statistics, first_present, length_ratio
-from nmt.evaluation.significance import SIGNIFICANT, Comparison, Method, Standing, compare
+from nmt.evaluation.scores import METRICS, SegmentScorer, Statistics, first_references, length_ratio
+from nmt.evaluation.significance import SIGNIFICANT, Comparison, Method, SystemScore, compare
 from nmt.runtime.tables import print_table
 
 
@@ -33,7 +33,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportOptions:
     """The options of a report.
 
     Attributes:
@@ -58,7 +58,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MetricResult:
     """The results by one metric.
 
     Attributes:
@@ -72,9 +72,9 @@ class Measure:
     statistics: list[Statistics]
 
     @property
-    def standings(self) -> list[Standing]:
+    def system_scores(self) -> list[SystemScore]:
         """The score of each system, the baseline first."""
-        return self.comparison.standings
+        return self.comparison.system_scores
 
 
 @dataclass(frozen=True)
@@ -82,39 +82,39 @@ class ScoreReport:
     """The scores of several systems and their breakdowns.
 
     Attributes:
-        question: The options of the report.
+        options: The options of the report.
         systems: The systems, the baseline first.
-        measures: The results by metric.
+        results: The results by metric.
         ratios: The length ratio of each system, with words as BLEU counts them.
         lengths: Buckets of segments by words of the source, or of the reference where the source is
             not known.
         words: Buckets of words by frequency, for each system; None where no frequencies are known.
     """
 
-    question: Question
+    options: ReportOptions
     systems: Sequence[System]
-    measures: list[Measure]
+    results: list[MetricResult]
     ratios: list[float | None]
     lengths: list[Bucket]
     words: list[list[WordBucket]] | None = field(default=None)
 
     @property
-    def measured_by(self) -> str:
+    def length_side(self) -> str:
         """The text whose words `lengths` counts."""
-        return "reference" if self.question.sources is None else "source"
+        return "reference" if self.options.sources is None else "source"
 
     @property
     def sampling(self) -> dict[str, Any]:
         """The method of the significance test, as plain data."""
-        return {"test": self.question.method, "baseline": self.systems[0].name}
+        return {"test": self.options.method, "baseline": self.systems[0].name}
 
 
-def report(systems: Sequence[System], question: Question) -> ScoreReport:
+def compare_systems(systems: Sequence[System], options: ReportOptions) -> ScoreReport:
     """Compare translations of one text.
 
     Args:
         systems: The translations, the baseline first.
-        question: The options of the report.
+        options: The options of the report.
 
     Returns:
         The report.
@@ -125,37 +125,37 @@ def report(systems: Sequence[System], question: Question) -> ScoreReport:
         ResourceError: See `compare`.
     """
     texts = [system.hypotheses for system in systems]
-    measures = [_measure(metric, texts, question) for metric in question.metrics]
-    bleu = _scorer(question, "bleu")
-    sources = question.sources
-    lines = first_present(question.references) if sources is None else sources
+    results = [_score_by_metric(metric, texts, options) for metric in options.metrics]
+    bleu = _scorer(options, "bleu")
+    sources = options.sources
+    lines = first_references(options.references) if sources is None else sources
     return ScoreReport(
-        question=question,
+        options=options,
         systems=systems,
-        measures=measures,
+        results=results,
         ratios=[length_ratio(bleu.statistics(text)) for text in texts],
         lengths=by_length(lines),
         words=None
-        if question.counts is None
+        if options.counts is None
         else [
-            by_frequency(text, question.references, question.counts, question.lowercase)
+            by_frequency(text, options.references, options.counts, options.lowercase)
             for text in texts
         ],
     )
 
 
-def noise_warnings(found: ScoreReport) -> list[str]:
+def noise_warnings(report: ScoreReport) -> list[str]:
     """Return the warnings about scores that are noise, for each system.
 
     References that are too short for BLEU are left to `reference_warnings`.
     """
-    several = len(found.systems) > 1
+    several = len(report.systems) > 1
     return [
         (f"{system.name}: " if several else "")
-        + noise_warning(measure.comparison.metric, standing.score, standing.noise)
-        for measure in found.measures
-        for system, standing in zip(found.systems, measure.standings, strict=True)
-        if standing.noise not in ("", SHORT_REFERENCES)
+        + noise_warning(result.comparison.metric, system_score.score, system_score.noise)
+        for result in report.results
+        for system, system_score in zip(report.systems, result.system_scores, strict=True)
+        if system_score.noise not in ("", SHORT_REFERENCES)
     ]
 
 
@@ -170,88 +170,90 @@ def noise_warning(name: str, value: float, noise: str) -> str:
     return f"{name} {value:.2f} is noise ({noise}). Look at chrF."
 
 
-def _measure(metric: str, texts: Sequence[Sequence[str]], question: Question) -> Measure:
+def _score_by_metric(
+    metric: str, texts: Sequence[Sequence[str]], options: ReportOptions
+) -> MetricResult:
     comparison = compare(
         texts[0],
         texts[1:],
-        question.references,
+        options.references,
         metric,
-        method=question.method,
-        trials=question.trials,
-        lowercase=question.lowercase,
-        tokenize=question.tokenize,
+        method=options.method,
+        trials=options.trials,
+        lowercase=options.lowercase,
+        tokenize=options.tokenize,
     )
-    scorer = _scorer(question, metric)
-    return Measure(metric, comparison, [scorer.statistics(text) for text in texts])
+    scorer = _scorer(options, metric)
+    return MetricResult(metric, comparison, [scorer.statistics(text) for text in texts])
 
 
-def _scorer(question: Question, metric: str) -> SegmentScorer:
+def _scorer(options: ReportOptions, metric: str) -> SegmentScorer:
     return SegmentScorer(
-        question.references, metric, lowercase=question.lowercase, tokenize=question.tokenize
+        options.references, metric, lowercase=options.lowercase, tokenize=options.tokenize
     )
 
 
-def systems_record(found: ScoreReport) -> list[dict[str, Any]]:
+def systems_record(report: ScoreReport) -> list[dict[str, Any]]:
     """Return the scores of each system, for programs."""
     return [
         {
             "name": system.name,
-            "length_ratio": found.ratios[place],
-            "scores": [_score_record(measure, place) for measure in found.measures],
+            "length_ratio": report.ratios[index],
+            "scores": [_score_record(result, index) for result in report.results],
         }
-        for place, system in enumerate(found.systems)
+        for index, system in enumerate(report.systems)
     ]
 
 
-def _score_record(measure: Measure, place: int) -> dict[str, Any]:
-    standing = measure.standings[place]
+def _score_record(result: MetricResult, index: int) -> dict[str, Any]:
+    system_score = result.system_scores[index]
     record: dict[str, Any] = {
-        "metric": measure.metric,
-        "name": measure.comparison.metric,
-        "value": standing.score,
-        "interval": list(standing.interval),
-        "signature": measure.comparison.signature,
-        "noise": standing.noise,
+        "metric": result.metric,
+        "name": result.comparison.metric,
+        "value": system_score.score,
+        "interval": list(system_score.interval),
+        "signature": result.comparison.signature,
+        "noise": system_score.noise,
     }
-    if standing.p is not None:
-        record |= {"p": standing.p, "identical": standing.identical}
+    if system_score.p is not None:
+        record |= {"p": system_score.p, "identical": system_score.identical}
     return record
 
 
-def buckets_record(found: ScoreReport) -> dict[str, Any]:
+def buckets_record(report: ScoreReport) -> dict[str, Any]:
     """Return the breakdowns of the scores, for programs.
 
     There is a row for each bucket, in which each list has an item for each system.
     """
     record: dict[str, Any] = {
-        f"{found.measured_by}_length": [
+        f"{report.length_side}_length": [
             {"words": bucket.label, "lines": len(bucket.segments), **scores}
-            for bucket, scores in zip(found.lengths, _by_metric(found), strict=True)
+            for bucket, scores in zip(report.lengths, _bucket_scores(report), strict=True)
         ],
-        "sentence_score": {measure.metric: _spread(measure) for measure in found.measures},
+        "sentence_score": {result.metric: _score_distribution(result) for result in report.results},
     }
-    if found.words is not None:
+    if report.words is not None:
         record["word_frequency"] = [
-            _words_record(buckets) for buckets in zip(*found.words, strict=True)
+            _words_record(buckets) for buckets in zip(*report.words, strict=True)
         ]
     return record
 
 
-def _by_metric(found: ScoreReport) -> list[dict[str, list[float | None]]]:
+def _bucket_scores(report: ScoreReport) -> list[dict[str, list[float | None]]]:
     """Return the scores of the systems by metric, for each bucket of lengths."""
     scores = {
-        measure.metric: [corpus_scores(each, found.lengths) for each in measure.statistics]
-        for measure in found.measures
+        result.metric: [corpus_scores(each, report.lengths) for each in result.statistics]
+        for result in report.results
     }
     return [
-        {metric: [of_system[place] for of_system in each] for metric, each in scores.items()}
-        for place in range(len(found.lengths))
+        {metric: [of_system[index] for of_system in each] for metric, each in scores.items()}
+        for index in range(len(report.lengths))
     ]
 
 
-def _spread(measure: Measure) -> list[dict[str, Any]]:
+def _score_distribution(result: MetricResult) -> list[dict[str, Any]]:
     """Return the number of sentences of each system in each bucket of scores."""
-    spreads = [by_score(each.sentences()) for each in measure.statistics]
+    spreads = [by_score(each.sentences()) for each in result.statistics]
     return [
         {"points": buckets[0].label, "lines": [len(bucket.segments) for bucket in buckets]}
         for buckets in zip(*spreads, strict=True)
@@ -263,86 +265,92 @@ def _words_record(buckets: Sequence[WordBucket]) -> dict[str, Any]:
         "seen": buckets[0].label,
         "reference": [bucket.reference for bucket in buckets],
         "hypothesis": [bucket.hypothesis for bucket in buckets],
-        "found": [bucket.found for bucket in buckets],
+        "found": [bucket.matched for bucket in buckets],
         "f1": [bucket.f1 for bucket in buckets],
     }
 
 
-def print_scores(found: ScoreReport) -> None:
+def print_scores(report: ScoreReport) -> None:
     """Print one table of all systems and metrics, and the signatures of the metrics."""
-    header, rows = ["system"], [[system.name] for system in found.systems]
-    for measure in found.measures:
-        header += [measure.comparison.metric, "p"]
-        for row, standing in zip(rows, measure.standings, strict=True):
-            row += [_confident(standing, metric(measure.metric).highest), _chance(standing)]
+    header, rows = ["system"], [[system.name] for system in report.systems]
+    for result in report.results:
+        header += [result.comparison.metric, "p"]
+        for row, system_score in zip(rows, result.system_scores, strict=True):
+            row += [
+                _format_interval(system_score, metric(result.metric).highest),
+                _format_p(system_score),
+            ]
     header.append("hyp/ref")
-    for row, ratio in zip(rows, found.ratios, strict=True):
+    for row, ratio in zip(rows, report.ratios, strict=True):
         row.append("-" if ratio is None else f"{ratio:.3f}")
-    print_table(header, rows, words=(0,))
-    for measure in found.measures:
-        print(f"{measure.comparison.metric}: {measure.comparison.signature}")
+    print_table(header, rows, left_aligned=(0,))
+    for result in report.results:
+        print(f"{result.comparison.metric}: {result.comparison.signature}")
 
 
-def _confident(standing: Standing, highest: float) -> str:
+def _format_interval(system_score: SystemScore, highest: float) -> str:
     """Return a score and half the width of its interval.
 
     Where that would exceed the scale, the interval itself is shown.
     """
-    low, high = standing.interval
+    low, high = system_score.interval
     half = (high - low) / 2
-    if standing.score < half or standing.score + half > highest:
-        return f"{standing.score:.2f} ({low:.2f} - {high:.2f})"
-    return f"{standing.score:.2f} ± {half:.2f}"
+    if system_score.score < half or system_score.score + half > highest:
+        return f"{system_score.score:.2f} ({low:.2f} - {high:.2f})"
+    return f"{system_score.score:.2f} ± {half:.2f}"
 
 
-def _chance(standing: Standing) -> str:
-    if standing.p is None:
+def _format_p(system_score: SystemScore) -> str:
+    if system_score.p is None:
         return "-"
-    return f"{standing.p:.3f}{'*' if standing.p < SIGNIFICANT else ' '}"
+    return f"{system_score.p:.3f}{'*' if system_score.p < SIGNIFICANT else ' '}"
 
 
-def tell_verdicts(found: ScoreReport) -> None:
+def report_equal_systems(report: ScoreReport) -> None:
     """Write a sentence about each system that does not differ from the baseline."""
-    baseline = found.systems[0].name
-    for place, system in enumerate(found.systems[1:], start=1):
-        standings = [measure.standings[place] for measure in found.measures]
-        if standings[0].identical:
+    baseline = report.systems[0].name
+    for index, system in enumerate(report.systems[1:], start=1):
+        system_scores = [result.system_scores[index] for result in report.results]
+        if system_scores[0].identical:
             say(f"{system.name}: the same as {baseline} in every line, so p = 1")
-        elif all(standing.p is None or standing.p >= SIGNIFICANT for standing in standings):
+        elif all(
+            system_score.p is None or system_score.p >= SIGNIFICANT
+            for system_score in system_scores
+        ):
             say(f"{system.name}: no difference to {baseline} beyond chance")
 
 
-def print_buckets(found: ScoreReport) -> None:
+def print_buckets(report: ScoreReport) -> None:
     """Print tables by length, by score and by word frequency."""
-    record = buckets_record(found)
-    names = [system.name for system in found.systems]
-    for measure in found.measures:
-        title = measure.comparison.metric
-        print(f"\n{title} by words of the {found.measured_by}")
+    record = buckets_record(report)
+    names = [system.name for system in report.systems]
+    for result in report.results:
+        title = result.comparison.metric
+        print(f"\n{title} by words of the {report.length_side}")
         rows = [
-            [row["words"], str(row["lines"]), *map(_figure, row[measure.metric])]
-            for row in record[f"{found.measured_by}_length"]
+            [row["words"], str(row["lines"]), *map(_format_score, row[result.metric])]
+            for row in record[f"{report.length_side}_length"]
         ]
-        print_table(["words", "lines", *names], rows, words=(0,))
-    for measure in found.measures:
-        print(f"\nlines by {measure.comparison.metric} of the sentence")
+        print_table(["words", "lines", *names], rows, left_aligned=(0,))
+    for result in report.results:
+        print(f"\nlines by {result.comparison.metric} of the sentence")
         rows = [
             [row["points"], *map(str, row["lines"])]
-            for row in record["sentence_score"][measure.metric]
+            for row in record["sentence_score"][result.metric]
         ]
-        print_table(["points", *names], rows, words=(0,))
-    if found.words is not None:
+        print_table(["points", *names], rows, left_aligned=(0,))
+    if report.words is not None:
         print("\nF1 of words by how often training saw them")
         rows = [
-            [row["seen"], f"{row['reference'][0]:,}", *map(_percent, row["f1"])]
+            [row["seen"], f"{row['reference'][0]:,}", *map(_format_percent, row["f1"])]
             for row in record["word_frequency"]
         ]
-        print_table(["times seen", "words", *names], rows, words=(0,))
+        print_table(["times seen", "words", *names], rows, left_aligned=(0,))
 
 
-def _figure(score: float | None) -> str:
+def _format_score(score: float | None) -> str:
     return "-" if score is None else f"{score:.2f}"
 
 
-def _percent(share: float | None) -> str:
+def _format_percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"

@@ -79,8 +79,8 @@ def score(
         UsageError: There is no such metric or tokenizer, or the tokenizer needs a package.
         ResourceError: A file of the tokenizer cannot be downloaded.
     """
-    check_counts(hypotheses, references)
-    options = ScorerOptions(lowercase, tokenize, present(references))
+    check_reference_counts(hypotheses, references)
+    options = ScorerOptions(lowercase, tokenize, mask_blank_references(references))
     return [_score(name, make_scorer(name, options), hypotheses) for name in metrics]
 
 
@@ -97,7 +97,7 @@ def _score(name: str, scorer: "Scorer", hypotheses: Sequence[str]) -> Score:
     )
 
 
-def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+def check_reference_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     """Check that there are hypotheses, and as many of each reference.
 
     Args:
@@ -111,39 +111,41 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]])
         raise DataError("there are no references to score against. Give at least one with --ref.")
     counts = [len(stream) for stream in references]
     if any(count != len(hypotheses) for count in counts):
-        each = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
+        reference_counts = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
         raise DataError(
-            f"line counts differ: hypotheses: {len(hypotheses)}, {each}. Line i of each must "
-            "belong to line i of the others; look for lines that were lost or added."
+            f"line counts differ: hypotheses: {len(hypotheses)}, {reference_counts}. Line i of "
+            "each must belong to line i of the others; look for lines that were lost or added."
         )
     if not hypotheses:
         raise DataError("there is nothing to score: hypotheses and references have no lines.")
 
 
-def present(references: Sequence[Sequence[str]]) -> References:
-    """Return the references with None for each blank one beside one that is not blank.
+def mask_blank_references(references: Sequence[Sequence[str]]) -> References:
+    """Return the references, with None for each blank one beside one that is not blank.
 
-    A line whose references are all blank keeps them: its translation should be blank too.
+    Where all references of a line are blank, they stay. Its translation should be blank too.
     """
     if len(references) == 1:
         return references
-    lines = [_present(line) for line in zip(*references, strict=True)]
+    lines = [_mask_blank(line) for line in zip(*references, strict=True)]
     return [list(stream) for stream in zip(*lines, strict=True)]
 
 
-def first_present(references: Sequence[Sequence[str]]) -> list[str]:
+def first_references(references: Sequence[Sequence[str]]) -> list[str]:
     """Return the first reference of each line that is not blank; a blank one where all are."""
     return [
-        next((each for each in line if each is not None), "")
-        for line in zip(*present(references), strict=True)
+        next((reference for reference in line if reference is not None), "")
+        for line in zip(*mask_blank_references(references), strict=True)
     ]
 
 
-def _present(line: Sequence[str]) -> list[str | None]:
-    blank = [is_blank(each) for each in line]
+def _mask_blank(line: Sequence[str]) -> list[str | None]:
+    blank = [is_blank(reference) for reference in line]
     if all(blank):
         return list(line)
-    return [None if is_empty else each for each, is_empty in zip(line, blank, strict=True)]
+    return [
+        None if is_empty else reference for reference, is_empty in zip(line, blank, strict=True)
+    ]
 
 
 def is_blank(text: str) -> bool:
@@ -164,20 +166,20 @@ def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = 
     Returns:
         The name of the tokenizer; None: sacreBLEU's default, 13a.
     """
-    found = find_language(language)
-    if found is None or found.tokenizer == "13a":
+    known = find_language(language)
+    if known is None or known.tokenizer == "13a":
         return None
-    reason = f"no tokenizer of BLEU finds the words of {found.name}"
-    if found.tokenizer != _CHARACTERS:
+    reason = f"no tokenizer of BLEU finds the words of {known.name}"
+    if known.tokenizer != _CHARACTERS:
         try:
-            make_scorer("bleu", ScorerOptions(tokenize=found.tokenizer))
+            make_scorer("bleu", ScorerOptions(tokenize=known.tokenizer))
         except (UsageError, ResourceError):
             reason = (
-                f"BLEU's tokenizer for {found.name}, {found.tokenizer}, is not installed "
-                f"(pip install '{TOKENIZER_PACKAGES[found.tokenizer]}')"
+                f"BLEU's tokenizer for {known.name}, {known.tokenizer}, is not installed "
+                f"(pip install '{TOKENIZER_PACKAGES[known.tokenizer]}')"
             )
         else:
-            return found.tokenizer
+            return known.tokenizer
     if report is not None:
         report(f"{reason}: BLEU is of characters (tok:{_CHARACTERS}); chrF needs no words.")
     return _CHARACTERS
@@ -196,8 +198,8 @@ class Statistics:
     metric: str
     name: str
     rows: list[list[float]]
-    _whole: "Scorer"
-    _single: "Scorer"
+    _corpus_scorer: "Scorer"
+    _sentence_scorer: "Scorer"
 
     def corpus(self, segments: Iterable[int] | None = None) -> float | None:
         """Return the corpus score of some segments; None where there are none.
@@ -206,14 +208,16 @@ class Statistics:
             segments: The indices of the segments; None: all.
         """
         rows = self.rows if segments is None else [self.rows[i] for i in segments]
-        return float(self._whole._aggregate_and_compute(rows).score) if rows else None
+        return float(self._corpus_scorer._aggregate_and_compute(rows).score) if rows else None
 
     def sentences(self) -> list[float]:
         """Return the score of each segment, equal to sacreBLEU's `sentence_score`.
 
         BLEU uses the n-gram orders that a segment has (its effective order).
         """
-        return [float(self._single._compute_score_from_stats(row).score) for row in self.rows]
+        return [
+            float(self._sentence_scorer._compute_score_from_stats(row).score) for row in self.rows
+        ]
 
 
 class SegmentScorer:
@@ -241,9 +245,11 @@ class SegmentScorer:
         """Make the scorers of the metric."""
         self._references = references
         self._metric = metric
-        options = ScorerOptions(lowercase, tokenize, present(references))
-        self._whole = make_scorer(metric, options)
-        self._single = make_scorer(metric, replace(options, references=None, effective_order=True))
+        options = ScorerOptions(lowercase, tokenize, mask_blank_references(references))
+        self._corpus_scorer = make_scorer(metric, options)
+        self._sentence_scorer = make_scorer(
+            metric, replace(options, references=None, effective_order=True)
+        )
 
     def statistics(self, hypotheses: Sequence[str]) -> Statistics:
         """Return the counts in each segment of a translation.
@@ -251,10 +257,10 @@ class SegmentScorer:
         Raises:
             DataError: The line counts differ.
         """
-        check_counts(hypotheses, self._references)
-        rows = self._whole._extract_corpus_statistics(hypotheses, None)
-        name = self._whole._aggregate_and_compute(rows).name
-        return Statistics(self._metric, name, rows, self._whole, self._single)
+        check_reference_counts(hypotheses, self._references)
+        rows = self._corpus_scorer._extract_corpus_statistics(hypotheses, None)
+        name = self._corpus_scorer._aggregate_and_compute(rows).name
+        return Statistics(self._metric, name, rows, self._corpus_scorer, self._sentence_scorer)
 
 
 def length_ratio(bleu: Statistics, segments: Iterable[int] | None = None) -> float | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nmt.errors import UsageError
 from nmt.evaluation.metrics import ScorerOptions, make_scorer, metric
-from nmt.evaluation.scores import check_counts, present
+from nmt.evaluation.scores import check_reference_counts, mask_blank_references
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as Scorer
@@ -28,7 +28,7 @@ TRIALS = 10000
 SIGNIFICANT = 0.05
 """The p-value from which a difference may be due to chance."""
 
-_SEED = "SACREBLEU_SEED"
+_SEED_VARIABLE = "SACREBLEU_SEED"
 _DEFAULT_SEED = "12345"
 _OUTSIDE = 40
 """One resample of this many lies below the interval, and one above it: 95% are within."""
@@ -38,7 +38,7 @@ _Counts = list[list[float]]
 
 
 @dataclass(frozen=True)
-class Standing:
+class SystemScore:
     """The score of one translation of a text, in points.
 
     Attributes:
@@ -73,11 +73,11 @@ class Comparison:
 
     metric: str
     signature: str
-    baseline: Standing
-    others: list[Standing]
+    baseline: SystemScore
+    others: list[SystemScore]
 
     @property
-    def standings(self) -> list[Standing]:
+    def system_scores(self) -> list[SystemScore]:
         """The scores of all translations, the baseline first."""
         return [self.baseline, *self.others]
 
@@ -121,42 +121,42 @@ def compare(
     """
     texts = [baseline, *others]
     for hypotheses in texts:
-        check_counts(hypotheses, references)
+        check_reference_counts(hypotheses, references)
     _check_sampling(len(baseline))
-    options = ScorerOptions(lowercase, tokenize, present(references))
+    options = ScorerOptions(lowercase, tokenize, mask_blank_references(references))
     scorer = make_scorer(metric_name, options)
     counts: list[_Counts] = [scorer._extract_corpus_statistics(text, None) for text in texts]
-    results = [scorer._aggregate_and_compute(each) for each in counts]
+    results = [scorer._aggregate_and_compute(score) for score in counts]
     scores = [float(result.score) for result in results]
     by_bootstrap = method == "bootstrap"
     resamples = (trials or RESAMPLES) if by_bootstrap else RESAMPLES
-    resampled = _resampled(counts, scorer, resamples)
-    differences = [abs(each - scores[0]) for each in scores[1:]]
-    chances = (
+    resampled = _resample_scores(counts, scorer, resamples)
+    differences = [abs(score - scores[0]) for score in scores[1:]]
+    p_values = (
         [
-            _bootstrap_p(resampled[0], each, difference)
-            for each, difference in zip(resampled[1:], differences, strict=True)
+            _bootstrap_p(resampled[0], score, difference)
+            for score, difference in zip(resampled[1:], differences, strict=True)
         ]
         if by_bootstrap
         else _randomization_p(counts, scorer, differences, trials or TRIALS)
     )
-    standings = [
-        Standing(
-            score=scores[place],
-            interval=_interval(resampled[place]),
-            p=None if place == 0 else chances[place - 1],
+    system_scores = [
+        SystemScore(
+            score=scores[index],
+            interval=_interval(resampled[index]),
+            p=None if index == 0 else p_values[index - 1],
             length_ratio=ratio,
-            identical=place > 0 and list(texts[place]) == list(baseline),
-            noise=metric(metric_name).noise(scorer, counts[place]),
+            identical=index > 0 and list(texts[index]) == list(baseline),
+            noise=metric(metric_name).noise(scorer, counts[index]),
         )
-        for place, ratio in enumerate(_length_ratios(texts, options))
+        for index, ratio in enumerate(_length_ratios(texts, options))
     ]
     signature = scorer.get_signature()
-    signature.update("seed", os.environ.get(_SEED, _DEFAULT_SEED).lower())
+    signature.update("seed", os.environ.get(_SEED_VARIABLE, _DEFAULT_SEED).lower())
     signature.update("bs", resamples)
     if not by_bootstrap:
         signature.update("ar", trials or TRIALS)
-    return Comparison(results[0].name, signature.format(), standings[0], standings[1:])
+    return Comparison(results[0].name, signature.format(), system_scores[0], system_scores[1:])
 
 
 def _check_sampling(lines: int) -> None:
@@ -166,20 +166,21 @@ def _check_sampling(lines: int) -> None:
             "how sure a score is cannot be told from a text of one line: give two or more, better "
             "some hundreds."
         )
-    seed = os.environ.get(_SEED, "0")
+    seed = os.environ.get(_SEED_VARIABLE, "0")
     if seed.lower() != "none" and not (seed.isascii() and seed.isdigit()):
         raise UsageError(
-            f"{_SEED} is {seed!r}. Set it to a whole number, or to none for another one each time."
+            f"{_SEED_VARIABLE} is {seed!r}. Set it to a whole number, or to none for another one "
+            "each time."
         )
 
 
-def _resampled(counts: list[_Counts], scorer: "Scorer", resamples: int) -> list[list[float]]:
+def _resample_scores(counts: list[_Counts], scorer: "Scorer", resamples: int) -> list[list[float]]:
     """Return the scores of each text in the same resamples."""
     from sacrebleu.significance import _bootstrap_resample
 
     with _same_seed():
-        drawn = [_bootstrap_resample(each, scorer, resamples)[1] for each in counts]
-    return [[float(result.score) for result in each] for each in drawn]
+        resamples_by_text = [_bootstrap_resample(each, scorer, resamples)[1] for each in counts]
+    return [[float(result.score) for result in each] for each in resamples_by_text]
 
 
 @contextmanager
@@ -188,15 +189,15 @@ def _same_seed() -> Iterator[None]:
 
     A seed of `none` would otherwise give each text other resamples.
     """
-    given = os.environ.get(_SEED)
-    if given is None or given.lower() != "none":
+    seed = os.environ.get(_SEED_VARIABLE)
+    if seed is None or seed.lower() != "none":
         yield
         return
-    os.environ[_SEED] = str(secrets.randbelow(1 << 32))
+    os.environ[_SEED_VARIABLE] = str(secrets.randbelow(1 << 32))
     try:
         yield
     finally:
-        os.environ[_SEED] = given
+        os.environ[_SEED_VARIABLE] = seed
 
 
 def _interval(resampled: list[float]) -> tuple[float, float]:
@@ -211,8 +212,8 @@ def _bootstrap_p(baseline: list[float], other: list[float], difference: float) -
         return 1.0
     differences = [abs(a - b) for a, b in zip(baseline, other, strict=True)]
     mean = fmean(differences)
-    as_large = sum(each - mean > difference for each in differences)
-    return (as_large + 1) / (len(differences) + 1)
+    larger = sum(each - mean > difference for each in differences)
+    return (larger + 1) / (len(differences) + 1)
 
 
 def _randomization_p(
@@ -220,20 +221,20 @@ def _randomization_p(
 ) -> list[float]:
     from sacrebleu.significance import PairedTest
 
-    systems = [(str(place), each) for place, each in enumerate(counts)]
+    systems = [(str(index), system_counts) for index, system_counts in enumerate(counts)]
     test: Any = PairedTest  # it receives counts in place of texts
-    _, found = test(systems, {"metric": _Counted(scorer)}, None, "ar", trials, -1)()
-    del found["System"]
-    ((_, *results),) = found.values()
-    chances = []
-    for each, difference, result in zip(counts[1:], differences, results, strict=True):
-        different = sum(a != b for a, b in zip(counts[0], each, strict=True))
+    _, results_by_system = test(systems, {"metric": _CountScorer(scorer)}, None, "ar", trials, -1)()
+    del results_by_system["System"]
+    ((_, *results),) = results_by_system.values()
+    p_values = []
+    for system_counts, difference, result in zip(counts[1:], differences, results, strict=True):
+        different = sum(a != b for a, b in zip(counts[0], system_counts, strict=True))
         # With a single different segment, the difference is the same in either assignment.
-        chances.append(1.0 if difference == 0.0 or different < 2 else float(result.p_value))
-    return chances
+        p_values.append(1.0 if difference == 0.0 or different < 2 else float(result.p_value))
+    return p_values
 
 
-class _Counted:
+class _CountScorer:
     """A scorer of sacreBLEU that takes counts in place of texts."""
 
     def __init__(self, scorer: "Scorer") -> None:

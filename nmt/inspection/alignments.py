@@ -89,9 +89,9 @@ def align_translation(translation: Translation, subwords: bool = False) -> WordA
     """
     source, target = translation.segmented_source, translation.segmented_target
     if source is None:
-        source = SegmentedText.of_pieces(translation.source_tokens)
+        source = SegmentedText.from_pieces(translation.source_tokens)
     if target is None:
-        target = SegmentedText.of_pieces(translation.tokens)
+        target = SegmentedText.from_pieces(translation.tokens)
     return _align_by_attention(source, target, translation.attention, subwords)
 
 

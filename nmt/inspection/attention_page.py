@@ -14,7 +14,7 @@ from nmt.inspection.attention_data import (
     target_record,
     tree_record,
 )
-from nmt.pages.page import Page, escaped, render
+from nmt.pages.page import Page, escape_html, render
 from nmt.runtime.atomic_files import write_text
 from nmt.tokenizers.words import SegmentedText
 from nmt.translation.translation import Translation
@@ -109,7 +109,7 @@ class AttentionReport:
 
     def _repr_html_(self) -> str:
         return (
-            f'<iframe srcdoc="{escaped(self.html)}" sandbox="allow-scripts" title="Attention" '
+            f'<iframe srcdoc="{escape_html(self.html)}" sandbox="allow-scripts" title="Attention" '
             f'style="width: 100%; height: {_HEIGHT}px; border: 0"></iframe>'
         )
 
@@ -140,5 +140,5 @@ def _source_text(translation: Translation) -> str:
     """Return the source text of a translation, joined from subwords where the text is not kept."""
     source = translation.segmented_source
     return (
-        SegmentedText.of_pieces(translation.source_tokens) if source is None else source
+        SegmentedText.from_pieces(translation.source_tokens) if source is None else source
     ).strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmt.runtime.tables import display_width, printable, right_aligned
+from nmt.runtime.tables import align_right, display_width, printable
 from nmt.search.hypothesis import Weights
 
 _STEPS = (0.05, 0.25, 0.5, 0.75)
@@ -67,7 +67,7 @@ def render_attention(
         lines += _header(columns[part], margin, style)
         for row, values in zip(rows, weights[:, part], strict=True):
             cells = " ".join(_cell(float(value), style, color) for value in values)
-            lines.append(f"{right_aligned(row, margin - 1)} {cells}".rstrip())
+            lines.append(f"{align_right(row, margin - 1)} {cells}".rstrip())
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.pages.page import escaped, script_json
+from nmt.pages.page import escape_html, json_for_script
 
 SCRIPTS = ("charts.js", "chart_lines.js", "chart_bars.js")
 STYLE = "charts.css"
 
-MOST_POINTS = 2000
-"""The number of points of a line, at most, which is more than a screen can show.
+MAX_POINTS = 2000
+"""The maximum number of points of a line, which is more than a screen can show.
 
-Of more points, the extremes of each stretch remain.
+Of more points, the extremes of each interval are kept.
 """
 
 Point = tuple[float, float]
@@ -88,13 +88,15 @@ class LineChart:
             "marks": [{"x": mark.x, "text": mark.text} for mark in self.marks],
             "series": [
                 {
-                    "name": each.name,
-                    "points": thinned([point for point in each.points if math.isfinite(point[0])]),
-                    "dots": each.dots,
-                    "best": each.best,
-                    "colour": each.colour or place % 6 + 1,
+                    "name": series.name,
+                    "points": thin_points(
+                        [point for point in series.points if math.isfinite(point[0])]
+                    ),
+                    "dots": series.dots,
+                    "best": series.best,
+                    "colour": series.colour or index % 6 + 1,
                 }
-                for place, each in enumerate(self.series)
+                for index, series in enumerate(self.series)
             ],
         }
 
@@ -148,11 +150,11 @@ class BarChart:
             "marks": [{"x": mark.x, "text": mark.text} for mark in self.marks],
             "series": [
                 {
-                    "name": each.name,
-                    "values": list(each.values),
-                    "colour": each.colour or place % 6 + 1,
+                    "name": series.name,
+                    "values": list(series.values),
+                    "colour": series.colour or index % 6 + 1,
                 }
-                for place, each in enumerate(self.series)
+                for index, series in enumerate(self.series)
             ],
         }
 
@@ -160,28 +162,28 @@ class BarChart:
 def chart_html(chart: LineChart | BarChart) -> str:
     """Return a chart as HTML, which is drawn when the report is opened, in the available width."""
     return (
-        f'<figure class="chart" data-chart="{escaped(script_json(chart.record()))}">'
-        f"<figcaption>{escaped(chart.title)}</figcaption></figure>"
+        f'<figure class="chart" data-chart="{escape_html(json_for_script(chart.record()))}">'
+        f"<figcaption>{escape_html(chart.title)}</figcaption></figure>"
     )
 
 
-def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """Return at most `most` points, which include the lowest and the highest of each stretch of x.
+def thin_points(points: Sequence[Point], max_points: int = MAX_POINTS) -> list[Point]:
+    """Return at most `max_points` points, with the lowest and the highest of each interval of x.
 
-    The first and the last point always remain.
+    The first and the last point are always kept.
 
     Args:
         points: The points, with rising x.
-        most: The number of points, at most.
+        max_points: The maximum number of points.
     """
-    if len(points) <= most:
+    if len(points) <= max_points:
         return list(points)
-    inner, size = points[1:-1], math.ceil((len(points) - 2) / ((most - 2) // 2))
+    inner, size = points[1:-1], math.ceil((len(points) - 2) / ((max_points - 2) // 2))
     kept = [points[0]]
     for begin in range(0, len(inner), size):
-        stretch = [point for point in inner[begin : begin + size] if math.isfinite(point[1])]
-        if stretch:
-            low = min(stretch, key=lambda point: point[1])
-            high = max(stretch, key=lambda point: point[1])
-            kept += sorted({low, high})
+        candidates = [point for point in inner[begin : begin + size] if math.isfinite(point[1])]
+        if candidates:
+            lowest = min(candidates, key=lambda point: point[1])
+            highest = max(candidates, key=lambda point: point[1])
+            kept += sorted({lowest, highest})
     return [*kept, points[-1]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.config.key_index import all_keys
-from nmt.config.serialize import config_differences, value_text
+from nmt.config.serialize import config_differences, format_value
 from nmt.config.settings import Config
-from nmt.console import time_text
+from nmt.console import format_duration
 from nmt.evaluation.score_page import score_page
 from nmt.evaluation.score_report import ScoreReport, buckets_record, systems_record
 from nmt.evaluation.scores import SegmentScorer
@@ -181,7 +181,7 @@ def largest_deltas(report: ScoreReport, max_count: int) -> list[SegmentDelta]:
         report: The scores of the runs.
         max_count: The greatest number of sentences to return.
     """
-    question = report.question
+    question = report.options
     scorer = SegmentScorer(question.references, "chrf", lowercase=question.lowercase)
     scores = [scorer.statistics(system.hypotheses).sentences() for system in report.systems]
     changes = [
@@ -278,7 +278,7 @@ def run_rows(comparison: RunComparison) -> list[list[str]]:
                 name,
                 status_text(state),
                 format_count(history.update),
-                time_text(history.seconds),
+                format_duration(history.seconds),
                 format_count(parameters) if isinstance(parameters, int) else "–",
                 best_text,
             ]
@@ -288,7 +288,7 @@ def run_rows(comparison: RunComparison) -> list[list[str]]:
 
 def setting_rows(comparison: RunComparison) -> list[list[str]]:
     """Return a row for each setting that differs: its key and its value in each run."""
-    return [[setting.key, *map(value_text, setting.values)] for setting in comparison.settings]
+    return [[setting.key, *map(format_value, setting.values)] for setting in comparison.settings]
 
 
 _CHART_HEIGHT = 10
@@ -301,14 +301,16 @@ def print_runs(comparison: RunComparison) -> None:
     print_table(
         [column.name for column in RUN_COLUMNS],
         _printable_cells(run_rows(comparison)),
-        words=(0, 1, 5),
+        left_aligned=(0, 1, 5),
     )
     print()
     if comparison.settings_problem:
         print(f"settings cannot be compared: {comparison.settings_problem}")
     elif comparison.settings:
         header = ["setting that differs", *map(printable, comparison.names)]
-        print_table(header, _printable_cells(setting_rows(comparison)), words=range(len(header)))
+        print_table(
+            header, _printable_cells(setting_rows(comparison)), left_aligned=range(len(header))
+        )
     else:
         print("the settings are the same")
     for metric in ("bleu", "perplexity"):

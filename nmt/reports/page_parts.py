@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nmt.pages.page import escaped
+from nmt.pages.page import escape_html
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def tiles(items: Iterable[Tile]) -> str:
     """Return the HTML of figures side by side."""
     parts = []
     for item in items:
-        note = f'<span class="note">{escaped(item.note)}</span>' if item.note else ""
+        note = f'<span class="note">{escape_html(item.note)}</span>' if item.note else ""
         parts.append(
-            f"<div><dt>{escaped(item.name)}</dt><dd>{escaped(item.value)}{note}</dd></div>"
+            f"<div><dt>{escape_html(item.name)}</dt><dd>{escape_html(item.value)}{note}</dd></div>"
         )
     return f'<dl class="tiles">{"".join(parts)}</dl>'
 
@@ -58,7 +58,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], sortable: bo
         sortable: Whether the reader can sort the rows. Numbers are sorted by value.
     """
     head = "".join(
-        f'<th scope="col"{_class(column)}>{escaped(column.name)}</th>' for column in columns
+        f'<th scope="col"{_class(column)}>{escape_html(column.name)}</th>' for column in columns
     )
     body = "".join(
         f"<tr>{''.join(_cell(*cell) for cell in zip(columns, row, strict=True))}</tr>"
@@ -80,12 +80,16 @@ def section(anchor: str, title: str, *parts: str) -> str:
         parts: The HTML of the content.
     """
     inner = "\n".join(part for part in parts if part)
-    return f'<section id="{anchor}"><h2>{escaped(title)}</h2>\n{inner}\n</section>' if inner else ""
+    return (
+        f'<section id="{anchor}"><h2>{escape_html(title)}</h2>\n{inner}\n</section>'
+        if inner
+        else ""
+    )
 
 
 def links_to_sections(sections: Iterable[tuple[str, str]]) -> str:
     """Return the HTML of links to sections, given as anchor and title."""
-    links = "".join(f'<a href="#{anchor}">{escaped(title)}</a>' for anchor, title in sections)
+    links = "".join(f'<a href="#{anchor}">{escape_html(title)}</a>' for anchor, title in sections)
     return f'<nav class="contents" aria-label="Contents">{links}</nav>'
 
 
@@ -97,7 +101,7 @@ def paragraph(text: str, kind: str = "") -> str:
         kind: The CSS class, or nothing.
     """
     attribute = f' class="{kind}"' if kind else ""
-    return f"<p{attribute}>{escaped(text)}</p>" if text else ""
+    return f"<p{attribute}>{escape_html(text)}</p>" if text else ""
 
 
 def format_count(value: float) -> str:
@@ -140,9 +144,9 @@ def _class(column: Column) -> str:
 def _cell(column: Column, text: str) -> str:
     if not column.number:
         direction = ' dir="auto"' if column.is_user_text else ""
-        return f"<td{direction}>{escaped(text)}</td>"
+        return f"<td{direction}>{escape_html(text)}</td>"
     try:
         value = f' data-value="{float(text.strip("<%").replace(",", ""))}"'
     except ValueError:
         value = ""
-    return f'<td class="number"{value}>{escaped(text)}</td>'
+    return f'<td class="number"{value}>{escape_html(text)}</td>'

@@ -13,7 +13,7 @@ from typing import Any
 
 from nmt.config.registry import DEV_METRICS
 from nmt.evaluation.metrics import MetricValue, deciding_value, make_scorer, metric
-from nmt.text.characters import comparable
+from nmt.text.characters import normalize_for_comparison
 from nmt.training.training_log import CONTINUES_FROM
 
 METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
@@ -369,5 +369,7 @@ def _chrf(text: str, reference: str) -> float:
     if not reference.strip():
         return math.nan
     return float(
-        make_scorer("chrf").sentence_score(comparable(text), [comparable(reference)]).score
+        make_scorer("chrf")
+        .sentence_score(normalize_for_comparison(text), [normalize_for_comparison(reference)])
+        .score
     )

@@ -4,10 +4,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nmt.config.serialize import SettingDifference, changed_from_defaults, dump_config, value_text
-from nmt.console import time_text
-from nmt.pages.charts import MOST_POINTS, SCRIPTS, STYLE, chart_html
-from nmt.pages.page import Page, escaped, render
+from nmt.config.serialize import SettingDifference, changed_from_defaults, dump_config, format_value
+from nmt.console import format_duration
+from nmt.pages.charts import MAX_POINTS, SCRIPTS, STYLE, chart_html
+from nmt.pages.page import Page, escape_html, render
 from nmt.reports.corpus_report import DataReport, data_section, examine_corpora_or_reason
 from nmt.reports.curves import run_curves
 from nmt.reports.page_parts import (
@@ -175,7 +175,7 @@ def _summary(report: RunReport) -> str:
         figures.append(_last_validation(history.dev[-1], report.state.best_metric))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
     figures.append(Tile("Updates", format_count(history.update), epoch))
-    figures.append(Tile("Time of training", time_text(history.seconds), _time_note(report)))
+    figures.append(Tile("Time of training", format_duration(history.seconds), _time_note(report)))
     if history.train:
         speed = history.train[-1].tokens_per_second
         figures.append(Tile("Pace", format_count(speed), "target tokens per second"))
@@ -210,7 +210,7 @@ def _time_note(report: RunReport) -> str:
     if progress is None:
         return ""
     if progress.left is not None:
-        return f"about {time_text(progress.left)} to {progress.key}"
+        return f"about {format_duration(progress.left)} to {progress.key}"
     if progress.patience is not None:
         return f"{progress.in_vain} of {progress.patience} validations without improvement"
     return ""
@@ -232,7 +232,7 @@ def _curves(report: RunReport) -> str:
         return ""
     charts = "".join(map(chart_html, run_curves(report.state.history)))
     note = ""
-    if len(report.state.history.train) > MOST_POINTS:
+    if len(report.state.history.train) > MAX_POINTS:
         note = paragraph(
             "Of each stretch of updates the highest and lowest values are drawn.", "muted"
         )
@@ -279,8 +279,8 @@ def _sample(sentence: TrackedSample) -> str:
     )
     return (
         '<div class="card sample"><div class="pair">'
-        f'<p class="label">source</p><p dir="auto">{escaped(sentence.source)}</p>'
-        f'<p class="label">reference</p><p dir="auto">{escaped(sentence.reference)}</p></div>'
+        f'<p class="label">source</p><p dir="auto">{escape_html(sentence.source)}</p>'
+        f'<p class="label">reference</p><p dir="auto">{escape_html(sentence.reference)}</p></div>'
         f'<div class="wide">{earlier}{shown}</div></div>'
     )
 
@@ -289,7 +289,7 @@ def _stage(first: int, last: int, text: str, chrf: float) -> str:
     updates = f"{first:,}" if first == last else f"{first:,} – {last:,}"
     score = f"{chrf:.0f}" if math.isfinite(chrf) else "–"
     return (
-        f'<tr><td>{updates}</td><td dir="auto">{escaped(text)}</td>'
+        f'<tr><td>{updates}</td><td dir="auto">{escape_html(text)}</td>'
         f'<td class="number">{score}</td></tr>'
     )
 
@@ -346,10 +346,11 @@ def _settings(report: RunReport) -> str:
         return paragraph(f"The configuration cannot be read. {report.state.config_problem}", "bad")
     columns = [Column("setting"), Column("value"), Column("default")]
     rows = [
-        [change.key, value_text(change.new), value_text(change.old)] for change in report.changes
+        [change.key, format_value(change.new), format_value(change.old)]
+        for change in report.changes
     ]
     return (
         table(columns, rows)
         + "<details><summary>The whole configuration</summary>"
-        + f"<pre>{escaped(dump_config(config))}</pre></details>"
+        + f"<pre>{escape_html(dump_config(config))}</pre></details>"
     )

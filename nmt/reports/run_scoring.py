@@ -6,17 +6,17 @@ from itertools import chain
 from pathlib import Path
 
 from nmt.console import warn
-from nmt.data.binarize import dev_text
+from nmt.data.binarize import dev_text_path
 from nmt.data.manifest import Manifest
 from nmt.errors import DataError, NmtError
 from nmt.evaluation.breakdown import count_words, vocabulary
 from nmt.evaluation.input_checks import reference_warnings
-from nmt.evaluation.score_report import Question, System, noise_warnings, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems, noise_warnings
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.reports.comparison import RunScores
 from nmt.reports.run_state import RunState
-from nmt.text.characters import comparable
-from nmt.text.lines import each_line, read_all_lines, read_parallel
+from nmt.text.characters import normalize_for_comparison
+from nmt.text.lines import read_all_input_lines, read_input_lines, read_parallel
 
 _MOST_TRAIN_LINES = 5_000_000
 """The longest training text, in lines, in which words are counted. A longer one takes minutes."""
@@ -67,8 +67,8 @@ def read_shared_dev(states: Sequence[RunState]) -> Text:
     texts = []
     for state in states:
         state.check_data()
-        sides = [dev_text(state.run.data, side) for side in ("source", "target")]
-        texts.append([read_all_lines(side) for side in sides])
+        sides = [dev_text_path(state.run.data, side) for side in ("source", "target")]
+        texts.append([read_all_input_lines(side) for side in sides])
     for state, text in zip(states, texts, strict=True):
         if text != texts[0]:
             raise DataError(
@@ -107,7 +107,7 @@ def score_runs(
 ) -> RunScores:
     """Score translations of a text, one of each run, with the first run as the baseline.
 
-    The texts are compared in the form of `comparable`.
+    The texts are compared in the form of `normalize_for_comparison`.
 
     Args:
         states: The state of each run.
@@ -122,22 +122,22 @@ def score_runs(
         DataError: The translations differ from the text in their number of lines.
         UsageError: The text has only one line.
     """
-    hypotheses = [list(map(comparable, lines)) for lines in hypotheses]
-    references = [list(map(comparable, lines)) for lines in text.references]
+    hypotheses = [list(map(normalize_for_comparison, lines)) for lines in hypotheses]
+    references = [list(map(normalize_for_comparison, lines)) for lines in text.references]
     systems = [System(*lines) for lines in zip(names, hypotheses, strict=True)]
     configs = [state.config for state in states if state.config is not None]
     tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
     metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
     for warning in reference_warnings(references, metrics, tokenize):
         warn(warning)
-    question = Question(
+    question = ReportOptions(
         references=references,
         sources=text.sources,
         counts=_counts(states[0], [*references, *hypotheses]),
         metrics=metrics,
         tokenize=tokenize,
     )
-    scores = report(systems, question)
+    scores = compare_systems(systems, question)
     for warning in noise_warnings(scores):
         warn(warning)
     return RunScores(text.name, scores)
@@ -152,8 +152,8 @@ def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] |
         files = Manifest.load(state.run.data).inputs["train.target"]
         if sum(file.lines for file in files) > _MOST_TRAIN_LINES:
             return None
-        lines = chain.from_iterable(each_line(Path(file.path)) for file in files)
-        return count_words(map(comparable, lines), vocabulary(texts))
+        lines = chain.from_iterable(read_input_lines(Path(file.path)) for file in files)
+        return count_words(map(normalize_for_comparison, lines), vocabulary(texts))
     except (NmtError, KeyError) as error:
         warn(f"no scores by how frequent words are: {error}")
         return None

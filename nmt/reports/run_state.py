@@ -16,7 +16,7 @@ from nmt.doctor.forecast import ExpectedEnd, expected_end
 from nmt.errors import ConfigError, DataError, ModelError
 from nmt.evaluation.metrics import BestValidation
 from nmt.reports.run_history import RunHistory
-from nmt.runtime.lock import holder
+from nmt.runtime.lock import find_lock_holder
 from nmt.runtime.log_records import LogRecords
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import wrap_read_errors
@@ -118,9 +118,9 @@ class RunWatcher:
         # Read before the log, so that the log of a process that has just ended is complete.
         process = self._process()
         with wrap_read_errors(str(self._run.log_records)):
-            records = self._records.new()
-        if self._records.times != self._generation:
-            self._generation, self._history = self._records.times, RunHistory()
+            records = self._records.read_new()
+        if self._records.restarts != self._generation:
+            self._generation, self._history = self._records.restarts, RunHistory()
             self._read_config(self._run)
         for record in records:
             self._history.add(record)
@@ -138,12 +138,14 @@ class RunWatcher:
     def _read_config(self, run: RunDirectory) -> None:
         """Read the configuration, which also names the folders of tokenizer and data."""
         self._config, self._config_problem = _load_config(self._config_file)
-        self._run = run if self._config is None else RunDirectory.of(self._config, run.path)
+        self._run = (
+            run if self._config is None else RunDirectory.from_config(self._config, run.path)
+        )
 
     def _process(self) -> str | None:
-        for lock in (self._run.training_lock, *self._run.preparing_locks):
+        for lock in (self._run.training_lock, *self._run.preparation_locks):
             with contextlib.suppress(OSError):
-                if process := holder(lock):
+                if process := find_lock_holder(lock):
                     return process
         return None
 
@@ -159,7 +161,7 @@ def _find_run(path: Path) -> tuple[RunDirectory, Path]:
     The configuration in the folder of the run takes precedence, where there is one.
     """
     if path.is_file():
-        run = RunDirectory.of(load_config(path))
+        run = RunDirectory.from_config(load_config(path))
         if _has_begun(run):
             return run, run.config_file
         if (run.data / MANIFEST).is_file():

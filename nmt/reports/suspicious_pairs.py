@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nmt.alignment.lexicon import learn_lexicon, mean_log_probabilities
 from nmt.data.binary_dataset import Corpus
-from nmt.text.scripts import scripts_of, share
+from nmt.text.scripts import count_scripts, script_share
 from nmt.tokenizers.tokenizer import TokenizerPair
 
 _MIN_SCORE = 3.0
@@ -191,14 +191,14 @@ def _add_script_signs(
     signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]
 ) -> tuple[Counter[str], Counter[str]]:
     totals: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    counts = {pair: tuple(map(scripts_of, sides)) for pair, sides in texts.items()}
+    counts = {pair: tuple(map(count_scripts, sides)) for pair, sides in texts.items()}
     for sides in counts.values():
         for total, count in zip(totals, sides, strict=True):
             total.update(count)
     most_common = [_most_common(total) for total in totals]
     for pair, sides in counts.items():
         for name, script, count in zip(("source", "target"), most_common, sides, strict=True):
-            if share(count, script) < 0.5:
+            if script_share(count, script) < 0.5:
                 main = _most_common(count)
                 reason = f"{name} mostly in {main} letters"
                 signs.setdefault(pair, _Signs()).add(_CERTAIN_SCORE, reason)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmt.config.registry import SCORE_METRICS
-from nmt.console import time_text
+from nmt.console import format_duration
 from nmt.reports.curves import dev_points, train_points
 from nmt.reports.run_history import METRICS, DevPoint, RunHistory, TrainPoint
 from nmt.reports.run_state import RunProgress, RunState, RunWatcher, run_progress, status_text
@@ -99,11 +99,11 @@ def _counts(state: RunState, progress: RunProgress | None) -> Iterator[str]:
     yield f"update {history.update:,}" + ("" if limit is None else f" of {limit:,}")
     if history.train:
         yield f"epoch {history.train[-1].epoch}"
-    yield f"{time_text(history.seconds)} of training"
+    yield f"{format_duration(history.seconds)} of training"
     if progress is None or state.status != "training":
         return
     if progress.left is not None:
-        yield f"about {time_text(progress.left)} to {progress.key}"
+        yield f"about {format_duration(progress.left)} to {progress.key}"
     if progress.patience is not None and progress.in_vain:
         yield f"{progress.in_vain} of {progress.patience} validations in vain"
 

@@ -19,7 +19,7 @@ _NEW = ".tmp-"  # incomplete, or being deleted
 _OLD = ".old-"  # a folder that holds a complete directory, renamed aside
 _LEFTOVER = re.compile(r"(\.tmp-|\.old-)(?P<name>.+)-[a-z0-9_]{8}", re.DOTALL)
 
-_DISK_TROUBLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
 _ADVICE = {
     errno.ENOTDIR: "Choose another place: a part of its path is a file",
     errno.EEXIST: "Choose another place: a part of its path is a file",
@@ -39,13 +39,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         ResourceError: The folder cannot be written to, or the disk is full. Other errors of the
             block are raised as they are.
     """
-    temporary = _beside(path)
+    temporary = _temporary_path(path)
     try:
         with wrap_os_errors(path):
             _make_folder(path.parent)
             opened = temporary.open("xb")
         # Closing flushes the buffer, so it happens inside too.
-        with wrap_os_errors(path, only=_DISK_TROUBLE), opened as file:
+        with wrap_os_errors(path, only=_DISK_ERRORS), opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -70,12 +70,12 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         ResourceError: The folder cannot be written to, or the disk is full. Other errors of the
             block are raised as they are.
     """
-    temporary = _beside(path)
+    temporary = _temporary_path(path)
     try:
         with wrap_os_errors(path):
             _make_folder(path.parent)
             temporary.mkdir(0o700)
-        with wrap_os_errors(path, only=_DISK_TROUBLE):
+        with wrap_os_errors(path, only=_DISK_ERRORS):
             yield temporary
         with wrap_os_errors(path):
             for file in sorted(temporary.rglob("*")):
@@ -103,9 +103,11 @@ def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
     """
     with wrap_os_errors(folder):
         # Where several were renamed aside from one name, the newest is kept.
-        for aside in sorted(_leftovers(folder, _OLD, names), key=_modified, reverse=True):
-            _settle(aside)
-        for path in _leftovers(folder, _NEW, names):
+        for aside in sorted(
+            _find_leftovers(folder, _OLD, names), key=_modification_time, reverse=True
+        ):
+            _restore_or_delete(aside)
+        for path in _find_leftovers(folder, _NEW, names):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -121,9 +123,9 @@ def remove_directory(path: Path) -> None:
         ResourceError: The parent folder cannot be written to.
     """
     with wrap_os_errors(path):
-        half = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
-        path.rename(half / path.name)
-        shutil.rmtree(half)
+        doomed = Path(tempfile.mkdtemp(prefix=f"{_NEW}{path.name}-", dir=path.parent))
+        path.rename(doomed / path.name)
+        shutil.rmtree(doomed)
 
 
 def check_free_space(path: Path, size: int) -> None:
@@ -229,10 +231,10 @@ def wrap_os_errors(path: Path, only: Container[int] | None = None) -> Iterator[N
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> ResourceError:
+def write_error(path: Path, error: OSError) -> ResourceError:
     """Return the error for a path that could not be written.
 
     Args:
@@ -245,7 +247,7 @@ def unwritable(path: Path, error: OSError) -> ResourceError:
     return ResourceError(f"{path}: cannot be written: {error.strerror or error}. {advice}.")
 
 
-def _beside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     """Return a temporary name beside `path`.
 
     It is known before the file is created, so that a signal during the creation leaves no unknown
@@ -256,10 +258,10 @@ def _beside(path: Path) -> Path:
 
 def _make_folder(folder: Path) -> None:
     """Create a folder and its parents durably; else a power cut may remove their content."""
-    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in reversed(new):
-        flush_directory(each.parent)
+    for path in reversed(new):
+        flush_directory(path.parent)
 
 
 def _replace_directory(new: Path, path: Path) -> None:
@@ -270,30 +272,30 @@ def _replace_directory(new: Path, path: Path) -> None:
         new.rename(path)
         flush_directory(path.parent)
     finally:
-        _settle(aside)
+        _restore_or_delete(aside)
 
 
-def _settle(aside: Path) -> None:
+def _restore_or_delete(aside: Path) -> None:
     """Put a directory that was renamed aside back if its name is free, else remove it."""
     for old in list(aside.iterdir()):
         if not os.path.lexists(aside.with_name(old.name)):
             old.rename(aside.with_name(old.name))
     # Renamed before it is deleted: a directory in an `.old-` folder is always complete.
-    half = aside.with_name(_NEW + aside.name.removeprefix(_OLD))
-    aside.rename(half)
-    shutil.rmtree(half)
+    doomed = aside.with_name(_NEW + aside.name.removeprefix(_OLD))
+    aside.rename(doomed)
+    shutil.rmtree(doomed)
 
 
-def _leftovers(folder: Path, prefix: str, names: Container[str] | None) -> list[Path]:
-    found = []
+def _find_leftovers(folder: Path, prefix: str, names: Container[str] | None) -> list[Path]:
+    paths = []
     for path in folder.glob(f"{prefix}*"):
         match = _LEFTOVER.fullmatch(path.name)
         if match is not None and (names is None or match["name"] in names):
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
-def _modified(path: Path) -> int:
+def _modification_time(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 

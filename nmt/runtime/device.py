@@ -1,4 +1,4 @@
-"""The device, the precision and the threads that work is computed with.
+"""The device, the precision and the threads of all computation.
 
 On a CPU a short probe of matrix products decides what `auto` precision stands for. A checkpoint
 keeps the decision, so that a resumed run computes with the same kernels.
@@ -15,14 +15,14 @@ from typing import Literal
 import torch
 
 from nmt.config.settings.runtime import RuntimeSettings
-from nmt.console import counted
+from nmt.console import format_count
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.distributed import World
-from nmt.runtime.memory import keep_freed_memory, keep_kernels
+from nmt.runtime.memory import enlarge_kernel_cache, keep_freed_memory
 from nmt.runtime.process import owns_process
-from nmt.runtime.processor import cores, processor
-from nmt.runtime.product_speed import clearly_fastest, gigaflops, rates
-from nmt.runtime.thread_waiting import adapt_waiting
+from nmt.runtime.processor import count_cores, read_processor
+from nmt.runtime.thread_waiting import adapt_thread_waiting
+from nmt.runtime.timing import clearly_fastest, measure_gigaflops, measure_rates
 
 _MOST_THREADS = 512
 
@@ -35,8 +35,9 @@ _GIGAFLOPS = "GFLOP/s"
 _USUAL_SHAPES: tuple[ProductShape, ...] = ((64, 512, 2048), (256, 512, 512))
 
 _CLEAR_RATIO = 1.2
-"""The ratio of speeds from which another precision than float32, or other kernels than torch's own,
-are chosen. Products are not all the work of an update, and the machine may be busy.
+"""The least ratio of speeds for choosing another precision than float32, or other kernels.
+
+It is well above 1 because an update consists of more than products, and the machine may be busy.
 """
 
 _PROBE_SECONDS = 0.05
@@ -67,7 +68,10 @@ class Choices:
     unit: str = field(default=_GIGAFLOPS, compare=False)
 
     def differences(self, earlier: "Choices") -> list[str]:
-        """Return what changes the last digits of results, such as `threads: 2 before, 1 now`."""
+        """Return the differences that affect results, such as `threads: 2 before, 1 now`.
+
+        They change the last digits.
+        """
         return [
             f"{name}: {before} before, {now} now"
             for name in ("device", "precision", "products", "threads")
@@ -112,7 +116,7 @@ class Runtime:
         Blocks of several threads may overlap. Settings that torch keeps for the whole process are
         restored when the last of them ends.
         """
-        with _applied(self._kernels):
+        with _kernels_set(self._kernels):
             yield
 
     @property
@@ -128,9 +132,9 @@ class Runtime:
         Args:
             caching: Whether casts of parameters are kept within the block.
         """
-        is_narrow = self.dtype != torch.float32
+        is_mixed_precision = self.dtype != torch.float32
         autocast = torch.autocast(
-            self.device.type, dtype=self.dtype, enabled=is_narrow, cache_enabled=caching
+            self.device.type, dtype=self.dtype, enabled=is_mixed_precision, cache_enabled=caching
         )
         with self.applied(), autocast:
             yield
@@ -140,11 +144,11 @@ class Runtime:
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
         else:
-            name = processor().name or platform.processor() or platform.machine()
+            name = read_processor().name or platform.processor() or platform.machine()
         kept = ", freed memory kept" if self.device.type == "cpu" and self.keeps_memory else ""
         return (
             f"device {self.device} ({name}), {self._describe_precision()}{kept}, "
-            f"{counted(self.threads, 'thread', 'threads')}, torch {torch.__version__}"
+            f"{format_count(self.threads, 'thread', 'threads')}, torch {torch.__version__}"
         )
 
     def _describe_precision(self) -> str:
@@ -166,7 +170,7 @@ class _Kernels:
     allow_tf32: bool
 
     @classmethod
-    def now(cls) -> "_Kernels":
+    def current(cls) -> "_Kernels":
         return cls(
             torch.get_num_threads(),
             torch.get_float32_matmul_precision(),
@@ -174,17 +178,17 @@ class _Kernels:
         )
 
     def set(self) -> None:
-        now = _Kernels.now()
-        if now.threads != self.threads:  # torch drops its kernels when the number is set
+        current = _Kernels.current()
+        if current.threads != self.threads:  # torch drops its kernels when the number is set
             torch.set_num_threads(self.threads)
-        if now.products != self.products:
+        if current.products != self.products:
             torch.set_float32_matmul_precision(self.products)
-        if now.allow_tf32 != self.allow_tf32:
+        if current.allow_tf32 != self.allow_tf32:
             torch.backends.cudnn.allow_tf32 = self.allow_tf32
 
 
 @dataclass(eq=False)
-class _Block:
+class _KernelBlock:
     """A running block: the kernels that it set and the number of its thread."""
 
     kernels: _Kernels
@@ -192,23 +196,23 @@ class _Block:
 
 
 _lock = threading.Lock()
-_blocks: list[_Block] = []
-_host_kernels: list[_Kernels] = []
+_blocks: list[_KernelBlock] = []
+_kernels_before_blocks: list[_Kernels] = []
 """The settings before the first of the running blocks."""
 
 
 @contextmanager
-def _applied(kernels: _Kernels) -> Iterator[None]:
-    block = _Block(kernels, threading.get_ident())
+def _kernels_set(kernels: _Kernels) -> Iterator[None]:
+    block = _KernelBlock(kernels, threading.get_ident())
     with _lock:
-        before = _Kernels.now()
+        before = _Kernels.current()
         if not _blocks:
-            _host_kernels[:] = [before]
+            _kernels_before_blocks[:] = [before]
         elif all(other.thread != block.thread for other in _blocks):
             # A thread that began during another thread's block has inherited its thread count.
             threads = {other.kernels.threads for other in _blocks}
             if before.threads in threads:
-                before = replace(before, threads=_host_kernels[0].threads)
+                before = replace(before, threads=_kernels_before_blocks[0].threads)
         _blocks.append(block)
         kernels.set()
     try:
@@ -216,13 +220,13 @@ def _applied(kernels: _Kernels) -> Iterator[None]:
     finally:
         with _lock:
             _blocks.remove(block)
-            shared = _blocks[-1].kernels if _blocks else _host_kernels[0]
+            shared = _blocks[-1].kernels if _blocks else _kernels_before_blocks[0]
             replace(shared, threads=before.threads).set()
 
 
 @dataclass(frozen=True)
 class SpeedTrial:
-    """A small piece of the actual work, which decides between float32 and bfloat16.
+    """A small sample of the actual work, whose speed decides between float32 and bfloat16.
 
     Attributes:
         make: Returns a call that does the work with a given runtime.
@@ -250,9 +254,10 @@ def prepare_runtime(
     Args:
         settings: The settings of the user.
         exact: Whether `auto` precision means float32, in which results do not depend on the batch.
-        choices: Those of an earlier run to be resumed, kept as far as settings and machine allow.
+        choices: The choices of an earlier run. They are kept as far as settings and machine allow.
         shapes: The most frequent products of the model, for the probe.
-        trial: Returns a piece of the work, for the probe of bfloat16. Without one products decide.
+        trial: Returns a sample of the work, for the probe of bfloat16. Without one, products
+            decide.
 
     Returns:
         The runtime.
@@ -261,7 +266,7 @@ def prepare_runtime(
         ResourceError: The device does not exist or cannot compute in the given precision.
         UsageError: The number of threads is too high.
     """
-    world = World.of_environment()
+    world = World.from_environment()
     device = find_device(settings)
     threads = settings.threads or _default_threads(world, choices)
     if threads > _MOST_THREADS:
@@ -272,17 +277,17 @@ def prepare_runtime(
     keeps_memory = False
     if owns_process():
         if exact:
-            keep_order_of_sums()
+            fix_summation_order()
         if device.type == "cpu":
-            keep_kernels(world.local_size)
+            enlarge_kernel_cache(world.local_size)
         keeps_memory = keep_freed_memory()
-    if choices is None or not _still_holds(choices, settings, device):
-        choices = _choose(settings, device, exact, shapes, trial)
+    if choices is None or not _is_still_valid(choices, settings, device):
+        choices = _choose_precision_and_kernels(settings, device, exact, shapes, trial)
     runtime = Runtime(device, replace(choices, threads=threads), keeps_memory)
     if owns_process():
         runtime.apply()
         if device.type == "cpu":
-            adapt_waiting(runtime.threads)
+            adapt_thread_waiting(runtime.threads)
     return runtime
 
 
@@ -294,7 +299,7 @@ def find_device(settings: RuntimeSettings) -> torch.device:
     Raises:
         ResourceError: The device does not exist.
     """
-    name, world = settings.device, World.of_environment()
+    name, world = settings.device, World.from_environment()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
@@ -314,7 +319,7 @@ def find_device(settings: RuntimeSettings) -> torch.device:
     return device
 
 
-def keep_order_of_sums() -> None:
+def fix_summation_order() -> None:
     """Let MKL sum a product's row in one order, for any number of rows and threads.
 
     That is more than Intel promises of its strict reproducible mode;
@@ -324,14 +329,14 @@ def keep_order_of_sums() -> None:
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
-def _still_holds(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
+def _is_still_valid(choices: Choices, settings: RuntimeSettings, device: torch.device) -> bool:
     """Return whether the choices of an earlier run hold for these settings and this machine."""
-    is_wanted = settings.precision in ("auto", choices.precision)
+    precision_matches = settings.precision in ("auto", choices.precision)
     if settings.precision == "auto" and choices.precision == _BFLOAT16:
         on_cpu = device.type == "cpu"
-        is_wanted = processor().has_bfloat16 if on_cpu else _gpu_has_bfloat16()
+        precision_matches = read_processor().has_bfloat16 if on_cpu else _gpu_has_bfloat16()
     is_exact = choices.products == "highest" or _medium_is_exact()
-    return choices.device == device.type and is_wanted and is_exact
+    return choices.device == device.type and precision_matches and is_exact
 
 
 def _gpu_has_bfloat16() -> bool:
@@ -339,7 +344,7 @@ def _gpu_has_bfloat16() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def _choose(
+def _choose_precision_and_kernels(
     settings: RuntimeSettings,
     device: torch.device,
     exact: bool,
@@ -355,45 +360,56 @@ def _choose(
         raise ResourceError(
             "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
         )
-    may_be_narrow = precision == "auto" and not exact and processor().has_bfloat16
-    tried = trial() if may_be_narrow and trial is not None else None
-    candidates = _candidates(with_bfloat16=may_be_narrow and tried is None)
-    speeds, unit = _measured_speeds(candidates, shapes), _GIGAFLOPS
-    wide = {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
-    fastest_wide = clearly_fastest(wide, _FLOAT32, _CLEAR_RATIO) if wide else _FLOAT32
-    products: Products = "medium" if fastest_wide == _ONEDNN else "highest"
-    if tried is not None:
-        speeds, unit, fastest_wide = _speeds_of(tried, device, products), tried.unit, _FLOAT32
+    may_use_bfloat16 = precision == "auto" and not exact and read_processor().has_bfloat16
+    speed_trial = trial() if may_use_bfloat16 and trial is not None else None
+    candidates = _product_candidates(with_bfloat16=may_use_bfloat16 and speed_trial is None)
+    speeds, unit = _measure_products(candidates, shapes), _GIGAFLOPS
+    float32_speeds = {name: speed for name, speed in speeds.items() if name != _BFLOAT16}
+    fastest_float32 = (
+        clearly_fastest(float32_speeds, _FLOAT32, _CLEAR_RATIO) if float32_speeds else _FLOAT32
+    )
+    products: Products = "medium" if fastest_float32 == _ONEDNN else "highest"
+    if speed_trial is not None:
+        speeds, unit, fastest_float32 = (
+            _measure_trial(speed_trial, device, products),
+            speed_trial.unit,
+            _FLOAT32,
+        )
     if precision == "auto":
-        is_faster = may_be_narrow and speeds[_BFLOAT16] >= _CLEAR_RATIO * speeds[fastest_wide]
+        is_faster = may_use_bfloat16 and speeds[_BFLOAT16] >= _CLEAR_RATIO * speeds[fastest_float32]
         precision = _BFLOAT16 if is_faster else _FLOAT32
     return Choices("cpu", precision, products, speeds=speeds, unit=unit)
 
 
-def _speeds_of(trial: SpeedTrial, device: torch.device, products: Products) -> dict[str, float]:
+def _measure_trial(trial: SpeedTrial, device: torch.device, products: Products) -> dict[str, float]:
     """Return the speed of a trial in float32 and in bfloat16, rounded."""
     calls = {
         name: trial.make(Runtime(device, Choices("cpu", name, products, threads=1)))
         for name in (_FLOAT32, _BFLOAT16)
     }
-    return {name: round(rate, 1) for name, rate in rates(calls, trial.work, _PROBE_SECONDS).items()}
+    return {
+        name: round(rate, 1)
+        for name, rate in measure_rates(calls, trial.work, _PROBE_SECONDS).items()
+    }
 
 
-def _candidates(with_bfloat16: bool) -> list[str]:
-    """Return the ways to compute products that are worth timing; flags only exclude some.
+def _product_candidates(with_bfloat16: bool) -> list[str]:
+    """Return the ways to compute products that are worth timing. Processor flags exclude some.
 
     On Intel's processors oneDNN does not beat Intel's own library, torch's default. A bfloat16
     product takes seconds where the processor has no instruction for it.
     """
     candidates = [_FLOAT32]
-    if processor().vendor != "GenuineIntel" and _medium_is_exact():
+    if read_processor().vendor != "GenuineIntel" and _medium_is_exact():
         candidates.append(_ONEDNN)
     if with_bfloat16:
         candidates.append(_BFLOAT16)
     return candidates
 
 
-def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) -> dict[str, float]:
+def _measure_products(
+    candidates: Sequence[str], shapes: Sequence[ProductShape]
+) -> dict[str, float]:
     """Return the speed of each candidate on one core in GFLOP/s, rounded.
 
     A single candidate is not measured.
@@ -402,7 +418,7 @@ def _measured_speeds(candidates: Sequence[str], shapes: Sequence[ProductShape]) 
         return {}
     calls = {name: _product_call(name, shapes) for name in candidates}
     operations = sum(2.0 * rows * inputs * outputs for rows, inputs, outputs in shapes)
-    speeds = gigaflops(calls, operations, _PROBE_SECONDS)
+    speeds = measure_gigaflops(calls, operations, _PROBE_SECONDS)
     return {name: round(speed, 1) for name, speed in speeds.items()}
 
 
@@ -419,7 +435,7 @@ def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], Non
     ]
 
     def call() -> None:
-        with _applied(replace(_Kernels.now(), products=products)), torch.inference_mode():
+        with _kernels_set(replace(_Kernels.current(), products=products)), torch.inference_mode():
             for x, weight in pairs:
                 torch.nn.functional.linear(x, weight)
 
@@ -434,7 +450,7 @@ def _medium_is_exact() -> bool:
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(256, 512, generator=generator)
     b = torch.randn(512, 256, generator=generator)
-    with _applied(replace(_Kernels.now(), products="medium")):
+    with _kernels_set(replace(_Kernels.current(), products="medium")):
         product = a @ b
     exact = a.double() @ b.double()
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)
@@ -447,11 +463,11 @@ def _default_threads(world: World, earlier: Choices | None) -> int:
     cores that this process may use. With several processes on a machine a value of 1 is ignored,
     because torchrun sets it by default.
     """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    by_launcher = wanted == "1" and world.local_size > 1
-    if wanted.isdecimal() and int(wanted) > 0 and not by_launcher:
-        return int(wanted)
-    share = max(1, cores() // world.local_size)
+    omp_threads = os.environ.get("OMP_NUM_THREADS", "")
+    by_launcher = omp_threads == "1" and world.local_size > 1
+    if omp_threads.isdecimal() and int(omp_threads) > 0 and not by_launcher:
+        return int(omp_threads)
+    share = max(1, count_cores() // world.local_size)
     if earlier is not None and 0 < earlier.threads <= share and world.local_size == 1:
         return earlier.threads
     return share

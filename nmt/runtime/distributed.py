@@ -44,7 +44,7 @@ class World:
     attempt: int = 0
 
     @classmethod
-    def of_environment(cls) -> "World":
+    def from_environment(cls) -> "World":
         """Return the world that RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE describe.
 
         Without them it is a single process.
@@ -54,15 +54,15 @@ class World:
         """
         if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
             return cls()
-        size, local_size = _number("WORLD_SIZE", 1), _number("LOCAL_WORLD_SIZE", 1)
+        size, local_size = _read_number("WORLD_SIZE", 1), _read_number("LOCAL_WORLD_SIZE", 1)
         launched = size > 1 or "TORCHELASTIC_RUN_ID" in os.environ
         world = cls(
-            _number("RANK", 0),
+            _read_number("RANK", 0),
             size,
-            _number("LOCAL_RANK", 0),
+            _read_number("LOCAL_RANK", 0),
             local_size,
             launched,
-            _number(_ATTEMPT, 0),
+            _read_number(_ATTEMPT, 0),
         )
         if world.rank >= size or world.local_rank >= local_size:
             raise UsageError(
@@ -72,14 +72,14 @@ class World:
         return world
 
 
-class Notes:
+class SharedTexts:
     """Texts that the processes of a job exchange, each under a name."""
 
     def __init__(self, world: World) -> None:
         assert world.size > 1
         self._store = _open_store()
 
-    def leave(self, name: str, text: str) -> None:
+    def set(self, name: str, text: str) -> None:
         """Store a text for all processes.
 
         Args:
@@ -92,7 +92,7 @@ class Notes:
         with _wrap_network_errors():
             self._store.set(name, text)
 
-    def find(self, name: str) -> str | None:
+    def get(self, name: str) -> str | None:
         """Return the text of a name, None while there is none.
 
         Raises:
@@ -106,7 +106,7 @@ class Counters:
     """Named numbers that all processes of a job add to; each begins at 0."""
 
     def __init__(self, world: World) -> None:
-        self._own: Counter[str] = Counter()
+        self._local: Counter[str] = Counter()
         self._store = _open_store() if world.size > 1 else None
 
     def value(self, name: str) -> int:
@@ -131,8 +131,8 @@ class Counters:
             ResourceError: The other processes cannot be reached.
         """
         if self._store is None:
-            self._own[name] += amount
-            return self._own[name]
+            self._local[name] += amount
+            return self._local[name]
         with _wrap_network_errors():
             return int(self._store.add(name, amount))
 
@@ -157,7 +157,7 @@ def process_group(
     if world.size == 1:
         yield
         return
-    _load_what_keeps_groups()
+    _import_group_users()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     with _wrap_network_errors():
@@ -175,7 +175,7 @@ def process_group(
         dist.destroy_process_group()
 
 
-def _load_what_keeps_groups() -> None:
+def _import_group_users() -> None:
     """Import a module that keeps the present group as a default argument, while there is none.
 
     Optimizers import it at their first step. It would keep the group alive after
@@ -204,7 +204,7 @@ def _wrap_network_errors() -> Iterator[None]:
         ) from error
 
 
-def _number(variable: str, default: int) -> int:
+def _read_number(variable: str, default: int) -> int:
     text = os.environ.get(variable, str(default))
     if not text.isdecimal():
         raise UsageError(f"{variable}={text}: expected a number, as torchrun sets it.")
@@ -215,7 +215,7 @@ T = TypeVar("T")
 
 _BUCKET_ELEMENTS = 1 << 23  # 32 MiB of float32: few messages, and no second copy of all tensors
 _SECONDS_TO_REPORT = 3.0
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_CHECKS = 0.1
 
 
 class RankLost(ResourceError):
@@ -228,7 +228,7 @@ class RankLost(ResourceError):
 class Ranks:
     """The processes that train one model together, within `process_group`.
 
-    Numbers and texts are exchanged between CPUs, so that no GPU is waited for. Tensors are
+    Numbers and texts are exchanged between CPUs, so that they do not wait for a GPU. Tensors are
     exchanged on their device. All ranks must call the same methods in the same order. A single
     process exchanges nothing.
 
@@ -252,7 +252,7 @@ class Ranks:
         """Return this rank's shard of the items: every `size`-th one, from the rank's number on."""
         return items[self.rank :: self.size]
 
-    def shared(self, items: Sequence[T], work: Callable[[Sequence[T]], list[str]]) -> list[str]:
+    def map_shards(self, items: Sequence[T], work: Callable[[Sequence[T]], list[str]]) -> list[str]:
         """Process items, each rank its own shard, and share the results.
 
         Args:
@@ -262,29 +262,29 @@ class Ranks:
         Returns:
             The texts of all items, in the order of the items.
         """
-        done = work(self.shard(items))
+        local_results = work(self.shard(items))
         if self.size == 1:
-            return done
+            return local_results
         results = [""] * len(items)
-        for rank, text in enumerate(self.gather(json.dumps(done))):
+        for rank, text in enumerate(self.gather(json.dumps(local_results))):
             results[rank :: self.size] = json.loads(text)
         return results
 
     def all_reduce_sum(self, number: int) -> int:
         """Return the sum of a number over all ranks."""
-        return self._combined([number], dist.ReduceOp.SUM)[0]
+        return self._all_reduce([number], dist.ReduceOp.SUM)[0]
 
     def all_reduce_sums(self, numbers: Sequence[int]) -> list[int]:
         """Return the sum of each number over all ranks."""
-        return self._combined(numbers, dist.ReduceOp.SUM)
+        return self._all_reduce(numbers, dist.ReduceOp.SUM)
 
     def all_reduce_max(self, *numbers: int) -> list[int]:
         """Return the maximum of each number over all ranks."""
-        return self._combined(numbers, dist.ReduceOp.MAX)
+        return self._all_reduce(numbers, dist.ReduceOp.MAX)
 
     def all_reduce_min(self, number: int) -> int:
         """Return the minimum of a number over all ranks."""
-        return self._combined([number], dist.ReduceOp.MIN)[0]
+        return self._all_reduce([number], dist.ReduceOp.MIN)[0]
 
     def barrier(self) -> None:
         """Wait until all ranks have called this."""
@@ -294,21 +294,21 @@ class Ranks:
         """Return the texts of all ranks, in the order of the ranks."""
         if self.size == 1:
             return [text]
-        own = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
+        local = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
         lengths = self.all_reduce_sums(
-            [len(own) * (rank == self.rank) for rank in range(self.size)]
+            [len(local) * (rank == self.rank) for rank in range(self.size)]
         )
         padded = torch.zeros(max(lengths), dtype=torch.uint8)
-        padded[: len(own)] = own
+        padded[: len(local)] = local
         parts = [torch.empty_like(padded) for _ in lengths]
-        with self._naming_the_lost():
+        with self._report_lost_ranks():
             dist.all_gather(parts, padded)
         return [
             bytes(part[:length].numpy()).decode("utf-8")
             for part, length in zip(parts, lengths, strict=True)
         ]
 
-    def sum(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce_tensors(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all ranks.
 
         The tensors travel in a few flat buckets. The sums are the same on all ranks, to the last
@@ -319,51 +319,51 @@ class Ranks:
         """
         if self.size == 1:
             return
-        with self._naming_the_lost():
-            waiting = []
+        with self._report_lost_ranks():
+            pending = []
             for bucket in _buckets(tensors):
                 flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
-                waiting.append((bucket, flat, dist.all_reduce(flat, async_op=True)))
-            for bucket, flat, work in waiting:
+                pending.append((bucket, flat, dist.all_reduce(flat, async_op=True)))
+            for bucket, flat, work in pending:
                 work.wait()
                 parts = flat.split([tensor.numel() for tensor in bucket])
                 for tensor, part in zip(bucket, parts, strict=True):
                     tensor.copy_(part.view_as(tensor))
 
-    def _combined(self, numbers: Sequence[int], how: dist.ReduceOp.RedOpType) -> list[int]:
+    def _all_reduce(self, numbers: Sequence[int], how: dist.ReduceOp.RedOpType) -> list[int]:
         if self.size == 1:
             return list(numbers)
         combined = torch.tensor(numbers, dtype=torch.int64)
-        with self._naming_the_lost():
+        with self._report_lost_ranks():
             dist.all_reduce(combined, how)
         return [int(number) for number in combined.tolist()]
 
     @contextmanager
-    def _naming_the_lost(self) -> Iterator[None]:
+    def _report_lost_ranks(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
-            raise self._lost(str(error).partition("\n")[0]) from error
+            raise self._lost_rank_error(str(error).partition("\n")[0]) from error
 
-    def _lost(self, reason: str) -> NmtError:
+    def _lost_rank_error(self, reason: str) -> NmtError:
         """Return the error for a lost rank.
 
         All ranks that are alive report here. The lowest of them names those that did not.
         """
-        name = "reported a loss: rank {}".format
-        self._counters.add(name(self.rank), 1)
-        last_look = time.monotonic() + _SECONDS_TO_REPORT
-        while missing := [r for r in range(self.size) if not self._counters.value(name(r))]:
-            if time.monotonic() > last_look:
+        report_name = "reported a loss: rank {}".format
+        self._counters.add(report_name(self.rank), 1)
+        deadline = time.monotonic() + _SECONDS_TO_REPORT
+        while missing := [r for r in range(self.size) if not self._counters.value(report_name(r))]:
+            if time.monotonic() > deadline:
                 break
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
         if self.rank != min(set(range(self.size)) - set(missing)):
             return RankLost("")
-        who = f"rank {', '.join(map(str, missing))} of {self.size} no longer answers"
+        lost = f"rank {', '.join(map(str, missing))} of {self.size} no longer answers"
         return RankLost(
-            f"{who if missing else 'the ranks no longer hear each other'} ({reason}).\n"
+            f"{lost if missing else 'the ranks no longer hear each other'} ({reason}).\n"
             "All end here; the checkpoints are whole, and the same command goes on from the newest."
         )
 

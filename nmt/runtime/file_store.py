@@ -10,7 +10,8 @@ import os
 import struct
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,7 @@ _MOST_MEMBERS = 1000
 _BLOCK = 1 << 20
 
 # The errors that Python's zip reader raises for bytes that are no zip file.
-_DAMAGE = (
+_DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     struct.error,
@@ -137,8 +138,8 @@ class Archive(FileStore):
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
-            _check(members, path.stat().st_size)
-        except _DAMAGE as error:
+            _check_members(members, path.stat().st_size)
+        except _DAMAGE_ERRORS as error:
             raise self._damaged(error) from error
         self._members = {member.filename: member for member in members}
 
@@ -148,7 +149,7 @@ class Archive(FileStore):
 
     def read(self, name: str, length: int = -1) -> bytes:
         """See `FileStore.read`."""
-        with self._open(name) as (archive, member), archive.open(member) as file:
+        with self._open(name) as file:
             return file.read(length)
 
     def size(self, name: str) -> int:
@@ -158,7 +159,7 @@ class Archive(FileStore):
     def digest(self, name: str) -> str:
         """See `FileStore.digest`."""
         digest = hashlib.sha256()
-        with self._open(name) as (archive, member), archive.open(member) as file:
+        with self._open(name) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
         return digest.hexdigest()
@@ -168,31 +169,18 @@ class Archive(FileStore):
             raise FileNotFoundError(2, os.strerror(2), str(self.path / name))
         return self._members[name]
 
-    def _open(self, name: str) -> "_Opened":
-        return _Opened(self, self._member(name))
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        """Yield an opened member. Errors of reading become ModelErrors."""
+        member = self._member(name)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
+                yield file
+        except _DAMAGE_ERRORS as error:
+            raise self._damaged(error) from error
 
     def _damaged(self, error: object) -> ModelError:
         return ModelError(f"{self.path}: is damaged, or no model file ({error}). Copy it again.")
-
-
-class _Opened:
-    """A context manager for a member of an archive; errors of reading become ModelErrors."""
-
-    def __init__(self, place: Archive, member: zipfile.ZipInfo) -> None:
-        self._place = place
-        self._member = member
-
-    def __enter__(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
-        try:
-            self._archive = zipfile.ZipFile(self._place.path)
-        except _DAMAGE as error:
-            raise self._place._damaged(error) from error
-        return self._archive, self._member
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._archive.close()
-        if isinstance(error, _DAMAGE) and not isinstance(error, ModelError):
-            raise self._place._damaged(error) from error
 
 
 def is_archive(path: Path) -> bool:
@@ -252,7 +240,7 @@ def _copy(file: IO[bytes], out: IO[bytes]) -> None:
         out.write(block)
 
 
-def _check(members: list[zipfile.ZipInfo], size: int) -> None:
+def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     """Raise ValueError for members that `write_archive` would not produce.
 
     They could lead out of a folder, hide one file behind another, or exceed the memory when read.

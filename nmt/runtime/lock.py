@@ -15,17 +15,17 @@ try:
 except ImportError:  # not POSIX
     fcntl = None  # type: ignore[assignment]  # tested below
 
-_LOOKS = 3
-_PAUSE = 0.02
-_PAUSE_OF_WAITING = 0.2
+_ATTEMPTS = 3
+_SECONDS_BETWEEN_ATTEMPTS = 0.02
+_SECONDS_BETWEEN_WAITING_ATTEMPTS = 0.2
 
 
 @contextlib.contextmanager
-def exclusive(
+def hold_lock(
     path: Path,
     work: str,
-    instead: str = "take another run folder",
-    waiting: Callable[[str], None] | None = None,
+    alternative: str = "take another run folder",
+    on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Return a context manager that holds a lock file while the block runs.
 
@@ -35,30 +35,30 @@ def exclusive(
     Args:
         path: The lock file.
         work: The work that the lock protects, as the error names it.
-        instead: The alternative that the error suggests.
-        waiting: Called once with the id of the process that holds the lock, before this one waits
+        alternative: The alternative that the error suggests.
+        on_wait: Called once with the id of the process that holds the lock, before this one waits
             for it; None: do not wait.
 
     Raises:
-        ResourceError: Another process holds the lock and `waiting` is None, or the file cannot be
+        ResourceError: Another process holds the lock and `on_wait` is None, or the file cannot be
             written.
     """
     if fcntl is None:
         yield
         return
     with wrap_os_errors(path):
-        file = _acquire(path, work, instead, waiting)
+        file = _acquire(path, work, alternative, on_wait)
     try:
         yield
     finally:
         # Removed while still held: a process that opened it in between notices that. A folder that
         # was moved away may have been recreated, with the lock of another process in it.
-        if _is_still_there(path, file):
+        if _is_same_file(path, file):
             path.unlink()
         file.close()
 
 
-def holder(path: Path) -> str | None:
+def find_lock_holder(path: Path) -> str | None:
     """Return the id of the process that holds a lock file.
 
     Returns:
@@ -81,34 +81,36 @@ def holder(path: Path) -> str | None:
     return None
 
 
-def _acquire(path: Path, work: str, instead: str, waiting: Callable[[str], None] | None) -> IO[str]:
+def _acquire(
+    path: Path, work: str, alternative: str, on_wait: Callable[[str], None] | None
+) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    looks = 0
+    attempts = 0
     while True:
         file = path.open("a+", encoding="ascii")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still_there(path, file):
+            if _is_same_file(path, file):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
                 return file
         except BlockingIOError as error:
             file.seek(0)
-            other = file.read().strip() or "unknown"
+            holder_id = file.read().strip() or "unknown"
             file.close()
-            looks += 1
-            if looks < _LOOKS:  # `holder` also holds it, briefly
-                time.sleep(_PAUSE)
+            attempts += 1
+            if attempts < _ATTEMPTS:  # `holder` also holds it, briefly
+                time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
                 continue
-            if waiting is not None:
-                if looks == _LOOKS:
-                    waiting(other)
-                time.sleep(_PAUSE_OF_WAITING)
+            if on_wait is not None:
+                if attempts == _ATTEMPTS:
+                    on_wait(holder_id)
+                time.sleep(_SECONDS_BETWEEN_WAITING_ATTEMPTS)
                 continue
             raise ResourceError(
-                f"{path}: another nmt (process {other}) is at work on {work}. "
-                f"Wait for it to end, or {instead}."
+                f"{path}: another nmt (process {holder_id}) is at work on {work}. "
+                f"Wait for it to end, or {alternative}."
             ) from error
         except BaseException:
             file.close()
@@ -116,7 +118,7 @@ def _acquire(path: Path, work: str, instead: str, waiting: Callable[[str], None]
         file.close()
 
 
-def _is_still_there(path: Path, file: IO[str]) -> bool:
+def _is_same_file(path: Path, file: IO[str]) -> bool:
     try:
         return path.stat().st_ino == os.fstat(file.fileno()).st_ino
     except FileNotFoundError:

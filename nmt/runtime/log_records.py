@@ -6,28 +6,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-_BEGINS = b'{"kind":'
+_RECORD_START = b'{"kind":'
 
 
 class LogRecords:
     """The records of a log.jsonl, each a JSON object with a text `kind` and a number `update`.
 
     Attributes:
-        damaged: The number of lines so far that hold no such object, as a crash or an editor may
-            leave them.
-        times: How often the file was found to be replaced or truncated, and was read again from its
-            start.
+        damaged: The number of lines so far without such an object. A crash or an editor may leave
+            them.
+        restarts: How often the file was replaced or truncated, and was read from its start again.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: int | None = None
-        self._read = 0
-        self._half = b""
+        self._inode: int | None = None
+        self._offset = 0
+        self._incomplete_line = b""
         self.damaged = 0
-        self.times = 0
+        self.restarts = 0
 
-    def new(self) -> list[dict[str, Any]]:
+    def read_new(self) -> list[dict[str, Any]]:
         """Return the records since the last call; none where there is no log.
 
         A line without a line end is still being written, and is returned once it is complete.
@@ -40,25 +39,27 @@ class LogRecords:
         except FileNotFoundError:
             return []
         with file:
-            self._begin_again_if_other(file)
-            file.seek(self._read)
-            data = self._half + file.read()
-            self._read = file.tell()
-        *lines, self._half = data.split(b"\n")
-        return [record for line in lines if (record := self._record(line)) is not None]
+            self._restart_if_replaced(file)
+            file.seek(self._offset)
+            data = self._incomplete_line + file.read()
+            self._offset = file.tell()
+        *lines, self._incomplete_line = data.split(b"\n")
+        return [record for line in lines if (record := self._parse_line(line)) is not None]
 
-    def _begin_again_if_other(self, file: io.BufferedReader) -> None:
-        found = os.fstat(file.fileno())
-        if self._file is not None and (found.st_ino != self._file or found.st_size < self._read):
-            self._read, self._half, self.damaged = 0, b"", 0
-            self.times += 1
-        self._file = found.st_ino
+    def _restart_if_replaced(self, file: io.BufferedReader) -> None:
+        status = os.fstat(file.fileno())
+        if self._inode is not None and (
+            status.st_ino != self._inode or status.st_size < self._offset
+        ):
+            self._offset, self._incomplete_line, self.damaged = 0, b"", 0
+            self.restarts += 1
+        self._inode = status.st_ino
 
-    def _record(self, line: bytes) -> dict[str, Any] | None:
+    def _parse_line(self, line: bytes) -> dict[str, Any] | None:
         if not line.strip():
             return None
-        for part in (line, _after_the_tear(line)):
-            record = _parsed(part)
+        for part in (line, _last_record(line)):
+            record = _parse(part)
             if record is not None:
                 self.damaged += part is not line
                 return record
@@ -72,18 +73,18 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     Raises:
         OSError: The file cannot be read.
     """
-    return LogRecords(path).new()
+    return LogRecords(path).read_new()
 
 
-def _after_the_tear(line: bytes) -> bytes:
+def _last_record(line: bytes) -> bytes:
     """Return the last record of a line.
 
     A crash may leave part of a record without a line end; the next record then follows on its line.
     """
-    return line[max(0, line.rfind(_BEGINS)) :]
+    return line[max(0, line.rfind(_RECORD_START)) :]
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

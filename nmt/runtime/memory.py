@@ -16,11 +16,14 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]  # tested below
 
 _MEMINFO = Path("/proc/meminfo")
-_GROUP = Path("/sys/fs/cgroup")
+_CGROUP = Path("/sys/fs/cgroup")
 
-_KERNELS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")  # newer, older
-_FEWEST_KERNELS = 1024  # oneDNN's default
-_MOST_KERNELS = 8192
+_CACHE_VARIABLES = (
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
+    "DNNL_PRIMITIVE_CACHE_CAPACITY",
+)  # newer, older
+_MIN_KERNELS = 1024  # oneDNN's default
+_MAX_KERNELS = 8192
 _KERNEL_BYTES = 1 << 20  # AMX kernels are the largest: measured 0.8 to 1.4 MiB
 
 
@@ -31,7 +34,7 @@ def available_bytes(device: torch.device) -> int | None:
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = [room for room in (_of_machine(), _of_container()) if room is not None]
+    free = [size for size in (_machine_bytes(), _container_bytes()) if size is not None]
     return min(free, default=None)
 
 
@@ -65,7 +68,7 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
 
 
-def keep_kernels(processes: int = 1) -> None:
+def enlarge_kernel_cache(processes: int = 1) -> None:
     """Let oneDNN, which computes torch's products on a CPU, cache kernels for more shapes.
 
     It compiles one kernel for each shape of a product, and keeps the 1,024 used last; batches of a
@@ -75,12 +78,12 @@ def keep_kernels(processes: int = 1) -> None:
     Args:
         processes: The number of processes that share the free memory.
     """
-    if any(name in os.environ for name in _KERNELS):
+    if any(name in os.environ for name in _CACHE_VARIABLES):
         return
     free = available_bytes(torch.device("cpu"))
     if free is not None:
-        room = free // (4 * _KERNEL_BYTES * processes)
-        os.environ[_KERNELS[0]] = str(max(_FEWEST_KERNELS, min(room, _MOST_KERNELS)))
+        capacity = free // (4 * _KERNEL_BYTES * processes)
+        os.environ[_CACHE_VARIABLES[0]] = str(max(_MIN_KERNELS, min(capacity, _MAX_KERNELS)))
 
 
 def return_freed_memory() -> None:
@@ -95,19 +98,19 @@ def return_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _of_machine() -> int | None:
+def _machine_bytes() -> int | None:
     try:
         text = _MEMINFO.read_text(encoding="ascii")
     except OSError:
         return None
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
-    return None if found is None else 1024 * int(found[1])
+    match = re.search(r"^MemAvailable:\s*(\d+) kB$", text, re.MULTILINE)
+    return None if match is None else 1024 * int(match[1])
 
 
-def _of_container() -> int | None:
+def _container_bytes() -> int | None:
     try:
-        limit = (_GROUP / "memory.max").read_text(encoding="ascii").strip()
-        taken = (_GROUP / "memory.current").read_text(encoding="ascii").strip()
+        limit = (_CGROUP / "memory.max").read_text(encoding="ascii").strip()
+        used = (_CGROUP / "memory.current").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    return None if limit == "max" else max(0, int(limit) - int(taken))
+    return None if limit == "max" else max(0, int(limit) - int(used))

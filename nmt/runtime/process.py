@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-_BOTH = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
 
 
-class Signalled(BaseException):
+class SignalReceived(BaseException):
     """A signal that was received.
 
     Like KeyboardInterrupt it is no Exception, so that no handler of errors catches it.
@@ -25,8 +25,8 @@ class Signalled(BaseException):
 
 
 @contextmanager
-def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
-    """Return a context manager within which the first signal raises Signalled.
+def raise_signals(numbers: Sequence[int] = _STOP_SIGNALS) -> Iterator[None]:
+    """Return a context manager within which the first signal raises SignalReceived.
 
     The next one has its usual effect. Outside the main thread, where Python cannot catch signals,
     it does nothing.
@@ -42,13 +42,13 @@ def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def raise_received(number: int, frame: FrameType | None) -> NoReturn:
         restore()
-        raise Signalled(number)
+        raise SignalReceived(number)
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        signal.signal(number, stop)
+        signal.signal(number, raise_received)
     try:
         yield
     finally:
@@ -56,12 +56,12 @@ def signals_raised(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
 
 
 @contextmanager
-def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
+def delay_signals(numbers: Sequence[int] = _STOP_SIGNALS) -> Iterator[None]:
     """Return a context manager that delays signals to the end of its block.
 
-    Processes started in the block have the signals blocked until `let_through`. Otherwise a process
-    that is still starting would answer Ctrl-C, which reaches all processes of a terminal, with a
-    traceback. Outside the main thread, where Python cannot catch signals, it does nothing.
+    Processes started in the block have the signals blocked until `unblock_signals`. Ctrl-C reaches
+    all processes of a terminal, and one that is still starting would otherwise print a traceback.
+    Outside the main thread, where Python cannot catch signals, it does nothing.
 
     Args:
         numbers: The signals.
@@ -69,12 +69,12 @@ def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    caught: list[int] = []
+    received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
-        caught.append(number)
+    def record(number: int, frame: FrameType | None) -> None:
+        received.append(number)
 
-    handlers = {number: signal.signal(number, note) for number in numbers}
+    handlers = {number: signal.signal(number, record) for number in numbers}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if _CAN_BLOCK else None
     try:
         yield
@@ -83,25 +83,27 @@ def signals_held(numbers: Sequence[int] = _BOTH) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in caught:
+        for number in received:
             signal.raise_signal(number)
 
 
-def let_through(*numbers: int) -> None:
+def unblock_signals(*numbers: int) -> None:
     """Unblock signals that were held when this process was started."""
     if _CAN_BLOCK:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
-_WAITING = {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "passive"}
-"""The waiting behaviour of OpenMP's threads. They spin as long as by default, but not while a
-process has more OpenMP threads than cores (see `nmt.runtime.thread_waiting`).
+_OPENMP_WAITING = {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "passive"}
+"""The waiting behaviour of OpenMP's threads.
+
+They spin as long as by default. They do not spin while a process has more OpenMP threads than cores
+(see `nmt.runtime.thread_waiting`).
 """
 
 _is_owned = False
 
 
-def own_process() -> None:
+def claim_process() -> None:
     """Declare that this process runs a command and nothing else.
 
     Call it before torch is imported, because OpenMP reads its settings then. Values set by the user
@@ -109,8 +111,8 @@ def own_process() -> None:
     """
     global _is_owned
     _is_owned = True
-    if not any(name in os.environ for name in _WAITING):
-        os.environ.update(_WAITING)
+    if not any(name in os.environ for name in _OPENMP_WAITING):
+        os.environ.update(_OPENMP_WAITING)
 
 
 def owns_process() -> bool:
@@ -118,6 +120,6 @@ def owns_process() -> bool:
     return _is_owned
 
 
-def owns_waiting() -> bool:
-    """Return whether `own_process`, here or in the parent process, set how threads wait."""
-    return all(os.environ.get(name) == value for name, value in _WAITING.items())
+def controls_thread_waiting() -> bool:
+    """Return whether `claim_process`, here or in the parent process, set how threads wait."""
+    return all(os.environ.get(name) == value for name, value in _OPENMP_WAITING.items())

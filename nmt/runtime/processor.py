@@ -40,7 +40,7 @@ class Processor:
 
 
 @cache
-def processor() -> Processor:
+def read_processor() -> Processor:
     """Return this machine's processor as Linux reports it."""
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
@@ -52,18 +52,18 @@ def processor() -> Processor:
     return Processor(fields.get("vendor_id", ""), frozenset(flags.split()), name)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Return the number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-class CoreWaits:
+class CoreWaitTime:
     """The time that this process's threads wait for a core, from the object's creation on."""
 
     def __init__(self) -> None:
-        self._before = _ran_and_waited()
+        self._before = _thread_times()
 
     def share(self) -> float | None:
         """Return the time that threads waited for a core, as a share of their runnable time.
@@ -71,7 +71,7 @@ class CoreWaits:
         It is 0 on a quiet machine, and 0.5 where each thread shares its core with another process.
         None where the system does not report it (other systems than Linux).
         """
-        if self._before is None or (after := _ran_and_waited()) is None:
+        if self._before is None or (after := _thread_times()) is None:
             return None
         ran = waited = 0
         for thread, (ran_now, waited_now) in after.items():
@@ -81,15 +81,15 @@ class CoreWaits:
         return waited / max(1, ran + waited)
 
 
-def _ran_and_waited() -> dict[str, tuple[int, int]] | None:
+def _thread_times() -> dict[str, tuple[int, int]] | None:
     """Return the nanoseconds that each thread of this process ran and waited for a core."""
     if not _STATISTICS.exists():
         return None
-    found = {}
+    times = {}
     for thread in list(_THREADS.iterdir()):
         try:
             fields = (thread / "schedstat").read_text(encoding="ascii").split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # the thread has ended since it was listed
-        found[thread.name] = int(fields[0]), int(fields[1])
-    return found
+        times[thread.name] = int(fields[0]), int(fields[1])
+    return times

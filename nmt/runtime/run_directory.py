@@ -22,7 +22,7 @@ class RunDirectory:
     data_dir: Path | None = None
 
     @classmethod
-    def of(cls, config: Config, path: Path | None = None) -> "RunDirectory":
+    def from_config(cls, config: Config, path: Path | None = None) -> "RunDirectory":
         """Return the folders that a configuration names.
 
         Args:
@@ -88,13 +88,13 @@ class RunDirectory:
         return self.path / ".training"
 
     @property
-    def preparing_locks(self) -> tuple[Path, ...]:
+    def preparation_locks(self) -> tuple[Path, ...]:
         """The locks of the tokenizer and data folders that are inside the run."""
         folders = (self.tokenizer, self.data)
-        return tuple(preparing_lock(each) for each in folders if not self.is_shared(each))
+        return tuple(preparation_lock(folder) for folder in folders if not self.is_shared(folder))
 
 
-def preparing_lock(folder: Path) -> Path:
+def preparation_lock(folder: Path) -> Path:
     """Return the lock file of the process that prepares a tokenizer or data folder."""
     return folder.with_name(f".{folder.name}.preparing")
 
@@ -106,4 +106,8 @@ def find_run(path: Path) -> RunDirectory:
         ConfigError: The file cannot be read.
     """
     run = RunDirectory(path)
-    return RunDirectory.of(load_config(run.config_file), path) if run.config_file.is_file() else run
+    return (
+        RunDirectory.from_config(load_config(run.config_file), path)
+        if run.config_file.is_file()
+        else run
+    )

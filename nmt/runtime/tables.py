@@ -11,7 +11,7 @@ from nmt.text.characters import JOINERS
 def print_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    words: Collection[int] = (),
+    left_aligned: Collection[int] = (),
     bold: Collection[int] = (),
 ) -> None:
     """Print a table on stdout.
@@ -19,40 +19,40 @@ def print_table(
     Args:
         header: The names of the columns.
         rows: The cells of each row.
-        words: The indices of the columns that are aligned at the left; the others are aligned at
-            the right.
+        left_aligned: The indices of the columns to align at the left. Others are aligned at the
+            right.
         bold: The indices of the rows that are bold on a terminal.
     """
     if sys.stdout.isatty():
-        _draw(header, rows, words, bold)
+        _print_rich_table(header, rows, left_aligned, bold)
     else:
-        print(aligned([header, *rows], words))
+        print(align_columns([header, *rows], left_aligned))
 
 
-def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> str:
+def align_columns(rows: Sequence[Sequence[str]], left_aligned: Collection[int] = ()) -> str:
     """Return rows as lines of text, with two spaces between columns.
 
     Args:
         rows: The cells of each row.
-        words: The indices of the columns that are aligned at the left; the others are aligned at
-            the right.
+        left_aligned: The indices of the columns to align at the left. Others are aligned at the
+            right.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths, words) for row in rows)
+    return "\n".join(_line(row, widths, left_aligned) for row in rows)
 
 
-def _line(row: Sequence[str], widths: Sequence[int], words: Collection[int]) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], left_aligned: Collection[int]) -> str:
     cells = [
-        cell.ljust(width) if column in words else cell.rjust(width)
+        cell.ljust(width) if column in left_aligned else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return "  ".join(cells).rstrip()
 
 
-def _draw(
+def _print_rich_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    words: Collection[int],
+    left_aligned: Collection[int],
     bold: Collection[int],
 ) -> None:
     from rich.box import SIMPLE_HEAD
@@ -62,40 +62,42 @@ def _draw(
 
     table = Table(box=SIMPLE_HEAD)
     for column, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if column in words else "right", no_wrap=True)
-    for place, row in enumerate(rows):
-        table.add_row(*map(Text, row), style="bold" if place in bold else None)
+        table.add_column(
+            Text(name), justify="left" if column in left_aligned else "right", no_wrap=True
+        )
+    for index, row in enumerate(rows):
+        table.add_row(*map(Text, row), style="bold" if index in bold else None)
     console = Console()
     widest = sum(map(len, header)) + sum(
         max(map(len, column)) for column in zip(*rows, strict=True)
     )
-    whole = console.options.update(max_width=widest + 100)
+    unlimited = console.options.update(max_width=widest + 100)
     # Lines that the terminal wraps are better than missing digits.
-    console.width = max(console.width, console.measure(table, options=whole).maximum)
+    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
     console.print(table)
 
 
 def display_width(text: str) -> int:
     """Return the number of cells that a text takes: wide characters two, combining marks none."""
-    return sum(map(_width, text))
+    return sum(map(_cell_width, text))
 
 
 def printable(text: str) -> str:
     """Return a text without characters that move the cursor or change the writing direction.
 
-    Joiners of letters stay. Joiners of emoji go, because terminals differ in the width of a joined
-    emoji.
+    Joiners of letters are kept. Joiners of emoji are dropped, because terminals differ in the width
+    of a joined emoji.
     """
-    shown = []
+    kept = []
     for character, following in pairwise(f"{text} "):
         if character in JOINERS and unicodedata.category(following) != "So":
-            shown.append(character)
+            kept.append(character)
         elif unicodedata.category(character) != "Cf":
-            shown.append(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}")
-    return "".join(shown)
+            kept.append(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}")
+    return "".join(kept)
 
 
-def right_aligned(text: str, width: int) -> str:
+def align_right(text: str, width: int) -> str:
     """Return a text, padded at the left to a width.
 
     Args:
@@ -105,7 +107,7 @@ def right_aligned(text: str, width: int) -> str:
     return " " * (width - display_width(text)) + text
 
 
-def _width(character: str) -> int:
+def _cell_width(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -31,40 +31,40 @@ def load_model_tensors(model: nn.Module, tensors: dict[str, Tensor], source: Pat
     fill_tensors(dict(model.named_parameters()), tensors, source)
 
 
-def fill_tensors(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
+def fill_tensors(expected: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
     """Fill tensors with saved ones.
 
     Args:
-        wanted: The tensors to fill, by name.
+        expected: The tensors to fill, by name.
         tensors: The saved tensors, by name.
         source: The file that they come from, for the error.
 
     Raises:
         ModelError: Tensors do not fit; it names them.
     """
-    check_fit(wanted, tensors, source)
+    check_tensors(expected, tensors, source)
     with torch.no_grad():
-        for name, parameter in wanted.items():
+        for name, parameter in expected.items():
             parameter.copy_(tensors[name])
 
 
-def check_fit(wanted: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
+def check_tensors(expected: Mapping[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
     """Check that saved tensors fit.
 
     Args:
-        wanted: The tensors to fill, by name.
+        expected: The tensors to fill, by name.
         tensors: The saved tensors, by name.
         source: The file that they come from, for the error.
 
     Raises:
         ModelError: Tensors are missing, superfluous, or of another shape or type; it names them.
     """
-    problems = [f"{name} is missing" for name in wanted if name not in tensors]
-    problems += [f"{name} is not of this model" for name in tensors if name not in wanted]
-    for name in (name for name in wanted if name in tensors):
-        if wanted[name].shape != tensors[name].shape:
+    problems = [f"{name} is missing" for name in expected if name not in tensors]
+    problems += [f"{name} is not of this model" for name in tensors if name not in expected]
+    for name in (name for name in expected if name in tensors):
+        if expected[name].shape != tensors[name].shape:
             problems.append(
-                f"{name} is {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
+                f"{name} is {list(tensors[name].shape)}, not {list(expected[name].shape)}"
             )
         elif not tensors[name].is_floating_point():
             problems.append(f"{name} holds {str(tensors[name].dtype).removeprefix('torch.')}")
@@ -105,19 +105,19 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         raise ModelError(f"{file}: is damaged ({error}). Copy it again.") from error
 
 
-def tensors_of(place: FileStore, name: str) -> dict[str, Tensor]:
+def read_stored_tensors(store: FileStore, name: str) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file in a file store, by name.
 
     Args:
-        place: The file store.
+        store: The file store.
         name: The name of the file.
 
     Raises:
         ModelError: The file is missing or damaged.
     """
-    file = place.path / name
+    file = store.path / name
     try:
-        content = place.content(name)
+        content = store.content(name)
         return read_tensors(content) if isinstance(content, Path) else load(content)
     except FileNotFoundError as error:
         raise ModelError(f"{file}: is missing.") from error

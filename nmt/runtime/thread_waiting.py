@@ -1,4 +1,4 @@
-"""How the threads of torch wait for each other: by spinning on a quiet machine, else asleep.
+"""The waiting of torch's threads for each other: by spinning on a quiet machine, else asleep.
 
 GNU OpenMP lets a waiting thread check for work some 300,000 times before it sleeps. On a quiet
 machine that is fastest, because waking a thread takes longer than most of the work between two
@@ -13,16 +13,17 @@ import threading
 
 import torch
 
-from nmt.runtime.process import owns_waiting
-from nmt.runtime.processor import CoreWaits, cores
+from nmt.runtime.process import controls_thread_waiting
+from nmt.runtime.processor import CoreWaitTime, count_cores
 
 _PERIOD = 0.25
 """The seconds between two measurements of how long this process waited for a core."""
 
 _BUSY = 0.1
 _BUSY_PERIODS = 2
-"""The share of the time spent waiting for a core from which a machine is busy, and the number of
-periods for which it must last. Beside one busy process the share is 0.3, on a quiet machine 0.01.
+"""The share of time waiting for a core above which a machine is busy, and for how many periods.
+
+Beside one busy process the share is 0.3, on a quiet machine 0.01.
 """
 
 _QUIET = 0.05
@@ -32,10 +33,10 @@ _QUIET_PERIODS = 4
 _PARALLEL_NUMBERS = 1 << 18
 """The number of elements that torch fills with all its threads."""
 
-_watch: "_Watch | None" = None
+_monitor: "_WaitMonitor | None" = None
 
 
-def adapt_waiting(threads: int) -> None:
+def adapt_thread_waiting(threads: int) -> None:
     """Let this process's OpenMP threads sleep instead of spin while other processes are busy.
 
     Values that the user has set in the environment stay (see `own_process`).
@@ -43,13 +44,13 @@ def adapt_waiting(threads: int) -> None:
     Args:
         threads: The number of threads that torch computes with.
     """
-    global _watch
-    if _watch is None and threads > 1 and owns_waiting():
-        _watch = _Watch(threads)
-        _watch.start()
+    global _monitor
+    if _monitor is None and threads > 1 and controls_thread_waiting():
+        _monitor = _WaitMonitor(threads)
+        _monitor.start()
 
 
-class _Watch(threading.Thread):
+class _WaitMonitor(threading.Thread):
     """A thread that monitors how long this process waits for a core."""
 
     def __init__(self, threads: int) -> None:
@@ -60,14 +61,14 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         pause = threading.Event()
         while True:
-            waits = CoreWaits()
+            waits = CoreWaitTime()
             pause.wait(_PERIOD)
             share = waits.share()
             if share is None:
                 return
-            self._take(share)
+            self._record_period(share)
 
-    def _take(self, share: float) -> None:
+    def _record_period(self, share: float) -> None:
         """Record the share of one period, and start or stop the idle threads."""
         self._quiet_periods = self._quiet_periods + 1 if share < _QUIET else 0
         self._busy_periods = self._busy_periods + 1 if share >= _BUSY else 0
@@ -81,8 +82,8 @@ class _IdleThreads:
     """Idle OpenMP threads, enough that a process has more threads than cores."""
 
     def __init__(self, threads: int) -> None:
-        missing = cores() + 1 - threads
-        self._pools = max(1, -(-missing // (threads - 1)))
+        needed = count_cores() + 1 - threads
+        self._pools = max(1, -(-needed // (threads - 1)))
         self._end: threading.Event | None = None
 
     def start(self) -> None:
@@ -90,7 +91,7 @@ class _IdleThreads:
         if self._end is None:
             self._end = threading.Event()
             for _ in range(self._pools):
-                threading.Thread(target=_hold_a_pool, args=(self._end,), daemon=True).start()
+                threading.Thread(target=_keep_thread_pool, args=(self._end,), daemon=True).start()
 
     def stop(self) -> None:
         """End the threads, if they are running."""
@@ -99,7 +100,7 @@ class _IdleThreads:
             self._end = None
 
 
-def _hold_a_pool(end: threading.Event) -> None:
+def _keep_thread_pool(end: threading.Event) -> None:
     """Keep the OpenMP threads that torch starts for a Python thread, until the end is set."""
     torch.ones(_PARALLEL_NUMBERS)
     end.wait()

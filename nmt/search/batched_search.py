@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from nmt.config.config_errors import explained
+from nmt.config.config_errors import describe_validation_error
 from nmt.config.settings import SearchSettings
-from nmt.config.settings.search import OF_SAMPLING
+from nmt.config.settings.search import SAMPLING_KEYS
 from nmt.data.batches import pad_sources
 from nmt.errors import UsageError
 from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
@@ -206,7 +206,7 @@ def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSetting
     try:
         return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
     except ValidationError as error:
-        raise UsageError(explained(error, "search")) from error
+        raise UsageError(describe_validation_error(error, "search")) from error
 
 
 def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
@@ -218,5 +218,5 @@ def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, 
         if beam_size % settings.groups:
             fields["groups"] = 1
     if changes.get("sampling") is False:
-        fields |= {name: SearchSettings.model_fields[name].default for name in OF_SAMPLING}
+        fields |= {name: SearchSettings.model_fields[name].default for name in SAMPLING_KEYS}
     return fields

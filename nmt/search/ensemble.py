@@ -45,7 +45,7 @@ class Ensemble(nn.Module):
         super().__init__()
         if combination not in COMBINATIONS.kinds:
             raise UsageError(
-                f"{combination!r} is no {COMBINATIONS.thing} of models; choose one of "
+                f"{combination!r} is no {COMBINATIONS.noun} of models; choose one of "
                 f"{', '.join(COMBINATIONS.names())}."
             )
         shares = _normalize_weights(weights, len(models))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from nmt.console import say
 from nmt.model.kernels.int8 import Int8Product, has_int8_products
 from nmt.runtime.distributed import World
-from nmt.runtime.processor import processor
-from nmt.runtime.product_speed import clearly_fastest, gigaflops
+from nmt.runtime.processor import read_processor
+from nmt.runtime.timing import clearly_fastest, measure_gigaflops
 
 _ROWS = 64
 """Rows of the product that is timed, about the beams of a small batch."""
@@ -59,7 +59,7 @@ def choose_precision(requested: str, output_weight: Tensor, measured: bool) -> F
         The precision. With int8, the other products are in bfloat16 where that is faster.
     """
     candidates = ["float32"]
-    if processor().has_bfloat16:
+    if read_processor().has_bfloat16:
         candidates.append("bfloat16")
     if requested == "int8" and has_int8_products():
         candidates.append("int8")
@@ -72,7 +72,7 @@ def choose_precision(requested: str, output_weight: Tensor, measured: bool) -> F
     if not measured or output_weight.numel() < _LEAST_WEIGHTS:
         if requested == "bfloat16":
             return FastPrecision("bfloat16")
-        fast = processor().has_fast_bfloat16
+        fast = read_processor().has_fast_bfloat16
         return FastPrecision("bfloat16" if fast else "float32", int8_vocabulary=True)
     speeds = _speeds(output_weight, candidates)
     if (
@@ -95,7 +95,7 @@ def _speeds(output_weight: Tensor, names: list[str]) -> dict[str, float]:
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         candidates = {name: _product(name, x, weight) for name in names}
-        return gigaflops(candidates, 2 * _ROWS * weight.numel(), _SECONDS)
+        return measure_gigaflops(candidates, 2 * _ROWS * weight.numel(), _SECONDS)
 
 
 def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
@@ -108,5 +108,5 @@ def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
 
 
 def _report_fallback(requested: str, reason: str) -> None:
-    if World.of_environment().rank == 0:
+    if World.from_environment().rank == 0:
         say(f"{requested}: {reason}; computing in float32.")

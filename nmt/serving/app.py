@@ -285,11 +285,11 @@ def served_page(info: dict[str, Any]) -> Page:
         data=info,
         styles=("attention.css", "serve.css"),
         scripts=("attention.js", "serve.js"),
-        connects=True,
+        may_connect=True,
     )
 
 
-PAGE_POLICY = f"{Page(title='', body='', connects=True).policy}; frame-ancestors 'none'"
+PAGE_POLICY = f"{Page(title='', body='', may_connect=True).policy}; frame-ancestors 'none'"
 """The content security policy as a header, which also forbids frames around the page."""
 
 

@@ -1,4 +1,4 @@
-"""File formats told by the first bytes of a file: compressed files, archives, documents."""
+"""File formats identified by their first bytes: compressed files, archives, documents."""
 
 import re
 import unicodedata
@@ -12,10 +12,10 @@ from typing import Literal
 HEAD_BYTES = 1 << 16
 """The number of bytes at the beginning of a file by which its format is identified."""
 
-_LINES = 200
+_MAX_LINES = 200
 """The number of lines whose shape is inspected, at most."""
 
-_FEWEST_LINES = 2
+_MIN_LINES = 2
 """The fewest lines that show a shape. A single line with a tab may be ordinary text."""
 
 Treatment = Literal["unpack", "refuse", "report"]
@@ -35,11 +35,11 @@ class Head:
 
     Attributes:
         data: The first bytes, at most `HEAD_BYTES`.
-        whole: Whether the file has no further bytes. False where this is unknown.
+        is_whole: Whether the file has no further bytes. False where this is unknown.
     """
 
     data: bytes
-    whole: bool = False
+    is_whole: bool = False
 
     @cached_property
     def text(self) -> str:
@@ -50,21 +50,21 @@ class Head:
     def lines(self) -> list[str]:
         """The first lines that are not blank and not cut off, without line ends."""
         lines = self.text.split("\n")
-        if not self.whole and len(lines) > 1:
+        if not self.is_whole and len(lines) > 1:
             lines.pop()
         stripped = (line.removesuffix("\r") for line in lines)
-        return [line for line in stripped if line.strip()][:_LINES]
+        return [line for line in stripped if line.strip()][:_MAX_LINES]
 
     @cached_property
     def is_marked_up(self) -> bool:
         """Whether the text begins with a tag."""
         return self.text.lstrip().startswith("<")
 
-    def share(self, sign: Callable[[str], object]) -> float:
-        """Return the share of the lines for which `sign` is true; 0 for too few lines."""
-        if len(self.lines) < _FEWEST_LINES:
+    def share(self, predicate: Callable[[str], object]) -> float:
+        """Return the share of the lines for which `predicate` is true; 0 for too few lines."""
+        if len(self.lines) < _MIN_LINES:
             return 0.0
-        return sum(1 for line in self.lines if sign(line)) / len(self.lines)
+        return sum(1 for line in self.lines if predicate(line)) / len(self.lines)
 
 
 class Format(ABC):
@@ -158,7 +158,7 @@ class Compression(Format):
 
     def may_begin(self, data: bytes) -> bool:
         """Return whether these bytes are a proper prefix of a magic sequence of this format."""
-        return any(len(data) < len(each) and each.startswith(data) for each in self.magics)
+        return any(len(data) < len(magic) and magic.startswith(data) for magic in self.magics)
 
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
@@ -216,7 +216,7 @@ _WIDE_BOMS = (
     (b"\xfe\xff", "UTF-16", "UTF-16BE"),
 )
 _WIDE = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
-_FEWEST_ZEROS = 4
+_MIN_ZEROS = 4
 _SHARE_OF_ZEROS = 0.02
 _SHARE_OF_ODD_CHARACTERS = 0.005
 
@@ -230,15 +230,15 @@ def _wide_encoding(head: Head) -> str | None:
     data = head.data
     for mark, name, encoding in _WIDE_BOMS:
         if data.startswith(mark):
-            spaces = _wide_spaces(data, encoding, head.whole)
+            spaces = _count_spaces(data, encoding, head.is_whole)
             if spaces or (spaces == 0 and not _is_utf8(data[len(mark) :])):
                 return name
     zeros = data.count(0)
-    if not zeros or (_is_utf8(data) and zeros < max(_FEWEST_ZEROS, _SHARE_OF_ZEROS * len(data))):
+    if not zeros or (_is_utf8(data) and zeros < max(_MIN_ZEROS, _SHARE_OF_ZEROS * len(data))):
         return None
     # In the wrong byte order, spaces and line ends are other characters.
-    counts = {each: _wide_spaces(data, each, head.whole) or 0 for each in _WIDE}
-    likely = max(counts, key=lambda each: counts[each])
+    counts = {encoding: _count_spaces(data, encoding, head.is_whole) or 0 for encoding in _WIDE}
+    likely = max(counts, key=lambda encoding: counts[encoding])
     return likely if counts[likely] else None
 
 
@@ -247,7 +247,7 @@ def _is_utf8(data: bytes) -> bool:
     return "\ufffd" not in data.decode("utf-8", "replace")[:-1]
 
 
-def _wide_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
+def _count_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
     """Return the number of spaces and line ends, or None where the bytes are no such text.
 
     Args:
@@ -263,9 +263,13 @@ def _wide_spaces(data: bytes, encoding: str, is_whole: bool) -> int | None:
     if "\ufffd" in body:
         return None
     categories = Counter(map(unicodedata.category, body))
-    odd = categories["Cc"] - sum(map(body.count, "\t\n\r")) + categories["Cn"] + categories["Co"]
+    unusual = (
+        categories["Cc"] - sum(map(body.count, "\t\n\r")) + categories["Cn"] + categories["Co"]
+    )
     return (
-        None if odd > _SHARE_OF_ODD_CHARACTERS * len(body) else body.count(" ") + body.count("\n")
+        None
+        if unusual > _SHARE_OF_ODD_CHARACTERS * len(body)
+        else body.count(" ") + body.count("\n")
     )
 
 

@@ -70,30 +70,36 @@ They are Thai, Lao, Tibetan, Burmese, Khmer, Lanna, kana of both widths, and Han
 UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
 """A regular expression for one character of `UNSPACED_RANGES`."""
 
-_TO_READ = re.compile(f"[{BREAKS}{CONTROLS}{INVISIBLE}]")
-_TO_WRITE = re.compile(f"[{BREAKS}{CONTROLS}\ufeff]")
-_READ = {**dict.fromkeys(map(ord, CONTROLS + INVISIBLE)), **dict.fromkeys(map(ord, BREAKS), " ")}
-_WRITTEN = {**dict.fromkeys(map(ord, CONTROLS + "\ufeff")), **dict.fromkeys(map(ord, BREAKS), " ")}
-_UNUSUAL = re.compile(f"[{BREAKS[1:]}{CONTROLS}]")
+_CHANGED_IN_INPUT = re.compile(f"[{BREAKS}{CONTROLS}{INVISIBLE}]")
+_CHANGED_IN_OUTPUT = re.compile(f"[{BREAKS}{CONTROLS}\ufeff]")
+_INPUT_TABLE = {
+    **dict.fromkeys(map(ord, CONTROLS + INVISIBLE)),
+    **dict.fromkeys(map(ord, BREAKS), " "),
+}
+_OUTPUT_TABLE = {
+    **dict.fromkeys(map(ord, CONTROLS + "\ufeff")),
+    **dict.fromkeys(map(ord, BREAKS), " "),
+}
+_CONTROL_OR_BREAK = re.compile(f"[{BREAKS[1:]}{CONTROLS}]")
 _INVISIBLE = re.compile(f"[{INVISIBLE}{CONTROLS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CANNOT_BE_FORCED = re.compile(f"[{BREAKS}{CONTROLS}\ud800-\udfff]")
+_UNWRITABLE = re.compile(f"[{BREAKS}{CONTROLS}\ud800-\udfff]")
 
 TO_NFC = "uconv -f UTF-8 -t UTF-8 -x NFC"
 """The shell command that applies `compose` to stdin."""
 
-_LONGEST_SHOWN = 12
+_MAX_SHOWN = 12
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")
 
 
 def clean_input(text: str) -> str:
     """Return a text that is read, with spaces for breaks and without meaningless characters."""
-    return text.translate(_READ) if _TO_READ.search(text) else text
+    return text.translate(_INPUT_TABLE) if _CHANGED_IN_INPUT.search(text) else text
 
 
 def clean_output(text: str) -> str:
     """Return a text that is written: one line without control characters."""
-    return text.translate(_WRITTEN) if _TO_WRITE.search(text) else text
+    return text.translate(_OUTPUT_TABLE) if _CHANGED_IN_OUTPUT.search(text) else text
 
 
 def compose(text: str) -> str:
@@ -101,7 +107,7 @@ def compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def comparable(text: str) -> str:
+def normalize_for_comparison(text: str) -> str:
     """Return a text in the form in which scores compare it.
 
     Invisible characters are dropped and accents composed. References may have them in another form
@@ -113,12 +119,12 @@ def comparable(text: str) -> str:
 def escape_controls(text: str) -> str:
     r"""Return a text on one line: `\uXXXX` for breaks and control characters, `\\` for `\`."""
     text = text.replace("\\", "\\\\")
-    return _TO_WRITE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _CHANGED_IN_OUTPUT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def has_control_characters(text: str) -> bool:
     """Return whether a text has control characters, or breaks other than a tab."""
-    return not text.isprintable() and _UNUSUAL.search(text) is not None
+    return not text.isprintable() and _CONTROL_OR_BREAK.search(text) is not None
 
 
 def is_unspaced(character: str) -> bool:
@@ -166,7 +172,7 @@ def find_unwritable(text: str) -> str | None:
     Returns:
         The character and its position, such as `a line break (U+000A) at character 4`, or None.
     """
-    match = _CANNOT_BE_FORCED.search(text)
+    match = _UNWRITABLE.search(text)
     return None if match is None else describe_position(text, match.start())
 
 
@@ -191,24 +197,24 @@ def describe_position(text: str, index: int) -> str:
     return f"{kind} (U+{ord(character):04X}) at character {index + 1}"
 
 
-def show(text: str) -> str:
+def make_visible(text: str) -> str:
     """Return a text for a message, in which characters that show nothing appear as code points."""
     if not text:
         return "nothing"
     if text == " ":
         return "a space"
-    if len(text) == 1 and not _is_seen(text):
+    if len(text) == 1 and not _is_visible(text):
         return f"U+{ord(text):04X} {unicodedata.name(text, '')}".rstrip()
-    cut = text[:_LONGEST_SHOWN]
+    cut = text[:_MAX_SHOWN]
     parts: list[str] = []
     for character in cut:
-        if _is_seen(character) or character == " ":
+        if _is_visible(character) or character == " ":
             parts.append(character)
         else:
             parts.append(f" U+{ord(character):04X} ")
     return " ".join("".join(parts).split()) + ("..." if len(text) > len(cut) else "")
 
 
-def _is_seen(character: str) -> bool:
+def _is_visible(character: str) -> bool:
     """Return whether a character shows something by itself."""
     return unicodedata.category(character)[0] not in "CMZ"

@@ -28,13 +28,13 @@ from nmt.text.byte_formats import (
     Format,
     Head,
 )
-from nmt.text.formats import LINE_FORMATS, compression_of, identify, problem
+from nmt.text.formats import LINE_FORMATS, compression_of, describe_format_problem, identify
 
 _BUFFER_BYTES = HEAD_BYTES
 _BLOCK_BYTES = 1 << 16
 _ZSTD_BLOCK_BYTES = 1 << 8
 _ZSTD_UNPACKED_BYTES = 1 << 18
-_MOST_LAYERS = 3
+_MAX_LAYERS = 3
 _ZSTD_WINDOW = 1 << 31
 
 
@@ -45,7 +45,7 @@ class Content:
     Attributes:
         name: The name of the file for messages, or `stdin`.
         stream: The unpacked bytes.
-        packed: The compressions of the file, the outermost first.
+        compressions: The compressions of the file, the outermost first.
         head: The beginning of the unpacked content.
         identity: The device, inode, size and modification time of the file, by which it is
             recognised. None for anything but a regular file.
@@ -53,12 +53,12 @@ class Content:
 
     name: str
     stream: io.BufferedReader
-    packed: tuple[Compression, ...]
+    compressions: tuple[Compression, ...]
     head: Head
     identity: tuple[int, ...] | None
 
     @cached_property
-    def found(self) -> Format | None:
+    def format(self) -> Format | None:
         """The format of the unpacked content, None for plain text."""
         return identify(self.head, LINE_FORMATS)
 
@@ -86,18 +86,18 @@ def open_content(file: io.BufferedReader, name: str) -> Content:
         DataError: The file is not text, or has a compression that cannot be read here. Damage
             within compressed data raises DataError with the line only on reading.
     """
-    stream, head = _begin(file)
-    packed: list[Compression] = []
-    while isinstance(found := identify(head, BYTE_FORMATS), Compression):
-        if len(packed) == _MOST_LAYERS:
-            raise DataError(f"{name}: is compressed more than {_MOST_LAYERS} times. Unpack it.")
-        raw = _Unpacked(stream, found, name)
-        packed.append(found)
+    stream, head = _read_head(file)
+    compressions: list[Compression] = []
+    while isinstance(format_ := identify(head, BYTE_FORMATS), Compression):
+        if len(compressions) == _MAX_LAYERS:
+            raise DataError(f"{name}: is compressed more than {_MAX_LAYERS} times. Unpack it.")
+        raw = _UnpackedStream(stream, format_, name)
+        compressions.append(format_)
         stream = io.BufferedReader(raw, _BUFFER_BYTES)
-        head = _peeked(stream)
-    if found is not None:
-        raise DataError(problem(found, head, name, packed))
-    return Content(name, stream, tuple(packed), head, _identity(file))
+        head = _peek_head(stream)
+    if format_ is not None:
+        raise DataError(describe_format_problem(format_, head, name, compressions))
+    return Content(name, stream, tuple(compressions), head, _identity(file))
 
 
 class Sink(Protocol):
@@ -111,7 +111,7 @@ class Sink(Protocol):
         """
 
 
-def packing(file: Any, name: str) -> AbstractContextManager[Sink]:
+def open_compressed_writer(file: Any, name: str) -> AbstractContextManager[Sink]:
     """Return a context manager that compresses bytes into a file, as the suffix of its name says.
 
     The same bytes give the same file each time. The context manager leaves `file` open.
@@ -150,28 +150,28 @@ def _identity(file: io.BufferedReader) -> tuple[int, ...] | None:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _begin(file: io.BufferedReader) -> tuple[io.BufferedReader, Head]:
-    """Return a stream that still gives the whole file, and the beginning of the file."""
+def _read_head(file: io.BufferedReader) -> tuple[io.BufferedReader, Head]:
+    """Return a stream of the whole file, and the beginning of the file."""
     if file.seekable():
-        place = file.tell()
+        position = file.tell()
         data = file.read(HEAD_BYTES)
-        file.seek(place)
-        return file, Head(data, whole=len(data) < HEAD_BYTES)
+        file.seek(position)
+        return file, Head(data, is_whole=len(data) < HEAD_BYTES)
     data = file.read1(HEAD_BYTES)
     while data and any(each.may_begin(data) for each in COMPRESSIONS):
         more = file.read1(HEAD_BYTES)
         if not more:
             break
         data += more
-    return io.BufferedReader(_Joined(data, file), _BUFFER_BYTES), Head(data)
+    return io.BufferedReader(_PrefixedStream(data, file), _BUFFER_BYTES), Head(data)
 
 
-def _peeked(stream: io.BufferedReader) -> Head:
+def _peek_head(stream: io.BufferedReader) -> Head:
     data = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
     return Head(data)
 
 
-class _Joined(io.RawIOBase):
+class _PrefixedStream(io.RawIOBase):
     """The bytes of a pipe that were read already, followed by the rest of the pipe."""
 
     def __init__(self, data: bytes, rest: io.BufferedReader) -> None:
@@ -202,7 +202,7 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-class _Unpacked(io.RawIOBase):
+class _UnpackedStream(io.RawIOBase):
     """The content of all members of a compressed file, one after the other.
 
     It is seekable where the file is. To seek backwards, it unpacks the file from the start again.
@@ -210,7 +210,7 @@ class _Unpacked(io.RawIOBase):
 
     def __init__(self, file: io.BufferedReader, compression: Compression, name: str) -> None:
         self._file, self._compression, self._name = file, compression, name
-        self._begin = file.tell() if file.seekable() else 0
+        self._start = file.tell() if file.seekable() else 0
         self._open = _DECOMPRESSORS[compression.name]
         self._restart()
         if compression is ZSTD:
@@ -224,15 +224,15 @@ class _Unpacked(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR:
-            offset += self._place
+            offset += self._position
         elif whence != io.SEEK_SET:
             raise io.UnsupportedOperation("the end of compressed data is not known")
-        if offset < self._place:
-            self._file.seek(self._begin)
+        if offset < self._position:
+            self._file.seek(self._start)
             self._restart()
-        while self._place < offset and self._read(min(_BLOCK_BYTES, offset - self._place)):
+        while self._position < offset and self._read(min(_BLOCK_BYTES, offset - self._position)):
             pass
-        return self._place
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         data = self._read(len(buffer))
@@ -240,13 +240,13 @@ class _Unpacked(io.RawIOBase):
         return len(data)
 
     def _restart(self) -> None:
-        self._place = self._lines = 0
-        self._waiting = b""
+        self._position = self._lines = 0
+        self._buffered = b""
         self._member: _Decompressor | None = None
 
     def _read(self, size: int) -> bytes:
         data = self._unpack(size)
-        self._place += len(data)
+        self._position += len(data)
         self._lines += data.count(b"\n")
         return data
 
@@ -258,38 +258,38 @@ class _Unpacked(io.RawIOBase):
                 self._member = self._open()
             data = self._decompress(self._member, size)
             if self._member.eof:
-                self._waiting = self._member.unused_data
+                self._buffered = self._member.unused_data
                 self._member = None
             if data:
                 return data
 
     def _find_member(self) -> bool:
         """Skip zero bytes between members, and return whether another member follows."""
-        while not (left := self._waiting.lstrip(b"\0")):
+        while not (rest := self._buffered.lstrip(b"\0")):
             block = self._file.read1(_BLOCK_BYTES)
             if not block:
                 return False
-            self._waiting = block
-        self._waiting = left
+            self._buffered = block
+        self._buffered = rest
         return True
 
     def _decompress(self, member: _Decompressor, size: int) -> bytes:
-        block, self._waiting = self._waiting, b""
+        block, self._buffered = self._buffered, b""
         at_end = False
         if not block and member.needs_input:
             block = self._file.read1(_BLOCK_BYTES)
             at_end = not block
         try:
             data = member.decompress(block, size)
-        except _damage() as error:
-            raise self._damaged(f"{error}, at line {self._lines + 1}") from error
+        except _decompression_errors() as error:
+            raise self._damage_error(f"{error}, at line {self._lines + 1}") from error
         if at_end and not data and not member.eof:
-            raise self._damaged(f"cut off at line {self._lines + 1}")
+            raise self._damage_error(f"cut off at line {self._lines + 1}")
         return data
 
-    def _damaged(self, what: str) -> DataError:
+    def _damage_error(self, reason: str) -> DataError:
         return DataError(
-            f"{self._name}: damaged {self._compression.name} file: {what}. Copy or pack it again."
+            f"{self._name}: damaged {self._compression.name} file: {reason}. Copy or pack it again."
         )
 
 
@@ -326,30 +326,30 @@ class _Zstandard:
         import zstandard
 
         self._inner = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-        self._waiting = self._ready = b""
+        self._buffered = self._output = b""
         self._block = _ZSTD_BLOCK_BYTES
 
     @property
     def eof(self) -> bool:
-        return bool(self._inner.eof) and not self._ready
+        return bool(self._inner.eof) and not self._output
 
     @property
     def needs_input(self) -> bool:
-        return not self._waiting and not self._ready
+        return not self._buffered and not self._output
 
     @property
     def unused_data(self) -> bytes:
-        return bytes(self._inner.unused_data) + self._waiting
+        return bytes(self._inner.unused_data) + self._buffered
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        self._waiting += data
-        while not self._ready and self._waiting and not self._inner.eof:
-            block, self._waiting = self._waiting[: self._block], self._waiting[self._block :]
-            self._ready = self._inner.decompress(block)
-            is_much = len(self._ready) > _ZSTD_UNPACKED_BYTES
+        self._buffered += data
+        while not self._output and self._buffered and not self._inner.eof:
+            block, self._buffered = self._buffered[: self._block], self._buffered[self._block :]
+            self._output = self._inner.decompress(block)
+            is_much = len(self._output) > _ZSTD_UNPACKED_BYTES
             self._block = max(1, self._block // 2) if is_much else self._block * 2
-        given, self._ready = self._ready[:max_length], self._ready[max_length:]
-        return given
+        output, self._output = self._output[:max_length], self._output[max_length:]
+        return output
 
 
 _DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
@@ -371,7 +371,7 @@ def _require_zstandard(name: str) -> None:
         ) from None
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def _decompression_errors() -> tuple[type[Exception], ...]:
     """Return the exceptions that the decompression packages raise, of which one may be missing."""
     errors = (zlib.error, lzma.LZMAError, OSError, ValueError)
     try:

@@ -1,4 +1,4 @@
-"""File formats told by lines of text, such as tables, and the registry of all formats.
+"""File formats identified by lines of text, such as tables, and the registry of all formats.
 
 The suffix of a file name does not count. `identify` inspects the beginning of a file and returns
 its format, or None for plain text. A format is a class (`nmt.text.byte_formats`) or an instance of
@@ -16,8 +16,8 @@ from typing import Any
 
 from nmt.text.byte_formats import BYTE_FORMATS, COMPRESSIONS, Advice, Compression, Format, Head
 
-_MOST = 0.95
-_SPARSE = 0.8
+_NEARLY_ALL = 0.95
+_MOST = 0.8
 _HALF = 0.5
 
 
@@ -51,7 +51,7 @@ class TsvFormat(Format):
     def matches(self, head: Head) -> bool:
         """Return whether nearly all lines have a tab, half of them between cells with text."""
         between = head.share(lambda line: "\t" in line.strip())
-        return between >= _HALF and head.share(lambda line: "\t" in line) >= _MOST
+        return between >= _HALF and head.share(lambda line: "\t" in line) >= _NEARLY_ALL
 
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
@@ -74,14 +74,14 @@ class CsvFormat(Format):
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
         delimiter = self._delimiter(head) or ","
-        given = "" if delimiter == "," else f"delimiter='{delimiter}', "
-        rows = f"csv.reader(sys.stdin, {given}skipinitialspace=True)"
+        delimiter_argument = "" if delimiter == "," else f"delimiter='{delimiter}', "
+        rows = f"csv.reader(sys.stdin, {delimiter_argument}skipinitialspace=True)"
         columns = _text_columns(_csv_rows(head, delimiter))
         return Advice(
             tuple(
-                _python(
+                _python_command(
                     "csv, sys",
-                    _one_line(f"(row + [str()] * {column + 1})[{column}]", f"row in {rows}"),
+                    _join_line(f"(row + [str()] * {column + 1})[{column}]", f"row in {rows}"),
                 )
                 for column in columns
             )
@@ -95,15 +95,15 @@ class CsvFormat(Format):
         # A sign of a table in each line: a cell in quotes, or no space after a delimiter.
         quoted = re.compile(rf'^"|{delimiter}"')
         spaced = re.compile(rf"{delimiter}\s|{delimiter}$")
-        if head.share(lambda line: quoted.search(line) or not spaced.search(line)) < _SPARSE:
+        if head.share(lambda line: quoted.search(line) or not spaced.search(line)) < _MOST:
             return False
-        if head.share(lambda line: delimiter in line) < _SPARSE:
+        if head.share(lambda line: delimiter in line) < _MOST:
             return False
         sizes = Counter(len(row) for row in _csv_rows(head, delimiter) if row)
         if not sizes:
             return False
         (size, count), *_ = sizes.most_common(1)
-        return size > 1 and count >= self._FEWEST_ROWS and count >= _MOST * sizes.total()
+        return size > 1 and count >= self._FEWEST_ROWS and count >= _NEARLY_ALL * sizes.total()
 
 
 class JsonLines(Format):
@@ -128,7 +128,7 @@ class JsonLines(Format):
         leaves = _text_leaves(_decoded_json(head.lines[0]))
         return Advice(
             tuple(
-                _python("json, sys", _one_line(f"str(json.loads(line){leaf})", self._ROWS))
+                _python_command("json, sys", _join_line(f"str(json.loads(line){leaf})", self._ROWS))
                 for leaf in leaves[:2] or ["['KEY']"]
             )
         )
@@ -148,18 +148,18 @@ class JsonDocument(Format):
         """See `Format.matches`."""
         if head.text.lstrip()[:1] not in ("{", "["):
             return False
-        if not head.whole and "\n" not in head.text:
+        if not head.is_whole and "\n" not in head.text:
             return self._BEGIN.match(head.text) is not None
-        if head.whole and isinstance(_decoded_json(head.text), dict | list):
+        if head.is_whole and isinstance(_decoded_json(head.text), dict | list):
             return len(head.lines) > 1 or head.text.lstrip().startswith("[{")
-        return head.share(self._LINE.fullmatch) >= _SPARSE
+        return head.share(self._LINE.fullmatch) >= _MOST
 
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
-        found = self._KEY.search(head.text)
-        leaf = f"['{found[1] if found and _is_plain_key(found[1]) else 'KEY'}']"
+        match = self._KEY.search(head.text)
+        leaf = f"['{match[1] if match and _is_plain_key(match[1]) else 'KEY'}']"
         rows = "row in json.load(sys.stdin)"
-        return Advice((_python("json, sys", _one_line(f"str(row{leaf})", rows)),))
+        return Advice((_python_command("json, sys", _join_line(f"str(row{leaf})", rows)),))
 
 
 class Markup(Format):
@@ -211,7 +211,7 @@ class Segments(Format):
         if not head.is_marked_up or "<seg" not in head.text:
             return False
         tag = re.compile(r"\s*</?(?:seg|doc|p|hl)\b")
-        return head.share(tag.match) >= _SPARSE
+        return head.share(tag.match) >= _MOST
 
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
@@ -252,12 +252,12 @@ class LinePattern(Format):
         return self._advice
 
 
-def _python(modules: str, rows: str) -> str:
+def _python_command(modules: str, rows: str) -> str:
     """Return a command that prints the results of a comprehension, one a line."""
     return f'python3 -X utf8 -c "import {modules}; [print({rows}]"'
 
 
-def _one_line(value: str, loop: str) -> str:
+def _join_line(value: str, loop: str) -> str:
     """Return the rest of `[print(`: a text joined into one line, and the loop over all texts."""
     return f"' '.join({value}.split())) for {loop}"
 
@@ -266,14 +266,14 @@ _SED_SEGMENTS = r"sed -n 's/.*<seg[^>]*>[[:space:]]*\(.*[^[:space:]]\)[[:space:]
 
 
 def _tmx_filters(text: str) -> tuple[str, ...]:
-    found = re.findall(r"""<tuv\b[^>]*?\blang=["']([\w-]+)["']""", text)
-    languages = list(dict.fromkeys(found))[:2] or ["LANGUAGE"]
+    codes = re.findall(r"""<tuv\b[^>]*?\blang=["']([\w-]+)["']""", text)
+    languages = list(dict.fromkeys(codes))[:2] or ["LANGUAGE"]
     imports = "sys, xml.etree.ElementTree as x"
     segment = "''.join(v.find('seg').itertext())"
     return tuple(
-        _python(
+        _python_command(
             imports,
-            _one_line(
+            _join_line(
                 segment,
                 f"v in x.parse(sys.stdin.buffer).iter('tuv') if '{code}' in v.attrib.values()",
             ),
@@ -285,9 +285,9 @@ def _tmx_filters(text: str) -> tuple[str, ...]:
 def _xliff_filters(text: str) -> tuple[str, ...]:
     imports = "sys, xml.etree.ElementTree as x"
     return tuple(
-        _python(
+        _python_command(
             imports,
-            _one_line(
+            _join_line(
                 "''.join(v.itertext())", f"v in x.parse(sys.stdin.buffer).findall('.//{{*}}{side}')"
             ),
         )
@@ -307,8 +307,8 @@ def _text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     for column in range(size):
         cells = [row[column] for row in rows]
         letters = sum(map(str.isalpha, "".join(cells))) / max(1, len(cells))
-        kinds = len(set(cells)) / max(1, len(cells))
-        if letters >= 1 and (kinds > 0.2 or size <= 2):
+        distinct = len(set(cells)) / max(1, len(cells))
+        if letters >= 1 and (distinct > 0.2 or size <= 2):
             scored.append((letters, column))
     best = sorted(sorted(scored, reverse=True)[:2], key=lambda each: each[1])
     return [column for _, column in best] or [0]
@@ -333,12 +333,12 @@ def _text_leaves(value: Any, path: str = "") -> list[str]:
     if isinstance(value, str):
         return [path] if any(map(str.isalpha, value)) else []
     if isinstance(value, dict):
-        items = [(f"['{key}']", each) for key, each in value.items() if _is_plain_key(key)]
+        items = [(f"['{key}']", item) for key, item in value.items() if _is_plain_key(key)]
     elif isinstance(value, list):
-        items = [(f"[{place}]", each) for place, each in enumerate(value[:9])]
+        items = [(f"[{index}]", item) for index, item in enumerate(value[:9])]
     else:
         return []
-    return [leaf for step, each in items for leaf in _text_leaves(each, path + step)]
+    return [leaf for step, item in items for leaf in _text_leaves(item, path + step)]
 
 
 def _is_plain_key(key: str) -> bool:
@@ -404,7 +404,7 @@ LINE_FORMATS: tuple[Format, ...] = (
 )
 """The formats identified by lines. The first that matches counts."""
 
-_ENDINGS = frozenset(
+_DROPPED_SUFFIXES = frozenset(
     (".txt", ".tsv", ".csv", ".tab", ".json", ".jsonl", ".tmx", ".xlf", ".xliff", ".sgm", ".xml")
 ) | {each.suffix for each in COMPRESSIONS}
 """The suffixes that a new file name drops. Others, such as `.en`, stay."""
@@ -413,52 +413,54 @@ FORMATS = (*BYTE_FORMATS, *LINE_FORMATS)
 """All formats except plain text."""
 
 
-def identify(head: Head, among: Sequence[Format] = FORMATS) -> Format | None:
+def identify(head: Head, formats: Sequence[Format] = FORMATS) -> Format | None:
     """Return the format of a file, or None where it has none of the given formats.
 
     Args:
         head: The beginning of the file.
-        among: The formats to try, in this order.
+        formats: The formats to try, in this order.
     """
     if not head.data:
         return None
-    return next((each for each in among if each.matches(head)), None)
+    return next((each for each in formats if each.matches(head)), None)
 
 
-def problem(found: Format, head: Head, name: str, packed: Sequence[Compression] = ()) -> str:
+def describe_format_problem(
+    format_: Format, head: Head, name: str, compressions: Sequence[Compression] = ()
+) -> str:
     """Return a message about a file's format and how to get plain text, in one to three lines.
 
     Args:
-        found: The format of the file.
+        format_: The format of the file.
         head: The beginning of the file.
         name: The path of the file, or `stdin`.
-        packed: The compressions of the file, the outermost first.
+        compressions: The compressions of the file, the outermost first.
     """
-    seems = "is" if found.certain else "looks like"
-    advice = found.advice(head)
-    lines = [f"{name}: {seems} {found.title}."]
+    verb = "is" if format_.certain else "looks like"
+    advice = format_.advice(head)
+    lines = [f"{name}: {verb} {format_.title}."]
     if advice.text:
         path = "FILE" if name == "stdin" else shlex.quote(name)
         lines[0] += f" {advice.text.format(path=path)}"
     if len(advice.filters) == 1:
-        lines.append(f"Convert it: {_command(advice.filters[0], name, packed, 'new')}")
+        lines.append(f"Convert it: {_command(advice.filters[0], name, compressions, 'new')}")
     else:
-        for number, each in enumerate(advice.filters, start=1):
-            lines.append(f"Split it: {_command(each, name, packed, str(number))}")
+        for number, filter_ in enumerate(advice.filters, start=1):
+            lines.append(f"Split it: {_command(filter_, name, compressions, str(number))}")
     return "\n".join(lines)
 
 
-def _command(filter_: str, name: str, packed: Sequence[Compression], mark: str) -> str:
+def _command(filter_: str, name: str, compressions: Sequence[Compression], suffix: str) -> str:
     """Return a shell command that applies a filter to a file and writes a new file beside it."""
     if name == "stdin":
         return f"{filter_} | nmt ..."
     stem = PurePath(name)
-    for _ in range(len(packed) + 1):
-        stem = stem.with_suffix("") if stem.suffix in _ENDINGS else stem
-    new, old = shlex.quote(f"{stem}.{mark}.txt"), shlex.quote(name)
-    if not packed:
+    for _ in range(len(compressions) + 1):
+        stem = stem.with_suffix("") if stem.suffix in _DROPPED_SUFFIXES else stem
+    new, old = shlex.quote(f"{stem}.{suffix}.txt"), shlex.quote(name)
+    if not compressions:
         return f"{filter_} < {old} > {new}"
-    first, *others = [f"{each.tool} -dc" for each in packed]
+    first, *others = [f"{each.tool} -dc" for each in compressions]
     return " | ".join([f"{first} < {old}", *others, f"{filter_} > {new}"])
 
 

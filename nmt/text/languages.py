@@ -1,4 +1,4 @@
-"""The registry of languages: codes, names, spacing, and the languages that file names tell.
+"""The registry of languages: codes, names, spacing, and the languages in file names.
 
 This is the only module with knowledge of individual languages.
 """
@@ -109,7 +109,7 @@ _ALIASES = {
 }
 """Other codes and names in use."""
 
-_WRITTEN = {
+_SPACING_AND_TOKENIZERS = {
     **dict.fromkeys(["zh", "yue", "wuu", "hak", "nan", "gan", "hsn", "cdo", "lzh"], (False, "zh")),
     "ja": (False, "ja-mecab"),
     "ko": (True, "ko-mecab"),
@@ -146,7 +146,7 @@ def is_same_language(one: str | None, other: str | None) -> bool:
     return one == other if None in found else found[0] == found[1]
 
 
-def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | None]:
+def read_file_languages(source: Path, target: Path) -> tuple[str | None, str | None]:
     """Read the languages of two files with the same text from their names.
 
     The names are compared from their end. Where they first differ, they hold the codes: train.en
@@ -160,7 +160,7 @@ def languages_of_files(source: Path, target: Path) -> tuple[str | None, str | No
     Returns:
         The codes of source and target as written, each None where the name has none.
     """
-    parts = [_words_of_path(path)[::-1] for path in (source, target)]
+    parts = [_path_words(path)[::-1] for path in (source, target)]
     for one, other in zip(*parts, strict=False):  # only the common length can be compared
         if one != other and (_is_code(one) or _is_code(other)):
             return one if _is_code(one) else None, other if _is_code(other) else None
@@ -183,9 +183,9 @@ def check_file_languages(
         ConfigError: Two files are named for the languages the other way round.
     """
     for source, target in files:
-        of_source, of_target = languages_of_files(source, target)
-        swapped = is_same_language(of_source, target_language)
-        swapped = swapped and is_same_language(of_target, source_language)
+        found_source, found_target = read_file_languages(source, target)
+        swapped = is_same_language(found_source, target_language)
+        swapped = swapped and is_same_language(found_target, source_language)
         if swapped and not is_same_language(source_language, target_language):
             raise ConfigError(
                 f"data: source_language is {source_language} and target_language "
@@ -196,7 +196,7 @@ def check_file_languages(
 
 _CODE = re.compile(r"[a-z]{2,3}", re.IGNORECASE)
 _REGION = re.compile(r"(?<![A-Za-z])([a-z]{2,3})[-_][A-Z][A-Za-z]{1,3}(?![A-Za-z])")
-_FORMS = frozenset(
+_FORMAT_WORDS = frozenset(
     [
         *("all", "bpe", "new", "old", "raw", "tok"),
         *("csv", "json", "jsonl", "sgm", "tmx", "tsv", "txt", "xlf", "xml"),
@@ -206,17 +206,17 @@ _FORMS = frozenset(
 _SIDES = frozenset(["in", "out", "ref", "src", "sys", "tgt", "trg"])
 
 
-def _words_of_path(path: Path) -> list[str]:
+def _path_words(path: Path) -> list[str]:
     """Split a path into words; zh-CN becomes zh."""
     words = re.split(r"[^A-Za-z]+", _REGION.sub(r"\1", str(path)))
-    return [word for word in words if word and word.lower() not in _FORMS]
+    return [word for word in words if word and word.lower() not in _FORMAT_WORDS]
 
 
 def _is_code(word: str) -> bool:
     return _CODE.fullmatch(word) is not None and word.lower() not in _SIDES
 
 
-def _by_code_and_name() -> dict[str, Language]:
+def _index_languages() -> dict[str, Language]:
     """Return all languages by each of their codes and names, in lower case.
 
     Where a name is the code of another language (Mon, Yi), the code counts.
@@ -225,7 +225,7 @@ def _by_code_and_name() -> dict[str, Language]:
     by_name: dict[str, Language] = {}
     for entry in _TABLE.strip().replace("\n", "|").split("|"):
         *codes, name = entry.split(" ")
-        has_spaces, tokenizer = _WRITTEN.get(codes[0], (True, "13a"))
+        has_spaces, tokenizer = _SPACING_AND_TOKENIZERS.get(codes[0], (True, "13a"))
         language = Language(codes[0], name.replace("-", " "), has_spaces, tokenizer)
         by_code.update(dict.fromkeys(codes, language))
         names = [language.name.casefold(), *_ALIASES.get(codes[0], "").split()]
@@ -233,4 +233,4 @@ def _by_code_and_name() -> dict[str, Language]:
     return {**by_name, **by_code}
 
 
-_LANGUAGES = _by_code_and_name()
+_LANGUAGES = _index_languages()

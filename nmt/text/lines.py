@@ -14,16 +14,16 @@ from nmt.console import open_stdin, warn
 from nmt.errors import DataError
 from nmt.text.byte_formats import BOM
 from nmt.text.compression import Content, open_content, open_file
-from nmt.text.formats import compression_of, problem
+from nmt.text.formats import compression_of, describe_format_problem
 
 BadUtf8 = Literal["error", "replace", "skip_pair"]
 
 _END = object()
-_EXTREME = 3.0
-_SLACK = 5  # bytes: "Oui." against "Yes, I do." is not extreme
+_EXTREME_RATIO = 3.0
+_RATIO_SLACK = 5  # bytes: "Oui." against "Yes, I do." is not extreme
 
 
-class NotUtf8(DataError):
+class NotUtf8Error(DataError):
     """A line that must be UTF-8 and is not."""
 
 
@@ -63,7 +63,7 @@ def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | Non
             number += 1
             if number == 1:
                 raw = raw.removeprefix(BOM)
-            yield _checked_line(raw, path, number, on_bad_utf8)
+            yield _decode_corpus_line(raw, path, number, on_bad_utf8)
     if number == 0:
         raise DataError(f"{path}: the file is empty: it has no line.")
 
@@ -164,23 +164,23 @@ def check_format(
     Args:
         content: The content of the text.
         expected: The formats that give no warning.
-        refuse: The formats that are an error: none, those that no plain text looks like, or all.
+        refuse: The formats that raise an error: none, the ones with `Format.certain`, or all.
 
     Raises:
         DataError: The format is refused.
     """
-    name, found = content.name, content.found
-    promised = compression_of(name)
-    if promised is not None and not content.packed and content.head.data:
-        told = f"{name}: is no {promised.name} file, despite its name; it is read as it is."
-        _warn_once(told, content)
-    if found is None or found.name in expected.names:
+    name, format_ = content.name, content.format
+    compression = compression_of(name)
+    if compression is not None and not content.compressions and content.head.data:
+        message = f"{name}: is no {compression.name} file, despite its name; it is read as it is."
+        _warn_once(message, content)
+    if format_ is None or format_.name in expected.names:
         return
-    message = problem(found, content.head, name, content.packed)
-    if refuse == "all" or (refuse == "certain" and found.certain):
+    message = describe_format_problem(format_, content.head, name, content.compressions)
+    if refuse == "all" or (refuse == "certain" and format_.certain):
         raise DataError(message)
-    if found.name in expected.hints:
-        message = f"{message.partition(chr(10))[0]} {expected.hints[found.name]}"
+    if format_.name in expected.hints:
+        message = f"{message.partition(chr(10))[0]} {expected.hints[format_.name]}"
     _warn_once(message, content)
 
 
@@ -204,7 +204,7 @@ def check_file_format(path: Path, is_both_sides: bool) -> None:
     Raises:
         DataError: The file is not plain text.
     """
-    with _opened(path) as content:
+    with _open_corpus_file(path) as content:
         check_format(content, refuse="all" if is_both_sides else "certain")
 
 
@@ -221,7 +221,7 @@ def wrap_read_errors(name: str | Path) -> Iterator[None]:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from error
 
 
-def status(path: Path) -> os.stat_result:
+def file_status(path: Path) -> os.stat_result:
     """Return the size, time and kind of a file.
 
     Raises:
@@ -235,9 +235,9 @@ def status(path: Path) -> os.stat_result:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Content]:
-    kind = status(path).st_mode
-    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+def _open_corpus_file(path: Path) -> Iterator[Content]:
+    mode = file_status(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise DataError(f"{path}: is no regular file; write the text to a file first.")
     with wrap_read_errors(path), open_file(path) as file:
         yield open_content(file, str(path))
@@ -245,11 +245,11 @@ def _opened(path: Path) -> Iterator[Content]:
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[io.BufferedReader]:
-    with _opened(path) as content:
+    with _open_corpus_file(path) as content:
         yield content.stream
 
 
-def _checked_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> str | None:
+def _decode_corpus_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> str | None:
     if b"\0" in raw:
         raise DataError(
             f"{path}: line {number}: NUL character. The file is binary or not UTF-8 (UTF-16 looks "
@@ -263,7 +263,7 @@ def _checked_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> 
         if on_bad_utf8 == "skip_pair":
             return None
         column = len(raw[: error.start].decode("utf-8")) + 1
-        raise NotUtf8(
+        raise NotUtf8Error(
             f"{path}: line {number}: not valid UTF-8 "
             f"(byte 0x{raw[error.start]:02X} at column {column}).\n"
             "Fix the file, or set data.on_bad_utf8: skip_pair."
@@ -293,10 +293,10 @@ def _first_extreme_pair(source: Path, target: Path) -> int | None:
     for a, b in _raw_pairs(source, target):
         total_source += len(a)
         total_target += len(b)
-    usual = total_target / max(1, total_source)
+    usual_ratio = total_target / max(1, total_source)
     for number, (a, b) in enumerate(_raw_pairs(source, target), start=1):
-        ratio = (len(b) + _SLACK) / (len(a) * usual + _SLACK)
-        if not 1 / _EXTREME <= ratio <= _EXTREME:
+        ratio = (len(b) + _RATIO_SLACK) / (len(a) * usual_ratio + _RATIO_SLACK)
+        if not 1 / _EXTREME_RATIO <= ratio <= _EXTREME_RATIO:
             return number
     return None
 
@@ -307,16 +307,16 @@ def _raw_pairs(source: Path, target: Path) -> Iterator[tuple[bytes, bytes]]:
         yield from zip(a, b, strict=False)
 
 
-def read_all_lines(path: Path | None) -> list[str]:
-    """Return all lines of a text: see `each_line`.
+def read_all_input_lines(path: Path | None) -> list[str]:
+    """Return all lines of a text: see `read_input_lines`.
 
     Raises:
-        DataError: See `each_line`.
+        DataError: See `read_input_lines`.
     """
-    return list(each_line(path))
+    return list(read_input_lines(path))
 
 
-def each_line(path: Path | None) -> Iterator[str]:
+def read_input_lines(path: Path | None) -> Iterator[str]:
     r"""Yield the lines of a UTF-8 text, without line ends.
 
     Compressed texts are unpacked. A text that seems to be of another format causes a warning. An
@@ -334,10 +334,10 @@ def each_line(path: Path | None) -> Iterator[str]:
         content = open_content(file, name)
         check_format(content)
         for number, line in enumerate(content.stream, start=1):
-            yield _decoded(line.removeprefix(BOM) if number == 1 else line, name, number)
+            yield _decode_input_line(line.removeprefix(BOM) if number == 1 else line, name, number)
 
 
-def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
+def pair_with_source(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
     """Yield the lines of a source text, each with the target of the same number.
 
     Args:
@@ -348,7 +348,7 @@ def each_pair(source: Path, targets: Iterable[str], name: str) -> Iterator[tuple
     Raises:
         DataError: The line counts differ, which shows at the end of the shorter one.
     """
-    sources, rest = each_line(source), iter(targets)
+    sources, rest = read_input_lines(source), iter(targets)
     for before, (line, target) in enumerate(zip_longest(sources, rest)):
         if line is None or target is None:
             counts = [
@@ -366,14 +366,14 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
     """Return the lines of several parallel texts, such as a source and its references.
 
     Raises:
-        DataError: The line counts differ, there are no lines, or as `each_line` does.
+        DataError: The line counts differ, there are no lines, or as `read_input_lines` does.
     """
-    texts = [read_all_lines(path) for path in paths]
+    texts = [read_all_input_lines(path) for path in paths]
     if len(set(map(len, texts))) > 1:
-        each = ", ".join(f"{path}: {len(text)}" for path, text in zip(paths, texts, strict=True))
+        counts = ", ".join(f"{path}: {len(text)}" for path, text in zip(paths, texts, strict=True))
         raise DataError(
-            f"line counts differ: {each}. Line i of each must belong to line i of the others; look "
-            "for lines that were lost or added."
+            f"line counts differ: {counts}. Line i of each must belong to line i of the others; "
+            "look for lines that were lost or added."
         )
     if not texts[0]:
         raise DataError(f"{paths[0]}: has no lines. Give a text with some sentences.")
@@ -400,11 +400,11 @@ def read_corpus(
 def _open_input(path: Path | None) -> io.BufferedReader:
     if path is None:
         return open_stdin()
-    status(path)
+    file_status(path)
     return open_file(path)
 
 
-def _decoded(raw: bytes, name: str, number: int) -> str:
+def _decode_input_line(raw: bytes, name: str, number: int) -> str:
     try:
         return decode_line(raw)
     except UnicodeDecodeError as error:

@@ -1,8 +1,8 @@
 """The profile of a text: tokenization, case, quotes, lengths, characters, marks of tools.
 
-A profile is based on a sample of the lines, and costs little beside reading them.
-
-A model learns such marks like words and then writes them. Each mark is an entry of `TOOL_MARKS`.
+A profile is based on a sample of the lines, so that it costs little beside reading them. Marks of
+tools are escaped characters, subword marks and the like (`TOOL_MARKS`). A model learns and writes
+them like words.
 """
 
 import re
@@ -23,10 +23,10 @@ LINES_SCANNED = 10_000
 SHORT_EXAMPLE = 50
 """The number of characters up to which an example is shown as a whole."""
 
-_CUT = 500
+_MAX_CHARACTERS = 500
 """The number of characters of a line that are profiled."""
 
-_CHARACTERS_A_WORD = 1.7
+_CHARACTERS_PER_WORD = 1.7
 """The characters of a word in scripts without spaces, the mean of Chinese and Japanese."""
 
 
@@ -53,8 +53,8 @@ class Contrast:
     least: float = 0.25
 
 
-class _Finder:
-    """A test whether a line has a pattern, with a quick answer where it cannot.
+class _LineTest:
+    """A test whether a line has a pattern. Quick checks exclude most lines.
 
     Args:
         pattern: A regular expression.
@@ -91,8 +91,8 @@ CONTRASTS = (
         "tokenization",
         "tokenization",
         "have a space before a full stop or comma",
-        _Finder(rf"\S [{_STOP}](?= |$)"),
-        _Finder(rf"[^\s{_STOP}][{_STOP}](?= |$)"),
+        _LineTest(rf"\S [{_STOP}](?= |$)"),
+        _LineTest(rf"[^\s{_STOP}][{_STOP}](?= |$)"),
         "Detokenise {corpus}, such as with sacremoses detokenize.",
         0.2,
     ),
@@ -100,8 +100,10 @@ CONTRASTS = (
         "segmentation",
         "spaces between words",
         "have spaces between their words",
-        _Finder(rf"[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]+ [{UNSPACED_RANGES}]", is_unspaced=True),
-        _Finder(
+        _LineTest(
+            rf"[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]+ [{UNSPACED_RANGES}]", is_unspaced=True
+        ),
+        _LineTest(
             rf"^(?!.*[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]).*[{UNSPACED_RANGES}]{{4}}",
             is_unspaced=True,
         ),
@@ -135,15 +137,15 @@ CONTRASTS = (
         "apostrophes",
         "apostrophes",
         "have the apostrophe ’",
-        _Finder(r"\w’\w", "’"),
-        _Finder(r"\w'\w", "'"),
+        _LineTest(r"\w’\w", "’"),
+        _LineTest(r"\w'\w", "'"),
         'Write them alike: sed "s/’/\'/g" on {corpus}, or the other way round.',
     ),
     Contrast(
         "quotes",
         "quotation marks",
         "have typographic quotation marks (“ ” « »)",
-        _Finder("[“”„«»]", beyond_ascii=True),
+        _LineTest("[“”„«»]", beyond_ascii=True),
         lambda line: '"' in line,
         "Write them alike: sed 's/[“”„«»]/\"/g' on {corpus}, or the other way round.",
     ),
@@ -159,15 +161,15 @@ CONTRASTS = (
         "digits",
         "digits",
         "have other digits than 0 to 9",
-        _Finder(r"(?![0-9])\d", beyond_ascii=True),
-        _Finder("[0-9]"),
+        _LineTest(r"(?![0-9])\d", beyond_ascii=True),
+        _LineTest("[0-9]"),
         "Write the numbers of {corpus} with the digits of the other texts.",
     ),
     Contrast(
         "punctuation",
         "punctuation",
         "have no punctuation",
-        _Finder(f"^[^{_PUNCTUATION}]*$"),
+        _LineTest(f"^[^{_PUNCTUATION}]*$"),
         lambda line: True,
         "Take the text of {corpus} with its punctuation.",
         0.5,
@@ -176,8 +178,8 @@ CONTRASTS = (
         "full-width",
         "width of punctuation",
         "have full-width punctuation (，。！？)",
-        _Finder("[，。！？：；（）]", beyond_ascii=True),
-        _Finder(f"[{UNSPACED_RANGES}][,.!?:;(]", is_unspaced=True),
+        _LineTest("[，。！？：；（）]", beyond_ascii=True),
+        _LineTest(f"[{UNSPACED_RANGES}][,.!?:;(]", is_unspaced=True),
         "Write the punctuation of {corpus} like that of the other texts.",
     ),
 )
@@ -197,7 +199,7 @@ class Example:
 
 
 @dataclass
-class Seen:
+class LineCount:
     """The number of lines with a property, and an example: the first short line, or the first."""
 
     count: int = 0
@@ -211,8 +213,8 @@ class Seen:
             text: The line.
         """
         self.count += 1
-        known = self.example
-        if known is None or len(text) <= SHORT_EXAMPLE < len(known.text):
+        example = self.example
+        if example is None or len(text) <= SHORT_EXAMPLE < len(example.text):
             self.example = Example(line, text)
 
 
@@ -235,10 +237,10 @@ class TextProfile:
     """
 
     scanned: int = 0
-    marks: dict[str, Seen] = field(default_factory=dict)
+    marks: dict[str, LineCount] = field(default_factory=dict)
     lines: int = 0
-    first: list[Seen] = field(default_factory=lambda: [Seen() for _ in CONTRASTS])
-    second: list[Seen] = field(default_factory=lambda: [Seen() for _ in CONTRASTS])
+    first: list[LineCount] = field(default_factory=lambda: [LineCount() for _ in CONTRASTS])
+    second: list[LineCount] = field(default_factory=lambda: [LineCount() for _ in CONTRASTS])
     lengths: Counter[int] = field(default_factory=Counter)
     by_length: dict[int, Example] = field(default_factory=dict)
     characters: Counter[str] = field(default_factory=Counter)
@@ -259,8 +261,8 @@ class TextProfile:
         self.alphabet_total += len(joined)
         if may_have_marks(joined):
             for line, text in zip(lines, texts, strict=True):
-                for mark in marks_in(text):
-                    self.marks.setdefault(mark.name, Seen()).add(line, text)
+                for mark in find_marks(text):
+                    self.marks.setdefault(mark.name, LineCount()).add(line, text)
 
     def add(self, line: int, text: str) -> None:
         """Profile the writing of a line.
@@ -269,16 +271,16 @@ class TextProfile:
             line: The number of the line in the corpus, from 1.
             text: The line.
         """
-        text = text[:_CUT].strip()
+        text = text[:_MAX_CHARACTERS].strip()
         if not text:
             return
         self.lines += 1
-        for place, contrast in enumerate(CONTRASTS):
+        for index, contrast in enumerate(CONTRASTS):
             if contrast.first(text):
-                self.first[place].add(line, text)
+                self.first[index].add(line, text)
             elif contrast.second(text):
-                self.second[place].add(line, text)
-        words = word_count(*divide_at_spaces(text))
+                self.second[index].add(line, text)
+        words = count_words(*split_at_spaces(text))
         self.lengths[words] += 1
         self.by_length.setdefault(words, Example(line, text))
         self.characters.update(text)
@@ -327,16 +329,16 @@ class CorpusProfile:
         """
         if not lines:
             return
-        scanned, looked_at = (
+        scanned, profiled = (
             slice((1 - lines[0]) % step, None, step) for step in (self._scan_step, self._step)
         )
         for profile, texts in ((self.source, sources), (self.target, targets)):
             profile.scan(lines[scanned], texts[scanned])
-            for line, text in zip(lines[looked_at], texts[looked_at], strict=True):
+            for line, text in zip(lines[profiled], texts[profiled], strict=True):
                 profile.add(line, text)
 
 
-def divide_at_spaces(text: str) -> tuple[list[str], int]:
+def split_at_spaces(text: str) -> tuple[list[str], int]:
     """Return the words between spaces, and the number of characters written without spaces.
 
     Such characters (`UNSPACED`) separate words like spaces do and are part of none.
@@ -347,8 +349,8 @@ def divide_at_spaces(text: str) -> tuple[list[str], int]:
     return spaced.split(), unspaced
 
 
-def word_count(words: Sequence[str], unspaced: int) -> int:
-    """Return the number of words of a text, from the result of `divide_at_spaces`.
+def count_words(words: Sequence[str], unspaced: int) -> int:
+    """Return the number of words of a text, from the result of `split_at_spaces`.
 
     Words written without spaces are estimated by their characters.
 
@@ -356,7 +358,7 @@ def word_count(words: Sequence[str], unspaced: int) -> int:
         words: The words between spaces.
         unspaced: The number of characters written without spaces.
     """
-    return len(words) + round(unspaced / _CHARACTERS_A_WORD)
+    return len(words) + round(unspaced / _CHARACTERS_PER_WORD)
 
 
 @dataclass(frozen=True)
@@ -376,7 +378,7 @@ class ToolMark:
     remedy: str
 
     @cached_property
-    def search(self) -> re.Pattern[str]:
+    def regex(self) -> re.Pattern[str]:
         """The pattern, compiled."""
         return re.compile(self.pattern)
 
@@ -452,17 +454,17 @@ TOOL_MARKS = (
     ),
 )
 
-_SIGNS = re.compile("[&@#<`▁⁇\uffe8\uffed]|\\[[UCSPM]|-[LR][RCS]B-|-[lr]rb-")
-"""A quick test: every mark has one of these, and most lines have none."""
+_ANY_MARK = re.compile("[&@#<`▁⁇\uffe8\uffed]|\\[[UCSPM]|-[LR][RCS]B-|-[lr]rb-")
+"""A quick test: every mark matches it, and most lines do not."""
 
 
 def may_have_marks(text: str) -> bool:
     """Return False where a text certainly has no marks."""
-    return _SIGNS.search(text) is not None
+    return _ANY_MARK.search(text) is not None
 
 
-def marks_in(line: str) -> list[ToolMark]:
+def find_marks(line: str) -> list[ToolMark]:
     """Return the kinds of marks in a line."""
     if not may_have_marks(line):
         return []
-    return [mark for mark in TOOL_MARKS if mark.search.search(line) is not None]
+    return [mark for mark in TOOL_MARKS if mark.regex.search(line) is not None]

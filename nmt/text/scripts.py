@@ -1,4 +1,4 @@
-"""The writing systems of a text, which tell when a text was given to the wrong model."""
+"""The writing systems of texts, by which a text for another model is recognised."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,8 +8,8 @@ from functools import lru_cache
 from nmt.text.characters import name_script
 
 _NAMES = {"Cjk": "Han", "Ideographic": "Han", "Hiragana": "Kana", "Katakana": "Kana"}
-_AT_HOME = 0.01
-_FEWEST_LETTERS = 5
+_MIN_SHARE = 0.01
+_MIN_LETTERS = 5
 
 
 @dataclass(frozen=True)
@@ -23,34 +23,38 @@ class Scripts:
     shares: Mapping[str, float]
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "Scripts":
+    def from_texts(cls, texts: Iterable[str]) -> "Scripts":
         """Return the scripts of some lines of text."""
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(scripts_of(text))
+            counts.update(count_scripts(text))
         total = counts.total()
         return cls({script: count / total for script, count in counts.most_common()})
 
-    def foreign(self, text: str) -> str | None:
+    def foreign_script(self, text: str) -> str | None:
         """Return the main script of a text that is mostly in other scripts than these, else None.
 
         A few words in another script do not count, and neither does a text with hardly any letters.
         """
-        letters = scripts_of(text)
-        strange = Counter(
-            {script: n for script, n in letters.items() if self.shares.get(script, 0.0) < _AT_HOME}
+        letters = count_scripts(text)
+        foreign = Counter(
+            {
+                script: n
+                for script, n in letters.items()
+                if self.shares.get(script, 0.0) < _MIN_SHARE
+            }
         )
-        if not self.shares or 2 * strange.total() <= max(letters.total(), _FEWEST_LETTERS):
+        if not self.shares or 2 * foreign.total() <= max(letters.total(), _MIN_LETTERS):
             return None
-        return strange.most_common(1)[0][0]
+        return foreign.most_common(1)[0][0]
 
     @property
     def main(self) -> list[str]:
         """The scripts of more than a stray letter, the most frequent first."""
-        return [script for script, share in self.shares.items() if share >= _AT_HOME]
+        return [script for script, share in self.shares.items() if share >= _MIN_SHARE]
 
 
-def scripts_of(text: str) -> Counter[str]:
+def count_scripts(text: str) -> Counter[str]:
     """Return the number of letters of each script. Signs, digits and spaces do not count."""
     counts: Counter[str] = Counter()
     for character, count in Counter(text).items():
@@ -60,7 +64,7 @@ def scripts_of(text: str) -> Counter[str]:
     return counts
 
 
-def share(counts: Counter[str], script: str) -> float:
+def script_share(counts: Counter[str], script: str) -> float:
     """Return the share of one script among the letters counted, 1 without letters.
 
     Args:

@@ -1,4 +1,4 @@
-"""SentencePiece models trained elsewhere, converted to the reserved ids of nmt.
+"""SentencePiece models of other tools, converted to the reserved ids of nmt.
 
 Other tools number the reserved pieces differently. SentencePiece itself gives `<unk>` 0, `<s>` 1
 and `</s>` 2, and has no padding. The conversion changes only the order of the pieces, so the
@@ -48,7 +48,7 @@ _HINT = (
 )
 
 
-def fingerprint_given_model(path: Path) -> str:
+def fingerprint_external_model(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal.
 
     Raises:
@@ -57,7 +57,7 @@ def fingerprint_given_model(path: Path) -> str:
     return hashlib.sha256(_read(path)).hexdigest()
 
 
-def read_given_model(path: Path) -> bytes:
+def read_external_model(path: Path) -> bytes:
     """Read a model file and convert its reserved ids.
 
     Returns:
@@ -74,29 +74,29 @@ def read_given_model(path: Path) -> bytes:
         processor.load_from_serialized_proto(content)
         pieces = read_model(content, str(path)).pieces
     except (RuntimeError, OSError, UnicodeDecodeError, ModelError) as error:
-        raise ModelError(_describe(content, path)) from error
+        raise ModelError(_describe_wrong_file(content, path)) from error
     if not content or not pieces:
-        raise ModelError(_describe(content, path))
+        raise ModelError(_describe_wrong_file(content, path))
     trainer = b"".join(_messages(content, TRAINER_FIELD))
     if dict(read_fields(trainer)).get(TrainerField.SPACE_AS_SUFFIX):
         raise ModelError(
             f"tokenizer.model: {path}: its pieces end with the space after them "
             "(treat_whitespace_as_suffix); nmt needs the space before them. Train it without."
         )
-    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
-    if found == (PAD, UNK, BOS, EOS):
+    reserved_ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if reserved_ids == (PAD, UNK, BOS, EOS):
         return content
-    return _rewrite(content, pieces, trainer)
+    return _renumber(content, pieces, trainer)
 
 
-def _rewrite(content: bytes, pieces: tuple[Piece, ...], trainer: bytes) -> bytes:
+def _renumber(content: bytes, pieces: tuple[Piece, ...], trainer: bytes) -> bytes:
     kept = [
         (piece, message)
         for piece, message in zip(pieces, _messages(content, PIECE_FIELD), strict=True)
         if piece.kind not in (PieceKind.CONTROL, PieceKind.UNKNOWN)
     ]
-    taken = {piece.text for piece, _ in kept}
-    names = [_free_name(name, taken) for name in _NAMES]
+    used_texts = {piece.text for piece, _ in kept}
+    names = [_unused_name(name, used_texts) for name in _NAMES]
     kinds = [PieceKind.CONTROL] * len(names)
     kinds[UNK] = PieceKind.UNKNOWN
     reserved = [Piece(name, 0.0, kind) for name, kind in zip(names, kinds, strict=True)]
@@ -121,15 +121,15 @@ def _rewrite(content: bytes, pieces: tuple[Piece, ...], trainer: bytes) -> bytes
     )
 
 
-def _messages(content: bytes, wanted: int) -> Iterator[bytes]:
+def _messages(content: bytes, number: int) -> Iterator[bytes]:
     """Yield the values of a field that holds messages."""
     for field, value in read_fields(content):
-        if field == wanted and isinstance(value, bytes):
+        if field == number and isinstance(value, bytes):
             yield value
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    while name in taken:  # a text that the model has as a symbol
+def _unused_name(name: str, used_texts: set[str]) -> str:
+    while name in used_texts:  # a text that the model has as a symbol
         name = f"<{name}>"
     return name
 
@@ -146,17 +146,17 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"tokenizer.model: {path}: cannot be read: {reason}.") from error
 
 
-def _describe(content: bytes, path: Path) -> str:
+def _describe_wrong_file(content: bytes, path: Path) -> str:
     """Return an error message for a file that is no model."""
-    start = f"tokenizer.model: {path}: "
+    prefix = f"tokenizer.model: {path}: "
     if not content:
-        return f"{start}the file is empty. Copy it again."
+        return f"{prefix}the file is empty. Copy it again."
     if content.startswith(b"version https://git-lfs"):
-        return f"{start}stands for a file that git-lfs has not fetched; run git lfs pull."
+        return f"{prefix}stands for a file that git-lfs has not fetched; run git lfs pull."
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return f"{start}no SentencePiece model, or a damaged one. Copy it again.\n{_HINT}"
+        return f"{prefix}no SentencePiece model, or a damaged one. Copy it again.\n{_HINT}"
     if text.lstrip().startswith("{"):
-        return f"{start}is JSON, such as the tokenizer.json of Hugging Face.\n{_HINT}"
-    return f"{start}is a text, such as a list of subwords or of BPE merges.\n{_HINT}"
+        return f"{prefix}is JSON, such as the tokenizer.json of Hugging Face.\n{_HINT}"
+    return f"{prefix}is a text, such as a list of subwords or of BPE merges.\n{_HINT}"

@@ -31,14 +31,14 @@ FOLDED = "nmt_nfkc"
 IDENTITY = "identity"
 
 _TURKIC = frozenset(("tr", "az"))
-_TURKIC_CASE = {"I": "ı", "İ": "i", "I\u0307": "i"}
+_TURKIC_LOWER_CASE = {"I": "ı", "İ": "i", "I\u0307": "i"}
 """The lower case of two letters in Turkish and Azerbaijani. The rule for all others gives `i`."""
 
 _LAST_COMPOSED = 0xFFFF
 """Composed letters above, of historic scripts, depend on the version of Unicode."""
 _SYLLABLES = range(0xAC00, 0xD7A4)
 _SURROGATES = range(0xD800, 0xE000)
-_SPACE_OF_MODELS = "\u2581"
+_SPACE_MARK = "\u2581"
 _NUL = "\0"
 """No rule of SentencePiece can name this character; `Tokenizer` drops it."""
 
@@ -57,14 +57,14 @@ def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
     return (COMPOSED if settings.joint else FOLDED), COMPOSED
 
 
-def advice_to_keep(settings: TokenizerSettings, changes: Sequence[Change]) -> str:
+def normalization_advice(settings: TokenizerSettings, changes: Sequence[Change]) -> str:
     """Return advice where the normalisation changes target texts, or an empty string.
 
     Args:
         settings: The settings of the tokenizer.
         changes: The changes of the texts.
     """
-    if changes and all(compose(each.before) == compose(each.after) for each in changes):
+    if changes and all(compose(change.before) == compose(change.after) for change in changes):
         return f"accents are written in the form NFC. Bring all texts into it: {TO_NFC}"
     rule = settings.normalization
     if rule in (AUTO, COMPOSED, IDENTITY):
@@ -85,24 +85,24 @@ def make_normalizer(rule: str, language: str | None = None) -> Any:
 
 @lru_cache(maxsize=8)
 def _compile(rule: str, turkic: bool) -> Any:
-    changes = dict(_changes_of(rule))
+    changes = dict(_rule_changes(rule))
     changes |= dict.fromkeys(BREAKS, " ")
     changes |= dict.fromkeys(CONTROLS + INVISIBLE, "")
-    changes |= {_SPACE_OF_MODELS: " "}
-    changes |= _TURKIC_CASE if turkic else {}
-    for kept in (*JOINERS, _NUL):
-        changes.pop(kept, None)
-    return _normalizer(norm_map=sorted(changes.items()))
+    changes |= {_SPACE_MARK: " "}
+    changes |= _TURKIC_LOWER_CASE if turkic else {}
+    for character in (*JOINERS, _NUL):
+        changes.pop(character, None)
+    return _make_sentencepiece_normalizer(norm_map=sorted(changes.items()))
 
 
-def _changes_of(rule: str) -> Iterable[tuple[str, str]]:
+def _rule_changes(rule: str) -> Iterable[tuple[str, str]]:
     """Return the replacements of a rule itself, each a text and its replacement."""
     if rule == IDENTITY:
         return ()
     if rule == COMPOSED:
         return _compositions()
-    found: list[tuple[str, str]] = _normalizer(rule_name=rule).Decompile()
-    return found
+    changes: list[tuple[str, str]] = _make_sentencepiece_normalizer(rule_name=rule).Decompile()
+    return changes
 
 
 def _compositions() -> Iterator[tuple[str, str]]:
@@ -114,25 +114,25 @@ def _compositions() -> Iterator[tuple[str, str]]:
         if code in _SYLLABLES or code in _SURROGATES:
             continue
         composed = chr(code)
-        spelled = unicodedata.normalize("NFD", composed)
-        letter, marks = spelled[0], spelled[1:]
+        sequence = unicodedata.normalize("NFD", composed)
+        letter, marks = sequence[0], sequence[1:]
         if not marks or compose(composed) != composed:
             continue
         for order in permutations(marks):
-            for place in range(len(order)):
-                head, rest = letter + "".join(order[:place]), "".join(order[place:])
-                spelled = compose(head) + rest
-                if compose(spelled) == composed:
-                    yield spelled, composed
+            for index in range(len(order)):
+                head, rest = letter + "".join(order[:index]), "".join(order[index:])
+                sequence = compose(head) + rest
+                if compose(sequence) == composed:
+                    yield sequence, composed
     for code in _SYLLABLES:
         composed = chr(code)
-        signs = unicodedata.normalize("NFD", composed)
-        yield signs, composed
-        if len(signs) > 2:
-            yield compose(signs[:2]) + signs[2], composed
+        vowel_signs = unicodedata.normalize("NFD", composed)
+        yield vowel_signs, composed
+        if len(vowel_signs) > 2:
+            yield compose(vowel_signs[:2]) + vowel_signs[2], composed
 
 
-def _normalizer(**rule: Any) -> Any:
+def _make_sentencepiece_normalizer(**rule: Any) -> Any:
     """Return a normaliser that folds runs of spaces as SentencePiece's trainer does by default."""
     sentencepiece.set_min_log_level(_ERRORS_ONLY)
     return sentencepiece.SentencePieceNormalizer(

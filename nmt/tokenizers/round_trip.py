@@ -1,4 +1,4 @@
-"""Detection of target lines that a tokenizer changes, which a model can never write."""
+"""Detection of target lines that a tokenizer changes, and that a model can therefore not write."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.text.characters import clean_input, show
+from nmt.text.characters import clean_input, make_visible
 
-_SAMPLED = 2000
-_COMPARED = 200
-_LONGEST_COMPARED = 400
+_SAMPLE_SIZE = 2000
+_MAX_COMPARED_LINES = 200
+_MAX_COMPARED_CHARACTERS = 400
 _CHANGES_KEPT = 5
-_CHANGES_TOLD = 3
+_CHANGES_DESCRIBED = 3
 
 
 class Change(NamedTuple):
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         lines = f"{self.lines:,} line{'s' * (self.lines > 1)}"
-        return f"{show(self.before)} as {show(self.after)} ({lines})"
+        return f"{make_visible(self.before)} as {make_visible(self.after)} ({lines})"
 
 
 @dataclass
@@ -57,8 +57,8 @@ class RoundTrip:
 
     def is_sampled(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether the lines of these numbers (from 1) are in the sample, `[n]`."""
-        wanted, total = min(self.total, _SAMPLED), max(1, self.total)
-        sampled: NDArray[np.bool_] = lines * wanted // total != (lines - 1) * wanted // total
+        size, total = min(self.total, _SAMPLE_SIZE), max(1, self.total)
+        sampled: NDArray[np.bool_] = lines * size // total != (lines - 1) * size // total
         return sampled
 
     def add(self, line: int, text: str, decoded: str) -> None:
@@ -80,11 +80,11 @@ class RoundTrip:
         self.changed += 1
         if self.first_changed is None:
             self.first_changed = line
-        if self.changed <= _COMPARED:
+        if self.changed <= _MAX_COMPARED_LINES:
             self._changes.update(set(_differences(expected, decoded)))
 
     @property
-    def commonest(self) -> tuple[Change, ...]:
+    def most_common_changes(self) -> tuple[Change, ...]:
         """The commonest changes, each counted once for each line that has it."""
         ranked = sorted(self._changes.items(), key=lambda item: (-item[1], item[0]))
         return tuple(Change(*texts, count) for texts, count in ranked[:_CHANGES_KEPT])
@@ -92,7 +92,7 @@ class RoundTrip:
 
 def describe_changes(changes: Sequence[Change]) -> str:
     """Return a description of the commonest changes, such as `, as , (12 lines)`."""
-    return ", ".join(map(str, changes[:_CHANGES_TOLD]))
+    return ", ".join(map(str, changes[:_CHANGES_DESCRIBED]))
 
 
 def _fold_spaces(text: str) -> str:
@@ -104,7 +104,7 @@ def _differences(before: str, after: str) -> list[tuple[str, str]]:
     begin = 0
     while begin < min(len(before), len(after)) and before[begin] == after[begin]:
         begin += 1
-    before, after = (text[begin : begin + _LONGEST_COMPARED] for text in (before, after))
+    before, after = (text[begin : begin + _MAX_COMPARED_CHARACTERS] for text in (before, after))
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     return [
         (before[a:b], after[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal"

@@ -1,8 +1,8 @@
 """Reading and writing of SentencePiece model files beyond SentencePiece's Python interface.
 
-The file is a protobuf message with three fields: 1, the pieces; 2, the training settings; 3, the
-normalisation. A piece has a text (field 1), a score (2) and a kind (3). A segmented text is such a
-message too, in every version of the interface.
+The file is a protobuf message with three fields: the pieces (field 1), the training settings (2)
+and the normalisation (3). A piece has a text (field 1), a score (2) and a kind (3). A segmented
+text is such a message too, in every version of the interface.
 
 The format reserves fields from 200 on for other programs. A tokenizer of nmt that SentencePiece
 does not know stores its kind there, in the first field of the file.
@@ -103,10 +103,10 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
     try:
         for field, value in read_fields(content):
             if field == PIECE_FIELD:
-                pieces.append(_read_piece(_message(value)))
+                pieces.append(_read_piece(_expect_message(value)))
             elif field == TRAINER_FIELD:
-                trainer = dict(read_fields(_message(value)))
-                kind = ModelKind(_number(trainer.get(TrainerField.MODEL_KIND, kind)))
+                trainer = dict(read_fields(_expect_message(value)))
+                kind = ModelKind(_expect_number(trainer.get(TrainerField.MODEL_KIND, kind)))
     except (ValueError, struct.error) as error:
         raise ModelError(
             f"{name}: no SentencePiece model, or a damaged one ({error}). "
@@ -122,10 +122,12 @@ def read_subwords(content: bytes) -> list[Subword]:
     surface.
     """
     tokens = (
-        dict(read_fields(_message(value))) for field, value in read_fields(content) if field == 2
+        dict(read_fields(_expect_message(value)))
+        for field, value in read_fields(content)
+        if field == 2
     )
     return [
-        Subword(*(_message(token.get(field, b"")).decode("utf-8") for field in (1, 3)))
+        Subword(*(_expect_message(token.get(field, b"")).decode("utf-8") for field in (1, 3)))
         for token in tokens
     ]
 
@@ -134,7 +136,7 @@ def read_kind(content: bytes) -> str | None:
     """Return the kind of tokenizer that a file names, None for a plain SentencePiece model."""
     try:
         field, value = next(read_fields(content))
-        return _message(value).decode("utf-8") if field == _KIND_FIELD else None
+        return _expect_message(value).decode("utf-8") if field == _KIND_FIELD else None
     except (StopIteration, ValueError, struct.error):
         return None
 
@@ -194,11 +196,11 @@ def _write_varint(number: int) -> bytes:
 
 def _read_piece(content: bytes) -> Piece:
     fields = dict(read_fields(content))
-    text = _message(fields.get(1, 0)).decode("utf-8")
+    text = _expect_message(fields.get(1, 0)).decode("utf-8")
     score = fields.get(2, 0.0)
     if not isinstance(score, float) or not isfinite(score):
         raise ValueError(f"the score of {text!r} is no number")
-    return Piece(text, score, PieceKind(_number(fields.get(3, PieceKind.NORMAL))))
+    return Piece(text, score, PieceKind(_expect_number(fields.get(3, PieceKind.NORMAL))))
 
 
 def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
@@ -210,16 +212,16 @@ def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
     """
     position = 0
     while position < len(content):
-        tag, position = _varint(content, position)
+        tag, position = _read_varint(content, position)
         value: Value
         match tag & 7:
             case 0:
-                value, position = _varint(content, position)
+                value, position = _read_varint(content, position)
             case 1:
                 (value,) = struct.unpack_from("<d", content, position)
                 position += 8
             case 2:
-                length, position = _varint(content, position)
+                length, position = _read_varint(content, position)
                 value = content[position : position + length]
                 if len(value) < length:
                     raise ValueError("it ends too early")
@@ -232,23 +234,23 @@ def read_fields(content: bytes) -> Iterator[tuple[int, Value]]:
         yield tag >> 3, value
 
 
-def _varint(content: bytes, position: int) -> tuple[int, int]:
+def _read_varint(content: bytes, position: int) -> tuple[int, int]:
     """Return a number of seven bits a byte, the lowest first, and the position after it."""
     number = 0
-    for place, byte in enumerate(content[position : position + 10]):
-        number |= (byte & 0x7F) << 7 * place
+    for index, byte in enumerate(content[position : position + 10]):
+        number |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return number, position + place + 1
+            return number, position + index + 1
     raise ValueError("it ends too early")
 
 
-def _number(value: Value) -> int:
+def _expect_number(value: Value) -> int:
     if not isinstance(value, int):
         raise ValueError("no number where a kind belongs")
     return value
 
 
-def _message(value: Value) -> bytes:
+def _expect_message(value: Value) -> bytes:
     if not isinstance(value, bytes):
         raise ValueError("a number where a text or message belongs")
     return value

@@ -3,9 +3,9 @@
 SentencePiece samples too, but its generator starts elsewhere in each process. Here a seed
 determines all samples. Training is therefore reproducible, and a resumed run continues exactly.
 
-A stretch is a run of ordinary pieces that no piece joins to its neighbours, mostly a word. No piece
-of the model spans the border of two stretches. The samples of two stretches are therefore
-independent, and intermediate results of a stretch can be cached.
+A stretch is a part of a sentence, mostly a word. No piece of the model spans the border of two
+stretches. The samples of two stretches are therefore independent, and intermediate results of a
+stretch can be cached.
 """
 
 import random
@@ -27,22 +27,22 @@ Stretch = tuple[str, Sequence[int]]
 Draw = Callable[[], float]
 """A source of random numbers from [0, 1)."""
 
-LONG = 24
+MAX_CACHED_LENGTH = 24
 """The length of the longest stretch that is cached. Longer ones are seldom repeated."""
 
 
-class Stretches:
-    """The division of sentences into stretches, for one model."""
+class StretchSplitter:
+    """A splitter of sentences into stretches, for one model."""
 
     def __init__(self, model: SentencePieceModel) -> None:
         self._texts = [
             piece.text if piece.kind == PieceKind.NORMAL else "" for piece in model.pieces
         ]
-        followers = _followers(self._texts)
+        followers = _find_followers(self._texts)
         self._firsts = [text[:1] for text in self._texts]
         self._followers = [followers.get(text[-1:], frozenset()) for text in self._texts]
 
-    def of(self, sentence: Sequence[int]) -> Iterator[Stretch]:
+    def split(self, sentence: Sequence[int]) -> Iterator[Stretch]:
         """Yield the stretches of a sentence, given as token ids.
 
         The sentence is divided wherever no piece of the model holds the characters of both sides.
@@ -62,13 +62,13 @@ class Stretches:
             yield text, ids
 
 
-def _followers(texts: list[str]) -> dict[str, frozenset[str]]:
+def _find_followers(texts: list[str]) -> dict[str, frozenset[str]]:
     """Return, for each character, the characters that follow it in some piece."""
-    found: dict[str, set[str]] = {}
+    followers: dict[str, set[str]] = {}
     for text in texts:
         for left, right in pairwise(text):
-            found.setdefault(left, set()).add(right)
-    return {left: frozenset(rights) for left, rights in found.items()}
+            followers.setdefault(left, set()).add(right)
+    return {left: frozenset(rights) for left, rights in followers.items()}
 
 
 class SubwordSampler:
@@ -89,8 +89,8 @@ class SubwordSampler:
             ModelError: The tokenizer's model is damaged.
         """
         model = tokenizer.read_model()
-        self._stretches = Stretches(model)
-        self._way = _choose_way(model, settings)
+        self._splitter = StretchSplitter(model)
+        self._method = _choose_method(model, settings)
 
     def sample(self, sentences: Iterable[Sequence[int]], seed: int) -> list[list[int]]:
         """Return a sampled segmentation of each sentence, with the same text.
@@ -102,34 +102,36 @@ class SubwordSampler:
             seed: The random seed.
         """
         draw = random.Random(seed).random
-        return [self._way.segment(self._stretches.of(sentence), draw) for sentence in sentences]
+        return [
+            self._method.segment(self._splitter.split(sentence), draw) for sentence in sentences
+        ]
 
 
-class _Way(Protocol):
+class _SamplingMethod(Protocol):
     """A method of sampling."""
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         """Return the token ids of a newly drawn segmentation of a sentence."""
 
 
-class _Keep:
+class _NoSampling:
     """The method for models with only one segmentation."""
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         return [token for _, ids in stretches for token in ids]
 
 
-def _choose_way(model: SentencePieceModel, settings: SubwordSamplingSettings) -> _Way:
+def _choose_method(model: SentencePieceModel, settings: SubwordSamplingSettings) -> _SamplingMethod:
     if model.kind == ModelKind.BPE:
         return BpeDropout(model, settings.alpha)
     if model.kind != ModelKind.UNIGRAM:
-        return _Keep()
+        return _NoSampling()
     if settings.n_best == -1:
         return AllPaths(Lattice(model), settings.alpha)
     return BestPaths(Lattice(model), settings.alpha, settings.n_best)
 
 
-_KEPT = 1 << 15
+_CACHED_LATTICES = 1 << 15
 """The number of stretches whose lattices are cached, up to about 100 MB in all."""
 
 
@@ -163,14 +165,14 @@ class Lattice:
         reached = {0}
         edges = []
         for end in range(1, len(text) + 1):
-            here = [
+            edges_to_end = [
                 _Edge(start, *self._pieces[piece])
                 for start in range(max(0, end - self._longest), end)
                 if start in reached and (piece := text[start:end]) in self._pieces
             ]
-            if here:
+            if edges_to_end:
                 reached.add(end)
-            edges.append(here)
+            edges.append(edges_to_end)
         return edges
 
 
@@ -183,7 +185,7 @@ class AllPaths:
     def __init__(self, lattice: Lattice, alpha: float) -> None:
         self._lattice = lattice
         self._alpha = alpha
-        self._kept = lru_cache(_KEPT)(self._filter)
+        self._cached = lru_cache(_CACHED_LATTICES)(self._filter)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         """Return the token ids of a newly drawn segmentation of a sentence.
@@ -193,12 +195,12 @@ class AllPaths:
             draw: The source of random numbers.
         """
         ids: list[int] = []
-        for text, given in stretches:
+        for text, best_ids in stretches:
             position = len(text)
             if position < 2:
-                ids += given
+                ids += best_ids
                 continue
-            ends = (self._kept if position <= LONG else self._filter)(text)
+            ends = (self._cached if position <= MAX_CACHED_LENGTH else self._filter)(text)
             backwards = []
             while position:
                 cumulative, starts, tokens = ends[position - 1]
@@ -250,7 +252,7 @@ class BestPaths:
         self._lattice = lattice
         self._alpha = alpha
         self._n_best = n_best
-        self._kept = lru_cache(_KEPT)(self._search)
+        self._cached = lru_cache(_CACHED_LATTICES)(self._search)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         """Return the token ids of a newly drawn segmentation of a sentence.
@@ -259,17 +261,17 @@ class BestPaths:
             stretches: The stretches of the sentence.
             draw: The source of random numbers.
         """
-        found = []
+        paths_by_stretch = []
         for text, ids in stretches:
-            search = self._kept if len(text) <= LONG else self._search
-            found.append(search(text) if text else [_Path(0.0, tuple(ids))])
-        losses = [[paths[0].score - path.score for path in paths] for paths in found]
+            search = self._cached if len(text) <= MAX_CACHED_LENGTH else self._search
+            paths_by_stretch.append(search(text) if text else [_Path(0.0, tuple(ids))])
+        losses = [[paths[0].score - path.score for path in paths] for paths in paths_by_stretch]
         best = smallest_sums(losses, self._n_best)
         cumulative = list(accumulate(exp(-self._alpha * loss) for loss, _ in best))
         _, choices = best[bisect(cumulative[:-1], draw() * cumulative[-1])]
-        chosen = [paths[0].ids for paths in found]
-        for place, option in choices:
-            chosen[place] = found[place][option].ids
+        chosen = [paths[0].ids for paths in paths_by_stretch]
+        for index, option in choices:
+            chosen[index] = paths_by_stretch[index][option].ids
         return [token for ids in chosen for token in ids]
 
     def _search(self, text: str) -> list["_Path"]:
@@ -300,12 +302,12 @@ class _Path(NamedTuple):
 _Choices = tuple[tuple[int, int], ...]
 
 
-def smallest_sums(lists: Sequence[Sequence[float]], wanted: int) -> list[tuple[float, _Choices]]:
+def smallest_sums(lists: Sequence[Sequence[float]], max_sums: int) -> list[tuple[float, _Choices]]:
     """Return the smallest sums of one number from each list, in rising order.
 
     Args:
         lists: The lists, each in rising order from 0.
-        wanted: The number of sums, at most.
+        max_sums: The maximum number of sums.
 
     Returns:
         The sums with their choices as (list, index in the list). A choice of index 0 is left out.
@@ -314,35 +316,35 @@ def smallest_sums(lists: Sequence[Sequence[float]], wanted: int) -> list[tuple[f
     # it takes the next number of the last list with a choice, or chooses from one more list, or
     # from that list in place of the last. The lists are therefore sorted by their second number.
     order = sorted(
-        (place for place, numbers in enumerate(lists) if len(numbers) > 1),
-        key=lambda place: lists[place][1],
+        (index for index, numbers in enumerate(lists) if len(numbers) > 1),
+        key=lambda index: lists[index][1],
     )
     best: list[tuple[float, _Choices]] = [(0.0, ())]
     heap: list[tuple[float, int, int, int, _Choices]] = []
     serial = count()  # orders equal sums
 
-    def add(total: float, rank: int, option: int, others: _Choices) -> None:
+    def push(total: float, rank: int, option: int, others: _Choices) -> None:
         heappush(heap, (total, next(serial), rank, option, others))
 
     if order:
-        add(lists[order[0]][1], 0, 1, ())
-    while heap and len(best) < wanted:
+        push(lists[order[0]][1], 0, 1, ())
+    while heap and len(best) < max_sums:
         total, _, rank, option, others = heappop(heap)
         numbers = lists[order[rank]]
         choices = (*others, (order[rank], option))
         best.append((total, choices))
         if option + 1 < len(numbers):
-            add(total - numbers[option] + numbers[option + 1], rank, option + 1, others)
+            push(total - numbers[option] + numbers[option + 1], rank, option + 1, others)
         if rank + 1 < len(order):
             least = lists[order[rank + 1]][1]
-            add(total + least, rank + 1, 1, choices)
+            push(total + least, rank + 1, 1, choices)
             if option == 1:
-                add(total - numbers[1] + least, rank + 1, 1, others)
+                push(total - numbers[1] + least, rank + 1, 1, others)
     return best
 
 
-_KEPT_MERGES = 1 << 18
-_KEPT_IDS = 1 << 16
+_CACHED_MERGES = 1 << 18
+_CACHED_IDS = 1 << 16
 """Caches of partly and fully merged stretches, up to about 150 MB together."""
 
 
@@ -361,8 +363,8 @@ class BpeDropout:
             if piece.kind in (PieceKind.NORMAL, PieceKind.UNUSED)
         }
         self._alpha = alpha
-        self._kept_merges = lru_cache(_KEPT_MERGES)(self._merges)
-        self._kept_ids = lru_cache(_KEPT_IDS)(self._ids)
+        self._cached_merges = lru_cache(_CACHED_MERGES)(self._merges)
+        self._cached_ids = lru_cache(_CACHED_IDS)(self._ids)
 
     def segment(self, stretches: Iterator[Stretch], draw: Draw) -> list[int]:
         """Return the token ids of a newly drawn segmentation of a sentence.
@@ -372,8 +374,8 @@ class BpeDropout:
             draw: The source of random numbers.
         """
         ids: list[int] = []
-        for text, given in stretches:
-            ids += (self._merge(text, draw) if len(text) > 1 else ()) or given
+        for text, best_ids in stretches:
+            ids += (self._merge(text, draw) if len(text) > 1 else ()) or best_ids
         return ids
 
     def _merge(self, text: str, draw: Draw) -> tuple[int, ...]:
@@ -383,32 +385,32 @@ class BpeDropout:
         tried in the order of priority, and those after it need no random number.
         """
         alpha = self._alpha
-        keep = len(text) <= LONG
-        find_merges = self._kept_merges if keep else self._merges
+        is_cached = len(text) <= MAX_CACHED_LENGTH
+        find_merges = self._cached_merges if is_cached else self._merges
         cuts = (1 << len(text)) - 2
         while True:
-            for after in find_merges(text, cuts):
+            for merged_cuts in find_merges(text, cuts):
                 if draw() >= alpha:
-                    cuts = after
+                    cuts = merged_cuts
                     break
             else:
-                return (self._kept_ids if keep else self._ids)(text, cuts)
+                return (self._cached_ids if is_cached else self._ids)(text, cuts)
 
     def _merges(self, text: str, cuts: int) -> tuple[int, ...]:
         """Return the cuts (bit i: before character i) after each merge, by falling priority."""
-        places = _places(text, cuts)
+        positions = _cut_positions(text, cuts)
         merges = [
             (-self._scores[merged], middle)
-            for start, middle, end in zip(places, places[1:], places[2:], strict=False)
+            for start, middle, end in zip(positions, positions[1:], positions[2:], strict=False)
             if (merged := text[start:end]) in self._scores
         ]
         return tuple([cuts ^ (1 << middle) for _, middle in sorted(merges)])
 
     def _ids(self, text: str, cuts: int) -> tuple[int, ...]:
-        pieces = [text[start:end] for start, end in pairwise(_places(text, cuts))]
+        pieces = [text[start:end] for start, end in pairwise(_cut_positions(text, cuts))]
         known = all(piece in self._tokens for piece in pieces)
         return tuple([self._tokens[piece] for piece in pieces]) if known else ()
 
 
-def _places(text: str, cuts: int) -> list[int]:
-    return [0, *(place for place in range(1, len(text)) if cuts >> place & 1), len(text)]
+def _cut_positions(text: str, cuts: int) -> list[int]:
+    return [0, *(position for position in range(1, len(text)) if cuts >> position & 1), len(text)]

@@ -16,7 +16,7 @@ from nmt.config.settings import TokenizerSettings
 from nmt.errors import ConfigError, DataError, NmtError
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
-LONGEST_LINE = 16_384
+MAX_LINE_BYTES = 16_384
 """The bytes of the longest training line. BPE training cannot hold words beyond 65,535 bytes."""
 
 _FIXED_SIZES = ("unigram", "bpe")
@@ -34,7 +34,7 @@ class SubwordTokenizer(Tokenizer):
 
     @classmethod
     def learn(
-        cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], what: str
+        cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], text_name: str
     ) -> bytes:
         """Return the file of a model learned from lines. The same lines give the same bytes.
 
@@ -42,7 +42,7 @@ class SubwordTokenizer(Tokenizer):
             settings: The settings of the tokenizer.
             normalizer: The normalisation from `make_normalizer`.
             lines: The training text.
-            what: The name of the text in errors, such as `the source`.
+            text_name: The name of the text in errors, such as `the source`.
 
         Raises:
             ConfigError: The size does not fit the text.
@@ -71,28 +71,28 @@ class SubwordTokenizer(Tokenizer):
                 unk_id=UNK,
                 bos_id=BOS,
                 eos_id=EOS,
-                max_sentence_length=2 * LONGEST_LINE,
+                max_sentence_length=2 * MAX_LINE_BYTES,
                 # Floating-point sums depend on the number of threads.
                 num_threads=1,
                 minloglevel=2,
             )
         except RuntimeError as error:
-            raise _plain_error(settings, what, str(error)) from error
+            raise _training_error(settings, text_name, str(error)) from error
         return model.getvalue()
 
 
-def _plain_error(settings: TokenizerSettings, what: str, message: str) -> NmtError:
+def _training_error(settings: TokenizerSettings, text_name: str, message: str) -> NmtError:
     size = settings.vocab_size
     if match := _TOO_HIGH.search(message):
         return ConfigError(
-            f"tokenizer.vocab_size: {size} is more than {what} of train can give; the highest "
+            f"tokenizer.vocab_size: {size} is more than {text_name} of train can give; the highest "
             f"value possible is {match[1]}.\n"
             "Lower it, or set tokenizer.hard_vocab_limit: false to take as many as there are."
         )
     if match := _TOO_SMALL.search(message):
         return ConfigError(
-            f"tokenizer.vocab_size: {size} is too small for {what} of train, whose characters and "
-            f"reserved subwords alone need {match[1]}.\n"
+            f"tokenizer.vocab_size: {size} is too small for {text_name} of train, whose "
+            f"characters and reserved subwords alone need {match[1]}.\n"
             f"Set it higher than {match[1]}, or lower tokenizer.character_coverage."
         )
-    return DataError(f"SentencePiece could not learn subwords from {what} of train: {message}")
+    return DataError(f"SentencePiece could not learn subwords from {text_name} of train: {message}")

@@ -1,8 +1,8 @@
 """The tokenizer: a vocabulary, and the conversion from text to token ids and back.
 
-Each tokenizer is a SentencePiece model file. The file holds the normalisation too, so text is
-treated alike everywhere. A kind that SentencePiece does not know, such as words, is a class that
-`nmt.config.registry.TOKENIZERS` names. The file says its kind.
+Each tokenizer is a SentencePiece model file, which includes the normalisation. A kind that
+SentencePiece does not know, such as words, is a class in `nmt.config.registry.TOKENIZERS`. The file
+stores the name of its kind.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ UNK = 1
 BOS = 2
 EOS = 3
 
-_CONTROLS = frozenset((PAD, BOS, EOS))
+_CONTROL_IDS = frozenset((PAD, BOS, EOS))
 _JOINT = "joint.model"
 _SOURCE = "source.model"
 _TARGET = "target.model"
@@ -73,22 +73,22 @@ class Tokenizer:
         Raises:
             ModelError: The file is missing or damaged.
         """
-        return Tokenizer.of_place(Folder(path.parent), path.name)
+        return Tokenizer.from_store(Folder(path.parent), path.name)
 
     @staticmethod
-    def of_place(place: FileStore, name: str) -> "Tokenizer":
+    def from_store(store: FileStore, name: str) -> "Tokenizer":
         """Return the tokenizer of a model file in a file store.
 
         Args:
-            place: The file store.
+            store: The file store.
             name: The name of the model file.
 
         Raises:
             ModelError: The file is missing or damaged.
         """
-        file = place.path / name
+        file = store.path / name
         try:
-            return open_tokenizer(place.read(name), str(file))
+            return open_tokenizer(store.read(name), str(file))
         except OSError as error:
             reason = error.strerror or str(error)
             raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
@@ -119,8 +119,8 @@ class Tokenizer:
         return self.read_model().kind == ModelKind.WORD
 
     @property
-    def how(self) -> str | None:
-        """Instructions for the segmentation where SentencePiece alone does not do it, else None."""
+    def segmentation_instructions(self) -> str | None:
+        """Instructions for the segmentation; None where SentencePiece alone does it."""
         return None
 
     def read_model(self) -> SentencePieceModel:
@@ -152,8 +152,8 @@ class Tokenizer:
             UsageError: A text has a surrogate.
         """
         if _NUL in "".join(texts):
-            texts = [without_nul(text) for text in texts]
-        with surrogates_refused(texts):
+            texts = [remove_nul(text) for text in texts]
+        with refuse_surrogates(texts):
             return [list(ids) for ids in map(self._processor.encode_as_ids, texts)]
 
     def subwords(self, text: str) -> list[Subword]:
@@ -162,12 +162,14 @@ class Tokenizer:
         Raises:
             UsageError: The text has a surrogate.
         """
-        with surrogates_refused((text,)):
-            content: bytes = self._processor.encode(without_nul(text), out_type="serialized_proto")
+        with refuse_surrogates((text,)):
+            content: bytes = self._processor.encode(remove_nul(text), out_type="serialized_proto")
         return read_subwords(content)
 
-    def spelled(self, pieces: Sequence[str]) -> list[Subword]:
+    def decoded_subwords(self, pieces: Sequence[str]) -> list[Subword]:
         """Return subwords, each with its characters in the decoded text.
+
+        `subwords` does the same for the text before encoding.
 
         Args:
             pieces: Subwords as `pieces` returns them, without control pieces such as end marks.
@@ -179,7 +181,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the clean text of token ids, without PAD, BOS and EOS."""
-        kept = [int(token) for token in ids if int(token) not in _CONTROLS]
+        kept = [int(token) for token in ids if int(token) not in _CONTROL_IDS]
         # Byte subwords can spell any character, including line ends.
         return clean_output(str(self._processor.decode(kept)))
 
@@ -195,7 +197,7 @@ class Tokenizer:
         """
         ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
         for piece, token in zip(pieces, ids, strict=True):
-            if token in _CONTROLS or self.pieces([token]) != [piece]:
+            if token in _CONTROL_IDS or self.pieces([token]) != [piece]:
                 raise UsageError(f"{piece!r:.80} is no subword of this vocabulary.")
         return ids
 
@@ -222,8 +224,8 @@ def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
             f"{name}: a tokenizer of kind {kind!r:.40}, which this nmt does not have. Update nmt, "
             "or import what adds this kind."
         )
-    opened: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
-    return opened
+    tokenizer: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -249,20 +251,20 @@ class TokenizerPair:
         """
         if not path.exists():
             raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
-        return cls.of_place(open_file_store(path))
+        return cls.from_store(open_file_store(path))
 
     @classmethod
-    def of_place(cls, place: FileStore) -> "TokenizerPair":
+    def from_store(cls, store: FileStore) -> "TokenizerPair":
         """Return the tokenizers of a file store.
 
         Raises:
             ModelError: The model files are missing or damaged.
         """
-        if place.has(_JOINT):
-            both = Tokenizer.of_place(place, _JOINT)
+        if store.has(_JOINT):
+            both = Tokenizer.from_store(store, _JOINT)
             return cls(both, both, joint=True)
         return cls(
-            Tokenizer.of_place(place, _SOURCE), Tokenizer.of_place(place, _TARGET), joint=False
+            Tokenizer.from_store(store, _SOURCE), Tokenizer.from_store(store, _TARGET), joint=False
         )
 
     def save(self, folder: Path) -> None:
@@ -286,20 +288,21 @@ def _open_processor(model: bytes, name: str) -> Any:
     try:
         processor.load_from_serialized_proto(model)
     except (RuntimeError, OSError, UnicodeDecodeError) as error:
-        raise _damaged(name) from error
+        raise _damage_error(name) from error
     if not model or processor.get_piece_size() == 0:
-        raise _damaged(name)
-    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
-    if found != (PAD, UNK, BOS, EOS):
+        raise _damage_error(name)
+    reserved_ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if reserved_ids != (PAD, UNK, BOS, EOS):
         raise ModelError(
-            f"{name}: reserved ids pad, unk, bos, eos are {found}, not {(PAD, UNK, BOS, EOS)}.\n"
+            f"{name}: reserved ids pad, unk, bos, eos are {reserved_ids}, not "
+            f"{(PAD, UNK, BOS, EOS)}.\n"
             "Give a SentencePiece model of others as tokenizer.model in the configuration."
         )
     return processor
 
 
 @contextmanager
-def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
+def refuse_surrogates(texts: Sequence[str]) -> Iterator[None]:
     """Return a context manager that raises UsageError for texts with surrogates.
 
     UTF-8 cannot encode such a text, and SentencePiece reports it as an internal error.
@@ -309,20 +312,20 @@ def surrogates_refused(texts: Sequence[str]) -> Iterator[None]:
     except (UnicodeEncodeError, RuntimeError) as error:
         for number, text in enumerate(texts, start=1):
             if problem := find_surrogate(text):
-                which = f"text {number}" if len(texts) > 1 else "the text"
+                name = f"text {number}" if len(texts) > 1 else "the text"
                 raise UsageError(
-                    f"{which} has {problem}. Decode it properly: such a character stands for a "
+                    f"{name} has {problem}. Decode it properly: such a character stands for a "
                     "byte or a part of a character that was not understood."
                 ) from error
         raise
 
 
-def without_nul(text: str) -> str:
+def remove_nul(text: str) -> str:
     """Return a text without NUL, the one control character that no normalisation rule can name."""
     return text.replace(_NUL, "")
 
 
-def _damaged(name: str) -> ModelError:
+def _damage_error(name: str) -> ModelError:
     return ModelError(
         f"{name}: no SentencePiece model, or a damaged one. "
         "Copy it anew, or make it again with nmt tokenizer --force."

@@ -33,8 +33,8 @@ from nmt.tokenizers.sentencepiece_model import (
     Value,
     write_model,
 )
-from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, surrogates_refused, without_nul
-from nmt.tokenizers.words import JOINING, Subword
+from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, refuse_surrogates, remove_nul
+from nmt.tokenizers.words import JOINING_MARKS, Subword
 
 _SPACE = "▁"
 _RESERVED = (
@@ -72,7 +72,7 @@ class ListedTokenizer(Tokenizer):
 
     @classmethod
     def learn(
-        cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], what: str
+        cls, settings: TokenizerSettings, normalizer: Any, lines: Iterable[str], text_name: str
     ) -> bytes:
         """Return the file of a tokenizer with the most frequent tokens of lines.
 
@@ -80,46 +80,46 @@ class ListedTokenizer(Tokenizer):
             settings: The settings of the tokenizer.
             normalizer: The normalisation from `make_normalizer`.
             lines: The training text.
-            what: The name of the text in errors, such as `the source`.
+            text_name: The name of the text in errors, such as `the source`.
 
         Raises:
             ConfigError: No token is frequent enough, or the vocabulary has no room for one.
         """
         rule = normalizer.serialized_normalizer_spec()
-        fixed = list(_RESERVED)
+        reserved = list(_RESERVED)
         if settings.user_symbols:
-            fixed += [Piece(text, 0.0, PieceKind.USER_DEFINED) for text in settings.user_symbols]
-            fixed.append(Piece(_SPACE, 0.0, PieceKind.NORMAL))
-        room = settings.vocab_size - len(fixed)
-        if room < 1:
+            reserved += [Piece(text, 0.0, PieceKind.USER_DEFINED) for text in settings.user_symbols]
+            reserved.append(Piece(_SPACE, 0.0, PieceKind.NORMAL))
+        free_entries = settings.vocab_size - len(reserved)
+        if free_entries < 1:
             raise ConfigError(
                 f"tokenizer.vocab_size: {settings.vocab_size} leaves no room for words: reserved "
-                f"entries and user_symbols alone need {len(fixed)}. Set it higher."
+                f"entries and user_symbols alone need {len(reserved)}. Set it higher."
             )
-        empty = cls(_write(settings, fixed, rule))
+        untrained = cls(_write_model(settings, reserved, rule))
         counts: Counter[str] = Counter()
         for line in lines:
-            counts.update(empty.divide(empty.normalize(line)))
-        for piece in fixed:
+            counts.update(untrained.divide(untrained.normalize(line)))
+        for piece in reserved:
             del counts[piece.text]
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        chosen = [text for text, count in ranked if count >= settings.min_frequency][:room]
+        chosen = [text for text, count in ranked if count >= settings.min_frequency][:free_entries]
         if ranked and not chosen:
-            commonest, count = ranked[0]
+            most_common, count = ranked[0]
             raise ConfigError(
-                f"tokenizer.min_frequency: no word of {what} of train occurs "
-                f"{settings.min_frequency} times; the commonest, {commonest.strip(_SPACE)!r:.40}, "
-                f"occurs {count} times. Lower it."
+                f"tokenizer.min_frequency: no word of {text_name} of train occurs "
+                f"{settings.min_frequency} times; the commonest, "
+                f"{most_common.strip(_SPACE)!r:.40}, occurs {count} times. Lower it."
             )
-        _report_left_out(ranked, len(chosen), what)
+        _report_unknown_words(ranked, len(chosen), text_name)
         # The score is minus the rank, as in BPE models. The segmentation does not use it.
-        words = [Piece(text, -float(n), PieceKind.NORMAL) for n, text in enumerate(chosen)]
-        return _write(settings, [*fixed, *words], rule)
+        words = [Piece(text, -float(rank), PieceKind.NORMAL) for rank, text in enumerate(chosen)]
+        return _write_model(settings, [*reserved, *words], rule)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See `Tokenizer.encode_batch`."""
         ids = self._ids
-        with surrogates_refused(texts):
+        with refuse_surrogates(texts):
             return [
                 [ids.get(token, UNK) for token in self.divide(self.normalize(text))]
                 for text in texts
@@ -127,25 +127,25 @@ class ListedTokenizer(Tokenizer):
 
     def subwords(self, text: str) -> list[Subword]:
         """See `Tokenizer.subwords`."""
-        text = without_nul(text)
-        with surrogates_refused((text,)):
-            normalized, places = self._processor.normalize(text, with_offsets=True)
+        text = remove_nul(text)
+        with refuse_surrogates((text,)):
+            normalized, offsets = self._processor.normalize(text, with_offsets=True)
         subwords, end = [], 0
         for token in self.divide(normalized):
             begin, end = end, end + len(token)
-            subwords.append(Subword(token, text[places[begin] : places[end]]))
+            subwords.append(Subword(token, text[offsets[begin] : offsets[end]]))
         return subwords
 
     def normalize(self, text: str) -> str:
         """Return a text in the form that `divide` takes: normalised, with `▁` for each space."""
-        return str(self._processor.normalize(without_nul(text)))
+        return str(self._processor.normalize(remove_nul(text)))
 
     @cached_property
     def symbols(self) -> Sequence[str]:
         """The texts that are always one token, the longest first."""
         pieces = self.read_model().pieces
-        found = [piece.text for piece in pieces if piece.kind == PieceKind.USER_DEFINED]
-        return sorted(found, key=lambda text: (-len(text), text))
+        symbols = [piece.text for piece in pieces if piece.kind == PieceKind.USER_DEFINED]
+        return sorted(symbols, key=lambda text: (-len(text), text))
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -162,11 +162,11 @@ class WordTokenizer(ListedTokenizer):
 
     def divide(self, text: str) -> list[str]:
         """See `ListedTokenizer.divide`."""
-        return self._token.findall(text)
+        return self._token_regex.findall(text)
 
     @property
-    def how(self) -> str:
-        """See `Tokenizer.how`."""
+    def segmentation_instructions(self) -> str:
+        """See `Tokenizer.segmentation_instructions`."""
         return (
             "Normalise the text with the model's own rules (SentencePiece's `normalize`), find all "
             f"matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and look "
@@ -175,7 +175,7 @@ class WordTokenizer(ListedTokenizer):
         )
 
     @cached_property
-    def _token(self) -> re.Pattern[str]:
+    def _token_regex(self) -> re.Pattern[str]:
         return re.compile(_token_pattern(self.symbols, *_letters_and_marks()))
 
 
@@ -192,11 +192,13 @@ def _token_pattern(symbols: Sequence[str], letters: str, marks: str) -> str:
         any_symbol = "|".join(map(re.escape, symbols))
         letter = f"(?:(?!{any_symbol})[{letters}])"
         fixed = f"{_SPACE}(?={any_symbol})|{any_symbol}|"
-    joining = rf"(?<=\d)[.,](?=\d)|[{re.escape(JOINING)}](?=[{letters}])"
+    joining = rf"(?<=\d)[.,](?=\d)|[{re.escape(JOINING_MARKS)}](?=[{letters}])"
     word = f"{letter}+(?:(?:{joining}){letter}+)*"
     # Characters that belong to the symbol before: accents, variants, colours, joined symbols.
-    more = "[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
-    mark = f"(?!{_SPACE})[{marks}]{more}*"
+    modifiers = (
+        "[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+    )
+    mark = f"(?!{_SPACE})[{marks}]{modifiers}*"
     joined = f"{mark}(?:\u200d{mark})*"
     flag = "[\U0001f1e6-\U0001f1ff]{2}"
     return f"{fixed}{_SPACE}?(?:{word}|{flag}|{joined})|{_SPACE}"
@@ -212,25 +214,25 @@ def _letters_and_marks() -> tuple[str, str]:
     ranges: dict[bool, list[str]] = {False: [], True: []}
     codes = range(_LAST_WITH_SYMBOLS + 1)
     for is_mark, run in groupby(codes, lambda code: unicodedata.category(chr(code))[0] in "PSZ"):
-        first, *more = run
-        last = more[-1] if more else first
+        first, *others = run
+        last = others[-1] if others else first
         ranges[is_mark].append(f"{re.escape(chr(first))}-{re.escape(chr(last))}")
     ranges[False].append(f"{chr(_LAST_WITH_SYMBOLS + 1)}-{chr(sys.maxunicode)}")
     return "".join(ranges[False]), "".join(ranges[True])
 
 
-def _write(settings: TokenizerSettings, pieces: Sequence[Piece], rule: bytes) -> bytes:
+def _write_model(settings: TokenizerSettings, pieces: Sequence[Piece], rule: bytes) -> bytes:
     trainer = {**_TRAINER, TrainerField.VOCABULARY_SIZE: len(pieces)}
     return write_model(settings.kind, pieces, trainer, rule)
 
 
-def _report_left_out(ranked: Sequence[tuple[str, int]], kept: int, what: str) -> None:
+def _report_unknown_words(ranked: Sequence[tuple[str, int]], size: int, text_name: str) -> None:
     """Report the words that are not in the vocabulary, if any."""
-    left_out = ranked[kept:]
-    if left_out:
+    unknown = ranked[size:]
+    if unknown:
         total = sum(count for _, count in ranked)
-        share = sum(count for _, count in left_out) / total
+        share = sum(count for _, count in unknown) / total
         say(
-            f"tokenizer: {len(left_out):,} of {len(ranked):,} words of {what} are not in the "
+            f"tokenizer: {len(unknown):,} of {len(ranked):,} words of {text_name} are not in the "
             f"vocabulary: {100 * share:.1f}% of its text is unknown"
         )

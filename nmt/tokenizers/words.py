@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 END_MARK = "</s>"
 """The display form of the token that ends a sentence."""
 
-JOINING = "'’-‐‑·׳״"
+JOINING_MARKS = "'’-‐‑·׳״"
 """Apostrophes, hyphens and the like, which join their neighbours into one word."""
 
 Membership = NDArray[np.bool_]
@@ -34,8 +34,8 @@ _SPACES = " \t"
 _WITHOUT_SPACES = str.maketrans("", "", _SPACES)
 _WORD = re.compile(f"[^{_SPACES}]+")
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_MOST_COMPARED = 4_000_000
-"""The limit on the pairs of characters, beyond which two spellings are not compared one by one."""
+_MAX_COMPARED = 4_000_000
+"""The maximum number of character pairs up to which two spellings are compared one by one."""
 
 
 class Subword(NamedTuple):
@@ -74,7 +74,7 @@ def split_words(text: str) -> list[str]:
 class SegmentedText(str):
     """A text as written, with its subwords, without an end mark."""
 
-    _given: Sequence[Subword] | Callable[[], Sequence[Subword]]
+    _subword_source: Sequence[Subword] | Callable[[], Sequence[Subword]]
 
     def __new__(
         cls, text: str, subwords: Sequence[Subword] | Callable[[], Sequence[Subword]]
@@ -86,23 +86,23 @@ class SegmentedText(str):
             subwords: The subwords, or a function that is called when they are first read.
         """
         self = super().__new__(cls, text)
-        self._given = subwords
+        self._subword_source = subwords
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SegmentedText, (str(self), list(self.subwords))
 
     @classmethod
-    def of_pieces(cls, pieces: Sequence[str]) -> "SegmentedText":
+    def from_pieces(cls, pieces: Sequence[str]) -> "SegmentedText":
         """Return the text that subwords spell by themselves, without an end mark after them."""
         pieces = pieces[:-1] if pieces[-1:] == [END_MARK] else pieces
-        subwords = [Subword(*each) for each in zip(pieces, _surfaces(pieces), strict=True)]
+        subwords = [Subword(*each) for each in zip(pieces, _decode_surfaces(pieces), strict=True)]
         return cls("".join(subword.surface for subword in subwords).strip(_SPACES), subwords)
 
     @cached_property
     def subwords(self) -> Sequence[Subword]:
         """The subwords, in order."""
-        return self._given() if callable(self._given) else self._given
+        return self._subword_source() if callable(self._subword_source) else self._subword_source
 
     @cached_property
     def words(self) -> list[str]:
@@ -118,27 +118,31 @@ class SegmentedText(str):
         subword may belong to several words where the tokenizer does not divide at spaces. A word
         has no subword where normalisation drops all its characters.
         """
-        word_of_place = [number for number, word in enumerate(self.words) for _ in word]
-        places = iter(_places("".join(self._letters), "".join(self.words)))
+        word_of_letter = [number for number, word in enumerate(self.words) for _ in word]
+        positions = iter(_letter_positions("".join(self._letters), "".join(self.words)))
         spans: list[tuple[int, int]] = []
-        waiting = 0
+        pending = 0
         for letters in self._letters:
-            own = [word_of_place[place] for _ in letters if (place := next(places)) is not None]
-            if not own:
-                waiting += 1
+            letter_words = [
+                word_of_letter[position]
+                for _ in letters
+                if (position := next(positions)) is not None
+            ]
+            if not letter_words:
+                pending += 1
                 continue
-            spans += [(own[0], own[0] + 1)] * waiting
-            spans.append((own[0], own[-1] + 1))
-            waiting = 0
-        return spans + [spans[-1] if spans else (0, 0)] * waiting
+            spans += [(letter_words[0], letter_words[0] + 1)] * pending
+            spans.append((letter_words[0], letter_words[-1] + 1))
+            pending = 0
+        return spans + [spans[-1] if spans else (0, 0)] * pending
 
     @cached_property
     def membership(self) -> Membership:
         """Whether a subword has letters of a word, `[subwords, words]`."""
-        found = np.zeros((len(self.subwords), len(self.words)), np.bool_)
+        membership = np.zeros((len(self.subwords), len(self.words)), np.bool_)
         for number, (begin, end) in enumerate(self.spans):
-            found[number, begin:end] = True
-        return found
+            membership[number, begin:end] = True
+        return membership
 
     @cached_property
     def display_words(self) -> list[DisplayWord]:
@@ -148,35 +152,35 @@ class SegmentedText(str):
         where a subword does.
         """
         groups: list[list[int]] = []
-        last_alone, end = False, 0
-        for atom in self._atoms():
-            begin = self.spans[atom[0]][0]
-            alone = is_punctuation("".join(self._letters[i] for i in atom))
-            if groups and begin < end and not alone and not last_alone:
-                groups[-1] += atom
+        last_is_alone, end = False, 0
+        for subword_group in self._group_subwords():
+            begin = self.spans[subword_group[0]][0]
+            is_alone = is_punctuation("".join(self._letters[i] for i in subword_group))
+            if groups and begin < end and not is_alone and not last_is_alone:
+                groups[-1] += subword_group
             else:
-                groups.append(atom)
-            last_alone, end = alone, self.spans[atom[-1]][1]
-        return [DisplayWord(group, self._spelled(group)) for group in groups]
+                groups.append(subword_group)
+            last_is_alone, end = is_alone, self.spans[subword_group[-1]][1]
+        return [DisplayWord(group, self._display_text(group)) for group in groups]
 
     @cached_property
     def _letters(self) -> list[str]:
         return [subword.surface.translate(_WITHOUT_SPACES) for subword in self.subwords]
 
-    def _atoms(self) -> list[list[int]]:
-        """Return groups of subwords: those without letters join the next one with letters."""
-        atoms: list[list[int]] = []
-        waiting: list[int] = []
+    def _group_subwords(self) -> list[list[int]]:
+        """Return groups of subwords. A subword without letters joins the next one with letters."""
+        groups: list[list[int]] = []
+        pending: list[int] = []
         for number, letters in enumerate(self._letters):
-            waiting.append(number)
+            pending.append(number)
             if letters:
-                atoms.append(waiting)
-                waiting = []
-        if waiting and atoms:
-            atoms[-1] += waiting
-        return atoms or [waiting] * bool(waiting)
+                groups.append(pending)
+                pending = []
+        if pending and groups:
+            groups[-1] += pending
+        return groups or [pending] * bool(pending)
 
-    def _spelled(self, group: Sequence[int]) -> str:
+    def _display_text(self, group: Sequence[int]) -> str:
         text = "".join(self.subwords[i].surface for i in group)
         return text.strip(_SPACES) or _SPACE
 
@@ -188,7 +192,7 @@ def words_to_display(tokens: Sequence[str], known: SegmentedText | None) -> list
         tokens: The subwords of a text.
         known: The text with the same subwords, None where only the tokens are known.
     """
-    text = SegmentedText.of_pieces(tokens) if known is None else known
+    text = SegmentedText.from_pieces(tokens) if known is None else known
     words = text.display_words
     if tokens[-1:] != [END_MARK]:
         return words
@@ -204,12 +208,12 @@ def is_punctuation(piece: str) -> bool:
     """Return whether a subword has only punctuation, without an apostrophe or hyphen."""
     text = piece.replace(_SPACE, "")
     return bool(text) and all(
-        unicodedata.category(character).startswith("P") and character not in JOINING
+        unicodedata.category(character).startswith("P") and character not in JOINING_MARKS
         for character in text
     )
 
 
-def _surfaces(pieces: Sequence[str]) -> list[str]:
+def _decode_surfaces(pieces: Sequence[str]) -> list[str]:
     """Return the text of each subword. The last byte of a character spells the character."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     surfaces: list[str] = []
@@ -227,33 +231,36 @@ def _surfaces(pieces: Sequence[str]) -> list[str]:
     return surfaces
 
 
-def _places(spelled: str, written: str) -> Sequence[int | None]:
-    """Return the index of each letter of the subwords in the text, None for one that is not there.
+def _letter_positions(subword_letters: str, text_letters: str) -> Sequence[int | None]:
+    """Return the position in the text of each letter of the subwords, None for a missing one.
 
     Args:
-        spelled: The letters of all subwords.
-        written: The letters of the text, including those that normalisation drops.
+        subword_letters: The letters of all subwords.
+        text_letters: The letters of the text, including those that normalisation drops.
     """
-    if spelled == written:
-        return range(len(written))
-    places: list[int | None] = []
-    place = -1
-    for letter in spelled:
-        place = written.find(letter, place + 1)
-        if place < 0:
-            return _likely_places(spelled, written)
-        places.append(place)
-    return places
+    if subword_letters == text_letters:
+        return range(len(text_letters))
+    positions: list[int | None] = []
+    position = -1
+    for letter in subword_letters:
+        position = text_letters.find(letter, position + 1)
+        if position < 0:
+            return _likely_positions(subword_letters, text_letters)
+        positions.append(position)
+    return positions
 
 
-def _likely_places(spelled: str, written: str) -> list[int | None]:
-    """Return the result of `_places` where letters are also replaced, by longest equal runs."""
-    places: list[int | None] = [None] * len(spelled)
-    runs = [(0, len(spelled), 0, len(written))]
-    if len(spelled) * len(written) <= _MOST_COMPARED:
-        matcher = SequenceMatcher(None, spelled, written, autojunk=False)
+def _likely_positions(subword_letters: str, text_letters: str) -> list[int | None]:
+    """Return the most likely positions where letters are also replaced, by longest equal runs.
+
+    See `_letter_positions`.
+    """
+    positions: list[int | None] = [None] * len(subword_letters)
+    runs = [(0, len(subword_letters), 0, len(text_letters))]
+    if len(subword_letters) * len(text_letters) <= _MAX_COMPARED:
+        matcher = SequenceMatcher(None, subword_letters, text_letters, autojunk=False)
         runs = [(begin, end, first, stop) for _, begin, end, first, stop in matcher.get_opcodes()]
     for begin, end, first, stop in runs:
         for i in range(begin, end if stop > first else begin):
-            places[i] = first + (i - begin) * (stop - first) // (end - begin)
-    return places
+            positions[i] = first + (i - begin) * (stop - first) // (end - begin)
+    return positions

@@ -11,7 +11,7 @@ from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
 from nmt.bundles.bundle_files import BUNDLE_RECORD, find_bundle, fingerprint, is_checkpoint
 from nmt.config.registry import DEV_METRICS
 from nmt.config.serialize import config_differences
-from nmt.console import counted, say
+from nmt.console import format_count, say
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.metrics import MetricValue, deciding_value
 from nmt.runtime.file_store import is_archive
@@ -80,7 +80,7 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
     means = {name: values / len(names) for name, values in total.items()}
     load_model_tensors(first.model, means, out)
     save_bundle(first, out, {"average_of": names})
-    say(f"the mean of {counted(len(names), 'model', 'models')}: {out}")
+    say(f"the mean of {format_count(len(names), 'model', 'models')}: {out}")
 
 
 def _load_each_model(bundle: Bundle, path: Path, choice: CheckpointChoice | None) -> Iterator[str]:

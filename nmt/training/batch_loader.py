@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nmt.alignment.link_dataset import PairLinks
 from nmt.config.settings.tokenizer import SubwordSamplingSettings
-from nmt.data.batches import Batch, BatchBy, bucket_lengths, make_batch, plan_epoch
+from nmt.data.batches import Batch, BatchBy, full_bucket_lengths, make_batch, plan_epoch
 from nmt.data.binary_dataset import Corpus
 from nmt.tokenizers.subword_regularization import SubwordSampler
 from nmt.tokenizers.tokenizer import TokenizerPair
@@ -195,7 +195,7 @@ class BatchLoader:
         """Return the batches of an epoch, each as the indices of its pairs."""
         lengths = (self.corpus.source_lengths, self.corpus.target_lengths)
         if self.bucketed:
-            lengths = (bucket_lengths(lengths[0]), bucket_lengths(lengths[1]))
+            lengths = (full_bucket_lengths(lengths[0]), full_bucket_lengths(lengths[1]))
         return plan_epoch(*lengths, self.batch_size, self.seed, epoch, self.batch_by)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -289,7 +289,7 @@ class BatchLoader:
         batch = make_batch(*self._token_ids(pairs), pairs)
         if self.links is None:
             return batch
-        return batch.guided([self.links.links(int(pair)) for pair in pairs])
+        return batch.with_guide([self.links.links(int(pair)) for pair in pairs])
 
     def _sample(self, pairs: NDArray[np.int64], epoch: int, number: int) -> SampledBatch:
         sources, targets = self._token_ids(pairs)

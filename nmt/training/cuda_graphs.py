@@ -30,7 +30,7 @@ from torch import Tensor
 
 from nmt.config.settings import TrainingSettings
 from nmt.console import warn
-from nmt.data.batches import Batch, to_bucket
+from nmt.data.batches import Batch, pad_to_bucket
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.model.loss import LossSums
 from nmt.runtime.device import Runtime
@@ -130,7 +130,7 @@ class GraphedStep:
             graph.
         recorder: Records the work.
         device: The device of the work.
-        batch_tokens: See `to_bucket`.
+        batch_tokens: See `pad_to_bucket`.
         max_graphs: The number of shapes to keep recorded, which are the most frequent ones. Batches
             of other shapes are run plainly.
     """
@@ -159,7 +159,7 @@ class GraphedStep:
         Returns:
             The sums of the losses.
         """
-        batch = to_bucket(batch, self._batch_tokens).to(self._device)
+        batch = pad_to_bucket(batch, self._batch_tokens).to(self._device)
         divisor = torch.full((), tokens, device=self._device)
         recording = self._recording(batch, divisor, update)
         if recording is None:

@@ -32,7 +32,7 @@ from nmt.config.settings.training import duration_seconds
 from nmt.console import warn
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.device import Choices, Runtime
-from nmt.runtime.distributed import Notes, RankLost, Ranks, World, process_group
+from nmt.runtime.distributed import RankLost, Ranks, SharedTexts, World, process_group
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_loader import BatchLoader
 from nmt.training.checkpoints import TrainingState
@@ -69,14 +69,14 @@ def announce_start(world: World, start: RunStart | None) -> None:
     if world.size == 1:
         return
     if start is None:
-        Notes(world).leave(_START_NOTE, "null")
+        SharedTexts(world).set(_START_NOTE, "null")
         return
     message = {
         "config": start.config.model_dump(mode="json"),
         "choices": asdict(start.choices),
         "checkpoint": start.checkpoint,
     }
-    Notes(world).leave(_START_NOTE, json.dumps(message))
+    SharedTexts(world).set(_START_NOTE, json.dumps(message))
 
 
 def await_start(config: Config, run: RunDirectory) -> RunStart | None:
@@ -93,8 +93,8 @@ def await_start(config: Config, run: RunDirectory) -> RunStart | None:
         UsageError: This process has other settings than rank zero, or does not see its disk.
         ResourceError: The other processes cannot be reached.
     """
-    notes = Notes(World.of_environment())
-    while (text := notes.find(_START_NOTE)) is None:
+    notes = SharedTexts(World.from_environment())
+    while (text := notes.get(_START_NOTE)) is None:
         time.sleep(_POLL_SECONDS)
     message = json.loads(text)
     if message is None:
@@ -243,4 +243,4 @@ class GradientSum:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)
-        self._ranks.sum(gradients)
+        self._ranks.all_reduce_tensors(gradients)

@@ -8,7 +8,7 @@ from nmt.alignment.guided_links import GUIDANCE_FILE, open_guidance, prepare_gui
 from nmt.alignment.link_dataset import PairLinks
 from nmt.config.settings import Config, CorpusSettings
 from nmt.console import say, warn
-from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text
+from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text_path
 from nmt.data.binary_dataset import Corpus
 from nmt.data.manifest import (
     MANIFEST,
@@ -23,7 +23,7 @@ from nmt.data.prepared_folder import (
     PreparedFolder,
     changed_inputs,
     changed_settings,
-    shortened,
+    shorten_fingerprint,
 )
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_directory
@@ -82,9 +82,9 @@ def prepare_corpora(
             may use it.
     """
     folder = _folder(run)
-    with folder.held():
+    with folder.locked():
         if not force:
-            folder.check_there()
+            folder.check_exists()
         manifest = _known_manifest(folder)
         corpora = _corpus_settings(config)
         inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs, checked)
@@ -97,7 +97,7 @@ def prepare_corpora(
             folder.report_up_to_date(manifest.fingerprint)
             return _with_links(config, folder, tokenizers, prepared)
         check_languages(config.data)
-        folder.check_ours()
+        folder.check_made_by_nmt()
         if not force:
             folder.refuse_to_replace(reasons)
         with atomic_directory(folder.path) as new_folder:
@@ -128,7 +128,7 @@ def find_corpora(
         DataError: A text is missing, or the data of a trained run are missing.
     """
     folder = _folder(run)
-    folder.check_there()
+    folder.check_exists()
     manifest = _known_manifest(folder)
     reasons: list[str] = []
     if manifest is not None:
@@ -138,7 +138,7 @@ def find_corpora(
         if prepared is not None:
             _check_dev_fits(config, prepared)
             return prepared
-    folder.check_ours()
+    folder.check_made_by_nmt()
     folder.refuse_to_replace(reasons)
     return None
 
@@ -161,7 +161,7 @@ def open_prepared(config: Config, run: RunDirectory) -> tuple[TokenizerPair, Pre
 
 
 def _folder(run: RunDirectory) -> PreparedFolder:
-    return PreparedFolder.of(run, run.data, _KIND)
+    return PreparedFolder.for_run(run, run.data, _KIND)
 
 
 def _corpus_settings(config: Config) -> dict[str, CorpusSettings | None]:
@@ -187,7 +187,10 @@ def _rebuild_reasons(
     reasons = changed_settings("data", manifest.settings, binarize_settings(config), _KEYS)
     reasons += changed_inputs(manifest.inputs, inputs)
     if manifest.tokenizer != tokenizers.fingerprint:
-        theirs, ours = shortened(manifest.tokenizer), shortened(tokenizers.fingerprint)
+        theirs, ours = (
+            shorten_fingerprint(manifest.tokenizer),
+            shorten_fingerprint(tokenizers.fingerprint),
+        )
         reasons.append(f"it was made with the tokenizer {theirs}, and this run has {ours}")
     return reasons
 
@@ -238,7 +241,7 @@ def _open(folder: PreparedFolder, manifest: Manifest) -> PreparedData:
 
 
 def _dev_lines(folder: PreparedFolder, side: str, expected: int) -> list[str]:
-    path = dev_text(folder.path, side)
+    path = dev_text_path(folder.path, side)
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
@@ -310,4 +313,4 @@ def source_scripts(corpus: Corpus, tokenizer: Tokenizer) -> Scripts:
     """
     count = min(len(corpus), _SAMPLED_PAIRS)
     pairs = np.linspace(0, len(corpus) - 1, count).astype(int).tolist()
-    return Scripts.of(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)
+    return Scripts.from_texts(tokenizer.decode(corpus.source(pair).tolist()) for pair in pairs)

@@ -140,7 +140,7 @@ class MetricAccumulator:
         if self._updates == 0:
             return MetricSums()
         sums = torch.stack((self._loss, self._cross_entropy, self._guided))
-        ranks.sum([sums])
+        ranks.all_reduce_tensors([sums])
         loss, cross_entropy, guided = sums.tolist()
         return MetricSums(
             loss=loss,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from nmt.config.config_errors import nearest
+from nmt.config.config_errors import nearest_name
 from nmt.config.registry import OPTIMIZERS
 from nmt.config.settings.training import OptimizerSettings
 from nmt.errors import ConfigError
@@ -149,7 +149,7 @@ def _hint(model: nn.Module, names: Sequence[str], pattern: str) -> str:
     if tied:
         first = next(name for name in names if every[name] is every[tied[0]])
         return f"{tied[0]} is the same as {first} (`model.tying`): write that name."
-    meant = nearest(pattern, [*names, *_groups(names)])
+    meant = nearest_name(pattern, [*names, *_groups(names)])
     if meant is not None:
         return f"did you mean {meant}?"
     return f"there are {', '.join(dict.fromkeys(_top(name) for name in names))}."

@@ -4,7 +4,7 @@ from nmt.config.load import load_config
 from nmt.config.serialize import SettingDifference, config_differences
 from nmt.config.settings import Config
 from nmt.console import say
-from nmt.data.prepared_folder import shortened
+from nmt.data.prepared_folder import shorten_fingerprint
 from nmt.errors import DataError, UsageError
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory
@@ -163,7 +163,8 @@ def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: Tokeniz
     if saved != tokenizers.fingerprint:
         raise DataError(
             f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
-            f"({shortened(tokenizers.fingerprint)} instead of {shortened(saved)}).\n"
+            f"({shorten_fingerprint(tokenizers.fingerprint)} instead of "
+            f"{shorten_fingerprint(saved)}).\n"
             "Bring the old files back, or begin again with --restart."
         )
 

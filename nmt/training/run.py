@@ -21,9 +21,9 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.atomic_files import remove_leftovers, write_text
 from nmt.runtime.device import Choices, Runtime
 from nmt.runtime.distributed import Ranks, World
-from nmt.runtime.lock import exclusive
-from nmt.runtime.process import Signalled, signals_raised
-from nmt.runtime.processor import processor
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.process import SignalReceived, raise_signals
+from nmt.runtime.processor import read_processor
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.batch_loader import BatchLoader
@@ -97,16 +97,16 @@ def train(
         ResourceError: Another process trains the same run.
         StoppedBySignal: SIGINT, SIGTERM or SIGUSR1 was received.
     """
-    run = RunDirectory.of(config)
-    world = World.of_environment()
+    run = RunDirectory.from_config(config)
+    world = World.from_environment()
     try:
         # Under a launcher a process may wait inside C++ code, where no signal is raised.
-        with signals_raised(() if world.launched else STOP_SIGNALS):
+        with raise_signals(() if world.launched else STOP_SIGNALS):
             if world.rank > 0:
                 _run_worker(config, run, world)
             else:
                 _run_rank_zero(config, run, world, resume, restart, open_log)
-    except Signalled as stopped:
+    except SignalReceived as stopped:
         message = f"stopped by {stopped.name}; the same command goes on from what is saved."
         raise StoppedBySignal("" if world.rank > 0 else message, stopped.number) from None
     return run
@@ -118,7 +118,7 @@ def _run_rank_zero(
     """Run rank zero: prepare, start or resume, train and write."""
     if restart and world.attempt == 0:
         _archive_run(run)
-    with exclusive(run.training_lock, "training this run"):
+    with hold_lock(run.training_lock, "training this run"):
         remove_leftovers(run.path, [run.config_file.name, run.best.name])
         remove_leftovers(run.checkpoints)
         _start_or_resume(config, run, world, resume, open_log)
@@ -197,7 +197,11 @@ def _warn_of_other_choices(runtime: Runtime, saved_choices: Choices, log: Traini
 def _warn_of_emulation(runtime: Runtime) -> None:
     """Warn of a configured precision that the processor only emulates."""
     choices = runtime.choices
-    if choices.device == "cpu" and choices.precision == "bfloat16" and not processor().has_bfloat16:
+    if (
+        choices.device == "cpu"
+        and choices.precision == "bfloat16"
+        and not read_processor().has_bfloat16
+    ):
         warn(
             "runtime.precision: bfloat16 is emulated on this processor, many times slower than "
             "float32. Choose float32 or auto."
@@ -414,11 +418,11 @@ def _archive_run(run: RunDirectory) -> None:
     while archive.exists():
         number += 1
         archive = run.path.with_name(f"{run.path.name}.{stamp}-{number}")
-    locks = (run.training_lock, *run.preparing_locks)
+    locks = (run.training_lock, *run.preparation_locks)
     with ExitStack() as stack:
         for lock in locks:
             work = "training this run" if lock == run.training_lock else "its tokenizer or data"
-            stack.enter_context(exclusive(lock, work))
+            stack.enter_context(hold_lock(lock, work))
         run.path.rename(archive)
         for lock in locks:
             (archive / lock.name).unlink()

@@ -486,7 +486,9 @@ class Trainer:
             return  # all were skipped
         values = {
             "epoch": self.state.epoch + (self.state.batch > 0),  # 0: one has just ended
-            **train_means(self._metrics.total(self.ranks), self.settings.guided_alignment.wanted),
+            **train_means(
+                self._metrics.total(self.ranks), self.settings.guided_alignment.is_enabled
+            ),
             "learning_rate": self._learning_rate(self.state.update),
             "seconds": round(self.state.seconds, 1),
         }

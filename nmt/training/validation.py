@@ -12,7 +12,7 @@ from nmt.config.registry import SCORE_METRICS
 from nmt.config.settings import SearchSettings, TrainingSettings
 from nmt.console import LineLog, progress
 from nmt.data.batches import make_batch, plan_in_order
-from nmt.evaluation.input_checks import four_grams_of, undivided_warning
+from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.metrics import FourGrams, MetricValue, deciding_value, metric, perplexity
 from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
@@ -20,7 +20,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.search.batched_search import decode_corpus
 from nmt.search.logits_processors import LengthLimits
-from nmt.text.characters import comparable
+from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import PreparedData
 from nmt.translation.text_codec import split_line
 
@@ -129,13 +129,13 @@ class Validator:
         total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
             loss = self._cross_entropy(model)
-            hypotheses = self._ranks.shared(
+            hypotheses = self._ranks.map_shards(
                 sentences, lambda local: self._translate(model, list(local), bar.advance)
             )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(
-            list(map(comparable, hypotheses)),
-            [list(map(comparable, references))],
+            list(map(normalize_for_comparison, hypotheses)),
+            [list(map(normalize_for_comparison, references))],
             self._metrics,
             tokenize=self._bleu_tokenizer,
         )
@@ -153,11 +153,11 @@ class Validator:
 
     def four_grams(self) -> FourGrams:
         """Return the counts of 4-grams of the references that translations are compared with."""
-        return four_grams_of([self._references], self._bleu_tokenizer)
+        return count_four_grams([self._references], self._bleu_tokenizer)
 
     def undivided_warning(self) -> str | None:
         """Return the warning that BLEU takes sentences for words; None where it does not."""
-        return undivided_warning(self._references, self._bleu_tokenizer)
+        return unspaced_text_warning(self._references, self._bleu_tokenizer)
 
     @property
     def _references(self) -> list[str]:
@@ -189,7 +189,7 @@ class Validator:
                 tokens += int(sums.tokens)
         model.train(was_training)
         totals = torch.tensor([total, tokens], dtype=torch.float64)
-        self._ranks.sum([totals])
+        self._ranks.all_reduce_tensors([totals])
         return float(totals[0] / totals[1])
 
     def _translate(

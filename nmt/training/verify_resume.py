@@ -23,7 +23,7 @@ from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import NmtError, StoppedBySignal, UsageError
 from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.distributed import World
-from nmt.runtime.process import Signalled, let_through, signals_held, signals_raised
+from nmt.runtime.process import SignalReceived, delay_signals, raise_signals, unblock_signals
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tensor_files import read_tensors
 from nmt.training.checkpoints import (
@@ -66,16 +66,16 @@ def verify_resume(config: Config) -> str:
         UsageError: A launcher started several processes.
         StoppedBySignal: A signal was received.
     """
-    if (size := World.of_environment().size) > 1:
+    if (size := World.from_environment().size) > 1:
         raise UsageError(
             f"--verify-resume: is for one process, and a launcher started {size}. Leave it out."
         )
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
     try:
-        with signals_raised(), _temporary_folder(run.path) as folder:
+        with raise_signals(), _temporary_folder(run.path) as folder:
             return _compare_trainings(folder, config, run)
-    except Signalled as stopped:
+    except SignalReceived as stopped:
         raise StoppedBySignal(f"stopped by {stopped.name}.", stopped.number) from None
 
 
@@ -182,7 +182,7 @@ def _run_process(config: Config, kill_after: int | None) -> None:
     process = multiprocessing.get_context("spawn").Process(
         target=_train_in_process, args=(config, kill_after), daemon=True
     )
-    with signals_held():
+    with delay_signals():
         process.start()
     try:
         process.join()
@@ -198,7 +198,7 @@ def _run_process(config: Config, kill_after: int | None) -> None:
 
 def _train_in_process(config: Config, kill_after: int | None) -> None:
     set_quiet(True)
-    let_through(signal.SIGINT, signal.SIGTERM)
+    unblock_signals(signal.SIGINT, signal.SIGTERM)
     try:
         train(config, open_log=partial(_SelfKillingLog, kill_after=kill_after))
     except NmtError as error:

@@ -20,16 +20,16 @@ from typing import IO
 
 from nmt.console import open_stdin, warn
 from nmt.errors import DataError, OutputClosed
-from nmt.runtime.atomic_files import atomic_file, unwritable
+from nmt.runtime.atomic_files import atomic_file, write_error
 from nmt.text.byte_formats import BOM
-from nmt.text.compression import Sink, open_content, open_file, packing
+from nmt.text.compression import Sink, open_compressed_writer, open_content, open_file
 from nmt.text.formats import compression_of
 from nmt.text.lines import (
     PLAIN_TEXT,
     ExpectedFormats,
     check_format,
     decode_line,
-    status,
+    file_status,
     wrap_read_errors,
 )
 
@@ -292,7 +292,7 @@ def reader(path: Path | None, expected: ExpectedFormats = PLAIN_TEXT) -> Iterato
     if path is None:
         yield reading(open_stdin(), "stdin")
         return
-    regular = stat.S_ISREG(status(path).st_mode)
+    regular = stat.S_ISREG(file_status(path).st_mode)
     with wrap_read_errors(path):
         file = open_file(path)
     try:
@@ -324,7 +324,7 @@ def writer(path: Path | None) -> Iterator[Write]:
         return
     with _opened(path) as file:
         if compression_of(path.name) is not None:
-            with packing(file, str(path)) as packed:
+            with open_compressed_writer(file, str(path)) as packed:
                 yield lambda text: _write(packed, text)
         else:
             yield lambda text: _write_through(file, text)
@@ -371,7 +371,7 @@ def _is_special(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
 @contextmanager
@@ -382,7 +382,7 @@ def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes
     except BrokenPipeError as error:
         raise OutputClosed(f"{path}: its reader has gone.") from error
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
 def _write(file: Sink, text: str) -> None:

@@ -73,7 +73,7 @@ class WarningCollector:
     def _look_at_script(self, request: Request) -> None:
         if self._scripts is None:
             return
-        if foreign := self._scripts.foreign(request.text):
+        if foreign := self._scripts.foreign_script(request.text):
             known = ", ".join(self._scripts.main)
             self._foreign.add(
                 request.line.number,

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from nmt.bundles.bundle import Bundle, load_bundle, make_ensemble
 from nmt.bundles.bundle_files import find_bundle
-from nmt.config.config_errors import explained
+from nmt.config.config_errors import describe_validation_error
 from nmt.config.settings import RuntimeSettings
 from nmt.errors import UsageError
 from nmt.model.kernels.precision import cast_matrices, product_shapes
-from nmt.runtime.device import Runtime, find_device, keep_order_of_sums, prepare_runtime
+from nmt.runtime.device import Runtime, find_device, fix_summation_order, prepare_runtime
 from nmt.runtime.process import owns_process
 from nmt.search.ensemble import Ensemble
 from nmt.search.fast_precision import choose_precision
@@ -77,9 +77,9 @@ def load_models(
     try:
         settings = RuntimeSettings.model_validate(wanted)
     except ValidationError as error:
-        raise UsageError(explained(error, "runtime")) from error
+        raise UsageError(describe_validation_error(error, "runtime")) from error
     if owns_process():
-        keep_order_of_sums()  # before any computation, even the initial value of a weight
+        fix_summation_order()  # before any computation, even the initial value of a weight
     device_found = find_device(settings)
     found = [find_bundle(path) for path in paths]
     bundles = [load_bundle(path, device_found) for path in found]

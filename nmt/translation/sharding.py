@@ -18,9 +18,9 @@ from nmt.console import progress, say
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.distributed import Counters, World
-from nmt.runtime.lock import exclusive
-from nmt.runtime.process import Signalled, signals_raised
-from nmt.text.lines import PLAIN_TEXT, ExpectedFormats, status
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.process import SignalReceived, raise_signals
+from nmt.text.lines import PLAIN_TEXT, ExpectedFormats, file_status
 from nmt.translation.line_stream import Write, is_file_to_be, writer
 from nmt.translation.shard_store import ShardStore, in_windows, opened, read_block, survey_text
 from nmt.translation.stream_progress import TranslationTotals
@@ -91,7 +91,7 @@ def require_files(source: Path | None, output: Path | None, world: World) -> tup
         UsageError: One of them is no file.
     """
     who = f"one of {world.size} processes" if world.size > 1 else "--resumable and torchrun"
-    if source is None or not stat.S_ISREG(status(source).st_mode):
+    if source is None or not stat.S_ISREG(file_status(source).st_mode):
         raise UsageError(
             f"{source or 'stdin'}: is read only once, and {who} must read parts of it again. Write "
             "the text to a file, and name it with --input."
@@ -128,7 +128,7 @@ def translate_in_shards(
     """
     worker = _Worker(job, answer, Counters(world), own or TranslationTotals())
     if world.rank == 0:
-        with exclusive(job.lock, f"{job.output}", "take another --output"):
+        with hold_lock(job.lock, f"{job.output}", "take another --output"):
             _run_rank_zero(worker, world)
         return worker.totals
     with _plain_stop(lambda name: ""):
@@ -141,7 +141,7 @@ def _run_rank_zero(worker: "_Worker", world: World) -> None:
     job = worker.job
     real = Path(os.path.realpath(job.output))
     remove_leftovers(real.parent, [real.name])
-    before = status(job.source)
+    before = file_status(job.source)
     block_bytes = job.block_bytes or _block_bytes(before.st_size, world)
     parts = ShardStore.open(
         job.parts, survey_text(job.source, block_bytes, job.expected), job.made_by
@@ -239,9 +239,9 @@ def _plain_stop(farewell: Callable[[str], str]) -> Iterator[None]:
         farewell: Returns the message for the name of the signal.
     """
     try:
-        with signals_raised():
+        with raise_signals():
             yield
-    except Signalled as signal:
+    except SignalReceived as signal:
         raise StoppedBySignal(farewell(signal.name), signal.number) from None
 
 
@@ -261,7 +261,7 @@ def _block_bytes(size: int, world: World) -> int:
 
 
 def _refuse_a_changed_text(source: Path, before: os.stat_result) -> None:
-    after = status(source)
+    after = file_status(source)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise DataError(
             f"{source}: was written to while it was translated. Start the same command again: it "

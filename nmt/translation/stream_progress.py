@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from nmt.console import Progress, counted, is_quiet, is_terminal, progress, rate_text
+from nmt.console import Progress, format_count, format_rate, is_quiet, is_terminal, progress
 from nmt.text.compression import open_content
 from nmt.text.lines import wrap_read_errors
 from nmt.translation.line_stream import descriptor_of
@@ -37,12 +37,12 @@ class TranslationTotals:
         Args:
             seconds: The duration, without loading the model.
         """
-        begin = f"translated {counted(self.lines, 'line', 'lines')}"
+        begin = f"translated {format_count(self.lines, 'line', 'lines')}"
         if self.lines == 0:
             return begin
         return (
-            f"{begin}: {counted(self.target_tokens, 'target token', 'target tokens')} in "
-            f"{seconds:.1f} s, {rate_text(self.lines / max(seconds, 1e-3))} lines/s"
+            f"{begin}: {format_count(self.target_tokens, 'target token', 'target tokens')} in "
+            f"{seconds:.1f} s, {format_rate(self.lines / max(seconds, 1e-3))} lines/s"
         )
 
 
@@ -91,7 +91,7 @@ def stream_progress(
     """
     shown = not is_quiet() and not is_typed(source)
     if not shown or (is_terminal() and any(_is_terminal(path) for path in written)):
-        return nullcontext(Progress(title, None, "lines", lines=False))
+        return nullcontext(Progress(title, None, "lines", writes_lines=False))
     return progress(title, _lines_of(source), "lines", by_time=True)
 
 
@@ -106,7 +106,7 @@ def _lines_of(source: Path | None) -> int | None:
         return None
     lines, last = 0, b"\n"
     with wrap_read_errors(source), source.open("rb") as file:
-        if open_content(file, str(source)).packed:
+        if open_content(file, str(source)).compressions:
             return None
         while block := file.read(_BLOCK_BYTES):
             lines, last = lines + block.count(b"\n"), block[-1:]

@@ -250,7 +250,7 @@ class TextCodec:
             )
         return SegmentedText(
             target.decode(hypothesis.tokens),
-            lambda: target.spelled(target.pieces(hypothesis.tokens)),
+            lambda: target.decoded_subwords(target.pieces(hypothesis.tokens)),
         )
 
     def _translation(
@@ -361,9 +361,9 @@ def with_source_words(
     if UNK in tokens:
         words = [word for word in source.display_words if word.text.strip()]
     if not words:
-        return SegmentedText(target.decode(tokens), lambda: target.spelled(pieces))
+        return SegmentedText(target.decode(tokens), lambda: target.decoded_subwords(pieces))
     assert hypothesis.attention is not None
-    subwords = target.spelled(pieces)
+    subwords = target.decoded_subwords(pieces)
     whole = target.has_whole_words
     for run, word in _replacements(tokens, pieces, hypothesis.attention, words, whole):
         # Decoding a word by itself drops its leading space.

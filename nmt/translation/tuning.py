@@ -18,14 +18,14 @@ from nmt.config.yaml_positions import plain_value
 from nmt.console import progress
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
-from nmt.evaluation.significance import SIGNIFICANT, Standing, compare
+from nmt.evaluation.significance import SIGNIFICANT, SystemScore, compare
 from nmt.runtime.atomic_files import remove_leftovers
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tables import print_table as print_rows
 from nmt.search.batched_search import override
 from nmt.search.beam import Scorer
-from nmt.text.characters import comparable
+from nmt.text.characters import normalize_for_comparison
 from nmt.translation.translator import Translator
 
 
@@ -93,7 +93,7 @@ class TuningTrial:
     """
 
     settings: SearchSettings
-    standing: Standing
+    standing: SystemScore
     sentences_per_second: float
     present: bool
 
@@ -159,7 +159,7 @@ def tune(
 ) -> Tuning:
     """Translate a text with all settings, and compare each score with that of the first.
 
-    Texts are compared in the form of `comparable`.
+    Texts are compared in the form of `normalize_for_comparison`.
 
     Args:
         translator: The translator.
@@ -179,8 +179,8 @@ def tune(
     if next(translator.batches(sources), None) is None:
         raise DataError("there is nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
-    baseline, *others = [list(map(comparable, outcome.texts)) for outcome in outcomes]
-    references = [list(map(comparable, each)) for each in references]
+    baseline, *others = [list(map(normalize_for_comparison, outcome.texts)) for outcome in outcomes]
+    references = [list(map(normalize_for_comparison, each)) for each in references]
     # Other metrics need no words, but the length ratio counts the words of BLEU.
     tokenize = (
         translator.bleu_tokenizer
@@ -196,7 +196,7 @@ def tune(
     return Tuning(compared.metric, compared.signature, len(sources), sorted(trials, key=_rank))
 
 
-def _trial(outcome: Outcome, standing: Standing, present: bool) -> TuningTrial:
+def _trial(outcome: Outcome, standing: SystemScore, present: bool) -> TuningTrial:
     rate = len(outcome.texts) / outcome.seconds if outcome.seconds > 0.0 else 0.0
     return TuningTrial(outcome.settings, standing, rate, present)
 
@@ -365,7 +365,7 @@ def held_bundle(path: Path | None) -> Iterator[Path]:
     run = RunDirectory(place.parent)
     in_a_run = run.config_file.is_file()
     lock = run.training_lock if in_a_run else place.with_name(f".{place.name}.tuning")
-    with exclusive(lock, "this model"):
+    with hold_lock(lock, "this model"):
         remove_leftovers(place.parent, [place.name])
         yield find_bundle(path)
 

@@ -8,7 +8,7 @@ from browsing import overflows, prefer, requests, resize
 from run_folders import CONFIG, dev, start, train, write_run
 from selenium.webdriver.common.by import By
 
-from nmt.evaluation.score_report import Question, System, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems
 from nmt.reports.comparison import RunScores, compare_runs, comparison_page
 from nmt.reports.run_state import open_run
 
@@ -27,7 +27,9 @@ def runs(tmp_path):
 def judged(names):
     texts = [["a b c d", HOSTILE], ["a b c", "x"]]
     systems = [System(*each) for each in zip(names, texts, strict=True)]
-    return RunScores("dev", report(systems, Question([["a b c d", HOSTILE]], ["s", HOSTILE])))
+    return RunScores(
+        "dev", compare_systems(systems, ReportOptions([["a b c d", HOSTILE]], ["s", HOSTILE]))
+    )
 
 
 @pytest.mark.parametrize("width", [400, 1400])

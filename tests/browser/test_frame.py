@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from nmt.pages.page import Page, escaped, render
+from nmt.pages.page import Page, escape_html, render
 
 TABLE = """<div class="wide"><table data-sortable>
 <thead><tr><th>word</th><th>count</th></tr></thead>
@@ -63,5 +63,5 @@ def test_tables_sort_by_keyboard_and_by_number(page):
 def test_it_fits_the_window(opened, browser, width):
     resize(browser, width)
     long_word = "m" * 300
-    opened(render(Page(title=long_word, body=f"{TABLE}<p>{escaped(long_word)}</p>")))
+    opened(render(Page(title=long_word, body=f"{TABLE}<p>{escape_html(long_word)}</p>")))
     assert not overflows(browser)

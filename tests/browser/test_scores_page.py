@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from nmt.evaluation.score_page import score_page
-from nmt.evaluation.score_report import Question, System, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems
 from nmt.pages.page import render
 
 REFERENCES = ["The black cat sat on it.", "A dog sleeps there.", "هناك قطة سوداء كبيرة"] * 25
@@ -21,8 +21,10 @@ COUNTS = {"cat": 1, "dog": 7, "A": 20}
 
 @pytest.fixture
 def page(opened):
-    question = Question([REFERENCES], SOURCES, COUNTS, trials=20)
-    return opened(render(score_page(report([System("a", GOOD), System("b", POOR)], question))))
+    question = ReportOptions([REFERENCES], SOURCES, COUNTS, trials=20)
+    return opened(
+        render(score_page(compare_systems([System("a", GOOD), System("b", POOR)], question)))
+    )
 
 
 def cards(page):

@@ -19,7 +19,7 @@ from nmt.bundles import onnx_export
 from nmt.bundles.bundle import load_bundle
 from nmt.bundles.onnx_programs import program_signature
 from nmt.cli.app import run
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
@@ -65,7 +65,7 @@ def tiny_model(changes):
         else changes.get(key, tree.get(key))
         for key in {**tree, **changes}
     }
-    model = Seq2Seq(ModelSettings(**overlaid(PLAIN["model"], merged)), 12, 12)
+    model = Seq2Seq(ModelSettings(**merge_settings(PRESET_DEFAULTS["model"], merged)), 12, 12)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.6)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.app import run
-from nmt.text.lines import read_all_lines
+from nmt.text.lines import read_all_input_lines
 from nmt.tokenizers.words import split_words
 
 SOURCES = ["le chat noir", "", "un  chien dort .", "maison", "le tapis"]
@@ -119,7 +119,7 @@ def test_an_output_file(model, texts, lines, tmp_path, capsys):
     expected = lines(*model, *texts)
     assert run(["align", *model, *texts, "--output", str(tmp_path / "out.gz")]) == 0
     assert capsys.readouterr().out == ""
-    assert read_all_lines(tmp_path / "out.gz") == expected
+    assert read_all_input_lines(tmp_path / "out.gz") == expected
 
 
 @pytest.mark.parametrize("kind", ["ibm1", "hmm"])
@@ -164,7 +164,7 @@ def test_the_aligner_on_gold(lines, tmp_path):
     """The HMM must be far better than Model 1, and both directions better than one."""
     assert GOLD is not None
     folder = Path(GOLD)
-    pairs = [line.split("|||") for line in read_all_lines(folder / "enfr.src-tgt.gz")]
+    pairs = [line.split("|||") for line in read_all_input_lines(folder / "enfr.src-tgt.gz")]
     for name, side in (("s", 0), ("t", 1)):
         text = "".join(pair[side].strip() + "\n" for pair in pairs)
         (tmp_path / name).write_text(text, encoding="utf-8")

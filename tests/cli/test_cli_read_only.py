@@ -117,7 +117,7 @@ def test_a_shared_tokenizer_and_data_that_were_made_read_only(tiny_config, seale
     shared = tmp_path / "shared"
     places = [f"tokenizer.dir={shared}/tokenizer", f"data.dir={shared}/data"]
     config = load_config(tiny_config, [f"run_dir={tmp_path}/one", *places])
-    owner = RunDirectory.of(config)
+    owner = RunDirectory.from_config(config)
     prepare_corpora(config, owner, prepare_tokenizers(config, owner))
     for folder in (shared / "tokenizer", shared / "data", shared):
         sealed(folder)

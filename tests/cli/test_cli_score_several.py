@@ -170,7 +170,7 @@ def test_texts_that_differ_only_in_what_the_metric_does_not_see(printed, files):
         assert json.loads(ter)["systems"][1]["scores"][0]["p"] == 1.0
 
 
-def test_mixups_are_told_of(printed):
+def test_mismatches_are_reported(printed):
     _, err = printed("src.txt good.txt -s src.txt --metric bleu --trials 10")
     assert "warning: src: 100% of the hypotheses equal their source" in err
     assert "warning: good" not in err

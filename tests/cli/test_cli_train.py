@@ -12,7 +12,7 @@ import pytest
 from processes import NMT, python, start
 from safetensors.torch import load_file
 
-from nmt.runtime.processor import cores
+from nmt.runtime.processor import count_cores
 
 PLAIN = {key: value for key, value in os.environ.items() if key != "NMT_MODEL"}
 
@@ -161,7 +161,7 @@ def test_precision_and_threads_that_were_chosen_are_resumed_with(
     assert resumed.returncode == 0, resumed.stderr
     assert "before," not in resumed.stderr, "it computed otherwise"
     assert choices(tmp_path / "parts") == before
-    assert before["threads"] == cores()
+    assert before["threads"] == count_cores()
     if before["precision"] == choices(tmp_path / "whole")["precision"]:
         assert_same_model(tmp_path, 24)
 

@@ -35,7 +35,7 @@ def slow(*arguments):
     return search(*arguments)
 
 BeamSearch.search = slow
-console._SECONDS_OF_SILENCE = 0.1
+console._MAX_SECONDS_WITHOUT_LINE = 0.1
 main()
 """
 

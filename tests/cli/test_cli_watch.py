@@ -11,7 +11,7 @@ import pytest
 from run_folders import append, dev, end, start, train, write_run
 
 from nmt.cli.app import run as nmt
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def watch(folder, *options, **more):
 
 
 def test_once_shows_a_run_and_leaves(folder, capsys):
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         assert nmt(["watch", "--once", str(folder)]) == 0
     assert "update 20 of 100" in capsys.readouterr().out
 
@@ -37,7 +37,7 @@ def test_a_run_that_nobody_trains_is_shown_and_left(folder, capsys):
 
 
 def test_in_a_pipe_a_line_for_each_record_until_the_end(folder):
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         process = watch(folder, stdout=subprocess.PIPE, text=True)
         lines = iter(process.stdout.readline, "")
         assert "training (process" in next(lines)
@@ -75,7 +75,7 @@ def on(theirs):
 
 def test_on_a_terminal_the_picture_is_drawn_anew_until_training_ends(folder, terminal):
     ours, theirs = terminal
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         process = watch(folder, **on(theirs))
         os.close(theirs)
         assert "update 20 of 100" in read(ours, "update 20 of 100")
@@ -89,7 +89,7 @@ def test_on_a_terminal_the_picture_is_drawn_anew_until_training_ends(folder, ter
 
 def test_ctrl_c_leaves_quietly_and_the_cursor_comes_back(folder, terminal):
     ours, theirs = terminal
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         process = watch(folder, **on(theirs))
         os.close(theirs)
         read(ours, "update 20 of 100")

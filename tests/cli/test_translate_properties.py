@@ -35,7 +35,7 @@ any_bytes = st.binary(max_size=8).map(lambda line: line.replace(b"\n", b""))
 
 def is_text(lines: list[bytes]) -> bool:
     """Whether no format is seen in lines that is unpacked or refused."""
-    found = identify(Head(b"".join(line + b"\n" for line in lines), whole=True))
+    found = identify(Head(b"".join(line + b"\n" for line in lines), is_whole=True))
     return found is None or found.treatment == "report"
 
 

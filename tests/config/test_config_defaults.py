@@ -1,4 +1,4 @@
-"""Which settings are not the defaults."""
+"""The settings that differ from their defaults."""
 
 from nmt.config.load import load_config
 from nmt.config.serialize import changed_from_defaults

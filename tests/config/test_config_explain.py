@@ -4,7 +4,7 @@ from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
 from nmt.config.reference import EVERYDAY_KEYS, explain, json_schema, yaml_reference
 from nmt.config.registry import ATTENTIONS, OPTIMIZERS
-from nmt.config.yaml_positions import key_text, read_file_text
+from nmt.config.yaml_positions import key_text, read_yaml
 from nmt.errors import UsageError
 
 
@@ -83,7 +83,7 @@ def test_the_reference_is_a_configuration_with_every_key(tmp_path):
     path = tmp_path / "reference.yaml"
     path.write_text(yaml_reference(), encoding="utf-8")
     load_config(path)
-    written = {key_text(path) for path in read_file_text(yaml_reference(), "").places if path}
+    written = {key_text(path) for path in read_yaml(yaml_reference(), "").positions if path}
     assert written == set(all_keys())
     assert all(len(line) <= 100 for line in yaml_reference().split("\n"))
 

@@ -1,4 +1,4 @@
-"""Whatever is in the file or behind --set: settings, or a ConfigError in plain words."""
+"""Any file and any override give settings or a ConfigError."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
-from nmt.config.yaml_positions import plain_value, read_file_text
+from nmt.config.yaml_positions import plain_value, read_yaml
 from nmt.errors import ConfigError
 
 RIGHT = "data: {train: {source: a, target: b}, validation_split: 0.1}\ntraining: {max_updates: 9}\n"
@@ -25,7 +25,7 @@ scraps = st.lists(
 @given(text=scraps)
 def test_any_text(text):
     with contextlib.suppress(ConfigError):
-        assert isinstance(read_file_text(text, "c.yaml").value, dict)
+        assert isinstance(read_yaml(text, "c.yaml").value, dict)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,4 +1,4 @@
-"""Sections of a configuration that do not go together are refused by the names of their keys."""
+"""Sections of a configuration that contradict each other are refused by the names of their keys."""
 
 import pytest
 from pydantic import ValidationError

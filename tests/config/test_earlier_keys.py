@@ -25,7 +25,7 @@ def write(tmp_path):
 @pytest.fixture
 def renamed(monkeypatch):
     monkeypatch.setitem(
-        earlier_keys.RENAMED, "training.pace.learning", "training.optimizer.learning_rate"
+        earlier_keys.RENAMED_KEYS, "training.pace.learning", "training.optimizer.learning_rate"
     )
 
 

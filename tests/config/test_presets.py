@@ -1,4 +1,4 @@
-"""Presets: what they are, and how they lie below the keys that the user gives."""
+"""Presets, and their merge with the keys that the user gives."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
-from nmt.config.presets import PRESETS, key_paths, overlaid
+from nmt.config.presets import PRESETS, key_paths, merge_settings
 from nmt.config.reference import explain
 from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
@@ -179,5 +179,5 @@ def test_a_conflict_with_what_the_preset_alone_gives_is_shown_there(complaint):
 def test_nothing_but_sections_is_mixed():
     below = {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
     above = {"a": {"c": 5}, "e": {"f": 6}, "g": None}
-    assert overlaid(below, above) == {"a": {"b": 1, "c": 5}, "e": {"f": 6}, "g": None}
+    assert merge_settings(below, above) == {"a": {"b": 1, "c": 5}, "e": {"f": 6}, "g": None}
     assert below == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}

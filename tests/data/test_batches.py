@@ -1,4 +1,4 @@
-"""Batches: nothing lost, nothing twice, within budget, the same for the same seed and epoch."""
+"""Batches contain each pair once, within the limit, and depend only on seed and epoch."""
 
 import numpy as np
 import pytest

@@ -258,7 +258,7 @@ def test_a_split_that_sets_nothing_aside_is_an_error(make_config, prepare):
 
 
 def test_any_number_of_processes_gives_the_same_bytes(make_config, prepare, tmp_path, monkeypatch):
-    monkeypatch.setattr(encode, "_FEW_PAIRS", 0)
+    monkeypatch.setattr(encode, "_MIN_PAIRS_FOR_WORKERS", 0)
     monkeypatch.setattr(encode, "_CHUNK_PAIRS", 7)
     draw = random.Random(3)
     source, target = parallel_text(200)
@@ -291,7 +291,7 @@ def test_chunks_lose_and_reorder_nothing(tokenizers, texts, size):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode, "_CHUNK_PAIRS", size)
-        chunks = list(encode_pairs(pairs, tokenizers, workers=1, expected=len(pairs)))
+        chunks = list(encode_pairs(pairs, tokenizers, workers=1, pair_count=len(pairs)))
     lines = [line for chunk, _ in chunks for line in (*chunk.lines, *chunk.unreadable)]
     assert sorted(lines) == list(range(1, len(texts) + 1))
     lengths = [row for _, encoded in chunks for row in encoded.lengths.tolist()]

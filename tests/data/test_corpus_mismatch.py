@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from nmt.data.corpus_mismatch import text_findings
-from nmt.text.profile import TOOL_MARKS, CorpusProfile, divide_at_spaces, marks_in, word_count
+from nmt.text.profile import TOOL_MARKS, CorpusProfile, count_words, find_marks, split_at_spaces
 
 NOUNS = ["cat", "dog", "house", "tree", "river", "bird", "child", "town", "road", "field", "hill"]
 VERBS = ["sees", "eats", "finds", "likes", "wants", "hears", "draws", "keeps", "turns", "knows"]
@@ -159,9 +159,9 @@ def test_sentences_against_paragraphs():
 
 
 def test_words_without_spaces_are_counted():
-    assert word_count(*divide_at_spaces("the cat")) == 2
-    assert word_count(*divide_at_spaces("été là")) == 2
-    assert word_count(*divide_at_spaces("猫は家にいますよ。まだ")) == 7
+    assert count_words(*split_at_spaces("the cat")) == 2
+    assert count_words(*split_at_spaces("été là")) == 2
+    assert count_words(*split_at_spaces("猫は家にいますよ。まだ")) == 7
     train = ["猫は家にいますよ"] * 50
     assert "lengths" not in found(train=train, dev=["猫は家にいますよまだ"] * 50)
 
@@ -264,7 +264,7 @@ def test_the_remedy_takes_the_marks_out(kind):
     )
     out = done.stdout.decode().split("\n")[:-1]
     assert len(out) == len(lines)
-    assert not any(mark in marks_in(line) for line in out)
+    assert not any(mark in find_marks(line) for line in out)
     assert out[0] == "" and out[-1] == "Été, a cat."
 
 

@@ -27,7 +27,7 @@ def chunk_of(*pairs):
         pair_hashes=text_hashes(pair_text(*pair) for pair in pairs),
         source_hashes=text_hashes(sources),
         identical=np.zeros(count, np.bool_),
-        odd=np.zeros(count, np.bool_),
+        has_controls=np.zeros(count, np.bool_),
     )
 
 

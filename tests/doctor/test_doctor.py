@@ -13,8 +13,8 @@ from nmt.doctor import preflight as environment
 from nmt.doctor.machine_checks import _check_allocator
 from nmt.doctor.preflight import NAME_WIDTH, preflight
 from nmt.model.seq2seq import Seq2Seq
-from nmt.runtime.lock import exclusive
-from nmt.runtime.processor import cores
+from nmt.runtime.lock import hold_lock
+from nmt.runtime.processor import count_cores
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.data_preparation import prepare_corpora
 from nmt.training.run import train
@@ -26,7 +26,7 @@ def at_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_checks, "_MIN_SECONDS", 0.0)
     monkeypatch.setattr(
-        training_checks.CoreWaits, "share", lambda self: 0.0
+        training_checks.CoreWaitTime, "share", lambda self: 0.0
     )  # whatever else runs here
     others = tmp_path / "others"  # torch too leaves folders there
     others.mkdir()
@@ -130,7 +130,7 @@ def test_tokenizer_and_data_outside_of_the_run(tiny, doctor, tmp_path):
     places = [f"tokenizer.dir={tmp_path}/tok", f"data.dir={tmp_path}/dat", "run_dir=run"]
     assert doctor(*places).exit_code == 0
     assert not (tmp_path / "tok").exists() and not (tmp_path / "dat").exists()
-    run = RunDirectory.of(tiny(*places[:2]))
+    run = RunDirectory.from_config(tiny(*places[:2]))
     prepare_corpora(tiny(), run, prepare_tokenizers(tiny(), run))
     assert_sound(doctor(*places), "text", "tokenizer", "data", "disk space")
     report = doctor(*places, "data.max_length=30")
@@ -148,8 +148,8 @@ def test_it_waits_for_nobody(tiny, doctor):
     run = RunDirectory(config.run_dir)
     prepare_corpora(config, run, prepare_tokenizers(config, run))
     with (
-        exclusive(run.training_lock, "training"),
-        exclusive(run.preparing_locks[0], "preparing"),
+        hold_lock(run.training_lock, "training"),
+        hold_lock(run.preparation_locks[0], "preparing"),
     ):
         assert doctor("run_dir=run").exit_code == 0
 
@@ -334,9 +334,9 @@ def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doct
         )
 
     monkeypatch.setattr(training_checks, "_time_updates", timed)
-    monkeypatch.setattr(training_checks, "cores", lambda: 2)
+    monkeypatch.setattr(training_checks, "count_cores", lambda: 2)
     for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
-        monkeypatch.setattr(training_checks.CoreWaits, "share", lambda self, share=share: share)
+        monkeypatch.setattr(training_checks.CoreWaitTime, "share", lambda self, share=share: share)
         found = finding(doctor("runtime.threads=2"), "updates")
         assert found.result.facts["updates_per_second"] == pytest.approx(expected)
         assert found.level == ("warn" if share == 0.4 else "ok")
@@ -357,7 +357,7 @@ def test_a_package_that_is_missing(monkeypatch, doctor):
 
 
 def test_more_threads_than_cores(doctor):
-    threads = cores() + 1
+    threads = count_cores() + 1
     found = finding(doctor(config=None, threads=threads), "threads")
     assert found.level == "warn"
     assert found.result.facts["threads"] == threads

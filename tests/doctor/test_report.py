@@ -2,7 +2,7 @@
 
 import pytest
 
-from nmt.console import size_text, time_text
+from nmt.console import format_duration, format_size
 from nmt.doctor.examination import (
     Check,
     CheckResult,
@@ -85,7 +85,7 @@ def test_the_verdict_sums_up():
 
 def test_sizes_and_times():
     sizes = [0, 999, 1000, 12_345, 9_990_000, 12_000_000_000, 5e15]
-    assert [size_text(size) for size in sizes] == [
+    assert [format_size(size) for size in sizes] == [
         "0 bytes",
         "999 bytes",
         "1.0 kB",
@@ -94,4 +94,4 @@ def test_sizes_and_times():
         "12 GB",
         "5000.0 TB",
     ]
-    assert [time_text(x) for x in (3, 600, 7200)] == ["3 seconds", "10 minutes", "2.0 hours"]
+    assert [format_duration(x) for x in (3, 600, 7200)] == ["3 seconds", "10 minutes", "2.0 hours"]

@@ -2,7 +2,7 @@ import json
 import re
 
 from nmt.evaluation.score_page import score_page
-from nmt.evaluation.score_report import Question, System, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems
 from nmt.pages.page import render
 
 REFERENCES = ["The cat <b>sat</b>.", "A dog sleeps.", "قطة سوداء"]
@@ -10,9 +10,9 @@ OTHERS = ["The cat sat.", "", "قطة"]
 
 
 def page_of(*systems, **question):
-    found = report(
+    found = compare_systems(
         [System(f"system & {i}", lines) for i, lines in enumerate(systems)],
-        Question(references=[REFERENCES], trials=20, **question),
+        ReportOptions(references=[REFERENCES], trials=20, **question),
     )
     return score_page(found)
 
@@ -36,7 +36,7 @@ def test_what_no_system_has_is_missing():
 
 
 def test_a_long_text_is_shown_in_part(monkeypatch):
-    monkeypatch.setattr("nmt.evaluation.score_page.MOST_SENTENCES", 2)
+    monkeypatch.setattr("nmt.evaluation.score_page.MAX_SENTENCES", 2)
     page = page_of(REFERENCES)
     assert len(page.data["sentences"]) == 2
     assert page.about == "3 lines, of which the first 2 are shown"

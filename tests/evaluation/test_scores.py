@@ -8,7 +8,7 @@ from sacrebleu.tokenizers.tokenizer_spm import TokenizerSPM
 
 from nmt.errors import DataError, ResourceError, UsageError
 from nmt.evaluation.metrics import make_scorer
-from nmt.evaluation.scores import bleu_tokenizer, first_present, score
+from nmt.evaluation.scores import bleu_tokenizer, first_references, score
 
 REFERENCES = ["The black cat is on the mat.", "A dog sleeps in the house."]
 
@@ -142,7 +142,7 @@ def test_lines_whose_references_are_all_blank_keep_them():
 
 
 def test_the_first_reference_that_there_is():
-    assert first_present([["a", "", " "], ["b", "c", ""]]) == ["a", "c", " "]
+    assert first_references([["a", "", " "], ["b", "c", ""]]) == ["a", "c", " "]
 
 
 @pytest.mark.parametrize(

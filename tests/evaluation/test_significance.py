@@ -143,7 +143,7 @@ def test_a_seed_that_is_none(monkeypatch, seed):
 
 def test_equal_translations_are_said_to_be_equal():
     found = compare(BASELINE, [list(BASELINE), BETTER], REFERENCES, "ter", method="randomization")
-    assert [standing.identical for standing in found.standings] == [False, True, False]
+    assert [standing.identical for standing in found.system_scores] == [False, True, False]
     assert found.others[0].p == 1.0
 
 
@@ -179,7 +179,7 @@ def test_two_scores_of_zero_do_not_differ(monkeypatch, method):
     references = [["a cat", "two dogs", "the sun", "red", "green"]]
     texts = [["a cat", "dogs", "sun", "red", "x"], ["one", "two dogs", "the sun", "a", "y"]]
     found = compare(texts[0], texts[1:], references, "bleu", method=method)
-    assert [each.score for each in found.standings] == [0.0, 0.0]
+    assert [each.score for each in found.system_scores] == [0.0, 0.0]
     assert found.others[0].p == 1.0
     assert "have four tokens" in found.others[0].noise
 

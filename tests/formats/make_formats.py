@@ -12,7 +12,7 @@ import torch
 
 from nmt.bundles import bundle_files as bundles
 from nmt.bundles.bundle import Bundle, save_bundle
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import Config
 from nmt.data.manifest import LengthRatio
 from nmt.evaluation.metrics import BestValidation
@@ -32,8 +32,8 @@ CONFIG = Config.model_validate(
             "train": {"source": ["train.fr"], "target": ["train.en"]},
             "validation_split": 0.1,
         },
-        "model": overlaid(
-            PLAIN["model"],
+        "model": merge_settings(
+            PRESET_DEFAULTS["model"],
             {
                 "embedding_size": 2,
                 "encoder": {"hidden_size": 2},

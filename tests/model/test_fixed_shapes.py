@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_model import KINDS, PAIRS, batch_of, each_kind, gradients, make_model
 
-from nmt.data.batches import to_bucket
+from nmt.data.batches import pad_to_bucket
 
 
 def loss(model, batch, device="cpu", **options):
@@ -20,7 +20,7 @@ def test_padding_changes_nothing(kind):
     model = make_model(**KINDS[kind])
     plain = loss(model, batch_of(PAIRS))
     expected = gradients(model, plain.loss)
-    bucket = to_bucket(batch_of(PAIRS), 100)
+    bucket = pad_to_bucket(batch_of(PAIRS), 100)
     assert bucket.target_output.shape == (12, 8)
     padded = loss(model, bucket, fixed_shapes=True)
     found = gradients(model, padded.loss)

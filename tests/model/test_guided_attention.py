@@ -7,7 +7,7 @@ from reference_model import reference_loss
 from tiny_model import KINDS, PAIRS, batch_of, each_kind, gradients, make_model
 
 from nmt.config.registry import GUIDANCE_COSTS
-from nmt.data.batches import to_bucket
+from nmt.data.batches import pad_to_bucket
 from nmt.model.loss import Guidance, guided_cross_entropy, guided_squared_error
 
 LINKS = [
@@ -56,7 +56,7 @@ def test_values_and_gradients_equal_the_equations(kind, cost):
     model = make_model(**KINDS[kind])
     expected = reference_loss(model, PAIRS, 0.1, 0.3, slow_costs(cost))
     wanted = gradients(model, expected)
-    sums = guided_loss(model, batch_of(PAIRS).guided(LINKS), cost)
+    sums = guided_loss(model, batch_of(PAIRS).with_guide(LINKS), cost)
     found = gradients(model, sums.loss)
     assert sums.loss.item() == pytest.approx(expected.item(), rel=1e-10)
     scale = max(gradient.abs().max() for gradient in wanted.values())
@@ -67,9 +67,9 @@ def test_values_and_gradients_equal_the_equations(kind, cost):
 @each_kind
 def test_fixed_shapes_and_buckets_change_nothing(kind):
     model = make_model(**KINDS[kind])
-    batch = batch_of(PAIRS).guided(LINKS)
+    batch = batch_of(PAIRS).with_guide(LINKS)
     plain = guided_loss(model, batch, "cross_entropy")
-    padded = guided_loss(model, to_bucket(batch, 100), "cross_entropy", fixed_shapes=True)
+    padded = guided_loss(model, pad_to_bucket(batch, 100), "cross_entropy", fixed_shapes=True)
     assert padded.loss.item() == pytest.approx(plain.loss.item(), rel=1e-12)
     if plain.guided is None:
         assert KINDS[kind]["attention__kind"] == "none"
@@ -82,7 +82,7 @@ def test_the_loss_has_the_cost_times_its_weight():
     batch = batch_of(PAIRS)
     tensors = (batch.source, batch.source_lengths, batch.target_input, batch.target_output)
     plain = model.loss(*tensors, smoothing=0.1, coverage=0.3)
-    guided = guided_loss(model, batch.guided(LINKS), "mse")
+    guided = guided_loss(model, batch.with_guide(LINKS), "mse")
     assert plain.guided is None
     assert not guided.guided.requires_grad
     difference = guided.loss - plain.loss
@@ -108,7 +108,7 @@ def test_a_weight_of_zero_that_should_be_more_costs_much_but_is_finite():
 
 
 def test_links_share_a_token_evenly():
-    guide = batch_of(PAIRS).guided(LINKS).guide
+    guide = batch_of(PAIRS).with_guide(LINKS).guide
     assert guide.shape == (4, 7, 8)
     assert guide[0, 0].tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
     assert guide[0, 2].tolist() == [0, 0, 0, 1, 0, 0, 0, 0]

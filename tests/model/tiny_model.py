@@ -4,7 +4,7 @@ import pytest
 import torch
 from reference_model import reference_loss
 
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import ModelSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
@@ -210,7 +210,7 @@ def settings(**changes):
             tree[section][name] = value
         else:
             tree[section] = value
-    return ModelSettings(**overlaid(PLAIN["model"], tree))
+    return ModelSettings(**merge_settings(PRESET_DEFAULTS["model"], tree))
 
 
 def make_model(*, seed=0, spread=0.5, **changes):

@@ -1,11 +1,11 @@
-"""Charts as pages get them."""
+"""The data of charts in HTML reports."""
 
 import html
 import json
 import math
 import re
 
-from nmt.pages.charts import BarChart, Bars, LineChart, Mark, Series, chart_html, thinned
+from nmt.pages.charts import BarChart, Bars, LineChart, Mark, Series, chart_html, thin_points
 
 
 def data(chart):
@@ -40,9 +40,9 @@ def test_thinning_keeps_the_ends_and_every_peak():
     points[5003] = (5003.0, 99.0)
     points[7001] = (7001.0, -5.0)
     points[7002] = (7002.0, math.nan)
-    kept = thinned(points, 500)
+    kept = thin_points(points, 500)
     assert len(kept) <= 500
     assert kept[0] == points[0] and kept[-1] == points[-1]
     assert {(5003.0, 99.0), (7001.0, -5.0)} <= set(kept)
     assert kept == sorted(kept)
-    assert thinned(points[:500], 500) == points[:500]
+    assert thin_points(points[:500], 500) == points[:500]

@@ -7,7 +7,7 @@ from run_folders import CONFIG, dev, start, train, write_run
 
 from nmt.errors import DataError
 from nmt.evaluation.metrics import make_scorer
-from nmt.evaluation.score_report import Question, System, report
+from nmt.evaluation.score_report import ReportOptions, System, compare_systems
 from nmt.reports.comparison import RunScores, compare_runs, largest_deltas, print_deltas, print_runs
 from nmt.reports.curves import dev_points_by_minutes
 from nmt.reports.run_history import RunHistory
@@ -58,7 +58,7 @@ def test_a_configuration_that_cannot_be_read_stops_only_the_settings(tmp_path):
 
 def asked(sources=None):
     systems = [System("one", ONE), System("two", TWO)]
-    return report(systems, Question([REFERENCES], sources, metrics=("bleu",)))
+    return compare_systems(systems, ReportOptions([REFERENCES], sources, metrics=("bleu",)))
 
 
 def test_swings_are_the_largest_changes_of_sentences_by_chrf():
@@ -85,7 +85,7 @@ def test_the_first_run_is_the_baseline(tmp_path):
     text = Text("dev", ["s1", "s2", "s3"], [REFERENCES])
     found = score_runs(pair, ["one", "two"], text, [ONE, TWO]).report
     assert found.systems[0].name == "one"
-    assert found.measures[0].standings[0].p is None
+    assert found.results[0].system_scores[0].p is None
     assert found.words is None  # the training text is not known
     with pytest.raises(DataError, match="line counts differ"):
         score_runs(pair, ["one", "two"], text, [ONE, TWO[:2]])

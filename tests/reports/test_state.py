@@ -5,7 +5,7 @@ from run_folders import CONFIG, append, end, start, train, write_run
 
 from nmt.errors import DataError, ModelError
 from nmt.reports.run_state import RunWatcher, open_run, status_text
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 
 
 def test_what_it_is_called_at_each_stage(tmp_path):
@@ -22,10 +22,10 @@ def test_what_it_is_called_at_each_stage(tmp_path):
 
 def test_a_run_that_is_being_trained(tmp_path):
     folder = write_run(tmp_path / "run")
-    with exclusive(folder / ".data.preparing", "this"):
+    with hold_lock(folder / ".data.preparing", "this"):
         assert open_run(folder).status == "preparing"
     append(folder, start(), train(10), end(10))
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         assert open_run(folder).status == "training"  # it is about to leave
     (folder / ".training").write_text("1\n")  # left behind by one that was killed
     assert open_run(folder).status == "ended"

@@ -5,7 +5,7 @@ from run_folders import CONFIG, append, dev, end, rollback, start, train, write_
 from nmt.reports.run_state import open_run
 from nmt.reports.text_charts import plain_lines
 from nmt.reports.watch import Screen, record_line, screen_lines
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 
 
 def shown(folder, **screen):
@@ -19,7 +19,7 @@ def whole(folder):
 
 def test_a_run_at_work(tmp_path):
     folder = whole(tmp_path / "run")
-    with exclusive(folder / ".training", "this"):
+    with hold_lock(folder / ".training", "this"):
         lines = shown(folder)
     assert lines[0].startswith("config: training (process ")
     assert lines[1].endswith(" 50%")
@@ -41,7 +41,7 @@ def test_a_run_at_work(tmp_path):
 def test_one_that_has_not_begun_and_one_that_is_preparing(tmp_path):
     folder = write_run(tmp_path / "run")
     assert shown(folder)[0] == "config: training has not begun"
-    with exclusive(folder / ".data.preparing", "this"):
+    with hold_lock(folder / ".data.preparing", "this"):
         assert "preparing the data (process" in shown(folder)[0]
 
 

@@ -1,4 +1,4 @@
-"""What `auto` comes to, and what is refused."""
+"""The resolution of `auto`, and refused settings."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ from nmt.runtime.processor import Processor
 
 def processor(monkeypatch, vendor, *flags):
     found = Processor(vendor, frozenset(flags))
-    monkeypatch.setattr(device_module, "processor", lambda: found)
+    monkeypatch.setattr(device_module, "read_processor", lambda: found)
 
 
 def prepare(**settings):
@@ -38,7 +38,7 @@ def speeds(monkeypatch):
         def measured(calls, operations, seconds):
             return {name: known[name] for name in calls}
 
-        monkeypatch.setattr(device_module, "gigaflops", measured)
+        monkeypatch.setattr(device_module, "measure_gigaflops", measured)
         monkeypatch.setattr(device_module, "_medium_is_exact", lambda: "oneDNN" in by_name)
 
     return make
@@ -96,7 +96,7 @@ def test_a_trial_decides_where_there_is_one(monkeypatch, speeds, bfloat16, preci
 
     trial = device_module.SpeedTrial(make, 100.0, "target tokens/s")
     timed = {"float32": 1000.0, "bfloat16": 1000.0 * bfloat16}
-    monkeypatch.setattr(device_module, "rates", lambda calls, work, seconds: timed)
+    monkeypatch.setattr(device_module, "measure_rates", lambda calls, work, seconds: timed)
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), trial=lambda: trial)
     assert (runtime.choices.precision, runtime.choices.products) == (precision, "medium")
     assert tried == [("float32", "medium", 1), ("bfloat16", "medium", 1)]
@@ -119,7 +119,7 @@ def test_no_trial_is_made_where_there_is_no_choice(monkeypatch, speeds):
 
 
 def test_the_probe_times_real_products():
-    found = device_module._measured_speeds(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
+    found = device_module._measure_products(["float32", "bfloat16"], [(4, 16, 32), (8, 64, 64)])
     assert list(found) == ["float32", "bfloat16"]
     assert all(speed > 0 for speed in found.values())
 
@@ -131,13 +131,13 @@ def test_the_same_machine_gives_the_same_answer():
 def test_choices_of_an_earlier_run_are_kept(monkeypatch):
     processor(monkeypatch, "AuthenticAMD", "avx512_bf16")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(device_module, "cores", lambda: 8)
+    monkeypatch.setattr(device_module, "count_cores", lambda: 8)
     earlier = Choices("cpu", "float32", "highest", 3, {"float32": 100.0, "bfloat16": 90.0})
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier)
     assert runtime.choices == earlier
     assert runtime.choices.speeds == earlier.speeds
     assert prepare_runtime(RuntimeSettings(device="cpu", threads=2), choices=earlier).threads == 2
-    monkeypatch.setattr(device_module, "cores", lambda: 2)
+    monkeypatch.setattr(device_module, "count_cores", lambda: 2)
     assert prepare_runtime(RuntimeSettings(device="cpu"), choices=earlier).threads == 2
 
 
@@ -352,7 +352,7 @@ def started(monkeypatch, local_rank, local_size):
 
 
 def test_processes_of_a_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr(device_module, "cores", lambda: 8)
+    monkeypatch.setattr(device_module, "count_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert prepare().threads == 8
     started(monkeypatch, 1, 3)

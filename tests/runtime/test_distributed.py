@@ -1,4 +1,4 @@
-"""Ranks from the environment; what processes count and compute together."""
+"""The environment of ranks, and the counters and groups of several processes."""
 
 import os
 
@@ -25,21 +25,21 @@ def environment(monkeypatch):
 
 
 def test_one_process_without_a_launcher(environment):
-    assert World.of_environment() == World(0, 1, 0, 1, launched=False)
+    assert World.from_environment() == World(0, 1, 0, 1, launched=False)
     environment(WORLD_SIZE=4)
-    assert World.of_environment().size == 1
+    assert World.from_environment().size == 1
 
 
 def test_what_a_launcher_says(environment):
     environment(RANK=5, WORLD_SIZE=8, LOCAL_RANK=1, LOCAL_WORLD_SIZE=4)
-    assert World.of_environment() == World(5, 8, 1, 4, launched=True)
+    assert World.from_environment() == World(5, 8, 1, 4, launched=True)
 
 
 def test_a_launcher_may_start_one(environment):
     environment(RANK=0, WORLD_SIZE=1)
-    assert not World.of_environment().launched
+    assert not World.from_environment().launched
     environment(TORCHELASTIC_RUN_ID="none")
-    assert World.of_environment().launched
+    assert World.from_environment().launched
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_launcher_may_start_one(environment):
 def test_ranks_that_cannot_be(environment, values, told):
     environment(**values)
     with pytest.raises(UsageError, match=told):
-        World.of_environment()
+        World.from_environment()
 
 
 def test_counting_alone():
@@ -76,7 +76,7 @@ def test_no_group_for_one():
 _TOGETHER = """\
 import torch
 from nmt.runtime.distributed import Counters, World, process_group
-world = World.of_environment()
+world = World.from_environment()
 counters = Counters(world)
 claimed = []
 while (number := counters.add("claimed", 1)) <= 50:

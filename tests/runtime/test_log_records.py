@@ -1,4 +1,4 @@
-"""Reading a log that others write, stop writing in the middle of, cut or replace."""
+"""Reading a log that other processes write, interrupt, truncate or replace."""
 
 import json
 
@@ -26,13 +26,13 @@ def append(path, text):
 def test_only_what_is_new_is_given_and_half_a_line_waits_for_its_end(tmp_path):
     path = tmp_path / "log.jsonl"
     log = LogRecords(path)
-    assert log.new() == []
+    assert log.read_new() == []
     append(path, line(1) + line(2)[:9])
-    assert updates(log.new()) == [1]
-    assert log.new() == []
+    assert updates(log.read_new()) == [1]
+    assert log.read_new() == []
     append(path, line(2)[9:] + line(3))
-    assert updates(log.new()) == [2, 3]
-    assert (log.damaged, log.times) == (0, 0)
+    assert updates(log.read_new()) == [2, 3]
+    assert (log.damaged, log.restarts) == (0, 0)
 
 
 def test_half_a_character_waits_too(tmp_path):
@@ -41,9 +41,9 @@ def test_half_a_character_waits_too(tmp_path):
     whole = json.dumps({"kind": "end", "update": 4, "reason": "für"}, ensure_ascii=False).encode()
     cut = whole.index("ü".encode()) + 1
     append(path, whole[:cut])
-    assert log.new() == []
+    assert log.read_new() == []
     append(path, whole[cut:] + b"\n")
-    assert log.new()[0]["reason"] == "für"
+    assert log.read_new()[0]["reason"] == "für"
 
 
 def test_what_is_no_record_is_counted_and_passed_over(tmp_path):
@@ -65,7 +65,7 @@ def test_what_is_no_record_is_counted_and_passed_over(tmp_path):
     append(path, b"".join(wrong))
     append(path, line(2))
     log = LogRecords(path)
-    assert updates(log.new()) == [1, 2]
+    assert updates(log.read_new()) == [1, 2]
     assert log.damaged == len(wrong)
 
 
@@ -73,7 +73,10 @@ def test_a_record_behind_a_torn_one_is_not_lost(tmp_path):
     path = tmp_path / "log.jsonl"
     append(path, line(1) + line(2)[:20] + line(2, "start"))
     log = LogRecords(path)
-    assert [(each["kind"], each["update"]) for each in log.new()] == [("train", 1), ("start", 2)]
+    assert [(each["kind"], each["update"]) for each in log.read_new()] == [
+        ("train", 1),
+        ("start", 2),
+    ]
     assert log.damaged == 1
 
 
@@ -81,15 +84,15 @@ def test_a_log_that_is_begun_anew_is_read_anew(tmp_path):
     path = tmp_path / "log.jsonl"
     append(path, line(1) + line(2))
     log = LogRecords(path)
-    log.new()
+    log.read_new()
     path.write_text(line(3))
-    assert updates(log.new()) == [3]
-    assert log.times == 1
+    assert updates(log.read_new()) == [3]
+    assert log.restarts == 1
     path.rename(tmp_path / "old.jsonl")
-    assert log.new() == []
+    assert log.read_new() == []
     append(path, line(4) + line(5) + line(6))
-    assert updates(log.new()) == [4, 5, 6]
-    assert log.times == 2
+    assert updates(log.read_new()) == [4, 5, 6]
+    assert log.restarts == 2
 
 
 def test_all_at_once(tmp_path):
@@ -104,6 +107,6 @@ def test_no_bytes_whatever_stop_the_reading(tmp_path_factory, parts):
     read = []
     for part in parts:
         append(path, part)
-        read += log.new()
+        read += log.read_new()
     assert read == read_records(path)
     assert all(isinstance(record["kind"], str) and record["update"] >= 0 for record in read)

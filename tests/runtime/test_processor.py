@@ -1,9 +1,9 @@
-"""What is read of the processor."""
+"""The properties of the processor, as Linux reports them."""
 
 import pytest
 
 from nmt.runtime import processor as module
-from nmt.runtime.processor import Processor, processor
+from nmt.runtime.processor import Processor, read_processor
 
 X86 = """\
 processor\t: 0
@@ -40,7 +40,7 @@ def test_vendor_flags_and_name(tmp_path, monkeypatch, text, expected):
     if text is not None:
         file.write_text(text, encoding="utf-8")
     monkeypatch.setattr(module, "_CPUINFO", file)
-    assert processor.__wrapped__() == expected
+    assert read_processor.__wrapped__() == expected
 
 
 @pytest.mark.parametrize(

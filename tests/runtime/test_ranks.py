@@ -1,4 +1,4 @@
-"""What two processes tell each other, and that one alone needs nobody."""
+"""The exchange between two processes; a single process exchanges nothing."""
 
 import os
 
@@ -11,7 +11,7 @@ from nmt.runtime.distributed import SINGLE_PROCESS
 
 def test_alone():
     tensor = torch.tensor([1.0, 2.0])
-    SINGLE_PROCESS.sum([tensor])
+    SINGLE_PROCESS.all_reduce_tensors([tensor])
     SINGLE_PROCESS.barrier()
     assert tensor.tolist() == [1.0, 2.0]
     assert SINGLE_PROCESS.is_rank_zero
@@ -26,7 +26,11 @@ def test_alone():
     )
     assert SINGLE_PROCESS.all_reduce_max(5, 6) == [5, 6]
     assert SINGLE_PROCESS.gather("é") == ["é"]
-    assert SINGLE_PROCESS.shared([1, 2, 3], lambda own: [f"{i}" for i in own]) == ["1", "2", "3"]
+    assert SINGLE_PROCESS.map_shards([1, 2, 3], lambda own: [f"{i}" for i in own]) == [
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_buckets_hold_all_in_order(monkeypatch):
@@ -43,7 +47,7 @@ from nmt.runtime import distributed as ranks
 from nmt.runtime.distributed import World, process_group
 
 ranks._BUCKET_ELEMENTS = 5
-world = World.of_environment()
+world = World.from_environment()
 with process_group(world, torch.device("cpu")):
     both = ranks.Ranks(world)
     one = world.rank + 1

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from nmt.runtime.process import own_process, owns_waiting
-from nmt.runtime.thread_waiting import _Watch, adapt_waiting
+from nmt.runtime.process import claim_process, controls_thread_waiting
+from nmt.runtime.thread_waiting import _WaitMonitor, adapt_thread_waiting
 
 
 class _IdleThreads:
@@ -25,11 +25,11 @@ class _IdleThreads:
 
 def states(shares):
     """Whether threads sleep, after each period with such a share of waiting."""
-    watch = _Watch(threads=2)
+    watch = _WaitMonitor(threads=2)
     watch._idle = _IdleThreads()
     found = []
     for share in shares:
-        watch._take(share)
+        watch._record_period(share)
         found.append(watch._idle.are_there)
     return found
 
@@ -55,7 +55,7 @@ def test_a_share_between_the_two_bounds_changes_nothing():
 _POOLS = """
 import os, time
 import torch
-from nmt.runtime.processor import cores
+from nmt.runtime.processor import count_cores
 from nmt.runtime.thread_waiting import _IdleThreads
 
 torch.set_num_threads(2)
@@ -76,7 +76,8 @@ for _ in range(2):
     idle.start()
     idle.start()
     # A thread of Python for each pool, and the OpenMP thread that torch started beside it.
-    assert reaches(lambda now: now == before + 2 * max(1, cores() - 1)), (before, count(), cores())
+    expected = before + 2 * max(1, count_cores() - 1)
+    assert reaches(lambda now: now == expected), (before, count(), count_cores())
     idle.stop()
     idle.stop()
     assert reaches(lambda now: now == before), (before, count())
@@ -92,19 +93,19 @@ def test_idle_threads_come_and_go():
 def test_what_the_user_set_stays(monkeypatch, name):
     for each in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(each, raising=False)
-    monkeypatch.setattr(_Watch, "start", lambda self: pytest.fail("it was not to be started"))
+    monkeypatch.setattr(_WaitMonitor, "start", lambda self: pytest.fail("it was not to be started"))
     monkeypatch.setenv(name, "100" if name == "GOMP_SPINCOUNT" else "active")
-    own_process()
+    claim_process()
     assert os.environ[name] in ("100", "active")
-    adapt_waiting(2)
+    adapt_thread_waiting(2)
 
 
 def test_one_thread_waits_for_nobody(monkeypatch):
-    monkeypatch.setattr(_Watch, "start", lambda self: pytest.fail("it was not to be started"))
+    monkeypatch.setattr(_WaitMonitor, "start", lambda self: pytest.fail("it was not to be started"))
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     with monkeypatch.context() as changed:
         changed.setenv("GOMP_SPINCOUNT", "300000")
         changed.setenv("OMP_WAIT_POLICY", "passive")
-        assert owns_waiting()
-        adapt_waiting(1)
+        assert controls_thread_waiting()
+        adapt_thread_waiting(1)

@@ -23,7 +23,7 @@ measured_machine = importlib.import_module("measured_machine")
 )
 def test_an_emulated_precision_is_left_out_aloud(monkeypatch, capsys, flags, expected, told):
     made_up = Processor("GenuineIntel", frozenset(flags), "A processor")
-    monkeypatch.setattr(measured_machine, "processor", lambda: made_up)
+    monkeypatch.setattr(measured_machine, "read_processor", lambda: made_up)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert measured_machine.fast_precisions(["bfloat16", "float32", "int8"]) == expected
     assert capsys.readouterr().err == told
@@ -46,7 +46,7 @@ def test_rows_are_printed_as_they_are_measured(monkeypatch, capsys):
         }
 
     monkeypatch.setattr(bench_train, "_measure_plain", measure)
-    monkeypatch.setattr(bench_train, "_measure", measure)
+    monkeypatch.setattr(bench_train, "_score_by_metric", measure)
     options = ["--precision", "float32", "--models", "small", "--batch-size", "64"]
     few = ["--updates", "1", "--warm-up", "0"]
     monkeypatch.setattr(sys, "argv", ["bench_train.py", *options, *few])

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nmt.alignment.shortlist import Shortlist
-from nmt.config.presets import PRESETS, overlaid
+from nmt.config.presets import PRESETS, merge_settings
 from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.manifest import LengthRatio
 from nmt.model.kernels.batch_invariance import row_multiples
@@ -66,7 +66,9 @@ MODELS = {name: _smaller(PRESETS[name].model) for name in PRESETS if name not in
     "normalized": _plain("layer_norm_gru", kind="normalized_additive"),
     "layer norm": _plain("layer_norm_lstm", kind="concat"),
     "copying": {**_plain(), "output": {"copy_source": True}},
-    "wide": overlaid(_plain(), {"encoder": {"hidden_size": 512}, "decoder": {"hidden_size": 512}}),
+    "wide": merge_settings(
+        _plain(), {"encoder": {"hidden_size": 512}, "decoder": {"hidden_size": 512}}
+    ),
 }
 
 

@@ -27,8 +27,8 @@ def machine(monkeypatch):
         def gigaflops(candidates, operations, seconds):
             return {name: speeds[name] for name in candidates}
 
-        monkeypatch.setattr(fast_precision, "processor", lambda: processor)
-        monkeypatch.setattr(fast_precision, "gigaflops", gigaflops)
+        monkeypatch.setattr(fast_precision, "read_processor", lambda: processor)
+        monkeypatch.setattr(fast_precision, "measure_gigaflops", gigaflops)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Which characters enter and leave, one by one."""
+"""The characters of texts that are read and written."""
 
 import json
 import unicodedata
@@ -14,7 +14,6 @@ from nmt.text.characters import (
     JOINERS,
     clean_input,
     clean_output,
-    comparable,
     compose,
     escape_controls,
     find_surrogate,
@@ -22,7 +21,8 @@ from nmt.text.characters import (
     has_control_characters,
     invisible_characters,
     is_unspaced,
-    show,
+    make_visible,
+    normalize_for_comparison,
 )
 
 NEVER_WRITTEN = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029"]
@@ -103,14 +103,18 @@ def test_problems_are_named_with_their_place():
     ],
 )
 def test_texts_are_shown_so_that_they_can_be_told_apart(text, shown):
-    assert show(text) == shown
+    assert make_visible(text) == shown
 
 
 def test_canonical_spellings_of_a_text_are_one():
     for text in ("ế", "각", "ড়", "שׂ"):
         assert compose(unicodedata.normalize("NFD", text)) == compose(text)
-    assert compose("ﬁ，½ می\u200cروم") == comparable("ﬁ，½ می\u200cروم") == "ﬁ，½ می\u200cروم"
-    assert comparable("e\u0302\u00ad\u0301\u2028នៅ\u200bទី") == "ế នៅទី"
+    assert (
+        compose("ﬁ，½ می\u200cروم")
+        == normalize_for_comparison("ﬁ，½ می\u200cروم")
+        == "ﬁ，½ می\u200cروم"
+    )
+    assert normalize_for_comparison("e\u0302\u00ad\u0301\u2028នៅ\u200bទី") == "ế នៅទី"
 
 
 @pytest.mark.parametrize(

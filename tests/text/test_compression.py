@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.text.compression import open_content, open_file, packing
+from nmt.text.compression import open_compressed_writer, open_content, open_file
 
 CONTENT = b"".join(b"line %d of the text\n" % number for number in range(1, 2001))
 
@@ -139,7 +139,7 @@ def test_compressed_twice(kind):
     content = open_content(
         io.BufferedReader(io.BytesIO(gzip.compress(COMPRESS[kind](CONTENT)))), "x"
     )
-    assert [each.name for each in content.packed] == ["gzip", kind]
+    assert [each.name for each in content.compressions] == ["gzip", kind]
     assert content.stream.read() == CONTENT
 
 
@@ -196,7 +196,7 @@ def test_zstd_without_its_package(monkeypatch):
     with pytest.raises(DataError, match=r"x\.zst: zstd files need .* pip install 'nmt\[zst\]'"):
         content_of(b"\x28\xb5\x2f\xfd" + bytes(20), "x.zst")
     with pytest.raises(DataError, match=r"pip install 'nmt\[zst\]'"):
-        packing(io.BytesIO(), "x.zst")
+        open_compressed_writer(io.BytesIO(), "x.zst")
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.xz", "a.lzma", "a.bz2", "a.zst", "a.txt"])
@@ -205,7 +205,7 @@ def test_what_is_packed_comes_back(name, tmp_path):
         pytest.importorskip("zstandard")
     written = []
     for _ in range(2):
-        with (tmp_path / name).open("wb") as file, packing(file, name) as sink:
+        with (tmp_path / name).open("wb") as file, open_compressed_writer(file, name) as sink:
             sink.write(b"one\n")
             sink.write(b"two\n")
         written.append((tmp_path / name).read_bytes())

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 
 from nmt.text.byte_formats import Head
-from nmt.text.formats import FORMATS, identify, problem
+from nmt.text.formats import FORMATS, describe_format_problem, identify
 
 ENGLISH = ["The cat sleeps.", "A dog, a bird and a tree.", 'He said: "Go home now, please"', "Rain"]
 GERMAN = ["Die Katze schläft.", "Ein Hund, ein Vogel und ein Baum.", "Er sagte: „Geh“", "Regen"]
@@ -24,8 +24,8 @@ def lines(*rows: str) -> bytes:
     return "".join(f"{row}\n" for row in rows).encode()
 
 
-def name_of(data: bytes, whole: bool = True) -> str | None:
-    found = identify(Head(data, whole))
+def name_of(data: bytes, is_whole: bool = True) -> str | None:
+    found = identify(Head(data, is_whole))
     return None if found is None else found.name
 
 
@@ -93,10 +93,12 @@ BINARY = {
 
 @pytest.mark.parametrize("name", BINARY)
 def test_what_is_no_text_is_known_and_refused(name):
-    found = identify(Head(BINARY[name], whole=True))
+    found = identify(Head(BINARY[name], is_whole=True))
     assert found is not None
     assert (found.name, found.treatment) == (name, "refuse")
-    assert problem(found, Head(BINARY[name]), "a file", ()).startswith("a file: is ")
+    assert describe_format_problem(found, Head(BINARY[name]), "a file", ()).startswith(
+        "a file: is "
+    )
 
 
 def test_what_torch_pickled_long_ago_is_known():
@@ -115,9 +117,9 @@ def test_text_in_two_bytes_a_character_has_characters_with_a_zero_of_either_byte
     """U+4E00 has its zero where a line end has none; long lines have few zeros."""
     for text in ("一起去吃一顿饭。\n", "那一" * 60 + "\n", "一\n😀\n" * 9):
         assert name_of(text.encode(encoding)) == "utf-16"
-    found = identify(Head("一起去吃一顿饭。\n".encode(encoding), whole=True))
+    found = identify(Head("一起去吃一顿饭。\n".encode(encoding), is_whole=True))
     assert found is not None
-    told = found.advice(Head("一起去吃一顿饭。\n".encode(encoding), whole=True)).filters[0]
+    told = found.advice(Head("一起去吃一顿饭。\n".encode(encoding), is_whole=True)).filters[0]
     assert f" {encoding.replace('-le', 'le').replace('-be', 'be').upper()} " in told
 
 
@@ -129,8 +131,8 @@ def test_a_line_without_an_end_in_utf_16_has_a_byte_order_mark():
     "begin", ['[{"en": "The cat"}, ', '{"rows": [{"en": "The cat"}, ', '[["a"], ']
 )
 def test_json_in_one_line_longer_than_the_beginning_of_a_file(begin):
-    assert name_of(begin.encode() * 9, whole=False) == "json"
-    assert name_of(b"[Music] and more " * 9, whole=False) is None
+    assert name_of(begin.encode() * 9, is_whole=False) == "json"
+    assert name_of(b"[Music] and more " * 9, is_whole=False) is None
 
 
 def test_a_byte_order_mark_of_utf_16_alone_makes_none():
@@ -182,9 +184,9 @@ SHAPED = {
 
 
 @pytest.mark.parametrize("name", SHAPED)
-@pytest.mark.parametrize("whole", [True, False])
-def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, whole):
-    assert name_of(SHAPED[name], whole) == name.removeprefix("flat-")
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_not_one_sentence_a_line_is_known_by_its_shape(name, is_whole):
+    assert name_of(SHAPED[name], is_whole) == name.removeprefix("flat-")
 
 
 @pytest.mark.parametrize(
@@ -251,9 +253,9 @@ def test_variants_of_a_format(name, data):
         "\u202bשלום\u202c\n\u200cمی‌روم\n".encode() * 20,
     ],
 )
-@pytest.mark.parametrize("whole", [True, False])
-def test_plain_text_is_plain_text(data, whole):
-    assert name_of(data, whole) is None
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_plain_text_is_plain_text(data, is_whole):
+    assert name_of(data, is_whole) is None
 
 
 @pytest.mark.parametrize(
@@ -281,10 +283,10 @@ def test_the_commands_of_an_advice_split_the_file(name, sides, tmp_path):
     plain.write_bytes(SHAPED[name])
     packed.write_bytes(gzip.compress(SHAPED[name]))
     for path in (plain, packed):
-        found = identify(Head(SHAPED[name], whole=True))
+        found = identify(Head(SHAPED[name], is_whole=True))
         assert found is not None
         layers = () if path == plain else (FORMATS[0],)
-        told = problem(found, Head(SHAPED[name], whole=True), str(path), layers)
+        told = describe_format_problem(found, Head(SHAPED[name], is_whole=True), str(path), layers)
         assert 1 < len(told.split("\n")) <= 3
         commands = [line.partition(": ")[2] for line in told.split("\n")[1:]]
         assert len(commands) == len(sides)
@@ -304,7 +306,7 @@ def test_the_columns_of_an_advice_hold_text():
 def test_the_advice_for_stdin_is_a_pipe():
     found = identify(Head(SHAPED["tsv"]))
     assert found is not None
-    assert problem(found, Head(SHAPED["tsv"]), "stdin").split("\n")[1:] == [
+    assert describe_format_problem(found, Head(SHAPED["tsv"]), "stdin").split("\n")[1:] == [
         "Split it: cut -f1 | nmt ...",
         "Split it: cut -f2 | nmt ...",
     ]

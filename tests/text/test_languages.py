@@ -7,7 +7,7 @@ from nmt.text.languages import (
     check_file_languages,
     find_language,
     is_same_language,
-    languages_of_files,
+    read_file_languages,
 )
 
 
@@ -99,7 +99,7 @@ def test_is_same_language(one, other, same):
     ],
 )
 def test_what_names_of_files_tell(source, target, languages):
-    assert languages_of_files(Path(source), Path(target)) == languages
+    assert read_file_languages(Path(source), Path(target)) == languages
 
 
 @pytest.mark.parametrize(

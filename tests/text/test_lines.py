@@ -5,7 +5,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.text.lines import each_line, each_pair, read_all_lines, read_corpus, read_parallel
+from nmt.text.lines import (
+    pair_with_source,
+    read_all_input_lines,
+    read_corpus,
+    read_input_lines,
+    read_parallel,
+)
 
 BOM = b"\xef\xbb\xbf"
 
@@ -15,9 +21,9 @@ BOM = b"\xef\xbb\xbf"
 def test_every_line_comes_back(tmp_path, lines):
     path = tmp_path / "text"
     path.write_bytes((BOM if lines else b"") + "".join(f"{line}\n" for line in lines).encode())
-    assert read_all_lines(path) == list(each_line(path)) == lines
+    assert read_all_input_lines(path) == list(read_input_lines(path)) == lines
     path.write_bytes(gzip.compress("\r\n".join([*lines, "end"]).encode()))
-    assert read_all_lines(path) == [*lines, "end"]
+    assert read_all_input_lines(path) == [*lines, "end"]
 
 
 @pytest.mark.parametrize(
@@ -27,13 +33,13 @@ def test_every_line_comes_back(tmp_path, lines):
 def test_blank_and_empty(tmp_path, content, lines):
     path = tmp_path / "text"
     path.write_bytes(content)
-    assert read_all_lines(path) == lines
+    assert read_all_input_lines(path) == lines
 
 
 def test_lines_before_a_bad_one_are_given_first(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(b"fine\na \xff\n")
-    lines = each_line(path)
+    lines = read_input_lines(path)
     assert next(lines) == "fine"
     with pytest.raises(DataError, match=r"text: line 2: not valid UTF-8 .* at column 3"):
         next(lines)
@@ -45,7 +51,7 @@ def test_pairs_need_equal_counts(tmp_path, sources, targets):
     path = tmp_path / "source"
     path.write_text("".join(f"{i}\n" for i in range(sources)))
     given_lines = [f"t{i}" for i in range(targets)]
-    pairs = each_pair(path, given_lines, "stdin")
+    pairs = pair_with_source(path, given_lines, "stdin")
     for i in range(min(sources, targets)):
         assert next(pairs) == (str(i), f"t{i}")
     if sources == targets:

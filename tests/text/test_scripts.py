@@ -1,22 +1,22 @@
 import pytest
 
 from nmt.data.binary_dataset import Corpus, CorpusWriter
-from nmt.text.scripts import Scripts, scripts_of, share
+from nmt.text.scripts import Scripts, count_scripts, script_share
 from nmt.training.data_preparation import source_scripts
 
-FRENCH = Scripts.of(["le chat est là", "où vont-ils ?"])
-JAPANESE = Scripts.of(["猫は家にいます", "テレビを見る"])
+FRENCH = Scripts.from_texts(["le chat est là", "où vont-ils ?"])
+JAPANESE = Scripts.from_texts(["猫は家にいます", "テレビを見る"])
 
 
 def test_letters_are_counted_by_script():
-    counts = scripts_of("Ab, 12 жé 漢字 かナ שלום!")
+    counts = count_scripts("Ab, 12 жé 漢字 かナ שלום!")
     assert counts == {"Latin": 3, "Cyrillic": 1, "Han": 2, "Kana": 2, "Hebrew": 4}
-    assert share(counts, "Latin") == 0.25
-    assert share(scripts_of("1, 2"), "Latin") == 1.0
+    assert script_share(counts, "Latin") == 0.25
+    assert script_share(count_scripts("1, 2"), "Latin") == 1.0
 
 
 def test_shares_of_letters():
-    assert Scripts.of(["ab", "при 12!"]).shares == {"Cyrillic": 0.6, "Latin": 0.4}
+    assert Scripts.from_texts(["ab", "при 12!"]).shares == {"Cyrillic": 0.6, "Latin": 0.4}
     assert FRENCH.main == ["Latin"]
     assert set(JAPANESE.main) == {"Han", "Kana"}
 
@@ -25,7 +25,7 @@ def test_shares_of_letters():
     "text", ["le chien", "", "12 345 !", "naïveté Привет là", "猫", "αβ", "😀😀"]
 )
 def test_text_at_home(text):
-    assert FRENCH.foreign(text) is None
+    assert FRENCH.foreign_script(text) is None
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,20 @@ def test_text_at_home(text):
     [("кошка дома", "Cyrillic"), ("猫は家にいます", "Kana"), ("le кошка дома", "Cyrillic")],
 )
 def test_text_that_is_not(text, script):
-    assert FRENCH.foreign(text) == script
+    assert FRENCH.foreign_script(text) == script
 
 
 def test_each_script_of_a_language_is_at_home():
-    assert JAPANESE.foreign("テレビテレビ") is None
-    assert JAPANESE.foreign("television") == "Latin"
+    assert JAPANESE.foreign_script("テレビテレビ") is None
+    assert JAPANESE.foreign_script("television") == "Latin"
 
 
 def test_a_script_of_stray_letters_is_not_at_home():
-    assert Scripts.of(["a" * 999, "ж"]).foreign("кошка дома") == "Cyrillic"
+    assert Scripts.from_texts(["a" * 999, "ж"]).foreign_script("кошка дома") == "Cyrillic"
 
 
 def test_nothing_is_foreign_to_no_text():
-    assert Scripts.of([]).foreign("le chat dort") is None
+    assert Scripts.from_texts([]).foreign_script("le chat dort") is None
 
 
 def test_of_a_corpus(tmp_path, tokenizers):
@@ -61,5 +61,5 @@ def test_of_a_corpus(tmp_path, tokenizers):
 
 
 def test_other_widths_and_styles_of_letters_are_of_the_same_script():
-    counts = scripts_of("Ｈé 𝐀ª ﾈｺﾞー 漢々 ﾡ ﷺ")
+    counts = count_scripts("Ｈé 𝐀ª ﾈｺﾞー 漢々 ﾡ ﷺ")
     assert counts == {"Latin": 4, "Kana": 4, "Han": 2, "Hangul": 1, "Arabic": 1}

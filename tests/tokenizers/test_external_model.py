@@ -1,4 +1,4 @@
-"""SentencePiece models of others: with our reserved ids they divide text as before."""
+"""SentencePiece models of other tools segment texts as before with our reserved ids."""
 
 import io
 import random
@@ -7,7 +7,7 @@ import pytest
 import sentencepiece
 
 from nmt.errors import ModelError
-from nmt.tokenizers.external_model import read_given_model
+from nmt.tokenizers.external_model import read_external_model
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, open_tokenizer
 
 _SYLLABLES = ["ba", "be", "do", "du", "é", "ga", "li", "mo", "n", "rou", "s", "ti"]
@@ -78,7 +78,7 @@ CASES = [
 def test_text_is_divided_as_before(tmp_path, kind, name):
     path = tmp_path / "x.model"
     theirs = train(path, kind, **OPTIONS[name])
-    content = read_given_model(path)
+    content = read_external_model(path)
     ours = open_tokenizer(content)
     assert ours.kind == kind
     for text in TEXTS:
@@ -90,7 +90,7 @@ def test_text_is_divided_as_before(tmp_path, kind, name):
     controls = [token for token in range(ours.size) if ours._processor.is_control(token)]
     assert controls == [PAD, BOS, EOS]
     (tmp_path / "again.model").write_bytes(content)
-    assert read_given_model(tmp_path / "again.model") == content
+    assert read_external_model(tmp_path / "again.model") == content
     if name == "ours":
         assert content == path.read_bytes()
 
@@ -118,14 +118,14 @@ def test_other_files_are_refused_with_what_to_do(tmp_path, content, message):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=message) as refused:
-        read_given_model(path)
+        read_external_model(path)
     assert refused.value.message.startswith("tokenizer.model: ")
     assert refused.value.message.count("\n") < 3
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"is a folder. Give SentencePiece's model file"):
-        read_given_model(tmp_path)
+        read_external_model(tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
@@ -135,11 +135,11 @@ def test_a_part_of_a_model_is_refused(tmp_path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ModelError, match="damaged"):
-        read_given_model(path)
+        read_external_model(path)
 
 
 def test_spaces_at_the_end_of_pieces_are_refused(tmp_path):
     path = tmp_path / "x.model"
     train(path, treat_whitespace_as_suffix=True)
     with pytest.raises(ModelError, match="its pieces end with the space after them"):
-        read_given_model(path)
+        read_external_model(path)

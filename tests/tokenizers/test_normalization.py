@@ -1,4 +1,4 @@
-"""The rules that tokenizers carry, character by character and in trained models."""
+"""The normalisation rules, character by character and in trained models."""
 
 import io
 import sys
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nmt.config.settings import TokenizerSettings
 from nmt.errors import UsageError
 from nmt.text.characters import BREAKS, CONTROLS, INVISIBLE, clean_input
-from nmt.tokenizers.normalization import advice_to_keep, make_normalizer, side_rules
+from nmt.tokenizers.normalization import make_normalizer, normalization_advice, side_rules
 from nmt.tokenizers.round_trip import Change
 from nmt.tokenizers.tokenizer import Tokenizer
 
@@ -128,10 +128,10 @@ def test_auto_folds_a_source_with_a_model_of_its_own_and_keeps_every_target():
     asked = TokenizerSettings(joint=False, normalization="nfkc_cf")
     assert side_rules(asked) == ("nfkc_cf", "nfkc_cf")
     folded, accent = Change("，", ",", 2), Change("e\u0302\u0301", "ế", 3)
-    assert not advice_to_keep(TokenizerSettings(), [folded, accent])
-    assert "nfkc_cf folds them" in advice_to_keep(asked, [folded, accent])
+    assert not normalization_advice(TokenizerSettings(), [folded, accent])
+    assert "nfkc_cf folds them" in normalization_advice(asked, [folded, accent])
     for settings in (TokenizerSettings(), asked):
-        assert "form NFC" in advice_to_keep(settings, [accent])
+        assert "form NFC" in normalization_advice(settings, [accent])
 
 
 def test_what_comes_out_is_what_went_in(composed):
@@ -149,7 +149,7 @@ def test_any_bytes_decode_to_a_line_that_every_reader_takes_for_one(composed):
         assert len(text.splitlines()) == 1
         assert not {unicodedata.category(c) for c in text} & {"Cc", "Zl", "Zp"}
     pieces = [f"<0x{byte:02X}>" for byte in "a\x85b\x1bc\ufeff\u2028é".encode()]
-    surfaces = [each.surface for each in composed.spelled(pieces)]
+    surfaces = [each.surface for each in composed.decoded_subwords(pieces)]
     assert "".join(surfaces) == "a bc é" == composed.decode(composed.ids(pieces))
     spelled = composed.ids([f"<0x{byte:02X}>" for byte in "a\u2028b\x85c\x00".encode()])
     assert composed.decode(spelled) == "a b c"

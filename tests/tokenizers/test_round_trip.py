@@ -1,4 +1,4 @@
-"""Counts of the lines that subwords change."""
+"""Counts of the lines that tokenization changes."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def test_lines_that_come_back_are_not_changed():
         ("", ""),
     )
     assert (found.lines, found.changed, found.without_invisible) == (4, 0, 0)
-    assert found.commonest == ()
+    assert found.most_common_changes == ()
     assert found.first_changed is None
 
 
@@ -34,12 +34,12 @@ def test_changes_are_counted_once_a_line_the_commonest_first():
     )
     assert found.changed == 4
     assert found.first_changed == 1
-    assert found.commonest == (
+    assert found.most_common_changes == (
         Change("，", ",", 2),
         Change("e\u0301", "é", 1),
         Change("\u200c", " ", 1),
     )
-    assert describe_changes(found.commonest) == (
+    assert describe_changes(found.most_common_changes) == (
         "， as , (2 lines), e U+0301 as é (1 line), "
         "U+200C ZERO WIDTH NON-JOINER as a space (1 line)"
     )
@@ -48,7 +48,7 @@ def test_changes_are_counted_once_a_line_the_commonest_first():
 def test_characters_without_meaning_are_counted_apart():
     found = compared(("ch\u00adat", "chat"), ("a\x0bb", "a b"), ("ﬁ\u200b", "fi"))
     assert (found.changed, found.without_invisible) == (1, 2)
-    assert found.commonest == (Change("ﬁ", "fi", 1),)
+    assert found.most_common_changes == (Change("ﬁ", "fi", 1),)
 
 
 def test_a_tokenizer_that_keeps_them_changes_nothing():

@@ -1,4 +1,4 @@
-"""One rule of what a word is, and the way from subwords to words, for texts that make it hard."""
+"""The definition of words, and the subwords of each word in difficult texts."""
 
 import io
 import json
@@ -134,7 +134,7 @@ def test_what_is_displayed_is_all_subwords_once_in_order(tokenizer, text):
     st.lists(st.sampled_from(["▁", "▁a", "b", "(", "▁)", "<0xC3>", "<0xA9>", "<0x20>", "<unk>"]))
 )
 def test_pieces_spell_a_text_by_themselves(pieces):
-    segmented = SegmentedText.of_pieces([*pieces, "</s>"])
+    segmented = SegmentedText.from_pieces([*pieces, "</s>"])
     assert len(segmented.subwords) == len(pieces)
     assert segmented.membership.shape == (len(pieces), len(segmented.words))
     shown = words_to_display([*pieces, "</s>"], None)

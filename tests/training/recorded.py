@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import ModelSettings
 from nmt.data.batches import make_batch
 from nmt.model.loss import LossSums
@@ -61,7 +61,7 @@ def make_model(dropout=0.0, **decoder):
         "encoder": {"hidden_size": 4},
         "decoder": {"hidden_size": 8, **decoder},
     }
-    settings = ModelSettings(**overlaid(PLAIN["model"], tree))
+    settings = ModelSettings(**merge_settings(PRESET_DEFAULTS["model"], tree))
     return Seq2Seq(settings, 10, 10).train()
 
 

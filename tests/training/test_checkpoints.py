@@ -186,7 +186,7 @@ def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkey
     before = contents(tmp_path)
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(atomic_files.shutil, "disk_usage", lambda _: usage(1000))
-    monkeypatch.setattr(atomic_files, "_beside", None)
+    monkeypatch.setattr(atomic_files, "_temporary_path", None)
     with pytest.raises(ResourceError, match=r"needs 1\.1 MB, and the disk has 0\.0 MB free"):
         write(tmp_path, 2)
     assert contents(tmp_path) == before

@@ -7,7 +7,7 @@ import torch
 from recorded import BATCHES, BUDGET, make_model, make_work, updates
 from safetensors.torch import load_file
 
-from nmt.config.presets import PLAIN, PRESETS, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, PRESETS, merge_settings
 from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.data.batches import make_batch
 from nmt.model.seq2seq import Seq2Seq
@@ -31,7 +31,7 @@ def loss_and_gradients(precision, device, cell, feeding):
         "encoder": {"cell": cell, "hidden_size": 16},
         "decoder": {"cell": cell, "hidden_size": 32, "input_feeding": feeding},
     }
-    settings = ModelSettings(**overlaid(PLAIN["model"], tree))
+    settings = ModelSettings(**merge_settings(PRESET_DEFAULTS["model"], tree))
     model = Seq2Seq(settings, 10, 10).to(runtime.device)
     batch = make_batch([s for s, _ in PAIRS], [t for _, t in PAIRS], None).to(runtime.device)
     with runtime.computing():
@@ -120,7 +120,7 @@ def test_each_preset_can_be_captured(name):
         "embedding_dropout": 0.0,
     }
     torch.manual_seed(0)
-    settings = ModelSettings(**overlaid(PRESETS[name].model, changes))
+    settings = ModelSettings(**merge_settings(PRESETS[name].model, changes))
     assert_same_training(Seq2Seq(settings, 10, 10).double().train().to(GPU), 1e-9)
 
 

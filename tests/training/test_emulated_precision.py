@@ -17,7 +17,7 @@ from nmt.training import run
     ],
 )
 def test_emulated_bfloat16_is_warned_of(monkeypatch, capfd, precision, flags, warned):
-    monkeypatch.setattr(run, "processor", lambda: Processor("GenuineIntel", frozenset(flags)))
+    monkeypatch.setattr(run, "read_processor", lambda: Processor("GenuineIntel", frozenset(flags)))
     run._warn_of_emulation(prepare_runtime(RuntimeSettings(device="cpu", precision=precision)))
     told = capfd.readouterr().err
     assert told.startswith("warning: runtime.precision: bfloat16 is emulated") == warned

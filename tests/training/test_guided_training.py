@@ -11,7 +11,7 @@ from recorded import SHORT, Again, batch, make_model
 
 from nmt.config.registry import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
-from nmt.data.batches import to_bucket
+from nmt.data.batches import pad_to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
 from nmt.inspection.alignments import align_pairs
 from nmt.model.loss import Guidance
@@ -37,7 +37,7 @@ def guided_batch(*lengths, seed=0):
     for source, target in lengths:
         places = random.random((source, target)) < 0.4
         links.append(np.argwhere(places))
-    return batch(*lengths, seed=seed).guided(links)
+    return batch(*lengths, seed=seed).with_guide(links)
 
 
 def sums_of(model, each, weight=0.5):
@@ -80,7 +80,7 @@ def test_a_recorded_step_takes_the_guide_of_each_batch():
     for seed in range(4):
         each = guided_batch(*SHORT, seed=seed)
         found = step(each, 1)
-        expected = sums_of(model, to_bucket(each, 100))
+        expected = sums_of(model, pad_to_bucket(each, 100))
         assert found.guided.item() == pytest.approx(expected.guided.item(), rel=1e-5)
         assert found.loss.item() == pytest.approx(expected.loss.item(), rel=1e-5)
     assert recorder.replays > 0

@@ -18,7 +18,7 @@ from nmt.training.trainer import Trainer
 @pytest.fixture
 def slow(monkeypatch):
     """Makes a function take some time, and lines be due after less."""
-    monkeypatch.setattr(console, "_SECONDS_OF_SILENCE", 0.05)
+    monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.05)
 
     def make(owner, name, seconds=0.2):
         original = getattr(owner, name)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from nmt.errors import ResourceError, UsageError
 from nmt.runtime.device import Choices, Runtime
-from nmt.runtime.distributed import Notes, Ranks, World
+from nmt.runtime.distributed import Ranks, SharedTexts, World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.data_parallel import (
     RunStart,
@@ -93,7 +93,7 @@ import torch
 from nmt.runtime.distributed import World, process_group
 from nmt.runtime.distributed import Ranks
 
-world = World.of_environment()
+world = World.from_environment()
 with process_group(world, torch.device("cpu")):
     parameter = torch.nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
@@ -320,9 +320,9 @@ def test_a_gpu_is_not_shared(monkeypatch, local_size, device, told):
 def announced(monkeypatch, start):
     """What the first of two processes leaves is what the other finds."""
     left = {}
-    monkeypatch.setattr(Notes, "__init__", lambda self, world: None)
-    monkeypatch.setattr(Notes, "leave", lambda self, name, text: left.update({name: text}))
-    monkeypatch.setattr(Notes, "find", lambda self, name: left.get(name))
+    monkeypatch.setattr(SharedTexts, "__init__", lambda self, world: None)
+    monkeypatch.setattr(SharedTexts, "set", lambda self, name, text: left.update({name: text}))
+    monkeypatch.setattr(SharedTexts, "get", lambda self, name: left.get(name))
     announce_start(World(0, 2), start)
 
 

@@ -10,7 +10,7 @@ from nmt.config.settings import ModelSettings
 from nmt.data import prepared_folder
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training import data_preparation
 from nmt.training.data_preparation import prepare_corpora
@@ -338,8 +338,8 @@ def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
 ):
     config = make_config(TRAIN, DEV)
     program = (
-        "import sys, time; from pathlib import Path; from nmt.runtime.lock import exclusive\n"
-        "with exclusive(Path(sys.argv[1]), 'it'):\n    print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from nmt.runtime.lock import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1]), 'it'):\n    print('held', flush=True); time.sleep(60)"
     )
     lock = run.path / ".tokenizer.preparing"
     holder = subprocess.Popen(
@@ -366,17 +366,17 @@ def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
 
 def test_a_lock_is_let_go_after_an_error(tmp_path):
     lock = tmp_path / "deep" / "lock"
-    with pytest.raises(ValueError, match="boo"), exclusive(lock, "it"):
+    with pytest.raises(ValueError, match="boo"), hold_lock(lock, "it"):
         raise ValueError("boo")
     again = pytest.raises(ResourceError, match="at work on it")
-    with exclusive(lock, "it"), again, exclusive(lock, "it"):
+    with hold_lock(lock, "it"), again, hold_lock(lock, "it"):
         raise AssertionError("held twice")
     assert not lock.exists()
 
 
 def test_a_lock_of_a_folder_that_was_moved_away_leaves_the_new_one_alone(tmp_path):
     folder = tmp_path / "run"
-    with exclusive(folder / "lock", "it"):
+    with hold_lock(folder / "lock", "it"):
         folder.rename(tmp_path / "aside")
         folder.mkdir()
         (folder / "lock").write_text("of another", encoding="utf-8")
@@ -387,7 +387,7 @@ def test_a_lock_that_cannot_be_made_is_a_resource_error(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with (
         pytest.raises(ResourceError, match="cannot be written"),
-        exclusive(tmp_path / "file" / "lock", "it"),
+        hold_lock(tmp_path / "file" / "lock", "it"),
     ):
         raise AssertionError("held")
 

@@ -16,7 +16,7 @@ from nmt.config.settings import Config
 from nmt.data import prepared_folder
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training import data_preparation
@@ -52,12 +52,12 @@ def config(make_config, tmp_path):
 
 
 def prepare(config: Config, **force):
-    run = RunDirectory.of(config)
+    run = RunDirectory.from_config(config)
     return prepare_corpora(config, run, prepare_tokenizers(config, run, **force), **force)
 
 
 def find(config: Config):
-    run = RunDirectory.of(config)
+    run = RunDirectory.from_config(config)
     tokenizers = find_tokenizers(config, run)
     return None if tokenizers is None else find_corpora(config, run, tokenizers)
 
@@ -156,7 +156,7 @@ def test_data_of_another_tokenizer_are_refused(config):
     with pytest.raises(UsageError) as refused:
         prepare(other)
     there = first.manifest.tokenizer[:12]
-    here = TokenizerPair.load(RunDirectory.of(other).tokenizer).fingerprint[:12]
+    here = TokenizerPair.load(RunDirectory.from_config(other).tokenizer).fingerprint[:12]
     told = f"it was made with the tokenizer {there}, and this run has {here}."
     assert told in refused.value.message
 
@@ -291,7 +291,7 @@ def test_the_folder_of_another_run_may_be_named(config, made):
         }
     )
     prepare(owner)
-    place = RunDirectory.of(owner)
+    place = RunDirectory.from_config(owner)
     user = config("user").model_copy(
         update={
             "tokenizer": owner.tokenizer.model_copy(update={"dir": place.tokenizer}),
@@ -300,10 +300,10 @@ def test_the_folder_of_another_run_may_be_named(config, made):
     )
     prepare(user)
     assert made == BOTH
-    assert place.preparing_locks == tuple(
-        prepared_folder.preparing_lock(each) for each in (place.tokenizer, place.data)
+    assert place.preparation_locks == tuple(
+        prepared_folder.preparation_lock(each) for each in (place.tokenizer, place.data)
     )
-    assert RunDirectory.of(user).preparing_locks == ()
+    assert RunDirectory.from_config(user).preparation_locks == ()
 
 
 def test_what_a_killed_process_left_is_removed_and_the_rest_left_alone(config, made, tmp_path):
@@ -345,7 +345,7 @@ def test_a_folder_that_may_only_be_read_is_used(config, made, tmp_path, monkeypa
         raise ResourceError("cannot be written")
 
     monkeypatch.setattr(prepared_folder.os, "access", denied)
-    monkeypatch.setattr(prepared_folder, "exclusive", refuse)
+    monkeypatch.setattr(prepared_folder, "hold_lock", refuse)
     prepare(config("two"))
     assert contents(tmp_path / "s") == before
     shutil.rmtree(tmp_path / "s" / "dat")
@@ -362,7 +362,7 @@ from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.runtime.run_directory import RunDirectory
 
 config = load_config(Path(sys.argv[1]), sys.argv[2:])
-run = RunDirectory.of(config)
+run = RunDirectory.from_config(config)
 print("ready", flush=True)
 sys.stdin.readline()
 prepare_corpora(config, run, prepare_tokenizers(config, run))
@@ -400,7 +400,7 @@ def test_two_processes_that_start_at_once_make_each_folder_once(tiny_config, tmp
 
 def test_one_waits_for_one_that_makes_it(config, tmp_path, monkeypatch):
     folder, said = tmp_path / "s" / "tok", []
-    held = exclusive(folder.with_name(".tok.preparing"), "a test")
+    held = hold_lock(folder.with_name(".tok.preparing"), "a test")
     held.__enter__()
 
     def say(text):
@@ -408,7 +408,7 @@ def test_one_waits_for_one_that_makes_it(config, tmp_path, monkeypatch):
         held.__exit__(None, None, None)
 
     monkeypatch.setattr(prepared_folder, "say", say)
-    prepare_tokenizers(config(), RunDirectory.of(config()))
+    prepare_tokenizers(config(), RunDirectory.from_config(config()))
     assert len(said) == 1 and said[0].startswith(f"{folder}: another nmt (process ")
 
 
@@ -435,7 +435,7 @@ def test_the_folders_that_a_run_has_by_default_move_with_it(tiny_config, tmp_pat
     named[2] = f"data.dir={tmp_path / 'r' / 'data'}"
     config = load_config(tiny_config, named)
     assert (config.tokenizer.dir, config.data.dir) == (None, None)
-    moved = RunDirectory.of(config, tmp_path / "moved")
+    moved = RunDirectory.from_config(config, tmp_path / "moved")
     assert moved.data == tmp_path / "moved" / "data"
 
 

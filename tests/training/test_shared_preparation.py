@@ -33,7 +33,7 @@ def shared(tiny, tmp_path):
 
 
 def prepare(config, force=False):
-    run = RunDirectory.of(config)
+    run = RunDirectory.from_config(config)
     return prepare_corpora(config, run, prepare_tokenizers(config, run, force), force)
 
 
@@ -118,7 +118,7 @@ def test_what_is_made_of_a_run_tells_that_its_data_were_changed(shared, tmp_path
     read_config(checkpoint)
     write_other_texts(tmp_path)
     other = shared(name="two")
-    prepare_tokenizers(other, RunDirectory.of(other), force=True)
+    prepare_tokenizers(other, RunDirectory.from_config(other), force=True)
     with pytest.raises(ModelError, match=f"{tmp_path}/tok held before it was changed"):
         read_config(checkpoint)
     prepare(other, force=True)
@@ -200,7 +200,7 @@ def test_a_run_that_was_moved_finds_its_own_and_the_shared_ones(tiny, tmp_path):
 
 def test_the_proof_of_a_resume_makes_only_what_is_missing(tiny, tmp_path):
     config = tiny()
-    run, folder = RunDirectory.of(config), tmp_path / "proof"
+    run, folder = RunDirectory.from_config(config), tmp_path / "proof"
     found = proof._with_prepared(config, run, folder)
     assert (found.tokenizer.dir, found.data.dir) == (folder / "tokenizer", folder / "data")
     assert not run.path.exists()

@@ -15,7 +15,7 @@ from nmt.bundles.bundle_files import find_bundle
 from nmt.config.load import load_config
 from nmt.config.serialize import dump_config
 from nmt.errors import DataError, ModelError, ResourceError, StoppedBySignal, UsageError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.checkpoints import load_state
 from nmt.training.run import train
@@ -245,8 +245,8 @@ def test_a_new_stopping_metric_begins_its_own_count(tiny):
 
 def test_a_run_at_work_is_not_moved_aside(tiny):
     run = train(tiny())
-    for lock in (run.training_lock, *run.preparing_locks):
-        with exclusive(lock, "a test"), pytest.raises(ResourceError, match="at work"):
+    for lock in (run.training_lock, *run.preparation_locks):
+        with hold_lock(lock, "a test"), pytest.raises(ResourceError, match="at work"):
             train(tiny(), restart=True)
     assert run.best.is_dir()
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
 from nmt.bundles.bundle_files import fingerprint
-from nmt.config.presets import PLAIN, overlaid
+from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import Config, ModelSettings
 from nmt.data.manifest import LengthRatio
 from nmt.errors import ConfigError, ModelError, UsageError
@@ -68,7 +68,7 @@ def make_bundle(tokenizers=OLD, seed=1, training=None, **model):
                 "validation_split": 0.1,
             },
             "tokenizer": {"joint": tokenizers.joint},
-            "model": overlaid(PLAIN["model"], {**SIZES, **model}),
+            "model": merge_settings(PRESET_DEFAULTS["model"], {**SIZES, **model}),
             "training": {"max_updates": 1, **(training or {})},
         }
     )

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from nmt.errors import ModelError, ResourceError
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.translation.tuning import held_bundle
 
@@ -31,7 +31,7 @@ def test_a_run_and_its_bundle_are_the_same(run):
 
 def test_training_keeps_tuning_out(run):
     with (
-        exclusive(run.training_lock, "training this run"),
+        hold_lock(run.training_lock, "training this run"),
         pytest.raises(ResourceError, match="is at work on this model"),
         held_bundle(run.path),
     ):
@@ -42,7 +42,7 @@ def test_tuning_keeps_training_out(run):
     with (
         held_bundle(run.path),
         pytest.raises(ResourceError, match="is at work on training this run"),
-        exclusive(run.training_lock, "training this run"),
+        hold_lock(run.training_lock, "training this run"),
     ):
         raise AssertionError("it was held by tuning")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.distributed import World
-from nmt.runtime.lock import exclusive
+from nmt.runtime.lock import hold_lock
 from nmt.text.byte_formats import Head
 from nmt.text.formats import identify
 from nmt.translation.line_stream import Answer, Line, answer, windows
@@ -133,7 +133,7 @@ def test_a_text_that_changes_meanwhile_is_noticed(tmp_path):
 def test_one_job_for_each_output(tmp_path):
     job = make_job(tmp_path)
     with (
-        exclusive(job.lock, "it"),
+        hold_lock(job.lock, "it"),
         pytest.raises(ResourceError, match=r"at work on .*out\.txt.*take another --output"),
     ):
         translate_in_shards(job, Shouter(), ALONE)

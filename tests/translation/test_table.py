@@ -4,21 +4,24 @@ import sys
 import pytest
 
 from nmt.config.settings import SearchSettings
-from nmt.evaluation.significance import Standing
+from nmt.evaluation.significance import SystemScore
 from nmt.translation.tuning import Tuning, TuningTrial, print_table
 
 TRIALS = [
     TuningTrial(
         SearchSettings(beam_size=10, length_penalty="average", alpha=0.6, coverage_penalty=0.2),
-        Standing(38.207, (36.0, 40.5), 0.0412, 0.9876),
+        SystemScore(38.207, (36.0, 40.5), 0.0412, 0.9876),
         83.26,
         present=False,
     ),
-    TuningTrial(SearchSettings(), Standing(37.9, (35.71, 40.2), None, 1.0), 200.0, present=True),
+    TuningTrial(SearchSettings(), SystemScore(37.9, (35.71, 40.2), None, 1.0), 200.0, present=True),
     TuningTrial(
-        SearchSettings(length_penalty="none"), Standing(37.8, (35.6, 40.1), 0.3, 0.9), 9.96, False
+        SearchSettings(length_penalty="none"),
+        SystemScore(37.8, (35.6, 40.1), 0.3, 0.9),
+        9.96,
+        False,
     ),
-    TuningTrial(SearchSettings(beam_size=1), Standing(9.0, (8.0, 10.0), 1.0, 1.0), 612.0, False),
+    TuningTrial(SearchSettings(beam_size=1), SystemScore(9.0, (8.0, 10.0), 1.0, 1.0), 612.0, False),
 ]
 TUNING = Tuning("BLEU", "nrefs:1|bs:1000", 500, TRIALS)
 

@@ -375,7 +375,7 @@ def test_wishes_for_another_number_of_texts_are_refused(translator):
 
 def test_what_made_a_translation(translator, tiny_bundle, monkeypatch):
     flags = Processor("", frozenset({"bf16"}))
-    monkeypatch.setattr("nmt.search.fast_precision.processor", lambda: flags)
+    monkeypatch.setattr("nmt.search.fast_precision.read_processor", lambda: flags)
     other = Translator.load(tiny_bundle, device="cpu", precision="bfloat16")
     assert translator.made_by == {"model": fingerprint(tiny_bundle), "precision": "float32"}
     assert other.made_by == {**translator.made_by, "precision": "bfloat16"}

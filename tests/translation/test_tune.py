@@ -6,7 +6,7 @@ import pytest
 
 from nmt.errors import DataError, UsageError
 from nmt.evaluation.scores import score
-from nmt.evaluation.significance import Standing
+from nmt.evaluation.significance import SystemScore
 from nmt.translation.translator import Translator
 from nmt.translation.tuning import Tuning, TuningTrial, _rank, grid, tune
 
@@ -44,7 +44,7 @@ def test_the_winner_scores_highest_by_what_nmt_score_says(translator, metric):
 
 def trial(translator, score, beam_size, *, present=False, p=None):
     settings = translator.settings.model_copy(update={"beam_size": beam_size})
-    return TuningTrial(settings, Standing(score, (0.0, 0.0), p, 1.0), 1.0, present)
+    return TuningTrial(settings, SystemScore(score, (0.0, 0.0), p, 1.0), 1.0, present)
 
 
 def test_of_equal_scores_the_smaller_beam_wins_then_the_present_one(translator):

@@ -1,4 +1,4 @@
-"""The numbers of the rules, all in one place, to change when measurements say so.
+"""The numbers of the rules. Change them when measurements suggest it.
 
 Most numbers depend on the amount of text. They are given at a few sizes, in words of a side:
 
@@ -33,36 +33,37 @@ class Curve:
 
     def at(self, amount: float) -> float:
         """Return the value for an amount of text."""
-        return _rounded(self._between(amount), self.multiple)
+        return _round_to_multiple(self._interpolate(amount), self.multiple)
 
-    def whole(self, amount: float) -> int:
+    def integer_at(self, amount: float) -> int:
         """Return the value as an integer."""
         return round(self.at(amount))
 
-    def _between(self, amount: float) -> float:
+    def _interpolate(self, amount: float) -> float:
         points = self.points
         if amount <= points[0][0]:
             return points[0][1]
         for (low, start), (high, end) in pairwise(points):
             if amount < high:
-                way = math.log(amount / low) / math.log(high / low)
-                return start + way * (end - start)
+                fraction = math.log(amount / low) / math.log(high / low)
+                return start + fraction * (end - start)
         return points[-1][1]
 
 
-def _rounded(value: float, multiple: float) -> float:
+def _round_to_multiple(value: float, multiple: float) -> float:
     return round(round(value / multiple) * multiple, 10)
 
 
 VOCABULARY = Curve(((1e5, 3000), (3.3e5, 6000), (3e6, 10_000), (1e7, 16_000), (1e8, 32_000)), 500)
-"""Subwords of a joint vocabulary. Where each side has its own, multiply by `OWN_VOCABULARY`."""
+"""Subwords of a joint vocabulary."""
 
-OWN_VOCABULARY = 0.7
-FEWEST_WORDS_AND_PARTS = 100
+SEPARATE_VOCABULARY_FACTOR = 0.7
+"""The size of the vocabulary of one side, relative to a joint vocabulary."""
+MIN_LEARNED_SUBWORDS = 100
 """The least number of subwords besides bytes and single characters."""
 MANY_CHARACTERS = 300
 """The number of distinct characters of a side above which the rarest are encoded as bytes."""
-FREQUENT_WORDS_TAKEN = 0.7
+MAX_SHARE_OF_FREQUENT_WORDS = 0.7
 """The greatest number of subwords besides characters, as a share of the frequent words.
 
 Rarer subwords hardly occur in training.
@@ -91,7 +92,7 @@ certain.
 """
 UNIGRAM_ALPHA = 0.2
 """The alpha of subword regularisation (Kudo 2018), for text without spaces."""
-SAMPLED_FROM = 0.5
+SAMPLING_FROM_SHARE = 0.5
 """The share of the wanted updates up to which BPE-dropout is 0; from there it rises linearly.
 
 Multi30k, greedy BLEU of dev with 0.1, with 0.05 and without: 37.7, 38.3 and 39.1 after 2,400 of
@@ -112,28 +113,28 @@ LEARNING_RATE = Curve(((1e4, 4e-3), (3e4, 1.3e-3), (1e5, 5e-4)), 1e-4)
 Multi30k, decoder of 512, after 1,200 of 6,000 updates: dev BLEU 34.1 with 4e-3, and 30.8 with 2e-3
 (whose batches had more padding).
 """
-RATE_WIDTH = 512
-MOST_FOR_NARROW = 1.5
-"""The greatest factor of the learning rate for a decoder narrower than RATE_WIDTH.
+REFERENCE_WIDTH = 512
+MAX_NARROW_FACTOR = 1.5
+"""The greatest factor of the learning rate for a decoder narrower than REFERENCE_WIDTH.
 
 The factor is the inverse of its relative width. Multi30k, decoder of 384, after 900 of 900 updates:
 dev BLEU 34.3 with 5e-3, 31.8 with 3e-3. Demonstration corpus, decoder of 256, after 600: 89.8 with
 4e-3, 61.9 with 2e-3.
 """
-MOST_FOR_WIDE = 4e-3
-"""The greatest learning rate of a wider decoder, times the square of RATE_WIDTH by its width.
+MAX_WIDE_RATE = 4e-3
+"""The greatest learning rate of a wider decoder, times the square of REFERENCE_WIDTH by its width.
 
 It is a cautious choice, because no wide model has been trained for only a few thousand updates.
 """
-WARM_UP = 0.06
-FEWEST_WARM_UPDATES = 50
-MOST_WARM_UPDATES = 4000
+WARMUP_SHARE = 0.06
+MIN_WARMUP_UPDATES = 50
+MAX_WARMUP_UPDATES = 4000
 
-AVERAGED = 0.085
-MOST_AVERAGED = 5000
+AVERAGED_SHARE = 0.085
+MAX_AVERAGED = 5000
 """The window of the moving average of parameters: a share of the updates, and a greatest number."""
 VALIDATIONS = 20
-FEWEST_VALIDATIONS = 10
+MIN_VALIDATIONS = 10
 PATIENCE = 10
 """The number of validations without improvement that ends training, for VALIDATIONS in all."""
 VALIDATION_SHARE = 0.1
@@ -141,7 +142,7 @@ VALIDATION_SHARE = 0.1
 
 Above it there are fewer validations, then each decodes only a part of dev.
 """
-CHARACTERS_A_SUBWORD = 4.5
+CHARACTERS_PER_SUBWORD = 4.5
 """Characters per subword, for languages whose long words have more than SUBWORDS_PER_WORD."""
 DECODING_COST = 0.8
 LOSS_COST = 0.3
@@ -150,7 +151,7 @@ LOSS_COST = 0.3
 A corpus of 4,000 pairs, updates of 1,024 subwords: 900 dev sentences took as long as 35 updates.
 The demonstration corpus, 1,280 subwords: 500 short sentences took as long as 2 to 4 updates.
 """
-FEWEST_DECODED = 400
+MIN_DECODED = 400
 """The least number of dev sentences to decode. With fewer, models are hard to tell apart."""
 
 CHRF_BELOW_WORDS = 300_000
@@ -165,12 +166,12 @@ BLEU counts whole words, which agglutinative languages seldom repeat. The mean l
 English, 6 in German, 8 in Finnish.
 """
 
-FEWEST_UPDATES = 200
-FULL_STRENGTH = 2 / 3
-LEAST_STRENGTH = 0.3
+MIN_UPDATES = 200
+FULL_STRENGTH_SHARE = 2 / 3
+MIN_STRENGTH = 0.3
 """The least factor of all dropouts in a short training, which has no time to overfit.
 
-Below the share FULL_STRENGTH of the wanted updates, the factor falls in proportion.
+Below the share FULL_STRENGTH_SHARE of the full updates, the factor falls in proportion.
 """
 
 BUDGET_FOR_UPDATES = 0.88
@@ -178,7 +179,7 @@ BUDGET_FOR_UPDATES = 0.88
 
 DEV_SHARE = 0.02
 DEV_PAIRS = (500, 2000)
-MOST_FOR_DEV = 0.1
+MAX_DEV_SHARE = 0.1
 """The pairs set aside for validation without a dev text: a share, bounds, and a greatest share.
 
 With fewer than some hundred sentences, models are hard to tell apart.
@@ -186,10 +187,10 @@ With fewer than some hundred sentences, models are hard to tell apart.
 DEV_LINES_DECODED = 2000
 
 MAX_LENGTH = (100, 400)
-LONGER_THAN_USUAL = 1.6
+MAX_SUBWORDS_PER_WORD = 1.6
 """Subwords per word of the longest sentences that are kept."""
 
-REPEATED = 0.02
+REPEATED_SHARE = 0.02
 """The share of repeated pairs from which only the first of equal pairs is kept."""
-DROPPED_WITHOUT_WORD = 0.15
-"""The share of blank and repeated pairs above which `data.max_dropped` is raised."""
+RAISED_LIMIT_FROM = 0.15
+"""The share of blank and repeated pairs above which the limit `data.max_dropped` is raised."""

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.config.recommend.rules import Recommendation, fitted
-from nmt.config.serialize import value_text
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.config.recommend.rules import Recommendation, recommend
+from nmt.config.serialize import format_value
 
 _WIDTH = 100
-_FARTHEST_COMMENT = 48
+_COMMENT_COLUMN = 48
 
 
-def as_yaml(choices: Sequence[Recommendation], head: str) -> str:
+def format_yaml(choices: Sequence[Recommendation], head: str) -> str:
     """Return choices as a configuration in YAML, each with its reason as a comment.
 
     Args:
@@ -32,9 +32,9 @@ def as_yaml(choices: Sequence[Recommendation], head: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_table(choices: Sequence[Recommendation]) -> list[str]:
+def format_table(choices: Sequence[Recommendation]) -> list[str]:
     """Return a line for each choice that has a reason: key, value, reason."""
-    rows = [(each.key, value_text(each.value), each.reason) for each in choices if each.reason]
+    rows = [(each.key, format_value(each.value), each.reason) for each in choices if each.reason]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {why}" for key, value, why in rows]
 
@@ -42,25 +42,25 @@ def as_table(choices: Sequence[Recommendation]) -> list[str]:
 def _section(name: str, value: Any, depth: int) -> Iterator[str]:
     indent = "  " * depth
     if isinstance(value, Recommendation):
-        yield from _commented(f"{indent}{name}: {value_text(value.value)}", value.reason)
+        yield from _with_comment(f"{indent}{name}: {format_value(value.value)}", value.reason)
         return
     yield f"{indent}{name}:"
     for below, inner in value.items():
         yield from _section(below, inner, depth + 1)
 
 
-def _commented(line: str, reason: str) -> Iterator[str]:
+def _with_comment(line: str, reason: str) -> Iterator[str]:
     """Yield a line with its reason behind it, or above it where it would not fit."""
     if not reason:
         yield line
-    elif len(line) < _FARTHEST_COMMENT and _FARTHEST_COMMENT + len(reason) <= _WIDTH:
-        yield f"{line:<{_FARTHEST_COMMENT - 2}}  # {reason}"
+    elif len(line) < _COMMENT_COLUMN and _COMMENT_COLUMN + len(reason) <= _WIDTH:
+        yield f"{line:<{_COMMENT_COLUMN - 2}}  # {reason}"
     else:
         yield f"{' ' * (len(line) - len(line.lstrip()))}# {reason}"
         yield line
 
 
-_PLENTY = 1_000_000
+_MANY_WORDS = 1_000_000
 
 
 def _typical(pairs: int, words: int, long_words: int) -> CorpusSummary:
@@ -71,7 +71,7 @@ def _typical(pairs: int, words: int, long_words: int) -> CorpusSummary:
         words: The number of words of a side.
         long_words: See `CorpusSummary`.
     """
-    side = SideSummary(words, _PLENTY, 100, {"Latin": 1.0})
+    side = SideSummary(words, _MANY_WORDS, 100, {"Latin": 1.0})
     return CorpusSummary(pairs, side, side, long_words, dev_pairs=2000)
 
 
@@ -83,14 +83,14 @@ TEMPLATES = {
 """The corpus that each template is fitted to."""
 
 
-def template(name: str) -> str:
+def render_template(name: str) -> str:
     """Return a template configuration in YAML."""
-    facts = TEMPLATES[name]
+    corpus = TEMPLATES[name]
     head = (
-        f"What nmt init chooses for {facts.pairs:,} pairs, {facts.words:,} words a side.\n"
+        f"What nmt init chooses for {corpus.pairs:,} pairs, {corpus.words:,} words a side.\n"
         "Rather let nmt init look at your texts; or copy this, and name them below `data`."
     )
-    return as_yaml([*_texts(), *fitted(facts)], head)
+    return format_yaml([*_texts(), *recommend(corpus)], head)
 
 
 def _texts() -> list[Recommendation]:

@@ -1,9 +1,14 @@
-"""The rules that fit a configuration to a corpus. Their numbers stand in `constants`.
+"""The rules that fit a configuration to a corpus. Their numbers are in `constants`.
 
-Sources: Sennrich and Zhang 2019 for small corpora, Chen et al. 2018 (RNMT+) for the sizes of large
-ones, Sennrich et al. 2017 for the conditional GRU, Provilkov et al. 2020 for BPE-dropout, Kudo 2018
-for subword regularisation, Press and Wolf 2017 for tied embeddings, Loshchilov and Hutter 2017 for
-the cosine schedule; and experiments on Multi30k and the demonstration corpus.
+The sources are experiments on Multi30k and the demonstration corpus, and these papers:
+
+- Sennrich and Zhang 2019 on small corpora
+- Chen et al. 2018 (RNMT+) on the sizes for large corpora
+- Sennrich et al. 2017 on the conditional GRU
+- Provilkov et al. 2020 on BPE-dropout
+- Kudo 2018 on subword regularisation
+- Press and Wolf 2017 on tied embeddings
+- Loshchilov and Hutter 2017 on the cosine schedule
 """
 
 import math
@@ -13,8 +18,8 @@ from typing import Any
 
 from nmt.config.key_index import all_keys
 from nmt.config.recommend import constants
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.text.characters import show
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.text.characters import make_visible
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,13 @@ class Plan:
     Attributes:
         batch_size: Tokens of a batch.
         updates_per_epoch: Updates of a pass over the training text.
-        wanted: The number of updates without a budget.
+        full_updates: The number of updates without a budget.
         updates: The number of updates with the budget.
     """
 
     batch_size: int
     updates_per_epoch: float
-    wanted: int
+    full_updates: int
     updates: int
 
     @property
@@ -71,123 +76,131 @@ class Plan:
     @property
     def share(self) -> float:
         """The share of the wanted updates that the budget allows."""
-        return self.updates / self.wanted
+        return self.updates / self.full_updates
 
     @property
     def strength(self) -> float:
         """The factor of all dropouts for a training of this length."""
-        return min(1.0, max(constants.LEAST_STRENGTH, self.share / constants.FULL_STRENGTH))
+        return min(1.0, max(constants.MIN_STRENGTH, self.share / constants.FULL_STRENGTH_SHARE))
 
     @property
     def sampling(self) -> float:
         """The factor of subword regularisation for a training of this length, 0 to 1."""
-        return max(0.0, self.share - constants.SAMPLED_FROM) / (1.0 - constants.SAMPLED_FROM)
+        return max(0.0, self.share - constants.SAMPLING_FROM_SHARE) / (
+            1.0 - constants.SAMPLING_FROM_SHARE
+        )
 
 
-def make_plan(facts: CorpusSummary, budget: Budget | None = None) -> Plan:
+def make_plan(corpus: CorpusSummary, budget: Budget | None = None) -> Plan:
     """Return the length of training: enough passes over the corpus, or the limit of the budget.
 
     Args:
-        facts: Statistics of the corpus.
+        corpus: Statistics of the corpus.
         budget: The limit; None for no limit.
     """
-    facts = what_is_kept(facts)
-    words = max(1, facts.words)
-    batch = constants.BATCH_TOKENS.whole(words)
-    most = max(facts.source.words, facts.target.words)
-    tokens = constants.SUBWORDS_PER_WORD.at(words) * most + facts.pairs
+    corpus = without_dropped_pairs(corpus)
+    words = max(1, corpus.words)
+    batch = constants.BATCH_TOKENS.integer_at(words)
+    most = max(corpus.source.words, corpus.target.words)
+    tokens = constants.SUBWORDS_PER_WORD.at(words) * most + corpus.pairs
     per_epoch = max(1.0, tokens / (constants.BATCH_FILLED * batch))
-    wanted = _few_digits(max(constants.FEWEST_UPDATES, constants.EPOCHS.at(words) * per_epoch))
-    updates = wanted if budget is None else max(1, min(wanted, budget.updates))
-    return Plan(batch, per_epoch, wanted, updates)
+    full_updates = _round_to_two_digits(
+        max(constants.MIN_UPDATES, constants.EPOCHS.at(words) * per_epoch)
+    )
+    updates = full_updates if budget is None else max(1, min(full_updates, budget.updates))
+    return Plan(batch, per_epoch, full_updates, updates)
 
 
-def fitted(facts: CorpusSummary, budget: Budget | None = None) -> list[Recommendation]:
+def recommend(corpus: CorpusSummary, budget: Budget | None = None) -> list[Recommendation]:
     """Choose the keys of `data`, `tokenizer`, `model` and `training`, except texts and languages.
 
     Args:
-        facts: Statistics of the corpus.
+        corpus: Statistics of the corpus.
         budget: The limit; None for no limit.
 
     Returns:
         The choices. Defaults that need no reason are left out.
     """
-    plan, kept = make_plan(facts, budget), what_is_kept(facts)
+    plan, kept = make_plan(corpus, budget), without_dropped_pairs(corpus)
     choices = [
-        *_data(facts),
+        *_data(corpus),
         *_tokenizer(kept, plan),
         *_model(kept, plan),
         *_training(kept, plan, budget),
     ]
     keys = all_keys()
-    return [each for each in choices if each.reason or each.value != keys[each.key].default]
+    return [
+        choice for choice in choices if choice.reason or choice.value != keys[choice.key].default
+    ]
 
 
-def what_is_kept(facts: CorpusSummary) -> CorpusSummary:
+def without_dropped_pairs(corpus: CorpusSummary) -> CorpusSummary:
     """Return statistics of the corpus without the pairs that binarizing drops.
 
     They are blank pairs, and repeated pairs where `data.drop_duplicates` is chosen.
     """
-    share = max(0.0, 1.0 - _dropped(facts))
+    share = max(0.0, 1.0 - _dropped_share(corpus))
     source, target = (
-        replace(side, words=round(share * side.words)) for side in (facts.source, facts.target)
+        replace(side, words=round(share * side.words)) for side in (corpus.source, corpus.target)
     )
-    pairs = max(1, round(share * facts.pairs))
-    return replace(facts, pairs=pairs, source=source, target=target, blank=0, repeated=0.0)
+    pairs = max(1, round(share * corpus.pairs))
+    return replace(corpus, pairs=pairs, source=source, target=target, blank=0, repeated=0.0)
 
 
-def _dropped(facts: CorpusSummary) -> float:
-    repeated = facts.repeated if facts.repeated >= constants.REPEATED else 0.0
-    return facts.blank / facts.pairs + repeated
+def _dropped_share(corpus: CorpusSummary) -> float:
+    repeated = corpus.repeated if corpus.repeated >= constants.REPEATED_SHARE else 0.0
+    return corpus.blank / corpus.pairs + repeated
 
 
-def vocabulary(facts: CorpusSummary) -> tuple[int, str]:
+def vocabulary_size(corpus: CorpusSummary) -> tuple[int, str]:
     """Return the vocabulary size, of each side where they are separate, and its reason.
 
     It grows with the amount of text. It is limited by a share of the frequent words, because rare
     subwords are learned badly (Sennrich and Zhang 2019, section 4.2).
     """
-    size, reason = constants.VOCABULARY.at(facts.words), "by the amount of text"
-    if facts.shared_script is None:
-        size *= constants.OWN_VOCABULARY
-        groups = [[facts.source], [facts.target]]
+    size, reason = constants.VOCABULARY.at(corpus.words), "by the amount of text"
+    if corpus.shared_script is None:
+        size *= constants.SEPARATE_VOCABULARY_FACTOR
+        groups = [[corpus.source], [corpus.target]]
     else:
-        groups = [[facts.source, facts.target]]
-    least = max(_letters(group) for group in groups) + constants.FEWEST_WORDS_AND_PARTS
-    seen = min(_often_seen(group) for group in groups)
-    if seen < size:
-        size, reason = seen, "few words are frequent: more subwords would hardly be seen"
-    return max(least, _few_digits(size)), reason
+        groups = [[corpus.source, corpus.target]]
+    least = max(_fixed_subwords(group) for group in groups) + constants.MIN_LEARNED_SUBWORDS
+    frequent = min(_frequent_subwords(group) for group in groups)
+    if frequent < size:
+        size, reason = frequent, "few words are frequent: more subwords would hardly be seen"
+    return max(least, _round_to_two_digits(size)), reason
 
 
-def _often_seen(sides: list[SideSummary]) -> float:
+def _frequent_subwords(sides: list[SideSummary]) -> float:
     """Return the number of frequent subwords; infinity where words cannot be counted."""
     if any(side.unspaced for side in sides):
         return math.inf
-    return _letters(sides) + constants.FREQUENT_WORDS_TAKEN * sum(x.frequent_words for x in sides)
+    return _fixed_subwords(sides) + constants.MAX_SHARE_OF_FREQUENT_WORDS * sum(
+        side.frequent_words for side in sides
+    )
 
 
-def _letters(sides: list[SideSummary]) -> int:
+def _fixed_subwords(sides: list[SideSummary]) -> int:
     """Return the number of fixed subwords: bytes, reserved ones, characters."""
     return 260 + sum(side.characters for side in sides)
 
 
-def _data(facts: CorpusSummary) -> Iterator[Recommendation]:
-    if facts.dev_pairs is None:
-        share = validation_share(facts.pairs)
+def _data(corpus: CorpusSummary) -> Iterator[Recommendation]:
+    if corpus.dev_pairs is None:
+        share = validation_share(corpus.pairs)
         yield Recommendation(
-            "data.validation_split", share, f"for dev: about {share * facts.pairs:,.0f} pairs"
+            "data.validation_split", share, f"for dev: about {share * corpus.pairs:,.0f} pairs"
         )
     shortest, longest = constants.MAX_LENGTH
-    needed = math.ceil(constants.LONGER_THAN_USUAL * facts.long_words / 10) * 10
+    needed = math.ceil(constants.MAX_SUBWORDS_PER_WORD * corpus.long_words / 10) * 10
     length = min(longest, max(shortest, needed))
-    why = f"subwords; 99% of the pairs have at most {facts.long_words} words a side"
-    yield Recommendation("data.max_length", length, why)
-    dropped = _dropped(facts)
-    if facts.repeated >= constants.REPEATED:
-        told = f"{facts.repeated:.0%} of the pairs occur before"
-        yield Recommendation("data.drop_duplicates", True, told)
-    if dropped > constants.DROPPED_WITHOUT_WORD:
+    reason = f"subwords; 99% of the pairs have at most {corpus.long_words} words a side"
+    yield Recommendation("data.max_length", length, reason)
+    dropped = _dropped_share(corpus)
+    if corpus.repeated >= constants.REPEATED_SHARE:
+        reason = f"{corpus.repeated:.0%} of the pairs occur before"
+        yield Recommendation("data.drop_duplicates", True, reason)
+    if dropped > constants.RAISED_LIMIT_FROM:
         limit = min(1.0, math.ceil(20 * dropped + 2) / 20)
         yield Recommendation("data.max_dropped", limit, f"{dropped:.0%} are blank or repeated")
 
@@ -195,66 +208,66 @@ def _data(facts: CorpusSummary) -> Iterator[Recommendation]:
 def validation_share(pairs: int) -> float:
     """Return the share of the training text to set aside for validation."""
     fewest, most = constants.DEV_PAIRS
-    wanted = min(most, max(fewest, constants.DEV_SHARE * pairs))
-    share = min(constants.MOST_FOR_DEV, wanted / max(1, pairs))
+    pairs_for_dev = min(most, max(fewest, constants.DEV_SHARE * pairs))
+    share = min(constants.MAX_DEV_SHARE, pairs_for_dev / max(1, pairs))
     # From a handful of pairs, a small share would often set none aside.
     return float(f"{max(share, min(0.5, 5 / max(1, pairs))):.2g}")
 
 
-def _tokenizer(facts: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
-    unspaced = facts.source.unspaced or facts.target.unspaced
-    script = facts.shared_script
-    size, why = vocabulary(facts)
+def _tokenizer(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+    unspaced = corpus.source.unspaced or corpus.target.unspaced
+    script = corpus.shared_script
+    size, reason = vocabulary_size(corpus)
     if unspaced:
         yield Recommendation("tokenizer.kind", "unigram", "made for text without spaces")
     else:
         yield Recommendation("tokenizer.kind", "bpe")
     joint = f"both sides are {script}" if script else "the sides are in different scripts"
     yield Recommendation("tokenizer.joint", script is not None, joint)
-    yield Recommendation("tokenizer.vocab_size", size, why)
-    yield Recommendation("tokenizer.normalization", "auto", _normalization_reason(facts))
-    if max(facts.source.characters, facts.target.characters) > constants.MANY_CHARACTERS:
+    yield Recommendation("tokenizer.vocab_size", size, reason)
+    yield Recommendation("tokenizer.normalization", "auto", _normalization_reason(corpus))
+    if max(corpus.source.characters, corpus.target.characters) > constants.MANY_CHARACTERS:
         coverage = 0.9995 if unspaced else 0.9999
         yield Recommendation("tokenizer.character_coverage", coverage, "rare characters as bytes")
     if unspaced:
         alpha = constants.UNIGRAM_ALPHA if plan.sampling else 0.0
     else:
-        alpha = round(constants.BPE_DROPOUT.at(facts.words) * plan.sampling, 2)
-    less = "" if unspaced or plan.sampling == 1.0 else _LESS
-    why = "other subwords in each epoch" + less if alpha else "the same subwords in each epoch"
-    yield Recommendation("tokenizer.sampling.alpha", alpha, why)
+        alpha = round(constants.BPE_DROPOUT.at(corpus.words) * plan.sampling, 2)
+    note = "" if unspaced or plan.sampling == 1.0 else _LESS_IN_SHORT_TRAINING
+    reason = "other subwords in each epoch" + note if alpha else "the same subwords in each epoch"
+    yield Recommendation("tokenizer.sampling.alpha", alpha, reason)
 
 
-def _normalization_reason(facts: CorpusSummary) -> str:
-    written = ", ".join(map(show, facts.target.folded))
-    kept = f", such as {written}" if written else ""
-    if facts.shared_script is None:
-        return f"forms of the source are folded, the target stays as written{kept}"
-    return f"both sides stay as written{kept}"
+def _normalization_reason(corpus: CorpusSummary) -> str:
+    examples = ", ".join(map(make_visible, corpus.target.folded))
+    suffix = f", such as {examples}" if examples else ""
+    if corpus.shared_script is None:
+        return f"forms of the source are folded, the target stays as written{suffix}"
+    return f"both sides stay as written{suffix}"
 
 
-def _model(facts: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
-    words = facts.words
-    word_dropout = _weakened(constants.WORD_DROPOUT.at(words), plan)
-    why = f"as all sizes by the amount of text: {_million(words)} words a side"
-    yield Recommendation("model.embedding_size", constants.EMBEDDING.whole(words), why)
-    dropout = _weakened(constants.EMBEDDING_DROPOUT.at(words), plan)
+def _model(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+    words = corpus.words
+    word_dropout = _scaled_dropout(constants.WORD_DROPOUT.at(words), plan)
+    reason = f"as all sizes by the amount of text: {_format_words(words)} words a side"
+    yield Recommendation("model.embedding_size", constants.EMBEDDING.integer_at(words), reason)
+    dropout = _scaled_dropout(constants.EMBEDDING_DROPOUT.at(words), plan)
     yield Recommendation(
-        "model.embedding_dropout", dropout, "the more text, the less" + _because(plan)
+        "model.embedding_dropout", dropout, "the more text, the less" + _short_training_note(plan)
     )
     if word_dropout:
         yield Recommendation("model.source_word_dropout", word_dropout)
         yield Recommendation("model.target_word_dropout", word_dropout)
-    tying = "all" if facts.shared_script else "target_output"
+    tying = "all" if corpus.shared_script else "target_output"
     yield Recommendation("model.tying", tying, "one matrix instead of three or two: less to learn")
-    yield from _conditional_gru(facts, plan)
+    yield from _conditional_gru(corpus, plan)
 
 
-def _conditional_gru(facts: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+def _conditional_gru(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
     """Yield the sizes of the default model, with two residual layers for larger corpora."""
-    words, hidden = facts.words, constants.HIDDEN.whole(facts.words)
+    words, hidden = corpus.words, constants.HIDDEN.integer_at(corpus.words)
     layers = 2 if words >= _TWO_LAYERS_FROM else 1
-    dropout = _weakened(constants.DECODER_DROPOUT.at(words), plan)
+    dropout = _scaled_dropout(constants.DECODER_DROPOUT.at(words), plan)
     yield Recommendation("model.encoder.layers", layers, "depth pays from some million words on")
     yield Recommendation(
         "model.encoder.hidden_size", round(hidden * constants.ENCODER_SHARE), "of each direction"
@@ -268,7 +281,7 @@ def _conditional_gru(facts: CorpusSummary, plan: Plan) -> Iterator[Recommendatio
         yield Recommendation("model.decoder.residual_from", 2)
     yield Recommendation("model.decoder.dropout", dropout)
     yield Recommendation(
-        "model.output.dropout", _weakened(constants.OUTPUT_DROPOUT.at(words), plan)
+        "model.output.dropout", _scaled_dropout(constants.OUTPUT_DROPOUT.at(words), plan)
     )
 
 
@@ -276,30 +289,32 @@ _TWO_LAYERS_FROM = 6_000_000
 """Words of a side from which the model has two layers."""
 
 
-def _training(facts: CorpusSummary, plan: Plan, budget: Budget | None) -> Iterator[Recommendation]:
-    validations = plan_validations(facts, plan)
-    warm = plan.updates * constants.WARM_UP
-    warm = max(constants.FEWEST_WARM_UPDATES, min(constants.MOST_WARM_UPDATES, warm))
-    average = min(constants.MOST_AVERAGED, max(20.0, plan.updates * constants.AVERAGED))
-    metric, why = best_metric(facts)
+def _training(corpus: CorpusSummary, plan: Plan, budget: Budget | None) -> Iterator[Recommendation]:
+    validations = plan_validations(corpus, plan)
+    warmup = plan.updates * constants.WARMUP_SHARE
+    warmup = max(constants.MIN_WARMUP_UPDATES, min(constants.MAX_WARMUP_UPDATES, warmup))
+    window = min(constants.MAX_AVERAGED, max(20.0, plan.updates * constants.AVERAGED_SHARE))
+    metric, reason = best_metric(corpus)
     yield Recommendation("training.batch_size", plan.batch_size, "the more text, the larger")
-    yield Recommendation("training.max_updates", plan.updates, _end(plan, budget))
+    yield Recommendation("training.max_updates", plan.updates, _stopping_reason(plan, budget))
     if budget is not None:
         yield Recommendation("training.max_time", budget.time, "the limit, whatever happens")
-    smoothing = constants.LABEL_SMOOTHING.at(facts.words)
+    smoothing = constants.LABEL_SMOOTHING.at(corpus.words)
     yield Recommendation("training.label_smoothing", smoothing, "the more text, the less")
     yield Recommendation(
-        "training.ema", round(1.0 - 1.0 / average, 4), "the mean of the last updates"
+        "training.ema", round(1.0 - 1.0 / window, 4), "the mean of the last updates"
     )
-    yield Recommendation("training.optimizer.learning_rate", _rate(facts, plan), _WHY_THIS_RATE)
-    yield Recommendation("training.schedule.warmup_updates", min(round(warm), plan.updates // 2))
-    every = validations.every_updates
-    yield Recommendation("training.validation.every_updates", every, validations.reason(budget))
+    yield Recommendation(
+        "training.optimizer.learning_rate", _learning_rate(corpus, plan), _RATE_REASON
+    )
+    yield Recommendation("training.schedule.warmup_updates", min(round(warmup), plan.updates // 2))
+    interval = validations.every_updates
+    yield Recommendation("training.validation.every_updates", interval, validations.reason(budget))
     if validations.max_sentences is not None:
         yield Recommendation(
             "training.validation.max_sentences", validations.max_sentences, "of dev"
         )
-    yield Recommendation("training.metric", metric, why)
+    yield Recommendation("training.metric", metric, reason)
     yield Recommendation(
         "training.patience", validations.patience, "validations without improvement"
     )
@@ -328,112 +343,114 @@ class Validations:
 
     def reason(self, budget: Budget | None) -> str:
         """Return a sentence on the cost of validations."""
-        told = f"validations take about {max(0.01, self.share):.0%} of the time"
+        sentence = f"validations take about {max(0.01, self.share):.0%} of the time"
         pace = None if budget is None else budget.seconds_per_update
-        return told if pace is None else f"{told}, {max(1.0, self.cost * pace):.0f} s each"
+        return sentence if pace is None else f"{sentence}, {max(1.0, self.cost * pace):.0f} s each"
 
 
-def plan_validations(facts: CorpusSummary, plan: Plan) -> Validations:
+def plan_validations(corpus: CorpusSummary, plan: Plan) -> Validations:
     """Balance the cost of validations and of updates.
 
     Where validations would exceed their share of the time, there are fewer. Where that does not
     suffice, they decode a part of dev.
 
     Args:
-        facts: Statistics of the corpus.
+        corpus: Statistics of the corpus.
         plan: The length of training.
 
     Returns:
         The interval and the size of validations.
     """
-    pairs = max(1, facts.pairs)
-    dev = facts.dev_pairs
+    pairs = max(1, corpus.pairs)
+    dev = corpus.dev_pairs
     if dev is None:
         dev = round(validation_share(pairs) * pairs)
-    usual = constants.SUBWORDS_PER_WORD.at(max(1, facts.words))
+    subwords_per_word = constants.SUBWORDS_PER_WORD.at(max(1, corpus.words))
     subwords = max(
-        side.words * max(usual, side.word_length / constants.CHARACTERS_A_SUBWORD)
-        for side in (facts.source, facts.target)
+        side.words * max(subwords_per_word, side.word_length / constants.CHARACTERS_PER_SUBWORD)
+        for side in (corpus.source, corpus.target)
     )
     tokens = subwords / pairs + 1
-    updates_a_sentence = tokens / plan.batch_size
-    loss = constants.LOSS_COST * dev * updates_a_sentence
-    decoding = constants.DECODING_COST * updates_a_sentence
-    wanted = (1.0 - constants.VALIDATION_SHARE) / constants.VALIDATION_SHARE
+    updates_per_sentence = tokens / plan.batch_size
+    loss = constants.LOSS_COST * dev * updates_per_sentence
+    decoding = constants.DECODING_COST * updates_per_sentence
+    updates_per_cost = (1.0 - constants.VALIDATION_SHARE) / constants.VALIDATION_SHARE
 
     sentences = min(dev, constants.DEV_LINES_DECODED)
-    every = max(20.0, plan.updates / constants.VALIDATIONS)
-    rarest = max(every, plan.updates / constants.FEWEST_VALIDATIONS)
-    every = min(rarest, max(every, wanted * (loss + decoding * sentences)))
-    affordable = int((every / wanted - loss) / decoding)
+    interval = max(20.0, plan.updates / constants.VALIDATIONS)
+    longest_interval = max(interval, plan.updates / constants.MIN_VALIDATIONS)
+    interval = min(
+        longest_interval, max(interval, updates_per_cost * (loss + decoding * sentences))
+    )
+    affordable = int((interval / updates_per_cost - loss) / decoding)
     if affordable < sentences:
-        fewest = min(sentences, constants.FEWEST_DECODED)
-        sentences = max(fewest, _few_digits(max(0, affordable)))
-    times = plan.updates / every
-    patience = round(constants.PATIENCE * min(1.0, times / constants.VALIDATIONS))
+        fewest = min(sentences, constants.MIN_DECODED)
+        sentences = max(fewest, _round_to_two_digits(max(0, affordable)))
+    count = plan.updates / interval
+    patience = round(constants.PATIENCE * min(1.0, count / constants.VALIDATIONS))
     return Validations(
-        every_updates=_few_digits(every),
+        every_updates=_round_to_two_digits(interval),
         max_sentences=sentences if sentences < dev else None,
         patience=max(constants.PATIENCE // 2, patience),
         cost=loss + decoding * sentences,
     )
 
 
-def best_metric(facts: CorpusSummary) -> tuple[str, str]:
+def best_metric(corpus: CorpusSummary) -> tuple[str, str]:
     """Return the metric that chooses the best model and stops training, and its reason."""
-    script = facts.target.main_script
-    if not facts.bleu_of_words:
+    script = corpus.target.main_script
+    if not corpus.bleu_counts_words:
         return "chrf", "BLEU finds no words in the target language"
-    if script in _WITHOUT_WORDS:
+    if script in _SCRIPTS_WITHOUT_WORDS:
         return "chrf", f"BLEU finds no words in the {script} script"
-    if facts.words < constants.CHRF_BELOW_WORDS:
+    if corpus.words < constants.CHRF_BELOW_WORDS:
         return "chrf", "little text: BLEU would be low, and choose by chance"
-    if facts.target.word_length >= constants.CHRF_FROM_WORD_LENGTH:
+    if corpus.target.word_length >= constants.CHRF_FROM_WORD_LENGTH:
         return "chrf", "words are long: BLEU, which counts whole words, would be low"
     return "bleu", ""
 
 
-_WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"])
+_SCRIPTS_WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"])
 """Scripts without a BLEU tokenizer, for corpora whose language is not known."""
 
 
-def _rate(facts: CorpusSummary, plan: Plan) -> float:
-    narrower = constants.RATE_WIDTH / constants.HIDDEN.at(facts.words)
+def _learning_rate(corpus: CorpusSummary, plan: Plan) -> float:
+    relative_width = constants.REFERENCE_WIDTH / constants.HIDDEN.at(corpus.words)
     rate = constants.LEARNING_RATE.at(plan.updates)
-    if narrower >= 1.0:
-        rate *= min(constants.MOST_FOR_NARROW, narrower)
+    if relative_width >= 1.0:
+        rate *= min(constants.MAX_NARROW_FACTOR, relative_width)
     else:
-        rate = min(rate, constants.MOST_FOR_WIDE * narrower**2)
+        rate = min(rate, constants.MAX_WIDE_RATE * relative_width**2)
     return float(f"{rate:.2g}")
 
 
-_WHY_THIS_RATE = "longer steps where they are few, and for a narrow model"
+_RATE_REASON = "longer steps where they are few, and for a narrow model"
 
 
-def _end(plan: Plan, budget: Budget | None) -> str:
+def _stopping_reason(plan: Plan, budget: Budget | None) -> str:
     passes = f"about {plan.epochs:.{0 if plan.epochs >= 2 else 1}f} passes over train"
     if budget is None:
         return passes
-    if plan.updates == plan.wanted:
+    if plan.updates == plan.full_updates:
         return f"{passes}, of which {budget.time} would hold more"
     return f"{passes}: what {budget.time} hold here"
 
 
-def _weakened(dropout: float, plan: Plan) -> float:
+def _scaled_dropout(dropout: float, plan: Plan) -> float:
     return round(dropout * plan.strength, 2)
 
 
-_LESS = "; less of it in a short training"
+_LESS_IN_SHORT_TRAINING = "; less of it in a short training"
 
 
-def _because(plan: Plan) -> str:
-    return "" if plan.strength == 1.0 else _LESS
+def _short_training_note(plan: Plan) -> str:
+    return "" if plan.strength == 1.0 else _LESS_IN_SHORT_TRAINING
 
 
-def _few_digits(value: float) -> int:
+def _round_to_two_digits(value: float) -> int:
     """Return a number rounded to two digits, because rules are not exact."""
     return round(float(f"{value:.2g}"))
 
 
-def _million(count: int) -> str:
+def _format_words(count: int) -> str:
     return f"{count / 1e6:.1f} million" if count >= 1_000_000 else f"{count:,}"

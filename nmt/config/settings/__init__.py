@@ -1,4 +1,4 @@
-"""The typed settings: the type, range, default and description of every key."""
+"""The typed settings, which define the type, range, default and description of every key."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from nmt.config.presets import PRESETS, implied_values, overlaid
+from nmt.config.presets import PRESETS, implied_values, merge_settings
 from nmt.config.settings.base import FilePath, KindOf, Settings
 from nmt.config.settings.data import CorpusSettings, DataSettings
 from nmt.config.settings.model import ModelSettings
@@ -63,13 +63,13 @@ class Config(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_what_follows_from_other_keys(cls, values: object) -> object:
+    def _fill_in_implied_values(cls, values: object) -> object:
         if not isinstance(values, Mapping):
             return values
-        return overlaid(implied_values(values), values)
+        return merge_settings(implied_values(values), values)
 
     @model_validator(mode="after")
-    def _sections_fit(self) -> "Config":
+    def _check_sections(self) -> "Config":
         problems = [
             *self._vocabulary_problems(),
             *self._start_problems(),
@@ -105,26 +105,26 @@ class Config(Settings):
 
     def _vector_problems(self) -> Iterator[str]:
         vectors, tying = self.training.pretrained_embeddings, self.model.tying
-        both_are_one = tying in ("source_target", "all")
-        if both_are_one and None not in (vectors.source, vectors.target):
+        shares_embedding = tying in ("source_target", "all")
+        if shares_embedding and None not in (vectors.source, vectors.target):
             yield (
                 "`training.pretrained_embeddings` has a file for each side, and "
                 f"`model.tying: {tying}` makes one embedding of both: give one file, or set "
                 "`model.tying: none`"
             )
-        if vectors.freeze and (both_are_one or (vectors.target and tying != "none")):
+        if vectors.freeze and (shares_embedding or (vectors.target and tying != "none")):
             yield (
                 "`training.pretrained_embeddings.freeze` would freeze all that "
                 f"`model.tying: {tying}` ties to the embedding: set `model.tying: none`"
             )
 
     def _attention_problems(self) -> Iterator[str]:
-        places, longest = self.model.max_source_tokens, self.data.max_length
-        if places is not None and places < longest:
+        max_positions, max_length = self.model.max_source_tokens, self.data.max_length
+        if max_positions is not None and max_positions < max_length:
             yield (
                 f"`model.attention.max_positions: {self.model.attention.max_positions}` is too "
-                f"small for `data.max_length: {longest}` and an end mark: set it to "
-                f"{longest + 1}, or `data.max_length` to {places}"
+                f"small for `data.max_length: {max_length}` and an end mark: set it to "
+                f"{max_length + 1}, or `data.max_length` to {max_positions}"
             )
         if self.model.attention.kind != "none":
             return
@@ -135,7 +135,7 @@ class Config(Settings):
 
     def _guidance_problems(self) -> Iterator[str]:
         guided = self.training.guided_alignment
-        if not guided.wanted:
+        if not guided.is_enabled:
             return
         if self.model.attention.kind == "none":
             yield "`training.guided_alignment` needs attention, and `model.attention.kind` is none"

@@ -78,7 +78,7 @@ class AttentionSettings(Settings):
         return self.kind != "none" and self.context in ("output", "both")
 
     @model_validator(mode="after")
-    def _terms_fit(self) -> "AttentionSettings":
+    def _check_terms(self) -> "AttentionSettings":
         problems = list(self._problems())
         if problems:
             raise ValueError("; ".join(problems))
@@ -103,9 +103,9 @@ class AttentionSettings(Settings):
         if self.kind == "multi_head" and self.size is not None and self.size % self.heads != 0:
             yield f"`size` ({self.size}) must be a multiple of `heads` ({self.heads})"
         if self.kind != "none":
-            yield from self._order_problems()
+            yield from self._query_problems()
 
-    def _order_problems(self) -> Iterator[str]:
+    def _query_problems(self) -> Iterator[str]:
         """Yield a problem where the query depends on the context that it is to compute."""
         if self.query == "state" and self.enters_bottom:
             yield (

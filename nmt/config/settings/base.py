@@ -54,14 +54,14 @@ FilePath = Annotated[Path, Strict(False), BeforeValidator(_check_path)]
 """A path written as text."""
 
 
-def _one_is_a_list_of_one(value: object) -> object:
+def _wrap_single_value(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
 FilePaths = Annotated[
     tuple[FilePath, ...],
     Strict(False),
-    BeforeValidator(_one_is_a_list_of_one),
+    BeforeValidator(_wrap_single_value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """One path, or a list of paths."""
@@ -77,9 +77,9 @@ class Described(Protocol):
 
 @dataclass(frozen=True, eq=False)  # a dict has no hash, and `Annotated[..] | None` needs one
 class KindOf:
-    """The mark of a text that names one of the `kinds` of a `thing`; see `kind_of`."""
+    """The mark of a text that names one of the `kinds` of a `noun`; see `kind_of`."""
 
-    thing: str
+    noun: str
     kinds: Mapping[str, Described]
 
     def __get_pydantic_core_schema__(
@@ -94,13 +94,13 @@ class KindOf:
 
     def _check(self, name: str) -> str:
         if name not in self.kinds:
-            raise ValueError(f"is no {self.thing}; choose one of {', '.join(self.kinds)}")
+            raise ValueError(f"is no {self.noun}; choose one of {', '.join(self.kinds)}")
         return name
 
 
 def kind_of(registry: Registry) -> KindOf:
     """Return the mark of a text that names an entry of a registry."""
-    return KindOf(registry.thing, registry.kinds)
+    return KindOf(registry.noun, registry.kinds)
 
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]

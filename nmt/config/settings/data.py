@@ -17,7 +17,7 @@ class CorpusSettings(Settings):
     target: FilePaths = Field(description="Target text, as many lines as the source.")
 
     @model_validator(mode="after")
-    def _same_number_of_files(self) -> "CorpusSettings":
+    def _check_file_counts(self) -> "CorpusSettings":
         if len(self.source) != len(self.target):
             raise ValueError(
                 f"has {len(self.source)} source files and {len(self.target)} target files; "
@@ -111,7 +111,7 @@ class DataSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _something_to_validate_on(self) -> "DataSettings":
+    def _check_validation_source(self) -> "DataSettings":
         if self.dev is None and self.validation_split == 0.0:
             raise ValueError(
                 "needs `dev`, or a `validation_split` such as 0.02 to take it from train"

@@ -67,7 +67,7 @@ class EncoderSettings(Settings):
         return self.output_size(self.layers - 1)
 
     @model_validator(mode="after")
-    def _residuals_fit(self) -> "EncoderSettings":
+    def _check_residuals(self) -> "EncoderSettings":
         if self.residual_from is None:
             return self
         if self.residual_from > self.layers:
@@ -127,7 +127,7 @@ class DecoderSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _residuals_fit(self) -> "DecoderSettings":
+    def _check_residuals(self) -> "DecoderSettings":
         if self.residual_from is not None and self.residual_from > self.layers:
             raise ValueError(
                 f"`residual_from` ({self.residual_from}) is above `layers` ({self.layers})"
@@ -240,7 +240,7 @@ class ModelSettings(Settings):
         return self.output.size or self.decoder.hidden_size
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "ModelSettings":
+    def _check_parts(self) -> "ModelSettings":
         problems = [*self._output_problems(), *self._attention_problems(), *self._start_problems()]
         if problems:
             raise ValueError("; ".join(problems))

@@ -109,7 +109,7 @@ class SearchSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _limits_fit(self) -> "SearchSettings":
+    def _check_limits(self) -> "SearchSettings":
         if self.n_best > self.beam_size:
             raise ValueError(
                 f"`n_best` ({self.n_best}) cannot exceed `beam_size` ({self.beam_size})"
@@ -122,20 +122,20 @@ class SearchSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_search(self) -> "SearchSettings":
+    def _check_search_kind(self) -> "SearchSettings":
         if self.beam_size % self.groups:
             raise ValueError(f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})")
         if self.sampling and self.groups > 1:
             raise ValueError("`sampling` draws each translation by itself: leave `groups` at 1")
-        narrowed = [name for name in OF_SAMPLING if getattr(self, name) != _default(name)]
-        if narrowed and not self.sampling:
-            raise ValueError(f"`{narrowed[0]}` belongs to sampling: set `sampling` to true")
+        changed = [name for name in SAMPLING_KEYS if getattr(self, name) != _default_value(name)]
+        if changed and not self.sampling:
+            raise ValueError(f"`{changed[0]}` belongs to sampling: set `sampling` to true")
         return self
 
 
-OF_SAMPLING = ("temperature", "top_k", "top_p")
+SAMPLING_KEYS = ("temperature", "top_k", "top_p")
 """Settings that restrict sampling and have no meaning without it."""
 
 
-def _default(name: str) -> object:
+def _default_value(name: str) -> object:
     return SearchSettings.model_fields[name].default

@@ -10,8 +10,8 @@ from nmt.config.registry import TOKENIZERS, tokenizer_kind
 from nmt.config.settings.base import LARGEST_SIZE, FilePath, FilePaths, Settings, kind_of
 from nmt.text.characters import find_unwritable
 
-_WITH_MODEL = ("dir", "model", "joint", "sampling")
-_KEYS = {"sampling": "sampling.alpha"}
+_KEYS_WITH_MODEL = ("dir", "model", "joint", "sampling")
+_SECTION_KEYS = {"sampling": "sampling.alpha"}
 """The key to name in messages about a section."""
 
 _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
@@ -121,7 +121,7 @@ class TokenizerSettings(Settings):
         return not self.model and "sampling" in tokenizer_kind(self.kind).settings
 
     @model_validator(mode="after")
-    def _keys_fit_the_kind(self) -> "TokenizerSettings":
+    def _check_keys(self) -> "TokenizerSettings":
         problems = list(self._model_problems() if self.model else self._kind_problems())
         if problems:
             raise ValueError("; ".join(problems))
@@ -130,12 +130,14 @@ class TokenizerSettings(Settings):
     def _kind_problems(self) -> Iterator[str]:
         """Yield a problem for each given key that this kind lacks and another has."""
         known = tokenizer_kind(self.kind).settings
-        for key in self._given():
-            users = [name for name in TOKENIZERS.names() if key in tokenizer_kind(name).settings]
-            if users and key not in known:
+        for key in self._effective_keys():
+            other_kinds = [
+                name for name in TOKENIZERS.names() if key in tokenizer_kind(name).settings
+            ]
+            if other_kinds and key not in known:
                 yield (
-                    f"`tokenizer.{_KEYS.get(key, key)}` is for kind {' or '.join(users)}, not for "
-                    f"`tokenizer.kind: {self.kind}`: remove it"
+                    f"`tokenizer.{_SECTION_KEYS.get(key, key)}` is for kind "
+                    f"{' or '.join(other_kinds)}, not for `tokenizer.kind: {self.kind}`: remove it"
                 )
 
     def _model_problems(self) -> Iterator[str]:
@@ -147,11 +149,13 @@ class TokenizerSettings(Settings):
                 else "`tokenizer.joint: false` needs two files in `tokenizer.model`, of source and "
                 "target"
             )
-        useless = [f"`tokenizer.{key}`" for key in self._given() if key not in _WITH_MODEL]
+        useless = [
+            f"`tokenizer.{key}`" for key in self._effective_keys() if key not in _KEYS_WITH_MODEL
+        ]
         if useless:
             yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
 
-    def _given(self) -> list[str]:
+    def _effective_keys(self) -> list[str]:
         """Return the keys that are given and have an effect."""
         changed = [
             name
@@ -159,5 +163,5 @@ class TokenizerSettings(Settings):
             if name != "sampling"
             and getattr(self, name) != field.get_default(call_default_factory=True)
         ]
-        draws = "sampling" in self.model_fields_set and self.sampling.alpha > 0.0
-        return [*changed, "sampling"] if draws else changed
+        is_sampling = "sampling" in self.model_fields_set and self.sampling.alpha > 0.0
+        return [*changed, "sampling"] if is_sampling else changed

@@ -155,12 +155,12 @@ class GuidedAlignmentSettings(Settings):
     )
 
     @property
-    def wanted(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether attention is guided."""
         return bool(self.alignments) or self.aligner is not None
 
     @model_validator(mode="after")
-    def _comes_from_somewhere(self) -> "GuidedAlignmentSettings":
+    def _check_sources(self) -> "GuidedAlignmentSettings":
         if self.alignments and self.aligner is not None:
             raise ValueError("has `alignments` and an `aligner`: leave one out")
         return self
@@ -303,7 +303,7 @@ class TrainingSettings(Settings):
         return self.checkpoint.every_updates or self.validation.every_updates
 
     @model_validator(mode="after")
-    def _ends_and_fits(self) -> "TrainingSettings":
+    def _check_stopping_criteria(self) -> "TrainingSettings":
         stops = (self.max_updates, self.max_epochs, self.max_time, self.patience)
         if all(stop is None for stop in stops):
             raise ValueError(
@@ -312,14 +312,14 @@ class TrainingSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _freezes_something(self) -> "TrainingSettings":
+    def _check_freeze(self) -> "TrainingSettings":
         vectors = self.pretrained_embeddings
         if vectors.freeze and vectors.source is None and vectors.target is None:
             raise ValueError("`pretrained_embeddings.freeze` needs `source` or `target` vectors")
         return self
 
     @model_validator(mode="after")
-    def _takes_over_from_something(self) -> "TrainingSettings":
+    def _check_init_from(self) -> "TrainingSettings":
         if self.init_from is not None:
             return self
         for key, default in (("init_parameters", None), ("init_vocabulary", "same")):
@@ -328,20 +328,20 @@ class TrainingSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _sentences_are_counted(self) -> "TrainingSettings":
+    def _check_batch_by(self) -> "TrainingSettings":
         if self.batch_by == "sentences" and self.batch_size is None:
             raise ValueError("`batch_by: sentences` needs `batch_size`, the pairs of a batch")
         return self
 
     @model_validator(mode="after")
-    def _can_be_captured(self) -> "TrainingSettings":
+    def _check_cuda_graphs(self) -> "TrainingSettings":
         if not self.cuda_graphs:
             return self
         if self.batch_size is None:
             raise ValueError("`cuda_graphs` take memory of their own: set `batch_size`")
         if self.batch_by == "sentences":
             raise ValueError("`cuda_graphs` need batches of few shapes: set `batch_by: tokens`")
-        if self.guided_alignment.wanted and self.guided_alignment.decay_updates is not None:
+        if self.guided_alignment.is_enabled and self.guided_alignment.decay_updates is not None:
             raise ValueError(
                 "`cuda_graphs` keep the weight they were captured with: leave out "
                 "`guided_alignment.decay_updates`"

@@ -3,7 +3,7 @@
 A library multiplies few rows, many rows and the remaining rows at the end by different kernels,
 which add up in different orders. The safe numbers of rows depend on the library and the processor.
 A probe finds them when a shape first occurs, and search pads its rows to such a number.
-(`nmt.runtime.device.keep_order_of_sums` keeps MKL's order of sums independent of the threads.)
+(`nmt.runtime.device.fix_summation_order` keeps MKL's order of sums independent of the threads.)
 """
 
 import math

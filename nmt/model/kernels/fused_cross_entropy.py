@@ -51,7 +51,7 @@ class _CrossEntropy(torch.autograd.Function):
     One product computes a block of logits. Their gradients replace them in place, a few rows at a
     time. Two products give the gradients of features and weights. The last block has some rows of
     zeros, so that batches have few shapes, because a CPU needs new kernels for each shape
-    (`nmt.runtime.memory.keep_kernels`).
+    (`nmt.runtime.memory.enlarge_kernel_cache`).
 
     Smoothing's uniform part, -e / V for every word of every token, needs no logits. It follows from
     the sums of all features and of all weights.

@@ -1,4 +1,4 @@
-from nmt.config.recommend.render import as_table, as_yaml
+from nmt.config.recommend.render import format_table, format_yaml
 from nmt.config.recommend.rules import Recommendation
 
 CHOICES = [
@@ -12,7 +12,7 @@ CHOICES = [
 
 def test_reasons_stand_behind_their_values_or_above_them():
     reason = "x" * 53
-    assert as_yaml(CHOICES, "one\n\ntwo") == (
+    assert format_yaml(CHOICES, "one\n\ntwo") == (
         "# one\n"
         "#\n"
         "# two\n"
@@ -32,11 +32,11 @@ def test_reasons_stand_behind_their_values_or_above_them():
 
 
 def test_the_table_has_what_has_a_reason():
-    table = as_table(
+    table = format_table(
         [CHOICES[0], *CHOICES[1:3], Recommendation("training.schedule.kind", "cosine", "why")]
     )
     assert table == [
         "data.source_language    'no'    Norwegian",
         "training.schedule.kind  cosine  why",
     ]
-    assert as_table([]) == []
+    assert format_table([]) == []

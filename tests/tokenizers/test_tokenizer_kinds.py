@@ -1,4 +1,4 @@
-"""Tokenizers of words and of characters, and a kind that somebody adds."""
+"""Tokenizers of words and of characters, and a kind that a user adds."""
 
 import pickle
 import re
@@ -89,7 +89,9 @@ def test_any_text_is_encoded_and_comes_back_as_one_line(tokenizer, text):
     assert len(tokenizer.decode(tokens).splitlines()) <= 1
     pieces = tokenizer.pieces(tokens)
     assert tokenizer.ids(pieces) == tokens
-    assert "".join(each.surface for each in tokenizer.spelled(pieces)) == tokenizer.decode(tokens)
+    assert "".join(each.surface for each in tokenizer.decoded_subwords(pieces)) == tokenizer.decode(
+        tokens
+    )
 
 
 @given(st.lists(st.integers(0, WORDS.size - 1)))
@@ -178,8 +180,8 @@ def test_sentencepiece_reads_the_file_of_words(tmp_path):
     processor = SentencePieceProcessor(model_file=str(tmp_path / "joint.model"))
     assert processor.get_piece_size() == WORDS.size
     assert processor.decode(WORDS.encode("Go, now!")) == "Go, now!"
-    assert "\\p{P}" in WORDS.how
-    assert CHARACTERS.how is None
+    assert "\\p{P}" in WORDS.segmentation_instructions
+    assert CHARACTERS.segmentation_instructions is None
 
 
 def test_links_count_the_words_between_spaces():

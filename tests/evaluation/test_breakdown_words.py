@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.evaluation.breakdown import pieces, words
+from nmt.evaluation.breakdown import split_words_and_spaces, words
 
 
 def test_words():
@@ -13,15 +13,24 @@ def test_words():
 
 
 def test_pieces():
-    assert pieces("Das  ist (gut).") == ["Das", "  ", "ist", " ", "(", "gut", ")", "."]
-    assert pieces("我爱 NMT") == ["我", "爱", " ", "NMT"]
-    assert pieces("...") == [".", ".", "."]
-    assert pieces("") == []
+    assert split_words_and_spaces("Das  ist (gut).") == [
+        "Das",
+        "  ",
+        "ist",
+        " ",
+        "(",
+        "gut",
+        ")",
+        ".",
+    ]
+    assert split_words_and_spaces("我爱 NMT") == ["我", "爱", " ", "NMT"]
+    assert split_words_and_spaces("...") == [".", ".", "."]
+    assert split_words_and_spaces("") == []
 
 
 @given(st.text())
 def test_pieces_are_the_text(text):
-    assert "".join(pieces(text)) == text
-    assert all(pieces(text))
-    marks = [piece for piece in pieces(text) if not piece.isspace()]
+    assert "".join(split_words_and_spaces(text)) == text
+    assert all(split_words_and_spaces(text))
+    marks = [piece for piece in split_words_and_spaces(text) if not piece.isspace()]
     assert [piece for piece in marks if words(piece)] == words(text)

@@ -1,4 +1,4 @@
-"""Folders and archives: the same files either way; what is no archive of ours is refused."""
+"""Folders and archives hold the same files; foreign archives are refused."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Tokenizers of a run that are given as files: `tokenizer.model`."""
+"""Tokenizers from SentencePiece models of other tools: `tokenizer.model`."""
 
 import json
 

@@ -3,11 +3,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.evaluation.score_page import TextSpan, difference
+from nmt.evaluation.score_page import TextSpan, find_difference
 
 
 def test_a_word_replaced():
-    found = difference("The cat sat on it.", "The cat sits on it.")
+    found = find_difference("The cat sat on it.", "The cat sits on it.")
     assert found.hypothesis == [
         TextSpan("The cat ", True),
         TextSpan("sat", False),
@@ -21,7 +21,7 @@ def test_a_word_replaced():
 
 
 def test_words_missing_and_added():
-    found = difference("a b x y c", "a b c d")
+    found = find_difference("a b x y c", "a b c d")
     assert found.hypothesis == [
         TextSpan("a b ", True),
         TextSpan("x y", False),
@@ -31,16 +31,16 @@ def test_words_missing_and_added():
 
 
 def test_spaces_are_no_difference():
-    found = difference(" a  b ", "a b")
+    found = find_difference(" a  b ", "a b")
     assert found.hypothesis == [TextSpan(" a  b ", True)]
     assert found.reference == [TextSpan("a b", True)]
-    assert difference("", "a").hypothesis == []
-    assert difference("", " ").reference == [TextSpan(" ", True)]
+    assert find_difference("", "a").hypothesis == []
+    assert find_difference("", " ").reference == [TextSpan(" ", True)]
 
 
 @given(st.text(alphabet="ab ."), st.text(alphabet="ab ."))
 def test_joined_they_are_the_texts(hypothesis, reference):
-    found = difference(hypothesis, reference)
+    found = find_difference(hypothesis, reference)
     for spans, text in ((found.hypothesis, hypothesis), (found.reference, reference)):
         assert "".join(span.text for span in spans) == text
         assert all(a.same != b.same for a, b in pairwise(spans))

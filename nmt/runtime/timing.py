@@ -13,11 +13,11 @@ import torch
 CLEAR_RATIO = 1.1
 """A candidate is preferred to the default when it is at least this many times as fast."""
 
-_LEAST_SECONDS = 1e-9
-_FEWEST_TURNS = 2
+_MIN_SECONDS = 1e-9
+_MIN_ROUNDS = 2
 
 
-def gigaflops(
+def measure_gigaflops(
     candidates: Mapping[str, Callable[[], object]], operations: float, seconds: float = 0.05
 ) -> dict[str, float]:
     """Measure the speeds of several ways to compute the same product.
@@ -25,15 +25,15 @@ def gigaflops(
     Args:
         candidates: The ways, by name.
         operations: The multiplications and additions of one call: 2 m n k for `[m, k] x [k, n]`.
-        seconds: See `rates`.
+        seconds: See `measure_rates`.
 
     Returns:
         The speed of each candidate on one core, in GFLOP/s.
     """
-    return rates(candidates, operations / 1e9, seconds)
+    return measure_rates(candidates, operations / 1e9, seconds)
 
 
-def rates(
+def measure_rates(
     candidates: Mapping[str, Callable[[], object]], work: float, seconds: float = 0.05
 ) -> dict[str, float]:
     """Measure the speeds of several ways to do the same work.
@@ -50,7 +50,7 @@ def rates(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        times = _least_by_turns(list(candidates.values()), seconds)
+        times = _least_times(list(candidates.values()), seconds)
     finally:
         torch.set_num_threads(threads)
     return {name: work / time for name, time in zip(candidates, times, strict=True)}
@@ -70,16 +70,16 @@ def clearly_fastest(
     return fastest if speeds[fastest] >= clear_ratio * speeds[default] else default
 
 
-def _least_by_turns(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
+def _least_times(calls: Sequence[Callable[[], object]], seconds: float) -> list[float]:
     """Return the least CPU time of each call, because disturbances only add time."""
     for call in calls:
         call()
     least = [float("inf")] * len(calls)
-    turns, began = 0, thread_time()
-    while turns < _FEWEST_TURNS or thread_time() - began < seconds:
-        for number, call in enumerate(calls):
-            before = thread_time()
+    rounds, start = 0, thread_time()
+    while rounds < _MIN_ROUNDS or thread_time() - start < seconds:
+        for index, call in enumerate(calls):
+            call_start = thread_time()
             call()
-            least[number] = min(least[number], max(thread_time() - before, _LEAST_SECONDS))
-        turns += 1
+            least[index] = min(least[index], max(thread_time() - call_start, _MIN_SECONDS))
+        rounds += 1
     return least

@@ -16,7 +16,7 @@ def test_between_its_points_a_curve_goes_with_the_logarithm(amount, value):
 
 def test_it_is_rounded_to_what_is_said():
     assert Curve(((1, 0.0), (10, 0.1)), 0.05).at(5) == 0.05
-    assert CURVE.whole(200) == 15
+    assert CURVE.integer_at(200) == 15
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is kept of memory and kernels, to be used again."""
+"""Freed memory and compiled kernels are kept for reuse."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nmt.runtime import memory
-from nmt.runtime.memory import available_bytes, keep_kernels
+from nmt.runtime.memory import available_bytes, enlarge_kernel_cache
 
 CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
@@ -16,9 +16,9 @@ CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _SHAPES = 1100
 _TWICE = f"""\\
 import torch
-from nmt.runtime.memory import keep_kernels
+from nmt.runtime.memory import enlarge_kernel_cache
 
-keep_kernels()
+enlarge_kernel_cache()
 torch.set_num_threads(1)
 weight = torch.ones(64, 64, dtype=torch.bfloat16)
 for rows in 2 * [*range(64, 64 + {_SHAPES})]:
@@ -39,20 +39,20 @@ def unset(monkeypatch):
 )
 def test_kernels_are_kept_as_memory_allows(monkeypatch, unset, free, processes, kept):
     monkeypatch.setattr(memory, "available_bytes", lambda device: free)
-    keep_kernels(processes)
+    enlarge_kernel_cache(processes)
     assert os.environ[CAPACITY] == str(kept)
 
 
 def test_where_the_system_does_not_tell_its_memory_nothing_is_set(monkeypatch, unset):
     monkeypatch.setattr(memory, "available_bytes", lambda device: None)
-    keep_kernels()
+    enlarge_kernel_cache()
     assert CAPACITY not in os.environ
 
 
 @pytest.mark.parametrize("name", [CAPACITY, "DNNL_PRIMITIVE_CACHE_CAPACITY"])
 def test_what_the_user_has_set_stays(monkeypatch, unset, name):
     monkeypatch.setenv(name, "7")
-    keep_kernels()
+    enlarge_kernel_cache()
     assert {key: os.environ[key] for key in os.environ if "CACHE_CAPACITY" in key} == {name: "7"}
 
 

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from nmt.runtime.process import Signalled, signals_held, signals_raised
+from nmt.runtime.process import SignalReceived, delay_signals, raise_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_raised(number):
     before = signal.getsignal(number)
-    with pytest.raises(Signalled) as caught, signals_raised():
+    with pytest.raises(SignalReceived) as caught, raise_signals():
         os.kill(os.getpid(), number)
     assert (caught.value.number, caught.value.name) == (number, signal.Signals(number).name)
     assert signal.getsignal(number) is before
@@ -20,7 +20,7 @@ def test_a_signal_is_raised(number):
 
 def test_the_next_one_acts_as_before():
     cleaned = []
-    with pytest.raises(KeyboardInterrupt), signals_raised():
+    with pytest.raises(KeyboardInterrupt), raise_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
@@ -34,7 +34,7 @@ def test_it_does_nothing_outside_the_main_thread():
     seen = []
 
     def work() -> None:
-        with signals_raised():
+        with raise_signals():
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)
@@ -44,16 +44,16 @@ def test_it_does_nothing_outside_the_main_thread():
 
 
 def test_only_those_asked_for_are_caught():
-    with pytest.raises(KeyboardInterrupt), signals_raised([signal.SIGTERM]):
+    with pytest.raises(KeyboardInterrupt), raise_signals([signal.SIGTERM]):
         os.kill(os.getpid(), signal.SIGINT)
-    with pytest.raises(Signalled), signals_raised([signal.SIGTERM]):
+    with pytest.raises(SignalReceived), raise_signals([signal.SIGTERM]):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_held_signal_acts_at_the_end(number):
     before, done = signal.getsignal(number), []
-    with pytest.raises(Signalled) as caught, signals_raised(), signals_held():
+    with pytest.raises(SignalReceived) as caught, raise_signals(), delay_signals():
         os.kill(os.getpid(), number)
         done.append("the whole block")
     assert (caught.value.number, done) == (number, ["the whole block"])
@@ -69,7 +69,7 @@ def test_a_signal_that_another_thread_takes_is_held_too():
 
     thread = threading.Thread(target=signal_this_process)
     thread.start()
-    with pytest.raises(Signalled), signals_raised(), signals_held():
+    with pytest.raises(SignalReceived), raise_signals(), delay_signals():
         begun.set()
         thread.join()
         done.append("the whole block")
@@ -79,17 +79,17 @@ def test_a_signal_that_another_thread_takes_is_held_too():
 def test_a_process_started_meanwhile_holds_them_until_it_lets_them_through():
     script = """
 import os, signal
-from nmt.runtime.process import Signalled, let_through, signals_raised
+from nmt.runtime.process import SignalReceived, unblock_signals, raise_signals
 os.kill(os.getpid(), signal.SIGINT)
 print("held")
 try:
-    with signals_raised():
-        let_through(signal.SIGINT)
+    with raise_signals():
+        unblock_signals(signal.SIGINT)
         print("not reached")
-except Signalled:
+except SignalReceived:
     print("came")
 """
-    with signals_held():
+    with delay_signals():
         process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert process.communicate()[0].split() == [b"held", b"came"]
 
@@ -98,7 +98,7 @@ def test_nothing_is_held_outside_the_main_thread():
     handlers = []
 
     def work() -> None:
-        with signals_held():
+        with delay_signals():
             handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.config.load import load_config
-from nmt.config.serialize import SettingDifference, config_differences, dump_config, value_text
+from nmt.config.serialize import SettingDifference, config_differences, dump_config, format_value
 from nmt.config.settings import Config
 from nmt.text.characters import find_unwritable
 
@@ -120,8 +120,8 @@ def test_differences_come_in_the_order_of_the_settings():
 
 
 def test_a_value_on_one_line():
-    assert value_text("a b") == "a b"
-    assert value_text("no") == "'no'"
-    assert value_text(["a", None, 1e-4]) == "[a, null, 0.0001]"
-    assert value_text({"a": {"b": True}}) == "{a: {b: true}}"
-    assert value_text("x" * 300) == "x" * 300
+    assert format_value("a b") == "a b"
+    assert format_value("no") == "'no'"
+    assert format_value(["a", None, 1e-4]) == "[a, null, 0.0001]"
+    assert format_value({"a": {"b": True}}) == "{a: {b: true}}"
+    assert format_value("x" * 300) == "x" * 300

@@ -1,4 +1,4 @@
-"""The survey of a corpus, which measures the amount and the kind of text in one stream."""
+"""The survey of a corpus, which counts words, letters and repetitions while reading it once."""
 
 import hashlib
 from collections import Counter
@@ -6,36 +6,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
 from nmt.config.settings import CorpusSettings
 from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files
-from nmt.data.corpus_mismatch import profile_of, text_findings
+from nmt.data.corpus_mismatch import profile_corpus, text_findings
 from nmt.data.hashing import pair_text
-from nmt.data.manifest import describe_inputs, files_of, lines_of
+from nmt.data.manifest import count_pairs, describe_inputs, list_files
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
 from nmt.text.lines import BadUtf8, LinePair, read_pairs
-from nmt.text.profile import CorpusProfile, divide_at_spaces, word_count
-from nmt.text.scripts import scripts_of
+from nmt.text.profile import CorpusProfile, count_words, split_at_spaces
+from nmt.text.scripts import count_scripts
 
-_LOOKED_AT = 200_000
+_SAMPLED_PAIRS = 200_000
 """The number of pairs, evenly spread, whose words and letters are counted individually."""
 
-_CUT = 1000
-"""The characters of a line that are counted so. Both limits bound the memory."""
+_MAX_CHARACTERS = 1000
+"""The number of characters counted in each of these lines. Both limits bound the memory."""
 
-_FREQUENT = 5
+_MIN_FREQUENCY = 5
 _FOLDED_NAMED = 3
-_LONGEST_COUNTED = 2000
+_MAX_LENGTH = 2000
 
-_MOST_HASHES = 100_000
+_MAX_HASHES = 100_000
 
 
-def survey(
+def summarize_corpus(
     train: CorpusSettings, dev: CorpusSettings | None, on_bad_utf8: BadUtf8 = "error"
 ) -> CorpusSummary:
-    """Return the facts about a corpus on which `nmt init` bases its choices.
+    """Return the summary of a corpus on which `nmt init` bases its choices.
 
     Every line is read.
 
@@ -51,8 +51,8 @@ def survey(
     """
     inputs = describe_inputs({"train": train, "dev": dev}, None)
     warn_of_equal_files(inputs)
-    lines = lines_of(inputs, "train")
-    counts = _Counts(lines)
+    lines = count_pairs(inputs, "train")
+    counts = _CorpusCounts(lines)
     with progress("reading", lines, "pairs") as bar:
         for pair in read_pairs(train.source, train.target, on_bad_utf8):
             counts.add(pair)
@@ -64,54 +64,54 @@ def survey(
     profiles = {"train": counts.profile}
     dev_pairs = None
     if dev is not None:
-        dev_pairs = lines_of(inputs, "dev")
-        profiles["dev"] = profile_of(dev, dev_pairs, on_bad_utf8)
-    findings = text_findings(profiles, files_of(inputs))
-    return replace(counts.facts(dev_pairs), findings=tuple(each.message for each in findings))
+        dev_pairs = count_pairs(inputs, "dev")
+        profiles["dev"] = profile_corpus(dev, dev_pairs, on_bad_utf8)
+    findings = text_findings(profiles, list_files(inputs))
+    return replace(counts.summary(dev_pairs), findings=tuple(each.message for each in findings))
 
 
 @dataclass
-class _Side:
+class _SideCounts:
     """The counts of a side. The last three are of a sample of the lines."""
 
     words: int = 0
     characters: int = 0
     lines: int = 0
     unspaced: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
-    letters: Counter[str] = field(default_factory=Counter)
+    word_counts: Counter[str] = field(default_factory=Counter)
+    letter_counts: Counter[str] = field(default_factory=Counter)
     scripts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, text: str, closely: bool) -> int:
+    def add(self, text: str, in_sample: bool) -> int:
         """Count a line.
 
         Args:
             text: The line.
-            closely: Whether the line is in the sample.
+            in_sample: Whether the line is in the sample.
 
         Returns:
             The number of its words.
         """
-        words, unspaced = divide_at_spaces(text)
-        count = word_count(words, unspaced)
+        words, unspaced = split_at_spaces(text)
+        count = count_words(words, unspaced)
         self.words += count
         self.characters += len(text)
         self.lines += 1
         self.unspaced += unspaced
-        if closely:
-            self.seen.update(divide_at_spaces(text[:_CUT])[0])
-            self.letters.update(text[:_CUT])
-            self.scripts.update(scripts_of(text[:_CUT]))
+        if in_sample:
+            self.word_counts.update(split_at_spaces(text[:_MAX_CHARACTERS])[0])
+            self.letter_counts.update(text[:_MAX_CHARACTERS])
+            self.scripts.update(count_scripts(text[:_MAX_CHARACTERS]))
         return count
 
-    def facts(self) -> SideSummary:
+    def summary(self) -> SideSummary:
         """Return the summary of the counts."""
-        of_all = self.scripts.most_common()
+        scripts = self.scripts.most_common()
         return SideSummary(
             words=self.words,
-            frequent_words=sum(1 for count in self.seen.values() if count >= _FREQUENT),
-            characters=len(self.letters),
-            scripts={script: count / self.scripts.total() for script, count in of_all},
+            frequent_words=sum(1 for count in self.word_counts.values() if count >= _MIN_FREQUENCY),
+            characters=len(self.letter_counts),
+            scripts={script: count / self.scripts.total() for script, count in scripts},
             unspaced=2 * self.unspaced > self.characters,
             word_length=self._word_length(),
             folded=tuple(islice(self._folded(), _FOLDED_NAMED)),
@@ -124,17 +124,18 @@ class _Side:
 
     def _folded(self) -> Iterator[str]:
         """Yield joiners and characters with a commoner form, the most frequent first."""
-        for character, _ in self.letters.most_common():
+        for character, _ in self.letter_counts.most_common():
             if not character.isascii() and (character in JOINERS or is_folded(character)):
                 yield character
 
 
 @dataclass
-class _Repeats:
-    """The share of texts that occur before, by a sample of all distinct texts.
+class _RepetitionCounter:
+    """A counter of repeated texts, by a sample of all distinct texts.
 
-    The sample has the texts whose hash is below a bound, which is halved when there are too many.
-    It finds repetitions at any distance, in memory that does not grow with the corpus.
+    The sample has the texts whose hash is below a bound. The bound is halved when there are too
+    many. The sample shows repetitions at any distance, in memory that does not grow with the
+    corpus.
     """
 
     bound: int = 1 << 64
@@ -147,26 +148,28 @@ class _Repeats:
         if number >= self.bound:
             return
         self.counts[number] += 1
-        if len(self.counts) > _MOST_HASHES:
+        if len(self.counts) > _MAX_HASHES:
             self.bound //= 2
-            self.counts = Counter({n: c for n, c in self.counts.items() if n < self.bound})
+            self.counts = Counter(
+                {number: count for number, count in self.counts.items() if number < self.bound}
+            )
 
     @property
     def share(self) -> float:
-        """The share among all texts."""
+        """The share of texts that occur earlier."""
         total = self.counts.total()
         return 1.0 - len(self.counts) / total if total else 0.0
 
 
-class _Counts:
+class _CorpusCounts:
     """The counts of a corpus of `lines` lines."""
 
     def __init__(self, lines: int) -> None:
         self._lines = lines
-        self._wanted = min(lines, _LOOKED_AT)
-        self._source, self._target = _Side(), _Side()
+        self._sample_size = min(lines, _SAMPLED_PAIRS)
+        self._source, self._target = _SideCounts(), _SideCounts()
         self._lengths: Counter[int] = Counter()
-        self._repeats = _Repeats()
+        self._repeats = _RepetitionCounter()
         self._blank = self._identical = 0
         self.profile = CorpusProfile(lines)
 
@@ -177,10 +180,12 @@ class _Counts:
         if not pair.source.strip() or not pair.target.strip():
             self._blank += 1
             return
-        wanted, lines = self._wanted, self._lines
-        closely = pair.line * wanted // lines != (pair.line - 1) * wanted // lines
-        length = max(self._source.add(pair.source, closely), self._target.add(pair.target, closely))
-        self._lengths[min(length, _LONGEST_COUNTED)] += 1
+        sample_size, lines = self._sample_size, self._lines
+        in_sample = pair.line * sample_size // lines != (pair.line - 1) * sample_size // lines
+        length = max(
+            self._source.add(pair.source, in_sample), self._target.add(pair.target, in_sample)
+        )
+        self._lengths[min(length, _MAX_LENGTH)] += 1
         self.profile.add(pair.line, pair.source, pair.target)
         self._repeats.add(pair_text(pair.source, pair.target))
         self._identical += pair.source.strip() == pair.target.strip()
@@ -190,13 +195,13 @@ class _Counts:
         """The number of pairs with text on both sides."""
         return self._lengths.total()
 
-    def facts(self, dev_pairs: int | None) -> CorpusSummary:
+    def summary(self, dev_pairs: int | None) -> CorpusSummary:
         """Return the summary of the counts."""
         return CorpusSummary(
             pairs=self._lines,
-            source=self._source.facts(),
-            target=self._target.facts(),
-            long_words=_at_most(self._lengths, 0.99),
+            source=self._source.summary(),
+            target=self._target.summary(),
+            long_words=_length_percentile(self._lengths, 0.99),
             blank=self._blank,
             repeated=self._repeats.share,
             identical=self._identical / max(1, self.pairs),
@@ -204,8 +209,8 @@ class _Counts:
         )
 
 
-def _at_most(lengths: Counter[int], share: float) -> int:
-    """Return the length that such a share of the pairs does not exceed."""
+def _length_percentile(lengths: Counter[int], share: float) -> int:
+    """Return the length that the share of the pairs does not exceed."""
     total = 0
     for length in sorted(lengths):
         total += lengths[length]

@@ -1,9 +1,9 @@
-"""How long this process waits for a core, in files as Linux writes them and on this machine."""
+"""The time that this process waits for a core, in made-up files of Linux and on this machine."""
 
 import pytest
 
 from nmt.runtime import processor
-from nmt.runtime.processor import CoreWaits
+from nmt.runtime.processor import CoreWaitTime
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def threads(monkeypatch, tmp_path):
 
 def test_the_share_is_of_all_threads_since_the_beginning(threads):
     threads((100, 50), (10, 0))
-    waits = CoreWaits()
+    waits = CoreWaitTime()
     assert waits.share() == 0.0
     threads((130, 50), (20, 10), (50, 0))  # one thread more
     assert waits.share() == pytest.approx(10 / (30 + 10 + 10 + 50))
@@ -33,7 +33,7 @@ def test_the_share_is_of_all_threads_since_the_beginning(threads):
 
 def test_a_thread_that_has_ended_is_passed_over(threads, tmp_path):
     threads((100, 0), (100, 0))
-    waits = CoreWaits()
+    waits = CoreWaitTime()
     (tmp_path / "task" / "1" / "schedstat").unlink()
     threads((400, 100))
     assert waits.share() == 100 / (300 + 100)
@@ -41,11 +41,11 @@ def test_a_thread_that_has_ended_is_passed_over(threads, tmp_path):
 
 def test_where_the_system_reports_nothing_there_is_no_share(monkeypatch, tmp_path):
     monkeypatch.setattr(processor, "_STATISTICS", tmp_path / "missing")
-    assert CoreWaits().share() is None
+    assert CoreWaitTime().share() is None
 
 
 def test_on_this_machine_it_is_a_share():
-    waits = CoreWaits()
+    waits = CoreWaitTime()
     assert sum(range(1000)) > 0
     share = waits.share()
     assert share is None or 0.0 <= share < 1.0

@@ -47,8 +47,8 @@ class CorpusSummary:
         repeated: The share of pairs that occur earlier in the corpus.
         identical: The share of pairs with the same text on both sides.
         dev_pairs: The number of dev pairs; None without dev.
-        bleu_of_words: Whether BLEU has a tokenizer for the words of the target language, as far as
-            known.
+        bleu_counts_words: Whether BLEU has a tokenizer for the words of the target language. True
+            where this is unknown.
         findings: Messages about possible errors in the texts.
     """
 
@@ -60,7 +60,7 @@ class CorpusSummary:
     repeated: float = 0.0
     identical: float = 0.0
     dev_pairs: int | None = None
-    bleu_of_words: bool = True
+    bleu_counts_words: bool = True
     findings: tuple[str, ...] = ()
 
     @property
@@ -79,7 +79,7 @@ class CorpusSummary:
     def shared_script(self) -> str | None:
         """The script that most of both sides is in; None where they are in different ones."""
         for script, share in self.source.scripts.items():
-            if share >= _MOSTLY and self.target.scripts.get(script, 0.0) >= _MOSTLY:
+            if share >= _MAIN_SHARE and self.target.scripts.get(script, 0.0) >= _MAIN_SHARE:
                 return script
         return None
 
@@ -88,4 +88,4 @@ SMALL_BELOW = 100_000
 MEDIUM_BELOW = 2_000_000
 """The numbers of pairs from which a corpus is medium, and large."""
 
-_MOSTLY = 0.5
+_MAIN_SHARE = 0.5

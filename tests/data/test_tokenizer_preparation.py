@@ -129,7 +129,7 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
 
 
 def test_subwords_are_learned_from_an_even_sample(make_config, monkeypatch):
-    monkeypatch.setattr(tokenizer_preparation, "_MOST_LINES", 20)
+    monkeypatch.setattr(tokenizer_preparation, "_MAX_LINES", 20)
     source = ["aaaa bbbb"] * 50 + ["cccc dddd"] * 50
     settings = {"vocab_size": 270, "joint": False, "hard_vocab_limit": False}
     config = make_config((source, source), dev=(["a"], ["b"]), tokenizer=settings)

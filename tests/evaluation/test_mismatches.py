@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from nmt.evaluation.mixups import mixups
+from nmt.evaluation.mismatches import mismatch_warnings
 
 ENGLISH = [
     "the",
@@ -58,36 +58,36 @@ def texts():
 
 def test_what_belongs_together_is_not_suspected(texts):
     references, hypotheses, sources = texts
-    assert mixups(hypotheses, [references], sources) == []
-    assert mixups(hypotheses, [references, hypotheses[::-1]]) == []
-    assert mixups(["", ""], [["", ""]], ["", ""]) == []
-    assert mixups(["One."], [["Two."]], ["Un."]) == []
+    assert mismatch_warnings(hypotheses, [references], sources) == []
+    assert mismatch_warnings(hypotheses, [references, hypotheses[::-1]]) == []
+    assert mismatch_warnings(["", ""], [["", ""]], ["", ""]) == []
+    assert mismatch_warnings(["One."], [["Two."]], ["Un."]) == []
 
 
 def test_the_same_file_twice(texts):
     references, hypotheses, _ = texts
-    (warning,) = mixups(references, [references])
+    (warning,) = mismatch_warnings(references, [references])
     assert warning == "the hypotheses equal the references line by line: is it the same file?"
-    (warning,) = mixups(references, [hypotheses, references])
+    (warning,) = mismatch_warnings(references, [hypotheses, references])
     assert "equal reference 2 line by line" in warning
 
 
 def test_the_source_in_place_of_a_translation(texts):
     references, hypotheses, sources = texts
-    (warning,) = mixups(sources, [references], sources)
+    (warning,) = mismatch_warnings(sources, [references], sources)
     assert warning.startswith("100% of the hypotheses equal their source")
-    (warning,) = mixups(hypotheses, [sources], sources)
+    (warning,) = mismatch_warnings(hypotheses, [sources], sources)
     assert warning.startswith("100% of the references equal their source")
 
 
 def test_another_language(texts):
     references, hypotheses, sources = texts
-    (warning,) = mixups(sources, [references])
+    (warning,) = mismatch_warnings(sources, [references])
     assert warning.startswith("only 0% of the words of the hypotheses are in the references: are")
     turned = sources[1:] + sources[:1]
-    (warning,) = mixups(turned, [references], sources)
+    (warning,) = mismatch_warnings(turned, [references], sources)
     assert "are they in the source's language?" in warning
-    (warning,) = mixups(hypotheses, [turned], sources)
+    (warning,) = mismatch_warnings(hypotheses, [turned], sources)
     assert "was the source given as --ref?" in warning
 
 
@@ -95,7 +95,7 @@ def test_another_language(texts):
 def test_a_line_lost_or_added(texts, shift, name):
     references, hypotheses, _ = texts
     shifted = hypotheses[shift:] + hypotheses[:shift]
-    (warning,) = mixups(shifted, [references])
+    (warning,) = mismatch_warnings(shifted, [references])
     assert f"the reference of the line {name} better" in warning
 
 
@@ -103,5 +103,5 @@ def test_a_line_lost_or_added(texts, shift, name):
 def test_lengths(texts, factor, size):
     references, hypotheses, _ = texts
     cut = [(line + " " + line)[: int(len(line) * factor)] for line in hypotheses]
-    (warning,) = mixups(cut, [references])
+    (warning,) = mismatch_warnings(cut, [references])
     assert warning.startswith(f"the hypotheses are {size}: ")

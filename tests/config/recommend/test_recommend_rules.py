@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from nmt.config.key_index import all_keys
 from nmt.config.load import load_config
-from nmt.config.recommend.corpus_profile import CorpusSummary, SideSummary
-from nmt.config.recommend.render import TEMPLATES, as_yaml, template
+from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.config.recommend.render import TEMPLATES, format_yaml, render_template
 from nmt.config.recommend.rules import (
     Budget,
     Recommendation,
     best_metric,
-    fitted,
     make_plan,
     plan_validations,
+    recommend,
     validation_share,
 )
 from nmt.config.settings import Config
@@ -39,7 +39,7 @@ SMALL = CorpusSummary(
 
 def written(facts, budget=None):
     """The keys that are written."""
-    choices = fitted(facts, budget)
+    choices = recommend(facts, budget)
     keys = {choice.key: choice.value for choice in choices}
     assert len(keys) == len(choices)
     return keys
@@ -58,7 +58,7 @@ def config_of(facts, budget=None):
         for name, path in paths.items()
         for side in ("source", "target")
     ]
-    return as_yaml([*texts, *fitted(facts, budget)], "x")
+    return format_yaml([*texts, *recommend(facts, budget)], "x")
 
 
 def loaded(tmp_path, text) -> Config:
@@ -124,7 +124,7 @@ def test_more_text_gets_a_larger_model_and_less_dropout():
 
 
 def test_what_is_the_default_and_needs_no_reason_is_not_written():
-    for choice in fitted(SMALL):
+    for choice in recommend(SMALL):
         assert choice.reason or choice.value != all_keys()[choice.key].default
     assert not written(SMALL).keys() & {"model.decoder.dropout", "training.metric"}
 
@@ -244,7 +244,7 @@ def test_long_words_make_validations_dearer():
 def test_the_time_of_a_validation_is_told_where_updates_were_timed():
     (reason,) = (
         choice.reason
-        for choice in fitted(FEW, Budget("30m", 3000, 0.2))
+        for choice in recommend(FEW, Budget("30m", 3000, 0.2))
         if choice.key == "training.validation.every_updates"
     )
     assert re.fullmatch(r"validations take about \d+% of the time, \d+ s each", reason)
@@ -262,7 +262,7 @@ def test_the_time_of_a_validation_is_told_where_updates_were_timed():
         (replace(SMALL, target=replace(SMALL.target, scripts={"Khmer": 0.9})), "chrf", "Khmer"),
         (replace(SMALL, target=replace(SMALL.target, scripts={"Han": 1.0})), "bleu", ""),
         (replace(SMALL, source=replace(SMALL.source, scripts={"Thai": 1.0})), "bleu", ""),
-        (replace(SMALL, bleu_of_words=False), "chrf", "in the target language"),
+        (replace(SMALL, bleu_counts_words=False), "chrf", "in the target language"),
     ],
 )
 def test_the_metric_that_chooses_the_model(facts, metric, why):
@@ -284,7 +284,7 @@ def test_a_budget_ends_the_schedule():
 
 def test_a_short_training_has_one_segmentation_of_each_word():
     key = "tokenizer.sampling.alpha"
-    wanted = make_plan(SMALL).wanted
+    wanted = make_plan(SMALL).full_updates
     assert chosen(SMALL, Budget("30m", wanted // 2))[key] == 0.0
     assert 0.0 < chosen(SMALL, Budget("30m", 3 * wanted // 4))[key] < chosen(SMALL)[key]
     chinese = replace(SMALL, target=SideSummary(300_000, 3, 4000, {"Han": 1.0}, unspaced=True))
@@ -362,7 +362,7 @@ def test_whatever_the_corpus_the_configuration_is_right(tmp_path_factory, facts,
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_templates_are_what_the_rules_say(name):
     """Out of date? `python scripts/write_templates.py` writes them anew."""
-    assert (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8") == template(name)
+    assert (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8") == render_template(name)
     assert TEMPLATES[name].size == name
 
 

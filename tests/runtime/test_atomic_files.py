@@ -1,4 +1,4 @@
-"""Files and directories are whole or absent."""
+"""Files and directories are complete or absent."""
 
 import contextlib
 import errno

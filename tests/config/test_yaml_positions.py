@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.config.yaml_positions import key_text, plain_value, read_file_text, read_override
+from nmt.config.yaml_positions import key_text, plain_value, read_override, read_yaml
 from nmt.errors import ConfigError
 
 UNQUOTED = "a text with {source_language} or {target_language} in it must be in quotes"
@@ -36,21 +36,21 @@ def test_scalars_of_yaml_1_2(text, value):
 )
 def test_what_yaml_1_1_would_change_stays_text(text):
     assert plain_value(text) == text
-    assert read_file_text(f"key: {text}\n", "c.yaml").value == {"key": text}
+    assert read_yaml(f"key: {text}\n", "c.yaml").value == {"key": text}
 
 
 def test_quotes_make_texts():
-    document = read_file_text("a: '1'\nb: \"true\"\nc: ''\nd: |\n  2\n", "c.yaml")
+    document = read_yaml("a: '1'\nb: \"true\"\nc: ''\nd: |\n  2\n", "c.yaml")
     assert document.value == {"a": "1", "b": "true", "c": "", "d": "2\n"}
 
 
 def test_keys_are_texts_whatever_they_look_like():
-    assert read_file_text("no: 1\n2: 3\ntrue: 4\n", "c.yaml").value == {"no": 1, "2": 3, "true": 4}
+    assert read_yaml("no: 1\n2: 3\ntrue: 4\n", "c.yaml").value == {"no": 1, "2": 3, "true": 4}
 
 
 def test_every_key_and_item_has_its_place():
-    document = read_file_text("a:\n  b: [x,\n    {c: 1}]\nd: 2.50\n", "c.yaml")
-    places = {key_text(path): place.where for path, place in document.places.items() if path}
+    document = read_yaml("a:\n  b: [x,\n    {c: 1}]\nd: 2.50\n", "c.yaml")
+    places = {key_text(path): place.where for path, place in document.positions.items() if path}
     assert places == {
         "a": "c.yaml:1:1",
         "a.b": "c.yaml:2:3",
@@ -59,12 +59,12 @@ def test_every_key_and_item_has_its_place():
         "a.b[1].c": "c.yaml:3:6",
         "d": "c.yaml:4:1",
     }
-    assert document.place_of(("d",)).written == "2.50"
-    assert document.place_of(("a", "x", "y")).where == "c.yaml:1:1"
+    assert document.position_of(("d",)).spelling == "2.50"
+    assert document.position_of(("a", "x", "y")).where == "c.yaml:1:1"
 
 
 def test_a_key_given_twice_names_both_lines():
-    document = read_file_text("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\na: 4\n", "c.yaml")
+    document = read_yaml("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\na: 4\n", "c.yaml")
     assert [str(problem) for problem in document.problems] == [
         "c.yaml:5:3: b.c: given a second time; it already stands in line 3",
         "c.yaml:6:1: a: given a second time; it already stands in line 1",
@@ -73,7 +73,7 @@ def test_a_key_given_twice_names_both_lines():
 
 
 def test_a_key_that_is_a_list_is_a_problem():
-    (problem,) = read_file_text("a:\n  ? [x]\n  : 1\n", "c.yaml").problems
+    (problem,) = read_yaml("a:\n  ? [x]\n  : 1\n", "c.yaml").problems
     assert str(problem) == "c.yaml:2:5: a: a key must be a single word"
 
 
@@ -116,20 +116,20 @@ def test_a_key_that_is_a_list_is_a_problem():
 )
 def test_what_is_not_yaml_is_told_in_plain_words(text, message):
     with pytest.raises(ConfigError) as caught:
-        read_file_text(text, "c.yaml")
+        read_yaml(text, "c.yaml")
     assert caught.value.message == message
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "---\n"])
 def test_an_empty_file_is_told_what_it_needs(text):
     with pytest.raises(ConfigError, match=r"^c\.yaml: is empty\. A configuration needs"):
-        read_file_text(text, "c.yaml")
+        read_yaml(text, "c.yaml")
 
 
 def test_an_override_has_the_command_line_as_its_place():
     document = read_override("{b: 1, c: [no]}", ("a",), order=0)
     assert document.value == {"b": 1, "c": ["no"]}
-    assert {place.where for place in document.places.values()} == {"--set a"}
+    assert {place.where for place in document.positions.values()} == {"--set a"}
     assert read_override("", ("a",), order=0).value is None
     with pytest.raises(ConfigError, match=r"^--set a\.b: a list that lacks a comma"):
         read_override("[1", ("a", "b"), order=0)

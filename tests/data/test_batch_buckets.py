@@ -1,4 +1,4 @@
-"""Buckets: batches of few shapes, which hold what the batches held."""
+"""Batches padded to buckets have few shapes and the same content."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.data.batches import MULTIPLE, bucket_lengths, make_batch, plan_epoch, to_bucket
+from nmt.data.batches import (
+    LENGTH_MULTIPLE,
+    full_bucket_lengths,
+    make_batch,
+    pad_to_bucket,
+    plan_epoch,
+)
 
 sentences = st.lists(st.integers(4, 99), max_size=20)
 
@@ -15,12 +21,12 @@ sentences = st.lists(st.integers(4, 99), max_size=20)
 @settings(max_examples=60, deadline=None)
 def test_a_bucket_holds_the_batch_in_its_corner_and_padding_elsewhere(pairs, budget):
     batch = make_batch([s for s, _ in pairs], [t for _, t in pairs], np.arange(len(pairs)))
-    bucket = to_bucket(batch, budget)
+    bucket = pad_to_bucket(batch, budget)
     rows, source_len = bucket.source.shape
     target_len = bucket.target_input.shape[1]
-    assert source_len % MULTIPLE == target_len % MULTIPLE == 0
-    assert source_len - batch.source.shape[1] in range(MULTIPLE)
-    assert target_len - batch.target_input.shape[1] in range(MULTIPLE)
+    assert source_len % LENGTH_MULTIPLE == target_len % LENGTH_MULTIPLE == 0
+    assert source_len - batch.source.shape[1] in range(LENGTH_MULTIPLE)
+    assert target_len - batch.target_input.shape[1] in range(LENGTH_MULTIPLE)
     assert rows == max(len(pairs), budget // max(source_len, target_len))
     for name in ("source", "target_input", "target_output"):
         small, large = getattr(batch, name), getattr(bucket, name).clone()
@@ -39,7 +45,7 @@ def test_a_bucket_holds_the_batch_in_its_corner_and_padding_elsewhere(pairs, bud
 
 @pytest.mark.parametrize(("length", "bucket"), [(0, 7), (6, 7), (7, 7), (8, 15), (15, 15)])
 def test_lengths_without_the_end_mark(length, bucket):
-    assert bucket_lengths(np.array([length])).tolist() == [bucket]
+    assert full_bucket_lengths(np.array([length])).tolist() == [bucket]
 
 
 def test_batches_planned_for_buckets_have_few_shapes_and_fill_them():
@@ -54,7 +60,7 @@ def test_batches_planned_for_buckets_have_few_shapes_and_fill_them():
         ]
 
     plain = shapes(source, target)
-    bucketed = shapes(bucket_lengths(source), bucket_lengths(target))
+    bucketed = shapes(full_bucket_lengths(source), full_bucket_lengths(target))
     assert len(set(plain)) > 50
     assert len({shape[:2] for shape in bucketed}) < 20
     full = sum(count == 4096 // (8 * max(s, t)) for s, t, count in bucketed)
