@@ -38,7 +38,7 @@ model:
   decoder: {{cell: gru, hidden_size: 4, input_feeding: false, start: mean}}
   output: {{kind: deep, dropout: 0.1}}
 training:
-  batch_tokens: 200
+  batch_size: 200
   ema: 0.9
   optimizer: {{learning_rate: 0.01}}
   schedule: {{kind: cosine, warmup_updates: 2}}
