@@ -37,7 +37,7 @@ class ScorerOptions:
     effective_order: bool = False
 
     @property
-    def untyped_references(self) -> Any:
+    def given_references(self) -> Any:
         """The references for sacreBLEU, which accepts None for a line against its types."""
         return self.references
 
@@ -130,7 +130,7 @@ def _bleu(options: ScorerOptions) -> "Scorer":
             force=True,
             tokenize=tokenize,
             effective_order=options.effective_order,
-            references=options.untyped_references,
+            references=options.given_references,
         )
     except (OSError, RuntimeError, ImportError, AssertionError) as error:
         raise _unloadable(tokenize, error) from error
@@ -139,19 +139,19 @@ def _bleu(options: ScorerOptions) -> "Scorer":
 def _chrf(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(lowercase=options.lowercase, references=options.untyped_references)
+    return CHRF(lowercase=options.lowercase, references=options.given_references)
 
 
 def _chrf_plus_plus(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(word_order=2, lowercase=options.lowercase, references=options.untyped_references)
+    return CHRF(word_order=2, lowercase=options.lowercase, references=options.given_references)
 
 
 def _ter(options: ScorerOptions) -> "Scorer":
     from sacrebleu.metrics.ter import TER
 
-    return TER(references=options.untyped_references)
+    return TER(references=options.given_references)
 
 
 TOKENIZER_PACKAGES = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]"}
