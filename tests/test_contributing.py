@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 from test_docstrings import problems, public_functions
 
-from nmt.cli import app, info
+from nmt.cli import app, help_topics, info
 from nmt.cli.app import run
 from nmt.config import registry
 from nmt.config.key_index import all_keys
@@ -245,3 +245,14 @@ def test_a_new_command_runs(new_module, tiny_config, capsys):
     assert "\n  languages " in capsys.readouterr().out
     assert commands.run(["languages", str(tiny_config), "--set", "data.target_language=en"]) == 0
     assert capsys.readouterr().out == "source en\n"
+
+
+def test_a_new_topic_is_listed_and_shown(tmp_path, monkeypatch, capsys):
+    page = re.search(r"^````markdown\n(.*?)^````", TEXT, re.MULTILINE | re.DOTALL)[1]
+    (tmp_path / "quantization.md").write_text(page, encoding="utf-8")
+    monkeypatch.setattr(help_topics, "DOCS", tmp_path)
+    assert run(["help"]) == 0
+    summary = "Make a model smaller by rounding its parameters."
+    assert f"  quantization  {summary}\n" in capsys.readouterr().out
+    assert run(["help", "quantization"]) == 0
+    assert "$ nmt config explain" in capsys.readouterr().out

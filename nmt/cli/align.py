@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nmt.cli.align_output import AlignedText, AlignmentJson, LinkText, TsvAlignments, print_error
+from nmt.cli.help_format import RARE
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -36,7 +37,7 @@ def align(
         typer.Argument(
             metavar="ALIGNMENTS",
             parser=named_path,
-            help="Instead of texts: one file of alignments, or two for --symmetrise.",
+            help="Read alignments instead of texts: one file, or two for --symmetrise.",
         ),
     ] = None,
     model: ModelPaths = None,
@@ -48,13 +49,14 @@ def align(
             "--reverse-model",
             metavar="PATH",
             parser=named_path,
-            help="A model that translates the target into the source, for --symmetrise.",
+            help="Path of a model of the other direction, for --symmetrise.",
         ),
     ] = None,
     aligner: Annotated[
         Literal["ibm1", "hmm"] | None,
         typer.Option(
-            "--aligner", help="No model: a statistical aligner that learns from the texts."
+            "--aligner",
+            help="Use a statistical aligner, which learns from the texts and needs no model.",
         ),
     ] = None,
     source: Annotated[
@@ -64,7 +66,7 @@ def align(
             "-s",
             metavar="FILE",
             parser=named_path,
-            help="Text, one a line; default without --target: stdin.",
+            help="Read the source text from FILE. [default without --target: stdin]",
         ),
     ] = None,
     target: Annotated[
@@ -74,12 +76,19 @@ def align(
             "-t",
             metavar="FILE",
             parser=named_path,
-            help="Its translations; default: what the model's search finds, written before links.",
+            help="Read the translations from FILE. [default: those of the model, written before "
+            "the links]",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", parser=named_path, help="Default: stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            parser=named_path,
+            help="Write the links to FILE. [default: stdout]",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -88,26 +97,29 @@ def align(
             metavar="P",
             min=0.0,
             max=1.0,
-            help="Every link of this weight or more, rather than the best of each target word.",
+            help="Write every link of at least this weight, instead of the best one of each "
+            "target word.",
         ),
     ] = None,
     soft: Annotated[
         bool,
-        typer.Option("--soft", help="Links with their weights, `0-0:0.9731`, all that are not 0."),
+        typer.Option(
+            "--soft", help="Write the weights of all links above 0, such as `0-0:0.9731`."
+        ),
     ] = False,
     method: Annotated[
         _METHODS | None,
-        typer.Option("--symmetrise", help="Put the alignments of both directions together."),
+        typer.Option("--symmetrise", help="Combine the alignments of both directions."),
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Write target-source links.")] = False,
     subwords: Annotated[
-        bool, typer.Option("--subwords", help="Between the model's subwords, not words.")
+        bool, typer.Option("--subwords", help="Link subwords of the model instead of words.")
     ] = False,
     tsv: Annotated[
-        bool, typer.Option("--tsv", help="Source, target and links, with tabs between.")
+        bool, typer.Option("--tsv", help="Write source, target and links, separated by tabs.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each line, with all weights.")
+        bool, typer.Option("--json", help="Write one JSON object for each line, with all weights.")
     ] = False,
     gold: Annotated[
         Path | None,
@@ -115,12 +127,15 @@ def align(
             "--gold",
             metavar="FILE",
             parser=named_path,
-            help="Print precision, recall and alignment error rate against these links, of which "
-            "`i-j` are sure, `i?j` or `ipj` possible.",
+            help="Print precision, recall and alignment error rate against the links in FILE. "
+            "`i-j` is sure; `i?j` and `ipj` are possible.",
         ),
     ] = None,
     one_indexed: Annotated[
-        bool, typer.Option("--one-indexed", help="The words of --gold are counted from 1.")
+        bool,
+        typer.Option(
+            "--one-indexed", help="Count the words of --gold from 1.", rich_help_panel=RARE
+        ),
     ] = False,
     device: Device = None,
     precision: SearchPrecision = None,
@@ -128,11 +143,11 @@ def align(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Link the words of sentences and their translations: lines such as `0-0 2-1`, source first.
+    """Link the words of sentences and their translations.
 
-    Words are what spaces divide, counted from 0. By a model's attention (--model, of --target or of
-    its own translations), by a statistical aligner that needs no model (--aligner), or from files
-    of alignments. A blank line stays blank.
+    Writes lines such as `0-0 2-1`, source first. Words are what spaces separate, counted from 0.
+    The links come from the attention of a model (--model), from a statistical aligner (--aligner),
+    or from files of alignments. A blank line stays blank.
     """
     from nmt.cli import align_sources
     from nmt.translation.line_stream import writer

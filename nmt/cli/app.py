@@ -19,6 +19,8 @@ from nmt.cli.config import config
 from nmt.cli.doctor import doctor
 from nmt.cli.export import export
 from nmt.cli.failure import report as report_error
+from nmt.cli.help import show_help
+from nmt.cli.help_format import Command, CommandGroup
 from nmt.cli.info import info
 from nmt.cli.init import init
 from nmt.cli.options import Debug, Quiet
@@ -36,26 +38,15 @@ from nmt.version import __version__
 
 # A command is a short function in the module of its name. It imports heavy packages when it runs,
 # so that `nmt --help` does not load torch.
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    init,
-    tokenizer,
-    binarize,
-    train,
-    doctor,
-    watch,
-    report,
-    compare,
-    shortlist,
-    translate,
-    score,
-    tune,
-    attention,
-    align,
-    serve,
-    average,
-    info,
-    export,
-)
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Set up": (init, doctor, tokenizer, binarize),
+    "Train": (train, watch, average),
+    "Translate": (translate, serve, tune, shortlist),
+    "Evaluate": (score, compare),
+    "Inspect": (attention, align, report, info),
+    "Share": (export,),
+}
+"""All commands but those with a name or subcommands of their own, by the groups of `nmt --help`."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -99,17 +90,23 @@ def _nmt(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Recurrent neural machine translation: train, translate, score."""
+    """Recurrent neural machine translation: train, translate, score.
+
+    Start with `nmt help tutorial`; `nmt help` lists what there is to read.
+    """
 
 
 app = typer.Typer(
     name="nmt",
+    cls=CommandGroup,
     callback=_nmt,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in _COMMANDS:
-    app.command()(_command)
-app.add_typer(config, name="config")
+for _group, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(cls=Command, rich_help_panel=_group)(_command)
+app.command("help", cls=Command, rich_help_panel="Set up")(show_help)
+app.add_typer(config, name="config", rich_help_panel="Set up")

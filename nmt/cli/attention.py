@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nmt.cli.attention_output import Outputs, text_drawing, write_images, write_page
+from nmt.cli.help_format import RARE
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -49,33 +50,41 @@ def attention(
             "--compare",
             metavar="PATH",
             parser=named_path,
-            help="Another model, beside the first on the page; may be given again.",
+            help="Show another model beside the first in the HTML report. Repeat for more.",
         ),
     ] = None,
     input_file: Annotated[
-        Path | None, _file("--input", "-i", text="Text, one a line; default: stdin.")
+        Path | None, _file("--input", "-i", text="Read the text from FILE. [default: stdin]")
     ] = None,
     target_file: Annotated[
         Path | None,
-        _file("--target", text="Translations to look at, line by line, rather than the model's."),
+        _file(
+            "--target", text="Show attention for the translations in FILE instead of the model's."
+        ),
     ] = None,
     reference_file: Annotated[
-        Path | None, _file("--ref", text="References, line by line, shown on the page.")
+        Path | None, _file("--ref", text="Show the references in FILE in the HTML report.")
     ] = None,
     output_file: Annotated[
         Path | None,
-        _file("--output", "-o", text="By its suffix: .html, .png, .svg, .pdf, or text in .txt."),
+        _file(
+            "--output",
+            "-o",
+            text="Write FILE in the form of its suffix: .html, .png, .svg, .pdf or .txt.",
+        ),
     ] = None,
     html: Annotated[
-        Path | None, _file("--html", text="A page to look at all sentences with a browser.")
+        Path | None, _file("--html", text="Write an HTML report of all sentences.")
     ] = None,
     png: Annotated[
-        Path | None, _file("--png", text="An image; of several lines one each, numbered.")
+        Path | None, _file("--png", text="Write an image, or numbered images for several lines.")
     ] = None,
-    svg: Annotated[Path | None, _file("--svg", text="The same as SVG.")] = None,
+    svg: Annotated[Path | None, _file("--svg", text="Write images as SVG.")] = None,
     beam: Annotated[
         int | None,
-        typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
+        typer.Option(
+            "--beam", "-b", min=1, metavar="N", help="Set the beam size; 1 is greedy search."
+        ),
     ] = None,
     n_best: Annotated[
         int | None,
@@ -83,20 +92,21 @@ def attention(
             "--n-best",
             min=1,
             metavar="N",
-            help="Translations of each line on the page. [those of the beam, at most 5]",
+            help="Show N translations of each line in the HTML report. [default: the beam size, "
+            "at most 5]",
         ),
     ] = None,
     subwords: Annotated[
-        bool, typer.Option("--subwords", help="Show subwords rather than words.")
+        bool, typer.Option("--subwords", help="Show subwords instead of words.")
     ] = False,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="Hundredths rather than shades.")
+        bool, typer.Option("--numbers", help="Show hundredths instead of shades.")
     ] = False,
     ascii_only: Annotated[
-        bool, typer.Option("--ascii", help="Draw with ASCII characters only.")
+        bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=RARE)
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each line, with all weights.")
+        bool, typer.Option("--json", help="Write one JSON object for each line, with all weights.")
     ] = False,
     device: Device = None,
     precision: SearchPrecision = None,
@@ -104,10 +114,11 @@ def attention(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Translate lines of text and draw what each word of the translation looked at.
+    """Show which source words each translated word attends to.
 
-    Source words stand across, words of the translation down; `</s>` is the end of the source. As
-    text on stdout, or in files: a page (--html), images (--png, --svg; `pip install 'nmt[plot]'`).
+    Columns are source words, rows are translated words, and `</s>` is the end of the source.
+    Writes text to stdout, or an HTML report (--html), or images (--png, --svg; `pip install
+    'nmt[plot]'`).
     """
     from nmt.inspection.attention_data import Inspector
 

@@ -11,28 +11,38 @@ from nmt.errors import UsageError
 
 def average(
     models: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Runs, checkpoints or bundles.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Paths of run directories, checkpoints or bundles."),
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The new bundle.")],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Write the new bundle to FOLDER."),
+    ],
     last: Annotated[
         int | None,
-        typer.Option("--last", min=1, metavar="N", help="Of each run its N newest checkpoints."),
+        typer.Option(
+            "--last", min=1, metavar="N", help="Average the N newest checkpoints of each run."
+        ),
     ] = None,
     best: Annotated[
         int | None,
         typer.Option(
-            "--best", min=1, metavar="N", help="Of each run the N checkpoints that dev likes best."
+            "--best",
+            min=1,
+            metavar="N",
+            help="Average the N checkpoints of each run that score best on dev.",
         ),
     ] = None,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a model whose parameters are the mean of those of several: often better than each.
+    """Average the parameters of several models or checkpoints.
 
-    Without --last and --best the bundles themselves are averaged, of a run its best. A run keeps as
-    many checkpoints as `training.checkpoint.keep_last` says. Of a checkpoint with a moving average
-    (`training.ema`), that average is taken, which dev is scored with. All models must have one
-    architecture and one tokenizer; the search settings are those of the first.
+    The average is often better than each model. Without --last and --best it takes the bundles
+    themselves, and the best bundle of a run. A run keeps as many checkpoints as
+    `training.checkpoint.keep_last` says. Of a checkpoint with a moving average (`training.ema`) it
+    takes that average. All models must have one architecture and one tokenizer. The search
+    settings are those of the first.
     """
     from nmt.training.averaging import CheckpointChoice
     from nmt.training.averaging import average as write_average

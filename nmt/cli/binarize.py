@@ -11,13 +11,14 @@ from nmt.console import say
 def binarize(
     config: ConfigPath,
     settings: Set = None,
-    force: Annotated[bool, typer.Option("--force", help="Make the corpora anew.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write the corpora from scratch.")] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check the pairs of train and dev and write them as token ids, unless they are up to date.
+    """Check the pairs of train and dev and store them as token ids.
 
-    What is dropped, and why, is told on stderr and kept in data/manifest.json.
+    Corpora that are up to date stay. `nmt train` does this by itself. Reports on stderr how many
+    pairs were dropped and why, and stores that in data/manifest.json.
     """
     from nmt.config.load import load_config
     from nmt.data.tokenizer_preparation import prepare_tokenizers

@@ -31,39 +31,49 @@ _LINES_PER_STEP = 512
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, two or more.")
+        list[Path],
+        typer.Argument(metavar="RUN RUN...", help="Paths of run directories, two or more."),
     ],
     source: Annotated[
         Path | None,
         typer.Option(
-            "--source", "-s", metavar="FILE", help="Translate this text instead of the runs' dev."
+            "--source",
+            "-s",
+            metavar="FILE",
+            help="Translate the text in FILE instead of the dev set of the runs.",
         ),
     ] = None,
     references: Annotated[
         list[Path] | None,
-        typer.Option("--ref", "-r", metavar="FILE", help="Its references; may be given again."),
+        typer.Option(
+            "--ref",
+            "-r",
+            metavar="FILE",
+            help="Compare with the references in FILE. Repeat for more.",
+        ),
     ] = None,
     hypotheses: Annotated[
         list[Path] | None,
         typer.Option(
             "--hyp",
             metavar="FILE",
-            help="A run's translation of the text, given once for each run; none is then made.",
+            help="Read a translation of the text from FILE instead of making it. Give one for "
+            "each run.",
         ),
     ] = None,
     no_translate: Annotated[
-        bool, typer.Option("--no-translate", help="Settings and curves only.")
+        bool, typer.Option("--no-translate", help="Compare settings and curves only.")
     ] = False,
     swings: Annotated[
         int,
         typer.Option(
-            "--swings", min=0, metavar="N", help="Sentences shown whose scores differ most."
+            "--swings", min=0, metavar="N", help="Show the N sentences whose scores differ most."
         ),
     ] = 5,
     html: Annotated[
         Path | None,
         typer.Option(
-            "--html", metavar="FILE", parser=named_path, help="Write all of it as a page."
+            "--html", metavar="FILE", parser=named_path, help="Write an HTML report to FILE."
         ),
     ] = None,
     as_json: JsonOutput = False,
@@ -73,11 +83,11 @@ def compare(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare runs: settings, curves, and how well their best models translate dev.
+    """Compare runs: settings, curves and translations of dev.
 
-    The first run is the baseline: scores of the others have a p, how likely chance alone gives such
-    a difference (paired bootstrap). Then scores by length and by how frequent words are, and the
-    sentences with the largest differences.
+    The first run is the baseline. Scores of the others have a p, the probability of such a
+    difference by chance (paired bootstrap). Also prints scores by length and by word frequency,
+    and the sentences with the largest differences.
     """
     from nmt.pages.page import replace_non_finite
     from nmt.reports.comparison import compare_runs, comparison_page

@@ -5,19 +5,23 @@ from typing import Annotated
 
 import typer
 
+from nmt.cli.help_format import Command, CommandGroup
 from nmt.cli.options import ConfigPath, Debug, JsonOutput, Quiet, Set
 from nmt.console import say
 
 config = typer.Typer(
-    help="Show, explain and compare configurations.", no_args_is_help=True, rich_markup_mode=None
+    cls=CommandGroup,
+    help="Show, explain and compare configurations.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _ConfigOrFolder = Annotated[
-    Path, typer.Argument(help="A configuration, or a folder with a config.yaml.")
+    Path, typer.Argument(help="Path of a configuration, or of a folder with a config.yaml.")
 ]
 
 
-@config.command()
+@config.command(cls=Command)
 def show(
     config: ConfigPath,
     settings: Set = None,
@@ -25,7 +29,10 @@ def show(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a configuration and print it with all defaults and absolute paths."""
+    """Print a checked configuration with all defaults.
+
+    Paths are absolute.
+    """
     from nmt.config.load import load_config
     from nmt.config.serialize import dump_config
 
@@ -33,29 +40,37 @@ def show(
     print(loaded.model_dump_json(indent=2) if as_json else dump_config(loaded).rstrip("\n"))
 
 
-@config.command()
+@config.command(cls=Command)
 def explain(
-    key: Annotated[str, typer.Argument(help="Such as training.optimizer; none: the top.")] = "",
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a key, such as training.optimizer. [default: the everyday keys]"
+        ),
+    ] = "",
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell what a key is for: its type, default, range or choices."""
+    """Explain a key: its type, default, range or choices."""
     from nmt.config.reference import explain as explanation
 
     print(explanation(key), end="")
 
 
-@config.command()
+@config.command(cls=Command)
 def default(debug: Debug = False, quiet: Quiet = False) -> None:
-    """Print a configuration with every key, its default and a comment."""
+    """Print a configuration with every key and its default.
+
+    Each key has a comment.
+    """
     from nmt.config.reference import yaml_reference
 
     print(yaml_reference(), end="")
 
 
-@config.command()
+@config.command(cls=Command)
 def schema(debug: Debug = False, quiet: Quiet = False) -> None:
-    """Print the JSON Schema, with which editors complete and check a configuration."""
+    """Print the JSON Schema, with which editors check configurations."""
     import json
 
     from nmt.config.reference import json_schema
@@ -63,7 +78,7 @@ def schema(debug: Debug = False, quiet: Quiet = False) -> None:
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-@config.command()
+@config.command(cls=Command)
 def diff(
     old: _ConfigOrFolder,
     new: _ConfigOrFolder,

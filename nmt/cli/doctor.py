@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def doctor(
     config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="The YAML configuration.")
+        Path | None, typer.Argument(metavar="[CONFIG]", help="Path of the YAML configuration.")
     ] = None,
     settings: Set = None,
     as_json: JsonOutput = False,
@@ -35,10 +35,11 @@ def doctor(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try what training will do, in a minute: machine, texts, worst batch, search, checkpoint.
+    """Check in about a minute whether training will work.
 
-    Prints a line for each check, tokens per second, and the time, memory and disk that training
-    takes. Nothing is changed: what it makes is removed. Without CONFIG it looks at the machine.
+    Tries machine, texts, largest batch, search and checkpoint, and removes what it made. Prints a
+    line for each check, the speed, and the time, memory and disk that training takes. Without
+    CONFIG it checks the machine only.
 
     The exit code is 0, or that of the first check that fails.
     """

@@ -16,14 +16,14 @@ def export(
         typer.Argument(
             metavar="PATH",
             parser=named_path,
-            help="A run, a bundle or a checkpoint. Default: $NMT_MODEL, else the newest finished "
-            "run below ./runs.",
+            help="Path of a run directory, bundle or checkpoint. [default: $NMT_MODEL, else the "
+            "newest finished run in ./runs]",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The model as one file, such as model.nmt."
+            "--output", "-o", metavar="FILE", help="Write the model to one FILE, such as model.nmt."
         ),
     ] = None,
     onnx: Annotated[
@@ -31,20 +31,20 @@ def export(
         typer.Option(
             "--onnx",
             metavar="FOLDER",
-            help="The model as ONNX programs, for use without nmt and torch.",
+            help="Write ONNX programs to FOLDER, for use without nmt and torch.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model in another form.
+    """Write a model as one file, or as ONNX programs.
 
-    With --output: as one file with checksums, which every command takes for --model. The same model
+    --output writes one file with checksums, which every command accepts as --model. The same model
     gives the same bytes.
 
-    With --onnx: encoder and decoder step as ONNX programs, with the vocabulary and a description of
-    how to drive them. What was written is run and compared with the model before the command ends.
+    --onnx writes encoder and decoder step as ONNX programs, with the vocabulary and a description
+    of how to run them. It then runs them and compares the results with the model.
     """
     if (out is None) == (onnx is None):
         raise UsageError("give either --output FILE or --onnx FOLDER.")

@@ -15,8 +15,8 @@ def info(
         typer.Argument(
             metavar="PATH",
             parser=named_path,
-            help="A run folder, a bundle or a model file. Default: $NMT_MODEL, else the newest "
-            "finished run below ./runs.",
+            help="Path of a run directory, bundle or model file. [default: $NMT_MODEL, else the "
+            "newest finished run in ./runs]",
         ),
     ] = None,
     verify: Annotated[
@@ -26,9 +26,9 @@ def info(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell what a model is: languages, size, parameters, training, scores, search, checksums.
+    """Describe a model: languages, size, training, scores.
 
-    Nothing is loaded but what describes it.
+    Also shows parameters, search settings and checksums. Loads only the description of the model.
     """
     from nmt.bundles.description import describe
 

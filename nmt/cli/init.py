@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import Debug, Quiet, named_path
 from nmt.console import say
 from nmt.errors import DataError, StoppedBySignal, UsageError
@@ -25,7 +26,8 @@ def init(
             "-s",
             metavar="FILE",
             parser=named_path,
-            help="Source text of train, such as train.en; may be given again, and be compressed.",
+            help="Read the source side of the training text from FILE, which may be compressed. "
+            "Repeat for more.",
         ),
     ],
     target: Annotated[
@@ -35,7 +37,7 @@ def init(
             "-t",
             metavar="FILE",
             parser=named_path,
-            help="Its translation, line by line.",
+            help="Read its translation, line by line, from FILE.",
         ),
     ],
     dev_source: Annotated[
@@ -44,20 +46,34 @@ def init(
             "--dev-source",
             metavar="FILE",
             parser=named_path,
-            help="Text to validate on; without it some of train is set aside.",
+            help="Validate on the text in FILE. Without it, part of the training text is set "
+            "aside.",
         ),
     ] = None,
     dev_target: Annotated[
         _OptionalPaths,
-        typer.Option("--dev-target", metavar="FILE", parser=named_path, help="Its translation."),
+        typer.Option(
+            "--dev-target",
+            metavar="FILE",
+            parser=named_path,
+            help="Read its translation from FILE.",
+        ),
     ] = None,
     source_language: Annotated[
         str | None,
-        typer.Option("--source-language", metavar="CODE", help="[by the name of the file]"),
+        typer.Option(
+            "--source-language",
+            metavar="CODE",
+            help="Set the source language. [default: by the name of the file]",
+        ),
     ] = None,
     target_language: Annotated[
         str | None,
-        typer.Option("--target-language", metavar="CODE", help="[by the name of the file]"),
+        typer.Option(
+            "--target-language",
+            metavar="CODE",
+            help="Set the target language. [default: by the name of the file]",
+        ),
     ] = None,
     budget: Annotated[
         str | None,
@@ -65,29 +81,37 @@ def init(
             "--budget",
             metavar="TIME",
             callback=lambda value: _check_budget(value),
-            help="Time that training may take on this machine, such as 30m or 3h: a few updates "
-            "are timed. [as long as it takes]",
+            help="Limit the training time on this machine, such as 30m or 3h. A few updates are "
+            "timed for it. [default: no limit]",
         ),
     ] = None,
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FILE", parser=named_path, help="The new configuration."
+            "--output",
+            "-o",
+            metavar="FILE",
+            parser=named_path,
+            help="Write the configuration to FILE; - is stdout.",
         ),
     ] = _STDOUT,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
     on_bad_utf8: Annotated[
         Literal["error", "replace", "skip_pair"],
-        typer.Option("--on-bad-utf8", help="What to do with a line that is not UTF-8."),
+        typer.Option(
+            "--on-bad-utf8",
+            help="Choose what happens to a line that is not UTF-8.",
+            rich_help_panel=RARE,
+        ),
     ] = "error",
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a configuration fitted to your texts, each value with its reason.
+    """Write a configuration fitted to your texts.
 
-    The texts are read once, and checked as `nmt binarize` does. Without --output the configuration
-    goes to stdout; its paths are then as seen from the current folder. An existing file is kept
-    unless --force is given.
+    Reads the texts once, checks them as `nmt binarize` does, and states the reason of each value.
+    Without --output the configuration goes to stdout, with paths relative to the current
+    folder.
     """
     texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
     _check_output(output, texts, force)
@@ -136,7 +160,7 @@ def _advise_option_for_bad_utf8() -> Iterator[None]:
 
 
 def _check_output(output: Path, texts: list[Path], force: bool) -> None:
-    """Raise UsageError for an unfit output file, before the slow reading of the texts."""
+    """Raise UsageError for an unfit output file before the texts are read, which takes a while."""
     if output == _STDOUT:
         return
     if output.is_dir():

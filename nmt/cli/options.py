@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.config.registry import COMBINATIONS, Registry
 from nmt.console import set_quiet
 from nmt.errors import UsageError
@@ -108,23 +109,28 @@ def reject_contradictions(*contradictions: tuple[bool, str]) -> None:
 
 
 Debug = Annotated[
-    bool, typer.Option("--debug", callback=_on_debug, help="Show tracebacks of errors.")
+    bool,
+    typer.Option(
+        "--debug", callback=_on_debug, help="Show the traceback of an error.", rich_help_panel=RARE
+    ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", callback=_on_quiet, help="Only warnings and errors.")
+    bool, typer.Option("--quiet", "-q", callback=_on_quiet, help="Show warnings and errors only.")
 ]
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML configuration.")]
+ConfigPath = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="Path of the YAML configuration.")
+]
 RunPath = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="The folder of a run, or its configuration."),
+    typer.Argument(metavar="RUN", help="Path of a run directory, or of its configuration."),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change one setting, such as --set training.max_updates=2000; may be given again. "
-        "Relative paths are looked up from the current folder.",
+        help="Change a setting, such as training.max_updates=2000. Repeat for more. Relative "
+        "paths start at the current folder.",
     ),
 ]
 ModelPaths = Annotated[
@@ -134,8 +140,8 @@ ModelPaths = Annotated[
         "-m",
         metavar="PATH",
         parser=named_path,
-        help="A run, a bundle or a checkpoint; several make an ensemble. Default: $NMT_MODEL, else "
-        "the newest finished run below ./runs.",
+        help="Path of a run directory, bundle or checkpoint. Repeat for an ensemble. "
+        "[default: $NMT_MODEL, else the newest finished run in ./runs]",
     ),
 ]
 ModelWeights = Annotated[
@@ -143,7 +149,8 @@ ModelWeights = Annotated[
     typer.Option(
         "--weight",
         metavar="X",
-        help="What a model of an ensemble counts, given once for each --model. [all the same]",
+        help="Weigh a model of the ensemble. Give one for each --model. [default: equal weights]",
+        rich_help_panel=RARE,
     ),
 ]
 Combination = Annotated[
@@ -151,7 +158,9 @@ Combination = Annotated[
     typer.Option(
         "--combine",
         metavar="|".join(COMBINATIONS.names()),
-        help="How an ensemble agrees: mean of log-probabilities or of probabilities. [log_linear]",
+        help="Average the log-probabilities or the probabilities of an ensemble. "
+        "[default: log_linear]",
+        rich_help_panel=RARE,
     ),
 ]
 Device = Annotated[
@@ -160,24 +169,33 @@ Device = Annotated[
         "--device",
         metavar="auto|cpu|cuda[:N]",
         callback=_check_device,
-        help="Where to compute. [auto: a GPU where there is one]",
+        help="Compute on this device. [default: auto, a GPU where there is one]",
     ),
 ]
 PrecisionOption = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"] | None,
-    typer.Option("--precision", help="Number format of the computation."),
+    typer.Option(
+        "--precision", help="Set the number format of the computation.", rich_help_panel=RARE
+    ),
 ]
 SearchPrecision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16", "int8"] | None,
     typer.Option(
         "--precision",
-        help="Number format of the computation; int8: of the product with the vocabulary. "
-        "[float32]",
+        help="Set the number format of the computation. int8 is for the product with the "
+        "vocabulary. [default: float32]",
+        rich_help_panel=RARE,
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=0, metavar="N", help="CPU threads; 0: one for each core."),
+    typer.Option(
+        "--threads",
+        min=0,
+        metavar="N",
+        help="Use N CPU threads; 0 uses one for each core.",
+        rich_help_panel=RARE,
+    ),
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

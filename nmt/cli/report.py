@@ -17,18 +17,22 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", parser=named_path, help="[default: RUN/report.html]"
+            "--output",
+            "-o",
+            metavar="FILE",
+            parser=named_path,
+            help="Write the HTML report to FILE. [default: RUN/report.html]",
         ),
     ] = None,
     as_json: JsonOutput = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a page about a run: curves, samples, data, faults, machine, settings.
+    """Write an HTML report on a run.
 
-    The page is one HTML file that needs nothing else. It can be written while training goes on,
-    and shows the run as it is then; before training, where corpora are binarized, those alone.
-    With --json the same figures are printed, and no page is written unless --output is given.
+    Shows curves, samples, data, faults, machine and settings in one file that needs no other.
+    Works during training, and before it once the corpora are binarized. With --json it prints the
+    same figures, and writes the report only with --output.
     """
     from nmt.pages.page import replace_non_finite
     from nmt.reports.run_report import gather_report, report_page

@@ -82,15 +82,15 @@ def score(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score translations against references, or by the probability that a model gives them.
+    """Score translations against references, or by a model.
 
-    With --ref: BLEU, chrF and TER by sacreBLEU. Give plain, detokenised text. Each file may be
-    compressed; all must have as many lines. Several translations are compared with the baseline:
-    95% intervals, and p, how likely chance alone gives such a difference.
+    With --ref it computes BLEU, chrF and TER by sacreBLEU. Give plain, detokenised text. Each file
+    may be compressed, and all must have as many lines. Several translations are compared with the
+    baseline: 95% intervals, and p, the probability of such a difference by chance.
 
-    With --model and --source: log-probability and perplexity of the translations, whoever made
-    them. The text is divided into subwords anew, and a line is scored whole, however long. Both
-    together print both.
+    With --model and --source it computes log-probability and perplexity of the translations,
+    whoever made them. The model's tokenizer divides the text, and a line is scored as a whole,
+    however long. Both may be given together.
     """
     texts_to_score = hypotheses or [_STDIN]
     _check_option_groups(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import check_metrics_of
 from nmt.config.registry import SCORE_METRICS
 
@@ -15,12 +16,15 @@ Hypotheses = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="HYP",
-        help="Translations, one a line; several are compared. Default or -: stdin.",
+        help="Path of translations, one a line; - is stdin. Repeat to compare several. "
+        "[default: -]",
     ),
 ]
 References = Annotated[
     list[Path] | None,
-    typer.Option("--ref", "-r", metavar="FILE", help="References; may be given again."),
+    typer.Option(
+        "--ref", "-r", metavar="FILE", help="Compare with the references in FILE. Repeat for more."
+    ),
 ]
 Metrics = Annotated[
     list[str] | None,
@@ -28,14 +32,14 @@ Metrics = Annotated[
         "--metric",
         metavar="|".join(SCORE_METRICS.names()),
         callback=check_metrics_of(SCORE_METRICS),
-        help="Only this metric; may be given again. [bleu, chrf and ter]",
+        help="Compute only this metric. Repeat for more. [default: bleu, chrf and ter]",
     ),
 ]
-Lowercase = Annotated[bool, typer.Option("--lowercase", help="Compare without case; TER always.")]
+Lowercase = Annotated[bool, typer.Option("--lowercase", help="Ignore case. TER always does.")]
 Tokenize = Annotated[
     str | None,
     typer.Option(
-        "--tokenize", metavar="NAME", help="sacreBLEU's tokenizer for BLEU: 13a, zh, char, ..."
+        "--tokenize", metavar="NAME", help="Set sacreBLEU's tokenizer for BLEU: 13a, zh, char, ..."
     ),
 ]
 Language = Annotated[
@@ -43,8 +47,8 @@ Language = Annotated[
     typer.Option(
         "--language",
         metavar="CODE",
-        help="The target language, such as zh, ja or ko, for BLEU's tokenizer. "
-        "[that of --model or of the run of --train]",
+        help="Set the target language, such as zh, ja or ko, which chooses BLEU's tokenizer. "
+        "[default: that of --model or of the run of --train]",
     ),
 ]
 Baseline = Annotated[
@@ -52,19 +56,29 @@ Baseline = Annotated[
     typer.Option(
         "--baseline",
         metavar="FILE",
-        help="A translation with which the others are compared. [the first of several]",
+        help="Compare the others with the translation in FILE. [default: the first]",
     ),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="NAME", help="What to call HYP; once for each."),
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="Call HYP by this name. Give one for each.",
+        rich_help_panel=RARE,
+    ),
 ]
 Confidence = Annotated[
-    bool, typer.Option("--confidence", help="The 95% interval of a score; always of several.")
+    bool,
+    typer.Option(
+        "--confidence", help="Print the 95% interval of a score. Several HYP always have one."
+    ),
 ]
 Test = Annotated[
     Literal["bootstrap", "randomization"] | None,
-    typer.Option("--test", help="How to tell a difference from chance. [bootstrap]"),
+    typer.Option(
+        "--test", help="Choose the significance test. [default: bootstrap]", rich_help_panel=RARE
+    ),
 ]
 Trials = Annotated[
     int | None,
@@ -73,63 +87,69 @@ Trials = Annotated[
         min=1,
         max=_MOST_TRIALS,
         metavar="N",
-        help="Samples of that test. [as sacreBLEU: 1000, of randomization 10000]",
+        help="Draw N samples in the test. [default: as sacreBLEU, 1000, for randomization 10000]",
+        rich_help_panel=RARE,
     ),
 ]
 Segments = Annotated[
     bool,
     typer.Option(
-        "--segments", help="A row for each line instead of the whole; with --json an object."
+        "--segments",
+        help="Print a row, or with --json an object, for each line instead of the whole text.",
     ),
 ]
 Buckets = Annotated[
     bool,
-    typer.Option(
-        "--buckets", help="Scores by length, and with --train by how frequent words are, too."
-    ),
+    typer.Option("--buckets", help="Print scores by length, and with --train by word frequency."),
 ]
 Train = Annotated[
     list[Path] | None,
     typer.Option(
         "--train",
         metavar="PATH",
-        help="Target side of the training text, or the run's folder, for --buckets and "
-        "--html; may be given again.",
+        help="Path of the target side of the training text, or of the run directory, for "
+        "--buckets and --html. Repeat for more.",
     ),
 ]
 Html = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", help="Write all of it as a page to look at."),
+    typer.Option("--html", metavar="FILE", help="Write an HTML report to FILE."),
 ]
 Models = Annotated[
     list[Path] | None,
     typer.Option(
-        "--model", "-m", metavar="PATH", help="A run, a bundle or a checkpoint to score by."
+        "--model",
+        "-m",
+        metavar="PATH",
+        help="Path of a run directory, bundle or checkpoint to score by. Repeat for an ensemble.",
     ),
 ]
 Source = Annotated[
     Path | None,
-    typer.Option("--source", "-s", metavar="FILE", help="What was translated."),
+    typer.Option("--source", "-s", metavar="FILE", help="Read the source text from FILE."),
 ]
 Sentences = Annotated[
     bool,
     typer.Option(
         "--sentences",
-        help="A line for each pair: score, log-probability, subwords, perplexity, with tabs "
-        "between.",
+        help="Print a line for each pair: score, log-probability, subwords, perplexity, "
+        "separated by tabs.",
     ),
 ]
 Tokens = Annotated[
     bool,
     typer.Option(
-        "--tokens", help="With --sentences: the subwords too, and the log-probability of each."
+        "--tokens",
+        help="With --sentences: print the subwords too, each with its log-probability.",
+        rich_help_panel=RARE,
     ),
 ]
 NBest = Annotated[
     bool,
     typer.Option(
         "--n-best",
-        help="HYP is an n-best list, `index ||| text ||| ...`: print it with a feature "
+        help="Read HYP as an n-best list, `index ||| text ||| ...`, and add the feature "
         "`model=`, the log-probability. Index 0 is the first line of --source.",
+        rich_help_panel=RARE,
     ),
 ]

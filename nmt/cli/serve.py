@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nmt.cli import translate_options as opts
+from nmt.cli.help_format import RARE
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -28,12 +29,16 @@ def serve(
     weight: ModelWeights = None,
     combine: Combination = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")
+        str, typer.Option("--host", metavar="ADDRESS", help="Listen at this address.")
     ] = "127.0.0.1",
     port: Annotated[
         int,
         typer.Option(
-            "--port", min=0, max=65535, metavar="N", help="The port; 0: any that is free."
+            "--port",
+            min=0,
+            max=65535,
+            metavar="N",
+            help="Listen at this port; 0 takes any free one.",
         ),
     ] = 8765,
     name: Annotated[
@@ -41,20 +46,31 @@ def serve(
         typer.Option(
             "--name",
             metavar="NAME",
-            help="A name of this machine by which it may be asked, beside localhost and addresses "
-            "in numbers; may be given again.",
+            help="Accept requests by this host name, beside localhost and numeric addresses. "
+            "Repeat for more.",
+            rich_help_panel=RARE,
         ),
     ] = None,
     beam: opts.Beam = None,
     flag_above: opts.FlagAbove = None,
     timeout: Annotated[
         int,
-        typer.Option("--timeout", min=1, metavar="SECONDS", help="Longest wait for an answer."),
+        typer.Option(
+            "--timeout",
+            min=1,
+            metavar="SECONDS",
+            help="Give up a request after this time.",
+            rich_help_panel=RARE,
+        ),
     ] = 30,
     waiting: Annotated[
         int,
         typer.Option(
-            "--waiting", min=1, metavar="N", help="Requests that may wait; more are refused."
+            "--waiting",
+            min=1,
+            metavar="N",
+            help="Let at most N requests wait, and refuse more.",
+            rich_help_panel=RARE,
         ),
     ] = 32,
     device: Device = None,
@@ -63,7 +79,7 @@ def serve(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Translate in a web page on this machine, and for programs in JSON over HTTP."""
+    """Serve translations as a web page and as JSON over HTTP."""
     _require_packages()
     from nmt.search.batched_search import override
     from nmt.serving.api_schema import RequestLimits

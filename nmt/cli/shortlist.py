@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import Debug, Quiet, Set
 from nmt.console import say
 from nmt.errors import DataError, UsageError
@@ -18,29 +19,41 @@ _COVERAGE_SIZE = 100
 
 def shortlist(
     config: Annotated[
-        Path | None, typer.Argument(metavar="CONFIG", help="The configuration of the run.")
+        Path | None, typer.Argument(metavar="CONFIG", help="Path of the configuration of the run.")
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", metavar="PATH", help="Instead: the run's folder or bundle."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="PATH",
+            help="Path of the run directory or bundle, instead of CONFIG.",
+        ),
     ] = None,
     settings: Set = None,
     best: Annotated[
-        int, typer.Option("--best", min=1, metavar="N", help="Translations of each subword.")
+        int,
+        typer.Option(
+            "--best", min=1, metavar="N", help="Keep the N best translations of each subword."
+        ),
     ] = 50,
     max_pairs: Annotated[
         int,
         typer.Option(
-            "--max-pairs", min=1, metavar="N", help="Pairs learned from, spread over the corpus."
+            "--max-pairs",
+            min=1,
+            metavar="N",
+            help="Learn from at most N pairs, spread over the corpus.",
+            rich_help_panel=RARE,
         ),
     ] = 200_000,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn from the training corpus what each subword may be translated by, for faster search.
+    """Learn likely translations of each subword, for faster search.
 
-    It goes into the bundle of the run, and `nmt translate --shortlist N` uses it. How much of dev
-    it covers is told on stderr.
+    Learns from the training corpus and stores the result in the bundle of the run, for `nmt
+    translate --shortlist N`. Reports on stderr how much of dev it covers.
     """
     from nmt.alignment.shortlist import make_shortlist, measure_coverage
     from nmt.bundles.bundle import add_shortlist

@@ -12,12 +12,19 @@ def tokenizer(
     config: ConfigPath,
     settings: Set = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Train anew, even over models of a trained run.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Train from scratch, even if a trained run has used the present tokenizer.",
+        ),
     ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train the SentencePiece model(s) on train, unless they are up to date."""
+    """Train the tokenizer of a configuration.
+
+    A tokenizer that is up to date stays. `nmt train` does this by itself.
+    """
     from nmt.config.load import load_config
     from nmt.data.tokenizer_preparation import prepare_tokenizers
     from nmt.runtime.run_directory import RunDirectory

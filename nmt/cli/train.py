@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import ConfigPath, Debug, Device, PrecisionOption, Quiet, Set, Threads
 from nmt.console import say
 from nmt.errors import UsageError
@@ -13,16 +14,18 @@ def train(
     config: ConfigPath,
     settings: Set = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on although settings differ, where they may.")
+        bool,
+        typer.Option("--resume", help="Resume although settings differ, where that is possible."),
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Move an earlier run aside and begin again.")
+        bool, typer.Option("--restart", help="Move an earlier run aside and train from scratch.")
     ] = False,
     verify_resume: Annotated[
         bool,
         typer.Option(
             "--verify-resume",
-            help="Only prove, beside the run, that a killed training goes on exactly.",
+            help="Only check, beside the run, that a killed training resumes exactly.",
+            rich_help_panel=RARE,
         ),
     ] = False,
     device: Device = None,
@@ -31,9 +34,10 @@ def train(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a translator; makes tokenizer and corpora first where they are missing or out of date.
+    """Train a model, or resume an interrupted training.
 
-    The same command again goes on where an interrupted run stopped.
+    Makes tokenizer and corpora first where they are missing or out of date. The same command
+    resumes where an interrupted run stopped.
     """
     if verify_resume and (resume or restart):
         raise UsageError("--verify-resume leaves the run alone: leave --resume and --restart out.")

@@ -80,10 +80,10 @@ def translate(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Translate lines of text: stdin to stdout, one line out for each line in, blank stays blank.
+    """Translate text, one line out for each line in.
 
-    Lines that come slowly are answered one by one, lines that come fast many at a time. Options not
-    given have the model's own defaults (`nmt config explain search`).
+    A blank line stays blank. Slow input is translated line by line, fast input many lines at a
+    time. Options that are not given have the defaults of the model (`nmt config explain search`).
     """
     from nmt.runtime.distributed import World
     from nmt.search.batched_search import override

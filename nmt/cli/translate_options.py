@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import named_path
 from nmt.text.characters import find_surrogate, find_unwritable
 
@@ -100,7 +101,7 @@ InputFile = Annotated[
         "-i",
         metavar="FILE",
         parser=named_path,
-        help="What to translate; default: stdin.",
+        help="Read the text from FILE. [default: stdin]",
     ),
 ]
 OutputFile = Annotated[
@@ -110,33 +111,39 @@ OutputFile = Annotated[
         "-o",
         metavar="FILE",
         parser=named_path,
-        help="Where to write; default: stdout.",
+        help="Write the translations to FILE. [default: stdout]",
     ),
 ]
 InputFormat = Annotated[
     Literal["text", "json", "tsv"],
     typer.Option(
         "--input-format",
-        help="Lines of text; JSON objects with `text` and perhaps `prefix`, `terms`, `avoid` "
-        "(answered in JSON); or rows of a table, answered with one more column.",
+        help="Read lines of text, rows of a table, or JSON objects with `text` and perhaps "
+        "`prefix`, `terms`, `avoid`. A table gets one more column. JSON is answered in "
+        "JSON.",
     ),
 ]
 Column = Annotated[
     int | None,
     typer.Option(
-        "--column", min=1, metavar="N", help="The column of a table that is translated. [1]"
+        "--column", min=1, metavar="N", help="Translate this column of a table. [default: 1]"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for each line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object for each line.")]
 Attention = Annotated[
-    bool, typer.Option("--attention", help="JSON with the attention weights, a row for each token.")
+    bool,
+    typer.Option(
+        "--attention",
+        help="Add the attention weights to the JSON output, one row for each token.",
+        rich_help_panel=RARE,
+    ),
 ]
 Alignment = Annotated[
     bool,
     typer.Option(
         "--alignment",
-        help="With the source word of each word: `text ||| 0-0 1-1`. Words are what spaces divide, "
-        "as in `nmt align`.",
+        help="Append the source word of each word, as in `text ||| 0-0 1-1`. Words are what "
+        "spaces separate.",
     ),
 ]
 Report = Annotated[
@@ -145,16 +152,15 @@ Report = Annotated[
         "--report",
         metavar="FILE",
         parser=named_path,
-        help="Write a JSON object about each line: status, scores, numbers of subwords, flags, "
-        "risk that it is wrong.",
+        help="Write a JSON object about each line: status, scores, numbers of subwords, "
+        "flags, risk of error.",
     ),
 ]
 Flag = Annotated[
     bool,
     typer.Option(
         "--flag",
-        help="With the names of what speaks against each translation, such as `copy,unsure`, after "
-        "a tab; empty where nothing does.",
+        help="Append the quality flags of each translation after a tab, such as `copy,unsure`.",
     ),
 ]
 FlagAbove = Annotated[
@@ -162,21 +168,24 @@ FlagAbove = Annotated[
     typer.Option(
         "--flag-above",
         metavar="NAME=X",
-        help="Raise a flag above another value of its signal; may be given again. "
-        "[diffuse=0.45 uncovered=0.3 repetition=0.15 copy=0.4 length=2.5 unknown=0.1; unsure: the "
+        help="Change the threshold of a flag. Repeat for more. [default: diffuse=0.45 "
+        "uncovered=0.3 repetition=0.15 copy=0.4 length=2.5 unknown=0.1; unsure: the "
         "square root of the model's dev loss]",
+        rich_help_panel=RARE,
     ),
 ]
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", help="A line that is not UTF-8, or not of the input format, is an error."
+        "--strict",
+        help="Stop at a line that is not UTF-8 or not of the input format.",
+        rich_help_panel=RARE,
     ),
 ]
 
 Beam = Annotated[
     int | None,
-    typer.Option("--beam", "-b", min=1, metavar="N", help="Width of the search; 1: greedy."),
+    typer.Option("--beam", "-b", min=1, metavar="N", help="Set the beam size; 1 is greedy search."),
 ]
 NBest = Annotated[
     int | None,
@@ -184,8 +193,8 @@ NBest = Annotated[
         "--n-best",
         min=1,
         metavar="N",
-        help="More than 1: lines `index ||| text ||| logprob= X length= N ||| score`, each text "
-        "once; with --sample as often as it is drawn.",
+        help="Write the N best translations as lines `index ||| text ||| logprob= X length= "
+        "N ||| score`. Each text occurs once, with --sample as often as it is drawn.",
     ),
 ]
 LengthPenalty = Annotated[
@@ -193,16 +202,20 @@ LengthPenalty = Annotated[
     typer.Option(
         "--length-penalty",
         metavar="gnmt|average|word_reward|none",
-        help="How hypotheses of different lengths are compared.",
+        help="Choose how hypotheses of different lengths are compared.",
     ),
 ]
 Alpha = Annotated[
-    float | None, typer.Option("--alpha", metavar="X", help="Strength of the length penalty.")
+    float | None,
+    typer.Option("--alpha", metavar="X", help="Set the strength of the length penalty."),
 ]
 CoveragePenalty = Annotated[
     float | None,
     typer.Option(
-        "--coverage-penalty", metavar="X", help="Strength of the coverage penalty; 0: off."
+        "--coverage-penalty",
+        metavar="X",
+        help="Set the strength of the coverage penalty; 0 turns it off.",
+        rich_help_panel=RARE,
     ),
 ]
 MaxLength = Annotated[
@@ -211,26 +224,46 @@ MaxLength = Annotated[
         "--max-length",
         min=1,
         metavar="N",
-        help="Most subwords of a translation, and room for what is forced. [by its text]",
+        help="Allow at most N subwords in a translation, plus those of constraints. [default: "
+        "by the length of the source]",
+        rich_help_panel=RARE,
     ),
 ]
 MinLength = Annotated[
     int | None,
-    typer.Option("--min-length", min=0, metavar="N", help="Fewest subwords of a translation."),
+    typer.Option(
+        "--min-length",
+        min=0,
+        metavar="N",
+        help="Require at least N subwords in a translation.",
+        rich_help_panel=RARE,
+    ),
 ]
 NoRepeatNgram = Annotated[
     int | None,
     typer.Option(
-        "--no-repeat-ngram", min=0, metavar="N", help="No run of N subwords comes twice; 0: off."
+        "--no-repeat-ngram",
+        min=0,
+        metavar="N",
+        help="Forbid that N subwords in a row occur twice; 0 allows it.",
+        rich_help_panel=RARE,
     ),
 ]
 Groups = Annotated[
     int | None,
-    typer.Option("--groups", min=1, metavar="N", help="Parts of the beam that are kept apart."),
+    typer.Option(
+        "--groups",
+        min=1,
+        metavar="N",
+        help="Divide the beam into N groups that differ from each other.",
+        rich_help_panel=RARE,
+    ),
 ]
 Diversity = Annotated[
     float | None,
-    typer.Option("--diversity", metavar="X", help="How strongly they are kept apart."),
+    typer.Option(
+        "--diversity", metavar="X", help="Set how strongly the groups differ.", rich_help_panel=RARE
+    ),
 ]
 Sample = Annotated[
     bool | None,
@@ -241,29 +274,46 @@ Temperature = Annotated[
     typer.Option(
         "--temperature",
         metavar="X",
-        help="Of --sample: below 1 likelier words, above 1 rarer ones.",
+        help="With --sample: below 1 draw probable subwords more often, above 1 less often.",
+        rich_help_panel=RARE,
     ),
 ]
 TopK = Annotated[
     int | None,
-    typer.Option("--top-k", min=0, metavar="N", help="Of --sample: from the N likeliest; 0: all."),
+    typer.Option(
+        "--top-k",
+        min=0,
+        metavar="N",
+        help="With --sample: draw from the N most probable subwords; 0 draws from all.",
+        rich_help_panel=RARE,
+    ),
 ]
 TopP = Annotated[
     float | None,
     typer.Option(
-        "--top-p", metavar="X", help="Of --sample: from the likeliest that have X of the mass."
+        "--top-p",
+        metavar="X",
+        help="With --sample: draw from the most probable subwords that have X of the probability.",
+        rich_help_panel=RARE,
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", min=0, metavar="N", help="Of --sample: the same seed, the same draws."),
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="With --sample: set the seed. The same seed gives the same samples.",
+        rich_help_panel=RARE,
+    ),
 ]
 DrawBy = Annotated[
     Literal["text", "line"] | None,
     typer.Option(
         "--draw-by",
-        help="Of --sample: equal lines are given equal samples, or each line its own, by its "
-        "number. [text]",
+        help="With --sample: draw the same samples for equal lines (text), or others for "
+        "each line number (line). [default: text]",
+        rich_help_panel=RARE,
     ),
 ]
 Mbr = Annotated[
@@ -271,23 +321,27 @@ Mbr = Annotated[
     typer.Option(
         "--mbr",
         metavar="none|chrf|bleu",
-        help="Choose the translation most like the others, by minimum Bayes risk.",
+        help="Choose the translation most similar to the others (minimum Bayes risk).",
+        rich_help_panel=RARE,
     ),
 ]
 ReplaceUnknown = Annotated[
     bool | None,
     typer.Option(
         "--replace-unknown/--no-replace-unknown",
-        help="Write the source word attended to for an unknown one.",
+        help="Replace an unknown word by the source word that it attends to.",
     ),
 ]
 Batch = Annotated[
-    int | None, typer.Option("--batch", min=1, metavar="N", help="Lines translated at once.")
+    int | None,
+    typer.Option(
+        "--batch", min=1, metavar="N", help="Translate N lines at once.", rich_help_panel=RARE
+    ),
 ]
 Prefix = Annotated[
     str | None,
     typer.Option(
-        "--prefix", metavar="TEXT", callback=_check_text, help="How every translation begins."
+        "--prefix", metavar="TEXT", callback=_check_text, help="Begin every translation with TEXT."
     ),
 ]
 Terms = Annotated[
@@ -296,7 +350,7 @@ Terms = Annotated[
         "--term",
         metavar="TEXT",
         callback=_check_texts,
-        help="What every translation must have; may be given again.",
+        help="Require TEXT in every translation. Repeat for more.",
     ),
 ]
 Avoid = Annotated[
@@ -305,15 +359,15 @@ Avoid = Annotated[
         "--avoid",
         metavar="TEXT",
         callback=_check_texts,
-        help="What no translation may have but in its prefix; may be given again.",
+        help="Forbid TEXT in every translation, except in its prefix. Repeat for more.",
     ),
 ]
 Resumable = Annotated[
     bool,
     typer.Option(
         "--resumable",
-        help="Keep what is finished beside the output: after a stop the same command goes on from "
-        "there. Under torchrun it is always so.",
+        help="Keep finished parts beside the output; after a stop the same command resumes "
+        "from them. Under torchrun this is always on.",
     ),
 ]
 Shortlist = Annotated[
@@ -322,7 +376,8 @@ Shortlist = Annotated[
         "--shortlist",
         min=0,
         metavar="N",
-        help="Choose among the N most frequent subwords and what `nmt shortlist` learned of the "
-        "line's own; 0: among all.",
+        help="Choose among the N most frequent subwords and those that `nmt shortlist` "
+        "learned for the line; 0 chooses among all.",
+        rich_help_panel=RARE,
     ),
 ]

@@ -32,28 +32,37 @@ _MIN_SENTENCES = 50
 
 def tune(
     source: Annotated[
-        Path, typer.Option("--source", "-s", metavar="FILE", help="Text to translate, such as dev.")
+        Path,
+        typer.Option(
+            "--source", "-s", metavar="FILE", help="Translate the text in FILE, such as dev."
+        ),
     ],
     references: Annotated[
         list[Path],
-        typer.Option("--ref", "-r", metavar="FILE", help="Its references; may be given again."),
+        typer.Option(
+            "--ref",
+            "-r",
+            metavar="FILE",
+            help="Compare with the references in FILE. Repeat for more.",
+        ),
     ],
     model: ModelPaths = None,
     beam: Annotated[
-        str, typer.Option("--beam", "-b", metavar="LIST", help="Widths of the search.")
+        str, typer.Option("--beam", "-b", metavar="LIST", help="Try these beam sizes.")
     ] = "1,5,10",
     length_penalty: Annotated[
-        str, typer.Option("--length-penalty", metavar="LIST", help="Kinds of length penalty.")
+        str, typer.Option("--length-penalty", metavar="LIST", help="Try these length penalties.")
     ] = "gnmt,average",
     alpha: Annotated[
-        str, typer.Option("--alpha", metavar="LIST", help="Strengths of the length penalty.")
+        str,
+        typer.Option("--alpha", metavar="LIST", help="Try these strengths of the length penalty."),
     ] = "0,0.2,...,1.4",
     coverage_penalty: Annotated[
         str | None,
         typer.Option(
             "--coverage-penalty",
             metavar="LIST",
-            help="Strengths of the coverage penalty. [the model's own]",
+            help="Try these strengths of the coverage penalty. [default: that of the model]",
         ),
     ] = None,
     metric: Annotated[
@@ -62,14 +71,15 @@ def tune(
             "--metric",
             metavar="|".join(TUNING_METRICS.names()),
             callback=check_metric_of(TUNING_METRICS),
-            help="What is to be highest.",
+            help="Maximise this metric.",
         ),
     ] = "bleu",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the table and leave the model as it is.")
+        bool, typer.Option("--dry-run", help="Show the table without changing the model.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Take the best even if its lead is within noise.")
+        bool,
+        typer.Option("--force", help="Take the best settings even if their lead may be chance."),
     ] = False,
     as_json: JsonOutput = False,
     device: Device = None,
@@ -78,11 +88,11 @@ def tune(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the search settings that score best and make them the model's defaults.
+    """Find the best search settings and make them the defaults.
 
-    A LIST is like 1,5,10 or 0,0.2,...,1.4. All choices are tried, each as `nmt translate` would
-    translate, and compared with the present defaults. These are changed only for a higher score,
-    whose lead is more than chance (p < 0.05) or by --force; everything else in the model stays.
+    Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination translates as `nmt translate` would,
+    and is compared with the present defaults. These change only for a higher score whose lead is
+    significant (p < 0.05), or with --force. Everything else in the model stays.
     """
     from nmt.bundles.bundle import change_search
     from nmt.bundles.bundle_files import find_bundle

@@ -7,23 +7,25 @@ from typing import Annotated
 
 import typer
 
+from nmt.cli.help_format import RARE
 from nmt.cli.options import Debug, Quiet, RunPath
 from nmt.errors import StoppedBySignal
 
 
 def watch(
     run: RunPath,
-    once: Annotated[bool, typer.Option("--once", help="Show the run as it is and leave.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show the present state and exit.")] = False,
     ascii_only: Annotated[
-        bool, typer.Option("--ascii", help="Draw with ASCII characters only.")
+        bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=RARE)
     ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Follow a run in the terminal: progress, scores, curves, samples, faults, time left.
+    """Follow a training in the terminal.
 
-    Ends when training does, or with Ctrl-C, which does not disturb the training. Not on a terminal
-    it prints a line for each new record.
+    Shows progress, scores, curves, samples, faults and the time left. Ends with the training, or
+    at Ctrl-C, which does not disturb the training. Without a terminal it prints a line for each
+    new record.
     """
     from nmt.reports.watch import Screen, follow_lines, follow_live, show_once
 

@@ -61,6 +61,8 @@ REMOVED_KEYS: dict[str, RemovedKey] = {
 }
 """Removed keys."""
 
+_SCHEDULE_METRIC = "training.schedule.metric"
+
 _REMOVED_SECTIONS = ("training.early_stopping", "training.faults")
 """Sections whose keys were all renamed or removed."""
 
@@ -95,6 +97,9 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         if not _has_value(document.value, path):
             continue
         value = _pop_value(document.value, path)
+        kind = _get_value(document.value, ("training", "schedule", "kind"))
+        if name == _SCHEDULE_METRIC and kind == "plateau":
+            yield f"{name} is ignored: {removed.advice}"
         if value not in removed.neutral:
             message = f"no longer exists: {removed.advice}"
             document.problems.append(Problem(document.position_of(path), name, message))
@@ -123,6 +128,30 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         path = tuple(name.split("."))
         if _has_value(document.value, path) and _get_value(document.value, path) in (None, {}):
             _pop_value(document.value, path)
+    yield from _translate_initial_range(document)
+
+
+def _translate_initial_range(document: Document) -> Iterator[str]:
+    """Give `model.initial_range` the meaning that it had before `model.initialization`.
+
+    A range above 0 meant the uniform distribution, and 0, the default, meant none.
+
+    Yields:
+        A sentence where the range chooses the initialization.
+    """
+    path = ("model", "initial_range")
+    model = document.value.get("model")
+    if not isinstance(model, dict) or "initial_range" not in model:
+        return
+    value = model["initial_range"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if value == 0:
+        _pop_value(document.value, path)
+    elif "initialization" not in model and document.value.get("preset") is None:
+        model["initialization"] = "uniform"
+        document.positions.setdefault(("model", "initialization"), document.position_of(path))
+        yield "model.initial_range sets model.initialization: uniform"
 
 
 def apply_earlier_preset(document: Document) -> Iterator[str]:

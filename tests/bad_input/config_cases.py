@@ -242,6 +242,7 @@ VALUES = [
 
 COMMAND_LINES = [
     case("no such command", "trian tiny.yaml", 2, "No such command 'trian'", long=True),
+    case("no such topic", "help trainin", 2, "no topic, command or key", "Near: train"),
     case("no such option", "train tiny.yaml --restrat", 2, "No such option", long=True),
     case("config not named", "train", 2, "Missing argument 'CONFIG'", long=True),
     case("too many arguments", "train tiny.yaml again.yaml", 2, "unexpected", long=True),

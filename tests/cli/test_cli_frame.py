@@ -65,6 +65,8 @@ def test_help_lists_the_commands():
         "app",
         "attention_output",
         "failure",
+        "help_format",
+        "help_topics",
         "init_choices",
         "score_models",
         "options",

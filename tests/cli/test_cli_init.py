@@ -157,7 +157,7 @@ def test_the_metric_is_by_the_target_language(texts, capsys, language, why):
 def test_it_comes_first(capsys):
     assert run(["--help"]) == 0
     out = capsys.readouterr().out
-    commands = out[out.index("Commands:") :].split("\n")
+    commands = out[out.index("Set up:") :].split("\n")
     assert commands[1].split()[0] == "init"
 
 

@@ -107,3 +107,26 @@ def test_the_former_default_preset_keeps_its_values_in_empty_sections_too(tmp_pa
         "constant",
         1e-3,
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "initialization", "lines"),
+    [
+        ("{initial_range: 0.0}", "by_layer", 0),
+        ("{initial_range: 0.2}", "uniform", 1),
+        ("{initial_range: 0.2, initialization: normal}", "normal", 0),
+    ],
+)
+def test_a_range_chooses_the_initialization_as_it_did(write, model, initialization, lines):
+    file = write("batch_size: 99")
+    file.write_text(f"{file.read_text()}model: {model}\n", encoding="utf-8")
+    said = []
+    config = load_config(file, say=said.append)
+    assert config.model.initialization == initialization
+    assert sum("model.initial_range" in line for line in said) == lines
+
+
+def test_the_metric_of_a_plateau_is_not_dropped_in_silence(write):
+    said = []
+    load_config(write("schedule: {kind: plateau, metric: perplexity}"), say=said.append)
+    assert any("training.schedule.metric" in line for line in said)

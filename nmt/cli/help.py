@@ -1,0 +1,111 @@
+"""The command `nmt help`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nmt.cli.options import Debug, Quiet
+from nmt.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nmt.cli.help_topics import Topic
+
+_AFTER_TOPICS = """\
+
+nmt help TOPIC    Read about a topic.
+nmt help COMMAND  Show the options of a command. `nmt --help` lists the commands.
+nmt help KEY      Explain a key of the configuration, such as training.max_updates.
+"""
+
+
+def show_help(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Name of a topic, a command or a key."),
+    ] = None,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read the documentation by topic, command or key.
+
+    Without NAME it lists the topics.
+    """
+    from nmt.cli.help_topics import read_topics, show_markdown, show_text
+
+    topics = read_topics()
+    name = " ".join(names or ()).lower()
+    if not name:
+        show_text(_list(topics.values()))
+        return
+    command = _command_help(context.find_root(), name)
+    if name in topics:
+        show_markdown(topics[name].text + _see_also(name, command is not None))
+    elif command is not None:
+        show_text(command)
+    else:
+        show_text(_explanation(context.find_root(), name, topics))
+
+
+def _list(topics: "Iterable[Topic]") -> str:
+    """Return the table of topics, whose lines are wrapped on a narrow terminal."""
+    import shutil
+    import textwrap
+
+    rows = [(topic.name, topic.summary) for topic in topics]
+    room = max((len(name) for name, _ in rows), default=0)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    lines = [
+        textwrap.fill(f"  {name.ljust(room)}  {summary}", width, subsequent_indent=" " * (room + 4))
+        for name, summary in rows
+    ]
+    return "\n".join(["Topics:", *lines, _AFTER_TOPICS])
+
+
+def _command_help(root: Any, name: str) -> str | None:
+    """Return the help of a command, such as `translate` or `config show`; None without one."""
+    context = root
+    for word in name.split():
+        found = getattr(context.command, "commands", {}).get(word)
+        if found is None:
+            return None
+        context = typer.Context(found, parent=context, info_name=word)
+    return f"{context.get_help()}\n"
+
+
+def _see_also(name: str, is_command: bool) -> str:
+    """Return a last line for a topic on the command and the keys of the same name, if any."""
+    from nmt.config.key_index import all_keys
+
+    others = []
+    if is_command:
+        others.append(f"`nmt {name} --help` shows the options of the command `{name}`.")
+    if name in all_keys():
+        others.append(f"`nmt config explain {name}` lists the keys of `{name}`.")
+    return f"\n{' '.join(others)}\n" if others else ""
+
+
+def _explanation(root: Any, name: str, topics: "dict[str, Topic]") -> str:
+    """Return the description of a key.
+
+    Raises:
+        UsageError: The name is that of nothing. The message says the nearest names.
+    """
+    from nmt.config.earlier_keys import REMOVED_KEYS, RENAMED_KEYS
+    from nmt.config.key_index import all_keys
+    from nmt.config.reference import explain
+
+    if name in all_keys() or name in RENAMED_KEYS or name in REMOVED_KEYS:
+        return explain(name)
+    from difflib import get_close_matches
+
+    known = [*topics, *getattr(root.command, "commands", {}), *all_keys()]
+    near = get_close_matches(name, dict.fromkeys(known))
+    hint = f" Near: {', '.join(near)}." if near else ""
+    raise UsageError(
+        f"{name}: no topic, command or key has this name.{hint}\n"
+        "`nmt help` lists the topics, `nmt --help` the commands, `nmt config explain` the keys."
+    )
