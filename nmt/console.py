@@ -73,7 +73,7 @@ class LineLog(Protocol):
     def last_line(self) -> float:
         """The time of the last line, by `time.monotonic`."""
 
-    def tell(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Write a line."""
 
 
@@ -128,9 +128,9 @@ class Progress:
                 self._progress_bar.set_postfix_str(note, refresh=False)
             self._progress_bar.update(amount)
         elif self.writes_lines and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self.tell(say)
+            self.write_line(say)
 
-    def tell(self, tell: Callable[[str], None]) -> None:
+    def write_line(self, write: Callable[[str], None]) -> None:
         """Write a line with the count and the pace."""
         self._last_line = time.monotonic()
         if self.waiting and self.done == self._done_at_last_line:
@@ -138,7 +138,7 @@ class Progress:
         self._done_at_last_line = self.done
         total = f"/{self.total}" if self.total else ""
         parts = [f"{self.title}: {self.done}{total} {self.unit}", self._pace()]
-        tell(", ".join([*parts, self.note] if self.note else parts))
+        write(", ".join([*parts, self.note] if self.note else parts))
 
     def _pace(self) -> str:
         rate = (self.done - self._done_at_start) / max(time.monotonic() - self._start_time, 1e-9)
@@ -184,8 +184,8 @@ def progress(
         finally:
             state._progress_bar.close()
     elif by_time and (log is not None or not _console.quiet):
-        tell = say if log is None else log.tell
-        with _write_lines_by_time(lambda: state.tell(tell), state if log is None else log):
+        write = say if log is None else log.info
+        with _write_lines_by_time(lambda: state.write_line(write), state if log is None else log):
             yield state
     else:
         yield state
@@ -205,12 +205,12 @@ def show_activity(title: str) -> Iterator[None]:
         return
     state = Progress(title, None, "", writes_lines=False)
 
-    def tell() -> None:
+    def write_time() -> None:
         state._last_line = time.monotonic()
         elapsed = timedelta(seconds=round(time.monotonic() - state._start_time))
         _write(f"{title}: at work for {elapsed}")  # not `say`: steps of the work may be quiet
 
-    with _write_lines_by_time(tell, state):
+    with _write_lines_by_time(write_time, state):
         yield
 
 
@@ -220,15 +220,15 @@ class _HasLastLine(Protocol):
 
 
 @contextmanager
-def _write_lines_by_time(tell: Callable[[], None], log: _HasLastLine) -> Iterator[None]:
-    """Call `tell` from a thread whenever `log` has had none for 30 seconds."""
+def _write_lines_by_time(write: Callable[[], None], log: _HasLastLine) -> Iterator[None]:
+    """Call `write` from a thread whenever `log` has had none for 30 seconds."""
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(max(_SHORTEST_WAIT, _seconds_until_due(log))):
             if _seconds_until_due(log) <= 0.0:
                 try:
-                    tell()
+                    write()
                 except OSError:  # stderr takes no lines; the main thread will find out
                     return
 

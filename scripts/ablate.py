@@ -186,8 +186,10 @@ class Ablation:
         rows.append(["---", *("--:" for _ in rows[0][1:])])
         for variant, results in done.items():
             if results:
-                figures = (_spread([result[key] for result in results]) for key in FIGURES)
-                gap = "" if variant is RECIPE else _gap(results, done[RECIPE])
+                figures = (
+                    _mean_and_deviation([result[key] for result in results]) for key in FIGURES
+                )
+                gap = "" if variant is RECIPE else _mean_difference(results, done[RECIPE])
                 rows.append([variant.text, str(len(results)), *figures, gap])
         signatures = {result["signature"] for results in done.values() for result in results}
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
@@ -203,9 +205,11 @@ class Ablation:
         All seeds share tokenizer and data. So do all variants that prepare them as the recipe does.
         """
         config = self._config(variant, seed)
-        as_recipe = _prepared_by(config) == _prepared_by(self._config(RECIPE, seed))
+        as_recipe = _preparation_settings(config) == _preparation_settings(
+            self._config(RECIPE, seed)
+        )
         prepared = self.folder / "prepared" / (RECIPE.name if as_recipe else variant.name)
-        update: dict[str, Any] = {"run_dir": self._place(variant, seed)}
+        update: dict[str, Any] = {"run_dir": self._run_folder(variant, seed)}
         for section in ("tokenizer", "data"):
             settings = getattr(config, section)
             update[section] = settings.model_copy(
@@ -221,7 +225,7 @@ class Ablation:
     def _fingerprint(self, variant: Variant, seed: int) -> str:
         return hashlib.sha256(self._settings(variant, seed).encode("utf-8")).hexdigest()
 
-    def _place(self, variant: Variant, seed: int) -> Path:
+    def _run_folder(self, variant: Variant, seed: int) -> Path:
         return self.folder / f"{variant.name}.{seed}"
 
     def _results(self, variant: Variant) -> list[Result]:
@@ -231,11 +235,11 @@ class Ablation:
     def _read(self, variant: Variant, path: Path) -> Result:
         try:
             result: Result = read_json(path)
-            settings = (result["settings"], self._fingerprint(variant, int(result["seed"])))
+            fingerprints = (result["settings"], self._fingerprint(variant, int(result["seed"])))
             result.update({key: float(result[key]) for key in FIGURES})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: holds no result; remove it to measure anew.") from error
-        if settings[0] != settings[1]:
+        if fingerprints[0] != fingerprints[1]:
             raise UsageError(
                 f"{path}: was measured with other settings. Choose another folder by --output."
             )
@@ -243,9 +247,9 @@ class Ablation:
 
     def _measure(self, variant: Variant, seed: int) -> None:
         """Train, tune on dev and translate the test set, unless there is a result."""
-        place = self._place(variant, seed)
-        if (place / RESULT).exists():
-            self._read(variant, place / RESULT)
+        run_folder = self._run_folder(variant, seed)
+        if (run_folder / RESULT).exists():
+            self._read(variant, run_folder / RESULT)
             return
         say(f"\n== {variant.text}, seed {seed} ==")
         config = self._with_folders(variant, seed)
@@ -258,12 +262,12 @@ class Ablation:
         winner = tune(translator, dev[0], [dev[1]], grid(translator.settings, AXES), "bleu").winner
         chosen = {key: getattr(winner.settings, key) for key in AXES}
         tokenize = translator.bleu_tokenizer
-        untuned_texts = _translated(translator, sources)
+        untuned_texts = _translate(translator, sources)
         (untuned,) = score(untuned_texts, [references], ("bleu",), tokenize=tokenize)
-        hypotheses = _translated(translator, sources, **chosen)
+        hypotheses = _translate(translator, sources, **chosen)
         (cased,) = score(hypotheses, [references], ("bleu",), tokenize=tokenize)
         (lowercase,) = score(hypotheses, [references], ("bleu",), lowercase=True, tokenize=tokenize)
-        write_text(place / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
+        write_text(run_folder / "test.hypotheses", "".join(f"{line}\n" for line in hypotheses))
         result = {
             "seed": seed,
             "settings": self._fingerprint(variant, seed),
@@ -275,10 +279,10 @@ class Ablation:
             "signature": cased.signature,
             **_training_figures(run),
         }
-        write_text(place / RESULT, json.dumps(result, indent=2) + "\n")
+        write_text(run_folder / RESULT, json.dumps(result, indent=2) + "\n")
 
 
-def _prepared_by(config: Config) -> tuple[Any, Any]:
+def _preparation_settings(config: Config) -> tuple[Any, Any]:
     """Return the settings that tokenizer and data may depend on."""
     return config.tokenizer.model_copy(update={"sampling": None}), config.data
 
@@ -298,7 +302,7 @@ def _corpus(corpus: CorpusSettings | None, name: str) -> tuple[list[str], list[s
     return read_corpus(corpus.source, corpus.target)
 
 
-def _translated(translator: Translator, sources: Sequence[str], **search: Any) -> list[str]:
+def _translate(translator: Translator, sources: Sequence[str], **search: Any) -> list[str]:
     translations = translator.translate(sources, attention=False, **search)
     return [translation.text for translation in translations]
 
@@ -317,18 +321,20 @@ def _training_figures(run: RunDirectory) -> Result:
     return figures
 
 
-def _spread(values: Sequence[float]) -> str:
+def _mean_and_deviation(values: Sequence[float]) -> str:
     mean = f"{statistics.mean(values):.1f}"
     return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
-def _gap(results: Sequence[Result], base: Sequence[Result]) -> str:
+def _mean_difference(results: Sequence[Result], base: Sequence[Result]) -> str:
     """Return the mean difference on the test set over the seeds that both have."""
-    of_base = {result["seed"]: result["test"] for result in base}
-    gaps = [
-        result["test"] - of_base[result["seed"]] for result in results if result["seed"] in of_base
+    base_by_seed = {result["seed"]: result["test"] for result in base}
+    differences = [
+        result["test"] - base_by_seed[result["seed"]]
+        for result in results
+        if result["seed"] in base_by_seed
     ]
-    return f"{statistics.mean(gaps):+.1f}" if gaps else ""
+    return f"{statistics.mean(differences):+.1f}" if differences else ""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

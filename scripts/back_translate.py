@@ -68,7 +68,7 @@ _SEARCH_OPTIONS = {
 }
 """The options of `nmt translate` that change the translations, not the form of the output."""
 
-_OWN_FOLDERS = ("tokenizer.dir=null", "data.dir=null")
+_DEFAULT_FOLDERS = ("tokenizer.dir=null", "data.dir=null")
 """The changes that give both translators their own tokenizer and data.
 
 Their texts differ from those that CONFIG names.
@@ -145,25 +145,25 @@ class Recipe:
         self.search = _search_options(self.options.search)
         if self.options.model is not None:
             self._check_direction(self.options.model)
-        self._forward(times=1, updates=None)
+        self._forward_config(times=1, updates=None)
 
     def run(self) -> None:
         """Run all steps that are not finished.
 
         Raises:
             UsageError: The folder was started with another text, model or search.
-            DataError: A text cannot be used, or leaves no pair.
+            DataError: A text cannot be used, or no pair remains.
             CommandFailed: A command of nmt failed.
         """
-        self._insist_on_the_same()
+        self._check_same_inputs()
         monolingual = self._monolingual()
-        self._set_dev_aside()
+        self._split_off_dev()
         model = self.options.model or self._train_backward()
-        translated = self._of("raw")
+        translated = self._synthetic("raw")
         if not translated.exists():
-            places = ["--input", str(monolingual), "--output", str(translated), "--resumable"]
-            self._nmt("translate", "--model", str(model), *places, *self.search)
-        forward = self._lengthened(self._write_pairs(translated, monolingual))
+            file_options = ["--input", str(monolingual), "--output", str(translated), "--resumable"]
+            self._nmt("translate", "--model", str(model), *file_options, *self.search)
+        forward = self._final_config(self._write_pairs(translated, monolingual))
         write_text(self.folder / "forward.yaml", dump_config(forward))
 
     def _check_direction(self, model: Path) -> None:
@@ -174,13 +174,13 @@ class Recipe:
         Raises:
             UsageError: The model has other languages.
         """
-        of_model, wanted = read_config(find_bundle(model)).data, self.config.data
-        names = (of_model.source_language, of_model.target_language)
-        back = (wanted.target_language, wanted.source_language)
-        if names != back and not {"source", "target"} & {*names, *back}:
+        model_data, settings = read_config(find_bundle(model)).data, self.config.data
+        names = (model_data.source_language, model_data.target_language)
+        needed = (settings.target_language, settings.source_language)
+        if names != needed and not {"source", "target"} & {*names, *needed}:
             raise UsageError(
                 f"--model {model}: translates from {names[0]} to {names[1]}; what is needed is a "
-                f"translator from {back[0]} to {back[1]}."
+                f"translator from {needed[0]} to {needed[1]}."
             )
 
     def _monolingual_lines(self) -> Iterator[bytes]:
@@ -199,7 +199,7 @@ class Recipe:
             file.writelines(self._monolingual_lines())
         return path
 
-    def _insist_on_the_same(self) -> None:
+    def _check_same_inputs(self) -> None:
         """Check that the folder was started with the same text, model and search.
 
         The search may change as long as nothing is translated.
@@ -220,7 +220,9 @@ class Recipe:
             before = None
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read: {error}.") from error
-        if isinstance(before, dict) and not any(self.folder.glob(f"{self._of('raw').name}*")):
+        if isinstance(before, dict) and not any(
+            self.folder.glob(f"{self._synthetic('raw').name}*")
+        ):
             before = {**before, "search": now["search"]}
         if before not in (None, now):
             raise UsageError(
@@ -229,39 +231,39 @@ class Recipe:
             )
         write_text(path, json.dumps(now, indent=2) + "\n")
 
-    def _set_dev_aside(self) -> None:
+    def _split_off_dev(self) -> None:
         """Make the pairs of `validation_split` the dev corpus. Exclude equal pairs from train."""
         data = self.config.data
         if data.dev is not None:
             return
         sides = [self.folder / f"dev.{side}" for side in ("source", "target")]
-        aside = own = 0
+        dev_pairs = all_pairs = 0
         with atomic_file(sides[0]) as sources, atomic_file(sides[1]) as targets:
             for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
-                own += 1
+                all_pairs += 1
                 share, seed = data.validation_split, data.split_seed
                 if in_validation_split(pair.source, pair.target, share, seed):
-                    aside += 1
+                    dev_pairs += 1
                     sources.write(f"{pair.source}\n".encode())
                     targets.write(f"{pair.target}\n".encode())
-            if aside == 0:
+            if dev_pairs == 0:
                 raise DataError("data.validation_split: sets no pair aside; make it larger.")
         self.changes += [
-            f"data.dev.source={_listed(sides[:1])}",
-            f"data.dev.target={_listed(sides[1:])}",
+            f"data.dev.source={_json_list(sides[:1])}",
+            f"data.dev.target={_json_list(sides[1:])}",
             "data.validation_split=0",
             "data.exclude_overlap=true",
-            f"data.max_dropped={min(1.0, data.max_dropped + aside / own)}",
+            f"data.max_dropped={min(1.0, data.max_dropped + dev_pairs / all_pairs)}",
         ]
         self.config = load_config(self.options.config.absolute(), self.changes)
-        say(f"dev: {aside:,} pairs that data.validation_split set aside")
+        say(f"dev: {dev_pairs:,} pairs that data.validation_split set aside")
 
     def _train_backward(self) -> Path:
         """Train the translator from target to source and return its run directory."""
         run = self.folder / "backward"
         data = self.config.data
         swapped = [
-            *_OWN_FOLDERS,
+            *_DEFAULT_FOLDERS,
             f"name={self.config.name or 'translator'}.backward",
             f"run_dir={json.dumps(str(run))}",
             f"data.source_language={data.target_language}",
@@ -273,8 +275,8 @@ class Recipe:
             corpus = getattr(data, name)
             if corpus is not None:
                 swapped += [
-                    f"data.{name}.source={_listed(corpus.target)}",
-                    f"data.{name}.target={_listed(corpus.source)}",
+                    f"data.{name}.source={_json_list(corpus.target)}",
+                    f"data.{name}.target={_json_list(corpus.source)}",
                 ]
         file = self.folder / "backward.yaml"
         changed = load_config(self.options.config.absolute(), [*self.changes, *swapped])
@@ -295,8 +297,8 @@ class Recipe:
         kept = read = 0
         tag = f"{self.options.tag} " if self.options.tag else ""
         with (
-            atomic_file(self._of("source")) as sources,
-            atomic_file(self._of("target")) as targets,
+            atomic_file(self._synthetic("source")) as sources,
+            atomic_file(self._synthetic("target")) as targets,
         ):
             for target, source in pair_with_source(
                 monolingual, read_input_lines(translated), str(translated)
@@ -311,24 +313,24 @@ class Recipe:
         say(f"synthetic: {kept:,} pairs; {read - kept:,} blank or unreadable ones left out")
         return kept
 
-    def _lengthened(self, pairs: int) -> Config:
+    def _final_config(self, pairs: int) -> Config:
         """Return the final configuration for a number of synthetic pairs.
 
         With `--longer`, the updates grow with the number of pairs.
         """
         train, training = self.config.data.train, self.config.training
-        own = sum(count_lines(path) for path in train.source)
-        times = self.options.times or max(1, round(pairs / max(1, own)))
-        say(f"forward: {own:,} pairs of its own, {times} times, and {pairs:,} synthetic ones")
+        own_pairs = sum(count_lines(path) for path in train.source)
+        times = self.options.times or max(1, round(pairs / max(1, own_pairs)))
+        say(f"forward: {own_pairs:,} pairs of its own, {times} times, and {pairs:,} synthetic ones")
         if not self.options.longer or training.max_updates is None:
-            return self._forward(times, None)
+            return self._forward_config(times, None)
         if training.max_time is not None:
             say(f"forward: without training.max_time ({training.max_time}), as it is to be longer")
-        return self._forward(
-            times, math.ceil(training.max_updates * (own * times + pairs) / max(1, own))
+        return self._forward_config(
+            times, math.ceil(training.max_updates * (own_pairs * times + pairs) / max(1, own_pairs))
         )
 
-    def _forward(self, times: int, updates: int | None) -> Config:
+    def _forward_config(self, times: int, updates: int | None) -> Config:
         """Return the configuration with the synthetic pairs.
 
         Args:
@@ -338,22 +340,24 @@ class Recipe:
         train = self.config.data.train
         tags = [self.options.tag] if self.options.tag else []
         symbols = [*self.config.tokenizer.user_symbols, *tags]
+        sources = [*train.source * times, self._synthetic("source")]
+        targets = [*train.target * times, self._synthetic("target")]
         longer = [f"training.max_updates={updates}", "training.max_time=null"] if updates else []
         return load_config(
             self.options.config.absolute(),
             [
                 *self.changes,
-                *_OWN_FOLDERS,
+                *_DEFAULT_FOLDERS,
                 f"name={self.config.name or 'translator'}.back-translation",
                 f"run_dir={json.dumps(str(self.folder / 'forward'))}",
-                f"data.train.source={_listed([*train.source * times, self._of('source')])}",
-                f"data.train.target={_listed([*train.target * times, self._of('target')])}",
+                f"data.train.source={_json_list(sources)}",
+                f"data.train.target={_json_list(targets)}",
                 f"tokenizer.user_symbols={json.dumps(list(dict.fromkeys(symbols)))}",
                 *longer,
             ],
         )
 
-    def _of(self, side: str) -> Path:
+    def _synthetic(self, side: str) -> Path:
         return self.folder / f"synthetic.{side}"
 
     def _nmt(self, *arguments: str) -> None:
@@ -384,21 +388,21 @@ def _search_options(text: str) -> list[str]:
     except ValueError as error:
         raise UsageError(f"--search: {error}.") from error
     except CommandLineError as error:
-        told = error.format_message()  # type: ignore[attr-defined]  # a click exception
-        raise UsageError(f"--search: {told}") from error
+        message = error.format_message()  # type: ignore[attr-defined]  # a click exception
+        raise UsageError(f"--search: {message}") from error
     except typer.Exit as error:
         raise UsageError("--search: --help is no option of the search.") from error
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and option.name not in _SEARCH_OPTIONS:
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if is_given and option.name not in _SEARCH_OPTIONS:
             raise UsageError(f"--search: {option.opts[-1]} is no option of the search.")
     if context.params["sample"] and context.params["draw_by"] is None:
         return [*words, "--draw-by", "line"]
     return words
 
 
-def _listed(paths: Sequence[Path]) -> str:
+def _json_list(paths: Sequence[Path]) -> str:
     return json.dumps([str(path) for path in paths])
 
 

@@ -74,8 +74,8 @@ def _measure(folder: Path, pairs: int) -> dict[str, Any]:
     nmt = [sys.executable, "-m", "nmt"]
     _run([*nmt, "tokenizer", str(config), "--force"])
     seconds, memory, _ = _run([*nmt, "binarize", str(config), "--force"])
-    _, loader_memory, told = _run([sys.executable, "-c", FIRST_BATCH, str(config)])
-    _, opened, planned, made, batches = map(float, told.split())
+    _, loader_memory, output = _run([sys.executable, "-c", FIRST_BATCH, str(config)])
+    _, opened, planned, made, batches = map(float, output.split())
     return {
         "pairs": pairs,
         "text_mb": sum(path.stat().st_size for path in folder.glob("train.*")) / 1e6,

@@ -58,69 +58,69 @@ def _measure(options: argparse.Namespace) -> None:
     if len(sources) != len(references):
         raise DataError(f"{options.reference}: not as many lines as {options.source}.")
     translator = Translator.load(options.model, device="cpu", threads=options.threads)
-    judge = QualityEstimator.of(translator.bundles[0])
-    bench = Bench(translator, judge)
-    honest = bench.translated(sources)
+    estimator = QualityEstimator.of(translator.bundles[0])
+    bench = Bench(translator, estimator)
+    translated_test = bench.translated(sources)
     chrf = make_scorer("chrf")
     scores = np.array(
         [
             chrf.sentence_score(text, [reference]).score
-            for text, reference in zip(honest.texts, references, strict=True)
+            for text, reference in zip(translated_test.texts, references, strict=True)
         ]
     )
     count = max(1, round(WORST * len(scores)))
     worst = np.zeros(len(scores), bool)
     worst[np.argsort(scores, kind="stable")[:count]] = True
-    print(_worst_table(honest, worst), end="\n\n", flush=True)
-    print(_flags_table(honest, worst, judge), end="\n\n", flush=True)
+    print(_worst_table(translated_test, worst), end="\n\n", flush=True)
+    print(_flags_table(translated_test, worst, estimator), end="\n\n", flush=True)
     chosen = random.Random(SEED).sample(range(len(sources)), min(options.planted, len(sources)))
-    planted = bench.planted(
+    with_errors = bench.with_errors(
         [sources[i] for i in chosen],
-        [honest.texts[i] for i in chosen],
+        [translated_test.texts[i] for i in chosen],
         [references[i] for i in chosen],
     )
     for name, _, path in (each.partition("=") for each in options.other):
         lines = [line for line in read_all_input_lines(Path(path)) if line.strip()]
         lines = random.Random(SEED).sample(lines, min(options.planted, len(lines)))
-        planted[name] = bench.translated(lines)
-    print(_planted_table(honest, planted))
+        with_errors[name] = bench.translated(lines)
+    print(_planted_table(translated_test, with_errors))
 
 
 @dataclass(frozen=True)
-class Judged:
+class EstimatedTranslations:
     """Translations with their quality reports.
 
     Attributes:
         texts: The translations.
-        verdicts: Their quality reports.
+        reports: Their quality reports.
     """
 
     texts: list[str]
-    verdicts: list[QualityReport]
+    reports: list[QualityReport]
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
         """Whether any flag is raised, for each translation."""
-        return np.array([bool(verdict.flags) for verdict in self.verdicts])
+        return np.array([bool(report.flags) for report in self.reports])
 
     def raised(self, flag: str) -> NDArray[np.bool_]:
         """Return whether a flag is raised, for each translation."""
-        return np.array([flag in verdict.flags for verdict in self.verdicts])
+        return np.array([flag in report.flags for report in self.reports])
 
     def values(self, signal: str) -> Numbers:
         """Return a signal, or the risk, of each translation. A higher value is worse."""
-        return np.array([_VALUES[signal](verdict) for verdict in self.verdicts], dtype=float)
+        return np.array([_VALUES[signal](report) for report in self.reports], dtype=float)
 
 
 _VALUES: dict[str, Callable[[QualityReport], float | None]] = {
-    "risk": lambda verdict: verdict.risk,
-    "log-probability": lambda verdict: -verdict.signals.log_probability,
-    "attention entropy": lambda verdict: verdict.signals.attention_entropy,
-    "uncovered": lambda verdict: verdict.signals.uncovered,
-    "repetition": lambda verdict: verdict.signals.repetition,
-    "copy": lambda verdict: verdict.signals.copy,
-    "length": lambda verdict: abs(verdict.signals.length),
-    "unknown": lambda verdict: verdict.signals.unknown,
+    "risk": lambda report: report.risk,
+    "log-probability": lambda report: -report.signals.log_probability,
+    "attention entropy": lambda report: report.signals.attention_entropy,
+    "uncovered": lambda report: report.signals.uncovered,
+    "repetition": lambda report: report.signals.repetition,
+    "copy": lambda report: report.signals.copy,
+    "length": lambda report: abs(report.signals.length),
+    "unknown": lambda report: report.signals.unknown,
 }
 
 
@@ -141,22 +141,22 @@ class Bench:
 
     Attributes:
         translator: The translator.
-        judge: The quality estimator.
+        estimator: The quality estimator.
     """
 
     translator: Translator
-    judge: QualityEstimator
+    estimator: QualityEstimator
 
-    def translated(self, sources: Sequence[str]) -> Judged:
+    def translated(self, sources: Sequence[str]) -> EstimatedTranslations:
         """Return the model's translations of sources with their quality reports.
 
         Raises:
             DataError: A source is blank.
         """
         found = self.translator.translate(sources)
-        return self._judged(sources, found)
+        return self._estimate(sources, found)
 
-    def given(self, sources: Sequence[str], texts: Sequence[str]) -> Judged:
+    def given(self, sources: Sequence[str], texts: Sequence[str]) -> EstimatedTranslations:
         """Return given translations with their quality reports.
 
         Args:
@@ -167,13 +167,13 @@ class Bench:
             DataError: A source is blank.
         """
         scores = self.translator.score(sources, texts, attention=True)
-        return self._judged(
+        return self._estimate(
             sources, [_Forced(text, each) for text, each in zip(texts, scores, strict=True)]
         )
 
-    def planted(
+    def with_errors(
         self, sources: Sequence[str], texts: Sequence[str], references: Sequence[str]
-    ) -> dict[str, Judged]:
+    ) -> dict[str, EstimatedTranslations]:
         """Return translations with errors, by the kind of error.
 
         Args:
@@ -186,32 +186,35 @@ class Bench:
         """
         chosen = random.Random(SEED)
         return {
-            "source: words shuffled": self.translated([_shuffled(s, chosen) for s in sources]),
-            "source: letters swapped": self.translated([_swapped(s, chosen) for s in sources]),
+            "source: words shuffled": self.translated([_shuffle_words(s, chosen) for s in sources]),
+            "source: letters swapped": self.translated([_swap_letters(s, chosen) for s in sources]),
             "source: in the target language": self.translated(references),
             "that of another sentence": self.given(sources, [*texts[1:], *texts[:1]]),
             "the source, untranslated": self.given(sources, sources),
-            "its end four times more": self.given(sources, list(map(_looped, texts))),
-            "only its first half": self.given(sources, list(map(_halved, texts))),
+            "its end four times more": self.given(sources, list(map(_repeat_end, texts))),
+            "only its first half": self.given(sources, list(map(_first_half, texts))),
             "its middle third missing": self.given(sources, list(map(_without_middle, texts))),
         }
 
-    def _judged(self, sources: Sequence[str], found: Sequence[Any]) -> Judged:
-        verdicts = [
-            self.judge.estimate(source, each) for source, each in zip(sources, found, strict=True)
+    def _estimate(self, sources: Sequence[str], found: Sequence[Any]) -> EstimatedTranslations:
+        reports = [
+            self.estimator.estimate(source, each)
+            for source, each in zip(sources, found, strict=True)
         ]
-        if None in verdicts:
+        if None in reports:
             raise DataError("a source is blank: leave such lines out.")
-        return Judged([each.text for each in found], [each for each in verdicts if each])
+        return EstimatedTranslations(
+            [each.text for each in found], [each for each in reports if each]
+        )
 
 
-def _shuffled(text: str, chosen: random.Random) -> str:
+def _shuffle_words(text: str, chosen: random.Random) -> str:
     words = text.split()
     chosen.shuffle(words)
     return " ".join(words)
 
 
-def _swapped(text: str, chosen: random.Random) -> str:
+def _swap_letters(text: str, chosen: random.Random) -> str:
     """Return a text with the inner letters of each word in random order."""
 
     def garbled(word: str) -> str:
@@ -222,12 +225,12 @@ def _swapped(text: str, chosen: random.Random) -> str:
     return " ".join(map(garbled, text.split()))
 
 
-def _looped(text: str) -> str:
+def _repeat_end(text: str) -> str:
     words = text.split()
     return " ".join(words + words[-4:] * 4)
 
 
-def _halved(text: str) -> str:
+def _first_half(text: str) -> str:
     words = text.split()
     return " ".join(words[: (len(words) + 1) // 2])
 
@@ -267,7 +270,7 @@ def precision_at(values: Numbers, wrong: NDArray[np.bool_], share: float) -> flo
     return float((wrong[above].sum() + (count - above.sum()) * wrong[level].mean()) / count)
 
 
-def _worst_table(honest: Judged, worst: NDArray[np.bool_]) -> str:
+def _worst_table(translated_test: EstimatedTranslations, worst: NDArray[np.bool_]) -> str:
     lines = [
         f"The worst {worst.sum()} of {len(worst)} by chrF (chance: AUC 0.5, precision "
         f"{worst.mean():.2f}):\n",
@@ -275,7 +278,7 @@ def _worst_table(honest: Judged, worst: NDArray[np.bool_]) -> str:
         "| --- | --: | --: | --: | --: |",
     ]
     for name in _VALUES:
-        values = honest.values(name)
+        values = translated_test.values(name)
         if np.isnan(values).any() or values.min() == values.max():
             continue
         found = [f"{precision_at(values, worst, share):.2f}" for share in (0.02, 0.05, 0.1)]
@@ -284,26 +287,30 @@ def _worst_table(honest: Judged, worst: NDArray[np.bool_]) -> str:
     return "\n".join(lines)
 
 
-def _flags_table(honest: Judged, worst: NDArray[np.bool_], judge: QualityEstimator) -> str:
+def _flags_table(
+    translated_test: EstimatedTranslations, worst: NDArray[np.bool_], estimator: QualityEstimator
+) -> str:
     lines = ["| flag | raised | of them among the worst |", "| --- | --: | --: |"]
-    rows = {name: honest.raised(name) for name in vars(judge.thresholds)}
-    for name, raised in {**rows, "any": honest.flagged}.items():
+    rows = {name: translated_test.raised(name) for name in vars(estimator.thresholds)}
+    for name, raised in {**rows, "any": translated_test.flagged}.items():
         share = f"{worst[raised].mean():.2f}" if raised.any() else ""
         lines.append(f"| {name} | {raised.mean():.1%} | {share} |")
     return "\n".join(lines)
 
 
-def _planted_table(honest: Judged, planted: dict[str, Judged]) -> str:
+def _planted_table(
+    translated_test: EstimatedTranslations, with_errors: dict[str, EstimatedTranslations]
+) -> str:
     lines = [
         "| planted error | lines | flagged | AUC of the risk | best single signal |",
         "| --- | --: | --: | --: | --- |",
-        f"| (none) | {len(honest.texts)} | {honest.flagged.mean():.0%} | | |",
+        f"| (none) | {len(translated_test.texts)} | {translated_test.flagged.mean():.0%} | | |",
     ]
-    for name, errors in planted.items():
+    for name, errors in with_errors.items():
         areas = {
-            signal: auc(errors.values(signal), honest.values(signal))
+            signal: auc(errors.values(signal), translated_test.values(signal))
             for signal in _VALUES
-            if not np.isnan(honest.values(signal)).any()
+            if not np.isnan(translated_test.values(signal)).any()
         }
         risk = areas.pop("risk")
         best = max(areas, key=lambda signal: areas[signal])

@@ -45,7 +45,7 @@ def main() -> None:
     variants = list(itertools.product(options.threads, options.spins))
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(options.work, *each)) for each in variants]
-        rates = _measured(workers, options)
+        rates = _measure_rates(workers, options)
     print("| threads | spins | " + " | ".join(f"beside {n}" for n in options.busy) + " |")
     print("|--:|--:|" + "--:|" * len(options.busy))
     for (threads, spins), found in zip(variants, rates, strict=True):
@@ -89,24 +89,24 @@ def _worker(work: str, threads: int, spins: str) -> _Worker:
     )
 
 
-def _measured(
+def _measure_rates(
     workers: Sequence[_Worker], options: argparse.Namespace
 ) -> list[dict[int, list[float]]]:
     """Return the tokens/s of each worker beside each number of busy processes, by round."""
     rates: list[dict[int, list[float]]] = [{n: [] for n in options.busy} for _ in workers]
     for worker in workers:
-        _timed(worker, 0.1)  # returns when everything is loaded
+        _run_for(worker, 0.1)  # returns when everything is loaded
     for _, count in itertools.product(range(options.rounds), options.busy):
         with _busy_processes(count):
             for worker, found in zip(workers, rates, strict=True):
-                found[count].append(_timed(worker, options.seconds))
+                found[count].append(_run_for(worker, options.seconds))
     for worker in workers:
         assert worker.stdin is not None
         worker.stdin.close()
     return rates
 
 
-def _timed(worker: _Worker, seconds: float) -> float:
+def _run_for(worker: _Worker, seconds: float) -> float:
     assert worker.stdin is not None
     assert worker.stdout is not None
     worker.stdin.write(f"{seconds}\n")

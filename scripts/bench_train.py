@@ -62,7 +62,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "luong2015": PRESETS["luong2015-general"].model,
     "gnmt": PRESETS["gnmt"].model,
 }
-WRITTEN_PLAINLY = "small"
+PLAIN_MODEL = "small"
 """The model that plain_model.py implements too."""
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     print(describe_machine(), file=sys.stderr)
     _print_head()
     # The plain model runs first, with torch's defaults: `prepare_runtime` changes the process.
-    if any(name.startswith(WRITTEN_PLAINLY) for name in options.models):
+    if any(name.startswith(PLAIN_MODEL) for name in options.models):
         for size in options.batch_size:
             results.append(_measure_plain(size, batches[size, False], options))
             _print_row(results[-1])
@@ -94,7 +94,7 @@ def main() -> None:
             except (torch.OutOfMemoryError, ResourceError) as error:
                 print(f"{name}, {size} tokens, {precision}: {error}", file=sys.stderr)
                 continue
-            if name.startswith(WRITTEN_PLAINLY):
+            if name.startswith(PLAIN_MODEL):
                 result["times_plain"] = result["target_tokens_per_second"] / plain[size]
             results.append(result)
             _print_row(result)
@@ -105,7 +105,7 @@ def main() -> None:
 def _measure_plain(size: int, batches: list[Batch], options: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = PlainModel(ModelSettings(**MODELS[WRITTEN_PLAINLY]), VOCABULARY).to(device)
+    model = PlainModel(ModelSettings(**MODELS[PLAIN_MODEL]), VOCABULARY).to(device)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def loss(batch: Batch) -> torch.Tensor:
@@ -153,8 +153,8 @@ def _measure(
     if graphs:
         step = GraphedStep(work, CudaRecorder(runtime.device), runtime.device, size)
         # A shape runs without a graph the first time, and is captured the second time.
-        thrice = batches * 3
-        rows = [_graphed_update(model, optimizer, step, each, runtime.device) for each in thrice]
+        repeated = batches * 3
+        rows = [_graphed_update(model, optimizer, step, item, runtime.device) for item in repeated]
         rows = rows[-len(batches) :]
     else:
         rows = [_update(model, optimizer, loss, batch, runtime.device) for batch in batches]
@@ -182,15 +182,15 @@ def _update(
     device: torch.device,
 ) -> Row:
     """Run an update and return the seconds of each part."""
-    marks = [_now(device)]
+    marks = [_synchronized_time(device)]
     batch = batch.to(device)
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     value = loss(batch)
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     value.backward()
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     _optimize(model, optimizer, in_place=False)
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     return {part: marks[i + 1] - marks[i] for i, part in enumerate(PARTS)}
 
 
@@ -205,11 +205,11 @@ def _graphed_update(
 
     The parts inside a graph cannot be timed. All of them count as `forward`.
     """
-    marks = [_now(device)]
+    marks = [_synchronized_time(device)]
     step(batch, batch.target_tokens)
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     _optimize(model, optimizer, in_place=True)
-    marks.append(_now(device))
+    marks.append(_synchronized_time(device))
     nothing = dict.fromkeys(PARTS, 0.0)
     return nothing | {"forward": marks[1] - marks[0], "optimizer": marks[2] - marks[1]}
 
@@ -273,17 +273,17 @@ def _peak_flops(runtime: Runtime, hidden: int) -> float:
     """Return the FLOP/s of the best of many products in the precision of the run.
 
     The products are `[rows, hidden] x [hidden, 4 hidden]` with 256 rows, a batch at one step. On a
-    GPU, which this leaves idle, they have 8,192 rows, and many are queued.
+    GPU, which 256 rows would not fill, they have 8,192 rows, and many are queued.
     """
     rows, queued = (8192, 50) if runtime.device.type == "cuda" else (256, 4)
     a = torch.randn(rows, hidden, device=runtime.device, dtype=runtime.dtype)
     b = torch.randn(hidden, 4 * hidden, device=runtime.device, dtype=runtime.dtype)
     times: list[float] = []
     while len(times) < 60 and sum(times) * queued < _PEAK_SECONDS:
-        began = _now(runtime.device)
+        began = _synchronized_time(runtime.device)
         for _ in range(queued):
             a @ b
-        times.append((_now(runtime.device) - began) / queued)
+        times.append((_synchronized_time(runtime.device) - began) / queued)
     return 2 * rows * hidden * 4 * hidden / min(times)
 
 
@@ -329,14 +329,14 @@ def _library_lstm_ms(settings: ModelSettings, batch: Batch, runtime: Runtime) ->
         inputs.append(torch.randn(shape, device=runtime.device, dtype=runtime.dtype))
     times = []
     for _ in range(8):
-        began = _now(runtime.device)
+        began = _synchronized_time(runtime.device)
         for layer, x in zip(layers, inputs, strict=True):
             layer(x.requires_grad_())[0].sum().backward()
-        times.append(1e3 * (_now(runtime.device) - began))
+        times.append(1e3 * (_synchronized_time(runtime.device) - began))
     return statistics.median(times[3:])
 
 
-def _now(device: torch.device) -> float:
+def _synchronized_time(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from corpora.catalogue import corpus_of, known_corpora
-from corpora.fetching import Patience
-from corpora.kinds import MEGABYTE, Corpus
-from corpora.places import Fetched, Present
-from corpora.preparing import Prepared, prepare, present_texts
+from corpora.corpus_types import MEGABYTE, Corpus
+from corpora.fetching import RetryPolicy
+from corpora.locations import DownloadedFiles, LocalFiles
+from corpora.preparing import Prepared, find_prepared_texts, prepare
 
 from nmt.config.load import load_config
 from nmt.console import say, set_quiet, warn
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.corpus:
             raise UsageError("name a corpus, or --list to see them.")
         for corpus in [corpus_of(name) for name in options.corpus]:
-            texts = _get(corpus, options)
+            texts = _prepare_corpus(corpus, options)
             folder = options.output / corpus.name
             for text in texts:
                 say(f"  {text.name} ({' - '.join(text.languages)}): {text.pairs:,} pairs")
@@ -66,18 +66,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _get(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
+def _prepare_corpus(corpus: Corpus, options: argparse.Namespace) -> list[Prepared]:
     folder: Path = options.output / corpus.name
     downloads: Path = options.downloads or options.output / "downloads"
     say(f"{corpus.name}: {corpus.about}\nlicence: {corpus.licence}; see {corpus.site}")
-    if not options.force and (texts := present_texts(corpus, folder)):
+    if not options.force and (texts := find_prepared_texts(corpus, folder)):
         say(f"{folder}: there already, and as it was")
         return texts
-    patience = Patience(options.timeout, options.retries)
-    places = Present(options.source) if options.source else Fetched(downloads, patience)
+    retry_policy = RetryPolicy(options.timeout, options.retries)
+    locations = (
+        LocalFiles(options.source) if options.source else DownloadedFiles(downloads, retry_policy)
+    )
     lock = options.output / ".get_data.lock"  # one lock for all, as corpora share downloads
     with hold_lock(lock, "corpora here", "give another folder by --output"):
-        return prepare(corpus, places, folder, options.replace_bad_utf8)
+        return prepare(corpus, locations, folder, options.replace_bad_utf8)
 
 
 def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> list[str]:
@@ -88,14 +90,14 @@ def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> li
         texts: Its prepared texts.
         folder: The folder of the texts.
     """
-    elsewhere = () if folder.parent == DATA else (f"data.root={folder}",)
-    settings = (*corpus.settings, *elsewhere)
+    data_root = () if folder.parent == DATA else (f"data.root={folder}",)
+    settings = (*corpus.settings, *data_root)
     if corpus.configs:
-        given = [word for setting in settings for word in ("--set", setting)]
+        set_options = [word for setting in settings for word in ("--set", setting)]
         return [
-            shlex.join(["nmt", "train", f"configs/{config}", *given])
+            shlex.join(["nmt", "train", f"configs/{config}", *set_options])
             for config in corpus.configs
-            if _has_its_texts(config, settings)
+            if _has_texts(config, settings)
         ]
     commands = []
     for text in texts:
@@ -106,7 +108,7 @@ def next_commands(corpus: Corpus, texts: Sequence[Prepared], folder: Path) -> li
     return commands
 
 
-def _has_its_texts(config: str, settings: Sequence[str]) -> bool:
+def _has_texts(config: str, settings: Sequence[str]) -> bool:
     """Return whether the train and dev texts of a configuration are there. Warn where not."""
     data = load_config(CONFIGS / config, settings).data
     corpora = [corpus for corpus in (data.train, data.dev) if corpus is not None]
@@ -123,10 +125,10 @@ def catalogue_table(corpora: Sequence[Corpus]) -> str:
     parts = []
     for corpus in corpora:
         size = sum(download.size for download in corpus.downloads)
-        told = f"{size / MEGABYTE:,.0f} MB" if size > MEGABYTE else "1 MB"
+        size_text = f"{size / MEGABYTE:,.0f} MB" if size > MEGABYTE else "1 MB"
         parts.append(
-            f"{corpus.name}\n    {corpus.about}\n    about {told} to download; {corpus.licence}\n"
-            f"    from {corpus.site}"
+            f"{corpus.name}\n    {corpus.about}\n    about {size_text} to download; "
+            f"{corpus.licence}\n    from {corpus.site}"
         )
     parts.append(
         "sacrebleu:SET:PAIR\n    any test set of sacreBLEU, such as sacrebleu:wmt14/full:en-de; "

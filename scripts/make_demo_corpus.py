@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import Clause, statement
 from demo_corpus.lexicon import adjective, noun
 from demo_corpus.phrases import at_place, noun_phrase

@@ -33,27 +33,27 @@ _VOWELS = "аеиоуыэюя"
 _CONSONANTS = "бвгджзклмнпрстфхцчшщ"
 
 
-def copy_digits(chance: random.Random) -> Pair:
+def copy_digits(generator: random.Random) -> Pair:
     """Return three to eight digits, and the same digits."""
-    text = " ".join(_digits(chance, 3, 8))
+    text = " ".join(_digits(generator, 3, 8))
     return text, text
 
 
-def reverse_digits(chance: random.Random) -> Pair:
+def reverse_digits(generator: random.Random) -> Pair:
     """Return four to ten digits in one word, and the same from the last to the first."""
-    text = _digits(chance, 4, 10)
+    text = _digits(generator, 4, 10)
     return text, text[::-1]
 
 
-def add_numbers(chance: random.Random) -> Pair:
+def add_numbers(generator: random.Random) -> Pair:
     """Return a sum of two numbers of up to three digits, and its value."""
-    first, second = (chance.randrange(10 ** chance.randint(1, 3)) for _ in range(2))
+    first, second = (generator.randrange(10 ** generator.randint(1, 3)) for _ in range(2))
     return f"{first}+{second}", str(first + second)
 
 
-def transliterate_word(chance: random.Random) -> Pair:
+def transliterate_word(generator: random.Random) -> Pair:
     """Return an invented word in Cyrillic letters, and the same in Latin ones."""
-    word = "".join(_syllable(chance) for _ in range(chance.randint(1, 4)))
+    word = "".join(_syllable(generator) for _ in range(generator.randint(1, 4)))
     return word, transliterate(word)
 
 
@@ -88,10 +88,10 @@ def make_examples(task: str, seed: int = 1) -> dict[str, list[Pair]]:
         task: A key of `TASKS`.
         seed: The seed of the random choices.
     """
-    chance = random.Random(f"{task} {seed}")
+    generator = random.Random(f"{task} {seed}")
     pairs: dict[str, str] = {}
     while len(pairs) < sum(SIZES.values()):
-        source, target = TASKS[task](chance)
+        source, target = TASKS[task](generator)
         pairs[source] = target
     examples = list(pairs.items())
     texts = {}
@@ -115,14 +115,14 @@ def write_task(task: str, folder: Path, seed: int = 1) -> None:
             (folder / f"{name}.{side}").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _digits(chance: random.Random, shortest: int, longest: int) -> str:
-    return "".join(chance.choices("0123456789", k=chance.randint(shortest, longest)))
+def _digits(generator: random.Random, shortest: int, longest: int) -> str:
+    return "".join(generator.choices("0123456789", k=generator.randint(shortest, longest)))
 
 
-def _syllable(chance: random.Random) -> str:
-    start = chance.choice(["", *_CONSONANTS])
-    end = chance.choice(["", "", "", "й", "ь", chance.choice(_CONSONANTS)])
-    return f"{start}{chance.choice(_VOWELS)}{end}"
+def _syllable(generator: random.Random) -> str:
+    start = generator.choice(["", *_CONSONANTS])
+    end = generator.choice(["", "", "", "й", "ь", generator.choice(_CONSONANTS)])
+    return f"{start}{generator.choice(_VOWELS)}{end}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -47,7 +47,7 @@ from nmt.training.run import train
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "configs" / "textbook"
 CORPUS = "tatoeba.fra-eng"
-SHARED = ROOT.parent / "shared" / "data" / "tatoeba-fra-eng"
+SHARED_CORPUS = ROOT.parent / "shared" / "data" / "tatoeba-fra-eng"
 """A copy of the corpus beside the repository, where there is one; else it is downloaded."""
 
 SENTENCES = {
@@ -56,10 +56,10 @@ SENTENCES = {
 }
 """The sentences of each source language whose translations are shown."""
 
-USUAL = 0.99
+USUAL_LENGTH_SHARE = 0.99
 """The share of train whose lengths count as usual."""
 
-SHOWN = 3
+EXAMPLES_SHOWN = 3
 """The number of examples shown of another source language."""
 
 Result = dict[str, Any]
@@ -119,19 +119,19 @@ def run_experiments(options: argparse.Namespace) -> Figures:
         UsageError: There is no experiment of such a name.
         DataError: The file of earlier figures cannot be read, or the corpus cannot be prepared.
     """
-    known = experiment_files()
+    files = experiment_files()
     for name in options.experiment:
-        if name not in known:
-            raise UsageError(f"{name}: no such experiment; choose among {', '.join(known)}.")
-    wanted = options.experiment or list(known)
+        if name not in files:
+            raise UsageError(f"{name}: no such experiment; choose among {', '.join(files)}.")
+    names = options.experiment or list(files)
     figures = Figures(_read_results(options.output), {})
     if options.table:
         return figures
-    get_texts(options.data, toys=any(_is_toy(known[name]) for name in wanted))
-    for number, name in enumerate(wanted, start=1):
-        say(f"\n== {name} ({number} of {len(wanted)}) ==")
+    get_texts(options.data, toys=any(_is_toy_task(files[name]) for name in names))
+    for number, name in enumerate(names, start=1):
+        say(f"\n== {name} ({number} of {len(names)}) ==")
         try:
-            config = _load(known[name], options)
+            config = _load(files[name], options)
             fingerprint = hashlib.sha256(dump_config(config).encode("utf-8")).hexdigest()
             if figures.results.get(name, {}).get("settings") == fingerprint:
                 say("already trained")
@@ -146,7 +146,7 @@ def run_experiments(options: argparse.Namespace) -> Figures:
             traceback.print_exc()
             figures.failures[name] = f"{type(error).__name__}: {error}"
         figures.save(options.output)
-    order = {name: number for number, name in enumerate(known)}
+    order = {name: number for number, name in enumerate(files)}
     ordered = sorted(figures.results.items(), key=lambda item: order.get(item[0], len(order)))
     return Figures(dict(ordered), figures.failures)
 
@@ -156,13 +156,13 @@ def get_texts(folder: Path, toys: bool) -> None:
 
     Args:
         folder: The folder to write them into.
-        toys: Whether the toy tasks are wanted.
+        toys: Whether to write the toy tasks too.
 
     Raises:
         DataError: The corpus cannot be prepared.
     """
     if not (folder / CORPUS / "train.eng.gz").is_file():
-        source = ["--from", str(SHARED)] if SHARED.is_dir() else []
+        source = ["--from", str(SHARED_CORPUS)] if SHARED_CORPUS.is_dir() else []
         if get_data.main([CORPUS, "--output", str(folder), *source]):
             raise DataError(f"{folder / CORPUS}: the corpus could not be prepared.")
     for task in TASKS if toys else ():
@@ -186,7 +186,7 @@ def run_experiment(config: Config) -> Result:
 
 
 def share_preparation(config: Config, folder: Path) -> Config:
-    """Let experiments with the same settings of `data` and `tokenizer` share what is made of them.
+    """Let experiments with the same settings of `data` and `tokenizer` share the prepared files.
 
     Args:
         config: The configuration of an experiment.
@@ -253,8 +253,8 @@ def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[s
     sources, targets = read_corpus(config.data.test.source, config.data.test.target)
     tokenizers = TokenizerPair.load(run.tokenizer)
     train_pairs = Corpus.open(run.data / "train")
-    longest_source = np.quantile(train_pairs.source_lengths, USUAL)
-    longest_target = np.quantile(train_pairs.target_lengths, USUAL)
+    longest_source = np.quantile(train_pairs.source_lengths, USUAL_LENGTH_SHARE)
+    longest_target = np.quantile(train_pairs.target_lengths, USUAL_LENGTH_SHARE)
     kept = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)
@@ -273,24 +273,24 @@ def _test_figures(config: Config, run: RunDirectory) -> Result:
     runtime = config.runtime
     translator = Translator.load(checkpoint, device=runtime.device, threads=runtime.threads)
     sources, references = held_out_pairs(config, run)
-    found = translator.translate(sources, attention=False)
-    hypotheses = [translation.text for translation in found]
+    translations = translator.translate(sources, attention=False)
+    hypotheses = [translation.text for translation in translations]
     bleu, chrf = score(
         hypotheses, [references], ("bleu", "chrf"), tokenize=translator.bleu_tokenizer
     )
-    right = sum(
+    exact = sum(
         hypothesis.casefold() == reference.casefold()
         for hypothesis, reference in zip(hypotheses, references, strict=True)
     )
-    shown = SENTENCES.get(config.data.source_language, tuple(sources[:SHOWN]))
-    texts = [translation.text for translation in translator.translate(shown, attention=False)]
+    examples = SENTENCES.get(config.data.source_language, tuple(sources[:EXAMPLES_SHOWN]))
+    texts = [translation.text for translation in translator.translate(examples, attention=False)]
     return {
         "pairs": len(sources),
         "bleu": bleu.value,
         "bleu_is_noise": bool(bleu.noise),
         "chrf": chrf.value,
-        "right": 100 * right / len(sources),
-        "sentences": dict(zip(shown, texts, strict=True)),
+        "right": 100 * exact / len(sources),
+        "sentences": dict(zip(examples, texts, strict=True)),
     }
 
 
@@ -339,7 +339,7 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ruler, *escaped])
 
 
-def _is_toy(path: Path) -> bool:
+def _is_toy_task(path: Path) -> bool:
     root = load_config(path).data.root
     return root is not None and root.name.startswith("toy.")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nmt.inspection.attention_data import InspectedTranslation, Reading, Sentence
+from nmt.inspection.attention_data import InspectedTranslation, ModelOutput, Sentence
 from nmt.search.hypothesis import Node, NodeOutcome, SearchTree
 from nmt.translation.translation import Translation
 
@@ -39,7 +39,7 @@ def subwords(text):
 
 def sentence(number, text, *translations, reference=None):
     looks = tuple(map(InspectedTranslation, translations))
-    return Sentence(number, text.replace("+", ""), (Reading(looks),), reference)
+    return Sentence(number, text.replace("+", ""), (ModelOutput(looks),), reference)
 
 
 TREE = SearchTree(

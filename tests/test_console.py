@@ -54,7 +54,7 @@ def test_the_pace_counts_what_is_done_again(clock, capsys):
     bar.advance(20)
     bar.advance(-70)
     clock(10)
-    bar.tell(say)
+    bar.write_line(say)
     assert capsys.readouterr().err == "train: 50/200 updates, 2 updates/s, 0:01:15 left\n"
 
 
@@ -62,12 +62,12 @@ def test_the_same_count_is_not_told_twice_while_waiting_for_input(clock, capsys)
     bar = Progress("translate", None, "lines", writes_lines=False, _start_time=0.0, _last_line=0.0)
     clock(10)
     bar.waiting = True
-    bar.tell(say)
+    bar.write_line(say)
     bar.advance(5)
-    bar.tell(say)
-    bar.tell(say)
+    bar.write_line(say)
+    bar.write_line(say)
     bar.waiting = False
-    bar.tell(say)
+    bar.write_line(say)
     assert capsys.readouterr().err == 2 * "translate: 5 lines, 0.5 lines/s\n"
 
 
@@ -107,7 +107,7 @@ class Log:
     def last_line(self):
         return -1e9 if len(self.lines) < 3 else time.monotonic()
 
-    def tell(self, text):
+    def info(self, text):
         self.lines.append(text)
 
 

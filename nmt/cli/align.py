@@ -17,7 +17,7 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    check_written,
+    check_output_files,
     named_path,
 )
 from nmt.errors import UsageError
@@ -152,7 +152,7 @@ def align(
     from nmt.cli import align_sources
     from nmt.translation.line_stream import writer
 
-    of_model: dict[str, Any] = {
+    model_options: dict[str, Any] = {
         "--model": model,
         "--weight": weight,
         "--combine": combine,
@@ -161,7 +161,7 @@ def align(
         "--precision": precision,
         "--threads": threads,
     }
-    of_texts: dict[str, Any] = {
+    text_options: dict[str, Any] = {
         "--aligner": aligner,
         "--source": source,
         "--target": target,
@@ -171,63 +171,67 @@ def align(
         "--tsv": tsv,
         "--json": as_json and gold is None,
     }
-    _check(files or [], aligner, of_model, of_texts, method, gold)
+    _check_options(files or [], aligner, model_options, text_options, method, gold)
     _check_forms(soft, method, tsv, as_json, gold, one_indexed)
     if gold is not None and output is not None:
         raise UsageError("--gold prints one result of all lines on stdout: leave --output out.")
-    check_written([output], [source, target, *(files or ()), gold])
+    check_output_files([output], [source, target, *(files or ()), gold])
     weights = soft or as_json or threshold is not None
     options = align_sources.LinkOptions(threshold, method, subwords, weights)
     aligned: Iterator[AlignedLine]
     if files:
-        aligned = align_sources.of_files(files, options)
+        aligned = align_sources.read_alignments(files, options)
     elif aligner is not None:
         assert source is not None and target is not None
-        aligned = align_sources.by_aligner(aligner, source, target, options)
+        aligned = align_sources.align_by_aligner(aligner, source, target, options)
     else:
-        of_forward = (model, device, precision, threads, weight, combine)
-        of_backward = ([reverse_model], device, precision, threads) if reverse_model else None
-        aligned = align_sources.by_model(of_forward, of_backward, source, target, options)
+        forward_model = (model, device, precision, threads, weight, combine)
+        backward_model = ([reverse_model], device, precision, threads) if reverse_model else None
+        aligned = align_sources.align_by_model(
+            forward_model, backward_model, source, target, options
+        )
     if reverse:
-        aligned = map(align_sources.turned_line, aligned)
+        aligned = map(align_sources.reverse_line, aligned)
     if gold is not None:
         print_error(aligned, gold, one_indexed, as_json)
         return
-    form = _form(target is None and not files, threshold if soft else None, soft, tsv, as_json)
+    output_form = _output_form(
+        target is None and not files, threshold if soft else None, soft, tsv, as_json
+    )
     with nullcontext() if output is None else writer(output) as write:
         for line in aligned:
-            text = form.line(line)
+            text = output_form.line(line)
             if write is None:
                 print(text)
             else:
                 write(text + "\n")
 
 
-def _check(
+def _check_options(
     files: list[Path],
     aligner: str | None,
-    of_model: dict[str, Any],
-    of_texts: dict[str, Any],
+    model_options: dict[str, Any],
+    text_options: dict[str, Any],
     method: str | None,
     gold: Path | None,
 ) -> None:
     """Raise UsageError for options, given by name, that exclude each other."""
-    for name, value in {**of_model, **of_texts}.items():
+    for name, value in {**model_options, **text_options}.items():
         if files and value not in (None, False):
             raise UsageError(f"{name} aligns texts, but files of alignments are given: {files[0]}.")
-    for name, value in of_model.items():
+    for name, value in model_options.items():
         if aligner and value is not None:
             raise UsageError(f"--aligner goes without a model: leave {name} out.")
     if len(files) > 2 or (len(files) == 2) != (method is not None and bool(files)):
         raise UsageError(
             "give one file of alignments, or two with --symmetrise, such as grow-diag-final-and."
         )
-    source, target = of_texts["--source"], of_texts["--target"]
+    source, target = text_options["--source"], text_options["--target"]
     if (aligner or target) and (source is None or target is None):
         raise UsageError("give both texts: --source FILE --target FILE.")
-    if aligner and of_texts["--subwords"]:
+    if aligner and text_options["--subwords"]:
         raise UsageError("--subwords are a model's; --aligner divides texts at spaces.")
-    if not files and not aligner and (method is None) != (of_model["--reverse-model"] is None):
+    if not files and not aligner and (method is None) != (model_options["--reverse-model"] is None):
         raise UsageError(
             "--symmetrise needs the other direction: --reverse-model PATH, --aligner, or two files "
             "of alignments."
@@ -263,7 +267,7 @@ def _check_forms(
         raise UsageError("--one-indexed goes with --gold, which is not given.")
 
 
-def _form(
+def _output_form(
     with_text: bool, threshold: float | None, soft: bool, tsv: bool, as_json: bool
 ) -> "AlignmentForm":
     links = LinkText(soft, threshold)

@@ -43,18 +43,18 @@ class LinkText(AlignmentForm):
 
         if not self.soft or aligned.aligned is None:
             return format_links(aligned.links)
-        least = 0.5 * 10**-_DECIMALS if self.threshold is None else self.threshold
+        min_weight = 0.5 * 10**-_DECIMALS if self.threshold is None else self.threshold
         weights = aligned.aligned.weights
         texts = []
-        for source, target in aligned.aligned.links(least):
-            link = (target, source) if aligned.turned else (source, target)
+        for source, target in aligned.aligned.links(min_weight):
+            link = (target, source) if aligned.is_reversed else (source, target)
             texts.append(f"{link[0]}-{link[1]}:{weights[target, source]:.{_DECIMALS}f}")
         return " ".join(texts)
 
 
 @dataclass(frozen=True)
 class AlignedText(AlignmentForm):
-    """A translation from search and its links, `text ||| 0-0 1-1`; blank for a blank text."""
+    """A translation by the model and its links, `text ||| 0-0 1-1`; blank for a blank text."""
 
     links: LinkText
 
@@ -121,15 +121,15 @@ def print_error(
     from nmt.alignment.links import AlignmentErrorRate, check_within
 
     advice = "" if one_indexed else "If --gold counts words from 1, add --one-indexed."
-    wanted = _read_gold(gold, one_indexed)
+    gold_links = _read_gold(gold, one_indexed)
     error = AlignmentErrorRate()
     lines = list(aligned)
-    if len(lines) != len(wanted):
+    if len(lines) != len(gold_links):
         raise DataError(
-            f"line counts differ: {gold}: {len(wanted)}, alignments: {len(lines)}. Line i of the "
-            "one must belong to line i of the other."
+            f"line counts differ: {gold}: {len(gold_links)}, alignments: {len(lines)}. Line i of "
+            "the one must belong to line i of the other."
         )
-    for number, (line, links) in enumerate(zip(lines, wanted, strict=True), start=1):
+    for number, (line, links) in enumerate(zip(lines, gold_links, strict=True), start=1):
         if (sizes := line.sizes) is not None:
             check_within(links.possible, sizes, str(gold), number, advice)
         error.add(line.links, links)
@@ -155,7 +155,7 @@ def _read_gold(path: Path, one_indexed: bool) -> "list[GoldLinks]":
         parse_gold(line, str(path), number, first)
         for number, line in enumerate(read_input_lines(path), start=1)
     ]
-    places = [place for links in gold for link in links.possible for place in link]
-    if places and min(places) > 0 and not one_indexed:
+    positions = [position for links in gold for link in links.possible for position in link]
+    if positions and min(positions) > 0 and not one_indexed:
         warn(f"{path}: no link is of a word 0. If it counts words from 1, add --one-indexed.")
     return gold

@@ -59,14 +59,14 @@ class AlignedLine:
         source_text: The source.
         target_text: The target.
         aligned: The weights; None where only links are known.
-        turned: Whether links have the target first.
+        is_reversed: Whether links have the target first.
     """
 
     links: list[Link]
     source_text: str = ""
     target_text: str = ""
     aligned: "WordAlignment | None" = None
-    turned: bool = False
+    is_reversed: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -79,15 +79,15 @@ class AlignedLine:
         if self.aligned is None:
             return None
         sizes = len(self.aligned.source), len(self.aligned.target)
-        return sizes[::-1] if self.turned else sizes
+        return sizes[::-1] if self.is_reversed else sizes
 
 
-def turned_line(line: AlignedLine) -> AlignedLine:
+def reverse_line(line: AlignedLine) -> AlignedLine:
     """Return a line with the target first in its links."""
-    return replace(line, links=swap_sides(line.links), turned=True)
+    return replace(line, links=swap_sides(line.links), is_reversed=True)
 
 
-def of_files(paths: list[Path], options: LinkOptions) -> Iterator[AlignedLine]:
+def read_alignments(paths: list[Path], options: LinkOptions) -> Iterator[AlignedLine]:
     """Yield the alignments of a file, or the symmetrised alignments of two files.
 
     Args:
@@ -113,7 +113,7 @@ def of_files(paths: list[Path], options: LinkOptions) -> Iterator[AlignedLine]:
         yield AlignedLine(symmetrize(options.method, *sides))
 
 
-def by_model(
+def align_by_model(
     forward: tuple[Any, ...],
     backward: tuple[Any, ...] | None,
     source: Path | None,
@@ -133,12 +133,12 @@ def by_model(
         _check_counts(source, target)
         translator = open_translator(*forward)
         other = None if backward is None else open_translator(*backward)
-        yield from _given(translator, other, source, target, options)
+        yield from _align_pairs(translator, other, source, target, options)
     else:
-        yield from _found(open_translator(*forward), source, options)
+        yield from _translate_and_align(open_translator(*forward), source, options)
 
 
-def by_aligner(
+def align_by_aligner(
     kind: str, source: Path, target: Path, options: LinkOptions
 ) -> Iterator[AlignedLine]:
     """Yield the alignments of a statistical aligner that is trained on these texts alone.
@@ -159,14 +159,14 @@ def by_aligner(
         yield AlignedLine(options.links(forward, backward), *texts, forward)
 
 
-def _given(
+def _align_pairs(
     translator: "Translator",
     backward: "Translator | None",
     source: Path,
     target: Path,
     options: LinkOptions,
 ) -> Iterator[AlignedLine]:
-    from nmt.inspection.alignments import align_given
+    from nmt.inspection.alignments import align_pairs
     from nmt.text.lines import pair_with_source, read_input_lines
     from nmt.translation.stream_progress import StreamProgress, stream_progress
 
@@ -176,19 +176,19 @@ def _given(
         for window in StreamProgress(bar).counted(windows):
             texts = [text for text, _ in window], [text for _, text in window]
             lines = range(first, first + len(window))
-            aligned = align_given(translator, *texts, options.subwords, lines)
+            aligned = align_pairs(translator, *texts, options.subwords, lines)
             others: list[WordAlignment | None] = [None] * len(window)
             if backward is not None:
-                others = list(align_given(backward, *texts[::-1], options.subwords, lines))
-            for pair, one, other in zip(window, aligned, others, strict=True):
-                yield AlignedLine(options.links(one, other), *pair, one)
+                others = list(align_pairs(backward, *texts[::-1], options.subwords, lines))
+            for pair, alignment, backward_alignment in zip(window, aligned, others, strict=True):
+                yield AlignedLine(options.links(alignment, backward_alignment), *pair, alignment)
             first += len(window)
 
 
-def _found(
+def _translate_and_align(
     translator: "Translator", source: Path | None, options: LinkOptions
 ) -> Iterator[AlignedLine]:
-    from nmt.inspection.alignments import align_found
+    from nmt.inspection.alignments import translate_and_align
     from nmt.text.lines import read_input_lines
     from nmt.translation.line_stream import LineWarnings
     from nmt.translation.line_translator import warn_of_segments
@@ -200,8 +200,8 @@ def _found(
     windows = _windows(read_input_lines(source), translator, 1 if is_typed(source) else None)
     with stream_progress("align", source, [None]) as bar:
         for texts in StreamProgress(bar).counted(windows):
-            found = align_found(translator, texts, options.subwords)
-            for text, (translation, aligned) in zip(texts, found, strict=True):
+            results = translate_and_align(translator, texts, options.subwords)
+            for text, (translation, aligned) in zip(texts, results, strict=True):
                 number += 1
                 warn_of_segments(long_lines, number, translation)
                 yield AlignedLine(options.links(aligned, None), text, translation.text, aligned)

@@ -18,7 +18,7 @@ from nmt.cli.compare import compare
 from nmt.cli.config import config
 from nmt.cli.doctor import doctor
 from nmt.cli.export import export
-from nmt.cli.failure import report as tell
+from nmt.cli.failure import report as report_error
 from nmt.cli.help import show_help
 from nmt.cli.help_format import Command, CommandGroup
 from nmt.cli.info import info
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         with raise_signals([] if "RANK" in os.environ else [signal.SIGTERM]):
             return _invoke(arguments)
     except (Exception, KeyboardInterrupt, SignalReceived) as error:
-        return tell(error)
+        return report_error(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:
@@ -69,8 +69,8 @@ def _invoke(arguments: Sequence[str]) -> int:
     try:
         with command.make_context("nmt", list(arguments)) as context:
             command.invoke(context)
-    except typer.Exit as leave:
-        return leave.exit_code
+    except typer.Exit as exit_request:
+        return exit_request.exit_code
     finally:
         sys.stdout.flush()
     return 0

@@ -17,12 +17,12 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    check_written,
+    check_output_files,
     named_path,
-    refuse,
+    reject_contradictions,
 )
 from nmt.cli.translate import open_translator, prompt_for_lines
-from nmt.cli.translate_options import described, given
+from nmt.cli.translate_options import describe_search, given_settings
 from nmt.console import progress, say, warn
 from nmt.errors import DataError
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nmt.translation.translator import Translator
 
 _WINDOW = 64
-_SHOWN = 5
+_MAX_N_BEST = 5
 _WITHOUT_PICTURE = "were translated in pieces, without a picture"
 
 
@@ -122,8 +122,8 @@ def attention(
     """
     from nmt.inspection.attention_data import Inspector
 
-    outputs = Outputs.of(output_file, html, png, svg)
-    refuse(
+    outputs = Outputs.from_options(output_file, html, png, svg)
+    reject_contradictions(
         (outputs.in_files and as_json, "--json is text, not for a page or an image: leave it out."),
         (outputs.in_files and outputs.text is not None, "text and pictures: ask for one of them."),
         (bool(compare) and not outputs.pages, "--compare is for a page: give --html FILE."),
@@ -138,36 +138,38 @@ def attention(
         ),
     )
     written = [*outputs.pages, *outputs.images, outputs.text]
-    check_written(written, [input_file, target_file, reference_file])
+    check_output_files(written, [input_file, target_file, reference_file])
     first = open_translator(model, device, precision, threads, weight, combine)
-    others = [open_translator([each], device, precision, threads) for each in compare or []]
-    wanted = given(beam_size=beam, n_best=n_best)
-    overrides = wanted | {"n_best": _how_many(first, wanted) if outputs.pages else 1}
-    looker = Inspector([first, *others], whole=bool(outputs.pages), overrides=overrides)
+    others = [open_translator([compared], device, precision, threads) for compared in compare or []]
+    search_options = given_settings(beam_size=beam, n_best=n_best)
+    overrides = search_options | {
+        "n_best": _n_best_count(first, search_options) if outputs.pages else 1
+    }
+    inspector = Inspector([first, *others], full=bool(outputs.pages), overrides=overrides)
     drawing = text_drawing(numbers, ascii_only, subwords, as_json, outputs.text)
     if not outputs.in_files and target_file is None:
-        _draw_as_they_come(looker, input_file, outputs.text, drawing)
+        _draw_stream(inspector, input_file, outputs.text, drawing)
         return
     lines = _all_lines(input_file, target_file, reference_file)
-    sentences = _looked_at(looker, lines, str(input_file or "stdin"))
+    sentences = _inspect(inspector, lines, str(input_file or "stdin"))
     if not outputs.in_files:
         _draw_all(sentences, outputs.text, drawing)
         return
-    seen = list(sentences)
-    if not seen:
+    inspected = list(sentences)
+    if not inspected:
         warn(f"{input_file or 'stdin'}: has no lines; there is nothing to see")
-    about = _about(looker, target_file)
-    names = [each.name for each in looker.translators]
+    about = _subtitle(inspector, target_file)
+    names = [compared.name for compared in inspector.translators]
     for path in outputs.pages:
-        write_page(path, seen, names, about, subwords, numbers)
+        write_page(path, inspected, names, about, subwords, numbers)
     for path in outputs.images:
-        write_images(path, seen, subwords, numbers)
+        write_images(path, inspected, subwords, numbers)
 
 
-def _draw_as_they_come(
-    looker: "Inspector", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
+def _draw_stream(
+    inspector: "Inspector", input_file: Path | None, output: Path | None, drawing: "TextDrawing"
 ) -> None:
-    """Translate lines and draw their attention, a few at a time, because input may be endless."""
+    """Translate lines and draw their attention in windows, because the input may be endless."""
     from nmt.inspection.attention_data import InspectedLine
     from nmt.translation.line_stream import (
         Answer,
@@ -184,16 +186,16 @@ def _draw_as_they_come(
     long_lines = LineWarnings(name, _WITHOUT_PICTURE)
 
     def draw_window(lines: list[Line]) -> list[Answer]:
-        sentences = looker.sentences([InspectedLine(line.number, line.text) for line in lines])
+        sentences = inspector.sentences([InspectedLine(line.number, line.text) for line in lines])
         for sentence in sentences:
-            warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
+            warn_of_segments(long_lines, sentence.number, sentence.outputs[0].best)
         return [Answer(drawing.lines(sentence)) for sentence in sentences]
 
     with reader(input_file) as read, writer(output) as write:
         prompt_for_lines(input_file)
         answer(windows(read, _WINDOW), draw_window, write, name)
     long_lines.summarise()
-    _tell_the_shades(drawing)
+    _print_legend(drawing)
 
 
 def _draw_all(sentences: Iterator["Sentence"], output: Path | None, drawing: "TextDrawing") -> None:
@@ -202,10 +204,10 @@ def _draw_all(sentences: Iterator["Sentence"], output: Path | None, drawing: "Te
     with writer(output) as write:
         for sentence in sentences:
             write("".join(f"{line}\n" for line in drawing.lines(sentence)))
-    _tell_the_shades(drawing)
+    _print_legend(drawing)
 
 
-def _tell_the_shades(drawing: "TextDrawing") -> None:
+def _print_legend(drawing: "TextDrawing") -> None:
     from nmt.inspection.attention_text import legend
 
     if not drawing.as_json:
@@ -225,7 +227,7 @@ def _all_lines(
 
     prompt_for_lines(input_file)
     texts = read_all_input_lines(input_file)
-    beside: list[list[str | None]] = []
+    targets_and_references: list[list[str | None]] = []
     for path in (target_file, reference_file):
         lines: list[str | None] = (
             [None] * len(texts) if path is None else [*read_all_input_lines(path)]
@@ -235,17 +237,17 @@ def _all_lines(
                 f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: {len(lines)}. "
                 "Line i of the one must belong to line i of the other."
             )
-        beside.append(lines)
+        targets_and_references.append(lines)
     return [
         InspectedLine(number, *each)
-        for number, each in enumerate(zip(texts, *beside, strict=True), start=1)
+        for number, each in enumerate(zip(texts, *targets_and_references, strict=True), start=1)
     ]
 
 
-def _looked_at(
-    looker: "Inspector", lines: "list[InspectedLine]", name: str
+def _inspect(
+    inspector: "Inspector", lines: "list[InspectedLine]", name: str
 ) -> Iterator["Sentence"]:
-    """Yield the sentences of all lines, processed some at a time."""
+    """Yield the sentences of all lines, window by window."""
     from nmt.translation.line_stream import LineWarnings
     from nmt.translation.line_translator import warn_of_segments
 
@@ -253,27 +255,30 @@ def _looked_at(
     with progress("attention", len(lines), "lines") as bar:
         for begin in range(0, len(lines), _WINDOW):
             window = lines[begin : begin + _WINDOW]
-            for sentence in looker.sentences(window):
-                warn_of_segments(long_lines, sentence.number, sentence.readings[0].best)
+            for sentence in inspector.sentences(window):
+                warn_of_segments(long_lines, sentence.number, sentence.outputs[0].best)
                 yield sentence
             bar.advance(len(window))
     long_lines.summarise()
 
 
-def _how_many(translator: "Translator", wanted: dict[str, Any]) -> int:
+def _n_best_count(translator: "Translator", search_options: dict[str, Any]) -> int:
     """Return the number of translations in a report for each line: the beam size, up to a limit."""
     from nmt.search.batched_search import override
 
-    if "n_best" in wanted:
-        return int(wanted["n_best"])
-    return min(override(translator.settings, wanted).beam_size, _SHOWN)
+    if "n_best" in search_options:
+        return int(search_options["n_best"])
+    return min(override(translator.settings, search_options).beam_size, _MAX_N_BEST)
 
 
-def _about(looker: "Inspector", target_file: Path | None) -> str:
-    """Return a line on the way the sentences of a report were translated."""
+def _subtitle(inspector: "Inspector", target_file: Path | None) -> str:
+    """Return a line on the models and the search behind the sentences of a report."""
     from nmt.search.batched_search import override
 
-    first = looker.translators[0]
-    told = described(override(first.settings, dict(looker.overrides)))
-    parts = [first.name, told if target_file is None else f"translations of {target_file.name}"]
-    return " \u00b7 ".join(parts if len(looker.translators) == 1 else parts[1:])
+    first = inspector.translators[0]
+    search_text = describe_search(override(first.settings, dict(inspector.overrides)))
+    parts = [
+        first.name,
+        search_text if target_file is None else f"translations of {target_file.name}",
+    ]
+    return " \u00b7 ".join(parts if len(inspector.translators) == 1 else parts[1:])

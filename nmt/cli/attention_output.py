@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PAGES = (".html", ".htm")
 _IMAGES = (".png", ".svg", ".pdf")
-_TEXTS = ("", ".txt", ".json", ".jsonl", *(each.suffix for each in COMPRESSIONS))
+_TEXTS = ("", ".txt", ".json", ".jsonl", *(compression.suffix for compression in COMPRESSIONS))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Outputs:
         return bool(self.pages or self.images)
 
     @classmethod
-    def of(
+    def from_options(
         cls, output: Path | None, html: Path | None, png: Path | None, svg: Path | None
     ) -> "Outputs":
         """Return the outputs that the options name.
@@ -78,7 +78,7 @@ class Outputs:
         named = [path for path in (*pages, *images, text) if path is not None]
         if len(set(named)) < len(named):
             raise UsageError("two outputs have the same name.")
-        return cls(_given(pages), _given(images), text)
+        return cls(_without_none(pages), _without_none(images), text)
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class TextDrawing:
 
     def lines(self, sentence: "Sentence") -> list[str]:
         """Return the lines for a sentence."""
-        translation = sentence.readings[0].best
+        translation = sentence.outputs[0].best
         if self.as_json:
             return [_as_json(translation, self.subwords)]
-        return self._drawn(sentence.text, translation)
+        return self._picture(sentence.text, translation)
 
-    def _drawn(self, text: str, translation: "Translation") -> list[str]:
+    def _picture(self, text: str, translation: "Translation") -> list[str]:
         """Return text, translation and picture of a sentence; a blank line for a blank text.
 
         A text in segments has no picture, because its size would be the square of the length.
@@ -196,7 +196,7 @@ def write_images(
 
     written: list[Path] = []
     for sentence in sentences:
-        translation = sentence.readings[0].best
+        translation = sentence.outputs[0].best
         if translation.attention is None:
             continue
         name = _numbered(path, sentence.number, len(sentences))
@@ -245,11 +245,11 @@ def _as_json(translation: "Translation", subwords: bool) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
-def _given(paths: Sequence[Path | None]) -> tuple[Path, ...]:
+def _without_none(paths: Sequence[Path | None]) -> tuple[Path, ...]:
     return tuple(path for path in paths if path is not None)
 
 
-def _numbered(path: Path, number: int, of: int) -> Path:
-    if of == 1:
+def _numbered(path: Path, number: int, total: int) -> Path:
+    if total == 1:
         return path
-    return path.with_name(f"{path.stem}-{number:0{max(4, len(str(of)))}d}{path.suffix}")
+    return path.with_name(f"{path.stem}-{number:0{max(4, len(str(total)))}d}{path.suffix}")

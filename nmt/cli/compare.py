@@ -14,7 +14,7 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    check_written,
+    check_output_files,
     named_path,
     same_path,
 )
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nmt.reports.comparison import RunComparison, RunScores
     from nmt.reports.run_state import RunState
 
-_AT_ONCE = 512
+_LINES_PER_STEP = 512
 """Lines translated between two updates of the progress bar."""
 
 
@@ -94,27 +94,29 @@ def compare(
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
 
-    _check(runs, source, references, hypotheses, no_translate)
-    check_written([html], [source, *(references or ()), *(hypotheses or ())], runs)
+    _check_options(runs, source, references, hypotheses, no_translate)
+    check_output_files([html], [source, *(references or ()), *(hypotheses or ())], runs)
     states = [open_run(run) for run in runs]
 
-    def judge(names: Sequence[str]) -> "RunScores | str":
+    def score(names: Sequence[str]) -> "RunScores | str":
         if no_translate:
             return "Translations are not compared (--no-translate)."
-        return _judge(states, names, (source, references, hypotheses), (device, precision, threads))
+        return _score_or_reason(
+            states, names, (source, references, hypotheses), (device, precision, threads)
+        )
 
-    found = compare_runs(states, judge)
+    comparison = compare_runs(states, score)
     if html is not None:  # first, because a closed pipe ends the output below
-        write_text(html, comparison_page(found))
+        write_text(html, comparison_page(comparison))
         say(f"page: {html}")
     if as_json:
-        record = replace_non_finite(found.record(swings))
+        record = replace_non_finite(comparison.record(swings))
         print(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        _print(found, swings)
+        _print(comparison, swings)
 
 
-def _check(
+def _check_options(
     runs: list[Path],
     source: Path | None,
     references: list[Path] | None,
@@ -123,8 +125,8 @@ def _check(
 ) -> None:
     if len(runs) < 2:
         raise UsageError("compare needs two runs or more: nmt compare runs/one runs/other")
-    for place, run in enumerate(runs):
-        if any(same_path(run, other) for other in runs[:place]):
+    for index, run in enumerate(runs):
+        if any(same_path(run, other) for other in runs[:index]):
             warn(f"{run}: was given twice, and does not differ from itself")
     if (source is None) != (not references):
         missing = "--ref" if source is not None else "--source"
@@ -138,10 +140,10 @@ def _check(
         raise UsageError("--no-translate compares no translations: leave out --source and --hyp.")
 
 
-def _judge(
+def _score_or_reason(
     states: "Sequence[RunState]",
     names: Sequence[str],
-    given: tuple[Path | None, list[Path] | None, list[Path] | None],
+    texts_of_options: tuple[Path | None, list[Path] | None, list[Path] | None],
     machine: tuple[str | None, str | None, int | None],
 ) -> "RunScores | str":
     """Return the translation quality of the runs, or the reason why it is not known.
@@ -151,22 +153,22 @@ def _judge(
     Args:
         states: The state of each run.
         names: The name of each run.
-        given: The source, references and translations of the options.
+        texts_of_options: The source, references and translations of the options.
         machine: The device, precision and threads.
     """
-    from nmt.reports.run_scoring import dev_of, given_text, score_models, score_runs
+    from nmt.reports.run_scoring import read_shared_dev, read_text_files, score_models, score_runs
     from nmt.text.lines import read_all_input_lines
 
-    source, references, hypotheses = given
+    source, references, hypotheses = texts_of_options
 
     def translate(state: "RunState", name: str, lines: Sequence[str]) -> list[str]:
         return _translate(state.run.path, name, lines, machine)
 
     if source is not None:
-        text = given_text(source, references or [])
+        text = read_text_files(source, references or [])
     else:
         try:
-            text = dev_of(states)
+            text = read_shared_dev(states)
         except NmtError as error:
             if hypotheses:
                 raise
@@ -191,25 +193,27 @@ def _translate(
 
     device, precision, threads = machine
     translator = open_translator([run], device, precision, threads)
-    found: list[str] = []
+    translations: list[str] = []
     with progress(f"translate with {name}", len(lines), "lines", by_time=True) as bar:
-        for begin in range(0, len(lines), _AT_ONCE):
-            part = lines[begin : begin + _AT_ONCE]
-            found += [each.text for each in translator.translate(part, attention=False)]
-            bar.advance(len(part))
-    return found
+        for begin in range(0, len(lines), _LINES_PER_STEP):
+            batch = lines[begin : begin + _LINES_PER_STEP]
+            translations += [
+                translation.text for translation in translator.translate(batch, attention=False)
+            ]
+            bar.advance(len(batch))
+    return translations
 
 
-def _print(found: "RunComparison", swings: int) -> None:
+def _print(comparison: "RunComparison", swings: int) -> None:
     from nmt.evaluation.score_report import print_buckets, print_scores, report_equal_systems
     from nmt.reports.comparison import print_deltas, print_runs
 
-    print_runs(found)
-    if found.judged is None:
-        say(found.why_not)
+    print_runs(comparison)
+    if comparison.scores is None:
+        say(comparison.scores_problem)
         return
-    print(f"\ntranslations of {found.judged.what}")
-    print_scores(found.judged.report)
-    report_equal_systems(found.judged.report)
-    print_buckets(found.judged.report)
-    print_deltas(found, swings)
+    print(f"\ntranslations of {comparison.scores.text_name}")
+    print_scores(comparison.scores.report)
+    report_equal_systems(comparison.scores.report)
+    print_buckets(comparison.scores.report)
+    print_deltas(comparison, swings)

@@ -16,7 +16,7 @@ config = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Compared = Annotated[
+_ConfigOrFolder = Annotated[
     Path, typer.Argument(help="Path of a configuration, or of a folder with a config.yaml.")
 ]
 
@@ -80,8 +80,8 @@ def schema(debug: Debug = False, quiet: Quiet = False) -> None:
 
 @config.command(cls=Command)
 def diff(
-    old: _Compared,
-    new: _Compared,
+    old: _ConfigOrFolder,
+    new: _ConfigOrFolder,
     as_json: JsonOutput = False,
     debug: Debug = False,
     quiet: Quiet = False,

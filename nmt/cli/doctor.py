@@ -14,7 +14,7 @@ from nmt.cli.options import (
     Quiet,
     Set,
     Threads,
-    debug_wanted,
+    is_debug,
 )
 from nmt.errors import StoppedBySignal, UsageError
 from nmt.runtime.process import SignalReceived, raise_signals
@@ -43,23 +43,23 @@ def doctor(
 
     The exit code is 0, or that of the first check that fails.
     """
-    from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
+    from nmt.doctor.preflight import NAME_WIDTH, preflight
 
     if settings and config is None:
         raise UsageError("--set changes a configuration: give CONFIG too.")
     runtime = {"device": device, "precision": precision, "threads": threads}
-    given = {key: value for key, value in runtime.items() if value is not None}
+    runtime_settings = {key: value for key, value in runtime.items() if value is not None}
 
     def show(finding: "Finding") -> None:
         if not as_json:
-            print(finding.line(ROOM_FOR_NAMES), flush=True)
+            print(finding.line(NAME_WIDTH), flush=True)
 
     try:
         with raise_signals():
-            report = preflight(config, settings or [], given, show, debug_wanted())
+            report = preflight(config, settings or [], runtime_settings, show, is_debug())
     except SignalReceived as signal:
-        farewell = f"stopped by {signal.name}; nothing is left behind."
-        raise StoppedBySignal(farewell, signal.number) from None
+        message = f"stopped by {signal.name}; nothing is left behind."
+        raise StoppedBySignal(message, signal.number) from None
     if as_json:
         print(json.dumps(report.record(), ensure_ascii=False, indent=2))
     else:

@@ -20,7 +20,7 @@ from nmt.errors import (
 )
 from nmt.runtime.process import SignalReceived
 
-_OF_THE_SYSTEM = frozenset(
+_FILE_SYSTEM_ERRORS = frozenset(
     (
         errno.EACCES,
         errno.EPERM,
@@ -46,32 +46,34 @@ def report(error: BaseException) -> int:
     A reader that closes the pipe of the output (`nmt ... | head`) is no error. The exit code is
     then 0, without a message.
     """
-    if isinstance(error, BrokenPipeError) and _reader_has_gone():
-        _drop_pending_output()
+    if isinstance(error, BrokenPipeError) and _reader_has_closed():
+        _discard_pending_output()
         return 0
     if isinstance(error, OutputClosed) or (isinstance(error, NmtError) and not error.message):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        _complain("nmt: interrupted")
+        _print_error("nmt: interrupted")
         return 130
     if isinstance(error, SignalReceived):
         error = StoppedBySignal(f"stopped by {error.name}", error.number)
     if isinstance(error, CommandLineError):
         error.show()  # type: ignore[attr-defined]  # click's, found by way of its subclass
         return 2
-    if options.debug_wanted():
-        _complain("".join(traceback.format_exception(error)).rstrip("\n"))
+    if options.is_debug():
+        _print_error("".join(traceback.format_exception(error)).rstrip("\n"))
     known = _as_nmt_error(error)
     if known is not None:
-        label = _speaker() if isinstance(known, StoppedBySignal) else f"{_speaker()}: error"
-        _complain(f"{label}: {known.message}")
+        label = (
+            _process_name() if isinstance(known, StoppedBySignal) else f"{_process_name()}: error"
+        )
+        _print_error(f"{label}: {known.message}")
         return known.exit_code
-    hint = "" if options.debug_wanted() else " (run again with --debug for the traceback)"
-    _complain(f"{_speaker()}: internal error: {type(error).__name__}: {error}{hint}")
+    hint = "" if options.is_debug() else " (run again with --debug for the traceback)"
+    _print_error(f"{_process_name()}: internal error: {type(error).__name__}: {error}{hint}")
     return 1
 
 
-def _speaker() -> str:
+def _process_name() -> str:
     """Return the name of the process in messages, with its rank where it is not rank zero."""
     rank = os.environ.get("RANK", "0")
     return "nmt" if rank == "0" or "WORLD_SIZE" not in os.environ else f"nmt: rank {rank}"
@@ -86,7 +88,7 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
             "search.beam_size), a smaller model, or a device with more memory."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        _drop_pending_output()
+        _discard_pending_output()
         where = error.filename if error.filename is not None else "the output"
         return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
     if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
@@ -100,7 +102,11 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
             f"{str(Path.cwd())!a}, as {sys.argv[1:]!a}).\n"
             "Rename it, or start nmt in a UTF-8 locale."
         )
-    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM and error.filename is not None:
+    if (
+        isinstance(error, OSError)
+        and error.errno in _FILE_SYSTEM_ERRORS
+        and error.filename is not None
+    ):
         return ResourceError(
             f"{error.filename}: {error.strerror}. Look at the path and at who may read and write "
             "there, or take another."
@@ -108,7 +114,7 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
     return None
 
 
-def _reader_has_gone() -> bool:
+def _reader_has_closed() -> bool:
     """Return whether the reader of stdout or stderr has closed it.
 
     A broken pipe between the processes of the program is a failure, and does not count.
@@ -121,15 +127,15 @@ def _reader_has_gone() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def _drop_pending_output() -> None:
+def _discard_pending_output() -> None:
     """Redirect stdout to nowhere, so that Python's last flush at exit cannot fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
     except BrokenPipeError:
-        _drop_pending_output()
+        _discard_pending_output()

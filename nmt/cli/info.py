@@ -32,8 +32,8 @@ def info(
     """
     from nmt.bundles.description import describe
 
-    found = describe(path, verify)
+    description = describe(path, verify)
     if as_json:
-        print(json.dumps(found.record(), ensure_ascii=False, indent=2))
+        print(json.dumps(description.record(), ensure_ascii=False, indent=2))
     else:
-        print("\n".join(found.lines()))
+        print("\n".join(description.lines()))

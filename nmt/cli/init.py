@@ -15,7 +15,7 @@ from nmt.runtime.process import SignalReceived, raise_signals
 
 _STDOUT = Path("-")
 
-_Texts = list[Path] | None
+_OptionalPaths = list[Path] | None
 
 
 def init(
@@ -41,7 +41,7 @@ def init(
         ),
     ],
     dev_source: Annotated[
-        _Texts,
+        _OptionalPaths,
         typer.Option(
             "--dev-source",
             metavar="FILE",
@@ -51,7 +51,7 @@ def init(
         ),
     ] = None,
     dev_target: Annotated[
-        _Texts,
+        _OptionalPaths,
         typer.Option(
             "--dev-target",
             metavar="FILE",
@@ -116,29 +116,29 @@ def init(
     texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
     _check_output(output, texts, force)
     if (dev_source is None) != (dev_target is None):
-        given, missing = ("source", "target") if dev_source else ("target", "source")
-        raise UsageError(f"--dev-{given} is given: give --dev-{missing} too.")
-    from nmt.cli.init_choices import Texts, choices_for, found, headline
+        given_side, missing = ("source", "target") if dev_source else ("target", "source")
+        raise UsageError(f"--dev-{given_side} is given: give --dev-{missing} too.")
+    from nmt.cli.init_choices import Texts, config_comment, corpus_report_lines, recommend_for
     from nmt.config.recommend.render import format_table, format_yaml
     from nmt.data.corpus_survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
-    named = Texts.of(
+    texts_of_options = Texts.from_options(
         (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
     )
     try:
-        with raise_signals(), _own_way_with_bad_utf8():
-            facts = summarize_corpus(named.train, named.dev, on_bad_utf8)
-            for line in found(facts, named):
+        with raise_signals(), _advise_option_for_bad_utf8():
+            facts = summarize_corpus(texts_of_options.train, texts_of_options.dev, on_bad_utf8)
+            for line in corpus_report_lines(facts, texts_of_options):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent
-            choices = choices_for(facts, named, folder, budget)
+            choices = recommend_for(facts, texts_of_options, folder, budget)
     except SignalReceived as signal:
-        farewell = f"stopped by {signal.name}; nothing is written."
-        raise StoppedBySignal(farewell, signal.number) from None
+        message = f"stopped by {signal.name}; nothing is written."
+        raise StoppedBySignal(message, signal.number) from None
     for line in format_table(choices):
         say(f"  {line}")
-    text = format_yaml(choices, headline(facts, named, budget))
+    text = format_yaml(choices, config_comment(facts, texts_of_options, budget))
     if output == _STDOUT:
         print(text, end="")
         return
@@ -149,7 +149,7 @@ def init(
 
 
 @contextmanager
-def _own_way_with_bad_utf8() -> Iterator[None]:
+def _advise_option_for_bad_utf8() -> Iterator[None]:
     """Replace the advice about invalid UTF-8, which names a setting, by that of the option."""
     from nmt.text.lines import NotUtf8Error
 

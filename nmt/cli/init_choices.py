@@ -22,10 +22,10 @@ from nmt.text.languages import read_file_languages
 if TYPE_CHECKING:
     from nmt.doctor.training_checks import Pace
 
-_SCRIPTS_TOLD = 3
-_ONE_TEXT = 0.1
-_FEW_PAIRS = 1000
-_FEW_PASSES = 3.0
+_MAX_SCRIPTS = 3
+_MAX_IDENTICAL = 0.1
+_MIN_PAIRS = 1000
+_MIN_EPOCHS = 3.0
 
 _Files = Sequence[Path] | None
 BadUtf8 = Literal["error", "replace", "skip_pair"]
@@ -48,7 +48,7 @@ class Texts:
     on_bad_utf8: BadUtf8
 
     @classmethod
-    def of(
+    def from_options(
         cls,
         train: tuple[Sequence[Path], Sequence[Path]],
         dev: tuple[_Files, _Files],
@@ -75,12 +75,12 @@ class Texts:
         )
 
 
-def choices_for(
+def recommend_for(
     facts: CorpusSummary, texts: Texts, folder: Path, budget: str | None
 ) -> list[Recommendation]:
-    """Return all keys of the configuration.
+    """Return the recommended value of each key of the configuration.
 
-    With a budget, some updates of the model for unlimited training are timed.
+    With a budget, it times some updates of the model that is recommended without a budget.
 
     Args:
         facts: Statistics of the corpus.
@@ -89,13 +89,15 @@ def choices_for(
         budget: The time limit of training; None for no limit. Timing may raise, see `measure_pace`.
     """
     facts = replace(facts, bleu_counts_words=bleu_tokenizer(texts.languages[1], None) != "char")
-    about_data = _about_data(texts, folder)
+    data = _data_recommendations(texts, folder)
     if budget is None:
-        return [*about_data, *recommend(facts)]
+        return [*data, *recommend(facts)]
     with tempfile.TemporaryDirectory(prefix=".tmp-init-") as name:
-        here = Path(name)
+        temporary_folder = Path(name)
         say(f"timing some updates, for a budget of {budget}")
-        pace = _pace([*_about_data(texts, None), *recommend(facts)], here)
+        pace = _measure_pace(
+            [*_data_recommendations(texts, None), *recommend(facts)], temporary_folder
+        )
     if pace.is_busy:
         warn(
             "other processes keep the cores busy (the timed updates waited "
@@ -106,16 +108,16 @@ def choices_for(
     limit = Budget(budget, max(1, int(seconds / pace.seconds)), pace.seconds)
     say(f"{1 / pace.seconds:.1f} updates/s here: {limit.updates:,} updates in {budget}")
     plan = make_plan(facts, limit)
-    if plan.epochs < _FEW_PASSES:
+    if plan.epochs < _MIN_EPOCHS:
         warn(
             f"{budget} are short here: {plan.epochs:.1f} passes over train, of "
             f"{plan.full_updates:,} updates that such a corpus deserves only {plan.updates:,}."
         )
-    return [*about_data, *recommend(facts, limit)]
+    return [*data, *recommend(facts, limit)]
 
 
-def found(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
-    """Yield a report on the texts in lines; possible errors are printed as warnings.
+def corpus_report_lines(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
+    """Yield the lines of a report on the texts, and print warnings about them.
 
     Args:
         facts: Statistics of the corpus.
@@ -125,16 +127,16 @@ def found(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
     dev = "none" if facts.dev_pairs is None else f"{facts.dev_pairs:,} pairs"
     yield f"train: {facts.pairs:,} pairs, a {facts.size} corpus; dev: {dev}"
     for name, language, side in sides:
-        yield f"{name}: {language or 'language unknown'}, {_told(side)}"
+        yield f"{name}: {language or 'language unknown'}, {_side_text(side)}"
     yield (
         f"99% of the pairs have at most {facts.long_words} words a side; "
         f"{facts.repeated:.1%} occur before, {facts.identical:.1%} have one text on both sides, "
         f"{facts.blank:,} have a blank side"
     )
-    _warn(facts)
+    _warn_of_corpus(facts)
 
 
-def headline(facts: CorpusSummary, texts: Texts, budget: str | None) -> str:
+def config_comment(facts: CorpusSummary, texts: Texts, budget: str | None) -> str:
     """Return the comment at the head of the configuration.
 
     Args:
@@ -143,10 +145,10 @@ def headline(facts: CorpusSummary, texts: Texts, budget: str | None) -> str:
         budget: The time limit of training, or None.
     """
     source, target = (language or "?" for language in texts.languages)
-    told = f"{facts.pairs:,} pairs, {facts.words:,} words a side"
+    sizes = f"{facts.pairs:,} pairs, {facts.words:,} words a side"
     limit = f", to be trained in {budget}" if budget else ""
     return (
-        f"Fitted by nmt init: {source} to {target}, {told}{limit}.\n"
+        f"Fitted by nmt init: {source} to {target}, {sizes}{limit}.\n"
         "Any key may be changed; `nmt config explain KEY` tells of each, and those that are not "
         "here have\nthe defaults of `nmt config default`."
     )
@@ -161,7 +163,7 @@ def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> Corp
     return CorpusSettings(source=tuple(source), target=tuple(target))
 
 
-def _about_data(texts: Texts, folder: Path | None) -> Iterator[Recommendation]:
+def _data_recommendations(texts: Texts, folder: Path | None) -> Iterator[Recommendation]:
     """Yield languages and paths relative to the folder; absolute paths without a folder."""
     for side, language in zip(("source", "target"), texts.languages, strict=True):
         if language:
@@ -169,19 +171,22 @@ def _about_data(texts: Texts, folder: Path | None) -> Iterator[Recommendation]:
     for name, corpus in (("train", texts.train), ("dev", texts.dev)):
         if corpus is not None:
             for side, paths in (("source", corpus.source), ("target", corpus.target)):
-                seen = [_seen_from(folder, path) for path in paths]
-                yield Recommendation(f"data.{name}.{side}", seen if len(seen) > 1 else seen[0])
+                relative_paths = [_relative_path(folder, path) for path in paths]
+                yield Recommendation(
+                    f"data.{name}.{side}",
+                    relative_paths if len(relative_paths) > 1 else relative_paths[0],
+                )
     if texts.on_bad_utf8 != "error":
         yield Recommendation("data.on_bad_utf8", texts.on_bad_utf8)
 
 
-def _seen_from(folder: Path | None, path: Path) -> str:
+def _relative_path(folder: Path | None, path: Path) -> str:
     if folder is None:
         return str(path.absolute())
     return str(path) if path.is_absolute() else os.path.relpath(path, folder)
 
 
-def _pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
+def _measure_pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
     from nmt.doctor.training_checks import measure_pace
 
     config = folder / "timed.yaml"
@@ -191,19 +196,19 @@ def _pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
     return measure_pace(config)
 
 
-def _told(side: SideSummary) -> str:
-    shares = list(side.scripts.items())[:_SCRIPTS_TOLD]
+def _side_text(side: SideSummary) -> str:
+    shares = list(side.scripts.items())[:_MAX_SCRIPTS]
     scripts = ", ".join(f"{script} {share:.0%}" for script, share in shares if share >= 0.005)
     counted = "by its characters, " if side.unspaced else ""
     return f"{side.words:,} words ({counted}{scripts or 'no letters'})"
 
 
-def _warn(facts: CorpusSummary) -> None:
+def _warn_of_corpus(facts: CorpusSummary) -> None:
     for message in facts.findings:
         warn(message)
-    if facts.pairs < _FEW_PAIRS:
+    if facts.pairs < _MIN_PAIRS:
         warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
-    if facts.identical >= _ONE_TEXT:
+    if facts.identical >= _MAX_IDENTICAL:
         warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
     if facts.blank > constants.RAISED_LIMIT_FROM * facts.pairs:
         warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")

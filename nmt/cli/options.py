@@ -29,8 +29,8 @@ class _State:
 _state = _State()
 
 
-def debug_wanted() -> bool:
-    """Return whether --debug was given, which shows the traceback of errors."""
+def is_debug() -> bool:
+    """Return whether --debug was given, with which errors show their traceback."""
     return _state.debug
 
 
@@ -58,7 +58,7 @@ def _check_device(value: str | None) -> str | None:
     return value
 
 
-def metrics_of(registry: Registry) -> Callable[[list[str] | None], list[str] | None]:
+def check_metrics_of(registry: Registry) -> Callable[[list[str] | None], list[str] | None]:
     """Return the check of an option that names metrics of a registry."""
 
     def check(names: list[str] | None) -> list[str] | None:
@@ -69,7 +69,7 @@ def metrics_of(registry: Registry) -> Callable[[list[str] | None], list[str] | N
     return check
 
 
-def metric_of(registry: Registry) -> Callable[[str], str]:
+def check_metric_of(registry: Registry) -> Callable[[str], str]:
     """Return the check of an option that names one metric of a registry."""
     return lambda name: check_metric(name, registry)
 
@@ -101,7 +101,7 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-def refuse(*contradictions: tuple[bool, str]) -> None:
+def reject_contradictions(*contradictions: tuple[bool, str]) -> None:
     """Raise UsageError with the first message whose condition holds."""
     for holds, message in contradictions:
         if holds:
@@ -200,7 +200,7 @@ Threads = Annotated[
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def check_written(
+def check_output_files(
     written: Iterable[Path | None], read: Iterable[Path | None], runs: Iterable[Path] = ()
 ) -> None:
     """Check the output files of a command.
@@ -213,16 +213,16 @@ def check_written(
     Raises:
         UsageError: An output is a folder, an input, given twice, or a file of a run.
     """
-    given = [path for path in written if path is not None]
-    sources = [path for path in read if path is not None]
-    for place, path in enumerate(given):
+    outputs = [path for path in written if path is not None]
+    inputs = [path for path in read if path is not None]
+    for index, path in enumerate(outputs):
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; give a file.")
-        if any(replaces(path, source) for source in sources):
+        if any(would_overwrite(path, source) for source in inputs):
             raise UsageError(f"{path}: is read, and would be overwritten. Give another file.")
-        if any(same_path(path, other) for other in given[:place]):
+        if any(same_path(path, other) for other in outputs[:index]):
             raise UsageError(f"{path}: was given twice for what is written. Give another file.")
-        if any(_made_by_run(path, run) for run in runs):
+        if any(_belongs_to_run(path, run) for run in runs):
             raise UsageError(f"{path}: belongs to the run, and would be overwritten.")
 
 
@@ -230,7 +230,7 @@ def same_path(one: Path | None, other: Path | None) -> bool:
     """Return whether two paths lead to the same file.
 
     Args:
-        one: The first path; None for a standard stream, which is never the same.
+        one: The first path; None for a standard stream, which equals no other path.
         other: The second path.
     """
     if one is None or other is None:
@@ -238,7 +238,7 @@ def same_path(one: Path | None, other: Path | None) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def replaces(written: Path | None, read: Path | None) -> bool:
+def would_overwrite(written: Path | None, read: Path | None) -> bool:
     """Return whether an output would overwrite an input. A terminal may be both.
 
     Args:
@@ -248,7 +248,7 @@ def replaces(written: Path | None, read: Path | None) -> bool:
     return read is not None and read.is_file() and same_path(written, read)
 
 
-def _made_by_run(path: Path, run: Path) -> bool:
+def _belongs_to_run(path: Path, run: Path) -> bool:
     """Return whether a run made a file. HTML reports in its folder may be overwritten."""
     inside = path.resolve().is_relative_to(run.resolve())
     return inside and path.exists() and path.suffix.lower() not in (".html", ".htm")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, check_written, named_path
+from nmt.cli.options import Debug, JsonOutput, Quiet, RunPath, check_output_files, named_path
 from nmt.console import say
 
 _PAGE = "report.html"
@@ -35,8 +35,7 @@ def report(
     same figures, and writes the report only with --output.
     """
     from nmt.pages.page import replace_non_finite
-    from nmt.reports.run_page import report_page
-    from nmt.reports.run_report import report_on
+    from nmt.reports.run_report import gather_report, report_page
     from nmt.reports.run_state import open_run
     from nmt.runtime.atomic_files import write_text
 
@@ -44,14 +43,17 @@ def report(
     file = output
     if file is None and not as_json:
         file = state.run.path / _PAGE
-    check_written([file], [run], [state.run.path])
-    found = report_on(state)
+    check_output_files([file], [run], [state.run.path])
+    run_report = gather_report(state)
     if file is not None:  # first, because a closed pipe ends the output below
-        write_text(file, report_page(found))
+        write_text(file, report_page(run_report))
         say(f"page: {file}")
     if as_json:
         print(
             json.dumps(
-                replace_non_finite(found.record()), ensure_ascii=False, indent=2, allow_nan=False
+                replace_non_finite(run_report.record()),
+                ensure_ascii=False,
+                indent=2,
+                allow_nan=False,
             )
         )

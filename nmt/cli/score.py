@@ -14,7 +14,7 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    check_written,
+    check_output_files,
 )
 from nmt.cli.score_models import ModelScoring, corpus_record, corpus_text
 from nmt.cli.score_options import (
@@ -92,8 +92,8 @@ def score(
     whoever made them. The model's tokenizer divides the text, and a line is scored as a whole,
     however long. Both may be given together.
     """
-    given = hypotheses or [_STDIN]
-    _check_sides(
+    texts_to_score = hypotheses or [_STDIN]
+    _check_option_groups(
         references,
         {
             "--metric": metrics,
@@ -123,17 +123,19 @@ def score(
         },
         source,
     )
-    _check_forms(references, sentences, tokens, n_best, as_json)
-    _check_numbers(given, model, baseline, segments, buckets, train, html)
-    texts = [path for path in given if path != _STDIN]
-    check_written([html], [*texts, *(references or ()), source, baseline, *(train or ())])
-    if _STDIN in given and sys.stdin.isatty():
+    _check_formats(references, sentences, tokens, n_best, as_json)
+    _check_text_counts(texts_to_score, model, baseline, segments, buckets, train, html)
+    texts = [path for path in texts_to_score if path != _STDIN]
+    check_output_files([html], [*texts, *(references or ()), source, baseline, *(train or ())])
+    if _STDIN in texts_to_score and sys.stdin.isatty():
         say("reading translations from the keyboard, one a line; end with Ctrl-D")
-    by_references, by_model, total, of_model = None, None, None, None
+    by_references, by_model, total, model_language = None, None, None, None
     if model and source is not None:
         translator = open_translator(model, device, precision, threads, weight, combine)
-        of_model = translator.target_language
-        by_model = ModelScoring(translator, source, None if given == [_STDIN] else given[0])
+        model_language = translator.target_language
+        by_model = ModelScoring(
+            translator, source, None if texts_to_score == [_STDIN] else texts_to_score[0]
+        )
         if n_best:
             by_model.print_n_best()
             return
@@ -142,11 +144,11 @@ def score(
             return
     if references:
         by_references = ReferenceScoring(
-            given,
+            texts_to_score,
             references,
             _metrics(metrics),
             lowercase=lowercase,
-            tokenize=tokenize or _tokenizer(language, of_model, train, metrics),
+            tokenize=tokenize or _tokenizer(language, model_language, train, metrics),
             source=source,
             baseline=baseline,
             names=names,
@@ -157,7 +159,7 @@ def score(
             train=train,
         )
         with show_activity("score"):
-            by_references.warn_of_suspicions()
+            by_references.warn_of_problems()
             if not segments:
                 by_references.warn_of_noise()
             if html is not None:
@@ -175,33 +177,35 @@ def score(
             _print_text(by_references, total)
 
 
-def _metrics(asked: list[str] | None) -> list[str]:
+def _metrics(requested: list[str] | None) -> list[str]:
     """Return the metrics to compute, in the order of the registry."""
     from nmt.evaluation.scores import METRICS
 
-    return [name for name in SCORE_METRICS.names() if name in (asked or METRICS)]
+    return [name for name in SCORE_METRICS.names() if name in (requested or METRICS)]
 
 
 def _tokenizer(
-    given: str | None,
-    of_model: str | None,
+    language: str | None,
+    model_language: str | None,
     train: list[Path] | None,
     metrics: list[str] | None,
 ) -> str | None:
     """Return the tokenizer of BLEU for the target language of the option, the model or the run.
 
     Args:
-        given: The option --language.
-        of_model: The target language of --model.
+        language: The option --language.
+        model_language: The target language of --model.
         train: Texts, or folders of runs.
         metrics: The metrics that were given.
     """
     from nmt.evaluation.scores import bleu_tokenizer
 
     report = warn if "bleu" in _metrics(metrics) else None
-    if given is not None and find_language(given) is None:
-        warn(f"--language {given!r} is no language that nmt knows: BLEU is by the tokenizer 13a.")
-    return bleu_tokenizer(given or of_model or _language_of_runs(train), report)
+    if language is not None and find_language(language) is None:
+        warn(
+            f"--language {language!r} is no language that nmt knows: BLEU is by the tokenizer 13a."
+        )
+    return bleu_tokenizer(language or model_language or _language_of_runs(train), report)
 
 
 def _language_of_runs(paths: list[Path] | None) -> str | None:
@@ -214,11 +218,11 @@ def _language_of_runs(paths: list[Path] | None) -> str | None:
     return load_config(known[0]).data.target_language if known else None
 
 
-def _check_sides(
+def _check_option_groups(
     references: list[Path] | None,
-    of_references: dict[str, Any],
+    reference_options: dict[str, Any],
     model: list[Path] | None,
-    of_model: dict[str, Any],
+    model_options: dict[str, Any],
     source: Path | None,
 ) -> None:
     """Raise UsageError for options, given by name, of a kind of scoring that is not requested."""
@@ -227,18 +231,18 @@ def _check_sides(
             "score needs references or a model: nmt score HYP --ref REF, or nmt score HYP "
             "--model RUN --source SRC"
         )
-    sides = (("--ref", references, of_references), ("--model", model, of_model))
-    for side, asked_for, options in sides:
-        given = [
+    sides = (("--ref", references, reference_options), ("--model", model, model_options))
+    for side, requested, options in sides:
+        given_names = [
             name for name, value in options.items() if value is not None and value is not False
         ]
-        if given and not asked_for:
-            raise UsageError(f"{given[0]} goes with {side}, which is not given.")
+        if given_names and not requested:
+            raise UsageError(f"{given_names[0]} goes with {side}, which is not given.")
     if model and source is None:
         raise UsageError("--model needs what was translated: add --source SRC.")
 
 
-def _check_forms(
+def _check_formats(
     references: list[Path] | None, sentences: bool, tokens: bool, n_best: bool, as_json: bool
 ) -> None:
     """Raise UsageError for output formats that exclude each other."""
@@ -251,8 +255,8 @@ def _check_forms(
         raise UsageError("--tokens goes with --sentences, which is not given.")
 
 
-def _check_numbers(
-    given: list[Path],
+def _check_text_counts(
+    hypotheses: list[Path],
     model: list[Path] | None,
     baseline: Path | None,
     segments: bool,
@@ -261,7 +265,7 @@ def _check_numbers(
     html: Path | None,
 ) -> None:
     """Raise UsageError for too many texts, and for options that need another one."""
-    several = len(given) + (baseline is not None)
+    several = len(hypotheses) + (baseline is not None)
     if model and several > 1:
         raise UsageError(f"--model scores one text, and {several} were given: take a command each.")
     if model and segments:

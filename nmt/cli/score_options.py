@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from nmt.cli.help_format import RARE
-from nmt.cli.options import metrics_of
+from nmt.cli.options import check_metrics_of
 from nmt.config.registry import SCORE_METRICS
 
 _MOST_TRIALS = 1_000_000
@@ -31,7 +31,7 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         metavar="|".join(SCORE_METRICS.names()),
-        callback=metrics_of(SCORE_METRICS),
+        callback=check_metrics_of(SCORE_METRICS),
         help="Compute only this metric. Repeat for more. [default: bleu, chrf and ter]",
     ),
 ]

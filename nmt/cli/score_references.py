@@ -72,7 +72,7 @@ class ReferenceScoring:
 
     @cached_property
     def options(self) -> "ReportOptions":
-        """The question to the evaluation: texts, metrics and test.
+        """The input of the evaluation: texts, metrics and significance test.
 
         Raises:
             DataError: A text is unfit, or the numbers of lines differ.
@@ -107,21 +107,21 @@ class ReferenceScoring:
 
         return compare_systems(self.systems, self.options)
 
-    def warn_of_suspicions(self) -> None:
+    def warn_of_problems(self) -> None:
         """Warn of signs that the scores may be misleading."""
         from nmt.evaluation.input_checks import input_warnings, reference_warnings
         from nmt.evaluation.mismatches import mismatch_warnings
 
-        asked = self.options
-        for warning in reference_warnings(asked.references, self.metrics, self.tokenize):
+        question = self.options
+        for warning in reference_warnings(question.references, self.metrics, self.tokenize):
             warn(warning)
         for system in self.systems:
-            found = input_warnings(
-                system.hypotheses, asked.references, self.lowercase, self.tokenize, self.metrics
+            problems = input_warnings(
+                system.hypotheses, question.references, self.lowercase, self.tokenize, self.metrics
             )
-            found += mismatch_warnings(system.hypotheses, asked.references, asked.sources)
+            problems += mismatch_warnings(system.hypotheses, question.references, question.sources)
             prefix = f"{system.name}: " if len(self.systems) > 1 else ""
-            for warning in found:
+            for warning in problems:
                 warn(prefix + warning)
 
     def warn_of_noise(self) -> None:
@@ -130,20 +130,20 @@ class ReferenceScoring:
         from nmt.evaluation.score_report import noise_warning, noise_warnings
 
         if len(self.systems) > 1 or self.confidence:
-            found = noise_warnings(self.report)
+            warnings = noise_warnings(self.report)
         else:
-            found = [
+            warnings = [
                 noise_warning(score.name, score.value, score.noise)
                 for score in self.scores
                 if score.noise not in ("", SHORT_REFERENCES)
             ]
-        for warning in found:
+        for warning in warnings:
             warn(warning)
 
     def text(self) -> list[str]:
         """Return the scores of a single translation, a line for each metric."""
         if self.confidence:
-            return [_confident(measure) for measure in self.report.results]
+            return [_interval_text(measure) for measure in self.report.results]
         return [str(score) for score in self.scores]
 
     def print_text(self) -> None:
@@ -192,12 +192,12 @@ class ReferenceScoring:
         Args:
             as_json: Whether to print JSON objects rather than a table with a heading.
         """
-        of_systems = [self._sentences(system) for system in self.systems]
+        scores_by_system = [self._sentences(system) for system in self.systems]
         if not as_json:
             print("\t".join(["line", "system", *self.metrics]))
         row = _segment_json if as_json else _segment_text
-        for number, several in enumerate(zip(*of_systems, strict=True), start=1):
-            for system, scores in zip(self.systems, several, strict=True):
+        for number, line_scores in enumerate(zip(*scores_by_system, strict=True), start=1):
+            for system, scores in zip(self.systems, line_scores, strict=True):
                 print(row(number, system.name, scores))
 
     def _sentences(self, system: "System") -> list[dict[str, float]]:
@@ -240,19 +240,19 @@ class ReferenceScoring:
     def _names(self) -> list[str]:
         """The distinct names of the translations: those given, or else those of their files."""
         files = self._files
-        given = list(self.names or ())
-        if given and len(given) != len(self.hypotheses):
+        names_of_options = list(self.names or ())
+        if names_of_options and len(names_of_options) != len(self.hypotheses):
             raise UsageError(
-                f"--name was given {len(given)} times for {len(self.hypotheses)} translations: "
-                "give it once for each, in their order."
+                f"--name was given {len(names_of_options)} times for {len(self.hypotheses)} "
+                "translations: give it once for each, in their order."
             )
-        short = [_short(path) for path in files]
+        short = [_short_name(path) for path in files]
         names = [
             name if short.count(name) == 1 else str(path)
             for name, path in zip(short, files, strict=True)
         ]
-        names = names[: len(names) - len(given)] + given
-        return [_numbered(name, names[:place]) for place, name in enumerate(names)]
+        names = names[: len(names) - len(names_of_options)] + names_of_options
+        return [_distinct(name, names[:index]) for index, name in enumerate(names)]
 
     def _sources(self, lines: int) -> list[str] | None:
         from nmt.text.lines import read_all_input_lines
@@ -275,12 +275,12 @@ class ReferenceScoring:
             return None
         texts = [*references, *(system.hypotheses for system in self.systems)]
         lines = chain.from_iterable(
-            map(read_input_lines, chain.from_iterable(map(_texts, self.train)))
+            map(read_input_lines, chain.from_iterable(map(_text_files, self.train)))
         )
         return count_words(lines, vocabulary(texts, self.lowercase), self.lowercase)
 
 
-def _texts(path: Path) -> Iterator[Path]:
+def _text_files(path: Path) -> Iterator[Path]:
     """Yield a text file, or the target training files of a run's folder."""
     from nmt.data.manifest import Manifest
     from nmt.runtime.run_directory import find_run
@@ -292,7 +292,7 @@ def _texts(path: Path) -> Iterator[Path]:
         yield Path(file.path)
 
 
-def _short(path: Path) -> str:
+def _short_name(path: Path) -> str:
     if path == _STDIN:
         return "stdin"
     compression = compression_of(path.name)
@@ -300,12 +300,12 @@ def _short(path: Path) -> str:
     return name.removesuffix(".txt")
 
 
-def _numbered(name: str, before: list[str]) -> str:
+def _distinct(name: str, before: list[str]) -> str:
     """Return a name that differs from those before it."""
     return f"{name} ({before.count(name) + 1})" if name in before else name
 
 
-def _confident(measure: "MetricResult") -> str:
+def _interval_text(measure: "MetricResult") -> str:
     """Return the score of a single translation with its interval."""
     (standing,) = measure.system_scores
     low, high = standing.interval

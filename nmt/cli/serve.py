@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt.cli import translate_options as its
+from nmt.cli import translate_options as opts
 from nmt.cli.help_format import RARE
 from nmt.cli.options import (
     Combination,
@@ -21,7 +21,7 @@ from nmt.cli.options import (
 from nmt.cli.translate import open_translator
 from nmt.errors import UsageError
 
-_NEEDED = ("starlette", "uvicorn", "h11")
+_PACKAGES = ("starlette", "uvicorn", "h11")
 
 
 def serve(
@@ -51,8 +51,8 @@ def serve(
             rich_help_panel=RARE,
         ),
     ] = None,
-    beam: its.Beam = None,
-    flag_above: its.FlagAbove = None,
+    beam: opts.Beam = None,
+    flag_above: opts.FlagAbove = None,
     timeout: Annotated[
         int,
         typer.Option(
@@ -83,15 +83,15 @@ def serve(
     _require_packages()
     from nmt.search.batched_search import override
     from nmt.serving.api_schema import RequestLimits
-    from nmt.serving.server import listening
+    from nmt.serving.server import open_listener
     from nmt.serving.server import serve as run_server
     from nmt.translation.quality_estimation import QualityEstimator, parse_thresholds
 
     thresholds = parse_thresholds(flag_above or ())
-    listener = listening(host, port)
+    listener = open_listener(host, port)
     with listener:
         translator = open_translator(model, device, precision, threads, weight, combine)
-        settings = override(translator.settings, its.given(beam_size=beam, n_best=1))
+        settings = override(translator.settings, opts.given_settings(beam_size=beam, n_best=1))
         limits = replace(RequestLimits(), seconds=float(timeout), waiting=waiting)
         limits = replace(limits, beam=max(limits.beam, settings.beam_size))
         estimator = QualityEstimator.of(translator.bundles[0], thresholds)
@@ -100,7 +100,7 @@ def serve(
 
 def _require_packages() -> None:
     """Raise UsageError where the packages of the extra are missing."""
-    if any(find_spec(package) is None for package in _NEEDED):
+    if any(find_spec(package) is None for package in _PACKAGES):
         raise UsageError(
             "nmt serve needs packages that are not installed: pip install 'nmt[serve]'"
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nmt.data.manifest import Manifest
     from nmt.runtime.run_directory import RunDirectory
 
-_FREQUENT = 100
+_COVERAGE_SIZE = 100
 
 
 def shortlist(
@@ -67,20 +67,21 @@ def shortlist(
     run = find_run(bundle.parent)
     _check_has_data(run, bundle)
     tokenizers = TokenizerPair.load(bundle)
-    _check_fits(Manifest.load(run.data), tokenizers.fingerprint, run.data)
+    _check_tokenizer(Manifest.load(run.data), tokenizers.fingerprint, run.data)
     # Running training would replace the bundle at the next best validation.
     with hold_lock(run.training_lock, "training this run"):
         train, dev = (Corpus.open(run.data / name) for name in ("train", "dev"))
         for corpus in (train, dev):
             corpus.verify()
             corpus.check_ids(tokenizers.source.size, tokenizers.target.size)
-        made = make_shortlist(train, tokenizers, best, max_pairs)
-        add_shortlist(bundle, made)
-    fit = measure_coverage(made, dev, _FREQUENT)
+        new_shortlist = make_shortlist(train, tokenizers, best, max_pairs)
+        add_shortlist(bundle, new_shortlist)
+    dev_coverage = measure_coverage(new_shortlist, dev, _COVERAGE_SIZE)
     say(f"shortlist: {bundle}")
     say(
-        f"with --shortlist {_FREQUENT}: {fit.size:,.0f} of {tokenizers.target.size:,} subwords for "
-        f"a sentence of dev; {fit.tokens:.2%} of its references' subwords are among them"
+        f"with --shortlist {_COVERAGE_SIZE}: {dev_coverage.size:,.0f} of "
+        f"{tokenizers.target.size:,} subwords for a sentence of dev; {dev_coverage.tokens:.2%} of "
+        "its references' subwords are among them"
     )
 
 
@@ -111,7 +112,7 @@ def _check_has_data(run: "RunDirectory", bundle: Path) -> None:
     )
 
 
-def _check_fits(manifest: "Manifest", fingerprint: str, data: Path) -> None:
+def _check_tokenizer(manifest: "Manifest", fingerprint: str, data: Path) -> None:
     if manifest.tokenizer != fingerprint:
         raise DataError(
             f"{data}: was made with another tokenizer than this model's. Run nmt binarize again, "

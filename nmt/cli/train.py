@@ -50,8 +50,8 @@ def train(
     gc.collect()
     gc.freeze()
     runtime = {"device": device, "precision": precision, "threads": threads}
-    given = [f"runtime.{key}={value}" for key, value in runtime.items() if value is not None]
-    loaded = load_config(config, [*(settings or []), *given], say=say)
+    overrides = [f"runtime.{key}={value}" for key, value in runtime.items() if value is not None]
+    loaded = load_config(config, [*(settings or []), *overrides], say=say)
     if verify_resume:
         from nmt.training.verify_resume import verify_resume as verify
 

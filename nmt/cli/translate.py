@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nmt.cli import translate_options as its
+from nmt.cli import translate_options as opts
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -18,9 +18,9 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    refuse,
-    replaces,
+    reject_contradictions,
     same_path,
+    would_overwrite,
 )
 from nmt.cli.translate_output import JsonOutput, MosesOutput, OutputForm, TextOutput, TsvOutput
 from nmt.console import say, set_quiet
@@ -32,48 +32,48 @@ if TYPE_CHECKING:
     from nmt.translation.translator import Translator
 
 _WINDOW_BATCHES = 16
-_JUDGED_BATCHES = 4
+_WINDOW_BATCHES_WITH_FLAGS = 4
 
 
 def translate(
     model: ModelPaths = None,
     weight: ModelWeights = None,
     combine: Combination = None,
-    input_file: its.InputFile = None,
-    output_file: its.OutputFile = None,
-    input_format: its.InputFormat = "text",
-    column: its.Column = None,
-    as_json: its.AsJson = False,
-    attention: its.Attention = False,
-    alignment: its.Alignment = False,
-    report_file: its.Report = None,
-    flag: its.Flag = False,
-    flag_above: its.FlagAbove = None,
-    strict: its.Strict = False,
-    beam: its.Beam = None,
-    n_best: its.NBest = None,
-    length_penalty: its.LengthPenalty = None,
-    alpha: its.Alpha = None,
-    coverage_penalty: its.CoveragePenalty = None,
-    max_length: its.MaxLength = None,
-    min_length: its.MinLength = None,
-    no_repeat_ngram: its.NoRepeatNgram = None,
-    groups: its.Groups = None,
-    diversity: its.Diversity = None,
-    sample: its.Sample = None,
-    temperature: its.Temperature = None,
-    top_k: its.TopK = None,
-    top_p: its.TopP = None,
-    seed: its.Seed = None,
-    draw_by: its.DrawBy = None,
-    mbr: its.Mbr = None,
-    replace_unknown: its.ReplaceUnknown = None,
-    prefix: its.Prefix = None,
-    terms: its.Terms = None,
-    avoid: its.Avoid = None,
-    shortlist: its.Shortlist = None,
-    batch: its.Batch = None,
-    resumable: its.Resumable = False,
+    input_file: opts.InputFile = None,
+    output_file: opts.OutputFile = None,
+    input_format: opts.InputFormat = "text",
+    column: opts.Column = None,
+    as_json: opts.AsJson = False,
+    attention: opts.Attention = False,
+    alignment: opts.Alignment = False,
+    report_file: opts.Report = None,
+    flag: opts.Flag = False,
+    flag_above: opts.FlagAbove = None,
+    strict: opts.Strict = False,
+    beam: opts.Beam = None,
+    n_best: opts.NBest = None,
+    length_penalty: opts.LengthPenalty = None,
+    alpha: opts.Alpha = None,
+    coverage_penalty: opts.CoveragePenalty = None,
+    max_length: opts.MaxLength = None,
+    min_length: opts.MinLength = None,
+    no_repeat_ngram: opts.NoRepeatNgram = None,
+    groups: opts.Groups = None,
+    diversity: opts.Diversity = None,
+    sample: opts.Sample = None,
+    temperature: opts.Temperature = None,
+    top_k: opts.TopK = None,
+    top_p: opts.TopP = None,
+    seed: opts.Seed = None,
+    draw_by: opts.DrawBy = None,
+    mbr: opts.Mbr = None,
+    replace_unknown: opts.ReplaceUnknown = None,
+    prefix: opts.Prefix = None,
+    terms: opts.Terms = None,
+    avoid: opts.Avoid = None,
+    shortlist: opts.Shortlist = None,
+    batch: opts.Batch = None,
+    resumable: opts.Resumable = False,
     device: Device = None,
     precision: SearchPrecision = None,
     threads: Threads = None,
@@ -100,15 +100,15 @@ def translate(
         set_quiet(True)
     sharded = resumable or world.launched
     files = require_files(input_file, output_file, world) if sharded else None
-    keeps_weights = attention or alignment  # for each line source times target tokens
+    needs_weights = attention or alignment  # for each line source times target tokens
     writes_json = as_json or input_format == "json"
-    refuse(
+    reject_contradictions(
         (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
         (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
         (attention and not writes_json, "--attention is written in JSON only: give --json."),
         (same_path(output_file, report_file), "--output and --report are the same file."),
-        (replaces(output_file, input_file), "--input and --output are the same file."),
-        (replaces(report_file, input_file), "--input and --report are the same file."),
+        (would_overwrite(output_file, input_file), "--input and --output are the same file."),
+        (would_overwrite(report_file, input_file), "--input and --report are the same file."),
         (
             bool(flag_above) and not flag and report_file is None,
             "--flag-above goes with --flag or --report.",
@@ -118,7 +118,7 @@ def translate(
     thresholds = parse_thresholds(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
         beam = n_best or 1  # every sample is written, not only the likeliest
-    overrides = its.given(
+    overrides = opts.given_settings(
         beam_size=beam,
         n_best=n_best,
         length_penalty=length_penalty,
@@ -145,7 +145,7 @@ def translate(
     )
     settings = override(translator.settings, overrides)
     places_terms = not settings.sampling and settings.groups == 1
-    refuse(
+    reject_contradictions(
         (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
         (
             flag and settings.n_best > 1 and not writes_json,
@@ -169,7 +169,7 @@ def translate(
         INPUT_FORMS[input_format](constraints, column or 1),
         form(attention, alignment, settings.n_best > 1, estimator if flag else None).lines,
         WarningCollector(name, strict, share, translator.source_scripts),
-        attention=keeps_weights or estimator is not None,
+        attention=needs_weights or estimator is not None,
         reported=report_file is not None,
         estimator=estimator,
         places_terms=places_terms,
@@ -195,15 +195,15 @@ def translate(
             bad_lines,
         )
 
-    say(its.described(settings))
-    began = time.monotonic()
+    say(opts.describe_search(settings))
+    start = time.monotonic()
     totals = lines.totals
-    expected = its.expected_formats(input_format)
-    window = settings.batch_sentences * _batches_in_memory(keeps_weights, estimator is not None)
+    expected = opts.expected_formats(input_format)
+    window = settings.batch_sentences * _window_batches(needs_weights, estimator is not None)
     if files is not None:
         made_by = {
             **translator.made_by,
-            **_settings_of_text(settings),
+            **_result_settings(settings),
             "--input-format": input_format,
             "--column": column,
             "--json": as_json,
@@ -227,17 +227,17 @@ def translate(
             stream_progress("translate", input_file, written) as bar,
         ):
             prompt_for_lines(input_file)
-            shown = StreamProgress(bar)
+            stream_bar = StreamProgress(bar)
             answer_windows(
-                shown.counted(windows(read, window)),
+                stream_bar.counted(windows(read, window)),
                 write,
                 write_report=write_report,
-                on_decoded=shown.on_decoded,
+                on_decoded=stream_bar.on_decoded,
             )
     bad_lines.summarise()
     lines.remarks.summarise()
     if not is_typed(input_file):
-        say(totals.summary(time.monotonic() - began))
+        say(totals.summary(time.monotonic() - start))
 
 
 def open_translator(
@@ -286,7 +286,7 @@ def prompt_for_lines(input_file: Path | None) -> None:
         say("Type a line to have it translated. End with Ctrl-D.")
 
 
-def _batches_in_memory(with_weights: bool, judged: bool) -> int:
+def _window_batches(with_weights: bool, with_flags: bool) -> int:
     """Return the number of batches to read before the first is answered.
 
     With several, lines of similar length are batched together. Attention weights stay in memory
@@ -294,10 +294,10 @@ def _batches_in_memory(with_weights: bool, judged: bool) -> int:
     """
     if with_weights:
         return 1
-    return _JUDGED_BATCHES if judged else _WINDOW_BATCHES
+    return _WINDOW_BATCHES_WITH_FLAGS if with_flags else _WINDOW_BATCHES
 
 
-def _settings_of_text(settings: "SearchSettings") -> dict[str, Any]:
+def _result_settings(settings: "SearchSettings") -> dict[str, Any]:
     """Return the search settings that translations depend on, without the batch size."""
     values = settings.model_dump(exclude={"batch_sentences"})
     return {f"search.{key}": value for key, value in values.items()}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nmt.text.lines import ExpectedFormats
 
 
-def given(**options: Any) -> dict[str, Any]:
+def given_settings(**options: Any) -> dict[str, Any]:
     """Return the options that were given, by the names of their settings."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -36,12 +36,12 @@ _FORMAT_HINTS = {
 }
 
 
-def described(settings: "SearchSettings") -> str:
+def describe_search(settings: "SearchSettings") -> str:
     """Return a line that describes the search."""
-    return "search: " + ", ".join([*_way_of_search(settings), *_choice(settings)])
+    return "search: " + ", ".join([*_search_texts(settings), *_choice_texts(settings)])
 
 
-def _way_of_search(settings: "SearchSettings") -> list[str]:
+def _search_texts(settings: "SearchSettings") -> list[str]:
     """Return the description of how hypotheses are found."""
     if not settings.sampling:
         parts = [f"beam {settings.beam_size}"]
@@ -62,7 +62,7 @@ def _way_of_search(settings: "SearchSettings") -> list[str]:
     return parts
 
 
-def _choice(settings: "SearchSettings") -> list[str]:
+def _choice_texts(settings: "SearchSettings") -> list[str]:
     """Return the description of how a translation is chosen among hypotheses."""
     from nmt.search.penalties import describe_penalties as penalties
 

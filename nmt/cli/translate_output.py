@@ -56,7 +56,7 @@ class TextOutput(OutputForm):
         """See `OutputForm.lines`."""
         if not request.text.strip():
             return [translation.text]
-        text = translation.text if self.estimator is None else _cell(translation.text)
+        text = translation.text if self.estimator is None else _as_cell(translation.text)
         line = " ||| ".join([text, *_alignment_field(self, translation)])
         return ["\t".join([line, *_flags_cell(self, request, translation)])]
 
@@ -96,7 +96,7 @@ class TsvOutput(OutputForm):
         row = request.line.text
         if not row.strip() and "\t" not in row:
             return [row]
-        cells = [_cell(translation.text), *_alignment_field(self, translation)]
+        cells = [_as_cell(translation.text), *_alignment_field(self, translation)]
         flags = _flags_cell(self, request, translation)
         return ["\t".join([row, *cells, *flags])]
 
@@ -111,17 +111,19 @@ class JsonOutput(OutputForm):
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
         """See `OutputForm.lines`."""
         if request.problem is None:
-            ours = self._record(request, translation)
+            added = self._record(request, translation)
         else:
-            ours = {"line": request.line.number, "error": request.problem}
-        members = {**request.members, **{name: _member(name, ours[name]) for name in ours}}
-        return [_plain_json("{" + ", ".join(members.values()) + "}")]
+            added = {"line": request.line.number, "error": request.problem}
+        members = {**request.members, **{name: _member(name, added[name]) for name in added}}
+        return [_without_line_breaks("{" + ", ".join(members.values()) + "}")]
 
     def _record(self, request: "Request", translation: "Translation") -> dict[str, Any]:
         record = self._fields(request, translation)
         record["source_tokens"] = translation.source_tokens
         if self.n_best:
-            record["n_best"] = [self._fields(request, each) for each in translation.n_best]
+            record["n_best"] = [
+                self._fields(request, hypothesis) for hypothesis in translation.n_best
+            ]
         return record
 
     def _fields(self, request: "Request", translation: "Translation") -> dict[str, Any]:
@@ -157,7 +159,7 @@ def _member(name: str, value: Any) -> str:
     return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
 
 
-def _plain_json(text: str) -> str:
+def _without_line_breaks(text: str) -> str:
     """Return JSON without characters that a reader may take for a line end.
 
     Raw tabs and carriage returns occur only between its values, the others only in its texts.
@@ -177,7 +179,7 @@ def _links(aligned: "WordAlignment | None") -> str | None:
     return None if aligned is None else format_links(aligned.links())
 
 
-def _cell(text: str) -> str:
+def _as_cell(text: str) -> str:
     """Return a text as a cell of a row."""
     return text.replace("\t", " ")
 

@@ -15,10 +15,10 @@ from nmt.cli.options import (
     Quiet,
     SearchPrecision,
     Threads,
-    metric_of,
+    check_metric_of,
 )
 from nmt.cli.translate import open_translator
-from nmt.cli.translate_options import described
+from nmt.cli.translate_options import describe_search
 from nmt.config.registry import TUNING_METRICS
 from nmt.console import say, warn
 from nmt.errors import UsageError
@@ -26,7 +26,7 @@ from nmt.errors import UsageError
 if TYPE_CHECKING:
     from nmt.translation.tuning import Tuning
 
-_FEW = 50
+_MIN_SENTENCES = 50
 """The number of sentences below which a comparison of settings is unreliable."""
 
 
@@ -70,7 +70,7 @@ def tune(
         typer.Option(
             "--metric",
             metavar="|".join(TUNING_METRICS.names()),
-            callback=metric_of(TUNING_METRICS),
+            callback=check_metric_of(TUNING_METRICS),
             help="Maximise this metric.",
         ),
     ] = "bleu",
@@ -99,7 +99,7 @@ def tune(
     from nmt.evaluation.input_checks import reference_warnings
     from nmt.text.lines import read_parallel
     from nmt.translation.tuning import grid, held_bundle, print_table, values
-    from nmt.translation.tuning import tune as try_all
+    from nmt.translation.tuning import tune as tune_settings
 
     axes = {
         "beam_size": values(beam),
@@ -108,9 +108,9 @@ def tune(
     }
     if coverage_penalty is not None:
         axes["coverage_penalty"] = values(coverage_penalty)
-    given = _only(model)
+    chosen_model = _single_model(model)
     sources, *reference_lines = read_parallel([source, *references])
-    with nullcontext(find_bundle(given)) if dry_run else held_bundle(given) as bundle:
+    with nullcontext(find_bundle(chosen_model)) if dry_run else held_bundle(chosen_model) as bundle:
         translator = open_translator([bundle], device, precision, threads)
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")
@@ -118,10 +118,10 @@ def tune(
         tokenize = translator.bleu_tokenizer if metric == "bleu" else None
         for warning in reference_warnings(reference_lines, [metric], tokenize):
             warn(warning)
-        tuning = try_all(translator, sources, reference_lines, points, metric)
+        tuning = tune_settings(translator, sources, reference_lines, points, metric)
         names = {"source": source.name, "references": [path.name for path in references]}
-        ahead = tuning.has_higher_score and (force or not tuning.within_noise)
-        written = ahead and not dry_run
+        is_better = tuning.has_higher_score and (force or not tuning.within_noise)
+        written = is_better and not dry_run
         if written:
             change_search(bundle, tuning.winner.settings, {**names, **tuning.record()})
     if as_json:
@@ -129,20 +129,20 @@ def tune(
         print(json.dumps(record, ensure_ascii=False, indent=2))
     else:
         print_table(tuning)
-    say(_conclusion(tuning))
+    say(_conclusion_text(tuning))
     say(f"{bundle}: changed to the best" if written else f"{bundle}: left as it is")
 
 
 def _warn_of_few(source: Path, sources: list[str]) -> None:
     sentences = sum(1 for line in sources if line.strip())
-    if 0 < sentences < _FEW:
+    if 0 < sentences < _MIN_SENTENCES:
         warn(
             f"{source}: {sentences} sentences are few to tune on: what is best for them may not be "
-            f"for other text. Take {_FEW} or more."
+            f"for other text. Take {_MIN_SENTENCES} or more."
         )
 
 
-def _only(model: list[Path] | None) -> Path | None:
+def _single_model(model: list[Path] | None) -> Path | None:
     """Return the single model whose defaults are to change."""
     if model is not None and len(model) > 1:
         raise UsageError(
@@ -151,12 +151,12 @@ def _only(model: list[Path] | None) -> Path | None:
     return model[0] if model else None
 
 
-def _conclusion(tuning: "Tuning") -> str:
+def _conclusion_text(tuning: "Tuning") -> str:
     winner, present = tuning.winner, tuning.present
     if not tuning.has_higher_score:
-        return _tie(tuning)
+        return _tie_text(tuning)
     text = (
-        f"best {described(winner.settings)}: {tuning.metric} {winner.standing.score:.2f}, "
+        f"best {describe_search(winner.settings)}: {tuning.metric} {winner.standing.score:.2f}, "
         f"{present.standing.score:.2f} with the present defaults (p = {winner.standing.p:.3f})"
     )
     if tuning.noise:
@@ -166,7 +166,7 @@ def _conclusion(tuning: "Tuning") -> str:
     return text
 
 
-def _tie(tuning: "Tuning") -> str:
+def _tie_text(tuning: "Tuning") -> str:
     """Return the conclusion when no settings beat the present defaults."""
     if tuning.winner.standing.score > 0.0:
         return "no other settings score higher than the present defaults"

@@ -10,10 +10,10 @@ from nmt.data.manifest import TextFinding, check_formats
 from nmt.text.lines import check_line_counts, count_lines, read_pairs
 from nmt.text.profile import CorpusProfile
 
-_PAIRS = 20_000
+_SAMPLE_PAIRS = 20_000
 """The number of pairs: enough to fill the worst batches and to learn some subwords, in seconds."""
 
-_READ = 2_000_000
+_MAX_READ_LINES = 2_000_000
 """The number of lines at the beginning of train that are inspected one by one."""
 
 
@@ -57,22 +57,22 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
     """
     files = _line_counts(config)
     lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in _corpora(config)}
-    total, read = lines["train"], min(lines["train"], _READ)
-    wanted = min(read, _PAIRS)
+    total, read = lines["train"], min(lines["train"], _MAX_READ_LINES)
+    sample_size = min(read, _SAMPLE_PAIRS)
     data = config.data
     pairs = islice(read_pairs(data.train.source, data.train.target, data.on_bad_utf8), read)
     source, target = folder / "sample.source", folder / "sample.target"
-    taken, profile = 0, CorpusProfile(read)
+    written, profile = 0, CorpusProfile(read)
     with (
         source.open("w", encoding="utf-8", newline="\n") as sources,
         target.open("w", encoding="utf-8", newline="\n") as targets,
     ):
         for pair in pairs:
-            chosen = pair.line * wanted // read != (pair.line - 1) * wanted // read
-            if chosen and pair.source is not None and pair.target is not None:
+            is_sampled = pair.line * sample_size // read != (pair.line - 1) * sample_size // read
+            if is_sampled and pair.source is not None and pair.target is not None:
                 sources.write(f"{pair.source}\n")
                 targets.write(f"{pair.target}\n")
-                taken += 1
+                written += 1
             if pair.source is not None and pair.target is not None:
                 profile.add(pair.line, pair.source, pair.target)
     others = {
@@ -81,12 +81,12 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
         if name != "train"
     }
     findings = text_findings({"train": profile, **others}, files)
-    if wanted == total:
+    if sample_size == total:
         return CorpusSample(config, total, read, lines, findings)
-    return CorpusSample(_over(config, source, target), taken, read, lines, findings)
+    return CorpusSample(_with_sample(config, source, target), written, read, lines, findings)
 
 
-def _over(config: Config, source: Path, target: Path) -> Config:
+def _with_sample(config: Config, source: Path, target: Path) -> Config:
     """Return the configuration over a sample, without a hard limit on its smaller vocabulary."""
     train = CorpusSettings(source=(source,), target=(target,))
     return config.model_copy(

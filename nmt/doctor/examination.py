@@ -28,17 +28,17 @@ Level = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True)
-class Remark:
-    """The observation of a check. A remark with advice is a warning.
+class CheckResult:
+    """The result of a check that did not fail. A result with advice is a warning.
 
     Attributes:
-        found: The observation.
-        mend: Advice on how to fix it, or an empty string.
+        summary: The observation in a sentence.
+        advice: Advice on how to fix it, or an empty string.
         facts: The observation as numbers, for programs.
     """
 
-    found: str
-    mend: str = ""
+    summary: str
+    advice: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,14 +49,14 @@ class Finding:
     Attributes:
         level: The level.
         check: The name of the check.
-        remark: The observation.
+        result: The result of the check, or the error message.
         exit_code: The exit code of a failure (see `nmt.errors`), else 0.
         blocked_by: The failed check without which this one was not possible, else None.
     """
 
     level: Level
     check: str
-    remark: Remark
+    result: CheckResult
     exit_code: int = 0
     blocked_by: str | None = None
 
@@ -71,9 +71,9 @@ class Finding:
         Args:
             width: The length of the longest name of a check.
         """
-        text = self.remark.found
-        if self.remark.mend:
-            text = f"{text.rstrip('.:')}; {self.remark.mend}"
+        text = self.result.summary
+        if self.result.advice:
+            text = f"{text.rstrip('.:')}; {self.result.advice}"
         return f"{self.level:<4}  {self.check + ':':<{width + 1}}  {text}"
 
     def record(self) -> dict[str, Any]:
@@ -81,11 +81,11 @@ class Finding:
         return {
             "check": self.check,
             "level": self.level,
-            "found": self.remark.found,
-            "mend": self.remark.mend,
+            "found": self.result.summary,
+            "mend": self.result.advice,
             "exit_code": self.exit_code,
             "blocked_by": self.blocked_by,
-            "facts": self.remark.facts,
+            "facts": self.result.facts,
         }
 
 
@@ -98,18 +98,20 @@ def failure(check: str, message: str, exit_code: int) -> Finding:
         exit_code: The exit code.
     """
     first, *rest = [" ".join(line.split()) for line in message.split("\n")]
-    return Finding("fail", check, Remark(first, "; ".join(rest)), exit_code)
+    return Finding("fail", check, CheckResult(first, "; ".join(rest)), exit_code)
 
 
-def not_tried(check: str, needed: Finding) -> Finding:
+def blocked_finding(check: str, failed: Finding) -> Finding:
     """Return the finding of a check that was not made, because another check failed.
 
     Args:
         check: The name of the check.
-        needed: The finding of a check on which it depends.
+        failed: The finding of a check on which it depends.
     """
-    cause = needed.blocked_by or needed.check
-    return Finding("warn", check, Remark("not tried", f"mend `{cause}` first"), blocked_by=cause)
+    cause = failed.blocked_by or failed.check
+    return Finding(
+        "warn", check, CheckResult("not tried", f"mend `{cause}` first"), blocked_by=cause
+    )
 
 
 @dataclass(frozen=True)
@@ -121,25 +123,25 @@ class DoctorReport:
     @property
     def exit_code(self) -> int:
         """The exit code of the first failure, or 0."""
-        failures = self.of_level("fail")
+        failures = self.with_level("fail")
         return failures[0].exit_code if failures else 0
 
-    def of_level(self, level: Level) -> list[Finding]:
+    def with_level(self, level: Level) -> list[Finding]:
         """Return the findings of a level."""
         return [finding for finding in self.findings if finding.level == level]
 
     @property
     def verdict(self) -> str:
         """The summary in one line."""
-        failures, warnings = self.of_level("fail"), self.of_level("warn")
+        failures, warnings = self.with_level("fail"), self.with_level("warn")
         if failures:
             count = format_count(len(failures), "check fails", "checks fail")
             return f"not ready: {count}; mend `{failures[0].check}` first"
-        summary = {finding.check: finding.remark.found for finding in self.findings}
-        names = [name for name in ("time", "peak memory", "disk space") if name in summary]
-        parts = [summary[name].partition(" (")[0] for name in names]
-        told = f" (with {format_count(len(warnings), 'warning', 'warnings')})" if warnings else ""
-        return f"ready{told}" + (f": {'; '.join(parts)}" if parts else "")
+        summaries = {finding.check: finding.result.summary for finding in self.findings}
+        names = [name for name in ("time", "peak memory", "disk space") if name in summaries]
+        parts = [summaries[name].partition(" (")[0] for name in names]
+        warned = f" (with {format_count(len(warnings), 'warning', 'warnings')})" if warnings else ""
+        return f"ready{warned}" + (f": {'; '.join(parts)}" if parts else "")
 
     def record(self) -> dict[str, Any]:
         """Return a record for programs."""
@@ -176,7 +178,7 @@ class Examination:
     overrides: Sequence[str]
     machine: Mapping[str, object]
     _stack: ExitStack = field(default_factory=ExitStack)
-    _folder: Path | None = None
+    _temporary_folder: Path | None = None
     config: "Config" = field(init=False)
     runtime: "Runtime" = field(init=False)
     state: "TrainingState | None" = field(init=False)
@@ -196,42 +198,44 @@ class Examination:
         return RunDirectory.from_config(self.config)
 
     @property
-    def place(self) -> Path:
+    def disk_folder(self) -> Path:
         """The nearest existing folder above the run.
 
         Without a readable configuration, it is the current folder.
         """
-        return nearest_folder(self.run.path.parent if hasattr(self, "config") else Path.cwd())
+        return nearest_existing_folder(
+            self.run.path.parent if hasattr(self, "config") else Path.cwd()
+        )
 
     @property
-    def folder(self) -> Path:
+    def temporary_folder(self) -> Path:
         """The temporary folder of this examination alone."""
-        if self._folder is None:
-            return self.make_folder(Path(tempfile.gettempdir()))
-        return self._folder
+        if self._temporary_folder is None:
+            return self.make_temporary_folder(Path(tempfile.gettempdir()))
+        return self._temporary_folder
 
-    def make_folder(self, place: Path) -> Path:
-        """Return a new temporary folder in `place`, for this examination.
+    def make_temporary_folder(self, parent: Path) -> Path:
+        """Return a new temporary folder in `parent`, for this examination.
 
         Raises:
             ResourceError: The folder cannot be made.
         """
-        with wrap_os_errors(place):
-            made = tempfile.TemporaryDirectory(prefix=".tmp-doctor-", dir=place)
-        self._folder = Path(self._stack.enter_context(made))
-        return self._folder
+        with wrap_os_errors(parent):
+            directory = tempfile.TemporaryDirectory(prefix=".tmp-doctor-", dir=parent)
+        self._temporary_folder = Path(self._stack.enter_context(directory))
+        return self._temporary_folder
 
     def close(self) -> None:
         """Remove the temporary folder."""
         self._stack.close()
 
 
-def nearest_folder(place: Path) -> Path:
+def nearest_existing_folder(folder: Path) -> Path:
     """Return a folder, or the nearest existing folder above it."""
-    with wrap_os_errors(place):
-        while not place.exists() and place != place.parent:
-            place = place.parent
-    return place
+    with wrap_os_errors(folder):
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+    return folder
 
 
 @dataclass(frozen=True)
@@ -240,12 +244,12 @@ class Check:
 
     Attributes:
         name: The name of the check.
-        look: A function that returns a remark, or raises an NmtError.
+        run: A function that returns the result, or raises an NmtError.
         needs: The checks that must not have failed.
     """
 
     name: str
-    look: Callable[[Examination], Remark]
+    run: Callable[[Examination], CheckResult]
     needs: tuple[str, ...] = ()
 
 
@@ -270,10 +274,13 @@ def examine(
     """
     report = earlier or DoctorReport([])
     for check in checks:
-        unsound = [each for each in report.findings if not each.is_sound]
-        missing = [each for each in unsound if each.check in check.needs]
+        missing = [
+            earlier_finding
+            for earlier_finding in report.findings
+            if not earlier_finding.is_sound and earlier_finding.check in check.needs
+        ]
         finding = (
-            not_tried(check.name, missing[0])
+            blocked_finding(check.name, missing[0])
             if missing
             else _run_check(check, examination, stop_at_bugs)
         )
@@ -285,7 +292,7 @@ def examine(
 def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
         with show_activity(f"doctor: {check.name}"):
-            remark = check.look(examination)
+            result = check.run(examination)
     except NmtError as error:
         return failure(check.name, error.message, error.exit_code)
     except Exception as error:
@@ -297,6 +304,6 @@ def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Fi
             )
         if stop_at_bugs:
             raise
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        return failure(check.name, f"{told}\nrun again with --debug for the traceback", 1)
-    return Finding("warn" if remark.mend else "ok", check.name, remark)
+        description = " ".join(f"{type(error).__name__}: {error}".split())
+        return failure(check.name, f"{description}\nrun again with --debug for the traceback", 1)
+    return Finding("warn" if result.advice else "ok", check.name, result)

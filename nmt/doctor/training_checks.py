@@ -1,4 +1,4 @@
-"""Checks by a short training: memory, search, updates, a checkpoint, the pace."""
+"""Checks by a short training: memory, search, updates, checkpoint, time and disk space."""
 
 import math
 import shutil
@@ -14,10 +14,10 @@ import torch
 from nmt.bundles.bundle import Bundle
 from nmt.console import format_duration, format_size
 from nmt.data.batches import Batch
-from nmt.doctor.data_checks import TEXTS
-from nmt.doctor.examination import Check, Examination, Remark
+from nmt.doctor.data_checks import DATA_CHECKS
+from nmt.doctor.examination import Check, CheckResult, Examination
 from nmt.doctor.forecast import expected_end, folder_bytes, run_bytes, updates_per_epoch
-from nmt.doctor.machine_checks import CONFIG, MACHINE
+from nmt.doctor.machine_checks import CONFIG_CHECK, MACHINE_CHECKS
 from nmt.errors import ModelError, ResourceError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
@@ -32,21 +32,21 @@ from nmt.training.checkpoints import TrainingState, newest_checkpoint, save_chec
 from nmt.training.optimizers import make_optimizer
 
 _WARM_UP = 3
-_LEAST_SECONDS = 2.0
-_MOST_SECONDS = 20.0
-_FEWEST_UPDATES = 3
+_MIN_SECONDS = 2.0
+_MAX_SECONDS = 20.0
+_MIN_UPDATES = 3
 """The least number of timed updates.
 
-Updates are timed for `_LEAST_SECONDS`, or for up to `_MOST_SECONDS` where they are fewer.
+Updates are timed for `_MIN_SECONDS`, or for up to `_MAX_SECONDS` where they are fewer.
 """
 
-_SHORTEST = 1e-9
+_MIN_TIME = 1e-9
 
-_SPARE = 0.9
+_MAX_MEMORY_SHARE = 0.9
 """The share of the free memory that a peak may take without a warning."""
 
 
-def _model(examination: Examination) -> Remark:
+def _check_model(examination: Examination) -> CheckResult:
     config, tokenizers, data = examination.config, examination.tokenizers, examination.data
     assert tokenizers is not None
     assert data is not None
@@ -54,8 +54,8 @@ def _model(examination: Examination) -> Remark:
     is_part = examination.sample is not None and not examination.sample.is_whole
     if is_part and config.tokenizer.fills_vocabulary:
         # A sample gives fewer subwords, but the model must have its final size.
-        most = config.tokenizer.vocab_size
-        sizes = (max(sizes[0], most), max(sizes[1], most))
+        full_size = config.tokenizer.vocab_size
+        sizes = (max(sizes[0], full_size), max(sizes[1], full_size))
     torch.manual_seed(config.seed)
     model = Seq2Seq(config.model, *sizes, kernels=config.runtime.kernels).to(
         examination.runtime.device
@@ -64,10 +64,10 @@ def _model(examination: Examination) -> Remark:
     examination.bundle = bundle
     examination.optimizer = make_optimizer(model.parameters(), config.training.optimizer)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Remark(f"{parameters:,} parameters", facts={"parameters": parameters})
+    return CheckResult(f"{parameters:,} parameters", facts={"parameters": parameters})
 
 
-def _worst_batch(examination: Examination) -> Remark:
+def _check_worst_batch(examination: Examination) -> CheckResult:
     config, bundle, runtime = examination.config, examination.bundle, examination.runtime
     data = examination.data
     assert data is not None
@@ -83,97 +83,99 @@ def _worst_batch(examination: Examination) -> Remark:
             batch_by=config.training.batch_by,
         )
 
-    known = examination.state.batch_size if examination.state else config.training.batch_size
-    budget = known or largest_budget(bundle, loader, runtime)
+    known_budget = examination.state.batch_size if examination.state else config.training.batch_size
+    budget = known_budget or largest_budget(bundle, loader, runtime)
     examination.loader = loader(budget)
     bundle.model.train()
     batches = worst_batches(examination.loader)
     try:
         for batch in batches:
-            _try(bundle, batch, examination)
+            _run_batch(bundle, batch, examination)
     finally:
         bundle.model.zero_grad(set_to_none=True)
     widest = max(batches, key=lambda batch: batch.source.shape[1] + batch.target_input.shape[1])
-    found = f"forward and backward pass; the longest of {len(batches)} is {_shape(widest)}"
-    return Remark(f"{found} (budget {budget:,})", facts={"batch_size": budget})
+    summary = f"forward and backward pass; the longest of {len(batches)} is {_batch_text(widest)}"
+    return CheckResult(f"{summary} (budget {budget:,})", facts={"batch_size": budget})
 
 
-def _try(bundle: Bundle, batch: Batch, examination: Examination) -> None:
+def _run_batch(bundle: Bundle, batch: Batch, examination: Examination) -> None:
     try:
         forward_and_backward(bundle, batch, examination.runtime)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         raise ResourceError(
-            f"{_shape(batch)} do not fit into the memory.\n"
+            f"{_batch_text(batch)} do not fit into the memory.\n"
             f"lower `training.batch_size` (now {examination.loader.batch_size}) or "
             f"`data.max_length` (now {examination.config.data.max_length}), or take a smaller model"
         ) from error
 
 
-def _shape(batch: Batch) -> str:
+def _batch_text(batch: Batch) -> str:
     longest = f"{batch.source.shape[1]} and {batch.target_input.shape[1]} tokens"
     return f"{len(batch.pairs)} pairs of up to {longest}"
 
 
-def _search(examination: Examination) -> Remark:
+def _check_search(examination: Examination) -> CheckResult:
     """Check a search. The model is untrained, so the search runs to the length limit."""
     bundle, data = examination.bundle, examination.data
     assert data is not None
     longest = int(data.dev.source_lengths.argmax())
     source = data.dev.source(longest).tolist()
     limits = LengthLimits(bundle.length_ratio, bundle.search.max_length)
-    began = time.monotonic()
-    found = decode_corpus(bundle.model, [source], bundle.search, limits, examination.runtime)
-    seconds = time.monotonic() - began
+    start = time.monotonic()
+    hypotheses = decode_corpus(bundle.model, [source], bundle.search, limits, examination.runtime)
+    seconds = time.monotonic() - start
     line = int(data.dev.line_numbers[longest])
-    told = f"line {line} of dev ({len(source)} tokens), beam {bundle.search.beam_size}: "
-    told += f"{len(found[0][0].tokens)} tokens in {seconds:.1f} seconds"
-    return Remark(told, facts={"line": line, "seconds": seconds})
+    summary = f"line {line} of dev ({len(source)} tokens), beam {bundle.search.beam_size}: "
+    summary += f"{len(hypotheses[0][0].tokens)} tokens in {seconds:.1f} seconds"
+    return CheckResult(summary, facts={"line": line, "seconds": seconds})
 
 
-def _updates(examination: Examination) -> Remark:
+def _check_updates(examination: Examination) -> CheckResult:
     runtime = examination.runtime
     accumulate = examination.config.training.accumulate
-    with closing(_groups(examination.loader, accumulate)) as groups:
+    with closing(_update_batches(examination.loader, accumulate)) as groups:
         for group in islice(groups, _WARM_UP):
             _update(examination, group, runtime)
         waits = CoreWaitTime()
-        timed = _timed(examination, groups, runtime, time.monotonic)
+        timed = _time_updates(examination, groups, runtime, time.monotonic)
         # More threads than cores wait for each other, here as in training.
-        is_told = runtime.device.type == "cpu" and runtime.threads <= count_cores()
-        waited = (waits.share() or 0.0) if is_told else 0.0
+        can_measure_waiting = runtime.device.type == "cpu" and runtime.threads <= count_cores()
+        share_waited = (waits.share() or 0.0) if can_measure_waiting else 0.0
         advice = ""
-        if waited > BUSY_SHARE:
+        if share_waited > BUSY_SHARE:
             # The CPU time of one thread is the same on a quiet machine.
-            alone = replace(runtime, choices=replace(runtime.choices, threads=1))
-            by_one = _timed(examination, groups, alone, time.thread_time)
-            timed = min(timed, by_one, key=lambda each: each.seconds / each.tokens)
+            one_thread = replace(runtime, choices=replace(runtime.choices, threads=1))
+            timed_by_one_thread = _time_updates(examination, groups, one_thread, time.thread_time)
+            timed = min(
+                timed, timed_by_one_thread, key=lambda timing: timing.seconds / timing.tokens
+            )
             advice = (
-                f"other processes keep the cores busy (updates waited {waited:.0%} of their time): "
-                "the figures are an estimate for a quiet machine"
+                f"other processes keep the cores busy (updates waited {share_waited:.0%} of their "
+                "time): the figures are an estimate for a quiet machine"
             )
     examination.seconds_per_update = timed.seconds / timed.updates
-    examination.waited_share = waited
+    examination.waited_share = share_waited
     speed, rate = timed.tokens / timed.seconds, timed.updates / timed.seconds
-    found = f"{speed:,.0f} target tokens/s, {rate:.1f} updates/s ({timed.updates} timed)"
-    facts = {"tokens_per_second": speed, "updates_per_second": rate, "waited_share": waited}
-    return Remark(found, advice, facts)
+    summary = f"{speed:,.0f} target tokens/s, {rate:.1f} updates/s ({timed.updates} timed)"
+    facts = {"tokens_per_second": speed, "updates_per_second": rate, "waited_share": share_waited}
+    return CheckResult(summary, advice, facts)
 
 
 @dataclass(frozen=True)
-class _Timed:
+class _TimedUpdates:
     updates: int
     tokens: int
     seconds: float
 
 
-def _timed(
+def _time_updates(
     examination: Examination,
     groups: Iterator[list[Batch]],
     runtime: Runtime,
     clock: Callable[[], float],
-) -> _Timed:
+) -> _TimedUpdates:
     """Make updates for a while.
 
     Args:
@@ -183,19 +185,19 @@ def _timed(
         clock: A function that returns seconds, of the day or of this thread.
     """
     tokens = updates = 0
-    seconds, began, began_waiting = 0.0, clock(), time.monotonic()
+    seconds, start, wall_start = 0.0, clock(), time.monotonic()
     for group in groups:
         _update(examination, group, runtime)
         tokens += sum(batch.target_tokens for batch in group)
         updates += 1
-        seconds = clock() - began
-        enough = updates >= _FEWEST_UPDATES and seconds >= _LEAST_SECONDS
-        if enough or time.monotonic() - began_waiting >= _MOST_SECONDS:
+        seconds = clock() - start
+        enough = updates >= _MIN_UPDATES and seconds >= _MIN_SECONDS
+        if enough or time.monotonic() - wall_start >= _MAX_SECONDS:
             break
-    return _Timed(updates, tokens, max(seconds, _SHORTEST))
+    return _TimedUpdates(updates, tokens, max(seconds, _MIN_TIME))
 
 
-def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None]:
+def _update_batches(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None]:
     """Yield the batches of each update, epoch after epoch, without end."""
     for epoch in count():
         batches = loader.batches(epoch, 0)
@@ -204,7 +206,7 @@ def _groups(loader: BatchLoader, size: int) -> Generator[list[Batch], None, None
 
 
 def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> None:
-    """Make one update and wait for the loss, because a GPU would work on beyond the measurement."""
+    """Make one update and wait for the loss, so that the work of a GPU is timed too."""
     bundle, optimizer = examination.bundle, examination.optimizer
     losses = [forward_and_backward(bundle, batch, runtime) for batch in group]
     limit = examination.config.training.clip_norm or math.inf
@@ -218,18 +220,18 @@ def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> N
         )
 
 
-def _checkpoint(examination: Examination) -> Remark:
+def _check_checkpoint(examination: Examination) -> CheckResult:
     """Check that a checkpoint of the real size can be written to the disk of the run, and read."""
-    folder = examination.folder / "checkpoints"
+    folder = examination.temporary_folder / "checkpoints"
     model, optimizer = examination.bundle.model, examination.optimizer
     if not optimizer.state_dict()["state"]:  # no update was made
         for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
     state = TrainingState(examination.runtime.choices, {"train": "", "dev": ""})
-    began = time.monotonic()
+    start = time.monotonic()
     path = save_checkpoint(folder, 1, model, optimizer, state)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start
     try:
         newest_checkpoint(folder)
         size = examination.checkpoint_bytes = folder_bytes(path)
@@ -239,77 +241,80 @@ def _checkpoint(examination: Examination) -> Remark:
         ) from error
     finally:
         shutil.rmtree(path)
-    found = f"{format_size(size)} written in {seconds:.1f} seconds, read again, removed"
-    return Remark(found, facts={"bytes": size, "seconds": seconds})
+    summary = f"{format_size(size)} written in {seconds:.1f} seconds, read again, removed"
+    return CheckResult(summary, facts={"bytes": size, "seconds": seconds})
 
 
-def _peak_memory(examination: Examination) -> Remark:
+def _check_peak_memory(examination: Examination) -> CheckResult:
     device = examination.runtime.device
     peak, free = peak_bytes(device), available_bytes(device)
     if peak is None or free is None:
-        return Remark("this system does not say what was taken")
+        return CheckResult("this system does not say what was taken")
     # The memory of this process is free again when training begins.
-    mend = "lower `training.batch_size`" if peak > _SPARE * (free + peak) else ""
-    found = f"{format_size(peak)} of memory at the peak"
-    return Remark(found, mend, {"peak_bytes": peak, "available_bytes": free})
+    advice = "lower `training.batch_size`" if peak > _MAX_MEMORY_SHARE * (free + peak) else ""
+    summary = f"{format_size(peak)} of memory at the peak"
+    return CheckResult(summary, advice, {"peak_bytes": peak, "available_bytes": free})
 
 
-def _time(examination: Examination) -> Remark:
+def _check_time(examination: Examination) -> CheckResult:
     training, state = examination.config.training, examination.state
     batches = len(examination.loader.plan(0))
-    epoch = updates_per_epoch(batches, training.accumulate, _share(examination))
-    pace = examination.seconds_per_update
+    epoch = updates_per_epoch(batches, training.accumulate, _sample_share(examination))
+    seconds_per_update = examination.seconds_per_update
     done = (state.update, state.seconds) if state else (0, 0.0)
-    end = expected_end(training, pace, epoch, *done)
+    end = expected_end(training, seconds_per_update, epoch, *done)
     if end is None:
-        found = f"{format_duration(epoch * pace)} an epoch, until early stopping"
-        return Remark(found, facts={"updates_per_epoch": epoch})
-    found = f"{format_duration(end.seconds)} and about {end.updates:,} updates to {end.key}"
-    found += f" ({epoch:,} updates an epoch, validations not counted)"
+        summary = f"{format_duration(epoch * seconds_per_update)} an epoch, until early stopping"
+        return CheckResult(summary, facts={"updates_per_epoch": epoch})
+    summary = f"{format_duration(end.seconds)} and about {end.updates:,} updates to {end.key}"
+    summary += f" ({epoch:,} updates an epoch, validations not counted)"
     facts = {"hours": end.seconds / 3600, "updates": end.updates, "end": end.key}
-    return Remark(found, facts={**facts, "updates_per_epoch": epoch})
+    return CheckResult(summary, facts={**facts, "updates_per_epoch": epoch})
 
 
-def _disk_space(examination: Examination) -> Remark:
+def _check_disk_space(examination: Examination) -> CheckResult:
     run = examination.run
     bundle = sum(p.numel() * p.element_size() for p in examination.bundle.model.parameters())
     # Existing data outside the run take no more space.
     data = 0 if run.is_shared(run.data) else folder_bytes(run.data)
     if examination.sample is not None:
         data = int(
-            folder_bytes(RunDirectory(examination.folder / "run").data) / _share(examination)
+            folder_bytes(RunDirectory(examination.temporary_folder / "run").data)
+            / _sample_share(examination)
         )
     needed = run_bytes(examination.config.training, examination.checkpoint_bytes, bundle, data)
-    there = folder_bytes(run.path)
-    free = shutil.disk_usage(examination.place).free
-    if needed > there + free:
+    existing = folder_bytes(run.path)
+    free = shutil.disk_usage(examination.disk_folder).free
+    if needed > existing + free:
         raise ResourceError(
             f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
             "free some, lower `training.checkpoint.keep_last`, or take a run_dir on another disk"
         )
-    found = f"{format_size(needed)} of disk for the run"
-    found += f" ({format_size(there)} of it there already)" if there else ""
-    return Remark(found, facts={"needed_bytes": needed, "there_bytes": there, "free_bytes": free})
+    summary = f"{format_size(needed)} of disk for the run"
+    summary += f" ({format_size(existing)} of it there already)" if existing else ""
+    return CheckResult(
+        summary, facts={"needed_bytes": needed, "there_bytes": existing, "free_bytes": free}
+    )
 
 
-def _share(examination: Examination) -> float:
+def _sample_share(examination: Examination) -> float:
     """Return the share of train from which the data were made."""
     sample = examination.sample
     return 1.0 if sample is None else sample.pairs / sample.lines["train"]
 
 
-WORK = (
-    Check("model", _model, ("data", "device")),
-    Check("worst batch", _worst_batch, ("model",)),
-    Check("search", _search, ("model",)),
-    Check("updates", _updates, ("worst batch",)),
-    Check("checkpoint", _checkpoint, ("model", "disk")),
-    Check("peak memory", _peak_memory, ("updates",)),
-    Check("time", _time, ("updates",)),
-    Check("disk space", _disk_space, ("checkpoint",)),
+TRAINING_CHECKS = (
+    Check("model", _check_model, ("data", "device")),
+    Check("worst batch", _check_worst_batch, ("model",)),
+    Check("search", _check_search, ("model",)),
+    Check("updates", _check_updates, ("worst batch",)),
+    Check("checkpoint", _check_checkpoint, ("model", "disk")),
+    Check("peak memory", _check_peak_memory, ("updates",)),
+    Check("time", _check_time, ("updates",)),
+    Check("disk space", _check_disk_space, ("checkpoint",)),
 )
 
-_BEFORE = ("config", "device", "run", "text", "tokenizer", "data", "model", "worst batch")
+_PREPARING_CHECKS = ("config", "device", "run", "text", "tokenizer", "data", "model", "worst batch")
 """The checks that prepare the updates."""
 
 
@@ -340,11 +345,14 @@ def measure_pace(config_file: Path) -> Pace:
     Raises:
         NmtError: The texts are unfit, or the model is too large for the memory, for example.
     """
-    checks: dict[str, Check] = {check.name: check for check in (CONFIG, *MACHINE, *TEXTS, *WORK)}
+    checks: dict[str, Check] = {
+        check.name: check
+        for check in (CONFIG_CHECK, *MACHINE_CHECKS, *DATA_CHECKS, *TRAINING_CHECKS)
+    }
     examination = Examination(config_file, [], {})
     try:
-        for name in (*_BEFORE, "updates"):
-            checks[name].look(examination)
+        for name in (*_PREPARING_CHECKS, "updates"):
+            checks[name].run(examination)
         return Pace(examination.seconds_per_update, examination.waited_share)
     finally:
         examination.close()

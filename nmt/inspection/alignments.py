@@ -1,4 +1,4 @@
-"""Word alignments from attention, for given translations and for those that search finds."""
+"""Word alignments from attention, for given translations and for new ones."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from nmt.translation.translator import Translator
 
 
-def align_given(
+def align_pairs(
     translator: "Translator",
     sources: Sequence[str],
     targets: Sequence[str],
     subwords: bool = False,
     lines: Sequence[int] | None = None,
 ) -> list[WordAlignment]:
-    """Align given pairs by the attention of a model that is forced to write the targets.
+    """Align sentence pairs by the attention of a model in forced decoding.
 
     Args:
         translator: The model.
@@ -39,18 +39,20 @@ def align_given(
         DataError: See `Translator.score`.
     """
     scores = translator.score(sources, targets, attention=True, lines=lines)
-    found = []
+    alignments = []
     for source, target, score in zip(sources, targets, scores, strict=True):
         if not source.strip() or not target.strip():
-            found.append(_blank(source, target, subwords))
+            alignments.append(_blank_alignment(source, target, subwords))
             continue
-        found.append(
-            _aligned(score.segmented_source, score.segmented_target, score.attention, subwords)
+        alignments.append(
+            _align_by_attention(
+                score.segmented_source, score.segmented_target, score.attention, subwords
+            )
         )
-    return found
+    return alignments
 
 
-def align_found(
+def translate_and_align(
     translator: "Translator", sources: Sequence[str], subwords: bool = False
 ) -> list[tuple[Translation, WordAlignment]]:
     """Translate texts with the model's own search, and align them with their translations.
@@ -65,14 +67,14 @@ def align_found(
         no links.
     """
     translations = translator.translate(sources, n_best=1, replace_unknown=False)
-    found = []
+    results = []
     for source, translation in zip(sources, translations, strict=True):
         if not translation.source_tokens or translation.pieces > 1:
-            aligned = _blank(source, translation.text, subwords)
+            aligned = _blank_alignment(source, translation.text, subwords)
         else:
             aligned = align_translation(translation, subwords)
-        found.append((translation, aligned))
-    return found
+        results.append((translation, aligned))
+    return results
 
 
 def align_translation(translation: Translation, subwords: bool = False) -> WordAlignment:
@@ -90,10 +92,10 @@ def align_translation(translation: Translation, subwords: bool = False) -> WordA
         source = SegmentedText.from_pieces(translation.source_tokens)
     if target is None:
         target = SegmentedText.from_pieces(translation.tokens)
-    return _aligned(source, target, translation.attention, subwords)
+    return _align_by_attention(source, target, translation.attention, subwords)
 
 
-def _aligned(
+def _align_by_attention(
     source: SegmentedText | None,
     target: SegmentedText | None,
     attention: Weights | None,
@@ -109,30 +111,30 @@ def _aligned(
         names = [[subword.piece for subword in side.subwords] for side in (source, target)]
         best = weights.argmax(1) if weights.size else np.full(len(weights), -1)
         return WordAlignment(names[0], names[1], weights, best)
-    of_source, of_target = source.membership, target.membership
-    words = _between_words(weights, of_source, of_target)
+    source_membership, target_membership = source.membership, target.membership
+    words = _merge_into_words(weights, source_membership, target_membership)
     best = np.full(len(words), -1)
-    known, linked = of_source.any(0), of_target.any(0)
+    known, linked = source_membership.any(0), target_membership.any(0)
     if known.any() and linked.any():
         best[linked] = np.where(known, words[linked], -1.0).argmax(1)
     return WordAlignment(source.words, target.words, words, best)
 
 
-def _between_words(
-    weights: LinkWeights, of_source: Membership, of_target: Membership
+def _merge_into_words(
+    weights: LinkWeights, source_membership: Membership, target_membership: Membership
 ) -> LinkWeights:
     """Return attention between words from attention between subwords.
 
     The attention that a word receives is the sum over its subwords. The attention that it pays is
     their mean. A subword of several words is shared between them.
     """
-    shares = of_source / np.maximum(of_source.sum(1, keepdims=True), 1)
-    means = of_target / np.maximum(of_target.sum(0, keepdims=True), 1)
+    shares = source_membership / np.maximum(source_membership.sum(1, keepdims=True), 1)
+    means = target_membership / np.maximum(target_membership.sum(0, keepdims=True), 1)
     merged: LinkWeights = means.T @ weights @ shares
     return merged
 
 
-def _blank(source: str, target: str, subwords: bool) -> WordAlignment:
+def _blank_alignment(source: str, target: str, subwords: bool) -> WordAlignment:
     """Return the alignment of texts without attention."""
     if subwords:
         return WordAlignment.without_links([], [])

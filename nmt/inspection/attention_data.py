@@ -37,23 +37,23 @@ class InspectedTranslation:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelOutput:
     """The output of one model for one text.
 
     Attributes:
-        looks: One translation or more, the best first and the reference last.
+        translations: One translation or more. The best comes first and the reference last.
     """
 
-    looks: tuple[InspectedTranslation, ...]
+    translations: tuple[InspectedTranslation, ...]
 
     @property
     def best(self) -> Translation:
         """The first translation."""
-        return self.looks[0].translation
+        return self.translations[0].translation
 
     @classmethod
-    def of(cls, translation: Translation) -> "Reading":
-        """Return the reading of a translation and its alternatives."""
+    def from_translation(cls, translation: Translation) -> "ModelOutput":
+        """Return the output of a model that wrote a translation and its alternatives."""
         return cls(tuple(map(InspectedTranslation, translation.n_best)))
 
 
@@ -64,18 +64,18 @@ class Sentence:
     Attributes:
         number: The line number, from 1.
         text: The source text.
-        readings: The output of each model.
+        outputs: The output of each model.
         reference: A translation that is known to be good, or None.
     """
 
     number: int
     text: str
-    readings: tuple[Reading, ...] = field(default_factory=tuple)
+    outputs: tuple[ModelOutput, ...] = field(default_factory=tuple)
     reference: str | None = None
 
 
-def forced_translation(text: str, score: ForcedScore) -> Translation:
-    """Return a given text as a translation that the model was forced to write.
+def translation_of_score(text: str, score: ForcedScore) -> Translation:
+    """Return a text that was scored by forced decoding as a translation.
 
     Args:
         text: The text.
@@ -95,18 +95,23 @@ def forced_translation(text: str, score: ForcedScore) -> Translation:
     )
 
 
-def with_views(reading: Reading, views: Sequence[Sequence[HeadAttention]]) -> Reading:
-    """Return a reading with views added to its translations.
+def with_views(output: ModelOutput, views: Sequence[Sequence[HeadAttention]]) -> ModelOutput:
+    """Return an output with views added to its translations.
 
     Args:
-        reading: The reading.
+        output: The output.
         views: The views of each translation.
     """
-    pairs = zip(reading.looks, views, strict=True)
-    return Reading(tuple(replace(look, views=tuple(own)) for look, own in pairs))
+    pairs = zip(output.translations, views, strict=True)
+    return ModelOutput(
+        tuple(
+            replace(inspected, views=tuple(views_of_translation))
+            for inspected, views_of_translation in pairs
+        )
+    )
 
 
-_MOST_CELLS = 500_000
+_MAX_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -132,14 +137,14 @@ class Inspector:
     """The models to inspect and the detail of the inspection.
 
     Attributes:
-        translators: The models, each of which translates by itself.
-        whole: Whether to add the data of an HTML report: attention of single heads, search tree and
+        translators: The models. They do not form an ensemble: each translates alone.
+        full: Whether to add the data of an HTML report: attention of single heads, search tree and
             scores of the reference.
         overrides: Search settings, see `Translator.translate`.
     """
 
     translators: "Sequence[Translator]"
-    whole: bool = False
+    full: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self, lines: Sequence[InspectedLine]) -> list[Sentence]:
@@ -147,72 +152,81 @@ class Inspector:
 
         Raises:
             UsageError: A model has no attention.
-            DataError: A given translation is too long to be drawn. Translation and scoring may
-                raise more.
+            DataError: A given translation is too long to be drawn. See also `Translator.translate`
+                and `Translator.score`.
         """
-        of_models = [self._readings(translator, lines) for translator in self.translators]
+        outputs_by_model = [self._outputs(translator, lines) for translator in self.translators]
         return [
             Sentence(
-                line.number, line.text, tuple(readings[i] for readings in of_models), line.reference
+                line.number,
+                line.text,
+                tuple(outputs[i] for outputs in outputs_by_model),
+                line.reference,
             )
             for i, line in enumerate(lines)
         ]
 
-    def _readings(self, translator: "Translator", lines: Sequence[InspectedLine]) -> list[Reading]:
+    def _outputs(
+        self, translator: "Translator", lines: Sequence[InspectedLine]
+    ) -> list[ModelOutput]:
         """Return the output of one model for each line."""
-        readings = self._best(translator, lines)
-        if any(_lacks_attention(reading.best) for reading in readings):
+        outputs = self._best_outputs(translator, lines)
+        if any(_lacks_attention(output.best) for output in outputs):
             raise UsageError(f"{translator.name} has no attention: there is nothing to draw.")
-        if not self.whole:
-            return readings
-        readings = _with_references(translator, lines, readings)
-        looks = [look.translation for reading in readings for look in reading.looks]
-        views = iter(translator.views(looks))
-        return [with_views(reading, [next(views) for _ in reading.looks]) for reading in readings]
+        if not self.full:
+            return outputs
+        outputs = _with_references(translator, lines, outputs)
+        translations = [look.translation for output in outputs for look in output.translations]
+        views = iter(translator.views(translations))
+        return [
+            with_views(output, [next(views) for _ in output.translations]) for output in outputs
+        ]
 
-    def _best(self, translator: "Translator", lines: Sequence[InspectedLine]) -> list[Reading]:
-        """Return readings of the given translations, or of the translations that search finds."""
+    def _best_outputs(
+        self, translator: "Translator", lines: Sequence[InspectedLine]
+    ) -> list[ModelOutput]:
+        """Return outputs with the given translations, or with those that search finds."""
         texts = [line.text for line in lines]
         targets = [line.target for line in lines if line.target is not None]
         if not targets:
-            found = translator.translate(texts, tree=self.whole, **self.overrides)
-            return [Reading.of(translation) for translation in found]
+            translations = translator.translate(texts, tree=self.full, **self.overrides)
+            return [ModelOutput.from_translation(translation) for translation in translations]
         numbers = [line.number for line in lines]
         scores = translator.score(texts, targets, attention=True, lines=numbers)
         for number, score in zip(numbers, scores, strict=True):
-            if len(score.tokens) * len(score.source_tokens) > _MOST_CELLS:
+            if len(score.tokens) * len(score.source_tokens) > _MAX_CELLS:
                 size = f"{len(score.source_tokens)} by {len(score.tokens)}"
                 raise DataError(
                     f"line {number}: {size} subwords are too many to draw. Leave the line out, or "
                     "divide it."
                 )
         return [
-            Reading((InspectedTranslation(forced_translation(target, score), "given"),))
+            ModelOutput((InspectedTranslation(translation_of_score(target, score), "given"),))
             for target, score in zip(targets, scores, strict=True)
         ]
 
 
 def _with_references(
-    translator: "Translator", lines: Sequence[InspectedLine], readings: Sequence[Reading]
-) -> list[Reading]:
-    """Return readings with the model's scores of the references added.
+    translator: "Translator", lines: Sequence[InspectedLine], outputs: Sequence[ModelOutput]
+) -> list[ModelOutput]:
+    """Return outputs with the model's scores of the references added.
 
     A line without a reference, a blank text and a text in segments stay as they are.
     """
-    asked = [
+    scored_lines = [
         (i, line.text, line.reference, line.number)
-        for i, (line, reading) in enumerate(zip(lines, readings, strict=True))
-        if line.text.strip() and (line.reference or "").strip() and reading.best.pieces == 1
+        for i, (line, output) in enumerate(zip(lines, outputs, strict=True))
+        if line.text.strip() and (line.reference or "").strip() and output.best.pieces == 1
     ]
-    texts = [text for _, text, _, _ in asked]
-    references = [reference or "" for _, _, reference, _ in asked]
-    numbers = [number for *_, number in asked]
+    texts = [text for _, text, _, _ in scored_lines]
+    references = [reference or "" for _, _, reference, _ in scored_lines]
+    numbers = [number for *_, number in scored_lines]
     scores = translator.score(texts, references, attention=True, lines=numbers)
-    found = list(readings)
-    for (i, *_), reference, score in zip(asked, references, scores, strict=True):
-        look = InspectedTranslation(forced_translation(reference, score), "reference")
-        found[i] = Reading((*readings[i].looks, look))
-    return found
+    result = list(outputs)
+    for (i, *_), reference, score in zip(scored_lines, references, scores, strict=True):
+        inspected = InspectedTranslation(translation_of_score(reference, score), "reference")
+        result[i] = ModelOutput((*outputs[i].translations, inspected))
+    return result
 
 
 def _lacks_attention(translation: Translation) -> bool:
@@ -223,11 +237,11 @@ def _lacks_attention(translation: Translation) -> bool:
     )
 
 
-_ONE = 1000
+_SCALE = 1000
 _SPACE = "▁"
 
 
-class Attended(Protocol):
+class AttentionPair(Protocol):
     """A text pair with attention: a `Translation` or a `ForcedScore`."""
 
     @property
@@ -255,23 +269,23 @@ class Attended(Protocol):
         """The target text with its subwords, or None."""
 
 
-def attention_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
-    """Return the data of one translation.
+def attention_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
+    """Return the data of one translation and its source.
 
     Args:
-        attended: The translation.
+        pair: The translation.
         views: The attention of its parts, where there are several.
     """
-    return {**source_record(attended), **target_record(attended, views)}
+    return {**source_record(pair), **target_record(pair, views)}
 
 
-def source_record(attended: Attended) -> dict[str, Any]:
+def source_record(pair: AttentionPair) -> dict[str, Any]:
     """Return the data of the source: its subwords and their word sizes, see `word_sizes`."""
-    tokens = attended.source_tokens
-    return {"source": tokens, "source_words": word_sizes(tokens, attended.segmented_source)}
+    tokens = pair.source_tokens
+    return {"source": tokens, "source_words": word_sizes(tokens, pair.segmented_source)}
 
 
-def target_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
+def target_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> dict[str, Any]:
     """Return the data of the translation.
 
     The members `target` and `target_words` are as in `source_record`. The member `ended` says
@@ -279,16 +293,16 @@ def target_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> di
     each subword, are in thousandths.
 
     Args:
-        attended: The translation.
+        pair: The translation.
         views: The attention of its parts, added in the same form as `views`.
     """
-    tokens = attended.tokens
+    tokens = pair.tokens
     record: dict[str, Any] = {
         "target": tokens,
-        "target_words": word_sizes(tokens, attended.segmented_target),
+        "target_words": word_sizes(tokens, pair.segmented_target),
         "ended": tokens[-1:] == [END_MARK],
-        "probabilities": [round(_ONE * p) for p in np.exp(attended.token_log_probabilities)],
-        "weights": None if attended.attention is None else thousandths(attended.attention),
+        "probabilities": [round(_SCALE * p) for p in np.exp(pair.token_log_probabilities)],
+        "weights": None if pair.attention is None else thousandths(pair.attention),
     }
     if views:
         record["views"] = [
@@ -297,42 +311,44 @@ def target_record(attended: Attended, views: Sequence[HeadAttention] = ()) -> di
     return record
 
 
-def word_sizes(tokens: Sequence[str], known: SegmentedText | None = None) -> list[int | list[Any]]:
+def word_sizes(
+    tokens: Sequence[str], segmented_text: SegmentedText | None = None
+) -> list[int | list[Any]]:
     """Return the number of subwords of each word, or `[size, text]` where they spell another text.
 
     They spell another text where they are bytes, and where normalisation has changed the text.
 
     Args:
         tokens: Subwords, with the end mark.
-        known: The text that they stand for; None where only the tokens are known.
+        segmented_text: The text that they stand for; None where only the tokens are known.
     """
     sizes: list[int | list[Any]] = []
-    for word in words_to_display(tokens, known):
+    for word in words_to_display(tokens, segmented_text):
         spelled = "".join(tokens[i] for i in word.subwords).replace(_SPACE, "")
         size = len(word.subwords)
         sizes.append(size if word.text == (spelled or _SPACE) else [size, word.text])
     return sizes
 
 
-def merge_words(attended: Attended) -> tuple[list[str], list[str], Weights]:
+def merge_words(pair: AttentionPair) -> tuple[list[str], list[str], Weights]:
     """Return target words, source words and the attention between them.
 
     The attention that a word receives is the sum over its subwords. The attention that it pays is
     their mean, so that rows still sum to one.
 
     Args:
-        attended: A translation with attention. Its end mark is left out, unless it is the only
+        pair: A translation with attention. Its end mark is left out, unless it is the only
             token.
 
     Returns:
         The words, and the weights `[target words, source words]`.
     """
-    assert attended.attention is not None
-    target = words_to_display(attended.tokens, attended.segmented_target)
-    if attended.tokens[-1:] == [END_MARK] and len(target) > 1:
+    assert pair.attention is not None
+    target = words_to_display(pair.tokens, pair.segmented_target)
+    if pair.tokens[-1:] == [END_MARK] and len(target) > 1:
         target = target[:-1]
-    source = words_to_display(attended.source_tokens, attended.segmented_source)
-    summed = np.stack([attended.attention[:, word.subwords].sum(1) for word in source], 1)
+    source = words_to_display(pair.source_tokens, pair.segmented_source)
+    summed = np.stack([pair.attention[:, word.subwords].sum(1) for word in source], 1)
     merged = np.stack([summed[word.subwords].mean(0) for word in target])
     return [word.text for word in target], [word.text for word in source], merged
 
@@ -343,12 +359,12 @@ def thousandths(weights: Weights) -> list[list[int]]:
     Each weight is rounded down. The rest of a row goes to its largest remainders, the first of
     equal ones.
     """
-    exact = weights.astype(np.float64) * _ONE
-    whole = np.floor(exact)
-    missing = np.rint(exact.sum(1)) - whole.sum(1)
-    order = np.argsort(whole - exact, axis=1, kind="stable")
-    place = np.argsort(order, axis=1, kind="stable")
-    rounded: list[list[int]] = (whole + (place < missing[:, None])).astype(int).tolist()
+    exact = weights.astype(np.float64) * _SCALE
+    floored = np.floor(exact)
+    missing = np.rint(exact.sum(1)) - floored.sum(1)
+    order = np.argsort(floored - exact, axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")
+    rounded: list[list[int]] = (floored + (rank < missing[:, None])).astype(int).tolist()
     return rounded
 
 
@@ -365,7 +381,6 @@ def mean_entropy(weights: Weights) -> float:
     return float(abs((shares * logarithms).sum(1).mean()))
 
 
-_THOUSAND = 1000
 _OUTCOMES = list(NodeOutcome)
 
 
@@ -375,14 +390,14 @@ def tree_record(tree: SearchTree) -> dict[str, Any]:
     The column `tokens` holds indices into `pieces`, and `fate` indices into `fates`. The column
     `scores` is in thousandths, and `ranks` has 0 for nodes without a rank.
     """
-    places: dict[str, int] = {}
-    tokens = [places.setdefault(piece, len(places)) for piece in tree.pieces]
+    index_of: dict[str, int] = {}
+    tokens = [index_of.setdefault(subword, len(index_of)) for subword in tree.pieces]
     return {
-        "pieces": list(places),
+        "pieces": list(index_of),
         "fates": [outcome.value for outcome in _OUTCOMES],
         "parents": [node.parent for node in tree.nodes],
         "tokens": tokens,
-        "scores": [round(_THOUSAND * node.score) for node in tree.nodes],
+        "scores": [round(_SCALE * node.score) for node in tree.nodes],
         "fate": [_OUTCOMES.index(node.outcome) for node in tree.nodes],
         "ranks": [node.rank or 0 for node in tree.nodes],
     }

@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FIRST = "DejaVu Sans"
-_LIKED = (_FIRST, "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Arial Unicode MS")
-_PLAIN = (400, "normal", "regular", "book")
-_NO_GLYPH = ("Cc", "Cf", "Zs", "Zl", "Zp")
+_BASE_FONT = "DejaVu Sans"
+_PREFERRED_FONTS = (
+    _BASE_FONT,
+    "Noto Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Arial Unicode MS",
+)
+_REGULAR_WEIGHTS = (400, "normal", "regular", "book")
+_CATEGORIES_WITHOUT_GLYPH = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -47,29 +53,35 @@ def fonts_for(text: str) -> Fonts:
     The first is the font that matplotlib includes. Each further one has the most characters still
     missing.
     """
-    wanted = dict.fromkeys(
-        character for character in text if unicodedata.category(character) not in _NO_GLYPH
+    needed = dict.fromkeys(
+        character
+        for character in text
+        if unicodedata.category(character) not in _CATEGORIES_WITHOUT_GLYPH
     )
-    left = {ord(character) for character in wanted} - _characters(_FIRST)
-    families = [_FIRST]
-    while left:
-        name = max(_plain_fonts(), key=lambda name: len(left & _characters(name)), default=_FIRST)
-        found = left & _characters(name)
-        if not found:
+    missing = {ord(character) for character in needed} - _characters_of_font(_BASE_FONT)
+    families = [_BASE_FONT]
+    while missing:
+        name = max(
+            _regular_fonts(),
+            key=lambda name: len(missing & _characters_of_font(name)),
+            default=_BASE_FONT,
+        )
+        covered = missing & _characters_of_font(name)
+        if not covered:
             break
         families.append(name)
-        left -= found
-    return Fonts(tuple(families), "".join(c for c in wanted if ord(c) in left))
+        missing -= covered
+    return Fonts(tuple(families), "".join(c for c in needed if ord(c) in missing))
 
 
-def named(characters: str) -> str:
+def describe_characters(characters: str) -> str:
     """Return a few characters with their code points, for a message."""
-    shown = ", ".join(f"{c} (U+{ord(c):04X})" for c in characters[:5])
-    return shown + (f" and {len(characters) - 5} more" if len(characters) > 5 else "")
+    described = ", ".join(f"{c} (U+{ord(c):04X})" for c in characters[:5])
+    return described + (f" and {len(characters) - 5} more" if len(characters) > 5 else "")
 
 
 @cache
-def _plain_fonts() -> dict[str, str]:
+def _regular_fonts() -> dict[str, str]:
     """Return the files of fonts for plain text by name: preferred ones, then those without serifs.
 
     The font of last resort is left out, because it draws a box for every character.
@@ -81,24 +93,24 @@ def _plain_fonts() -> dict[str, str]:
         for entry in fontManager.ttflist
         if entry.style == "normal"
         and entry.variant == "normal"
-        and entry.weight in _PLAIN
+        and entry.weight in _REGULAR_WEIGHTS
         and "last resort" not in entry.name.lower()
     }
-    return dict(sorted(files.items(), key=lambda item: _liking(item[0])))
+    return dict(sorted(files.items(), key=lambda item: _font_preference(item[0])))
 
 
-def _liking(name: str) -> tuple[int, bool, bool, str]:
-    liked = _LIKED.index(name) if name in _LIKED else len(_LIKED)
-    return (liked, "Sans" not in name, "Mono" in name, name)
+def _font_preference(name: str) -> tuple[int, bool, bool, str]:
+    rank = _PREFERRED_FONTS.index(name) if name in _PREFERRED_FONTS else len(_PREFERRED_FONTS)
+    return (rank, "Sans" not in name, "Mono" in name, name)
 
 
 @cache
-def _characters(name: str) -> frozenset[int]:
+def _characters_of_font(name: str) -> frozenset[int]:
     """Return the code points that a font has; none for a font that cannot be drawn with."""
     from matplotlib.ft2font import FT2Font
 
     try:
-        font = FT2Font(_plain_fonts()[name])
+        font = FT2Font(_regular_fonts()[name])
         font.set_size(12, 72)
         return frozenset(font.get_charmap())
     except (KeyError, OSError, RuntimeError):  # colour fonts have bitmaps of one size only
@@ -110,8 +122,8 @@ def has_right_to_left(texts: Iterable[str]) -> bool:
     return any(unicodedata.bidirectional(c) in ("R", "AL") for text in texts for c in text)
 
 
-def begins_right(texts: Iterable[str]) -> bool:
-    """Return whether the first letter of the texts is of a script written from right to left."""
+def starts_right_to_left(texts: Iterable[str]) -> bool:
+    """Return whether the script of the first letter is written from right to left."""
     for text in texts:
         for character in text:
             direction = unicodedata.bidirectional(character)
@@ -122,10 +134,10 @@ def begins_right(texts: Iterable[str]) -> bool:
 
 _CELL = 0.3
 """The size of a square in inches."""
-_DOTS = 200
-_LONGEST = 32
+_DPI = 200
+_MAX_LABEL = 32
 _COLORS = "Blues"
-_DARK = 0.55
+_DARK_CELL = 0.55
 _SETTINGS: dict[Any, Any] = {
     "font.size": 10,
     "svg.fonttype": "none",
@@ -133,7 +145,7 @@ _SETTINGS: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "axes.linewidth": 0.0,
 }
-_DATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+_METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,7 @@ def attention_image(
     target: Sequence[str],
     source: Sequence[str],
     weights: Weights,
-    form: str = "png",
+    image_format: str = "png",
     *,
     numbers: bool = False,
 ) -> Image:
@@ -165,7 +177,7 @@ def attention_image(
         target: The target words.
         source: The source words.
         weights: Attention weights `[target, source]`.
-        form: The format: `png`, `svg` or `pdf`.
+        image_format: The format: `png`, `svg` or `pdf`.
         numbers: Whether to write hundredths in the squares.
 
     Returns:
@@ -195,13 +207,13 @@ def attention_image(
         _draw(figure, *labels, weights, numbers)
         figure.savefig(
             content,
-            format=form,
-            dpi=_DOTS,
+            format=image_format,
+            dpi=_DPI,
             bbox_inches="tight",
             pad_inches=0.12,
-            metadata=_DATED[form],
+            metadata=_METADATA[image_format],
         )
-    return Image(content.getvalue(), tuple(_warnings(form, fonts, labels)))
+    return Image(content.getvalue(), tuple(_warnings(image_format, fonts, labels)))
 
 
 def _draw(
@@ -219,7 +231,7 @@ def _draw(
     )
     axes.set_aspect("equal")
     axes.invert_yaxis()
-    if begins_right(columns):
+    if starts_right_to_left(columns):
         axes.invert_xaxis()
     axes.tick_params(length=0, pad=5)
     axes.xaxis.tick_top()
@@ -238,10 +250,10 @@ def _draw(
 def _write_numbers(axes: "Axes", weights: Weights) -> None:
     for (row, column), weight in np.ndenumerate(weights):
         if weight >= 0.005:
-            color = "white" if weight > _DARK else "#1d2733"
-            place = (column + 0.5, row + 0.5)
+            color = "white" if weight > _DARK_CELL else "#1d2733"
+            position = (column + 0.5, row + 0.5)
             axes.text(
-                *place,
+                *position,
                 f"{100 * weight:.0f}",
                 color=color,
                 size=6.5,
@@ -256,7 +268,7 @@ def _label(token: str) -> str:
     Joiners stay, because they affect the form of letters.
     """
     text = "".join(c if c in "\u200c\u200d" else printable(c) for c in token)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
 
 
 def _stacked(text: str) -> str:
@@ -268,19 +280,20 @@ def _is_upright(text: str) -> bool:
     return bool(text) and all(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
-def _warnings(form: str, fonts: Fonts, labels: tuple[list[str], list[str]]) -> list[str]:
+def _warnings(image_format: str, fonts: Fonts, labels: tuple[list[str], list[str]]) -> list[str]:
     from matplotlib import ft2font
 
-    found = []
-    if fonts.missing and form != "svg":
-        found.append(
-            f"no font here has {named(fonts.missing)}: boxes stand in their place. Install a font "
-            "that has them (those named Noto have most scripts), or look at a page: --html FILE"
+    messages = []
+    if fonts.missing and image_format != "svg":
+        messages.append(
+            f"no font here has {describe_characters(fonts.missing)}: boxes stand in their place. "
+            "Install a font that has them (those named Noto have most scripts), or look at a page: "
+            "--html FILE"
         )
-    shapes = hasattr(ft2font, "__libraqm_version__")
-    if form != "svg" and not shapes and has_right_to_left([*labels[0], *labels[1]]):
-        found.append(
+    shapes_text = hasattr(ft2font, "__libraqm_version__")
+    if image_format != "svg" and not shapes_text and has_right_to_left([*labels[0], *labels[1]]):
+        messages.append(
             "this matplotlib draws right-to-left scripts from the left; from 3.11 on it does not. "
             "Bring it up to date, or look at a page: --html FILE"
         )
-    return found
+    return messages

@@ -7,7 +7,7 @@ from typing import Any
 
 from nmt.inspection.attention_data import (
     InspectedTranslation,
-    Reading,
+    ModelOutput,
     Sentence,
     mean_entropy,
     source_record,
@@ -39,7 +39,7 @@ def attention_page(
 
     Args:
         sentences: The sentences, each with the output of every model.
-        models: The name of each model, in the order of the sentences' readings.
+        models: The name of each model, in the order of a sentence's outputs.
         title: The title of the report.
         about: A line below the title.
         subwords: Whether the report shows subwords first, rather than words.
@@ -49,48 +49,48 @@ def attention_page(
         "models": list(models),
         "subwords": subwords,
         "numbers": numbers,
-        "sentences": [_sentence(sentence) for sentence in sentences],
+        "sentences": [_sentence_record(sentence) for sentence in sentences],
     }
     return render(
         Page(title, _BODY, data=data, styles=_STYLES, scripts=_SCRIPTS, about=about),
     )
 
 
-def _sentence(sentence: Sentence) -> dict[str, Any]:
+def _sentence_record(sentence: Sentence) -> dict[str, Any]:
     return {
         "number": sentence.number,
         "text": sentence.text.strip(),
         "reference": sentence.reference,
-        "readings": [_reading(reading) for reading in sentence.readings],
+        "readings": [_output_record(output) for output in sentence.outputs],
     }
 
 
-def _reading(reading: Reading) -> dict[str, Any]:
-    """Return the data of a reading: its source once, and each of its translations."""
-    best = reading.best
+def _output_record(output: ModelOutput) -> dict[str, Any]:
+    """Return the data of a model's output: its source once, and each of its translations."""
+    best = output.best
     trees = {} if best.tree is None else {"tree": tree_record(best.tree)}
     return {
         **source_record(best),
-        "entropy": 0.0 if best.attention is None else _short(mean_entropy(best.attention)),
+        "entropy": 0.0 if best.attention is None else _rounded(mean_entropy(best.attention)),
         "pieces": best.pieces,
-        "looks": [_look(look) for look in reading.looks],
+        "looks": [_translation_record(inspected) for inspected in output.translations],
         **trees,
     }
 
 
-def _look(look: InspectedTranslation) -> dict[str, Any]:
-    translation = look.translation
+def _translation_record(inspected: InspectedTranslation) -> dict[str, Any]:
+    translation = inspected.translation
     return {
-        "kind": look.kind,
+        "kind": inspected.kind,
         "text": translation.text,
-        "score": _short(translation.score),
-        "log_probability": _short(translation.log_probability),
+        "score": _rounded(translation.score),
+        "log_probability": _rounded(translation.log_probability),
         "finished": translation.finished,
-        **target_record(translation, look.views),
+        **target_record(translation, inspected.views),
     }
 
 
-def _short(value: float) -> float:
+def _rounded(value: float) -> float:
     return round(value, _DECIMALS)
 
 
@@ -98,7 +98,7 @@ _HEIGHT = 720
 
 
 @dataclass(frozen=True)
-class Drawing:
+class AttentionReport:
     """An HTML report, which a notebook shows in a frame.
 
     Attributes:
@@ -122,7 +122,7 @@ class Drawing:
         write_text(Path(path), self.html)
 
 
-def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing:
+def draw_attention(translations: Translation | Sequence[Translation]) -> AttentionReport:
     """Return the report of `nmt attention --html` for one translation or more.
 
     It includes their alternatives, and the search where they were made with `tree=True`.
@@ -130,10 +130,10 @@ def draw_attention(translations: Translation | Sequence[Translation]) -> Drawing
     if isinstance(translations, Translation):
         translations = [translations]
     sentences = [
-        Sentence(number, _source_text(translation), (Reading.of(translation),))
+        Sentence(number, _source_text(translation), (ModelOutput.from_translation(translation),))
         for number, translation in enumerate(translations, start=1)
     ]
-    return Drawing(attention_page(sentences, [""]))
+    return AttentionReport(attention_page(sentences, [""]))
 
 
 def _source_text(translation: Translation) -> str:

@@ -89,14 +89,14 @@ def _parts(columns: Sequence[str], margin: int, width: int | None) -> list[slice
     parts, start = [], 0
     while start < len(columns):
         stop = start + 1
-        while stop < len(columns) and _width_of(columns[start : stop + 1], margin) <= width:
+        while stop < len(columns) and _picture_width(columns[start : stop + 1], margin) <= width:
             stop += 1
         parts.append(slice(start, stop))
         start = stop
     return parts
 
 
-def _width_of(columns: Sequence[str], margin: int) -> int:
+def _picture_width(columns: Sequence[str], margin: int) -> int:
     ends = [margin + _CELL * i + display_width(column) for i, column in enumerate(columns)]
     return max(*ends, margin + _CELL * len(columns) - 1)
 

@@ -14,11 +14,19 @@ from nmt.evaluation.scores import SegmentScorer
 from nmt.pages.charts import SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, render
 from nmt.reports.curves import comparison_curves, dev_points
-from nmt.reports.page_parts import Column, clock, count, paragraph, points, section, table
+from nmt.reports.page_parts import (
+    Column,
+    format_count,
+    format_score,
+    format_time,
+    paragraph,
+    section,
+    table,
+)
 from nmt.reports.run_history import METRICS
-from nmt.reports.run_page import RUN_STYLE
+from nmt.reports.run_report import RUN_STYLE
 from nmt.reports.run_state import RunState, status_text
-from nmt.reports.text_charts import legend_mark, plain, plot
+from nmt.reports.text_charts import legend_mark, plain_lines, plot
 from nmt.runtime.tables import print_table, printable
 
 _LOCATIONS = ("name", "run_dir")
@@ -66,11 +74,11 @@ class RunScores:
     """The translation quality of runs on a text.
 
     Attributes:
-        what: The name of the text.
+        text_name: The name of the text.
         report: The scores, with the first run as the baseline.
     """
 
-    what: str
+    text_name: str
     report: ScoreReport
 
 
@@ -83,88 +91,95 @@ class RunComparison:
         names: The names of the runs, all different.
         settings: The settings that differ.
         settings_problem: The reason why the settings are not compared.
-        judged: The translation quality; None where it is not compared.
-        why_not: The reason why translation quality is not compared.
+        scores: The translation quality; None where it is not compared.
+        scores_problem: The reason why translation quality is not compared.
     """
 
     states: tuple[RunState, ...]
     names: tuple[str, ...]
     settings: tuple[Setting, ...]
     settings_problem: str
-    judged: RunScores | None
-    why_not: str
+    scores: RunScores | None
+    scores_problem: str
 
-    def record(self, swings: int) -> dict[str, Any]:
+    def record(self, deltas: int) -> dict[str, Any]:
         """Return the comparison as plain data for JSON.
 
         Args:
-            swings: The number of sentences with the largest differences to list.
+            deltas: The number of sentences with the largest differences to list.
         """
         record: dict[str, Any] = {
-            "runs": [_run(*each) for each in zip(self.names, self.states, strict=True)],
-            "settings": [{"key": each.key, "values": list(each.values)} for each in self.settings],
+            "runs": [
+                _run_record(name, state)
+                for name, state in zip(self.names, self.states, strict=True)
+            ],
+            "settings": [
+                {"key": setting.key, "values": list(setting.values)} for setting in self.settings
+            ],
             "settings_problem": self.settings_problem or None,
-            "not_judged": self.why_not or None,
+            "not_judged": self.scores_problem or None,
         }
-        if self.judged is not None:
-            report = self.judged.report
+        if self.scores is not None:
+            report = self.scores.report
             record |= {
-                "text": self.judged.what,
+                "text": self.scores.text_name,
                 "lines": len(report.systems[0].hypotheses),
                 **report.sampling,
                 "systems": systems_record(report),
                 "buckets": buckets_record(report),
-                "swings": [_delta(each, self.names) for each in largest_deltas(report, swings)],
+                "swings": [
+                    _delta_record(delta, self.names) for delta in largest_deltas(report, deltas)
+                ],
             }
         return record
 
 
 def compare_runs(
-    states: Sequence[RunState], judge: Callable[[Sequence[str]], RunScores | str]
+    states: Sequence[RunState], score: Callable[[Sequence[str]], RunScores | str]
 ) -> RunComparison:
     """Compare runs.
 
     Args:
         states: The state of each run.
-        judge: A function that is given the names of the runs. It returns their translation quality,
-            or the reason why it is not known.
+        score: A function that takes the names of the runs. It returns their translation quality, or
+            the reason why it is not known.
 
     Returns:
         The comparison.
     """
-    names = _names(states)
+    names = _distinct_names(states)
     configs = [state.config for state in states]
     problems = [state.config_problem for state in states if state.config is None]
     known = [config for config in configs if config is not None]
-    judged = judge(names)
+    scores = score(names)
     return RunComparison(
         tuple(states),
         names,
         () if problems else tuple(different_settings(known)),
         "\n".join(problems),
-        None if isinstance(judged, str) else judged,
-        judged if isinstance(judged, str) else "",
+        None if isinstance(scores, str) else scores,
+        scores if isinstance(scores, str) else "",
     )
 
 
 def different_settings(configs: Sequence[Config]) -> list[Setting]:
     """Return the settings that differ between configurations, in the order of the reference."""
     first, *others = configs
-    found: dict[str, list[Any]] = {}
-    for place, other in enumerate(others, start=1):
+    values_by_key: dict[str, list[Any]] = {}
+    for index, other in enumerate(others, start=1):
         for difference in config_differences(first, other):
-            values = found.setdefault(difference.key, [difference.old] * len(configs))
-            values[place] = difference.new
-    order = [key for key in all_keys() if key in found and key not in _LOCATIONS]
-    return [Setting(key, tuple(found[key])) for key in order]
+            values = values_by_key.setdefault(difference.key, [difference.old] * len(configs))
+            values[index] = difference.new
+    order = [key for key in all_keys() if key in values_by_key and key not in _LOCATIONS]
+    return [Setting(key, tuple(values_by_key[key])) for key in order]
 
 
-def largest_deltas(report: ScoreReport, wanted: int) -> list[SegmentDelta]:
+def largest_deltas(report: ScoreReport, max_count: int) -> list[SegmentDelta]:
     """Return the sentences whose chrF differs most from that of the first run, the largest first.
 
     Args:
         report: The scores of the runs.
-        wanted: The greatest number of sentences to return.
+        max_count: The greatest number of sentences to return.
     """
     question = report.options
     scorer = SegmentScorer(question.references, "chrf", lowercase=question.lowercase)
@@ -175,7 +190,7 @@ def largest_deltas(report: ScoreReport, wanted: int) -> list[SegmentDelta]:
         for line in range(len(scores[0]))
         if scores[run][line] != scores[0][line]
     ]
-    changes.sort(key=lambda each: (-abs(each[0]), each[1], each[2]))
+    changes.sort(key=lambda change_entry: (-abs(change_entry[0]), change_entry[1], change_entry[2]))
     texts = [system.hypotheses for system in report.systems]
     return [
         SegmentDelta(
@@ -187,11 +202,11 @@ def largest_deltas(report: ScoreReport, wanted: int) -> list[SegmentDelta]:
             (texts[0][line], texts[run][line]),
             (scores[0][line], scores[run][line]),
         )
-        for change, line, run in changes[:wanted]
+        for change, line, run in changes[:max_count]
     ]
 
 
-def _names(states: Sequence[RunState]) -> tuple[str, ...]:
+def _distinct_names(states: Sequence[RunState]) -> tuple[str, ...]:
     """Return a distinct name for each run.
 
     Runs of the same name go by their folders, and where these are equal too, by folder and number.
@@ -203,12 +218,12 @@ def _names(states: Sequence[RunState]) -> tuple[str, ...]:
         for name, folder in zip(names, folders, strict=True)
     ]
     return tuple(
-        f"{name} ({chosen[:place].count(name) + 1})" if name in chosen[:place] else name
-        for place, name in enumerate(chosen)
+        f"{name} ({chosen[:index].count(name) + 1})" if name in chosen[:index] else name
+        for index, name in enumerate(chosen)
     )
 
 
-def _run(name: str, state: RunState) -> dict[str, Any]:
+def _run_record(name: str, state: RunState) -> dict[str, Any]:
     history = state.history
     best = history.best(state.best_metric)
     return {
@@ -224,15 +239,15 @@ def _run(name: str, state: RunState) -> dict[str, Any]:
     }
 
 
-def _delta(swing: SegmentDelta, names: Sequence[str]) -> dict[str, Any]:
+def _delta_record(delta: SegmentDelta, names: Sequence[str]) -> dict[str, Any]:
     return {
-        "line": swing.line,
-        "run": names[swing.run],
-        "change": swing.change,
-        "source": swing.source,
-        "reference": swing.reference,
-        "translations": list(swing.hypotheses),
-        "chrf": list(swing.scores),
+        "line": delta.line,
+        "run": names[delta.run],
+        "change": delta.change,
+        "source": delta.source,
+        "reference": delta.reference,
+        "translations": list(delta.hypotheses),
+        "chrf": list(delta.scores),
     }
 
 
@@ -246,151 +261,165 @@ RUN_COLUMNS = (
 )
 
 
-def run_rows(found: RunComparison) -> list[list[str]]:
+def run_rows(comparison: RunComparison) -> list[list[str]]:
     """Return a row for each run: name, state, updates, time, parameters, best validation."""
     rows = []
-    for name, state in zip(found.names, found.states, strict=True):
+    for name, state in zip(comparison.names, comparison.states, strict=True):
         history = state.history
         best = history.best(state.best_metric)
         parameters = history.fact("parameters")
-        told = "–"
+        best_text = "–"
         value = None if best is None else best.deciding_value(state.best_metric)
         if best is not None and value is not None:
             metric, shown = value.shown
-            told = f"{METRICS[metric]} {points(shown)} at update {best.update:,}"
+            best_text = f"{METRICS[metric]} {format_score(shown)} at update {best.update:,}"
         rows.append(
             [
                 name,
                 status_text(state),
-                count(history.update),
+                format_count(history.update),
                 format_duration(history.seconds),
-                count(parameters) if isinstance(parameters, int) else "–",
-                told,
+                format_count(parameters) if isinstance(parameters, int) else "–",
+                best_text,
             ]
         )
     return rows
 
 
-def setting_rows(found: RunComparison) -> list[list[str]]:
+def setting_rows(comparison: RunComparison) -> list[list[str]]:
     """Return a row for each setting that differs: its key and its value in each run."""
-    return [[each.key, *map(format_value, each.values)] for each in found.settings]
+    return [[setting.key, *map(format_value, setting.values)] for setting in comparison.settings]
 
 
-_HEIGHT = 10
-_WIDTH = 76
-_WIDEST = 48
+_CHART_HEIGHT = 10
+_CHART_WIDTH = 76
+_MAX_CELL = 48
 
 
-def print_runs(found: RunComparison) -> None:
+def print_runs(comparison: RunComparison) -> None:
     """Print the runs, the settings that differ, and the curves of dev."""
     print_table(
-        [column.name for column in RUN_COLUMNS], _shown(run_rows(found)), left_aligned=(0, 1, 5)
+        [column.name for column in RUN_COLUMNS],
+        _printable_cells(run_rows(comparison)),
+        left_aligned=(0, 1, 5),
     )
     print()
-    if found.settings_problem:
-        print(f"settings cannot be compared: {found.settings_problem}")
-    elif found.settings:
-        header = ["setting that differs", *map(printable, found.names)]
-        print_table(header, _shown(setting_rows(found)), left_aligned=range(len(header)))
+    if comparison.settings_problem:
+        print(f"settings cannot be compared: {comparison.settings_problem}")
+    elif comparison.settings:
+        header = ["setting that differs", *map(printable, comparison.names)]
+        print_table(
+            header, _printable_cells(setting_rows(comparison)), left_aligned=range(len(header))
+        )
     else:
         print("the settings are the same")
     for metric in ("bleu", "perplexity"):
-        lines = list(_curve(found, metric))
+        lines = list(_curve(comparison, metric))
         if lines:
             print("\n" + "\n".join(lines))
 
 
-def print_deltas(found: RunComparison, wanted: int) -> None:
+def print_deltas(comparison: RunComparison, max_count: int) -> None:
     """Print the sentences whose translations differ most from those of the first run.
 
     Args:
-        found: The comparison of the runs.
-        wanted: The greatest number of sentences to print.
+        comparison: The comparison of the runs.
+        max_count: The greatest number of sentences to print.
     """
-    if found.judged is None:
+    if comparison.scores is None:
         return
-    swings = largest_deltas(found.judged.report, wanted)
-    if swings:
+    deltas = largest_deltas(comparison.scores.report, max_count)
+    if deltas:
         print("\nlargest swings by chrF of the sentence")
-    for swing in swings:
-        names = found.names[0], found.names[swing.run]
+    for delta in deltas:
+        names = comparison.names[0], comparison.names[delta.run]
         width = max(len(name) for name in (*names, "reference"))
-        before, after = swing.scores
+        before, after = delta.scores
         rows = [
-            ("source", swing.source),
-            ("reference", swing.reference),
-            (names[0], swing.hypotheses[0]),
-            (names[1], swing.hypotheses[1]),
+            ("source", delta.source),
+            ("reference", delta.reference),
+            (names[0], delta.hypotheses[0]),
+            (names[1], delta.hypotheses[1]),
         ]
-        print(f"\nline {swing.line}: {before:.1f} -> {after:.1f} ({swing.change:+.1f})")
+        print(f"\nline {delta.line}: {before:.1f} -> {after:.1f} ({delta.change:+.1f})")
         for name, text in rows:
             print(f"  {printable(name):<{width}}  {printable(text)}")
 
 
-def _curve(found: RunComparison, metric: str) -> Iterator[str]:
-    """Yield a chart of a dev metric, drawn in letters that tell the runs apart without colours."""
-    series = [dev_points(state.history, metric) for state in found.states]
-    drawn = plot(series, _WIDTH, _HEIGHT, log=metric == "perplexity", ascii_only=True)
+def _curve(comparison: RunComparison, metric: str) -> Iterator[str]:
+    """Yield a chart of a dev metric, with a different letter for each run instead of a colour."""
+    series = [dev_points(state.history, metric) for state in comparison.states]
+    drawn = plot(series, _CHART_WIDTH, _CHART_HEIGHT, log=metric == "perplexity", ascii_only=True)
     if drawn:
-        names = enumerate(map(printable, found.names))
+        names = enumerate(map(printable, comparison.names))
         marks = "   ".join(f"{legend_mark(number, True)} {name}" for number, name in names)
         yield f"{METRICS[metric]} of dev   {marks}"
-        yield from plain(drawn)
+        yield from plain_lines(drawn)
 
 
-def _shown(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+def _printable_cells(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """Return cells without control characters, cut to a width that fits a row on the screen."""
     return [
         [
-            text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+            text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"
             for text in map(printable, row)
         ]
         for row in rows
     ]
 
 
-def comparison_page(found: RunComparison) -> str:
+def comparison_page(comparison: RunComparison) -> str:
     """Return the comparison as a self-contained HTML document."""
-    judged = None if found.judged is None else score_page(found.judged.report)
+    translations_page = None if comparison.scores is None else score_page(comparison.scores.report)
     parts = (
-        section("runs", "Runs", _runs(found)),
-        section("settings", "Settings that differ", _settings(found)),
-        section("curves", "Curves", _curves(found)),
-        section("translations", f"Translations{_of_what(found)}", *_judged(found, judged)),
+        section("runs", "Runs", _runs(comparison)),
+        section("settings", "Settings that differ", _settings(comparison)),
+        section("curves", "Curves", _curves(comparison)),
+        section(
+            "translations",
+            "Translations"
+            if comparison.scores is None
+            else f"Translations of {comparison.scores.text_name}",
+            _translations(comparison, translations_page),
+        ),
     )
     return render(
         Page(
-            title=" and ".join(found.names) if len(found.names) == 2 else ", ".join(found.names),
-            about=f"compared {clock(found.states[0].now)}",
+            title=" and ".join(comparison.names)
+            if len(comparison.names) == 2
+            else ", ".join(comparison.names),
+            about=f"compared {format_time(comparison.states[0].now)}",
             body="\n".join(parts),
-            data=None if judged is None else judged.data,
-            styles=(STYLE, RUN_STYLE, *(() if judged is None else judged.styles)),
-            scripts=(*SCRIPTS, *(() if judged is None else judged.scripts)),
+            data=None if translations_page is None else translations_page.data,
+            styles=(
+                STYLE,
+                RUN_STYLE,
+                *(() if translations_page is None else translations_page.styles),
+            ),
+            scripts=(*SCRIPTS, *(() if translations_page is None else translations_page.scripts)),
         )
     )
 
 
-def _of_what(found: RunComparison) -> str:
-    return "" if found.judged is None else f" of {found.judged.what}"
+def _translations(comparison: RunComparison, translations_page: Page | None) -> str:
+    if translations_page is None:
+        return paragraph(comparison.scores_problem, "muted")
+    return translations_page.body
 
 
-def _judged(found: RunComparison, judged: Page | None) -> tuple[str, ...]:
-    return (paragraph(found.why_not, "muted"),) if judged is None else (judged.body,)
+def _runs(comparison: RunComparison) -> str:
+    return table(RUN_COLUMNS, run_rows(comparison))
 
 
-def _runs(found: RunComparison) -> str:
-    return table(RUN_COLUMNS, run_rows(found))
-
-
-def _settings(found: RunComparison) -> str:
-    if found.settings_problem:
-        return paragraph(f"Cannot be compared. {found.settings_problem}", "bad")
-    if not found.settings:
+def _settings(comparison: RunComparison) -> str:
+    if comparison.settings_problem:
+        return paragraph(f"Cannot be compared. {comparison.settings_problem}", "bad")
+    if not comparison.settings:
         return paragraph("None: the runs have the same settings.", "muted")
-    columns = (Column("setting"), *(Column(name) for name in found.names))
-    return table(columns, setting_rows(found))
+    columns = (Column("setting"), *(Column(name) for name in comparison.names))
+    return table(columns, setting_rows(comparison))
 
 
-def _curves(found: RunComparison) -> str:
-    charts = comparison_curves(found.names, [state.history for state in found.states])
+def _curves(comparison: RunComparison) -> str:
+    charts = comparison_curves(comparison.names, [state.history for state in comparison.states])
     return f'<div class="charts">{"".join(map(chart_html, charts))}</div>'

@@ -12,21 +12,29 @@ from nmt.data.manifest import CorpusReport, Manifest, RoundTripReport
 from nmt.data.pair_counts import describe_round_trip
 from nmt.errors import NmtError
 from nmt.pages.charts import BarChart, Bars, Mark, chart_html
-from nmt.reports.page_parts import Column, Tile, count, paragraph, percent, table, tiles
+from nmt.reports.page_parts import (
+    Column,
+    Tile,
+    format_count,
+    format_percent,
+    paragraph,
+    table,
+    tiles,
+)
 from nmt.reports.run_state import RunState
 from nmt.reports.suspicious_pairs import SuspiciousPairs, suspicious_pairs
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 
-_MOST_LENGTHS = 1_000_000
+_MAX_LENGTHS = 1_000_000
 """The number of pairs whose lengths are read. From a larger corpus they are evenly spaced."""
 
-_MOST_TEXTS = 20_000
+_MAX_TEXTS = 20_000
 """The number of pairs whose words are read, a few seconds' work. They are evenly spaced."""
 
 _WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_MOST_BINS = 60
-_HIGHEST_RATIO = 4.0
+_MAX_BINS = 60
+_MAX_RATIO = 4.0
 _RATIO_BIN = 0.1
 
 _Integers = NDArray[np.int64]
@@ -55,7 +63,7 @@ class DataReport:
         source_lengths: Source lengths in subwords.
         target_lengths: Target lengths in subwords.
         ratios: Ratios of target length to source length.
-        odd: The suspicious pairs.
+        suspicious: The suspicious pairs.
     """
 
     manifest: Manifest
@@ -63,7 +71,7 @@ class DataReport:
     source_lengths: Histogram
     target_lengths: Histogram
     ratios: Histogram
-    odd: SuspiciousPairs
+    suspicious: SuspiciousPairs
 
     @property
     def train(self) -> CorpusReport:
@@ -81,15 +89,17 @@ class DataReport:
             "source_lengths": asdict(self.source_lengths),
             "target_lengths": asdict(self.target_lengths),
             "ratios": asdict(self.ratios),
-            "looked_at": self.odd.looked_at,
-            "identical": self.odd.identical,
-            "scripts": dict(zip(("source", "target"), map(dict, self.odd.scripts), strict=True)),
-            "odd_pairs": [asdict(pair) for pair in self.odd.pairs],
+            "looked_at": self.suspicious.examined,
+            "identical": self.suspicious.identical,
+            "scripts": dict(
+                zip(("source", "target"), map(dict, self.suspicious.scripts), strict=True)
+            ),
+            "odd_pairs": [asdict(pair) for pair in self.suspicious.pairs],
             "findings": manifest["findings"],
         }
 
 
-def data_report(run: RunDirectory) -> DataReport:
+def examine_corpora(run: RunDirectory) -> DataReport:
     """Examine the training corpus of a run, in bounded time and memory for a corpus of any size.
 
     Returns:
@@ -102,58 +112,58 @@ def data_report(run: RunDirectory) -> DataReport:
     manifest = Manifest.load(run.data)
     tokenizers = TokenizerPair.load(run.tokenizer)
     corpus = Corpus.open(run.data / "train")
-    pairs = spread(len(corpus), _MOST_LENGTHS)
+    pairs = evenly_spaced(len(corpus), _MAX_LENGTHS)
     lengths = corpus.lengths_of(pairs)
-    whole = lengths[(lengths > 0).all(axis=1)]
-    width = _width(int(lengths.max(initial=1)))
-    sample = spread(len(corpus), _MOST_TEXTS)
+    complete = lengths[(lengths > 0).all(axis=1)]
+    width = _bin_width(int(lengths.max(initial=1)))
+    sample = evenly_spaced(len(corpus), _MAX_TEXTS)
     return DataReport(
         manifest,
         len(pairs),
-        _lengths(lengths[:, 0], width),
-        _lengths(lengths[:, 1], width),
-        _ratios(whole[:, 1] / whole[:, 0]),
+        _length_histogram(lengths[:, 0], width),
+        _length_histogram(lengths[:, 1], width),
+        _ratio_histogram(complete[:, 1] / complete[:, 0]),
         suspicious_pairs(corpus, tokenizers, sample, (pairs, lengths)),
     )
 
 
-def try_data_report(state: RunState) -> tuple[DataReport | None, str]:
+def examine_corpora_or_reason(state: RunState) -> tuple[DataReport | None, str]:
     """Return the data report, or None and the reason why there is none."""
     try:
         state.check_data()
-        return data_report(state.run), ""
+        return examine_corpora(state.run), ""
     except NmtError as error:
         return None, error.message
 
 
-def spread(count: int, most: int) -> _Integers:
-    """Return rising numbers below `count`, evenly spaced: all of them, or `most` of them.
+def evenly_spaced(count: int, max_count: int) -> _Integers:
+    """Return at most `max_count` evenly spaced, rising numbers below `count`.
 
     Args:
         count: The exclusive upper bound.
-        most: The greatest number of numbers to return.
+        max_count: The greatest number of numbers to return.
     """
-    wanted = min(count, most)
-    return np.arange(wanted, dtype=np.int64) * count // max(1, wanted)
+    size = min(count, max_count)
+    return np.arange(size, dtype=np.int64) * count // max(1, size)
 
 
-def _width(longest: int) -> int:
-    fitting = (width for width in _WIDTHS if longest / width <= _MOST_BINS)
+def _bin_width(longest: int) -> int:
+    fitting = (width for width in _WIDTHS if longest / width <= _MAX_BINS)
     return next(fitting, _WIDTHS[-1])
 
 
-def _lengths(lengths: _Integers, width: int) -> Histogram:
+def _length_histogram(lengths: _Integers, width: int) -> Histogram:
     bins = max(1, int(lengths.max(initial=0)) // width + 1)
     counts = np.bincount(lengths // width, minlength=bins)
     return _histogram(np.arange(bins + 1) * float(width), counts)
 
 
-def _ratios(ratios: NDArray[np.float64]) -> Histogram:
-    highest = min(_HIGHEST_RATIO, float(ratios.max(initial=_RATIO_BIN)))
+def _ratio_histogram(ratios: NDArray[np.float64]) -> Histogram:
+    highest = min(_MAX_RATIO, float(ratios.max(initial=_RATIO_BIN)))
     bins = max(1, int(np.ceil(highest / _RATIO_BIN - 1e-9)))
-    places = np.minimum((ratios / _RATIO_BIN + 1e-9).astype(np.int64), bins - 1)
+    bins_of_pairs = np.minimum((ratios / _RATIO_BIN + 1e-9).astype(np.int64), bins - 1)
     return _histogram(
-        np.round(np.arange(bins + 1) * _RATIO_BIN, 6), np.bincount(places, minlength=bins)
+        np.round(np.arange(bins + 1) * _RATIO_BIN, 6), np.bincount(bins_of_pairs, minlength=bins)
     )
 
 
@@ -162,9 +172,9 @@ def _histogram(edges: NDArray[np.floating], counts: NDArray[np.integer]) -> Hist
 
 
 def data_section(data: DataReport | None, problem: str) -> str:
-    """Return the HTML of counts, lengths, drops and suspicious pairs.
+    """Return the HTML of counts, lengths, dropped pairs and suspicious pairs.
 
-    Without a data report it is the reason.
+    Without a data report, it is the reason.
 
     Args:
         data: The data report, or None.
@@ -177,10 +187,10 @@ def data_section(data: DataReport | None, problem: str) -> str:
             _tiles(data),
             _findings(data),
             _charts(data),
-            _drops(data),
-            _remarks(data),
+            _dropped_pairs(data),
+            _repetitions(data),
             _scripts(data),
-            _odd(data),
+            _suspicious_pairs(data),
         )
     )
 
@@ -190,10 +200,12 @@ def _tiles(data: DataReport) -> str:
     ratio = data.manifest.length_ratio
     return tiles(
         (
-            Tile("Pairs to train on", count(train.pairs_kept), f"of {train.pairs_read:,} read"),
-            Tile("Pairs of dev", count(dev.pairs_kept)),
-            _side("Source", train, "source"),
-            _side("Target", train, "target"),
+            Tile(
+                "Pairs to train on", format_count(train.pairs_kept), f"of {train.pairs_read:,} read"
+            ),
+            Tile("Pairs of dev", format_count(dev.pairs_kept)),
+            _side_tile("Source", train, "source"),
+            _side_tile("Target", train, "target"),
             Tile("Length ratio", f"{ratio.mean:.2f}", f"± {ratio.deviation:.2f}, target to source"),
         )
     )
@@ -204,20 +216,20 @@ def _findings(data: DataReport) -> str:
 
     They are traces of other tools, and differences in writing between train, dev and test.
     """
-    found = data.manifest.findings or ()
-    if not found:
+    findings = data.manifest.findings or ()
+    if not findings:
         return ""
-    columns = (Column("finding"), Column("lines and what to do", written=True))
-    rows = [finding.message.partition("\n")[::2] for finding in found]
+    columns = (Column("finding"), Column("lines and what to do", is_user_text=True))
+    rows = [finding.message.partition("\n")[::2] for finding in findings]
     return "<h3>What may be wrong with the texts</h3>" + table(columns, rows)
 
 
-def _side(name: str, train: CorpusReport, side: str) -> Tile:
+def _side_tile(name: str, train: CorpusReport, side: str) -> Tile:
     report = train.source if side == "source" else train.target
-    unknown = percent(report.unknown, report.tokens)
+    unknown = format_percent(report.unknown, report.tokens)
     return Tile(
         f"{name} subwords",
-        count(report.tokens),
+        format_count(report.tokens),
         f"{report.mean_length:.1f} a sentence, at most {report.max_length}; {unknown} unknown",
     )
 
@@ -263,7 +275,7 @@ def _ratio_labels(edges: tuple[float, ...]) -> list[str]:
     return [*labels[:-1], f"{edges[-2]:.1f} and more"]
 
 
-def _drops(data: DataReport) -> str:
+def _dropped_pairs(data: DataReport) -> str:
     rows = [
         (reason, number, data.train.first_dropped.get(reason, ()))
         for reason, number in data.train.dropped.items()
@@ -276,8 +288,8 @@ def _drops(data: DataReport) -> str:
         [
             (
                 reason,
-                count(number),
-                percent(number, data.train.pairs_read),
+                format_count(number),
+                format_percent(number, data.train.pairs_read),
                 ", ".join(map(str, lines[:8])) + (", …" if number > 8 else ""),
             )
             for reason, number, lines in rows
@@ -285,7 +297,7 @@ def _drops(data: DataReport) -> str:
     )
 
 
-def _remarks(data: DataReport) -> str:
+def _repetitions(data: DataReport) -> str:
     train = data.train
     columns = (Column("repetition and leakage"), Column("pairs", True), Column("share", True))
     rows = [
@@ -297,55 +309,61 @@ def _remarks(data: DataReport) -> str:
     for name, overlap in data.manifest.overlap.items():
         rows.append((f"occur in {name} too", overlap.pairs))
         rows.append((f"have a source that occurs in {name}", overlap.sources))
-    shown = table(columns, [(what, count(n), percent(n, train.pairs_read)) for what, n in rows])
-    return shown + _round_trip(train.round_trip)
+    html = table(
+        columns,
+        [(reason, format_count(n), format_percent(n, train.pairs_read)) for reason, n in rows],
+    )
+    return html + _round_trip(train.round_trip)
 
 
-def _round_trip(found: RoundTripReport | None) -> str:
+def _round_trip(report: RoundTripReport | None) -> str:
     """Return a sentence on the target lines that change in the tokenizer.
 
     It is empty where they were not counted.
     """
-    if found is None:
+    if report is None:
         return ""
-    if not found.changed:
+    if not report.changed:
         return paragraph(
-            f"All {found.lines:,} target lines compared come back from their subwords."
+            f"All {report.lines:,} target lines compared come back from their subwords."
         )
-    return paragraph(f"{describe_round_trip(found)}.")
+    return paragraph(f"{describe_round_trip(report)}.")
 
 
 def _scripts(data: DataReport) -> str:
     """Return a sentence on the scripts of each side's letters."""
     sides = []
-    for name, counts in zip(("source", "target"), data.odd.scripts, strict=True):
+    for name, counts in zip(("source", "target"), data.suspicious.scripts, strict=True):
         total = counts.total()
-        told = [f"{script.title()} {percent(n, total)}" for script, n in counts.most_common(5)]
-        sides.append(f"{name}: {', '.join(told) or 'none'}")
-    return paragraph(f"Letters of the {data.odd.looked_at:,} pairs read, {'; '.join(sides)}.")
+        shares = [
+            f"{script.title()} {format_percent(n, total)}" for script, n in counts.most_common(5)
+        ]
+        sides.append(f"{name}: {', '.join(shares) or 'none'}")
+    return paragraph(f"Letters of the {data.suspicious.examined:,} pairs read, {'; '.join(sides)}.")
 
 
-def _odd(data: DataReport) -> str:
-    odd = data.odd
-    if not odd.pairs:
+def _suspicious_pairs(data: DataReport) -> str:
+    suspicious = data.suspicious
+    if not suspicious.pairs:
         return ""
-    whole = odd.looked_at == data.train.pairs_kept
-    looked = "all pairs" if whole else f"{odd.looked_at:,} pairs, evenly spread"
+    is_all = suspicious.examined == data.train.pairs_kept
+    examined_text = "all pairs" if is_all else f"{suspicious.examined:,} pairs, evenly spread"
     note = (
-        f"The {len(odd.pairs)} pairs that look least like translations of each other: lengths of "
-        f"{'all' if data.measured == data.train.pairs_kept else f'{data.measured:,}'} pairs, words "
-        f"(by IBM Model 1) and letters of {looked}. Texts are put together from their subwords."
+        f"The {len(suspicious.pairs)} pairs that look least like translations of each other: "
+        f"lengths of {'all' if data.measured == data.train.pairs_kept else f'{data.measured:,}'} "
+        f"pairs, words (by IBM Model 1) and letters of {examined_text}. Texts are put together "
+        "from their subwords."
     )
     columns = (
         Column("line", True),
         Column("score", True),
         Column("why"),
-        Column("source", written=True),
-        Column("target", written=True),
+        Column("source", is_user_text=True),
+        Column("target", is_user_text=True),
     )
     rows = [
         (str(pair.line), f"{pair.score:.1f}", "; ".join(pair.reasons), pair.source, pair.target)
-        for pair in odd.pairs
+        for pair in suspicious.pairs
     ]
-    shown = table(columns, rows, sortable=True)
-    return f'<h3>Suspicious pairs</h3>{paragraph(note, "muted")}<div class="pairs">{shown}</div>'
+    html = table(columns, rows, sortable=True)
+    return f'<h3>Suspicious pairs</h3>{paragraph(note, "muted")}<div class="pairs">{html}</div>'

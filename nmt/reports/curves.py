@@ -12,7 +12,7 @@ from nmt.reports.run_history import METRICS, DevPoint, RunHistory, TrainPoint
 _GROUP = "updates"
 
 
-def curves(history: RunHistory) -> list[LineChart]:
+def run_curves(history: RunHistory) -> list[LineChart]:
     """Return the charts of a run: loss, scores, learning rate, gradient norm and speed."""
     return [
         LineChart(
@@ -23,7 +23,7 @@ def curves(history: RunHistory) -> list[LineChart]:
             ),
             logarithmic=True,
             group=_GROUP,
-            marks=marks(history),
+            marks=event_marks(history),
         ),
         LineChart(
             "Scores of dev",
@@ -33,7 +33,7 @@ def curves(history: RunHistory) -> list[LineChart]:
                 if name != "chrf++" or has_metric(history, name)
             ),
             group=_GROUP,
-            marks=marks(history),
+            marks=event_marks(history),
         ),
         LineChart(
             "Loss",
@@ -43,15 +43,17 @@ def curves(history: RunHistory) -> list[LineChart]:
             ),
             y_name="nats per token",
             group=_GROUP,
-            marks=marks(history),
+            marks=event_marks(history),
         ),
-        _of_training("Learning rate", history, lambda point: point.learning_rate, 4),
-        _of_training("Gradient norm", history, lambda point: point.gradient_norm, 5, log=True),
-        _of_training("Target tokens per second", history, lambda p: p.tokens_per_second, 6),
+        _train_chart_of_run("Learning rate", history, lambda point: point.learning_rate, 4),
+        _train_chart_of_run(
+            "Gradient norm", history, lambda point: point.gradient_norm, 5, log=True
+        ),
+        _train_chart_of_run("Target tokens per second", history, lambda p: p.tokens_per_second, 6),
     ]
 
 
-def marks(history: RunHistory) -> list[Mark]:
+def event_marks(history: RunHistory) -> list[Mark]:
     """Return the marks of updates where training resumed, and where it failed."""
     resumed = [
         Mark(session.update, f"gone on from update {session.update:,}")
@@ -94,7 +96,7 @@ def train_points(
     return [(point.update, value(point)) for point in points]
 
 
-def best_point(history: RunHistory, metric: str) -> DevPoint | None:
+def best_of_several(history: RunHistory, metric: str) -> DevPoint | None:
     """Return the best validation by a metric; None with fewer than two validations.
 
     Args:
@@ -106,8 +108,8 @@ def best_point(history: RunHistory, metric: str) -> DevPoint | None:
 
 def metric_name(metric: str) -> str:
     """Return the display name of a metric and whether higher or lower values are better."""
-    way = "higher" if metric_of(metric).higher_is_better else "lower"
-    return f"{METRICS[metric]} ({way} is better)"
+    direction = "higher" if metric_of(metric).higher_is_better else "lower"
+    return f"{METRICS[metric]} ({direction} is better)"
 
 
 def _train(name: str, history: RunHistory, value: Callable[[TrainPoint], float]) -> Series:
@@ -115,7 +117,7 @@ def _train(name: str, history: RunHistory, value: Callable[[TrainPoint], float])
 
 
 def _dev(metric: str, name: str, history: RunHistory, colour: int) -> Series:
-    best = best_point(history, metric)
+    best = best_of_several(history, metric)
     return Series(
         name,
         dev_points(history, metric),
@@ -125,7 +127,7 @@ def _dev(metric: str, name: str, history: RunHistory, colour: int) -> Series:
     )
 
 
-def _of_training(
+def _train_chart_of_run(
     title: str,
     history: RunHistory,
     value: Callable[[TrainPoint], float],
@@ -139,7 +141,7 @@ def _of_training(
         logarithmic=log,
         from_zero=not log,
         group=_GROUP,
-        marks=marks(history),
+        marks=event_marks(history),
     )
 
 
@@ -150,33 +152,35 @@ def comparison_curves(names: Sequence[str], histories: Sequence[RunHistory]) -> 
         names: The name of each run.
         histories: The history of each run, in the same order.
     """
-    both = list(zip(names, histories, strict=True))
+    runs = list(zip(names, histories, strict=True))
     return [
-        _dev_chart("bleu", both),
+        _dev_chart("bleu", runs),
         LineChart(
             "BLEU of dev by time",
             [
-                Series(name, dev_by_minutes(history, "bleu"), dots=True, colour=_colour(place))
-                for place, (name, history) in enumerate(both)
+                Series(
+                    name, dev_points_by_minutes(history, "bleu"), dots=True, colour=_colour(index)
+                )
+                for index, (name, history) in enumerate(runs)
             ],
             x_name="minutes",
             group="minutes",
         ),
-        _dev_chart("chrf", both),
+        _dev_chart("chrf", runs),
         *(
-            [_dev_chart("chrf++", both)]
+            [_dev_chart("chrf++", runs)]
             if any(has_metric(history, "chrf++") for history in histories)
             else []
         ),
-        _dev_chart("perplexity", both, log=True),
-        _train_chart("Perplexity of train", both, lambda point: point.perplexity, log=True),
-        _train_chart("Learning rate", both, lambda point: point.learning_rate),
-        _train_chart("Gradient norm", both, lambda point: point.gradient_norm, log=True),
-        _train_chart("Target tokens per second", both, lambda point: point.tokens_per_second),
+        _dev_chart("perplexity", runs, log=True),
+        _train_chart("Perplexity of train", runs, lambda point: point.perplexity, log=True),
+        _train_chart("Learning rate", runs, lambda point: point.learning_rate),
+        _train_chart("Gradient norm", runs, lambda point: point.gradient_norm, log=True),
+        _train_chart("Target tokens per second", runs, lambda point: point.tokens_per_second),
     ]
 
 
-def dev_by_minutes(history: RunHistory, metric: str) -> list[tuple[float, float]]:
+def dev_points_by_minutes(history: RunHistory, metric: str) -> list[tuple[float, float]]:
     """Return a dev metric by minutes of training; nothing where the log has no times.
 
     Args:
@@ -186,23 +190,23 @@ def dev_by_minutes(history: RunHistory, metric: str) -> list[tuple[float, float]
     Returns:
         Pairs of minutes and value. Times between log lines are interpolated.
     """
-    known = [point for point in history.train if np.isfinite(point.seconds)]
-    if not known:
+    timed = [point for point in history.train if np.isfinite(point.seconds)]
+    if not timed:
         return []
-    updates = [0, *(point.update for point in known)]
-    minutes = [0.0, *(point.seconds / 60 for point in known)]
+    updates = [0, *(point.update for point in timed)]
+    minutes = [0.0, *(point.seconds / 60 for point in timed)]
     points = dev_points(history, metric)
-    at = np.interp([update for update, _ in points], updates, minutes).tolist()
-    return [(round(time, 3), value) for time, (_, value) in zip(at, points, strict=True)]
+    times = np.interp([update for update, _ in points], updates, minutes).tolist()
+    return [(round(time, 3), value) for time, (_, value) in zip(times, points, strict=True)]
 
 
 def _dev_chart(metric: str, runs: list[tuple[str, RunHistory]], log: bool = False) -> LineChart:
     lines = []
-    for place, (name, history) in enumerate(runs):
-        best = best_point(history, metric)
+    for index, (name, history) in enumerate(runs):
+        best = best_of_several(history, metric)
         points = dev_points(history, metric)
         update = None if best is None else best.update
-        lines.append(Series(name, points, dots=True, best=update, colour=_colour(place)))
+        lines.append(Series(name, points, dots=True, best=update, colour=_colour(index)))
     title = METRICS[metric]
     title = f"{title[0].upper()}{title[1:]}" if title.islower() else title
     return LineChart(f"{title} of dev", lines, logarithmic=log, group=_GROUP)
@@ -215,11 +219,11 @@ def _train_chart(
     log: bool = False,
 ) -> LineChart:
     lines = [
-        Series(name, train_points(history.train, value), colour=_colour(place))
-        for place, (name, history) in enumerate(runs)
+        Series(name, train_points(history.train, value), colour=_colour(index))
+        for index, (name, history) in enumerate(runs)
     ]
     return LineChart(title, lines, logarithmic=log, from_zero=not log, group=_GROUP)
 
 
-def _colour(place: int) -> int:
-    return place % 6 + 1
+def _colour(index: int) -> int:
+    return index % 6 + 1

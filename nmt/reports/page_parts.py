@@ -30,12 +30,12 @@ class Column:
     Attributes:
         name: The heading.
         number: Whether the column holds numbers, aligned at the right.
-        written: Whether the column holds user text, which has a writing direction of its own.
+        is_user_text: Whether the column holds user text, which has a writing direction of its own.
     """
 
     name: str
     number: bool = False
-    written: bool = False
+    is_user_text: bool = False
 
 
 def tiles(items: Iterable[Tile]) -> str:
@@ -61,12 +61,12 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], sortable: bo
         f'<th scope="col"{_class(column)}>{escape_html(column.name)}</th>' for column in columns
     )
     body = "".join(
-        f"<tr>{''.join(_cell(*each) for each in zip(columns, row, strict=True))}</tr>"
+        f"<tr>{''.join(_cell(*cell) for cell in zip(columns, row, strict=True))}</tr>"
         for row in rows
     )
-    mark = " data-sortable" if sortable else ""
+    attribute = " data-sortable" if sortable else ""
     return (
-        f'<div class="wide"><table{mark}><thead><tr>{head}</tr></thead>'
+        f'<div class="wide"><table{attribute}><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -87,7 +87,7 @@ def section(anchor: str, title: str, *parts: str) -> str:
     )
 
 
-def contents(sections: Iterable[tuple[str, str]]) -> str:
+def links_to_sections(sections: Iterable[tuple[str, str]]) -> str:
     """Return the HTML of links to sections, given as anchor and title."""
     links = "".join(f'<a href="#{anchor}">{escape_html(title)}</a>' for anchor, title in sections)
     return f'<nav class="contents" aria-label="Contents">{links}</nav>'
@@ -100,36 +100,36 @@ def paragraph(text: str, kind: str = "") -> str:
         text: The text, which is escaped.
         kind: The CSS class, or nothing.
     """
-    mark = f' class="{kind}"' if kind else ""
-    return f"<p{mark}>{escape_html(text)}</p>" if text else ""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{escape_html(text)}</p>" if text else ""
 
 
-def count(value: float) -> str:
+def format_count(value: float) -> str:
     """Return a number without decimals and with commas."""
     return f"{value:,.0f}" if math.isfinite(value) else "–"
 
 
-def points(value: float) -> str:
+def format_score(value: float) -> str:
     """Return a score or perplexity with two decimals."""
     return f"{value:.2f}" if math.isfinite(value) else "–"
 
 
-def percent(part: float, whole: float) -> str:
+def format_percent(part: float, total: float) -> str:
     """Return a share in per cent; small shares have two decimals, so that they do not read as none.
 
     Args:
         part: The part.
-        whole: The whole. A whole of 0 gives a dash.
+        total: The whole. A whole of 0 gives a dash.
     """
-    if not whole:
+    if not total:
         return "–"
-    share = 100 * part / whole
+    share = 100 * part / total
     if 0 < share < 0.01:
         return "<0.01%"
     return f"{share:.2f}%" if 0 < share < 10 else f"{share:.1f}%".replace(".0", "")
 
 
-def clock(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Return the local date and time of a moment in seconds since 1970."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
@@ -143,7 +143,7 @@ def _class(column: Column) -> str:
 
 def _cell(column: Column, text: str) -> str:
     if not column.number:
-        direction = ' dir="auto"' if column.written else ""
+        direction = ' dir="auto"' if column.is_user_text else ""
         return f"<td{direction}>{escape_html(text)}</td>"
     try:
         value = f' data-value="{float(text.strip("<%").replace(",", ""))}"'

@@ -19,7 +19,7 @@ from nmt.training.training_log import CONTINUES_FROM
 METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
 """The display names of the dev metrics."""
 
-_FAULTS = {
+_FAULT_TEXTS = {
     "skipped_update": "left out: loss or gradient not finite",
     "out_of_memory": "out of memory: done in {parts} parts",
     "not_saved": "{what} could not be saved",
@@ -89,8 +89,8 @@ class DevPoint:
 
     def deciding_value(self, metric: str) -> MetricValue | None:
         """Return the value that counts for a metric; None where it is not finite."""
-        found = deciding_value(metric, self.metrics, self.noise)
-        return found if found is not None and math.isfinite(found.shown[1]) else None
+        value = deciding_value(metric, self.metrics, self.noise)
+        return value if value is not None and math.isfinite(value.shown[1]) else None
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class RunHistory:
     last_time: float = math.nan
 
     @classmethod
-    def of(cls, records: Iterable[Mapping[str, Any]]) -> "RunHistory":
+    def from_records(cls, records: Iterable[Mapping[str, Any]]) -> "RunHistory":
         """Return the history that the records of a log describe."""
         history = cls()
         for record in records:
@@ -152,17 +152,17 @@ class RunHistory:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Add the next record of the log; records of unknown kinds change nothing."""
-        kind, update, time = record["kind"], record["update"], _number(record.get("time"))
+        kind, update, time = record["kind"], record["update"], _as_number(record.get("time"))
         if kind in CONTINUES_FROM:
-            back = record.get(CONTINUES_FROM[kind])
-            self._go_back(back if isinstance(back, int) else update)
-        if kind in _FAULTS:
+            target = record.get(CONTINUES_FROM[kind])
+            self._discard_after(target if isinstance(target, int) else update)
+        if kind in _FAULT_TEXTS:
             self.faults.append(
-                Fault(kind, update, time, _FAULTS[kind].format_map(_DefaultRecord(record)))
+                Fault(kind, update, time, _FAULT_TEXTS[kind].format_map(_DefaultRecord(record)))
             )
-        taken = _TAKEN.get(kind)
-        if taken is not None:
-            taken(self, record, update, time)
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, record, update, time)
             self.update = update
         self.given_up = kind == "given_up"
         if not math.isnan(time):
@@ -183,8 +183,10 @@ class RunHistory:
 
     def fact(self, name: str) -> Any:
         """Return a fact from the newest session that recorded it; None where none did."""
-        told = (each.facts[name] for each in reversed(self.sessions) if name in each.facts)
-        return next(told, None)
+        values = (
+            session.facts[name] for session in reversed(self.sessions) if name in session.facts
+        )
+        return next(values, None)
 
     @property
     def seconds(self) -> float:
@@ -196,39 +198,39 @@ class RunHistory:
             return last.seconds + max(0.0, self.dev[-1].time - last.time)
         return last.seconds
 
-    def _go_back(self, update: int) -> None:
+    def _discard_after(self, update: int) -> None:
         self.train = [point for point in self.train if point.update <= update]
         self.dev = [point for point in self.dev if point.update <= update]
         self.update = update
 
-    def _sit(self, record: Mapping[str, Any], update: int, time: float) -> None:
+    def _add_session(self, record: Mapping[str, Any], update: int, time: float) -> None:
         self.ended = None
         facts = {key: record[key] for key in record if key not in ("kind", "update", "time")}
         self.sessions.append(Session(update, time, facts))
 
-    def _learn(self, record: Mapping[str, Any], update: int, time: float) -> None:
-        self.train = _before(self.train, update)
+    def _add_train_point(self, record: Mapping[str, Any], update: int, time: float) -> None:
+        self.train = _points_before(self.train, update)
         names = ("loss", "perplexity", "gradient_norm", "learning_rate", "tokens_per_second")
-        values = [_number(record.get(name)) for name in (*names, "seconds")]
+        values = [_as_number(record.get(name)) for name in (*names, "seconds")]
         epoch = record.get("epoch")
         self.train.append(TrainPoint(update, time, epoch if type(epoch) is int else 0, *values))
 
-    def _validate(self, record: Mapping[str, Any], update: int, time: float) -> None:
-        self.dev = _before(self.dev, update)
-        metrics = {name: _number(record[name]) for name in METRICS if name in record}
-        samples = _samples(record.get("samples"))
-        seconds, noise = _number(record.get("seconds")), _texts(record.get("noise"))
+    def _add_validation(self, record: Mapping[str, Any], update: int, time: float) -> None:
+        self.dev = _points_before(self.dev, update)
+        metrics = {name: _as_number(record[name]) for name in METRICS if name in record}
+        samples = _as_samples(record.get("samples"))
+        seconds, noise = _as_number(record.get("seconds")), _as_texts(record.get("noise"))
         self.dev.append(DevPoint(update, time, metrics, seconds, samples, noise))
 
-    def _end(self, record: Mapping[str, Any], update: int, time: float) -> None:
+    def _add_end(self, record: Mapping[str, Any], update: int, time: float) -> None:
         self.ended = str(record.get("reason", "no reason told"))
 
 
-_TAKEN = {
-    "start": RunHistory._sit,
-    "train": RunHistory._learn,
-    "validation": RunHistory._validate,
-    "end": RunHistory._end,
+_HANDLERS = {
+    "start": RunHistory._add_session,
+    "train": RunHistory._add_train_point,
+    "validation": RunHistory._add_validation,
+    "end": RunHistory._add_end,
 }
 
 
@@ -239,14 +241,14 @@ class _DefaultRecord(dict[str, Any]):
         return "?"
 
 
-def _before(points: list[Any], update: int) -> list[Any]:
+def _points_before(points: list[Any], update: int) -> list[Any]:
     """Return the points before an update, so that a damaged log cannot break their order."""
     if not points or points[-1].update < update:
         return points
     return [point for point in points if point.update < update]
 
 
-def _number(value: Any) -> float:
+def _as_number(value: Any) -> float:
     """Return a recorded value as a number; NaN for anything else. Infinity is recorded as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
@@ -256,14 +258,14 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _texts(value: Any) -> dict[str, str]:
+def _as_texts(value: Any) -> dict[str, str]:
     """Return recorded texts by name; none where the value is no object."""
     if not isinstance(value, dict):
         return {}
     return {str(name): str(text) for name, text in value.items()}
 
 
-def _samples(value: Any) -> tuple[LoggedSample, ...]:
+def _as_samples(value: Any) -> tuple[LoggedSample, ...]:
     rows = value if isinstance(value, list) else []
     names = ("source", "reference", "hypothesis")
     return tuple(
@@ -273,11 +275,11 @@ def _samples(value: Any) -> tuple[LoggedSample, ...]:
     )
 
 
-_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) warning: (.*)")
+_WARNING_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) warning: (.*)")
 
 
 @dataclass(frozen=True)
-class Warned:
+class LoggedWarning:
     """A warning in the log of a run.
 
     Attributes:
@@ -291,25 +293,25 @@ class Warned:
     count: int
 
 
-def warnings_of(log: Path) -> list[Warned]:
+def read_warnings(log: Path) -> list[LoggedWarning]:
     """Return the distinct warnings of a train.log in order of their first time; none without a log.
 
     Raises:
         OSError: The log cannot be read.
     """
-    found: dict[str, Warned] = {}
+    by_text: dict[str, LoggedWarning] = {}
     try:
         file = log.open("rb")
     except FileNotFoundError:
         return []
     with file:
         for line in file:
-            match = _LINE.match(line.decode("utf-8", errors="replace").rstrip("\n"))
+            match = _WARNING_LINE.match(line.decode("utf-8", errors="replace").rstrip("\n"))
             if match is not None:
                 time, text = match.groups()
-                known = found.get(text, Warned(time, text, 0))
-                found[text] = Warned(known.time, text, known.count + 1)
-    return list(found.values())
+                known = by_text.get(text, LoggedWarning(time, text, 0))
+                by_text[text] = LoggedWarning(known.time, text, known.count + 1)
+    return list(by_text.values())
 
 
 @dataclass(frozen=True)
@@ -340,14 +342,14 @@ class TrackedSample:
 
 def track_samples(history: RunHistory) -> list[TrackedSample]:
     """Return the sentences with translations in the log, in the order of their first record."""
-    seen: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    by_sentence: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for point in history.dev:
         for sample in point.samples:
             key = sample.source, sample.reference
-            seen.setdefault(key, []).append((point.update, sample.hypothesis))
+            by_sentence.setdefault(key, []).append((point.update, sample.hypothesis))
     return [
         TrackedSample(source, reference, tuple(_stages(reference, texts)))
-        for (source, reference), texts in seen.items()
+        for (source, reference), texts in by_sentence.items()
     ]
 
 

@@ -40,7 +40,7 @@ class Text:
     references: list[list[str]]
 
 
-def given_text(source: Path, references: Sequence[Path]) -> Text:
+def read_text_files(source: Path, references: Sequence[Path]) -> Text:
     """Read a text from files.
 
     Args:
@@ -57,7 +57,7 @@ def given_text(source: Path, references: Sequence[Path]) -> Text:
     return Text(source.name, sources, reference_lines)
 
 
-def dev_of(states: Sequence[RunState]) -> Text:
+def read_shared_dev(states: Sequence[RunState]) -> Text:
     """Return the dev text that runs share.
 
     Raises:
@@ -122,9 +122,9 @@ def score_runs(
         DataError: The translations differ from the text in their number of lines.
         UsageError: The text has only one line.
     """
-    hypotheses = [list(map(normalize_for_comparison, each)) for each in hypotheses]
-    references = [list(map(normalize_for_comparison, each)) for each in text.references]
-    systems = [System(*each) for each in zip(names, hypotheses, strict=True)]
+    hypotheses = [list(map(normalize_for_comparison, lines)) for lines in hypotheses]
+    references = [list(map(normalize_for_comparison, lines)) for lines in text.references]
+    systems = [System(*lines) for lines in zip(names, hypotheses, strict=True)]
     configs = [state.config for state in states if state.config is not None]
     tokenize = bleu_tokenizer(configs[0].data.target_language if configs else None)
     metrics = ("bleu", "chrf", *sorted({"chrf++"} & {state.best_metric for state in states}))
@@ -137,10 +137,10 @@ def score_runs(
         metrics=metrics,
         tokenize=tokenize,
     )
-    found = compare_systems(systems, question)
-    for warning in noise_warnings(found):
+    scores = compare_systems(systems, question)
+    for warning in noise_warnings(scores):
         warn(warning)
-    return RunScores(text.name, found)
+    return RunScores(text.name, scores)
 
 
 def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] | None:

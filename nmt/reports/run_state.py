@@ -36,7 +36,7 @@ class RunState:
         process: The id of the process that trains or prepares the run; None where there is none.
         damaged: The number of damaged lines in the log.
         now: The moment, in seconds since 1970.
-        news: The records added since the last reading.
+        new_records: The records added since the last reading.
     """
 
     run: RunDirectory
@@ -46,7 +46,7 @@ class RunState:
     process: str | None
     damaged: int
     now: float
-    news: tuple[Mapping[str, Any], ...] = ()
+    new_records: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,13 +78,13 @@ class RunState:
         The log of an earlier release lacks fingerprints, and then nothing is checked.
         """
         sessions = self.history.sessions
-        begun_with = sessions[-1].facts.get("fingerprints") if sessions else None
-        if begun_with is None:
+        recorded = sessions[-1].facts.get("fingerprints") if sessions else None
+        if recorded is None:
             return
         manifest = Manifest.load(self.run.data)
-        found = {"train": manifest.train.fingerprint, "dev": manifest.dev.fingerprint}
-        for name, fingerprint in found.items():
-            if begun_with.get(name, fingerprint) != fingerprint:
+        current = {"train": manifest.train.fingerprint, "dev": manifest.dev.fingerprint}
+        for name, fingerprint in current.items():
+            if recorded.get(name, fingerprint) != fingerprint:
                 raise DataError(
                     f"{self.run.data}: its {name} corpus was changed since {self.run.path} was "
                     "trained with it."
@@ -92,7 +92,7 @@ class RunState:
 
 
 class RunWatcher:
-    """A reader of a run's state that reads only the new records of its log.
+    """A reader of a run's state. Each call reads only the new records of the log.
 
     Args:
         path: The folder of the run, or the configuration that names it.
@@ -103,13 +103,13 @@ class RunWatcher:
     """
 
     def __init__(self, path: Path) -> None:
-        folder, self._config_file = _find(path)
+        folder, self._config_file = _find_run(path)
         self._records = LogRecords(folder.log_records)
-        self._times = 0
+        self._generation = 0
         self._history = RunHistory()
         self._read_config(folder)
 
-    def look(self) -> RunState:
+    def read_state(self) -> RunState:
         """Return the current state of the run.
 
         Raises:
@@ -119,15 +119,15 @@ class RunWatcher:
         process = self._process()
         with wrap_read_errors(str(self._run.log_records)):
             records = self._records.read_new()
-        if self._records.restarts != self._times:
-            self._times, self._history = self._records.restarts, RunHistory()
+        if self._records.restarts != self._generation:
+            self._generation, self._history = self._records.restarts, RunHistory()
             self._read_config(self._run)
         for record in records:
             self._history.add(record)
         return RunState(
             self._run,
             self._config,
-            self._problem,
+            self._config_problem,
             self._history,
             process,
             self._records.damaged,
@@ -137,7 +137,7 @@ class RunWatcher:
 
     def _read_config(self, run: RunDirectory) -> None:
         """Read the configuration, which also names the folders of tokenizer and data."""
-        self._config, self._problem = _config_of(self._config_file)
+        self._config, self._config_problem = _load_config(self._config_file)
         self._run = (
             run if self._config is None else RunDirectory.from_config(self._config, run.path)
         )
@@ -152,10 +152,10 @@ class RunWatcher:
 
 def open_run(path: Path) -> RunState:
     """Return the current state of a run. The exceptions are those of `RunWatcher`."""
-    return RunWatcher(path).look()
+    return RunWatcher(path).read_state()
 
 
-def _find(path: Path) -> tuple[RunDirectory, Path]:
+def _find_run(path: Path) -> tuple[RunDirectory, Path]:
     """Return the run that a folder or a configuration names, and the configuration file to read.
 
     The configuration in the folder of the run takes precedence, where there is one.
@@ -174,8 +174,8 @@ def _find(path: Path) -> tuple[RunDirectory, Path]:
     if (path / _BUNDLE).is_file():
         raise ModelError(f"{path}: is a bundle. Give the folder of the run that made it.")
     if not _has_begun(run):
-        what = "is no run (no config.yaml in it)" if path.is_dir() else "there is no such run"
-        raise ModelError(f"{path}: {what}. Give the folder of a run, such as runs/NAME.")
+        problem = "is no run (no config.yaml in it)" if path.is_dir() else "there is no such run"
+        raise ModelError(f"{path}: {problem}. Give the folder of a run, such as runs/NAME.")
     return run, run.config_file
 
 
@@ -183,14 +183,14 @@ def _has_begun(run: RunDirectory) -> bool:
     return run.config_file.is_file() or run.log_records.is_file()
 
 
-def _config_of(file: Path) -> tuple[Config | None, str]:
+def _load_config(file: Path) -> tuple[Config | None, str]:
     try:
         return load_config(file), ""
     except ConfigError as error:
         return None, error.message
 
 
-_RECENT = 20
+_PACE_LINES = 20
 """The number of log lines over which the speed is measured."""
 
 
@@ -201,7 +201,7 @@ class RunProgress:
     Attributes:
         share: The share of training that is done, 0 to 1, towards the stopping criterion that comes
             first; None where it is not known.
-        left: The seconds that remain; None where only early stopping ends training.
+        left: The remaining seconds; None where only early stopping ends training.
         key: The setting that ends training.
         in_vain: The number of validations without improvement.
         patience: The number of validations without improvement that ends training.
@@ -214,7 +214,7 @@ class RunProgress:
     patience: int | None
 
 
-def progress_of(state: RunState) -> RunProgress | None:
+def run_progress(state: RunState) -> RunProgress | None:
     """Return the progress of a run; None where its configuration cannot be read."""
     if state.config is None:
         return None
@@ -222,10 +222,10 @@ def progress_of(state: RunState) -> RunProgress | None:
     in_vain = validations_without_improvement(history, settings.metric)
     if history.ended is not None:
         return RunProgress(1.0, 0.0, "", in_vain, settings.patience)
-    pace = seconds_per_update(history)
-    end = None if pace is None else _end(settings, history, pace)
+    seconds_each = seconds_per_update(history)
+    end = None if seconds_each is None else _next_end(settings, history, seconds_each)
     if end is None:
-        share = _share_of(settings, history)
+        share = _share_without_pace(settings, history)
         return RunProgress(share, None, "", in_vain, settings.patience)
     done = max(history.seconds, 1e-9)
     share = done / (done + end.seconds)
@@ -237,7 +237,7 @@ def seconds_per_update(history: RunHistory) -> float | None:
 
     It is None before the log has two lines with times.
     """
-    points = [point for point in history.train[-_RECENT:] if math.isfinite(point.seconds)]
+    points = [point for point in history.train[-_PACE_LINES:] if math.isfinite(point.seconds)]
     if len(points) < 2 or points[-1].update == points[0].update:
         return None
     return max(
@@ -253,15 +253,15 @@ def updates_per_epoch(history: RunHistory) -> int | None:
         The number of updates. It is None where the log does not record it and shows no change of
         epoch.
     """
-    batches, each = history.fact("batches"), history.fact("batches_per_update")
-    if isinstance(batches, int) and isinstance(each, int) and batches > 0 and each > 0:
-        return math.ceil(batches / each)
-    turns = [
+    batches, per_update = history.fact("batches"), history.fact("batches_per_update")
+    if isinstance(batches, int) and isinstance(per_update, int) and batches > 0 and per_update > 0:
+        return math.ceil(batches / per_update)
+    estimates = [
         (before.update + after.update) / 2 / before.epoch
         for before, after in zip(history.train[:-1], history.train[1:], strict=True)
         if after.epoch == before.epoch + 1 and before.epoch > 0
     ]
-    return max(1, round(turns[-1])) if turns else None
+    return max(1, round(estimates[-1])) if estimates else None
 
 
 def validations_without_improvement(history: RunHistory, metric: str) -> int:
@@ -279,14 +279,14 @@ def validations_without_improvement(history: RunHistory, metric: str) -> int:
     return best.in_vain
 
 
-def _end(settings: TrainingSettings, history: RunHistory, pace: float) -> ExpectedEnd | None:
+def _next_end(settings: TrainingSettings, history: RunHistory, pace: float) -> ExpectedEnd | None:
     epoch = updates_per_epoch(history)
     if epoch is None:
         settings = settings.model_copy(update={"max_epochs": None})
     return expected_end(settings, pace, epoch or 1, history.update, history.seconds)
 
 
-def _share_of(settings: TrainingSettings, history: RunHistory) -> float | None:
+def _share_without_pace(settings: TrainingSettings, history: RunHistory) -> float | None:
     """Return the share of training that is done, by updates and time alone."""
     shares = []
     if settings.max_updates is not None:

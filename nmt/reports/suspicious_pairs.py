@@ -11,11 +11,11 @@ from nmt.data.binary_dataset import Corpus
 from nmt.text.scripts import count_scripts, script_share
 from nmt.tokenizers.tokenizer import TokenizerPair
 
-_ODD = 3.0
+_MIN_SCORE = 3.0
 """The distance from the mean, in standard deviations, from which a pair is suspicious."""
 
-_SURE = 6.0
-"""The score of a sign that is either there or not."""
+_CERTAIN_SCORE = 6.0
+"""The score of a sign without degrees, such as the same text on both sides."""
 
 _ITERATIONS = 3
 _MOST_CHARACTERS = 300
@@ -49,13 +49,13 @@ class SuspiciousPairs:
 
     Attributes:
         pairs: The suspicious pairs, the highest score first.
-        looked_at: The number of pairs whose words and letters were examined.
+        examined: The number of pairs whose words and letters were examined.
         identical: The number of these that have the same text on both sides.
         scripts: The number of letters by script, of source and of target.
     """
 
     pairs: tuple[SuspiciousPair, ...]
-    looked_at: int
+    examined: int
     identical: int
     scripts: tuple[Counter[str], Counter[str]]
 
@@ -78,7 +78,7 @@ def suspicious_pairs(
     tokenizers: TokenizerPair,
     sample: _Integers,
     lengths: tuple[_Integers, _Integers],
-    wanted: int = 30,
+    max_pairs: int = 30,
 ) -> SuspiciousPairs:
     """Find the suspicious pairs of a corpus.
 
@@ -88,64 +88,70 @@ def suspicious_pairs(
         sample: The indices of the pairs whose words and letters are examined, rising.
         lengths: The indices of pairs `[n]` whose length ratio is examined, and the lengths of their
             sides `[n, 2]`.
-        wanted: The greatest number of pairs to return.
+        max_pairs: The greatest number of pairs to return.
 
     Returns:
         The suspicious pairs and the counts of the pairs examined.
     """
     signs: dict[int, _Signs] = {}
-    _by_length(signs, *lengths, wanted)
-    _by_words(signs, corpus, tokenizers, sample)
+    _add_length_signs(signs, *lengths, max_pairs)
+    _add_word_signs(signs, corpus, tokenizers, sample)
     texts = {int(pair): _texts(corpus, tokenizers, int(pair)) for pair in sample}
-    identical = _by_identity(signs, texts)
-    scripts = _by_script(signs, texts)
-    oddest = sorted(signs.items(), key=lambda item: (-item[1].score, item[0]))[:wanted]
+    identical = _add_identity_signs(signs, texts)
+    scripts = _add_script_signs(signs, texts)
+    ranked = sorted(signs.items(), key=lambda item: (-item[1].score, item[0]))[:max_pairs]
     lines = corpus.line_numbers
-    found = []
-    for pair, seen in oddest:
+    result = []
+    for pair, found_signs in ranked:
         source, target = texts.get(pair) or _texts(corpus, tokenizers, pair)
-        found.append(
+        result.append(
             SuspiciousPair(
-                int(lines[pair]), _cut(source), _cut(target), seen.score, tuple(seen.reasons)
+                int(lines[pair]),
+                _cut(source),
+                _cut(target),
+                found_signs.score,
+                tuple(found_signs.reasons),
             )
         )
-    return SuspiciousPairs(tuple(found), len(sample), identical, scripts)
+    return SuspiciousPairs(tuple(result), len(sample), identical, scripts)
 
 
-def _by_length(signs: dict[int, _Signs], pairs: _Integers, lengths: _Integers, most: int) -> None:
-    whole = (lengths > 0).all(axis=1)
-    pairs, lengths = pairs[whole], lengths[whole]
+def _add_length_signs(
+    signs: dict[int, _Signs], pairs: _Integers, lengths: _Integers, max_pairs: int
+) -> None:
+    is_complete = (lengths > 0).all(axis=1)
+    pairs, lengths = pairs[is_complete], lengths[is_complete]
     if len(pairs) == 0:
         return
     logs = np.log(lengths[:, 1] / lengths[:, 0])
     # In a short pair, one word more or less changes the ratio much.
     weights = np.minimum(1.0, lengths.sum(axis=1) / 12.0)
-    distances = _deviations(logs) * weights
-    for place in np.argsort(-np.abs(distances), kind="stable")[:most]:
-        distance = float(abs(distances[place]))
-        if distance >= _ODD:
-            source, target = (int(length) for length in lengths[place])
+    distances = _standard_scores(logs) * weights
+    for index in np.argsort(-np.abs(distances), kind="stable")[:max_pairs]:
+        distance = float(abs(distances[index]))
+        if distance >= _MIN_SCORE:
+            source, target = (int(length) for length in lengths[index])
             reason = f"{target} subwords for {source}"
-            signs.setdefault(int(pairs[place]), _Signs()).add(distance, reason)
+            signs.setdefault(int(pairs[index]), _Signs()).add(distance, reason)
 
 
-def _by_words(
+def _add_word_signs(
     signs: dict[int, _Signs], corpus: Corpus, tokenizers: TokenizerPair, sample: _Integers
 ) -> None:
     lengths = corpus.lengths_of(sample)
-    part = _Part(corpus, sample[(lengths > 0).all(axis=1)])
-    if len(part.pairs) < 2:
+    subset = _CorpusSubset(corpus, sample[(lengths > 0).all(axis=1)])
+    if len(subset.pairs) < 2:
         return
-    pairs = np.arange(len(part.pairs), dtype=np.int64)
+    pairs = np.arange(len(subset.pairs), dtype=np.int64)
     sizes = tokenizers.source.size, tokenizers.target.size
-    lexicon = learn_lexicon(part, pairs, *sizes, _ITERATIONS)
-    distances = -_deviations(mean_log_probabilities(lexicon, part, pairs))
-    for place in np.flatnonzero(distances >= _ODD):
+    lexicon = learn_lexicon(subset, pairs, *sizes, _ITERATIONS)
+    distances = -_standard_scores(mean_log_probabilities(lexicon, subset, pairs))
+    for index in np.flatnonzero(distances >= _MIN_SCORE):
         reason = "words that seldom go together"
-        signs.setdefault(int(part.pairs[place]), _Signs()).add(float(distances[place]), reason)
+        signs.setdefault(int(subset.pairs[index]), _Signs()).add(float(distances[index]), reason)
 
 
-class _Part:
+class _CorpusSubset:
     """Selected pairs of a corpus, presented as a corpus of their own."""
 
     def __init__(self, corpus: Corpus, pairs: _Integers) -> None:
@@ -172,30 +178,30 @@ class _Part:
         return self._lengths[:, 1]
 
 
-def _by_identity(signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]) -> int:
-    found = 0
+def _add_identity_signs(signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]) -> int:
+    count = 0
     for pair, (source, target) in texts.items():
         if source == target and any(character.isalpha() for character in source):
-            found += 1
-            signs.setdefault(pair, _Signs()).add(_SURE, "the same text on both sides")
-    return found
+            count += 1
+            signs.setdefault(pair, _Signs()).add(_CERTAIN_SCORE, "the same text on both sides")
+    return count
 
 
-def _by_script(
+def _add_script_signs(
     signs: dict[int, _Signs], texts: dict[int, tuple[str, str]]
 ) -> tuple[Counter[str], Counter[str]]:
     totals: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    counts = {pair: tuple(map(count_scripts, both)) for pair, both in texts.items()}
-    for both in counts.values():
-        for total, count in zip(totals, both, strict=True):
+    counts = {pair: tuple(map(count_scripts, sides)) for pair, sides in texts.items()}
+    for sides in counts.values():
+        for total, count in zip(totals, sides, strict=True):
             total.update(count)
-    usual = [_most_common(total) for total in totals]
-    for pair, both in counts.items():
-        for name, script, count in zip(("source", "target"), usual, both, strict=True):
+    most_common = [_most_common(total) for total in totals]
+    for pair, sides in counts.items():
+        for name, script, count in zip(("source", "target"), most_common, sides, strict=True):
             if script_share(count, script) < 0.5:
                 main = _most_common(count)
                 reason = f"{name} mostly in {main} letters"
-                signs.setdefault(pair, _Signs()).add(_SURE, reason)
+                signs.setdefault(pair, _Signs()).add(_CERTAIN_SCORE, reason)
     return totals
 
 
@@ -203,7 +209,7 @@ def _most_common(counts: Counter[str]) -> str:
     return counts.most_common(1)[0][0] if counts else ""
 
 
-def _deviations(values: _Reals) -> _Reals:
+def _standard_scores(values: _Reals) -> _Reals:
     """Return the distance of each value from the mean in standard deviations.
 
     It is 0 where all values are equal.

@@ -8,14 +8,14 @@ from itertools import pairwise
 Point = tuple[float, float]
 
 _BRAILLE = 0x2800
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_DOT_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a braille character, by row and column."""
 
 _LETTERS = "*o+x#@"
 """The letter of each series in ASCII charts."""
 
-_BARS = "▁▂▃▄▅▆▇█"
-_BARS_ASCII = "_.-=+*#@"
+_BAR_CHARACTERS = "▁▂▃▄▅▆▇█"
+_ASCII_BAR_CHARACTERS = "_.-=+*#@"
 
 
 @dataclass(frozen=True)
@@ -73,23 +73,23 @@ def plot(
     Returns:
         `height` + 1 lines of at most `width` cells; none without points.
     """
-    known = [[point for point in each if math.isfinite(point[1])] for each in series]
-    frame = _frame([point for each in known for point in each], log)
+    known = [[point for point in line_points if math.isfinite(point[1])] for line_points in series]
+    frame = _frame([point for line_points in known for point in line_points], log)
     if frame is None:
         return []
-    labels = [_number(_value(frame, y)) for y in (frame.top, frame.bottom)]
+    labels = [_number_text(_unscaled(frame, y)) for y in (frame.top, frame.bottom)]
     margin = max(map(len, labels))
-    room = max(4, width - margin - 2)
-    canvas = _Canvas(room, height, ascii_only)
+    canvas_width = max(4, width - margin - 2)
+    canvas = _Canvas(canvas_width, height, ascii_only)
     for number, points in enumerate(known):
-        canvas.draw(number, [_place(frame, point) for point in points])
-    wall = "|" if ascii_only else "┤"
+        canvas.draw(number, [_position(frame, point) for point in points])
+    axis = "|" if ascii_only else "┤"
     rows = []
     for row, line in enumerate(canvas.lines()):
         label = {0: labels[0], height - 1: labels[1]}.get(row, "")
-        rows.append([StyledText(f"{label:>{margin}} {wall if label else ' '}"), *line])
-    ends = _number(frame.left), _number(frame.right)
-    gap = max(1, room - len(ends[0]) - len(ends[1]))
+        rows.append([StyledText(f"{label:>{margin}} {axis if label else ' '}"), *line])
+    ends = _number_text(frame.left), _number_text(frame.right)
+    gap = max(1, canvas_width - len(ends[0]) - len(ends[1]))
     return [*rows, [StyledText(" " * (margin + 2) + ends[0] + " " * gap + ends[1])]]
 
 
@@ -101,7 +101,7 @@ def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> 
         width: The greatest number of bars.
         ascii_only: Whether to draw in ASCII characters alone.
     """
-    bars = _BARS_ASCII if ascii_only else _BARS
+    bars = _ASCII_BAR_CHARACTERS if ascii_only else _BAR_CHARACTERS
     known = [max(0.0, value) if math.isfinite(value) else 0.0 for value in values[-width:]]
     highest = max(known, default=0.0)
     if highest <= 0.0:
@@ -119,7 +119,7 @@ def legend_mark(number: int, ascii_only: bool) -> str:
     return _LETTERS[number % len(_LETTERS)] if ascii_only else "─"
 
 
-def plain(lines: Sequence[Line]) -> list[str]:
+def plain_lines(lines: Sequence[Line]) -> list[str]:
     """Return the text of lines, without blanks at their ends."""
     return ["".join(span.text for span in line).rstrip() for line in lines]
 
@@ -128,9 +128,9 @@ def _frame(points: Sequence[Point], log: bool) -> Frame | None:
     if not points:
         return None
     log = log and all(y > 0.0 for _, y in points)
-    turned = [math.log(y) if log else y for _, y in points]
+    scaled = [math.log(y) if log else y for _, y in points]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
-    bottom, top = min(turned), max(turned)
+    bottom, top = min(scaled), max(scaled)
     if left == right:
         right = left + 1
     if bottom == top:
@@ -138,11 +138,11 @@ def _frame(points: Sequence[Point], log: bool) -> Frame | None:
     return Frame(left, right, bottom, top, log)
 
 
-def _value(frame: Frame, y: float) -> float:
+def _unscaled(frame: Frame, y: float) -> float:
     return math.exp(y) if frame.log else y
 
 
-def _place(frame: Frame, point: Point) -> Point:
+def _position(frame: Frame, point: Point) -> Point:
     """Return the position of a point from the top left corner, each coordinate from 0 to 1."""
     y = math.log(point[1]) if frame.log else point[1]
     return (
@@ -160,12 +160,12 @@ class _Canvas:
         self._dots: dict[tuple[int, int], int] = {}
         self._owners: dict[tuple[int, int], int] = {}
 
-    def draw(self, number: int, places: Sequence[Point]) -> None:
+    def draw(self, number: int, positions: Sequence[Point]) -> None:
         """Draw a series through positions from 0 to 1."""
-        spots = [(round(x * (self._columns - 1)), round(y * (self._rows - 1))) for x, y in places]
-        for spot in spots:
-            self._dot(number, *spot)
-        for (x0, y0), (x1, y1) in pairwise(spots):
+        dots = [(round(x * (self._columns - 1)), round(y * (self._rows - 1))) for x, y in positions]
+        for dot in dots:
+            self._dot(number, *dot)
+        for (x0, y0), (x1, y1) in pairwise(dots):
             steps = max(abs(x1 - x0), abs(y1 - y0))
             for step in range(1, steps):
                 share = step / steps
@@ -175,7 +175,7 @@ class _Canvas:
         if self._ascii:
             cell, bit = (y, x), 0
         else:
-            cell, bit = (y // 4, x // 2), _DOTS[y % 4][x % 2]
+            cell, bit = (y // 4, x // 2), _DOT_BITS[y % 4][x % 2]
         self._dots[cell] = self._dots.get(cell, 0) | bit
         self._owners[cell] = number
 
@@ -200,7 +200,7 @@ class _Canvas:
         return chr(_BRAILLE + self._dots[cell])
 
 
-def _number(value: float) -> str:
+def _number_text(value: float) -> str:
     if value and not 1e-3 <= abs(value) < 1e6:
         return f"{value:.1e}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

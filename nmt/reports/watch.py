@@ -11,16 +11,16 @@ from nmt.config.registry import SCORE_METRICS
 from nmt.console import format_duration
 from nmt.reports.curves import dev_points, train_points
 from nmt.reports.run_history import METRICS, DevPoint, RunHistory, TrainPoint
-from nmt.reports.run_state import RunProgress, RunState, RunWatcher, progress_of, status_text
-from nmt.reports.text_charts import Line, StyledText, legend_mark, plain, plot, sparkline
+from nmt.reports.run_state import RunProgress, RunState, RunWatcher, run_progress, status_text
+from nmt.reports.text_charts import Line, StyledText, legend_mark, plain_lines, plot, sparkline
 from nmt.runtime.tables import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _FAULTS_SHOWN = 3
-_SIDE_BY_SIDE = 96
-_LEAST_CHART, _MOST_CHART = 5, 12
+_MIN_WIDTH_FOR_TWO = 96
+_MIN_CHART_HEIGHT, _MAX_CHART_HEIGHT = 5, 12
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Screen:
     ascii_only: bool = False
 
 
-def frame(state: RunState, screen: Screen) -> list[Line]:
+def screen_lines(state: RunState, screen: Screen) -> list[Line]:
     """Return the state of a run in at most `screen.height` lines, the most important first.
 
     Args:
@@ -58,7 +58,7 @@ def frame(state: RunState, screen: Screen) -> list[Line]:
 
 def record_line(record: Mapping[str, Any]) -> str:
     """Return a record of the log as a line; an empty text for kinds that are not shown."""
-    history = RunHistory.of([record])
+    history = RunHistory.from_records([record])
     if history.train:
         return _train_text(history.train[-1])
     if history.dev:
@@ -67,22 +67,22 @@ def record_line(record: Mapping[str, Any]) -> str:
         return f"update {history.faults[-1].update}: {history.faults[-1].text}"
     if history.sessions:
         machine = history.fact("runtime")
-        told = f" on {machine}" if isinstance(machine, str) else ""
-        return printable(f"training from update {history.update}{told}")
+        place = f" on {machine}" if isinstance(machine, str) else ""
+        return printable(f"training from update {history.update}{place}")
     return "" if history.ended is None else printable(f"training ended: {history.ended}")
 
 
 def _head(state: RunState, screen: Screen) -> Iterator[Line]:
     yield _line(f"{state.name}: {status_text(state)}")
-    progress, history = progress_of(state), state.history
+    progress, history = run_progress(state), state.history
     if progress is not None and progress.share is not None:
         yield _line(_bar(progress.share, screen))
     yield _line(", ".join(_counts(state, progress)))
     if history.train:
         yield _line(_train_text(history.train[-1], counts=False))
-        paces = [point.tokens_per_second for point in history.train]
-        room = min(60, screen.width - 24)
-        yield _line(f"pace        {sparkline(paces, room, screen.ascii_only)}")
+        speeds = [point.tokens_per_second for point in history.train]
+        bar_width = min(60, screen.width - 24)
+        yield _line(f"pace        {sparkline(speeds, bar_width, screen.ascii_only)}")
     if history.dev:
         last = history.dev[-1]
         yield _line(f"dev at {last.update:,}: {_dev_text(last)}")
@@ -109,10 +109,10 @@ def _counts(state: RunState, progress: RunProgress | None) -> Iterator[str]:
 
 
 def _bar(share: float, screen: Screen) -> str:
-    room = max(10, min(60, screen.width - 8))
-    done = round(room * share)
+    bar_width = max(10, min(60, screen.width - 8))
+    done = round(bar_width * share)
     full, empty = ("#", ".") if screen.ascii_only else ("█", "░")
-    return f"{full * done}{empty * (room - done)} {share:4.0%}"
+    return f"{full * done}{empty * (bar_width - done)} {share:4.0%}"
 
 
 def _faults(history: RunHistory) -> Iterator[Line]:
@@ -125,13 +125,13 @@ def _faults(history: RunHistory) -> Iterator[Line]:
 
 def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
     """Return charts of perplexity and of the translation metric, side by side on a wide screen."""
-    wide = screen.width >= _SIDE_BY_SIDE
-    width = (screen.width - 4) // 2 if wide else screen.width
-    height = min(_MOST_CHART, (rows - 9) if wide else (rows - 10) // 2)
-    if height < _LEAST_CHART:
-        height = min(_MOST_CHART, rows - 3)
-        wide = False
-    if height < _LEAST_CHART:
+    is_wide = screen.width >= _MIN_WIDTH_FOR_TWO
+    width = (screen.width - 4) // 2 if is_wide else screen.width
+    height = min(_MAX_CHART_HEIGHT, (rows - 9) if is_wide else (rows - 10) // 2)
+    if height < _MIN_CHART_HEIGHT:
+        height = min(_MAX_CHART_HEIGHT, rows - 3)
+        is_wide = False
+    if height < _MIN_CHART_HEIGHT:
         return []
     history = state.history
     loss = _chart(
@@ -142,20 +142,20 @@ def _charts(state: RunState, screen: Screen, rows: int) -> list[Line]:
         },
         (width, height, screen.ascii_only, True),
     )
-    metric = _score_shown(state)
+    metric = _metric_to_chart(state)
     scores = _chart(
         METRICS[metric],
         {"dev": dev_points(history, metric)},
         (width, height, screen.ascii_only, False),
     )
-    if wide and loss and scores:
-        return [[], *(_beside(*both, width) for both in zip(loss, scores, strict=True))]
+    if is_wide and loss and scores:
+        return [[], *(_side_by_side(*both, width) for both in zip(loss, scores, strict=True))]
     parts = [part for part in (loss, scores) if part]
-    found = [line for part in parts for line in ([], *part)]
-    return found if len(found) <= rows else [[], *parts[0]] if parts else []
+    lines = [line for part in parts for line in ([], *part)]
+    return lines if len(lines) <= rows else [[], *parts[0]] if parts else []
 
 
-def _score_shown(state: RunState) -> str:
+def _metric_to_chart(state: RunState) -> str:
     """Return the translation metric to chart: the one that chooses the best model, or BLEU.
 
     While the value of that metric is noise, the chart shows chrF.
@@ -168,11 +168,11 @@ def _score_shown(state: RunState) -> str:
 def _chart(
     title: str,
     lines: Mapping[str, list[tuple[float, float]]],
-    form: tuple[int, int, bool, bool],
+    shape: tuple[int, int, bool, bool],
 ) -> list[Line]:
-    width, height, ascii_only, log = form
-    drawn = plot(list(lines.values()), width, height, log=log, ascii_only=ascii_only)
-    if not drawn:
+    width, height, ascii_only, log = shape
+    chart = plot(list(lines.values()), width, height, log=log, ascii_only=ascii_only)
+    if not chart:
         return []
     head: Line = [StyledText(title)]
     for number, name in enumerate(lines):
@@ -181,10 +181,10 @@ def _chart(
                 StyledText("  "),
                 StyledText(f"{legend_mark(number, ascii_only)} {name}", number),
             ]
-    return [head, *drawn]
+    return [head, *chart]
 
 
-def _beside(left: Line, right: Line, width: int) -> Line:
+def _side_by_side(left: Line, right: Line, width: int) -> Line:
     used = sum(len(span.text) for span in left)
     return [*left, StyledText(" " * (width + 4 - used)), *right]
 
@@ -220,11 +220,11 @@ def _line(text: str) -> Line:
     return [StyledText(printable(text))]
 
 
-_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """Seconds between two readings of the log."""
 
-_COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan")
-_AT_WORK = ("training", "preparing")
+_SERIES_COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan")
+_ACTIVE = ("training", "preparing")
 
 
 def show_once(path: Path, screen: Screen) -> None:
@@ -237,7 +237,7 @@ def show_once(path: Path, screen: Screen) -> None:
     Raises:
         ModelError: There is no run.
     """
-    _print(frame(RunWatcher(path).look(), screen))
+    _print(screen_lines(RunWatcher(path).read_state(), screen))
 
 
 def follow_lines(path: Path, screen: Screen) -> None:
@@ -251,14 +251,14 @@ def follow_lines(path: Path, screen: Screen) -> None:
         ModelError: There is no run.
     """
     watcher = RunWatcher(path)
-    state = watcher.look()
-    _print(frame(state, screen))
-    if state.status not in _AT_WORK:
+    state = watcher.read_state()
+    _print(screen_lines(state, screen))
+    if state.status not in _ACTIVE:
         return
-    while state.status in _AT_WORK:
-        time.sleep(_SECONDS)
-        state = watcher.look()
-        for record in state.news:
+    while state.status in _ACTIVE:
+        time.sleep(_POLL_SECONDS)
+        state = watcher.read_state()
+        for record in state.new_records:
             if text := record_line(record):
                 print(text, flush=True)
     _print_end(state)
@@ -282,34 +282,36 @@ def follow_live(path: Path, ascii_only: bool) -> None:
 
     def picture(state: RunState) -> "Text":
         size = console.size
-        return _text(frame(state, Screen(size.width, size.height - 1, ascii_only)), size.width)
+        return _styled_text(
+            screen_lines(state, Screen(size.width, size.height - 1, ascii_only)), size.width
+        )
 
-    state = watcher.look()
+    state = watcher.read_state()
     with Live(picture(state), console=console, auto_refresh=False) as live:
-        while state.status in _AT_WORK:
-            time.sleep(_SECONDS)
-            state = watcher.look()
+        while state.status in _ACTIVE:
+            time.sleep(_POLL_SECONDS)
+            state = watcher.read_state()
             live.update(picture(state), refresh=True)
 
 
 def _print(lines: list[Line]) -> None:
-    print("\n".join(plain(lines)), flush=True)
+    print("\n".join(plain_lines(lines)), flush=True)
 
 
 def _print_end(state: RunState) -> None:
-    """Print the state of a run whose process left no record of its end."""
+    """Print the state of a run whose process ended without a record of its end."""
     if state.history.ended is None:
-        print(plain(frame(state, Screen(height=1)))[0], flush=True)
+        print(plain_lines(screen_lines(state, Screen(height=1)))[0], flush=True)
 
 
-def _text(lines: list[Line], width: int) -> "Text":
+def _styled_text(lines: list[Line], width: int) -> "Text":
     from rich.text import Text
 
     drawn = []
     for line in lines:
         text = Text(no_wrap=True)
         for span in line:
-            text.append(span.text, "" if span.series is None else _COLOURS[span.series % 6])
+            text.append(span.text, "" if span.series is None else _SERIES_COLOURS[span.series % 6])
         text.truncate(width, overflow="ellipsis")
         drawn.append(text)
     return Text("\n").join(drawn)

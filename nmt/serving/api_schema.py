@@ -1,4 +1,4 @@
-"""The schema of the server's JSON: requests that are checked, their limits, and responses."""
+"""The schema of the server's JSON: requests with their checks and limits, and responses."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +50,7 @@ class RequestLimits:
 
 _Request = TypeVar("_Request", bound="ApiRequest")
 
-_MOST_PROBLEMS = 3
+_MAX_PROBLEMS = 3
 
 
 class BadRequest(Exception):
@@ -80,7 +80,7 @@ class LinedText:
     ends: list[str]
 
     @classmethod
-    def of(cls, text: str) -> "LinedText":
+    def from_text(cls, text: str) -> "LinedText":
         """Return the lines of a text. A carriage return before a line feed belongs to the end."""
         lines, ends = [], []
         *ended, last = text.split("\n")
@@ -132,7 +132,7 @@ class TranslateRequest(ApiRequest):
     def all_texts(self) -> "list[LinedText]":
         """The texts as lines."""
         texts = self.texts if self.text is None else [self.text]
-        return [LinedText.of(text) for text in texts or ()]
+        return [LinedText.from_text(text) for text in texts or ()]
 
     @property
     def constraints(self) -> Constraints:
@@ -151,23 +151,23 @@ class TranslateRequest(ApiRequest):
         """See `ApiRequest.check`."""
         if (self.text is None) == (self.texts is None):
             raise BadRequest("give `text` or `texts`, one of them.")
-        _at_most(len(self.texts or ()), limits.texts, "texts", "texts")
+        _check_limit(len(self.texts or ()), limits.texts, "texts", "texts")
         lines = [line for text in self.all_texts for line in text.lines]
-        _at_most(len(lines), limits.lines, "lines", "texts")
+        _check_limit(len(lines), limits.lines, "lines", "texts")
         for line in lines:
-            _at_most(len(line), limits.characters, "characters in a line", "text")
-        _at_most(len(self.prefix), limits.prefix, "characters", "prefix")
+            _check_limit(len(line), limits.characters, "characters in a line", "text")
+        _check_limit(len(self.prefix), limits.prefix, "characters", "prefix")
         if self.prefix and len(lines) != 1:
             raise BadRequest("`prefix` is for one text of one line.")
         _check_writable(self.prefix, "prefix")
         for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
             for phrase in phrases:
                 _check_writable(phrase, name)
-            _at_most(sum(map(len, phrases)), limits.prefix, "characters", name)
+            _check_limit(sum(map(len, phrases)), limits.prefix, "characters", name)
             if not all(phrase.strip() for phrase in phrases):
                 raise BadRequest(f"`{name}` has a blank text.")
-        _at_most(self.n_best, limits.beam, "translations", "n_best", 400)
-        _at_most(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
+        _check_limit(self.n_best, limits.beam, "translations", "n_best", 400)
+        _check_limit(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
         if self.beam_size is not None and self.n_best > self.beam_size:
             raise BadRequest("`n_best` cannot exceed `beam_size`.")
 
@@ -193,12 +193,12 @@ class AlternativesRequest(ApiRequest):
         """See `ApiRequest.check`."""
         if "\n" in self.text:
             raise BadRequest("`text` is one line here.")
-        _at_most(len(self.text), limits.characters, "characters in a line", "text")
-        _at_most(len(self.prefix), limits.prefix, "characters or subwords", "prefix")
+        _check_limit(len(self.text), limits.characters, "characters in a line", "text")
+        _check_limit(len(self.prefix), limits.prefix, "characters or subwords", "prefix")
         if isinstance(self.prefix, str):
             _check_writable(self.prefix, "prefix")
-        _at_most(self.count, limits.alternatives, "alternatives", "count", 400)
-        _at_most(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
+        _check_limit(self.count, limits.alternatives, "alternatives", "count", 400)
+        _check_limit(self.beam_size or 0, limits.beam, "hypotheses", "beam_size", 400)
 
 
 def parse_request(kind: type[_Request], body: bytes, limits: RequestLimits) -> _Request:
@@ -213,25 +213,27 @@ def parse_request(kind: type[_Request], body: bytes, limits: RequestLimits) -> _
         BadRequest: The body is not a valid request.
     """
     try:
-        request = kind.model_validate(_read(body))
+        request = kind.model_validate(_parse_json(body))
     except ValidationError as error:
-        raise BadRequest("; ".join(map(_explained, error.errors()[:_MOST_PROBLEMS]))) from error
+        raise BadRequest("; ".join(map(_problem_text, error.errors()[:_MAX_PROBLEMS]))) from error
     request.check(limits)
     return request
 
 
-def _explained(problem: Any) -> str:
-    place = ".".join(map(str, problem["loc"]))
+def _problem_text(problem: Any) -> str:
+    location = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"`{place:.80}`: there is no such member."
+        return f"`{location:.80}`: there is no such member."
     message = str(problem["msg"])
-    return f"`{place:.80}`: {message[:1].lower()}{message[1:]}."
+    return f"`{location:.80}`: {message[:1].lower()}{message[1:]}."
 
 
-def _read(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         # All numbers here are small, and int refuses those of thousands of digits.
-        value = json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_int=_whole)
+        value = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_int=_parse_int
+        )
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -240,24 +242,24 @@ def _read(body: bytes) -> Any:
         raise BadRequest("the body is nested too deeply.") from error
     if not isinstance(value, dict):
         raise BadRequest("the body is no JSON object.")
-    _each_text(value, _check_text)
+    _check_texts(value, _check_text)
     return value
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise BadRequest(f"the body is no JSON: {name} is no number.")
 
 
-def _whole(digits: str) -> int | float:
+def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) < 10 else float(digits)
 
 
-def _each_text(value: Any, check: Callable[[str], None]) -> None:
+def _check_texts(value: Any, check: Callable[[str], None]) -> None:
     """Call `check` with every text of an object and of the lists in it."""
     for member in value.values():
-        for each in member if isinstance(member, list) else [member]:
-            if isinstance(each, str):
-                check(each)
+        for text in member if isinstance(member, list) else [member]:
+            if isinstance(text, str):
+                check(text)
 
 
 def _check_text(text: str) -> None:
@@ -272,7 +274,7 @@ def _check_writable(text: str, name: str) -> None:
         raise BadRequest(f"`{name}` has {problem}, which no translation can have.")
 
 
-def _at_most(count: int, limit: int, unit: str, name: str, status: int = 413) -> None:
+def _check_limit(count: int, limit: int, unit: str, name: str, status: int = 413) -> None:
     if count > limit:
         raise BadRequest(f"`{name}`: {count:,} {unit}, at most {limit:,} are taken.", status)
 
@@ -308,45 +310,49 @@ class ApiResponses:
             attention: Whether to add attention.
             n_best: Whether to add the alternatives of each line.
         """
-        found = iter(translations)
-        return [self._text(text, found, attention, n_best) for text in texts]
+        remaining = iter(translations)
+        return [self._text(text, remaining, attention, n_best) for text in texts]
 
-    def alternatives(self, text: str, found: Sequence[Alternative]) -> list[dict[str, Any]]:
+    def alternatives(self, text: str, alternatives: Sequence[Alternative]) -> list[dict[str, Any]]:
         """Return the response for alternatives: the subword, probability and translation of each.
 
         Args:
             text: The source text.
-            found: The alternatives.
+            alternatives: The alternatives.
         """
         return [
             {
-                "token": each.token,
-                "probability": round(each.probability, 6),
-                **self._line(text, each.translation, attention=True),
+                "token": alternative.token,
+                "probability": round(alternative.probability, 6),
+                **self._line(text, alternative.translation, attention=True),
             }
-            for each in found
+            for alternative in alternatives
         ]
 
     def _text(
-        self, text: LinedText, found: Iterator[Translation], attention: bool, n_best: bool
+        self, text: LinedText, remaining: Iterator[Translation], attention: bool, n_best: bool
     ) -> dict[str, Any]:
-        written = [self._with_list(line, next(found), attention, n_best) for line in text.lines]
+        written = [
+            self._line_with_n_best(line, next(remaining), attention, n_best) for line in text.lines
+        ]
         return {
             "translation": text.with_lines([line["translation"] for line in written]),
             "lines": written,
         }
 
-    def _with_list(
+    def _line_with_n_best(
         self, text: str, translation: Translation, attention: bool, n_best: bool
     ) -> dict[str, Any]:
         record = self._line(text, translation, attention)
         if n_best:
-            record["n_best"] = [self._line(text, each, attention) for each in translation.n_best]
+            record["n_best"] = [
+                self._line(text, hypothesis, attention) for hypothesis in translation.n_best
+            ]
         return record
 
     def _line(self, text: str, translation: Translation, attention: bool) -> dict[str, Any]:
-        verdict = self.estimator.estimate(text, translation)
-        drawn = attention and translation.pieces == 1 and bool(translation.source_tokens)
+        report = self.estimator.estimate(text, translation)
+        has_attention = attention and translation.pieces == 1 and bool(translation.source_tokens)
         return {
             "translation": translation.text,
             "score": round(translation.score, _DECIMALS),
@@ -354,7 +360,7 @@ class ApiResponses:
             "finished": translation.finished,
             "pieces": translation.pieces,
             "missed": list(translation.missed),
-            "flags": [] if verdict is None else list(verdict.flags),
-            "risk": None if verdict is None else round(verdict.risk, _DECIMALS),
-            "attention": attention_record(translation) if drawn else None,
+            "flags": [] if report is None else list(report.flags),
+            "risk": None if report is None else round(report.risk, _DECIMALS),
+            "attention": attention_record(translation) if has_attention else None,
         }

@@ -23,7 +23,13 @@ from nmt.serving.api_schema import (
     TranslateRequest,
     parse_request,
 )
-from nmt.serving.request_queue import AlternativesJob, Busy, Cancelled, RequestQueue, TranslateJob
+from nmt.serving.request_queue import (
+    AlternativesJob,
+    Cancelled,
+    QueueFullError,
+    RequestQueue,
+    TranslateJob,
+)
 from nmt.serving.security import RequestGuard
 
 _JSON = "application/json"
@@ -33,8 +39,8 @@ class Service:
     """The request handlers.
 
     Args:
-        desk: The queue of jobs.
-        answers: The writer of responses.
+        request_queue: The queue of jobs.
+        responses: The writer of responses.
         limits: The limits of requests.
         page: The HTML page.
         info: The response of `GET /api/info`.
@@ -43,15 +49,15 @@ class Service:
 
     def __init__(
         self,
-        desk: RequestQueue,
-        answers: ApiResponses,
+        request_queue: RequestQueue,
+        responses: ApiResponses,
         limits: RequestLimits,
         page: str,
         info: dict[str, Any],
         beam_size: int,
     ) -> None:
-        self._desk = desk
-        self._answers = answers
+        self._queue = request_queue
+        self._responses = responses
         self._limits = limits
         self._page = page
         self._info = info
@@ -67,37 +73,41 @@ class Service:
 
     async def health(self, request: Request) -> Response:
         """Return the response to `GET /health`."""
-        if self._desk.alive:
+        if self._queue.alive:
             return JSONResponse({"status": "ok"})
         return JSONResponse({"status": "ended"}, 503)
 
     async def translate(self, request: Request) -> Response:
         """Return the response to `POST /api/translate`."""
-        wanted = parse_request(TranslateRequest, await self._body(request), self._limits)
-        texts = wanted.all_texts
-        began = time.monotonic()
+        parsed = parse_request(TranslateRequest, await self._body(request), self._limits)
+        texts = parsed.all_texts
+        start = time.monotonic()
         job = TranslateJob(
             [line for text in texts for line in text.lines],
-            wanted.constraints,
-            wanted.overrides(self._beam_size),
+            parsed.constraints,
+            parsed.overrides(self._beam_size),
         )
-        found = await self._done(request, job)
-        translations = self._answers.translations(texts, found, wanted.attention, wanted.n_best > 1)
-        return JSONResponse({"translations": translations, "milliseconds": _since(began)})
+        result = await self._run_job(request, job)
+        translations = self._responses.translations(
+            texts, result, parsed.attention, parsed.n_best > 1
+        )
+        return JSONResponse(
+            {"translations": translations, "milliseconds": _milliseconds_since(start)}
+        )
 
     async def alternatives(self, request: Request) -> Response:
         """Return the response to `POST /api/alternatives`."""
-        wanted = parse_request(AlternativesRequest, await self._body(request), self._limits)
-        began = time.monotonic()
+        parsed = parse_request(AlternativesRequest, await self._body(request), self._limits)
+        start = time.monotonic()
         job = AlternativesJob(
-            wanted.text,
-            wanted.prefix,
-            wanted.count,
-            wanted.units == "words",
-            {"beam_size": wanted.beam_size or self._beam_size},
+            parsed.text,
+            parsed.prefix,
+            parsed.count,
+            parsed.units == "words",
+            {"beam_size": parsed.beam_size or self._beam_size},
         )
-        found = self._answers.alternatives(wanted.text, await self._done(request, job))
-        return JSONResponse({"alternatives": found, "milliseconds": _since(began)})
+        result = self._responses.alternatives(parsed.text, await self._run_job(request, job))
+        return JSONResponse({"alternatives": result, "milliseconds": _milliseconds_since(start)})
 
     async def _body(self, request: Request) -> bytes:
         """Return the body of a request.
@@ -121,7 +131,7 @@ class Service:
                 raise BadRequest(f"the body has more than {self._limits.body:,} bytes.", 413)
         return bytes(body)
 
-    async def _done(self, request: Request, job: TranslateJob | AlternativesJob) -> Any:
+    async def _run_job(self, request: Request, job: TranslateJob | AlternativesJob) -> Any:
         """Return the result of a job, which is cancelled on a timeout or a disconnect.
 
         Raises:
@@ -129,35 +139,37 @@ class Service:
             ClientDisconnect: The client has disconnected.
         """
         try:
-            self._desk.submit(job)
-        except Busy as error:
+            self._queue.submit(job)
+        except QueueFullError as error:
             raise BadRequest("too many requests are waiting. Try again.", 503) from error
-        answer = asyncio.wrap_future(job.answer)
-        gone = asyncio.ensure_future(_disconnected(request))
+        result = asyncio.wrap_future(job.result)
+        disconnected = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait(
-                {answer, gone},
+                {result, disconnected},
                 timeout=self._limits.seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            return _outcome(answer, gone, self._limits.seconds)
+            return _job_outcome(result, disconnected, self._limits.seconds)
         finally:
-            job.given_up = True
-            gone.cancel()
-            answer.cancel()
+            job.is_abandoned = True
+            disconnected.cancel()
+            result.cancel()
 
 
-def _outcome(answer: "asyncio.Future[Any]", gone: "asyncio.Future[None]", most: float) -> Any:
-    if answer.done():
-        return _answered(answer)
-    if gone.done():
+def _job_outcome(
+    result: "asyncio.Future[Any]", disconnected: "asyncio.Future[None]", seconds: float
+) -> Any:
+    if result.done():
+        return _job_result(result)
+    if disconnected.done():
         raise ClientDisconnect
-    raise BadRequest(f"this takes more than {most:g} seconds. Ask for less at once.", 503)
+    raise BadRequest(f"this takes more than {seconds:g} seconds. Ask for less at once.", 503)
 
 
-def _answered(answer: "asyncio.Future[Any]") -> Any:
+def _job_result(future: "asyncio.Future[Any]") -> Any:
     try:
-        return answer.result()
+        return future.result()
     except Cancelled as error:
         raise BadRequest("the server is ending.", 503) from error
     except UsageError as error:
@@ -174,11 +186,11 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _since(began: float) -> float:
-    return round(1000 * (time.monotonic() - began), 1)
+def _milliseconds_since(start: float) -> float:
+    return round(1000 * (time.monotonic() - start), 1)
 
 
-def application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
+def make_application(service: Service, names: Sequence[str] = ()) -> ASGIApp:
     """Return the ASGI application.
 
     Args:
@@ -216,9 +228,9 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
-    told = error.message if isinstance(error, NmtError) else f"{type(error).__name__}: {error}"
-    warn(f"{request.method} {request.url.path}: {told}")
-    return JSONResponse({"error": "internal error; the server has told its terminal more."}, 500)
+    reason = error.message if isinstance(error, NmtError) else f"{type(error).__name__}: {error}"
+    warn(f"{request.method} {request.url.path}: {reason}")
+    return JSONResponse({"error": "internal error; the server has reason its terminal more."}, 500)
 
 
 _HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
@@ -281,6 +293,6 @@ PAGE_POLICY = f"{Page(title='', body='', may_connect=True).policy}; frame-ancest
 """The content security policy as a header, which also forbids frames around the page."""
 
 
-def rendered(info: dict[str, Any]) -> str:
+def render_page(info: dict[str, Any]) -> str:
     """Return the page as an HTML document."""
     return render(served_page(info))

@@ -17,7 +17,7 @@ from nmt.translation.translator import Translator
 Overrides = dict[str, Any]
 
 
-class Busy(Exception):
+class QueueFullError(Exception):
     """A full queue."""
 
 
@@ -26,12 +26,12 @@ class Job:
     """A unit of work.
 
     Attributes:
-        answer: The future of the result.
-        given_up: Whether the client no longer waits for the result.
+        result: The future of the result.
+        is_abandoned: Whether the client no longer waits for the result.
     """
 
-    answer: "Future[Any]" = field(default_factory=Future, kw_only=True)
-    given_up: bool = field(default=False, kw_only=True)
+    result: "Future[Any]" = field(default_factory=Future, kw_only=True)
+    is_abandoned: bool = field(default=False, kw_only=True)
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class TranslateJob(Job):
         beam_size: int = self.overrides.get("beam_size", 1)
         return beam_size * sum(map(len, self.lines))
 
-    def goes_with(self, other: Job) -> "TypeGuard[TranslateJob]":
+    def can_share_batch(self, other: Job) -> "TypeGuard[TranslateJob]":
         """Return whether both jobs can be searched in one batch."""
         return isinstance(other, TranslateJob) and self.overrides == other.overrides
 
@@ -86,19 +86,20 @@ class RequestQueue:
 
     Args:
         translator: The model.
-        waiting: The greatest number of jobs that wait or run.
-        together: The greatest size of a batch, see `TranslateJob.size`. A larger job runs alone.
+        max_jobs: The greatest number of jobs that wait or run.
+        max_batch_size: The greatest size of a batch, see `TranslateJob.size`. A larger job runs
+            alone.
     """
 
-    def __init__(self, translator: Translator, waiting: int, together: int) -> None:
+    def __init__(self, translator: Translator, max_jobs: int, max_batch_size: int) -> None:
         self._translator = translator
-        self._room = waiting
-        self._together = together
+        self._max_jobs = max_jobs
+        self._max_batch_size = max_batch_size
         self._queue: deque[TranslateJob | AlternativesJob] = deque()
         self._current: list[Any] = []
         self._closed = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="translate", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="translate", daemon=True)
         self._thread.start()
 
     @property
@@ -110,38 +111,38 @@ class RequestQueue:
         """Add a job to the end of the queue.
 
         Raises:
-            Busy: The queue is full.
+            QueueFullError: The queue is full.
         """
         with self._changed:
-            waiting = [each for each in self._queue if not each.given_up]
-            if self._closed or len(waiting) + len(self._current) >= self._room:
-                raise Busy
+            unfinished = [queued for queued in self._queue if not queued.is_abandoned]
+            if self._closed or len(unfinished) + len(self._current) >= self._max_jobs:
+                raise QueueFullError
             self._queue.append(job)
             self._changed.notify()
 
     def close(self) -> None:
-        """End all unfinished jobs with GivenUp."""
+        """End all unfinished jobs with Cancelled."""
         with self._changed:
             self._closed = True
             while self._queue:
                 job = self._queue.popleft()
-                if job.answer.set_running_or_notify_cancel():
-                    job.answer.set_exception(Cancelled())
+                if job.result.set_running_or_notify_cancel():
+                    job.result.set_exception(Cancelled())
             for job in self._current:
-                job.given_up = True
+                job.is_abandoned = True
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
         """Wait for the thread to end, at most for some seconds."""
         self._thread.join(seconds)
 
-    def _work(self) -> None:
-        while jobs := self._next():
-            self._do(jobs)
+    def _run(self) -> None:
+        while jobs := self._next_batch():
+            self._run_batch(jobs)
             with self._changed:
                 self._current = []
 
-    def _next(self) -> list[Any]:
+    def _next_batch(self) -> list[Any]:
         """Return the job at the head of the queue and its batch; none after the queue is closed."""
         with self._changed:
             while True:
@@ -149,58 +150,58 @@ class RequestQueue:
                 if self._closed:
                     return []
                 head = self._queue.popleft()
-                if _begins(head):
+                if _start(head):
                     break
-            self._current = [head, *self._companions(head)]
+            self._current = [head, *self._take_batch_mates(head)]
             return self._current
 
-    def _companions(self, head: TranslateJob | AlternativesJob) -> list[Any]:
+    def _take_batch_mates(self, head: TranslateJob | AlternativesJob) -> list[Any]:
         """Remove from the queue the jobs that run in one batch with its head, and return them."""
         if not isinstance(head, TranslateJob):
             return []
-        taken: list[Any] = []
-        room = self._together - head.size
+        mates: list[Any] = []
+        remaining = self._max_batch_size - head.size
         for job in list(self._queue):
-            if head.goes_with(job) and job.size <= room:
+            if head.can_share_batch(job) and job.size <= remaining:
                 self._queue.remove(job)
-                if _begins(job):
-                    taken.append(job)
-                    room -= job.size
-        return taken
+                if _start(job):
+                    mates.append(job)
+                    remaining -= job.size
+        return mates
 
-    def _do(self, jobs: list[Any]) -> None:
+    def _run_batch(self, jobs: list[Any]) -> None:
         """Run a batch of jobs. After an error each of them runs alone."""
         model: Any = self._translator.model
-        watched = CancellableModel(model, lambda: not all(job.given_up for job in jobs))
-        translator = self._translator.with_model(watched)
+        cancellable = CancellableModel(model, lambda: not all(job.is_abandoned for job in jobs))
+        translator = self._translator.with_model(cancellable)
         try:
-            answers = _ANSWERS[type(jobs[0])](translator, jobs)
+            results = _RUNNERS[type(jobs[0])](translator, jobs)
         except Exception as error:
             if len(jobs) > 1 and not isinstance(error, Cancelled):
                 for job in jobs:
-                    self._do([job])
+                    self._run_batch([job])
                 return
             for job in jobs:
-                job.answer.set_exception(error)
+                job.result.set_exception(error)
         else:
-            for job, answer in zip(jobs, answers, strict=True):
-                job.answer.set_result(answer)
+            for job, job_result in zip(jobs, results, strict=True):
+                job.result.set_result(job_result)
 
 
-def _begins(job: Job) -> bool:
+def _start(job: Job) -> bool:
     """Mark a job as running and return whether the client still waits for it."""
-    return not job.given_up and job.answer.set_running_or_notify_cancel()
+    return not job.is_abandoned and job.result.set_running_or_notify_cancel()
 
 
 def _translate(translator: Translator, jobs: Sequence[TranslateJob]) -> list[list[Translation]]:
-    found = iter(
+    translations = iter(
         translator.translate(
             [line for job in jobs for line in job.lines],
             constraints=[job.constraints for job in jobs for _ in job.lines],
             **jobs[0].overrides,
         )
     )
-    return [[next(found) for _ in job.lines] for job in jobs]
+    return [[next(translations) for _ in job.lines] for job in jobs]
 
 
 def _alternatives(
@@ -214,7 +215,7 @@ def _alternatives(
     ]
 
 
-_ANSWERS: dict[type[Job], Callable[[Translator, Any], list[Any]]] = {
+_RUNNERS: dict[type[Job], Callable[[Translator, Any], list[Any]]] = {
     TranslateJob: _translate,
     AlternativesJob: _alternatives,
 }
@@ -225,16 +226,16 @@ class Cancelled(Exception):
 
 
 class CancellableModel:
-    """A model as search uses it, which stops once its result is not wanted.
+    """A model that stops the search once nobody waits for the result.
 
     Args:
         model: The model.
-        wanted: A function that says whether the result is still wanted.
+        is_wanted: A function that returns whether a client still waits for the result.
     """
 
-    def __init__(self, model: Any, wanted: Callable[[], bool]) -> None:
+    def __init__(self, model: Any, is_wanted: Callable[[], bool]) -> None:
         self._model = model
-        self._wanted = wanted
+        self._is_wanted = is_wanted
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the model."""
@@ -252,8 +253,8 @@ class CancellableModel:
             The result of the model's step.
 
         Raises:
-            GivenUp: The result is no longer wanted.
+            Cancelled: No client waits for the result.
         """
-        if not self._wanted():
+        if not self._is_wanted():
             raise Cancelled
         return self._model.step(encoded, state, previous)

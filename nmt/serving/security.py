@@ -1,4 +1,4 @@
-"""The security of the server: what a foreign page could send is refused."""
+"""The security of the server: it refuses requests from pages of other origins."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
@@ -44,8 +44,8 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         problem = self._problem(scope["method"], Headers(scope=scope))
-        answer = self._app if problem is None else JSONResponse({"error": problem}, 403)
-        await answer(scope, receive, _with_headers(send))
+        handler = self._app if problem is None else JSONResponse({"error": problem}, 403)
+        await handler(scope, receive, _add_headers(send))
 
     def _problem(self, method: str, headers: Headers) -> str | None:
         """Return the reason to refuse a request; None to accept it."""
@@ -79,7 +79,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _with_headers(send: Send) -> Callable[[_Message], Awaitable[None]]:
+def _add_headers(send: Send) -> Callable[[_Message], Awaitable[None]]:
     async def sending(message: _Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

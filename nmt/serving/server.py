@@ -12,14 +12,14 @@ import uvicorn
 from nmt.console import say, warn
 from nmt.errors import ResourceError
 from nmt.serving.api_schema import ApiResponses, RequestLimits
-from nmt.serving.app import Service, application, rendered
+from nmt.serving.app import Service, make_application, render_page
 from nmt.serving.request_queue import RequestQueue
 from nmt.translation.quality_estimation import QualityEstimator
 from nmt.translation.translator import Translator
 from nmt.version import __version__
 
 _HINT = "Take a port that is free (0: any), of an address of this machine."
-_LAST_ANSWERS = 2
+_SHUTDOWN_SECONDS = 2
 """Seconds for running requests when the server is stopped."""
 
 
@@ -35,17 +35,19 @@ def serve(
 
     Args:
         translator: The model.
-        listener: The socket to listen on, see `listening`.
+        listener: The socket to listen on, see `open_listener`.
         limits: The limits of requests.
         estimator: The quality estimator that raises flags.
         beam_size: The beam size where a request names none.
         names: Names of this machine, see `RequestGuard`.
     """
-    desk = RequestQueue(translator, limits.waiting, limits.together)
-    info = about(translator, limits, beam_size)
-    service = Service(desk, ApiResponses(estimator), limits, rendered(info), info, beam_size)
+    request_queue = RequestQueue(translator, limits.waiting, limits.together)
+    info = server_info(translator, limits, beam_size)
+    service = Service(
+        request_queue, ApiResponses(estimator), limits, render_page(info), info, beam_size
+    )
     config = uvicorn.Config(
-        application(service, names),
+        make_application(service, names),
         http="h11",
         ws="none",
         lifespan="off",
@@ -55,21 +57,23 @@ def serve(
         proxy_headers=False,
         server_header=False,
         limit_concurrency=limits.connections,
-        timeout_graceful_shutdown=_LAST_ANSWERS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     try:
-        _Server(config, desk, f"serving at {address(listener)} (Ctrl-C ends)").run([listener])
+        _Server(config, request_queue, f"serving at {address(listener)} (Ctrl-C ends)").run(
+            [listener]
+        )
     finally:
-        desk.close()
-        desk.join(_LAST_ANSWERS)
+        request_queue.close()
+        request_queue.join(_SHUTDOWN_SECONDS)
 
 
 class _Server(uvicorn.Server):
     """A server that reports when it is ready, and stops searches when it ends."""
 
-    def __init__(self, config: uvicorn.Config, desk: RequestQueue, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, request_queue: RequestQueue, ready: str) -> None:
         super().__init__(config)
-        self._desk = desk
+        self._queue = request_queue
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -79,11 +83,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server.shutdown`."""
-        self._desk.close()
+        self._queue.close()
         await super().shutdown(sockets)
 
 
-def about(translator: Translator, limits: RequestLimits, beam_size: int) -> dict[str, Any]:
+def server_info(translator: Translator, limits: RequestLimits, beam_size: int) -> dict[str, Any]:
     """Return the response of `GET /api/info`. It has the names of the models, not their paths.
 
     Args:
@@ -108,7 +112,7 @@ def about(translator: Translator, limits: RequestLimits, beam_size: int) -> dict
     }
 
 
-def listening(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket. A warning is printed where other machines can reach it.
 
     Args:
@@ -119,7 +123,7 @@ def listening(host: str, port: int) -> socket.socket:
         ResourceError: The address or the port is not available.
     """
     try:
-        family, _, _, _, place = socket.getaddrinfo(
+        family, _, _, _, socket_address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -127,12 +131,12 @@ def listening(host: str, port: int) -> socket.socket:
         raise ResourceError(f"--host {host}: {_reason(error)}. Give an address here.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(socket_address)
         listener.listen(128)
     except OSError as error:
         listener.close()
         raise ResourceError(f"--host {host} --port {port}: {_reason(error)}. {_HINT}") from error
-    if not _is_loopback(str(place[0])):
+    if not _is_loopback(str(socket_address[0])):
         warn(
             f"{address(listener)}: whoever can reach this machine can use the translator; there is "
             "no password and no encryption."

@@ -19,10 +19,10 @@ from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tensor_files import load_model_tensors, model_tensors
 from nmt.training.checkpoints import (
+    checkpoint_update,
     has_average,
+    intact_checkpoints,
     load_validated_parameters,
-    sound_checkpoints,
-    update_of,
 )
 
 _TRAINING_ONLY = ("dropout", "initialization", "initial_range", "forget_bias")
@@ -66,8 +66,8 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
     for path in paths:
         bundle = load_bundle(find_bundle(path), torch.device("cpu"))
         first = first or bundle
-        _check_alike(first, bundle)
-        for name in _fill_with_each(bundle, path, choice):
+        _check_compatible(first, bundle)
+        for name in _load_each_model(bundle, path, choice):
             say(f"taken: {name}")
             names.append(name)
             for parameter, values in model_tensors(bundle.model).items():
@@ -83,57 +83,57 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
     say(f"the mean of {format_count(len(names), 'model', 'models')}: {out}")
 
 
-def _fill_with_each(bundle: Bundle, path: Path, choice: CheckpointChoice | None) -> Iterator[str]:
+def _load_each_model(bundle: Bundle, path: Path, choice: CheckpointChoice | None) -> Iterator[str]:
     """Yield the name of each model of `path`, while `bundle` has its parameters."""
     assert bundle.path is not None
     name = bundle.config.name
     if is_checkpoint(path):
-        yield _name_of(name, path)
+        yield _checkpoint_name(name, path)
         return
     if choice is None:
         yield f"{name} ({fingerprint(bundle.path)[:12]})"
         return
-    for checkpoint in _chosen(RunDirectory(path), choice, bundle):
+    for checkpoint in _choose_checkpoints(RunDirectory(path), choice, bundle):
         load_validated_parameters(checkpoint, bundle.model)
-        yield _name_of(name, checkpoint)
+        yield _checkpoint_name(name, checkpoint)
 
 
-def _name_of(name: str | None, checkpoint: Path) -> str:
+def _checkpoint_name(name: str | None, checkpoint: Path) -> str:
     """Return the name of a checkpoint of the run `name`, with the kind of its parameters."""
     return f"{name} {checkpoint.name}" + " (moving average)" * has_average(checkpoint)
 
 
-def _chosen(run: RunDirectory, choice: CheckpointChoice, bundle: Bundle) -> list[Path]:
+def _choose_checkpoints(run: RunDirectory, choice: CheckpointChoice, bundle: Bundle) -> list[Path]:
     if is_archive(run.path) or (run.path / BUNDLE_RECORD).is_file():
         raise UsageError(
             f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
         )
     # The first checkpoint of a run may precede its first update: random numbers.
-    sound = [path for path in sound_checkpoints(run.checkpoints) if update_of(path) > 0]
+    intact = [path for path in intact_checkpoints(run.checkpoints) if checkpoint_update(path) > 0]
     kind = ""
     if choice.best:
         metric = bundle.config.training.metric
-        seen = _validations(run, metric)
-        sound = [path for path in sound if update_of(path) in seen]
-        sound = list(_best_first(sound, seen))
+        values = _validations(run, metric)
+        intact = [path for path in intact if checkpoint_update(path) in values]
+        intact = list(_best_first(intact, values))
         kind = "validated "
-    if len(sound) < choice.count:
+    if len(intact) < choice.count:
         raise UsageError(
-            f"{run.path}: has {len(sound)} {kind}checkpoints, not {choice.count}. Train with "
+            f"{run.path}: has {len(intact)} {kind}checkpoints, not {choice.count}. Train with "
             "`training.checkpoint.keep_last` as high as you want to average."
         )
-    return sound[: choice.count]
+    return intact[: choice.count]
 
 
-def _best_first(paths: Sequence[Path], seen: Mapping[int, MetricValue]) -> Iterator[Path]:
+def _best_first(paths: Sequence[Path], values: Mapping[int, MetricValue]) -> Iterator[Path]:
     """Yield checkpoints from the best validation to the worst; of equal ones the newer first."""
-    left = list(paths)
-    while left:
-        best, *others = left
+    remaining = list(paths)
+    while remaining:
+        best, *others = remaining
         for path in others:
-            if seen[update_of(path)].is_better_than(seen[update_of(best)]):
+            if values[checkpoint_update(path)].is_better_than(values[checkpoint_update(best)]):
                 best = path
-        left.remove(best)
+        remaining.remove(best)
         yield best
 
 
@@ -142,22 +142,25 @@ def _validations(run: RunDirectory, metric: str) -> dict[int, MetricValue]:
 
     Where a crash has damaged a line, the validation is repeated further down.
     """
-    found: dict[int, MetricValue] = {}
+    by_update: dict[int, MetricValue] = {}
     for record in read_records(run.log_records):
         if record["kind"] == "validation":
             values = {name: float(record[name]) for name in DEV_METRICS.names() if name in record}
             value = deciding_value(metric, values, record.get("noise", {}))
             if value is not None:
-                found[int(record["update"])] = value
-    return found
+                by_update[int(record["update"])] = value
+    return by_update
 
 
-def _check_alike(first: Bundle, other: Bundle) -> None:
-    one, two = first.tokenizers.fingerprint, other.tokenizers.fingerprint
-    if one != two:
+def _check_compatible(first: Bundle, other: Bundle) -> None:
+    first_fingerprint, other_fingerprint = (
+        first.tokenizers.fingerprint,
+        other.tokenizers.fingerprint,
+    )
+    if first_fingerprint != other_fingerprint:
         raise ModelError(
-            f"{other.path}: its tokenizer ({two}) is not that of {first.path} ({one}): "
-            "such models cannot be averaged."
+            f"{other.path}: its tokenizer ({other_fingerprint}) is not that of {first.path} "
+            f"({first_fingerprint}): such models cannot be averaged."
         )
     differences = [
         f"{difference.key} is {difference.new} there and {difference.old} here"

@@ -31,13 +31,13 @@ from nmt.tokenizers.tokenizer import TokenizerPair
 
 _STREAMS = 2
 """The number of interleaved streams: every other batch belongs to the same groups."""
-_FIRST_GROUPS = (16, 32)
-_GROUP = 64
+_FIRST_GROUP_SIZES = (16, 32)
+_GROUP_SIZE = 64
 """The number of batches in later groups.
 
 The first groups of a stream are smaller, because training waits for them.
 """
-_AHEAD = 2
+_SAMPLED_AHEAD = 2
 """The planned batches of the next group that are sampled with each batch.
 
 No group is more than twice as large as the one before it.
@@ -45,7 +45,7 @@ No group is more than twice as large as the one before it.
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledBatch:
     """The pairs of one planned batch with a sampled segmentation.
 
     Attributes:
@@ -64,14 +64,14 @@ class RegroupedEpoch:
 
     Args:
         sizes: The number of pairs in each planned batch.
-        draw: A function that samples a planned batch by its number, the same each time.
+        sample: A function that samples a planned batch by its number, the same each time.
     """
 
-    def __init__(self, sizes: Sequence[int], draw: Callable[[int], Drawn]) -> None:
+    def __init__(self, sizes: Sequence[int], sample: Callable[[int], SampledBatch]) -> None:
         self._sizes = sizes
-        self._draw = draw
-        self._drawn: dict[range, list[Drawn]] = {}
-        self._made: dict[range, list[Batch]] = {}
+        self._sample = sample
+        self._sampled: dict[range, list[SampledBatch]] = {}
+        self._regrouped: dict[range, list[Batch]] = {}
 
     def batch(self, number: int) -> Batch:
         """Return the batch of a number.
@@ -79,28 +79,28 @@ class RegroupedEpoch:
         It also samples a part of the next group of the stream, so that in the end no group delays
         training.
         """
-        group = group_of(number, len(self._sizes))
-        if group not in self._made:
-            self._draw_until(group, len(group))
-            self._made[group] = self._regroup(group, self._drawn.pop(group))
-        batch = self._made[group][group.index(number)]
-        for known in [known for known in self._made if known[-1] <= number]:
-            del self._made[known]
-        following = group_of(group[-1] + _STREAMS, len(self._sizes))
-        if following:
-            self._draw_until(following, len(self._drawn.get(following, ())) + _AHEAD)
+        group = regrouping_group(number, len(self._sizes))
+        if group not in self._regrouped:
+            self._sample_until(group, len(group))
+            self._regrouped[group] = self._regroup(group, self._sampled.pop(group))
+        batch = self._regrouped[group][group.index(number)]
+        for numbers in [numbers for numbers in self._regrouped if numbers[-1] <= number]:
+            del self._regrouped[numbers]
+        next_group = regrouping_group(group[-1] + _STREAMS, len(self._sizes))
+        if next_group:
+            self._sample_until(next_group, len(self._sampled.get(next_group, ())) + _SAMPLED_AHEAD)
         return batch
 
-    def _draw_until(self, group: range, count: int) -> None:
+    def _sample_until(self, group: range, count: int) -> None:
         """Sample planned batches of a group until there are `count`, or all."""
-        drawn = self._drawn.setdefault(group, [])
-        for number in group[len(drawn) : count]:
-            drawn.append(self._draw(number))
+        sampled = self._sampled.setdefault(group, [])
+        for number in group[len(sampled) : count]:
+            sampled.append(self._sample(number))
 
-    def _regroup(self, group: range, drawn: list[Drawn]) -> list[Batch]:
-        pairs = np.concatenate([each.pairs for each in drawn])
-        sources = [source for each in drawn for source in each.sources]
-        targets = [target for each in drawn for target in each.targets]
+    def _regroup(self, group: range, sampled: list[SampledBatch]) -> list[Batch]:
+        pairs = np.concatenate([planned.pairs for planned in sampled])
+        sources = [source for planned in sampled for source in planned.sources]
+        targets = [target for planned in sampled for target in planned.targets]
         source_lengths = np.array([len(source) for source in sources])
         target_lengths = np.array([len(target) for target in targets])
         sizes = [self._sizes[number] for number in group]
@@ -110,7 +110,7 @@ class RegroupedEpoch:
         ]
 
 
-def group_of(number: int, total: int) -> range:
+def regrouping_group(number: int, total: int) -> range:
     """Return the numbers of the batches that exchange pairs with a batch, itself included.
 
     Args:
@@ -119,15 +119,15 @@ def group_of(number: int, total: int) -> range:
     """
     if number >= total:
         return range(0)
-    place, stream = divmod(number, _STREAMS)
+    position, stream = divmod(number, _STREAMS)
     begin = 0
-    for size in _FIRST_GROUPS:
-        if place < begin + size:
+    for size in _FIRST_GROUP_SIZES:
+        if position < begin + size:
             break
         begin += size
     else:
-        size = _GROUP
-        begin += (place - begin) // size * size
+        size = _GROUP_SIZE
+        begin += (position - begin) // size * size
     end = min((begin + size) * _STREAMS, total)
     return range(begin * _STREAMS + stream, end, _STREAMS)
 
@@ -154,14 +154,14 @@ def regroup(
     return batches
 
 
-_BATCHES_AHEAD = 8
+_QUEUE_SIZE = 8
 
 
-class _Last:
+class _EndOfEpoch:
     """The end of an epoch in a queue of batches."""
 
 
-_Item = Batch | _Last | BaseException | None
+_QueueItem = Batch | _EndOfEpoch | BaseException | None
 
 
 @dataclass(frozen=True)
@@ -205,12 +205,12 @@ class BatchLoader:
             epoch: The number of the epoch.
             start: The number of the first batch.
         """
-        with closing(self.share(epoch, start, 0, 1)) as batches:
+        with closing(self.rank_batches(epoch, start, 0, 1)) as batches:
             for batch in batches:
                 assert batch is not None
                 yield batch
 
-    def share(
+    def rank_batches(
         self, epoch: int, start: int, rank: int, ranks: int
     ) -> Generator[Batch | None, None, None]:
         """Yield the batches of one rank, and None in place of those of other ranks.
@@ -221,52 +221,52 @@ class BatchLoader:
             rank: The rank of this process. Ranks take turns.
             ranks: The number of ranks.
         """
-        ready: queue.Queue[_Item] = queue.Queue(_BATCHES_AHEAD * ranks)
-        leave = threading.Event()
+        ready: queue.Queue[_QueueItem] = queue.Queue(_QUEUE_SIZE * ranks)
+        stop = threading.Event()
         numbers = range(start + rank, len(self.corpus), ranks)  # no epoch has more batches
         worker = threading.Thread(
-            target=self._fill,
-            args=(ready, leave, epoch, start, numbers),
+            target=self._produce,
+            args=(ready, stop, epoch, start, numbers),
             daemon=True,
             name="batches",
         )
         worker.start()
         try:
-            while not isinstance(item := ready.get(), _Last):
+            while not isinstance(item := ready.get(), _EndOfEpoch):
                 if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
-            leave.set()
+            stop.set()
             while worker.is_alive():
                 _drain(ready)
                 worker.join(0.01)
 
-    def _fill(
+    def _produce(
         self,
-        ready: "queue.Queue[_Item]",
-        leave: threading.Event,
+        ready: "queue.Queue[_QueueItem]",
+        stop: threading.Event,
         epoch: int,
         start: int,
-        own: range,
+        local_numbers: range,
     ) -> None:
         try:
             plan = self.plan(epoch)
-            make = self._maker(plan, epoch)
+            make_numbered = self._batch_maker(plan, epoch)
             for number in range(start, len(plan)):
-                if leave.is_set():
+                if stop.is_set():
                     return
-                ready.put(make(number) if number in own else None)
-            ready.put(_Last())
+                ready.put(make_numbered(number) if number in local_numbers else None)
+            ready.put(_EndOfEpoch())
         except BaseException as error:  # passed to the consumer, which raises it
             ready.put(error)
 
-    def _maker(self, plan: list[NDArray[np.int64]], epoch: int) -> Callable[[int], Batch]:
+    def _batch_maker(self, plan: list[NDArray[np.int64]], epoch: int) -> Callable[[int], Batch]:
         """Return a function that makes the batches of an epoch by number, in rising order."""
         if self.sampling.alpha == 0.0:
-            return lambda number: self._best(plan[number])
+            return lambda number: self._unsampled_batch(plan[number])
         sizes = [len(pairs) for pairs in plan]
-        return RegroupedEpoch(sizes, lambda number: self._draw(plan[number], epoch, number)).batch
+        return RegroupedEpoch(sizes, lambda number: self._sample(plan[number], epoch, number)).batch
 
     def planned_batch(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Batch:
         """Return a batch of the plan of an epoch.
@@ -280,28 +280,28 @@ class BatchLoader:
             number: The number of the batch.
         """
         if self.sampling.alpha == 0.0:
-            return self._best(pairs)
-        drawn = self._draw(pairs, epoch, number)
-        return make_batch(drawn.sources, drawn.targets, pairs)
+            return self._unsampled_batch(pairs)
+        sampled = self._sample(pairs, epoch, number)
+        return make_batch(sampled.sources, sampled.targets, pairs)
 
-    def _best(self, pairs: NDArray[np.int64]) -> Batch:
+    def _unsampled_batch(self, pairs: NDArray[np.int64]) -> Batch:
         """Return a batch of the best segmentations."""
-        batch = make_batch(*self._sides(pairs), pairs)
+        batch = make_batch(*self._token_ids(pairs), pairs)
         if self.links is None:
             return batch
         return batch.with_guide([self.links.links(int(pair)) for pair in pairs])
 
-    def _draw(self, pairs: NDArray[np.int64], epoch: int, number: int) -> Drawn:
-        sources, targets = self._sides(pairs)
+    def _sample(self, pairs: NDArray[np.int64], epoch: int, number: int) -> SampledBatch:
+        sources, targets = self._token_ids(pairs)
         seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
         source_sampler, target_sampler = self._samplers
-        return Drawn(
+        return SampledBatch(
             pairs,
-            _arrays(source_sampler.sample([x.tolist() for x in sources], int(seeds[0]))),
-            _arrays(target_sampler.sample([x.tolist() for x in targets], int(seeds[1]))),
+            _as_arrays(source_sampler.sample([x.tolist() for x in sources], int(seeds[0]))),
+            _as_arrays(target_sampler.sample([x.tolist() for x in targets], int(seeds[1]))),
         )
 
-    def _sides(
+    def _token_ids(
         self, pairs: NDArray[np.int64]
     ) -> tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]:
         """Return the source and target tokens of pairs as the corpus has them."""
@@ -319,10 +319,10 @@ class BatchLoader:
         return source, SubwordSampler(self.tokenizers.target, self.sampling)
 
 
-def _arrays(sentences: list[list[int]]) -> list[NDArray[np.int32]]:
+def _as_arrays(sentences: list[list[int]]) -> list[NDArray[np.int32]]:
     return [np.array(ids, np.int32) for ids in sentences]
 
 
-def _drain(ready: "queue.Queue[_Item]") -> None:
+def _drain(ready: "queue.Queue[_QueueItem]") -> None:
     while not ready.empty():
         ready.get_nowait()

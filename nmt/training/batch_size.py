@@ -12,14 +12,14 @@ from nmt.data.batches import Batch
 from nmt.errors import ResourceError, is_out_of_memory
 from nmt.runtime.device import Runtime
 from nmt.training.batch_loader import BatchLoader
-from nmt.training.schedules import guidance_of
+from nmt.training.schedules import batch_guidance
 
 BUDGETS = (32768, 24576, 16384, 12288, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 512, 256)
 """The numbers of tokens that are tried on a GPU, in falling order. Above the largest, speed grows
 little and learning suffers.
 """
 
-ON_CPU = 4096
+CPU_BATCH_TOKENS = 4096
 """The number of tokens on a CPU, where memory does not limit a batch and more are not faster."""
 
 _RESERVE = 0.1
@@ -34,14 +34,16 @@ def largest_budget(bundle: Bundle, loader: Callable[[int], BatchLoader], runtime
     Args:
         bundle: The model and its settings.
         loader: Returns the batches of a budget.
-        runtime: The device and the precision. On a CPU the budget is `ON_CPU`.
+        runtime: The device and the precision. On a CPU the budget is `CPU_BATCH_TOKENS`.
 
     Raises:
         ResourceError: Not even the smallest fits.
     """
     if runtime.device.type == "cpu":
-        return ON_CPU
-    return first_fitting(lambda budget: _fits(bundle, worst_batches(loader(budget)), runtime))
+        return CPU_BATCH_TOKENS
+    return first_fitting(
+        lambda budget: _leaves_reserve(bundle, worst_batches(loader(budget)), runtime)
+    )
 
 
 def first_fitting(fits: Callable[[int], bool]) -> int:
@@ -51,8 +53,8 @@ def first_fitting(fits: Callable[[int], bool]) -> int:
         ResourceError: None of them fits.
     """
     # The smallest comes first: libraries and kernels are loaded then, while there is room.
-    if _tried(fits, BUDGETS[-1]):
-        return next(budget for budget in BUDGETS if _tried(fits, budget))
+    if _try_budget(fits, BUDGETS[-1]):
+        return next(budget for budget in BUDGETS if _try_budget(fits, budget))
     raise ResourceError(
         f"not even {BUDGETS[-1]} tokens a batch fit into the device's memory. Take a smaller "
         "model (model.*.hidden_size), a lower data.max_length, or a device with more memory."
@@ -72,12 +74,12 @@ def worst_batches(loader: BatchLoader) -> list[Batch]:
     def longest(number: int) -> int:
         return max(longest_source[number], longest_target[number])
 
-    def places(number: int) -> int:
+    def attention_cells(number: int) -> int:
         return len(plan[number]) * longest_source[number] * longest_target[number]
 
     sizes: list[Callable[[int], int]] = [
         longest,
-        places,
+        attention_cells,
         lambda number: len(plan[number]),
         lambda number: len(plan[number]) * longest(number),
     ]
@@ -97,17 +99,17 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
         The mean loss of a target token, `[]`.
     """
     settings: TrainingSettings = bundle.config.training
-    there = batch.to(runtime.device)
+    on_device = batch.to(runtime.device)
     with runtime.computing():
         sums = bundle.model.loss(
-            there.source,
-            there.source_lengths,
-            there.target_input,
-            there.target_output,
+            on_device.source,
+            on_device.source_lengths,
+            on_device.target_input,
+            on_device.target_output,
             settings.label_smoothing,
-            _least_forcing(settings),
+            _lowest_teacher_forcing(settings),
             settings.coverage_loss,
-            guidance=guidance_of(settings.guided_alignment, there, 1),
+            guidance=batch_guidance(settings.guided_alignment, on_device, 1),
         )
     loss = sums.loss / batch.target_tokens
     with runtime.applied():
@@ -115,7 +117,7 @@ def forward_and_backward(bundle: Bundle, batch: Batch, runtime: Runtime) -> Tens
     return loss.detach()
 
 
-def _tried(fits: Callable[[int], bool], budget: int) -> bool:
+def _try_budget(fits: Callable[[int], bool], budget: int) -> bool:
     try:
         return fits(budget)
     except RuntimeError as error:
@@ -128,7 +130,7 @@ def _tried(fits: Callable[[int], bool], budget: int) -> bool:
             torch.cuda.empty_cache()
 
 
-def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
+def _leaves_reserve(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     """Return whether forward and backward of all batches leave the reserve free.
 
     The gradients of another batch exist already. Raises RuntimeError where memory runs out.
@@ -137,7 +139,7 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     # Adam's two moments, which do not exist yet, are as large as the weights. So are a moving
     # average and the weights that it replaces during a validation.
     copies = 2 if bundle.config.training.ema is None else 4
-    later = copies * sum(p.numel() * p.element_size() for p in model.parameters())
+    still_needed = copies * sum(p.numel() * p.element_size() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats(runtime.device)
     try:
         for batch in [*batches, *batches]:
@@ -145,12 +147,12 @@ def _fits(bundle: Bundle, batches: list[Batch], runtime: Runtime) -> bool:
     finally:
         model.zero_grad(set_to_none=True)
     free, total = torch.cuda.mem_get_info(runtime.device)
-    taken = torch.cuda.max_memory_allocated(runtime.device)
+    peak = torch.cuda.max_memory_allocated(runtime.device)
     available = free + torch.cuda.memory_reserved(runtime.device)
-    return taken + later <= available - _RESERVE * total
+    return peak + still_needed <= available - _RESERVE * total
 
 
-def _least_forcing(settings: TrainingSettings) -> float:
+def _lowest_teacher_forcing(settings: TrainingSettings) -> float:
     """Return the lowest teacher forcing ratio: steps with scheduled sampling need more memory."""
     forcing = settings.teacher_forcing
     return min(forcing.ratio, forcing.ratio if forcing.final_ratio is None else forcing.final_ratio)

@@ -19,13 +19,15 @@ from nmt.training.batch_loader import BatchLoader
 from nmt.training.checkpoints import TrainingState, save_or_warn
 from nmt.training.training_log import TrainingLog, json_numbers
 from nmt.training.validation import Validation
-from nmt.training.warm_start import origin
+from nmt.training.warm_start import training_origin
 from nmt.version import __version__
 
 
 @dataclass(frozen=True)
-class BestModels:
-    """The writer of a run's bundle; the best value so far is in the state that `keep` receives.
+class BestModelWriter:
+    """The writer of a run's bundle.
+
+    The state that `save_if_better` receives records the best value so far.
 
     Attributes:
         bundle: The model, with its tokenizers and settings.
@@ -48,7 +50,7 @@ class BestModels:
         """The metric that the best model is chosen by."""
         return self.bundle.config.training.metric
 
-    def keep(self, state: TrainingState, validation: Validation) -> bool:
+    def save_if_better(self, state: TrainingState, validation: Validation) -> bool:
         """Write the bundle where the model has improved.
 
         Args:
@@ -77,9 +79,9 @@ class BestModels:
     def _write(self, state: TrainingState, validation: Validation) -> None:
         if self.ranks.is_rank_zero:
             chosen_by = validation.deciding_value(self.metric).shown[0]
-            save_bundle(self.bundle, self.run.best, self._facts(state, validation, chosen_by))
+            save_bundle(self.bundle, self.run.best, self._provenance(state, validation, chosen_by))
 
-    def _facts(
+    def _provenance(
         self, state: TrainingState, validation: Validation, chosen_by: str
     ) -> dict[str, object]:
         return {
@@ -93,7 +95,7 @@ class BestModels:
             "train_fingerprint": self.loader.corpus.fingerprint,
             "batch_size": self.loader.batch_size,
             "precision": self.runtime.choices.precision,
-            **origin(self.bundle.config.training, state),
+            **training_origin(self.bundle.config.training, state),
             **data_provenance(self.run),
             **machine_provenance(self.runtime, self.ranks.size),
         }
@@ -137,20 +139,20 @@ def machine_provenance(runtime: Runtime, processes: int) -> dict[str, Any]:
 _PACKAGES = ("torch", "numpy", "sentencepiece", "sacrebleu", "safetensors", "pydantic")
 
 
-def versions() -> dict[str, str]:
+def software_versions() -> dict[str, str]:
     """Return the versions of nmt, Python, the system and the packages that results depend on.
 
     Returns:
         The versions by name, without packages that are not installed.
     """
-    found = {
+    by_name = {
         "nmt": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return by_name

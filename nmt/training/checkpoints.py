@@ -38,9 +38,9 @@ OPTIMIZER = "optimizer.safetensors"
 AVERAGE = "average.safetensors"
 _STATE = "state.json"
 _PREFIX = "step-"
-_DAMAGED = "damaged-"
+_DAMAGED_PREFIX = "damaged-"
 
-_MARGIN = 1 << 20
+_EXTRA_BYTES = 1 << 20
 """A generous bound of a checkpoint's bytes that are not tensors."""
 
 
@@ -67,8 +67,7 @@ class TrainingState:
         best: The best validation by metric.
         stopping: The best validation for early stopping.
         ended: Why training is over; None while it is not.
-        started_from: The name and fingerprint of the model whose parameters were taken over, if
-            any.
+        started_from: The name and fingerprint of the model whose parameters were copied, if any.
         skipped: The number of updates in a row that were just skipped.
         sound: The update of the checkpoint to roll back to should more be skipped.
         rollbacks: The number of rollbacks so far.
@@ -132,7 +131,7 @@ def save_checkpoint(
     if average is not None:
         tensors[AVERAGE] = average.tensors()
     size = sum(tensor.nbytes for group in tensors.values() for tensor in group.values())
-    check_free_space(path, size + _MARGIN)
+    check_free_space(path, size + _EXTRA_BYTES)
     with atomic_directory(path) as new:
         for name, group in tensors.items():
             write_tensors(group, new / name)
@@ -141,7 +140,7 @@ def save_checkpoint(
             "state": asdict(state),
             "sha256": {name: sha256(new / name) for name in tensors},
         }
-        text = json.dumps(seal(record), indent=2) + "\n"
+        text = json.dumps(with_checksum(record), indent=2) + "\n"
         (new / _STATE).write_text(text, encoding="utf-8", newline="\n")
     for old in _checkpoints(folder)[:-keep]:
         if old != checkpoint_path(folder, state.sound):
@@ -160,56 +159,56 @@ def checkpoint_path(folder: Path, update: int) -> Path:
 
 
 def newest_checkpoint(
-    folder: Path, fit: Callable[[TrainingState], bool] | None = None
+    folder: Path, accepts: Callable[[TrainingState], bool] | None = None
 ) -> Path | None:
     """Return the newest intact checkpoint.
 
     Args:
         folder: The folder of the checkpoints.
-        fit: Returns whether a state is acceptable; None: all are.
+        accepts: Returns whether a state is acceptable; None accepts all.
 
     Returns:
         The folder of the checkpoint; None where there is no acceptable one.
 
     Raises:
-        LaterFormat: A later version of nmt wrote a checkpoint.
+        NewerFormatError: A later version of nmt wrote a checkpoint.
         ModelError: All checkpoints are damaged.
     """
-    sound = sound_checkpoints(folder)
-    return next((path for path in sound if fit is None or fit(load_state(path))), None)
+    intact = intact_checkpoints(folder)
+    return next((path for path in intact if accepts is None or accepts(load_state(path))), None)
 
 
-def sound_checkpoints(folder: Path) -> Iterator[Path]:
+def intact_checkpoints(folder: Path) -> Iterator[Path]:
     """Yield the intact checkpoints, newest first, and warn of damaged ones.
 
     Raises:
-        LaterFormat: A later version of nmt wrote a checkpoint.
+        NewerFormatError: A later version of nmt wrote a checkpoint.
         ModelError: All checkpoints are damaged.
     """
-    found, all_damaged = _checkpoints(folder), True
-    for path in reversed(found):
+    paths, all_damaged = _checkpoints(folder), True
+    for path in reversed(paths):
         try:
-            _verify(path)
-        except LaterFormat:
+            _check_files(path)
+        except NewerFormatError:
             raise
         except (ModelError, OSError) as error:
             warn(f"{path}: a damaged checkpoint is passed over ({error}).")
             continue
         all_damaged = False
         yield path
-    if found and all_damaged:
+    if paths and all_damaged:
         raise ModelError(
-            f"{folder}: none of the {len(found)} checkpoints is whole (see above). Bring one back "
+            f"{folder}: none of the {len(paths)} checkpoints is whole (see above). Bring one back "
             "from a copy, or begin again with --restart, which moves this run aside."
         )
 
 
-def update_of(path: Path) -> int:
+def checkpoint_update(path: Path) -> int:
     """Return the update after which a checkpoint was written, by its name."""
     return int(path.name.removeprefix(_PREFIX))
 
 
-def set_newer_aside(checkpoint: Path) -> None:
+def rename_newer_checkpoints(checkpoint: Path) -> None:
     """Rename the checkpoints that are newer than the one to resume from.
 
     They are damaged, and later ones will take their names, but their content may still be useful.
@@ -219,18 +218,20 @@ def set_newer_aside(checkpoint: Path) -> None:
     """
     for path in _checkpoints(checkpoint.parent):
         if path.name > checkpoint.name:
-            aside, number = path.with_name(f"{_DAMAGED}{path.name}"), 1
-            while aside.exists():
+            new_path, number = path.with_name(f"{_DAMAGED_PREFIX}{path.name}"), 1
+            while new_path.exists():
                 number += 1
-                aside = path.with_name(f"{_DAMAGED}{path.name}-{number}")
-            with wrap_os_errors(aside):
-                path.rename(aside)
-            warn(f"{path}: is now {aside.name}; nmt looks at it no more.")
+                new_path = path.with_name(f"{_DAMAGED_PREFIX}{path.name}-{number}")
+            with wrap_os_errors(new_path):
+                path.rename(new_path)
+            warn(f"{path}: is now {new_path.name}; nmt looks at it no more.")
 
 
-def remove_newer(path: Path) -> None:
+def remove_newer_checkpoints(path: Path) -> None:
     """Remove the checkpoints in the same folder that are newer than this one."""
-    for newer in reversed([each for each in _checkpoints(path.parent) if each > path]):
+    for newer in reversed(
+        [checkpoint for checkpoint in _checkpoints(path.parent) if checkpoint > path]
+    ):
         _remove(newer)
 
 
@@ -267,7 +268,7 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
     Raises:
         ModelError: The tensors do not fit, or a file is missing or damaged.
     """
-    load_parameters(path, model)
+    load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
     groups = optimizer.state_dict()["param_groups"]
     shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
     saved: dict[int, dict[str, Tensor]] = {}
@@ -296,19 +297,6 @@ def load_average(path: Path, average: MovingAverage) -> None:
     """
     if has_average(path):
         average.load(read_tensors(path / AVERAGE), path / AVERAGE)
-
-
-def load_parameters(path: Path, model: nn.Module) -> None:
-    """Fill a model from a checkpoint.
-
-    Args:
-        path: The folder of the checkpoint.
-        model: The model.
-
-    Raises:
-        ModelError: The parameters do not fit, or the file is missing or damaged.
-    """
-    load_model_tensors(model, read_tensors(path / MODEL), path / MODEL)
 
 
 def has_average(path: Path) -> bool:
@@ -355,7 +343,7 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
 
 
-def _verify(path: Path) -> None:
+def _check_files(path: Path) -> None:
     """Raise ModelError or OSError when a checkpoint is not byte for byte as it was written."""
     digests = read_record(path / _STATE)["sha256"]
     if set(digests) - {AVERAGE} != {MODEL, OPTIMIZER}:
@@ -379,11 +367,11 @@ FORMAT = 3
 Record = dict[str, Any]
 
 
-class LaterFormat(ModelError):
+class NewerFormatError(ModelError):
     """A checkpoint that only a later version of nmt can read."""
 
 
-def seal(record: Record) -> Record:
+def with_checksum(record: Record) -> Record:
     """Return a record with a checksum of itself."""
     return {**record, "checksum": _checksum(record)}
 
@@ -394,20 +382,20 @@ def read_record(file: Path) -> Record:
     Its `state` is the state of training, its `sha256` the checksums by file name.
 
     Raises:
-        LaterFormat: The format is newer than this program.
+        NewerFormatError: The format is newer than this program.
         ModelError: The file is missing or damaged.
     """
     try:
         record = read_json(file)
-        _check(record)
+        _check_record(record)
         while record["format"] < FORMAT:
-            record = _STEPS[record["format"]](record)
+            record = _MIGRATIONS[record["format"]](record)
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: is damaged ({error!r}).") from error
     if record["format"] > FORMAT:
-        raise LaterFormat(
+        raise NewerFormatError(
             f"{file}: is of format {record['format']}, and this program reads up to format "
             f"{FORMAT}. Take the version of nmt that wrote it, or a later one."
         )
@@ -415,7 +403,7 @@ def read_record(file: Path) -> Record:
     return record
 
 
-def _check(record: Record) -> None:
+def _check_record(record: Record) -> None:
     """Raise ValueError, KeyError or TypeError when a record is damaged."""
     # The checksum is checked first: a flipped bit must not pass for another format.
     if "checksum" in record and record["checksum"] != _checksum(record):
@@ -434,28 +422,28 @@ def _checksum(record: Record) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _from_1(record: Record) -> Record:
-    return seal({**record, "format": 2})
+def _migrate_1_to_2(record: Record) -> Record:
+    return with_checksum({**record, "format": 2})
 
 
-def _from_2(record: Record) -> Record:
+def _migrate_2_to_3(record: Record) -> Record:
     state = dict(record["state"])
     if "batch_tokens" in state:
         state["batch_size"] = state.pop("batch_tokens")
-    return seal({**record, "format": 3, "state": state})
+    return with_checksum({**record, "format": 3, "state": state})
 
 
-_STEPS: dict[int, Callable[[Record], Record]] = {1: _from_1, 2: _from_2}
+_MIGRATIONS: dict[int, Callable[[Record], Record]] = {1: _migrate_1_to_2, 2: _migrate_2_to_3}
 
 
 def save_or_warn(
     save: Callable[[], object], what: str, update: int, log: TrainingLog, ranks: Ranks
 ) -> bool:
-    """Save something; where the disk rejects it, warn and let training continue.
+    """Save a checkpoint or a bundle; where the disk rejects it, warn and let training continue.
 
     Args:
-        save: Saves it, without communication between ranks.
-        what: The name of what is saved, for people, such as "the checkpoint".
+        save: The function that saves it, without communication between ranks.
+        what: Its name for people, such as "the checkpoint".
         update: The update that it belongs to.
         log: The log of training, which records a failure.
         ranks: The processes of the training.

@@ -1,7 +1,7 @@
 """Forward and backward of a batch as a CUDA graph: one launch instead of thousands.
 
 Where attention feeds the recurrence, a batch is a few hundred small kernels for each target
-position, and a GPU spends its time waiting for their launches. A graph is captured for each shape
+position. A GPU spends its time waiting for their launches. A graph is captured for each shape
 of batch (`nmt.data.batches` makes them few) and replayed for the batches that follow.
 
 The requirements of PyTorch's notes on CUDA graphs, and how they are met:
@@ -36,10 +36,10 @@ from nmt.model.loss import LossSums
 from nmt.runtime.device import Runtime
 
 T = TypeVar("T")
-Work = Callable[[Batch, Tensor, int], LossSums]
+BatchWork = Callable[[Batch, Tensor, int], LossSums]
 Shape = tuple[int, int, int]
 
-MOST = 64
+MAX_GRAPHS = 64
 """The number of graphs that are kept. With 4,096 tokens a batch 96% of IWSLT'15's batches are
 replays in the first two epochs, by count.
 """
@@ -95,19 +95,19 @@ class CudaRecorder:
             ):
                 work()
         except RuntimeError as error:
-            first = error.__context__ or error  # a failed capture fails once more when it ends
-            if is_out_of_memory(first):
-                raise first from None
+            cause = error.__context__ or error  # a failed capture fails once more when it ends
+            if is_out_of_memory(cause):
+                raise cause from None
             raise ResourceError(
                 "training.cuda_graphs: this model cannot be captured here "
-                f"({str(first).partition(chr(10))[0]}).\n"
+                f"({str(cause).partition(chr(10))[0]}).\n"
                 "Set `training.cuda_graphs: false` and begin again with --restart."
-            ) from first
+            ) from cause
         return graph.replay
 
 
 def make_recorder(settings: TrainingSettings, runtime: Runtime) -> Recorder | None:
-    """Return the recorder of updates, or None where none is wanted or possible.
+    """Return the recorder of updates; None without `training.cuda_graphs` or without a GPU.
 
     Args:
         settings: The settings of training.
@@ -131,21 +131,21 @@ class GraphedStep:
         recorder: Records the work.
         device: The device of the work.
         batch_tokens: See `pad_to_bucket`.
-        most: The number of shapes to keep recorded, which are the most frequent ones. Batches of
-            other shapes are run plainly.
+        max_graphs: The number of shapes to keep recorded, which are the most frequent ones. Batches
+            of other shapes are run plainly.
     """
 
     def __init__(
         self,
-        work: Work,
+        work: BatchWork,
         recorder: Recorder,
         device: torch.device,
         batch_tokens: int,
-        most: int = MOST,
+        max_graphs: int = MAX_GRAPHS,
     ) -> None:
         self._work, self._recorder, self._device = work, recorder, device
-        self._batch_tokens, self._most = batch_tokens, most
-        self._seen: Counter[Shape] = Counter()
+        self._batch_tokens, self._max_graphs = batch_tokens, max_graphs
+        self._counts: Counter[Shape] = Counter()
         self._recordings: dict[Shape, _Recording] = {}
 
     def __call__(self, batch: Batch, tokens: int, update: int = 1) -> LossSums:
@@ -169,18 +169,18 @@ class GraphedStep:
     def _recording(self, batch: Batch, divisor: Tensor, update: int) -> "_Recording | None":
         """Return the recording of the batch's shape.
 
-        It is None where the shape is new, or no more frequent than the recorded ones that fill the
-        room.
+        It is None where the shape is new. It is also None where `max_graphs` shapes are recorded
+        and all of them are at least as frequent.
         """
         shape = (*batch.source.shape, batch.target_input.shape[1])
-        self._seen[shape] += 1
-        if shape not in self._recordings and self._seen[shape] > 1:
-            known, full = self._recordings, len(self._recordings) == self._most
-            rarest = min(known, key=lambda each: self._seen[each]) if full else None
-            if rarest is None or self._seen[rarest] < self._seen[shape]:
+        self._counts[shape] += 1
+        if shape not in self._recordings and self._counts[shape] > 1:
+            known, full = self._recordings, len(self._recordings) == self._max_graphs
+            rarest = min(known, key=lambda other_shape: self._counts[other_shape]) if full else None
+            if rarest is None or self._counts[rarest] < self._counts[shape]:
                 known[shape] = _Recording(self._work, self._recorder, batch, divisor, update)
                 if rarest is not None:
-                    del known[rarest]  # only now: recording waits for what is still being replayed
+                    del known[rarest]  # only now, because recording waits for running replays
         return self._recordings.get(shape)
 
 
@@ -188,7 +188,7 @@ class _Recording:
     """The recorded work on batches of one shape, with its input and output tensors."""
 
     def __init__(
-        self, work: Work, recorder: Recorder, batch: Batch, divisor: Tensor, update: int
+        self, work: BatchWork, recorder: Recorder, batch: Batch, divisor: Tensor, update: int
     ) -> None:
         self._batch, self._divisor = batch.map(torch.clone), divisor.clone()
         count = 2 if batch.guide is None else 3
@@ -204,8 +204,8 @@ class _Recording:
 
     def replay(self, batch: Batch, divisor: Tensor) -> LossSums:
         """Return the sums of a batch of the recorded shape."""
-        for own, new in zip(_tensors(self._batch), _tensors(batch), strict=True):
-            own.copy_(new)
+        for recorded, new in zip(_tensors(self._batch), _tensors(batch), strict=True):
+            recorded.copy_(new)
         self._divisor.copy_(divisor)
         self._replay()
         loss, cross_entropy, *guided = self._sums.clone()

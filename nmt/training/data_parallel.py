@@ -37,8 +37,8 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_loader import BatchLoader
 from nmt.training.checkpoints import TrainingState
 
-_START = "how training starts"
-_SECONDS_BETWEEN_LOOKS = 0.2
+_START_NOTE = "how training starts"
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class RunStart:
     checkpoint: str | None
 
 
-def announce(world: World, start: RunStart | None) -> None:
-    """Announce to the workers that all is prepared.
+def announce_start(world: World, start: RunStart | None) -> None:
+    """Announce to the workers that rank zero has prepared the run.
 
     Args:
         world: The position of this process.
-        start: What to start from; None: there is nothing to do.
+        start: The findings of rank zero; None where there is nothing to do.
 
     Raises:
         ResourceError: The other processes cannot be reached.
@@ -69,39 +69,42 @@ def announce(world: World, start: RunStart | None) -> None:
     if world.size == 1:
         return
     if start is None:
-        SharedTexts(world).set(_START, "null")
+        SharedTexts(world).set(_START_NOTE, "null")
         return
-    facts = {
+    message = {
         "config": start.config.model_dump(mode="json"),
         "choices": asdict(start.choices),
         "checkpoint": start.checkpoint,
     }
-    SharedTexts(world).set(_START, json.dumps(facts))
+    SharedTexts(world).set(_START_NOTE, json.dumps(message))
 
 
 def await_start(config: Config, run: RunDirectory) -> RunStart | None:
-    """Wait for the announcement of rank zero, however long it prepares.
+    """Wait for the announcement of rank zero, without a time limit.
 
     Args:
         config: The configuration of this process.
         run: The folder of the run.
 
     Returns:
-        What to start from; None: there is nothing to do.
+        The findings of rank zero; None where there is nothing to do.
 
     Raises:
         UsageError: This process has other settings than rank zero, or does not see its disk.
         ResourceError: The other processes cannot be reached.
     """
     notes = SharedTexts(World.from_environment())
-    while (text := notes.get(_START)) is None:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-    facts = json.loads(text)
-    if facts is None:
+    while (text := notes.get(_START_NOTE)) is None:
+        time.sleep(_POLL_SECONDS)
+    message = json.loads(text)
+    if message is None:
         return None
-    theirs = Config.model_validate(facts["config"])
-    if differences := config_differences(theirs, config):
-        keys = ", ".join(f"{each.key} ({each.old}, here {each.new})" for each in differences)
+    rank_zero_config = Config.model_validate(message["config"])
+    if differences := config_differences(rank_zero_config, config):
+        keys = ", ".join(
+            f"{difference.key} ({difference.old}, here {difference.new})"
+            for difference in differences
+        )
         raise UsageError(
             f"this process was started with other settings than the first: {keys}.\n"
             "Start all with the same command and the same files."
@@ -111,10 +114,10 @@ def await_start(config: Config, run: RunDirectory) -> RunStart | None:
             f"{run.path}: the first process has prepared this run, but it is not to be seen here.\n"
             "Take a run_dir on a file system that all machines share."
         )
-    return RunStart(theirs, Choices(**facts["choices"]), facts["checkpoint"])
+    return RunStart(rank_zero_config, Choices(**message["choices"]), message["checkpoint"])
 
 
-def refuse_a_shared_gpu(world: World, runtime: Runtime) -> None:
+def check_one_gpu_each(world: World, runtime: Runtime) -> None:
     """Check that each process has a GPU of its own, as nccl requires.
 
     Args:
@@ -140,7 +143,7 @@ def refuse_a_shared_gpu(world: World, runtime: Runtime) -> None:
 
 
 @contextmanager
-def together(
+def connected_ranks(
     config: Config, world: World, runtime: Runtime, state: TrainingState
 ) -> Iterator[Ranks]:
     """Yield the ranks of this training, within the process group.
@@ -199,10 +202,10 @@ def check_equal_weights(ranks: Ranks, model: nn.Module) -> None:
     for parameter in model.parameters():
         digest.update(parameter.detach().cpu().contiguous().numpy().data)
     digests = ranks.gather(digest.hexdigest())
-    others = [str(rank) for rank, each in enumerate(digests) if each != digests[0]]
-    if others:
+    differing = [str(rank) for rank, other in enumerate(digests) if other != digests[0]]
+    if differing:
         raise ResourceError(
-            f"rank {', '.join(others)} would begin with other weights than the first.\n"
+            f"rank {', '.join(differing)} would begin with other weights than the first.\n"
             "Take the same versions of nmt and torch, and one shared run_dir, on all machines."
             if ranks.is_rank_zero
             else ""
@@ -231,10 +234,10 @@ class GradientSum:
         if self._ranks.size == 1:
             return
         if self._trained is None:
-            having = self._ranks.all_reduce_sums(
+            with_gradient = self._ranks.all_reduce_sums(
                 [int(p.grad is not None) for p in self._parameters]
             )
-            self._trained = [p for p, n in zip(self._parameters, having, strict=True) if n]
+            self._trained = [p for p, n in zip(self._parameters, with_gradient, strict=True) if n]
         gradients = []
         for parameter in self._trained:
             if parameter.grad is None:

@@ -86,29 +86,29 @@ def prepare_corpora(
         if not force:
             folder.check_exists()
         manifest = _known_manifest(folder)
-        corpora = _corpora(config)
+        corpora = _corpus_settings(config)
         inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs, checked)
-        reasons = _reasons(config, tokenizers, manifest, inputs)
+        reasons = _rebuild_reasons(config, tokenizers, manifest, inputs)
         prepared = None if force else _open_intact(folder, manifest, tokenizers, reasons)
         if manifest is not None and prepared is not None:
             if manifest.inputs != inputs and folder.may_update(manifest.inputs, inputs):
                 manifest.model_copy(update={"inputs": inputs}).save(folder.path)
             _check_dev_fits(config, prepared)
             folder.report_up_to_date(manifest.fingerprint)
-            return _guided(config, folder, tokenizers, prepared)
+            return _with_links(config, folder, tokenizers, prepared)
         check_languages(config.data)
         folder.check_made_by_nmt()
         if not force:
             folder.refuse_to_replace(reasons)
-        with atomic_directory(folder.path) as place:
-            manifest = binarize(config, tokenizers, inputs, place)
+        with atomic_directory(folder.path) as new_folder:
+            manifest = binarize(config, tokenizers, inputs, new_folder)
             check_unchanged(corpora, inputs)
         for finding in manifest.findings or ():
             if not checked:
                 warn(finding.message)
         prepared = _open(folder, manifest)
         _check_dev_fits(config, prepared)
-        return _guided(config, folder, tokenizers, prepared)
+        return _with_links(config, folder, tokenizers, prepared)
 
 
 def find_corpora(
@@ -132,8 +132,8 @@ def find_corpora(
     manifest = _known_manifest(folder)
     reasons: list[str] = []
     if manifest is not None:
-        inputs = describe_inputs(_corpora(config), manifest.inputs)
-        reasons = _reasons(config, tokenizers, manifest, inputs)
+        inputs = describe_inputs(_corpus_settings(config), manifest.inputs)
+        reasons = _rebuild_reasons(config, tokenizers, manifest, inputs)
         prepared = _open_intact(folder, manifest, tokenizers, reasons)
         if prepared is not None:
             _check_dev_fits(config, prepared)
@@ -164,7 +164,7 @@ def _folder(run: RunDirectory) -> PreparedFolder:
     return PreparedFolder.for_run(run, run.data, _KIND)
 
 
-def _corpora(config: Config) -> dict[str, CorpusSettings | None]:
+def _corpus_settings(config: Config) -> dict[str, CorpusSettings | None]:
     return {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}
 
 
@@ -178,7 +178,7 @@ def _known_manifest(folder: PreparedFolder) -> Manifest | None:
         return None
 
 
-def _reasons(
+def _rebuild_reasons(
     config: Config, tokenizers: TokenizerPair, manifest: Manifest | None, inputs: Inputs
 ) -> list[str]:
     """Return the reasons why data differ from those that the configuration asks for."""
@@ -187,11 +187,11 @@ def _reasons(
     reasons = changed_settings("data", manifest.settings, binarize_settings(config), _KEYS)
     reasons += changed_inputs(manifest.inputs, inputs)
     if manifest.tokenizer != tokenizers.fingerprint:
-        there, here = (
+        theirs, ours = (
             shorten_fingerprint(manifest.tokenizer),
             shorten_fingerprint(tokenizers.fingerprint),
         )
-        reasons.append(f"it was made with the tokenizer {there}, and this run has {here}")
+        reasons.append(f"it was made with the tokenizer {theirs}, and this run has {ours}")
     return reasons
 
 
@@ -253,7 +253,7 @@ def _dev_lines(folder: PreparedFolder, side: str, expected: int) -> list[str]:
     return lines
 
 
-def _guided(
+def _with_links(
     config: Config, folder: PreparedFolder, tokenizers: TokenizerPair, prepared: PreparedData
 ) -> PreparedData:
     """Return the data with links, where attention is guided."""
@@ -268,20 +268,21 @@ def _check_dev_fits(config: Config, data: PreparedData) -> None:
         DataError: A source of dev is longer than the model can attend to.
     """
     _report_long_pairs(config.data.max_length, data.dev)
-    places = config.model.max_source_tokens
-    if places is None or not (long := data.dev.source_lengths > places).any():
+    max_positions = config.model.max_source_tokens
+    if max_positions is None or not (long := data.dev.source_lengths > max_positions).any():
         return
     lines = data.dev.line_numbers[long].tolist()
     raise DataError(
-        f"{len(lines)} dev sentences have more than the {places} subwords that "
-        f"`model.attention.max_positions: {places + 1}` can attend (lines {_listed(lines)}).\n"
-        f"Raise it to {int(data.dev.source_lengths.max()) + 1}, or take these lines out."
+        f"{len(lines)} dev sentences have more than the {max_positions} subwords that "
+        f"`model.attention.max_positions: {max_positions + 1}` can attend (lines "
+        f"{_format_lines(lines)}).\nRaise it to {int(data.dev.source_lengths.max()) + 1}, or take "
+        "these lines out."
     )
 
 
-def _report_long_pairs(most: int, dev: Corpus) -> None:
+def _report_long_pairs(max_length: int, dev: Corpus) -> None:
     """Report the pairs of dev that would be too long for train."""
-    long = np.maximum(dev.source_lengths, dev.target_lengths) > most
+    long = np.maximum(dev.source_lengths, dev.target_lengths) > max_length
     if not long.any():
         return
     lines = dev.line_numbers[long].tolist()
@@ -289,12 +290,12 @@ def _report_long_pairs(most: int, dev: Corpus) -> None:
         ("1 pair is", "line") if len(lines) == 1 else (f"{len(lines):,} pairs are", "lines")
     )
     say(
-        f"dev: {pairs} longer than data.max_length ({most} subwords a side), {word} "
-        f"{_listed(lines)}: kept and scored, though no pair of train is as long."
+        f"dev: {pairs} longer than data.max_length ({max_length} subwords a side), {word} "
+        f"{_format_lines(lines)}: kept and scored, though no pair of train is as long."
     )
 
 
-def _listed(lines: list[int]) -> str:
+def _format_lines(lines: list[int]) -> str:
     """Return the first line numbers as a text."""
     numbers = ", ".join(map(str, lines[:_LINES_SHOWN]))
     return f"{numbers}{', ...' if len(lines) > _LINES_SHOWN else ''}"

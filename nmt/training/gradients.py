@@ -1,8 +1,8 @@
 """The gradients of an update: forward and backward of its batches, in parts where memory is short.
 
-Every batch is tried whole first, whatever happened before, and the plan of batches stays as it is:
-an update depends only on its batches and on the memory of the machine. A run that is resumed on a
-machine with as much memory therefore continues as it would have.
+Each update tries every batch whole first, and the plan of batches does not change. An update
+therefore depends only on its batches and on the memory of the machine. A run that is resumed on a
+machine with as much memory continues as it would have.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.memory import return_freed_memory
 from nmt.tokenizers.tokenizer import PAD
 from nmt.training.cuda_graphs import GraphedStep, Recorder
-from nmt.training.schedules import guidance_of, teacher_forcing_ratio
+from nmt.training.schedules import batch_guidance, teacher_forcing_ratio
 from nmt.training.training_log import TrainingLog
 
 Step = Callable[[Batch, int, int], LossSums]
@@ -48,7 +48,7 @@ class LossStep:
         """Add the gradients of a batch to those of the parameters.
 
         Args:
-            batch: The batch, anywhere; with fixed shapes on the device of the model.
+            batch: The batch, on any device; with fixed shapes on the device of the model.
             divisor: The number that the summed loss is divided by.
             update: The number of the update, from 1.
 
@@ -68,7 +68,7 @@ class LossStep:
                 teacher_forcing_ratio(settings, update),
                 settings.coverage_loss,
                 fixed_shapes=self._fixed_shapes,
-                guidance=guidance_of(settings.guided_alignment, batch, update),
+                guidance=batch_guidance(settings.guided_alignment, batch, update),
                 forcing_draw=settings.teacher_forcing.draw,
             )
         self._scaler.scale(sums.loss / divisor).backward()
@@ -80,7 +80,7 @@ class GradientAccumulator:
 
     Args:
         model: The model, whose parameters hold the gradients.
-        whole: Computes the gradients of a batch.
+        whole_step: Computes the gradients of a batch.
         part: Computes those of a part of a batch that did not fit.
         seed: The seed of the run. Each batch draws its dropout from (seed, update, its number in
             the update): the same on every rank, and when it is computed again. Dropout in parts is
@@ -92,23 +92,23 @@ class GradientAccumulator:
     def __init__(
         self,
         model: nn.Module,
-        whole: Step,
-        part: Step,
+        whole_step: Step,
+        part_step: Step,
         seed: int,
         log: TrainingLog,
         keeps_tensors: bool = False,
     ) -> None:
-        self._model, self._whole, self._part = model, whole, part
+        self._model, self._whole_step, self._part_step = model, whole_step, part_step
         self._run_seed, self._log, self._keeps_tensors = seed, log, keeps_tensors
-        self._shortages = 0
+        self._updates_in_parts = 0
 
     def accumulate(
-        self, numbered: Sequence[tuple[int, Batch]], divisor: int, update: int
+        self, numbered_batches: Sequence[tuple[int, Batch]], divisor: int, update: int
     ) -> LossSums:
         """Add the gradients of the batches of an update.
 
         Args:
-            numbered: The batches, each with its number in the update.
+            numbered_batches: The batches, each with its number in the update.
             divisor: The number that each summed loss is divided by.
             update: The number of the update.
 
@@ -118,14 +118,14 @@ class GradientAccumulator:
         Raises:
             ResourceError: A single sentence does not fit into memory.
         """
-        group = [batch for _, batch in numbered]
+        group = [batch for _, batch in numbered_batches]
         parts = [1] * len(group)
-        result = self._attempt(self._whole, numbered, parts, divisor, update)
+        result = self._attempt(self._whole_step, numbered_batches, parts, divisor, update)
         while isinstance(result, int):
             parts[result] = _more_parts(parts[result], group[result], update)
             self.clear()
             return_freed_memory()
-            result = self._attempt(self._part, numbered, parts, divisor, update)
+            result = self._attempt(self._part_step, numbered_batches, parts, divisor, update)
         if max(parts, default=1) > 1:
             self._warn(group, parts, update)
         return result
@@ -137,7 +137,7 @@ class GradientAccumulator:
     def _attempt(
         self,
         step: Step,
-        numbered: Sequence[tuple[int, Batch]],
+        numbered_batches: Sequence[tuple[int, Batch]],
         parts: list[int],
         divisor: int,
         update: int,
@@ -147,18 +147,18 @@ class GradientAccumulator:
         The error is dropped here: by its traceback it holds all tensors of the failed step.
         """
         sums: list[LossSums] = []
-        for index, (number, batch) in enumerate(numbered):
+        for index, (number, batch) in enumerate(numbered_batches):
             self._seed(update, number)
             try:
-                sums += [step(each, divisor, update) for each in split_batch(batch, parts[index])]
+                sums += [step(part, divisor, update) for part in split_batch(batch, parts[index])]
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 return index
-        guided = [each.guided for each in sums if each.guided is not None]
+        guided = [part.guided for part in sums if part.guided is not None]
         return LossSums(
-            _sum([each.loss for each in sums]),
-            _sum([each.cross_entropy for each in sums]),
+            _sum([part.loss for part in sums]),
+            _sum([part.cross_entropy for part in sums]),
             divisor,
             _sum(guided) if guided else None,
         )
@@ -170,17 +170,18 @@ class GradientAccumulator:
         for batch, count in zip(group, parts, strict=True):
             if count > 1:
                 self._log.record("out_of_memory", update, parts=count, **_sizes(batch))
-                self._log.warn_here(
-                    f"update {update}: out of memory with {_described(batch)}; done in {count} "
-                    "parts instead, with the same gradient."
+                self._log.warn_local(
+                    f"update {update}: out of memory with {_describe_batch(batch)}; done in "
+                    f"{count} parts instead, with the same gradient."
                 )
-        self._shortages += 1
-        if self._shortages == _ADVISE_AFTER:
-            self._log.warn_here(
-                f"{self._shortages} updates did not fit into memory. Training goes on rightly, but "
-                "each of them is done twice or more: `training.batch_size` is too high for this "
-                "device. It cannot change in the middle of a run; lower it for the next "
-                "(`training.accumulate` keeps updates as large), or begin again with --restart."
+        self._updates_in_parts += 1
+        if self._updates_in_parts == _ADVISE_AFTER:
+            self._log.warn_local(
+                f"{self._updates_in_parts} updates did not fit into memory. Training goes on "
+                "rightly, but each of them is done twice or more: `training.batch_size` is too "
+                "high for this device. It cannot change in the middle of a run; lower it for the "
+                "next (`training.accumulate` keeps updates as large), or begin again with "
+                "--restart."
             )
 
 
@@ -211,14 +212,14 @@ def make_accumulator(
         return GradientAccumulator(model, step, step, seed, log)
     graphed = GraphedStep(step, recorder, runtime.device, batch_size)
 
-    def part(batch: Batch, divisor: int, update: int) -> LossSums:
+    def part_step(batch: Batch, divisor: int, update: int) -> LossSums:
         return recorder.run(lambda: step(batch.to(runtime.device), divisor, update))
 
-    return GradientAccumulator(model, graphed, part, seed, log, keeps_tensors=True)
+    return GradientAccumulator(model, graphed, part_step, seed, log, keeps_tensors=True)
 
 
 def _derive_seed(seed: int, update: int, number: int) -> int:
-    """Return a seed that is another one for each run, update and batch of it."""
+    """Return a different seed for each run, update and batch of the update."""
     return (seed * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03 + update) % (1 << 63)
 
 
@@ -231,10 +232,14 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
     """
     count = len(batch.pairs)
     bounds = [number * count // parts for number in range(parts + 1)]
-    return [_rows(batch, begin, end) for begin, end in pairwise(bounds)] if parts > 1 else [batch]
+    return (
+        [_slice_batch(batch, begin, end) for begin, end in pairwise(bounds)]
+        if parts > 1
+        else [batch]
+    )
 
 
-def _rows(batch: Batch, begin: int, end: int) -> Batch:
+def _slice_batch(batch: Batch, begin: int, end: int) -> Batch:
     rows = slice(begin, end)
     lengths = (batch.target_output[rows] != PAD).sum(1)
     source_len, target_len = int(batch.source_lengths[rows].max()), int(lengths.max())
@@ -258,9 +263,9 @@ def _sum(values: list[Tensor]) -> Tensor:
 def _more_parts(parts: int, batch: Batch, update: int) -> int:
     if parts == len(batch.pairs):
         raise ResourceError(
-            f"update {update}: out of memory with {_described(batch)}, even sentence by sentence.\n"
-            "Lower data.max_length, take a smaller model (model.*.hidden_size), or a device with "
-            "more memory."
+            f"update {update}: out of memory with {_describe_batch(batch)}, even sentence by "
+            "sentence.\nLower data.max_length, take a smaller model (model.*.hidden_size), or a "
+            "device with more memory."
         )
     return min(2 * parts, len(batch.pairs))
 
@@ -273,7 +278,7 @@ def _sizes(batch: Batch) -> dict[str, int]:
     }
 
 
-def _described(batch: Batch) -> str:
+def _describe_batch(batch: Batch) -> str:
     sizes = _sizes(batch)
     return (
         f"a batch of {sizes['sentences']} sentences of up to {sizes['source_length']} source and "

@@ -127,7 +127,7 @@ class MetricAccumulator:
         self._target_tokens += tokens
         self._updates += 1
 
-    def is_sound(self) -> bool:
+    def is_finite(self) -> bool:
         """Return whether all sums are finite and some update was applied. Wait for the device."""
         finite = torch.isfinite(self._gradient_norm) & torch.isfinite(self._cross_entropy)
         return bool(finite & (self._applied > 0))

@@ -13,8 +13,8 @@ from nmt.runtime.tensor_files import fill_tensors
 class MovingAverage:
     """The average a <- d a + (1 - d) p after each update, where p are the parameters.
 
-    It begins with the present parameters. d is `decay`, but at update t at most (1 + t) / (10 + t),
-    so that the random initial values soon have little weight.
+    It begins with the present parameters. d is `decay`, but at update t at most (1 + t) / (10 + t).
+    The random initial values therefore soon have little weight.
 
     Args:
         model: The model.

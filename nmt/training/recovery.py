@@ -45,19 +45,19 @@ class NonFiniteError(Exception):
 
 
 class LateNonFiniteError(NonFiniteError):
-    """A loss or gradient that was not finite, found only after the weights had changed.
+    """A loss or gradient that was not finite, and that was found after the weights had changed.
 
-    It occurred in `update` or not long before.
+    It occurred in `update` or in one of the few updates before it.
     """
 
 
-_MOST_SKIPPED = 3
+_MAX_SKIPPED = 3
 """The number of updates in a row that are skipped before training ends or rolls back."""
 
 _RATE_FACTOR = 0.5
 """The factor that multiplies the learning rate at a rollback."""
 
-_MOST_ROLLBACKS = 3
+_MAX_ROLLBACKS = 3
 
 
 class Recovery:
@@ -81,7 +81,7 @@ class Recovery:
         log: TrainingLog,
         ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
-        self._training, self._precision = settings, precision
+        self._settings, self._precision = settings, precision
         self._corpus, self._data = corpus, data
         self._log, self._ranks = log, ranks
 
@@ -96,60 +96,66 @@ class Recovery:
             NonFiniteError: Too many updates in a row were skipped.
         """
         update = state.update + 1
-        own = [int(line) for batch in group for line in self._corpus.line_numbers[batch.pairs]]
-        everyones = map(json.loads, self._ranks.gather(json.dumps(own)))
-        lines = sorted(chain.from_iterable(everyones))
+        local_lines = [
+            int(line) for batch in group for line in self._corpus.line_numbers[batch.pairs]
+        ]
+        gathered = map(json.loads, self._ranks.gather(json.dumps(local_lines)))
+        lines = sorted(chain.from_iterable(gathered))
         where = describe_lines(Manifest.load(self._data).inputs["train.source"], lines)
-        if state.skipped >= _MOST_SKIPPED:
+        if state.skipped >= _MAX_SKIPPED:
             raise NonFiniteError(update, where, has_lines=True)
         state.skipped += 1
         self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
         self._log.warn(
             f"update {update}: its loss or gradient is not a finite number ({where}). It is left "
-            f"out, {state.skipped} of at most {_MOST_SKIPPED} in a row."
+            f"out, {state.skipped} of at most {_MAX_SKIPPED} in a row."
         )
 
-    def way_back(self, fault: NonFiniteError, now: TrainingState, checkpoints: Path) -> Path:
+    def find_rollback_checkpoint(
+        self, error: NonFiniteError, now: TrainingState, checkpoints: Path
+    ) -> Path:
         """Return the newest sound checkpoint, as rank zero finds it.
 
         Args:
-            fault: The error that was found.
+            error: The error that was found.
             now: The present state of training.
             checkpoints: The folder of the checkpoints.
 
         Raises:
             ModelError: Training ends instead.
         """
-        self._insist_on_going_back(fault, now, checkpoints)
-        found = None
+        self._check_may_roll_back(error, now, checkpoints)
+        newest = None
         if self._ranks.is_rank_zero:
-            found = newest_checkpoint(checkpoints, lambda state: state.sound == state.update)
-        names = self._ranks.gather(json.dumps(None if found is None else found.name))
+            newest = newest_checkpoint(checkpoints, lambda state: state.sound == state.update)
+        names = self._ranks.gather(json.dumps(None if newest is None else newest.name))
         name = json.loads(names[0])
         if name is None:
-            why = "No checkpoint is there to go back to."
-            raise self._given_up(fault, now, why, checkpoints)
+            reason = "No checkpoint is there to go back to."
+            raise self._give_up_error(error, now, reason, checkpoints)
         return checkpoints / str(name)
 
-    def _insist_on_going_back(
-        self, fault: NonFiniteError, now: TrainingState, checkpoints: Path
+    def _check_may_roll_back(
+        self, error: NonFiniteError, now: TrainingState, checkpoints: Path
     ) -> None:
-        if isinstance(fault, LateNonFiniteError):
+        if isinstance(error, LateNonFiniteError):
             return
-        if self._training.on_divergence == "stop":
-            why = "`training.on_divergence: rollback` would go back and lower the rate by itself."
-            raise self._given_up(fault, now, why, checkpoints)
-        if now.rollbacks >= _MOST_ROLLBACKS:
-            why = f"It has gone back {_MOST_ROLLBACKS} times."
-            raise self._given_up(fault, now, why, checkpoints)
+        if self._settings.on_divergence == "stop":
+            reason = (
+                "`training.on_divergence: rollback` would go back and lower the rate by itself."
+            )
+            raise self._give_up_error(error, now, reason, checkpoints)
+        if now.rollbacks >= _MAX_ROLLBACKS:
+            reason = f"It has gone back {_MAX_ROLLBACKS} times."
+            raise self._give_up_error(error, now, reason, checkpoints)
 
-    def after_going_back(
-        self, fault: NonFiniteError, checkpoint: TrainingState, now: TrainingState
+    def rolled_back_state(
+        self, error: NonFiniteError, checkpoint: TrainingState, now: TrainingState
     ) -> TrainingState:
         """Return the state with which training continues from a checkpoint.
 
         Args:
-            fault: The error that was found.
+            error: The error that was found.
             checkpoint: The state in the checkpoint.
             now: The present state of training.
         """
@@ -161,11 +167,11 @@ class Recovery:
             batch_size=now.batch_size,
             batches_per_update=now.batches_per_update,
         )
-        values = {"fault": fault.update, "back_to": checkpoint.update}
-        if isinstance(fault, LateNonFiniteError):
+        values = {"fault": error.update, "back_to": checkpoint.update}
+        if isinstance(error, LateNonFiniteError):
             self._log.record("looking_back", now.update, **values)
             self._log.warn(
-                f"update {fault.update}: its loss or gradient is not a finite number, {fault.where}"
+                f"update {error.update}: its loss or gradient is not a finite number, {error.where}"
                 f". Back to update {checkpoint.update}, with a look at each update."
             )
             return checkpoint
@@ -173,40 +179,42 @@ class Recovery:
         checkpoint.rate_scale = now.rate_scale * _RATE_FACTOR
         self._log.record("rollback", now.update, **values, rate_scale=checkpoint.rate_scale)
         self._log.warn(
-            f"update {fault.update}: its loss or gradient is not a finite number ({fault.where}). "
+            f"update {error.update}: its loss or gradient is not a finite number ({error.where}). "
             f"Back to update {checkpoint.update}, with the learning rate times "
             f"{checkpoint.rate_scale:g}: {checkpoint.rollbacks} of at most "
-            f"{_MOST_ROLLBACKS} times."
+            f"{_MAX_ROLLBACKS} times."
         )
         return checkpoint
 
-    def _given_up(
-        self, fault: NonFiniteError, now: TrainingState, why: str, checkpoints: Path
+    def _give_up_error(
+        self, error: NonFiniteError, now: TrainingState, reason: str, checkpoints: Path
     ) -> ModelError:
-        """Return the error that ends training; `why` says why nothing else is possible."""
+        """Return the error that ends training; `reason` says why nothing else is possible."""
         if not self._ranks.is_rank_zero:
             return ModelError("")  # all ranks raise it, and rank zero reports it
-        self._log.record("given_up", now.update, fault=fault.update)
-        before = f", as of the {now.skipped} before it that were left out" if now.skipped else ""
-        then = "begin again with --restart."
+        self._log.record("given_up", now.update, fault=error.update)
+        skipped_note = (
+            f", as of the {now.skipped} before it that were left out" if now.skipped else ""
+        )
+        next_step = "begin again with --restart."
         if newest_checkpoint(checkpoints) is not None:
-            then = "resume from the last checkpoint with --resume."
+            next_step = "resume from the last checkpoint with --resume."
         return ModelError(
-            f"the loss or gradient of update {fault.update} is not a finite number ({fault.where})"
-            f"{before}. {why}\n"
-            f"{self._advice(fault)}; then {then}"
+            f"the loss or gradient of update {error.update} is not a finite number ({error.where})"
+            f"{skipped_note}. {reason}\n"
+            f"{self._advice(error)}; then {next_step}"
         )
 
-    def _advice(self, fault: NonFiniteError) -> str:
+    def _advice(self, error: NonFiniteError) -> str:
         """Return the remedies that may help and are not in use already."""
-        ways = ["lower `training.optimizer.learning_rate`"]
-        clipped = self._training.clip_norm > 0.0
-        ways.append(f"{'lower' if clipped else 'set'} `training.clip_norm`")
+        remedies = ["lower `training.optimizer.learning_rate`"]
+        clipped = self._settings.clip_norm > 0.0
+        remedies.append(f"{'lower' if clipped else 'set'} `training.clip_norm`")
         if self._precision != "float32":
-            ways.append("set `runtime.precision: float32`")
-        if fault.has_lines:
-            ways.insert(0, "look at those lines")
-        text = ", ".join(ways[:-1]) + f" or {ways[-1]}"
+            remedies.append("set `runtime.precision: float32`")
+        if error.has_lines:
+            remedies.insert(0, "look at those lines")
+        text = ", ".join(remedies[:-1]) + f" or {remedies[-1]}"
         return text[0].upper() + text[1:]
 
 
@@ -218,12 +226,12 @@ def describe_lines(files: Sequence[InputFile], lines: Sequence[int]) -> str:
         lines: The line numbers, ascending, from 1 and counted over all files.
     """
     ends = np.cumsum([file.lines for file in files])
-    shown = [(int(np.searchsorted(ends, line)), line) for line in lines[:_LINES_SHOWN]]
+    located = [(int(np.searchsorted(ends, line)), line) for line in lines[:_LINES_SHOWN]]
     texts = []
-    for number, members in groupby(shown, key=lambda each: each[0]):
+    for number, members in groupby(located, key=lambda file_and_line: file_and_line[0]):
         file = files[number]
         numbers = [str(line - int(ends[number]) + file.lines) for _, line in members]
         word = "line" if len(numbers) == 1 else "lines"
         texts.append(f"{Path(file.path).name}: {word} {', '.join(numbers)}")
-    more = len(lines) - len(shown)
+    more = len(lines) - len(located)
     return "; ".join(texts) + (f" and {more} more" if more else "")

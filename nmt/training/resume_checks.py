@@ -1,4 +1,4 @@
-"""Checks that a run is resumed with the settings, tokenizer, corpora and links it began with."""
+"""Checks that a resumed run has the settings, tokenizer, corpora and links of its start."""
 
 from nmt.config.load import load_config
 from nmt.config.serialize import SettingDifference, config_differences
@@ -16,12 +16,12 @@ from nmt.training.data_preparation import (
 )
 from nmt.training.schedules import rate_changes
 
-_MAY_CHANGE = ("training.", "search.", "runtime.")
+_CHANGEABLE_SECTIONS = ("training.", "search.", "runtime.")
 """The sections that may differ when a run is resumed: model, subwords and corpus do not depend on
 them.
 """
 
-_FIXED = (
+_FIXED_KEYS = (
     "training.batch_size",
     "training.batch_by",
     "training.cuda_graphs",
@@ -36,7 +36,7 @@ _FIXED = (
 or the beginning of the run depends on them.
 """
 
-_LOCATIONS = (
+_LOCATION_KEYS = (
     "run_dir",
     "name",
     "tokenizer.dir",
@@ -49,7 +49,7 @@ _LOCATIONS = (
 )
 """The keys of locations. Tokenizer and corpora are compared by their content instead."""
 
-_NAMES = ("preset", "data.max_unknown")
+_IGNORED_KEYS = ("preset", "data.max_unknown")
 """The keys that only abbreviate other keys, or that do not change which pairs are accepted."""
 
 
@@ -71,34 +71,36 @@ def check_settings(
     Raises:
         UsageError: The run may not be resumed; the message has a table of the differences.
     """
-    begun_with = load_config(run.config_file)
+    saved_config = load_config(run.config_file)
     differences = [
         difference
-        for difference in config_differences(begun_with, config)
-        if not _is_below(difference.key, (*_LOCATIONS, *_NAMES, "training.accumulate"))
+        for difference in config_differences(saved_config, config)
+        if not _is_in_section(
+            difference.key, (*_LOCATION_KEYS, *_IGNORED_KEYS, "training.accumulate")
+        )
         # `auto` stands for the rule of the run's tokenizer: see `prepare_tokenizers`.
         and (difference.key, difference.new) != ("tokenizer.normalization", AUTO)
     ]
-    old = state.batches_per_update or begun_with.training.accumulate
+    old = state.batches_per_update or saved_config.training.accumulate
     new = config.training.accumulate * world.size
     if old != new:
-        differences.append(SettingDifference(_key_of_accumulation(world), old, new))
+        differences.append(SettingDifference(_accumulation_key(world), old, new))
     fixed = [
         difference.key
         for difference in differences
-        if difference.key in _FIXED or not difference.key.startswith(_MAY_CHANGE)
+        if difference.key in _FIXED_KEYS or not difference.key.startswith(_CHANGEABLE_SECTIONS)
     ]
     if not differences or (resume and not fixed):
         return differences
-    ways = (
+    advice = (
         f"{', '.join(fixed)} cannot change in the middle of a run. `nmt train {run.config_file}` "
         "goes on with the old settings; "
         if fixed
         else "--resume goes on with the new ones; "
     )
     raise UsageError(
-        f"{run.path}: this run was begun with other settings.\n{_table(differences)}\n"
-        f"{ways}--restart moves the old run aside and begins again; another run_dir leaves it "
+        f"{run.path}: this run was begun with other settings.\n{_difference_table(differences)}\n"
+        f"{advice}--restart moves the old run aside and begins again; another run_dir leaves it "
         "as it is."
     )
 
@@ -116,12 +118,12 @@ def report_changes(
     """
     if not changed:
         return
-    say(f"{run.path}: resumed with other settings.\n{_table(changed)}")
+    say(f"{run.path}: resumed with other settings.\n{_difference_table(changed)}")
     for line in rate_changes(load_config(run.config_file).training, config.training, state):
         say(line)
 
 
-def _key_of_accumulation(world: World) -> str:
+def _accumulation_key(world: World) -> str:
     """Return the key of the batches of an update, with the number of processes.
 
     Accumulation and processes may change where their product stays the same.
@@ -129,11 +131,11 @@ def _key_of_accumulation(world: World) -> str:
     return "training.accumulate" + (f" x {world.size} processes" if world.size > 1 else "")
 
 
-def _is_below(key: str, sections: tuple[str, ...]) -> bool:
+def _is_in_section(key: str, sections: tuple[str, ...]) -> bool:
     return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
-def _table(differences: list[SettingDifference]) -> str:
+def _difference_table(differences: list[SettingDifference]) -> str:
     rows = [("key", "old", "new"), *((d.key, str(d.old), str(d.new)) for d in differences)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
@@ -157,12 +159,12 @@ def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: Tokeniz
     Raises:
         DataError: The tokenizer is another one.
     """
-    begun_with = state.corpora.get("tokenizer", tokenizers.fingerprint)
-    if begun_with != tokenizers.fingerprint:
+    saved = state.corpora.get("tokenizer", tokenizers.fingerprint)
+    if saved != tokenizers.fingerprint:
         raise DataError(
             f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
             f"({shorten_fingerprint(tokenizers.fingerprint)} instead of "
-            f"{shorten_fingerprint(begun_with)}).\n"
+            f"{shorten_fingerprint(saved)}).\n"
             "Bring the old files back, or begin again with --restart."
         )
 
@@ -178,9 +180,9 @@ def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -
     Raises:
         DataError: A corpus is another one.
     """
-    found = fingerprints(data)
+    current = fingerprints(data)
     for name in ("train", "dev"):
-        if state.corpora[name] != found[name]:
+        if state.corpora[name] != current[name]:
             raise DataError(
                 f"{run.path}: the {name} corpus in {run.data} is not the one this run was begun "
                 "with (its fingerprint differs).\n"
@@ -200,8 +202,8 @@ def check_links(run: RunDirectory, state: TrainingState, data: PreparedData, res
     Raises:
         DataError: The links are others, and may not be.
     """
-    found = fingerprints(data)
-    if state.corpora.get("links") != found.get("links") and not resume:
+    current = fingerprints(data)
+    if state.corpora.get("links") != current.get("links") and not resume:
         raise DataError(
             f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
             "Bring the old files back, or go on with --resume."
@@ -210,9 +212,9 @@ def check_links(run: RunDirectory, state: TrainingState, data: PreparedData, res
 
 def fingerprints(data: PreparedData) -> dict[str, str]:
     """Return the fingerprints that a checkpoint records, by name."""
-    found = {
+    by_name = {
         "train": data.train.fingerprint,
         "dev": data.dev.fingerprint,
         "tokenizer": data.manifest.tokenizer,
     }
-    return found if data.links is None else {**found, "links": data.links.fingerprint}
+    return by_name if data.links is None else {**by_name, "links": data.links.fingerprint}

@@ -27,17 +27,22 @@ from nmt.runtime.processor import read_processor
 from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.batch_loader import BatchLoader
-from nmt.training.batch_size import ON_CPU, largest_budget
-from nmt.training.best_models import versions
-from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, set_newer_aside
+from nmt.training.batch_size import CPU_BATCH_TOKENS, largest_budget
+from nmt.training.best_models import software_versions
+from nmt.training.checkpoints import (
+    TrainingState,
+    load_state,
+    newest_checkpoint,
+    rename_newer_checkpoints,
+)
 from nmt.training.cuda_graphs import make_recorder
 from nmt.training.data_parallel import (
     RunStart,
-    announce,
+    announce_start,
     await_start,
     check_equal_weights,
-    refuse_a_shared_gpu,
-    together,
+    check_one_gpu_each,
+    connected_ranks,
     warn_of_idle_ranks,
 )
 from nmt.training.data_preparation import (
@@ -54,27 +59,27 @@ from nmt.training.resume_checks import (
     fingerprints,
     report_changes,
 )
-from nmt.training.runtime_choice import training_runtime
-from nmt.training.stopping import STOPPING, reached_end
+from nmt.training.runtime_choice import choose_training_runtime
+from nmt.training.stopping import STOP_SIGNALS, find_stop_reason
 from nmt.training.trainer import Trainer
 from nmt.training.training_log import NoLog, TrainingLog
 from nmt.training.validation import Validator
 from nmt.training.warm_start import (
     check_vector_files,
-    freeze,
+    freeze_parameters,
     freeze_pretrained_embeddings,
+    initialize_from_model,
     load_pretrained_embeddings,
-    start_from,
 )
 
-_Logs = Callable[[RunDirectory, bool], TrainingLog]
+_OpenLog = Callable[[RunDirectory, bool], TrainingLog]
 
 
 def train(
     config: Config,
     resume: bool = False,
     restart: bool = False,
-    logs: _Logs = TrainingLog,
+    open_log: _OpenLog = TrainingLog,
 ) -> RunDirectory:
     """Train a configuration, or resume its training.
 
@@ -82,7 +87,7 @@ def train(
         config: The configuration, with absolute paths.
         resume: Whether to resume although settings differ, where they may.
         restart: Whether to archive an earlier run and start from scratch.
-        logs: Opens the log of a run.
+        open_log: Opens the log of a run.
 
     Returns:
         The folder of the run.
@@ -96,70 +101,69 @@ def train(
     world = World.from_environment()
     try:
         # Under a launcher a process may wait inside C++ code, where no signal is raised.
-        with raise_signals(() if world.launched else STOPPING):
+        with raise_signals(() if world.launched else STOP_SIGNALS):
             if world.rank > 0:
                 _run_worker(config, run, world)
             else:
-                _run_rank_zero(config, run, world, resume, restart, logs)
+                _run_rank_zero(config, run, world, resume, restart, open_log)
     except SignalReceived as stopped:
-        farewell = f"stopped by {stopped.name}; the same command goes on from what is saved."
-        raise StoppedBySignal("" if world.rank > 0 else farewell, stopped.number) from None
+        message = f"stopped by {stopped.name}; the same command goes on from what is saved."
+        raise StoppedBySignal("" if world.rank > 0 else message, stopped.number) from None
     return run
 
 
 def _run_rank_zero(
-    config: Config, run: RunDirectory, world: World, resume: bool, restart: bool, logs: _Logs
+    config: Config, run: RunDirectory, world: World, resume: bool, restart: bool, open_log: _OpenLog
 ) -> None:
     """Run rank zero: prepare, start or resume, train and write."""
     if restart and world.attempt == 0:
         _archive_run(run)
     with hold_lock(run.training_lock, "training this run"):
-        remove_leftovers(run.path, _written_here(config, run))
+        remove_leftovers(run.path, [run.config_file.name, run.best.name])
         remove_leftovers(run.checkpoints)
-        _start_or_resume(config, run, world, resume, logs)
+        _start_or_resume(config, run, world, resume, open_log)
 
 
 def _start_or_resume(
-    config: Config, run: RunDirectory, world: World, resume: bool, logs: _Logs
+    config: Config, run: RunDirectory, world: World, resume: bool, open_log: _OpenLog
 ) -> None:
     checkpoint = newest_checkpoint(run.checkpoints)
     state = None if checkpoint is None else load_state(checkpoint)
     if state is not None:
         changed = check_settings(run, config, world, state, resume)
-        if _is_over(run, config, state, resume):
-            announce(world, None)
+        if _has_ended(run, config, state, resume):
+            announce_start(world, None)
             say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
             return
         report_changes(run, config, state, changed)
-    earlier = None if state is None else state.choices
-    runtime = training_runtime(config, earlier)
+    saved_choices = None if state is None else state.choices
+    runtime = choose_training_runtime(config, saved_choices)
     _warn_of_emulation(runtime)
-    refuse_a_shared_gpu(world, runtime)
-    _refuse_to_overwrite(run)
+    check_one_gpu_each(world, runtime)
+    _check_config_file(run)
     if state is None:
         check_vector_files(config)
         write_text(run.config_file, dump_config(config))
-    log = logs(run, config.training.tensorboard)
+    log = open_log(run, config.training.tensorboard)
     try:
         tokenizers = prepare_tokenizers(config, run)
         if state is not None:
             check_tokenizer(run, state, tokenizers)
         data = prepare_corpora(config, run, tokenizers)
         if state is None:
-            state = _beginning(runtime, data)
+            state = _new_state(runtime, data)
         state.choices = runtime.choices
-        if earlier is not None:
-            _warn_of_other_choices(runtime, earlier, log)
+        if saved_choices is not None:
+            _warn_of_other_choices(runtime, saved_choices, log)
         check_corpora(run, state, data)
         check_links(run, state, data, resume)
         state.corpora = fingerprints(data)
         if checkpoint is not None:
             write_text(run.config_file, dump_config(config))
-        if checkpoint is not None:
-            set_newer_aside(checkpoint)
+            rename_newer_checkpoints(checkpoint)
         name = None if checkpoint is None else checkpoint.name
-        announce(world, RunStart(config, runtime.choices, name))
-        with runtime.applied(), together(config, world, runtime, state) as ranks:
+        announce_start(world, RunStart(config, runtime.choices, name))
+        with runtime.applied(), connected_ranks(config, world, runtime, state) as ranks:
             _train(config, run, tokenizers, data, runtime, log, state, checkpoint, ranks)
     finally:
         log.close()
@@ -171,19 +175,19 @@ def _run_worker(config: Config, run: RunDirectory, world: World) -> None:
     start = await_start(config, run)
     if start is None:
         return
-    runtime = training_runtime(config, start.choices)
-    refuse_a_shared_gpu(world, runtime)
+    runtime = choose_training_runtime(config, start.choices)
+    check_one_gpu_each(world, runtime)
     tokenizers, data = open_prepared(start.config, run)
     checkpoint = None if start.checkpoint is None else run.checkpoints / start.checkpoint
-    state = _beginning(runtime, data) if checkpoint is None else load_state(checkpoint)
+    state = _new_state(runtime, data) if checkpoint is None else load_state(checkpoint)
     state.ended = None
-    with runtime.applied(), together(config, world, runtime, state) as ranks:
+    with runtime.applied(), connected_ranks(config, world, runtime, state) as ranks:
         _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
 
 
-def _warn_of_other_choices(runtime: Runtime, earlier: Choices, log: TrainingLog) -> None:
-    """Warn where this machine computes otherwise than the one on which the run was started."""
-    if differences := runtime.choices.differences(earlier):
+def _warn_of_other_choices(runtime: Runtime, saved_choices: Choices, log: TrainingLog) -> None:
+    """Warn where device, precision, kernels or threads differ from those of the checkpoint."""
+    if differences := runtime.choices.differences(saved_choices):
         log.warn(
             f"{'; '.join(differences)}. From here on results may differ in the last digits from "
             "those of a run that was not stopped."
@@ -204,25 +208,23 @@ def _warn_of_emulation(runtime: Runtime) -> None:
         )
 
 
-def _beginning(runtime: Runtime, data: PreparedData) -> TrainingState:
+def _new_state(runtime: Runtime, data: PreparedData) -> TrainingState:
     return TrainingState(runtime.choices, fingerprints(data))
 
 
-def _written_here(config: Config, run: RunDirectory) -> list[str]:
-    return [run.config_file.name, run.best.name]
-
-
-def _refuse_to_overwrite(run: RunDirectory) -> None:
+def _check_config_file(run: RunDirectory) -> None:
     """Raise UsageError where the configuration file was not written by a run.
 
-    Where a run has logged, the file is its own, although an earlier version may have written it
-    with fewer keys.
+    Where there is a log, a run wrote the file, although an earlier version may have written fewer
+    keys.
     """
     file = run.config_file
     if run.log_records.exists() or not file.exists():
         return
-    ours = dump_config(load_config(file))  # read first, which raises for an invalid configuration
-    if file.read_text(encoding="utf-8") != ours:
+    expected = dump_config(
+        load_config(file)
+    )  # read first, which raises for an invalid configuration
+    if file.read_text(encoding="utf-8") != expected:
         raise UsageError(
             f"{file}: is not what a run wrote, and would be overwritten.\n"
             "Rename it, or take another run_dir."
@@ -252,12 +254,12 @@ def _train(
     )
 
     if checkpoint is None:
-        start_from(bundle, state, log)
+        initialize_from_model(bundle, state, log)
         load_pretrained_embeddings(bundle, log)
-    freeze(model, config.training, log)
+    freeze_parameters(model, config.training, log)
     freeze_pretrained_embeddings(bundle, log)
 
-    def batches(budget: int) -> BatchLoader:
+    def make_loader(budget: int) -> BatchLoader:
         return BatchLoader(
             data.train,
             tokenizers,
@@ -270,19 +272,21 @@ def _train(
         )
 
     # A checkpoint of an earlier version lacks its budget, which the settings then have.
-    known = state.batch_size or config.training.batch_size
-    state.batch_size = known or ranks.all_reduce_min(largest_budget(bundle, batches, runtime))
+    known_size = state.batch_size or config.training.batch_size
+    state.batch_size = known_size or ranks.all_reduce_min(
+        largest_budget(bundle, make_loader, runtime)
+    )
     state.batches_per_update = config.training.accumulate * ranks.size
-    loader = batches(state.batch_size)
+    loader = make_loader(state.batch_size)
     state.updates_per_epoch = math.ceil(len(loader.plan(0)) / state.batches_per_update)
     by_tokens = config.training.batch_by == "tokens"
-    tokens = state.batch_size if by_tokens else ON_CPU
-    tokenizer = _bleu_tokenizer(config, state, log)
+    tokens = state.batch_size if by_tokens else CPU_BATCH_TOKENS
+    tokenizer = _choose_bleu_tokenizer(config, state, log)
     validator = Validator(bundle, data, runtime, tokens, tokenizer, ranks, log)
     recorder = make_recorder(config.training, runtime)
     machine = runtime.describe() + (", CUDA graphs" if recorder is not None else "")
     machine += f", {ranks.size} processes" if ranks.size > 1 else ""
-    _introduce(log, bundle, loader, machine, state)
+    _log_start(log, bundle, loader, machine, state)
     _warn_of_references(log, validator, config)
     warn_of_idle_ranks(ranks, loader, state.epoch)
     trainer = Trainer(
@@ -290,23 +294,23 @@ def _train(
     )
     check_equal_weights(ranks, model)
     if checkpoint is None:
-        validator.rehearse(model)
+        validator.decode_longest(model)
     trainer.train()
 
 
-def _introduce(
+def _log_start(
     log: TrainingLog, bundle: Bundle, loader: BatchLoader, machine: str, state: TrainingState
 ) -> None:
     parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-    log.tell(machine)
+    log.info(machine)
     plan = loader.plan(state.epoch)
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
-    log.tell(
+    log.info(
         f"{parameters:,} parameters; {len(loader.corpus):,} pairs, {tokens:,} target tokens, "
         f"{len(plan)} batches of up to {loader.batch_size:,} {loader.batch_by} an epoch"
     )
     if state.update > 0:
-        log.tell(f"going on from update {state.update} (epoch {state.epoch + 1})")
+        log.info(f"going on from update {state.update} (epoch {state.epoch + 1})")
     log.record(
         "start",
         state.update,
@@ -319,33 +323,33 @@ def _introduce(
         batches=len(plan),
         batches_per_update=state.batches_per_update,
         runtime=machine,
-        versions=versions(),
+        versions=software_versions(),
     )
 
 
 _DEFAULT_TOKENIZER = "13a"
 
 
-def _bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLog) -> str:
+def _choose_bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLog) -> str:
     """Choose the tokenizer of BLEU, and record it in the state.
 
     A run keeps its first tokenizer, so that its scores can be compared. Where that is impossible
     (MeCab is no longer installed, or an earlier version took 13a for every language), the best BLEU
     so far is discarded.
     """
-    earlier = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
-    found = bleu_tokenizer(config.data.target_language, log.warn) or _DEFAULT_TOKENIZER
-    if earlier and earlier != found:
-        if state.bleu_tokenizer and _can_load(earlier):
-            found = earlier
+    previous = state.bleu_tokenizer or (_DEFAULT_TOKENIZER if state.update else "")
+    tokenizer = bleu_tokenizer(config.data.target_language, log.warn) or _DEFAULT_TOKENIZER
+    if previous and previous != tokenizer:
+        if state.bleu_tokenizer and _can_load(previous):
+            tokenizer = previous
         else:
             log.warn(
-                f"BLEU is by the tokenizer {found} from here on, and was by {earlier}: the best "
-                "BLEU so far is forgotten, for the two cannot be compared."
+                f"BLEU is by the tokenizer {tokenizer} from here on, and was by {previous}: the "
+                "best BLEU so far is forgotten, for the two cannot be compared."
             )
-            _forget_bleu(state, config)
-    state.bleu_tokenizer = found
-    return found
+            _discard_bleu(state, config)
+    state.bleu_tokenizer = tokenizer
+    return tokenizer
 
 
 def _can_load(tokenizer: str) -> bool:
@@ -356,7 +360,7 @@ def _can_load(tokenizer: str) -> bool:
     return True
 
 
-def _forget_bleu(state: TrainingState, config: Config) -> None:
+def _discard_bleu(state: TrainingState, config: Config) -> None:
     state.best.pop("bleu", None)
     if state.stopping is not None and state.stopping.metric == "bleu":
         state.stopping = None
@@ -365,7 +369,7 @@ def _forget_bleu(state: TrainingState, config: Config) -> None:
 
 
 def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) -> None:
-    """Warn where BLEU takes sentences for words, or is to choose a model by short references."""
+    """Warn where BLEU counts sentences as words, or chooses a model by short references."""
     if warning := validator.undivided_warning():
         log.warn(f"dev: {warning}")
         return
@@ -384,15 +388,15 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
         )
 
 
-def _is_over(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:
-    """Return whether a run has ended; with --resume the settings may have changed its end.
+def _has_ended(run: RunDirectory, config: Config, state: TrainingState, resume: bool) -> bool:
+    """Return whether a run has ended. With --resume, changed settings may continue it.
 
     Raises:
-        UsageError: They have not.
+        UsageError: The changed settings end training at the same point.
     """
     if state.ended is not None and not resume:
         return True
-    end = reached_end(config.training, state, state.seconds)
+    end = find_stop_reason(config.training, state, state.seconds)
     limit = config.training.max_updates
     passed = limit is not None and state.update > limit
     if end is not None and (state.ended is not None or passed):
@@ -409,17 +413,17 @@ def _archive_run(run: RunDirectory) -> None:
     if not run.config_file.exists():
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = run.path.with_name(f"{run.path.name}.{stamp}")
+    archive = run.path.with_name(f"{run.path.name}.{stamp}")
     number = 1
-    while aside.exists():
+    while archive.exists():
         number += 1
-        aside = run.path.with_name(f"{run.path.name}.{stamp}-{number}")
+        archive = run.path.with_name(f"{run.path.name}.{stamp}-{number}")
     locks = (run.training_lock, *run.preparation_locks)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for lock in locks:
             work = "training this run" if lock == run.training_lock else "its tokenizer or data"
-            held.enter_context(hold_lock(lock, work))
-        run.path.rename(aside)
+            stack.enter_context(hold_lock(lock, work))
+        run.path.rename(archive)
         for lock in locks:
-            (aside / lock.name).unlink()
-    say(f"{run.path}: the old run is now {aside}")
+            (archive / lock.name).unlink()
+    say(f"{run.path}: the old run is now {archive}")

@@ -14,7 +14,7 @@ from nmt.model.loss import Guidance
 if TYPE_CHECKING:
     from nmt.training.checkpoints import TrainingState
 
-_USUAL_WARMUP = 350
+_DEFAULT_WARMUP = 350
 """The updates of warm-up where the settings name none and training is long."""
 
 _SAME_RATE = 0.001
@@ -47,7 +47,7 @@ class Schedule(ABC):
         """Return the rate of an update after the warm-up, before `minimum` is applied."""
 
     def after_validation(self, value: MetricValue) -> None:
-        """Take in the value of `training.metric` in a validation."""
+        """Update the state with the value of `training.metric` in a validation."""
 
     def state(self) -> dict[str, Any]:
         """Return the state that a resume needs, as plain values."""
@@ -68,7 +68,7 @@ def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Sch
     last = min((end for end in ends if end), default=None)
     chosen = settings.schedule
     if chosen.warmup_updates is None:
-        warmup = _USUAL_WARMUP if last is None else min(_USUAL_WARMUP, last // 10)
+        warmup = _DEFAULT_WARMUP if last is None else min(_DEFAULT_WARMUP, last // 10)
         chosen = chosen.model_copy(update={"warmup_updates": warmup})
     schedule: Schedule = SCHEDULES.resolve(chosen.kind)(
         chosen, settings.optimizer.learning_rate, last
@@ -77,7 +77,7 @@ def make_schedule(settings: TrainingSettings, updates_per_epoch: int = 0) -> Sch
 
 
 def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingState") -> list[str]:
-    """Return the effects of changed settings on the learning rate of a resumed run, for people.
+    """Return messages about the effects of changed settings on the rate of a resumed run.
 
     Args:
         old: The settings before.
@@ -85,16 +85,16 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
         state: The state of training.
     """
     lines = []
-    before, after = (make_schedule(each, state.updates_per_epoch) for each in (old, new))
+    before, after = (make_schedule(setting, state.updates_per_epoch) for setting in (old, new))
     cosine = old.schedule.kind == new.schedule.kind == "cosine"
     if cosine and before.last_update != after.last_update:
         ends = [
-            "nowhere" if each.last_update is None else f"at update {each.last_update}"
-            for each in (after, before)
+            "nowhere" if setting.last_update is None else f"at update {setting.last_update}"
+            for setting in (after, before)
         ]
         lines.append(f"The cosine now ends {ends[0]}, not {ends[1]}.")
     update = state.update + 1
-    old_rate, new_rate = (_rate_of(settings, state, update) for settings in (old, new))
+    old_rate, new_rate = (_rate_with(settings, state, update) for settings in (old, new))
     if not math.isclose(old_rate, new_rate, rel_tol=_SAME_RATE, abs_tol=0.0):
         lines.append(
             f"The learning rate of the next update ({update}) is {new_rate:.3g}, where it would "
@@ -103,7 +103,7 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
     return lines
 
 
-def _rate_of(settings: TrainingSettings, state: "TrainingState", update: int) -> float:
+def _rate_with(settings: TrainingSettings, state: "TrainingState", update: int) -> float:
     """Return the rate of an update under settings, which may differ from those of the run."""
     schedule = make_schedule(settings, state.updates_per_epoch)
     if settings.schedule.kind == "plateau" and state.schedule:
@@ -141,9 +141,9 @@ class Cosine(Schedule):
         if self.last_update is None:
             return self.base
         warmup = self.warmup
-        way = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
+        progress = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
         floor = self.settings.minimum
-        return floor + (self.base - floor) * 0.5 * (1.0 + math.cos(math.pi * way))
+        return floor + (self.base - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 class Halving(Schedule):
@@ -167,7 +167,7 @@ class Plateau(Schedule):
     """
 
     @dataclass
-    class _Memory:
+    class _PlateauState:
         scale: float = 1.0
         best: float | None = None
         in_vain: int = 0
@@ -177,17 +177,17 @@ class Plateau(Schedule):
 
     def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
         super().__init__(settings, base, last_update)
-        self._memory = self._Memory()
+        self._state = self._PlateauState()
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        return self.base * self._memory.scale
+        return self.base * self._state.scale
 
     def after_validation(self, value: MetricValue) -> None:
         """See `Schedule.after_validation`."""
-        if self._memory.metric != value.metric:  # values of different metrics cannot be compared
-            self._memory = self._Memory(self._memory.scale, metric=value.metric)
-        memory = self._memory
+        if self._state.metric != value.metric:  # values of different metrics cannot be compared
+            self._state = self._PlateauState(self._state.scale, metric=value.metric)
+        memory = self._state
         best = BestValidation(
             value.metric,
             memory.best,
@@ -206,11 +206,11 @@ class Plateau(Schedule):
 
     def state(self) -> dict[str, Any]:
         """See `Schedule.state`."""
-        return asdict(self._memory)
+        return asdict(self._state)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """See `Schedule.load_state`."""
-        self._memory = self._Memory(**state)
+        self._state = self._PlateauState(**state)
 
 
 def teacher_forcing_ratio(settings: TrainingSettings, update: int) -> float:
@@ -223,14 +223,14 @@ def teacher_forcing_ratio(settings: TrainingSettings, update: int) -> float:
     forcing = settings.teacher_forcing
     if forcing.final_ratio is None:
         return forcing.ratio
-    way = min(1.0, update / forcing.decay_updates)
+    progress = min(1.0, update / forcing.decay_updates)
     if forcing.decay == "linear":
-        left = 1.0 - way
+        remaining = 1.0 - progress
     elif forcing.decay == "exponential":
-        left = math.exp(-5.0 * way)
+        remaining = math.exp(-5.0 * progress)
     else:
-        left = 1.0 / (1.0 + math.exp(10.0 * way - 5.0))
-    return forcing.final_ratio + (forcing.ratio - forcing.final_ratio) * left
+        remaining = 1.0 / (1.0 + math.exp(10.0 * progress - 5.0))
+    return forcing.final_ratio + (forcing.ratio - forcing.final_ratio) * remaining
 
 
 def guidance_weight(settings: GuidedAlignmentSettings, update: int) -> float:
@@ -247,7 +247,7 @@ def guidance_weight(settings: GuidedAlignmentSettings, update: int) -> float:
     return settings.weight * max(0.0, 1.0 - (update - 1) / settings.decay_updates)
 
 
-def guidance_of(settings: GuidedAlignmentSettings, batch: Batch, update: int) -> Guidance | None:
+def batch_guidance(settings: GuidedAlignmentSettings, batch: Batch, update: int) -> Guidance | None:
     """Return the guidance of a batch, on its device.
 
     Args:

@@ -32,7 +32,7 @@ class StopReason:
     reason: str
 
 
-def reached_end(
+def find_stop_reason(
     settings: TrainingSettings, state: TrainingState, seconds: float
 ) -> StopReason | None:
     """Return the stopping criterion that is met, None while there is none.
@@ -43,33 +43,35 @@ def reached_end(
         seconds: The seconds of training so far.
     """
     if settings.max_updates is not None and state.update >= settings.max_updates:
-        return _end("max_updates", settings.max_updates)
+        return _stop_reason("max_updates", settings.max_updates)
     if settings.max_epochs is not None and state.epoch >= settings.max_epochs:
-        return _end("max_epochs", settings.max_epochs)
+        return _stop_reason("max_epochs", settings.max_epochs)
     if settings.max_time is not None and seconds >= duration_seconds(settings.max_time):
-        return _end("max_time", settings.max_time)
+        return _stop_reason("max_time", settings.max_time)
     patience, metric = settings.patience, settings.metric
-    count = state.stopping
-    if patience and count and count.metric == metric and count.in_vain >= patience:
+    best = state.stopping
+    if patience and best and best.metric == metric and best.in_vain >= patience:
         key = "training.patience"
-        noise = f", for {metric} is noise" if count.is_noise else ""
-        better = SUBSTITUTE.name if count.is_noise else metric
-        return StopReason(key, f"no better {better} in {patience} validations ({key}){noise}")
+        noise_note = f", for {metric} is noise" if best.is_noise else ""
+        deciding = SUBSTITUTE.name if best.is_noise else metric
+        return StopReason(
+            key, f"no better {deciding} in {patience} validations ({key}){noise_note}"
+        )
     return None
 
 
-def _end(name: str, limit: object) -> StopReason:
+def _stop_reason(name: str, limit: object) -> StopReason:
     return StopReason(f"training.{name}", f"training.{name} ({limit})")
 
 
-_URGENT = (signal.SIGINT, signal.SIGTERM)
-_PATIENT = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
+_URGENT_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_CLUSTER_SIGNALS = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
 
-STOPPING = (*_URGENT, *_PATIENT)
+STOP_SIGNALS = (*_URGENT_SIGNALS, *_CLUSTER_SIGNALS)
 """The signals that end a training."""
 
 
-class Interrupts:
+class StopSignalRecorder:
     """A context manager that records SIGINT, SIGTERM and SIGUSR1 in `signal_number`.
 
     Outside the main thread, where Python cannot catch signals, it does nothing.
@@ -82,12 +84,12 @@ class Interrupts:
     def __init__(self, launched: bool = False) -> None:
         self._launched = launched
         self.signal_number: int | None = None
-        self._before: dict[int, Any] = {}
+        self._previous_handlers: dict[int, Any] = {}
 
-    def __enter__(self) -> "Interrupts":
+    def __enter__(self) -> "StopSignalRecorder":
         if threading.current_thread() is threading.main_thread():
-            for number in STOPPING:
-                self._before[number] = signal.signal(number, self._note)
+            for number in STOP_SIGNALS:
+                self._previous_handlers[number] = signal.signal(number, self._record)
         return self
 
     def __exit__(
@@ -96,10 +98,10 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore(STOPPING)
+        self._restore(STOP_SIGNALS)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if number in _PATIENT:
+    def _record(self, number: int, frame: FrameType | None) -> None:
+        if number in _CLUSTER_SIGNALS:
             if self.signal_number is None:
                 self.signal_number = number
                 if not self._launched:
@@ -109,13 +111,13 @@ class Interrupts:
         if self._launched:
             return
         # Before the warning: a signal sent after reading it must act at once.
-        self._restore(_URGENT)
+        self._restore(_URGENT_SIGNALS)
         _warn_at_once("stopping after this update, with a save; once more to stop at once.")
 
     def _restore(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:
-            if number in self._before:
-                signal.signal(number, self._before.pop(number))
+            if number in self._previous_handlers:
+                signal.signal(number, self._previous_handlers.pop(number))
 
 
 def _warn_at_once(text: str) -> None:

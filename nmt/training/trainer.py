@@ -22,13 +22,13 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_loader import BatchLoader
-from nmt.training.best_models import BestModels
+from nmt.training.best_models import BestModelWriter
 from nmt.training.checkpoints import (
     TrainingState,
     load_average,
     load_state,
     load_tensors,
-    remove_newer,
+    remove_newer_checkpoints,
     save_checkpoint,
     save_or_warn,
 )
@@ -40,7 +40,7 @@ from nmt.training.moving_average import MovingAverage
 from nmt.training.optimizers import make_optimizer
 from nmt.training.recovery import LateNonFiniteError, NonFiniteError, Recovery
 from nmt.training.schedules import make_schedule
-from nmt.training.stopping import Interrupts, reached_end
+from nmt.training.stopping import StopSignalRecorder, find_stop_reason
 from nmt.training.training_log import TrainingLog
 from nmt.training.validation import Validation, Validator, validation_line
 
@@ -98,20 +98,20 @@ class Trainer:
         self.average = self._new_average()
         self._gradient_sum = GradientSum(ranks, self.model)
         self._is_new_run = resume_from is None
-        self._metrics = self._accumulator()
+        self._metrics = self._new_accumulator()
         if resume_from is not None:
             self._restore(resume_from)
-        self._best_models = BestModels(bundle, loader, runtime, run, log, ranks)
+        self._best_models = BestModelWriter(bundle, loader, runtime, run, log, ranks)
         precision = runtime.choices.precision
         self._recovery = Recovery(self.settings, precision, loader.corpus, run.data, log, ranks)
         self._checks_late = runtime.device.type != "cpu"
-        """Whether weights change before they are checked: on a GPU each check is a wait."""
-        self._check_until = 0
-        """The last update that is checked at once all the same."""
-        self._noise: set[str] = set()
+        """Whether weights change before they are checked, because on a GPU each check is a wait."""
+        self._check_at_once_until = 0
+        """The last update that is checked at once nevertheless."""
+        self._noisy_metrics: set[str] = set()
         """The metrics of choice that were noise at the last validation."""
-        self._seconds_before = state.seconds
-        self._began = time.monotonic()
+        self._earlier_seconds = state.seconds
+        self._start_time = time.monotonic()
 
     def train(self) -> str:
         """Train until a stopping criterion is met.
@@ -125,10 +125,10 @@ class Trainer:
             ResourceError: The trained model cannot be saved, or a single sentence does not fit into
                 memory.
         """
-        self._began = time.monotonic()
+        self._start_time = time.monotonic()
         if self._is_new_run and (self._checks_late or self.settings.on_divergence == "rollback"):
             self._save()  # a checkpoint to roll back to
-        with Interrupts(self.ranks.size > 1) as interrupts, self._progress() as bar:
+        with StopSignalRecorder(self.ranks.size > 1) as signals, self._progress() as bar:
             while self.state.ended is None:
                 try:
                     for group in self._groups_of_batches():
@@ -139,7 +139,7 @@ class Trainer:
                         norm = self._reduce_and_clip_gradients()
                         if self._is_finite(update, norm, sums):
                             self._update_parameters(update)
-                            self._count(sums, norm, tokens)
+                            self._count_update(sums, norm, tokens)
                         else:
                             self._recovery.skip_update(self.state, [batch for _, batch in local])
                         self.gradients.clear()
@@ -148,12 +148,12 @@ class Trainer:
                         if update % self.settings.log_every_updates == 0:
                             self._log_metrics()
                         saved = self._validate_and_save_when_due()
-                        self._handle_signal(interrupts, saved)
+                        self._handle_signal(signals, saved)
                     self._finish()
                 except NonFiniteError as error:
                     self._roll_back(error)
                     bar.advance(self.state.update - bar.done)
-                    self._handle_signal(interrupts, saved=True)
+                    self._handle_signal(signals, saved=True)
         return self.state.ended
 
     def _progress(self) -> AbstractContextManager[Progress]:
@@ -169,19 +169,19 @@ class Trainer:
     def _groups_of_batches(self) -> Iterator[list[Batch | None]]:
         """Yield the batches of each update until a stopping criterion is met.
 
-        Those of other ranks are None. Before the next update is asked for, the state must count
-        this one.
+        Those of other ranks are None. The state must count an update before the caller requests the
+        batches of the next one.
         """
         size = self.settings.accumulate * self.ranks.size
-        while self._reason_to_end() is None:
+        while self._stop_reason() is None:
             self.model.train()
             self._metrics.start_clock()
-            batches = self.loader.share(
+            batches = self.loader.rank_batches(
                 self.state.epoch, self.state.batch, self.ranks.rank, self.ranks.size
             )
             while group := list(islice(batches, size)):
                 yield group
-                if self._reason_to_end() is not None:
+                if self._stop_reason() is not None:
                     return
             self.state.epoch += 1
             self.state.batch = 0
@@ -193,8 +193,8 @@ class Trainer:
             group: The batches of an update, None for those of other ranks.
 
         Returns:
-            This rank's batches, each with its number in the update; the target tokens of all ranks;
-            and the divisor of the loss (`training.normalize_loss`).
+            This rank's batches, each with its number in the update, then the target tokens of all
+            ranks, then the divisor of the loss (`training.normalize_loss`).
         """
         local = [(number, batch) for number, batch in enumerate(group) if batch is not None]
         tokens = self.ranks.all_reduce_sum(sum(batch.target_tokens for _, batch in local))
@@ -222,8 +222,8 @@ class Trainer:
         if self.average is not None:
             self.average.update(update)
 
-    def _count(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
-        """Count an update of which the weights have changed."""
+    def _count_update(self, sums: LossSums, norm: Tensor, tokens: int) -> None:
+        """Count an update that has changed the weights."""
         self._metrics.count(sums, norm, tokens, may_overflow=self.scaler.is_enabled())
         self.state.target_tokens += tokens
         self.state.skipped = 0
@@ -233,17 +233,17 @@ class Trainer:
         self.state.batch += len(group)
         self.state.seconds = self._seconds()
 
-    def _handle_signal(self, interrupts: Interrupts, saved: bool) -> None:
-        """End where a signal has come, after a checkpoint.
+    def _handle_signal(self, signals: StopSignalRecorder, saved: bool) -> None:
+        """Write a checkpoint and raise where a signal was received.
 
         Args:
-            interrupts: The signals so far.
+            signals: The signals so far.
             saved: Whether there is a checkpoint of this update already.
 
         Raises:
-            StoppedBySignal: A signal has come.
+            StoppedBySignal: A signal was received.
         """
-        signal_number = self._sync_stop(interrupts.signal_number)
+        signal_number = self._sync_stop(signals.signal_number)
         if signal_number is None:
             return
         if not saved:
@@ -252,7 +252,10 @@ class Trainer:
         raise StoppedBySignal(self._stop_message(), signal_number)
 
     def _sync_stop(self, signal_number: int | None) -> int | None:
-        """Return the signal of any rank; also agree on the time, which may end training."""
+        """Return the signal that any rank received. Also set all ranks to the same time.
+
+        The time may end training.
+        """
         number, milliseconds = self.ranks.all_reduce_max(
             signal_number or 0, int(1000 * self._seconds())
         )
@@ -268,9 +271,12 @@ class Trainer:
         )
 
     def _is_finite(self, update: int, norm: Tensor, sums: LossSums) -> bool:
-        """Return whether the update may change the weights, as far as it is checked before.
+        """Return whether the loss and the gradient are finite; True where that is checked later.
 
-        The norm is the same on all ranks, the sums are those of each rank.
+        Args:
+            update: The number of the update.
+            norm: The gradient norm, the same on all ranks.
+            sums: The losses of this rank.
         """
         if not self._should_check_finite(update):
             return True
@@ -280,7 +286,9 @@ class Trainer:
     def _should_check_finite(self, update: int) -> bool:
         if self.scaler.is_enabled():
             return False  # it checks the gradients itself
-        return not self._checks_late or update <= self._check_until or self.state.skipped > 0
+        return (
+            not self._checks_late or update <= self._check_at_once_until or self.state.skipped > 0
+        )
 
     def _check_finite_late(self) -> None:
         """Check all updates since the last check, together: on a GPU each check is a wait.
@@ -290,7 +298,7 @@ class Trainer:
         """
         if self._metrics.updates == 0:
             return
-        if self.ranks.all_reduce_sum(int(not self._metrics.is_sound())):
+        if self.ranks.all_reduce_sum(int(not self._metrics.is_finite())):
             others = self._metrics.updates - 1
             kind = NonFiniteError if self.scaler.is_enabled() else LateNonFiniteError
             raise kind(self.state.update, f"or that of one of the {others} before it")
@@ -299,19 +307,19 @@ class Trainer:
         """Return to the newest sound checkpoint; all ranks do it together.
 
         Raises:
-            ModelError: Training is to end instead.
+            ModelError: Training ends instead.
         """
         self.gradients.clear()
-        path = self._recovery.way_back(error, self.state, self.run.checkpoints)
-        state = self._recovery.after_going_back(error, load_state(path), self.state)
-        vars(self.state).update(vars(state))  # in place, for others hold it too
+        path = self._recovery.find_rollback_checkpoint(error, self.state, self.run.checkpoints)
+        state = self._recovery.rolled_back_state(error, load_state(path), self.state)
+        vars(self.state).update(vars(state))  # in place, because other objects refer to it
         self._restore(path)
-        self.ranks.barrier()  # until all have read what may be overwritten
+        self.ranks.barrier()  # until all ranks have read the checkpoint, which may be overwritten
         if isinstance(error, LateNonFiniteError):
-            self._check_until = error.update
+            self._check_at_once_until = error.update
         else:
             if self.ranks.is_rank_zero:
-                remove_newer(path)  # or a resumed run would take them
+                remove_newer_checkpoints(path)  # otherwise a resumed run would load them
             self._save()
 
     def _restore(self, path: Path) -> None:
@@ -323,10 +331,10 @@ class Trainer:
         self.average = self._new_average()
         if self.average is not None:
             load_average(path, self.average)
-        self._metrics = self._accumulator()
+        self._metrics = self._new_accumulator()
 
     def _new_average(self) -> MovingAverage | None:
-        """Return a moving average that begins with the present weights, where one is wanted."""
+        """Return a moving average that begins with the present weights; None without `ema`."""
         decay = self.settings.ema
         return None if decay is None else MovingAverage(self.model, decay)
 
@@ -363,7 +371,7 @@ class Trainer:
             validation = self.validator.validate(self.model)
         except ModelError as error:
             if self.ranks.size > 1:
-                raise  # others may not have come to it
+                raise  # other ranks may not have this error
             raise NonFiniteError(self.state.update, "its validation fails") from error
         self.model.train()
         self.state.validated = self.state.update
@@ -373,7 +381,7 @@ class Trainer:
             self.state.stopping = BestValidation(value.metric)
         self.state.stopping.update_with(value, self.state.update)
         self.state.seconds = self._seconds()
-        improved = self._best_models.keep(self.state, validation)
+        improved = self._best_models.save_if_better(self.state, validation)
         self._log_validation(validation, improved)
 
     def _log_validation(self, validation: Validation, improved: bool) -> None:
@@ -386,10 +394,10 @@ class Trainer:
             samples=[asdict(sample) for sample in validation.samples],
         )
         best = self.settings.metric if improved else None
-        self.log.tell(validation_line(self.state.update, validation, best))
+        self.log.info(validation_line(self.state.update, validation, best))
         self._log_noise(validation)
         for sample in validation.samples:
-            self.log.tell(
+            self.log.info(
                 f"  source:     {sample.source}\n  reference:  {sample.reference}\n"
                 f"  hypothesis: {sample.hypothesis}\n"
             )
@@ -397,26 +405,26 @@ class Trainer:
     def _log_noise(self, validation: Validation) -> None:
         """Log once a session that the metric of choice is noise, and once that it is no longer."""
         chosen = self.settings.metric
-        noise = {name: why for name, why in validation.noise.items() if name == chosen}
-        for name, why in noise.items():
-            if name not in self._noise:
-                self.log.tell(
-                    f"{metric(name).title} is noise ({why}): as long as it is, "
+        noise = {name: reason for name, reason in validation.noise.items() if name == chosen}
+        for name, reason in noise.items():
+            if name not in self._noisy_metrics:
+                self.log.info(
+                    f"{metric(name).title} is noise ({reason}): as long as it is, "
                     f"{SUBSTITUTE.title} decides instead"
                 )
-        for name in self._noise - set(noise):
-            self.log.tell(f"{metric(name).title} is no longer noise and decides again")
-        self._noise = set(noise)
+        for name in self._noisy_metrics - set(noise):
+            self.log.info(f"{metric(name).title} is no longer noise and decides again")
+        self._noisy_metrics = set(noise)
 
     def _save(self) -> None:
         self._update_state()
         self._write_checkpoint()
 
     def _update_state(self) -> None:
-        """Bring into the state all that a checkpoint holds of it."""
+        """Update the parts of the state that only a checkpoint needs."""
         self._check_finite_late()
         if self.state.skipped == 0 and self._checkpoint_is_due():
-            # Not one that a signal has asked for: there would be none without the signal.
+            # A checkpoint after a signal does not count: there would be none without the signal.
             self.state.sound = self.state.update
         self.state.schedule = self.schedule.state()
         self.state.scaler = self.scaler.state_dict()
@@ -426,14 +434,9 @@ class Trainer:
     def _write_checkpoint(self) -> None:
         if not self.ranks.is_rank_zero:
             return
-        checkpoint = self.settings.checkpoint
+        keep = self.settings.checkpoint.keep_last
         save_checkpoint(
-            self.run.checkpoints,
-            checkpoint.keep_last,
-            self.model,
-            self.optimizer,
-            self.state,
-            self.average,
+            self.run.checkpoints, keep, self.model, self.optimizer, self.state, self.average
         )
 
     def _finish(self) -> None:
@@ -442,7 +445,7 @@ class Trainer:
         Raises:
             ResourceError: The best model could not be written.
         """
-        ended = self._reason_to_end()
+        stop_reason = self._stop_reason()
         self._log_metrics()
         if self.state.validated != self.state.update or self._best_models.best(self.state) is None:
             self._validate()
@@ -454,26 +457,26 @@ class Trainer:
                 if self.ranks.is_rank_zero
                 else ""
             )
-        self.state.ended = ended
+        self.state.ended = stop_reason
         self._save()
         self.log.record("end", self.state.update, reason=self.state.ended)
         assert best.best_value is not None
         name, value = best.best_value.shown
-        self.log.tell(
+        self.log.info(
             f"ended after {self.state.update} updates, {self.state.seconds / 60:.1f} minutes of "
             f"training: {self.state.ended}. Best {name} {value:.2f} at update "
             f"{best.update}: {self.run.best}"
         )
 
-    def _reason_to_end(self) -> str | None:
-        end = reached_end(self.settings, self.state, self.state.seconds)
+    def _stop_reason(self) -> str | None:
+        end = find_stop_reason(self.settings, self.state, self.state.seconds)
         return None if end is None else end.reason
 
     def _seconds(self) -> float:
-        return self._seconds_before + time.monotonic() - self._began
+        return self._earlier_seconds + time.monotonic() - self._start_time
 
-    def _accumulator(self) -> MetricAccumulator:
-        """Return one that continues from the sums in the state."""
+    def _new_accumulator(self) -> MetricAccumulator:
+        """Return an accumulator that continues from the sums in the state."""
         return MetricAccumulator(self.runtime.device, self.state.unlogged, self.ranks.is_rank_zero)
 
     def _log_metrics(self) -> None:
@@ -490,6 +493,6 @@ class Trainer:
             "seconds": round(self.state.seconds, 1),
         }
         self.log.record("train", self.state.update, **values)
-        self.log.tell(train_line(self.state.update, values))
+        self.log.info(train_line(self.state.update, values))
         self._metrics = MetricAccumulator(self.runtime.device)
         self._metrics.start_clock()

@@ -33,22 +33,22 @@ class TrainingLog:
         tensorboard: Whether to write TensorBoard's files too.
 
     Raises:
-        UsageError: TensorBoard is wanted and not installed.
+        UsageError: TensorBoard is requested and not installed.
     """
 
     def __init__(self, run: RunDirectory, tensorboard: bool) -> None:
         self._records = run.log_records
         self._text = run.log_text
-        self._lines_are_lost = False
+        self._write_failed = False
         self._last_line = time.monotonic()
-        self._board = Board(run.tensorboard) if tensorboard else None
+        self._board = TensorBoardWriter(run.tensorboard) if tensorboard else None
 
     @property
     def last_line(self) -> float:
         """The time of the last line, by `time.monotonic`."""
         return self._last_line
 
-    def tell(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Write a line for people."""
         say(text)
         self._write(text)
@@ -58,7 +58,7 @@ class TrainingLog:
         warn(text)
         self._write(f"warning: {text}")
 
-    def warn_here(self, text: str) -> None:
+    def warn_local(self, text: str) -> None:
         """Write a warning about this process alone, on any rank."""
         self.warn(text)
 
@@ -89,13 +89,13 @@ class TrainingLog:
         self._append(self._text, lines)
 
     def _append(self, file: Path, lines: str) -> None:
-        """Append lines, or warn once where the disk rejects them: training goes on without them."""
+        """Append lines. Where the disk rejects them, warn once and let training continue."""
         try:
             append_text(file, lines)
         except ResourceError as error:
-            if not self._lines_are_lost:
+            if not self._write_failed:
                 warn(f"lines of the log are lost: {error.message}")
-            self._lines_are_lost = True
+            self._write_failed = True
 
 
 class NoLog(TrainingLog):
@@ -114,13 +114,13 @@ class NoLog(TrainingLog):
         """The present time, so that no line is ever due."""
         return time.monotonic()
 
-    def tell(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Write nothing."""
 
     def warn(self, text: str) -> None:
         """Write nothing."""
 
-    def warn_here(self, text: str) -> None:
+    def warn_local(self, text: str) -> None:
         """Write a warning to stderr, with the rank that it is about."""
         warn(f"rank {self._rank}: {text}")
 
@@ -142,7 +142,7 @@ def json_numbers(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class Board:
+class TensorBoardWriter:
     """A file of TensorBoard events.
 
     A disk error ends the curves, with a warning, but never the training.
@@ -172,7 +172,7 @@ class Board:
             # Unbuffered: a write error is known at once, and a kill loses nothing.
             self._writer = RecordWriter((folder / name).open("wb", buffering=0))
         except OSError as error:
-            self._give_up(error)
+            self._disable(error)
         self._write(file_version="brain.Event:2")
 
     def add(self, kind: str, update: int, values: Mapping[str, Any]) -> None:
@@ -214,8 +214,8 @@ class Board:
             event = self._event(wall_time=time.time(), **fields)
             self._writer.write(event.SerializeToString())
         except OSError as error:
-            self._give_up(error)
+            self._disable(error)
 
-    def _give_up(self, error: OSError) -> None:
+    def _disable(self, error: OSError) -> None:
         self.close()
         warn(f"TensorBoard's files are not written from here on: {error.strerror or error}")

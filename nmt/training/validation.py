@@ -24,7 +24,7 @@ from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import PreparedData
 from nmt.translation.text_codec import split_line
 
-_REHEARSED = 8
+_LONGEST_SENTENCES = 8
 _BATCH_SENTENCES = 128
 
 
@@ -65,9 +65,9 @@ class Validation:
 
     def deciding_value(self, metric: str) -> MetricValue:
         """Return the value that counts for a metric that the settings name."""
-        found = deciding_value(metric, self.metrics, self.noise)
-        assert found is not None  # the validation computed all metrics of the settings
-        return found
+        value = deciding_value(metric, self.metrics, self.noise)
+        assert value is not None  # the validation computed all metrics of the settings
+        return value
 
 
 class Validator:
@@ -103,9 +103,11 @@ class Validator:
         self._bleu_tokenizer = bleu_tokenizer
         self._metrics = translation_metrics(bundle.config.training)
         self._limits = LengthLimits(bundle.length_ratio)
-        sees = bundle.config.model.max_source_tokens
-        longest = bundle.search.max_source_tokens
-        self._longest_source = longest if sees is None else min(longest, sees)
+        model_limit = bundle.config.model.max_source_tokens
+        search_limit = bundle.search.max_source_tokens
+        self._max_source_tokens = (
+            search_limit if model_limit is None else min(search_limit, model_limit)
+        )
         self._search = SearchSettings(
             beam_size=self._settings.beam_size,
             length_penalty=bundle.search.length_penalty,
@@ -122,13 +124,13 @@ class Validator:
         Returns:
             The result.
         """
-        began = time.monotonic()
+        start = time.monotonic()
         sentences = list(range(len(self._data.dev))[: self._settings.max_sentences])
         total = sum(len(self._segments(i)) for i in self._ranks.shard(sentences))
         with progress("validation", total, "sentences", by_time=True, log=self._log) as bar:
             loss = self._cross_entropy(model)
             hypotheses = self._ranks.map_shards(
-                sentences, lambda own: self._translate(model, list(own), bar.advance)
+                sentences, lambda local: self._translate(model, list(local), bar.advance)
             )
         references = [self._data.dev_target[i] for i in sentences]
         scores = score(
@@ -138,14 +140,16 @@ class Validator:
             tokenize=self._bleu_tokenizer,
         )
         metrics = {"loss": loss, "perplexity": perplexity(loss)}
-        metrics |= {each.metric: each.value for each in scores}
-        noise = {each.metric: each.noise for each in scores if each.noise}
+        metrics |= {metric_score.metric: metric_score.value for metric_score in scores}
+        noise = {
+            metric_score.metric: metric_score.noise for metric_score in scores if metric_score.noise
+        }
         samples = [
             ValidationSample(self._data.dev_source[i], references[i], hypotheses[i])
             for i in _evenly_spread(len(hypotheses), self._settings.samples)
         ]
-        signatures = {each.metric: each.signature for each in scores}
-        return Validation(metrics, noise, signatures, samples, time.monotonic() - began)
+        signatures = {metric_score.metric: metric_score.signature for metric_score in scores}
+        return Validation(metrics, noise, signatures, samples, time.monotonic() - start)
 
     def four_grams(self) -> FourGrams:
         """Return the counts of 4-grams of the references that translations are compared with."""
@@ -159,10 +163,10 @@ class Validator:
     def _references(self) -> list[str]:
         return self._data.dev_target[: self._settings.max_sentences]
 
-    def rehearse(self, model: Seq2Seq) -> None:
-        """Decode the longest dev sentences, so that errors are found before hours of work."""
+    def decode_longest(self, model: Seq2Seq) -> None:
+        """Decode the longest dev sentences, so that errors show before hours of training."""
         order = np.argsort(self._data.dev.source_lengths)[::-1]
-        self._translate(model, [int(i) for i in order[:_REHEARSED]])
+        self._translate(model, [int(i) for i in order[:_LONGEST_SENTENCES]])
 
     def _cross_entropy(self, model: Seq2Seq) -> float:
         """Return the mean nats per target token of dev, end marks included."""
@@ -193,25 +197,25 @@ class Validator:
     ) -> list[str]:
         """Translate as `nmt translate` does: a source that is too long in segments."""
         segments = [self._segments(i) for i in sentences]
-        sources = [segment for of_sentence in segments for segment in of_sentence]
-        found = iter(
+        sources = [segment for parts in segments for segment in parts]
+        hypotheses = iter(
             decode_corpus(
                 model, sources, self._search, self._limits, self._runtime, on_decoded=on_decoded
             )
         )
         texts = [
-            [self._tokenizers.target.decode(next(found)[0].tokens) for _ in of_sentence]
-            for of_sentence in segments
+            [self._tokenizers.target.decode(next(hypotheses)[0].tokens) for _ in parts]
+            for parts in segments
         ]
-        return [" ".join(filter(None, of_sentence)) for of_sentence in texts]
+        return [" ".join(filter(None, parts)) for parts in texts]
 
     def _segments(self, sentence: int) -> list[list[int]]:
         """Return the segments of a dev sentence, divided as `nmt translate` divides it."""
         source: list[int] = self._data.dev.source(sentence).tolist()
-        if len(source) <= self._longest_source:
+        if len(source) <= self._max_source_tokens:
             return [source]
         pieces = self._tokenizers.source.pieces(source)
-        return [source[run] for run in split_line(pieces, self._longest_source)]
+        return [source[run] for run in split_line(pieces, self._max_source_tokens)]
 
 
 def translation_metrics(settings: TrainingSettings) -> list[str]:
@@ -219,14 +223,14 @@ def translation_metrics(settings: TrainingSettings) -> list[str]:
 
     These are BLEU, chrF, and the metric by which models are chosen.
     """
-    asked = {"bleu", "chrf", settings.metric}
-    return [name for name in SCORE_METRICS.names() if name in asked]
+    required = {"bleu", "chrf", settings.metric}
+    return [name for name in SCORE_METRICS.names() if name in required]
 
 
-def _evenly_spread(count: int, wanted: int) -> list[int]:
-    """Return `wanted` of `count` positions, evenly spread; all where there are fewer."""
-    wanted = min(count, wanted)
-    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+def _evenly_spread(count: int, max_count: int) -> list[int]:
+    """Return `max_count` of `count` positions, evenly spread; all where there are fewer."""
+    max_count = min(count, max_count)
+    return [(2 * i + 1) * count // (2 * max_count) for i in range(max_count)]
 
 
 def validation_line(update: int, validation: Validation, best: str | None) -> str:

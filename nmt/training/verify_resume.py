@@ -59,7 +59,7 @@ def verify_resume(config: Config) -> str:
         config: The configuration of the run.
 
     Returns:
-        Two lines on what was compared.
+        Two lines about the compared trainings and tensors.
 
     Raises:
         NmtError: Weights, optimizer or position differ, or a process failed.
@@ -73,14 +73,14 @@ def verify_resume(config: Config) -> str:
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
     try:
-        with raise_signals(), _folder_beside(run.path) as folder:
-            return _verify_in(folder, config, run)
+        with raise_signals(), _temporary_folder(run.path) as folder:
+            return _compare_trainings(folder, config, run)
     except SignalReceived as stopped:
         raise StoppedBySignal(f"stopped by {stopped.name}.", stopped.number) from None
 
 
 @contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
+def _temporary_folder(path: Path) -> Iterator[Path]:
     with wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.verify-", dir=path.parent))
@@ -90,21 +90,21 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
-    whole, parts = RunDirectory(folder / "whole"), RunDirectory(folder / "parts")
+def _compare_trainings(folder: Path, config: Config, run: RunDirectory) -> str:
+    uninterrupted, resumed = RunDirectory(folder / "whole"), RunDirectory(folder / "parts")
     short = _with_prepared(_shortened(config), run, folder)
-    _run_process(_at(short, whole), kill_after=None)
-    end = load_state(checkpoint_path(whole.checkpoints, 2 * _UPDATES))
+    _run_process(_with_run_dir(short, uninterrupted), kill_after=None)
+    end = load_state(checkpoint_path(uninterrupted.checkpoints, 2 * _UPDATES))
     # Batch size and precision depend on measured memory and speed, which may give other results
     # a second time.
     short = _with_training(short, batch_size=end.batch_size)
     short = _with_precision(short, end.choices.precision)
-    _run_process(_at(short, parts), kill_after=_UPDATES + 1)
-    killed = newest_checkpoint(parts.checkpoints)
-    if killed != checkpoint_path(parts.checkpoints, _UPDATES):
+    _run_process(_with_run_dir(short, resumed), kill_after=_UPDATES + 1)
+    killed = newest_checkpoint(resumed.checkpoints)
+    if killed != checkpoint_path(resumed.checkpoints, _UPDATES):
         raise NmtError(f"resume could not be tried: the killed run left {killed} to go on from.")
-    _run_process(_at(short, parts), kill_after=None)
-    counts = _compare(whole, parts)
+    _run_process(_with_run_dir(short, resumed), kill_after=None)
+    counts = _compare(uninterrupted, resumed)
     average = f"{counts[AVERAGE]} of the average, " if AVERAGE in counts else ""
     return (
         f"exact: {2 * _UPDATES} updates, and {_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, give "
@@ -116,7 +116,7 @@ def _verify_in(folder: Path, config: Config, run: RunDirectory) -> str:
 
 
 def _shortened(config: Config) -> Config:
-    validation = config.training.validation.model_copy(
+    validation_settings = config.training.validation.model_copy(
         update={
             "every_updates": _UPDATES,
             "max_sentences": _DEV_SENTENCES,
@@ -130,7 +130,7 @@ def _shortened(config: Config) -> Config:
         max_time=None,
         patience=None,
         checkpoint=config.training.checkpoint.model_copy(update={"every_updates": _UPDATES}),
-        validation=validation,
+        validation=validation_settings,
         log_every_updates=1,
         tensorboard=False,
     )
@@ -145,7 +145,7 @@ def _with_precision(config: Config, precision: str) -> Config:
     return config.model_copy(update={"runtime": runtime})
 
 
-def _at(config: Config, run: RunDirectory) -> Config:
+def _with_run_dir(config: Config, run: RunDirectory) -> Config:
     return config.model_copy(update={"run_dir": run.path})
 
 
@@ -162,17 +162,17 @@ def _with_prepared(config: Config, run: RunDirectory, folder: Path) -> Config:
     data = None if tokenizers is None else find_corpora(config, run, tokenizers)
     if data is not None and not has_guidance(config, run.data, data.train):
         data = None
-    made = RunDirectory(
+    prepared = RunDirectory(
         folder,
         run.tokenizer if tokenizers is not None else folder / "tokenizer",
         run.data if data is not None else folder / "data",
     )
     if data is None:
-        prepare_corpora(config, made, prepare_tokenizers(config, made))
-    places = {"tokenizer": made.tokenizer, "data": made.data}
+        prepare_corpora(config, prepared, prepare_tokenizers(config, prepared))
+    folders = {"tokenizer": prepared.tokenizer, "data": prepared.data}
     update = {
-        name: getattr(config, name).model_copy(update={"dir": place})
-        for name, place in places.items()
+        name: getattr(config, name).model_copy(update={"dir": path})
+        for name, path in folders.items()
     }
     return config.model_copy(update=update)
 
@@ -180,7 +180,7 @@ def _with_prepared(config: Config, run: RunDirectory, folder: Path) -> Config:
 def _run_process(config: Config, kill_after: int | None) -> None:
     """Train in a new process, which must succeed, or kill itself after an update."""
     process = multiprocessing.get_context("spawn").Process(
-        target=_train_here, args=(config, kill_after), daemon=True
+        target=_train_in_process, args=(config, kill_after), daemon=True
     )
     with delay_signals():
         process.start()
@@ -196,17 +196,17 @@ def _run_process(config: Config, kill_after: int | None) -> None:
         )
 
 
-def _train_here(config: Config, kill_after: int | None) -> None:
+def _train_in_process(config: Config, kill_after: int | None) -> None:
     set_quiet(True)
     unblock_signals(signal.SIGINT, signal.SIGTERM)
     try:
-        train(config, logs=partial(_FatalLog, kill_after=kill_after))
+        train(config, open_log=partial(_SelfKillingLog, kill_after=kill_after))
     except NmtError as error:
         warn(error.message)
         sys.exit(error.exit_code)
 
 
-class _FatalLog(TrainingLog):
+class _SelfKillingLog(TrainingLog):
     """A log that kills its process after the record of update `kill_after`."""
 
     def __init__(self, run: RunDirectory, tensorboard: bool, kill_after: int | None) -> None:
@@ -220,13 +220,13 @@ class _FatalLog(TrainingLog):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
-    """Return the number of tensors of each file of the last checkpoints, when all are equal.
+def _compare(uninterrupted: RunDirectory, resumed: RunDirectory) -> dict[str, int]:
+    """Compare the last checkpoints and return the number of tensors of each file.
 
     Raises:
-        NmtError: A file or the state differs; it names the first that does.
+        NmtError: A file or the state differs. The message names the first difference.
     """
-    one, two = (checkpoint_path(run.checkpoints, 2 * _UPDATES) for run in (whole, parts))
+    one, two = (checkpoint_path(run.checkpoints, 2 * _UPDATES) for run in (uninterrupted, resumed))
     counts = {}
     files = (MODEL, OPTIMIZER, AVERAGE)
     for name in files if (one / AVERAGE).exists() else files[:2]:
@@ -234,15 +234,17 @@ def _compare(whole: RunDirectory, parts: RunDirectory) -> dict[str, int]:
         differing = [key for key in tensors if not _same_bits(tensors[key], others.get(key))]
         if differing or tensors.keys() != others.keys():
             names = ", ".join(differing[:5]) or "their names"
-            raise _inexact(f"{len(differing)} of {len(tensors)} tensors of {name} ({names}, ...)")
+            raise _difference_error(
+                f"{len(differing)} of {len(tensors)} tensors of {name} ({names}, ...)"
+            )
         counts[name] = len(tensors)
     states = [_without_seconds(load_state(path)) for path in (one, two)]
     values = {
-        each.name: tuple(getattr(state, each.name) for state in states)
-        for each in fields(TrainingState)
+        state_field.name: tuple(getattr(state, state_field.name) for state in states)
+        for state_field in fields(TrainingState)
     }
     if differing := [f"{key}: {a} and {b}" for key, (a, b) in values.items() if a != b]:
-        raise _inexact("; ".join(differing))
+        raise _difference_error("; ".join(differing))
     return counts
 
 
@@ -257,10 +259,10 @@ def _same_bits(one: Tensor, other: Tensor | None) -> bool:
     return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
 
 
-def _inexact(what: str) -> NmtError:
+def _difference_error(difference: str) -> NmtError:
     return NmtError(
         f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and "
-        f"{_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, differ in {what}.\n"
+        f"{_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, differ in {difference}.\n"
         "On a CPU that is an error of nmt's: please report it with the configuration. On a GPU "
         "kernels may add in another order each time."
     )

@@ -49,22 +49,26 @@ class SharedRows:
     old: Tensor
 
     @classmethod
-    def of(cls, new: Tokenizer, old: Tokenizer) -> "SharedRows":
+    def from_tokenizers(cls, new: Tokenizer, old: Tokenizer) -> "SharedRows":
         """Return the rows that two tokenizers share.
 
         Args:
             new: The tokenizer of the new model.
-            old: The tokenizer of the model whose rows are taken over.
+            old: The tokenizer of the model whose rows are copied.
         """
-        known = {piece: number for number, piece in enumerate(old.pieces(range(old.size)))}
-        pieces = new.pieces(range(new.size))
-        shared = [(number, known[piece]) for number, piece in enumerate(pieces) if piece in known]
+        old_ids = {subword: number for number, subword in enumerate(old.pieces(range(old.size)))}
+        subwords = new.pieces(range(new.size))
+        shared = [
+            (number, old_ids[subword])
+            for number, subword in enumerate(subwords)
+            if subword in old_ids
+        ]
         pairs = torch.tensor(shared, dtype=torch.long).view(-1, 2)
         return cls(pairs[:, 0], pairs[:, 1])
 
 
-def start_from(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
-    """Fill a new model from the model in `training.init_from`, and log what was taken over.
+def initialize_from_model(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
+    """Copy parameters of the model in `training.init_from` into a new model, and log their names.
 
     Args:
         bundle: The new model, with its tokenizers and settings.
@@ -72,7 +76,7 @@ def start_from(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
         log: The log of training.
 
     Raises:
-        ModelError: A wanted parameter is missing there or has another shape, or the tokenizer
+        ModelError: A parameter to copy is missing there or has another shape, or the tokenizer
             differs and must be the same.
         ConfigError: A pattern matches no parameter.
     """
@@ -88,16 +92,18 @@ def start_from(bundle: Bundle, state: TrainingState, log: TrainingLog) -> None:
         rows = _shared_rows(bundle.tokenizers, old.tokenizers)
     else:
         _check_same_tokenizer(bundle, old)
-    wanted = {n: p for n, p in bundle.model.named_parameters() if n in chosen}
+    filled = {n: p for n, p in bundle.model.named_parameters() if n in chosen}
     saved = dict(old.model.named_parameters(remove_duplicate=False))
-    _check_fit(wanted, saved, rows, old)
-    _copy(wanted, saved, rows)
+    _check_fit(filled, saved, rows, old)
+    _copy(filled, saved, rows)
     state.started_from = {"name": str(old.config.name), "fingerprint": fingerprint(old.path)}
-    log.tell("\n".join([f"parameters of {old.path}:", *_account(bundle.model, old, wanted, rows)]))
+    log.info(
+        "\n".join([f"parameters of {old.path}:", *_copy_report(bundle.model, old, filled, rows)])
+    )
 
 
-def freeze(model: nn.Module, settings: TrainingSettings, log: TrainingLog) -> None:
-    """Exclude the parameters that `training.freeze` names from training.
+def freeze_parameters(model: nn.Module, settings: TrainingSettings, log: TrainingLog) -> None:
+    """Exclude the parameters that `training.freeze_parameters` names from training.
 
     Without a gradient they get neither updates nor weight decay, and do not count in the norm that
     is clipped.
@@ -118,32 +124,32 @@ def freeze(model: nn.Module, settings: TrainingSettings, log: TrainingLog) -> No
         raise ConfigError("training.freeze: matches every parameter; leave some to train.")
     for name in frozen:
         named[name].requires_grad_(False)
-    numbers = sum(named[name].numel() for name in frozen)
-    every = sum(parameter.numel() for parameter in named.values())
-    log.tell(f"frozen: {numbers:,} of {every:,} parameters ({', '.join(frozen)})")
+    frozen_size = sum(named[name].numel() for name in frozen)
+    total = sum(parameter.numel() for parameter in named.values())
+    log.info(f"frozen: {frozen_size:,} of {total:,} parameters ({', '.join(frozen)})")
 
 
-def origin(settings: TrainingSettings, state: TrainingState) -> dict[str, object]:
+def training_origin(settings: TrainingSettings, state: TrainingState) -> dict[str, object]:
     """Return the warm start, frozen parameters and averaging of a training, for a model card.
 
     Args:
         settings: The settings of training.
         state: The state of training.
     """
-    facts: dict[str, object] = {}
+    provenance: dict[str, object] = {}
     if state.started_from:
-        facts["started_from"] = state.started_from
+        provenance["started_from"] = state.started_from
     if settings.freeze:
-        facts["frozen"] = list(settings.freeze)
+        provenance["frozen"] = list(settings.freeze)
     if settings.ema is not None:
-        facts["weights"] = f"moving average of the trained ones, decay {settings.ema:g}"
-    return facts
+        provenance["weights"] = f"moving average of the trained ones, decay {settings.ema:g}"
+    return provenance
 
 
 def _shared_rows(new: TokenizerPair, old: TokenizerPair) -> dict[str, SharedRows]:
     sides = {
-        "source": SharedRows.of(new.source, old.source),
-        "target": SharedRows.of(new.target, old.target),
+        "source": SharedRows.from_tokenizers(new.source, old.source),
+        "target": SharedRows.from_tokenizers(new.target, old.target),
     }
     return {name: sides[side] for name, side in VOCABULARY_ROWS.items()}
 
@@ -158,13 +164,13 @@ def _check_same_tokenizer(new: Bundle, old: Bundle) -> None:
 
 
 def _check_fit(
-    wanted: Mapping[str, Tensor],
+    filled: Mapping[str, Tensor],
     saved: Mapping[str, Tensor],
     rows: Mapping[str, SharedRows],
     old: Bundle,
 ) -> None:
     problems = []
-    for name, parameter in wanted.items():
+    for name, parameter in filled.items():
         if name not in saved:
             problems.append(f"{name} is missing")
             continue
@@ -183,9 +189,9 @@ def _check_fit(
 
 @torch.no_grad()
 def _copy(
-    wanted: Mapping[str, Tensor], saved: Mapping[str, Tensor], rows: Mapping[str, SharedRows]
+    filled: Mapping[str, Tensor], saved: Mapping[str, Tensor], rows: Mapping[str, SharedRows]
 ) -> None:
-    for name, parameter in wanted.items():
+    for name, parameter in filled.items():
         values = saved[name].to(parameter.device)
         if name in rows:
             shared = rows[name]
@@ -194,20 +200,20 @@ def _copy(
             parameter.copy_(values)
 
 
-def _account(
-    model: nn.Module, old: Bundle, wanted: Mapping[str, Tensor], rows: Mapping[str, SharedRows]
+def _copy_report(
+    model: nn.Module, old: Bundle, filled: Mapping[str, Tensor], rows: Mapping[str, SharedRows]
 ) -> list[str]:
-    """Return lines about what was taken over, what was not, and what only the old model has."""
+    """Return lines about the copied parameters, the others, and those of the old model alone."""
     named = dict(model.named_parameters())
-    taken = sum(_taken(name, parameter, rows) for name, parameter in wanted.items())
-    every = sum(parameter.numel() for parameter in named.values())
-    lines = [f"  taken over: {taken:,} of {every:,}"]
+    copied = sum(_copied_count(name, parameter, rows) for name, parameter in filled.items())
+    total = sum(parameter.numel() for parameter in named.values())
+    lines = [f"  taken over: {copied:,} of {total:,}"]
     lines += [
         f"  {name}: {len(rows[name].new):,} of {len(parameter):,} rows, those of shared subwords"
-        for name, parameter in wanted.items()
+        for name, parameter in filled.items()
         if name in rows
     ]
-    others = [name for name in named if name not in wanted]
+    others = [name for name in named if name not in filled]
     if others:
         lines.append(f"  initialised as usual: {', '.join(others)}")
     known = dict(model.named_parameters(remove_duplicate=False))
@@ -217,7 +223,7 @@ def _account(
     return lines
 
 
-def _taken(name: str, parameter: Tensor, rows: Mapping[str, SharedRows]) -> int:
+def _copied_count(name: str, parameter: Tensor, rows: Mapping[str, SharedRows]) -> int:
     if name not in rows:
         return parameter.numel()
     return len(rows[name].new) * (parameter.numel() // len(parameter))
@@ -229,8 +235,8 @@ Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Found:
-    """The rows of one embedding for which a file has vectors.
+class WordVectors:
+    """The word vectors of a file for the rows of one embedding.
 
     Attributes:
         rows: The ids of the subwords, `[found]`.
@@ -257,7 +263,7 @@ def check_vector_files(config: Config) -> None:
         if path is None:
             continue
         with wrap_read_errors(str(path)), open_file(path) as file:
-            rows = _rows(open_content(file, str(path)).stream)
+            rows = _field_rows(open_content(file, str(path)).stream)
             first = next(rows, None)
             if first is None or (_is_header(first[1]) and next(rows, None) is None):
                 raise DataError(f"{path}: has no word vectors.")
@@ -285,15 +291,15 @@ def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
     for side, path, tokenizer, embedding in sides:
         if path is None:
             continue
-        found = find_vectors(path, tokenizer, bundle.config.model.embedding_size)
-        if not found.rows:
+        vectors = find_vectors(path, tokenizer, bundle.config.model.embedding_size)
+        if not vectors.rows:
             raise DataError(
-                f"{path}: has none of the {found.words:,} words that the {side} tokenizer knows. "
+                f"{path}: has none of the {vectors.words:,} words that the {side} tokenizer knows. "
                 "Give the vectors of that language, one word and its numbers in each line."
             )
-        _fill(embedding.weight, found)
-        log.tell(
-            f"{side} embeddings: {len(found.rows):,} of {found.words:,} words have vectors in "
+        _fill_rows(embedding.weight, vectors)
+        log.info(
+            f"{side} embeddings: {len(vectors.rows):,} of {vectors.words:,} words have vectors in "
             f"{path}"
         )
 
@@ -315,10 +321,10 @@ def freeze_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
     for path, embedding in sides:
         if path is not None:
             embedding.weight.requires_grad_(False)
-    log.tell("pretrained embeddings are not trained")
+    log.info("pretrained embeddings are not trained")
 
 
-def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> Found:
+def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> WordVectors:
     """Return the vectors of a file for the words that a tokenizer knows.
 
     Args:
@@ -329,37 +335,37 @@ def find_vectors(path: Path, tokenizer: Tokenizer, size: int) -> Found:
     Raises:
         DataError: The file cannot be read, is damaged, or has vectors of another size.
     """
-    pieces = tokenizer.pieces(range(tokenizer.size))
-    wanted: dict[str, list[int]] = {}
-    for number, piece in enumerate(pieces):
-        if (text := _word_of(piece)) is not None:
-            wanted.setdefault(text, []).append(number)
-    lowered = {text.lower() for text in wanted}
+    subwords = tokenizer.pieces(range(tokenizer.size))
+    ids_by_text: dict[str, list[int]] = {}
+    for number, subword in enumerate(subwords):
+        if (text := _word_text(subword)) is not None:
+            ids_by_text.setdefault(text, []).append(number)
+    lowered = {text.lower() for text in ids_by_text}
     vectors: dict[str, Vector] = {}
-    for word, vector in _read_vectors(path, size, wanted.keys() | lowered):
+    for word, vector in _read_vectors(path, size, ids_by_text.keys() | lowered):
         vectors.setdefault(word, vector)
-    found = Found([], [], sum(map(len, wanted.values())))
-    for text, numbers in wanted.items():
-        known = vectors.get(text, vectors.get(text.lower()))
-        if known is not None:
-            found.rows.extend(numbers)
-            found.values.extend([known] * len(numbers))
-    return found
+    result = WordVectors([], [], sum(map(len, ids_by_text.values())))
+    for text, numbers in ids_by_text.items():
+        vector_of_text = vectors.get(text, vectors.get(text.lower()))
+        if vector_of_text is not None:
+            result.rows.extend(numbers)
+            result.values.extend([vector_of_text] * len(numbers))
+    return result
 
 
-def _word_of(piece: str) -> str | None:
+def _word_text(subword: str) -> str | None:
     """Return the text of a subword that may be a word, None of another."""
-    text = piece.replace(_SPACE, "")
-    is_word = starts_word(piece) or is_punctuation(piece) or text.isdigit()
+    text = subword.replace(_SPACE, "")
+    is_word = starts_word(subword) or is_punctuation(subword) or text.isdigit()
     return text if text and is_word else None
 
 
-def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str, Vector]]:
-    """Yield the wanted words of a file, each with its vector."""
+def _read_vectors(path: Path, size: int, words: set[str]) -> Iterator[tuple[str, Vector]]:
+    """Yield the words of a file that are in `words`, each with its vector."""
     with wrap_read_errors(str(path)), open_file(path) as file:
         content = open_content(file, str(path))
         with progress("reading vectors", None, "words") as bar:
-            for index, (number, fields) in enumerate(_rows(content.stream)):
+            for index, (number, fields) in enumerate(_field_rows(content.stream)):
                 bar.advance()
                 if index == 0:
                     _check_size(path, number, _size_of_first(fields), size)
@@ -368,11 +374,11 @@ def _read_vectors(path: Path, size: int, wanted: set[str]) -> Iterator[tuple[str
                 word = " ".join(fields[:-size]) if len(fields) > size else fields[0]
                 if len(fields) <= size:
                     _check_size(path, number, len(fields) - 1, size)
-                if word in wanted:
-                    yield word, _numbers(path, number, fields[-size:])
+                if word in words:
+                    yield word, _parse_vector(path, number, fields[-size:])
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+def _field_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of the lines that are not blank, each with the number of its line."""
     for number, line in enumerate(lines, start=1):
         text = line.decode("utf-8", errors="replace").replace("\t", " ").strip()
@@ -402,7 +408,7 @@ def _check_size(path: Path, line: int, found: int, size: int) -> None:
         )
 
 
-def _numbers(path: Path, line: int, fields: list[str]) -> Vector:
+def _parse_vector(path: Path, line: int, fields: list[str]) -> Vector:
     try:
         vector = np.array(fields, np.float32)
     except ValueError as error:
@@ -413,6 +419,6 @@ def _numbers(path: Path, line: int, fields: list[str]) -> Vector:
 
 
 @torch.no_grad()
-def _fill(weight: Tensor, found: Found) -> None:
-    values = torch.from_numpy(np.stack(found.values)).to(weight.device, weight.dtype)
-    weight[torch.tensor(found.rows, device=weight.device)] = values
+def _fill_rows(weight: Tensor, vectors: WordVectors) -> None:
+    values = torch.from_numpy(np.stack(vectors.values)).to(weight.device, weight.dtype)
+    weight[torch.tensor(vectors.rows, device=weight.device)] = values

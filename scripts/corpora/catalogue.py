@@ -8,8 +8,7 @@ recorded at the first download (checksums.py). Sizes are approximate sizes of do
 import re
 from collections.abc import Iterable
 
-from corpora.kinds import MEGABYTE, Corpus, Download, Reader, SacrebleuSet, Side, Text
-from corpora.readers import column, segment, talk
+from corpora.corpus_types import MEGABYTE, Corpus, Download, Reader, SacrebleuSet, Side, Text
 from corpora.splitting import Split, by_sentence, every_23rd
 from nmt.errors import UsageError
 
@@ -130,7 +129,7 @@ def _iwslt14() -> Corpus:
         return Text(name, (first, second), split=split, needed=split is not None)
 
     def test(name: str) -> Text:
-        return text(name, f"de-en/IWSLT14.{name}.de-en.{{}}.xml", segment)
+        return text(name, f"de-en/IWSLT14.{name}.de-en.{{}}.xml", iwslt_segment)
 
     names = ("TED.dev2010", "TEDX.dev2012", "TED.tst2010", "TED.tst2011", "TED.tst2012")
     return Corpus(
@@ -139,7 +138,7 @@ def _iwslt14() -> Corpus:
         licence="CC BY-NC-ND 4.0 (TED talks)",
         site="https://wit3.fbk.eu",
         texts=(
-            text("train", "de-en/train.tags.de-en.{}", talk, every_23rd),
+            text("train", "de-en/train.tags.de-en.{}", iwslt_line, every_23rd),
             *(test(name) for name in names),
         ),
         configs=("iwslt14.de-en.yaml",),
@@ -326,3 +325,36 @@ def _tatoeba(language: str) -> Corpus:
         configs=("tatoeba.fra-eng.yaml",),
         settings=() if language == "fra" else (f"data.source_language={language}",),
     )
+
+
+def column(number: int) -> Reader:
+    """Return a reader of one column of a tab-separated table.
+
+    Args:
+        number: The column, from 1.
+    """
+
+    def read(line: str) -> str | None:
+        cells = line.split("\t")
+        return cells[number - 1] if len(cells) >= 2 else None
+
+    return read
+
+
+def iwslt_line(line: str) -> str | None:
+    """Return the text of a line of IWSLT's `train.tags`, or None.
+
+    Sentences, titles and descriptions of talks count as text.
+    """
+    for tag in ("title", "description"):
+        line = line.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
+    line = line.strip()
+    return None if line.startswith("<") else line
+
+
+def iwslt_segment(line: str) -> str | None:
+    """Return the text of a line of IWSLT's test sets, `<seg id="1"> ... </seg>`, or None."""
+    line = line.strip()
+    if not line.startswith("<seg") or not line.endswith("</seg>"):
+        return None
+    return line.removesuffix("</seg>").partition(">")[2].strip()

@@ -17,21 +17,21 @@ from email.message import Message
 from pathlib import Path
 
 from corpora.checksums import Checksums
-from corpora.kinds import Download
+from corpora.corpus_types import Download
 from nmt.console import progress, say, warn
 from nmt.errors import DataError, ResourceError
 from nmt.runtime.atomic_files import flush_directory, sha256, wrap_os_errors, write_text
 
 _BLOCK = 1 << 18
-_LONGEST_WAIT = 60.0
-_TEMPORARY = frozenset((408, 425, 429, 500, 502, 503, 504))
+_MAX_WAIT = 60.0
+_TEMPORARY_STATUSES = frozenset((408, 425, 429, 500, 502, 503, 504))
 # manythings.org refuses the user agent of Python.
 _AGENT = "Mozilla/5.0 (compatible; nmt get_data.py)"
 
 
 @dataclass(frozen=True)
-class Patience:
-    """The waits and retries of a download.
+class RetryPolicy:
+    """The time limits and retries of a download.
 
     Attributes:
         timeout: The seconds to wait for a server.
@@ -47,15 +47,15 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-class _Gone(Exception):
-    """Failure of an address, which does not have the file. The next address may have it."""
+class _NotFoundError(Exception):
+    """The failure of an address without the file. The next address may have it."""
 
 
-class _Cut(Exception):
-    """Failure for now: the connection ended too early, or the server has trouble."""
+class _IncompleteError(Exception):
+    """A temporary failure: the connection ended too early, or the server has trouble."""
 
 
-def fetch(download: Download, folder: Path, patience: Patience) -> Path:
+def fetch(download: Download, folder: Path, retry_policy: RetryPolicy) -> Path:
     """Return a file in the folder of downloads, fetched if it is not there.
 
     Its SHA-256 is recorded or compared.
@@ -63,7 +63,7 @@ def fetch(download: Download, folder: Path, patience: Patience) -> Path:
     Args:
         download: The file to fetch.
         folder: The folder of downloads.
-        patience: The waits and retries.
+        retry_policy: The waits and retries.
 
     Raises:
         ResourceError: No server gives the file now.
@@ -78,77 +78,77 @@ def fetch(download: Download, folder: Path, patience: Patience) -> Path:
     with wrap_os_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    _fetch_from_any(download, part, patience)
+    _fetch_from_any(download, part, retry_policy)
     _check(checksums, path, part)
     with wrap_os_errors(path):
         part.replace(path)
-        _state_of(part).unlink(missing_ok=True)
+        _state_file(part).unlink(missing_ok=True)
         flush_directory(folder)
     return path
 
 
-def _check(checksums: Checksums, path: Path, found: Path) -> None:
+def _check(checksums: Checksums, path: Path, current: Path) -> None:
     """Compare a file with the checksum of `path`, or record its checksum.
 
     Args:
         checksums: The checksums of the folder.
         path: The final path of the file.
-        found: Its path now.
+        current: Its path now.
 
     Raises:
         DataError: The checksum differs.
     """
-    value = sha256(found)
+    value = sha256(current)
     if not checksums.matches(path.name, value):
         rejected = path.with_name(f"{path.name}.rejected")
         with wrap_os_errors(path):
-            found.replace(rejected)
-            _state_of(found).unlink(missing_ok=True)
+            current.replace(rejected)
+            _state_file(current).unlink(missing_ok=True)
         raise checksums.refuse(path.name, str(rejected), value)
     if path.name not in checksums:
         say(f"{path.name}: first seen here, SHA-256 recorded in {checksums.path}: {value}")
         checksums.record({path.name: value})
 
 
-def _fetch_from_any(download: Download, part: Path, patience: Patience) -> None:
+def _fetch_from_any(download: Download, part: Path, retry_policy: RetryPolicy) -> None:
     reasons = []
     missing = True
     for url in download.urls:
         try:
-            _fetch_patiently(url, download.name, part, patience)
+            _fetch_with_retries(url, download.name, part, retry_policy)
             return
-        except _Gone as error:
+        except _NotFoundError as error:
             reasons.append(f"{url}: {error}")
-        except _Cut as error:
+        except _IncompleteError as error:
             missing = False
             reasons.append(f"{url}: {error}")
-    told = "\n".join(reasons)
+    details = "\n".join(reasons)
     if missing:
         raise DataError(
-            f"{told}\nIts publisher has moved it: find the file, and give its folder by --from."
+            f"{details}\nIts publisher has moved it: find the file, and give its folder by --from."
         )
     raise ResourceError(
-        f"{told}\nThe same command goes on where it was. Look at the network, or give the folder "
-        "of files that you have by --from."
+        f"{details}\nThe same command goes on where it was. Look at the network, or give the "
+        "folder of files that you have by --from."
     )
 
 
-def _fetch_patiently(url: str, name: str, part: Path, patience: Patience) -> None:
+def _fetch_with_retries(url: str, name: str, part: Path, retry_policy: RetryPolicy) -> None:
     """Fetch a file with retries. A retry that brings new data does not count."""
     failures, furthest = 0, _size(part)
     while True:
         try:
-            _Attempt(url, name, part, patience.timeout).run()
+            _Attempt(url, name, part, retry_policy.timeout).run()
             return
-        except _Cut as error:
+        except _IncompleteError as error:
             # Compared with the furthest, not the last: without resuming, sizes go up and down.
             failures = 0 if _size(part) > furthest else failures + 1
             furthest = max(furthest, _size(part))
-            if failures > patience.retries:
+            if failures > retry_policy.retries:
                 raise
-            wait = min(_LONGEST_WAIT, patience.first_wait * 2 ** max(0, failures - 1))
+            wait = min(_MAX_WAIT, retry_policy.first_wait * 2 ** max(0, failures - 1))
             warn(f"{name}: {error}; again in {wait:g} s")
-            patience.sleep(wait)
+            retry_policy.sleep(wait)
 
 
 class _Attempt:
@@ -161,8 +161,8 @@ class _Attempt:
         """Receive the file, or the rest of it.
 
         Raises:
-            _Gone: The address does not have the file.
-            _Cut: The file is incomplete, and a retry may help.
+            _NotFoundError: The address does not have the file.
+            _IncompleteError: The file is incomplete, and a retry may help.
         """
         validator = _validator_of(self._part, self._url)
         offset = _size(self._part) if validator else 0
@@ -174,49 +174,53 @@ class _Attempt:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:
                 self._receive(response, offset)
         except urllib.error.HTTPError as error:
-            self._refused(error)
+            self._handle_http_error(error)
         except (http.client.HTTPException, OSError) as error:  # never from the disk
-            raise _Cut(_plain(getattr(error, "reason", error))) from error
+            raise _IncompleteError(_error_text(getattr(error, "reason", error))) from error
 
-    def _refused(self, error: urllib.error.HTTPError) -> None:
+    def _handle_http_error(self, error: urllib.error.HTTPError) -> None:
         if error.code == 416:
             if error.headers.get("Content-Range") == f"bytes */{_size(self._part)}":
                 return  # it is complete, and still the same
             self._part.unlink(missing_ok=True)
-            raise _Cut("the server has less of the file than is here, which was not its") from error
-        answer = f"the server answers {error.code} {error.reason}"
-        raise (_Cut if error.code in _TEMPORARY else _Gone)(answer) from error
+            raise _IncompleteError(
+                "the server has less of the file than is here, which was not its"
+            ) from error
+        message = f"the server answers {error.code} {error.reason}"
+        raise (_IncompleteError if error.code in _TEMPORARY_STATUSES else _NotFoundError)(
+            message
+        ) from error
 
     def _receive(self, response: http.client.HTTPResponse, offset: int) -> None:
-        if response.status != 206 or not _begins_at(response.headers, offset):
+        if response.status != 206 or not _starts_at(response.headers, offset):
             if response.status == 206:
                 self._part.unlink(missing_ok=True)
-                raise _Cut("the server gave another piece than asked for")
+                raise _IncompleteError("the server gave another piece than asked for")
             offset = 0
         length = response.headers.get("Content-Length", "")
         total = offset + int(length) if length.isdigit() else None
         with wrap_os_errors(self._part):
             file = self._part.open("ab" if offset else "wb")
-            write_text(_state_of(self._part), _state(self._url, response.headers))
+            write_text(_state_file(self._part), _state(self._url, response.headers))
         with file, progress(self._name, _kilobytes(total), "kB", _kilobytes(offset) or 0) as bar:
-            done = offset
+            received = offset
             while block := response.read(_BLOCK):
                 with wrap_os_errors(self._part):
                     file.write(block)
-                bar.advance((done + len(block)) // 1000 - done // 1000)
-                done += len(block)
+                bar.advance((received + len(block)) // 1000 - received // 1000)
+                received += len(block)
             with wrap_os_errors(self._part):
                 file.flush()
                 os.fsync(file.fileno())
-        if total is not None and done != total:
-            raise _Cut(f"the connection ended at {done:,} of {total:,} bytes")
+        if total is not None and received != total:
+            raise _IncompleteError(f"the connection ended at {received:,} of {total:,} bytes")
 
 
-def _plain(reason: object) -> str:
+def _error_text(reason: object) -> str:
     return str(getattr(reason, "strerror", None) or reason) or type(reason).__name__
 
 
-def _begins_at(headers: Message, offset: int) -> bool:
+def _starts_at(headers: Message, offset: int) -> bool:
     """Return whether a partial response starts at `offset`: `Content-Range: bytes 100-199/200`."""
     return str(headers.get("Content-Range", "")).startswith(f"bytes {offset}-")
 
@@ -229,7 +233,7 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _state_of(part: Path) -> Path:
+def _state_file(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
@@ -245,7 +249,7 @@ def _state(url: str, headers: Message) -> str:
 
 def _validator_of(part: Path, url: str) -> str | None:
     try:
-        state = json.loads(_state_of(part).read_text(encoding="utf-8"))
+        state = json.loads(_state_file(part).read_text(encoding="utf-8"))
         return str(state["validator"]) if state["url"] == url and state["validator"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,8 +10,8 @@ from typing import IO
 
 from corpora.archives import checked_lines, texts_in
 from corpora.checksums import Checksums
-from corpora.kinds import Corpus, Download, Side, Text
-from corpora.places import Fetched, Place, Present
+from corpora.corpus_types import Corpus, Download, Side, Text
+from corpora.locations import DownloadedFiles, LineLocation, LocalFiles
 from nmt.console import progress, say, warn
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
@@ -35,7 +35,10 @@ class Prepared:
 
 
 def prepare(
-    corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool = False
+    corpus: Corpus,
+    locations: DownloadedFiles | LocalFiles,
+    folder: Path,
+    replace_bad_utf8: bool = False,
 ) -> list[Prepared]:
     """Write NAME.LANGUAGE.gz for all texts of a corpus, all of them or none.
 
@@ -43,7 +46,7 @@ def prepare(
 
     Args:
         corpus: The corpus.
-        places: The places of its lines.
+        locations: The source of its lines.
         folder: The folder to write into.
         replace_bad_utf8: Whether bytes that are not UTF-8 become U+FFFD.
 
@@ -51,13 +54,13 @@ def prepare(
         The prepared texts.
 
     Raises:
-        DataError: A file is missing, damaged or not UTF-8, the sides of a text differ in their
+        DataError: A file is missing, damaged or not UTF-8. Or the sides of a text differ in their
             number of lines, or a text differs from the recorded one.
     """
-    return _Preparation(corpus, places, folder, replace_bad_utf8).run()
+    return _Preparation(corpus, locations, folder, replace_bad_utf8).run()
 
 
-def present_texts(corpus: Corpus, folder: Path) -> list[Prepared] | None:
+def find_prepared_texts(corpus: Corpus, folder: Path) -> list[Prepared] | None:
     """Return the prepared texts of a corpus, None unless all are there with their checksums.
 
     Args:
@@ -68,20 +71,22 @@ def present_texts(corpus: Corpus, folder: Path) -> list[Prepared] | None:
         DataError: A text has changed since it was made.
     """
     checksums = Checksums(folder)
-    found: list[Prepared] = []
+    prepared: list[Prepared] = []
     for text in corpus.texts:
         for name in _names_of(text):
-            sums = [_look(folder / f"{name}.{side.language}.gz") for side in text.sides]
+            sums = [
+                _checksum_and_lines(folder / f"{name}.{side.language}.gz") for side in text.sides
+            ]
             pairs = 0
-            for side, each in zip(text.sides, sums, strict=True):
+            for side, sum_and_lines in zip(text.sides, sums, strict=True):
                 file = f"{name}.{side.language}"
-                if each is None or file not in checksums:
+                if sum_and_lines is None or file not in checksums:
                     return None
-                if not checksums.matches(file, each[0]):
-                    raise checksums.refuse(file, str(folder / f"{file}.gz"), each[0])
-                pairs = each[1]
-            found.append(Prepared(name, _languages(text), pairs))
-    return found
+                if not checksums.matches(file, sum_and_lines[0]):
+                    raise checksums.refuse(file, str(folder / f"{file}.gz"), sum_and_lines[0])
+                pairs = sum_and_lines[1]
+            prepared.append(Prepared(name, _languages(text), pairs))
+    return prepared
 
 
 def _languages(text: Text) -> tuple[str, str]:
@@ -92,7 +97,7 @@ def _names_of(text: Text) -> list[str]:
     return [text.name] if text.split is None else list(text.split([]))
 
 
-def _look(path: Path) -> tuple[str, int] | None:
+def _checksum_and_lines(path: Path) -> tuple[str, int] | None:
     """Return the SHA-256 and the number of lines of a packed text, None where it is missing."""
     if not path.is_file():
         return None
@@ -138,75 +143,81 @@ class _Preparation:
     """One call of `prepare`."""
 
     def __init__(
-        self, corpus: Corpus, places: Fetched | Present, folder: Path, replace_bad_utf8: bool
+        self,
+        corpus: Corpus,
+        locations: DownloadedFiles | LocalFiles,
+        folder: Path,
+        replace_bad_utf8: bool,
     ) -> None:
-        self._corpus, self._places, self._folder = corpus, places, folder
+        self._corpus, self._locations, self._folder = corpus, locations, folder
         self._replace = replace_bad_utf8
         self._outputs: dict[_Key, _Output] = {}
-        self._held: dict[_Key, list[str]] = {}
+        self._lines_to_split: dict[_Key, list[str]] = {}
         self._checksums = Checksums(folder)
 
     def run(self) -> list[Prepared]:
         """See `prepare`."""
-        texts, wanted = self._look_for_all()
+        texts, wanted = self._locate_sides()
         with ExitStack() as stack:
             for text in texts:
                 for side in text.sides:
                     self._open(text, side, stack)
-            for path in dict.fromkeys(place.path for place in wanted):
+            for path in dict.fromkeys(location.path for location in wanted):
                 self._read(path, {at: keys for at, keys in wanted.items() if at.path == path})
-            prepared = [each for text in texts for each in self._finished(text, stack)]
+            prepared = [each for text in texts for each in self._finish_text(text, stack)]
             for output in self._outputs.values():
                 output.close()
-            self._compare(texts)
+            self._compare_checksums(texts)
         self._checksums.record(
             {f"{name}.{language}": out.sha256 for (name, language), out in self._outputs.items()}
         )
         return prepared
 
-    def _look_for_all(self) -> tuple[list[Text], dict[Place, list[tuple[_Key, Place]]]]:
-        """Return the texts whose sides are available, and the wanted sides by their place."""
+    def _locate_sides(
+        self,
+    ) -> tuple[list[Text], dict[LineLocation, list[tuple[_Key, LineLocation]]]]:
+        """Return the texts whose sides are available, and these sides by their location."""
         texts: list[Text] = []
-        wanted: dict[Place, dict[_Key, Place]] = {}
+        wanted: dict[LineLocation, dict[_Key, LineLocation]] = {}
         for text in self._corpus.texts:
-            places = [self._places.of(text, side) for side in text.sides]
+            locations = [self._locations.find(text, side) for side in text.sides]
             missing = [
                 side.language
-                for side, place in zip(text.sides, places, strict=True)
-                if place is None
+                for side, location in zip(text.sides, locations, strict=True)
+                if location is None
             ]
             if missing and text.needed:
-                raise self._missing(text, missing)
+                raise self._missing_error(text, missing)
             if missing:
                 warn(f"{text.name} ({', '.join(missing)}) is not there: left out.")
                 continue
             texts.append(text)
-            for side, place in zip(text.sides, places, strict=True):
-                assert place is not None  # otherwise it is in `missing`
-                wanted.setdefault(place, {})[text.name, side.language] = place
+            for side, location in zip(text.sides, locations, strict=True):
+                assert location is not None  # otherwise it is in `missing`
+                wanted.setdefault(location, {})[text.name, side.language] = location
         if not texts:
-            raise self._missing(self._corpus.texts[0], ["both sides"])
-        return texts, {place: list(keys.items()) for place, keys in wanted.items()}
+            raise self._missing_error(self._corpus.texts[0], ["both sides"])
+        return texts, {location: list(keys.items()) for location, keys in wanted.items()}
 
-    def _missing(self, text: Text, missing: list[str]) -> DataError:
+    def _missing_error(self, text: Text, missing: list[str]) -> DataError:
         names = sorted({name for each in self._corpus.downloads for name in each.known_as})
         archived = [side.member for side in text.sides if isinstance(side.origin, Download)]
         members = sorted({member for member in archived if member})
-        looked_for = []
+        searched = []
         if names:
             some = ", ".join(names[:6] + ["..."] * (len(names) > 6) + members)
-            looked_for = [f"the archives or what is in them: {some}"]
+            searched = [f"the archives or what is in them: {some}"]
         if not text.split:
-            looked_for.append(f"{text.name}.{text.sides[0].language}, with .gz or without")
+            searched.append(f"{text.name}.{text.sides[0].language}, with .gz or without")
         return DataError(
             f"{self._corpus.name}: {text.name} ({', '.join(missing)}) is not in the folder.\n"
-            f"Looked for {'; or '.join(looked_for)}."
+            f"Looked for {'; or '.join(searched)}."
         )
 
     def _open(self, text: Text, side: Side, stack: ExitStack) -> None:
         key = (text.name, side.language)
         if text.split is not None:
-            self._held.setdefault(key, [])
+            self._lines_to_split.setdefault(key, [])
         elif key not in self._outputs:
             self._outputs[key] = self._new_output(key, stack)
 
@@ -214,9 +225,11 @@ class _Preparation:
         path = self._folder / f"{key[0]}.{key[1]}.gz"
         return _Output(stack.enter_context(atomic_file(path)))
 
-    def _read(self, path: Path, wanted: dict[Place, list[tuple[_Key, Place]]]) -> None:
+    def _read(
+        self, path: Path, wanted: dict[LineLocation, list[tuple[_Key, LineLocation]]]
+    ) -> None:
         """Read a file once, for all texts that are in it."""
-        members = {place.member: keys for place, keys in wanted.items()}
+        members = {location.member: keys for location, keys in wanted.items()}
         left = set(members)
         for member, stream in texts_in(path, members):
             if member not in left:
@@ -228,30 +241,32 @@ class _Preparation:
                 for line in checked_lines(stream, path, what, self._replace):
                     block.append(line)
                     if len(block) == _BLOCK:
-                        self._take(block, members[member])
+                        self._add_lines(block, members[member])
                         bar.advance(len(block))
                         block = []
-                self._take(block, members[member])
+                self._add_lines(block, members[member])
         if left:
             raise DataError(f"{path}: has no {sorted(left)[0]}; is it another release?")
 
-    def _take(self, block: list[str], keys: list[tuple[_Key, Place]]) -> None:
-        for key, place in keys:
-            lines = [text for line in block if (text := place.read(line)) is not None]
-            if key in self._held:
-                self._held[key] += lines
+    def _add_lines(self, block: list[str], targets: list[tuple[_Key, LineLocation]]) -> None:
+        for key, location in targets:
+            lines = [text for line in block if (text := location.read(line)) is not None]
+            if key in self._lines_to_split:
+                self._lines_to_split[key] += lines
             else:
                 self._outputs[key].write(lines)
 
-    def _finished(self, text: Text, stack: ExitStack) -> list[Prepared]:
+    def _finish_text(self, text: Text, stack: ExitStack) -> list[Prepared]:
         """Compare the sides of a text, split it where it has a split, and return the results."""
         languages = _languages(text)
         first, second = ((text.name, language) for language in languages)
         if text.split is None:
-            self._insist(text, self._outputs[first].lines, self._outputs[second].lines)
+            self._check_lines(text, self._outputs[first].lines, self._outputs[second].lines)
             return [Prepared(text.name, languages, self._outputs[first].lines)]
-        self._insist(text, len(self._held[first]), len(self._held[second]))
-        parts = text.split(list(zip(self._held[first], self._held[second], strict=True)))
+        self._check_lines(text, len(self._lines_to_split[first]), len(self._lines_to_split[second]))
+        parts = text.split(
+            list(zip(self._lines_to_split[first], self._lines_to_split[second], strict=True))
+        )
         for name, pairs in parts.items():
             if not pairs:
                 raise DataError(f"{self._corpus.name}: too few pairs for a {name} text.")
@@ -260,7 +275,7 @@ class _Preparation:
                 self._outputs[name, language].write(lines)
         return [Prepared(name, languages, len(pairs)) for name, pairs in parts.items()]
 
-    def _insist(self, text: Text, first: int, second: int) -> None:
+    def _check_lines(self, text: Text, first: int, second: int) -> None:
         names = [f"{text.name}.{side.language}" for side in text.sides]
         if first != second:
             raise DataError(
@@ -275,7 +290,7 @@ class _Preparation:
                 "quite compare."
             )
 
-    def _compare(self, texts: list[Text]) -> None:
+    def _compare_checksums(self, texts: list[Text]) -> None:
         for (name, language), output in self._outputs.items():
             file = f"{name}.{language}"
             if not self._checksums.matches(file, output.sha256):

@@ -9,7 +9,7 @@ Pair = tuple[str, str]
 Split = Callable[[Sequence[Pair]], dict[str, list[Pair]]]
 """A function from the pairs of a text to the texts that are made of it, by name."""
 
-_LARGEST = 50
+_MAX_GROUP = 50
 _PERCENT_EACH = 1
 
 
@@ -34,19 +34,21 @@ def by_sentence(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
     pairs = list(dict.fromkeys(pairs))
     groups = _Groups()
     for source, target in pairs:
-        groups.join(("source", source.casefold()), ("target", target.casefold()))
+        groups.merge(("source", source.casefold()), ("target", target.casefold()))
     members: dict[tuple[str, str], list[Pair]] = {}
     for source, target in pairs:
-        members.setdefault(groups.of(("source", source.casefold())), []).append((source, target))
+        members.setdefault(groups.find_root(("source", source.casefold())), []).append(
+            (source, target)
+        )
     part_of = {root: _part(group) for root, group in members.items()}
     parts: dict[str, list[Pair]] = {"train": [], "dev": [], "test": []}
     for source, target in pairs:
-        parts[part_of[groups.of(("source", source.casefold()))]].append((source, target))
+        parts[part_of[groups.find_root(("source", source.casefold()))]].append((source, target))
     return parts
 
 
 def _part(group: Sequence[Pair]) -> str:
-    if len(group) > _LARGEST:
+    if len(group) > _MAX_GROUP:
         return "train"
     least = min(source.casefold() for source, _ in group)
     hundredth = int(hashlib.sha256(least.encode("utf-8")).hexdigest(), 16) % 100
@@ -59,7 +61,7 @@ class _Groups:
     def __init__(self) -> None:
         self._parent: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def of(self, item: tuple[str, str]) -> tuple[str, str]:
+    def find_root(self, item: tuple[str, str]) -> tuple[str, str]:
         """Return the item that represents the group of an item."""
         root = item
         while (parent := self._parent.setdefault(root, root)) != root:
@@ -68,11 +70,11 @@ class _Groups:
             self._parent[item], item = root, self._parent[item]
         return root
 
-    def join(self, first: tuple[str, str], second: tuple[str, str]) -> None:
+    def merge(self, first: tuple[str, str], second: tuple[str, str]) -> None:
         """Merge the groups of two items.
 
         Args:
             first: An item.
             second: Another item.
         """
-        self._parent[self.of(first)] = self.of(second)
+        self._parent[self.find_root(first)] = self.find_root(second)

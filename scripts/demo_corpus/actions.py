@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from demo_corpus import nominals
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import NOTHING, Clause
 from demo_corpus.frames import (
     INDIRECT_CLITICS,

@@ -45,7 +45,7 @@ class Clause:
         negation: pas, jamais, plus, or empty.
         modal: The modal verb before an infinitive.
         adverb: An adverb of the verb group.
-        habitual: Whether it tells a habit.
+        habitual: Whether it states a habit.
         clitics: The object pronouns in French order.
         complements: The phrases after the verb group.
         fronted: The object before the verb in both languages, such as the head of a relative

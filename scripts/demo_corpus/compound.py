@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from demo_corpus import actions, nominals, states
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import NOTHING, Clause, Clitic, predicate, statement
 from demo_corpus.frames import action_frame, with_object
 from demo_corpus.lexicon import ADJECTIVES, Phrase, nouns, phrase

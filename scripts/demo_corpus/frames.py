@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from demo_corpus import french, nominals
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import Clause, Clitic
 from demo_corpus.lexicon import NUMERALS, Phrase, nouns, phrase, times_for
 from demo_corpus.phrases import Nominal, numeral

@@ -81,7 +81,7 @@ class Time(Phrase):
 
     Attributes:
         tenses: The tenses that it goes with.
-        habit: Whether it tells a habit, for which English has the simple present.
+        habit: Whether it states a habit, for which English has the simple present.
     """
 
     tenses: frozenset[str] = field(repr=False)

@@ -1,6 +1,6 @@
 """Random subjects, objects and places, of the kinds that a sentence needs."""
 
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.lexicon import (
     DESTINATIONS,
     MEN,

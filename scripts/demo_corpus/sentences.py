@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from demo_corpus import actions, compound, english, french, questions, states
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import Clause, statement
 from demo_corpus.lexicon import NOUNS, Phrase
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from demo_corpus import french, nominals
-from demo_corpus.choosing import Chooser
+from demo_corpus.chooser import Chooser
 from demo_corpus.clauses import NOTHING, Clause, statement
 from demo_corpus.frames import a_number, action_frame, quantity, state_frame
 from demo_corpus.lexicon import (

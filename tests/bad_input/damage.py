@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nmt.training.checkpoints import seal
+from nmt.training.checkpoints import with_checksum
 
 Spoil = Callable[[Path], None]
 
@@ -90,7 +90,7 @@ def member(*keys: str, value: Any) -> Spoil:
             section = section[key]
         section[keys[-1]] = value
         if "checksum" in record:
-            record = seal(record)
+            record = with_checksum(record)
         path.write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     return spoil

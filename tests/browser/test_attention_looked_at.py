@@ -14,7 +14,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nmt.inspection.attention_data import (
     InspectedTranslation,
-    Reading,
+    ModelOutput,
     Sentence,
     merge_words,
     with_views,
@@ -177,7 +177,7 @@ def test_words_or_subwords(page):
     assert texts(page, ".token[data-target]") == ["The", "black", "cat"]
     press(page, "Subwords")
     assert texts(page, ".token[data-target]") == ["▁The", "▁bl", "ack", "▁cat", "</s>"]
-    best = SENTENCES[0].readings[0].best
+    best = SENTENCES[0].outputs[0].best
     np.testing.assert_allclose(cells(page), best.attention, atol=1e-3)
     choose(page, 2)
     assert texts(page, ".token[data-target]") == ["▁A", "▁dog", "</s>"]
@@ -221,7 +221,7 @@ def test_alternatives(page):
     assert texts(page, ".reference mark") == ["A"]
     looks[1].click()
     assert texts(page, ".token[data-target]") == ["The", "dark", "cat"]
-    second = SENTENCES[0].readings[0].looks[1].translation
+    second = SENTENCES[0].outputs[0].translations[1].translation
     merged = merge_words(second)[2]
     np.testing.assert_allclose(cells(page), merged, atol=2e-3)
     assert texts(page, ".reference mark") == ["A", "black"]
@@ -231,7 +231,7 @@ def test_alternatives(page):
 
 
 def test_a_reference_that_the_model_was_asked_about(opened):
-    reading = Reading(
+    reading = ModelOutput(
         (
             InspectedTranslation(made_up("A cat", "Le chat")),
             InspectedTranslation(made_up("The cat", "Le chat", -3.0), "reference"),
@@ -277,7 +277,9 @@ def two_models():
     ]
     return [
         Sentence(
-            number, text, (Reading((InspectedTranslation(a),)), Reading((InspectedTranslation(b),)))
+            number,
+            text,
+            (ModelOutput((InspectedTranslation(a),)), ModelOutput((InspectedTranslation(b),))),
         )
         for number, (text, a, b) in enumerate(
             zip(["Le chat", "Un chien"], one, two, strict=True), 1
@@ -310,7 +312,9 @@ def test_two_models_side_by_side(opened):
 
 def test_heads_of_a_reading(opened):
     one, two = random_weights(3, 3, 1), random_weights(3, 3, 2)
-    reading = Reading((InspectedTranslation(made_up("A cat", "Le chat", weights=(one + two) / 2)),))
+    reading = ModelOutput(
+        (InspectedTranslation(made_up("A cat", "Le chat", weights=(one + two) / 2)),)
+    )
     reading = with_views(reading, [[HeadAttention("head 1", one), HeadAttention("head 2", two)]])
     page = opened(attention_page([Sentence(1, "Le chat", (reading,))], [""], subwords=True))
     assert texts(page, ".view") == ["all together", "head 1", "head 2"]

@@ -10,8 +10,7 @@ from selenium.webdriver.common.by import By
 
 from nmt.config.serialize import dump_config
 from nmt.data.tokenizer_preparation import prepare_tokenizers
-from nmt.reports.run_page import report_page
-from nmt.reports.run_report import report_on
+from nmt.reports.run_report import gather_report, report_page
 from nmt.reports.run_state import open_run
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.data_preparation import prepare_corpora
@@ -27,7 +26,7 @@ def page(opened, tmp_path):
         folder = write_run(tmp_path / "run", *records, **more)
         if log:
             (folder / "train.log").write_text(log, encoding="utf-8")
-        return opened(report_page(report_on(open_run(folder))))
+        return opened(report_page(gather_report(open_run(folder))))
 
     return page
 
@@ -144,7 +143,7 @@ def test_before_training_only_the_corpora_are_shown(browser, opened, tiny, tiny_
     prepare_corpora(config, run, prepare_tokenizers(config, run))
     file = tiny_config.parent / "prepared.yaml"
     file.write_text(dump_config(config), encoding="utf-8")
-    opened(report_page(report_on(open_run(file))))
+    opened(report_page(gather_report(open_run(file))))
     assert headings(browser) == ["Data", "Settings"]
     assert list(figures(browser)) == ["Sentence lengthspairs", "Length ratiospairs"]
     data = browser.find_element(By.ID, "data").text

@@ -18,9 +18,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from nmt.data.manifest import LengthRatio
 from nmt.serving.api_schema import ApiResponses, RequestLimits
-from nmt.serving.app import Service, application, rendered
+from nmt.serving.app import Service, make_application, render_page
 from nmt.serving.request_queue import RequestQueue
-from nmt.serving.server import address, listening
+from nmt.serving.server import address, open_listener
 from nmt.translation.alternatives import Alternative
 from nmt.translation.quality_estimation import QualityEstimator
 from nmt.translation.translation import Translation
@@ -85,13 +85,18 @@ class Capitals:
 @pytest.fixture(scope="module")
 def home():
     """The address of a server."""
-    listener = listening("127.0.0.1", 0)
+    listener = open_listener("127.0.0.1", 0)
     desk = RequestQueue(Capitals(), 8, 8)
     limits = RequestLimits(characters=300)
     service = Service(
-        desk, ApiResponses(QualityEstimator(LengthRatio(1.0, 0.3))), limits, rendered(INFO), INFO, 3
+        desk,
+        ApiResponses(QualityEstimator(LengthRatio(1.0, 0.3))),
+        limits,
+        render_page(INFO),
+        INFO,
+        3,
     )
-    app = application(service)
+    app = make_application(service)
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -18,7 +18,7 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 from nmt.cli import serve as command
 from nmt.cli.app import run
 from nmt.errors import ResourceError
-from nmt.serving.server import address, listening
+from nmt.serving.server import address, open_listener
 from nmt.translation.translator import Translator
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -91,10 +91,10 @@ def test_without_its_packages_it_says_which_to_install(tiny_bundle, capsys, monk
 
 
 def test_it_warns_where_others_can_reach_it(capsys):
-    with listening("127.0.0.1", 0) as near:
+    with open_listener("127.0.0.1", 0) as near:
         assert address(near) == f"http://127.0.0.1:{near.getsockname()[1]}/"
         assert capsys.readouterr().err == ""
-    with listening("0.0.0.0", 0):
+    with open_listener("0.0.0.0", 0):
         assert "no password and no encryption" in capsys.readouterr().err
 
 
@@ -102,7 +102,7 @@ def test_an_address_of_ipv6_is_written_in_brackets():
     if not socket.has_ipv6:
         pytest.skip("no IPv6")
     try:
-        listener = listening("::1", 0)
+        listener = open_listener("::1", 0)
     except ResourceError:
         pytest.skip("no IPv6 here")
     with listener:
@@ -111,4 +111,4 @@ def test_an_address_of_ipv6_is_written_in_brackets():
 
 def test_an_address_of_another_machine(capsys):
     with pytest.raises(ResourceError, match="--host 203"):
-        listening("203.0.113.9", 0)
+        open_listener("203.0.113.9", 0)

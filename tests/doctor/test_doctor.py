@@ -9,9 +9,9 @@ import torch
 
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.doctor import corpus_sample, training_checks
-from nmt.doctor import doctor as environment
-from nmt.doctor.doctor import ROOM_FOR_NAMES, preflight
-from nmt.doctor.machine_checks import _allocator
+from nmt.doctor import preflight as environment
+from nmt.doctor.machine_checks import _check_allocator
+from nmt.doctor.preflight import NAME_WIDTH, preflight
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.lock import hold_lock
 from nmt.runtime.processor import count_cores
@@ -24,7 +24,7 @@ from nmt.training.run import train
 def at_home(tmp_path, monkeypatch):
     """Runs go below the test's folder, temporary files of the system into `others`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training_checks, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(training_checks, "_MIN_SECONDS", 0.0)
     monkeypatch.setattr(
         training_checks.CoreWaitTime, "share", lambda self: 0.0
     )  # whatever else runs here
@@ -70,7 +70,7 @@ def assert_fails(report, check, code, *said):
     found = finding(report, check)
     assert (found.level, found.exit_code) == ("fail", code), found
     for text in said:
-        assert text in found.line(ROOM_FOR_NAMES)
+        assert text in found.line(NAME_WIDTH)
 
 
 def assert_sound(report, *checks):
@@ -83,20 +83,20 @@ def test_all_is_well(doctor):
     assert [each for each in report.findings if each.level != "ok"] == []
     assert report.exit_code == 0
     assert report.verdict.startswith("ready: ")
-    assert max(len(each.check) for each in report.findings) == ROOM_FOR_NAMES
-    assert finding(report, "data").remark.facts["binarized"] is False
-    assert finding(report, "time").remark.facts["updates"] == 8
-    assert finding(report, "updates").remark.facts["tokens_per_second"] > 0
+    assert max(len(each.check) for each in report.findings) == NAME_WIDTH
+    assert finding(report, "data").result.facts["binarized"] is False
+    assert finding(report, "time").result.facts["updates"] == 8
+    assert finding(report, "updates").result.facts["tokens_per_second"] > 0
 
 
 def test_bleu_of_short_references_is_warned_of(doctor):
     found = finding(doctor(), "scores")
     assert found.level == "warn"
-    assert "9 of 20 references have four tokens or more" in found.remark.found
-    assert "training.metric: chrf" in found.remark.mend
+    assert "9 of 20 references have four tokens or more" in found.result.summary
+    assert "training.metric: chrf" in found.result.advice
     thai = finding(doctor(BY_CHRF, "data.target_language=th"), "scores")
-    assert thai.remark.facts["tokenizer"] == "char"
-    assert "no tokenizer of BLEU finds the words of Thai" in thai.remark.mend
+    assert thai.result.facts["tokenizer"] == "char"
+    assert "no tokenizer of BLEU finds the words of Thai" in thai.result.advice
 
 
 def test_without_a_configuration_it_looks_at_the_machine(doctor):
@@ -110,12 +110,12 @@ def test_a_run_that_is_there_is_left_alone_and_gone_on_with(tiny, doctor):
     train(tiny("training.max_updates=4"))
     report = doctor("run_dir=run", "training.max_updates=4")
     found = finding(report, "run")
-    assert (found.level, found.remark.facts["update"]) == ("warn", 4)
-    assert "training has ended" in found.remark.found
-    assert finding(report, "data").remark.facts["binarized"] is True
-    assert finding(report, "tokenizer").remark.facts["trained"] is True
-    assert finding(report, "time").remark.facts["updates"] == 0
-    there = finding(report, "disk space").remark.facts["there_bytes"]
+    assert (found.level, found.result.facts["update"]) == ("warn", 4)
+    assert "training has ended" in found.result.summary
+    assert finding(report, "data").result.facts["binarized"] is True
+    assert finding(report, "tokenizer").result.facts["trained"] is True
+    assert finding(report, "time").result.facts["updates"] == 0
+    there = finding(report, "disk space").result.facts["there_bytes"]
     assert there == sum(f.stat().st_size for f in RunDirectory(tiny().run_dir).path.rglob("*.*"))
 
 
@@ -211,16 +211,16 @@ def test_texts_that_are_written_otherwise_than_dev(tiny_config, doctor, tiny, ca
         prepare_corpora(config, run, prepare_tokenizers(config, run))
         assert "differ in tokenization" in capsys.readouterr().err
     report = doctor(f"run_dir={folder / 'run'}")
-    assert ("not binarized yet" in finding(report, "data").remark.found) is not binarized
+    assert ("not binarized yet" in finding(report, "data").result.summary) is not binarized
     marks, writing = finding(report, "marks"), finding(report, "writing")
     assert (marks.level, writing.level) == ("warn", "warn")
-    assert f"{folder / 'train.en'}:" in marks.line(ROOM_FOR_NAMES)
-    assert "&quot;two&quot;" in marks.remark.found
-    assert marks.remark.mend.startswith("The model would learn and write them.")
-    assert "train and dev differ in tokenization: 100% of the lines" in writing.remark.found
-    assert f"{folder / 'train.fr'}:1: " in writing.remark.found
-    assert "Detokenise train" in writing.remark.mend
-    assert writing.remark.facts["findings"][0]["kind"] == "tokenization"
+    assert f"{folder / 'train.en'}:" in marks.line(NAME_WIDTH)
+    assert "&quot;two&quot;" in marks.result.summary
+    assert marks.result.advice.startswith("The model would learn and write them.")
+    assert "train and dev differ in tokenization: 100% of the lines" in writing.result.summary
+    assert f"{folder / 'train.fr'}:1: " in writing.result.summary
+    assert "Detokenise train" in writing.result.advice
+    assert writing.result.facts["findings"][0]["kind"] == "tokenization"
     assert "warning" not in capsys.readouterr().err
 
 
@@ -239,9 +239,9 @@ def test_target_lines_that_cannot_be_written_are_told(tiny_config, doctor):
     text.write_text("\n".join(lines), encoding="utf-8", newline="\n")
     assert_sound(doctor(), "writable")
     found = finding(doctor("tokenizer.normalization=nfkc"), "writable")
-    assert (found.level, found.remark.facts["train_unwritable"]) == ("warn", 1)
-    assert "(the first is line 5): ， as , (1 line)" in found.remark.found
-    assert "tokenizer.normalization: auto" in found.remark.mend
+    assert (found.level, found.result.facts["train_unwritable"]) == ("warn", 1)
+    assert "(the first is line 5): ， as , (1 line)" in found.result.summary
+    assert "tokenizer.normalization: auto" in found.result.advice
 
 
 def test_more_subwords_than_the_text_can_give(doctor):
@@ -251,21 +251,21 @@ def test_more_subwords_than_the_text_can_give(doctor):
 
 def test_a_sample_stands_for_a_large_corpus(monkeypatch, doctor):
     whole = doctor()
-    monkeypatch.setattr(corpus_sample, "_PAIRS", 50)
+    monkeypatch.setattr(corpus_sample, "_SAMPLE_PAIRS", 50)
     part = doctor("tokenizer.vocab_size=4000", "tokenizer.hard_vocab_limit=true")
     assert part.exit_code == 0
-    assert "a sample of 50 pairs" in finding(part, "data").remark.found
-    more = [finding(each, "model").remark.facts["parameters"] for each in (whole, part)]
-    size = finding(whole, "tokenizer").remark.facts["sizes"][0]
+    assert "a sample of 50 pairs" in finding(part, "data").result.summary
+    more = [finding(each, "model").result.facts["parameters"] for each in (whole, part)]
+    size = finding(whole, "tokenizer").result.facts["sizes"][0]
     # Two embeddings of 8 numbers, and an output of 16 and a bias: see the tiny configuration.
     assert more[1] - more[0] == (4000 - size) * (8 + 8 + 16 + 1)
-    epochs = [finding(each, "time").remark.facts["updates_per_epoch"] for each in (whole, doctor())]
+    epochs = [finding(each, "time").result.facts["updates_per_epoch"] for each in (whole, doctor())]
     assert epochs[1] == pytest.approx(epochs[0], rel=0.4)
 
 
 def test_the_sample_is_evenly_spread(monkeypatch, tiny, tmp_path):
-    monkeypatch.setattr(corpus_sample, "_PAIRS", 5)
-    monkeypatch.setattr(corpus_sample, "_READ", 100)
+    monkeypatch.setattr(corpus_sample, "_SAMPLE_PAIRS", 5)
+    monkeypatch.setattr(corpus_sample, "_MAX_READ_LINES", 100)
     taken = corpus_sample.take_sample(tiny(), tmp_path)
     assert (taken.pairs, taken.read, taken.lines["train"], taken.is_whole) == (5, 100, 200, False)
     for side, copy in (("fr", "sample.source"), ("en", "sample.target")):
@@ -313,7 +313,7 @@ def test_the_checkpoint_has_the_real_size(monkeypatch, doctor, tiny, trained):
     """With Adam's moments, be there an update before it or not."""
     if not trained:
         monkeypatch.setattr(training_checks, "_update", lambda examination, group, runtime: None)
-    written = finding(doctor(), "checkpoint").remark.facts["bytes"]
+    written = finding(doctor(), "checkpoint").result.facts["bytes"]
     run = train(tiny("training.max_updates=2"))
     (real,) = run.checkpoints.iterdir()
     tensors = sum(file.stat().st_size for file in real.glob("*.safetensors"))
@@ -329,20 +329,20 @@ def test_a_busy_machine_is_noticed_and_not_taken_for_its_speed(monkeypatch, doct
     def timed(examination, groups, runtime, clock):
         by_one_thread = clock is training_checks.time.thread_time
         assert runtime.threads == 1 or not by_one_thread
-        return training_checks._Timed(
+        return training_checks._TimedUpdates(
             updates=10, tokens=1000, seconds=2.0 if by_one_thread else 50.0
         )
 
-    monkeypatch.setattr(training_checks, "_timed", timed)
+    monkeypatch.setattr(training_checks, "_time_updates", timed)
     monkeypatch.setattr(training_checks, "count_cores", lambda: 2)
     for share, expected in ((0.05, 0.2), (None, 0.2), (0.4, 5.0)):
         monkeypatch.setattr(training_checks.CoreWaitTime, "share", lambda self, share=share: share)
         found = finding(doctor("runtime.threads=2"), "updates")
-        assert found.remark.facts["updates_per_second"] == pytest.approx(expected)
+        assert found.result.facts["updates_per_second"] == pytest.approx(expected)
         assert found.level == ("warn" if share == 0.4 else "ok")
-    assert "waited 40% of their time" in found.line(ROOM_FOR_NAMES)
+    assert "waited 40% of their time" in found.line(NAME_WIDTH)
     own = finding(doctor("runtime.threads=3"), "updates")
-    assert own.remark.facts["updates_per_second"] == pytest.approx(0.2)
+    assert own.result.facts["updates_per_second"] == pytest.approx(0.2)
     assert own.level == "ok", "more threads than cores wait for each other, not for other processes"
 
 
@@ -360,19 +360,19 @@ def test_more_threads_than_cores(doctor):
     threads = count_cores() + 1
     found = finding(doctor(config=None, threads=threads), "threads")
     assert found.level == "warn"
-    assert found.remark.facts["threads"] == threads
+    assert found.result.facts["threads"] == threads
 
 
 def test_an_allocator_that_is_preloaded_is_named(monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", "liballocator.so")
     runtime = SimpleNamespace(device=torch.device("cpu"), keeps_memory=False)
-    remark = _allocator(SimpleNamespace(runtime=runtime))
-    assert remark.found.startswith("liballocator.so, as LD_PRELOAD has it")
+    remark = _check_allocator(SimpleNamespace(runtime=runtime))
+    assert remark.summary.startswith("liballocator.so, as LD_PRELOAD has it")
     monkeypatch.delenv("LD_PRELOAD")
-    assert "goes back to the system" in _allocator(SimpleNamespace(runtime=runtime)).found
+    assert "goes back to the system" in _check_allocator(SimpleNamespace(runtime=runtime)).summary
 
 
 def test_memory_that_is_nearly_all_taken(monkeypatch, doctor):
     monkeypatch.setattr(training_checks, "available_bytes", lambda device: 1000)
     found = finding(doctor(), "peak memory")
-    assert (found.level, found.remark.mend) == ("warn", "lower `training.batch_size`")
+    assert (found.level, found.result.advice) == ("warn", "lower `training.batch_size`")

@@ -5,10 +5,10 @@ import pytest
 from nmt.console import format_duration, format_size
 from nmt.doctor.examination import (
     Check,
+    CheckResult,
     DoctorReport,
     Examination,
     Finding,
-    Remark,
     examine,
     failure,
 )
@@ -30,11 +30,11 @@ def looked(*checks, **options):
 
 
 def sound(examination):
-    return Remark("good")
+    return CheckResult("good")
 
 
 def test_a_line_tells_what_was_found_and_how_to_mend_it():
-    assert Finding("ok", "disk", Remark("free.")).line(6) == "ok    disk:    free."
+    assert Finding("ok", "disk", CheckResult("free.")).line(6) == "ok    disk:    free."
     assert failure("text", "a: lines differ.\nrestore\n  them", 3).line(4) == (
         "fail  text:  a: lines differ; restore; them"
     )
@@ -61,7 +61,7 @@ def test_a_failure_stops_only_what_needs_it():
 
 
 def test_what_can_be_mended_is_a_warning_and_no_failure():
-    report = looked(Check("a", lambda examination: Remark("odd", "look at it")))
+    report = looked(Check("a", lambda examination: CheckResult("odd", "look at it")))
     assert report.findings[0].level == "warn"
     assert report.exit_code == 0
     assert report.verdict == "ready (with 1 warning)"
@@ -70,15 +70,15 @@ def test_what_can_be_mended_is_a_warning_and_no_failure():
 def test_out_of_memory_is_a_resource_and_a_bug_is_a_bug():
     report = looked(Check("a", raising(MemoryError())), Check("b", raising(ValueError("x"))))
     assert [finding.exit_code for finding in report.findings] == [5, 1]
-    assert report.findings[1].remark.found == "ValueError: x"
+    assert report.findings[1].result.summary == "ValueError: x"
     with pytest.raises(ValueError, match="x"):
         looked(Check("b", raising(ValueError("x"))), stop_at_bugs=True)
 
 
 def test_the_verdict_sums_up():
     findings = [
-        Finding("ok", "time", Remark("2 hours to the end (of it)")),
-        Finding("ok", "disk space", Remark("5 MB of disk")),
+        Finding("ok", "time", CheckResult("2 hours to the end (of it)")),
+        Finding("ok", "disk space", CheckResult("5 MB of disk")),
     ]
     assert DoctorReport(findings).verdict == "ready: 2 hours to the end; 5 MB of disk"
 

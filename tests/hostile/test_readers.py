@@ -35,7 +35,7 @@ from nmt.training.checkpoints import (
     load_tensors,
     newest_checkpoint,
     save_checkpoint,
-    seal,
+    with_checksum,
 )
 from nmt.translation.line_stream import Line
 from nmt.translation.requests import JsonInput
@@ -313,7 +313,7 @@ def test_a_checkpoint(checkpoint, capsys, name, sign, data):
         if sign and name != record.name:
             values = json.loads(right_record)
             values["sha256"][name] = hashlib.sha256(content).hexdigest()
-            record.write_text(json.dumps(seal(values)), encoding="utf-8")
+            record.write_text(json.dumps(with_checksum(values)), encoding="utf-8")
         found = newest_checkpoint(checkpoint.parent)
         if found is None:
             assert str(checkpoint) in capsys.readouterr().err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nmt.errors import DataError
-from nmt.inspection.alignments import align_found, align_given
+from nmt.inspection.alignments import align_pairs, translate_and_align
 from nmt.tokenizers.words import split_words
 from nmt.translation.translator import Translator
 
@@ -16,7 +16,7 @@ def translator(tiny_bundle):
 
 
 def test_words_are_those_that_spaces_divide(translator):
-    found = align_given(translator, SOURCES, TARGETS)
+    found = align_pairs(translator, SOURCES, TARGETS)
     assert [each.source for each in found] == [source.split() for source in SOURCES]
     assert [each.target for each in found] == [target.split() for target in TARGETS]
     for each in found:
@@ -25,7 +25,7 @@ def test_words_are_those_that_spaces_divide(translator):
 
 def test_weights_are_sums_over_source_subwords_and_means_over_target_subwords(translator):
     source, target = "un chien dort", "the house cat"
-    (aligned,) = align_given(translator, [source], [target])
+    (aligned,) = align_pairs(translator, [source], [target])
     (score,) = translator.score([source], [target], attention=True)
     assert score.attention is not None
 
@@ -44,7 +44,7 @@ def test_weights_are_sums_over_source_subwords_and_means_over_target_subwords(tr
 
 
 def test_links_above_a_threshold(translator):
-    (aligned,) = align_given(translator, SOURCES[:1], TARGETS[:1])
+    (aligned,) = align_pairs(translator, SOURCES[:1], TARGETS[:1])
     threshold = float(np.median(aligned.weights))
     links = aligned.links(threshold)
     assert set(links) == {
@@ -54,12 +54,12 @@ def test_links_above_a_threshold(translator):
 
 
 def test_nothing_is_linked_where_a_side_is_blank(translator):
-    for each in (align_given(translator, SOURCES, TARGETS)[i] for i in (1, 3)):
+    for each in (align_pairs(translator, SOURCES, TARGETS)[i] for i in (1, 3)):
         assert each.links() == []
 
 
 def test_found_translations_are_aligned_as_when_they_are_given(translator):
-    found = align_found(translator, SOURCES)
+    found = translate_and_align(translator, SOURCES)
     for source, (translation, aligned) in zip(SOURCES, found, strict=True):
         assert aligned.target == split_words(translation.text)
         assert aligned.source == source.split()
@@ -68,7 +68,7 @@ def test_found_translations_are_aligned_as_when_they_are_given(translator):
 
 
 def test_subwords(translator):
-    (aligned,) = align_given(translator, SOURCES[:1], TARGETS[:1], subwords=True)
+    (aligned,) = align_pairs(translator, SOURCES[:1], TARGETS[:1], subwords=True)
     (score,) = translator.score(SOURCES[:1], TARGETS[:1], attention=True)
     assert aligned.source == score.source_tokens[:-1]
     assert aligned.target == score.tokens[:-1]
@@ -77,4 +77,4 @@ def test_subwords(translator):
 
 def test_unequal_numbers_are_refused(translator):
     with pytest.raises(DataError, match="2 sources, but 1 targets"):
-        align_given(translator, ["a", "b"], ["a"])
+        align_pairs(translator, ["a", "b"], ["a"])

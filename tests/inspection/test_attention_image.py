@@ -97,9 +97,10 @@ def test_what_steers_is_drawn_as_a_sign():
 
 
 def test_missing_characters_are_named(monkeypatch):
-    monkeypatch.setattr("nmt.inspection.attention_image._plain_fonts", dict)
+    monkeypatch.setattr("nmt.inspection.attention_image._regular_fonts", dict)
     monkeypatch.setattr(
-        "nmt.inspection.attention_image._characters", lambda name: frozenset(map(ord, "abc"))
+        "nmt.inspection.attention_image._characters_of_font",
+        lambda name: frozenset(map(ord, "abc")),
     )
     (warning,) = drawn(["abc"], ["日本ab"], form="png").warnings
     assert "日 (U+65E5), 本 (U+672C)" in warning

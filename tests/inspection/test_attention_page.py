@@ -7,9 +7,9 @@ from looked_at import TREE, made_up, random_weights, sentence
 
 from nmt.inspection.attention_data import (
     InspectedTranslation,
-    Reading,
+    ModelOutput,
     Sentence,
-    forced_translation,
+    translation_of_score,
     tree_record,
     with_views,
 )
@@ -98,7 +98,7 @@ def test_a_tree_in_columns():
 
 def test_views_go_with_their_translations():
     weights = random_weights(2, 2)
-    reading = Reading(tuple(map(InspectedTranslation, [made_up("a", "x"), made_up("b", "x")])))
+    reading = ModelOutput(tuple(map(InspectedTranslation, [made_up("a", "x"), made_up("b", "x")])))
     reading = with_views(reading, [[HeadAttention("head 1", weights)], []])
     data = data_of(attention_page([Sentence(1, "x", (reading,))], [""]))
     one, two = data["sentences"][0]["readings"][0]["looks"]
@@ -112,7 +112,7 @@ def test_a_forced_score_as_a_translation():
     score = ForcedScore(
         -1.0, -2.0, ["▁a", "</s>"], ["▁x", "</s>"], [-1.0, -1.0], random_weights(2, 2)
     )
-    translation = forced_translation(" a ", score)
+    translation = translation_of_score(" a ", score)
     assert (translation.text, translation.score, translation.log_probability) == ("a", -1.0, -2.0)
     assert translation.attention is score.attention
 

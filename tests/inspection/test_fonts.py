@@ -3,7 +3,12 @@ import pytest
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 from nmt.inspection import attention_image
-from nmt.inspection.attention_image import begins_right, fonts_for, has_right_to_left, named
+from nmt.inspection.attention_image import (
+    describe_characters,
+    fonts_for,
+    has_right_to_left,
+    starts_right_to_left,
+)
 
 OURS = {
     "DejaVu Sans": "abc",
@@ -15,9 +20,9 @@ OURS = {
 
 @pytest.fixture
 def ours(monkeypatch):
-    monkeypatch.setattr(attention_image, "_plain_fonts", lambda: dict.fromkeys(OURS, ""))
+    monkeypatch.setattr(attention_image, "_regular_fonts", lambda: dict.fromkeys(OURS, ""))
     monkeypatch.setattr(
-        attention_image, "_characters", lambda name: frozenset(map(ord, OURS[name]))
+        attention_image, "_characters_of_font", lambda name: frozenset(map(ord, OURS[name]))
     )
 
 
@@ -46,8 +51,8 @@ def test_no_font_has_what_is_not_assigned():
 
 
 def test_characters_are_named():
-    assert named("日") == "日 (U+65E5)"
-    assert named("abcdefg").endswith("e (U+0065) and 2 more")
+    assert describe_characters("日") == "日 (U+65E5)"
+    assert describe_characters("abcdefg").endswith("e (U+0065) and 2 more")
 
 
 @pytest.mark.parametrize(
@@ -60,5 +65,5 @@ def test_characters_are_named():
     ],
 )
 def test_directions(texts, begins, has):
-    assert begins_right(texts) is begins
+    assert starts_right_to_left(texts) is begins
     assert has_right_to_left(texts) is has

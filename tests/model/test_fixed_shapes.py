@@ -59,7 +59,7 @@ def test_nor_by_the_kernel_of_a_conditional_gru(no_autocast, monkeypatch):
     cells = {"encoder__cell": "gru", "decoder__cell": "gru"}
     monkeypatch.setitem(KINDS, "conditional gru", {**KINDS["conditional"], **cells})
     model = on_meta("conditional gru", fixed_shapes=True)
-    assert model.decoder._has_conditional_gru()
+    assert model.decoder._uses_conditional_gru_kernel()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 

@@ -9,9 +9,9 @@ from nmt.errors import DataError
 from nmt.evaluation.metrics import make_scorer
 from nmt.evaluation.score_report import ReportOptions, System, compare_systems
 from nmt.reports.comparison import RunScores, compare_runs, largest_deltas, print_deltas, print_runs
-from nmt.reports.curves import dev_by_minutes
+from nmt.reports.curves import dev_points_by_minutes
 from nmt.reports.run_history import RunHistory
-from nmt.reports.run_scoring import Text, dev_of, given_text, score_runs
+from nmt.reports.run_scoring import Text, read_shared_dev, read_text_files, score_runs
 from nmt.reports.run_state import open_run
 
 REFERENCES = ["the cat is on the mat", "a dog sleeps in the house", "one two three four"]
@@ -53,7 +53,7 @@ def test_a_configuration_that_cannot_be_read_stops_only_the_settings(tmp_path):
     found = compare_runs(states(tmp_path, CONFIG, "nonsense: 1\n"), nothing)
     assert found.settings == ()
     assert "nonsense" in found.settings_problem
-    assert found.why_not == "no translations"
+    assert found.scores_problem == "no translations"
 
 
 def asked(sources=None):
@@ -94,17 +94,17 @@ def test_the_first_run_is_the_baseline(tmp_path):
 def test_dev_must_be_there_and_be_the_same(tmp_path):
     pair = states(tmp_path, CONFIG, CONFIG)
     with pytest.raises(DataError, match="no such file"):
-        dev_of(pair)
+        read_shared_dev(pair)
     for state in pair:
         state.run.data.mkdir()
         (state.run.data / "dev.source.txt").write_text("a\nb\n")
         (state.run.data / "dev.target.txt").write_text("c\nd\n")
-    assert dev_of(pair) == Text("dev", ["a", "b"], [["c", "d"]])
+    assert read_shared_dev(pair) == Text("dev", ["a", "b"], [["c", "d"]])
     (pair[1].run.data / "dev.target.txt").write_text("c\ne\n")
     with pytest.raises(DataError, match="different dev texts"):
-        dev_of(pair)
+        read_shared_dev(pair)
     file = pair[0].run.data / "dev.source.txt"
-    assert given_text(file, [file, file]).references == [["a", "b"], ["a", "b"]]
+    assert read_text_files(file, [file, file]).references == [["a", "b"], ["a", "b"]]
 
 
 def test_scores_by_time_are_where_the_log_says():
@@ -114,9 +114,9 @@ def test_scores_by_time_are_where_the_log_says():
         dev(15, bleu=2.0),
         train(20, seconds=180.0),
     ]
-    history = RunHistory.of(records)
-    assert dev_by_minutes(history, "bleu") == [(1.0, 1.0), (2.0, 2.0)]
-    assert dev_by_minutes(RunHistory.of([dev(10)]), "bleu") == []
+    history = RunHistory.from_records(records)
+    assert dev_points_by_minutes(history, "bleu") == [(1.0, 1.0), (2.0, 2.0)]
+    assert dev_points_by_minutes(RunHistory.from_records([dev(10)]), "bleu") == []
 
 
 def test_the_terminal_shows_runs_settings_curves_and_swings(tmp_path, capsys):

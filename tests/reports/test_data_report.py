@@ -9,7 +9,12 @@ from nmt.config.load import load_config
 from nmt.data.binary_dataset import Corpus
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError
-from nmt.reports.corpus_report import data_report, data_section, spread, try_data_report
+from nmt.reports.corpus_report import (
+    data_section,
+    evenly_spaced,
+    examine_corpora,
+    examine_corpora_or_reason,
+)
 from nmt.reports.run_history import RunHistory
 from nmt.reports.run_state import RunState
 from nmt.runtime.run_directory import RunDirectory
@@ -40,18 +45,18 @@ def run(tiny_config):
 
 
 def test_odd_pairs_come_first_with_their_lines_and_reasons(run):
-    report = data_report(run)
-    found = {pair.line: pair for pair in report.odd.pairs}
+    report = examine_corpora(run)
+    found = {pair.line: pair for pair in report.suspicious.pairs}
     assert set(list(found)[:3]) == set(_ODD)
     assert "subwords for" in found[50].reasons[0]
     assert "the same text on both sides" in found[80].reasons
     assert "target mostly in Cyrillic letters" in found[120].reasons
     for line, (source, target) in _ODD.items():
         assert (found[line].source, found[line].target) == (source, target)
-    scores = [pair.score for pair in report.odd.pairs]
+    scores = [pair.score for pair in report.suspicious.pairs]
     assert scores == sorted(scores, reverse=True)
-    assert (report.odd.looked_at, report.odd.identical) == (200, 3)  # two are `six`
-    assert report.odd.scripts[1]["Cyrillic"] == 15
+    assert (report.suspicious.examined, report.suspicious.identical) == (200, 3)  # two are `six`
+    assert report.suspicious.scripts[1]["Cyrillic"] == 15
 
 
 def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
@@ -61,7 +66,7 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
     config = load_config(tiny_config, [f"run_dir={folder / 'run'}"])
     found = RunDirectory(config.run_dir)
     prepare_corpora(config, found, prepare_tokenizers(config, found))
-    report = data_report(found)
+    report = examine_corpora(found)
     kinds = [finding["kind"] for finding in report.record()["findings"]]
     assert kinds[0] == "entities"
     page = data_section(report, "")
@@ -72,7 +77,7 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
 
 
 def test_lines_that_cannot_be_written_are_told(run):
-    report = data_report(run)
+    report = examine_corpora(run)
     assert report.record()["train"]["round_trip"]["lines"] == 200
     assert "All 200 target lines compared come back" in data_section(report, "")
     found = report.train.round_trip.model_copy(
@@ -89,7 +94,7 @@ def test_lines_that_cannot_be_written_are_told(run):
 
 
 def test_histograms_count_every_pair_once_where_it_belongs(run):
-    report, corpus = data_report(run), Corpus.open(run.data / "train")
+    report, corpus = examine_corpora(run), Corpus.open(run.data / "train")
     for histogram, lengths in (
         (report.source_lengths, corpus.source_lengths),
         (report.target_lengths, corpus.target_lengths),
@@ -113,19 +118,19 @@ def test_lengths_of_some_pairs_are_those_of_all(run):
 
 
 def test_of_a_large_corpus_a_part_is_looked_at(run, monkeypatch):
-    monkeypatch.setattr("nmt.reports.corpus_report._MOST_TEXTS", 20)
-    monkeypatch.setattr("nmt.reports.corpus_report._MOST_LENGTHS", 100)
-    report = data_report(run)
-    assert (report.odd.looked_at, report.measured) == (20, 100)
-    assert spread(10, 4).tolist() == [0, 2, 5, 7]
-    assert spread(3, 4).tolist() == [0, 1, 2]
-    assert spread(0, 4).tolist() == []
+    monkeypatch.setattr("nmt.reports.corpus_report._MAX_TEXTS", 20)
+    monkeypatch.setattr("nmt.reports.corpus_report._MAX_LENGTHS", 100)
+    report = examine_corpora(run)
+    assert (report.suspicious.examined, report.measured) == (20, 100)
+    assert evenly_spaced(10, 4).tolist() == [0, 2, 5, 7]
+    assert evenly_spaced(3, 4).tolist() == [0, 1, 2]
+    assert evenly_spaced(0, 4).tolist() == []
 
 
 def test_damaged_corpora_are_told_and_do_not_stop_the_rest(run, tmp_path):
     (run.data / "train.idx").write_bytes(b"nonsense")
     state = RunState(run, None, "", RunHistory(), None, 0, 0.0)
-    report, problem = try_data_report(state)
+    report, problem = examine_corpora_or_reason(state)
     assert report is None and "damaged" in problem
     with pytest.raises(DataError, match="cannot be read"):
-        data_report(RunDirectory(tmp_path))
+        examine_corpora(RunDirectory(tmp_path))

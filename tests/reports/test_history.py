@@ -13,7 +13,9 @@ def points(history):
 
 
 def test_a_whole_run():
-    history = RunHistory.of([start(parameters=7), train(10), dev(10), train(20), dev(20), end(20)])
+    history = RunHistory.from_records(
+        [start(parameters=7), train(10), dev(10), train(20), dev(20), end(20)]
+    )
     assert [point.update for point in history.train] == [10, 20]
     assert history.dev[1].metrics == {"loss": 3.8, "perplexity": 55.0, "bleu": 5.0, "chrf": 10.0}
     assert history.ended == "training.max_updates (100)"
@@ -25,7 +27,7 @@ def test_a_whole_run():
 def test_after_a_resume_the_later_of_two_counts():
     first = [start(), train(10), dev(10), train(20), dev(20), train(30)]
     again = [start(10), train(20, loss=2.0), dev(20, bleu=9.0)]
-    history = RunHistory.of(first + again)
+    history = RunHistory.from_records(first + again)
     assert points(history)[0] == [(10, 4.9), (20, 2.0)]
     assert [(p.update, p.metrics["bleu"]) for p in history.dev] == [(10, 2.5), (20, 9.0)]
     assert [session.update for session in history.sessions] == [0, 10]
@@ -33,12 +35,14 @@ def test_after_a_resume_the_later_of_two_counts():
 
 
 def test_a_run_begun_again_before_its_first_checkpoint():
-    history = RunHistory.of([start(), train(10), train(20), start(), train(10, loss=1.0)])
+    history = RunHistory.from_records([start(), train(10), train(20), start(), train(10, loss=1.0)])
     assert points(history)[0] == [(10, 1.0)]
 
 
 def test_what_is_rolled_back_does_not_count():
-    history = RunHistory.of([start(), train(10), dev(10), train(20), dev(20), rollback(25, 10)])
+    history = RunHistory.from_records(
+        [start(), train(10), dev(10), train(20), dev(20), rollback(25, 10)]
+    )
     assert [point.update for point in history.train] == [10]
     assert [point.update for point in history.dev] == [10]
     assert history.update == 10
@@ -47,7 +51,7 @@ def test_what_is_rolled_back_does_not_count():
 
 
 def test_a_start_that_was_lost_does_not_disorder_the_points():
-    history = RunHistory.of(
+    history = RunHistory.from_records(
         [train(10), train(20), train(30), train(20, loss=1.0), dev(20), dev(20)]
     )
     assert points(history)[0] == [(10, 4.9), (20, 1.0)]
@@ -55,7 +59,7 @@ def test_a_start_that_was_lost_does_not_disorder_the_points():
 
 
 def test_a_run_goes_on_after_its_end_and_after_being_given_up():
-    history = RunHistory.of([start(), train(10), end(10)])
+    history = RunHistory.from_records([start(), train(10), end(10)])
     assert history.ended
     history.add(start(10))
     assert history.ended is None
@@ -66,7 +70,7 @@ def test_a_run_goes_on_after_its_end_and_after_being_given_up():
 
 
 def test_values_that_are_none_are_gaps():
-    history = RunHistory.of(
+    history = RunHistory.from_records(
         [
             train(10, loss="inf", perplexity=None, learning_rate="x", gradient_norm=10**400),
             {"kind": "train", "update": 20},
@@ -88,7 +92,7 @@ def test_values_that_are_none_are_gaps():
 
 
 def test_the_best_of_equal_ones_is_the_first():
-    history = RunHistory.of([dev(10, bleu=3.0), dev(20, bleu=5.0), dev(30, bleu=5.0)])
+    history = RunHistory.from_records([dev(10, bleu=3.0), dev(20, bleu=5.0), dev(30, bleu=5.0)])
     assert history.best("bleu").update == 20
     assert history.best("perplexity").update == 30
 
@@ -100,7 +104,7 @@ def test_where_bleu_is_noise_the_best_is_by_chrf():
         dev(20, bleu=0.0, chrf=43.0, noise=noise),
         dev(30, bleu=0.0, chrf=42.0, noise=noise),
     ]
-    history = RunHistory.of(records)
+    history = RunHistory.from_records(records)
     assert history.best("bleu").update == 20
     assert history.best("bleu").deciding_value("bleu").shown == ("chrf", 43.0)
     assert validations_without_improvement(history, "bleu") == 1
@@ -111,6 +115,6 @@ def test_where_bleu_is_noise_the_best_is_by_chrf():
 
 
 def test_a_metric_of_only_some_validations():
-    history = RunHistory.of([dev(10), dev(20, **{"chrf++": 3.0})])
+    history = RunHistory.from_records([dev(10), dev(20, **{"chrf++": 3.0})])
     assert history.best("chrf++").update == 20
     assert validations_without_improvement(history, "chrf++") == 0

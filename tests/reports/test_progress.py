@@ -5,7 +5,7 @@ from run_folders import dev, end, start, train, write_run
 
 from nmt.reports.run_state import (
     open_run,
-    progress_of,
+    run_progress,
     updates_per_epoch,
     validations_without_improvement,
 )
@@ -13,7 +13,7 @@ from nmt.reports.run_state import (
 
 def progress(folder, *records, config=None):
     kind = {} if config is None else {"config": config}
-    return progress_of(open_run(write_run(folder, *records, **kind)))
+    return run_progress(open_run(write_run(folder, *records, **kind)))
 
 
 def test_by_updates_at_the_pace_of_late(tmp_path):

@@ -7,13 +7,13 @@ import pytest
 from run_folders import dev
 
 from nmt.evaluation.metrics import make_scorer
-from nmt.reports.run_history import DevPoint, RunHistory, _chrf, track_samples, warnings_of
-from nmt.reports.run_page import _last_validation
+from nmt.reports.run_history import DevPoint, RunHistory, _chrf, read_warnings, track_samples
+from nmt.reports.run_report import _last_validation
 
 
 def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
     log = tmp_path / "train.log"
-    assert warnings_of(log) == []
+    assert read_warnings(log) == []
     day = "2026-11-21 08:2"
     log.write_bytes(
         f"{day}0:00 update 5  loss 1\n{day}1:00 warning: the disk is full\n"
@@ -21,14 +21,16 @@ def test_warnings_are_counted_and_other_lines_are_not(tmp_path):
         f"{day}4:00 warning: an odd byte ".encode()
         + b"\xff\nwarning: without a time\n"
     )
-    first, second = warnings_of(log)
+    first, second = read_warnings(log)
     assert (first.time, first.text, first.count) == (f"{day}1:00", "the disk is full", 2)
     assert second.text == "an odd byte \ufffd"
 
 
 def test_translations_that_stay_are_one_stage():
     texts = [("a", "x"), ("b", "x"), ("b", "the reference 1"), ("a", "the reference 1")]
-    history = RunHistory.of([dev(10 * (i + 1), hypotheses=both) for i, both in enumerate(texts)])
+    history = RunHistory.from_records(
+        [dev(10 * (i + 1), hypotheses=both) for i, both in enumerate(texts)]
+    )
     one, two = track_samples(history)
     assert [(s.first, s.last, s.text) for s in one.stages] == [
         (10, 10, "a"),
@@ -44,7 +46,7 @@ def test_translations_that_stay_are_one_stage():
 def test_a_sentence_without_reference_has_no_score():
     record = dev(10)
     record["samples"] = [{"source": "s", "reference": " ", "hypothesis": "x"}]
-    (only,) = track_samples(RunHistory.of([record]))
+    (only,) = track_samples(RunHistory.from_records([record]))
     assert math.isnan(only.stages[0].chrf)
 
 

@@ -34,12 +34,12 @@ def test_a_run_that_is_being_trained(tmp_path):
 def test_a_watcher_learns_what_is_new_and_begins_again_with_a_new_log(tmp_path):
     folder = write_run(tmp_path / "run", start(), train(10))
     watcher = RunWatcher(folder)
-    assert len(watcher.look().history.train) == 1
+    assert len(watcher.read_state().history.train) == 1
     append(folder, train(20))
-    assert len(watcher.look().history.train) == 2
+    assert len(watcher.read_state().history.train) == 2
     (folder / "log.jsonl").unlink()
     append(folder, start(), train(5))
-    assert [point.update for point in watcher.look().history.train] == [5]
+    assert [point.update for point in watcher.read_state().history.train] == [5]
 
 
 def test_a_configuration_that_cannot_be_read_is_told_and_the_rest_shown(tmp_path):

@@ -3,13 +3,13 @@
 from run_folders import CONFIG, append, dev, end, rollback, start, train, write_run
 
 from nmt.reports.run_state import open_run
-from nmt.reports.text_charts import plain
-from nmt.reports.watch import Screen, frame, record_line
+from nmt.reports.text_charts import plain_lines
+from nmt.reports.watch import Screen, record_line, screen_lines
 from nmt.runtime.lock import hold_lock
 
 
 def shown(folder, **screen):
-    return plain(frame(open_run(folder), Screen(**screen)))
+    return plain_lines(screen_lines(open_run(folder), Screen(**screen)))
 
 
 def whole(folder):
@@ -57,7 +57,7 @@ def test_it_fits_any_screen(tmp_path):
     folder = whole(tmp_path / "run")
     for height in (1, 3, 8, 14, 20, 30, 60):
         for width in (40, 80, 200):
-            lines = frame(open_run(folder), Screen(width, height))
+            lines = screen_lines(open_run(folder), Screen(width, height))
             assert len(lines) <= height
             drawn = [line for line in lines if any(span.series is not None for span in line)]
             assert all(sum(len(span.text) for span in line) <= width for line in drawn)

@@ -134,8 +134,8 @@ def test_results_of_other_settings_and_damaged_ones_are_refused(run, recipe, cap
 
 def test_gaps_are_between_the_same_seeds():
     base = [{"seed": 1, "test": 30.0}, {"seed": 2, "test": 34.0}]
-    assert ablate._gap([{"seed": 2, "test": 33.0}], base) == "-1.0"
-    assert ablate._gap([{"seed": 3, "test": 33.0}], base) == ""
+    assert ablate._mean_difference([{"seed": 2, "test": 33.0}], base) == "-1.0"
+    assert ablate._mean_difference([{"seed": 3, "test": 33.0}], base) == ""
 
 
 def test_a_recipe_without_a_test_set(run, recipe, capsys):

@@ -12,7 +12,7 @@ from nmt.errors import DataError, ResourceError
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-Download = importlib.import_module("corpora.kinds").Download
+Download = importlib.import_module("corpora.corpus_types").Download
 fetching = importlib.import_module("corpora.fetching")
 http_server = importlib.import_module("http_server")
 Served = http_server.Served
@@ -31,9 +31,9 @@ def fetch(server, tmp_path):
     """Fetches a file by its name; `fetch.waits` holds how long it would have waited."""
 
     def run(*names, retries=2):
-        patience = fetching.Patience(5.0, retries, 1.0, run.waits.append)
+        retry_policy = fetching.RetryPolicy(5.0, retries, 1.0, run.waits.append)
         urls = tuple(server.url(name) for name in names)
-        return fetching.fetch(Download("corpus.tgz", urls), tmp_path / "got", patience)
+        return fetching.fetch(Download("corpus.tgz", urls), tmp_path / "got", retry_policy)
 
     run.waits = []
     return run
@@ -182,6 +182,6 @@ def test_a_file_that_was_spoilt_on_disk_is_found_out(server, fetch):
 
 
 def test_no_server_at_all(tmp_path):
-    patience = fetching.Patience(1.0, 0)
+    retry_policy = fetching.RetryPolicy(1.0, 0)
     with pytest.raises(ResourceError, match="network"):
-        fetching.fetch(Download("a", ("http://127.0.0.1:9/a",)), tmp_path, patience)
+        fetching.fetch(Download("a", ("http://127.0.0.1:9/a",)), tmp_path, retry_policy)

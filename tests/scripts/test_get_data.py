@@ -171,7 +171,7 @@ def test_an_archive_of_another_release(get, tmp_path, capsys):
 
 def test_too_much_in_an_archive_is_not_unpacked(get, tmp_path, monkeypatch, capsys):
     archives = importlib.import_module("corpora.archives")
-    monkeypatch.setattr(archives, "_LEAST_LIMIT", 1000)
+    monkeypatch.setattr(archives, "_MIN_LIMIT", 1000)
     (tmp_path / "here" / "train.en.gz").write_bytes(gzip.compress(b"a\n" * 10_000))
     (tmp_path / "here" / "train.vi.gz").write_bytes(gzip.compress(b"a\n" * 10_000))
     assert get("iwslt15.en-vi") == 3
@@ -261,7 +261,7 @@ def test_two_files_that_may_be_meant(get, tmp_path, capsys):
 
 
 def test_a_corpus_is_fetched_and_prepared(tmp_path, monkeypatch, capsys):
-    kinds = importlib.import_module("corpora.kinds")
+    corpus_types = importlib.import_module("corpora.corpus_types")
     with http_server.serving() as server:
         sides = []
         for language in ("en", "vi"):
@@ -269,9 +269,11 @@ def test_a_corpus_is_fetched_and_prepared(tmp_path, monkeypatch, capsys):
             server.files[language] = http_server.Served(
                 text, cuts=[len(text) // 2] * (language == "vi")
             )
-            origin = kinds.Download(f"x.{language}", (server.url(language),))
-            sides.append(kinds.Side(language, origin))
-        corpus = kinds.Corpus("x", "", "", "", (kinds.Text("train", tuple(sides)),), ("x.yaml",))
+            origin = corpus_types.Download(f"x.{language}", (server.url(language),))
+            sides.append(corpus_types.Side(language, origin))
+        corpus = corpus_types.Corpus(
+            "x", "", "", "", (corpus_types.Text("train", tuple(sides)),), ("x.yaml",)
+        )
         monkeypatch.setattr(get_data, "corpus_of", lambda name: corpus)
         output = tmp_path / "with space"
         monkeypatch.setattr(get_data, "CONFIGS", tmp_path)

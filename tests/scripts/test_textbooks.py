@@ -166,7 +166,7 @@ def test_a_small_run_is_measured(trained, tiny_config):
 
 def test_the_corpus_is_taken_from_beside_the_repository(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(textbooks, "SHARED", tmp_path)
+    monkeypatch.setattr(textbooks, "SHARED_CORPUS", tmp_path)
     monkeypatch.setattr(textbooks.get_data, "main", lambda arguments: asked.append(arguments) or 0)
     textbooks.get_texts(tmp_path / "data", toys=False)
     assert asked == [

@@ -17,9 +17,9 @@ with warnings.catch_warnings():  # later versions prefer another client to httpx
 
 from nmt import Constraints, Translator
 from nmt.serving.api_schema import ApiResponses, RequestLimits
-from nmt.serving.app import Service, application, rendered
+from nmt.serving.app import Service, make_application, render_page
 from nmt.serving.request_queue import RequestQueue
-from nmt.serving.server import about
+from nmt.serving.server import server_info
 from nmt.translation.quality_estimation import QualityEstimator
 
 HOME = "http://127.0.0.1:8765"
@@ -38,19 +38,19 @@ def translator(tiny_bundle):
     return Translator.load(tiny_bundle, threads=1)
 
 
-def application_of(translator, desk, limits=LIMITS):
-    info = about(translator, limits, 3)
+def application_of(translator, request_queue, limits=LIMITS):
+    info = server_info(translator, limits, 3)
     answers = ApiResponses(QualityEstimator.of(translator.bundles[0]))
-    service = Service(desk, answers, limits, rendered(info), info, 3)
-    return application(service, ["my-machine.lan"])
+    service = Service(request_queue, answers, limits, render_page(info), info, 3)
+    return make_application(service, ["my-machine.lan"])
 
 
 @pytest.fixture(scope="module")
 def app(translator):
-    desk = RequestQueue(translator, LIMITS.waiting, LIMITS.together)
-    yield application_of(translator, desk)
-    desk.close()
-    desk.join(30)
+    request_queue = RequestQueue(translator, LIMITS.waiting, LIMITS.together)
+    yield application_of(translator, request_queue)
+    request_queue.close()
+    request_queue.join(30)
 
 
 @pytest.fixture(scope="module")
@@ -337,13 +337,13 @@ class Silent:
 
 
 def test_what_takes_too_long_is_given_up(translator):
-    desk = Silent()
-    app = application_of(translator, desk, replace(LIMITS, seconds=0.05))
+    request_queue = Silent()
+    app = application_of(translator, request_queue, replace(LIMITS, seconds=0.05))
     answer = TestClient(app, base_url=HOME).post(T, json={"text": "le chat"})
     assert answer.status_code == 503
     assert "more than 0.05 seconds" in answer.json()["error"]
     assert answer.headers["retry-after"] == "1"
-    assert desk.jobs[0].given_up
+    assert request_queue.jobs[0].is_abandoned
 
 
 def scope_of(path: str) -> dict:
@@ -376,11 +376,11 @@ def exchange(app, *messages: dict, path: str = T) -> list[dict]:
 
 
 def test_a_client_that_leaves_is_not_waited_for(translator):
-    desk = Silent()
-    app = application_of(translator, desk)
+    request_queue = Silent()
+    app = application_of(translator, request_queue)
     body = {"type": "http.request", "body": b'{"text": "le chat"}', "more_body": False}
     exchange(app, body, {"type": "http.disconnect"})
-    assert desk.jobs[0].given_up
+    assert request_queue.jobs[0].is_abandoned
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(translator):
@@ -392,18 +392,20 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(translator):
 
 
 def test_a_full_desk_says_so(translator):
-    desk = RequestQueue(translator, 0, 1)
-    answer = TestClient(application_of(translator, desk), base_url=HOME).post(T, json={"text": "a"})
-    desk.close()
+    request_queue = RequestQueue(translator, 0, 1)
+    answer = TestClient(application_of(translator, request_queue), base_url=HOME).post(
+        T, json={"text": "a"}
+    )
+    request_queue.close()
     assert answer.status_code == 503
     assert "too many requests" in answer.json()["error"]
 
 
 def test_when_the_desk_has_ended_health_says_so(translator):
-    desk = RequestQueue(translator, 1, 1)
-    desk.close()
-    desk.join(30)
-    client = TestClient(application_of(translator, desk), base_url=HOME)
+    request_queue = RequestQueue(translator, 1, 1)
+    request_queue.close()
+    request_queue.join(30)
+    client = TestClient(application_of(translator, request_queue), base_url=HOME)
     assert client.get("/health").status_code == 503
 
 

@@ -180,7 +180,7 @@ def test_drawn_batches_have_the_sizes_of_the_plan_and_less_padding(prefix, token
 def test_ranks_take_turns(loader, ranks):
     """Each place of the epoch is one rank's, and that has there what one alone would have."""
     alone = [batch.pairs.tolist() for batch in loader(ON).batches(epoch=1, start=2)]
-    shares = [list(loader(ON).share(1, 2, rank, ranks)) for rank in range(ranks)]
+    shares = [list(loader(ON).rank_batches(1, 2, rank, ranks)) for rank in range(ranks)]
     for number, places in enumerate(zip(*shares, strict=True)):
         assert [place is not None for place in places] == [
             rank == number % ranks for rank in range(ranks)

@@ -6,7 +6,7 @@ import torch
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import ResourceError
 from nmt.training.batch_loader import BatchLoader
-from nmt.training.batch_size import BUDGETS, ON_CPU, first_fitting, worst_batches
+from nmt.training.batch_size import BUDGETS, CPU_BATCH_TOKENS, first_fitting, worst_batches
 from nmt.training.checkpoints import load_state, newest_checkpoint
 from nmt.training.data_preparation import prepare_corpora
 from nmt.training.run import train
@@ -66,6 +66,6 @@ def test_the_worst_batches_are_among_those_of_the_plan(tiny):
 def test_a_run_without_a_number_takes_the_one_for_the_cpu_and_keeps_it(tiny):
     run = train(tiny("training.batch_size=null", "training.max_updates=4"))
     path = newest_checkpoint(run.checkpoints)
-    assert load_state(path).batch_size == ON_CPU
+    assert load_state(path).batch_size == CPU_BATCH_TOKENS
     train(tiny("training.batch_size=null"), resume=True)
     assert load_state(newest_checkpoint(run.checkpoints)).update == 8

@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.training.training_log import Board
+from nmt.training.training_log import TensorBoardWriter
 
 pytest.importorskip("tensorboard")
 
@@ -17,7 +17,7 @@ def scalars(folder):
 
 
 def test_tensorboard_reads_what_was_added(tmp_path):
-    board = Board(tmp_path / "board")
+    board = TensorBoardWriter(tmp_path / "board")
     board.add("train", 5, {"loss": 2.5, "note": "text", "tokens": 7})
     board.add("train", 10, {"loss": 1.25})
     board.close()
@@ -29,7 +29,7 @@ def test_tensorboard_reads_what_was_added(tmp_path):
 
 def test_two_runs_of_a_folder_do_not_write_over_each_other(tmp_path):
     for update in (1, 2):
-        board = Board(tmp_path)
+        board = TensorBoardWriter(tmp_path)
         board.add("train", update, {"loss": float(update)})
         board.close()
     assert len(list(tmp_path.iterdir())) == 2
@@ -38,7 +38,7 @@ def test_two_runs_of_a_folder_do_not_write_over_each_other(tmp_path):
 
 def test_updates_that_are_done_again_after_a_resume_are_shown_once(tmp_path):
     for updates in ((1, 2, 3, 4), (3, 4, 5)):
-        board = Board(tmp_path)
+        board = TensorBoardWriter(tmp_path)
         board.hide_after(updates[0] - 1)
         for update in updates:
             board.add("train", update, {"loss": 10.0 * updates[0] + update})
@@ -59,13 +59,13 @@ def shown(folder):
 @pytest.mark.parametrize("marked", [True, False])
 def test_lost_updates_are_hidden_whoever_wrote_them(tmp_path, marked):
     """Not marked: as an earlier version began its files."""
-    board = Board(tmp_path)
+    board = TensorBoardWriter(tmp_path)
     if marked:
         board.hide_after(0)
     for update in (1, 2, 3, 4):
         board.add("train", update, {"loss": 1.0})
     board.close()
-    board = Board(tmp_path)
+    board = TensorBoardWriter(tmp_path)
     board.hide_after(2)
     board.add("train", 3, {"loss": 2.0})
     board.close()
@@ -83,7 +83,7 @@ class FullDisk:
 
 
 def test_a_full_disk_costs_the_curves_only(tmp_path, capsys):
-    board = Board(tmp_path)
+    board = TensorBoardWriter(tmp_path)
     board._writer = disk = FullDisk()
     for update in range(3):
         board.add("train", update, {"loss": 1.0})
@@ -96,7 +96,7 @@ def test_a_full_disk_costs_the_curves_only(tmp_path, capsys):
 
 def test_a_place_that_cannot_be_written_costs_the_curves_only(tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"")
-    board = Board(tmp_path / "file")
+    board = TensorBoardWriter(tmp_path / "file")
     board.add("train", 1, {"loss": 1.0})
     board.close()
     assert "TensorBoard's files are not written" in capsys.readouterr().err

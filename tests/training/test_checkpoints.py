@@ -20,14 +20,14 @@ from nmt.runtime.atomic_files import remove_leftovers
 from nmt.training import checkpoints
 from nmt.training import checkpoints as checkpoint_formats
 from nmt.training.checkpoints import (
-    LaterFormat,
+    NewerFormatError,
+    intact_checkpoints,
     load_state,
     load_tensors,
     newest_checkpoint,
     read_record,
+    rename_newer_checkpoints,
     save_checkpoint,
-    set_newer_aside,
-    sound_checkpoints,
 )
 from nmt.training.moving_average import MovingAverage
 
@@ -99,9 +99,9 @@ def test_a_later_format_is_not_taken_for_damage(tmp_path):
     write(tmp_path, 1)
     state = write(tmp_path, 2) / "state.json"
     record = json.loads(state.read_text(encoding="utf-8"))
-    later = checkpoint_formats.seal({**record, "format": checkpoint_formats.FORMAT + 1})
+    later = checkpoint_formats.with_checksum({**record, "format": checkpoint_formats.FORMAT + 1})
     state.write_text(json.dumps(later), encoding="utf-8")
-    with pytest.raises(LaterFormat, match="Take the version of nmt that wrote it"):
+    with pytest.raises(NewerFormatError, match="Take the version of nmt that wrote it"):
         newest_checkpoint(tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_a_flipped_bit_in_any_byte_of_the_state_is_found(tmp_path):
             assert read_record(state) == sound
             assert data[position : position + 1].isspace()
         except ModelError as error:
-            assert not isinstance(error, LaterFormat)
+            assert not isinstance(error, NewerFormatError)
 
 
 def test_states_of_two_kinds_are_damage(tmp_path):
@@ -152,7 +152,7 @@ def test_a_damaged_checkpoint_is_named_passed_over_and_kept(tmp_path, capsys, fi
     assert f"{bad}: a damaged checkpoint is passed over" in said
     assert file in said
     assert contents(bad.parent) == before
-    set_newer_aside(good)
+    rename_newer_checkpoints(good)
     assert names(tmp_path) == ["damaged-step-00000002", "step-00000001"]
     write(tmp_path, 2, keep=1)
     assert names(tmp_path) == ["damaged-step-00000002", "step-00000002"]
@@ -162,7 +162,7 @@ def test_two_damaged_ones_of_one_name_are_both_kept(tmp_path):
     good = write(tmp_path, 1)
     for _ in range(2):
         (write(tmp_path, 2) / "state.json").unlink()
-        set_newer_aside(good)
+        rename_newer_checkpoints(good)
     assert names(tmp_path) == ["damaged-step-00000002", "damaged-step-00000002-2", "step-00000001"]
 
 
@@ -177,7 +177,7 @@ def test_with_nothing_but_damage_training_does_not_begin_again(tmp_path):
 def test_all_that_are_whole_are_found_newest_first(tmp_path, capsys):
     paths = [write(tmp_path, update, keep=9) for update in (1, 2, 3, 4)]
     (paths[2] / "state.json").unlink()
-    assert list(sound_checkpoints(tmp_path)) == [paths[3], paths[1], paths[0]]
+    assert list(intact_checkpoints(tmp_path)) == [paths[3], paths[1], paths[0]]
     assert capsys.readouterr().err.count("is passed over") == 1
 
 

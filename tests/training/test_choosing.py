@@ -9,14 +9,13 @@ import pytest
 from nmt.bundles.bundle_files import read_bundle_record
 from nmt.evaluation.metrics import BestValidation
 from nmt.evaluation.scores import Score
-from nmt.reports.run_page import report_page
-from nmt.reports.run_report import report_on
+from nmt.reports.run_report import gather_report, report_page
 from nmt.reports.run_state import open_run
-from nmt.reports.watch import Screen, frame
+from nmt.reports.watch import Screen, screen_lines
 from nmt.runtime.device import Choices
 from nmt.training.averaging import _best_first, _validations
-from nmt.training.checkpoints import TrainingState, load_state, newest_checkpoint, update_of
-from nmt.training.run import _bleu_tokenizer, train
+from nmt.training.checkpoints import TrainingState, checkpoint_update, load_state, newest_checkpoint
+from nmt.training.run import _choose_bleu_tokenizer, train
 from nmt.training.validation import Validator
 
 OFTEN = ("training.validation.every_updates=2", "training.patience=2")
@@ -102,7 +101,7 @@ def test_the_best_checkpoints_of_a_run_are_those_by_the_same_rule(tiny, scripted
     run = train(tiny(*OFTEN))
     checkpoints = [run.checkpoints / f"step-{update:08d}" for update in (8, 6, 4, 2)]
     seen = _validations(run, "bleu")
-    assert [update_of(path) for path in _best_first(checkpoints, seen)] == [8, 4, 6, 2]
+    assert [checkpoint_update(path) for path in _best_first(checkpoints, seen)] == [8, 4, 6, 2]
     assert _validations(run, "chrf++") == {}
 
 
@@ -191,7 +190,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
     mecab(installed)
     state, log = state_with(before), Told()
     config = tiny(f"data.target_language={language}", "training.metric=bleu")
-    assert _bleu_tokenizer(config, state, log) == after
+    assert _choose_bleu_tokenizer(config, state, log) == after
     assert state.bleu_tokenizer == after
     assert ("bleu" not in state.best, state.stopping is None) == (forgets, forgets)
     assert (state.schedule["best"] is None) is forgets
@@ -201,7 +200,7 @@ def test_a_run_keeps_its_tokenizer_or_forgets_what_it_cannot_compare(
 
 def test_a_run_that_begins_forgets_nothing(tiny):
     state, log = state_with("", update=0), Told()
-    assert _bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
+    assert _choose_bleu_tokenizer(tiny("data.target_language=zh"), state, log) == "zh"
     assert "bleu" in state.best and log.warnings == []
 
 
@@ -214,9 +213,10 @@ def test_an_infinite_perplexity_is_shown_and_gone_on_from(tiny, monkeypatch):
     assert (facts["dev"]["perplexity"], facts["updates"]) == ("inf", 2)
     assert "perplexity inf" in text(run)
     assert last_state(run).best["perplexity"] == BestValidation("perplexity", math.inf, 2, 1)
-    page = report_page(report_on(open_run(run.path)))
+    page = report_page(gather_report(open_run(run.path)))
     assert any(
-        "loss 900.00" in plain_line(each) for each in frame(open_run(run.path), Screen(120, 60))
+        "loss 900.00" in plain_line(each)
+        for each in screen_lines(open_run(run.path), Screen(120, 60))
     )
     assert page.startswith("<!DOCTYPE html>")
     run = train(tiny(*options, "training.max_updates=6"), resume=True)

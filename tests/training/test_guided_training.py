@@ -13,12 +13,12 @@ from nmt.config.registry import GUIDANCE_COSTS
 from nmt.config.settings.training import GuidedAlignmentSettings
 from nmt.data.batches import pad_to_bucket
 from nmt.errors import ConfigError, DataError, StoppedBySignal
-from nmt.inspection.alignments import align_given
+from nmt.inspection.alignments import align_pairs
 from nmt.model.loss import Guidance
 from nmt.training.cuda_graphs import GraphedStep
 from nmt.training.gradients import split_batch
 from nmt.training.run import train
-from nmt.training.schedules import guidance_of, guidance_weight
+from nmt.training.schedules import batch_guidance, guidance_weight
 from nmt.training.trainer import Trainer
 from nmt.translation.translator import Translator
 
@@ -53,9 +53,9 @@ def test_the_weight_falls_to_zero_where_it_is_to():
     weights = [guidance_weight(falling, update) for update in range(1, 7)]
     assert weights == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0, 0.0])
     each = guided_batch(*SHORT)
-    assert guidance_of(falling, each, 2).weight == pytest.approx(0.3)
-    assert guidance_of(falling, each, 5) is None
-    assert guidance_of(steady, batch(*SHORT), 1) is None
+    assert batch_guidance(falling, each, 2).weight == pytest.approx(0.3)
+    assert batch_guidance(falling, each, 5) is None
+    assert batch_guidance(steady, batch(*SHORT), 1) is None
 
 
 def test_parts_of_a_batch_cost_what_the_whole_costs():
@@ -105,7 +105,7 @@ def test_attention_follows_the_links(tiny, tmp_path):
     guided = [f"training.guided_alignment.{each}" for each in settings]
     run = train(tiny(*guided, "training.max_updates=60", "training.validation.every_updates=60"))
     translator = Translator.load(run.best, device="cpu", threads=1)
-    found = align_given(translator, ["un deux trois quatre"], ["one two three four"])
+    found = align_pairs(translator, ["un deux trois quatre"], ["one two three four"])
     assert found[0].links() == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
 

@@ -6,13 +6,13 @@ import signal
 import pytest
 
 from nmt.training import stopping as interrupts_module
-from nmt.training.stopping import Interrupts
+from nmt.training.stopping import StopSignalRecorder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 
 
 def test_under_a_launcher_any_number_of_signals_is_noted_silently(capsys):
-    with Interrupts(launched=True) as interrupts:
+    with StopSignalRecorder(launched=True) as interrupts:
         for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM):
             os.kill(os.getpid(), number)
             assert interrupts.signal_number is not None
@@ -24,7 +24,7 @@ def test_under_a_launcher_any_number_of_signals_is_noted_silently(capsys):
 
 def test_alone_a_second_urgent_signal_acts_as_before_and_a_patient_one_never_does(capsys):
     before = signal.getsignal(signal.SIGINT)
-    with Interrupts() as interrupts:
+    with StopSignalRecorder() as interrupts:
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGUSR1)
             assert interrupts.signal_number == signal.SIGUSR1
@@ -43,7 +43,7 @@ def test_a_signal_while_a_line_is_written_is_told_and_noted(monkeypatch, capfd):
         raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
 
     monkeypatch.setattr(interrupts_module, "warn", interrupted)
-    with Interrupts() as interrupts:
+    with StopSignalRecorder() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupts.signal_number == signal.SIGINT
     assert "warning: stopping after this update, with a save; once" in capfd.readouterr().err

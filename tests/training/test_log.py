@@ -20,7 +20,7 @@ def test_lines_that_a_full_disk_refuses_are_missed_and_that_is_said_once(
 
     monkeypatch.setattr(logs, "append_text", full)
     log.record("train", 2)
-    log.tell("two")
+    log.info("two")
     monkeypatch.undo()
     log.record("train", 3)
     said = capsys.readouterr().err

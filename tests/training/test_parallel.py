@@ -17,10 +17,10 @@ from nmt.runtime.distributed import Ranks, SharedTexts, World
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.data_parallel import (
     RunStart,
-    announce,
+    announce_start,
     await_start,
     check_equal_weights,
-    refuse_a_shared_gpu,
+    check_one_gpu_each,
 )
 from nmt.training.run import train
 
@@ -313,8 +313,8 @@ def test_a_gpu_is_not_shared(monkeypatch, local_size, device, told):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     runtime = Runtime(torch.device(device), Choices("cuda", "float32", "highest", 1))
     with pytest.raises(UsageError, match=told):
-        refuse_a_shared_gpu(World(1, local_size, 1, local_size, launched=True), runtime)
-    refuse_a_shared_gpu(World(), runtime)
+        check_one_gpu_each(World(1, local_size, 1, local_size, launched=True), runtime)
+    check_one_gpu_each(World(), runtime)
 
 
 def announced(monkeypatch, start):
@@ -323,7 +323,7 @@ def announced(monkeypatch, start):
     monkeypatch.setattr(SharedTexts, "__init__", lambda self, world: None)
     monkeypatch.setattr(SharedTexts, "set", lambda self, name, text: left.update({name: text}))
     monkeypatch.setattr(SharedTexts, "get", lambda self, name: left.get(name))
-    announce(World(0, 2), start)
+    announce_start(World(0, 2), start)
 
 
 def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch):

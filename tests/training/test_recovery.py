@@ -29,7 +29,7 @@ def state_of(run, update):
 @pytest.fixture
 def skipping(monkeypatch):
     """Sets how many updates in a row may be left out."""
-    return lambda most: monkeypatch.setattr(recovery, "_MOST_SKIPPED", most)
+    return lambda most: monkeypatch.setattr(recovery, "_MAX_SKIPPED", most)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def spoil(monkeypatch):
 
         def patched(trainer, *arguments, **named):
             init(trainer, *arguments, **named)
-            step = trainer.gradients._whole
+            step = trainer.gradients._whole_step
 
             def spoiled(batch, divisor, update):
                 sums = step(batch, divisor, update)
@@ -51,7 +51,7 @@ def spoil(monkeypatch):
                     parameter.grad.fill_(torch.nan)
                 return LossSums(sums.loss * torch.nan, sums.cross_entropy * torch.nan, sums.tokens)
 
-            trainer.gradients._whole = spoiled
+            trainer.gradients._whole_step = spoiled
 
         monkeypatch.setattr(Trainer, "__init__", patched)
 
@@ -172,7 +172,7 @@ def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         save_checkpoint(tmp_path, 1, model, optimizer, state)
     with pytest.raises(ModelError) as error:
-        recovery.way_back(fault, state, tmp_path)
+        recovery.find_rollback_checkpoint(fault, state, tmp_path)
     return error.value.message.split("\n")[-1]
 
 
@@ -285,7 +285,7 @@ def test_a_left_out_update_does_not_move_the_average(tiny, spoil):
 
 
 def test_rollbacks_have_an_end(tiny, spoil, skipping, monkeypatch):
-    monkeypatch.setattr(recovery, "_MOST_ROLLBACKS", 2)
+    monkeypatch.setattr(recovery, "_MAX_ROLLBACKS", 2)
     skipping(1)
     spoil(updates(5, 6))
     with pytest.raises(ModelError, match="gone back 2 times"):
@@ -305,7 +305,7 @@ def test_a_run_that_went_back_goes_on_exactly(tiny, spoil, in_pieces, skipping):
     assert state_of(whole, 8).rollbacks == state_of(parts, 8).rollbacks == 1
 
 
-@pytest.mark.parametrize("killed_in", ["remove_newer", "_save", "_restore"])
+@pytest.mark.parametrize("killed_in", ["remove_newer_checkpoints", "_save", "_restore"])
 def test_killed_while_going_back_it_goes_back_again(tiny, spoil, monkeypatch, killed_in, skipping):
     skipping(1)
     spoil(at_full_rate(4, 5))

@@ -4,21 +4,23 @@ import numpy as np
 import pytest
 
 from nmt.data.batches import plan_epoch
-from nmt.training.batch_loader import Drawn, RegroupedEpoch, group_of, regroup
+from nmt.training.batch_loader import RegroupedEpoch, SampledBatch, regroup, regrouping_group
 
 
 def test_each_number_has_one_group_of_every_other_batch():
-    groups = dict.fromkeys(group_of(number, 500) for number in range(500))
+    groups = dict.fromkeys(regrouping_group(number, 500) for number in range(500))
     assert sorted(number for group in groups for number in group) == list(range(500))
-    assert all(number in group_of(number, 500) for number in range(500))
+    assert all(number in regrouping_group(number, 500) for number in range(500))
     assert [len(group) for group in groups] == [16, 16, 32, 32, 64, 64, 64, 64, 64, 64, 10, 10]
     assert all(len({number % 2 for number in group}) == 1 for group in groups)
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 33, 34, 100])
 def test_groups_end_with_the_epoch(total):
-    assert {number for n in range(total) for number in group_of(n, total)} == set(range(total))
-    assert not group_of(total, total)
+    assert {number for n in range(total) for number in regrouping_group(n, total)} == set(
+        range(total)
+    )
+    assert not regrouping_group(total, total)
 
 
 def lengths(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +76,7 @@ def test_a_budget_of_places_stays_one():
 def drawing(seen: list[int], sizes: list[int]):
     """Pairs whose lengths have nothing to do with their batch."""
 
-    def draw(number: int) -> Drawn:
+    def draw(number: int) -> SampledBatch:
         seen.append(number)
         random = np.random.default_rng(number)
         sides = [
@@ -82,7 +84,7 @@ def drawing(seen: list[int], sizes: list[int]):
             for _ in range(2)
         ]
         begin = sum(sizes[:number])
-        return Drawn(np.arange(begin, begin + sizes[number]), *sides)
+        return SampledBatch(np.arange(begin, begin + sizes[number]), *sides)
 
     return draw
 
@@ -108,8 +110,8 @@ def test_nothing_is_kept_that_no_rank_can_ask_for(ranks):
         epoch = RegroupedEpoch(sizes, drawing([], sizes))
         for number in range(rank, 1500, ranks):
             epoch.batch(number)
-            assert len(epoch._made) <= 2
-            assert len(epoch._drawn) <= 2
+            assert len(epoch._regrouped) <= 2
+            assert len(epoch._sampled) <= 2
 
 
 @pytest.mark.parametrize("start", [1, 40, 150])
@@ -124,5 +126,5 @@ def test_a_later_start_gives_the_same_without_drawing_the_groups_before(start):
         assert one.pairs.tolist() == other.pairs.tolist()
         assert one.source.equal(other.source)
         assert one.target_output.equal(other.target_output)
-    first = min(group_of(start, 200)[0], group_of(start + 1, 200)[0])
+    first = min(regrouping_group(start, 200)[0], regrouping_group(start + 1, 200)[0])
     assert min(seen) == first

@@ -10,8 +10,8 @@ from nmt.bundles.bundle_files import read_config
 from nmt.config.load import load_config
 from nmt.data.tokenizer_preparation import prepare_tokenizers
 from nmt.errors import DataError, ModelError, UsageError
-from nmt.reports.corpus_report import try_data_report
-from nmt.reports.run_scoring import dev_of
+from nmt.reports.corpus_report import examine_corpora_or_reason
+from nmt.reports.run_scoring import read_shared_dev
 from nmt.reports.run_state import open_run
 from nmt.runtime.run_directory import RunDirectory, find_run
 from nmt.training import verify_resume as proof
@@ -69,9 +69,11 @@ def test_two_seeds_share_tokenizer_and_data_and_make_an_ensemble(shared, tmp_pat
     config = read_config(checkpoint)
     assert (config.tokenizer.dir, config.data.dir) == (None, None)
     assert find_run(other.path).data == tmp_path / "dat"
-    report, problem = try_data_report(open_run(other.path))
+    report, problem = examine_corpora_or_reason(open_run(other.path))
     assert (report.manifest.train.pairs_kept, problem) == (200, "")
-    assert len(dev_of([open_run(tmp_path / name) for name in ("one", "two")]).sources) == 20
+    assert (
+        len(read_shared_dev([open_run(tmp_path / name) for name in ("one", "two")]).sources) == 20
+    )
 
 
 def test_a_run_is_resumed_with_shared_folders(shared, tmp_path):
@@ -122,11 +124,11 @@ def test_what_is_made_of_a_run_tells_that_its_data_were_changed(shared, tmp_path
     prepare(other, force=True)
     with pytest.raises(ModelError, match=f"{tmp_path}/dat held before it was changed"):
         read_config(checkpoint)
-    report, problem = try_data_report(open_run(run.path))
+    report, problem = examine_corpora_or_reason(open_run(run.path))
     assert report is None
     assert problem.startswith(f"{tmp_path}/dat: its train corpus was changed since {run.path}")
     with pytest.raises(DataError, match="was changed since"):
-        dev_of([open_run(run.path)])
+        read_shared_dev([open_run(run.path)])
     assert Translator.load(run.best, threads=1).translate(["un"])
 
 
@@ -141,7 +143,7 @@ def test_folders_that_are_gone(shared, tmp_path, capsys):
         with pytest.raises(ModelError, match="needs the other files of its run") as refused:
             read_config(checkpoint)
         assert refused.value.message.split("\n")[1].startswith(f"{tmp_path}/{name}")
-        report, problem = try_data_report(open_run(run.path))
+        report, problem = examine_corpora_or_reason(open_run(run.path))
         assert report is None and f"{tmp_path}/{name}" in problem
         (tmp_path / "away").rename(tmp_path / name)
     shutil.rmtree(tmp_path / "tok")

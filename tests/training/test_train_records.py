@@ -66,14 +66,14 @@ def power_cut():
 def each_update(tiny, monkeypatch):
     """The record of each single update, and its number of target tokens."""
     tokens = {}
-    count = Trainer._count
+    count = Trainer._count_update
 
     def noted(self, sums, norm, number):
         tokens[self.state.update + 1] = number
         count(self, sums, norm, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_count", noted)
+        patch.setattr(Trainer, "_count_update", noted)
         run = train(tiny(*OPTIONS, "training.log_every_updates=1", name="each"))
     return {record["update"]: (record, tokens[record["update"]]) for record in train_records(run)}
 
@@ -154,7 +154,7 @@ def test_after_a_rollback_the_sums_are_those_of_the_checkpoint(tiny, monkeypatch
         return sums
 
     monkeypatch.setattr(LossStep, "__call__", spoiled)
-    monkeypatch.setattr(recovery, "_MOST_SKIPPED", 1)
+    monkeypatch.setattr(recovery, "_MAX_SKIPPED", 1)
     monkeypatch.setattr(recovery, "_RATE_FACTOR", 0.999999)
     run = train(tiny(*OPTIONS, "training.on_divergence=rollback"))
     assert left == []
@@ -212,14 +212,14 @@ def sums_of(loss):
 def test_an_update_of_float16_that_overflowed_was_not_applied():
     metrics = MetricAccumulator(torch.device("cpu"))
     metrics.count(sums_of(3.0), torch.tensor(torch.inf), 10, may_overflow=True)
-    assert not metrics.is_sound()
+    assert not metrics.is_finite()
     metrics.count(sums_of(1.0), torch.tensor(2.0), 10, may_overflow=True)
     total = metrics.total(SINGLE_PROCESS)
     assert (total.applied, total.updates) == (1, 2)
-    assert metrics.is_sound()
+    assert metrics.is_finite()
     again = MetricAccumulator(torch.device("cpu"), total)
     again.count(sums_of(1.0), torch.tensor(torch.inf), 10, may_overflow=True)
-    assert again.is_sound()
+    assert again.is_finite()
     means = train_means(again.total(SINGLE_PROCESS))
     assert (means["loss"], means["gradient_norm"]) == (5.0 / 30, 2.0)
 
@@ -300,6 +300,6 @@ main()
 def test_reports_show_a_last_record_between_two_of_the_steps(tiny):
     run = train(tiny(*OPTIONS))
     lines = run.log_records.read_text(encoding="utf-8").split("\n")[:-1]
-    history = RunHistory.of(map(json.loads, lines))
+    history = RunHistory.from_records(map(json.loads, lines))
     assert [point.update for point in history.train] == [7, 14, 21, 24]
     assert history.update == 24

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from nmt.errors import DataError, NmtError, UsageError
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training import verify_resume as proof
-from nmt.training.checkpoints import seal
+from nmt.training.checkpoints import with_checksum
 from nmt.training.run import train
 from nmt.training.verify_resume import verify_resume
 
@@ -86,7 +86,7 @@ def test_speeds_that_were_measured_are_not_compared(two_runs):
         record = json.loads(file.read_text(encoding="utf-8"))
         record["state"]["choices"]["speeds"] = {"float32": speed}
         del record["checksum"]
-        file.write_text(json.dumps(seal(record)), encoding="utf-8")
+        file.write_text(json.dumps(with_checksum(record)), encoding="utf-8")
     assert proof._compare(*two_runs)
 
 

@@ -23,7 +23,7 @@ from nmt.training.checkpoints import TrainingState
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 from nmt.training.training_log import TrainingLog
-from nmt.training.warm_start import VOCABULARY_ROWS, start_from
+from nmt.training.warm_start import VOCABULARY_ROWS, initialize_from_model
 
 CPU = torch.device("cpu")
 SIZES = {"embedding_size": 8, "encoder": {"hidden_size": 8}, "decoder": {"hidden_size": 16}}
@@ -93,7 +93,7 @@ def started(tmp_path):
         (tmp_path / "run").mkdir(exist_ok=True)
         run = RunDirectory(tmp_path / "run")
         state = TrainingState(Choices("cpu", "float32", "highest"), {})
-        start_from(bundle, state, TrainingLog(run, tensorboard=False))
+        initialize_from_model(bundle, state, TrainingLog(run, tensorboard=False))
         assert state.started_from == {"name": "old", "fingerprint": fingerprint(tmp_path / "old")}
         told = run.log_text.read_text(encoding="utf-8")
         return parameters(old), before, parameters(bundle), told

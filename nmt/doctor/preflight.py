@@ -1,4 +1,4 @@
-"""The preflight of `nmt doctor`, which finds in a minute the failures of hours of training."""
+"""The preflight checks of `nmt doctor`, in order, and those of the Python environment."""
 
 import importlib
 import platform
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nmt.doctor.examination import Check, DoctorReport, Examination, Finding, Remark, examine
+from nmt.doctor.examination import Check, CheckResult, DoctorReport, Examination, Finding, examine
 from nmt.errors import ResourceError
 from nmt.version import __version__
 
-ROOM_FOR_NAMES = 11
+NAME_WIDTH = 11
 """The number of characters of the longest name of a check."""
 
 
@@ -35,34 +35,34 @@ def preflight(
     Returns:
         The report.
     """
-    given = [f"runtime.{key}={value}" for key, value in machine.items()]
-    examination = Examination(config_file, [*overrides, *given], machine)
+    settings_of_machine = [f"runtime.{key}={value}" for key, value in machine.items()]
+    examination = Examination(config_file, [*overrides, *settings_of_machine], machine)
     try:
-        report = examine(examination, ENVIRONMENT, show, None, stop_at_bugs)
+        report = examine(examination, ENVIRONMENT_CHECKS, show, None, stop_at_bugs)
         if report.exit_code:
             return report  # the modules of later checks cannot be imported
-        report = examine(examination, _of_machine(config_file), show, report, stop_at_bugs)
+        report = examine(examination, _machine_checks(config_file), show, report, stop_at_bugs)
         if not hasattr(examination, "config"):
             return report  # without a configuration there is nothing else to check
-        return examine(examination, _of_training(), show, report, stop_at_bugs)
+        return examine(examination, _training_checks(), show, report, stop_at_bugs)
     finally:
         examination.close()
 
 
-def _of_machine(config_file: Path | None) -> list[Check]:
-    from nmt.doctor.machine_checks import CONFIG, MACHINE
+def _machine_checks(config_file: Path | None) -> list[Check]:
+    from nmt.doctor.machine_checks import CONFIG_CHECK, MACHINE_CHECKS
 
-    return [*MACHINE] if config_file is None else [CONFIG, *MACHINE]
-
-
-def _of_training() -> list[Check]:
-    from nmt.doctor.data_checks import TEXTS
-    from nmt.doctor.training_checks import WORK
-
-    return [*TEXTS, *WORK]
+    return [*MACHINE_CHECKS] if config_file is None else [CONFIG_CHECK, *MACHINE_CHECKS]
 
 
-_OLDEST = (3, 10)
+def _training_checks() -> list[Check]:
+    from nmt.doctor.data_checks import DATA_CHECKS
+    from nmt.doctor.training_checks import TRAINING_CHECKS
+
+    return [*DATA_CHECKS, *TRAINING_CHECKS]
+
+
+_OLDEST_PYTHON = (3, 10)
 
 _PACKAGES = {
     "torch": "torch",
@@ -76,17 +76,18 @@ _PACKAGES = {
 """The modules to import, with the names under which they are installed."""
 
 
-def _python(examination: Examination) -> Remark:
+def _check_python(examination: Examination) -> CheckResult:
     version = platform.python_version()
-    if sys.version_info < _OLDEST:
+    if sys.version_info < _OLDEST_PYTHON:
         raise ResourceError(
-            f"{version}, and nmt needs {_OLDEST[0]}.{_OLDEST[1]}.\ninstall a later Python"
+            f"{version}, and nmt needs {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]}.\ninstall a later "
+            "Python"
         )
-    found = f"{version} on {platform.system()} {platform.machine()}, nmt {__version__}"
-    return Remark(found, facts={"version": version, "nmt": __version__})
+    summary = f"{version} on {platform.system()} {platform.machine()}, nmt {__version__}"
+    return CheckResult(summary, facts={"version": version, "nmt": __version__})
 
 
-def _packages(examination: Examination) -> Remark:
+def _check_packages(examination: Examination) -> CheckResult:
     """Check that each package can be imported. An installed one may lack a library below it."""
     versions: dict[str, str] = {}
     for module, package in _PACKAGES.items():
@@ -97,19 +98,21 @@ def _packages(examination: Examination) -> Remark:
                 f"{module} cannot be imported ({error}).\n"
                 f"install it anew: {sys.executable} -m pip install --force-reinstall {package}"
             ) from error
-    found = ", ".join(f"{package} {version}" for package, version in versions.items())
-    return Remark(found, facts={"versions": versions})
+    summary = ", ".join(f"{package} {version}" for package, version in versions.items())
+    return CheckResult(summary, facts={"versions": versions})
 
 
-def _locale(examination: Examination) -> Remark:
+def _check_locale(examination: Examination) -> CheckResult:
     """Check the encoding of file names. Texts are UTF-8 in every locale."""
-    names = sys.getfilesystemencoding()
-    mend = "" if names == "utf-8" else "use plain ASCII in paths, or set PYTHONUTF8=1"
-    return Remark(f"names of files in {names}, texts always in utf-8", mend, {"encoding": names})
+    encoding = sys.getfilesystemencoding()
+    advice = "" if encoding == "utf-8" else "use plain ASCII in paths, or set PYTHONUTF8=1"
+    return CheckResult(
+        f"names of files in {encoding}, texts always in utf-8", advice, {"encoding": encoding}
+    )
 
 
-ENVIRONMENT = (
-    Check("python", _python),
-    Check("packages", _packages),
-    Check("locale", _locale),
+ENVIRONMENT_CHECKS = (
+    Check("python", _check_python),
+    Check("packages", _check_packages),
+    Check("locale", _check_locale),
 )

@@ -7,7 +7,13 @@ import pytest
 
 from nmt import Translator
 from nmt.search.constraints import Constraints
-from nmt.serving.request_queue import Busy, CancellableModel, Cancelled, RequestQueue, TranslateJob
+from nmt.serving.request_queue import (
+    CancellableModel,
+    Cancelled,
+    QueueFullError,
+    RequestQueue,
+    TranslateJob,
+)
 
 SECONDS = 30
 
@@ -47,87 +53,87 @@ def stub():
 
 
 @pytest.fixture
-def desk(stub):
-    desk = RequestQueue(stub, waiting=8, together=4)
-    yield desk
+def request_queue(stub):
+    request_queue = RequestQueue(stub, max_jobs=8, max_batch_size=4)
+    yield request_queue
     stub.may.set()
-    desk.close()
-    desk.join(SECONDS)
-    assert not desk.alive
+    request_queue.close()
+    request_queue.join(SECONDS)
+    assert not request_queue.alive
 
 
-def at_work(desk: RequestQueue, stub: Stub) -> TranslateJob:
+def at_work(request_queue: RequestQueue, stub: Stub) -> TranslateJob:
     """A job that the desk is busy with."""
     first = job("first")
-    desk.submit(first)
+    request_queue.submit(first)
     assert stub.began.wait(SECONDS)
     return first
 
 
-def test_jobs_that_wait_and_search_alike_are_searched_at_once(desk, stub):
-    first = at_work(desk, stub)
+def test_jobs_that_wait_and_search_alike_are_searched_at_once(request_queue, stub):
+    first = at_work(request_queue, stub)
     alike = [job("a", "b", n=1, prefix="-"), job("d", n=1), job("e", "f", n=1), job("g", n=1)]
     other = job("c", n=2)
     for each in (alike[0], other, *alike[1:]):
-        desk.submit(each)
+        request_queue.submit(each)
     stub.may.set()
-    answers = [each.answer.result(SECONDS) for each in (first, *alike, other)]
+    answers = [each.result.result(SECONDS) for each in (first, *alike, other)]
     assert stub.asked == [["first"], ["a", "b", "d", "g"], ["c"], ["e", "f"]]
     assert answers[1] == ["a-{'n': 1}", "b-{'n': 1}"]
     assert answers[2:] == [["d{'n': 1}"], ["e{'n': 1}", "f{'n': 1}"], ["g{'n': 1}"], ["c{'n': 2}"]]
 
 
-def test_one_that_is_larger_than_that_goes_by_itself(desk, stub):
+def test_one_that_is_larger_than_that_goes_by_itself(request_queue, stub):
     stub.may.set()
     large = job(*"abcdefgh")
-    desk.submit(large)
-    assert len(large.answer.result(SECONDS)) == 8
+    request_queue.submit(large)
+    assert len(large.result.result(SECONDS)) == 8
 
 
-def test_there_is_room_for_so_many(desk, stub):
-    at_work(desk, stub)
+def test_there_is_room_for_so_many(request_queue, stub):
+    at_work(request_queue, stub)
     for _ in range(7):
-        desk.submit(job("x"))
-    with pytest.raises(Busy):
-        desk.submit(job("y"))
+        request_queue.submit(job("x"))
+    with pytest.raises(QueueFullError):
+        request_queue.submit(job("y"))
 
 
-def test_one_that_nobody_waits_for_takes_no_room_and_is_not_done(desk, stub):
-    at_work(desk, stub)
+def test_one_that_nobody_waits_for_takes_no_room_and_is_not_done(request_queue, stub):
+    at_work(request_queue, stub)
     waiting = [job(f"{i}") for i in range(7)]
     for each in waiting:
-        desk.submit(each)
-    waiting[0].given_up = True
-    waiting[1].answer.cancel()
-    desk.submit(job("last"))
+        request_queue.submit(each)
+    waiting[0].is_abandoned = True
+    waiting[1].result.cancel()
+    request_queue.submit(job("last"))
     stub.may.set()
-    waiting[-1].answer.result(SECONDS)
+    waiting[-1].result.result(SECONDS)
     done = {line for lines in stub.asked for line in lines}
     assert not done & {"0", "1"}
 
 
-def test_what_fails_fails_alone(desk, stub):
-    at_work(desk, stub)
+def test_what_fails_fails_alone(request_queue, stub):
+    at_work(request_queue, stub)
     good, bad, also = job("a"), job("bad"), job("c")
     for each in (good, bad, also):
-        desk.submit(each)
+        request_queue.submit(each)
     stub.may.set()
-    assert good.answer.result(SECONDS) == ["a{}"]
-    assert also.answer.result(SECONDS) == ["c{}"]
+    assert good.result.result(SECONDS) == ["a{}"]
+    assert also.result.result(SECONDS) == ["c{}"]
     with pytest.raises(ValueError, match="bad"):
-        bad.answer.result(SECONDS)
-    assert desk.alive
+        bad.result.result(SECONDS)
+    assert request_queue.alive
 
 
-def test_what_waits_when_it_closes_is_told(desk, stub):
-    at_work(desk, stub)
+def test_what_waits_when_it_closes_is_told(request_queue, stub):
+    at_work(request_queue, stub)
     waiting = job("x")
-    desk.submit(waiting)
-    desk.close()
+    request_queue.submit(waiting)
+    request_queue.close()
     with pytest.raises(Cancelled):
-        waiting.answer.result(SECONDS)
-    with pytest.raises(Busy):
-        desk.submit(job("y"))
+        waiting.result.result(SECONDS)
+    with pytest.raises(QueueFullError):
+        request_queue.submit(job("y"))
 
 
 @dataclass
@@ -153,17 +159,17 @@ def test_a_search_that_nobody_waits_for_is_left_off(tiny_bundle):
     wanted = job("le chat noir est sur le tapis .", beam_size=2, min_length=50, max_length=90)
 
     def leave() -> None:
-        wanted.given_up = True
+        wanted.is_abandoned = True
 
     counted = Counted(translator.model, leave)
-    desk = RequestQueue(translator.with_model(counted), waiting=2, together=2)
-    desk.submit(wanted)
+    request_queue = RequestQueue(translator.with_model(counted), max_jobs=2, max_batch_size=2)
+    request_queue.submit(wanted)
     with pytest.raises(Cancelled):
-        wanted.answer.result(SECONDS)
+        wanted.result.result(SECONDS)
     assert counted.steps == 3
-    desk.submit(again := job("le chat", beam_size=2))
-    assert len(again.answer.result(SECONDS)) == 1
-    desk.close()
+    request_queue.submit(again := job("le chat", beam_size=2))
+    assert len(again.result.result(SECONDS)) == 1
+    request_queue.close()
 
 
 def test_a_watched_model_is_the_model_in_all_else(tiny_bundle):

@@ -1,4 +1,4 @@
-"""Places of the lines of a text: in a folder that the user names, or among the downloads."""
+"""Locations of the lines of a text: in a folder of the user, or among the downloads."""
 
 import os
 import subprocess
@@ -10,16 +10,16 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from corpora.archives import is_archive
-from corpora.fetching import Patience, fetch
-from corpora.kinds import Download, Reader, SacrebleuSet, Side, Text
+from corpora.corpus_types import Download, Reader, SacrebleuSet, Side, Text
+from corpora.fetching import RetryPolicy, fetch
 from nmt.console import say
 from nmt.errors import DataError, ResourceError
 from nmt.runtime.atomic_files import atomic_file
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place of one side of a text.
+class LineLocation:
+    """The file, or the member of an archive, that holds one side of a text.
 
     Attributes:
         path: The file.
@@ -33,19 +33,19 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """Places in the folder of downloads. Missing files are fetched.
+class DownloadedFiles:
+    """The files in the folder of downloads. Missing files are fetched.
 
     Attributes:
         folder: The folder of downloads.
-        patience: The waits and retries.
+        retry_policy: The waits and retries.
     """
 
     folder: Path
-    patience: Patience
+    retry_policy: RetryPolicy
 
-    def of(self, text: Text, side: Side) -> Place:
-        """Return the place of a side of a text.
+    def find(self, text: Text, side: Side) -> LineLocation:
+        """Return the location of a side of a text.
 
         Args:
             text: The text.
@@ -56,20 +56,20 @@ class Fetched:
             ResourceError: The file cannot be fetched now.
         """
         if isinstance(side.origin, Download):
-            path = fetch(side.origin, self.folder, self.patience)
-            return Place(path, side.member, side.read)
+            path = fetch(side.origin, self.folder, self.retry_policy)
+            return LineLocation(path, side.member, side.read)
         name = f"sacrebleu.{side.origin.name.replace('/', '.')}.{side.origin.pair}.{side.member}"
         path = self.folder / name
         if not path.is_file():
-            _echo(side.origin, side.member, path)
-        return Place(path, "", side.read)
+            _fetch_test_set(side.origin, side.member, path)
+        return LineLocation(path, "", side.read)
 
 
 @dataclass(frozen=True)
-class Present:
-    """Places in a folder, and in those below it, whose files are there already.
+class LocalFiles:
+    """The files in a folder of the user and in the folders below it.
 
-    The files are archives as published, members of them, or prepared texts under their names.
+    They are archives as published, members of them, or prepared texts under their names.
 
     Attributes:
         folder: The folder.
@@ -77,8 +77,8 @@ class Present:
 
     folder: Path
 
-    def of(self, text: Text, side: Side) -> Place | None:
-        """Return the place of a side of a text, None where no file has a fitting name.
+    def find(self, text: Text, side: Side) -> LineLocation | None:
+        """Return the location of a side of a text, None where no file has a fitting name.
 
         Args:
             text: The text.
@@ -88,40 +88,44 @@ class Present:
             DataError: Files in several folders fit, or there is no such folder.
         """
         if isinstance(side.origin, SacrebleuSet):
-            return self._plain(_prepared_names(text, side), _whole)
+            return self._find_named(_prepared_names(text, side), _whole_line)
         for known in ([side.origin.name], side.origin.known_as):
-            if found := self._only(self._named(_packed_or_not(known)), side.read):
+            if found := self._single_location(
+                self._paths_named(_with_and_without_gz(known)), side.read
+            ):
                 return replace(found, member=side.member) if is_archive(found.path) else found
         if side.member:
-            names = _packed_or_not([PurePosixPath(side.member).name])
-            if place := self._plain(names, side.read, side.member):
+            names = _with_and_without_gz([PurePosixPath(side.member).name])
+            if place := self._find_named(names, side.read, side.member):
                 return place
         names = () if text.split else _prepared_names(text, side)
-        return self._plain(names, _whole) or self._like(side.also)
+        return self._find_named(names, _whole_line) or self._find_matching(side.also)
 
-    def _plain(self, names: tuple[str, ...], read: Reader, within: str = "") -> Place | None:
-        paths = self._named(names)
+    def _find_named(
+        self, names: tuple[str, ...], read: Reader, within: str = ""
+    ) -> LineLocation | None:
+        paths = self._paths_named(names)
         exact = [path for path in paths if within and path.as_posix().endswith(f"/{within}")]
-        return self._only(exact or paths, read)
+        return self._single_location(exact or paths, read)
 
-    def _like(self, patterns: tuple[str, ...]) -> Place | None:
+    def _find_matching(self, patterns: tuple[str, ...]) -> LineLocation | None:
         paths = [
             path
             for name in sorted(self._files)
             if any(fnmatch(name, pattern) for pattern in patterns)
             for path in self._files[name]
         ]
-        return self._only(paths, _whole)
+        return self._single_location(paths, _whole_line)
 
-    def _only(self, paths: list[Path], read: Reader) -> Place | None:
+    def _single_location(self, paths: list[Path], read: Reader) -> LineLocation | None:
         if len({path.parent for path in paths}) > 1:
             raise DataError(
                 f"{self.folder}: both {paths[0]} and {paths[1]} may be meant; give the folder "
                 "that one of them is in."
             )
-        return Place(paths[0], "", read) if paths else None
+        return LineLocation(paths[0], "", read) if paths else None
 
-    def _named(self, names: tuple[str, ...]) -> list[Path]:
+    def _paths_named(self, names: tuple[str, ...]) -> list[Path]:
         return [path for name in names for path in self._files.get(name, [])]
 
     @cached_property
@@ -136,21 +140,21 @@ class Present:
         return files
 
 
-def _whole(line: str) -> str | None:
+def _whole_line(line: str) -> str | None:
     return line
 
 
 def _prepared_names(text: Text, side: Side) -> tuple[str, ...]:
-    return _packed_or_not([f"{text.name}.{side.language}"])
+    return _with_and_without_gz([f"{text.name}.{side.language}"])
 
 
-def _packed_or_not(names: Collection[str]) -> tuple[str, ...]:
+def _with_and_without_gz(names: Collection[str]) -> tuple[str, ...]:
     """Return the names, each with and without .gz."""
     plain = [name.removesuffix(".gz") for name in sorted(names)]
     return tuple(dict.fromkeys(each for name in plain for each in (f"{name}.gz", name)))
 
 
-def _echo(test_set: SacrebleuSet, field_name: str, path: Path) -> None:
+def _fetch_test_set(test_set: SacrebleuSet, field_name: str, path: Path) -> None:
     """Write a side of a test set with sacreBLEU, which downloads and checks the set.
 
     Args:
@@ -164,16 +168,16 @@ def _echo(test_set: SacrebleuSet, field_name: str, path: Path) -> None:
     say(f"{path.name}: asking sacreBLEU")
     options = ["-t", test_set.name, "-l", test_set.pair, "--echo", field_name]
     with atomic_file(path) as file:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "sacrebleu", *options],
             stdout=file,
             stderr=subprocess.PIPE,
             check=False,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
-        if done.returncode != 0:
-            told = done.stderr.decode("utf-8", "replace").strip().split("\n")
+        if process.returncode != 0:
+            messages = process.stderr.decode("utf-8", "replace").strip().split("\n")
             raise ResourceError(
-                f"sacrebleu {' '.join(options)}: failed: {told[-1]}\n"
+                f"sacrebleu {' '.join(options)}: failed: {messages[-1]}\n"
                 "Look at the network and at the names of set and languages (`sacrebleu --list`)."
             )
