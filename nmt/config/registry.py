@@ -139,15 +139,15 @@ ATTENTIONS = Registry(
         ),
         "concat": Kind(
             "nmt.model.attention:ConcatAttention",
-            "v . tanh(W [s; h] + b), Luong et al. 2015, eq. 8",
+            "v . tanh(W [s; h] + b), Luong et al. 2015, section 3.1",
             ("size", "coverage"),
         ),
-        "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, eq. 8"),
+        "dot": Kind("nmt.model.attention:DotAttention", "s . h, Luong et al. 2015, section 3.1"),
         "scaled_dot": Kind(
             "nmt.model.attention:ScaledDotAttention", "s . h / sqrt(D), Vaswani et al. 2017, eq. 1"
         ),
         "general": Kind(
-            "nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, eq. 8"
+            "nmt.model.attention:GeneralAttention", "s . W h, Luong et al. 2015, section 3.1"
         ),
         "location": Kind(
             "nmt.model.attention:LocationAttention",

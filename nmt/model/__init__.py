@@ -11,8 +11,8 @@ ideas of the papers:
 - Conditional GRU (Nematus, Sennrich et al. 2017): `Decoder._bottom_step`.
 - Input feeding (Luong et al. 2015, section 3.3): `Decoder._bottom_input`.
 - Residual stack of the decoder (Wu et al. 2016, eq. 6): `Decoder._recurrent_step`.
-- Scores e_ij (Luong et al. 2015, eq. 8; Bahdanau et al. 2014, appendix A.1.2): the subclasses of
-  `Attention` in `attention.py`. A new score is a subclass there and a line in
+- Scores e_ij (Luong et al. 2015, section 3.1; Bahdanau et al. 2014, appendix A.1.2): the
+  subclasses of `Attention` in `attention.py`. A new score is a subclass there and a line in
   nmt/config/registry.py.
 - Weights a_ij (Bahdanau et al. 2014, eq. 6): `Attention.compute_weights`. Context c_i (eq. 5):
   `Attention.forward`.

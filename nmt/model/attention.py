@@ -1,6 +1,6 @@
 """Attention: the weights of the annotations for each query, and the context.
 
-    e_ij = score(s, h_j)                        `Attention.score`: Luong et al. 2015, eq. 8
+    e_ij = score(s, h_j)                        `Attention.score`: Luong et al. 2015, section 3.1
     a_ij = exp(e_ij) / sum_k exp(e_ik)          `compute_weights`: Bahdanau et al. 2014, eq. 6
     c_i = sum_j a_ij h_j                        `forward`: Bahdanau et al. 2014, eq. 5
 
@@ -294,13 +294,13 @@ class NormalizedAdditiveAttention(AdditiveAttention):
 
 
 class ConcatAttention(AdditiveAttention):
-    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, eq. 8, with W as two matrices."""
+    """e_ij = v . tanh(W [s; h_j] + b): Luong et al. 2015, section 3.1, with W as two matrices."""
 
     has_bias = True
 
 
 class DotAttention(Attention):
-    """e_ij = s . h_j: Luong et al. 2015, eq. 8."""
+    """e_ij = s . h_j: Luong et al. 2015, section 3.1."""
 
     def keys(self, annotations: Tensor) -> Tensor:
         """Return the annotations."""
@@ -320,7 +320,7 @@ class ScaledDotAttention(DotAttention):
 
 
 class GeneralAttention(Attention):
-    """e_ij = s . W h_j: Luong et al. 2015, eq. 8."""
+    """e_ij = s . W h_j: Luong et al. 2015, section 3.1."""
 
     def __init__(self, settings: AttentionSettings, query_size: int, annotation_size: int) -> None:
         super().__init__(settings, query_size, annotation_size)
