@@ -52,13 +52,13 @@ with process_group(world, torch.device("cpu")):
     both = ranks.Ranks(world)
     one = world.rank + 1
     tensors = [torch.full((2, 3), float(one)), torch.tensor(10.0 * one)]
-    both.sum(tensors)
+    both.all_reduce_tensors(tensors)
     assert tensors[0].tolist() == [[3.0] * 3] * 2 and tensors[1].item() == 30.0
     assert both.all_reduce_sums([one, 5]) == [3, 10] and both.all_reduce_sum(one) == 3
     assert both.all_reduce_max(one, -one) == [2, -1] and both.all_reduce_min(one) == 1
     assert both.gather("é" * one) == ["é", "éé"]
     for items in (range(5), range(1), range(0)):
-        found = both.shared(items, lambda own: [f"{i} of {world.rank}" for i in own])
+        found = both.map_shards(items, lambda own: [f"{i} of {world.rank}" for i in own])
         assert found == [f"{i} of {i % 2}" for i in items], found
     both.barrier()
 assert both.is_rank_zero == (world.rank == 0)

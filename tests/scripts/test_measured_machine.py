@@ -46,7 +46,7 @@ def test_rows_are_printed_as_they_are_measured(monkeypatch, capsys):
         }
 
     monkeypatch.setattr(bench_train, "_measure_plain", measure)
-    monkeypatch.setattr(bench_train, "_score_by_metric", measure)
+    monkeypatch.setattr(bench_train, "_measure", measure)
     options = ["--precision", "float32", "--models", "small", "--batch-size", "64"]
     few = ["--updates", "1", "--warm-up", "0"]
     monkeypatch.setattr(sys, "argv", ["bench_train.py", *options, *few])

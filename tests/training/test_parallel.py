@@ -97,7 +97,7 @@ world = World.from_environment()
 with process_group(world, torch.device("cpu")):
     parameter = torch.nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
-    Ranks(world).sum([parameter.grad])
+    Ranks(world).all_reduce_tensors([parameter.grad])
     torch.optim.Adam([parameter]).step()
     assert any("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
 assert not any("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))

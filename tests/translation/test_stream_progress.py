@@ -13,7 +13,7 @@ from nmt.translation.stream_progress import StreamProgress, TranslationTotals, s
 
 
 def test_a_window_is_counted_by_batches_and_then_as_a_whole():
-    bar = Progress("translate", None, "lines", lines=False)
+    bar = Progress("translate", None, "lines", writes_lines=False)
     shown = StreamProgress(bar)
     counts = []
     for window in shown.counted([["a", "b", "", "c"], ["d"]]):
