@@ -23,7 +23,7 @@ from pathlib import Path
 from corpora.catalogue import corpus_of, known_corpora
 from corpora.corpus_types import MEGABYTE, Corpus
 from corpora.fetching import RetryPolicy
-from corpora.locations import DownloadedFiles, LocalFiles
+from corpora.line_sources import DownloadedFiles, LocalFiles
 from corpora.preparing import Prepared, find_prepared_texts, prepare
 
 from nmt.config.load import load_config

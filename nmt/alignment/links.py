@@ -1,11 +1,4 @@
-"""Links between the words of a sentence pair: the Pharaoh format, and alignment error rate.
-
-The definitions are those of Och and Ney 2003, "A Systematic Comparison of Various Statistical
-Alignment Models", section 2.3. There are links A, sure links S and possible links P, which include
-the sure ones. Precision is |A ∩ P| / |A|, recall is |A ∩ S| / |S|, and
-
-    AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|).
-"""
+"""Links between the words of a sentence pair, and their Pharaoh format, such as `0-0 2-1`."""
 
 import re
 from collections.abc import Iterable
@@ -20,19 +13,6 @@ Link = tuple[int, int]
 """The positions, from 0, of a source word and a target word that are linked."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
-
-
-@dataclass(frozen=True)
-class GoldLinks:
-    """The links of one pair according to human annotators (Och and Ney 2003, section 2.3).
-
-    Attributes:
-        sure: The links that must be found.
-        possible: The links that may be found, including the sure ones.
-    """
-
-    sure: frozenset[Link]
-    possible: frozenset[Link]
 
 
 def format_links(links: Iterable[Link]) -> str:
@@ -61,16 +41,18 @@ def parse_links(line: str, name: str, number: int) -> list[Link]:
     Raises:
         DataError: The line has anything but sure links.
     """
-    gold = parse_gold(line, name, number)
-    if gold.possible != gold.sure:
+    sure, possible = parse_sure_and_possible(line, name, number)
+    if possible != sure:
         raise DataError(
             f"{name}: line {number}: has links that are only possible (`i?j` or `ipj`), which "
             "--gold alone can have. Write links as source-target, such as 0-0 2-1."
         )
-    return sort_links(gold.sure)
+    return sort_links(sure)
 
 
-def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
+def parse_sure_and_possible(
+    line: str, name: str, number: int, first: int = 0
+) -> tuple[frozenset[Link], frozenset[Link]]:
     """Return the links of a line, with `i-j` for sure and `i?j` or `ipj` for possible links.
 
     Args:
@@ -78,6 +60,9 @@ def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
         name: The name of the file in errors.
         number: The number of the line in errors.
         first: The number of the first word of a sentence, 0 or 1.
+
+    Returns:
+        The sure links; and the possible links, which include the sure ones.
 
     Raises:
         DataError: The line has anything but links.
@@ -99,7 +84,7 @@ def parse_gold(line: str, name: str, number: int, first: int = 0) -> GoldLinks:
         possible.add(link)
         if match[2] == "-":
             sure.add(link)
-    return GoldLinks(frozenset(sure), frozenset(possible))
+    return frozenset(sure), frozenset(possible)
 
 
 def check_within(
@@ -162,55 +147,3 @@ class WordAlignment:
         if threshold is None:
             return [(int(i), j) for j, i in enumerate(self.best) if i >= 0]
         return [(int(i), int(j)) for j, i in np.argwhere(self.weights >= threshold)]
-
-
-@dataclass
-class AlignmentErrorRate:
-    """Counts over sentence pairs.
-
-    Attributes:
-        pairs: The number of pairs.
-        links: The number of links, |A|.
-        sure: The number of sure links, |S|.
-        possible: The number of possible links, |P|.
-        sure_found: The number of links that are sure, |A ∩ S|.
-        possible_found: The number of links that are possible, |A ∩ P|.
-    """
-
-    pairs: int = 0
-    links: int = 0
-    sure: int = 0
-    possible: int = 0
-    sure_found: int = 0
-    possible_found: int = 0
-
-    def add(self, links: Iterable[Link], gold: GoldLinks) -> None:
-        """Count one more pair.
-
-        Args:
-            links: The links of the alignment.
-            gold: The manual links.
-        """
-        link_set = set(links)
-        self.pairs += 1
-        self.links += len(link_set)
-        self.sure += len(gold.sure)
-        self.possible += len(gold.possible)
-        self.sure_found += len(link_set & gold.sure)
-        self.possible_found += len(link_set & gold.possible)
-
-    @property
-    def precision(self) -> float:
-        """The share of the links that are possible; 1 where there are no links."""
-        return self.possible_found / self.links if self.links else 1.0
-
-    @property
-    def recall(self) -> float:
-        """The share of the sure links that were found; 1 where there are none."""
-        return self.sure_found / self.sure if self.sure else 1.0
-
-    @property
-    def rate(self) -> float:
-        """The alignment error rate, 0 for no error; 0 where neither side has a link."""
-        both = self.links + self.sure
-        return 1.0 - (self.sure_found + self.possible_found) / both if both else 0.0

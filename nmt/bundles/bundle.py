@@ -40,7 +40,7 @@ from nmt.data.manifest import LengthRatio
 from nmt.errors import ModelError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.atomic_files import atomic_directory, atomic_file, sha256, write_text
-from nmt.runtime.file_store import open_file_store
+from nmt.runtime.folder_or_archive import open_file_store
 from nmt.runtime.tensor_files import (
     check_tensors,
     load_model_tensors,

@@ -14,7 +14,7 @@ from nmt.console import say
 from nmt.data.manifest import Manifest
 from nmt.errors import ConfigError, DataError, ModelError, UsageError
 from nmt.runtime.atomic_files import sha256
-from nmt.runtime.file_store import FileStore, is_archive, open_file_store, write_archive
+from nmt.runtime.folder_or_archive import FileStore, is_archive, open_file_store, write_archive
 from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory, find_run
 from nmt.text.scripts import Scripts

@@ -183,7 +183,7 @@ def _translations() -> dict[Any, Any]:
     def prepared(x: Any, lengths: Any) -> tuple[Any, Any]:
         return op.Transpose(x, perm=[1, 0, 2]), op.Cast(lengths, to=_INT32)
 
-    def joined(hidden: Any) -> Any:
+    def concat_directions(hidden: Any) -> Any:
         """Join directions: `[length, directions, batch, hidden] -> [batch, length, features]`."""
         return op.Reshape(
             op.Transpose(hidden, perm=[2, 0, 1, 3]), op.Constant(value_ints=[0, 0, -1])
@@ -196,7 +196,7 @@ def _translations() -> dict[Any, Any]:
         along, counts = prepared(x, lengths)
         way, size = _DIRECTIONS[direction], r.shape[2]
         hidden, last, memory = op.LSTM(along, w, r, b, counts, direction=way, hidden_size=size)
-        return joined(hidden), final(last), final(memory)
+        return concat_directions(hidden), final(last), final(memory)
 
     def gru(x: Any, lengths: Any, w: Any, r: Any, b: Any, direction: str) -> Any:
         along, counts = prepared(x, lengths)
@@ -210,7 +210,7 @@ def _translations() -> dict[Any, Any]:
             hidden_size=r.shape[2],
             linear_before_reset=1,
         )
-        return joined(hidden), final(last)
+        return concat_directions(hidden), final(last)
 
     return {torch.ops.nmt.lstm.default: lstm, torch.ops.nmt.gru.default: gru}
 

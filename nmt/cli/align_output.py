@@ -11,7 +11,7 @@ from nmt.console import warn
 from nmt.errors import DataError
 
 if TYPE_CHECKING:
-    from nmt.alignment.links import GoldLinks
+    from nmt.alignment.error_rate import GoldLinks
     from nmt.cli.align_sources import AlignedLine
 
 _DECIMALS = 4
@@ -118,7 +118,8 @@ def print_error(
     Raises:
         DataError: The numbers of alignments differ, or a link does not fit its texts.
     """
-    from nmt.alignment.links import AlignmentErrorRate, check_within
+    from nmt.alignment.error_rate import AlignmentErrorRate
+    from nmt.alignment.links import check_within
 
     advice = "" if one_indexed else "If --gold counts words from 1, add --one-indexed."
     gold_links = _read_gold(gold, one_indexed)
@@ -147,7 +148,7 @@ def print_error(
 
 
 def _read_gold(path: Path, one_indexed: bool) -> "list[GoldLinks]":
-    from nmt.alignment.links import parse_gold
+    from nmt.alignment.error_rate import parse_gold
     from nmt.text.lines import read_input_lines
 
     first = int(one_indexed)

@@ -264,7 +264,7 @@ def _inspect(
 
 def _n_best_count(translator: "Translator", search_options: dict[str, Any]) -> int:
     """Return the number of translations in a report for each line: the beam size, up to a limit."""
-    from nmt.search.batched_search import override
+    from nmt.config.search_overrides import override
 
     if "n_best" in search_options:
         return int(search_options["n_best"])
@@ -273,7 +273,7 @@ def _n_best_count(translator: "Translator", search_options: dict[str, Any]) -> i
 
 def _subtitle(inspector: "Inspector", target_file: Path | None) -> str:
     """Return a line on the models and the search behind the sentences of a report."""
-    from nmt.search.batched_search import override
+    from nmt.config.search_overrides import override
 
     first = inspector.translators[0]
     search_text = describe_search(override(first.settings, dict(inspector.overrides)))

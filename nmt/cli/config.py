@@ -87,8 +87,9 @@ def diff(
     quiet: Quiet = False,
 ) -> None:
     """Print the keys that differ, each as `key: old -> new`."""
+    from nmt.config.differences import config_differences
     from nmt.config.load import load_config
-    from nmt.config.serialize import config_differences, format_value
+    from nmt.config.serialize import format_value
 
     first, second = (
         load_config(path / "config.yaml" if path.is_dir() else path) for path in (old, new)

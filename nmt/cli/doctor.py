@@ -61,7 +61,7 @@ def doctor(
         message = f"stopped by {signal.name}; nothing is left behind."
         raise StoppedBySignal(message, signal.number) from None
     if as_json:
-        print(json.dumps(report.record(), ensure_ascii=False, indent=2))
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         print(f"verdict: {report.verdict}")
     if report.exit_code:

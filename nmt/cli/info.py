@@ -30,7 +30,7 @@ def info(
 
     Also shows parameters, search settings and checksums. Loads only the description of the model.
     """
-    from nmt.bundles.description import describe
+    from nmt.bundles.model_info import describe
 
     description = describe(path, verify)
     if as_json:

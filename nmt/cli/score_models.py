@@ -12,7 +12,7 @@ from nmt.console import say
 from nmt.errors import DataError
 
 if TYPE_CHECKING:
-    from nmt.evaluation.n_best import NBestEntry
+    from nmt.evaluation.n_best_format import NBestEntry
     from nmt.search.forced_decoding import CorpusScore, ForcedScore
     from nmt.translation.translator import Translator
 
@@ -114,7 +114,7 @@ class ModelScoring:
                 first += len(window)
 
     def _entries(self, lines: Iterable[str], sources: int) -> Iterator["NBestEntry"]:
-        from nmt.evaluation.n_best import parse_entry
+        from nmt.evaluation.n_best_format import parse_entry
 
         for number, line in enumerate(lines, start=1):
             entry = parse_entry(line, self._name, number)

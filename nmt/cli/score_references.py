@@ -110,7 +110,7 @@ class ReferenceScoring:
     def warn_of_problems(self) -> None:
         """Warn of signs that the scores may be misleading."""
         from nmt.evaluation.input_checks import input_warnings, reference_warnings
-        from nmt.evaluation.mismatches import mismatch_warnings
+        from nmt.evaluation.wrong_file_warnings import mismatch_warnings
 
         question = self.options
         for warning in reference_warnings(question.references, self.metrics, self.tokenize):

@@ -81,7 +81,7 @@ def serve(
 ) -> None:
     """Serve translations as a web page and as JSON over HTTP."""
     _require_packages()
-    from nmt.search.batched_search import override
+    from nmt.config.search_overrides import override
     from nmt.serving.api_schema import RequestLimits
     from nmt.serving.server import open_listener
     from nmt.serving.server import serve as run_server

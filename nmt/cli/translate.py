@@ -85,8 +85,8 @@ def translate(
     A blank line stays blank. Slow input is translated line by line, fast input many lines at a
     time. Options that are not given have the defaults of the model (`nmt config explain search`).
     """
+    from nmt.config.search_overrides import override
     from nmt.runtime.distributed import World
-    from nmt.search.batched_search import override
     from nmt.search.constraints import Constraints
     from nmt.translation.line_stream import LineWarnings, Write, answer, reader, windows, writer
     from nmt.translation.line_translator import LineTranslator, WarningCollector

@@ -65,12 +65,12 @@ class MosesOutput(OutputForm):
     """Lines `index ||| text ||| logprob= -3.21 length= 7 ||| score`.
 
     An alignment follows the text. The index starts at 0. The length counts subwords with the end
-    mark. A text may contain ` ||| `, see `nmt.evaluation.n_best`.
+    mark. A text may contain ` ||| `, see `nmt.evaluation.n_best_format`.
     """
 
     def lines(self, request: "Request", translation: "Translation") -> list[str]:
         """See `OutputForm.lines`."""
-        from nmt.evaluation.n_best import SEPARATOR, text_fields
+        from nmt.evaluation.n_best_format import SEPARATOR, text_fields
 
         return [
             SEPARATOR.join(
@@ -148,10 +148,10 @@ class JsonOutput(OutputForm):
         if self.attention:
             fields["attention"] = _rounded(_weights(translation))
         if self.alignment:
-            aligned = _aligned(translation)
-            fields["alignment"] = _links(aligned)
-            fields["source_words"] = None if aligned is None else aligned.source
-            fields["target_words"] = None if aligned is None else aligned.target
+            alignment = _aligned(translation)
+            fields["alignment"] = _links(alignment)
+            fields["source_words"] = None if alignment is None else alignment.source
+            fields["target_words"] = None if alignment is None else alignment.target
         return fields
 
 
@@ -173,10 +173,10 @@ def _alignment_field(form: OutputForm, translation: "Translation") -> list[str]:
     return [_links(_aligned(translation)) or ""] if form.alignment else []
 
 
-def _links(aligned: "WordAlignment | None") -> str | None:
+def _links(alignment: "WordAlignment | None") -> str | None:
     from nmt.alignment.links import format_links
 
-    return None if aligned is None else format_links(aligned.links())
+    return None if alignment is None else format_links(alignment.links())
 
 
 def _as_cell(text: str) -> str:

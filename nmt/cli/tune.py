@@ -98,7 +98,7 @@ def tune(
     from nmt.bundles.bundle_files import find_bundle
     from nmt.evaluation.input_checks import reference_warnings
     from nmt.text.lines import read_parallel
-    from nmt.translation.tuning import grid, held_bundle, print_table, values
+    from nmt.translation.tuning import grid, locked_bundle, print_table, values
     from nmt.translation.tuning import tune as tune_settings
 
     axes = {
@@ -110,7 +110,8 @@ def tune(
         axes["coverage_penalty"] = values(coverage_penalty)
     chosen_model = _single_model(model)
     sources, *reference_lines = read_parallel([source, *references])
-    with nullcontext(find_bundle(chosen_model)) if dry_run else held_bundle(chosen_model) as bundle:
+    found = nullcontext(find_bundle(chosen_model)) if dry_run else locked_bundle(chosen_model)
+    with found as bundle:
         translator = open_translator([bundle], device, precision, threads)
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")

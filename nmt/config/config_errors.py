@@ -43,11 +43,11 @@ def find_problems(
             message = f"missing. {all_keys()['.'.join(_names(path))].description}"
         elif detail["type"] == "value_error":
             message = _validator_message(
-                str(detail["ctx"]["error"]), path, value, position.spelling
+                str(detail["ctx"]["error"]), path, value, position.raw_scalar
             )
             message += _preset_hint(path, value, document)
         else:
-            message = _type_message(_expected_at(path), value, position.spelling)
+            message = _type_message(_expected_at(path), value, position.raw_scalar)
         problems.append(Problem(position, key_text(path), message))
     return problems
 
@@ -56,11 +56,11 @@ def find_signed_integers(document: Document) -> list[Problem]:
     """Return a problem for each integer with a plus sign, which looks like an addition."""
     problems = []
     for path, position in document.positions.items():
-        spelling = "" if position.spelling is None else position.spelling
-        if spelling.startswith("+") and ".".join(_names(path)) in all_keys():
+        raw_scalar = "" if position.raw_scalar is None else position.raw_scalar
+        if raw_scalar.startswith("+") and ".".join(_names(path)) in all_keys():
             expected = _expected_at(path)
             if expected.base is int:
-                message = f"expected {expected.noun}, got {spelling}; write {spelling[1:]}"
+                message = f"expected {expected.noun}, got {raw_scalar}; write {raw_scalar[1:]}"
                 problems.append(Problem(position, key_text(path), message))
     return problems
 
@@ -164,11 +164,11 @@ def _expected_at(path: KeyPath) -> Expected:
     return expected
 
 
-def _validator_message(message: str, path: KeyPath, value: Any, spelling: str | None) -> str:
+def _validator_message(message: str, path: KeyPath, value: Any, raw_scalar: str | None) -> str:
     """Return the message of a settings validator, with the value where it is a single one."""
     if not isinstance(value, str | int | float):
         return message
-    value_text = _quote(value) if isinstance(value, str) else _format_value(value, spelling)
+    value_text = _quote(value) if isinstance(value, str) else _format_value(value, raw_scalar)
     sentence = (
         f"{value_text} {message}" if message.startswith("is ") else f"{message}, not {value_text}"
     )
@@ -176,13 +176,13 @@ def _validator_message(message: str, path: KeyPath, value: Any, spelling: str | 
     return f"{sentence}; did you mean {suggestion}?" if suggestion else sentence
 
 
-def _type_message(expected: Expected, value: Any, spelling: str | None) -> str:
-    message = f"expected {expected.noun}, got {_format_value(value, spelling)}"
+def _type_message(expected: Expected, value: Any, raw_scalar: str | None) -> str:
+    message = f"expected {expected.noun}, got {_format_value(value, raw_scalar)}"
     hint = _fix_hint(expected, value)
     return f"{message}; {hint}" if hint else message
 
 
-def _format_value(value: Any, spelling: str | None) -> str:
+def _format_value(value: Any, raw_scalar: str | None) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -190,7 +190,7 @@ def _format_value(value: Any, spelling: str | None) -> str:
     if isinstance(value, str):
         return f"the text {_quote(value)}"
     if isinstance(value, int | float):
-        return spelling or str(value)
+        return raw_scalar or str(value)
     return "a list" if isinstance(value, list) else "a section of keys with values"
 
 

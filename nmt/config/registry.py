@@ -164,13 +164,13 @@ ATTENTIONS = Registry(
 NORMALIZERS = Registry(
     "normalizer",
     {
-        "softmax": Kind("nmt.model.attention_windows:softmax", "all weights above zero"),
+        "softmax": Kind("nmt.model.attention_weights:softmax", "all weights above zero"),
         "sparsemax": Kind(
-            "nmt.model.attention_windows:sparsemax",
+            "nmt.model.attention_weights:sparsemax",
             "Euclidean projection, many weights zero, Martins and Astudillo 2016",
         ),
         "entmax15": Kind(
-            "nmt.model.attention_windows:entmax15", "half way between the two, Peters et al. 2019"
+            "nmt.model.attention_weights:entmax15", "half way between the two, Peters et al. 2019"
         ),
     },
 )
@@ -178,13 +178,13 @@ NORMALIZERS = Registry(
 WINDOWS = Registry(
     "attention window",
     {
-        "global": Kind("nmt.model.attention_windows:GlobalWindow", "all annotations"),
+        "global": Kind("nmt.model.attention_weights:GlobalWindow", "all annotations"),
         "local_m": Kind(
-            "nmt.model.attention_windows:MonotonicWindow",
+            "nmt.model.attention_weights:MonotonicWindow",
             "those around position i, Luong et al. 2015, 3.2",
         ),
         "local_p": Kind(
-            "nmt.model.attention_windows:PredictiveWindow",
+            "nmt.model.attention_weights:PredictiveWindow",
             "those around a predicted position, under a Gaussian, Luong et al. 2015, eq. 9-10",
         ),
     },

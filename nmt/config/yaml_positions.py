@@ -37,7 +37,7 @@ class YamlPosition:
     order: tuple[int, int, int]
     where: str = field(compare=False)
     """The position as text: `config.yaml:12:5`, or `--set model.tying`."""
-    spelling: str | None = field(default=None, compare=False)
+    raw_scalar: str | None = field(default=None, compare=False)
     """A number in its original spelling; None for other values."""
     on_command_line: bool = field(default=False, compare=False)
 
@@ -174,7 +174,7 @@ class _Builder:
             return node.value
         value = plain_value(node.value)
         if isinstance(value, int | float) and path in self.positions:
-            self.positions[path] = _with_spelling(self.positions[path], node.value)
+            self.positions[path] = _with_raw_scalar(self.positions[path], node.value)
         return value
 
     def _build_sequence(self, node: yaml.SequenceNode, path: KeyPath) -> list[Any]:
@@ -213,8 +213,8 @@ def _start(node: yaml.Node, position: _PositionAt) -> YamlPosition:
     return position(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _with_spelling(position: YamlPosition, spelling: str) -> YamlPosition:
-    return YamlPosition(position.order, position.where, spelling, position.on_command_line)
+def _with_raw_scalar(position: YamlPosition, raw_scalar: str) -> YamlPosition:
+    return YamlPosition(position.order, position.where, raw_scalar, position.on_command_line)
 
 
 class _Composer(yaml.SafeLoader):

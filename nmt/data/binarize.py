@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nmt.config.settings import Config, CorpusSettings, DataSettings
 from nmt.console import progress, say, warn
 from nmt.data.binary_dataset import Corpus, CorpusWriter
-from nmt.data.corpus_mismatch import text_findings
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
 from nmt.data.hashing import SeenHashes, in_validation_split
 from nmt.data.manifest import (
@@ -27,6 +26,7 @@ from nmt.data.manifest import (
 )
 from nmt.data.pair_counts import PairCounts, corpus_remarks, drop_table, overlap_remarks
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
+from nmt.data.text_findings import text_findings
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.text.lines import read_pairs
@@ -261,12 +261,12 @@ class _CorpusOutput:
 
         Lines with unknown words are left out, because those are counted as unknown.
         """
-        round_trip, has_whole_words = self.counts.round_trip, self.tokenizer.has_whole_words
+        round_trip, is_word_level = self.counts.round_trip, self.tokenizer.is_word_level
         ends = encoded.lengths.reshape(-1).cumsum().reshape(-1, 2)
         sampled = round_trip.is_sampled(np.array(chunk.lines, np.int64))
         for row in np.flatnonzero(sampled).tolist():
             ids = encoded.tokens[ends[row, 0] : ends[row, 1]].tolist()
-            if not (has_whole_words and UNK in ids):
+            if not (is_word_level and UNK in ids):
                 round_trip.add(chunk.lines[row], chunk.targets[row], self.tokenizer.decode(ids))
 
 
@@ -325,13 +325,13 @@ def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerP
 def _check_unknown(
     text_name: str, side: SideReport, limit: float | None, tokenizer: Tokenizer
 ) -> None:
-    has_whole_words = tokenizer.has_whole_words
+    is_word_level = tokenizer.is_word_level
     if limit is None:
-        limit = 1.0 if has_whole_words else _DEFAULT_MAX_UNKNOWN
+        limit = 1.0 if is_word_level else _DEFAULT_MAX_UNKNOWN
     if side.unknown_rate > limit:
         remedy = (
             "Lower tokenizer.min_frequency, or raise tokenizer.vocab_size or that limit."
-            if has_whole_words
+            if is_word_level
             else "Set tokenizer.byte_fallback: true, or raise tokenizer.character_coverage or that "
             "limit."
         )

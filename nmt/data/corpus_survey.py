@@ -10,9 +10,9 @@ from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
 from nmt.config.settings import CorpusSettings
 from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files
-from nmt.data.corpus_mismatch import profile_corpus, text_findings
-from nmt.data.hashing import pair_text
+from nmt.data.hashing import pair_key
 from nmt.data.manifest import count_pairs, describe_inputs, list_files
+from nmt.data.text_findings import profile_corpus, text_findings
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
 from nmt.text.lines import BadUtf8, LinePair, read_pairs
@@ -187,7 +187,7 @@ class _CorpusCounts:
         )
         self._lengths[min(length, _MAX_LENGTH)] += 1
         self.profile.add(pair.line, pair.source, pair.target)
-        self._repeats.add(pair_text(pair.source, pair.target))
+        self._repeats.add(pair_key(pair.source, pair.target))
         self._identical += pair.source.strip() == pair.target.strip()
 
     @property

@@ -18,7 +18,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.hashing import pair_text, text_hashes
+from nmt.data.hashing import pair_key, text_hashes
 from nmt.errors import ResourceError
 from nmt.runtime.process import delay_signals, unblock_signals
 from nmt.runtime.processor import count_cores
@@ -144,7 +144,7 @@ def encode_chunk(chunk: Chunk, tokenizers: TokenizerPair) -> EncodedChunk:
         tokens,
         lengths,
         _count_unknown(tokens, lengths),
-        text_hashes(pair_text(source, target) for source, target in pairs),
+        text_hashes(pair_key(source, target) for source, target in pairs),
         text_hashes(source.strip() for source in chunk.sources),
         np.array([source.strip() == target.strip() for source, target in pairs], np.bool_),
         np.array([has_control_characters(source + target) for source, target in pairs], np.bool_),

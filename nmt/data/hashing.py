@@ -16,7 +16,7 @@ def text_hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), np.dtype("<u8"))
 
 
-def pair_text(source: str, target: str) -> str:
+def pair_key(source: str, target: str) -> str:
     """Return one text for a pair of lines, different for different pairs.
 
     Whitespace at the ends of the lines does not count.

@@ -22,7 +22,7 @@ from nmt.data.manifest import (
     load_record,
 )
 from nmt.data.pair_filters import exceeds_max_pairs, has_selected_prefix, selection_settings
-from nmt.data.prepared_folder import (
+from nmt.data.prepared_folder_rules import (
     FolderKind,
     PreparedFolder,
     changed_inputs,
@@ -31,7 +31,7 @@ from nmt.data.prepared_folder import (
 )
 from nmt.errors import ConfigError, DataError, ModelError, NmtError, UsageError
 from nmt.runtime.atomic_files import atomic_directory
-from nmt.runtime.file_store import is_archive
+from nmt.runtime.folder_or_archive import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.characters import clean_input
 from nmt.text.lines import LinePair, read_pairs

@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from nmt.config.settings import Config, CorpusSettings
-from nmt.data.corpus_mismatch import Files, profile_corpus, text_findings
 from nmt.data.manifest import TextFinding, check_formats
+from nmt.data.text_findings import Files, profile_corpus, text_findings
 from nmt.text.lines import check_line_counts, count_lines, read_pairs
 from nmt.text.profile import CorpusProfile
 

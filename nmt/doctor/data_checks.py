@@ -201,7 +201,7 @@ def _check_bleu(examination: Examination) -> CheckResult:
     advice = " ".join(note.rstrip(".") for note in warnings)
     if warning := unspaced_text_warning(references, tokenizer):
         advice = warning.rstrip(".")
-    elif four_grams.few and config.training.metric == "bleu":
+    elif four_grams.has_few_long_references and config.training.metric == "bleu":
         advice = "set `training.metric: chrf`: BLEU counts stretches of four"
     return CheckResult(
         summary, advice, {"tokenizer": name, "long_references": four_grams.long_references}

@@ -76,7 +76,7 @@ class Finding:
             text = f"{text.rstrip('.:')}; {self.result.advice}"
         return f"{self.level:<4}  {self.check + ':':<{width + 1}}  {text}"
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return a record for programs."""
         return {
             "check": self.check,
@@ -143,12 +143,12 @@ class DoctorReport:
         warned = f" (with {format_count(len(warnings), 'warning', 'warnings')})" if warnings else ""
         return f"ready{warned}" + (f": {'; '.join(parts)}" if parts else "")
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return a record for programs."""
         return {
             "verdict": self.verdict,
             "exit_code": self.exit_code,
-            "checks": [finding.record() for finding in self.findings],
+            "checks": [finding.to_dict() for finding in self.findings],
         }
 
 

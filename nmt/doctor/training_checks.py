@@ -24,7 +24,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.memory import available_bytes, peak_bytes
 from nmt.runtime.processor import BUSY_SHARE, CoreWaitTime, count_cores
 from nmt.runtime.run_directory import RunDirectory
-from nmt.search.batched_search import decode_corpus
+from nmt.search.decode_corpus import decode_corpus
 from nmt.search.logits_processors import LengthLimits
 from nmt.training.batch_loader import BatchLoader
 from nmt.training.batch_size import forward_and_backward, largest_budget, worst_batches
@@ -72,11 +72,11 @@ def _check_worst_batch(examination: Examination) -> CheckResult:
     data = examination.data
     assert data is not None
 
-    def loader(budget: int) -> BatchLoader:
+    def loader(batch_size: int) -> BatchLoader:
         return BatchLoader(
             data.train,
             bundle.tokenizers,
-            budget,
+            batch_size,
             config.tokenizer.sampling,
             config.seed,
             config.training.cuda_graphs,
@@ -84,8 +84,8 @@ def _check_worst_batch(examination: Examination) -> CheckResult:
         )
 
     known_budget = examination.state.batch_size if examination.state else config.training.batch_size
-    budget = known_budget or largest_budget(bundle, loader, runtime)
-    examination.loader = loader(budget)
+    batch_size = known_budget or largest_budget(bundle, loader, runtime)
+    examination.loader = loader(batch_size)
     bundle.model.train()
     batches = worst_batches(examination.loader)
     try:
@@ -95,7 +95,7 @@ def _check_worst_batch(examination: Examination) -> CheckResult:
         bundle.model.zero_grad(set_to_none=True)
     widest = max(batches, key=lambda batch: batch.source.shape[1] + batch.target_input.shape[1])
     summary = f"forward and backward pass; the longest of {len(batches)} is {_batch_text(widest)}"
-    return CheckResult(f"{summary} (budget {budget:,})", facts={"batch_size": budget})
+    return CheckResult(f"{summary} (batch size {batch_size:,})", facts={"batch_size": batch_size})
 
 
 def _run_batch(bundle: Bundle, batch: Batch, examination: Examination) -> None:

@@ -138,7 +138,7 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
         ResourceError: See `make_scorer`.
     """
     four_grams = count_four_grams(references, tokenize)
-    if not four_grams.few:
+    if not four_grams.has_few_long_references:
         return None
     return (
         f"only {four_grams.summary}. BLEU counts stretches of four tokens, and says little of such "
@@ -392,7 +392,7 @@ def character_warnings(hypotheses: Lines, references: Sequence[Lines]) -> list[s
         references: One sequence for each set of references.
     """
     checks = (
-        (_find_invisible, _invisible_warning, 1.0, 0.0),
+        (_find_invisible, _invisible_characters_warning, 1.0, 0.0),
         (_find_decomposed, _decomposed_warning, 1.0, 0.0),
         (_find_special, _special_warning, 0.0, _MIN_SPECIAL_SHARE),
     )
@@ -438,7 +438,7 @@ def _lines_with(lines: Lines, find: Callable[[str], str]) -> list[int]:
     ]
 
 
-def _invisible_warning(name: str, lines: list[int], found: str) -> str:
+def _invisible_characters_warning(name: str, lines: list[int], found: str) -> str:
     return (
         f"{_describe_count(name, lines)} have invisible characters, the first "
         f"{make_visible(found)}: "

@@ -224,12 +224,12 @@ class FourGrams:
         )
 
     @property
-    def few(self) -> bool:
+    def has_few_long_references(self) -> bool:
         """Whether fewer than half of the references have four tokens."""
         return self.references > 0 and self.long_references < _FEW_SHARE * self.references
 
     @property
-    def too_few(self) -> bool:
+    def has_too_few_long_references(self) -> bool:
         """Whether there are so few that BLEU is noise for any translations."""
         return self.references > 0 and self.long_references < _TOO_FEW_SHARE * self.references
 
@@ -253,7 +253,7 @@ def _bleu_noise(scorer: "Scorer", counts: Sequence[Sequence[float]]) -> str:
     Each row of counts has two lengths, the matches of order 1 to 4, and the n-grams of 1 to 4.
     """
     four_grams = FourGrams.from_scorer(scorer)
-    if four_grams.too_few:
+    if four_grams.has_too_few_long_references:
         return SHORT_REFERENCES
     matches = int(sum(row[1 + _BLEU_ORDER] for row in counts))
     if four_grams.references and matches < four_grams.needed:

@@ -165,13 +165,15 @@ def _texts(report: ScoreReport, line: int) -> dict[str, Any]:
     first, *others = [text for text in references if not is_blank(text)] or references
     differences = [find_difference(system.hypotheses[line], first) for system in report.systems]
     return {
-        "reference": _plain(merge_references([difference.reference for difference in differences])),
+        "reference": _spans_to_json(
+            merge_references([difference.reference for difference in differences])
+        ),
         "others": others,
-        "hypotheses": [_plain(difference.hypothesis) for difference in differences],
+        "hypotheses": [_spans_to_json(difference.hypothesis) for difference in differences],
     }
 
 
-def _plain(spans: Sequence[tuple[str, bool]]) -> list[list[Any]]:
+def _spans_to_json(spans: Sequence[tuple[str, bool]]) -> list[list[Any]]:
     """Return spans as [text, 1 where it is the same]."""
     return [[text, int(same)] for text, same in spans]
 

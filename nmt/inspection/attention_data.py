@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nmt.errors import DataError, UsageError
-from nmt.search.ensemble import HeadAttention
 from nmt.search.forced_decoding import ForcedScore
+from nmt.search.head_attentions import HeadAttention
 from nmt.search.hypothesis import NodeOutcome, SearchTree, Weights
 from nmt.tokenizers.words import END_MARK, SegmentedText, words_to_display
 from nmt.translation.translation import Translation

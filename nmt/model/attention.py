@@ -8,7 +8,7 @@ The query s is s_{i-1} (Bahdanau) or s_i (Luong). The decoder chooses it, in nmt
 Every kind of attention is a score function. To add one, write `keys` and `score` of a subclass of
 `Attention`, and a line in `ATTENTIONS` of nmt/config/registry.py. CONTRIBUTING.md has an example.
 Local attention (Luong et al. 2015, eq. 9-10) and other normalisers than softmax are in
-nmt/model/attention_windows.py.
+nmt/model/attention_weights.py.
 
 Queries have a length axis. In training it may hold all target steps. In search it holds the beams,
 so that the source is never copied for each beam.
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from nmt.config.registry import NORMALIZERS, WINDOWS
 from nmt.config.settings.attention import AttentionSettings
-from nmt.model.attention_windows import Window
+from nmt.model.attention_weights import Window
 from nmt.model.kernels.additive_score import additive_score
 from nmt.model.kernels.batch_invariance import invariant_linear
 from nmt.model.kernels.kernel_module import KernelModule, Linear

@@ -210,7 +210,10 @@ class LinearStart(_MappedStart):
 
 
 class BridgeStart(LinearStart):
-    """tanh(W f + b), f as in `LinearStart`."""
+    """tanh(W f + b), f the final states of both directions, as in `LinearStart`.
+
+    Bahdanau et al. 2014, appendix A.2.2, take the final state of the backward direction alone.
+    """
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:
         """See `DecoderStart.forward`."""

@@ -68,7 +68,7 @@ class Dropout(nn.Module):
         """
         if not self.variational or not self.training or self.rate == 0.0:
             return None
-        return _mask(like, (like.shape[0], 1, size), self.rate)
+        return _dropout_mask(like, (like.shape[0], 1, size), self.rate)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return vectors with some elements dropped in training, `[batch, length, size]`.
@@ -82,7 +82,7 @@ class Dropout(nn.Module):
             return x
         if not self.variational:
             if x.device.type == "cpu":
-                return x * _mask(x, tuple(x.shape), self.rate)
+                return x * _dropout_mask(x, tuple(x.shape), self.rate)
             return nn.functional.dropout(x, self.rate)
         if mask is None:
             mask = self.mask(x, x.shape[-1])
@@ -104,7 +104,7 @@ class WordDropout(nn.Module):
         """Return `x [.., size]` with some vectors dropped in training."""
         if not self.training or self.rate == 0.0:
             return x
-        return x * _mask(x, (*x.shape[:-1], 1), self.rate)
+        return x * _dropout_mask(x, (*x.shape[:-1], 1), self.rate)
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ def recurrent_mask(like: Tensor, size: int, rate: float, training: bool) -> Tens
     """
     if not training or rate == 0.0:
         return None
-    return _mask(like, (like.shape[0], size), rate)
+    return _dropout_mask(like, (like.shape[0], size), rate)
 
 
-def _mask(like: Tensor, shape: tuple[int, ...], rate: float) -> Tensor:
+def _dropout_mask(like: Tensor, shape: tuple[int, ...], rate: float) -> Tensor:
     """Draw a mask of zeros, at the rate, and of 1 / (1 - rate) elsewhere."""
     if like.device.type == "cpu":
         return _cpu_mask(like.dtype, shape, rate)

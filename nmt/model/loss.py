@@ -73,11 +73,11 @@ def pointer_cross_entropy_sums(
     bias: Tensor | None,
     targets: Tensor,
     gate: Tensor,
-    copies: Tensor,
+    copy_probabilities: Tensor,
     smoothing: float,
     mask: Tensor | None = None,
 ) -> LossSums:
-    """Return the sums of -((1 - e) log(g p(target) + (1 - g) copies) + e mean_v log p(v)).
+    """Return the sums of -((1 - e) log(g p(target) + (1 - g) c) + e mean_v log p(v)).
 
     p is the probability of the vocabulary. Copying is mixed in by See et al. 2017, eq. 9. The
     logits are computed a block of tokens at a time, and again in the backward pass.
@@ -88,7 +88,8 @@ def pointer_cross_entropy_sums(
         bias: The output bias, `[vocabulary]`, or None.
         targets: The true token ids, `[tokens]`.
         gate: The logit of g, `[tokens]`.
-        copies: The sum of the attention weights of source tokens equal to the target, `[tokens]`.
+        copy_probabilities: c, the sum of the attention weights of source tokens equal to the
+            target, `[tokens]`.
         smoothing: e, from 0 to 1.
         mask: `[tokens]`, false at padding, which adds nothing to the sums. None without padding.
     """
@@ -104,8 +105,9 @@ def pointer_cross_entropy_sums(
             )
         )
     generated, mean = (torch.cat(parts) for parts in zip(*blocks, strict=True))
-    tiny = torch.finfo(copies.dtype).tiny  # below it a logarithm has no gradient to give
-    copying = torch.log(copies.clamp_min(tiny)) + nn.functional.logsigmoid(-gate)
+    # Below the smallest normal number a logarithm has no gradient to give.
+    tiny = torch.finfo(copy_probabilities.dtype).tiny
+    copying = torch.log(copy_probabilities.clamp_min(tiny)) + nn.functional.logsigmoid(-gate)
     log_p = torch.logaddexp(generated + nn.functional.logsigmoid(gate), copying)
     return _sums(log_p, mean, smoothing, mask)
 

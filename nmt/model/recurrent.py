@@ -1,4 +1,7 @@
-"""Recurrences of cells over whole right-padded sequences, by a loop or by a kernel."""
+"""Recurrences of the cells of one layer over right-padded sequences, by a loop or by a kernel.
+
+Stacks of layers and residual connections are in `encoder.py` and `Decoder._recurrent_step`.
+"""
 
 from collections.abc import Sequence
 

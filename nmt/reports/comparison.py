@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.config.differences import config_differences
 from nmt.config.key_index import all_keys
-from nmt.config.serialize import config_differences, format_value
+from nmt.config.serialize import format_value
 from nmt.config.settings import Config
 from nmt.console import format_duration
 from nmt.evaluation.score_page import score_page

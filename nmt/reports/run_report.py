@@ -4,7 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nmt.config.serialize import SettingDifference, changed_from_defaults, dump_config, format_value
+from nmt.config.differences import SettingDifference, changed_from_defaults
+from nmt.config.serialize import dump_config, format_value
 from nmt.console import format_duration
 from nmt.pages.charts import MAX_POINTS, SCRIPTS, STYLE, chart_html
 from nmt.pages.page import Page, escape_html, render

@@ -77,7 +77,7 @@ def _head(state: RunState, screen: Screen) -> Iterator[Line]:
     progress, history = run_progress(state), state.history
     if progress is not None and progress.share is not None:
         yield _line(_bar(progress.share, screen))
-    yield _line(", ".join(_counts(state, progress)))
+    yield _line(", ".join(_progress_items(state, progress)))
     if history.train:
         yield _line(_train_text(history.train[-1], counts=False))
         speeds = [point.tokens_per_second for point in history.train]
@@ -93,7 +93,7 @@ def _head(state: RunState, screen: Screen) -> Iterator[Line]:
             yield _line(f"best {METRICS[name]} {shown:.2f} at update {best.update:,}")
 
 
-def _counts(state: RunState, progress: RunProgress | None) -> Iterator[str]:
+def _progress_items(state: RunState, progress: RunProgress | None) -> Iterator[str]:
     history = state.history
     limit = None if state.config is None else state.config.training.max_updates
     yield f"update {history.update:,}" + ("" if limit is None else f" of {limit:,}")

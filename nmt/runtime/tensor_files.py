@@ -9,7 +9,7 @@ from safetensors.torch import load, load_file, save_file
 from torch import Tensor, nn
 
 from nmt.errors import ModelError, ResourceError
-from nmt.runtime.file_store import FileStore
+from nmt.runtime.folder_or_archive import FileStore
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:

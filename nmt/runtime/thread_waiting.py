@@ -6,7 +6,7 @@ waits. Beside another busy process it is very slow: a spinning thread holds the 
 it waits for needs. OpenMP reads the number once. It uses none wherever a process has more OpenMP
 threads than cores and `OMP_WAIT_POLICY` is passive (`GOMP_SPINCOUNT` in the libgomp manual). While
 the machine is busy, a monitoring thread brings that about by starting idle threads. Results do not
-depend on it. `scripts/bench_neighbour.py` measures the effect.
+depend on it. `scripts/bench_busy_cores.py` measures the effect.
 """
 
 import threading

@@ -68,7 +68,7 @@ class Vocabulary:
 @lru_cache(maxsize=4)
 def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
     pieces = tokenizer.pieces(range(tokenizer.size))
-    return Vocabulary(tuple(pieces), tokenizer.has_whole_words)
+    return Vocabulary(tuple(pieces), tokenizer.is_word_level)
 
 
 @dataclass(frozen=True)

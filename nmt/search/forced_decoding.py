@@ -20,7 +20,7 @@ from nmt.evaluation.metrics import perplexity
 from nmt.model.encoder import length_mask
 from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
-from nmt.search.batched_search import Evaluating, batches
+from nmt.search.decode_corpus import Evaluating, batches
 from nmt.search.hypothesis import Hypothesis, Weights
 from nmt.search.penalties import LengthPenalty, coverage_needs_attention, coverage_penalty
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair

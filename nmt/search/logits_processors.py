@@ -38,13 +38,13 @@ class LogitsProcessor(ABC):
     reads_tokens = True
 
     @abstractmethod
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """Set the log-probabilities of forbidden tokens to minus infinity, in place.
 
         Args:
             log_probabilities: `[batch, beams, vocabulary]`.
-            tokens: The tokens so far, `[batch, beams, time - 1]`, where `reads_tokens` is true.
-            time: The position of the next token, from 1.
+            tokens: The tokens so far, `[batch, beams, step - 1]`, where `reads_tokens` is true.
+            step: The position of the next token, from 1.
         """
 
     def select(self, rows: Tensor) -> "LogitsProcessor":
@@ -63,9 +63,9 @@ class MinimumLength(LogitsProcessor):
     length: int
     reads_tokens = False
 
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """See `LogitsProcessor.mask`."""
-        if time <= self.length:
+        if step <= self.length:
             log_probabilities[..., EOS] = _FORBIDDEN
 
 
@@ -75,9 +75,9 @@ class NoRepeat(LogitsProcessor):
 
     order: int
 
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """See `LogitsProcessor.mask`."""
-        if time <= self.order:
+        if step <= self.order:
             return
         grams = tokens.unfold(2, self.order, 1)
         recent = tokens[..., tokens.shape[2] - self.order + 1 :].unsqueeze(2)
@@ -114,7 +114,7 @@ class AvoidTexts(LogitsProcessor):
         ]
         return cls(tuple(texts), torch.tensor(pairs, device=device).reshape(-1, 2).T.long())
 
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """See `LogitsProcessor.mask`."""
         rows, forbidden = self.always
         log_probabilities[rows, :, forbidden] = _FORBIDDEN
@@ -146,9 +146,9 @@ class SpellOpenWord(LogitsProcessor):
 
     open_words: tuple[tuple[int, OpenWord] | None, ...]
 
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """See `LogitsProcessor.mask`."""
-        for row, (begin, open_word) in self._unfinished_words(time):
+        for row, (begin, open_word) in self._unfinished_words(step):
             rests = [open_word.rest(before) for before in tokens[row, :, begin:].tolist()]
             for rest in filter(None, set(rests)):
                 beams = [beam for beam, rest_of_beam in enumerate(rests) if rest_of_beam == rest]
@@ -161,8 +161,8 @@ class SpellOpenWord(LogitsProcessor):
         """See `LogitsProcessor.select`."""
         return SpellOpenWord(tuple(self.open_words[row] for row in rows.tolist()))
 
-    def _unfinished_words(self, time: int) -> list[tuple[int, tuple[int, OpenWord]]]:
-        """Return the sentences whose open word may be incomplete at position `time`.
+    def _unfinished_words(self, step: int) -> list[tuple[int, tuple[int, OpenWord]]]:
+        """Return the sentences whose open word may be incomplete at position `step`.
 
         Each token spells at least one character.
         """
@@ -170,7 +170,7 @@ class SpellOpenWord(LogitsProcessor):
             (row, prefix_and_word)
             for row, prefix_and_word in enumerate(self.open_words)
             if prefix_and_word is not None
-            and 0 <= time - 1 - prefix_and_word[0] < len(prefix_and_word[1].text)
+            and 0 <= step - 1 - prefix_and_word[0] < len(prefix_and_word[1].text)
         ]
 
 
@@ -225,16 +225,16 @@ class LogitsProcessors:
         """Whether any processor needs the tokens of the hypotheses, not only their number."""
         return any(processor.reads_tokens for processor in self.processors)
 
-    def mask(self, log_probabilities: Tensor, tokens: Tensor, time: int) -> None:
+    def mask(self, log_probabilities: Tensor, tokens: Tensor, step: int) -> None:
         """See `LogitsProcessor.mask`.
 
         A hypothesis may end where every other token is forbidden.
         """
         log_probabilities[..., [PAD, BOS]] = _FORBIDDEN
         end = log_probabilities[..., EOS].clone()
-        prefix = self._prefix_tokens(log_probabilities, time)
+        prefix = self._prefix_tokens(log_probabilities, step)
         for processor in self.processors:
-            processor.mask(log_probabilities, tokens, time)
+            processor.mask(log_probabilities, tokens, step)
         if self.read_tokens:
             must_end = log_probabilities.amax(2) == _FORBIDDEN
             log_probabilities[..., EOS] = torch.where(must_end, end, log_probabilities[..., EOS])
@@ -252,17 +252,17 @@ class LogitsProcessors:
         )
 
     def _prefix_tokens(
-        self, log_probabilities: Tensor, time: int
+        self, log_probabilities: Tensor, step: int
     ) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return the tokens of prefixes at position `time`, or None where no prefix is that long.
+        """Return the tokens of prefixes at position `step`, or None where no prefix is that long.
 
         Returns:
             The sentences with such a token, `[n]`, the token of each, `[n]`, and its
             log-probability for each beam, `[n, beams]`.
         """
-        if self.prefixes is None or time > self.prefixes.shape[1]:
+        if self.prefixes is None or step > self.prefixes.shape[1]:
             return None
-        tokens = self.prefixes[:, time - 1]
+        tokens = self.prefixes[:, step - 1]
         rows = (tokens != _FREE).nonzero().squeeze(1)
         return rows, tokens[rows], log_probabilities[rows, :, tokens[rows]]
 

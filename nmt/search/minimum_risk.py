@@ -28,12 +28,12 @@ class Utility(ABC):
     """Agreement of a candidate with a reference, 0 to 100, by their common n-grams.
 
     Attributes:
-        orders: The greatest order of the n-grams, from 1.
+        max_order: The greatest order of the n-grams, from 1.
         has_words: Whether the n-grams are of words. The constructor then takes the name of
             sacreBLEU's tokenizer.
     """
 
-    orders: int
+    max_order: int
     has_words = False
 
     @abstractmethod
@@ -57,7 +57,7 @@ class ChrF(Utility):
     It equals sacreBLEU's sentence chrF2.
     """
 
-    orders = 6
+    max_order = 6
     _BETA_SQUARED = 4.0
 
     def units(self, text: str) -> str:
@@ -66,7 +66,7 @@ class ChrF(Utility):
 
     def value(self, matches: Sequence[int], candidate: int, reference: int) -> float:
         """See `Utility.value`."""
-        orders = range(min(self.orders, candidate, reference))
+        orders = range(min(self.max_order, candidate, reference))
         precision = sum(matches[n] / (candidate - n) for n in orders)
         recall = sum(matches[n] / (reference - n) for n in orders)
         if precision + recall == 0.0:
@@ -82,7 +82,7 @@ class Bleu(Utility):
         tokenizer: sacreBLEU's tokenizer, see `bleu_tokenizer`; None: 13a.
     """
 
-    orders = 4
+    max_order = 4
     has_words = True
 
     def __init__(self, tokenizer: str | None = None) -> None:
@@ -96,7 +96,7 @@ class Bleu(Utility):
         """See `Utility.value`."""
         score = self._bleu.compute_bleu(
             list(matches),
-            [max(0, candidate - n) for n in range(self.orders)],
+            [max(0, candidate - n) for n in range(self.max_order)],
             candidate,
             reference,
             smooth_method="exp",
@@ -199,7 +199,7 @@ def expected_utilities(
         weight_of_text[text] = weight_of_text.get(text, 0.0) + weight
     ids: dict[Hashable, int] = {}
     n_grams = {
-        text: _NGrams.from_units(utility.units(text), utility.orders, ids)
+        text: _NGrams.from_units(utility.units(text), utility.max_order, ids)
         for text in weight_of_text
     }
     expected = {text: _FULL * share for text, share in weight_of_text.items()}
@@ -227,16 +227,18 @@ class _NGrams:
     sets: tuple[set[int], ...]
 
     @classmethod
-    def from_units(cls, units: Sequence[str], orders: int, ids: dict[Hashable, int]) -> "_NGrams":
+    def from_units(
+        cls, units: Sequence[str], max_order: int, ids: dict[Hashable, int]
+    ) -> "_NGrams":
         """Return the n-grams of a text.
 
         Args:
             units: The units of the text.
-            orders: The greatest order of the n-grams.
+            max_order: The greatest order of the n-grams.
             ids: The numbers of the elements, to which new ones are added.
         """
         sets = []
-        for order in range(1, orders + 1):
+        for order in range(1, max_order + 1):
             counts = Counter(units[i : i + order] for i in range(len(units) - order + 1))
             occurrences = ((gram, k) for gram, count in counts.items() for k in range(count))
             sets.append({ids.setdefault(occurrence, len(ids)) for occurrence in occurrences})

@@ -152,10 +152,10 @@ class RequestQueue:
                 head = self._queue.popleft()
                 if _start(head):
                     break
-            self._current = [head, *self._take_batch_mates(head)]
+            self._current = [head, *self._take_compatible_jobs(head)]
             return self._current
 
-    def _take_batch_mates(self, head: TranslateJob | AlternativesJob) -> list[Any]:
+    def _take_compatible_jobs(self, head: TranslateJob | AlternativesJob) -> list[Any]:
         """Remove from the queue the jobs that run in one batch with its head, and return them."""
         if not isinstance(head, TranslateJob):
             return []

@@ -21,8 +21,8 @@ from nmt.tokenizers.sentencepiece_model import (
     TrainerField,
     Value,
     read_fields,
-    read_kind,
     read_model,
+    read_tokenizer_kind,
     write_field,
     write_message,
     write_piece,
@@ -67,7 +67,7 @@ def read_external_model(path: Path) -> bytes:
         ModelError: The file is missing, damaged, or no SentencePiece model.
     """
     content = _read(path)
-    if read_kind(content) is not None:
+    if read_tokenizer_kind(content) is not None:
         return content  # a tokenizer of nmt's own kind
     processor = sentencepiece.SentencePieceProcessor()
     try:

@@ -132,7 +132,7 @@ def read_subwords(content: bytes) -> list[Subword]:
     ]
 
 
-def read_kind(content: bytes) -> str | None:
+def read_tokenizer_kind(content: bytes) -> str | None:
     """Return the kind of tokenizer that a file names, None for a plain SentencePiece model."""
     try:
         field, value = next(read_fields(content))

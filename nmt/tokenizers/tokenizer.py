@@ -18,14 +18,14 @@ import sentencepiece
 from nmt.config.registry import TOKENIZERS, tokenizer_units
 from nmt.errors import ModelError, UsageError
 from nmt.runtime.atomic_files import atomic_file
-from nmt.runtime.file_store import FileStore, Folder, open_file_store
+from nmt.runtime.folder_or_archive import FileStore, Folder, open_file_store
 from nmt.text.characters import clean_output, find_surrogate
 from nmt.tokenizers.sentencepiece_model import (
     ModelKind,
     SentencePieceModel,
-    read_kind,
     read_model,
     read_subwords,
+    read_tokenizer_kind,
 )
 from nmt.tokenizers.words import Subword
 
@@ -106,7 +106,7 @@ class Tokenizer:
     @cached_property
     def kind(self) -> str:
         """The name of its kind in the configuration."""
-        return read_kind(self._model) or self.read_model().kind.name.lower()
+        return read_tokenizer_kind(self._model) or self.read_model().kind.name.lower()
 
     @property
     def units(self) -> str:
@@ -114,7 +114,7 @@ class Tokenizer:
         return tokenizer_units(self.kind)
 
     @cached_property
-    def has_whole_words(self) -> bool:
+    def is_word_level(self) -> bool:
         """Whether its tokens are whole words, so that an unknown token is an unknown word."""
         return self.read_model().kind == ModelKind.WORD
 
@@ -216,7 +216,7 @@ def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
         ModelError: The bytes are no SentencePiece model, its reserved ids differ, or its kind is
             unknown.
     """
-    kind = read_kind(model)
+    kind = read_tokenizer_kind(model)
     if kind is None:
         return Tokenizer(model, name)
     if kind not in TOKENIZERS.kinds:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
 from nmt.bundles.bundle_files import BUNDLE_RECORD, find_bundle, fingerprint, is_checkpoint
+from nmt.config.differences import config_differences
 from nmt.config.registry import DEV_METRICS
-from nmt.config.serialize import config_differences
 from nmt.console import format_count, say
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.metrics import MetricValue, deciding_value
-from nmt.runtime.file_store import is_archive
+from nmt.runtime.folder_or_archive import is_archive
 from nmt.runtime.log_records import read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tensor_files import load_model_tensors, model_tensors

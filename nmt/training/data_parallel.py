@@ -26,7 +26,7 @@ from datetime import timedelta
 import torch
 from torch import nn
 
-from nmt.config.serialize import config_differences
+from nmt.config.differences import config_differences
 from nmt.config.settings import Config
 from nmt.config.settings.training import duration_seconds
 from nmt.console import warn

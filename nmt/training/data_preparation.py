@@ -18,7 +18,7 @@ from nmt.data.manifest import (
     check_unchanged,
     describe_inputs,
 )
-from nmt.data.prepared_folder import (
+from nmt.data.prepared_folder_rules import (
     FolderKind,
     PreparedFolder,
     changed_inputs,

@@ -1,10 +1,10 @@
 """Checks that a resumed run has the settings, tokenizer, corpora and links of its start."""
 
+from nmt.config.differences import SettingDifference, config_differences
 from nmt.config.load import load_config
-from nmt.config.serialize import SettingDifference, config_differences
 from nmt.config.settings import Config
 from nmt.console import say
-from nmt.data.prepared_folder import shorten_fingerprint
+from nmt.data.prepared_folder_rules import shorten_fingerprint
 from nmt.errors import DataError, UsageError
 from nmt.runtime.distributed import World
 from nmt.runtime.run_directory import RunDirectory

@@ -28,7 +28,7 @@ from nmt.runtime.run_directory import RunDirectory
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.batch_loader import BatchLoader
 from nmt.training.batch_size import CPU_BATCH_TOKENS, largest_budget
-from nmt.training.best_models import software_versions
+from nmt.training.best_bundle import software_versions
 from nmt.training.checkpoints import (
     TrainingState,
     load_state,
@@ -51,6 +51,11 @@ from nmt.training.data_preparation import (
     prepare_corpora,
     source_scripts,
 )
+from nmt.training.pretrained_embeddings import (
+    check_vector_files,
+    freeze_pretrained_embeddings,
+    load_pretrained_embeddings,
+)
 from nmt.training.resume_checks import (
     check_corpora,
     check_links,
@@ -64,13 +69,7 @@ from nmt.training.stopping import STOP_SIGNALS, find_stop_reason
 from nmt.training.trainer import Trainer
 from nmt.training.training_log import NoLog, TrainingLog
 from nmt.training.validation import Validator
-from nmt.training.warm_start import (
-    check_vector_files,
-    freeze_parameters,
-    freeze_pretrained_embeddings,
-    initialize_from_model,
-    load_pretrained_embeddings,
-)
+from nmt.training.warm_start import freeze_parameters, initialize_from_model
 
 _OpenLog = Callable[[RunDirectory, bool], TrainingLog]
 
@@ -376,12 +375,12 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
     if config.training.metric != "bleu":
         return
     four_grams = validator.four_grams()
-    if four_grams.few:
+    if four_grams.has_few_long_references:
         log.warn(
             f"dev: only {four_grams.summary}, and BLEU counts stretches of four. "
             + (
                 "It is noise here, and chrF decides instead; "
-                if four_grams.too_few
+                if four_grams.has_too_few_long_references
                 else "It says little here; "
             )
             + "set `training.metric: chrf`."

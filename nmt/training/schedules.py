@@ -26,20 +26,22 @@ class Schedule(ABC):
 
     Args:
         settings: The settings of the schedule.
-        base: The learning rate of the settings.
+        base_rate: The learning rate of the settings.
         last_update: The last update of the training; None where it is not known.
     """
 
-    def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
+    def __init__(
+        self, settings: ScheduleSettings, base_rate: float, last_update: int | None
+    ) -> None:
         self.settings = settings
         self.warmup = settings.warmup_updates or 0
-        self.base = base
+        self.base_rate = base_rate
         self.last_update = last_update
 
     def rate(self, update: int) -> float:
         """Return the learning rate of an update, which counts from 1."""
         warmup = self.warmup
-        rate = self.base * (update / warmup) if update < warmup else self.after_warmup(update)
+        rate = self.base_rate * (update / warmup) if update < warmup else self.after_warmup(update)
         return max(rate, self.settings.minimum)
 
     @abstractmethod
@@ -116,18 +118,18 @@ class Constant(Schedule):
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        return self.base
+        return self.base_rate
 
 
 class InverseSquareRoot(Schedule):
-    """The rate base * sqrt(warmup / update), with its peak at the base rate.
+    """The rate base_rate * sqrt(warmup / update), with its peak at the base rate.
 
     It is that of Vaswani et al. 2017, scaled.
     """
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        return self.base * math.sqrt(max(1, self.warmup) / update)
+        return self.base_rate * math.sqrt(max(1, self.warmup) / update)
 
 
 class Cosine(Schedule):
@@ -139,11 +141,11 @@ class Cosine(Schedule):
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
         if self.last_update is None:
-            return self.base
+            return self.base_rate
         warmup = self.warmup
         progress = min(1.0, (update - warmup) / max(1, self.last_update - warmup))
         floor = self.settings.minimum
-        return floor + (self.base - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        return floor + (self.base_rate - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 class Halving(Schedule):
@@ -157,7 +159,7 @@ class Halving(Schedule):
         every = self.settings.every_updates
         start = every if self.settings.start_update is None else self.settings.start_update
         steps = 0 if update < start else 1 + (update - start) // every
-        return self.base * math.pow(self.settings.factor, steps)
+        return self.base_rate * math.pow(self.settings.factor, steps)
 
 
 class Plateau(Schedule):
@@ -175,13 +177,15 @@ class Plateau(Schedule):
         substitute: float | None = None
         metric: str | None = None
 
-    def __init__(self, settings: ScheduleSettings, base: float, last_update: int | None) -> None:
-        super().__init__(settings, base, last_update)
+    def __init__(
+        self, settings: ScheduleSettings, base_rate: float, last_update: int | None
+    ) -> None:
+        super().__init__(settings, base_rate, last_update)
         self._state = self._PlateauState()
 
     def after_warmup(self, update: int) -> float:
         """See `Schedule.after_warmup`."""
-        return self.base * self._state.scale
+        return self.base_rate * self._state.scale
 
     def after_validation(self, value: MetricValue) -> None:
         """See `Schedule.after_validation`."""

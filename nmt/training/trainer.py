@@ -22,7 +22,7 @@ from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.runtime.run_directory import RunDirectory
 from nmt.training.batch_loader import BatchLoader
-from nmt.training.best_models import BestModelWriter
+from nmt.training.best_bundle import BestModelWriter
 from nmt.training.checkpoints import (
     TrainingState,
     load_average,

@@ -18,11 +18,11 @@ from nmt.evaluation.scores import score
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
-from nmt.search.batched_search import decode_corpus
+from nmt.search.decode_corpus import decode_corpus
 from nmt.search.logits_processors import LengthLimits
 from nmt.text.characters import normalize_for_comparison
 from nmt.training.data_preparation import PreparedData
-from nmt.translation.text_codec import split_line
+from nmt.translation.segments import split_line
 
 _LONGEST_SENTENCES = 8
 _BATCH_SENTENCES = 128

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nmt.config.settings import SearchSettings
 from nmt.runtime.device import Runtime
-from nmt.search.batched_search import Evaluating, decode_corpus
 from nmt.search.constraints import TokenConstraints
+from nmt.search.decode_corpus import Evaluating, decode_corpus
 from nmt.search.forced_decoding import ForcedPair, UnrollableModel, force_decode, make_forced_batch
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits

@@ -1,56 +1,30 @@
-"""The codec between texts and the tokens of search: segments of lines, unknown tokens."""
+"""The codec of a model: source texts to segments of tokens, and hypotheses to translations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nmt.errors import UsageError
 from nmt.search.constraints import (
-    AvoidedText,
     Constraints,
     OpenWord,
     TokenConstraints,
     make_avoided_text,
-    normalize_text,
     split_open_word,
 )
 from nmt.search.forced_decoding import ForcedPair
-from nmt.search.hypothesis import Hypothesis, Weights
-from nmt.text.characters import clean_output
-from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
+from nmt.search.hypothesis import Hypothesis
+from nmt.tokenizers.tokenizer import UNK, TokenizerPair
 from nmt.tokenizers.words import (
     END_MARK,
-    DisplayWord,
     SegmentedText,
     Subword,
-    is_punctuation,
-    starts_word,
-    words_to_display,
 )
+from nmt.translation.segments import Segment, split_line
 from nmt.translation.translation import Translation
+from nmt.translation.unknown_words import restore_prefix, with_source_words
 
 _MOST_SEGMENTS = 1 << 20
 """Upper bound of the segments of a text, in the numbers that samples depend on."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Segment of a source text, which search translates as a whole.
-
-    Attributes:
-        tokens: The token ids, none for a blank text.
-        text: The text of the segment with its subwords.
-        constraints: The constraints of its translation, in tokens.
-        prefix: The subwords of the prefix, to be written as they are. Empty where the model has a
-            token for everything in the prefix.
-        number: The number that samples depend on, different for all segments of all texts. None
-            where equal segments have equal samples.
-    """
-
-    tokens: list[int]
-    text: SegmentedText
-    constraints: TokenConstraints
-    prefix: Sequence[Subword] = ()
-    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -230,8 +204,8 @@ class TextCodec:
         for hypothesis in hypotheses:
             written = self._written(hypothesis, segment, replace_unknown)
             if segment.prefix:
-                written = with_given_words(written, segment.prefix)
-            translation = self._translation(hypothesis, written.strip(), source_tokens)
+                written = restore_prefix(written, segment.prefix)
+            translation = self._make_translation(hypothesis, written.strip(), source_tokens)
             if not attention:
                 translation = replace(translation, attention=None)
             elif hypothesis.attention is not None:
@@ -253,7 +227,7 @@ class TextCodec:
             lambda: target.decoded_subwords(target.pieces(hypothesis.tokens)),
         )
 
-    def _translation(
+    def _make_translation(
         self, hypothesis: Hypothesis, text: str, source_tokens: list[str]
     ) -> Translation:
         target = self.tokenizers.target
@@ -286,165 +260,3 @@ def _with_texts(
     """Return a translation with both texts; `written` is the target text before it was stripped."""
     target = SegmentedText(translation.text, lambda: written.subwords)
     return replace(translation, segmented_source=source, segmented_target=target)
-
-
-_SPACE = "▁"
-_STOPS = (".", "!", "?", "…")
-_WIDE_STOPS = ("。", "！", "？")
-_CLOSERS = "\"'”’»)]」』）"
-_LONGEST_CLOSING = 3
-_CONTINUATION_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(0x80, 0xC0))
-
-
-def split_line(tokens: Sequence[str], limit: int) -> list[slice]:
-    """Return runs of at most `limit` subwords that together are all of a text, in order.
-
-    A text within the limit is one run. Each cut is in the second half of the positions that fit, at
-    the last of the best ones. The end of a sentence is best, then the beginning of a word, then any
-    position between characters.
-
-    Args:
-        tokens: The subwords of one text, `▁` for a space.
-        limit: The maximum number of subwords of a run.
-    """
-    runs, start = [], 0
-    while len(tokens) - start > limit:
-        places = range(start + (limit + 1) // 2, start + limit + 1)
-        cut = max(places, key=lambda place: (_quality(tokens, place), place))
-        runs.append(slice(start, cut))
-        start = cut
-    return [*runs, slice(start, len(tokens))]
-
-
-def _quality(tokens: Sequence[str], place: int) -> int:
-    """Return the quality of a cut before `tokens[place]`, from 0 to 3."""
-    ending = "".join(tokens[max(0, place - _LONGEST_CLOSING) : place]).rstrip(_CLOSERS)
-    if tokens[place].startswith(_SPACE):
-        return 3 if ending.endswith(_STOPS + _WIDE_STOPS) else 2
-    if ending.endswith(_WIDE_STOPS) and not tokens[place].startswith(tuple(_CLOSERS)):
-        return 3
-    return 0 if tokens[place] in _CONTINUATION_BYTES else 1
-
-
-def with_source_words(
-    hypothesis: Hypothesis,
-    source: SegmentedText,
-    target: Tokenizer,
-    given: Sequence[Subword] = (),
-    avoid: Sequence[AvoidedText] = (),
-) -> SegmentedText:
-    """Return the text of a hypothesis with source words in place of unknown tokens.
-
-    An unknown token stands for characters that the target tokenizer lacks, mostly a part of a word.
-    For each target word with unknown tokens, the source word to which these attend most is found.
-    The attention to a source word is the sum over its subwords. A source word replaces the whole
-    target word, but a punctuation mark replaces the unknown token alone. Source words are copied as
-    the source has them. In a script without spaces, a source word is all text between two
-    punctuation marks.
-
-    Where tokens are whole words, each unknown token is replaced by a word with a space before it. A
-    punctuation mark has the space that it has in the source.
-
-    An unknown token stays where the source word would write a text to avoid, alone or together with
-    the text around it.
-
-    Args:
-        hypothesis: A hypothesis with its attention.
-        source: The source text. Where it has no words, unknown tokens stay as they are.
-        target: The tokenizer of the target side.
-        given: The subwords of the prefix, see `with_given_words`.
-        avoid: The texts that the translation must not contain.
-    """
-    tokens = hypothesis.tokens
-    pieces = target.pieces(tokens)
-    words = []
-    if UNK in tokens:
-        words = [word for word in source.display_words if word.text.strip()]
-    if not words:
-        return SegmentedText(target.decode(tokens), lambda: target.decoded_subwords(pieces))
-    assert hypothesis.attention is not None
-    subwords = target.decoded_subwords(pieces)
-    whole = target.has_whole_words
-    for run, word in _replacements(tokens, pieces, hypothesis.attention, words, whole):
-        # Decoding a word by itself drops its leading space.
-        is_spaced = starts_word(pieces[run.start])
-        if whole:
-            first = source.subwords[word.subwords[0]]
-            is_spaced = not is_punctuation(word.text) or first.surface.startswith(" ")
-        written = clean_output(word.text).strip()
-        texts = [" " * is_spaced + written, *[""] * (run.stop - run.start - 1)]
-        copied = list(map(Subword, pieces[run], texts))
-        start = max(run.start, len(given))
-        around = [*given, *subwords[len(given) : start]], subwords[run.stop :]
-        if not _writes_avoided(target, avoid, *around, copied[start - run.start :]):
-            subwords[run] = copied
-    text = "".join(subword.surface for subword in subwords)
-    return SegmentedText(text, subwords)
-
-
-def with_given_words(text: SegmentedText, given: Sequence[Subword]) -> SegmentedText:
-    """Return a translation whose prefix is written as it was given, unknown words included.
-
-    Args:
-        text: The translation.
-        given: The subwords of the prefix.
-    """
-    pieces = [subword.piece for subword in text.subwords]
-    prefix = [Subword(*each) for each in zip(pieces, (s.surface for s in given), strict=False)]
-    subwords = [*prefix, *text.subwords[len(prefix) :]]
-    return SegmentedText(clean_output("".join(each.surface for each in subwords)), subwords)
-
-
-def _writes_avoided(
-    target: Tokenizer,
-    avoid: Sequence[AvoidedText],
-    before: Sequence[Subword],
-    after: Sequence[Subword],
-    copied: Sequence[Subword],
-) -> bool:
-    """Return whether copied subwords write a text to avoid between those before and after them."""
-    if not avoid or not copied:
-        return False
-    whole, *parts = (
-        normalize_text(target, "".join(subword.surface for subword in subwords))
-        for subwords in ([*before, *copied, *after], before, after)
-    )
-    return any(text.count(whole) > sum(map(text.count, parts)) for text in avoid)
-
-
-def _replacements(
-    tokens: Sequence[int],
-    pieces: Sequence[str],
-    attention: Weights,
-    words: Sequence[DisplayWord],
-    whole: bool,
-) -> Iterator[tuple[slice, DisplayWord]]:
-    """Yield runs of target tokens and the source word that replaces each, in order.
-
-    Args:
-        tokens: The token ids of the translation.
-        pieces: Its subwords.
-        attention: The attention weights, `[target_len, source_len]`.
-        words: The source words.
-        whole: Whether an unknown token is a word by itself.
-    """
-    if whole:
-        for i, token in enumerate(tokens):
-            if token == UNK:
-                yield slice(i, i + 1), _pointed_at(attention[i], words)
-        return
-    for positions, _ in words_to_display(pieces, None):
-        unknown = [i for i in positions if tokens[i] == UNK]
-        if not unknown:
-            continue
-        word = _pointed_at(attention[unknown].sum(0), words)
-        if is_punctuation(word.text):
-            for i in unknown:
-                yield slice(i, i + 1), _pointed_at(attention[i], words)
-        else:
-            yield slice(positions[0], positions[-1] + 1), word
-
-
-def _pointed_at(attention: Weights, words: Sequence[DisplayWord]) -> DisplayWord:
-    """Return the source word with the most `attention [source_len]`; of equal ones, the first."""
-    return max(words, key=lambda word: float(attention[word.subwords].sum()))

@@ -8,20 +8,21 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nmt.config.search_overrides import override
 from nmt.config.settings import SearchSettings
 from nmt.errors import ModelError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.device import Runtime
-from nmt.search.batched_search import (
-    batches,
-    decode_corpus,
-    decode_with_shortlist,
-    override,
-)
 from nmt.search.beam import Scorer
 from nmt.search.constraints import Constraints
-from nmt.search.ensemble import HeadAttention, count_heads, head_attentions, models_with_attention
+from nmt.search.decode_corpus import batches, decode_corpus, decode_with_shortlist
 from nmt.search.forced_decoding import ForcedScore, check_source_lengths, encode_pairs, force_decode
+from nmt.search.head_attentions import (
+    HeadAttention,
+    count_heads,
+    head_attentions,
+    models_with_attention,
+)
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.logits_processors import LengthLimits
 from nmt.search.minimum_risk import MinimumRisk
@@ -34,7 +35,8 @@ from nmt.translation.alternatives import (
     distinct_alternatives,
     parts_words,
 )
-from nmt.translation.text_codec import Segment, TextCodec
+from nmt.translation.segments import Segment
+from nmt.translation.text_codec import TextCodec
 from nmt.translation.translation import (
     Translation,
     by_utility,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nmt.bundles.bundle_files import BUNDLE_RECORD, check_is_folder, find_bundle
+from nmt.config.search_overrides import override
 from nmt.config.settings import SearchSettings
 from nmt.config.yaml_positions import plain_value
 from nmt.console import progress
@@ -23,7 +24,6 @@ from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
 from nmt.runtime.tables import print_table as print_rows
-from nmt.search.batched_search import override
 from nmt.search.beam import Scorer
 from nmt.text.characters import normalize_for_comparison
 from nmt.translation.translator import Translator
@@ -344,7 +344,7 @@ class KeptEncodings:
 
 
 @contextlib.contextmanager
-def held_bundle(path: Path | None) -> Iterator[Path]:
+def locked_bundle(path: Path | None) -> Iterator[Path]:
     """Yield the bundle of a command, locked against training and other tuning.
 
     The remains of a tuning that was killed are repaired first.

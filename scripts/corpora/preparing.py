@@ -11,7 +11,7 @@ from typing import IO
 from corpora.archives import checked_lines, texts_in
 from corpora.checksums import Checksums
 from corpora.corpus_types import Corpus, Download, Side, Text
-from corpora.locations import DownloadedFiles, LineLocation, LocalFiles
+from corpora.line_sources import DownloadedFiles, LineLocation, LocalFiles
 from nmt.console import progress, say, warn
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file

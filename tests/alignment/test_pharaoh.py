@@ -1,6 +1,7 @@
 import pytest
 
-from nmt.alignment.links import check_within, format_links, parse_gold, parse_links, swap_sides
+from nmt.alignment.error_rate import parse_gold
+from nmt.alignment.links import check_within, format_links, parse_links, swap_sides
 from nmt.errors import DataError
 
 

@@ -62,8 +62,9 @@ def table(outcomes: list[Outcome]) -> str:
     remaining = iter(outcomes)
     parts = [
         "# Wrong inputs and their answers\n",
-        f"{len(CASES)} cases; each is a test. Written by `python scripts/bad_inputs.py`; `/work` "
-        "is the current folder.\n\nExit codes: 0 done (with a warning where there is one), 2 usage "
+        f"{len(CASES)} cases; each is a test. Written by "
+        "`python scripts/write_bad_input_table.py`; `/work` is the current folder.\n\n"
+        "Exit codes: 0 done (with a warning where there is one), 2 usage "
         "or configuration, 3 data, 4 model or checkpoint, 5 resources.\n",
     ]
     for title, cases in SECTIONS.items():

@@ -44,7 +44,7 @@ def test_it_has_a_plain_answer(play, case):
 
 def test_the_table_is_up_to_date(play):
     assert TABLE.read_text(encoding="utf-8") == table([play(case) for case in CASES]), (
-        "run python scripts/bad_inputs.py, and look at what has changed"
+        "run python scripts/write_bad_input_table.py, and look at what has changed"
     )
 
 

@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from nmt.inspection.attention_data import attention_record, merge_words
 from nmt.pages.page import Page, render
-from nmt.search.ensemble import HeadAttention
+from nmt.search.head_attentions import HeadAttention
 from nmt.translation.translation import Translation
 
 TARGET = ["▁The", "▁bl", "ack", "▁cat", ".", "</s>"]

@@ -20,7 +20,7 @@ from nmt.inspection.attention_data import (
     with_views,
 )
 from nmt.inspection.attention_page import attention_page, draw_attention
-from nmt.search.ensemble import HeadAttention
+from nmt.search.head_attentions import HeadAttention
 
 HOSTILE = "</script><img/src=x/onerror=window.hurt=1>"
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from nmt import Translator
 from nmt.bundles.bundle import load_bundle
 from nmt.bundles.bundle_files import check_is_folder, find_bundle, write_model_file
-from nmt.bundles.description import describe
+from nmt.bundles.model_info import describe
 from nmt.errors import ModelError, UsageError
 from nmt.training.averaging import CheckpointChoice, average
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.config.load import load_config
-from nmt.config.serialize import SettingDifference, config_differences, dump_config, format_value
+from nmt.config.serialize import dump_config, format_value
 from nmt.config.settings import Config
 from nmt.text.characters import find_unwritable
 
@@ -100,23 +100,6 @@ def test_other_readers_of_yaml_see_the_same_texts():
     symbols = ["no", "1e-4", "017", "12:30", "2024-01-01", "1_000"]
     written = yaml.safe_load(dump_config(config(tokenizer={"user_symbols": symbols})))
     assert written["tokenizer"]["user_symbols"] == symbols
-
-
-def test_differences_come_in_the_order_of_the_settings():
-    old = config()
-    new = config(
-        training={"max_updates": 20},
-        model={"tying": "none"},
-        data={"train": {"source": "/a", "target": "/z"}, "validation_split": 0.1},
-    )
-    assert config_differences(old, new) == [
-        SettingDifference("data.train.target", ["/b"], ["/z"]),
-        SettingDifference("data.dev", {"source": ["/c"], "target": ["/d"]}, None),
-        SettingDifference("data.validation_split", 0.0, 0.1),
-        SettingDifference("model.tying", "all", "none"),
-        SettingDifference("training.max_updates", 10, 20),
-    ]
-    assert config_differences(old, config()) == []
 
 
 def test_a_value_on_one_line():

@@ -59,7 +59,7 @@ def test_every_key_and_item_has_its_place():
         "a.b[1].c": "c.yaml:3:6",
         "d": "c.yaml:4:1",
     }
-    assert document.position_of(("d",)).spelling == "2.50"
+    assert document.position_of(("d",)).raw_scalar == "2.50"
     assert document.position_of(("a", "x", "y")).where == "c.yaml:1:1"
 
 

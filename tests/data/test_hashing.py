@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.data.hashing import SeenHashes, pair_text, text_hashes
+from nmt.data.hashing import SeenHashes, pair_key, text_hashes
 
 
 @given(st.lists(st.lists(st.integers(0, 40))))
@@ -35,5 +35,5 @@ def test_hashes_follow_from_the_text_alone():
 
 
 def test_pairs_are_told_apart_by_where_the_sides_meet():
-    assert pair_text("a b", "c") != pair_text("a", "b c")
-    assert pair_text(" a", "b\t") == pair_text("a", "b")
+    assert pair_key("a b", "c") != pair_key("a", "b c")
+    assert pair_key(" a", "b\t") == pair_key("a", "b")

@@ -4,7 +4,7 @@ import pytest
 from nmt.config.registry import FILTERS
 from nmt.config.settings import DataSettings
 from nmt.data.encode import Chunk, EncodedChunk
-from nmt.data.hashing import pair_text, text_hashes
+from nmt.data.hashing import pair_key, text_hashes
 from nmt.data.pair_filters import CandidatePairs, HeldOut, PairFilters, filter_settings
 
 CORPUS = {"source": "train.de", "target": "train.en"}
@@ -24,7 +24,7 @@ def chunk_of(*pairs):
         tokens=np.zeros(lengths.sum(), np.uint32),
         lengths=lengths,
         unknown=np.zeros((count, 2), np.int64),
-        pair_hashes=text_hashes(pair_text(*pair) for pair in pairs),
+        pair_hashes=text_hashes(pair_key(*pair) for pair in pairs),
         source_hashes=text_hashes(sources),
         identical=np.zeros(count, np.bool_),
         has_controls=np.zeros(count, np.bool_),

@@ -111,7 +111,11 @@ def test_perplexity():
     ],
 )
 def test_what_references_say_of_bleu(four_grams, few, too_few, needed):
-    assert (four_grams.few, four_grams.too_few, four_grams.needed) == (few, too_few, needed)
+    assert (
+        four_grams.has_few_long_references,
+        four_grams.has_too_few_long_references,
+        four_grams.needed,
+    ) == (few, too_few, needed)
 
 
 def noise(hypotheses, references, **options):

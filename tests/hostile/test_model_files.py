@@ -11,7 +11,7 @@ from spoiling import spoiled
 
 from nmt.bundles.bundle import load_bundle
 from nmt.bundles.bundle_files import find_bundle, write_model_file
-from nmt.bundles.description import describe
+from nmt.bundles.model_info import describe
 from nmt.errors import ModelError
 
 few = settings(

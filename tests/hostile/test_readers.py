@@ -25,7 +25,7 @@ from nmt.config.load import load_config
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.manifest import Manifest
 from nmt.errors import ConfigError, DataError, ModelError, NmtError, UsageError
-from nmt.evaluation.n_best import parse_entry
+from nmt.evaluation.n_best_format import parse_entry
 from nmt.runtime.device import Choices
 from nmt.search.constraints import Constraints
 from nmt.tokenizers.tokenizer import Tokenizer

@@ -14,8 +14,8 @@ from nmt.inspection.attention_data import (
     with_views,
 )
 from nmt.inspection.attention_page import attention_page, draw_attention
-from nmt.search.ensemble import HeadAttention
 from nmt.search.forced_decoding import ForcedScore
+from nmt.search.head_attentions import HeadAttention
 
 HOSTILE = "</script><script>alert(1)</script>"
 

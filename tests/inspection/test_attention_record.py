@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.inspection.attention_data import attention_record, mean_entropy, thousandths, word_sizes
-from nmt.search.ensemble import HeadAttention
+from nmt.search.head_attentions import HeadAttention
 from nmt.translation.translation import Translation
 
 

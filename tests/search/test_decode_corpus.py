@@ -7,7 +7,7 @@ from nmt.config.settings import ModelSettings, RuntimeSettings, SearchSettings
 from nmt.data.manifest import LengthRatio
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.batched_search import batches, decode_corpus
+from nmt.search.decode_corpus import batches, decode_corpus
 from nmt.search.logits_processors import LengthLimits
 
 LIMITS = LengthLimits(LengthRatio(1.0, 0.2))

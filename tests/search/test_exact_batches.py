@@ -19,8 +19,8 @@ from nmt.data.manifest import LengthRatio
 from nmt.model.kernels.batch_invariance import row_multiples
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.batched_search import decode_corpus
 from nmt.search.beam import Scorer
+from nmt.search.decode_corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
 from nmt.search.forced_decoding import ForcedPair, force_decode
 from nmt.search.hypothesis import Hypothesis

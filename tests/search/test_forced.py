@@ -14,7 +14,7 @@ from nmt.data.manifest import LengthRatio
 from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
-from nmt.search.batched_search import decode_corpus
+from nmt.search.decode_corpus import decode_corpus
 from nmt.search.forced_decoding import ForcedPair, force_decode
 from nmt.search.logits_processors import LengthLimits
 from nmt.tokenizers.tokenizer import BOS, EOS, UNK

@@ -9,8 +9,9 @@ from nmt.config.settings import ModelSettings, RuntimeSettings
 from nmt.model.attention import Query
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import prepare_runtime
-from nmt.search.ensemble import Ensemble, count_heads, head_attentions, models_with_attention
+from nmt.search.ensemble import Ensemble
 from nmt.search.forced_decoding import ForcedPair
+from nmt.search.head_attentions import count_heads, head_attentions, models_with_attention
 from nmt.tokenizers.tokenizer import BOS, EOS
 from nmt.translation.translator import Translator
 

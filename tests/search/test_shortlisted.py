@@ -16,8 +16,8 @@ from nmt.errors import ModelError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.device import Runtime, prepare_runtime
 from nmt.search import shortlisted
-from nmt.search.batched_search import decode_corpus
 from nmt.search.constraints import Constraints
+from nmt.search.decode_corpus import decode_corpus
 from nmt.search.ensemble import Ensemble
 from nmt.search.logits_processors import LengthLimits
 from nmt.search.shortlisted import Shortlisted

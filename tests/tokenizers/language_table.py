@@ -102,7 +102,7 @@ def table(found: list[Row]) -> str:
         [
             "# Languages\n\n",
             "What the program does with a few sentences translated from English, by "
-            "`tests/tokenizers`.\nWritten by `python scripts/languages.py`.\n\n",
+            "`tests/tokenizers`.\nWritten by `python scripts/write_language_table.py`.\n\n",
             f"| {' | '.join(_HEAD)} |\n{'| --- ' * len(_HEAD)}|\n",
             *(f"| {' | '.join(_cells(row))} |\n" for row in found),
         ]

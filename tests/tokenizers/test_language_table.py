@@ -14,7 +14,7 @@ def found(tmp_path_factory) -> dict[str, Row]:
 
 def test_the_table_is_what_the_program_does(found):
     assert TABLE.read_text(encoding="utf-8") == table(list(found.values())), (
-        "run python scripts/languages.py"
+        "run python scripts/write_language_table.py"
     )
 
 

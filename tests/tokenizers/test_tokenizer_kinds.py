@@ -104,8 +104,8 @@ def test_unknown_words_are_shown_as_words():
     assert WORDS.pieces(ids) == ["▁Go", ",", "<unk>", "!", "▁(", "<unk>", ")"]
     assert WORDS.decode(ids) == "Go, ⁇! ( ⁇)"
     assert [each.piece for each in WORDS.subwords("Go zorglub")] == ["▁Go", "▁zorglub"]
-    assert WORDS.has_whole_words
-    assert not CHARACTERS.has_whole_words
+    assert WORDS.is_word_level
+    assert not CHARACTERS.is_word_level
 
 
 def test_a_character_without_an_entry_is_bytes_or_unknown():

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.runtime.run_directory import RunDirectory
-from nmt.training import best_models, checkpoints
+from nmt.training import best_bundle, checkpoints
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
 
@@ -167,7 +167,7 @@ def test_training_goes_on_without_the_checkpoints_that_a_full_disk_refused(
 
 def test_a_best_model_that_a_full_disk_refused_does_not_count_as_kept(tiny, monkeypatch, capsys):
     by_loss = (*OFTEN, "training.metric=loss")
-    failing_saves(monkeypatch, best_models, "save_bundle", {LAST})
+    failing_saves(monkeypatch, best_bundle, "save_bundle", {LAST})
     run_directory = train(tiny(*by_loss, name="parts"))
     assert "NOT SAVED: the best model by loss of update 8" in capsys.readouterr().err
     state = checkpoints.load_state(checkpoints.newest_checkpoint(run_directory.checkpoints))
@@ -175,7 +175,7 @@ def test_a_best_model_that_a_full_disk_refused_does_not_count_as_kept(tiny, monk
 
 
 def test_a_run_whose_model_could_never_be_written_has_not_ended(tiny, monkeypatch):
-    failing_saves(monkeypatch, best_models, "save_bundle", {4, LAST})
+    failing_saves(monkeypatch, best_bundle, "save_bundle", {4, LAST})
     with pytest.raises(ResourceError, match="trained model could not be written"):
         train(tiny(*OFTEN, name="parts"))
     monkeypatch.undo()

@@ -50,7 +50,7 @@ _FULL = """\
 import json, os, signal, sys
 from nmt.__main__ import main
 from nmt.errors import ResourceError
-from nmt.training import best_models, checkpoints, trainer
+from nmt.training import best_bundle, checkpoints, trainer
 
 full, stop = json.loads(sys.argv.pop(1)), int(sys.argv.pop(1))
 update, now = trainer.Trainer._complete_update, [0]
@@ -70,7 +70,7 @@ def failing(works):
 
 trainer.Trainer._complete_update = counted
 checkpoints.write_tensors = failing(checkpoints.write_tensors)
-best_models.save_bundle = failing(best_models.save_bundle)
+best_bundle.save_bundle = failing(best_bundle.save_bundle)
 main()
 """
 

@@ -7,7 +7,7 @@ import pytest
 from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import ModelSettings
-from nmt.data import prepared_folder
+from nmt.data import prepared_folder_rules
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
 from nmt.runtime.lock import hold_lock
@@ -353,7 +353,7 @@ def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
             said.append(text)
             holder.kill()
 
-        monkeypatch.setattr(prepared_folder, "say", say)
+        monkeypatch.setattr(prepared_folder_rules, "say", say)
         prepare_tokenizers(config, run)
         assert said == [
             f"{run.tokenizer}: another nmt (process {holder.pid}) is at work on it; waiting for it."

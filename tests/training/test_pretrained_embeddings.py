@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from nmt.errors import ConfigError, DataError
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
+from nmt.training.pretrained_embeddings import find_vectors
 from nmt.training.run import train
-from nmt.training.warm_start import find_vectors
 
 SIZE = 8
 SOURCE = "training.pretrained_embeddings.source"

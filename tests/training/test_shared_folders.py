@@ -13,7 +13,7 @@ from parallel_texts import parallel_text, write_lines
 from nmt.alignment.guided_links import GUIDANCE_FILE, has_guidance
 from nmt.config.load import load_config
 from nmt.config.settings import Config
-from nmt.data import prepared_folder
+from nmt.data import prepared_folder_rules
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.errors import ConfigError, DataError, ResourceError, UsageError
 from nmt.runtime.lock import hold_lock
@@ -301,7 +301,7 @@ def test_the_folder_of_another_run_may_be_named(config, made):
     prepare(user)
     assert made == BOTH
     assert place.preparation_locks == tuple(
-        prepared_folder.preparation_lock(each) for each in (place.tokenizer, place.data)
+        prepared_folder_rules.preparation_lock(each) for each in (place.tokenizer, place.data)
     )
     assert RunDirectory.from_config(user).preparation_locks == ()
 
@@ -339,13 +339,13 @@ def test_a_folder_that_may_only_be_read_is_used(config, made, tmp_path, monkeypa
     before = contents(tmp_path / "s")
 
     def denied(path, mode):
-        return mode != prepared_folder.os.W_OK
+        return mode != prepared_folder_rules.os.W_OK
 
     def refuse(*_, **__):
         raise ResourceError("cannot be written")
 
-    monkeypatch.setattr(prepared_folder.os, "access", denied)
-    monkeypatch.setattr(prepared_folder, "hold_lock", refuse)
+    monkeypatch.setattr(prepared_folder_rules.os, "access", denied)
+    monkeypatch.setattr(prepared_folder_rules, "hold_lock", refuse)
     prepare(config("two"))
     assert contents(tmp_path / "s") == before
     shutil.rmtree(tmp_path / "s" / "dat")
@@ -407,7 +407,7 @@ def test_one_waits_for_one_that_makes_it(config, tmp_path, monkeypatch):
         said.append(text)
         held.__exit__(None, None, None)
 
-    monkeypatch.setattr(prepared_folder, "say", say)
+    monkeypatch.setattr(prepared_folder_rules, "say", say)
     prepare_tokenizers(config(), RunDirectory.from_config(config()))
     assert len(said) == 1 and said[0].startswith(f"{folder}: another nmt (process ")
 

@@ -12,11 +12,10 @@ import torch
 import nmt
 from nmt.bundles.bundle import Bundle, load_bundle, save_bundle
 from nmt.bundles.bundle_files import fingerprint
-from nmt.config.settings import Config, SearchSettings
+from nmt.config.settings import Config
 from nmt.errors import ModelError, ResourceError, UsageError
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.processor import Processor
-from nmt.search.batched_search import override
 from nmt.search.constraints import Constraints, TokenConstraints, make_avoided_text
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 from nmt.translation.text_codec import TextCodec
@@ -408,14 +407,3 @@ def test_one_text_for_several_is_refused(translator):
         Constraints(terms="cat")
     with pytest.raises(UsageError, match="a list, one for each text"):
         translator.translate(["le chat"], constraints=Constraints(prefix="the"))
-
-
-def test_what_a_change_leaves_no_room_for_gives_way():
-    drawn = SearchSettings(sampling=True, top_k=5, n_best=4, beam_size=4)
-    assert override(drawn, {"sampling": False}).top_k == 0
-    assert override(drawn, {"beam_size": 2}).n_best == 2
-    grouped = SearchSettings(beam_size=6, groups=3)
-    assert override(grouped, {"beam_size": 4}).groups == 1
-    assert override(grouped, {"beam_size": 9}).groups == 3
-    with pytest.raises(UsageError, match="cannot exceed"):
-        override(drawn, {"beam_size": 2, "n_best": 3})

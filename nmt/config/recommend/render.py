@@ -11,30 +11,32 @@ _WIDTH = 100
 _COMMENT_COLUMN = 48
 
 
-def format_yaml(choices: Sequence[Recommendation], head: str) -> str:
-    """Return choices as a configuration in YAML, each with its reason as a comment.
+def format_yaml(recommendations: Sequence[Recommendation], head: str) -> str:
+    """Return recommendations as a configuration in YAML, each with its reason as a comment.
 
     Args:
-        choices: The choices.
+        recommendations: The recommendations.
         head: The comment at the top, its lines without `#`.
     """
     lines = [f"# {line}".rstrip() for line in head.split("\n")]
     tree: dict[str, Any] = {}
-    for choice in choices:
-        *above, name = choice.key.split(".")
+    for recommendation in recommendations:
+        *above, name = recommendation.key.split(".")
         section = tree
         for part in above:
             section = section.setdefault(part, {})
-        section[name] = choice
+        section[name] = recommendation
     for name, value in tree.items():
         lines.append("")
         lines += _section(name, value, 0)
     return "\n".join(lines) + "\n"
 
 
-def format_table(choices: Sequence[Recommendation]) -> list[str]:
-    """Return a line for each choice that has a reason: key, value, reason."""
-    rows = [(each.key, format_value(each.value), each.reason) for each in choices if each.reason]
+def format_table(recommendations: Sequence[Recommendation]) -> list[str]:
+    """Return a line for each recommendation that has a reason: key, value, reason."""
+    rows = [
+        (each.key, format_value(each.value), each.reason) for each in recommendations if each.reason
+    ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {why}" for key, value, why in rows]
 

@@ -119,19 +119,17 @@ def recommend(corpus: CorpusSummary, budget: Budget | None = None) -> list[Recom
         budget: The limit; None for no limit.
 
     Returns:
-        The choices. Defaults that need no reason are left out.
+        The recommendations. Defaults that need no reason are left out.
     """
     plan, kept = make_plan(corpus, budget), without_dropped_pairs(corpus)
-    choices = [
+    recommendations = [
         *_data(corpus),
         *_tokenizer(kept, plan),
         *_model(kept, plan),
         *_training(kept, plan, budget),
     ]
     keys = all_keys()
-    return [
-        choice for choice in choices if choice.reason or choice.value != keys[choice.key].default
-    ]
+    return [each for each in recommendations if each.reason or each.value != keys[each.key].default]
 
 
 def without_dropped_pairs(corpus: CorpusSummary) -> CorpusSummary:

@@ -73,7 +73,7 @@ class Config(Settings):
         problems = [
             *self._vocabulary_problems(),
             *self._start_problems(),
-            *self._vector_problems(),
+            *self._pretrained_embedding_problems(),
             *self._attention_problems(),
             *self._guidance_problems(),
         ]
@@ -103,7 +103,7 @@ class Config(Settings):
                 "`training.init_vocabulary: extend`"
             )
 
-    def _vector_problems(self) -> Iterator[str]:
+    def _pretrained_embedding_problems(self) -> Iterator[str]:
         vectors, tying = self.training.pretrained_embeddings, self.model.tying
         shares_embedding = tying in ("source_target", "all")
         if shares_embedding and None not in (vectors.source, vectors.target):

@@ -50,15 +50,17 @@ def invariant_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     """
     if not _depends_on_rows(x):
         return nn.functional.linear(x, weight, bias)
-    outputs, inputs = weight.shape
-    if outputs == 1:  # a library has special kernels for one column
+    out_features, in_features = weight.shape
+    if out_features == 1:  # a library has special kernels for one column
         doubled = None if bias is None else torch.cat((bias, bias))
         return invariant_linear(x, torch.cat((weight, weight)), doubled)[..., :1]
     # One matrix: torch may compute several as a batch of products, with different kernels.
-    rows = x.reshape(-1, inputs)
-    multiple = _product_multiple(inputs, outputs, bias is not None, x.dtype, *_kernels())
-    result = nn.functional.linear(pad_rows(rows, inputs * outputs, multiple), weight, bias)
-    return result[: len(rows)].view(*x.shape[:-1], outputs)
+    rows = x.reshape(-1, in_features)
+    multiple = _product_multiple(in_features, out_features, bias is not None, x.dtype, *_kernels())
+    result = nn.functional.linear(
+        pad_rows(rows, in_features * out_features, multiple), weight, bias
+    )
+    return result[: len(rows)].view(*x.shape[:-1], out_features)
 
 
 def invariant_matmul(x: Tensor, matrices: Tensor) -> Tensor:
@@ -126,17 +128,22 @@ def _kernels() -> tuple[int, str]:
 
 @cache
 def _product_multiple(
-    inputs: int, outputs: int, has_bias: bool, dtype: torch.dtype, threads: int, setting: str
+    in_features: int,
+    out_features: int,
+    has_bias: bool,
+    dtype: torch.dtype,
+    threads: int,
+    setting: str,
 ) -> int:
-    min_rows = _min_rows(inputs * outputs)
-    x = _normal((*_COUNTS, *_unpadded_counts(min_rows)), inputs, dtype=dtype)
-    weight = _normal((outputs,), inputs, dtype=dtype)
-    bias = _normal((1,), outputs, dtype=dtype)[0] if has_bias else None
+    min_rows = _min_rows(in_features * out_features)
+    x = _normal((*_COUNTS, *_unpadded_counts(min_rows)), in_features, dtype=dtype)
+    weight = _normal((out_features,), in_features, dtype=dtype)
+    bias = _normal((1,), out_features, dtype=dtype)[0] if has_bias else None
     return _smallest_multiple(
         lambda rows: nn.functional.linear(
-            pad_rows(x[:rows], len(weight) * inputs, 1), weight, bias
+            pad_rows(x[:rows], len(weight) * in_features, 1), weight, bias
         ),
-        inputs * outputs,
+        in_features * out_features,
         min_rows,
     )
 
@@ -165,20 +172,22 @@ def _batched_multiple(
 @cache
 def _recurrence_multiple(
     gates: int,
-    inputs: int,
+    in_features: int,
     hidden: int,
     directions: int,
     dtype: torch.dtype,
     threads: int,
     setting: str,
 ) -> int:
-    x = _normal(_COUNTS, _STEPS * inputs, dtype=dtype).view(-1, _STEPS, inputs)
+    x = _normal(_COUNTS, _STEPS * in_features, dtype=dtype).view(-1, _STEPS, in_features)
     state = x.new_zeros(directions, len(x), hidden)
-    outputs = gates * hidden
+    out_features = gates * hidden
     weights = [
-        _normal((outputs,), size, dtype=dtype) / math.sqrt(size) if size else x.new_zeros(outputs)
+        _normal((out_features,), size, dtype=dtype) / math.sqrt(size)
+        if size
+        else x.new_zeros(out_features)
         for _ in range(directions)
-        for size in (inputs, hidden, 0, 0)
+        for size in (in_features, hidden, 0, 0)
     ]
     options = (True, 1, 0.0, False, directions == 2, True)
 
@@ -188,7 +197,7 @@ def _recurrence_multiple(
             return torch.lstm(x[:rows], (first, first), weights, *options)[0]
         return torch.gru(x[:rows], first, weights, *options)[0]
 
-    return _smallest_multiple(compute, _STEPS * directions * (inputs + hidden) * outputs)
+    return _smallest_multiple(compute, _STEPS * directions * (in_features + hidden) * out_features)
 
 
 def _smallest_multiple(compute: Callable[[int], Tensor], work: int, min_rows: int = 1) -> int:

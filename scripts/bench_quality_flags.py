@@ -1,6 +1,7 @@
 """Measure how well the flags of `nmt translate --flag` find wrong translations.
 
-    python scripts/bench_flags.py --model RUN --source FILE --reference FILE [--other NAME=FILE ...]
+    python scripts/bench_quality_flags.py --model RUN --source FILE --reference FILE
+        [--other NAME=FILE ...]
 
 The first tables are about the translations of a test set. They show whether the worst tenth, by
 chrF of each sentence, have the highest signals and raise flags. The last table shows how well

@@ -11,7 +11,7 @@ from nmt.config.load import load_config
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-costs = importlib.import_module("config_costs")
+costs = importlib.import_module("estimate_training_costs")
 
 
 @pytest.mark.parametrize(("tying", "output"), [("none", 300 * 16), ("target_output", 300 * 8)])
@@ -30,7 +30,7 @@ def test_the_cost_of_a_small_model(tiny_config, tying, output):
 @pytest.mark.parametrize("path", costs.published(), ids=lambda path: path.name)
 def test_heads_and_readme_tell_the_true_cost(path):
     cost = costs.cost_of(load_config(path))
-    told = f"# Cost: {cost} (scripts/config_costs.py).\n"
+    told = f"# Cost: {cost} (scripts/estimate_training_costs.py).\n"
     assert told in path.read_text(encoding="utf-8"), told
     row = costs.table([(path.name, cost)]).split("\n")[-1]
     assert f"{row}\n" in (ROOT / "configs" / "README.md").read_text(encoding="utf-8")

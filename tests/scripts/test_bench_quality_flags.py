@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-bench = importlib.import_module("bench_flags")
+bench = importlib.import_module("bench_quality_flags")
 
 
 def test_auc_counts_pairs():

@@ -21,7 +21,7 @@ from nmt.bundles.bundle_files import (
 from nmt.bundles.model_card import plain_text
 from nmt.config.settings import Config
 from nmt.errors import ModelError
-from nmt.runtime.file_store import Archive, FileStore
+from nmt.runtime.folder_or_archive import Archive, FileStore
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.penalties import describe_penalties
 

@@ -1,6 +1,6 @@
 """Write the table of wrong inputs and the responses of the program to them.
 
-    python scripts/bad_inputs.py
+    python scripts/write_bad_input_table.py
 
 The cases are those of tests/bad_input. Each runs in a folder of its own, as in the tests. A wrong
 response is reported, and the table then stays as it is.

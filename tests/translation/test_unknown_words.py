@@ -20,8 +20,8 @@ from nmt.tokenizers.normalization import make_normalizer
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair, open_tokenizer
 from nmt.tokenizers.word_tokenizers import WordTokenizer
 from nmt.tokenizers.words import SegmentedText, Subword, split_words
-from nmt.translation.text_codec import with_source_words
 from nmt.translation.translator import Translator
+from nmt.translation.unknown_words import with_source_words
 
 SENTENCES = [
     "le chat noir est sur le tapis .",

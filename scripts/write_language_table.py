@@ -1,6 +1,6 @@
 """Write the table of languages.
 
-    python scripts/languages.py
+    python scripts/write_language_table.py
 
 The texts and the columns are those of tests/tokenizers.
 """

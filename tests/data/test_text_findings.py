@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from nmt.data.corpus_mismatch import text_findings
+from nmt.data.text_findings import text_findings
 from nmt.text.profile import TOOL_MARKS, CorpusProfile, count_words, find_marks, split_at_spaces
 
 NOUNS = ["cat", "dog", "house", "tree", "river", "bird", "child", "town", "road", "field", "hill"]

@@ -4,8 +4,8 @@ A worker trains (or translates with) a random model as the command line does. It
 beside 1 and 3 busy processes, in turns. This script starts them itself. The ratios are to the same
 worker alone, as medians over the rounds. `--spins` compares ways in which OpenMP's threads wait.
 
-    python scripts/bench_neighbour.py
-    python scripts/bench_neighbour.py --threads 1 2 --spins default 0 1000 --work translate
+    python scripts/bench_busy_cores.py
+    python scripts/bench_busy_cores.py --threads 1 2 --spins default 0 1000 --work translate
 """
 
 import argparse
@@ -139,7 +139,7 @@ def _work(kind: str, threads: int) -> None:
     from nmt.data.manifest import LengthRatio
     from nmt.model.seq2seq import Seq2Seq
     from nmt.runtime.device import prepare_runtime
-    from nmt.search.batched_search import decode_corpus
+    from nmt.search.decode_corpus import decode_corpus
     from nmt.search.logits_processors import LengthLimits
 
     settings = RuntimeSettings(device="cpu", threads=threads)

@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.evaluation.n_best import SEPARATOR, parse_entry, text_fields
+from nmt.evaluation.n_best_format import SEPARATOR, parse_entry, text_fields
 
 
 @pytest.mark.parametrize(

@@ -282,8 +282,8 @@ def _share_of_short(text: TextProfile) -> float:
     )
 
 
-def _example_of_length(text: TextProfile, words: float) -> Example | None:
-    nearest = min(text.by_length, key=lambda length: abs(length - words), default=None)
+def _example_of_length(text: TextProfile, target_length: float) -> Example | None:
+    nearest = min(text.by_length, key=lambda length: abs(length - target_length), default=None)
     return None if nearest is None else text.by_length[nearest]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from nmt.alignment.links import AlignmentErrorRate, GoldLinks
+from nmt.alignment.error_rate import AlignmentErrorRate, GoldLinks
 
 
 def gold(sure, possible=()):

@@ -6,7 +6,7 @@ import pytest
 from nmt.errors import ModelError, ResourceError
 from nmt.runtime.lock import hold_lock
 from nmt.runtime.run_directory import RunDirectory
-from nmt.translation.tuning import held_bundle
+from nmt.translation.tuning import locked_bundle
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def names(folder):
 
 def test_a_run_and_its_bundle_are_the_same(run):
     for path in (run.path, run.best):
-        with held_bundle(path) as found:
+        with locked_bundle(path) as found:
             assert found.resolve() == run.best.resolve()
             assert run.training_lock.exists()
     assert names(run.path) == ["best", "config.yaml"]
@@ -33,14 +33,14 @@ def test_training_keeps_tuning_out(run):
     with (
         hold_lock(run.training_lock, "training this run"),
         pytest.raises(ResourceError, match="is at work on this model"),
-        held_bundle(run.path),
+        locked_bundle(run.path),
     ):
         raise AssertionError("it was held by training")
 
 
 def test_tuning_keeps_training_out(run):
     with (
-        held_bundle(run.path),
+        locked_bundle(run.path),
         pytest.raises(ResourceError, match="is at work on training this run"),
         hold_lock(run.training_lock, "training this run"),
     ):
@@ -49,9 +49,9 @@ def test_tuning_keeps_training_out(run):
 
 def test_a_bundle_anywhere_is_held(tiny_bundle, tmp_path):
     bundle = shutil.copytree(tiny_bundle, tmp_path / "passed-on")
-    with held_bundle(bundle) as found:
+    with locked_bundle(bundle) as found:
         assert found == bundle
-        with pytest.raises(ResourceError), held_bundle(bundle):
+        with pytest.raises(ResourceError), locked_bundle(bundle):
             raise AssertionError("it was held already")
     assert names(tmp_path) == ["passed-on"]
 
@@ -63,7 +63,7 @@ def test_what_was_left_aside_is_put_back(run, as_run):
     run.best.rename(aside / "best")
     half = run.path / ".tmp-best-abcdefgh"
     half.mkdir()
-    with held_bundle(run.path if as_run else run.best) as found:
+    with locked_bundle(run.path if as_run else run.best) as found:
         assert (found / "model.safetensors").is_file()
     assert names(run.path) == ["best", "config.yaml"]
 
@@ -76,13 +76,13 @@ def test_no_bundle(tmp_path, run):
         (tmp_path / "nowhere" / "at-all", "no such file or folder"),
         (tmp_path, "neither a bundle"),
     ):
-        with pytest.raises(ModelError, match=rule), held_bundle(path):
+        with pytest.raises(ModelError, match=rule), locked_bundle(path):
             raise AssertionError("there is none")
     assert names(tmp_path) == ["run"]
 
 
 def test_the_default_is_held(run, monkeypatch):
     monkeypatch.setenv("NMT_MODEL", os.fspath(run.path))
-    with held_bundle(None) as found:
+    with locked_bundle(None) as found:
         assert found.resolve() == run.best.resolve()
         assert run.training_lock.exists()

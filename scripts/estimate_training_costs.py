@@ -1,6 +1,6 @@
 """Estimate the cost of training a configuration: parameters, target tokens, operations.
 
-    python scripts/config_costs.py [CONFIG ...]
+    python scripts/estimate_training_costs.py [CONFIG ...]
 
 The command prints a table, by default of the configurations of configs/ that follow papers and
 public programs. It reads no text and takes no memory. Tokens are at most `training.max_updates`

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.translation.text_codec import split_line
+from nmt.translation.segments import split_line
 
 tokens_of_texts = st.lists(
     st.sampled_from(

@@ -1,4 +1,4 @@
-"""Windows and normalisers: the annotations that a query may attend, and the weights of scores.
+"""Attention weights from scores: windows, and normalisers such as softmax and sparsemax.
 
 A window admits all annotations (global attention), or those around a position: local attention,
 Luong et al. 2015, section 3.2, where local-p predicts the position (eq. 9-10). A

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from nmt.evaluation.mismatches import mismatch_warnings
+from nmt.evaluation.wrong_file_warnings import mismatch_warnings
 
 ENGLISH = [
     "the",

@@ -8,7 +8,13 @@ import zipfile
 import pytest
 
 from nmt.errors import ModelError
-from nmt.runtime.file_store import Archive, Folder, is_archive, open_file_store, write_archive
+from nmt.runtime.folder_or_archive import (
+    Archive,
+    Folder,
+    is_archive,
+    open_file_store,
+    write_archive,
+)
 
 FILES = {"b.txt": b"second", "a.bin": bytes(range(256)) * 9, "empty": b""}
 

@@ -7,7 +7,7 @@ import torch
 
 from nmt.bundles.bundle import load_bundle, save_bundle
 from nmt.bundles.bundle_files import write_model_file
-from nmt.bundles.description import describe
+from nmt.bundles.model_info import describe
 from nmt.cli.app import run
 from nmt.errors import ModelError
 from nmt.training.run import train

@@ -1,17 +1,12 @@
-"""Search over any number of tokenized sentences in batches, and settings of one call."""
+"""Search over any number of tokenized sentences, in batches of similar lengths."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 
-from nmt.config.config_errors import describe_validation_error
 from nmt.config.settings import SearchSettings
-from nmt.config.settings.search import SAMPLING_KEYS
 from nmt.data.batches import pad_sources
-from nmt.errors import UsageError
 from nmt.model.kernels.batch_invariance import SOURCE_MULTIPLE
 from nmt.runtime.device import Runtime
 from nmt.search.beam import BeamSearch, Scorer
@@ -188,35 +183,3 @@ class Evaluating:
     def __exit__(self, *error: object) -> None:
         if self._module is not None:
             self._module.train(self._trained)
-
-
-def override(settings: SearchSettings, changes: dict[str, Any]) -> SearchSettings:
-    """Return settings with some fields changed, checked like those of a configuration.
-
-    Some other fields adapt to the changes. `n_best` shrinks to a smaller beam. Groups that do not
-    divide the beam become one. Options of sampling are reset where sampling is turned off.
-
-    Args:
-        settings: The present settings.
-        changes: The new values by field.
-
-    Raises:
-        UsageError: A change is not allowed. The message says which, and why.
-    """
-    try:
-        return SearchSettings.model_validate({**_giving_way(settings, changes), **changes})
-    except ValidationError as error:
-        raise UsageError(describe_validation_error(error, "search")) from error
-
-
-def _giving_way(settings: SearchSettings, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of settings, adapted to the changes."""
-    fields = settings.model_dump()
-    beam_size = changes.get("beam_size")
-    if isinstance(beam_size, int) and beam_size > 0:
-        fields["n_best"] = min(settings.n_best, beam_size)
-        if beam_size % settings.groups:
-            fields["groups"] = 1
-    if changes.get("sampling") is False:
-        fields |= {name: SearchSettings.model_fields[name].default for name in SAMPLING_KEYS}
-    return fields
