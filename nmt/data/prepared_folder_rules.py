@@ -1,4 +1,4 @@
-"""The folder of a tokenizer or of data, with the rules for making and replacing it.
+"""Rules for making, sharing and replacing the folder of a tokenizer or of prepared data.
 
 A folder inside the run belongs to that run, which remakes it when it is out of date. A folder
 outside may be used by other runs too. It is made when missing, used when up to date, and replaced

@@ -1,4 +1,4 @@
-"""Checks whether hypotheses and references match: swapped files, languages, shifted lines."""
+"""Warnings about wrong files before scoring: swapped files, wrong languages, shifted lines."""
 
 from collections import Counter
 from collections.abc import Sequence

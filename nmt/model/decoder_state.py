@@ -210,9 +210,10 @@ class LinearStart(_MappedStart):
 
 
 class BridgeStart(LinearStart):
-    """tanh(W f + b), f the final states of both directions, as in `LinearStart`.
+    """tanh(W f + b), f as in `LinearStart`: Bahdanau et al. 2014, appendix A.2.2.
 
-    Bahdanau et al. 2014, appendix A.2.2, take the final state of the backward direction alone.
+    Of a bidirectional encoder, f has the final states of both directions. The paper has the
+    backward one alone.
     """
 
     def forward(self, annotations: Annotations) -> tuple[CellState, ...]:

@@ -1,4 +1,4 @@
-"""Locations of the lines of a text: in a folder of the user, or among the downloads."""
+"""Sources of the lines of a corpus: files in a folder of the user, or downloads."""
 
 import os
 import subprocess
