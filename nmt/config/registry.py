@@ -416,3 +416,17 @@ FILTERS = Registry(
 
 A filter is on where none of its `settings`, keys of `data`, is false, zero, empty or null.
 """
+
+PAIR_FORMATS = Registry(
+    "format",
+    {
+        "tsv": Kind("nmt.data.pair_files:TsvReader", "a table with tabs between the columns"),
+        "csv": Kind(
+            "nmt.data.pair_files:CsvReader",
+            "a table with commas or semicolons between the columns, and quotation marks",
+        ),
+        "jsonl": Kind("nmt.data.pair_files:JsonLinesReader", "a JSON object in each line"),
+        "tmx": Kind("nmt.data.xml_pairs:TmxReader", "a translation memory (TMX)"),
+        "xliff": Kind("nmt.data.xml_pairs:XliffReader", "a localisation file (XLIFF 1.2 or 2)"),
+    },
+)

@@ -72,7 +72,9 @@ def open_file(path: Path) -> io.BufferedReader:
     return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
 
 
-def open_content(file: io.BufferedReader, name: str) -> Content:
+def open_content(
+    file: io.BufferedReader, name: str, allowed: frozenset[str] = frozenset()
+) -> Content:
     """Return the content of an open file or pipe, unpacked where its bytes are compressed.
 
     The stream is the file itself where it is not compressed and is seekable. A pipe is read only
@@ -81,6 +83,7 @@ def open_content(file: io.BufferedReader, name: str) -> Content:
     Args:
         file: A file opened for reading, at any position.
         name: The name of the file for messages, or `stdin`.
+        allowed: The names of formats of `BYTE_FORMATS` that are not refused.
 
     Raises:
         DataError: The file is not text, or has a compression that cannot be read here. Damage
@@ -95,7 +98,7 @@ def open_content(file: io.BufferedReader, name: str) -> Content:
         compressions.append(format_)
         stream = io.BufferedReader(raw, _BUFFER_BYTES)
         head = _peek_head(stream)
-    if format_ is not None:
+    if format_ is not None and format_.name not in allowed:
         raise DataError(describe_format_problem(format_, head, name, compressions))
     return Content(name, stream, tuple(compressions), head, _identity(file))
 

@@ -204,7 +204,7 @@ def check_file_format(path: Path, is_both_sides: bool) -> None:
     Raises:
         DataError: The file is not plain text.
     """
-    with _open_corpus_file(path) as content:
+    with open_unpacked(path) as content:
         check_format(content, refuse="all" if is_both_sides else "certain")
 
 
@@ -235,17 +235,26 @@ def file_status(path: Path) -> os.stat_result:
 
 
 @contextmanager
-def _open_corpus_file(path: Path) -> Iterator[Content]:
+def open_unpacked(path: Path, allowed: frozenset[str] = frozenset()) -> Iterator[Content]:
+    """Return a context manager that opens a regular file, unpacked where it is compressed.
+
+    Args:
+        path: The file.
+        allowed: The names of formats that are not refused, see `open_content`.
+
+    Raises:
+        DataError: The file is missing, cannot be read, or is not text.
+    """
     mode = file_status(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise DataError(f"{path}: is no regular file; write the text to a file first.")
     with wrap_read_errors(path), open_file(path) as file:
-        yield open_content(file, str(path))
+        yield open_content(file, str(path), allowed)
 
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[io.BufferedReader]:
-    with _open_corpus_file(path) as content:
+    with open_unpacked(path) as content:
         yield content.stream
 
 

@@ -1,0 +1,300 @@
+"""Files that hold both sides of a corpus: tables, JSON lines, TMX and XLIFF.
+
+Each format is a class here and a line in `PAIR_FORMATS` of `nmt.config.registry`. A reader yields
+one pair at a time, so that memory does not grow with the file.
+"""
+
+import codecs
+import csv
+import io
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmt.config.registry import PAIR_FORMATS
+from nmt.errors import DataError
+from nmt.text.byte_formats import Head
+from nmt.text.compression import Content
+from nmt.text.formats import LINE_FORMATS, identify
+from nmt.text.lines import open_unpacked
+
+Sides = tuple[str, str]
+"""Where source and target stand: columns, fields or language codes."""
+
+_WIDE = frozenset(["utf-16"])
+_BREAKS = re.compile(r"[ \t]*[\r\n\x0b\x0c\x85\u2028\u2029]+[ \t\r\n]*")
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class PairFile:
+    """A file with both sides of a corpus.
+
+    Attributes:
+        path: The file.
+        format: The name of its format in `PAIR_FORMATS`. None: the file itself tells.
+        sides: Where source and target stand. None: see `languages`.
+        languages: The names of the languages, by which sides are found that are not given.
+    """
+
+    path: Path
+    format: str | None = None
+    sides: Sides | None = None
+    languages: Sides | None = None
+
+    def read(self) -> Iterator[tuple[str, str]]:
+        """Yield the pairs, each text without line breaks.
+
+        Raises:
+            DataError: The file is missing, damaged or not of the format, a row lacks a side, or the
+                sides are not in the file.
+        """
+        with open_unpacked(self.path, _WIDE) as content:
+            name = self.format or recognise(content)
+            if name is None:
+                raise DataError(
+                    f"{self.path}: is none of {', '.join(PAIR_FORMATS.names())}. Name the format, "
+                    "or give two files of plain text by `source` and `target`."
+                )
+            reader: PairReader = PAIR_FORMATS.resolve(name)(self, content.stream)
+            for source, target in reader.pairs():
+                yield reader.checked(source), reader.checked(target)
+
+
+def recognise(content: Content) -> str | None:
+    """Return the name in `PAIR_FORMATS` of the format of a file, None for any other.
+
+    XML may be in UTF-16, as many programs write it.
+    """
+    data = content.head.data
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        if data.startswith(mark):
+            data = data[: len(data) // 2 * 2].decode("utf-16", "ignore").encode()
+    found = identify(Head(data, content.head.whole), LINE_FORMATS)
+    return found.name if found is not None and found.name in PAIR_FORMATS.kinds else None
+
+
+class PairReader(ABC):
+    """Reader of one format.
+
+    Args:
+        file: The file.
+        stream: Its unpacked bytes.
+    """
+
+    def __init__(self, file: PairFile, stream: io.BufferedReader) -> None:
+        self.file = file
+        self.stream = stream
+        self.line = 0
+
+    @abstractmethod
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield source and target of each pair, and keep the line in `self.line`."""
+
+    def error(self, problem: str) -> DataError:
+        """Return an error at the present line."""
+        return DataError(f"{self.file.path}: line {self.line}: {problem}")
+
+    def checked(self, text: str) -> str:
+        """Return a text without line breaks.
+
+        Raises:
+            DataError: It has a NUL character or half of a surrogate pair.
+        """
+        if "\0" in text:
+            raise self.error("NUL character. Remove it.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise self.error("half of a surrogate pair. Remove it.")
+        return _BREAKS.sub(" ", text.strip("\r\n")) if not text.isprintable() else text
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines as text, with their line ends.
+
+        Raises:
+            DataError: A line is not UTF-8.
+        """
+        for number, raw in enumerate(self.stream, start=1):
+            self.line = number
+            try:
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise self.error(
+                    f"not valid UTF-8 (byte 0x{raw[error.start]:02X}). Convert the file to UTF-8."
+                ) from error
+
+
+class TableReader(PairReader):
+    """Rows of cells. A side is the name of a column in the first row, or a number from 1."""
+
+    @abstractmethod
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the cells of each row."""
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """See `PairReader.pairs`."""
+        rows = self.rows()
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{self.file.path}: the file is empty: it has no row.")
+        source, target, has_header = self._columns(first)
+        width = len(first)
+        if not has_header:
+            yield first[source], first[target]
+        for row in rows:
+            if len(row) != width:
+                row = self._fitted(row, width)
+            yield row[source], row[target]
+
+    def _fitted(self, row: list[str], width: int) -> list[str]:
+        """Return a row of another width, which may differ in empty cells at its end alone."""
+        if any(cell.strip() for cell in row[width:]) or len(row) < width:
+            raise self.error(
+                f"has {len(row)} columns, and the first row has {width}. "
+                "Make them equal (a tab or quotation mark within a text divides it)."
+            )
+        return row[:width]
+
+    def _columns(self, first: list[str]) -> tuple[int, int, bool]:
+        """Return the positions of both columns, and whether the first row names the columns."""
+        sides, languages = self.file.sides, self.file.languages
+        names = [cell.strip().casefold() for cell in first]
+        if sides is None and languages is not None:
+            wanted = [language.casefold() for language in languages]
+            if wanted[0] != wanted[1] and all(names.count(name) == 1 for name in wanted):
+                sides = languages
+        if sides is None:
+            if len(first) != len(BOTH):
+                raise DataError(
+                    f"{self.file.path}: has {len(first)} columns: {listed(first)}. "
+                    "Say which are source and target, such as `sides: [1, 2]`."
+                )
+            return 0, 1, False
+        if all(side.isascii() and side.isdigit() for side in sides):
+            source, target = (int(side) - 1 for side in sides)
+            for column in (source, target):
+                if not 0 <= column < len(first):
+                    raise DataError(
+                        f"{self.file.path}: has no column {column + 1}: its columns are 1 to "
+                        f"{len(first)}: {listed(first)}."
+                    )
+            return source, target, False
+        found = [names.index(side.casefold()) if side.casefold() in names else -1 for side in sides]
+        for side, position in zip(sides, found, strict=True):
+            if position < 0:
+                raise DataError(
+                    f"{self.file.path}: has no column {side!r}; the first row is {listed(first)}. "
+                    "Name two of these, or give the numbers of the columns."
+                )
+        return found[0], found[1], True
+
+
+class TsvReader(TableReader):
+    """Cells with tabs between them, without quotation marks."""
+
+    def rows(self) -> Iterator[list[str]]:
+        """See `TableReader.rows`."""
+        for line in self.lines():
+            yield line.removesuffix("\n").removesuffix("\r").split("\t")
+
+
+class CsvReader(TableReader):
+    """Cells with commas, semicolons or tabs between them, some in quotation marks."""
+
+    def rows(self) -> Iterator[list[str]]:
+        """See `TableReader.rows`."""
+        lines = self.lines()
+        first = next(lines, None)
+        if first is None:
+            return
+        delimiter = max(",;\t", key=first.count)
+        rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
+        try:
+            for row in rows:
+                if row:
+                    yield row
+        except csv.Error as error:
+            raise self.error(
+                f"a cell in quotation marks does not end properly ({error}). "
+                'Write a quotation mark within one as "".'
+            ) from error
+
+
+class JsonLinesReader(PairReader):
+    """JSON objects, one a line. A side is a field; `translation.en` is a field within a field."""
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """See `PairReader.pairs`."""
+        sides: Sides | None = self.file.sides
+        for line in self.lines():
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise self.error(f"is no JSON ({error}). Write one object a line.") from error
+            if not isinstance(record, dict):
+                raise self.error("is no JSON object. Write one object a line.")
+            if sides is None:
+                sides = self._fields(record)
+            yield self._text(record, sides[0]), self._text(record, sides[1])
+        if self.line == 0:
+            raise DataError(f"{self.file.path}: the file is empty: it has no line.")
+
+    def _text(self, record: dict[str, Any], side: str) -> str:
+        """Return the text of a field."""
+        value: Any = record
+        if side in record:
+            value = record[side]
+        else:
+            for part in side.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+        if not isinstance(value, str):
+            problem = "has no field" if value is None else "has no text in the field"
+            raise self.error(f"{problem} {side!r}; its fields are {listed(_fields(record))}.")
+        return value
+
+    def _fields(self, record: dict[str, Any]) -> Sides:
+        """Return the fields of both sides in the first record, where they are not given."""
+        texts = _fields(record)
+        if self.file.languages is not None:
+            found = [
+                [text for text in texts if text.split(".")[-1] == language]
+                for language in self.file.languages
+            ]
+            if all(len(each) == 1 for each in found):
+                return found[0][0], found[1][0]
+        if len(texts) != len(BOTH):
+            raise self.error(
+                f"has the fields {listed(texts)}. "
+                "Say which are source and target, such as `sides: [en, de]`."
+            )
+        return texts[0], texts[1]
+
+
+def _fields(record: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return the fields of a record that hold text, those within fields with a point."""
+    names: list[str] = []
+    for key, value in record.items():
+        if isinstance(value, str):
+            names.append(f"{prefix}{key}")
+        elif isinstance(value, dict) and not prefix:
+            names += _fields(value, f"{key}.")
+    return names
+
+
+BOTH = ("source", "target")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message, the first few of many."""
+    shown = ", ".join(f"{name!r:.40}" for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest

@@ -1,0 +1,270 @@
+"""Files of XML that hold both sides of a corpus: translation memories and localisation files."""
+
+import io
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from xml.parsers import expat
+
+from nmt.console import say
+from nmt.data.pair_files import BOTH, PairFile, PairReader, Sides, listed
+from nmt.errors import DataError
+
+_BLOCK_BYTES = 1 << 16
+
+
+class XmlReader(PairReader):
+    """Units of an XML document, read element by element.
+
+    Declarations of entities are refused, and external ones are never read.
+    """
+
+    codes = frozenset(["bpt", "ept", "ph", "it", "ut", "sub", "x", "bx", "ex"])
+    """Elements whose content is formatting or another text, not text of the segment."""
+
+    def __init__(self, file: PairFile, stream: io.BufferedReader) -> None:
+        super().__init__(file, stream)
+        self._ready: list[tuple[int, str, str]] = []
+        self._path: list[str] = []
+        self._text: list[str] | None = None
+        self._in_code = 0
+        self._units = self._without = 0
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """See `PairReader.pairs`."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._open
+        parser.EndElementHandler = self._close
+        parser.CharacterDataHandler = self._add
+        parser.EntityDeclHandler = self._refuse
+        self._parser = parser
+        count = 0
+        at_end = False
+        while not at_end:
+            block = self.stream.read1(_BLOCK_BYTES)
+            at_end = not block
+            try:
+                parser.Parse(block, at_end)
+            except expat.ExpatError as error:
+                self.line = error.lineno
+                raise self.error(
+                    f"is not well-formed XML: {expat.ErrorString(error.code)}. "
+                    "The file is damaged or cut off: export or copy it again."
+                ) from error
+            for line, source, target in self._ready:
+                self.line = line
+                count += 1
+                yield source, target
+            self._ready.clear()
+        self.finish(count)
+
+    def finish(self, count: int) -> None:
+        """Report units without a pair.
+
+        Args:
+            count: The number of pairs.
+
+        Raises:
+            DataError: There is no pair.
+        """
+        if count == 0:
+            raise DataError(self.no_pair())
+        if self._without:
+            say(
+                f"{self.file.path}: {self._without:,} of {self._units:,} units lack one of the "
+                "sides and are left out."
+            )
+
+    @abstractmethod
+    def no_pair(self) -> str:
+        """Return the message where the file has no pair."""
+
+    @abstractmethod
+    def begin(self, name: str, attributes: dict[str, str]) -> bool:
+        """Begin an element.
+
+        Args:
+            name: The name of the element, without its namespace.
+            attributes: Its attributes.
+
+        Returns:
+            Whether its text is wanted.
+        """
+
+    @abstractmethod
+    def end(self, name: str, text: str | None) -> None:
+        """End an element.
+
+        Args:
+            name: The name of the element.
+            text: Its text, where it was wanted.
+        """
+
+    def add_unit(self, source: str | None, target: str | None) -> None:
+        """Count a unit, and keep its pair for `pairs` where it has both sides.
+
+        Args:
+            source: The source text, None where there is none.
+            target: The target text, None where there is none.
+        """
+        self._units += 1
+        if source is None or target is None:
+            self._without += 1
+        else:
+            self._ready.append((self._parser.CurrentLineNumber, source, target))
+
+    def _open(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        self._path.append(name)
+        if self._text is not None:
+            self._in_code += name in self.codes
+        elif self.begin(name, attributes):
+            self._text, self._depth = [], len(self._path)
+
+    def _close(self, name: str) -> None:
+        name = name.rpartition(":")[2]
+        if self._text is None:
+            self.end(name, None)
+        elif len(self._path) == self._depth:
+            text, self._text = "".join(self._text), None
+            self.end(name, text)
+        else:
+            self._in_code -= name in self.codes
+        self._path.pop()
+
+    def _add(self, data: str) -> None:
+        if self._text is not None and not self._in_code:
+            self._text.append(data)
+
+    def _refuse(self, name: str, *declaration: Any) -> None:
+        self.line = self._parser.CurrentLineNumber
+        raise self.error(
+            f"declares the entity {name!r}, which may be an attack and is not read. "
+            "Remove the declarations (<!ENTITY ...>)."
+        )
+
+
+class TmxReader(XmlReader):
+    """Translation memories (TMX 1.1 to 1.4). A side is a language code, as `en` or `en-GB`.
+
+    A code without region stands for all regions. The first variant of a language counts.
+    """
+
+    def __init__(self, file: PairFile, stream: io.BufferedReader) -> None:
+        super().__init__(file, stream)
+        self._variants: dict[str, str] = {}
+        self._language = ""
+        self._languages: Counter[str] = Counter()
+        self._sides: Sides | None = file.sides or file.languages
+
+    def begin(self, name: str, attributes: dict[str, str]) -> bool:
+        """See `XmlReader.begin`."""
+        if name == "tu":
+            self._variants = {}
+        elif name == "tuv":
+            self._language = attributes.get("xml:lang") or attributes.get("lang") or ""
+        return name == "seg"
+
+    def end(self, name: str, text: str | None) -> None:
+        """See `XmlReader.end`."""
+        if text is not None:
+            self._variants.setdefault(self._language, text)
+        elif name == "tu":
+            self._languages.update(self._variants.keys())
+            if self._sides is None:
+                self._sides = self._two_languages()
+            self.add_unit(*(self._variant(side) for side in self._sides))
+
+    def no_pair(self) -> str:
+        """See `XmlReader.no_pair`."""
+        if not self._languages:
+            return f"{self.file.path}: has no translation unit (<tu>) with a segment (<seg>)."
+        wanted = " and ".join(map(repr, self._sides or ()))
+        return (
+            f"{self.file.path}: no unit has both languages {wanted}; its languages are "
+            f"{listed([name for name, _ in self._languages.most_common()])}. "
+            "Name two of these, such as `sides: [en, de]`."
+        )
+
+    def _variant(self, side: str) -> str | None:
+        """Return the text in a language, None where there is none."""
+        wanted = _code(side)
+        codes = {_code(language): text for language, text in reversed(self._variants.items())}
+        if wanted in codes:
+            return codes[wanted]
+        regions = (text for code, text in codes.items() if code.startswith(f"{wanted}-"))
+        return next(regions, codes.get(wanted.partition("-")[0]))
+
+    def _two_languages(self) -> Sides:
+        names = list(self._variants)
+        if len(names) != len(BOTH):
+            self.line = self._parser.CurrentLineNumber
+            raise self.error(
+                f"has the languages {listed(names)}. "
+                "Say which are source and target, such as `sides: [en, de]`."
+            )
+        return names[0], names[1]
+
+
+class XliffReader(XmlReader):
+    """Localisation files (XLIFF 1.2 and 2). Units without a translation are left out.
+
+    A file whose languages are those of the sides the other way round is read the other way round.
+    """
+
+    def __init__(self, file: PairFile, stream: io.BufferedReader) -> None:
+        super().__init__(file, stream)
+        self._parts: dict[str, str] = {}
+        self._swapped = False
+
+    def begin(self, name: str, attributes: dict[str, str]) -> bool:
+        """See `XmlReader.begin`."""
+        if name in ("file", "xliff"):
+            source = attributes.get("source-language") or attributes.get("srcLang")
+            target = attributes.get("target-language") or attributes.get("trgLang")
+            if source is not None or target is not None:
+                self._swapped = self._is_swapped(source or "", target or "")
+        elif name in _UNITS:
+            self._parts = {}
+        return (
+            name in ("source", "target")
+            and self._path[-2:-1] != ["alt-trans"]
+            and any(unit in self._path for unit in _UNITS)
+        )
+
+    def end(self, name: str, text: str | None) -> None:
+        """See `XmlReader.end`."""
+        if text is not None:
+            self._parts.setdefault(name, text)
+        elif name in _UNITS:
+            source, target = self._parts.get("source"), self._parts.get("target")
+            if self._swapped:
+                source, target = target, source
+            self.add_unit(source, target or None)
+
+    def no_pair(self) -> str:
+        """See `XmlReader.no_pair`."""
+        return f"{self.file.path}: none of its {self._units:,} units has a source and a target."
+
+    def _is_swapped(self, source: str, target: str) -> bool:
+        sides = self.file.sides or self.file.languages
+        if sides is None:
+            return False
+        wanted = tuple(_code(side).partition("-")[0] for side in sides)
+        found = tuple(_code(code).partition("-")[0] for code in (source, target))
+        if self.file.sides is not None and found not in (wanted, wanted[::-1]):
+            self.line = self._parser.CurrentLineNumber
+            raise self.error(
+                f"translates {source or '?'} to {target or '?'}, not {sides[0]} and {sides[1]}. "
+                "Name its languages by `sides`."
+            )
+        return found == wanted[::-1] != wanted
+
+
+_UNITS = ("trans-unit", "segment")
+
+
+def _code(language: str) -> str:
+    return language.replace("_", "-").casefold()
