@@ -74,7 +74,7 @@ def recognise(content: Content) -> str | None:
     for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         if data.startswith(mark):
             data = data[: len(data) // 2 * 2].decode("utf-16", "ignore").encode()
-    found = identify(Head(data, content.head.whole), LINE_FORMATS)
+    found = identify(Head(data, content.head.is_whole), LINE_FORMATS)
     return found.name if found is not None and found.name in PAIR_FORMATS.kinds else None
 
 
