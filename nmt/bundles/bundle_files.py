@@ -9,7 +9,7 @@ from typing import Any
 
 from nmt.config.load import load_config
 from nmt.config.serialize import dump_config
-from nmt.config.settings import Config, CorpusSettings
+from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.manifest import Manifest
 from nmt.errors import ConfigError, DataError, ModelError, UsageError
@@ -89,9 +89,11 @@ def without_paths(config: Config) -> Config:
     """
     data, training, tokenizer = config.data, config.training, config.tokenizer
     names = {
-        part: CorpusSettings(
-            source=tuple(Path(path.name) for path in corpus.source),
-            target=tuple(Path(path.name) for path in corpus.target),
+        part: corpus.model_copy(
+            update={
+                side: tuple(Path(path.name) for path in getattr(corpus, side))
+                for side in ("source", "target", "pairs")
+            }
         )
         for part, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test))
         if corpus is not None

@@ -9,6 +9,7 @@ import typer
 
 from nmt.cli.help_format import RARE
 from nmt.cli.options import Debug, Quiet, named_path
+from nmt.config.registry import PAIR_FORMATS
 from nmt.console import say
 from nmt.errors import DataError, StoppedBySignal, UsageError
 from nmt.runtime.process import SignalReceived, raise_signals
@@ -20,7 +21,7 @@ _OptionalPaths = list[Path] | None
 
 def init(
     source: Annotated[
-        list[Path],
+        _OptionalPaths,
         typer.Option(
             "--source",
             "-s",
@@ -29,9 +30,9 @@ def init(
             help="Read the source side of the training text from FILE, which may be compressed. "
             "Repeat for more.",
         ),
-    ],
+    ] = None,
     target: Annotated[
-        list[Path],
+        _OptionalPaths,
         typer.Option(
             "--target",
             "-t",
@@ -39,7 +40,27 @@ def init(
             parser=named_path,
             help="Read its translation, line by line, from FILE.",
         ),
-    ],
+    ] = None,
+    pairs: Annotated[
+        _OptionalPaths,
+        typer.Option(
+            "--pairs",
+            "-p",
+            metavar="FILE",
+            parser=named_path,
+            help="Read both sides of the training text from FILE: a table (TSV, CSV), JSON lines, "
+            "TMX or XLIFF. Repeat for more.",
+        ),
+    ] = None,
+    sides: Annotated[
+        str | None,
+        typer.Option(
+            "--sides",
+            metavar="SOURCE,TARGET",
+            help="With --pairs: name the columns, JSON fields or language codes of both sides, "
+            "such as 2,3 or en,de. [default: the languages, or the only two]",
+        ),
+    ] = None,
     dev_source: Annotated[
         _OptionalPaths,
         typer.Option(
@@ -96,6 +117,15 @@ def init(
         ),
     ] = _STDOUT,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    pair_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(PAIR_FORMATS.names()),
+            help="With --pairs: set the format. [default: the file tells]",
+            rich_help_panel=RARE,
+        ),
+    ] = None,
     on_bad_utf8: Annotated[
         Literal["error", "replace", "skip_pair"],
         typer.Option(
@@ -113,18 +143,28 @@ def init(
     Without --output the configuration goes to stdout, with paths relative to the current
     folder.
     """
-    texts = [*source, *target, *(dev_source or ()), *(dev_target or ())]
+    given = (source, target, pairs, dev_source, dev_target)
+    texts = [path for paths in given for path in paths or ()]
     _check_output(output, texts, force)
     if (dev_source is None) != (dev_target is None):
         given_side, missing = ("source", "target") if dev_source else ("target", "source")
         raise UsageError(f"--dev-{given_side} is given: give --dev-{missing} too.")
-    from nmt.cli.init_choices import Texts, config_comment, corpus_report_lines, recommend_for
+    from nmt.cli.init_choices import (
+        Texts,
+        TrainingFiles,
+        config_comment,
+        corpus_report_lines,
+        recommend_for,
+    )
     from nmt.config.recommend.render import format_table, format_yaml
     from nmt.data.corpus_survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
     texts_of_options = Texts.from_options(
-        (source, target), (dev_source, dev_target), (source_language, target_language), on_bad_utf8
+        TrainingFiles(source or (), target or (), pairs or (), sides, pair_format),
+        (dev_source, dev_target),
+        (source_language, target_language),
+        on_bad_utf8,
     )
     try:
         with raise_signals(), _advise_option_for_bad_utf8():

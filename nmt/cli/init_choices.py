@@ -11,13 +11,15 @@ from nmt.config.recommend import constants
 from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
 from nmt.config.recommend.render import format_yaml
 from nmt.config.recommend.rules import Budget, Recommendation, make_plan, recommend
+from nmt.config.registry import PAIR_FORMATS
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.console import say, warn
+from nmt.data.pair_files import PairFile
 from nmt.errors import UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.atomic_files import write_text
-from nmt.text.languages import read_file_languages
+from nmt.text.languages import find_language, read_file_languages
 
 if TYPE_CHECKING:
     from nmt.doctor.training_checks import Pace
@@ -29,6 +31,67 @@ _MIN_EPOCHS = 3.0
 
 _Files = Sequence[Path] | None
 BadUtf8 = Literal["error", "replace", "skip_pair"]
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """The files of the training text: two sides, or files with both.
+
+    Attributes:
+        source: The files of the source side.
+        target: The files of the target side.
+        pairs: The files with both sides.
+        sides: Where source and target stand in `pairs`, with a comma between; None if not given.
+        format: The format of `pairs`; None if not given.
+    """
+
+    source: Sequence[Path] = ()
+    target: Sequence[Path] = ()
+    pairs: Sequence[Path] = ()
+    sides: str | None = None
+    format: str | None = None
+
+    def corpus(self, languages: tuple[str | None, str | None]) -> CorpusSettings:
+        """Return the settings of the corpus, with its format and sides as its files tell.
+
+        Args:
+            languages: The languages of source and target, or None.
+
+        Raises:
+            DataError: A file is missing, or its format or sides are not recognised.
+            UsageError: The options do not go together.
+        """
+        if not self.pairs:
+            if self.sides is not None or self.format is not None:
+                raise UsageError("--sides and --format belong to --pairs: give --pairs FILE.")
+            if not self.source or not self.target:
+                raise UsageError(
+                    "give two files of plain text by --source and --target, or files with both "
+                    "sides by --pairs."
+                )
+            return _corpus("", self.source, self.target)
+        if self.source or self.target:
+            raise UsageError("--pairs holds both sides: leave --source and --target out.")
+        if self.format is not None and self.format not in PAIR_FORMATS.kinds:
+            raise UsageError(
+                f"{self.format!r} is no format; choose one of {', '.join(PAIR_FORMATS.names())}."
+            )
+        sides = None if self.sides is None else tuple(map(str.strip, self.sides.split(",")))
+        if sides is not None and (len(sides) != 2 or not all(sides)):
+            raise UsageError(f"--sides {self.sides}: give two names with a comma, such as en,de.")
+        both = None if None in languages else languages
+        found = [
+            PairFile(path, self.format, sides, both).recognise()  # type: ignore[arg-type]
+            for path in self.pairs
+        ]
+        for file in found:
+            say(f"{file.path}: {file.description}")
+        first = found[0]
+        if any((file.format, file.sides) != (first.format, first.sides) for file in found):
+            raise UsageError(
+                "files of --pairs differ in format or sides: give --sides, or files of one kind."
+            )
+        return CorpusSettings(pairs=tuple(self.pairs), format=first.format, sides=first.sides)
 
 
 @dataclass(frozen=True)
@@ -50,7 +113,7 @@ class Texts:
     @classmethod
     def from_options(
         cls,
-        train: tuple[Sequence[Path], Sequence[Path]],
+        train: TrainingFiles,
         dev: tuple[_Files, _Files],
         languages: tuple[str | None, str | None],
         on_bad_utf8: BadUtf8,
@@ -58,17 +121,27 @@ class Texts:
         """Return the texts, with languages that are not given guessed from file names.
 
         Args:
-            train: The files of source and target.
+            train: The files of the training text.
             dev: The dev files of source and target, or None.
             languages: The languages of source and target, or None.
             on_bad_utf8: The treatment of lines that are not UTF-8.
 
         Raises:
-            UsageError: The sides differ in their number of files.
+            DataError: A file with both sides is missing, or is not recognised.
+            UsageError: The sides differ in their number of files, or options do not go together.
         """
-        guessed = read_file_languages(train[0][0], train[1][0])
+        corpus = train.corpus(languages)
+        guessed: tuple[str | None, str | None] = (None, None)
+        if corpus.source:
+            guessed = read_file_languages(corpus.source[0], corpus.target[0])
+        elif corpus.sides is not None:
+            source, target = map(find_language, corpus.sides)
+            guessed = (
+                None if source is None else source.code,
+                None if target is None else target.code,
+            )
         return cls(
-            train=_corpus("", *train),
+            train=corpus,
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),
             languages=(languages[0] or guessed[0], languages[1] or guessed[1]),
             on_bad_utf8=on_bad_utf8,
@@ -170,12 +243,15 @@ def _data_recommendations(texts: Texts, folder: Path | None) -> Iterator[Recomme
             yield Recommendation(f"data.{side}_language", language)
     for name, corpus in (("train", texts.train), ("dev", texts.dev)):
         if corpus is not None:
-            for side, paths in (("source", corpus.source), ("target", corpus.target)):
-                relative_paths = [_relative_path(folder, path) for path in paths]
-                yield Recommendation(
-                    f"data.{name}.{side}",
-                    relative_paths if len(relative_paths) > 1 else relative_paths[0],
-                )
+            for side in ("source", "target", "pairs"):
+                paths = [_relative_path(folder, path) for path in getattr(corpus, side)]
+                if paths:
+                    yield Recommendation(
+                        f"data.{name}.{side}", paths if len(paths) > 1 else paths[0]
+                    )
+            if corpus.pairs:
+                yield Recommendation(f"data.{name}.format", corpus.format)
+                yield Recommendation(f"data.{name}.sides", list(corpus.sides or ()))
     if texts.on_bad_utf8 != "error":
         yield Recommendation("data.on_bad_utf8", texts.on_bad_utf8)
 

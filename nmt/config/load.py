@@ -162,7 +162,8 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
     def corpus(settings: CorpusSettings, key: KeyPath) -> CorpusSettings:
         sides = {
             side: tuple(absolute(path, (*key, side), root or folder) for path in paths)
-            for side, paths in (("source", settings.source), ("target", settings.target))
+            for side in ("source", "target", "pairs")
+            if (paths := getattr(settings, side))
         }
         return settings.model_copy(update=sides)
 

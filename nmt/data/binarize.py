@@ -25,11 +25,11 @@ from nmt.data.manifest import (
     list_files,
 )
 from nmt.data.pair_counts import PairCounts, corpus_remarks, drop_table, overlap_remarks
+from nmt.data.pair_files import read_corpus_pairs
 from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
 from nmt.data.text_findings import text_findings
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
-from nmt.text.lines import read_pairs
 from nmt.text.profile import CorpusProfile
 from nmt.tokenizers.normalization import normalization_advice
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
@@ -147,7 +147,7 @@ class _Binarizer:
 
     def _encode(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
         total = count_pairs(self._inputs, name)
-        pairs = read_pairs(corpus.source, corpus.target, self._data.on_bad_utf8)
+        pairs = read_corpus_pairs(corpus, self._data.on_bad_utf8)
         profile = self._profiles[name] = CorpusProfile(total)
         with progress(f"binarize {name}", total, "pairs") as bar:
             for chunk, encoded in encode_pairs(pairs, self._tokenizers, self._data.workers, total):

@@ -12,10 +12,11 @@ from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files
 from nmt.data.hashing import pair_key
 from nmt.data.manifest import count_pairs, describe_inputs, list_files
+from nmt.data.pair_files import read_corpus_pairs
 from nmt.data.text_findings import profile_corpus, text_findings
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
-from nmt.text.lines import BadUtf8, LinePair, read_pairs
+from nmt.text.lines import BadUtf8, LinePair
 from nmt.text.profile import CorpusProfile, count_words, split_at_spaces
 from nmt.text.scripts import count_scripts
 
@@ -54,7 +55,7 @@ def summarize_corpus(
     lines = count_pairs(inputs, "train")
     counts = _CorpusCounts(lines)
     with progress("reading", lines, "pairs") as bar:
-        for pair in read_pairs(train.source, train.target, on_bad_utf8):
+        for pair in read_corpus_pairs(train, on_bad_utf8):
             counts.add(pair)
             bar.advance()
     if not counts.pairs:

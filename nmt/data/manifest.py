@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nmt.config.registry import PAIR_FORMATS
 from nmt.config.settings import CorpusSettings, DataSettings
 from nmt.console import show_activity
+from nmt.data.pair_files import PairFile, pair_files
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import sha256, write_text
 from nmt.text.languages import check_file_languages
 from nmt.text.lines import (
+    ExpectedFormats,
     check_file_format,
     check_line_counts,
     count_lines,
@@ -27,6 +30,14 @@ class InputFile(BaseModel):
     """A text file as it was read.
 
     The content counts as unchanged while size and modification time stay the same.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        modified_ns: The time of its last change, in nanoseconds.
+        lines: The number of its lines; of a file with both sides, that of its pairs.
+        sha256: The hash of its content, and of `part`.
+        part: For a file with both sides, the side and where it stands. None for plain text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +47,7 @@ class InputFile(BaseModel):
     modified_ns: int
     lines: int
     sha256: str
+    part: str | None = None
 
 
 Inputs = dict[str, tuple[InputFile, ...]]
@@ -58,14 +70,18 @@ def describe_inputs(
         DataError: A file is missing, damaged or not plain text, or the sides of a corpus differ in
             their number of lines.
     """
-    cache = {file.path: file for files in (known or {}).values() for file in files}
+    cache = {(file.path, file.part): file for files in (known or {}).values() for file in files}
     inputs: Inputs = {}
     for name, corpus in corpora.items():
         if corpus is None:
             continue
         if not formats_checked:
             check_formats(corpus)
-        sides = (_describe_files(corpus.source, cache), _describe_files(corpus.target, cache))
+        sides = (
+            _describe_pair_files(corpus, cache)
+            if corpus.pairs
+            else (_describe_files(corpus.source, cache), _describe_files(corpus.target, cache))
+        )
         check_line_counts(*(((Path(file.path), file.lines) for file in side) for side in sides))
         inputs[f"{name}.source"], inputs[f"{name}.target"] = sides
     return inputs
@@ -78,7 +94,17 @@ def check_formats(corpus: CorpusSettings) -> None:
         DataError: A file is certainly not plain text, or a doubtful file is both source and target.
     """
     for path in (*corpus.source, *corpus.target):
-        check_file_format(path, path in corpus.source and path in corpus.target)
+        check_file_format(path, path in corpus.source and path in corpus.target, _PAIR_FILES)
+
+
+_PAIR_FILES = ExpectedFormats(
+    hints=dict.fromkeys(
+        PAIR_FORMATS.names(),
+        "If it holds both sides, name it by `pairs` in place of `source` and `target` "
+        "(nmt init --pairs FILE).",
+    )
+)
+"""The advice for files that are read as pairs."""
 
 
 def check_languages(data: DataSettings) -> None:
@@ -132,11 +158,32 @@ def _content_hashes(inputs: Inputs) -> dict[str, list[str]]:
     return {name: [file.sha256 for file in files] for name, files in inputs.items()}
 
 
-def _describe_files(paths: Sequence[Path], cache: dict[str, InputFile]) -> tuple[InputFile, ...]:
+_Cache = dict[tuple[str, str | None], InputFile]
+
+
+def _describe_files(paths: Sequence[Path], cache: _Cache) -> tuple[InputFile, ...]:
     for path in paths:
-        if str(path) not in cache or not _is_unchanged(path, cache[str(path)]):
-            cache[str(path)] = _read_description(path)
-    return tuple(cache[str(path)] for path in paths)
+        key = (str(path), None)
+        if key not in cache or not _is_unchanged(path, cache[key]):
+            cache[key] = _read_description(path)
+    return tuple(cache[str(path), None] for path in paths)
+
+
+def _describe_pair_files(
+    corpus: CorpusSettings, cache: _Cache
+) -> tuple[tuple[InputFile, ...], tuple[InputFile, ...]]:
+    """Return the descriptions of both sides of files that hold both."""
+    how = f"{corpus.format or 'any format'}, {corpus.sides or corpus.languages}"
+    parts = tuple(f"{side} of {how}" for side in ("source", "target"))
+    for file in pair_files(corpus):
+        keys = [(str(file.path), part) for part in parts]
+        if any(key not in cache or not _is_unchanged(file.path, cache[key]) for key in keys):
+            whole = _read_description(file.path, file)
+            for key, part in zip(keys, parts, strict=True):
+                digest = hashlib.sha256(f"{whole.sha256} {part}".encode()).hexdigest()
+                cache[key] = whole.model_copy(update={"part": part, "sha256": digest})
+    source, target = (tuple(cache[str(path), part] for path in corpus.pairs) for part in parts)
+    return source, target
 
 
 def _is_unchanged(path: Path, description: InputFile) -> bool:
@@ -149,9 +196,12 @@ def _is_unchanged(path: Path, description: InputFile) -> bool:
     return (status.st_size, status.st_mtime_ns) == (description.bytes, description.modified_ns)
 
 
-def _read_description(path: Path) -> InputFile:
+def _read_description(path: Path, pair_file: PairFile | None = None) -> InputFile:
     with show_activity(f"reading {path}"):
-        lines = count_lines(path)
+        if pair_file is None:
+            lines = count_lines(path)
+        else:
+            lines = sum(1 for _ in pair_file.read(reports_omitted=True))
         status = file_status(path)
         with wrap_read_errors(path):
             digest = sha256(path)

@@ -11,23 +11,51 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from nmt.config.registry import PAIR_FORMATS
+from nmt.config.settings import CorpusSettings
+from nmt.config.settings.data import Sides
+from nmt.console import say
 from nmt.errors import DataError
 from nmt.text.byte_formats import Head
 from nmt.text.compression import Content
 from nmt.text.formats import LINE_FORMATS, identify
-from nmt.text.lines import open_unpacked
-
-Sides = tuple[str, str]
-"""Where source and target stand: columns, fields or language codes."""
+from nmt.text.lines import BadUtf8, LinePair, open_unpacked, read_pairs
 
 _WIDE = frozenset(["utf-16"])
 _BREAKS = re.compile(r"[ \t]*[\r\n\x0b\x0c\x85\u2028\u2029]+[ \t\r\n]*")
 _SHOWN = 8
+_SHOWN_WIDTH = 50
+
+
+def read_corpus_pairs(corpus: CorpusSettings, on_bad_utf8: BadUtf8 = "error") -> Iterator[LinePair]:
+    """Yield the pairs of a corpus, file by file.
+
+    Args:
+        corpus: The corpus.
+        on_bad_utf8: See `read_lines`. Files with both sides must be UTF-8.
+
+    Raises:
+        DataError: See `read_pairs` and `PairFile.read`.
+    """
+    if not corpus.pairs:
+        yield from read_pairs(corpus.source, corpus.target, on_bad_utf8)
+        return
+    number = 0
+    for file in pair_files(corpus):
+        for source, target in file.read():
+            number += 1
+            yield LinePair(number, source, target)
+
+
+def pair_files(corpus: CorpusSettings) -> "list[PairFile]":
+    """Return the files of a corpus that hold both sides."""
+    return [PairFile(path, corpus.format, corpus.sides, corpus.languages) for path in corpus.pairs]
 
 
 @dataclass(frozen=True)
@@ -46,26 +74,76 @@ class PairFile:
     sides: Sides | None = None
     languages: Sides | None = None
 
-    def read(self) -> Iterator[tuple[str, str]]:
+    def read(self, reports_omitted: bool = False) -> Iterator[tuple[str, str]]:
         """Yield the pairs, each text without line breaks.
+
+        Args:
+            reports_omitted: Whether to report how many units lack a side.
 
         Raises:
             DataError: The file is missing, damaged or not of the format, a row lacks a side, or the
                 sides are not in the file.
         """
+        with self._reader() as reader:
+            for source, target in reader.pairs():
+                yield reader.checked(source), reader.checked(target)
+            if reports_omitted and reader.omitted:
+                say(
+                    f"{self.path}: {reader.omitted:,} of {reader.units:,} units lack a side and "
+                    "are left out."
+                )
+
+    def recognise(self) -> "RecognisedFile":
+        """Return the file with the format and the sides that its beginning shows.
+
+        Raises:
+            DataError: See `read`.
+        """
+        with self._reader() as reader:
+            first = next(reader.pairs(), None)
+            if first is None:
+                raise DataError(f"{self.path}: has no pair.")
+            return RecognisedFile(self.path, reader.format, reader.sides, first)
+
+    @contextmanager
+    def _reader(self) -> "Iterator[PairReader]":
         with open_unpacked(self.path, _WIDE) as content:
-            name = self.format or recognise(content)
+            name = self.format or find_format(content)
             if name is None:
                 raise DataError(
                     f"{self.path}: is none of {', '.join(PAIR_FORMATS.names())}. Name the format, "
                     "or give two files of plain text by `source` and `target`."
                 )
             reader: PairReader = PAIR_FORMATS.resolve(name)(self, content.stream)
-            for source, target in reader.pairs():
-                yield reader.checked(source), reader.checked(target)
+            reader.format = name
+            yield reader
 
 
-def recognise(content: Content) -> str | None:
+@dataclass(frozen=True)
+class RecognisedFile:
+    """A file with both sides, as its beginning shows it.
+
+    Attributes:
+        path: The file.
+        format: The name of its format.
+        sides: Where source and target stand.
+        first: Its first pair.
+    """
+
+    path: Path
+    format: str
+    sides: Sides | None
+    first: tuple[str, str]
+
+    @property
+    def description(self) -> str:
+        """The format and the sides, for people."""
+        sides = "" if self.sides is None else f"; source {self.sides[0]}, target {self.sides[1]}"
+        source, target = (shorten(text, _SHOWN_WIDTH, placeholder=" ...") for text in self.first)
+        return f"{PAIR_FORMATS.kinds[self.format].summary}{sides}; first pair: {source} | {target}"
+
+
+def find_format(content: Content) -> str | None:
     """Return the name in `PAIR_FORMATS` of the format of a file, None for any other.
 
     XML may be in UTF-16, as many programs write it.
@@ -90,6 +168,9 @@ class PairReader(ABC):
         self.file = file
         self.stream = stream
         self.line = 0
+        self.format = ""
+        self.sides: Sides | None = file.sides
+        self.units = self.omitted = 0
 
     @abstractmethod
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -172,7 +253,9 @@ class TableReader(PairReader):
                     f"{self.file.path}: has {len(first)} columns: {listed(first)}. "
                     "Say which are source and target, such as `sides: [1, 2]`."
                 )
+            self.sides = ("1", "2")
             return 0, 1, False
+        self.sides = sides
         if all(side.isascii() and side.isdigit() for side in sides):
             source, target = (int(side) - 1 for side in sides)
             for column in (source, target):
@@ -228,7 +311,6 @@ class JsonLinesReader(PairReader):
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """See `PairReader.pairs`."""
-        sides: Sides | None = self.file.sides
         for line in self.lines():
             if not line.strip():
                 continue
@@ -238,9 +320,9 @@ class JsonLinesReader(PairReader):
                 raise self.error(f"is no JSON ({error}). Write one object a line.") from error
             if not isinstance(record, dict):
                 raise self.error("is no JSON object. Write one object a line.")
-            if sides is None:
-                sides = self._fields(record)
-            yield self._text(record, sides[0]), self._text(record, sides[1])
+            if self.sides is None:
+                self.sides = self._fields(record)
+            yield self._text(record, self.sides[0]), self._text(record, self.sides[1])
         if self.line == 0:
             raise DataError(f"{self.file.path}: the file is empty: it has no line.")
 

@@ -13,7 +13,8 @@ from statistics import median
 
 from nmt.config.settings import CorpusSettings
 from nmt.data.manifest import TextFinding
-from nmt.text.lines import BadUtf8, read_pairs
+from nmt.data.pair_files import read_corpus_pairs
+from nmt.text.lines import BadUtf8
 from nmt.text.profile import (
     CONTRASTS,
     SHORT_EXAMPLE,
@@ -128,7 +129,7 @@ def profile_corpus(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> 
         on_bad_utf8: See `read_lines`.
     """
     profile = CorpusProfile(lines)
-    for pair in read_pairs(corpus.source, corpus.target, on_bad_utf8):
+    for pair in read_corpus_pairs(corpus, on_bad_utf8):
         if pair.source is not None and pair.target is not None:
             profile.add(pair.line, pair.source, pair.target)
     return profile

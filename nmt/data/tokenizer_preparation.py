@@ -21,6 +21,7 @@ from nmt.data.manifest import (
     describe_inputs,
     load_record,
 )
+from nmt.data.pair_files import read_corpus_pairs
 from nmt.data.pair_filters import exceeds_max_pairs, has_selected_prefix, selection_settings
 from nmt.data.prepared_folder_rules import (
     FolderKind,
@@ -34,7 +35,7 @@ from nmt.runtime.atomic_files import atomic_directory
 from nmt.runtime.folder_or_archive import is_archive
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.characters import clean_input
-from nmt.text.lines import LinePair, read_pairs
+from nmt.text.lines import LinePair
 from nmt.tokenizers.external_model import fingerprint_external_model, read_external_model
 from nmt.tokenizers.normalization import AUTO, make_normalizer, side_rules
 from nmt.tokenizers.subword_tokenizers import MAX_LINE_BYTES
@@ -403,7 +404,7 @@ def _sample_pairs(config: Config, pairs: int, sides: int) -> Iterator[LinePair]:
     data = config.data
     pairs = min(pairs, data.max_pairs or pairs)
     sample_size = min(pairs, max(1, _MAX_LINES // sides))
-    for pair in read_pairs(data.train.source, data.train.target, data.on_bad_utf8):
+    for pair in read_corpus_pairs(data.train, data.on_bad_utf8):
         if exceeds_max_pairs(data, pair.line):
             return
         if pair.line * sample_size // pairs == (pair.line - 1) * sample_size // pairs:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
 
-from nmt.console import say
-from nmt.data.pair_files import BOTH, PairFile, PairReader, Sides, listed
+from nmt.config.settings.data import Sides
+from nmt.data.pair_files import BOTH, PairFile, PairReader, listed
 from nmt.errors import DataError
 
 _BLOCK_BYTES = 1 << 16
@@ -29,7 +29,6 @@ class XmlReader(PairReader):
         self._path: list[str] = []
         self._text: list[str] | None = None
         self._in_code = 0
-        self._units = self._without = 0
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """See `PairReader.pairs`."""
@@ -40,7 +39,6 @@ class XmlReader(PairReader):
         parser.CharacterDataHandler = self._add
         parser.EntityDeclHandler = self._refuse
         self._parser = parser
-        count = 0
         at_end = False
         while not at_end:
             block = self.stream.read1(_BLOCK_BYTES)
@@ -55,27 +53,10 @@ class XmlReader(PairReader):
                 ) from error
             for line, source, target in self._ready:
                 self.line = line
-                count += 1
                 yield source, target
             self._ready.clear()
-        self.finish(count)
-
-    def finish(self, count: int) -> None:
-        """Report units without a pair.
-
-        Args:
-            count: The number of pairs.
-
-        Raises:
-            DataError: There is no pair.
-        """
-        if count == 0:
+        if self.units == self.omitted:
             raise DataError(self.no_pair())
-        if self._without:
-            say(
-                f"{self.file.path}: {self._without:,} of {self._units:,} units lack one of the "
-                "sides and are left out."
-            )
 
     @abstractmethod
     def no_pair(self) -> str:
@@ -109,9 +90,9 @@ class XmlReader(PairReader):
             source: The source text, None where there is none.
             target: The target text, None where there is none.
         """
-        self._units += 1
+        self.units += 1
         if source is None or target is None:
-            self._without += 1
+            self.omitted += 1
         else:
             self._ready.append((self._parser.CurrentLineNumber, source, target))
 
@@ -157,7 +138,7 @@ class TmxReader(XmlReader):
         self._variants: dict[str, str] = {}
         self._language = ""
         self._languages: Counter[str] = Counter()
-        self._sides: Sides | None = file.sides or file.languages
+        self.sides = file.sides or file.languages
 
     def begin(self, name: str, attributes: dict[str, str]) -> bool:
         """See `XmlReader.begin`."""
@@ -173,15 +154,15 @@ class TmxReader(XmlReader):
             self._variants.setdefault(self._language, text)
         elif name == "tu":
             self._languages.update(self._variants.keys())
-            if self._sides is None:
-                self._sides = self._two_languages()
-            self.add_unit(*(self._variant(side) for side in self._sides))
+            if self.sides is None:
+                self.sides = self._two_languages()
+            self.add_unit(*(self._variant(side) for side in self.sides))
 
     def no_pair(self) -> str:
         """See `XmlReader.no_pair`."""
         if not self._languages:
             return f"{self.file.path}: has no translation unit (<tu>) with a segment (<seg>)."
-        wanted = " and ".join(map(repr, self._sides or ()))
+        wanted = " and ".join(map(repr, self.sides or ()))
         return (
             f"{self.file.path}: no unit has both languages {wanted}; its languages are "
             f"{listed([name for name, _ in self._languages.most_common()])}. "
@@ -226,6 +207,8 @@ class XliffReader(XmlReader):
             target = attributes.get("target-language") or attributes.get("trgLang")
             if source is not None or target is not None:
                 self._swapped = self._is_swapped(source or "", target or "")
+                if source is not None and target is not None:
+                    self.sides = (target, source) if self._swapped else (source, target)
         elif name in _UNITS:
             self._parts = {}
         return (
@@ -246,7 +229,7 @@ class XliffReader(XmlReader):
 
     def no_pair(self) -> str:
         """See `XmlReader.no_pair`."""
-        return f"{self.file.path}: none of its {self._units:,} units has a source and a target."
+        return f"{self.file.path}: none of its {self.units:,} units has a source and a target."
 
     def _is_swapped(self, source: str, target: str) -> bool:
         sides = self.file.sides or self.file.languages

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nmt.config.settings import Config, CorpusSettings
 from nmt.data.manifest import TextFinding, check_formats
+from nmt.data.pair_files import pair_files, read_corpus_pairs
 from nmt.data.text_findings import Files, profile_corpus, text_findings
-from nmt.text.lines import check_line_counts, count_lines, read_pairs
+from nmt.text.lines import check_line_counts, count_lines
 from nmt.text.profile import CorpusProfile
 
 _SAMPLE_PAIRS = 20_000
@@ -60,7 +61,7 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
     total, read = lines["train"], min(lines["train"], _MAX_READ_LINES)
     sample_size = min(read, _SAMPLE_PAIRS)
     data = config.data
-    pairs = islice(read_pairs(data.train.source, data.train.target, data.on_bad_utf8), read)
+    pairs = islice(read_corpus_pairs(data.train, data.on_bad_utf8), read)
     source, target = folder / "sample.source", folder / "sample.target"
     written, profile = 0, CorpusProfile(read)
     with (
@@ -112,6 +113,9 @@ def _line_counts(config: Config) -> Files:
             [(path, count_lines(path)) for path in paths]
             for paths in (corpus.source, corpus.target)
         ]
+        if corpus.pairs:
+            counts = [(file.path, sum(1 for _ in file.read())) for file in pair_files(corpus)]
+            sides = [counts, counts]
         check_line_counts(*sides)
         for side, counted in zip(("source", "target"), sides, strict=True):
             files[f"{name}.{side}"] = [(str(path), lines) for path, lines in counted]

@@ -177,10 +177,10 @@ def check_format(
     if format_ is None or format_.name in expected.names:
         return
     message = describe_format_problem(format_, content.head, name, content.compressions)
-    if refuse == "all" or (refuse == "certain" and format_.certain):
-        raise DataError(message)
     if format_.name in expected.hints:
         message = f"{message.partition(chr(10))[0]} {expected.hints[format_.name]}"
+    if refuse == "all" or (refuse == "certain" and format_.certain):
+        raise DataError(message)
     _warn_once(message, content)
 
 
@@ -194,18 +194,21 @@ def _warn_once(message: str, content: Content) -> None:
 _warned: set[tuple[str, tuple[int, ...] | None]] = set()
 
 
-def check_file_format(path: Path, is_both_sides: bool) -> None:
+def check_file_format(
+    path: Path, is_both_sides: bool, expected: ExpectedFormats = PLAIN_TEXT
+) -> None:
     """Check the format of a text of a corpus.
 
     Args:
         path: The text.
         is_both_sides: Whether it is given as source and as target, as a table might be.
+        expected: The advice for some formats.
 
     Raises:
         DataError: The file is not plain text.
     """
     with open_unpacked(path) as content:
-        check_format(content, refuse="all" if is_both_sides else "certain")
+        check_format(content, expected, "all" if is_both_sides else "certain")
 
 
 @contextmanager

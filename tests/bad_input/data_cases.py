@@ -99,7 +99,7 @@ TOKENIZER = [
         "tokenizer tiny.yaml" + _NEW,
         0,
         "train.fr: looks like a table with tabs between its columns (TSV).",
-        "Split it: cut -f1 < ",
+        "name it by `pairs` in place of ",
         files={"train.fr": b"un deux\tone two\n" * 200},
         makes=_TOKENIZER,
         long=True,

@@ -8,8 +8,65 @@ _TEXTS = "init --source train.fr --target train.en"
 _WRITES = f"{_TEXTS} -o new.yaml"
 
 INIT = [
-    case("no texts named", "init", 2, "Missing option '--source'"),
-    case("no target named", "init --source train.fr", 2, "Missing option '--target'"),
+    case("no texts named", "init", 2, "give two files of plain text by --source and --target"),
+    case("no target named", "init --source train.fr", 2, "give two files of plain text"),
+    case(
+        "a table without the column",
+        "init --pairs t.tsv --sides 1,3",
+        3,
+        "t.tsv: has no column 3",
+        files={"t.tsv": b"a\tb\nc\td\n"},
+    ),
+    case(
+        "a ragged table",
+        "init --pairs t.tsv --sides 1,2",
+        3,
+        "t.tsv: line 2: has 3 columns",
+        files={"t.tsv": b"a\tb\nc\td\te\n"},
+    ),
+    case(
+        "a memory that is cut off",
+        "init --pairs m.tmx",
+        3,
+        "m.tmx: line 1: is not well-formed XML",
+        files={"m.tmx": b'<tmx><body><tu><tuv xml:lang="en"><seg>Hi'},
+    ),
+    case(
+        "a memory with two roots",
+        "init --pairs m.tmx",
+        3,
+        "junk after document element",
+        files={
+            "m.tmx": b'<tmx><tu><tuv xml:lang="en"><seg>a</seg></tuv><tuv xml:lang="de"><seg>b'
+            b"</seg></tuv></tu></tmx><tmx/>"
+        },
+    ),
+    case(
+        "a memory without the language",
+        "init --pairs m.tmx --sides en,fr",
+        3,
+        "no unit has both languages 'en' and 'fr'",
+        files={
+            "m.tmx": b'<tmx><tu><tuv xml:lang="en"><seg>a</seg></tuv><tuv xml:lang="de"><seg>b'
+            b"</seg></tuv></tu></tmx>"
+        },
+    ),
+    case(
+        "a memory with an entity bomb",
+        "init --pairs m.tmx",
+        3,
+        "declares the entity",
+        files={"m.tmx": b'<!DOCTYPE tmx [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><tmx>&b;</tmx>'},
+    ),
+    case(
+        "an archive by the name of a memory",
+        "init --pairs m.tmx",
+        3,
+        "m.tmx: is a zip archive",
+        files={"m.tmx": b"PK\x03\x04" + bytes(60)},
+    ),
+    case("no such format", "init --pairs t.tsv --format xls", 2, "'xls' is no format"),
+    case("one side of a table", "init --pairs t.tsv --sides 2", 2, "give two names with a comma"),
     case("no name for a text", "init --source '' --target train.en", 2, "an empty path"),
     case(
         "a text missing, for a new config",

@@ -38,7 +38,6 @@ def test_a_section_lists_its_keys():
     lines = explain("model.encoder").split("\n")
     assert lines[0] == "model.encoder"
     assert "  layers             1              Number of recurrent layers." in lines
-    assert "  (required)" in explain("data.train")
 
 
 def test_the_top_lists_the_everyday_keys_and_the_sections():

@@ -45,8 +45,8 @@ def test_only_what_differs_is_named_with_the_default(tmp_path):
     assert found == {
         "name": (None, "c"),
         "run_dir": (None, found["run_dir"][1]),
-        "data.train.source": (None, [str(tmp_path / "a"), str(tmp_path / "b")]),
-        "data.train.target": (None, [str(tmp_path / "c"), str(tmp_path / "d")]),
+        "data.train.source": ([], [str(tmp_path / "a"), str(tmp_path / "b")]),
+        "data.train.target": ([], [str(tmp_path / "c"), str(tmp_path / "d")]),
         "data.validation_split": (0.0, 0.5),
         "model.encoder.cell": ("gru", "lstm"),
         "training.max_updates": (None, 7),

@@ -145,7 +145,12 @@ class Config(Settings):
                 "`tokenizer.sampling.alpha: 0`"
             )
         files, sources = len(guided.alignments), len(self.data.train.source)
-        if guided.alignments and files != sources:
+        if guided.alignments and self.data.train.pairs:
+            yield (
+                "`training.guided_alignment.alignments` links the lines of two files: set "
+                "`data.train.source` and `data.train.target` in place of `data.train.pairs`"
+            )
+        elif guided.alignments and files != sources:
             yield (
                 f"`training.guided_alignment.alignments` has {files} files, and `data.train` "
                 f"{sources} of each side: give one for each"

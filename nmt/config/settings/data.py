@@ -1,20 +1,85 @@
 """Settings of the corpora and of the filtering of their pairs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    Strict,
+    model_serializer,
+    model_validator,
+)
 
-from nmt.config.settings.base import FilePath, FilePaths, Settings
+from nmt.config.registry import PAIR_FORMATS
+from nmt.config.settings.base import FilePath, FilePaths, Settings, kind_of
+
+Sides = tuple[str, str]
+"""Where source and target stand: columns, fields or language codes."""
+
+
+def _side_names(value: object) -> object:
+    """Return the sides as texts, which YAML may write as numbers."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(
+        str(side) if isinstance(side, int) and not isinstance(side, bool) else side
+        for side in value
+    )
 
 
 class CorpusSettings(Settings):
-    """A parallel text: line i of the source and line i of the target translate each other."""
+    """A parallel text: two files with as many lines, or files that hold both sides."""
 
     source: FilePaths = Field(
+        (),
         description="Source text, or a list of files read one after the other (gzip, xz, bzip2 and "
-        "zstd are unpacked)."
+        "zstd are unpacked).",
     )
-    target: FilePaths = Field(description="Target text, as many lines as the source.")
+    target: FilePaths = Field((), description="Target text, as many lines as the source.")
+    pairs: FilePaths = Field(
+        (),
+        description="File that holds both sides, or a list of such files, in place of source and "
+        "target: a table, JSON lines, TMX or XLIFF.",
+    )
+    format: Annotated[str, kind_of(PAIR_FORMATS)] | None = Field(
+        None, description="Format of `pairs`; default: the file tells."
+    )
+    sides: Annotated[Sides, BeforeValidator(_side_names)] | None = Field(
+        None,
+        description="Where source and target stand in `pairs`: numbers or names of columns, JSON "
+        "fields or language codes, such as [2, 3] or [en, de]; default: the names of the "
+        "languages, or the only two.",
+    )
+    _languages: Sides | None = PrivateAttr(None)
+
+    @model_serializer(mode="wrap")
+    def _serialize_given_files(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the keys of the kind of files that is given."""
+        unused = ("source", "target") if self.pairs else ("pairs", "format", "sides")
+        return {key: value for key, value in handler(self).items() if key not in unused}
+
+    @property
+    def languages(self) -> Sides | None:
+        """The names of the source and target language, once the corpus is part of `data`."""
+        return self._languages
+
+    @property
+    def files(self) -> tuple[FilePath, ...]:
+        """All files of the corpus."""
+        return (*self.source, *self.target, *self.pairs)
+
+    @model_validator(mode="after")
+    def _check_kind_of_files(self) -> "CorpusSettings":
+        if self.pairs and (self.source or self.target):
+            raise ValueError("has `pairs` beside `source` or `target`; keep one of them")
+        if not self.pairs and not (self.source and self.target):
+            raise ValueError("needs `source` and `target`, or `pairs` for files with both sides")
+        if not self.pairs and (self.format or self.sides):
+            raise ValueError("`format` and `sides` are for `pairs`; remove them")
+        return self
 
     @model_validator(mode="after")
     def _check_file_counts(self) -> "CorpusSettings":
@@ -109,6 +174,13 @@ class DataSettings(Settings):
     workers: int = Field(
         0, ge=0, description="Processes that tokenise; 0: as many as there are cores."
     )
+
+    @model_validator(mode="after")
+    def _set_corpus_languages(self) -> "DataSettings":
+        for corpus in (self.train, self.dev, self.test):
+            if corpus is not None:
+                corpus._languages = (self.source_language, self.target_language)
+        return self
 
     @model_validator(mode="after")
     def _check_validation_source(self) -> "DataSettings":
