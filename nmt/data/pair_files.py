@@ -29,6 +29,7 @@ from nmt.text.lines import BadUtf8, LinePair, open_unpacked, read_pairs
 
 _WIDE = frozenset(["utf-16"])
 _BREAKS = re.compile(r"[ \t]*[\r\n\x0b\x0c\x85\u2028\u2029]+[ \t\r\n]*")
+_REFUSED = re.compile("[\0\ud800-\udfff]")
 _SHOWN = 8
 _SHOWN_WIDTH = 50
 
@@ -186,11 +187,12 @@ class PairReader(ABC):
         Raises:
             DataError: It has a NUL character or half of a surrogate pair.
         """
-        if "\0" in text:
-            raise self.error("NUL character. Remove it.")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise self.error("half of a surrogate pair. Remove it.")
-        return _BREAKS.sub(" ", text.strip("\r\n")) if not text.isprintable() else text
+        if text.isprintable():
+            return text
+        if (found := _REFUSED.search(text)) is not None:
+            name = "NUL character" if found[0] == "\0" else "half of a surrogate pair"
+            raise self.error(f"{name}. Remove it.")
+        return _BREAKS.sub(" ", text.strip("\r\n"))
 
     def lines(self) -> Iterator[str]:
         """Yield the lines as text, with their line ends.
