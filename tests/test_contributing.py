@@ -198,6 +198,18 @@ def test_a_new_combination_translates(add_kind, tiny_bundle, tmp_path, capsys):
     assert capsys.readouterr().out.count("\n") == 1
 
 
+def test_a_new_corpus_format_is_read(add_kind, tiny_config, tmp_path, capsys):
+    name = add_kind("PAIR_FORMATS")
+    sides = [(tmp_path / f"train.{side}").read_text().split("\n")[:-1] for side in ("fr", "en")]
+    rows = "".join(f"{source} ||| {target}\n" for source, target in zip(*sides, strict=True))
+    (tmp_path / "train.bars").write_text(rows, encoding="utf-8")
+    output = tmp_path / "made.yaml"
+    command = ["init", "--pairs", str(tmp_path / "train.bars"), "--format", name]
+    assert run([*command, "-o", str(output)]) == 0
+    assert "train: 200 pairs" in capsys.readouterr().err
+    assert load_config(output).data.train.format == name
+
+
 def test_a_new_filter_drops_pairs_where_its_key_is_set(add_kind, add_field, tiny_config, capsys):
     reason, key = add_kind("FILTERS"), add_field(DataSettings, RECIPES["FILTERS"].blocks[1])
     for side, extra in (("fr", "oui 1\noui 2\noui\n"), ("en", "yes 1\nyes 3\nyes 4\n")):
