@@ -108,5 +108,10 @@ app = typer.Typer(
 for _group, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(cls=Command, rich_help_panel=_group)(_command)
-app.command("help", cls=Command, rich_help_panel="Set up")(show_help)
+app.command(
+    "help",
+    cls=Command,
+    rich_help_panel="Set up",
+    context_settings={"ignore_unknown_options": True},  # nmt help --avoid
+)(show_help)
 app.add_typer(config, name="config", rich_help_panel="Set up")

@@ -18,6 +18,7 @@ _AFTER_TOPICS = """\
 nmt help TOPIC    Read about a topic.
 nmt help COMMAND  Show the options of a command. `nmt --help` lists the commands.
 nmt help KEY      Explain a key of the configuration, such as training.max_updates.
+nmt help WORD     Search keys, options, sections and the glossary.
 """
 
 
@@ -32,7 +33,7 @@ def show_help(
 ) -> None:
     """Read the documentation by topic, command or key.
 
-    Without NAME it lists the topics.
+    Without NAME it lists the topics. Any other word is searched for.
     """
     from nmt.cli.help_topics import read_topics, show_markdown, show_text
 
@@ -51,18 +52,22 @@ def show_help(
 
 
 def _list(topics: "Iterable[Topic]") -> str:
-    """Return the table of topics, whose lines are wrapped on a narrow terminal."""
+    """Return the table of topics."""
+    rows = _align([(topic.name, topic.summary) for topic in topics])
+    return "\n".join(["Topics:", *rows, _AFTER_TOPICS])
+
+
+def _align(rows: "list[tuple[str, str]]") -> list[str]:
+    """Return rows of a name and a text as aligned lines, wrapped on a narrow terminal."""
     import shutil
     import textwrap
 
-    rows = [(topic.name, topic.summary) for topic in topics]
     room = max((len(name) for name, _ in rows), default=0)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    lines = [
+    return [
         textwrap.fill(f"  {name.ljust(room)}  {summary}", width, subsequent_indent=" " * (room + 4))
         for name, summary in rows
     ]
-    return "\n".join(["Topics:", *lines, _AFTER_TOPICS])
 
 
 def _command_help(root: Any, name: str) -> str | None:
@@ -89,17 +94,31 @@ def _see_also(name: str, is_command: bool) -> str:
 
 
 def _explanation(root: Any, name: str, topics: "dict[str, Topic]") -> str:
-    """Return the description of a key.
+    """Return the description of a key, or what else a word leads to.
 
     Raises:
         UsageError: The name is that of nothing. The message says the nearest names.
     """
+    from nmt.cli.help_search import keys_named, search_help
     from nmt.config.earlier_keys import REMOVED_KEYS, RENAMED_KEYS
     from nmt.config.key_index import all_keys
     from nmt.config.reference import explain
 
     if name in all_keys() or name in RENAMED_KEYS or name in REMOVED_KEYS:
         return explain(name)
+    matches = search_help(name, root, topics)
+    keys = keys_named(name)
+    title = "Found:"
+    shown = ""
+    if len(keys) == 1:
+        shown = explain(keys[0].name)
+        matches = matches[1:]  # all but the key
+        title = "\nSee also:"
+    if matches:
+        rows = _align([(match.command, match.summary) for match in matches])
+        shown += "\n".join([title, *rows, ""])
+    if shown:
+        return shown
     from difflib import get_close_matches
 
     known = [*topics, *getattr(root.command, "commands", {}), *all_keys()]

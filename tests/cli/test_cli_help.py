@@ -137,6 +137,39 @@ def test_a_key_of_an_earlier_release_leads_to_the_present_one(docs, capsys):
     assert "training.batch_size" in capsys.readouterr().err
 
 
+def test_the_last_part_of_a_key_explains_it_if_no_other_key_has_it(capsys):
+    assert shown(capsys, "ema") == explain("training.ema")
+    assert shown(capsys, "Learning", "rate").startswith(explain("training.optimizer.learning_rate"))
+    out = shown(capsys, "n_best")
+    assert "nmt help search.n_best " in out
+    assert "nmt help tokenizer.sampling.n_best " in out
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("n-best", r"nmt help translate +--n-best: "),
+        ("--avoid", r"nmt help translate +--avoid: "),
+        ("gru", r"nmt help model\.encoder\.cell +"),
+        ("gpu", r"nmt help installation +section: GPU$"),
+        ("memory", r"nmt help troubleshooting +section: Out of memory$"),
+        ("onnx", r"nmt help export +section: Export to ONNX$"),
+        ("resume", r"nmt help train +--resume: "),
+        ("bleu", r"nmt help glossary +BLEU: "),
+        ("dev", r"nmt help glossary +Dev: "),
+    ],
+)
+def test_a_word_is_searched_for(capsys, word, line):
+    assert re.search(f"^  {line}", shown(capsys, word), re.MULTILINE)
+
+
+def test_every_result_of_a_search_is_a_command_to_run(capsys):
+    commands = re.findall(r"^  nmt (help \S+)", shown(capsys, "beam"), re.MULTILINE)
+    assert len(commands) > 5
+    for command in commands:
+        assert run(command.split()) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [
