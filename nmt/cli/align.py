@@ -143,7 +143,7 @@ def align(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Link the words of sentences and their translations.
+    """Align the words of sentences and their translations.
 
     Writes lines such as `0-0 2-1`, source first. Words are what spaces separate, counted from 0.
     The links come from the attention of a model (--model), from a statistical aligner (--aligner),

@@ -17,7 +17,7 @@ def binarize(
 ) -> None:
     """Check the pairs of train and dev and store them as token ids.
 
-    Corpora that are up to date stay. `nmt train` does this by itself. Reports on stderr how many
+    Keeps corpora that are up to date. `nmt train` does this by itself. Reports on stderr how many
     pairs were dropped and why, and stores that in data/manifest.json.
     """
     from nmt.config.load import load_config

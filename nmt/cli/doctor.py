@@ -37,9 +37,9 @@ def doctor(
 ) -> None:
     """Check in about a minute whether training will work.
 
-    Tries machine, texts, largest batch, search and checkpoint, and removes what it made. Prints a
-    line for each check, the speed, and the time, memory and disk that training takes. Without
-    CONFIG it checks the machine only.
+    Tests the machine, the texts, the largest batch, the search and a checkpoint, then removes its
+    files. Prints a line for each check, the speed, and the time, memory and disk that training
+    takes. Without CONFIG it checks the machine only.
 
     The exit code is 0, or that of the first check that fails.
     """

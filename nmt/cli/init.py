@@ -38,7 +38,7 @@ def init(
             "-t",
             metavar="FILE",
             parser=named_path,
-            help="Read its translation, line by line, from FILE.",
+            help="Read the target side of the training text from FILE, line by line.",
         ),
     ] = None,
     pairs: Annotated[
@@ -77,7 +77,7 @@ def init(
             "--dev-target",
             metavar="FILE",
             parser=named_path,
-            help="Read its translation from FILE.",
+            help="Read the target side of that text from FILE.",
         ),
     ] = None,
     source_language: Annotated[

@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write an HTML report on a run.
 
-    Shows curves, samples, data, faults, machine and settings in one file that needs no other.
+    Shows curves, samples, data, problems, machine and settings in one file that needs no other.
     Works during training, and before it once the corpora are binarized. With --json it prints the
     same figures, and writes the report only with --output.
     """

@@ -88,9 +88,9 @@ def score(
     may be compressed, and all must have as many lines. Several translations are compared with the
     baseline: 95% intervals, and p, the probability of such a difference by chance.
 
-    With --model and --source it computes log-probability and perplexity of the translations,
-    whoever made them. The model's tokenizer divides the text, and a line is scored as a whole,
-    however long. Both may be given together.
+    With --model and --source it computes log-probability and perplexity of any given
+    translations. The model's tokenizer divides the text, and a line is scored as a whole, however
+    long. Both may be given together.
     """
     texts_to_score = hypotheses or [_STDIN]
     _check_option_groups(

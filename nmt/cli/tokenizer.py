@@ -23,7 +23,7 @@ def tokenizer(
 ) -> None:
     """Train the tokenizer of a configuration.
 
-    A tokenizer that is up to date stays. `nmt train` does this by itself.
+    Keeps a tokenizer that is up to date. `nmt train` does this by itself.
     """
     from nmt.config.load import load_config
     from nmt.data.tokenizer_preparation import prepare_tokenizers

@@ -36,7 +36,7 @@ def train(
 ) -> None:
     """Train a model, or resume an interrupted training.
 
-    Makes tokenizer and corpora first where they are missing or out of date. The same command
+    First makes the tokenizer and the corpora if they are missing or out of date. The same command
     resumes where an interrupted run stopped.
     """
     if verify_resume and (resume or restart):

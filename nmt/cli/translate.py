@@ -83,7 +83,7 @@ def translate(
     """Translate text, one line out for each line in.
 
     A blank line stays blank. Slow input is translated line by line, fast input many lines at a
-    time. Options that are not given have the defaults of the model (`nmt config explain search`).
+    time. Options default to the settings of the model (`nmt config explain search`).
     """
     from nmt.config.search_overrides import override
     from nmt.runtime.distributed import World

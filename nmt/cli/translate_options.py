@@ -118,9 +118,9 @@ InputFormat = Annotated[
     Literal["text", "json", "tsv"],
     typer.Option(
         "--input-format",
-        help="Read lines of text, rows of a table, or JSON objects with `text` and perhaps "
-        "`prefix`, `terms`, `avoid`. A table gets one more column. JSON is answered in "
-        "JSON.",
+        help="Read lines of text, rows of a table, or JSON objects with `text` and, "
+        "optionally, `prefix`, `terms`, `avoid`. A table gets one more column. JSON input gives "
+        "JSON output.",
     ),
 ]
 Column = Annotated[
@@ -267,7 +267,11 @@ Diversity = Annotated[
 ]
 Sample = Annotated[
     bool | None,
-    typer.Option("--sample/--no-sample", help="Draw --beam translations at random."),
+    typer.Option(
+        "--sample/--no-sample",
+        help="Sample translations at random, as many as the beam size. Without --beam the size is "
+        "--n-best, or 1.",
+    ),
 ]
 Temperature = Annotated[
     float | None,
@@ -293,7 +297,8 @@ TopP = Annotated[
     typer.Option(
         "--top-p",
         metavar="X",
-        help="With --sample: draw from the most probable subwords that have X of the probability.",
+        help="With --sample: draw from the most probable subwords, whose probabilities together "
+        "reach X.",
         rich_help_panel=RARE,
     ),
 ]

@@ -23,8 +23,8 @@ def watch(
 ) -> None:
     """Follow a training in the terminal.
 
-    Shows progress, scores, curves, samples, faults and the time left. Ends with the training, or
-    at Ctrl-C, which does not disturb the training. Without a terminal it prints a line for each
+    Shows progress, scores, curves, samples, problems and the time left. Ends with the training,
+    or at Ctrl-C, which does not disturb the training. Without a terminal it prints a line for each
     new record.
     """
     from nmt.reports.watch import Screen, follow_lines, follow_live, show_once
