@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from nmt.cli import options
+from nmt.cli.command_line_errors import command_line_error_text
 from nmt.errors import (
     NmtError,
     OutputClosed,
@@ -57,7 +58,10 @@ def report(error: BaseException) -> int:
     if isinstance(error, SignalReceived):
         error = StoppedBySignal(f"stopped by {error.name}", error.number)
     if isinstance(error, CommandLineError):
-        error.show()  # type: ignore[attr-defined]  # click's, found by way of its subclass
+        if type(error).__name__ == "NoArgsIsHelpError":
+            _print_error(str(error).rstrip("\n"))
+        else:
+            _print_error(f"{_process_name()}: error: {command_line_error_text(error)}")
         return 2
     if options.is_debug():
         _print_error("".join(traceback.format_exception(error)).rstrip("\n"))

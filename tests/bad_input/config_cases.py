@@ -241,11 +241,12 @@ VALUES = [
 ]
 
 COMMAND_LINES = [
-    case("no such command", "trian tiny.yaml", 2, "No such command 'trian'", long=True),
+    case("no such command", "trian tiny.yaml", 2, "No such command 'trian'"),
     case("no such topic", "help trainin", 2, "no topic, command or key", "Near: train"),
-    case("no such option", "train tiny.yaml --restrat", 2, "No such option", long=True),
-    case("config not named", "train", 2, "Missing argument 'CONFIG'", long=True),
-    case("too many arguments", "train tiny.yaml again.yaml", 2, "unexpected", long=True),
+    case("no such option", "train tiny.yaml --restrat", 2, "No such option"),
+    case("an option that is a key", "train tiny.yaml --epochs 3", 2, "training.max_epochs=VALUE"),
+    case("config not named", "train", 2, "Missing argument 'CONFIG'"),
+    case("too many arguments", "train tiny.yaml again.yaml", 2, "Unexpected argument"),
     case("an option without its value", "train tiny.yaml --set", 2, "requires an argument"),
     case("a device that is none", "train tiny.yaml --device gpu", 2, "'gpu' is no device"),
     case("a precision that is none", "train tiny.yaml --precision half", 2, "bfloat16"),

@@ -49,8 +49,8 @@ DOCTOR = [
 
 AVERAGE = [
     case("one model to average", "average runs/tiny -o mean", 2, "1 model to average"),
-    case("nothing to average", "average -o mean", 2, "Missing argument", long=True),
-    case("no place for the mean", "average runs/tiny runs/tiny", 2, "Missing option", long=True),
+    case("nothing to average", "average -o mean", 2, "Missing argument"),
+    case("no place for the mean", "average runs/tiny runs/tiny", 2, "Missing option"),
     case(
         "the place of the mean is taken",
         "average runs/tiny runs/tiny -o source.txt",

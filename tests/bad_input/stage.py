@@ -39,7 +39,7 @@ _WORDS = {
     "fr": ["un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"],
     "en": ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
 }
-_BEFORE_THE_ERROR = re.compile(r"(.*?\n)??(?=nmt: error: |nmt: internal error: |Error: |\Z)", re.S)
+_BEFORE_THE_ERROR = re.compile(r"(.*?\n)??(?=nmt: error: |nmt: internal error: |\Z)", re.S)
 
 
 @dataclass(frozen=True)

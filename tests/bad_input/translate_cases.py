@@ -162,6 +162,7 @@ REQUESTS = [
 ]
 
 OPTIONS = [
+    case("the text as an argument", "translate source.txt", 2, "Use --input source.txt"),
     _option("beam of none", "--beam 0", "--beam"),
     _option("beam that is a word", "--beam wide", "--beam"),
     _option(

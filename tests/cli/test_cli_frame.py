@@ -64,8 +64,10 @@ def test_help_lists_the_commands():
         "align_sources",
         "app",
         "attention_output",
+        "command_line_errors",
         "failure",
         "help_format",
+        "help_search",
         "help_topics",
         "init_choices",
         "score_models",
@@ -97,9 +99,28 @@ def test_version():
 def test_wrong_command_lines_end_with_2(arguments, message):
     done = nmt(*arguments)
     assert done.returncode == 2
+    assert done.stderr.startswith("nmt: error: ")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("translate train.fr", "Use --input train.fr, or < train.fr."),
+        ("attention a.fr b.fr", "Use --input FILE, or < FILE."),
+        ("train c.yaml seed=3", "Use --set seed=3."),
+        ("train c.yaml --epochs 3", "Set a key with --set training.max_epochs=VALUE."),
+        ("doctor c.yaml --learning-rate=3", "--set training.optimizer.learning_rate=VALUE."),
+        ("train c.yaml --restrat", "(Possible options: --restart)"),
+    ],
+)
+def test_a_wrong_command_line_comes_with_a_hint(capsys, arguments, hint):
+    assert app.run(arguments.split()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith(hint)
+    assert lines[1:] == [f"`nmt {arguments.split()[0]} --help` lists the options."]
 
 
 @pytest.mark.parametrize(
@@ -131,8 +152,7 @@ def test_each_error_has_its_exit_code_and_its_words(body, code, message):
 def test_a_command_may_find_its_command_line_wrong():
     done = fail("raise typer.BadParameter('bad')")
     assert done.returncode == 2
-    assert done.stderr.startswith("Usage: nmt fail [OPTIONS]\n")
-    assert done.stderr.endswith("\nError: Invalid value: bad\n")
+    assert done.stderr == ("nmt: error: Invalid value: bad\n`nmt fail --help` lists the options.\n")
 
 
 @pytest.mark.parametrize(
