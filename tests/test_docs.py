@@ -159,6 +159,7 @@ def check_name(words):
     known = {*all_keys()}
     if words[1] == "help":
         known |= {*ORDER, *get_command(app).commands}
+        known |= {key.rpartition(".")[2] for key in all_keys()}
     if words[1:-1] in (["help"], ["config", "explain"]) and words[-1].islower():
         assert words[-1] in known, words
 

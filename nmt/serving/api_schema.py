@@ -1,12 +1,13 @@
 """The schema of the server's JSON: requests with their checks and limits, and responses."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nmt.config.config_errors import nearest_name
 from nmt.inspection.attention_data import attention_record
 from nmt.search.constraints import Constraints
 from nmt.text.characters import find_surrogate, find_unwritable
@@ -215,17 +216,26 @@ def parse_request(kind: type[_Request], body: bytes, limits: RequestLimits) -> _
     try:
         request = kind.model_validate(_parse_json(body))
     except ValidationError as error:
-        raise BadRequest("; ".join(map(_problem_text, error.errors()[:_MAX_PROBLEMS]))) from error
+        problems = error.errors()[:_MAX_PROBLEMS]
+        texts = (_problem_text(problem, kind.model_fields) for problem in problems)
+        raise BadRequest("; ".join(texts)) from error
     request.check(limits)
     return request
 
 
-def _problem_text(problem: Any) -> str:
+def _problem_text(problem: Any, members: Iterable[str]) -> str:
     location = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"`{location:.80}`: there is no such member."
+        near = nearest_name(location, members) or _containing(location, members)
+        hint = f" Did you mean `{near}`?" if near else ""
+        return f"`{location:.80}`: there is no such member.{hint}"
     message = str(problem["msg"])
     return f"`{location:.80}`: {message[:1].lower()}{message[1:]}."
+
+
+def _containing(name: str, members: Iterable[str]) -> str | None:
+    """Return the first member with a name as one of its words, such as `beam_size` for `beam`."""
+    return next((member for member in members if name in member.split("_")), None)
 
 
 def _parse_json(body: bytes) -> Any:

@@ -184,6 +184,8 @@ WRONG = [
     (T, b'{"texts": "a"}', 400, "`texts`"),
     (T, b'{"texts": [1]}', 400, "`texts.0`"),
     (T, b'{"text": "a", "path": "/etc/passwd"}', 400, "`path`: there is no such member"),
+    (T, b'{"text": "a", "beam": 3}', 400, "Did you mean `beam_size`?"),
+    (T, b'{"tetx": "a"}', 400, "Did you mean `text`?"),
     (T, b'{"text": "a", "n_best": 0}', 400, "`n_best`"),
     (T, b'{"text": "a", "n_best": "2"}', 400, "`n_best`"),
     (T, b'{"text": "a", "n_best": 1.5}', 400, "`n_best`"),
