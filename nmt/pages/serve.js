@@ -6,7 +6,7 @@
   const REMEMBERED = 300;
   const HINT = "Click a word of the translation to see what else could stand there.";
   const MEANINGS = {
-    diffuse: "looked at no place in particular",
+    diffuse: "attention is spread over many words",
     uncovered: "may leave something out",
     repetition: "repeats itself",
     copy: "copies the source",
