@@ -100,9 +100,9 @@ def align(
 
     if len(sources) != len(targets):
         raise UsageError(
-            f"sources: {len(sources)}, targets: {len(targets)}. Give a target for each."
+            f"sources: {len(sources)}, targets: {len(targets)}. Give one target for each source."
         )
     if aligner not in ALIGNERS.kinds:
-        raise UsageError(f"{aligner!r} is no aligner: choose {' or '.join(ALIGNERS.names())}.")
+        raise UsageError(f"{aligner!r} is not an aligner; choose {' or '.join(ALIGNERS.names())}.")
     pairs = zip(sources, targets, strict=True)
     return [aligned for _, aligned, _ in align_texts(aligner, pairs)]

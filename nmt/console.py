@@ -208,7 +208,7 @@ def show_activity(title: str) -> Iterator[None]:
     def write_time() -> None:
         state._last_line = time.monotonic()
         elapsed = timedelta(seconds=round(time.monotonic() - state._start_time))
-        _write(f"{title}: at work for {elapsed}")  # not `say`: steps of the work may be quiet
+        _write(f"{title}: running for {elapsed}")  # not `say`: steps of the work may be quiet
 
     with _write_lines_by_time(write_time, state):
         yield
@@ -328,7 +328,7 @@ class _ClosedInput(io.TextIOBase):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise DataError("stdin is closed: there is nothing to read. Name a file, or pipe text in.")
+        raise DataError("stdin is closed. Give a file or pipe text in.")
 
 
 class _ClosedOutput(io.TextIOBase):
@@ -341,7 +341,9 @@ class _ClosedOutput(io.TextIOBase):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise ResourceError("stdout is closed: the result cannot be written. Send it to a file.")
+        raise ResourceError(
+            "stdout is closed, so the result cannot be written. Redirect it to a file."
+        )
 
 
 def _fill_closed_descriptors() -> None:

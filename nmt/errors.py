@@ -4,7 +4,19 @@ A message says in one to three lines the problem, its place (file:line or key) a
 other exception is a bug of the program and ends with exit code 1.
 """
 
+import json
 import signal
+from collections.abc import Mapping
+from typing import Any
+
+_EXTRA_PACKAGES = {
+    "tensorboard": ("tensorboard",),
+    "plot": ("matplotlib",),
+    "serve": ("starlette", "uvicorn"),
+    "zst": ("zstandard",),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+}
+"""The packages of each extra in pyproject.toml."""
 
 
 class NmtError(Exception):
@@ -84,3 +96,71 @@ def is_out_of_memory(error: BaseException) -> bool:
         # The only message of oneDNN for a failed allocation, as under an address-space limit.
         or str(error) == "could not create a primitive"
     )
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs the packages of an extra.
+
+    Args:
+        extra: The name of the extra in pyproject.toml.
+    """
+    return f"`pip install {' '.join(_EXTRA_PACKAGES[extra])}`"
+
+
+def describe_damage(error: Exception) -> str:
+    """Return what is wrong with a record that cannot be read, in words for a user.
+
+    Args:
+        error: The exception that reading the record raised.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, json.JSONDecodeError):
+        return f"not valid JSON at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not valid UTF-8 at byte {error.start}"
+    if isinstance(error, KeyError):
+        return f"`{error.args[0]}` is missing"
+    if isinstance(error, TypeError | AttributeError):
+        return "a field is missing, unknown or of a wrong type"
+    return f"{error!s:.200}"
+
+
+def describe_wrong_value(problem: Mapping[str, Any]) -> str:
+    """Return a problem that pydantic found in a value, in words for a user.
+
+    Args:
+        problem: A member of `ValidationError.errors()`.
+    """
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind in _LIMITS:
+        return f"expected a number {_LIMITS[kind]} {next(iter(context.values()))}"
+    for ending in ("_type", "_parsing", "_from_float"):
+        if kind.endswith(ending) and kind.removesuffix(ending) in _TYPES:
+            return f"expected {_TYPES[kind.removesuffix(ending)]}"
+    if kind == "finite_number":
+        return "expected a finite number"
+    if kind == "missing":
+        return "missing"
+    if kind == "json_invalid":
+        return f"not valid JSON: {context['error']}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+_LIMITS = {
+    "greater_than": ">",
+    "greater_than_equal": ">=",
+    "less_than": "<",
+    "less_than_equal": "<=",
+}
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "a text",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "an object",
+    "model": "an object",
+}

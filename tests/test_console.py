@@ -93,7 +93,7 @@ def test_a_unit_that_takes_long_is_told_of_by_time(monkeypatch, capsys):
 def test_work_that_cannot_be_counted_is_told_of_by_time(monkeypatch, capsys):
     monkeypatch.setattr(console, "_MAX_SECONDS_WITHOUT_LINE", 0.02)
     with show_activity("tokenizer"):
-        assert lines_of(capsys, 2)[0] == "tokenizer: at work for 0:00:00"
+        assert lines_of(capsys, 2)[0] == "tokenizer: running for 0:00:00"
     assert threads() == []
 
 

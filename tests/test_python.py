@@ -34,5 +34,5 @@ def test_texts_are_aligned():
         assert aligned[2].source == ["un", "chat"]
     with pytest.raises(UsageError, match="sources: 1, targets: 2"):
         nmt.align(["a"], ["b", "c"])
-    with pytest.raises(UsageError, match="'giza' is no aligner: choose ibm1 or hmm"):
+    with pytest.raises(UsageError, match="'giza' is not an aligner; choose ibm1 or hmm"):
         nmt.align(["a"], ["b"], "giza")

@@ -197,7 +197,7 @@ def align_texts(
         corpus = Corpus.open(Path(folder) / "words")
         all_pairs = np.arange(len(corpus))
         if not ((corpus.source_lengths > 0) & (corpus.target_lengths > 0)).any():
-            raise DataError("there is nothing to align: no line has words on both sides.")
+            raise DataError("nothing to align: no line has words on both sides.")
         sizes = len(words.source), len(words.target)
         learn = ALIGNERS.resolve(kind).learn
         forward = learn(corpus, all_pairs, *sizes).align(corpus, all_pairs, weights)

@@ -58,9 +58,9 @@ def prepare_guidance(
         return links
     if is_shared and _has_other_provenance(path, corpus, provenance):
         raise UsageError(
-            f"{path}: has links from other files or another aligner than "
-            "`training.guided_alignment` asks for, and other runs may use them.\nName another "
-            "folder by `data.dir`, or make this one again by nmt binarize --force."
+            f"{path}: its links were made from other files or by another aligner than "
+            "`training.guided_alignment` names. Other runs may use them.\n"
+            "Set `data.dir` to another folder, or rebuild this one with `nmt binarize --force`."
         )
     links_of_pairs = (
         _from_files(config, corpus, tokenizers)
@@ -72,7 +72,7 @@ def prepare_guidance(
         longest = int(lengths.max(initial=0)) + 1
         write_links(path, _with_progress(links_of_pairs, progress_bar), longest, provenance)
     links = PairLinks.open(path)
-    say(f"guided alignment: {links.total:,} links of subwords for {len(links):,} pairs ({path})")
+    say(f"guided alignment: {links.total:,} subword links for {len(links):,} pairs ({path})")
     return links
 
 
@@ -135,7 +135,7 @@ def _open_if_valid(path: Path, corpus: Corpus, provenance: LinksProvenance) -> P
         links.verify(_lengths(corpus))
         return links
     except DataError as error:
-        warn(f"{error.message} It is made anew.")
+        warn(f"{error.message} Rebuilding it.")
         return None
 
 
@@ -181,8 +181,8 @@ def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> It
     for text, file in zip(train.source, files, strict=True):
         if (lines := count_lines(text)) != (found := count_lines(file)):
             raise DataError(
-                f"{file}: {found} lines, but {text} has {lines}. Line i must link the words of "
-                "line i; pairs without links have blank lines."
+                f"{file}: {found} lines, but {text} has {lines}. Line i must have the links of "
+                "pair i. Use a blank line for a pair without links."
             )
     alignment_lines = (
         (file, number, line) for file in files for number, line in _numbered_lines(file)

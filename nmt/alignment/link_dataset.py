@@ -72,7 +72,7 @@ class PairLinks:
             raise _damaged(path, f"it has {size} bytes instead of {expected}")
         opened = cls(path, header)
         if opened._ends[0] or opened._ends[-1] != header.links:
-            raise _damaged(path, "its index does not fit its header")
+            raise _damaged(path, "its index does not match its header")
         return opened
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class PairLinks:
         if digest.digest() != self._header.content_digest:
             raise _damaged(self._path, "its checksum is wrong")
         if (self._ends[1:] < self._ends[:-1]).any():
-            raise _damaged(self._path, "its pairs do not follow one another")
+            raise _damaged(self._path, "its pairs are not contiguous")
         ends = self._ends.astype(np.int64)
         counts = ends[1:] - ends[:-1]
         for begin in range(0, len(self), _BLOCK):
@@ -124,7 +124,7 @@ class PairLinks:
             limits = np.repeat(lengths[pair_range], counts[pair_range], axis=0)
             first = int(self._ends[begin])
             if (self._positions[first : first + len(limits)] >= limits).any():
-                raise _damaged(self._path, "it has links of tokens that are not there")
+                raise _damaged(self._path, "it has links to tokens that do not exist")
 
 
 def write_links(
@@ -196,14 +196,14 @@ def _read_header(path: Path) -> _LinksHeader:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if len(data) < _HEADER_SIZE or not data.startswith(_MAGIC):
-        raise _damaged(path, "it does not begin like links")
+        raise _damaged(path, "it is not a file of links")
     if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
-        raise _damaged(path, "the checksum of its header is wrong")
+        raise _damaged(path, "its header has a wrong checksum")
     _, version, width, pairs, links, corpus, method, content_digest = _HEADER.unpack_from(data)
     if version != _VERSION:
         raise DataError(f"{path}: format version {version}, but this nmt reads {_VERSION}.")
     if width not in _POSITION_TYPES:
-        raise _damaged(path, f"its places have {width} bytes")
+        raise _damaged(path, f"its positions have {width} bytes")
     return _LinksHeader(
         _POSITION_TYPES[width],
         pairs,

@@ -44,8 +44,8 @@ def parse_links(line: str, name: str, number: int) -> list[Link]:
     sure, possible = parse_sure_and_possible(line, name, number)
     if possible != sure:
         raise DataError(
-            f"{name}: line {number}: has links that are only possible (`i?j` or `ipj`), which "
-            "--gold alone can have. Write links as source-target, such as 0-0 2-1."
+            f"{name}: line {number}: has possible links (`i?j` or `ipj`), which only --gold "
+            "accepts. Write links as source-target, such as 0-0 2-1."
         )
     return sort_links(sure)
 
@@ -72,14 +72,14 @@ def parse_sure_and_possible(
         match = _LINK.fullmatch(text)
         if match is None:
             raise DataError(
-                f"{name}: line {number}: {text[:40]!r} is no link. Links are written as "
+                f"{name}: line {number}: {text[:40]!r} is not a link. Write links as "
                 "source-target, such as 0-0 2-1."
             )
         link = int(match[1]) - first, int(match[3]) - first
         if min(link) < 0:
             raise DataError(
-                f"{name}: line {number}: {text!r} has a 0, but --one-indexed says that words are "
-                "counted from 1. Leave it out."
+                f"{name}: line {number}: {text!r} has index 0, but --one-indexed counts words "
+                "from 1. Remove --one-indexed."
             )
         possible.add(link)
         if match[2] == "-":
@@ -107,7 +107,8 @@ def check_within(
             if position >= size:
                 raise DataError(
                     f"{name}: line {number}: a link to {side} word {position} (counted from 0), "
-                    f"but the {side} has {size} words. {advice or 'Are these of the same texts?'}"
+                    f"but the {side} has {size} words. "
+                    f"{advice or 'Check that the links belong to these texts.'}"
                 )
 
 

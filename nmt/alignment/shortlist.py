@@ -93,8 +93,8 @@ class Shortlist:
             or not set(_RESERVED) <= set(tensors["always"].tolist())
         ):
             raise ModelError(
-                f"{name}: does not fit the vocabularies of {source} and {target} tokens. Make it "
-                "again with nmt shortlist."
+                f"{name}: does not match the vocabularies of {source} and {target} tokens. "
+                "Re-create it with `nmt shortlist`."
             )
         return cls(**tensors)
 

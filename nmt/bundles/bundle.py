@@ -255,7 +255,7 @@ def make_ensemble(
         if sides:
             raise ModelError(
                 f"{other.path}: its {' and '.join(sides)} tokenizer differs from that of "
-                f"{first.path}, and models of an ensemble must share their subwords. Train them "
+                f"{first.path}, but the models of an ensemble must share a tokenizer. Train them "
                 "with the same `data` and the same `tokenizer` settings."
             )
     return Ensemble([bundle.model for bundle in bundles], weights, combination)

@@ -12,7 +12,7 @@ from nmt.config.serialize import dump_config
 from nmt.config.settings import Config
 from nmt.console import say
 from nmt.data.manifest import Manifest
-from nmt.errors import ConfigError, DataError, ModelError, UsageError
+from nmt.errors import ConfigError, DataError, ModelError, UsageError, describe_damage
 from nmt.runtime.atomic_files import sha256
 from nmt.runtime.folder_or_archive import FileStore, is_archive, open_file_store, write_archive
 from nmt.runtime.log_records import read_records
@@ -46,7 +46,7 @@ def read_config(path: Path) -> Config:
     try:
         return without_paths(load_config(path / CONFIG, content=store.read(CONFIG)))
     except ConfigError as error:
-        raise ModelError(f"{path}: its configuration cannot be read.\n{error.message}") from error
+        raise ModelError(f"{path}: its configuration is not valid.\n{error.message}") from error
     except OSError as error:
         raise ModelError(f"{path / CONFIG}: cannot be read: {error.strerror}.") from error
 
@@ -66,13 +66,13 @@ def check_is_folder(path: Path) -> None:
     """Raise UsageError for a bundle in one file and for a checkpoint, which are never changed."""
     if is_checkpoint(path):
         raise UsageError(
-            f"{path}: is a checkpoint, which is never changed. Make a bundle of it with "
-            f"`nmt average {path} --output FOLDER`."
+            f"{path}: is a checkpoint, which nmt does not change. Make a bundle from it with `nmt "
+            f"average {path} --output FOLDER`."
         )
     if is_archive(path):
         raise UsageError(
-            f"{path}: is a model in one file, which is never changed. Give the run or the bundle "
-            "that it was made of, and make it anew with `nmt export`."
+            f"{path}: is a single-file model, which nmt does not change. Give the run or bundle "
+            "that it was exported from, then re-run `nmt export`."
         )
 
 
@@ -134,14 +134,16 @@ def read_bundle_record(path: Path) -> dict[str, Any]:
         read_scripts(record)
     except OSError as error:
         raise ModelError(
-            f"{path}: is no bundle ({BUNDLE_RECORD}: {error.strerror}). Give the folder of a run, "
-            "its `best` folder, or a file of `nmt export`."
+            f"{path}: is not a bundle ({BUNDLE_RECORD}: {error.strerror}). Give a run directory, "
+            "its `best` folder, or a file made by `nmt export`."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{file}: is damaged ({error!r}). Copy the bundle again.") from error
+        raise ModelError(
+            f"{file}: is damaged ({describe_damage(error)}). Copy the bundle again."
+        ) from error
     if version != FORMAT or not known or not plain:
         raise ModelError(
-            f"{file}: is of format {version!r:.40}, this program reads format {FORMAT}. Take the "
+            f"{file}: is of format {version!r:.40}, but this nmt reads format {FORMAT}. Use the "
             "version of nmt that made it, or a later one."
         )
     assert isinstance(record, dict)
@@ -181,14 +183,14 @@ def find_bundle(path: Path | None) -> Path:
         return best
     if RunDirectory(path).config_file.is_file():
         raise ModelError(
-            f"{path}: this run has no finished model yet (no {best.name}/{BUNDLE_RECORD}). Train "
-            "it with `nmt train`, at least to its first validation."
+            f"{path}: this run has no finished model yet (no {best.name}/{BUNDLE_RECORD}). Run "
+            "`nmt train` at least until the first validation."
         )
     if not path.exists():
-        raise ModelError(
-            f"{path}: there is no such file or folder. Name a run, a bundle or a checkpoint."
-        )
-    raise ModelError(f"{path}: is neither a bundle nor a run with one. Look for a `best` folder.")
+        raise ModelError(f"{path}: no such file or folder. Give a run, a bundle or a checkpoint.")
+    raise ModelError(
+        f"{path}: is neither a bundle nor a run that has one. Give the `best` folder of a run."
+    )
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -227,7 +229,9 @@ class _CheckpointFiles(FileStore):
             tokenizers = TokenizerPair.load(run.tokenizer)
         except (ConfigError, DataError, ModelError) as error:
             raise ModelError(
-                f"{path}: is a checkpoint, which needs the other files of its run.\n{error.message}"
+                f"{path}: is a checkpoint, which is incomplete without the other files of its "
+                "run.\n"
+                f"{error.message}"
             ) from error
         self._check_unchanged(run, manifest, tokenizers)
         ratio = manifest.length_ratio
@@ -254,8 +258,8 @@ class _CheckpointFiles(FileStore):
         ):
             if saved != present:
                 raise ModelError(
-                    f"{self.path}: was trained with what {folder} held before it was changed.\n"
-                    "Bring the old files back, or take the `best` model of the run."
+                    f"{self.path}: the files in {folder} changed after it was trained.\n"
+                    "Restore the old files, or use the `best` model of the run."
                 )
 
     def _saved(self, *keys: str) -> Any:
@@ -268,7 +272,7 @@ class _CheckpointFiles(FileStore):
             return value
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"{file}: is damaged ({error!r:.200}). Take another checkpoint."
+                f"{file}: is damaged ({describe_damage(error)}). Use another checkpoint."
             ) from error
 
     def names(self) -> list[str]:
@@ -318,12 +322,11 @@ def _newest_run() -> Path:
     bundles = [folder.parent for folder in Path("runs").glob(f"*/best/{BUNDLE_RECORD}")]
     if not bundles:
         raise ModelError(
-            "there is no trained model below ./runs. Train one with `nmt train`, or name one with "
-            "--model or $NMT_MODEL."
+            "no trained model in ./runs. Train one with `nmt train`, or set --model or $NMT_MODEL."
         )
     finished = [bundle for bundle in bundles if _has_ended(RunDirectory(bundle.parent))]
     newest = max(finished or bundles, key=lambda bundle: (bundle / BUNDLE_RECORD).stat().st_mtime)
-    say(f"model: {newest}" + ("" if finished else " (its training has not ended)"))
+    say(f"model: {newest}" + ("" if finished else " (its training is not finished)"))
     return newest
 
 
@@ -339,7 +342,7 @@ def _has_ended(run: RunDirectory) -> bool:
 def _check_length_ratio(mean: float, std: float) -> None:
     """Raise ValueError or TypeError where search could not bound lengths by a length ratio."""
     if not (0.0 < mean < math.inf and 0.0 <= std < math.inf):
-        raise ValueError(f"a length ratio of {mean} with deviation {std}")
+        raise ValueError(f"length ratio {mean}, deviation {std}")
 
 
 def scripts_record(scripts: Scripts | None) -> dict[str, Any]:
@@ -402,8 +405,10 @@ def write_model_file(bundle: Path, out: Path, replace: bool = False) -> list[str
         ResourceError: The disk does not take the file.
     """
     if out.is_dir() or (out.exists() and not replace):
-        hint = "Give the name of a file." if out.is_dir() else "Give another name, or --force."
-        raise UsageError(f"{out}: is there already. {hint}")
+        hint = (
+            "Give a file, not a folder." if out.is_dir() else "Choose another path or add --force."
+        )
+        raise UsageError(f"{out}: already exists. {hint}")
     store = open_bundle(bundle)
     check_files(bundle)
     names = [BUNDLE_RECORD, *sorted(read_bundle_record(bundle)["sha256"])]

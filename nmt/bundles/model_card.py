@@ -32,9 +32,9 @@ def model_card(
         *_section("Scores", _score_paragraphs(config, provenance)),
         *_section("Training", _training_paragraphs(config, provenance)),
         *_section("Training text", _data_table(provenance)),
-        *_section("To make it again", [_reproduction(provenance)]),
+        *_section("How to reproduce it", [_reproduction(provenance)]),
         *_section("Limits", [_limits(config, provenance)]),
-        "Every setting is in config.yaml, checksums are in bundle.json.",
+        "All settings are in config.yaml and all checksums are in bundle.json.",
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -88,7 +88,7 @@ def _score_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str
     if not lines:
         return []
     beam = config.training.validation.beam_size
-    return [f"On dev, found with beam {beam}, of the update that was kept:", _list(lines)]
+    return [f"On dev, with beam {beam}, at the best update:", _list(lines)]
 
 
 def _training_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[str]:
@@ -100,7 +100,7 @@ def _training_paragraphs(config: Config, provenance: Mapping[str, Any]) -> list[
     ]
     if "training_seconds" in provenance:
         lines.append(
-            f"time: {_duration(provenance['training_seconds'])} (without preparing the text)"
+            f"time: {_duration(provenance['training_seconds'])} (without data preparation)"
         )
     if "machine" in provenance:
         lines.append(f"machine: {provenance['machine']}")
@@ -121,15 +121,18 @@ def _data_table(provenance: Mapping[str, Any]) -> list[str]:
 
 def _reproduction(provenance: Mapping[str, Any]) -> str:
     if "average_of" in provenance:
-        return "It is the mean of the models named above: `nmt average`."
+        return "`nmt average` made it as the mean of the models above."
     command = (
-        "With these texts in one folder:\n\n"
+        "Put these texts in one folder and run:\n"
+        "\n"
         "    nmt train config.yaml --set data.root=FOLDER_OF_THE_TEXTS --set run_dir=NEW_FOLDER"
     )
     if "started_from" in provenance:
         command += (
-            "\n\nIt was begun with the parameters of another model, which `training.init_from` "
-            "has to name."
+            "\n"
+            "\n"
+            "Its training started from the parameters of another model. Set `training.init_from` "
+            "to that model."
         )
     return command
 
@@ -137,11 +140,11 @@ def _reproduction(provenance: Mapping[str, Any]) -> str:
 def _limits(config: Config, provenance: Mapping[str, Any]) -> str:
     longest = f"{config.data.max_length} {config.tokenizer.units}"
     limits = (
-        "It translates one sentence at a time, without its context, and is made for text like that "
-        f"it was trained on, in sentences of up to {longest}. Translations can be fluent and wrong."
+        "It translates one sentence at a time, without context. It is meant for text like its "
+        f"training text, in sentences of up to {longest}. Translations can be fluent and wrong."
     )
     if provenance.get("dev"):
-        limits += " The scores are of the text by which the model was chosen: others may be lower."
+        limits += " The model was selected on dev, so scores on other text may be lower."
     return limits
 
 

@@ -20,7 +20,7 @@ from nmt.bundles.bundle_files import (
 )
 from nmt.bundles.model_card import plain_text
 from nmt.config.settings import Config
-from nmt.errors import ModelError
+from nmt.errors import ModelError, describe_damage
 from nmt.runtime.folder_or_archive import Archive, FileStore
 from nmt.runtime.run_directory import RunDirectory
 from nmt.search.penalties import describe_penalties
@@ -99,7 +99,7 @@ class Description:
         yield "parameters", f"{total:,}: {parts}"
         yield from self._architecture()
         yield from _training(self.bundle_record.get("training", {}))
-        compared = "all as they were written" if self.verified else "not compared (--verify)"
+        compared = "all match" if self.verified else "not checked (add --verify)"
         yield "checksums", compared
 
     def _architecture(self) -> Iterator[tuple[str, str]]:
@@ -194,7 +194,7 @@ def _header(store: FileStore) -> dict[str, Any]:
                 raise ValueError(f"the shape of {name!r:.80}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"{store.path / WEIGHTS}: is damaged ({error!r:.200}). Copy it again."
+            f"{store.path / WEIGHTS}: is damaged ({describe_damage(error)}). Copy it again."
         ) from error
     assert isinstance(header, dict)
     return header

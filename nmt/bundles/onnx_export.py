@@ -24,7 +24,7 @@ from nmt.bundles.onnx_programs import (
     make_exportable,
     program_signature,
 )
-from nmt.errors import ModelError, UsageError
+from nmt.errors import ModelError, UsageError, install_command
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.atomic_files import atomic_directory
 from nmt.text.characters import escape_controls
@@ -42,16 +42,17 @@ _INT32 = 6
 _DIRECTIONS = {"forward": "forward", "backward": "reverse", "bidirectional": "bidirectional"}
 
 _INSTRUCTIONS = [
-    "Cut a sentence into subwords with source.model{division} and add the id `eos`; fill a "
-    "batch up at the right with `pad`. The ids are those of the lines of source.vocab, from 0; a "
-    "line break or control character stands there as \\uXXXX, a backslash as \\\\.",
-    "Run the encoder once: source, lengths (with the end mark) -> memory and state.",
-    "Run a step with memory, state and `previous`, at first `bos`: the outputs next_X are the X of "
-    "the next step; log_probabilities are of the tokens of target.vocab, for each beam.",
-    "Greedy search takes the best token as the next `previous`, and ends at `eos` or at "
+    "Split a sentence into subwords with source.model{division} and append the id `eos`. Pad a "
+    "batch at the right with `pad`. An id is a line number of source.vocab, from 0. A line break "
+    "or control character is written there as \\uXXXX, a backslash as \\\\.",
+    "Run the encoder once: source, lengths (with the end-of-sentence token) -> memory and state.",
+    "Run a step with memory, state and `previous`, which is `bos` at first. The outputs next_X "
+    "are the inputs X of the next step. log_probabilities has a row for each beam and a column "
+    "for each token of target.vocab.",
+    "Greedy search uses the best token as the next `previous`, and stops at `eos` or at "
     "ceil(source subwords * length.most) + length.margin tokens. Beam search repeats the state "
     "along its second axis, and reorders it.",
-    "target.model makes text of the tokens.",
+    "Decode the tokens to text with target.model.",
 ]
 
 
@@ -75,7 +76,7 @@ def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[s
         ResourceError: The disk does not take the programs.
     """
     if folder.exists() and not replace:
-        raise UsageError(f"{folder}: is there already. Give another name, or --force.")
+        raise UsageError(f"{folder}: already exists. Choose another path or add --force.")
     _check_packages()
     bundle = load_bundle(bundle_path, torch.device("cpu"))
     model = bundle.model.float().requires_grad_(False)
@@ -89,7 +90,7 @@ def write_onnx(bundle_path: Path, folder: Path, replace: bool = False) -> list[s
         ]
     return [
         f"{folder}: {', '.join(sizes)}",
-        f"tried: log-probabilities within {difference:.1e} of the model's",
+        f"verified: log-probabilities differ from the model's by at most {difference:.1e}",
     ]
 
 
@@ -100,7 +101,8 @@ def _check_packages() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            f"--onnx needs a package that is not installed ({error.name}): pip install 'nmt[onnx]'"
+            f"--onnx needs the package {error.name}, which is not installed. "
+            f"Install the packages of the export with {install_command('onnx')}."
         ) from error
 
 
@@ -167,7 +169,7 @@ def _export_program(
         except torch.onnx.errors.OnnxExporterError as error:
             cause = str(error.__cause__ or error).split("\n")[0]
             raise ModelError(
-                f"this architecture cannot be written as ONNX: {cause:.300}"
+                f"this architecture cannot be exported to ONNX: {cause:.300}"
             ) from error
         assert exported is not None
         size = sum(each.numel() * each.element_size() for each in program.parameters())
@@ -322,8 +324,8 @@ def compare(model: Seq2Seq, signature: ProgramSignature, encoder: Path, step: Pa
         greatest = max(greatest, _difference(model, signature, programs, source, lengths))
     if not greatest <= TOLERANCE:
         raise ModelError(
-            f"the ONNX programs give other numbers than the model: log-probabilities differ by "
-            f"{greatest:.2g}. Use the model itself, and report this architecture."
+            "the ONNX programs differ from the model: log-probabilities differ by "
+            f"{greatest:.2g}. Use the model itself, and please report this architecture."
         )
     return greatest
 

@@ -123,8 +123,8 @@ def _check(settings: ModelSettings) -> None:
         unsupported.append(f"model.attention.window: {attention.window}")
     if unsupported:
         raise ModelError(
-            f"this model cannot be written as ONNX: {', '.join(unsupported)}. Supported are "
-            "encoders of plain LSTM and GRU cells and attention over the whole source."
+            f"this model cannot be exported to ONNX: {', '.join(unsupported)}. Export supports "
+            "encoders with plain LSTM and GRU cells, and attention over the whole source."
         )
 
 

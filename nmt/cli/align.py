@@ -174,7 +174,7 @@ def align(
     _check_options(files or [], aligner, model_options, text_options, method, gold)
     _check_forms(soft, method, tsv, as_json, gold, one_indexed)
     if gold is not None and output is not None:
-        raise UsageError("--gold prints one result of all lines on stdout: leave --output out.")
+        raise UsageError("--gold prints one result for all lines on stdout. Remove --output.")
     check_output_files([output], [source, target, *(files or ()), gold])
     weights = soft or as_json or threshold is not None
     options = align_sources.LinkOptions(threshold, method, subwords, weights)
@@ -218,29 +218,31 @@ def _check_options(
     """Raise UsageError for options, given by name, that exclude each other."""
     for name, value in {**model_options, **text_options}.items():
         if files and value not in (None, False):
-            raise UsageError(f"{name} aligns texts, but files of alignments are given: {files[0]}.")
+            raise UsageError(f"{name} aligns texts, but alignment files are given: {files[0]}.")
     for name, value in model_options.items():
         if aligner and value is not None:
-            raise UsageError(f"--aligner goes without a model: leave {name} out.")
+            raise UsageError(f"--aligner needs no model. Remove {name}.")
     if len(files) > 2 or (len(files) == 2) != (method is not None and bool(files)):
         raise UsageError(
-            "give one file of alignments, or two with --symmetrise, such as grow-diag-final-and."
+            "give one alignment file, or two with --symmetrise, such as grow-diag-final-and."
         )
     source, target = text_options["--source"], text_options["--target"]
     if (aligner or target) and (source is None or target is None):
         raise UsageError("give both texts: --source FILE --target FILE.")
     if aligner and text_options["--subwords"]:
-        raise UsageError("--subwords are a model's; --aligner divides texts at spaces.")
+        raise UsageError(
+            "--subwords needs a model; --aligner splits texts at spaces. Remove one of them."
+        )
     if not files and not aligner and (method is None) != (model_options["--reverse-model"] is None):
         raise UsageError(
-            "--symmetrise needs the other direction: --reverse-model PATH, --aligner, or two files "
-            "of alignments."
+            "--symmetrise needs the other direction. Add --reverse-model PATH or --aligner, or "
+            "give two alignment files."
             if method
-            else "--reverse-model is for --symmetrise, such as grow-diag-final-and."
+            else "--reverse-model requires --symmetrise, such as grow-diag-final-and."
         )
     if not files and target is None and (method or gold):
         name = "--symmetrise" if method else "--gold"
-        raise UsageError(f"{name} needs given translations: add --target FILE.")
+        raise UsageError(f"{name} requires translations. Add --target FILE.")
 
 
 def _check_forms(
@@ -253,18 +255,18 @@ def _check_forms(
 ) -> None:
     """Raise UsageError for output formats that exclude each other."""
     if tsv and as_json:
-        raise UsageError("--tsv and --json are two forms: leave one out.")
+        raise UsageError("--tsv and --json are two output formats. Remove one of them.")
     if soft and (method or as_json or gold):
         other = "--symmetrise" if method else "--gold" if gold else "--json"
         raise UsageError(
-            "--json has all weights: leave --soft out."
+            "--json always has all weights. Remove --soft."
             if other == "--json"
-            else f"--soft links have weights, those of {other} have none: leave one out."
+            else f"--soft writes weights and {other} has none. Remove one of them."
         )
     if tsv and gold:
-        raise UsageError("--gold prints one result of all lines: leave --tsv out.")
+        raise UsageError("--gold prints one result for all lines. Remove --tsv.")
     if one_indexed and gold is None:
-        raise UsageError("--one-indexed goes with --gold, which is not given.")
+        raise UsageError("--one-indexed requires --gold.")
 
 
 def _output_form(

@@ -121,14 +121,14 @@ def print_error(
     from nmt.alignment.error_rate import AlignmentErrorRate
     from nmt.alignment.links import check_within
 
-    advice = "" if one_indexed else "If --gold counts words from 1, add --one-indexed."
+    advice = "" if one_indexed else "Add --one-indexed if --gold counts words from 1."
     gold_links = _read_gold(gold, one_indexed)
     error = AlignmentErrorRate()
     lines = list(aligned)
     if len(lines) != len(gold_links):
         raise DataError(
             f"line counts differ: {gold}: {len(gold_links)}, alignments: {len(lines)}. Line i of "
-            "the one must belong to line i of the other."
+            "both files must belong together."
         )
     for number, (line, links) in enumerate(zip(lines, gold_links, strict=True), start=1):
         if (sizes := line.sizes) is not None:
@@ -158,5 +158,5 @@ def _read_gold(path: Path, one_indexed: bool) -> "list[GoldLinks]":
     ]
     positions = [position for links in gold for link in links.possible for position in link]
     if positions and min(positions) > 0 and not one_indexed:
-        warn(f"{path}: no link is of a word 0. If it counts words from 1, add --one-indexed.")
+        warn(f"{path}: no link has index 0. Add --one-indexed if it counts words from 1.")
     return gold

@@ -195,7 +195,7 @@ def _translate_and_align(
     from nmt.translation.stream_progress import StreamProgress, is_typed, stream_progress
 
     prompt_for_lines(source)
-    long_lines = LineWarnings(str(source or "stdin"), "were translated in pieces, without links")
+    long_lines = LineWarnings(str(source or "stdin"), "were translated in segments, without links")
     number = 0
     windows = _windows(read_input_lines(source), translator, 1 if is_typed(source) else None)
     with stream_progress("align", source, [None]) as bar:
@@ -230,6 +230,6 @@ def _check_counts(one: Path, other: Path) -> None:
     counts = [sum(1 for _ in read_input_lines(path)) for path in (one, other)]
     if counts[0] != counts[1]:
         raise DataError(
-            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of the one must "
-            "belong to line i of the other; look for lines that were lost or added."
+            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of both files "
+            "must belong together. Look for missing or extra lines."
         )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _WINDOW = 64
 _MAX_N_BEST = 5
-_WITHOUT_PICTURE = "were translated in pieces, without a picture"
+_WITHOUT_PICTURE = "were translated in segments, without a picture"
 
 
 def _file(*names: str, text: str) -> Any:
@@ -117,24 +117,30 @@ def attention(
     """Show which source words each translated word attends to.
 
     Columns are source words, rows are translated words, and `</s>` is the end of the source.
-    Writes text to stdout, or an HTML report (--html), or images (--png, --svg; `pip install
-    'nmt[plot]'`).
+    Writes text to stdout, or an HTML report (--html), or images (--png, --svg).
+    Images need matplotlib.
     """
     from nmt.inspection.attention_data import Inspector
 
     outputs = Outputs.from_options(output_file, html, png, svg)
     reject_contradictions(
-        (outputs.in_files and as_json, "--json is text, not for a page or an image: leave it out."),
-        (outputs.in_files and outputs.text is not None, "text and pictures: ask for one of them."),
-        (bool(compare) and not outputs.pages, "--compare is for a page: give --html FILE."),
+        (
+            outputs.in_files and as_json,
+            "--json cannot be combined with an HTML report or an image. Remove it.",
+        ),
+        (
+            outputs.in_files and outputs.text is not None,
+            "text and images are two output formats. Choose one.",
+        ),
+        (bool(compare) and not outputs.pages, "--compare requires --html FILE."),
         (
             reference_file is not None and not outputs.pages,
-            "--ref is for a page: give --html FILE.",
+            "--ref requires --html FILE.",
         ),
-        (n_best is not None and not outputs.pages, "--n-best is for a page: give --html FILE."),
+        (n_best is not None and not outputs.pages, "--n-best requires --html FILE."),
         (
             target_file is not None and (beam is not None or n_best is not None),
-            "--target gives the translations: leave out --beam and --n-best.",
+            "--target gives the translations. Remove --beam and --n-best.",
         ),
     )
     written = [*outputs.pages, *outputs.images, outputs.text]
@@ -157,7 +163,7 @@ def attention(
         return
     inspected = list(sentences)
     if not inspected:
-        warn(f"{input_file or 'stdin'}: has no lines; there is nothing to see")
+        warn(f"{input_file or 'stdin'}: has no lines; nothing to show")
     about = _subtitle(inspector, target_file)
     names = [compared.name for compared in inspector.translators]
     for path in outputs.pages:
@@ -234,8 +240,8 @@ def _all_lines(
         )
         if len(lines) != len(texts):
             raise DataError(
-                f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: {len(lines)}. "
-                "Line i of the one must belong to line i of the other."
+                f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: "
+                f"{len(lines)}. Line i of both files must belong together."
             )
         targets_and_references.append(lines)
     return [

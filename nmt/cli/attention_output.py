@@ -56,7 +56,7 @@ class Outputs:
             svg: An SVG image.
 
         Raises:
-            UsageError: A suffix is not known, or two outputs have the same name.
+            UsageError: A suffix is not known, or two outputs have the same path.
         """
         pages, images = [html], [png, svg]
         text = None
@@ -69,15 +69,15 @@ class Outputs:
             text = output
         else:
             raise UsageError(
-                f"{output}: attention is not drawn as {suffix}; "
-                f"choose one of {', '.join([*_PAGES, *_IMAGES, *_TEXTS[1:3]])}."
+                f"{output}: unknown image format {suffix}; choose one of "
+                f"{', '.join([*_PAGES, *_IMAGES, *_TEXTS[1:3]])}."
             )
         for path, suffixes in ((png, (".png",)), (svg, (".svg",))):
             if path is not None and path.suffix.lower() not in suffixes:
-                raise UsageError(f"{path}: name it *{suffixes[0]}, as that is what is written.")
+                raise UsageError(f"{path}: the name must end in {suffixes[0]}.")
         named = [path for path in (*pages, *images, text) if path is not None]
         if len(set(named)) < len(named):
-            raise UsageError("two outputs have the same name.")
+            raise UsageError("two outputs have the same path.")
         return cls(_without_none(pages), _without_none(images), text)
 
 
@@ -208,7 +208,7 @@ def write_images(
             file.write(image.content)
         written.append(name)
     if not written:
-        warn(f"{path}: there is nothing to draw, and no file was written")
+        warn(f"{path}: nothing to draw; no file was written")
     elif len(sentences) == 1:
         say(str(path))
     else:

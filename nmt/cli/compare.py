@@ -100,7 +100,7 @@ def compare(
 
     def score(names: Sequence[str]) -> "RunScores | str":
         if no_translate:
-            return "Translations are not compared (--no-translate)."
+            return "Translations were not compared (--no-translate)."
         return _score_or_reason(
             states, names, (source, references, hypotheses), (device, precision, threads)
         )
@@ -124,20 +124,22 @@ def _check_options(
     no_translate: bool,
 ) -> None:
     if len(runs) < 2:
-        raise UsageError("compare needs two runs or more: nmt compare runs/one runs/other")
+        raise UsageError(
+            "compare needs at least two runs, such as `nmt compare runs/one runs/other`."
+        )
     for index, run in enumerate(runs):
         if any(same_path(run, other) for other in runs[:index]):
-            warn(f"{run}: was given twice, and does not differ from itself")
+            warn(f"{run}: was given twice; give two different runs")
     if (source is None) != (not references):
         missing = "--ref" if source is not None else "--source"
-        raise UsageError(f"--source and --ref go together: add {missing}.")
+        raise UsageError(f"--source and --ref require each other. Add {missing}.")
     if hypotheses and len(hypotheses) != len(runs):
         raise UsageError(
-            f"--hyp was given {len(hypotheses)} times for {len(runs)} runs: give it once for each, "
-            "in their order."
+            f"--hyp was given {len(hypotheses)} times for {len(runs)} runs. Give it once for each "
+            "run, in the same order."
         )
     if no_translate and (source is not None or hypotheses):
-        raise UsageError("--no-translate compares no translations: leave out --source and --hyp.")
+        raise UsageError("--no-translate compares no translations. Remove --source and --hyp.")
 
 
 def _score_or_reason(
@@ -172,7 +174,7 @@ def _score_or_reason(
         except NmtError as error:
             if hypotheses:
                 raise
-            return f"Translations are not compared. {error.message}"
+            return f"Translations were not compared. {error.message}"
     if hypotheses:
         return score_runs(states, names, text, [read_all_input_lines(path) for path in hypotheses])
     try:
@@ -180,7 +182,7 @@ def _score_or_reason(
     except NmtError as error:
         if source is not None:
             raise
-        return f"Translations are not compared. {error.message}"
+        return f"Translations were not compared. {error.message}"
 
 
 def _translate(
@@ -194,7 +196,7 @@ def _translate(
     device, precision, threads = machine
     translator = open_translator([run], device, precision, threads)
     translations: list[str] = []
-    with progress(f"translate with {name}", len(lines), "lines", by_time=True) as bar:
+    with progress(f"translating with {name}", len(lines), "lines", by_time=True) as bar:
         for begin in range(0, len(lines), _LINES_PER_STEP):
             batch = lines[begin : begin + _LINES_PER_STEP]
             translations += [

@@ -46,7 +46,7 @@ def doctor(
     from nmt.doctor.preflight import NAME_WIDTH, preflight
 
     if settings and config is None:
-        raise UsageError("--set changes a configuration: give CONFIG too.")
+        raise UsageError("--set requires a configuration. Add CONFIG.")
     runtime = {"device": device, "precision": precision, "threads": threads}
     runtime_settings = {key: value for key, value in runtime.items() if value is not None}
 
@@ -58,7 +58,7 @@ def doctor(
         with raise_signals():
             report = preflight(config, settings or [], runtime_settings, show, is_debug())
     except SignalReceived as signal:
-        message = f"stopped by {signal.name}; nothing is left behind."
+        message = f"stopped by {signal.name}; no files were left."
         raise StoppedBySignal(message, signal.number) from None
     if as_json:
         print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))

@@ -6,6 +6,7 @@ import select
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -17,6 +18,7 @@ from nmt.errors import (
     ResourceError,
     StoppedBySignal,
     UsageError,
+    describe_wrong_value,
     is_out_of_memory,
 )
 from nmt.runtime.process import SignalReceived
@@ -58,6 +60,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, SignalReceived):
         error = StoppedBySignal(f"stopped by {error.name}", error.number)
     if isinstance(error, CommandLineError):
+        _reword_wrong_value(error)
         if type(error).__name__ == "NoArgsIsHelpError":
             _print_error(str(error).rstrip("\n"))
         else:
@@ -72,9 +75,19 @@ def report(error: BaseException) -> int:
         )
         _print_error(f"{label}: {known.message}")
         return known.exit_code
-    hint = "" if options.is_debug() else " (run again with --debug for the traceback)"
+    hint = "" if options.is_debug() else " (add --debug for the traceback)"
     _print_error(f"{_process_name()}: internal error: {type(error).__name__}: {error}{hint}")
     return 1
+
+
+def _reword_wrong_value(error: Any) -> None:
+    """Replace the text of pydantic in an error of typer about the value of an option."""
+    if type(error.__cause__).__name__ != "ValidationError":
+        return
+    problem = error.__cause__.errors()[0]
+    message = describe_wrong_value(problem)
+    is_quoted = problem["type"] == "value_error"  # a choice, whose message has the value
+    error.message = message if is_quoted else f"{message}, got {problem['input']}."
 
 
 def _process_name() -> str:
@@ -88,23 +101,23 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         return error
     if is_out_of_memory(error):
         return ResourceError(
-            "out of memory. Take less at once (training.batch_size, search.batch_sentences or "
-            "search.beam_size), a smaller model, or a device with more memory."
+            "out of memory. Lower training.batch_size, search.batch_sentences or "
+            "search.beam_size, or use a smaller model or a device with more memory."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         _discard_pending_output()
         where = error.filename if error.filename is not None else "the output"
-        return ResourceError(f"{where}: cannot be written: the disk is full. Free space on it.")
+        return ResourceError(f"{where}: cannot be written: the disk is full. Free some space.")
     if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
         return UsageError(
-            f"{error.object[:200]!r}: a name that cannot be written in this locale "
-            f"({error.encoding}). Start nmt with PYTHONUTF8=1, or in a UTF-8 locale."
+            f"{error.object[:200]!r}: this name is not encodable in this locale "
+            f"({error.encoding}). Set PYTHONUTF8=1, or use a UTF-8 locale."
         )
     if isinstance(error, ValueError) and "surrogates not allowed" in str(error):
         return UsageError(
-            "a file, a folder on the way to it, or an argument has a name that is not UTF-8 (in "
+            "the name of a file, a parent folder or an argument is not valid UTF-8 (in "
             f"{str(Path.cwd())!a}, as {sys.argv[1:]!a}).\n"
-            "Rename it, or start nmt in a UTF-8 locale."
+            "Rename it, or use a UTF-8 locale."
         )
     if (
         isinstance(error, OSError)
@@ -112,8 +125,8 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         and error.filename is not None
     ):
         return ResourceError(
-            f"{error.filename}: {error.strerror}. Look at the path and at who may read and write "
-            "there, or take another."
+            f"{error.filename}: {error.strerror}. Check the path and its permissions, or use "
+            "another path."
         )
     return None
 

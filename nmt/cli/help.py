@@ -123,8 +123,8 @@ def _explanation(root: Any, name: str, topics: "dict[str, Topic]") -> str:
 
     known = [*topics, *getattr(root.command, "commands", {}), *all_keys()]
     near = get_close_matches(name, dict.fromkeys(known))
-    hint = f" Near: {', '.join(near)}." if near else ""
+    hint = f" Similar names: {', '.join(near)}." if near else ""
     raise UsageError(
-        f"{name}: no topic, command or key has this name.{hint}\n"
+        f"{name}: no such topic, command or key.{hint}\n"
         "`nmt help` lists the topics, `nmt --help` the commands, `nmt config explain` the keys."
     )

@@ -148,7 +148,7 @@ def init(
     _check_output(output, texts, force)
     if (dev_source is None) != (dev_target is None):
         given_side, missing = ("source", "target") if dev_source else ("target", "source")
-        raise UsageError(f"--dev-{given_side} is given: give --dev-{missing} too.")
+        raise UsageError(f"--dev-{given_side} requires --dev-{missing}.")
     from nmt.cli.init_choices import (
         Texts,
         TrainingFiles,
@@ -174,7 +174,7 @@ def init(
             folder = Path.cwd() if output == _STDOUT else output.parent
             choices = recommend_for(facts, texts_of_options, folder, budget)
     except SignalReceived as signal:
-        message = f"stopped by {signal.name}; nothing is written."
+        message = f"stopped by {signal.name}; no file was written."
         raise StoppedBySignal(message, signal.number) from None
     for line in format_table(choices):
         say(f"  {line}")
@@ -183,9 +183,7 @@ def init(
         print(text, end="")
         return
     write_text(output, text)
-    say(
-        f"{output}: written. Next: nmt train {output} (nmt doctor {output} tells how long it takes)"
-    )
+    say(f"{output}: written. Next: nmt train {output} (`nmt doctor {output}` estimates the time)")
 
 
 @contextmanager
@@ -196,7 +194,7 @@ def _advise_option_for_bad_utf8() -> Iterator[None]:
     try:
         yield
     except NotUtf8Error as error:
-        raise DataError(f"{error.message} Here: --on-bad-utf8 skip_pair.") from error
+        raise DataError(f"{error.message} For nmt init, add --on-bad-utf8 skip_pair.") from error
 
 
 def _check_output(output: Path, texts: list[Path], force: bool) -> None:
@@ -206,9 +204,9 @@ def _check_output(output: Path, texts: list[Path], force: bool) -> None:
     if output.is_dir():
         raise UsageError(f"{output}: is a folder; give a file, such as {output / 'my.yaml'}.")
     if any(output.resolve() == text.resolve() for text in texts):
-        raise UsageError(f"{output}: is one of the texts; give another --output.")
+        raise UsageError(f"{output}: is one of the texts; choose another --output.")
     if output.exists() and not force:
-        raise UsageError(f"{output}: is there already. Give another --output, or --force.")
+        raise UsageError(f"{output}: already exists. Choose another --output or add --force.")
 
 
 def _check_budget(budget: str | None) -> str | None:
@@ -220,5 +218,5 @@ def _check_budget(budget: str | None) -> str | None:
         except ValueError as error:
             raise typer.BadParameter(f"{budget!r} {error}.") from None
         if seconds == 0.0:
-            raise typer.BadParameter(f"{budget!r} is no time to train in.")
+            raise typer.BadParameter(f"{budget!r} is not a training time.")
     return budget

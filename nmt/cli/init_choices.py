@@ -167,15 +167,16 @@ def recommend_for(
         return [*data, *recommend(facts)]
     with tempfile.TemporaryDirectory(prefix=".tmp-init-") as name:
         temporary_folder = Path(name)
-        say(f"timing some updates, for a budget of {budget}")
+        say(f"timing some updates for a budget of {budget}")
         pace = _measure_pace(
             [*_data_recommendations(texts, None), *recommend(facts)], temporary_folder
         )
     if pace.is_busy:
         warn(
-            "other processes keep the cores busy (the timed updates waited "
-            f"{pace.waited_share:.0%} of their time).\nThe number of updates is an estimate for a "
-            "quiet machine. Train on one, or repeat nmt init there."
+            f"other processes use the CPU (the timed updates waited {pace.waited_share:.0%} of "
+            "their time).\n"
+            "The number of updates is an estimate for an idle machine. Train on an idle machine, "
+            "or run nmt init again there."
         )
     seconds = constants.BUDGET_FOR_UPDATES * duration_seconds(budget)
     limit = Budget(budget, max(1, int(seconds / pace.seconds)), pace.seconds)
@@ -183,8 +184,8 @@ def recommend_for(
     plan = make_plan(facts, limit)
     if plan.epochs < _MIN_EPOCHS:
         warn(
-            f"{budget} are short here: {plan.epochs:.1f} passes over train, of "
-            f"{plan.full_updates:,} updates that such a corpus deserves only {plan.updates:,}."
+            f"{budget} are short: {plan.epochs:.1f} epochs, of {plan.full_updates:,} recommended "
+            f"updates only {plan.updates:,}."
         )
     return [*data, *recommend(facts, limit)]
 
@@ -202,9 +203,9 @@ def corpus_report_lines(facts: CorpusSummary, texts: Texts) -> Iterator[str]:
     for name, language, side in sides:
         yield f"{name}: {language or 'language unknown'}, {_side_text(side)}"
     yield (
-        f"99% of the pairs have at most {facts.long_words} words a side; "
-        f"{facts.repeated:.1%} occur before, {facts.identical:.1%} have one text on both sides, "
-        f"{facts.blank:,} have a blank side"
+        f"99% of the pairs have at most {facts.long_words} words per side; {facts.repeated:.1%} "
+        f"are repeated, {facts.identical:.1%} have the same text on both sides, {facts.blank:,} "
+        "have a blank side"
     )
     _warn_of_corpus(facts)
 
@@ -218,12 +219,13 @@ def config_comment(facts: CorpusSummary, texts: Texts, budget: str | None) -> st
         budget: The time limit of training, or None.
     """
     source, target = (language or "?" for language in texts.languages)
-    sizes = f"{facts.pairs:,} pairs, {facts.words:,} words a side"
-    limit = f", to be trained in {budget}" if budget else ""
+    sizes = f"{facts.pairs:,} pairs, {facts.words:,} words per side"
+    limit = f", training time {budget}" if budget else ""
     return (
-        f"Fitted by nmt init: {source} to {target}, {sizes}{limit}.\n"
-        "Any key may be changed; `nmt config explain KEY` tells of each, and those that are not "
-        "here have\nthe defaults of `nmt config default`."
+        f"Written by nmt init: {source} to {target}, {sizes}{limit}.\n"
+        "You can change any key. `nmt config explain KEY` explains it. Keys that are not listed "
+        "here\n"
+        "have the defaults of `nmt config default`."
     )
 
 
@@ -231,7 +233,7 @@ def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> Corp
     if len(source) != len(target):
         raise UsageError(
             f"--{prefix}source names {len(source)} files and --{prefix}target {len(target)}; give "
-            "as many of the one as of the other."
+            "the same number of both."
         )
     return CorpusSettings(source=tuple(source), target=tuple(target))
 
@@ -275,7 +277,7 @@ def _measure_pace(choices: Sequence[Recommendation], folder: Path) -> "Pace":
 def _side_text(side: SideSummary) -> str:
     shares = list(side.scripts.items())[:_MAX_SCRIPTS]
     scripts = ", ".join(f"{script} {share:.0%}" for script, share in shares if share >= 0.005)
-    counted = "by its characters, " if side.unspaced else ""
+    counted = "counted by characters, " if side.unspaced else ""
     return f"{side.words:,} words ({counted}{scripts or 'no letters'})"
 
 
@@ -283,14 +285,17 @@ def _warn_of_corpus(facts: CorpusSummary) -> None:
     for message in facts.findings:
         warn(message)
     if facts.pairs < _MIN_PAIRS:
-        warn(f"{facts.pairs:,} pairs are too few to learn to translate from.")
+        warn(f"{facts.pairs:,} pairs are too few to train a translation model. Add text.")
     if facts.identical >= _MAX_IDENTICAL:
-        warn(f"{facts.identical:.0%} of the pairs have one text on both sides: it learns to copy.")
+        warn(
+            f"{facts.identical:.0%} of the pairs have the same text on both sides: the model will "
+            "learn to copy."
+        )
     if facts.blank > constants.RAISED_LIMIT_FROM * facts.pairs:
         warn(f"{facts.blank:,} pairs have a blank side and will be dropped.")
     longest = constants.MAX_LENGTH[1]
     if constants.MAX_SUBWORDS_PER_WORD * facts.long_words > longest:
         warn(
-            f"lines are long: those of more than {longest} subwords will be dropped. Split them "
-            "into sentences, or raise data.max_length."
+            f"lines are long: pairs with more than {longest} subwords will be dropped. Split the "
+            "lines into sentences, or raise data.max_length."
         )

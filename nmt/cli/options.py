@@ -54,7 +54,7 @@ def _on_quiet(value: bool) -> bool:
 
 def _check_device(value: str | None) -> str | None:
     if value is not None and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value) is None:
-        raise typer.BadParameter(f"{value!r} is no device; choose auto, cpu, cuda or cuda:N.")
+        raise typer.BadParameter(f"{value!r} is not a device; choose auto, cpu, cuda or cuda:N.")
     return value
 
 
@@ -86,7 +86,7 @@ def check_metric(name: str, registry: Registry) -> str:
     """
     if name not in registry.kinds:
         known = ", ".join(registry.names())
-        raise typer.BadParameter(f"{name!r} is no {registry.noun}; choose {known}.")
+        raise typer.BadParameter(f"unknown {registry.noun} {name!r}; choose {known}.")
     return name
 
 
@@ -97,7 +97,7 @@ def named_path(text: str) -> Path:
         typer.BadParameter: The path is empty, which usually means that a shell variable is not set.
     """
     if not str(text).strip():
-        raise typer.BadParameter("an empty path.")
+        raise typer.BadParameter("the path is empty.")
     return Path(text)
 
 
@@ -219,11 +219,13 @@ def check_output_files(
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; give a file.")
         if any(would_overwrite(path, source) for source in inputs):
-            raise UsageError(f"{path}: is read, and would be overwritten. Give another file.")
+            raise UsageError(f"{path}: is an input and would be overwritten. Choose another file.")
         if any(same_path(path, other) for other in outputs[:index]):
-            raise UsageError(f"{path}: was given twice for what is written. Give another file.")
+            raise UsageError(f"{path}: is given for two outputs. Choose another file.")
         if any(_belongs_to_run(path, run) for run in runs):
-            raise UsageError(f"{path}: belongs to the run, and would be overwritten.")
+            raise UsageError(
+                f"{path}: belongs to the run and would be overwritten. Choose another file."
+            )
 
 
 def same_path(one: Path | None, other: Path | None) -> bool:

@@ -128,7 +128,7 @@ def score(
     texts = [path for path in texts_to_score if path != _STDIN]
     check_output_files([html], [*texts, *(references or ()), source, baseline, *(train or ())])
     if _STDIN in texts_to_score and sys.stdin.isatty():
-        say("reading translations from the keyboard, one a line; end with Ctrl-D")
+        say("reading translations from the terminal, one per line; press Ctrl-D to end")
     by_references, by_model, total, model_language = None, None, None, None
     if model and source is not None:
         translator = open_translator(model, device, precision, threads, weight, combine)
@@ -202,9 +202,7 @@ def _tokenizer(
 
     report = warn if "bleu" in _metrics(metrics) else None
     if language is not None and find_language(language) is None:
-        warn(
-            f"--language {language!r} is no language that nmt knows: BLEU is by the tokenizer 13a."
-        )
+        warn(f"--language {language!r} is an unknown language: BLEU uses the tokenizer 13a.")
     return bleu_tokenizer(language or model_language or _language_of_runs(train), report)
 
 
@@ -228,8 +226,8 @@ def _check_option_groups(
     """Raise UsageError for options, given by name, of a kind of scoring that is not requested."""
     if not references and not model:
         raise UsageError(
-            "score needs references or a model: nmt score HYP --ref REF, or nmt score HYP "
-            "--model RUN --source SRC"
+            "references or a model are missing. Run `nmt score HYP --ref REF`, or `nmt score HYP "
+            "--model RUN --source SRC`."
         )
     sides = (("--ref", references, reference_options), ("--model", model, model_options))
     for side, requested, options in sides:
@@ -237,9 +235,9 @@ def _check_option_groups(
             name for name, value in options.items() if value is not None and value is not False
         ]
         if given_names and not requested:
-            raise UsageError(f"{given_names[0]} goes with {side}, which is not given.")
+            raise UsageError(f"{given_names[0]} requires {side}.")
     if model and source is None:
-        raise UsageError("--model needs what was translated: add --source SRC.")
+        raise UsageError("--model requires the source text. Add --source SRC.")
 
 
 def _check_formats(
@@ -248,11 +246,13 @@ def _check_formats(
     """Raise UsageError for output formats that exclude each other."""
     if references and (sentences or n_best):
         name = "--sentences" if sentences else "--n-best"
-        raise UsageError(f"{name} prints line by line, --ref the whole: take two commands.")
+        raise UsageError(
+            f"{name} prints a result per line and --ref one for all lines. Run two commands."
+        )
     if n_best and (sentences or as_json):
-        raise UsageError("--n-best has a form of its own: leave --sentences and --json out.")
+        raise UsageError("--n-best has its own output format. Remove --sentences and --json.")
     if tokens and not sentences:
-        raise UsageError("--tokens goes with --sentences, which is not given.")
+        raise UsageError("--tokens requires --sentences.")
 
 
 def _check_text_counts(
@@ -267,13 +267,19 @@ def _check_text_counts(
     """Raise UsageError for too many texts, and for options that need another one."""
     several = len(hypotheses) + (baseline is not None)
     if model and several > 1:
-        raise UsageError(f"--model scores one text, and {several} were given: take a command each.")
+        raise UsageError(
+            f"--model scores one text, but {several} are given. Run one command for each."
+        )
     if model and segments:
-        raise UsageError("--segments prints line by line, --model the whole: take two commands.")
+        raise UsageError(
+            "--segments prints a result per line and --model one for all lines. Run two commands."
+        )
     if segments and buckets:
-        raise UsageError("--segments prints line by line, --buckets the whole: take two commands.")
+        raise UsageError(
+            "--segments prints a result per line and --buckets one for all lines. Run two commands."
+        )
     if train and not (buckets or html):
-        raise UsageError("--train goes with --buckets or --html, neither of which is given.")
+        raise UsageError("--train requires --buckets or --html.")
 
 
 def _print_text(scoring: ReferenceScoring | None, total: "CorpusScore | None") -> None:

@@ -51,9 +51,7 @@ class ModelScoring:
         for target, score in self._scored(texts, []):
             total.add(target, score)
         if total.subwords == 0:
-            raise DataError(
-                f"there is nothing to score: {self.source} and {self._name} have no text."
-            )
+            raise DataError(f"nothing to score: {self.source} and {self._name} have no text.")
         return total
 
     def print_sentences(self, tokens: bool, as_json: bool) -> None:
@@ -139,8 +137,8 @@ class ModelScoring:
 def corpus_text(total: "CorpusScore") -> list[str]:
     """Return the sums as lines of text."""
     return [
-        f"log-probability = {total.log_probability:.2f}  "
-        f"({total.lines} lines, {total.subwords} subwords with end marks)",
+        f"log-probability = {total.log_probability:.2f}  ({total.lines} lines, {total.subwords} "
+        "subwords with end-of-sentence tokens)",
         f"cross-entropy = {total.cross_entropy:.4f}  (nats per subword)",
         f"perplexity = {total.perplexity:.3f}  (per subword)",
         f"word perplexity = {total.word_perplexity:.3f}  ({total.words} words and line ends)",

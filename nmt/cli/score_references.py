@@ -233,7 +233,7 @@ class ReferenceScoring:
         """The files of translations, the baseline first."""
         files = [*([] if self.baseline is None else [self.baseline]), *self.hypotheses]
         if files.count(_STDIN) > 1:
-            raise UsageError("stdin can be read once: give - for one text only.")
+            raise UsageError("stdin can be read only once. Give - for one text only.")
         return files
 
     @property
@@ -244,7 +244,7 @@ class ReferenceScoring:
         if names_of_options and len(names_of_options) != len(self.hypotheses):
             raise UsageError(
                 f"--name was given {len(names_of_options)} times for {len(self.hypotheses)} "
-                "translations: give it once for each, in their order."
+                "translations. Give it once for each, in the same order."
             )
         short = [_short_name(path) for path in files]
         names = [
@@ -263,7 +263,7 @@ class ReferenceScoring:
         if len(sources) != lines:
             raise DataError(
                 f"line counts differ: {self.source}: {len(sources)}, {self.references[0]}: "
-                f"{lines}. Line i of the one must belong to line i of the other."
+                f"{lines}. Line i of both files must belong together."
             )
         return sources
 

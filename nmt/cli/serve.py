@@ -19,7 +19,7 @@ from nmt.cli.options import (
     Threads,
 )
 from nmt.cli.translate import open_translator
-from nmt.errors import UsageError
+from nmt.errors import UsageError, install_command
 
 _PACKAGES = ("starlette", "uvicorn", "h11")
 
@@ -102,5 +102,6 @@ def _require_packages() -> None:
     """Raise UsageError where the packages of the extra are missing."""
     if any(find_spec(package) is None for package in _PACKAGES):
         raise UsageError(
-            "nmt serve needs packages that are not installed: pip install 'nmt[serve]'"
+            "nmt serve needs packages that are not installed. Install them with "
+            f"{install_command('serve')}."
         )

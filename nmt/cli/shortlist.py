@@ -69,7 +69,7 @@ def shortlist(
     tokenizers = TokenizerPair.load(bundle)
     _check_tokenizer(Manifest.load(run.data), tokenizers.fingerprint, run.data)
     # Running training would replace the bundle at the next best validation.
-    with hold_lock(run.training_lock, "training this run"):
+    with hold_lock(run.training_lock, "this run"):
         train, dev = (Corpus.open(run.data / name) for name in ("train", "dev"))
         for corpus in (train, dev):
             corpus.verify()
@@ -81,7 +81,7 @@ def shortlist(
     say(
         f"with --shortlist {_COVERAGE_SIZE}: {dev_coverage.size:,.0f} of "
         f"{tokenizers.target.size:,} subwords for a sentence of dev; {dev_coverage.tokens:.2%} of "
-        "its references' subwords are among them"
+        "the subwords of its references are among them"
     )
 
 
@@ -90,7 +90,7 @@ def _bundle(config: Path | None, settings: list[str] | None, model: Path | None)
     from nmt.config.load import load_config
 
     if (config is None) == (model is None):
-        raise UsageError("give either a configuration or --model, the folder of a run.")
+        raise UsageError("give either a configuration or --model RUN.")
     if config is not None:
         model = load_config(config, settings or ()).run_dir
     bundle = find_bundle(model)
@@ -105,16 +105,15 @@ def _check_has_data(run: "RunDirectory", bundle: Path) -> None:
         return
     if not run.config_file.is_file():
         raise DataError(
-            f"{bundle}: this bundle lies in no run: shortlist needs the run's data/ (nmt binarize)."
+            f"{bundle}: this bundle is not inside a run. shortlist needs the data of the run "
+            "(`nmt binarize`)."
         )
-    raise DataError(
-        f"{bundle}: its run has no data in {run.data}, which shortlist needs. Run nmt binarize."
-    )
+    raise DataError(f"{bundle}: its run has no data in {run.data}. Run `nmt binarize`.")
 
 
 def _check_tokenizer(manifest: "Manifest", fingerprint: str, data: Path) -> None:
     if manifest.tokenizer != fingerprint:
         raise DataError(
-            f"{data}: was made with another tokenizer than this model's. Run nmt binarize again, "
-            "or take the run that this model is of."
+            f"{data}: was made with another tokenizer than that of this model. Re-run `nmt "
+            "binarize`, or give the run of this model."
         )

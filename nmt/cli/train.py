@@ -40,7 +40,7 @@ def train(
     resumes where an interrupted run stopped.
     """
     if verify_resume and (resume or restart):
-        raise UsageError("--verify-resume leaves the run alone: leave --resume and --restart out.")
+        raise UsageError("--verify-resume does not change the run. Remove --resume and --restart.")
     import gc
 
     from nmt.config.load import load_config

@@ -103,17 +103,20 @@ def translate(
     needs_weights = attention or alignment  # for each line source times target tokens
     writes_json = as_json or input_format == "json"
     reject_contradictions(
-        (column is not None and input_format != "tsv", "--column goes with --input-format tsv."),
-        (as_json and input_format == "tsv", "rows of a table are answered in rows: not --json."),
-        (attention and not writes_json, "--attention is written in JSON only: give --json."),
+        (column is not None and input_format != "tsv", "--column requires --input-format tsv."),
+        (as_json and input_format == "tsv", "--input-format tsv writes a table. Remove --json."),
+        (attention and not writes_json, "--attention requires --json."),
         (same_path(output_file, report_file), "--output and --report are the same file."),
         (would_overwrite(output_file, input_file), "--input and --output are the same file."),
         (would_overwrite(report_file, input_file), "--input and --report are the same file."),
         (
             bool(flag_above) and not flag and report_file is None,
-            "--flag-above goes with --flag or --report.",
+            "--flag-above requires --flag or --report.",
         ),
-        (sharded and report_file is not None, "no --report is written of a text in shards."),
+        (
+            sharded and report_file is not None,
+            "--report does not work with --resumable or torchrun. Remove it.",
+        ),
     )
     thresholds = parse_thresholds(flag_above or ())
     if sample and beam is None and groups is None and mbr in (None, "none"):
@@ -146,24 +149,30 @@ def translate(
     settings = override(translator.settings, overrides)
     places_terms = not settings.sampling and settings.groups == 1
     reject_contradictions(
-        (settings.n_best > 1 and input_format == "tsv", "a row has one translation: --n-best 1."),
+        (
+            settings.n_best > 1 and input_format == "tsv",
+            "a table has one translation per row. Set --n-best 1.",
+        ),
         (
             flag and settings.n_best > 1 and not writes_json,
-            "--flag of an n-best list is written in JSON only: give --json.",
+            "--flag with --n-best requires --json.",
         ),
-        (draw_by == "line" and not settings.sampling, "--draw-by goes with --sample."),
-        (bool(terms) and not places_terms, "--term is for beam search: not --sample or --groups."),
+        (draw_by == "line" and not settings.sampling, "--draw-by requires --sample."),
+        (
+            bool(terms) and not places_terms,
+            "--term requires beam search. Remove --sample and --groups.",
+        ),
     )
     form = _output_form(input_format, writes_json, settings.n_best)
     name = str(input_file or "stdin")
-    share = f" (of those that fell to process {world.rank})" if world.size > 1 else ""
+    share = f" (of the lines of process {world.rank})" if world.size > 1 else ""
     bad_lines = LineWarnings(name, f"were not valid UTF-8{share}")
     estimator = None
     if flag or report_file is not None:
         estimator = QualityEstimator.of(translator.bundles[0], thresholds)
     constraints = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
     if problem := translator.find_problem(constraints):
-        raise UsageError(f"{problem}. Leave it out.")
+        raise UsageError(f"{problem}. Remove it.")
     lines = LineTranslator(
         translator,
         INPUT_FORMS[input_format](constraints, column or 1),
@@ -266,7 +275,7 @@ def open_translator(
     from nmt.translation.translator import Translator
 
     if model is not None and len(model) > 1:
-        shares = "the same weights" if weights is None else "weights " + " ".join(map(str, weights))
+        shares = "equal weights" if weights is None else "weights " + " ".join(map(str, weights))
         names = ", ".join(map(str, model))
         say(f"ensemble: {names} ({combination or 'log_linear'}, {shares})")
     return Translator.load(
@@ -283,7 +292,7 @@ def open_translator(
 def prompt_for_lines(input_file: Path | None) -> None:
     """Tell a user at a terminal to type a line."""
     if input_file is None and sys.stdin.isatty():
-        say("Type a line to have it translated. End with Ctrl-D.")
+        say("Type a line to translate it. Press Ctrl-D to end.")
 
 
 def _window_batches(with_weights: bool, with_flags: bool) -> int:

@@ -31,8 +31,10 @@ def expected_formats(input_format: str) -> "ExpectedFormats":
 
 
 _FORMAT_HINTS = {
-    "tsv": "Each line is translated as it is; --input-format tsv --column N translates one column.",
-    "jsonl": "Each line is translated as it is; --input-format json translates the member `text`.",
+    "tsv": "nmt translates each line as it is. To translate one column, add --input-format tsv "
+    "--column N.",
+    "jsonl": "nmt translates each line as it is. To translate the member `text`, add "
+    "--input-format json.",
 }
 
 
@@ -48,7 +50,7 @@ def _search_texts(settings: "SearchSettings") -> list[str]:
         if settings.groups > 1:
             parts.append(f"{settings.groups} groups (diversity {settings.diversity:g})")
     else:
-        parts = [f"{settings.beam_size} drawn at random (seed {settings.seed})"]
+        parts = [f"{settings.beam_size} random samples (seed {settings.seed})"]
         if settings.temperature != 1.0:
             parts.append(f"temperature {settings.temperature:g}")
         if settings.top_k > 0:
@@ -80,7 +82,7 @@ def _check_texts(texts: list[str] | None) -> list[str] | None:
     for text in texts or ():
         _check_text(text)
         if not text.strip():
-            raise typer.BadParameter("a blank text.")
+            raise typer.BadParameter("the text is blank.")
     return texts
 
 
@@ -88,9 +90,9 @@ def _check_text(text: str | None) -> str | None:
     if text is None:
         return None
     if find_surrogate(text):
-        raise typer.BadParameter("it is not UTF-8, or the locale is not (try LC_ALL=C.UTF-8).")
+        raise typer.BadParameter("it is not UTF-8, or the locale is not (set LC_ALL=C.UTF-8).")
     if problem := find_unwritable(text):
-        raise typer.BadParameter(f"it has {problem}, which no translation can have.")
+        raise typer.BadParameter(f"it has {problem}, which cannot occur in a translation.")
     return text
 
 

@@ -210,5 +210,5 @@ def _rounded(weights: "Weights | None") -> list[list[float]] | None:
 def _weights(translation: "Translation") -> "Weights | None":
     """Return the attention weights; None for a blank text and one in segments."""
     if translation.attention is None and translation.source_tokens and translation.pieces == 1:
-        raise UsageError("this model has no attention: leave out --attention and --alignment.")
+        raise UsageError("this model has no attention. Remove --attention and --alignment.")
     return translation.attention

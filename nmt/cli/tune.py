@@ -91,7 +91,7 @@ def tune(
     """Find the best search settings and make them the defaults.
 
     Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination translates as `nmt translate` would,
-    and is compared with the present defaults. These change only for a higher score whose lead is
+    and is compared with the current defaults. These change only for a higher score whose lead is
     significant (p < 0.05), or with --force. Everything else in the model stays.
     """
     from nmt.bundles.bundle import change_search
@@ -131,15 +131,15 @@ def tune(
     else:
         print_table(tuning)
     say(_conclusion_text(tuning))
-    say(f"{bundle}: changed to the best" if written else f"{bundle}: left as it is")
+    say(f"{bundle}: defaults set to the best settings" if written else f"{bundle}: not changed")
 
 
 def _warn_of_few(source: Path, sources: list[str]) -> None:
     sentences = sum(1 for line in sources if line.strip())
     if 0 < sentences < _MIN_SENTENCES:
         warn(
-            f"{source}: {sentences} sentences are few to tune on: what is best for them may not be "
-            f"for other text. Take {_MIN_SENTENCES} or more."
+            f"{source}: {sentences} sentences are few for tuning: their best settings may not be "
+            f"the best for other text. Use {_MIN_SENTENCES} or more."
         )
 
 
@@ -147,7 +147,8 @@ def _single_model(model: list[Path] | None) -> Path | None:
     """Return the single model whose defaults are to change."""
     if model is not None and len(model) > 1:
         raise UsageError(
-            f"--model was given {len(model)} times: tune changes the defaults of one. Give one."
+            f"--model was given {len(model)} times, but tune changes the defaults of one model. "
+            "Give one."
         )
     return model[0] if model else None
 
@@ -158,20 +159,22 @@ def _conclusion_text(tuning: "Tuning") -> str:
         return _tie_text(tuning)
     text = (
         f"best {describe_search(winner.settings)}: {tuning.metric} {winner.standing.score:.2f}, "
-        f"{present.standing.score:.2f} with the present defaults (p = {winner.standing.p:.3f})"
+        f"{present.standing.score:.2f} with the current defaults (p = {winner.standing.p:.3f})"
     )
     if tuning.noise:
-        text += f"\nThis {tuning.metric} is noise ({tuning.noise}). Tune by --metric chrf."
+        text += f"\nThis {tuning.metric} is unreliable ({tuning.noise}). Use --metric chrf."
     elif tuning.within_noise:
-        text += "\nThis is within noise: on other text the present defaults may be the better ones."
+        text += (
+            "\nThe difference is not significant: the current defaults may be better on other text."
+        )
     return text
 
 
 def _tie_text(tuning: "Tuning") -> str:
     """Return the conclusion when no settings beat the present defaults."""
     if tuning.winner.standing.score > 0.0:
-        return "no other settings score higher than the present defaults"
-    advice = "Take a text that the model can translate"
+        return "no other settings score higher than the current defaults"
+    advice = "Use a text that the model can translate"
     if tuning.noise:
         advice += ", or one of whole sentences, or --metric chrf"
-    return f"all settings score {tuning.metric} 0.00, which tells nothing of them. {advice}."
+    return f"all settings score {tuning.metric} 0.00, so they cannot be compared. {advice}."

@@ -97,12 +97,12 @@ def unknown_key_hint(path: tuple[str, ...]) -> str:
     sections = _sections_with_key(name, tuple(above))
     if sections:
         one_of = "one of " if len(sections) > 1 else ""
-        return f"it belongs below {one_of}{', '.join(sections)}"
+        return f"it belongs in {one_of}{', '.join(sections)}"
     siblings = sibling_names(path)
     suggestion = nearest_name(name, siblings)
     if suggestion is not None:
         return f"did you mean {suggestion}?"
-    return f"known here: {', '.join(siblings)}"
+    return f"known keys: {', '.join(siblings)}"
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
@@ -148,8 +148,8 @@ def _preset_hint(path: KeyPath, value: Any, document: Document) -> str:
         return ""
     name = document.value["preset"]
     return (
-        f"; what is not given comes from `preset: {name}` (give null to take back a key that may "
-        "be null)"
+        f"; keys that are not set come from `preset: {name}` (set a key that allows null to null "
+        "to unset it)"
     )
 
 
@@ -191,7 +191,7 @@ def _format_value(value: Any, raw_scalar: str | None) -> str:
         return f"the text {_quote(value)}"
     if isinstance(value, int | float):
         return raw_scalar or str(value)
-    return "a list" if isinstance(value, list) else "a section of keys with values"
+    return "a list" if isinstance(value, list) else "a section of keys"
 
 
 def _quote(text: str) -> str:

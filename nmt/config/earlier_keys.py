@@ -41,14 +41,14 @@ RENAMED_KEYS: dict[str, str] = {
 }
 """Present keys by their earlier names. Of several that became one key, the first given counts."""
 
-_VALUE_IS_FIXED = "its value is fixed now, to what nearly everyone had. Remove the key"
+_VALUE_IS_FIXED = "its value is now fixed. Remove the key"
 
 REMOVED_KEYS: dict[str, RemovedKey] = {
     "search.epsilon": RemovedKey((0, 0.0), "set search.top_p. Remove the key"),
     "tokenizer.max_sentences": RemovedKey(EVERY_VALUE, _VALUE_IS_FIXED),
     "training.optimizer.beta1": RemovedKey((0.9,), _VALUE_IS_FIXED),
     "training.r_drop": RemovedKey(
-        (0, 0.0), "it took twice the time and brought nothing. Remove the key"
+        (0, 0.0), "it doubled the time without improvement. Remove the key"
     ),
     "training.checkpoint.keep_best_of": RemovedKey(((), []), "set training.metric. Remove the key"),
     "training.early_stopping.min_improvement": RemovedKey((0, 0.0), _VALUE_IS_FIXED),
@@ -112,7 +112,7 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         if new_path in renamed:
             first_name, first_value = renamed[new_path]
             if first_value != value:
-                yield f"{name} does not count beside {first_name}"
+                yield f"{name} has no effect together with {first_name}"
             continue
         overrides = document.position_of(path).on_command_line
         if _has_value(document.value, new_path) and not overrides:
@@ -167,7 +167,7 @@ def apply_earlier_preset(document: Document) -> Iterator[str]:
     for path in key_paths(preset_values):
         document.positions.setdefault(path, document.position_of(("preset",)))
     document.value = {**merge_settings(preset_values, document.value), "preset": None}
-    yield f"preset: {preset} is gone, and its values hold (`nmt config show` prints them)"
+    yield f"preset: {preset} no longer exists; its values are used (`nmt config show` prints them)"
 
 
 _MISSING = object()

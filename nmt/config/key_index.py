@@ -122,7 +122,7 @@ def _expected(annotation: Any, metadata: Sequence[Any]) -> Expected:
     if choices:
         return Expected(f"one of {', '.join(choices)}", choices, base=str)
     if issubclass(annotation, Settings):
-        return Expected("a section of keys with values", section=annotation)
+        return Expected("a section of keys", section=annotation)
     return Expected(" ".join([_NOUNS[annotation], *_range(metadata)]), base=annotation)
 
 
@@ -130,8 +130,8 @@ def _expected_list(item: Expected) -> Expected:
     if item.base is Path:
         return Expected("a path or a list of paths", item=item)
     if item.choices:
-        return Expected(f"a list of any of {', '.join(item.choices)}", item=item)
-    return Expected(f"a list, each {item.noun}", item=item)
+        return Expected(f"a list with any of {', '.join(item.choices)}", item=item)
+    return Expected(f"a list, each item {item.noun}", item=item)
 
 
 def _choices(annotation: Any, metadata: Sequence[Any]) -> dict[str, str]:

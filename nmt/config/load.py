@@ -87,7 +87,7 @@ def _read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MAX_FILE_SIZE + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file (looked for {path.absolute()})") from error
+        raise ConfigError(f"{path}: no such file ({path.absolute()})") from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path}: is a folder; give the configuration file in it") from error
     except OSError as error:
@@ -96,7 +96,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _decode(data: bytes, path: Path) -> str:
     if len(data) > _MAX_FILE_SIZE:
-        raise ConfigError(f"{path}: is larger than 1 MiB; that is no configuration")
+        raise ConfigError(f"{path}: is larger than 1 MiB and not a configuration")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -222,15 +222,15 @@ def _folder_problems(config: Config, document: Document) -> Iterator[Problem]:
         if folder is None or folder == run / section:
             continue
         if folder.is_relative_to(run):
-            message = f"{folder} is in run_dir; choose a folder outside of it, or leave the key out"
+            message = f"{folder} is inside run_dir; choose a folder outside it, or remove the key"
         elif run.is_relative_to(folder):
-            message = f"{folder} has run_dir in it; choose a folder of its own"
+            message = f"{folder} contains run_dir; choose another folder"
         else:
             continue
         yield Problem(document.position_of((section, "dir")), f"{section}.dir", message)
     tokenizer, data = config.tokenizer.dir, config.data.dir
     if tokenizer and data and (tokenizer.is_relative_to(data) or data.is_relative_to(tokenizer)):
-        message = f"{data} and tokenizer.dir lie in one another; choose a folder for each"
+        message = f"{data} and tokenizer.dir contain each other; choose two separate folders"
         yield Problem(document.position_of(("data", "dir")), "data.dir", message)
 
 

@@ -190,7 +190,7 @@ _LUONG = "Luong et al. 2015"
 
 PRESETS: dict[str, Preset] = {
     "sutskever2014": _preset(
-        "four LSTM layers, reversed source; only their final states go across",
+        "four LSTM layers, reversed source; only final states reach the decoder",
         "Sutskever et al. 2014",
         {
             "embedding_size": 1000,
@@ -216,7 +216,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "bahdanau2014": _preset(
-        "RNNsearch: GRUs, additive attention asked by s_{i-1}, maxout output",
+        "RNNsearch: GRUs, additive attention with query s_{i-1}, maxout output",
         "Bahdanau et al. 2014",
         {
             "embedding_size": 620,
@@ -258,17 +258,17 @@ PRESETS: dict[str, Preset] = {
         _luong2015("concat"),
     ),
     "luong2015-local-m": _preset(
-        "the same with the general score in a window that moves along",
+        "the same with the general score in a monotonic window",
         _LUONG,
         _luong2015("general", "local_m"),
     ),
     "luong2015-local-p": _preset(
-        "the same with the general score in a window whose place is predicted",
+        "the same with the general score in a window at a predicted position",
         _LUONG,
         _luong2015("general", "local_p"),
     ),
     "d2l-attention": _preset(
-        "GRUs; s_{i-1} asks, the context enters the recurrence alone",
+        "GRUs; query s_{i-1}, the context enters only the recurrence",
         "Dive into Deep Learning, Zhang et al. 2023",
         {
             "embedding_size": 256,
@@ -298,8 +298,8 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "gru-concat": _preset(
-        "GRUs, concat attention; the output sees state, context and embedding",
-        "the textbooks' form of Bahdanau et al. 2014",
+        "GRUs, concat attention; output from state, context and embedding",
+        "textbook form of Bahdanau et al. 2014",
         {
             "embedding_size": 256,
             "embedding_dropout": 0.5,
@@ -323,7 +323,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "attn-location": _preset(
-        "GRUs; scores of positions, whatever words stand there",
+        "GRUs; scores by position, not by word",
         "PyTorch's tutorial on translation, Robertson 2017",
         {
             "embedding_size": 256,
@@ -376,8 +376,8 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "gnmt": _preset(
-        "four LSTM layers; the bottom one asks, the context goes to the others",
-        "Wu et al. 2016, in the layout of the public programs",
+        "four LSTM layers; query from the bottom one, context to the others",
+        "Wu et al. 2016, in the layout of public implementations",
         {
             "embedding_size": 1024,
             "embedding_dropout": 0.2,

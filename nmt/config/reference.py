@@ -31,15 +31,14 @@ _EXAMPLES: dict[str, Any] = {
 
 _REFERENCE_HEAD = """\
 # Every key of the configuration with its default, as `nmt config default` prints it. Only the
-# languages and texts of `data`, `training.max_updates` and `training.patience` are
-# examples.
+# languages and texts of `data`, `training.max_updates` and `training.patience` are examples.
 #
 # To start from it, copy it, name your texts under `data`, and keep only the keys that you change.
-# All others may be left out, but for the corpora (`data.train`, and `data.dev` or
-# `data.validation_split`) and something that ends the training (`training.max_updates`,
-# `max_epochs`, `max_time` or `patience`). Relative paths are looked up from the
-# folder of the file. In every text, `{source_language}` and `{target_language}` stand for the names
-# that `data` has for the languages: --set data.target_language=fr takes other files of a corpus.
+# All other keys are optional, except the corpora (`data.train`, and `data.dev` or
+# `data.validation_split`) and a stopping criterion (`training.max_updates`, `max_epochs`,
+# `max_time` or `patience`). Relative paths start at the folder of the file. In every text,
+# `{source_language}` and `{target_language}` stand for the values of these keys of `data`, so that
+# --set data.target_language=fr selects other files of a corpus.
 
 """
 

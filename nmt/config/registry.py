@@ -71,7 +71,7 @@ _LEARNED = ("character_coverage", "byte_fallback")
 _TOKENIZERS: dict[str, Kind] = {
     "unigram": TokenizerKind(
         "nmt.tokenizers.subword_tokenizers:SubwordTokenizer",
-        "subwords, the likeliest division of a text, Kudo 2018",
+        "subwords, the most probable segmentation, Kudo 2018",
         (*_LEARNED, "sampling"),
     ),
     "bpe": TokenizerKind(
@@ -87,7 +87,7 @@ _TOKENIZERS: dict[str, Kind] = {
     ),
     "word": TokenizerKind(
         "nmt.tokenizers.word_tokenizers:WordTokenizer",
-        "words and punctuation marks; a word that is not in the vocabulary is unknown",
+        "words and punctuation marks; a word outside the vocabulary is unknown",
         ("min_frequency",),
         "words",
     ),
@@ -151,7 +151,8 @@ ATTENTIONS = Registry(
         ),
         "location": Kind(
             "nmt.model.attention:LocationAttention",
-            "row j of W [s; y] + b, whatever is there, Luong et al. 2015, eq. 8 (location)",
+            "row j of W [s; y] + b, independent of the annotations, Luong et al. 2015, eq. 8 "
+            "(location)",
         ),
         "multi_head": Kind(
             "nmt.model.attention:MultiHeadAttention",
@@ -170,7 +171,8 @@ NORMALIZERS = Registry(
             "Euclidean projection, many weights zero, Martins and Astudillo 2016",
         ),
         "entmax15": Kind(
-            "nmt.model.attention_weights:entmax15", "half way between the two, Peters et al. 2019"
+            "nmt.model.attention_weights:entmax15",
+            "between softmax and sparsemax, Peters et al. 2019",
         ),
     },
 )
@@ -181,11 +183,11 @@ WINDOWS = Registry(
         "global": Kind("nmt.model.attention_weights:GlobalWindow", "all annotations"),
         "local_m": Kind(
             "nmt.model.attention_weights:MonotonicWindow",
-            "those around position i, Luong et al. 2015, 3.2",
+            "weights around position i, Luong et al. 2015, 3.2",
         ),
         "local_p": Kind(
             "nmt.model.attention_weights:PredictiveWindow",
-            "those around a predicted position, under a Gaussian, Luong et al. 2015, eq. 9-10",
+            "weights around a predicted position, with a Gaussian, Luong et al. 2015, eq. 9-10",
         ),
     },
 )
@@ -234,11 +236,11 @@ _OUTPUTS: dict[str, Kind] = {
     ),
     "maxout": Kind(
         "nmt.model.output:MaxoutOutput",
-        "the greater of each two of such sums, Bahdanau et al. 2014, appendix A.2.2",
+        "maxout over pairs of such sums, Bahdanau et al. 2014, appendix A.2.2",
     ),
     "plain": OutputKind(
         "nmt.model.output:PlainOutput",
-        "the state, and the context, as they are",
+        "state and context side by side",
         parts=("state", "context"),
     ),
     "concat": OutputKind(
@@ -281,10 +283,11 @@ SCHEDULES = Registry(
         ),
         "plateau": Kind(
             "nmt.training.schedules:Plateau",
-            "times `factor` after `patience` validations without improvement",
+            "multiplied by `factor` after `patience` validations without improvement",
         ),
         "halving": Kind(
-            "nmt.training.schedules:Halving", "times `factor` every so many updates from a start on"
+            "nmt.training.schedules:Halving",
+            "multiplied by `factor` at `start_update` and every `every_updates` after it",
         ),
     },
 )
@@ -323,7 +326,7 @@ LENGTH_PENALTIES = Registry(
 UTILITIES = Registry(
     "utility",
     {
-        "none": Kind("nmt.search.minimum_risk:NO_UTILITY", "the best score wins, no MBR"),
+        "none": Kind("nmt.search.minimum_risk:NO_UTILITY", "no MBR, the best score wins"),
         "chrf": Kind("nmt.search.minimum_risk:ChrF", "chrF, Popovic 2015"),
         "bleu": Kind("nmt.search.minimum_risk:Bleu", "smoothed sentence BLEU"),
     },
@@ -379,7 +382,7 @@ FILTERS = Registry(
         ),
         "other beginning": Kind(
             "nmt.data.pair_filters:OtherBeginning",
-            "the target begins with none of `target_prefixes`",
+            "the target starts with none of `target_prefixes`",
             ("target_prefixes",),
         ),
         "both sides empty": Kind("nmt.data.pair_filters:BothEmpty", "neither side has a token"),
@@ -397,17 +400,17 @@ FILTERS = Registry(
         ),
         "also in dev": Kind(
             "nmt.data.pair_filters:AlsoInDev",
-            "an equal pair is in dev",
+            "the same pair is in dev",
             ("exclude_overlap", "dev"),
         ),
         "also in test": Kind(
             "nmt.data.pair_filters:AlsoInTest",
-            "an equal pair is in test",
+            "the same pair is in test",
             ("exclude_overlap", "test"),
         ),
         "duplicate": Kind(
             "nmt.data.pair_filters:Duplicate",
-            "an equal pair comes before it",
+            "the same pair occurs earlier",
             ("drop_duplicates",),
         ),
     },

@@ -198,9 +198,9 @@ class _Builder:
             key = key_node.value
             below = (*path, key)
             if key in values:
-                message = f"given a second time; it already stands in line {lines[key]}"
+                message = f"duplicate key; the first one is in line {lines[key]}"
                 if position.on_command_line:
-                    message = "given a second time"
+                    message = "duplicate key"
                 self.problems.append(Problem(position, key_text(below), message))
                 continue
             lines[key] = key_node.start_mark.line + 1
@@ -226,11 +226,9 @@ class _Composer(yaml.SafeLoader):
         """See `yaml.composer.Composer.compose_node`."""
         event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
         if getattr(event, "anchor", None) is not None:
-            _refuse("anchors and aliases (& and *) are not read here; write the value out", event)
+            _refuse("anchors and aliases (& and *) are not supported; write the value out", event)
         if getattr(event, "tag", None) is not None:
-            _refuse(
-                "tags (!) are not read here; a text that begins with ! must be in quotes", event
-            )
+            _refuse("tags (!) are not supported; put a text that starts with ! in quotes", event)
         if self.depth == _MAX_DEPTH:
             _refuse("nested too deeply", event)
         self.depth += 1
@@ -259,7 +257,7 @@ def _compose(text: str, position: _PositionAt) -> yaml.Node | None:
         line, column, message = _simplify_error(error)
         faulty_line = "".join(text.split("\n")[line - 1 : line])
         if _LANGUAGE.search(_QUOTED.sub("", faulty_line)):
-            message = "a text with {source_language} or {target_language} in it must be in quotes"
+            message = "put a text with {source_language} or {target_language} in quotes"
         raise ConfigError(f"{position(line, column).where}: {message}") from error
 
 
@@ -267,40 +265,43 @@ _LANGUAGE = re.compile(r"\{(source|target)_language\}")
 _QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
 
 _SIMPLER_MESSAGES: tuple[tuple[str, str, bool], ...] = (
-    (r"found character '\\t'", "a tab; indent and separate with spaces", False),
+    (r"found character '\\t'", "tab character; indent and separate with spaces", False),
     (
         r"found character (?P<it>.+) that cannot start any token",
-        "a text that begins with {it} must be in quotes",
+        "put a text that starts with {it} in quotes",
         False,
     ),
     (
         r"expected alphabetic or numeric character",
-        "a text that begins with * or & must be in quotes",
+        "put a text that starts with * or & in quotes",
         True,
     ),
     (
         r"mapping values are not allowed",
-        "`: ` where a value is expected; put a text that holds `: ` in quotes, "
-        "or mend the indentation",
+        "unexpected `: `; put a text with `: ` in quotes, or fix the indentation",
         False,
     ),
     (
         r"could not find expected ':'",
-        "a key needs `: ` after it; is this line indented right?",
+        "missing `: ` after a key; check the indentation of this line",
         True,
     ),
-    (r"expected <block end>", "the indentation does not fit the lines above", False),
-    (r"found unexpected end of stream", "a quote that is never closed", True),
-    (r"expected ',' or '\]'", "a list that lacks a comma or its closing ]", True),
-    (r"expected ',' or '\}'", "a section that lacks a comma or its closing }}", True),
-    (r"but found another document", "a second document (---); a configuration is one", False),
+    (r"expected <block end>", "the indentation does not match the lines above", False),
+    (r"found unexpected end of stream", "missing closing quote", True),
+    (r"expected ',' or '\]'", "missing comma or closing ] in a list", True),
+    (r"expected ',' or '\}'", "missing comma or closing }} in a section", True),
+    (
+        r"but found another document",
+        "second document (---); a configuration must be one document",
+        False,
+    ),
 )
 """PyYAML's message, the message to show, and whether to name the start of the construct."""
 
 
 def _simplify_error(error: yaml.MarkedYAMLError) -> tuple[int, int, str]:
     """Return the line, the column and the message of an error of PyYAML."""
-    message, mark = error.problem or "is not YAML", error.problem_mark
+    message, mark = error.problem or "not valid YAML", error.problem_mark
     for pattern, simpler, at_start in _SIMPLER_MESSAGES:
         match = re.search(pattern, message)
         if match is not None:

@@ -278,7 +278,10 @@ def warn_of_equal_files(inputs: Inputs) -> None:
             warn(f"source and target of {corpus} are the same text ({_paths(inputs, corpus)}).")
     for name in ("dev", "test"):
         if texts.get(f"{name}.source") == texts["train.source"]:
-            warn(f"{name} is the same text as train ({_paths(inputs, name)}): it judges nothing.")
+            warn(
+                f"{name} is the same text as train ({_paths(inputs, name)}). Its scores will be "
+                "too high. Use another text."
+            )
 
 
 def _paths(inputs: Inputs, corpus: str) -> str:
@@ -297,12 +300,12 @@ def _report_statistics(manifest: Manifest, exclude_overlap: bool) -> None:
 def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:
     train = manifest.train
     if train.pairs_kept == 0:
-        raise DataError(f"no pair of train is left.\n{drop_table('train', train)}")
+        raise DataError(f"no train pair is left.\n{drop_table('train', train)}")
     if manifest.dev.pairs_kept == 0:
         raise DataError(
-            "no pair of dev: data.validation_split sets none aside; make it larger."
+            "no dev pair: data.validation_split is too small. Raise it."
             if data.validation_split
-            else "no pair of dev is left: none of its lines is UTF-8 on both sides."
+            else "no dev pair is left: no line is valid UTF-8 on both sides."
         )
     left_out = sum(train.dropped.get(reason, 0) for reason in selecting_reasons())
     selected = train.pairs_read - left_out
@@ -311,8 +314,8 @@ def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerP
     if share > data.max_dropped:
         raise DataError(
             f"{100 * share:.1f}% of the train pairs are dropped, more than data.max_dropped "
-            f"({data.max_dropped}) allows. Mend the text or its settings, or raise that limit.\n"
-            + drop_table("train", train)
+            f"({data.max_dropped}) allows. Fix the text or the settings of `data`, or raise the "
+            "limit.\n" + drop_table("train", train)
         )
     for name, report in (("train", train), ("dev", manifest.dev)):
         for side_name, side, tokenizer in (
@@ -330,10 +333,10 @@ def _check_unknown(
         limit = 1.0 if is_word_level else _DEFAULT_MAX_UNKNOWN
     if side.unknown_rate > limit:
         remedy = (
-            "Lower tokenizer.min_frequency, or raise tokenizer.vocab_size or that limit."
+            "Lower tokenizer.min_frequency, or raise tokenizer.vocab_size or data.max_unknown."
             if is_word_level
-            else "Set tokenizer.byte_fallback: true, or raise tokenizer.character_coverage or that "
-            "limit."
+            else "Set tokenizer.byte_fallback: true, or raise tokenizer.character_coverage or "
+            "data.max_unknown."
         )
         raise DataError(
             f"{100 * side.unknown_rate:.2f}% of the tokens of {text_name} are unknown, more than "

@@ -58,7 +58,7 @@ class Corpus:
         _check_size(_idx_path(prefix), _HEADER_SIZE + 3 * (header.pairs + 1) * _ROW.itemsize)
         corpus = cls(prefix, header)
         if corpus._rows[0].any() or int(corpus._rows[-1, 1]) != header.tokens:
-            raise _damage_error(_idx_path(prefix), "its index does not fit its header")
+            raise _damage_error(_idx_path(prefix), "its index does not match its header")
         return corpus
 
     def __len__(self) -> int:
@@ -118,7 +118,7 @@ class Corpus:
             raise _damage_error(_idx_path(self._prefix), "its checksum is wrong")
         ends = self._rows[:, :2].reshape(-1)
         if (ends[1:] < ends[:-1]).any():
-            raise _damage_error(_idx_path(self._prefix), "its pairs do not follow one another")
+            raise _damage_error(_idx_path(self._prefix), "its pairs are not contiguous")
 
     def check_ids(self, source_size: int, target_size: int) -> None:
         """Read all tokens and check that they are in the vocabularies.
@@ -136,9 +136,7 @@ class Corpus:
             lengths = np.diff(ends)
             limits = np.repeat(np.resize(sizes, len(lengths)), lengths)
             if (self._tokens[int(ends[0]) : int(ends[-1])] >= limits).any():
-                raise _damage_error(
-                    _bin_path(self._prefix), "it has tokens that are in no vocabulary"
-                )
+                raise _damage_error(_bin_path(self._prefix), "it has tokens outside the vocabulary")
 
     def _check_index(self, pair: int) -> int:
         if not 0 <= pair < len(self):
@@ -267,15 +265,16 @@ def _read_header(prefix: Path) -> _CorpusHeader:
             data = file.read(_HEADER_SIZE)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"{path}: cannot be read: {reason}; re-run nmt binarize.") from error
+        raise DataError(f"{path}: cannot be read: {reason}; re-run `nmt binarize`.") from error
     if len(data) < _HEADER_SIZE or not data.startswith(_MAGIC):
-        raise _damage_error(path, "it does not begin like an index")
+        raise _damage_error(path, "it is not an index file")
     if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
-        raise _damage_error(path, "the checksum of its header is wrong")
+        raise _damage_error(path, "its header has a wrong checksum")
     _, version, width, pairs, tokens, tokens_sha, rows_sha = _HEADER.unpack_from(data)
     if version != _VERSION:
         raise DataError(
-            f"{path}: format version {version}, but this nmt reads {_VERSION}; re-run nmt binarize."
+            f"{path}: format version {version}, but this nmt reads {_VERSION}; re-run `nmt "
+            "binarize`."
         )
     if width not in _TOKEN_TYPES:
         raise _damage_error(path, f"its tokens have {width} bytes")
@@ -298,7 +297,7 @@ def _map_array(path: Path, dtype: np.dtype[Any], offset: int, count: int) -> NDA
 
 
 def _damage_error(path: Path, reason: str) -> DataError:
-    return DataError(f"{path}: damaged: {reason}; re-run nmt binarize.")
+    return DataError(f"{path}: damaged: {reason}; re-run `nmt binarize`.")
 
 
 def _bin_path(prefix: Path) -> Path:

@@ -60,7 +60,7 @@ def summarize_corpus(
             bar.advance()
     if not counts.pairs:
         raise DataError(
-            "train has no pair with text on both sides. See whether these are the right files."
+            "train has no pair with text on both sides. Check that these are the right files."
         )
     profiles = {"train": counts.profile}
     dev_pairs = None

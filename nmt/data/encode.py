@@ -195,8 +195,8 @@ def _encode_in_processes(
             yield done, future.result()
     except BrokenProcessPool as error:
         raise ResourceError(
-            "a process that tokenises could not start or was killed (out of memory?). "
-            "Set data.workers: 1 to do without such processes."
+            "a tokenising process could not start or was killed (out of memory?). Set "
+            "data.workers: 1 to tokenise without such processes."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -12,7 +12,7 @@ from nmt.config.registry import PAIR_FORMATS
 from nmt.config.settings import CorpusSettings, DataSettings
 from nmt.console import show_activity
 from nmt.data.pair_files import PairFile, pair_files
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, UsageError, describe_wrong_value
 from nmt.runtime.atomic_files import sha256, write_text
 from nmt.text.languages import check_file_languages
 from nmt.text.lines import (
@@ -125,7 +125,9 @@ def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs
         DataError: A text has changed.
     """
     if describe_inputs(corpora, inputs, formats_checked=True) != inputs:
-        raise DataError("a text was changed while it was read; let it be written, and run again.")
+        raise DataError(
+            "a text changed while nmt read it. Wait until it is complete and re-run the command."
+        )
 
 
 def list_files(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
@@ -249,16 +251,18 @@ def load_record(kind: type[_Record], path: Path, command: str) -> _Record:
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"{path}: cannot be read: {reason}; re-run {command}.") from error
+        raise DataError(f"{path}: cannot be read: {reason}; re-run `{command}`.") from error
     except ValidationError as error:
         problems = error.errors()
         first = problems[0]
         key = ".".join(map(str, first["loc"])) or "the file"
         if all(problem["type"] == "missing" for problem in problems):
             raise DataError(
-                f"{path}: was made by an older version of nmt ({key} is missing); re-run {command}."
+                f"{path}: an older version of nmt made it ({key} is missing); re-run `{command}`."
             ) from error
-        raise DataError(f"{path}: damaged ({key}: {first['msg']}); re-run {command}.") from error
+        raise DataError(
+            f"{path}: damaged ({key}: {describe_wrong_value(first)}); re-run `{command}`."
+        ) from error
 
 
 def check_replaceable(folder: Path, record: str, names: Container[str], key: str) -> None:
@@ -283,16 +287,14 @@ def check_replaceable(folder: Path, record: str, names: Container[str], key: str
         if not foreign:
             return
         more = ", ..." if len(foreign) > _MAX_NAMES_SHOWN else ""
-        problem = (
-            f"holds what nmt did not make there ({', '.join(foreign[:_MAX_NAMES_SHOWN])}{more})"
-        )
+        problem = f"has files that nmt did not make ({', '.join(foreign[:_MAX_NAMES_SHOWN])}{more})"
     elif folder.exists():
         problem = "is not a folder"
     else:
         return
     raise UsageError(
-        f"{folder}: nmt would write its own here, but this {problem}.\n"
-        f"Move it away, or take another {key}."
+        f"{folder}: nmt needs this folder, but it {problem}.\n"
+        f"Move it away, or choose another {key}."
     )
 
 
@@ -463,7 +465,7 @@ class Manifest(Record):
         if manifest.version != _VERSION:
             raise DataError(
                 f"{folder / MANIFEST}: format version {manifest.version}, but this nmt reads "
-                f"{_VERSION}; re-run nmt binarize."
+                f"{_VERSION}; re-run `nmt binarize`."
             )
         return manifest
 

@@ -166,7 +166,7 @@ def corpus_remarks(name: str, report: CorpusReport) -> list[str]:
     if report.control_characters:
         remarks.append(
             f"{name}: {report.control_characters:,} pairs have control characters or line ends "
-            "other than \\n (such as U+2028) in them"
+            "other than \\n (such as U+2028)"
         )
     return remarks + _round_trip_remarks(name, report.round_trip)
 
@@ -178,7 +178,7 @@ def _round_trip_remarks(name: str, report: RoundTripReport | None) -> list[str]:
     if report is not None and report.without_invisible:
         remarks.append(
             f"{name}: {report.without_invisible:,} of {report.lines:,} target lines have control "
-            "or invisible characters, which are left out"
+            "or invisible characters, which are removed"
         )
     return remarks
 
@@ -186,8 +186,8 @@ def _round_trip_remarks(name: str, report: RoundTripReport | None) -> list[str]:
 def describe_round_trip(report: RoundTripReport) -> str:
     """Return a description of the target lines that a model cannot write."""
     return (
-        f"{report.changed:,} of {report.lines:,} target lines compared cannot be written as they "
-        f"are (the first is line {report.first_changed}): {describe_changes(report.changes)}"
+        f"{report.changed:,} of {report.lines:,} target lines compared change in tokenisation "
+        f"(first: line {report.first_changed}): {describe_changes(report.changes)}"
     )
 
 

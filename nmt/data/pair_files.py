@@ -326,7 +326,7 @@ class JsonLinesReader(PairReader):
                 self.sides = self._fields(record)
             yield self._text(record, self.sides[0]), self._text(record, self.sides[1])
         if self.line == 0:
-            raise DataError(f"{self.file.path}: the file is empty: it has no line.")
+            raise DataError(f"{self.file.path}: the file is empty.")
 
     def _text(self, record: dict[str, Any], side: str) -> str:
         """Return the text of a field."""

@@ -99,7 +99,7 @@ class PreparedFolder:
             return
 
         def report_waiting(process: str) -> None:
-            say(f"{self.path}: another nmt (process {process}) is at work on it; waiting for it.")
+            say(f"{self.path}: another nmt (process {process}) is writing it; waiting.")
 
         with hold_lock(preparation_lock(self.path), f"{self.path}", on_wait=report_waiting):
             remove_leftovers(self.path.parent, {self.path.name})
@@ -115,24 +115,26 @@ class PreparedFolder:
             return
         if self.is_shared:
             raise DataError(
-                f"{self.path}: is missing, and this run has checkpoints that depend on its "
-                f"{self.kind.name}.\nBring it back, name its present place by `{self.kind.key}`, "
-                f"or make it again by {self.kind.command} --force."
+                f"{self.path}: is missing, but the checkpoints of this run need its "
+                f"{self.kind.name}.\n"
+                f"Restore it, set `{self.kind.key}` to its new place, or re-create it with "
+                f"`{self.kind.command} --force`."
             )
         used: Path = getattr(find_run(self.run), self.kind.name)
         if used != self.path:
             raise DataError(
-                f"{self.path}: is missing, and this run was trained with the {self.kind.name} in "
-                f"{used}.\nGive that key again (`{self.kind.key}: {used}`), or make the folder "
-                f"here by {self.kind.command} --force."
+                f"{self.path}: is missing. This run was trained with the {self.kind.name} in "
+                f"{used}.\n"
+                f"Set `{self.kind.key}: {used}`, or create the folder here with "
+                f"`{self.kind.command} --force`."
             )
 
     def check_made_by_nmt(self) -> None:
         """Raise UsageError where the folder has files that nmt did not make."""
         if self.is_shared and (self.path / self.kind.name / self.kind.record).is_file():
             raise UsageError(
-                f"{self.path}: is a run, and not the {self.kind.name} of one.\nSet "
-                f"`{self.kind.key}` to {self.path / self.kind.name}."
+                f"{self.path}: is a run, not the {self.kind.name} of a run.\n"
+                f"Set `{self.kind.key}` to {self.path / self.kind.name}."
             )
         check_replaceable(self.path, self.kind.record, self.kind.files, self.alternative_key)
 
@@ -145,10 +147,9 @@ class PreparedFolder:
         if not self.is_shared or not self.path.is_dir() or not any(self.path.iterdir()):
             return
         raise UsageError(
-            f"{self.path}: this {self.kind.name} cannot be used here: "
-            f"{join_reasons(reasons)}.\nName "
-            f"another folder by `{self.kind.key}`, or replace this one, which other runs may use, "
-            f"by {self.kind.command} --force."
+            f"{self.path}: this {self.kind.name} cannot be used here: {join_reasons(reasons)}.\n"
+            f"Set `{self.kind.key}` to another folder. To replace this one, which other runs may "
+            f"use, run `{self.kind.command} --force`."
         )
 
     def may_update(self, before: Inputs, now: Inputs) -> bool:
@@ -185,8 +186,8 @@ def changed_settings(
         names: The full keys of settings with another section or name.
     """
     return [
-        f"{names.get(key, f'{section}.{key}')} is {_format_setting(before, key)} there, "
-        f"{_format_setting(now, key)} here"
+        f"{names.get(key, f'{section}.{key}')} is {_format_setting(before, key)} in the folder, "
+        f"{_format_setting(now, key)} in the configuration"
         for key in {**before, **now}
         if before.get(key) != now.get(key) and f"{section}.{key}" not in REMOVED_KEYS
     ]
@@ -200,9 +201,9 @@ def changed_inputs(before: Inputs, now: Inputs) -> list[str]:
         now: The present descriptions of the texts.
     """
     return [
-        f"data.{name} is another text ({', '.join(file.path for file in now.get(name, ()))})"
+        f"data.{name} has changed ({', '.join(file.path for file in now.get(name, ()))})"
         if name in now
-        else f"data.{name} is not given here"
+        else f"data.{name} is missing in the configuration"
         for name in changed_texts(before, now)
     ]
 

@@ -165,7 +165,7 @@ def _mark_finding(
     message = (
         f"{_format_percent(share)} of the lines of {side} have {mark.title}: "
         f"{side.locate(count.example)}{_describe_others(others)}.\n"
-        f"The model would learn and write them. Take them out of all texts: {mark.remedy}"
+        f"The model would learn to write them. Remove them from all texts: {mark.remedy}"
     )
     return TextFinding(kind=mark.name, message=message)
 
@@ -232,9 +232,9 @@ def _length_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFinding]:
     others = [other.other_side for other, _ in candidates[1:]]
     medians = [_median(text) for text in (pair.train, pair.other)]
     advice = (
-        "A model of words and phrases does not learn sentences: add sentences to train."
+        "A model trained on words and phrases cannot translate sentences. Add sentences to train."
         if _mean(pair.train) < _mean(pair.other)
-        else f"Take a {pair.other_side.corpus} set with lines like those of train."
+        else f"Use a {pair.other_side.corpus} set with lines like those of train."
     )
     message = (
         f"train and {pair.other_side.corpus} differ in length: "
@@ -306,7 +306,7 @@ def _unknown_character_findings(pairs: Sequence[_SidePair]) -> Iterator[TextFind
     message = (
         f"{_format_percent(share)} of the characters of {pair.other_side} are not in train: "
         f"{shown}{more}{_describe_others(others)}.\n"
-        "The model cannot know them: write both alike, or add such text to train."
+        "The model cannot learn them. Write both texts alike, or add such text to train."
     )
     yield TextFinding(kind="unknown-characters", message=message)
 

@@ -177,15 +177,15 @@ def _find_differences(
 ) -> list[str]:
     """Return the differences of the existing tokenizer from the one in the configuration."""
     if record is None:
-        return ["its record cannot be read"]
+        return ["its record is not readable"]
     if _TAKEN_OVER_FROM in record.settings:
-        return [f"it was taken over from {record.settings[_TAKEN_OVER_FROM]}"]
+        return [f"it was copied from {record.settings[_TAKEN_OVER_FROM]}"]
     settings = _settings(config)
     model_hashes = (record.settings.get(_MODEL_HASHES), settings.get(_MODEL_HASHES))
     if model_hashes != (None, None) and model_hashes[0] != model_hashes[1]:
         there = "trained from a text" if model_hashes[0] is None else "given by `tokenizer.model`"
-        here = "to be trained" if model_hashes[1] is None else "another model that is given"
-        return [f"it is one that was {there}, and here it is {here}"]
+        here = "a model to be trained" if model_hashes[1] is None else "another existing model"
+        return [f"it was {there}, but the configuration has {here}"]
     if settings.get("normalization") == AUTO and folder.is_trained_with:
         # Once a model is trained, any rule is right: an earlier release had another default.
         settings["normalization"] = record.settings.get("normalization")
@@ -236,8 +236,8 @@ def _load_existing(folder: PreparedFolder, record: TokenizerRecord) -> Tokenizer
         return None
     if tokenizers.fingerprint != record.fingerprint:
         raise UsageError(
-            f"{folder.path}: the models are sound, but not those that nmt made here.\n"
-            f"Move them away, or take another {folder.alternative_key}."
+            f"{folder.path}: the models are valid, but nmt did not make them here.\n"
+            f"Move them away, or choose another {folder.alternative_key}."
         )
     return tokenizers
 
@@ -249,18 +249,20 @@ def _refuse_to_replace(
     if folder.is_trained_with and not folder.is_shared:
         if not folder.path.exists():
             raise UsageError(
-                f"{folder.path}: is missing, and this run has checkpoints trained with it.\n"
-                "Bring it back, or nmt train --restart; nmt tokenizer --force makes it again."
+                f"{folder.path}: is missing, but the checkpoints of this run need it.\n"
+                "Restore it, or re-create it with `nmt tokenizer --force`. To train from scratch, "
+                "run `nmt train --restart`."
             )
         why = f" ({join_reasons(reasons)})" if record is not None else ""
         raise UsageError(
-            f"{folder.path}: out of date{why}, but this run has checkpoints trained with it.\n"
-            "Take another run_dir, or nmt train --restart; nmt tokenizer --force replaces it."
+            f"{folder.path}: out of date{why}, but the checkpoints of this run need it.\n"
+            "Choose another run_dir, or train from scratch with `nmt train --restart`. To replace "
+            "the tokenizer, run `nmt tokenizer --force`."
         )
     if record is None and folder.path.is_dir() and any(folder.path.glob("*.model")):
         raise UsageError(
-            f"{folder.path}: holds models without a sound record of how nmt made them.\n"
-            "Move them away, or replace them by nmt tokenizer --force."
+            f"{folder.path}: has models without a valid record of their origin.\n"
+            "Move them away, or replace them with `nmt tokenizer --force`."
         )
     folder.refuse_to_replace(reasons)
 
@@ -283,8 +285,9 @@ def _take_over_tokenizers(
     tokenizers = _load_model_tokenizers(start)
     if tokenizers.joint != config.tokenizer.joint:
         raise ConfigError(
-            f"tokenizer.joint: is {str(config.tokenizer.joint).lower()}, but the tokenizer of "
-            f"{start} has {'one model' if tokenizers.joint else 'a model for each side'}.\n"
+            f"tokenizer.joint: the value is {str(config.tokenizer.joint).lower()}, but the "
+            f"tokenizer of {start} has "
+            f"{'one model' if tokenizers.joint else 'a model for each side'}.\n"
             f"Set `tokenizer.joint: {str(tokenizers.joint).lower()}`, or "
             "`training.init_vocabulary: extend` to train another."
         )
@@ -293,12 +296,12 @@ def _take_over_tokenizers(
         return existing
     if record is not None and existing is not None and (record.inputs or folder.is_shared):
         alternative = (
-            "name another folder by `tokenizer.dir`"
+            "set `tokenizer.dir` to another folder"
             if folder.is_shared
-            else "replace it by nmt tokenizer --force"
+            else "replace it with `nmt tokenizer --force`"
         )
         raise UsageError(
-            f"{folder.path}: holds a tokenizer ({existing.fingerprint}) other than that of {start} "
+            f"{folder.path}: its tokenizer ({existing.fingerprint}) differs from that of {start} "
             f"({tokenizers.fingerprint}).\n"
             f"Set `training.init_vocabulary: extend` to train one, or {alternative}."
         )
@@ -307,7 +310,7 @@ def _take_over_tokenizers(
     if not force and not is_recorded:
         _refuse_to_replace(folder, record, ["its models are damaged"])
     _save(folder, tokenizers, {}, {_TAKEN_OVER_FROM: str(start)})
-    say(f"tokenizer: taken over from {start} ({tokenizers.source.size} subwords)")
+    say(f"tokenizer: copied from {start} ({tokenizers.source.size} subwords)")
     return tokenizers
 
 
@@ -318,8 +321,8 @@ def _load_model_tokenizers(start: Path) -> TokenizerPair:
         if any(folder.glob("*.model")):
             return TokenizerPair.load(folder)
     raise ModelError(
-        f"training.init_from: {start} is neither a bundle nor a run with one. Look for a `best` "
-        "folder."
+        f"training.init_from: {start} is neither a bundle nor a run that has one. Give the `best` "
+        "folder of a run."
     )
 
 
@@ -346,8 +349,8 @@ def load_external_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
         model = open_tokenizer(read_external_model(path), str(path))
         if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
             raise ConfigError(
-                f"tokenizer.sampling.alpha: does not apply to {path}, which is of kind "
-                f"{model.kind}: remove it."
+                f"tokenizer.sampling.alpha: does not apply to {path} (kind {model.kind}). Remove "
+                "it."
             )
         say(f"tokenizer: {model.size} {model.units} of {path}")
         models.append(model)
@@ -472,8 +475,8 @@ def _train(config: Config, normalizer: Any, text_name: str, lines: _TrainingLine
         raise _no_text_error(config, text_name, lines)
     if lines.too_long:
         warn(
-            f"{len(lines.too_long)} lines of train are longer than {MAX_LINE_BYTES} bytes; the "
-            f"{units} are not learned from them (the first is line {lines.too_long[0]})."
+            f"{len(lines.too_long)} lines of train are longer than {MAX_LINE_BYTES} bytes and are "
+            f"not used to learn {units} (first: line {lines.too_long[0]})."
         )
     tokenizer = open_tokenizer(model)
     say(f"tokenizer: {tokenizer.size} {units} from {lines.used} lines of {text_name}")
@@ -484,13 +487,15 @@ def _no_text_error(config: Config, text_name: str, lines: _TrainingLines) -> Dat
     units, prefixes = config.tokenizer.units, config.data.target_prefixes
     if lines.too_long:
         return DataError(
-            f"no {units} can be learned from {text_name} of train: all {len(lines.too_long)} lines "
-            f"with text are longer than {MAX_LINE_BYTES} bytes (the first is line "
-            f"{lines.too_long[0]}).\nWrite one sentence in each line."
+            f"cannot learn {units} from {text_name} of train: all {len(lines.too_long)} lines "
+            f"with text are longer than {MAX_LINE_BYTES} bytes (first: line "
+            f"{lines.too_long[0]}).\n"
+            "Write one sentence per line."
         )
     if lines.read == 0 and prefixes:
         return DataError(
-            f"train has no text to learn {units} from on {text_name}: no target begins with one of "
-            f"`data.target_prefixes` ({', '.join(prefixes)}).\nCorrect them, or leave them out."
+            f"train has no text to learn {units} from on {text_name}: no target starts with one "
+            f"of `data.target_prefixes` ({', '.join(prefixes)}).\n"
+            "Correct or remove them."
         )
     return DataError(f"train has no text to learn {units} from on {text_name}.")

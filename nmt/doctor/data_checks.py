@@ -42,9 +42,11 @@ def _check_run(examination: Examination) -> CheckResult:
     if state.ended is not None:
         summary = f"{run.path}: training has ended ({state.ended})"
         return CheckResult(
-            summary, "raise that end and give --resume, or begin anew by --restart", facts
+            summary,
+            "raise that limit and add --resume, or train from scratch with --restart",
+            facts,
         )
-    return CheckResult(f"{run.path}: goes on from update {state.update:,}", facts=facts)
+    return CheckResult(f"{run.path}: resumes from update {state.update:,}", facts=facts)
 
 
 def _check_texts(examination: Examination) -> CheckResult:
@@ -62,10 +64,10 @@ def _check_texts(examination: Examination) -> CheckResult:
             for name in ("train", "dev", "test")
             if f"{name}.source" in inputs
         }
-        return CheckResult(f"{_counts(lines)}, as they were binarized", facts={"lines": lines})
+        return CheckResult(f"{_counts(lines)}, as binarized", facts={"lines": lines})
     sample = examination.sample = take_sample(config, examination.temporary_folder)
-    inspected = "" if sample.read == sample.lines["train"] else f" (looked at: {sample.read:,})"
-    summary = f"{_counts(sample.lines)}, as many on either side; train is readable{inspected}"
+    inspected = "" if sample.read == sample.lines["train"] else f" ({sample.read:,} inspected)"
+    summary = f"{_counts(sample.lines)}, the same on both sides; train is readable{inspected}"
     return CheckResult(summary, facts={"lines": sample.lines, "read": sample.read})
 
 
@@ -101,7 +103,9 @@ def _check_tokenizer(examination: Examination) -> CheckResult:
     )
     summary = f"{' and '.join(f'{size:,}' for size in sizes)} {tokenizers.source.units}"
     summary += ", joint" if tokenizers.joint else ""
-    summary += f", not trained yet: made of {_sample_text(examination)}" if is_from_sample else ""
+    summary += (
+        f", not trained yet: estimated from {_sample_text(examination)}" if is_from_sample else ""
+    )
     return CheckResult(summary, facts={"sizes": sizes, "trained": not is_from_sample})
 
 
@@ -122,7 +126,9 @@ def _check_data(examination: Examination) -> CheckResult:
     reasons = [f"{reason} {count:,}" for reason, count in train.dropped.items() if count]
     summary += f" (dropped: {', '.join(reasons)})" if reasons else ""
     summary += f", {dev.pairs_kept:,} of dev"
-    summary += f"; not binarized yet: made of {_sample_text(examination)}" if is_from_sample else ""
+    summary += (
+        f"; not binarized yet: estimated from {_sample_text(examination)}" if is_from_sample else ""
+    )
     facts = {
         "train_pairs": train.pairs_kept,
         "dev_pairs": dev.pairs_kept,
@@ -159,13 +165,13 @@ def _check_round_trip(examination: Examination) -> CheckResult:
     if descriptions:
         changes = [change for report in reports.values() if report for change in report.changes]
         advice = normalization_advice(examination.config.tokenizer, changes)
-        final_advice = advice or "write these characters in the texts as the model writes them"
+        final_advice = advice or "write these characters in the texts as the model does"
         return CheckResult("; ".join(descriptions), final_advice, facts)
     report = reports["train"]
     if report is None:
         return CheckResult("not counted when the texts were binarized", facts=facts)
     return CheckResult(
-        f"{report.lines:,} target lines compared come back from subwords", facts=facts
+        f"{report.lines:,} target lines compared are restored from their subwords", facts=facts
     )
 
 
@@ -184,7 +190,7 @@ def _check_lengths(examination: Examination) -> CheckResult:
     advice = (
         ""
         if correlation >= _MIN_CORRELATION
-        else "see whether line i of both sides translate each other"
+        else "check that line i of both sides are translations of each other"
     )
     return CheckResult(summary, advice, {"correlation": correlation, "ratio": ratio.mean})
 
@@ -197,12 +203,12 @@ def _check_bleu(examination: Examination) -> CheckResult:
     references = _prepared_data(examination).dev_target[:limit]
     four_grams = count_four_grams([references], tokenizer)
     name = tokenizer or "13a"
-    summary = f"BLEU by the tokenizer {name}; of dev {four_grams.summary}"
+    summary = f"BLEU tokenizer {name}; in dev, {four_grams.summary}"
     advice = " ".join(note.rstrip(".") for note in warnings)
     if warning := unspaced_text_warning(references, tokenizer):
         advice = warning.rstrip(".")
     elif four_grams.has_few_long_references and config.training.metric == "bleu":
-        advice = "set `training.metric: chrf`: BLEU counts stretches of four"
+        advice = "set `training.metric: chrf`, because BLEU counts 4-grams"
     return CheckResult(
         summary, advice, {"tokenizer": name, "long_references": four_grams.long_references}
     )
@@ -210,12 +216,12 @@ def _check_bleu(examination: Examination) -> CheckResult:
 
 def _check_tool_marks(examination: Examination) -> CheckResult:
     """Check for marks of other tools in the texts, such as escaped characters and subwords."""
-    return _findings(examination, lambda kind: kind in _TOOL_MARKS, "no marks of other tools")
+    return _findings(examination, lambda kind: kind in _TOOL_MARKS, "no leftovers of other tools")
 
 
 def _check_writing(examination: Examination) -> CheckResult:
     """Check that train is written like the texts of dev and test."""
-    all_clear = "train is written like the texts that judge it"
+    all_clear = "train is written like dev and test"
     return _findings(examination, lambda kind: kind not in _TOOL_MARKS, all_clear)
 
 
@@ -227,7 +233,7 @@ def _findings(
     if findings is None and data is not None:
         findings = data.manifest.findings
     if findings is None:
-        return CheckResult("not looked at: an older version of nmt binarized the texts")
+        return CheckResult("not checked: an older version of nmt binarized the texts")
     relevant = [finding for finding in findings if is_relevant(finding.kind)]
     facts = {"findings": [finding.model_dump() for finding in relevant]}
     if not relevant:

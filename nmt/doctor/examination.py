@@ -72,8 +72,10 @@ class Finding:
             width: The length of the longest name of a check.
         """
         text = self.result.summary
-        if self.result.advice:
-            text = f"{text.rstrip('.:')}; {self.result.advice}"
+        if advice := self.result.advice:
+            if advice[1:2].islower():  # a sentence, which continues after the semicolon
+                advice = advice[0].lower() + advice[1:]
+            text = f"{text.rstrip('.:')}; {advice}"
         return f"{self.level:<4}  {self.check + ':':<{width + 1}}  {text}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Finding:
             "check": self.check,
             "level": self.level,
             "found": self.result.summary,
-            "mend": self.result.advice,
+            "fix": self.result.advice,
             "exit_code": self.exit_code,
             "blocked_by": self.blocked_by,
             "facts": self.result.facts,
@@ -109,9 +111,7 @@ def blocked_finding(check: str, failed: Finding) -> Finding:
         failed: The finding of a check on which it depends.
     """
     cause = failed.blocked_by or failed.check
-    return Finding(
-        "warn", check, CheckResult("not tried", f"mend `{cause}` first"), blocked_by=cause
-    )
+    return Finding("warn", check, CheckResult("not run", f"fix `{cause}` first"), blocked_by=cause)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class DoctorReport:
         failures, warnings = self.with_level("fail"), self.with_level("warn")
         if failures:
             count = format_count(len(failures), "check fails", "checks fail")
-            return f"not ready: {count}; mend `{failures[0].check}` first"
+            return f"not ready: {count}; fix `{failures[0].check}` first"
         summaries = {finding.check: finding.result.summary for finding in self.findings}
         names = [name for name in ("time", "peak memory", "disk space") if name in summaries]
         parts = [summaries[name].partition(" (")[0] for name in names]
@@ -299,11 +299,11 @@ def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Fi
         if is_out_of_memory(error):
             return failure(
                 check.name,
-                "out of memory.\nTake a smaller model, or a device with more memory",
+                "out of memory.\nUse a smaller model, or a device with more memory",
                 5,
             )
         if stop_at_bugs:
             raise
         description = " ".join(f"{type(error).__name__}: {error}".split())
-        return failure(check.name, f"{description}\nrun again with --debug for the traceback", 1)
+        return failure(check.name, f"{description}\nadd --debug for the traceback", 1)
     return Finding("warn" if result.advice else "ok", check.name, result)

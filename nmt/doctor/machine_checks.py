@@ -19,7 +19,7 @@ from nmt.training.runtime_choice import choose_training_runtime
 def _check_config(examination: Examination) -> CheckResult:
     assert examination.config_file is not None
     examination.config = load_config(examination.config_file, examination.overrides, say=say)
-    return CheckResult(f"{examination.config_file}: every key is right")
+    return CheckResult(f"{examination.config_file}: all keys are valid")
 
 
 def _check_device(examination: Examination) -> CheckResult:
@@ -41,15 +41,15 @@ def _check_threads(examination: Examination) -> CheckResult:
 
 def _check_allocator(examination: Examination) -> CheckResult:
     if examination.runtime.device.type != "cpu":
-        return CheckResult("torch's own, on the GPU")
+        return CheckResult("of torch, on the GPU")
     keeps_freed_memory = examination.runtime.keeps_memory
     preloaded = os.environ.get("LD_PRELOAD")
     if keeps_freed_memory:
-        summary = "freed memory is kept"
+        summary = "keeps freed memory"
     elif preloaded:
-        summary = f"{preloaded}, as LD_PRELOAD has it: whether it keeps freed memory is not known"
+        summary = f"{preloaded} (LD_PRELOAD): unknown whether it keeps freed memory"
     else:
-        summary = "freed memory goes back to the system (slower)"
+        summary = "returns freed memory to the system (slower)"
     return CheckResult(summary, facts={"keeps_memory": keeps_freed_memory})
 
 
@@ -57,7 +57,7 @@ def _check_memory(examination: Examination) -> CheckResult:
     device = examination.runtime.device
     available = available_bytes(device)
     if available is None:
-        return CheckResult("this system does not say how much is free")
+        return CheckResult("free memory is unknown on this system")
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "this machine"
     summary = f"{format_size(available)} free on {where}"
     return CheckResult(summary, facts={"available_bytes": available})
@@ -71,7 +71,7 @@ def _check_disk(examination: Examination) -> CheckResult:
         _check_folder(examination)
     free = shutil.disk_usage(folder).free
     return CheckResult(
-        f"{format_size(free)} free in {folder}, which can be written to", facts={"free_bytes": free}
+        f"{format_size(free)} free in {folder}, writable", facts={"free_bytes": free}
     )
 
 
@@ -79,14 +79,15 @@ def _check_folder(examination: Examination) -> None:
     path = examination.run.path
     if path.exists() and not (path.is_dir() and os.access(path, os.W_OK)):
         raise ResourceError(
-            f"{path}: is no folder that you may write to.\nmend its rights, or take another run_dir"
+            f"{path}: the folder is not writable.\nfix its permissions, or choose another run_dir"
         )
     run = examination.run
     for key, folder in (("tokenizer.dir", run.tokenizer), ("data.dir", run.data)):
         existing = nearest_existing_folder(folder)
         if run.is_shared(folder) and existing != folder and not os.access(existing, os.W_OK):
             raise ResourceError(
-                f"{folder}: cannot be made, as you may not write to {existing}.\ntake another {key}"
+                f"{folder}: cannot be created, because {existing} is not writable.\n"
+                f"choose another {key}"
             )
 
 

@@ -80,8 +80,8 @@ def _check_python(examination: Examination) -> CheckResult:
     version = platform.python_version()
     if sys.version_info < _OLDEST_PYTHON:
         raise ResourceError(
-            f"{version}, and nmt needs {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]}.\ninstall a later "
-            "Python"
+            f"{version}, but nmt needs {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]} or later.\n"
+            "install a later Python"
         )
     summary = f"{version} on {platform.system()} {platform.machine()}, nmt {__version__}"
     return CheckResult(summary, facts={"version": version, "nmt": __version__})
@@ -96,7 +96,7 @@ def _check_packages(examination: Examination) -> CheckResult:
         except (ImportError, OSError) as error:
             raise ResourceError(
                 f"{module} cannot be imported ({error}).\n"
-                f"install it anew: {sys.executable} -m pip install --force-reinstall {package}"
+                f"reinstall it: {sys.executable} -m pip install --force-reinstall {package}"
             ) from error
     summary = ", ".join(f"{package} {version}" for package, version in versions.items())
     return CheckResult(summary, facts={"versions": versions})

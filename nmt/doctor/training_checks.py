@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from nmt.bundles.bundle import Bundle
-from nmt.console import format_duration, format_size
+from nmt.console import format_count, format_duration, format_size
 from nmt.data.batches import Batch
 from nmt.doctor.data_checks import DATA_CHECKS
 from nmt.doctor.examination import Check, CheckResult, Examination
@@ -105,15 +105,15 @@ def _run_batch(bundle: Bundle, batch: Batch, examination: Examination) -> None:
         if not is_out_of_memory(error):
             raise
         raise ResourceError(
-            f"{_batch_text(batch)} do not fit into the memory.\n"
+            f"{_batch_text(batch)} do not fit into memory.\n"
             f"lower `training.batch_size` (now {examination.loader.batch_size}) or "
-            f"`data.max_length` (now {examination.config.data.max_length}), or take a smaller model"
+            f"`data.max_length` (now {examination.config.data.max_length}), or use a smaller model"
         ) from error
 
 
 def _batch_text(batch: Batch) -> str:
     longest = f"{batch.source.shape[1]} and {batch.target_input.shape[1]} tokens"
-    return f"{len(batch.pairs)} pairs of up to {longest}"
+    return f"{format_count(len(batch.pairs), 'pair', 'pairs')} of up to {longest}"
 
 
 def _check_search(examination: Examination) -> CheckResult:
@@ -152,8 +152,8 @@ def _check_updates(examination: Examination) -> CheckResult:
                 timed, timed_by_one_thread, key=lambda timing: timing.seconds / timing.tokens
             )
             advice = (
-                f"other processes keep the cores busy (updates waited {share_waited:.0%} of their "
-                "time): the figures are an estimate for a quiet machine"
+                f"other processes use the CPU (updates waited {share_waited:.0%} of their time): "
+                "the figures are estimates for an idle machine"
             )
     examination.seconds_per_update = timed.seconds / timed.updates
     examination.waited_share = share_waited
@@ -215,8 +215,8 @@ def _update(examination: Examination, group: list[Batch], runtime: Runtime) -> N
     optimizer.zero_grad()
     if not math.isfinite(sum(map(float, losses))):
         raise ModelError(
-            "the loss is no finite number after a few updates.\nlower "
-            "`training.optimizer.learning_rate`, or set `runtime.precision: float32`"
+            "the loss is not finite after a few updates.\n"
+            "lower `training.optimizer.learning_rate`, or set `runtime.precision: float32`"
         )
 
 
@@ -237,11 +237,11 @@ def _check_checkpoint(examination: Examination) -> CheckResult:
         size = examination.checkpoint_bytes = folder_bytes(path)
     except ModelError as error:
         raise ResourceError(
-            f"{path}: what was written cannot be read again.\ntake another disk for run_dir"
+            f"{path}: the written file cannot be read back.\nput run_dir on another disk"
         ) from error
     finally:
         shutil.rmtree(path)
-    summary = f"{format_size(size)} written in {seconds:.1f} seconds, read again, removed"
+    summary = f"{format_size(size)} written in {seconds:.1f} seconds, read back, removed"
     return CheckResult(summary, facts={"bytes": size, "seconds": seconds})
 
 
@@ -249,10 +249,10 @@ def _check_peak_memory(examination: Examination) -> CheckResult:
     device = examination.runtime.device
     peak, free = peak_bytes(device), available_bytes(device)
     if peak is None or free is None:
-        return CheckResult("this system does not say what was taken")
+        return CheckResult("memory use is unknown on this system")
     # The memory of this process is free again when training begins.
     advice = "lower `training.batch_size`" if peak > _MAX_MEMORY_SHARE * (free + peak) else ""
-    summary = f"{format_size(peak)} of memory at the peak"
+    summary = f"{format_size(peak)} of memory at peak"
     return CheckResult(summary, advice, {"peak_bytes": peak, "available_bytes": free})
 
 
@@ -288,10 +288,11 @@ def _check_disk_space(examination: Examination) -> CheckResult:
     if needed > existing + free:
         raise ResourceError(
             f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
-            "free some, lower `training.checkpoint.keep_last`, or take a run_dir on another disk"
+            "free some space, lower `training.checkpoint.keep_last`, or put run_dir on another "
+            "disk"
         )
     summary = f"{format_size(needed)} of disk for the run"
-    summary += f" ({format_size(existing)} of it there already)" if existing else ""
+    summary += f" ({format_size(existing)} of it already used)" if existing else ""
     return CheckResult(
         summary, facts={"needed_bytes": needed, "there_bytes": existing, "free_bytes": free}
     )

@@ -110,8 +110,8 @@ def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
             missing = [line for line, text in enumerate(stream, start=1) if text is None]
             if missing:
                 warnings.append(
-                    f"reference {number} is blank in {_describe_lines(missing)}, where another is "
-                    "not: it counts as none there."
+                    f"reference {number} is blank in {_describe_lines(missing)}, where another "
+                    "reference is not. It is ignored there."
                 )
     blank_lines = [
         number
@@ -121,7 +121,7 @@ def blank_reference_warnings(references: Sequence[Lines]) -> list[str]:
     if blank_lines:
         warnings.append(
             f"{_describe_lines(blank_lines)} without a reference: BLEU and TER count all words of "
-            "their translations as wrong, chrF leaves them out."
+            "their translations as wrong; chrF skips these lines."
         )
     return warnings
 
@@ -141,8 +141,7 @@ def short_reference_warning(references: Sequence[Lines], tokenize: str | None = 
     if not four_grams.has_few_long_references:
         return None
     return (
-        f"only {four_grams.summary}. BLEU counts stretches of four tokens, and says little of such "
-        "text: take chrF."
+        f"only {four_grams.summary}. BLEU counts 4-grams and is unreliable for such text. Use chrF."
     )
 
 
@@ -157,8 +156,8 @@ def unspaced_text_warning(references: Lines, tokenize: str | None = None) -> str
     if _tokenizer_advice(references, tokenize) is None or _has_spaces(references):
         return None
     return (
-        f"the references are written without spaces, and BLEU's tokenizer {tokenize} takes their "
-        "sentences for words: set `data.target_language`, such as zh, ja or th."
+        f"the references have no spaces, so BLEU's tokenizer {tokenize} treats sentences as "
+        "words. Set `data.target_language`, such as zh, ja or th."
     )
 
 
@@ -180,22 +179,22 @@ def count_four_grams(references: Sequence[Lines], tokenize: str | None = None) -
 def _describe_lines(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"1 line (line {numbers[0]})"
-    return f"{len(numbers):,} lines (the first: line {numbers[0]})"
+    return f"{len(numbers):,} lines (first: line {numbers[0]})"
 
 
 def _subword_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     first = _first_line(hypotheses, _has_subwords)
     if first is not None:
         return (
-            f"hypotheses look like subwords, line {first + 1}: {_quote(hypotheses[first])}. "
-            "Join them first: scores of subwords compare with nothing."
+            f"hypotheses look like subwords, line {first + 1}: {_quote(hypotheses[first])}. Join "
+            "them first: scores of subwords are not comparable."
         )
     for reference in references:
         first = _first_line(reference, _has_subwords)
         if first is not None:
             return (
                 f"references look like subwords, line {first + 1}: {_quote(reference[first])}. "
-                f"Take the text as it was{_UNLESS_SWAPPED}"
+                f"Use the original text{_UNLESS_SWAPPED}"
             )
     return None
 
@@ -205,14 +204,14 @@ def _tokenised_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | 
         first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
         return (
             f"hypotheses look tokenised, line {first + 1}: {_quote(hypotheses[first])}. "
-            "Detokenise them first: sacreBLEU tokenises by itself."
+            "Detokenise them first: sacreBLEU does its own tokenisation."
         )
     for reference in references:
         if _are_tokenised(reference):
             first = next(i for i, line in enumerate(reference) if _is_tokenised(line))
             return (
-                f"references look tokenised, line {first + 1}: {_quote(reference[first])}, "
-                f"hypotheses do not. Take the text as it was{_UNLESS_SWAPPED}"
+                f"references look tokenised, line {first + 1}: {_quote(reference[first])}, but "
+                f"hypotheses do not. Use the original text{_UNLESS_SWAPPED}"
             )
     return None
 
@@ -221,7 +220,7 @@ def _are_tokenised(lines: Lines) -> bool:
     return _share(lines, _is_tokenised) > _SHARE_OF_LINES
 
 
-_ENTITY_REMEDY = "Write the characters that they stand for."
+_ENTITY_REMEDY = "Replace them by the characters that they encode."
 
 
 def _one_sided_warning(
@@ -279,13 +278,13 @@ def _case_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
     )
     if any(references_have) and not hypotheses_have:
         return (
-            "hypotheses have no capital letter but the references do. Restore the case, or give "
-            "--lowercase and say so beside the score."
+            "hypotheses have no capital letter but the references do. Restore the case, or add "
+            "--lowercase and report it with the score."
         )
     if hypotheses_have and not any(references_have):
         return (
-            "references have no capital letter but the hypotheses do. Give --lowercase and say so "
-            f"beside the score, or take references with case{_UNLESS_SWAPPED}"
+            "references have no capital letter but the hypotheses do. Add --lowercase and report "
+            f"it with the score, or use references with case{_UNLESS_SWAPPED}"
         )
     return None
 
@@ -310,19 +309,19 @@ def _spacing_warning(hypotheses: Lines, references: Sequence[Lines], tokenize: s
     ]
     if not unspaced_references:
         return None
-    advice = f"Give {_tokenizer_advice(unspaced_references[0], tokenize)}, or look at chrF."
+    advice = f"Give {_tokenizer_advice(unspaced_references[0], tokenize)}, or use chrF."
     spaced = _tokenizer_advice(hypotheses, tokenize) is not None and _has_spaces(hypotheses)
     if spaced == all(map(_has_spaces, unspaced_references)):
         if spaced:
             return None  # both are divided into words already
         return (
-            f"the references are written without spaces, which BLEU's tokenizer {tokenize} does "
-            f"not see through. {advice}"
+            f"the references have no spaces, so BLEU's tokenizer {tokenize} cannot split them "
+            f"into words. {advice}"
         )
     side, other = ("hypotheses", "references") if spaced else ("references", "hypotheses")
     return (
-        f"the {side} have spaces between words and the {other} have none, so that BLEU's tokenizer "
-        f"{tokenize} finds other words in them. {advice}"
+        f"the {side} have spaces between words and the {other} have none, so BLEU's tokenizer "
+        f"{tokenize} finds different words in them. {advice}"
     )
 
 
@@ -441,26 +440,25 @@ def _lines_with(lines: Lines, find: Callable[[str], str]) -> list[int]:
 def _invisible_characters_warning(name: str, lines: list[int], found: str) -> str:
     return (
         f"{_describe_count(name, lines)} have invisible characters, the first "
-        f"{make_visible(found)}: "
-        "where only one side has them, words that look alike do not match. Remove them from both "
-        "sides."
+        f"{make_visible(found)}: words that look alike do not match if only one side has them. "
+        "Remove them from both sides."
     )
 
 
 def _decomposed_warning(name: str, lines: list[int], found: str) -> str:
     return (
-        f"{_describe_count(name, lines)} have accents as characters of their own, the first "
-        f"{make_visible(found)}: where only one side has them, words that look alike do not match. "
-        "Bring both sides into the form NFC."
+        f"{_describe_count(name, lines)} have decomposed accents, the first "
+        f"{make_visible(found)}: words that look alike do not match if only one side has them. "
+        "Normalise both sides to NFC."
     )
 
 
 def _special_warning(name: str, lines: list[int], found: str) -> str:
     other = "hypotheses" if name == "references" else "references"
     return (
-        f"{_describe_count(name, lines)} have characters such as {make_visible(found)}, the "
-        f"{other} none: was one side normalised? Compare both in one form, or train with "
-        "tokenizer.normalization: auto."
+        f"{_describe_count(name, lines)} have characters such as {make_visible(found)}, but the "
+        f"{other} have none. One side may be normalised. Normalise both sides alike, or train "
+        "with tokenizer.normalization: auto."
     )
 
 

@@ -79,7 +79,7 @@ def metric(name: str) -> Metric:
             resolved: Metric = registry.resolve(name)
             return resolved
     known = dict.fromkeys((*DEV_METRICS.names(), *SCORE_METRICS.names()))
-    raise UsageError(f"{name!r} is no metric; choose one of {', '.join(known)}.")
+    raise UsageError(f"{name!r} is not a metric; choose one of {', '.join(known)}.")
 
 
 def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
@@ -99,7 +99,7 @@ def make_scorer(name: str, options: ScorerOptions | None = None) -> "Scorer":
     chosen = metric(name)
     if chosen.scorer is None:
         raise UsageError(
-            f"{name} is no metric of translations; choose one of "
+            f"{name} is not a metric of translations; choose one of "
             f"{', '.join(SCORE_METRICS.names())}."
         )
     return chosen.scorer(options or ScorerOptions())
@@ -164,10 +164,10 @@ def _unloadable(tokenize: str | None, error: Exception) -> NmtError:
         from sacrebleu.utils import SACREBLEU_DIR
 
         return ResourceError(
-            f"the tokenizer {tokenize!r} needs a file that sacreBLEU could not download: "
+            f"the tokenizer {tokenize!r} needs a file, but sacreBLEU could not download it: "
             f"{getattr(error, 'reason', error)}.\n"
-            f"Run this once with a connection (the file is kept in {SACREBLEU_DIR}), or choose a "
-            "tokenizer that needs none, such as 13a, intl or char."
+            f"Run this command once online (the file is cached in {SACREBLEU_DIR}), or choose a "
+            "tokenizer without a file, such as 13a, intl or char."
         )
     if tokenize in TOKENIZER_PACKAGES and not isinstance(error, AssertionError):
         return UsageError(

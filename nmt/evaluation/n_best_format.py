@@ -91,8 +91,8 @@ def parse_entry(line: str, name: str, number: int) -> NBestEntry:
     match = _INDEX.match(line)
     if match is None:
         raise DataError(
-            f"{name}: line {number}: is no line of an n-best list. Expected `index ||| text`, "
-            "features and score after it as they come, index 0 for the first source line."
+            f"{name}: line {number}: is not a line of an n-best list. Expected `index ||| text`, "
+            "optionally with features and a score. Index 0 is the first source line."
         )
     spaced = bool(match[2] and match[3])
     fields = _Fields(line[match.end() :], SEPARATOR if spaced else _BAR)
@@ -104,9 +104,10 @@ def parse_entry(line: str, name: str, number: int) -> NBestEntry:
     has_bars = _LOOSE_BAR.search(fields.remaining) if spaced else _BAR in fields.remaining
     if has_bars and not is_ours and not is_complete:
         raise DataError(
-            f"{name}: line {number}: where does its text end? It has {_BAR!r} in it, or unknown "
-            "fields come after it.\nExpected `index ||| text ||| features ||| score`, each feature "
-            "with a name. Write the bars of the text otherwise, or leave the other fields out."
+            f"{name}: line {number}: the end of its text is ambiguous: the text has {_BAR!r}, or "
+            "unknown fields follow it.\n"
+            "Expected `index ||| text ||| features ||| score`, each feature with a name. Replace "
+            "the bars in the text, or remove the other fields."
         )
     return NBestEntry(int(match[1]), fields.remaining.strip(_SPACES), alignment, features, rest)
 

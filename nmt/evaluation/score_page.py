@@ -78,13 +78,13 @@ def _scores(report: ScoreReport) -> str:
 
 
 def _explanation(report: ScoreReport) -> str:
-    sentence = "Below a score: the interval that holds 95% of the scores of resampled texts"
+    sentence = "Below a score: its 95% confidence interval, from resampled texts"
     if len(report.systems) == 1:
         return sentence + "."
     method = _METHODS[report.options.method]
     return (
-        f"{sentence}; the difference to {report.systems[0].name} and p, how likely chance alone "
-        f"gives one as large ({method}). Coloured where p is below {SIGNIFICANT}."
+        f"{sentence}; the difference to {report.systems[0].name} and p, the probability of a "
+        f"difference this large by chance ({method}). Coloured where p is below {SIGNIFICANT}."
     )
 
 

@@ -167,7 +167,7 @@ def noise_warning(name: str, value: float, noise: str) -> str:
         value: The score.
         noise: The reason why it is noise.
     """
-    return f"{name} {value:.2f} is noise ({noise}). Look at chrF."
+    return f"{name} {value:.2f} is unreliable ({noise}). Use chrF."
 
 
 def _score_by_metric(
@@ -340,7 +340,7 @@ def print_buckets(report: ScoreReport) -> None:
         ]
         print_table(["points", *names], rows, left_aligned=(0,))
     if report.words is not None:
-        print("\nF1 of words by how often training saw them")
+        print("\nF1 of words by frequency in the training text")
         rows = [
             [row["seen"], f"{row['reference'][0]:,}", *map(_format_percent, row["f1"])]
             for row in record["word_frequency"]

@@ -108,16 +108,16 @@ def check_reference_counts(hypotheses: Sequence[str], references: Sequence[Seque
         DataError: The line counts differ, or there is nothing to score.
     """
     if not references:
-        raise DataError("there are no references to score against. Give at least one with --ref.")
+        raise DataError("no references. Add at least one with --ref.")
     counts = [len(stream) for stream in references]
     if any(count != len(hypotheses) for count in counts):
         reference_counts = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
         raise DataError(
             f"line counts differ: hypotheses: {len(hypotheses)}, {reference_counts}. Line i of "
-            "each must belong to line i of the others; look for lines that were lost or added."
+            "all files must belong together. Look for missing or extra lines."
         )
     if not hypotheses:
-        raise DataError("there is nothing to score: hypotheses and references have no lines.")
+        raise DataError("nothing to score: hypotheses and references have no lines.")
 
 
 def mask_blank_references(references: Sequence[Sequence[str]]) -> References:
@@ -169,7 +169,7 @@ def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = 
     known = find_language(language)
     if known is None or known.tokenizer == "13a":
         return None
-    reason = f"no tokenizer of BLEU finds the words of {known.name}"
+    reason = f"BLEU has no word tokenizer for {known.name}"
     if known.tokenizer != _CHARACTERS:
         try:
             make_scorer("bleu", ScorerOptions(tokenize=known.tokenizer))
@@ -181,7 +181,10 @@ def bleu_tokenizer(language: str | None, report: Callable[[str], None] | None = 
         else:
             return known.tokenizer
     if report is not None:
-        report(f"{reason}: BLEU is of characters (tok:{_CHARACTERS}); chrF needs no words.")
+        report(
+            f"{reason}, so BLEU counts characters (tok:{_CHARACTERS}). chrF needs no word "
+            "tokenizer."
+        )
     return _CHARACTERS
 
 

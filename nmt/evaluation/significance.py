@@ -163,13 +163,13 @@ def _check_sampling(lines: int) -> None:
     """Raise UsageError where sacreBLEU could not sample."""
     if lines < 2:
         raise UsageError(
-            "how sure a score is cannot be told from a text of one line: give two or more, better "
-            "some hundreds."
+            "a confidence interval needs at least two lines, better some hundreds. Use a longer "
+            "text."
         )
     seed = os.environ.get(_SEED_VARIABLE, "0")
     if seed.lower() != "none" and not (seed.isascii() and seed.isdigit()):
         raise UsageError(
-            f"{_SEED_VARIABLE} is {seed!r}. Set it to a whole number, or to none for another one "
+            f"{_SEED_VARIABLE} is {seed!r}. Set it to a whole number, or to none for a new seed "
             "each time."
         )
 

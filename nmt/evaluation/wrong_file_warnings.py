@@ -42,7 +42,7 @@ def _equal_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None
     for number, reference in enumerate(references, start=1):
         if any(map(str.strip, hypotheses)) and list(hypotheses) == list(reference):
             which = f"reference {number}" if len(references) > 1 else "the references"
-            return f"the hypotheses equal {which} line by line: is it the same file?"
+            return f"the hypotheses equal {which} line by line. Check whether it is the same file."
     return None
 
 
@@ -54,8 +54,8 @@ def _copied_warning(hypotheses: Lines, references: Sequence[Lines], sources: Lin
         share = sum(a == b for a, b in pairs) / max(1, len(pairs))
         if share >= _SHARE_COPIED:
             return (
-                f"{share:.0%} of the {name} equal their source: are they the source, or were "
-                "files swapped?"
+                f"{share:.0%} of the {name} equal their source. Check whether they are the "
+                "source, or files are swapped."
             )
     return None
 
@@ -73,10 +73,13 @@ def _language_warning(
     sentence = f"only {share:.0%} of the words of the hypotheses are in the references"
     source = Counter[str]() if sources is None else _count_words(sources)
     if _shared_share(hypothesis_words, source) > _CLEAR_RATIO * share:
-        return f"{sentence}, more are in the source: are they in the source's language?"
+        return f"{sentence}; more are in the source. Check the language of the hypotheses."
     if _shared_share(reference_words, source) > _CLEAR_RATIO * share:
-        return f"{sentence}, which share more with the source: was the source given as --ref?"
-    return f"{sentence}: are both in the same language, and of the same text?"
+        return (
+            f"{sentence}, which share more words with the source. Check whether --ref is the "
+            "source."
+        )
+    return f"{sentence}. Check that both have the same language and text."
 
 
 def _shift_warning(hypotheses: Lines, reference: Lines) -> str | None:
@@ -90,8 +93,8 @@ def _shift_warning(hypotheses: Lines, reference: Lines) -> str | None:
     for name, shifted in (("before", reference_words[:-2]), ("after", reference_words[2:])):
         if _count_common(hypothesis_words[1:-1], shifted) > _CLEAR_RATIO * same_line:
             return (
-                f"hypotheses fit the reference of the line {name} better than their own: was a "
-                "line lost or added?"
+                f"hypotheses match the reference of the line {name} better than their own. Look "
+                "for a missing or extra line."
             )
     return None
 
@@ -105,8 +108,8 @@ def _length_warning(hypotheses: Lines, reference: Lines) -> str | None:
         return None
     size = "short" if hypothesis_size < reference_size else "long"
     return (
-        f"the hypotheses are {size}: {hypothesis_size / reference_size:.2f} times the characters "
-        "of the references. Were they cut off, or run on?"
+        f"the hypotheses are {size}: {hypothesis_size / reference_size:.2f} times as long as the "
+        "references in characters. Check whether they are truncated or repetitive."
     )
 
 

@@ -103,7 +103,9 @@ def _align_by_attention(
 ) -> WordAlignment:
     """Return the alignment by attention weights `[tokens, source_tokens]`, end marks included."""
     if attention is None:
-        raise UsageError("this model has no attention: it aligns nothing. Try --aligner hmm.")
+        raise UsageError(
+            "this model has no attention, so it cannot align words. Use --aligner hmm."
+        )
     assert source is not None
     assert target is not None
     weights = attention[: len(target.subwords), : len(source.subwords)].astype(np.float64)

@@ -172,7 +172,7 @@ class Inspector:
         """Return the output of one model for each line."""
         outputs = self._best_outputs(translator, lines)
         if any(_lacks_attention(output.best) for output in outputs):
-            raise UsageError(f"{translator.name} has no attention: there is nothing to draw.")
+            raise UsageError(f"{translator.name} has no attention, so there is nothing to draw.")
         if not self.full:
             return outputs
         outputs = _with_references(translator, lines, outputs)
@@ -197,8 +197,8 @@ class Inspector:
             if len(score.tokens) * len(score.source_tokens) > _MAX_CELLS:
                 size = f"{len(score.source_tokens)} by {len(score.tokens)}"
                 raise DataError(
-                    f"line {number}: {size} subwords are too many to draw. Leave the line out, or "
-                    "divide it."
+                    f"line {number}: {size} subwords are too many to draw. Remove or split the "
+                    "line."
                 )
         return [
             ModelOutput((InspectedTranslation(translation_of_score(target, score), "given"),))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nmt.errors import UsageError
+from nmt.errors import UsageError, install_command
 from nmt.runtime.tables import printable
 from nmt.search.hypothesis import Weights
 
@@ -193,7 +193,7 @@ def attention_image(
     except ImportError as error:
         raise UsageError(
             "images need matplotlib, which is not installed. Install it with "
-            "`pip install 'nmt[plot]'`, or ask for a page: --html FILE."
+            f"{install_command('plot')}, or write an HTML report with --html FILE."
         ) from error
     rows, columns = map(_label, target), map(_label, source)
     labels = (list(rows), list(columns))
@@ -286,14 +286,14 @@ def _warnings(image_format: str, fonts: Fonts, labels: tuple[list[str], list[str
     messages = []
     if fonts.missing and image_format != "svg":
         messages.append(
-            f"no font here has {describe_characters(fonts.missing)}: boxes stand in their place. "
-            "Install a font that has them (those named Noto have most scripts), or look at a page: "
-            "--html FILE"
+            f"no installed font has {describe_characters(fonts.missing)}, so boxes replace them. "
+            "Install a font that has them (Noto fonts have most scripts), or write an HTML report "
+            "with --html FILE"
         )
     shapes_text = hasattr(ft2font, "__libraqm_version__")
     if image_format != "svg" and not shapes_text and has_right_to_left([*labels[0], *labels[1]]):
         messages.append(
-            "this matplotlib draws right-to-left scripts from the left; from 3.11 on it does not. "
-            "Bring it up to date, or look at a page: --html FILE"
+            "this matplotlib draws right-to-left scripts from the left. Upgrade it to 3.11 or "
+            "later, or write an HTML report with --html FILE"
         )
     return messages

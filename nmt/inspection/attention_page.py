@@ -23,7 +23,7 @@ _DECIMALS = 3
 _STYLES = ("attention.css", "search_tree.css", "attention_page.css")
 _SCRIPTS = ("attention.js", "search_tree.js", "differences.js", "attention_page.js")
 _BODY = """<div id="attention"></div>
-<noscript><p>This page draws with JavaScript, which is switched off.</p></noscript>"""
+<noscript><p>This page needs JavaScript. Enable it in the browser.</p></noscript>"""
 
 
 def attention_page(

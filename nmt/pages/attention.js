@@ -261,11 +261,11 @@ function lightLine(tokens, on, weights) {
 
 /** Return a sentence about a place, as nodes. */
 function sentence(shown, place) {
-  if (place === null) return [element("span", { class: "muted" }, "Point at a word, or tap it, to see where it looked.")];
+  if (place === null) return [element("span", { class: "muted" }, "Point at or tap a word to see its attention.")];
   const word = (unit) => element("bdi", { class: "word" }, unit.text);
   if (place.target !== null && place.source !== null) {
     const weight = shown.weights[place.target][place.source];
-    return [word(shown.target[place.target]), " looked at ", word(shown.source[place.source]), ` ${percent(weight)}`];
+    return [word(shown.target[place.target]), " attends to ", word(shown.source[place.source]), ` ${percent(weight)}`];
   }
   const fromTarget = place.target !== null;
   const weights = weightsAt(shown, place);
@@ -274,12 +274,12 @@ function sentence(shown, place) {
   order.sort((a, b) => weights[b] - weights[a] || a - b);
   const nodes = [
     word(fromTarget ? shown.target[place.target] : shown.source[place.source]),
-    fromTarget ? " looked at " : " was looked at by ",
+    fromTarget ? " attends to " : " is attended to by ",
   ];
   order.slice(0, SAID).forEach((i, rank) => {
     nodes.push(rank ? ", " : "", word(others[i]), ` ${percent(weights[i])}`);
   });
-  if (!order.length) nodes.push("nothing in particular");
+  if (!order.length) nodes.push("no word with 1% or more");
   if (fromTarget) {
     nodes.push(element("span", { class: "muted" }, ` \u00b7 probability ${percent(shown.probabilities[place.target])}`));
   }

@@ -210,7 +210,7 @@ function drawReading(reading, model, sentence, state, named, drawn) {
   const holder = element("article", { class: "card reading" });
   if (named) holder.append(element("h3", { class: "model" }, model));
   if (!reading.looks.some((look) => look.target.length)) {
-    holder.append(element("p", { class: "muted" }, sentence.text ? "There is nothing to draw." : "A blank line."));
+    holder.append(element("p", { class: "muted" }, sentence.text ? "Nothing to draw." : "A blank line."));
     return holder;
   }
   const place = element("div");
@@ -229,7 +229,7 @@ function drawReading(reading, model, sentence, state, named, drawn) {
   draw(reading.looks[0]);
   holder.append(place, reference);
   if (reading.pieces > 1) {
-    holder.append(element("p", { class: "muted" }, `Too long for a picture: translated in ${reading.pieces} pieces.`));
+    holder.append(element("p", { class: "muted" }, `Too long for a picture: translated in ${reading.pieces} segments.`));
   }
   if (reading.looks.length > 1) holder.append(alternatives(reading.looks, draw));
   if (reading.tree) holder.append(treeOf(reading.tree));
@@ -273,7 +273,7 @@ function alternatives(looks, draw) {
 /** Return the search tree, which is drawn when it is opened. */
 function treeOf(tree) {
   const holder = element("div");
-  const details = element("details", { class: "search" }, element("summary", {}, "The search"), holder);
+  const details = element("details", { class: "search" }, element("summary", {}, "Search tree"), holder);
   details.addEventListener("toggle", () => {
     if (details.open && !holder.firstChild) drawTree(holder, tree);
   });

@@ -58,8 +58,8 @@
         count: row.reference[0],
         values: row.f1.map((value) => (value === null ? null : 100 * value)),
       }));
-      const title = "Words by how often training saw them";
-      made.push(chart(title, ["times seen", "words", "found (F1)"], words, points));
+      const title = "Words by frequency in the training text";
+      made.push(chart(title, ["frequency", "words", "found (F1)"], words, points));
     }
     const spread = data.buckets.sentence_score[key].map((row) => ({
       label: row.points,
@@ -102,8 +102,8 @@
     "longest first": (a, b) => joined(b.reference).length - joined(a.reference).length,
   };
   if (data.systems.length > 1) {
-    orders["most better than the baseline"] = (a, b) => worse() * (gap(b) - gap(a));
-    orders["most worse than the baseline"] = (a, b) => worse() * (gap(a) - gap(b));
+    orders["largest gain over the baseline"] = (a, b) => worse() * (gap(b) - gap(a));
+    orders["largest loss against the baseline"] = (a, b) => worse() * (gap(a) - gap(b));
   }
   order.append(...Object.keys(orders).map((name) => element("option", {}, name)));
   system.append(...data.systems.map((name) => element("option", {}, name)));

@@ -8,7 +8,7 @@
  * nmt/inspection/attention_data.py writes the trees. attention.js must come before this file.
  */
 
-const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not followed further" };
+const FATES = { pruned: "pruned", cut: "cut off by the length limit", left: "not expanded" };
 
 /** Draw a tree into a container, in place of its content. */
 function drawTree(container, tree) {
@@ -23,7 +23,7 @@ function drawTree(container, tree) {
   const roots = nodes.filter((node) => node.parent < 0);
   const holder = element("div", { class: "tree wide", tabindex: "0", role: "region", "aria-label": "Search tree" });
   holder.append(branch(inOrder(roots)));
-  container.replaceChildren(element("p", { class: "told muted" }, `${told.join(", ")}. From top to bottom the best one, with its score; indented what stood beside it.`), holder);
+  container.replaceChildren(element("p", { class: "told muted" }, `${told.join(", ")}. The best hypothesis is at the left, from top to bottom. Its alternatives are indented.`), holder);
 }
 
 /** Return the nodes with their `children`, the `best` rank below them (infinite for none), and the

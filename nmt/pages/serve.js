@@ -4,14 +4,14 @@
 (function serve() {
   const DEBOUNCE = 250;
   const REMEMBERED = 300;
-  const HINT = "Click a word of the translation to see what else could stand there.";
+  const HINT = "Click a word of the translation to see alternatives.";
   const MEANINGS = {
     diffuse: "attention is spread over many words",
-    uncovered: "may leave something out",
+    uncovered: "source may be partly untranslated",
     repetition: "repeats itself",
     copy: "copies the source",
     length: "unusual length",
-    unsure: "unsure of its words",
+    unsure: "low probability",
     unknown: "unknown words in the source",
   };
   const info = pageData();
@@ -61,9 +61,9 @@
       });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Error("The server does not answer. Is nmt serve still running?");
+      throw new Error("The server does not respond. Check that nmt serve is running.");
     }
-    const answer = await response.json().catch(() => ({ error: `the server answers ${response.status}` }));
+    const answer = await response.json().catch(() => ({ error: `the server responded with status ${response.status}` }));
     if (!response.ok) throw new Error(answer.error);
     return answer;
   }
@@ -204,7 +204,7 @@
       if (!record) return [];
       const words = record.flags.map((flag) => MEANINGS[flag] ?? flag);
       if (!record.finished) words.push("cut off at the length limit");
-      if (record.pieces > 1) words.push(`translated in ${record.pieces} pieces`);
+      if (record.pieces > 1) words.push(`translated in ${record.pieces} segments`);
       const of = lines.length > 1 ? `line ${i + 1}: ` : "";
       return words.map((text) => element("span", { class: "flag" }, of + text));
     });
@@ -215,7 +215,7 @@
   function drawSelected() {
     const line = lines[selected];
     const record = recordOf(line);
-    at("prefix-name").textContent = lines.length > 1 ? `Line ${selected + 1} begins with` : "Begins with";
+    at("prefix-name").textContent = lines.length > 1 ? `Line ${selected + 1} starts with` : "Starts with";
     if (document.activeElement !== prefix) prefix.value = line?.prefix ?? "";
     at("free").hidden = !line?.prefix;
     const others = (record?.n_best ?? []).filter((other) => other.translation !== record.translation);
@@ -252,7 +252,7 @@
     const units = shownUnits(record);
     const unit = units[Number(node.dataset.place)];
     select(Number(node.dataset.line));
-    const box = element("div", { class: "menu", role: "menu", "aria-label": `Instead of ${unit.text}` }, element("p", { class: "muted" }, "looking for alternatives"));
+    const box = element("div", { class: "menu", role: "menu", "aria-label": `Alternatives to ${unit.text}` }, element("p", { class: "muted" }, "searching for alternatives"));
     menu = { box, node, aborter: new AbortController() };
     const mine = menu;
     node.setAttribute("aria-expanded", "true");

@@ -306,9 +306,9 @@ def print_runs(comparison: RunComparison) -> None:
     )
     print()
     if comparison.settings_problem:
-        print(f"settings cannot be compared: {comparison.settings_problem}")
+        print(f"the settings cannot be compared: {comparison.settings_problem}")
     elif comparison.settings:
-        header = ["setting that differs", *map(printable, comparison.names)]
+        header = ["different setting", *map(printable, comparison.names)]
         print_table(
             header, _printable_cells(setting_rows(comparison)), left_aligned=range(len(header))
         )
@@ -331,7 +331,7 @@ def print_deltas(comparison: RunComparison, max_count: int) -> None:
         return
     deltas = largest_deltas(comparison.scores.report, max_count)
     if deltas:
-        print("\nlargest swings by chrF of the sentence")
+        print("\nlargest differences by sentence chrF")
     for delta in deltas:
         names = comparison.names[0], comparison.names[delta.run]
         width = max(len(name) for name in (*names, "reference"))
@@ -374,7 +374,7 @@ def comparison_page(comparison: RunComparison) -> str:
     translations_page = None if comparison.scores is None else score_page(comparison.scores.report)
     parts = (
         section("runs", "Runs", _runs(comparison)),
-        section("settings", "Settings that differ", _settings(comparison)),
+        section("settings", "Different settings", _settings(comparison)),
         section("curves", "Curves", _curves(comparison)),
         section(
             "translations",
@@ -414,7 +414,7 @@ def _runs(comparison: RunComparison) -> str:
 
 def _settings(comparison: RunComparison) -> str:
     if comparison.settings_problem:
-        return paragraph(f"Cannot be compared. {comparison.settings_problem}", "bad")
+        return paragraph(f"The settings cannot be compared. {comparison.settings_problem}", "bad")
     if not comparison.settings:
         return paragraph("None: the runs have the same settings.", "muted")
     columns = (Column("setting"), *(Column(name) for name in comparison.names))

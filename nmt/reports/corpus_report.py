@@ -200,10 +200,8 @@ def _tiles(data: DataReport) -> str:
     ratio = data.manifest.length_ratio
     return tiles(
         (
-            Tile(
-                "Pairs to train on", format_count(train.pairs_kept), f"of {train.pairs_read:,} read"
-            ),
-            Tile("Pairs of dev", format_count(dev.pairs_kept)),
+            Tile("Train pairs", format_count(train.pairs_kept), f"of {train.pairs_read:,} read"),
+            Tile("Dev pairs", format_count(dev.pairs_kept)),
             _side_tile("Source", train, "source"),
             _side_tile("Target", train, "target"),
             Tile("Length ratio", f"{ratio.mean:.2f}", f"± {ratio.deviation:.2f}, target to source"),
@@ -219,9 +217,9 @@ def _findings(data: DataReport) -> str:
     findings = data.manifest.findings or ()
     if not findings:
         return ""
-    columns = (Column("finding"), Column("lines and what to do", is_user_text=True))
+    columns = (Column("finding"), Column("lines and fix", is_user_text=True))
     rows = [finding.message.partition("\n")[::2] for finding in findings]
-    return "<h3>What may be wrong with the texts</h3>" + table(columns, rows)
+    return "<h3>Possible problems in the texts</h3>" + table(columns, rows)
 
 
 def _side_tile(name: str, train: CorpusReport, side: str) -> Tile:
@@ -230,7 +228,7 @@ def _side_tile(name: str, train: CorpusReport, side: str) -> Tile:
     return Tile(
         f"{name} subwords",
         format_count(report.tokens),
-        f"{report.mean_length:.1f} a sentence, at most {report.max_length}; {unknown} unknown",
+        f"{report.mean_length:.1f} per sentence, at most {report.max_length}; {unknown} unknown",
     )
 
 
@@ -282,8 +280,8 @@ def _dropped_pairs(data: DataReport) -> str:
         if number
     ]
     if not rows:
-        return paragraph("No pair of train was dropped.")
-    return "<h3>Dropped pairs of train</h3>" + table(
+        return paragraph("No train pair was dropped.")
+    return "<h3>Dropped train pairs</h3>" + table(
         (Column("reason"), Column("pairs", True), Column("share", True), Column("first lines")),
         [
             (
@@ -301,13 +299,13 @@ def _repetitions(data: DataReport) -> str:
     train = data.train
     columns = (Column("repetition and leakage"), Column("pairs", True), Column("share", True))
     rows = [
-        ("occur earlier in train", train.duplicates),
+        ("are repeated in train", train.duplicates),
         ("have the same text on both sides", train.identical),
-        ("have control characters or foreign line ends", train.control_characters),
+        ("have control characters or unusual line ends", train.control_characters),
         ("have a blank side", train.blank),
     ]
     for name, overlap in data.manifest.overlap.items():
-        rows.append((f"occur in {name} too", overlap.pairs))
+        rows.append((f"are also in {name}", overlap.pairs))
         rows.append((f"have a source that occurs in {name}", overlap.sources))
     html = table(
         columns,
@@ -325,7 +323,7 @@ def _round_trip(report: RoundTripReport | None) -> str:
         return ""
     if not report.changed:
         return paragraph(
-            f"All {report.lines:,} target lines compared come back from their subwords."
+            f"All {report.lines:,} target lines compared are restored from their subwords."
         )
     return paragraph(f"{describe_round_trip(report)}.")
 
@@ -347,12 +345,12 @@ def _suspicious_pairs(data: DataReport) -> str:
     if not suspicious.pairs:
         return ""
     is_all = suspicious.examined == data.train.pairs_kept
-    examined_text = "all pairs" if is_all else f"{suspicious.examined:,} pairs, evenly spread"
+    examined_text = "all pairs" if is_all else f"{suspicious.examined:,} pairs, evenly spaced"
     note = (
-        f"The {len(suspicious.pairs)} pairs that look least like translations of each other: "
-        f"lengths of {'all' if data.measured == data.train.pairs_kept else f'{data.measured:,}'} "
-        f"pairs, words (by IBM Model 1) and letters of {examined_text}. Texts are put together "
-        "from their subwords."
+        f"The {len(suspicious.pairs)} most suspicious pairs, by length ratio of "
+        f"{'all' if data.measured == data.train.pairs_kept else f'{data.measured:,}'} pairs, and "
+        f"by words (IBM Model 1) and letters of {examined_text}. Texts are joined from their "
+        "subwords."
     )
     columns = (
         Column("line", True),

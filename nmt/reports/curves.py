@@ -56,7 +56,7 @@ def run_curves(history: RunHistory) -> list[LineChart]:
 def event_marks(history: RunHistory) -> list[Mark]:
     """Return the marks of updates where training resumed, and where it failed."""
     resumed = [
-        Mark(session.update, f"gone on from update {session.update:,}")
+        Mark(session.update, f"resumed from update {session.update:,}")
         for session in history.sessions[1:]
     ]
     return resumed + [
@@ -156,7 +156,7 @@ def comparison_curves(names: Sequence[str], histories: Sequence[RunHistory]) -> 
     return [
         _dev_chart("bleu", runs),
         LineChart(
-            "BLEU of dev by time",
+            "Dev BLEU by time",
             [
                 Series(
                     name, dev_points_by_minutes(history, "bleu"), dots=True, colour=_colour(index)

@@ -20,12 +20,12 @@ METRICS = {name: metric(name).title for name in DEV_METRICS.names()}
 """The display names of the dev metrics."""
 
 _FAULT_TEXTS = {
-    "skipped_update": "left out: loss or gradient not finite",
-    "out_of_memory": "out of memory: done in {parts} parts",
-    "not_saved": "{what} could not be saved",
+    "skipped_update": "skipped: loss or gradient not finite",
+    "out_of_memory": "out of memory: computed in {parts} parts",
+    "not_saved": "could not save {what}",
     "looking_back": "back to update {back_to}: loss or gradient not finite",
     "rollback": "back to update {back_to}, learning rate times {rate_scale}",
-    "given_up": "given up: loss or gradient not finite",
+    "given_up": "stopped: loss or gradient not finite",
 }
 
 
@@ -223,7 +223,7 @@ class RunHistory:
         self.dev.append(DevPoint(update, time, metrics, seconds, samples, noise))
 
     def _add_end(self, record: Mapping[str, Any], update: int, time: float) -> None:
-        self.ended = str(record.get("reason", "no reason told"))
+        self.ended = str(record.get("reason", "no reason recorded"))
 
 
 _HANDLERS = {

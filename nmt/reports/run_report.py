@@ -176,7 +176,7 @@ def _summary(report: RunReport) -> str:
         figures.append(_last_validation(history.dev[-1], report.state.best_metric))
     epoch = f"epoch {history.train[-1].epoch}" if history.train else ""
     figures.append(Tile("Updates", format_count(history.update), epoch))
-    figures.append(Tile("Time of training", format_duration(history.seconds), _time_note(report)))
+    figures.append(Tile("Training time", format_duration(history.seconds), _time_note(report)))
     if history.train:
         speed = history.train[-1].tokens_per_second
         figures.append(Tile("Pace", format_count(speed), "target tokens per second"))
@@ -206,7 +206,7 @@ def _time_note(report: RunReport) -> str:
     """Return the time that training still takes, or the time when an inactive run began."""
     progress, sessions = report.progress, report.state.history.sessions
     if report.state.status != "training":
-        times = f", in {len(sessions)} sittings" if len(sessions) > 1 else ""
+        times = f", in {len(sessions)} sessions" if len(sessions) > 1 else ""
         return f"begun {format_time(sessions[0].time)}{times}" if sessions else ""
     if progress is None:
         return ""
@@ -235,7 +235,7 @@ def _curves(report: RunReport) -> str:
     note = ""
     if len(report.state.history.train) > MAX_POINTS:
         note = paragraph(
-            "Of each stretch of updates the highest and lowest values are drawn.", "muted"
+            "The chart shows the highest and lowest value of each interval of updates.", "muted"
         )
     return f'<div class="charts">{charts}</div>' + note + _validations(report)
 
@@ -303,7 +303,7 @@ def _events(report: RunReport) -> str:
     if report.state.damaged:
         parts.append(
             paragraph(
-                f"{report.state.damaged} lines of log.jsonl are damaged and not shown.", "bad"
+                f"{report.state.damaged} lines of log.jsonl are damaged and are not shown.", "bad"
             )
         )
     if history.faults:
@@ -344,7 +344,7 @@ def _machine(report: RunReport) -> str:
 def _settings(report: RunReport) -> str:
     config = report.state.config
     if config is None:
-        return paragraph(f"The configuration cannot be read. {report.state.config_problem}", "bad")
+        return paragraph(f"The configuration is not valid. {report.state.config_problem}", "bad")
     columns = [Column("setting"), Column("value"), Column("default")]
     rows = [
         [change.key, format_value(change.new), format_value(change.old)]
@@ -352,6 +352,6 @@ def _settings(report: RunReport) -> str:
     ]
     return (
         table(columns, rows)
-        + "<details><summary>The whole configuration</summary>"
+        + "<details><summary>Full configuration</summary>"
         + f"<pre>{escape_html(dump_config(config))}</pre></details>"
     )

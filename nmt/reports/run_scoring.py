@@ -72,7 +72,7 @@ def read_shared_dev(states: Sequence[RunState]) -> Text:
     for state, text in zip(states, texts, strict=True):
         if text != texts[0]:
             raise DataError(
-                f"{states[0].run.path} and {state.run.path} have different dev texts: give one "
+                f"{states[0].run.path} and {state.run.path} have different dev texts. Give a text "
                 "with --source and --ref."
             )
     sources, reference = texts[0]
@@ -155,5 +155,5 @@ def _counts(state: RunState, texts: Sequence[Sequence[str]]) -> dict[str, int] |
         lines = chain.from_iterable(read_input_lines(Path(file.path)) for file in files)
         return count_words(map(normalize_for_comparison, lines), vocabulary(texts))
     except (NmtError, KeyError) as error:
-        warn(f"no scores by how frequent words are: {error}")
+        warn(f"no scores by word frequency: {error}")
         return None

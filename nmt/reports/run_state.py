@@ -86,8 +86,8 @@ class RunState:
         for name, fingerprint in current.items():
             if recorded.get(name, fingerprint) != fingerprint:
                 raise DataError(
-                    f"{self.run.data}: its {name} corpus was changed since {self.run.path} was "
-                    "trained with it."
+                    f"{self.run.data}: its {name} corpus changed after {self.run.path} was "
+                    "trained with it. Give another text with --source and --ref."
                 )
 
 
@@ -167,15 +167,15 @@ def _find_run(path: Path) -> tuple[RunDirectory, Path]:
         if (run.data / MANIFEST).is_file():
             return run, path
         raise ModelError(
-            f"{path}: its run has not begun ({run.path}). Run nmt train, or nmt binarize to look "
-            "at its corpora."
+            f"{path}: its run does not exist yet ({run.path}). Run `nmt train`, or `nmt binarize` "
+            "to inspect its corpora."
         )
     run = RunDirectory(path)
     if (path / _BUNDLE).is_file():
-        raise ModelError(f"{path}: is a bundle. Give the folder of the run that made it.")
+        raise ModelError(f"{path}: is a bundle. Give the run that made it.")
     if not _has_begun(run):
-        problem = "is no run (no config.yaml in it)" if path.is_dir() else "there is no such run"
-        raise ModelError(f"{path}: {problem}. Give the folder of a run, such as runs/NAME.")
+        problem = "is not a run (it has no config.yaml)" if path.is_dir() else "no such run"
+        raise ModelError(f"{path}: {problem}. Give a run directory, such as runs/NAME.")
     return run, run.config_file
 
 
@@ -305,10 +305,10 @@ def status_text(state: RunState) -> str:
     if state.status == "ended":
         return f"training ended: {state.history.ended}"
     if state.status == "given up":
-        return "training given up: loss or gradient not finite"
+        return "training stopped: loss or gradient not finite"
     if state.status == "stopped":
         return (
-            f"training stopped at update {state.history.update:,}; no process of this machine is "
-            "at work on it"
+            f"training stopped at update {state.history.update:,}; no process on this machine is "
+            "training it"
         )
-    return "training has not begun"
+    return "training has not started"

@@ -147,7 +147,7 @@ def _add_word_signs(
     lexicon = learn_lexicon(subset, pairs, *sizes, _ITERATIONS)
     distances = -_standard_scores(mean_log_probabilities(lexicon, subset, pairs))
     for index in np.flatnonzero(distances >= _MIN_SCORE):
-        reason = "words that seldom go together"
+        reason = "words that rarely occur together"
         signs.setdefault(int(subset.pairs[index]), _Signs()).add(float(distances[index]), reason)
 
 

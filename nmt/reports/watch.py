@@ -105,7 +105,7 @@ def _progress_items(state: RunState, progress: RunProgress | None) -> Iterator[s
     if progress.left is not None:
         yield f"about {format_duration(progress.left)} to {progress.key}"
     if progress.patience is not None and progress.in_vain:
-        yield f"{progress.in_vain} of {progress.patience} validations in vain"
+        yield f"{progress.in_vain} of {progress.patience} validations without improvement"
 
 
 def _bar(share: float, screen: Screen) -> str:
@@ -118,7 +118,7 @@ def _bar(share: float, screen: Screen) -> str:
 def _faults(history: RunHistory) -> Iterator[Line]:
     hidden = len(history.faults) - _FAULTS_SHOWN
     if hidden > 0:
-        yield _line(f"{hidden} earlier faults; nmt report shows them all")
+        yield _line(f"{hidden} earlier faults; `nmt report` shows them all")
     for fault in history.faults[-_FAULTS_SHOWN:]:
         yield _line(f"fault at update {fault.update:,}: {fault.text}")
 

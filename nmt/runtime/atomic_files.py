@@ -21,13 +21,13 @@ _LEFTOVER = re.compile(r"(\.tmp-|\.old-)(?P<name>.+)-[a-z0-9_]{8}", re.DOTALL)
 
 _DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
 _ADVICE = {
-    errno.ENOTDIR: "Choose another place: a part of its path is a file",
-    errno.EEXIST: "Choose another place: a part of its path is a file",
-    errno.EISDIR: "Choose another name: a folder has this one",
+    errno.ENOTDIR: "Choose another path: a parent folder of it is a file",
+    errno.EEXIST: "Choose another path: a parent folder of it is a file",
+    errno.EISDIR: "Choose another name: it is the name of a folder",
     errno.ENAMETOOLONG: "Choose a shorter name",
-    errno.EACCES: "Choose a folder you may write to",
-    errno.EROFS: "Choose a folder you may write to",
-    errno.EBADF: "The stream is closed: open it, or name a file",
+    errno.EACCES: "Choose a writable folder",
+    errno.EROFS: "Choose a writable folder",
+    errno.EBADF: "The stream is closed: open it, or give a file",
 }
 
 
@@ -145,8 +145,8 @@ def check_free_space(path: Path, size: int) -> None:
         free = shutil.disk_usage(path.parent).free
     if free < size:
         raise ResourceError(
-            f"{path}: needs {size / 1e6:,.1f} MB, and the disk has {free / 1e6:,.1f} MB free. "
-            "Free space on it."
+            f"{path}: needs {size / 1e6:,.1f} MB, but the disk has {free / 1e6:,.1f} MB free. "
+            "Free some space."
         )
 
 
@@ -241,9 +241,7 @@ def write_error(path: Path, error: OSError) -> ResourceError:
         path: The path.
         error: The system's error.
     """
-    advice = _ADVICE.get(
-        error.errno or 0, "Free space on the disk, or choose a folder you may write to"
-    )
+    advice = _ADVICE.get(error.errno or 0, "Free some disk space, or choose a writable folder")
     return ResourceError(f"{path}: cannot be written: {error.strerror or error}. {advice}.")
 
 

@@ -271,9 +271,7 @@ def prepare_runtime(
     threads = settings.threads or _default_threads(world, choices)
     if threads > _MOST_THREADS:
         name = "threads" if settings.threads else "OMP_NUM_THREADS"
-        raise UsageError(
-            f"{name}: {threads} is more than any machine takes; at most {_MOST_THREADS}."
-        )
+        raise UsageError(f"{name}: {threads} is too many; use at most {_MOST_THREADS}.")
     keeps_memory = False
     if owns_process():
         if exact:
@@ -307,12 +305,13 @@ def find_device(settings: RuntimeSettings) -> torch.device:
         count = torch.cuda.device_count()
         if count == 0:
             raise ResourceError(
-                f"device {name}: no CUDA device is to be seen here. Set `runtime.device: cpu` "
-                "(or --device cpu), or `auto` to take a GPU only where there is one."
+                f"device {name}: no CUDA device is available. Set `runtime.device` or --device to "
+                "cpu, or to auto, which uses a GPU if there is one."
             )
         if device.index is not None and device.index >= count:
             raise ResourceError(
-                f"device {name}: there are {count} CUDA devices here, cuda:0 to cuda:{count - 1}."
+                f"device {name}: this machine has {count} CUDA devices. Choose cuda:0 to "
+                f"cuda:{count - 1}."
             )
         if device.index is None and world.size > 1:
             return torch.device("cuda", world.local_rank % count)
@@ -358,7 +357,7 @@ def _choose_precision_and_kernels(
         return Choices("cuda", precision, "highest")
     if precision == "float16":
         raise ResourceError(
-            "precision float16 is for GPUs. On a CPU set `runtime.precision: bfloat16` or `auto`."
+            "precision float16 needs a GPU. On a CPU, set `runtime.precision: bfloat16` or `auto`."
         )
     may_use_bfloat16 = precision == "auto" and not exact and read_processor().has_bfloat16
     speed_trial = trial() if may_use_bfloat16 and trial is not None else None

@@ -67,7 +67,8 @@ class World:
         if world.rank >= size or world.local_rank >= local_size:
             raise UsageError(
                 f"RANK={world.rank} of WORLD_SIZE={size}, LOCAL_RANK={world.local_rank} of "
-                f"LOCAL_WORLD_SIZE={local_size}: ranks count from 0. Start with torchrun."
+                f"LOCAL_WORLD_SIZE={local_size}: a rank must be from 0 to the size - 1. Start "
+                "with torchrun."
             )
         return world
 
@@ -199,8 +200,8 @@ def _wrap_network_errors() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:  # ValueError: an address that is missing or wrong
         reason = str(error).partition("\n")[0]
         raise ResourceError(
-            f"the other processes of this job are out of reach ({reason}). One may have ended, or "
-            "MASTER_ADDR and MASTER_PORT are wrong: start all of them with torchrun."
+            f"cannot connect to the other processes of this job ({reason}). One may have stopped, "
+            "or MASTER_ADDR and MASTER_PORT are wrong. Start all of them with torchrun."
         ) from error
 
 
@@ -361,10 +362,11 @@ class Ranks:
             time.sleep(_SECONDS_BETWEEN_CHECKS)
         if self.rank != min(set(range(self.size)) - set(missing)):
             return RankLost("")
-        lost = f"rank {', '.join(map(str, missing))} of {self.size} no longer answers"
+        lost = f"rank {', '.join(map(str, missing))} of {self.size} no longer responds"
         return RankLost(
-            f"{lost if missing else 'the ranks no longer hear each other'} ({reason}).\n"
-            "All end here; the checkpoints are whole, and the same command goes on from the newest."
+            f"{lost if missing else 'the connection between the ranks is lost'} ({reason}).\n"
+            "All processes stop. The checkpoints are intact; run the same command to resume from "
+            "the newest."
         )
 
 

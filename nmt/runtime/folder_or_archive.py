@@ -180,7 +180,7 @@ class Archive(FileStore):
             raise self._damaged(error) from error
 
     def _damaged(self, error: object) -> ModelError:
-        return ModelError(f"{self.path}: is damaged, or no model file ({error}). Copy it again.")
+        return ModelError(f"{self.path}: is damaged or not a model file ({error}). Copy it again.")
 
 
 def is_archive(path: Path) -> bool:
@@ -247,11 +247,11 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     """
     names = [member.filename for member in members]
     if len(names) > _MOST_MEMBERS or len(set(names)) < len(names):
-        raise ValueError("too many files, or one name twice")
+        raise ValueError("too many files, or a duplicate name")
     for member in members:
         name = member.filename
         if not name or Path(name).name != name or "\\" in name or name == "..":
-            raise ValueError(f"a file of the name {name!r:.80}")
+            raise ValueError(f"unexpected file {name!r:.80}")
         if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
             raise ValueError(f"{name!r:.80} is compressed")
         if member.flag_bits & 0x1:

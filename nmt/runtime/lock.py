@@ -24,7 +24,7 @@ _SECONDS_BETWEEN_WAITING_ATTEMPTS = 0.2
 def hold_lock(
     path: Path,
     work: str,
-    alternative: str = "take another run folder",
+    alternative: str = "choose another run_dir",
     on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Return a context manager that holds a lock file while the block runs.
@@ -109,8 +109,8 @@ def _acquire(
                 time.sleep(_SECONDS_BETWEEN_WAITING_ATTEMPTS)
                 continue
             raise ResourceError(
-                f"{path}: another nmt (process {holder_id}) is at work on {work}. "
-                f"Wait for it to end, or {alternative}."
+                f"{path}: another nmt (process {holder_id}) is using {work}. Wait until it has "
+                f"finished, or {alternative}."
             ) from error
         except BaseException:
             file.close()

@@ -60,17 +60,19 @@ def check_tensors(expected: Mapping[str, Tensor], tensors: dict[str, Tensor], so
         ModelError: Tensors are missing, superfluous, or of another shape or type; it names them.
     """
     problems = [f"{name} is missing" for name in expected if name not in tensors]
-    problems += [f"{name} is not of this model" for name in tensors if name not in expected]
+    problems += [
+        f"{name} does not belong to this model" for name in tensors if name not in expected
+    ]
     for name in (name for name in expected if name in tensors):
         if expected[name].shape != tensors[name].shape:
             problems.append(
                 f"{name} is {list(tensors[name].shape)}, not {list(expected[name].shape)}"
             )
         elif not tensors[name].is_floating_point():
-            problems.append(f"{name} holds {str(tensors[name].dtype).removeprefix('torch.')}")
+            problems.append(f"{name} has dtype {str(tensors[name].dtype).removeprefix('torch.')}")
     if problems:
         shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
-        raise ModelError(f"{source}: the weights do not fit the configuration: {shown}.")
+        raise ModelError(f"{source}: the weights do not match the configuration: {shown}.")
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
@@ -87,7 +89,7 @@ def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
         save_file(tensors, file)
     except SafetensorError as error:
         raise ResourceError(
-            f"{file}: cannot be written ({error}). Free space on the disk."
+            f"{file}: cannot be written ({error}). Free some disk space."
         ) from error
 
 

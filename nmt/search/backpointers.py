@@ -157,8 +157,8 @@ class Backpointers:
         possible = [end for end in ends if np.isfinite(end.score)]
         if not possible:
             raise ModelError(
-                "the model gives no finite probabilities (NaN or infinity): its training diverged. "
-                "Translate with an earlier checkpoint."
+                "the model gives no finite probabilities (NaN or infinity): its training "
+                "diverged. Use an earlier checkpoint."
             )
         return sorted(possible, key=lambda end: (not end.finished, -end.score))[: self._n_best]
 

@@ -210,7 +210,7 @@ class BeamSearch:
         terms = [constraint.terms for constraint in constraints or ()]
         is_beam_search = not settings.sampling and settings.groups == 1
         if any(terms) and not is_beam_search:
-            raise UsageError("terms are looked for by beam search: leave out sampling and groups.")
+            raise UsageError("terms require beam search. Remove sampling and groups.")
         if any(terms):
             return ConstrainedSelection.for_phrases(settings.beam_size, terms, device)
         if settings.sampling:

@@ -354,12 +354,13 @@ class Constraints:
         lists = (("terms", self.terms), ("avoid", self.avoid))
         for name, phrases in lists:
             if isinstance(phrases, str):
-                raise UsageError(f"{name} are several texts, not one: {name}=({phrases!r},)")
+                raise UsageError(f"{name} must be a list of texts: {name}=({phrases!r},)")
         for name, phrases in (("prefix", (self.prefix,)), *lists):
             for phrase in phrases:
                 if problem := find_unwritable(phrase):
                     raise UsageError(
-                        f"{name}: {phrase!r:.80} has {problem}, which no translation can have."
+                        f"{name}: {phrase!r:.80} has {problem}, which cannot occur in a "
+                        "translation."
                     )
 
 

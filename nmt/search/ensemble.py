@@ -36,7 +36,7 @@ class Ensemble(nn.Module):
         super().__init__()
         if combination not in COMBINATIONS.kinds:
             raise UsageError(
-                f"{combination!r} is no {COMBINATIONS.noun} of models; choose one of "
+                f"{combination!r} is not a {COMBINATIONS.noun} of models; choose one of "
                 f"{', '.join(COMBINATIONS.names())}."
             )
         shares = _normalize_weights(weights, len(models))
@@ -211,13 +211,13 @@ def _normalize_weights(weights: Sequence[float] | None, models: int) -> list[flo
         return [1.0 / models] * models
     if len(weights) != models:
         raise UsageError(
-            f"models: {models}, weights: {len(weights)}. Give one weight for each model, in their "
-            "order, or none."
+            f"models: {models}, weights: {len(weights)}. Give one weight for each model, in the "
+            "same order, or none."
         )
     for weight in weights:
         if not 0.0 <= weight < math.inf:
-            raise UsageError(f"{weight:g} is no weight of a model; give a number from 0 on.")
+            raise UsageError(f"{weight:g} is not a weight of a model. Give a number >= 0.")
     total = sum(weights)
     if total == 0.0:
-        raise UsageError("the weights of all models are 0: give one of them at least a greater.")
+        raise UsageError("the weights of all models are 0. Give at least one a weight > 0.")
     return [weight / total for weight in weights]

@@ -64,7 +64,7 @@ def choose_precision(requested: str, output_weight: Tensor, measured: bool) -> F
     if requested == "int8" and has_int8_products():
         candidates.append("int8")
     if requested not in candidates:
-        reason = "this processor does not multiply in it"
+        reason = "this processor does not support it"
         if requested == "int8":
             reason = "this build of torch has no oneDNN"
         _report_fallback(requested, reason)
@@ -109,4 +109,4 @@ def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
 
 def _report_fallback(requested: str, reason: str) -> None:
     if World.from_environment().rank == 0:
-        say(f"{requested}: {reason}; computing in float32.")
+        say(f"{requested}: {reason}; using float32.")

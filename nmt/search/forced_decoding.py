@@ -163,7 +163,7 @@ class _ForcedDecoder:
         if not score.isfinite().all():
             raise ModelError(
                 "the model gives no finite probabilities (NaN or infinity): its training "
-                "diverged. Score with an earlier checkpoint."
+                "diverged. Use an earlier checkpoint."
             )
         weights = unrolled.weights if self._keeps_attention else None
         return [
@@ -363,7 +363,7 @@ def encode_pairs(
         UsageError: A single text is given in place of a list.
     """
     if isinstance(sources, str) or isinstance(targets, str):
-        raise UsageError("score takes lists of texts, not texts: score([source], [target])")
+        raise UsageError("score needs lists of texts: score([source], [target])")
     are_finished = [True] * len(targets) if finished is None else finished
     if not len(sources) == len(targets) == len(are_finished):
         raise DataError(
@@ -395,9 +395,9 @@ def check_source_lengths(
     for line, pair in zip(numbers, pairs, strict=True):
         if len(pair.source) > max_length:
             raise DataError(
-                f"source line {line}: {len(pair.source)} subwords, but the model's attention sees "
-                f"no more than {max_length} (model.attention.max_positions). Shorten the line, or "
-                "leave the pair out."
+                f"source line {line}: {len(pair.source)} subwords, but the attention of the model "
+                f"is limited to {max_length} (model.attention.max_positions). Shorten the line, "
+                "or remove the pair."
             )
 
 

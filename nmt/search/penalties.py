@@ -98,8 +98,8 @@ def coverage_penalty(coverage: Tensor, mask: Tensor, beta: float) -> Tensor:
 def coverage_needs_attention() -> UsageError:
     """Return the error of a coverage penalty without attention weights."""
     return UsageError(
-        "search.coverage_penalty needs attention weights, and this model has no attention. "
-        "Set it to 0."
+        "search.coverage_penalty needs attention weights, but this model has no attention. Set it "
+        "to 0."
     )
 
 

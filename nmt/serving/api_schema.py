@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.config.config_errors import nearest_name
+from nmt.errors import describe_wrong_value
 from nmt.inspection.attention_data import attention_record
 from nmt.search.constraints import Constraints
 from nmt.text.characters import find_surrogate, find_unwritable
@@ -151,7 +152,7 @@ class TranslateRequest(ApiRequest):
     def check(self, limits: RequestLimits) -> None:
         """See `ApiRequest.check`."""
         if (self.text is None) == (self.texts is None):
-            raise BadRequest("give `text` or `texts`, one of them.")
+            raise BadRequest("give either `text` or `texts`.")
         _check_limit(len(self.texts or ()), limits.texts, "texts", "texts")
         lines = [line for text in self.all_texts for line in text.lines]
         _check_limit(len(lines), limits.lines, "lines", "texts")
@@ -159,7 +160,7 @@ class TranslateRequest(ApiRequest):
             _check_limit(len(line), limits.characters, "characters in a line", "text")
         _check_limit(len(self.prefix), limits.prefix, "characters", "prefix")
         if self.prefix and len(lines) != 1:
-            raise BadRequest("`prefix` is for one text of one line.")
+            raise BadRequest("`prefix` requires a single text of one line.")
         _check_writable(self.prefix, "prefix")
         for name, phrases in (("terms", self.terms), ("avoid", self.avoid)):
             for phrase in phrases:
@@ -193,7 +194,7 @@ class AlternativesRequest(ApiRequest):
     def check(self, limits: RequestLimits) -> None:
         """See `ApiRequest.check`."""
         if "\n" in self.text:
-            raise BadRequest("`text` is one line here.")
+            raise BadRequest("`text` must be one line.")
         _check_limit(len(self.text), limits.characters, "characters in a line", "text")
         _check_limit(len(self.prefix), limits.prefix, "characters or subwords", "prefix")
         if isinstance(self.prefix, str):
@@ -228,9 +229,8 @@ def _problem_text(problem: Any, members: Iterable[str]) -> str:
     if problem["type"] == "extra_forbidden":
         near = nearest_name(location, members) or _containing(location, members)
         hint = f" Did you mean `{near}`?" if near else ""
-        return f"`{location:.80}`: there is no such member.{hint}"
-    message = str(problem["msg"])
-    return f"`{location:.80}`: {message[:1].lower()}{message[1:]}."
+        return f"`{location:.80}`: unknown member.{hint}"
+    return f"`{location:.80}`: {describe_wrong_value(problem)}."
 
 
 def _containing(name: str, members: Iterable[str]) -> str | None:
@@ -247,17 +247,19 @@ def _parse_json(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8.") from error
     except json.JSONDecodeError as error:
-        raise BadRequest(f"the body is no JSON: {error.msg} at character {error.pos}.") from error
+        raise BadRequest(
+            f"the body is not valid JSON: {error.msg} at character {error.pos}."
+        ) from error
     except RecursionError as error:
         raise BadRequest("the body is nested too deeply.") from error
     if not isinstance(value, dict):
-        raise BadRequest("the body is no JSON object.")
+        raise BadRequest("the body is not a JSON object.")
     _check_texts(value, _check_text)
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise BadRequest(f"the body is no JSON: {name} is no number.")
+    raise BadRequest(f"the body is not valid JSON: {name} is not a number.")
 
 
 def _parse_int(digits: str) -> int | float:
@@ -281,12 +283,12 @@ def _check_text(text: str) -> None:
 def _check_writable(text: str, name: str) -> None:
     """Raise BadRequest for characters that no translation can have."""
     if problem := find_unwritable(text):
-        raise BadRequest(f"`{name}` has {problem}, which no translation can have.")
+        raise BadRequest(f"`{name}` has {problem}, which cannot occur in a translation.")
 
 
 def _check_limit(count: int, limit: int, unit: str, name: str, status: int = 413) -> None:
     if count > limit:
-        raise BadRequest(f"`{name}`: {count:,} {unit}, at most {limit:,} are taken.", status)
+        raise BadRequest(f"`{name}`: {count:,} {unit}, but the limit is {limit:,}.", status)
 
 
 _DECIMALS = 4

@@ -121,14 +121,14 @@ class Service:
         try:
             return await asyncio.wait_for(self._read(request), self._limits.body_seconds)
         except asyncio.TimeoutError as error:
-            raise BadRequest("the body took too long to arrive.", 408) from error
+            raise BadRequest("timeout while reading the body.", 408) from error
 
     async def _read(self, request: Request) -> bytes:
         body = bytearray()
         async for block in request.stream():
             body += block
             if len(body) > self._limits.body:
-                raise BadRequest(f"the body has more than {self._limits.body:,} bytes.", 413)
+                raise BadRequest(f"the body exceeds {self._limits.body:,} bytes.", 413)
         return bytes(body)
 
     async def _run_job(self, request: Request, job: TranslateJob | AlternativesJob) -> Any:
@@ -141,7 +141,7 @@ class Service:
         try:
             self._queue.submit(job)
         except QueueFullError as error:
-            raise BadRequest("too many requests are waiting. Try again.", 503) from error
+            raise BadRequest("too many requests are waiting. Try again later.", 503) from error
         result = asyncio.wrap_future(job.result)
         disconnected = asyncio.ensure_future(_disconnected(request))
         try:
@@ -164,19 +164,21 @@ def _job_outcome(
         return _job_result(result)
     if disconnected.done():
         raise ClientDisconnect
-    raise BadRequest(f"this takes more than {seconds:g} seconds. Ask for less at once.", 503)
+    raise BadRequest(
+        f"the request took more than {seconds:g} seconds. Send a smaller request.", 503
+    )
 
 
 def _job_result(future: "asyncio.Future[Any]") -> Any:
     try:
         return future.result()
     except Cancelled as error:
-        raise BadRequest("the server is ending.", 503) from error
+        raise BadRequest("the server is shutting down.", 503) from error
     except UsageError as error:
         raise BadRequest(error.message) from error
     except Exception as error:
         if is_out_of_memory(error):
-            raise BadRequest("not enough memory for this. Ask for less at once.", 503) from error
+            raise BadRequest("out of memory. Send a smaller request.", 503) from error
         raise
 
 
@@ -230,7 +232,9 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 async def _on_failure(request: Request, error: Exception) -> Response:
     reason = error.message if isinstance(error, NmtError) else f"{type(error).__name__}: {error}"
     warn(f"{request.method} {request.url.path}: {reason}")
-    return JSONResponse({"error": "internal error; the server has reason its terminal more."}, 500)
+    return JSONResponse(
+        {"error": "internal error. The terminal of the server shows the details."}, 500
+    )
 
 
 _HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
@@ -253,7 +257,7 @@ _BODY = """<section class="card desk">
 </div>
 </div>
 <div class="below">
-<div class="beginning"><label for="prefix" id="prefix-name">Begins with</label>
+<div class="beginning"><label for="prefix" id="prefix-name">Starts with</label>
 <input id="prefix" type="text" dir="auto" autocomplete="off" spellcheck="false"
 placeholder="its first words">
 <button type="button" class="quiet" id="free" hidden>Clear</button></div>
@@ -265,7 +269,7 @@ placeholder="its first words">
 <ol id="others"></ol>
 </section>
 <section class="card" id="looked" hidden>
-<div class="heading"><h2>Where it looked</h2>
+<div class="heading"><h2>Attention</h2>
 <button type="button" class="quiet" id="subwords" aria-pressed="false">Subwords</button></div>
 <div id="attention"></div>
 </section>

@@ -51,12 +51,12 @@ class RequestGuard:
         """Return the reason to refuse a request; None to accept it."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return "the server has another name: ask localhost, or give it --name."
+            return "unknown host name. Use localhost, or start the server with --name."
         if method in ("GET", "HEAD"):
             return None
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in _origins(hosts[0].lower()):
-            return "requests of other pages are not answered."
+            return "requests from other sites are not allowed."
         return None
 
     def _is_ours(self, host: str) -> bool:

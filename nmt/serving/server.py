@@ -18,7 +18,7 @@ from nmt.translation.quality_estimation import QualityEstimator
 from nmt.translation.translator import Translator
 from nmt.version import __version__
 
-_HINT = "Take a port that is free (0: any), of an address of this machine."
+_HINT = "Choose a free port (0: any) and an address of this machine."
 _SHUTDOWN_SECONDS = 2
 """Seconds for running requests when the server is stopped."""
 
@@ -60,9 +60,9 @@ def serve(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     try:
-        _Server(config, request_queue, f"serving at {address(listener)} (Ctrl-C ends)").run(
-            [listener]
-        )
+        _Server(
+            config, request_queue, f"serving at {address(listener)} (press Ctrl-C to stop)"
+        ).run([listener])
     finally:
         request_queue.close()
         request_queue.join(_SHUTDOWN_SECONDS)
@@ -128,7 +128,9 @@ def open_listener(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ResourceError(f"--host {host}: {_reason(error)}. Give an address here.") from error
+        raise ResourceError(
+            f"--host {host}: {_reason(error)}. Give an address of this machine."
+        ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(socket_address)
@@ -138,8 +140,8 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise ResourceError(f"--host {host} --port {port}: {_reason(error)}. {_HINT}") from error
     if not _is_loopback(str(socket_address[0])):
         warn(
-            f"{address(listener)}: whoever can reach this machine can use the translator; there is "
-            "no password and no encryption."
+            f"{address(listener)}: everyone who can reach this machine can use the translator. "
+            "There is no password and no encryption."
         )
     return listener
 

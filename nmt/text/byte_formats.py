@@ -206,7 +206,7 @@ class Binary(Format):
 
     def advice(self, head: Head) -> Advice:
         """See `Format.advice`."""
-        return Advice(text="Give the text that it was made from, in UTF-8.")
+        return Advice(text="Give plain text in UTF-8.")
 
 
 _WIDE_BOMS = (
@@ -293,12 +293,12 @@ ZSTD = Compression(
 COMPRESSIONS = (GZIP, XZ, LZMA, BZIP2, ZSTD)
 
 _AS_TEXT = "Save it as plain text in UTF-8, one sentence a line"
-_MODEL = "It holds no text. Give the text to work on."
+_MODEL = "It has no text. Give a text file."
 _ZIP = b"PK\x03\x04"
 
 
 def _extract(command: str) -> str:
-    return f"Take the text out of it: {command} {{path}}, then name the file that was in it."
+    return f"Extract the text: {command} {{path}}. Then give the extracted file."
 
 
 BYTE_FORMATS: tuple[Format, ...] = (
@@ -350,7 +350,7 @@ BYTE_FORMATS: tuple[Format, ...] = (
         "pdf",
         "a PDF document",
         [b"%PDF-1.", b"%PDF-2."],
-        "Take the text out of it: pdftotext {path}",
+        "Extract the text: pdftotext {path}",
     ),
     ByteSignature("rtf", "a document in RTF", [rb"{\rtf1", rb"{\rtf0"], f"{_AS_TEXT}."),
     ByteSignature(

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from nmt.errors import DataError
+from nmt.errors import DataError, install_command
 from nmt.text.byte_formats import (
     BYTE_FORMATS,
     BZIP2,
@@ -93,7 +93,7 @@ def open_content(
     compressions: list[Compression] = []
     while isinstance(format_ := identify(head, BYTE_FORMATS), Compression):
         if len(compressions) == _MAX_LAYERS:
-            raise DataError(f"{name}: is compressed more than {_MAX_LAYERS} times. Unpack it.")
+            raise DataError(f"{name}: is compressed more than {_MAX_LAYERS} times. Decompress it.")
         raw = _UnpackedStream(stream, format_, name)
         compressions.append(format_)
         stream = io.BufferedReader(raw, _BUFFER_BYTES)
@@ -292,7 +292,8 @@ class _UnpackedStream(io.RawIOBase):
 
     def _damage_error(self, reason: str) -> DataError:
         return DataError(
-            f"{self._name}: damaged {self._compression.name} file: {reason}. Copy or pack it again."
+            f"{self._name}: damaged {self._compression.name} file: {reason}. Copy or compress it "
+            "again."
         )
 
 
@@ -369,8 +370,8 @@ def _require_zstandard(name: str) -> None:
         import zstandard  # noqa: F401
     except ImportError:
         raise DataError(
-            f"{name}: zstd files need a package that is not installed: pip install 'nmt[zst]'. "
-            "Or use the program zstd (-d unpacks)."
+            f"{name}: zstd files need the package zstandard. Install it with "
+            f"{install_command('zst')}, or decompress the file with `zstd -d`."
         ) from None
 
 

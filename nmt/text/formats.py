@@ -25,7 +25,7 @@ class OldMac(Format):
     """Text whose lines end with carriage returns alone, which other programs read as one line."""
 
     name = "old-mac"
-    title = "text with the line ends of old Macs (\\r alone), so it is one line"
+    title = "text with carriage returns (\\r) as line ends, so it is one line"
     certain = True
 
     _LONE = re.compile(rb"\r(?!\n|\Z)")
@@ -46,7 +46,7 @@ class TsvFormat(Format):
     """A table with tabs between its columns."""
 
     name = "tsv"
-    title = "a table with tabs between its columns (TSV)"
+    title = "a tab-separated table (TSV)"
 
     def matches(self, head: Head) -> bool:
         """Return whether nearly all lines have a tab, half of them between cells with text."""
@@ -63,7 +63,7 @@ class CsvFormat(Format):
     """A table with commas or semicolons between its columns, whose cells may be quoted."""
 
     name = "csv"
-    title = "a table with commas or semicolons between its columns (CSV)"
+    title = "a table separated by commas or semicolons (CSV)"
 
     _FEWEST_ROWS = 3
 
@@ -110,7 +110,7 @@ class JsonLines(Format):
     """A JSON object or array in each line."""
 
     name = "jsonl"
-    title = "a file with a JSON object in each line (JSONL)"
+    title = "a JSON Lines file (JSONL)"
 
     _FEWEST = 2
     _DECODED = 50
@@ -360,13 +360,14 @@ LINE_FORMATS: tuple[Format, ...] = (
         "html",
         "an HTML page",
         rf"{Markup.PROLOGUE}<(?:html|head|body)\b|<!doctype\s+html\b",
-        text="Take the text out of it, one sentence a line. Was it downloaded in place of a file?",
+        text="Extract its text, one sentence per line. If you wanted to download a text file, "
+        "check the address.",
     ),
     Markup(
         "xml",
         "an XML document",
         r"<\?xml\b[^>]*\?>",
-        text="Take the text out of its elements, one sentence a line.",
+        text="Extract the text of its elements, one sentence per line.",
     ),
     JsonLines(),
     JsonDocument(),
@@ -376,18 +377,18 @@ LINE_FORMATS: tuple[Format, ...] = (
         "a gettext catalogue (PO)",
         r'(?:msgid|msgstr|msgid_plural|msgctxt)(?:\[\d\])? "',
         0.2,
-        text="Convert it to two texts, such as with po2csv, and name these.",
+        text="Convert it to two text files, for example with po2csv, and give these.",
     ),
     LinePattern(
         "subtitles",
-        "a file of subtitles",
+        "a subtitle file",
         r"\d+:\d\d(?::\d\d)?[.,]\d+ --> ",
         0.15,
         ("sed -E '/^[0-9]+\\r?$/d; / --> /d; /^WEBVTT/d; /^\\r?$/d'",),
     ),
     LinePattern(
         "fast_align",
-        "a text of both languages, with ||| between them",
+        "a text of both languages separated by |||",
         r"(?:(?! \|\|\| ).)*\S \|\|\| \S(?:(?! \|\|\| ).)*$",
         0.95,
         ("sed 's/ ||| .*//'", "sed 's/.* ||| //'"),
@@ -396,7 +397,7 @@ LINE_FORMATS: tuple[Format, ...] = (
     CsvFormat(),
     LinePattern(
         "mixed-line-ends",
-        "text with the line end of old Macs (\\r alone) within lines; it ends no line here",
+        "text with carriage returns (\\r) within lines; nmt does not treat them as line ends",
         r"[^\r]*\r+[^\r]",
         0.05,
         (r"sed 's/\r$//; s/\r/\n/g'",),

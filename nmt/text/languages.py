@@ -189,8 +189,9 @@ def check_file_languages(
         if swapped and not is_same_language(source_language, target_language):
             raise ConfigError(
                 f"data: source_language is {source_language} and target_language "
-                f"{target_language}, but {source} and {target} are named the other way round.\n"
-                "Swap the texts as well, or neither."
+                f"{target_language}, but the names of {source} and {target} suggest the "
+                "opposite.\n"
+                "Swap the languages or the texts."
             )
 
 

@@ -65,7 +65,7 @@ def read_lines(path: Path, on_bad_utf8: BadUtf8 = "error") -> Iterator[str | Non
                 raw = raw.removeprefix(BOM)
             yield _decode_corpus_line(raw, path, number, on_bad_utf8)
     if number == 0:
-        raise DataError(f"{path}: the file is empty: it has no line.")
+        raise DataError(f"{path}: the file is empty.")
 
 
 def read_pairs(
@@ -84,8 +84,8 @@ def read_pairs(
     """
     if len(sources) != len(targets):
         raise DataError(
-            f"{len(sources)} source files but {len(targets)} target files; "
-            "give as many of the one as of the other."
+            f"{len(sources)} source files but {len(targets)} target files. Give the same number "
+            "of both."
         )
     number = 0
     for source, target in zip(sources, targets, strict=True):
@@ -172,7 +172,10 @@ def check_format(
     name, format_ = content.name, content.format
     compression = compression_of(name)
     if compression is not None and not content.compressions and content.head.data:
-        message = f"{name}: is no {compression.name} file, despite its name; it is read as it is."
+        message = (
+            f"{name}: is not a {compression.name} file, despite its name; nmt reads it as plain "
+            "text."
+        )
         _warn_once(message, content)
     if format_ is None or format_.name in expected.names:
         return
@@ -217,7 +220,7 @@ def wrap_read_errors(name: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError(f"{name}: there is no such file.") from error
+        raise DataError(f"{name}: no such file.") from error
     except IsADirectoryError as error:
         raise DataError(f"{name}: is a folder, not a text file.") from error
     except OSError as error:
@@ -234,7 +237,7 @@ def file_status(path: Path) -> os.stat_result:
         try:
             return path.stat()
         except ValueError as error:
-            raise DataError(f"{str(path)!r}: is no path: {error}.") from error
+            raise DataError(f"{str(path)!r}: is not a path: {error}.") from error
 
 
 @contextmanager
@@ -250,7 +253,7 @@ def open_unpacked(path: Path, allowed: frozenset[str] = frozenset()) -> Iterator
     """
     mode = file_status(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise DataError(f"{path}: is no regular file; write the text to a file first.")
+        raise DataError(f"{path}: is not a regular file. Write the text to a file first.")
     with wrap_read_errors(path), open_file(path) as file:
         yield open_content(file, str(path), allowed)
 
@@ -264,8 +267,8 @@ def _open_text(path: Path) -> Iterator[io.BufferedReader]:
 def _decode_corpus_line(raw: bytes, path: Path, number: int, on_bad_utf8: BadUtf8) -> str | None:
     if b"\0" in raw:
         raise DataError(
-            f"{path}: line {number}: NUL character. The file is binary or not UTF-8 (UTF-16 looks "
-            "like this); convert it to UTF-8 or remove the character."
+            f"{path}: line {number}: NUL character. The file is binary or not UTF-8 (perhaps "
+            "UTF-16). Convert it to UTF-8 or remove the character."
         )
     try:
         return decode_line(raw)
@@ -289,13 +292,14 @@ def _line_count_error(
     target_count = count_lines(target) if target_count is None else target_count
     suspect = _first_extreme_pair(source, target)
     hint = (
-        f"the first pair whose length ratio is extreme is line {suspect}"
+        f"the first pair with an extreme length ratio is line {suspect}"
         if suspect is not None
         else "no pair has an extreme length ratio, so lines may be missing at the end"
     )
     return DataError(
         f"{source} has {source_count} lines, {target} {target_count}; {hint}.\n"
-        "Line i of both must translate each other: restore the missing lines (blank ones count)."
+        "Line i of both must be translations of each other. Restore the missing lines; blank "
+        "lines count."
     )
 
 
@@ -368,8 +372,8 @@ def pair_with_source(source: Path, targets: Iterable[str], name: str) -> Iterato
                 for last, lines in ((line, sources), (target, rest))
             ]
             raise DataError(
-                f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of the "
-                "one must belong to line i of the other; look for lines that were lost or added."
+                f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of both "
+                "files must belong together. Look for missing or extra lines."
             )
         yield line, target
 
@@ -384,11 +388,11 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
     if len(set(map(len, texts))) > 1:
         counts = ", ".join(f"{path}: {len(text)}" for path, text in zip(paths, texts, strict=True))
         raise DataError(
-            f"line counts differ: {counts}. Line i of each must belong to line i of the others; "
-            "look for lines that were lost or added."
+            f"line counts differ: {counts}. Line i of all files must belong together. Look for "
+            "missing or extra lines."
         )
     if not texts[0]:
-        raise DataError(f"{paths[0]}: has no lines. Give a text with some sentences.")
+        raise DataError(f"{paths[0]}: the file is empty. Give a text with some sentences.")
     return texts
 
 

@@ -107,7 +107,7 @@ CONTRASTS = (
             rf"^(?!.*[{UNSPACED_RANGES}] [{UNSPACED_RANGES}]).*[{UNSPACED_RANGES}]{{4}}",
             is_unspaced=True,
         ),
-        "Take the spaces out of {corpus}: sed 's/ //g'",
+        "Remove the spaces from {corpus}: sed 's/ //g'",
     ),
     Contrast(
         "lower-case",
@@ -115,7 +115,8 @@ CONTRASTS = (
         "have no capital letter",
         str.islower,
         lambda line: line != line.lower(),
-        "Take the text of {corpus} with its case, or lower-case all texts and what is translated.",
+        "Use {corpus} with its original case, or lower-case all texts, including the input of nmt "
+        "translate.",
     ),
     Contrast(
         "upper-case",
@@ -123,7 +124,7 @@ CONTRASTS = (
         "have capital letters only",
         lambda line: line.isupper() and len(line) > 3,
         lambda line: not line.isupper() and line != line.upper(),
-        "Take the text of {corpus} with its case.",
+        "Use {corpus} with its original case.",
     ),
     Contrast(
         "normalization",
@@ -139,7 +140,7 @@ CONTRASTS = (
         "have the apostrophe ’",
         _LineTest(r"\w’\w", "’"),
         _LineTest(r"\w'\w", "'"),
-        'Write them alike: sed "s/’/\'/g" on {corpus}, or the other way round.',
+        'Write them alike: sed "s/’/\'/g" on {corpus}, or change the other texts.',
     ),
     Contrast(
         "quotes",
@@ -147,7 +148,7 @@ CONTRASTS = (
         "have typographic quotation marks (“ ” « »)",
         _LineTest("[“”„«»]", beyond_ascii=True),
         lambda line: '"' in line,
-        "Write them alike: sed 's/[“”„«»]/\"/g' on {corpus}, or the other way round.",
+        "Write them alike: sed 's/[“”„«»]/\"/g' on {corpus}, or change the other texts.",
     ),
     Contrast(
         "dashes",
@@ -155,12 +156,12 @@ CONTRASTS = (
         "have long dashes (– —)",
         lambda line: "–" in line or "—" in line,
         lambda line: " - " in line or " -- " in line,
-        "Write them alike: sed 's/[–—]/-/g' on {corpus}, or the other way round.",
+        "Write them alike: sed 's/[–—]/-/g' on {corpus}, or change the other texts.",
     ),
     Contrast(
         "digits",
         "digits",
-        "have other digits than 0 to 9",
+        "have digits other than 0 to 9",
         _LineTest(r"(?![0-9])\d", beyond_ascii=True),
         _LineTest("[0-9]"),
         "Write the numbers of {corpus} with the digits of the other texts.",
@@ -171,7 +172,7 @@ CONTRASTS = (
         "have no punctuation",
         _LineTest(f"^[^{_PUNCTUATION}]*$"),
         lambda line: True,
-        "Take the text of {corpus} with its punctuation.",
+        "Use {corpus} with its original punctuation.",
         0.5,
     ),
     Contrast(
@@ -400,19 +401,19 @@ _TOKENS = (
 TOOL_MARKS = (
     ToolMark(
         "entities",
-        "escaped characters (&apos; and the like)",
+        "escaped characters (such as &apos;)",
         rf"& ?(?:{_ESCAPED}) ?;|&(?:{_NAMED});",
         _UNESCAPE,
     ),
     ToolMark(
         "split-hyphens",
-        "hyphens that a tokenizer split off (@-@)",
+        "hyphens split by a tokenizer (@-@)",
         r"(?:^| )@(?:[-/,.:]|&#[0-9]+;)@(?: |$)",
         r"sed -E 's/ ?@([-\/,.:])@ ?/\1/g'",
     ),
     ToolMark(
         "bpe",
-        "pieces of words (@@ of subword-nmt)",
+        "subwords (@@ of subword-nmt)",
         r"[^ @]@@(?: |$)",
         "sed -E 's/@@( |$)//g'",
     ),
@@ -424,31 +425,31 @@ TOOL_MARKS = (
     ),
     ToolMark(
         "sentencepiece",
-        "pieces of words (▁ of SentencePiece)",
+        "subwords (▁ of SentencePiece)",
         "▁",
         "sed '/^ *▁/{s/ //g; s/▁/ /g; s/^ //;}; s/▁/ /g'",
     ),
     ToolMark(
         "wordpiece",
-        "pieces of words (## of WordPiece)",
+        "subwords (## of WordPiece)",
         r"\w ##\w",
         r"sed -E 's/([^ ]) ##([^ #])/\1\2/g'",
     ),
     ToolMark(
         "special-tokens",
-        "tokens of another model (</s>, <unk> and the like)",
+        "special tokens of another model (such as </s> and <unk>)",
         _TOKENS,
         f"sed -E 's/ ?({_TOKENS})//g'",
     ),
     ToolMark(
         "brackets",
-        "brackets of a treebank (-LRB-, -RRB-)",
+        "treebank brackets (-LRB-, -RRB-)",
         r"(?:^| )-(?:[LR][RCS]B|lrb|rrb)-(?: |$)",
         "sed -E 's/-LRB- ?/(/g; s/ ?-RRB-/)/g'",
     ),
     ToolMark(
         "treebank-quotes",
-        "quotation marks of a treebank (`` and '')",
+        "treebank quotation marks (`` and '')",
         r"(?:^| )``(?: |$)",
         'sed -E "s/\\`\\` ?/\\"/g; s/ ?\'\'/\\"/g"',
     ),

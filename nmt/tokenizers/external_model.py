@@ -43,8 +43,8 @@ _ID_FIELDS = (
     TrainerField.END_ID,
 )
 _HINT = (
-    "Give SentencePiece's model file, which ends in .model or .spm (tokenizer.model, spiece.model, "
-    "sentencepiece.bpe.model, source.spm)."
+    "Give a SentencePiece model file, which ends in .model or .spm (tokenizer.model, "
+    "spiece.model, sentencepiece.bpe.model, source.spm)."
 )
 
 
@@ -80,8 +80,8 @@ def read_external_model(path: Path) -> bytes:
     trainer = b"".join(_messages(content, TRAINER_FIELD))
     if dict(read_fields(trainer)).get(TrainerField.SPACE_AS_SUFFIX):
         raise ModelError(
-            f"tokenizer.model: {path}: its pieces end with the space after them "
-            "(treat_whitespace_as_suffix); nmt needs the space before them. Train it without."
+            f"tokenizer.model: {path}: it was trained with treat_whitespace_as_suffix, which nmt "
+            "does not support. Train it without this option."
         )
     reserved_ids = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
     if reserved_ids == (PAD, UNK, BOS, EOS):
@@ -152,11 +152,11 @@ def _describe_wrong_file(content: bytes, path: Path) -> str:
     if not content:
         return f"{prefix}the file is empty. Copy it again."
     if content.startswith(b"version https://git-lfs"):
-        return f"{prefix}stands for a file that git-lfs has not fetched; run git lfs pull."
+        return f"{prefix}is a Git LFS pointer, not the file itself. Run `git lfs pull`."
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return f"{prefix}no SentencePiece model, or a damaged one. Copy it again.\n{_HINT}"
+        return f"{prefix}is damaged or not a SentencePiece model. Copy it again.\n{_HINT}"
     if text.lstrip().startswith("{"):
         return f"{prefix}is JSON, such as the tokenizer.json of Hugging Face.\n{_HINT}"
-    return f"{prefix}is a text, such as a list of subwords or of BPE merges.\n{_HINT}"
+    return f"{prefix}is a text file, such as a list of subwords or of BPE merges.\n{_HINT}"

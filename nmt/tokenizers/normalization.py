@@ -65,11 +65,11 @@ def normalization_advice(settings: TokenizerSettings, changes: Sequence[Change])
         changes: The changes of the texts.
     """
     if changes and all(compose(change.before) == compose(change.after) for change in changes):
-        return f"accents are written in the form NFC. Bring all texts into it: {TO_NFC}"
+        return f"accents are written as NFC. Normalise all texts to NFC: {TO_NFC}"
     rule = settings.normalization
     if rule in (AUTO, COMPOSED, IDENTITY):
         return ""
-    return f"set tokenizer.normalization: auto to write them; {rule} folds them"
+    return f"{rule} folds them; set tokenizer.normalization: auto to keep them"
 
 
 def make_normalizer(rule: str, language: str | None = None) -> Any:

@@ -109,8 +109,8 @@ def read_model(content: bytes, name: str) -> SentencePieceModel:
                 kind = ModelKind(_expect_number(trainer.get(TrainerField.MODEL_KIND, kind)))
     except (ValueError, struct.error) as error:
         raise ModelError(
-            f"{name}: no SentencePiece model, or a damaged one ({error}). "
-            "Copy it anew, or make it again with nmt tokenizer --force."
+            f"{name}: is damaged or not a SentencePiece model ({error}). Copy it again, or "
+            "re-create it with `nmt tokenizer --force`."
         ) from error
     return SentencePieceModel(tuple(pieces), kind)
 
@@ -199,7 +199,7 @@ def _read_piece(content: bytes) -> Piece:
     text = _expect_message(fields.get(1, 0)).decode("utf-8")
     score = fields.get(2, 0.0)
     if not isinstance(score, float) or not isfinite(score):
-        raise ValueError(f"the score of {text!r} is no number")
+        raise ValueError(f"the score of {text!r} is not a number")
     return Piece(text, score, PieceKind(_expect_number(fields.get(3, PieceKind.NORMAL))))
 
 

@@ -51,9 +51,9 @@ class SubwordTokenizer(Tokenizer):
         least = _RESERVED + len(settings.user_symbols) + _BYTES * settings.byte_fallback
         if settings.kind not in _FIXED_SIZES and settings.vocab_size <= least:
             raise ConfigError(
-                f"tokenizer.vocab_size: {settings.vocab_size} leaves no room for characters: "
-                f"reserved entries alone need {least}.\n"
-                "Set it higher, or tokenizer.byte_fallback: false."
+                f"tokenizer.vocab_size: {settings.vocab_size} is too small for any character: "
+                f"reserved entries need {least}.\n"
+                "Raise it, or set tokenizer.byte_fallback: false."
             )
         model = io.BytesIO()
         try:
@@ -85,14 +85,14 @@ def _training_error(settings: TokenizerSettings, text_name: str, message: str) -
     size = settings.vocab_size
     if match := _TOO_HIGH.search(message):
         return ConfigError(
-            f"tokenizer.vocab_size: {size} is more than {text_name} of train can give; the highest "
-            f"value possible is {match[1]}.\n"
-            "Lower it, or set tokenizer.hard_vocab_limit: false to take as many as there are."
+            f"tokenizer.vocab_size: {size} is too large for {text_name} of train; the maximum is "
+            f"{match[1]}.\n"
+            "Lower it, or set tokenizer.hard_vocab_limit: false to use fewer subwords."
         )
     if match := _TOO_SMALL.search(message):
         return ConfigError(
-            f"tokenizer.vocab_size: {size} is too small for {text_name} of train, whose "
-            f"characters and reserved subwords alone need {match[1]}.\n"
-            f"Set it higher than {match[1]}, or lower tokenizer.character_coverage."
+            f"tokenizer.vocab_size: {size} is too small for {text_name} of train: its characters "
+            f"and reserved subwords need {match[1]}.\n"
+            f"Set it above {match[1]}, or lower tokenizer.character_coverage."
         )
     return DataError(f"SentencePiece could not learn subwords from {text_name} of train: {message}")

@@ -91,7 +91,7 @@ class Tokenizer:
             return open_tokenizer(store.read(name), str(file))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ModelError(f"{file}: the tokenizer cannot be read: {reason}.") from error
+            raise ModelError(f"{file}: cannot read the tokenizer: {reason}.") from error
 
     def save(self, path: Path) -> None:
         """Write the model file atomically."""
@@ -198,7 +198,7 @@ class Tokenizer:
         ids = [int(self._processor.piece_to_id(piece)) for piece in pieces]
         for piece, token in zip(pieces, ids, strict=True):
             if token in _CONTROL_IDS or self.pieces([token]) != [piece]:
-                raise UsageError(f"{piece!r:.80} is no subword of this vocabulary.")
+                raise UsageError(f"{piece!r:.80} is not a subword of this vocabulary.")
         return ids
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -221,8 +221,8 @@ def open_tokenizer(model: bytes, name: str = "tokenizer") -> Tokenizer:
         return Tokenizer(model, name)
     if kind not in TOKENIZERS.kinds:
         raise ModelError(
-            f"{name}: a tokenizer of kind {kind!r:.40}, which this nmt does not have. Update nmt, "
-            "or import what adds this kind."
+            f"{name}: unknown tokenizer kind {kind!r:.40}. Update nmt, or import the module that "
+            "registers this kind."
         )
     tokenizer: Tokenizer = TOKENIZERS.resolve(kind)(model, name)
     return tokenizer
@@ -250,7 +250,7 @@ class TokenizerPair:
             ModelError: The model files are missing or damaged.
         """
         if not path.exists():
-            raise ModelError(f"{path}: there is no tokenizer; make one with nmt tokenizer.")
+            raise ModelError(f"{path}: no tokenizer. Make one with `nmt tokenizer`.")
         return cls.from_store(open_file_store(path))
 
     @classmethod
@@ -296,7 +296,7 @@ def _open_processor(model: bytes, name: str) -> Any:
         raise ModelError(
             f"{name}: reserved ids pad, unk, bos, eos are {reserved_ids}, not "
             f"{(PAD, UNK, BOS, EOS)}.\n"
-            "Give a SentencePiece model of others as tokenizer.model in the configuration."
+            "To use an existing SentencePiece model, set tokenizer.model in the configuration."
         )
     return processor
 
@@ -314,8 +314,8 @@ def refuse_surrogates(texts: Sequence[str]) -> Iterator[None]:
             if problem := find_surrogate(text):
                 name = f"text {number}" if len(texts) > 1 else "the text"
                 raise UsageError(
-                    f"{name} has {problem}. Decode it properly: such a character stands for a "
-                    "byte or a part of a character that was not understood."
+                    f"{name} has {problem}. Fix the decoding of the text: this character replaces "
+                    "a byte or a part of a character that was not decoded."
                 ) from error
         raise
 
@@ -327,6 +327,6 @@ def remove_nul(text: str) -> str:
 
 def _damage_error(name: str) -> ModelError:
     return ModelError(
-        f"{name}: no SentencePiece model, or a damaged one. "
-        "Copy it anew, or make it again with nmt tokenizer --force."
+        f"{name}: is damaged or not a SentencePiece model. Copy it again, or re-create it with "
+        "`nmt tokenizer --force`."
     )

@@ -93,8 +93,8 @@ class ListedTokenizer(Tokenizer):
         free_entries = settings.vocab_size - len(reserved)
         if free_entries < 1:
             raise ConfigError(
-                f"tokenizer.vocab_size: {settings.vocab_size} leaves no room for words: reserved "
-                f"entries and user_symbols alone need {len(reserved)}. Set it higher."
+                f"tokenizer.vocab_size: {settings.vocab_size} is too small for any word: reserved "
+                f"entries and user_symbols need {len(reserved)}. Raise it."
             )
         untrained = cls(_write_model(settings, reserved, rule))
         counts: Counter[str] = Counter()
@@ -108,7 +108,7 @@ class ListedTokenizer(Tokenizer):
             most_common, count = ranked[0]
             raise ConfigError(
                 f"tokenizer.min_frequency: no word of {text_name} of train occurs "
-                f"{settings.min_frequency} times; the commonest, "
+                f"{settings.min_frequency} times; the most frequent, "
                 f"{most_common.strip(_SPACE)!r:.40}, occurs {count} times. Lower it."
             )
         _report_unknown_words(ranked, len(chosen), text_name)
@@ -168,10 +168,10 @@ class WordTokenizer(ListedTokenizer):
     def segmentation_instructions(self) -> str:
         """See `Tokenizer.segmentation_instructions`."""
         return (
-            "Normalise the text with the model's own rules (SentencePiece's `normalize`), find all "
-            f"matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and look "
-            "each up in the vocabulary; one that is not there is `unk`. SentencePiece's `encode` "
-            "divides at spaces alone."
+            "Normalise the text with the model's own rules (SentencePiece's `normalize`), find "
+            f"all matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and "
+            "look up each match in the vocabulary. A match that is not in it is `unk`. Do not use "
+            "the `encode` of SentencePiece, which splits only at spaces."
         )
 
     @cached_property
@@ -234,5 +234,5 @@ def _report_unknown_words(ranked: Sequence[tuple[str, int]], size: int, text_nam
         share = sum(count for _, count in unknown) / total
         say(
             f"tokenizer: {len(unknown):,} of {len(ranked):,} words of {text_name} are not in the "
-            f"vocabulary: {100 * share:.1f}% of its text is unknown"
+            f"vocabulary: {100 * share:.1f}% of its tokens are unknown"
         )

@@ -59,7 +59,7 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
         UsageError: There is nothing to average, or `out` exists already.
     """
     if out.exists():
-        raise UsageError(f"{out}: is there already. Give another name, or move it away.")
+        raise UsageError(f"{out}: already exists. Choose another path, or move it away.")
     first: Bundle | None = None
     total: dict[str, Tensor] = {}
     names: list[str] = []
@@ -74,7 +74,7 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
                 total[parameter] = total.get(parameter, 0.0) + values.double()
     if first is None or (len(names) < 2 and choice is None and not is_checkpoint(paths[0])):
         raise UsageError(
-            f"{len(names)} model to average: name several, or take checkpoints of a run with "
+            f"{len(names)} model to average. Give several, or select checkpoints of a run with "
             "--last or --best."
         )
     means = {name: values / len(names) for name, values in total.items()}
@@ -106,7 +106,7 @@ def _checkpoint_name(name: str | None, checkpoint: Path) -> str:
 def _choose_checkpoints(run: RunDirectory, choice: CheckpointChoice, bundle: Bundle) -> list[Path]:
     if is_archive(run.path) or (run.path / BUNDLE_RECORD).is_file():
         raise UsageError(
-            f"{run.path}: is a bundle, and --last and --best choose among the checkpoints of a run."
+            f"{run.path}: is a bundle, but --last and --best need a run with checkpoints."
         )
     # The first checkpoint of a run may precede its first update: random numbers.
     intact = [path for path in intact_checkpoints(run.checkpoints) if checkpoint_update(path) > 0]
@@ -119,8 +119,8 @@ def _choose_checkpoints(run: RunDirectory, choice: CheckpointChoice, bundle: Bun
         kind = "validated "
     if len(intact) < choice.count:
         raise UsageError(
-            f"{run.path}: has {len(intact)} {kind}checkpoints, not {choice.count}. Train with "
-            "`training.checkpoint.keep_last` as high as you want to average."
+            f"{run.path}: has {len(intact)} {kind}checkpoints, not {choice.count}. Set "
+            "`training.checkpoint.keep_last` to the number to average, before training."
         )
     return intact[: choice.count]
 
@@ -159,15 +159,16 @@ def _check_compatible(first: Bundle, other: Bundle) -> None:
     )
     if first_fingerprint != other_fingerprint:
         raise ModelError(
-            f"{other.path}: its tokenizer ({other_fingerprint}) is not that of {first.path} "
-            f"({first_fingerprint}): such models cannot be averaged."
+            f"{other.path}: its tokenizer ({other_fingerprint}) differs from that of {first.path} "
+            f"({first_fingerprint}), so the models cannot be averaged."
         )
     differences = [
-        f"{difference.key} is {difference.new} there and {difference.old} here"
+        f"{difference.key} is {difference.new} instead of {difference.old}"
         for difference in config_differences(first.config, other.config)
         if difference.key.startswith("model.") and not difference.key.endswith(_TRAINING_ONLY)
     ]
     if differences:
         raise ModelError(
-            f"{other.path}: is of another architecture than {first.path}: {'; '.join(differences)}."
+            f"{other.path}: its architecture differs from that of {first.path}: "
+            f"{'; '.join(differences)}."
         )

@@ -56,8 +56,9 @@ def first_fitting(fits: Callable[[int], bool]) -> int:
     if _try_budget(fits, BUDGETS[-1]):
         return next(budget for budget in BUDGETS if _try_budget(fits, budget))
     raise ResourceError(
-        f"not even {BUDGETS[-1]} tokens a batch fit into the device's memory. Take a smaller "
-        "model (model.*.hidden_size), a lower data.max_length, or a device with more memory."
+        f"even a batch of {BUDGETS[-1]} tokens does not fit into the memory of the device. Use a "
+        "smaller model (model.*.hidden_size), a lower data.max_length, or a device with more "
+        "memory."
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nmt.console import warn
-from nmt.errors import ModelError, ResourceError
+from nmt.errors import ModelError, ResourceError, describe_damage
 from nmt.evaluation.metrics import BestValidation
 from nmt.runtime.atomic_files import (
     atomic_directory,
@@ -192,14 +192,14 @@ def intact_checkpoints(folder: Path) -> Iterator[Path]:
         except NewerFormatError:
             raise
         except (ModelError, OSError) as error:
-            warn(f"{path}: a damaged checkpoint is passed over ({error}).")
+            warn(f"{path}: skipped, because this checkpoint is damaged ({error}).")
             continue
         all_damaged = False
         yield path
     if paths and all_damaged:
         raise ModelError(
-            f"{folder}: none of the {len(paths)} checkpoints is whole (see above). Bring one back "
-            "from a copy, or begin again with --restart, which moves this run aside."
+            f"{folder}: none of the {len(paths)} checkpoints is intact (see above). Restore one "
+            "from a backup, or train from scratch with --restart, which archives this run."
         )
 
 
@@ -224,7 +224,7 @@ def rename_newer_checkpoints(checkpoint: Path) -> None:
                 new_path = path.with_name(f"{_DAMAGED_PREFIX}{path.name}-{number}")
             with wrap_os_errors(new_path):
                 path.rename(new_path)
-            warn(f"{path}: is now {new_path.name}; nmt looks at it no more.")
+            warn(f"{path}: renamed to {new_path.name}; nmt ignores it.")
 
 
 def remove_newer_checkpoints(path: Path) -> None:
@@ -254,7 +254,7 @@ def load_state(path: Path) -> TrainingState:
         state.unlogged.check()
         return state
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path / _STATE}: is damaged ({error!r}).") from error
+        raise ModelError(f"{path / _STATE}: is damaged ({describe_damage(error)}).") from error
 
 
 def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
@@ -277,11 +277,13 @@ def load_tensors(path: Path, model: nn.Module, optimizer: Optimizer) -> None:
         known = number.isascii() and number.isdecimal() and int(number) < len(shapes)
         if not known or tensor.shape not in (shapes[int(number)], ()):
             raise ModelError(
-                f"{path / OPTIMIZER}: {name} {list(tensor.shape)} is of another model's training."
+                f"{path / OPTIMIZER}: {name} {list(tensor.shape)} does not belong to this model."
             )
         saved.setdefault(int(number), {})[key] = tensor
     if len(set(map(frozenset, saved.values()))) > 1:
-        raise ModelError(f"{path / OPTIMIZER}: is damaged: parameters have states of two kinds.")
+        raise ModelError(
+            f"{path / OPTIMIZER}: is damaged: the parameters have states of different optimizers."
+        )
     optimizer.load_state_dict({"state": saved, "param_groups": groups})
 
 
@@ -348,7 +350,7 @@ def _check_files(path: Path) -> None:
     digests = read_record(path / _STATE)["sha256"]
     if set(digests) - {AVERAGE} != {MODEL, OPTIMIZER}:
         files = f"{MODEL}, {OPTIMIZER} and, perhaps, {AVERAGE}"
-        raise ModelError(f"{path / _STATE}: names other files than {files}.")
+        raise ModelError(f"{path / _STATE}: lists files other than {files}.")
     for name, digest in digests.items():
         if sha256(path / name) != digest:
             raise ModelError(f"{path / name}: its checksum differs")
@@ -359,7 +361,7 @@ def _remove(old: Path) -> None:
     try:
         remove_directory(old)
     except ResourceError as error:
-        warn(f"an old checkpoint stays: {error.message}")
+        warn(f"an old checkpoint was not removed: {error.message}")
 
 
 FORMAT = 3
@@ -393,11 +395,11 @@ def read_record(file: Path) -> Record:
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{file}: is damaged ({error!r}).") from error
+        raise ModelError(f"{file}: is damaged ({describe_damage(error)}).") from error
     if record["format"] > FORMAT:
         raise NewerFormatError(
-            f"{file}: is of format {record['format']}, and this program reads up to format "
-            f"{FORMAT}. Take the version of nmt that wrote it, or a later one."
+            f"{file}: is of format {record['format']}, but this nmt reads formats up to {FORMAT}. "
+            "Use the version of nmt that wrote it, or a later one."
         )
     assert isinstance(record, dict)
     return record
@@ -409,11 +411,11 @@ def _check_record(record: Record) -> None:
     if "checksum" in record and record["checksum"] != _checksum(record):
         raise ValueError("its checksum differs")
     if type(record["format"]) is not int:
-        raise TypeError("its format is no number")
+        raise ValueError("its format is not a number")
     if record["format"] > 1 and "checksum" not in record:
         raise KeyError("checksum")
     if record["format"] <= FORMAT and not isinstance(record["state"], dict):
-        raise TypeError("its state is no object")
+        raise ValueError("its state is not an object")
 
 
 def _checksum(record: Record) -> str:
@@ -457,7 +459,8 @@ def save_or_warn(
     except ResourceError as error:
         warn(
             f"NOT SAVED: {what} of update {update}. {error.message}\n"
-            "What was saved before is untouched. Training goes on, and will try again."
+            "Earlier checkpoints are intact. Training continues and nmt will retry at the next "
+            "save."
         )
         log.record("not_saved", update, what=what, reason=error.message)
         saved = False

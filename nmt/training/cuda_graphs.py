@@ -101,7 +101,7 @@ class CudaRecorder:
             raise ResourceError(
                 "training.cuda_graphs: this model cannot be captured here "
                 f"({str(cause).partition(chr(10))[0]}).\n"
-                "Set `training.cuda_graphs: false` and begin again with --restart."
+                "Set `training.cuda_graphs: false` and train from scratch with --restart."
             ) from cause
         return graph.replay
 
@@ -116,7 +116,7 @@ def make_recorder(settings: TrainingSettings, runtime: Runtime) -> Recorder | No
     if not settings.cuda_graphs:
         return None
     if runtime.device.type != "cuda":
-        warn(f"training.cuda_graphs: ignored, for the device is {runtime.device}.")
+        warn(f"training.cuda_graphs: ignored, because the device is {runtime.device}.")
         return None
     return CudaRecorder(runtime.device)
 

@@ -106,13 +106,13 @@ def await_start(config: Config, run: RunDirectory) -> RunStart | None:
             for difference in differences
         )
         raise UsageError(
-            f"this process was started with other settings than the first: {keys}.\n"
+            f"this process has other settings than rank 0: {keys}.\n"
             "Start all with the same command and the same files."
         )
     if not run.config_file.is_file():
         raise UsageError(
-            f"{run.path}: the first process has prepared this run, but it is not to be seen here.\n"
-            "Take a run_dir on a file system that all machines share."
+            f"{run.path}: rank 0 prepared this run, but this machine cannot see it.\n"
+            "Set run_dir to a folder on a file system that all machines share."
         )
     return RunStart(rank_zero_config, Choices(**message["choices"]), message["checkpoint"])
 
@@ -132,13 +132,13 @@ def check_one_gpu_each(world: World, runtime: Runtime) -> None:
     count = torch.cuda.device_count()
     if world.local_size > count:
         raise UsageError(
-            f"{world.local_size} processes on a machine with {count} GPUs: each needs its own. "
-            f"Start torchrun with --nproc-per-node {count}."
+            f"{world.local_size} processes on a machine with {count} GPUs, but each process needs "
+            f"its own GPU. Start torchrun with --nproc-per-node {count}."
         )
     if runtime.device.index != world.local_rank:
         raise UsageError(
             f"runtime.device: {runtime.device} is one GPU, but process {world.local_rank} of this "
-            "machine needs its own. Set `runtime.device: cuda`."
+            "machine needs its own GPU. Set `runtime.device: cuda`."
         )
 
 
@@ -179,8 +179,8 @@ def warn_of_idle_ranks(ranks: Ranks, loader: BatchLoader, epoch: int) -> None:
         return
     if (batches := len(loader.plan(epoch))) < ranks.size:
         warn(
-            f"{ranks.size} processes, but an epoch has only {batches} batches: some have nothing "
-            "to do. Lower training.batch_size, or start fewer."
+            f"{ranks.size} processes, but an epoch has only {batches} batches, so some are idle. "
+            "Lower training.batch_size, or start fewer processes."
         )
 
 
@@ -205,8 +205,8 @@ def check_equal_weights(ranks: Ranks, model: nn.Module) -> None:
     differing = [str(rank) for rank, other in enumerate(digests) if other != digests[0]]
     if differing:
         raise ResourceError(
-            f"rank {', '.join(differing)} would begin with other weights than the first.\n"
-            "Take the same versions of nmt and torch, and one shared run_dir, on all machines."
+            f"rank {', '.join(differing)} has other initial weights than rank 0.\n"
+            "Use the same versions of nmt and torch, and one shared run_dir, on all machines."
             if ranks.is_rank_zero
             else ""
         )

@@ -183,7 +183,7 @@ def _rebuild_reasons(
 ) -> list[str]:
     """Return the reasons why data differ from those that the configuration asks for."""
     if manifest is None:
-        return ["its manifest cannot be read"]
+        return ["its manifest is not readable"]
     reasons = changed_settings("data", manifest.settings, binarize_settings(config), _KEYS)
     reasons += changed_inputs(manifest.inputs, inputs)
     if manifest.tokenizer != tokenizers.fingerprint:
@@ -191,7 +191,7 @@ def _rebuild_reasons(
             shorten_fingerprint(manifest.tokenizer),
             shorten_fingerprint(tokenizers.fingerprint),
         )
-        reasons.append(f"it was made with the tokenizer {theirs}, and this run has {ours}")
+        reasons.append(f"it was made with the tokenizer {theirs}, but this run has {ours}")
     return reasons
 
 
@@ -217,7 +217,7 @@ def _open_intact(
         return prepared
     except DataError as error:
         if not folder.is_shared:
-            warn(f"{error.message} It is made anew.")
+            warn(f"{error.message} Rebuilding it.")
         reasons.append(error.message.partition("; re-run ")[0].rstrip("."))
         return None
 
@@ -228,7 +228,7 @@ def _open(folder: PreparedFolder, manifest: Manifest) -> PreparedData:
         corpora[name] = Corpus.open(folder.path / name)
         if corpora[name].fingerprint != report.fingerprint:
             raise DataError(
-                f"{folder.path / name}: is not what its manifest says; re-run nmt binarize."
+                f"{folder.path / name}: does not match its manifest; re-run `nmt binarize`."
             )
     pairs = len(corpora["dev"])
     return PreparedData(
@@ -245,10 +245,10 @@ def _dev_lines(folder: PreparedFolder, side: str, expected: int) -> list[str]:
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}; re-run nmt binarize.") from error
+        raise DataError(f"{path}: cannot be read: {error}; re-run `nmt binarize`.") from error
     if len(lines) != expected:
         raise DataError(
-            f"{path}: has {len(lines)} lines instead of {expected}; re-run nmt binarize."
+            f"{path}: has {len(lines)} lines instead of {expected}; re-run `nmt binarize`."
         )
     return lines
 
@@ -274,9 +274,9 @@ def _check_dev_fits(config: Config, data: PreparedData) -> None:
     lines = data.dev.line_numbers[long].tolist()
     raise DataError(
         f"{len(lines)} dev sentences have more than the {max_positions} subwords that "
-        f"`model.attention.max_positions: {max_positions + 1}` can attend (lines "
-        f"{_format_lines(lines)}).\nRaise it to {int(data.dev.source_lengths.max()) + 1}, or take "
-        "these lines out."
+        f"`model.attention.max_positions: {max_positions + 1}` allows (lines "
+        f"{_format_lines(lines)}).\n"
+        f"Raise it to {int(data.dev.source_lengths.max()) + 1}, or remove these lines."
     )
 
 
@@ -290,8 +290,8 @@ def _report_long_pairs(max_length: int, dev: Corpus) -> None:
         ("1 pair is", "line") if len(lines) == 1 else (f"{len(lines):,} pairs are", "lines")
     )
     say(
-        f"dev: {pairs} longer than data.max_length ({max_length} subwords a side), {word} "
-        f"{_format_lines(lines)}: kept and scored, though no pair of train is as long."
+        f"dev: {pairs} longer than data.max_length ({max_length} subwords per side), {word} "
+        f"{_format_lines(lines)}: kept and scored, but train has no pair of this length."
     )
 
 

@@ -171,17 +171,17 @@ class GradientAccumulator:
             if count > 1:
                 self._log.record("out_of_memory", update, parts=count, **_sizes(batch))
                 self._log.warn_local(
-                    f"update {update}: out of memory with {_describe_batch(batch)}; done in "
-                    f"{count} parts instead, with the same gradient."
+                    f"update {update}: out of memory with {_describe_batch(batch)}; computed it "
+                    f"in {count} parts with the same gradient."
                 )
         self._updates_in_parts += 1
         if self._updates_in_parts == _ADVISE_AFTER:
             self._log.warn_local(
-                f"{self._updates_in_parts} updates did not fit into memory. Training goes on "
-                "rightly, but each of them is done twice or more: `training.batch_size` is too "
-                "high for this device. It cannot change in the middle of a run; lower it for the "
-                "next (`training.accumulate` keeps updates as large), or begin again with "
-                "--restart."
+                f"{self._updates_in_parts} updates did not fit into memory. The results are "
+                "correct, but each of these updates is computed at least twice. "
+                "`training.batch_size` is too high for this device and cannot change during a "
+                "run. Lower it in the next run, or now with --restart. Raise "
+                "`training.accumulate` to keep the size of updates."
             )
 
 
@@ -264,8 +264,9 @@ def _more_parts(parts: int, batch: Batch, update: int) -> int:
     if parts == len(batch.pairs):
         raise ResourceError(
             f"update {update}: out of memory with {_describe_batch(batch)}, even sentence by "
-            "sentence.\nLower data.max_length, take a smaller model (model.*.hidden_size), or a "
-            "device with more memory."
+            "sentence.\n"
+            "Lower data.max_length, use a smaller model (model.*.hidden_size), or a device with "
+            "more memory."
         )
     return min(2 * parts, len(batch.pairs))
 

@@ -148,11 +148,11 @@ def _hint(model: nn.Module, names: Sequence[str], pattern: str) -> str:
     tied = _matched(every, pattern)
     if tied:
         first = next(name for name in names if every[name] is every[tied[0]])
-        return f"{tied[0]} is the same as {first} (`model.tying`): write that name."
+        return f"{tied[0]} is the same as {first} (`model.tying`); use that name."
     meant = nearest_name(pattern, [*names, *_groups(names)])
     if meant is not None:
         return f"did you mean {meant}?"
-    return f"there are {', '.join(dict.fromkeys(_top(name) for name in names))}."
+    return f"the names are {', '.join(dict.fromkeys(_top(name) for name in names))}."
 
 
 def _groups(names: Sequence[str]) -> Iterable[str]:

@@ -87,8 +87,8 @@ def load_pretrained_embeddings(bundle: Bundle, log: TrainingLog) -> None:
         vectors = find_vectors(path, tokenizer, bundle.config.model.embedding_size)
         if not vectors.rows:
             raise DataError(
-                f"{path}: has none of the {vectors.words:,} words that the {side} tokenizer knows. "
-                "Give the vectors of that language, one word and its numbers in each line."
+                f"{path}: none of its {vectors.words:,} words is in the {side} vocabulary. Give "
+                "vectors of that language, with a word and its numbers in each line."
             )
         _fill_rows(embedding.weight, vectors)
         log.info(
@@ -193,10 +193,10 @@ def _size_of_first(fields: list[str]) -> int:
 
 def _check_size(path: Path, line: int, found: int, size: int) -> None:
     if found == 0:
-        raise DataError(f"{path}: line {line}: is not a word with numbers.")
+        raise DataError(f"{path}: line {line}: expected a word and its numbers.")
     if found != size:
         raise DataError(
-            f"{path}: line {line}: vectors of {found} numbers, where `model.embedding_size` is "
+            f"{path}: line {line}: vectors of {found} numbers, but `model.embedding_size` is "
             f"{size}. Set it to {found}, or give vectors of {size} numbers."
         )
 
@@ -205,9 +205,11 @@ def _parse_vector(path: Path, line: int, fields: list[str]) -> Vector:
     try:
         vector = np.array(fields, np.float32)
     except ValueError as error:
-        raise DataError(f"{path}: line {line}: is not a word with numbers ({error}).") from error
+        raise DataError(
+            f"{path}: line {line}: expected a word and its numbers ({error})."
+        ) from error
     if not np.isfinite(vector).all():
-        raise DataError(f"{path}: line {line}: has a number that is not finite. Remove the line.")
+        raise DataError(f"{path}: line {line}: a number is not finite. Remove the line.")
     return vector
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from nmt.config.settings import TrainingSettings
+from nmt.console import format_count
 from nmt.data.batches import Batch
 from nmt.data.binary_dataset import Corpus
 from nmt.data.manifest import InputFile, Manifest
@@ -107,8 +108,8 @@ class Recovery:
         state.skipped += 1
         self._log.record("skipped_update", update, in_a_row=state.skipped, lines=lines)
         self._log.warn(
-            f"update {update}: its loss or gradient is not a finite number ({where}). It is left "
-            f"out, {state.skipped} of at most {_MAX_SKIPPED} in a row."
+            f"update {update}: its loss or gradient is not a finite number ({where}). It is "
+            f"skipped ({state.skipped} of at most {_MAX_SKIPPED} in a row)."
         )
 
     def find_rollback_checkpoint(
@@ -131,7 +132,7 @@ class Recovery:
         names = self._ranks.gather(json.dumps(None if newest is None else newest.name))
         name = json.loads(names[0])
         if name is None:
-            reason = "No checkpoint is there to go back to."
+            reason = "There is no checkpoint to return to."
             raise self._give_up_error(error, now, reason, checkpoints)
         return checkpoints / str(name)
 
@@ -142,11 +143,12 @@ class Recovery:
             return
         if self._settings.on_divergence == "stop":
             reason = (
-                "`training.on_divergence: rollback` would go back and lower the rate by itself."
+                "Set `training.on_divergence: rollback` to return to a checkpoint and lower the "
+                "rate automatically."
             )
             raise self._give_up_error(error, now, reason, checkpoints)
         if now.rollbacks >= _MAX_ROLLBACKS:
-            reason = f"It has gone back {_MAX_ROLLBACKS} times."
+            reason = f"Training has rolled back {_MAX_ROLLBACKS} times."
             raise self._give_up_error(error, now, reason, checkpoints)
 
     def rolled_back_state(
@@ -171,8 +173,8 @@ class Recovery:
         if isinstance(error, LateNonFiniteError):
             self._log.record("looking_back", now.update, **values)
             self._log.warn(
-                f"update {error.update}: its loss or gradient is not a finite number, {error.where}"
-                f". Back to update {checkpoint.update}, with a look at each update."
+                f"update {error.update}: its loss or gradient is not a finite number, "
+                f"{error.where}. Rolling back to update {checkpoint.update} to check each update."
             )
             return checkpoint
         checkpoint.rollbacks = now.rollbacks + 1
@@ -180,9 +182,9 @@ class Recovery:
         self._log.record("rollback", now.update, **values, rate_scale=checkpoint.rate_scale)
         self._log.warn(
             f"update {error.update}: its loss or gradient is not a finite number ({error.where}). "
-            f"Back to update {checkpoint.update}, with the learning rate times "
-            f"{checkpoint.rate_scale:g}: {checkpoint.rollbacks} of at most "
-            f"{_MAX_ROLLBACKS} times."
+            f"Rolling back to update {checkpoint.update}, with the learning rate times "
+            f"{checkpoint.rate_scale:g} (rollback {checkpoint.rollbacks} of at most "
+            f"{_MAX_ROLLBACKS})."
         )
         return checkpoint
 
@@ -193,10 +195,9 @@ class Recovery:
         if not self._ranks.is_rank_zero:
             return ModelError("")  # all ranks raise it, and rank zero reports it
         self._log.record("given_up", now.update, fault=error.update)
-        skipped_note = (
-            f", as of the {now.skipped} before it that were left out" if now.skipped else ""
-        )
-        next_step = "begin again with --restart."
+        skipped = format_count(now.skipped, "skipped update", "skipped updates")
+        skipped_note = f", as in the {skipped} before it" if now.skipped else ""
+        next_step = "train from scratch with --restart."
         if newest_checkpoint(checkpoints) is not None:
             next_step = "resume from the last checkpoint with --resume."
         return ModelError(
@@ -213,7 +214,7 @@ class Recovery:
         if self._precision != "float32":
             remedies.append("set `runtime.precision: float32`")
         if error.has_lines:
-            remedies.insert(0, "look at those lines")
+            remedies.insert(0, "check these lines")
         text = ", ".join(remedies[:-1]) + f" or {remedies[-1]}"
         return text[0].upper() + text[1:]
 

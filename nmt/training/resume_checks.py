@@ -93,15 +93,16 @@ def check_settings(
     if not differences or (resume and not fixed):
         return differences
     advice = (
-        f"{', '.join(fixed)} cannot change in the middle of a run. `nmt train {run.config_file}` "
-        "goes on with the old settings; "
+        f"{', '.join(fixed)} cannot change during a run. To resume with the old settings, run "
+        f"`nmt train {run.config_file}`. "
         if fixed
-        else "--resume goes on with the new ones; "
+        else "To resume with the new settings, add --resume. "
     )
     raise UsageError(
-        f"{run.path}: this run was begun with other settings.\n{_difference_table(differences)}\n"
-        f"{advice}--restart moves the old run aside and begins again; another run_dir leaves it "
-        "as it is."
+        f"{run.path}: this run has other settings.\n"
+        f"{_difference_table(differences)}\n"
+        f"{advice}To archive the old run and train from scratch, add --restart. To keep it in "
+        "place, choose another run_dir."
     )
 
 
@@ -118,7 +119,7 @@ def report_changes(
     """
     if not changed:
         return
-    say(f"{run.path}: resumed with other settings.\n{_difference_table(changed)}")
+    say(f"{run.path}: resuming with other settings.\n{_difference_table(changed)}")
     for line in rate_changes(load_config(run.config_file).training, config.training, state):
         say(line)
 
@@ -162,10 +163,10 @@ def check_tokenizer(run: RunDirectory, state: TrainingState, tokenizers: Tokeniz
     saved = state.corpora.get("tokenizer", tokenizers.fingerprint)
     if saved != tokenizers.fingerprint:
         raise DataError(
-            f"{run.path}: the tokenizer in {run.tokenizer} is not the one this run was begun with "
+            f"{run.path}: the tokenizer in {run.tokenizer} differs from that of this run "
             f"({shorten_fingerprint(tokenizers.fingerprint)} instead of "
             f"{shorten_fingerprint(saved)}).\n"
-            "Bring the old files back, or begin again with --restart."
+            "Restore the old files, or train from scratch with --restart."
         )
 
 
@@ -184,9 +185,9 @@ def check_corpora(run: RunDirectory, state: TrainingState, data: PreparedData) -
     for name in ("train", "dev"):
         if state.corpora[name] != current[name]:
             raise DataError(
-                f"{run.path}: the {name} corpus in {run.data} is not the one this run was begun "
-                "with (its fingerprint differs).\n"
-                "Bring the old files back, or begin again with --restart."
+                f"{run.path}: the {name} corpus in {run.data} differs from that of this run (its "
+                "fingerprint changed).\n"
+                "Restore the old files, or train from scratch with --restart."
             )
 
 
@@ -205,8 +206,8 @@ def check_links(run: RunDirectory, state: TrainingState, data: PreparedData, res
     current = fingerprints(data)
     if state.corpora.get("links") != current.get("links") and not resume:
         raise DataError(
-            f"{run.path}: the links of guided alignment are not those this run was begun with.\n"
-            "Bring the old files back, or go on with --resume."
+            f"{run.path}: the links of guided alignment differ from those of this run.\n"
+            "Restore the old files, or add --resume to use the new links."
         )
 
 

@@ -106,7 +106,7 @@ def train(
             else:
                 _run_rank_zero(config, run, world, resume, restart, open_log)
     except SignalReceived as stopped:
-        message = f"stopped by {stopped.name}; the same command goes on from what is saved."
+        message = f"stopped by {stopped.name}. Run the same command to resume."
         raise StoppedBySignal("" if world.rank > 0 else message, stopped.number) from None
     return run
 
@@ -117,7 +117,7 @@ def _run_rank_zero(
     """Run rank zero: prepare, start or resume, train and write."""
     if restart and world.attempt == 0:
         _archive_run(run)
-    with hold_lock(run.training_lock, "training this run"):
+    with hold_lock(run.training_lock, "this run"):
         remove_leftovers(run.path, [run.config_file.name, run.best.name])
         remove_leftovers(run.checkpoints)
         _start_or_resume(config, run, world, resume, open_log)
@@ -132,7 +132,7 @@ def _start_or_resume(
         changed = check_settings(run, config, world, state, resume)
         if _has_ended(run, config, state, resume):
             announce_start(world, None)
-            say(f"{run.path}: training has ended ({state.ended}); nothing to do.")
+            say(f"{run.path}: training has ended ({state.ended}). Nothing to do.")
             return
         report_changes(run, config, state, changed)
     saved_choices = None if state is None else state.choices
@@ -188,8 +188,8 @@ def _warn_of_other_choices(runtime: Runtime, saved_choices: Choices, log: Traini
     """Warn where device, precision, kernels or threads differ from those of the checkpoint."""
     if differences := runtime.choices.differences(saved_choices):
         log.warn(
-            f"{'; '.join(differences)}. From here on results may differ in the last digits from "
-            "those of a run that was not stopped."
+            f"{'; '.join(differences)}. The results may now differ in the last digits from those "
+            "of an uninterrupted run."
         )
 
 
@@ -202,7 +202,7 @@ def _warn_of_emulation(runtime: Runtime) -> None:
         and not read_processor().has_bfloat16
     ):
         warn(
-            "runtime.precision: bfloat16 is emulated on this processor, many times slower than "
+            "runtime.precision: bfloat16 is emulated on this processor and many times slower than "
             "float32. Choose float32 or auto."
         )
 
@@ -225,8 +225,8 @@ def _check_config_file(run: RunDirectory) -> None:
     )  # read first, which raises for an invalid configuration
     if file.read_text(encoding="utf-8") != expected:
         raise UsageError(
-            f"{file}: is not what a run wrote, and would be overwritten.\n"
-            "Rename it, or take another run_dir."
+            f"{file}: was not written by a run and would be overwritten.\n"
+            "Rename it, or choose another run_dir."
         )
 
 
@@ -306,10 +306,10 @@ def _log_start(
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
     log.info(
         f"{parameters:,} parameters; {len(loader.corpus):,} pairs, {tokens:,} target tokens, "
-        f"{len(plan)} batches of up to {loader.batch_size:,} {loader.batch_by} an epoch"
+        f"{len(plan)} batches of up to {loader.batch_size:,} {loader.batch_by} per epoch"
     )
     if state.update > 0:
-        log.info(f"going on from update {state.update} (epoch {state.epoch + 1})")
+        log.info(f"resuming from update {state.update} (epoch {state.epoch + 1})")
     log.record(
         "start",
         state.update,
@@ -343,8 +343,8 @@ def _choose_bleu_tokenizer(config: Config, state: TrainingState, log: TrainingLo
             tokenizer = previous
         else:
             log.warn(
-                f"BLEU is by the tokenizer {tokenizer} from here on, and was by {previous}: the "
-                "best BLEU so far is forgotten, for the two cannot be compared."
+                f"the BLEU tokenizer is now {tokenizer}; it was {previous}. The best BLEU so far "
+                "is discarded, because the two are not comparable."
             )
             _discard_bleu(state, config)
     state.bleu_tokenizer = tokenizer
@@ -377,11 +377,11 @@ def _warn_of_references(log: TrainingLog, validator: Validator, config: Config) 
     four_grams = validator.four_grams()
     if four_grams.has_few_long_references:
         log.warn(
-            f"dev: only {four_grams.summary}, and BLEU counts stretches of four. "
+            f"dev: only {four_grams.summary}, but BLEU counts 4-grams. "
             + (
-                "It is noise here, and chrF decides instead; "
+                "BLEU is unreliable here, so chrF selects the model. To silence this warning, "
                 if four_grams.has_too_few_long_references
-                else "It says little here; "
+                else "BLEU is unreliable here. To use chrF instead, "
             )
             + "set `training.metric: chrf`."
         )
@@ -400,8 +400,8 @@ def _has_ended(run: RunDirectory, config: Config, state: TrainingState, resume: 
     passed = limit is not None and state.update > limit
     if end is not None and (state.ended is not None or passed):
         raise UsageError(
-            f"{run.path}: its checkpoint is at update {state.update}, epoch {state.epoch + 1}, and "
-            f"training ends by {end.reason}: nothing to do. Raise `{end.key}`."
+            f"{run.path}: its checkpoint is at update {state.update}, epoch {state.epoch + 1}, "
+            f"but training ends at {end.reason}. Raise `{end.key}`."
         )
     state.ended = None
     return False
@@ -420,9 +420,9 @@ def _archive_run(run: RunDirectory) -> None:
     locks = (run.training_lock, *run.preparation_locks)
     with ExitStack() as stack:
         for lock in locks:
-            work = "training this run" if lock == run.training_lock else "its tokenizer or data"
+            work = "this run" if lock == run.training_lock else "its tokenizer or data"
             stack.enter_context(hold_lock(lock, work))
         run.path.rename(archive)
         for lock in locks:
             (archive / lock.name).unlink()
-    say(f"{run.path}: the old run is now {archive}")
+    say(f"{run.path}: moved the old run to {archive}")

@@ -91,7 +91,7 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
     cosine = old.schedule.kind == new.schedule.kind == "cosine"
     if cosine and before.last_update != after.last_update:
         ends = [
-            "nowhere" if setting.last_update is None else f"at update {setting.last_update}"
+            "never" if setting.last_update is None else f"at update {setting.last_update}"
             for setting in (after, before)
         ]
         lines.append(f"The cosine now ends {ends[0]}, not {ends[1]}.")
@@ -99,8 +99,8 @@ def rate_changes(old: TrainingSettings, new: TrainingSettings, state: "TrainingS
     old_rate, new_rate = (_rate_with(settings, state, update) for settings in (old, new))
     if not math.isclose(old_rate, new_rate, rel_tol=_SAME_RATE, abs_tol=0.0):
         lines.append(
-            f"The learning rate of the next update ({update}) is {new_rate:.3g}, where it would "
-            f"have been {old_rate:.3g}."
+            f"The learning rate of the next update ({update}) is {new_rate:.3g} instead of "
+            f"{old_rate:.3g}."
         )
     return lines
 

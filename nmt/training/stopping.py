@@ -52,10 +52,10 @@ def find_stop_reason(
     best = state.stopping
     if patience and best and best.metric == metric and best.in_vain >= patience:
         key = "training.patience"
-        noise_note = f", for {metric} is noise" if best.is_noise else ""
+        noise_note = f", because {metric} is unreliable" if best.is_noise else ""
         deciding = SUBSTITUTE.name if best.is_noise else metric
         return StopReason(
-            key, f"no better {deciding} in {patience} validations ({key}){noise_note}"
+            key, f"no improvement of {deciding} in {patience} validations ({key}){noise_note}"
         )
     return None
 
@@ -105,14 +105,14 @@ class StopSignalRecorder:
             if self.signal_number is None:
                 self.signal_number = number
                 if not self._launched:
-                    _warn_at_once("stopping after this update, with a save.")
+                    _warn_at_once("stopping and saving after this update.")
             return
         self.signal_number = number
         if self._launched:
             return
         # Before the warning: a signal sent after reading it must act at once.
         self._restore(_URGENT_SIGNALS)
-        _warn_at_once("stopping after this update, with a save; once more to stop at once.")
+        _warn_at_once("stopping and saving after this update; interrupt again to stop at once.")
 
     def _restore(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:

@@ -266,8 +266,8 @@ class Trainer:
         if not self.ranks.is_rank_zero:
             return ""
         return (
-            f"stopped by a signal at update {self.state.update}; all is saved. "
-            "The same command goes on from here."
+            f"stopped by a signal at update {self.state.update}; everything is saved. Run the "
+            "same command to resume."
         )
 
     def _is_finite(self, update: int, norm: Tensor, sums: LossSums) -> bool:
@@ -409,11 +409,11 @@ class Trainer:
         for name, reason in noise.items():
             if name not in self._noisy_metrics:
                 self.log.info(
-                    f"{metric(name).title} is noise ({reason}): as long as it is, "
-                    f"{SUBSTITUTE.title} decides instead"
+                    f"{metric(name).title} is unreliable ({reason}); {SUBSTITUTE.title} selects "
+                    "the model meanwhile"
                 )
         for name in self._noisy_metrics - set(noise):
-            self.log.info(f"{metric(name).title} is no longer noise and decides again")
+            self.log.info(f"{metric(name).title} is reliable again and selects the model")
         self._noisy_metrics = set(noise)
 
     def _save(self) -> None:
@@ -452,8 +452,8 @@ class Trainer:
         best = self._best_models.best(self.state)
         if best is None:
             raise ResourceError(
-                f"{self.run.best}: the trained model could not be written (see above). Free space "
-                "on the disk; the same command goes on from the newest checkpoint."
+                f"{self.run.best}: the trained model could not be written (see above). Free some "
+                "disk space and run the same command to resume from the newest checkpoint."
                 if self.ranks.is_rank_zero
                 else ""
             )

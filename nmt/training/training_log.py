@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.console import say, warn
-from nmt.errors import ResourceError, UsageError
+from nmt.errors import ResourceError, UsageError, install_command
 from nmt.runtime.atomic_files import append_text
 from nmt.runtime.run_directory import RunDirectory
 
@@ -162,7 +162,7 @@ class TensorBoardWriter:
         except ImportError as error:
             raise UsageError(
                 "training.tensorboard: TensorBoard is not installed. Install it with "
-                "`pip install 'nmt[tensorboard]'`, or set `tensorboard: false`."
+                f"{install_command('tensorboard')}, or set `training.tensorboard: false`."
             ) from error
         self._event, self._summary, self._session = Event, Summary, SessionLog
         self._writer: Any = None
@@ -218,4 +218,4 @@ class TensorBoardWriter:
 
     def _disable(self, error: OSError) -> None:
         self.close()
-        warn(f"TensorBoard's files are not written from here on: {error.strerror or error}")
+        warn(f"nmt stops writing TensorBoard files: {error.strerror or error}")

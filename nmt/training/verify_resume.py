@@ -68,7 +68,7 @@ def verify_resume(config: Config) -> str:
     """
     if (size := World.from_environment().size) > 1:
         raise UsageError(
-            f"--verify-resume: is for one process, and a launcher started {size}. Leave it out."
+            f"--verify-resume: supports one process, but a launcher started {size}. Remove it."
         )
     assert config.run_dir is not None
     run = RunDirectory(config.run_dir)
@@ -102,13 +102,13 @@ def _compare_trainings(folder: Path, config: Config, run: RunDirectory) -> str:
     _run_process(_with_run_dir(short, resumed), kill_after=_UPDATES + 1)
     killed = newest_checkpoint(resumed.checkpoints)
     if killed != checkpoint_path(resumed.checkpoints, _UPDATES):
-        raise NmtError(f"resume could not be tried: the killed run left {killed} to go on from.")
+        raise NmtError(f"resume could not be checked: the killed run left {killed} to resume from.")
     _run_process(_with_run_dir(short, resumed), kill_after=None)
     counts = _compare(uninterrupted, resumed)
     average = f"{counts[AVERAGE]} of the average, " if AVERAGE in counts else ""
     return (
-        f"exact: {2 * _UPDATES} updates, and {_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, give "
-        "the same bits\n"
+        f"exact: {2 * _UPDATES} updates, and {_UPDATES + 1} + kill -9 + resume to {2 * _UPDATES}, "
+        "give identical bits\n"
         f"compared: {counts[MODEL]} tensors of weights, {counts[OPTIMIZER]} of the optimizer, "
         f"{average}position (update {end.update}, epoch {end.epoch + 1}, batch {end.batch}); "
         f"{end.choices.device}, {end.choices.precision}"
@@ -191,7 +191,7 @@ def _run_process(config: Config, kill_after: int | None) -> None:
         process.join()
     if process.exitcode != (0 if kill_after is None else -signal.SIGKILL):
         raise NmtError(
-            f"resume could not be tried: training {config.run_dir} ended with exit code "
+            f"resume could not be checked: training {config.run_dir} ended with exit code "
             f"{process.exitcode} (see above)."
         )
 
@@ -261,8 +261,8 @@ def _same_bits(one: Tensor, other: Tensor | None) -> bool:
 
 def _difference_error(difference: str) -> NmtError:
     return NmtError(
-        f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and "
-        f"{_UPDATES + 1} + kill -9 + on to {2 * _UPDATES}, differ in {difference}.\n"
-        "On a CPU that is an error of nmt's: please report it with the configuration. On a GPU "
-        "kernels may add in another order each time."
+        f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and {_UPDATES + 1} "
+        f"+ kill -9 + resume to {2 * _UPDATES}, differ in {difference}.\n"
+        "On a CPU this is a bug of nmt: please report it with the configuration. On a GPU, "
+        "kernels may add in a different order each time."
     )

@@ -109,7 +109,7 @@ def freeze_parameters(model: nn.Module, settings: TrainingSettings, log: Trainin
         return
     named = dict(model.named_parameters())
     if len(frozen) == len(named):
-        raise ConfigError("training.freeze: matches every parameter; leave some to train.")
+        raise ConfigError("training.freeze: matches all parameters. Leave some to train.")
     for name in frozen:
         named[name].requires_grad_(False)
     frozen_size = sum(named[name].numel() for name in frozen)
@@ -145,9 +145,10 @@ def _shared_rows(new: TokenizerPair, old: TokenizerPair) -> dict[str, SharedRows
 def _check_same_tokenizer(new: Bundle, old: Bundle) -> None:
     if new.tokenizers.fingerprint != old.tokenizers.fingerprint:
         raise ModelError(
-            f"{old.path}: its tokenizer ({old.tokenizers.fingerprint}) is not that of this run "
-            f"({new.tokenizers.fingerprint}).\nSet `training.init_vocabulary: extend` to take over "
-            "the rows of the subwords that both have."
+            f"{old.path}: its tokenizer ({old.tokenizers.fingerprint}) differs from that of this "
+            f"run ({new.tokenizers.fingerprint}).\n"
+            "Set `training.init_vocabulary: extend` to copy the rows of the subwords that both "
+            "have."
         )
 
 
@@ -165,13 +166,13 @@ def _check_fit(
         first = 1 if name in rows else 0
         if saved[name].shape[first:] != parameter.shape[first:]:
             problems.append(
-                f"{name} is {list(saved[name].shape)} there and {list(parameter.shape)} here"
+                f"{name} is {list(saved[name].shape)} instead of {list(parameter.shape)}"
             )
     if problems:
         raise ModelError(
-            f"{old.path}: cannot fill this model: {'; '.join(problems)}.\n"
-            "Name the parameters that are to be taken over in `training.init_parameters`, or give "
-            "`model` the settings of the bundle's config.yaml."
+            f"{old.path}: its parameters do not match this model: {'; '.join(problems)}.\n"
+            "List the parameters to copy in `training.init_parameters`, or use the `model` "
+            "settings of the config.yaml of the bundle."
         )
 
 
@@ -195,7 +196,7 @@ def _copy_report(
     named = dict(model.named_parameters())
     copied = sum(_copied_count(name, parameter, rows) for name, parameter in filled.items())
     total = sum(parameter.numel() for parameter in named.values())
-    lines = [f"  taken over: {copied:,} of {total:,}"]
+    lines = [f"  copied: {copied:,} of {total:,}"]
     lines += [
         f"  {name}: {len(rows[name].new):,} of {len(parameter):,} rows, those of shared subwords"
         for name, parameter in filled.items()
@@ -207,7 +208,7 @@ def _copy_report(
     known = dict(model.named_parameters(remove_duplicate=False))
     unknown = [name for name, _ in old.model.named_parameters() if name not in known]
     if unknown:
-        lines.append(f"  of no use here: {', '.join(unknown)}")
+        lines.append(f"  unused: {', '.join(unknown)}")
     return lines
 
 

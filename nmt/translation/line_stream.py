@@ -380,7 +380,7 @@ def _straight(path: Path, open_it: Callable[[], IO[bytes]]) -> Iterator[IO[bytes
         with open_it() as file:
             yield file
     except BrokenPipeError as error:
-        raise OutputClosed(f"{path}: its reader has gone.") from error
+        raise OutputClosed(f"{path}: the reader has closed it.") from error
     except OSError as error:
         raise write_error(path, error) from error
 

@@ -39,7 +39,7 @@ class WarningCollector:
         )
         self._strict = strict
         self._bad = LineWarnings(name, f"could not be translated{share}")
-        self._long = LineWarnings(name, f"were translated in pieces{share}")
+        self._long = LineWarnings(name, f"were translated in segments{share}")
         self._missed = LineWarnings(name, f"lack a term in their translation{share}")
 
     def check(self, request: Request) -> None:
@@ -52,8 +52,8 @@ class WarningCollector:
             return
         if self._strict:
             raise DataError(
-                f"{self._name}: line {request.line.number}: {request.problem}. "
-                "Mend the line, or leave out --strict."
+                f"{self._name}: line {request.line.number}: {request.problem}. Fix the line, or "
+                "remove --strict."
             )
         self._bad.add(request.line.number, f"{request.problem}, not translated")
 
@@ -77,8 +77,8 @@ class WarningCollector:
             known = ", ".join(self._scripts.main)
             self._foreign.add(
                 request.line.number,
-                f"is in {foreign} letters, and the model was trained to translate from {known}: is "
-                "it the right model?",
+                f"is in {foreign} letters, but the model was trained to translate from {known}. "
+                "Check the model.",
             )
 
     def summarise(self) -> None:
@@ -153,7 +153,7 @@ class LineTranslator:
 
     def _problem(self, constraints: Constraints) -> str | None:
         if constraints.terms and not self.places_terms:
-            return "terms are placed by beam search, not by sampling or in groups"
+            return "terms require beam search without sampling and groups"
         if constraints.terms or constraints.avoid:
             return self.translator.find_problem(constraints)
         return None
@@ -179,5 +179,5 @@ def warn_of_segments(warnings: LineWarnings, line: int, translation: "Translatio
         warnings.add(
             line,
             f"{subwords} subwords, more than search.max_source_tokens: translated in "
-            f"{translation.pieces} pieces",
+            f"{translation.pieces} segments",
         )

@@ -336,11 +336,11 @@ def _parse_threshold(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     known = [field.name for field in fields(Thresholds)]
     if name not in known:
-        raise UsageError(f"{text!r}: there is no flag {name!r}; the flags are {', '.join(known)}.")
+        raise UsageError(f"{text!r}: unknown flag {name!r}; the flags are {', '.join(known)}.")
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not 0.0 < number < math.inf:
-        raise UsageError(f"{text!r}: give a number above zero, such as {name}=0.5.")
+        raise UsageError(f"{text!r}: give a number > 0, such as {name}=0.5.")
     return name, number

@@ -78,7 +78,7 @@ class TsvInput(InputForm):
         cells = line.text.split("\t")
         if len(cells) < self.column:
             columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-            return Request(line, problem=f"the row has {columns}, not column {self.column}")
+            return Request(line, problem=f"the row has {columns} and no column {self.column}")
         return Request(line, cells[self.column - 1], self.constraints)
 
 
@@ -122,7 +122,7 @@ class _BadInput(Exception):
 
 
 def _no_number(name: str) -> NoReturn:
-    raise _BadInput(f"{name} is no JSON")
+    raise _BadInput(f"{name} is not valid JSON")
 
 
 # Numbers are passed on as they are written. int would refuse those with thousands of digits.
@@ -133,11 +133,11 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise _BadInput(f"no JSON object ({error.msg} at column {error.pos + 1})") from error
+        raise _BadInput(f"not a JSON object ({error.msg} at column {error.pos + 1})") from error
     except RecursionError as error:
         raise _BadInput("a JSON object nested too deeply") from error
     if not isinstance(value, dict):
-        raise _BadInput("no JSON object")
+        raise _BadInput("not a JSON object")
     return value
 
 
@@ -164,7 +164,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
         raise _BadInput(f"`{name}` is missing")
     text = fields[name]
     if not isinstance(text, str):
-        raise _BadInput(f"`{name}` is no text")
+        raise _BadInput(f"`{name}` is not a text")
     # The tokenizer normalises line breaks and control characters in a text to translate.
     problem = find_surrogate(text) if name == "text" else find_unwritable(text)
     if problem is not None:
@@ -175,7 +175,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
     texts = fields.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise _BadInput(f"`{name}` is no list of texts")
+        raise _BadInput(f"`{name}` is not a list of texts")
     for text in texts:
         if problem := find_unwritable(text):
             raise _BadInput(f"`{name}` has {problem}")

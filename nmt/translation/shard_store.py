@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.console import progress, warn
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, UsageError, describe_damage
 from nmt.runtime.atomic_files import (
     atomic_directory,
     read_json,
@@ -145,7 +145,7 @@ def read_block(text: io.BufferedReader, block: TextBlock, name: str) -> list[byt
     lines = run.removesuffix(b"\n").split(b"\n")
     if len(run) != block.end - block.start or len(lines) != block.lines:
         raise DataError(
-            f"{name}: has changed while it was translated. Leave it alone until the end."
+            f"{name}: the file changed during translation. Do not change it before the end."
         )
     return lines
 
@@ -249,14 +249,15 @@ class ShardStore:
                 raise ValueError(f"format {manifest['format']}, not {FORMAT}")
             blocks = [TextBlock(*row) for row in manifest["blocks"]]
             if not isinstance(manifest["sha256"], str):
-                raise TypeError("no checksum of the text")
+                raise ValueError("no checksum of the text")
             _check_blocks(blocks, manifest["lines"])
             text = TextSurvey(manifest["sha256"], manifest["lines"], blocks)
             return cls(path, text, dict(manifest["made_by"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{path}: is no folder of finished parts that can be gone on with ({error!r}).\n"
-                "Remove it, or take another --output."
+                f"{path}: cannot resume from this folder of finished parts "
+                f"({describe_damage(error)}).\n"
+                "Remove it, or choose another --output."
             ) from error
 
     def finished(self) -> list[TextBlock]:
@@ -302,8 +303,8 @@ class ShardStore:
                 write("".join(some))
             if lines < block.lines or (one_line_each and lines > block.lines):
                 raise DataError(
-                    f"{self._part(number)}: has {lines} lines, {block.lines} were translated. "
-                    "Remove it, and start the same command again."
+                    f"{self._part(number)}: has {lines} lines, but {block.lines} were translated. "
+                    "Remove it and run the same command again."
                 )
 
     def remove(self) -> None:
@@ -327,7 +328,7 @@ class ShardStore:
                     pass
             except DataError:
                 path = self._part(number)
-                warn(f"{path}: is damaged; its lines are translated again")
+                warn(f"{path}: is damaged; re-translating its lines")
                 with wrap_os_errors(path):
                     path.unlink()
 
@@ -352,8 +353,8 @@ class ShardStore:
             intact = False
         if not intact:
             raise DataError(
-                f"{path}: is damaged: what it holds is not what was written. Start the same "
-                "command again: it translates these lines anew."
+                f"{path}: is damaged: its content changed after it was written. Run the same "
+                "command again to re-translate these lines."
             )
 
     def _part(self, number: int) -> Path:
@@ -373,9 +374,9 @@ class ShardStore:
         more = len(changes) - _CHANGES_SHOWN
         listed = "; ".join(changes[:_CHANGES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
         return UsageError(
-            f"{self.path}: holds parts of another translation: {listed}.\n"
-            "Give the earlier command to go on with it. To begin anew, remove the folder or take "
-            "another --output."
+            f"{self.path}: the parts belong to another translation: {listed}.\n"
+            "Run the earlier command to resume it. To start from scratch, remove the folder or "
+            "choose another --output."
         )
 
 
@@ -383,17 +384,17 @@ def _check_blocks(blocks: list[TextBlock], lines: int) -> None:
     """Check that the blocks are contiguous and have `lines` lines in all.
 
     Raises:
-        ValueError: The blocks leave gaps, overlap, are empty or have another number of lines.
-        TypeError: A value is no integer.
+        ValueError: The blocks leave gaps, overlap, are empty or have another number of lines, or
+            a value is no integer.
     """
     end = lines_before = 0
     for block in blocks:
         if any(type(number) is not int for number in astuple(block)):
-            raise TypeError("a block without numbers")
+            raise ValueError("a block has values that are not whole numbers")
         if (block.start, block.lines_before) != (end, lines_before):
-            raise ValueError("blocks that do not follow one another")
+            raise ValueError("the blocks are not contiguous")
         if block.end <= block.start or block.lines < 1:
-            raise ValueError("an empty block")
+            raise ValueError("a block is empty")
         end, lines_before = block.end, lines_before + block.lines
     if lines != lines_before:
         raise ValueError(f"{lines_before} lines in blocks, {lines!r:.40} in all")

@@ -90,16 +90,16 @@ def require_files(source: Path | None, output: Path | None, world: World) -> tup
     Raises:
         UsageError: One of them is no file.
     """
-    who = f"one of {world.size} processes" if world.size > 1 else "--resumable and torchrun"
+    who = f"the {world.size} processes" if world.size > 1 else "--resumable and torchrun"
     if source is None or not stat.S_ISREG(file_status(source).st_mode):
         raise UsageError(
-            f"{source or 'stdin'}: is read only once, and {who} must read parts of it again. Write "
-            "the text to a file, and name it with --input."
+            f"{source or 'stdin'}: can be read only once, but {who} re-read parts of it. Write "
+            "the text to a file and give it with --input."
         )
     if output is None or not is_file_to_be(output):
         raise UsageError(
-            f"{output or 'stdout'}: is no file, and {who} must join finished parts in one. Name it "
-            "with --output."
+            f"{output or 'stdout'}: is not a file, but {who} join finished parts in a file. Give "
+            "one with --output."
         )
     return source, output
 
@@ -128,7 +128,7 @@ def translate_in_shards(
     """
     worker = _Worker(job, answer, Counters(world), own or TranslationTotals())
     if world.rank == 0:
-        with hold_lock(job.lock, f"{job.output}", "take another --output"):
+        with hold_lock(job.lock, f"{job.output}", "choose another --output"):
             _run_rank_zero(worker, world)
         return worker.totals
     with _plain_stop(lambda name: ""):
@@ -161,7 +161,7 @@ def _translate_and_join(
     job = worker.job
     finished = sum(block.lines for block in parts.finished())
     if finished:
-        say(f"{job.parts}: {finished} of {parts.text.lines} lines are translated; going on")
+        say(f"{job.parts}: {finished} of {parts.text.lines} lines are translated; resuming")
     worker.counters.add(_OPENED, 1)
     with (
         _plain_stop(lambda name: _stop_message(name, parts)),
@@ -248,10 +248,10 @@ def _plain_stop(farewell: Callable[[str], str]) -> Iterator[None]:
 def _stop_message(name: str, parts: ShardStore) -> str:
     finished = sum(block.lines for block in parts.finished())
     if not finished:
-        return f"stopped by {name}, before any part was finished."
+        return f"stopped by {name} before any part was finished."
     return (
         f"stopped by {name}. {finished} of {parts.text.lines} lines are translated, in "
-        f"{parts.path}: the same command goes on from there."
+        f"{parts.path}. Run the same command to resume."
     )
 
 
@@ -264,6 +264,6 @@ def _refuse_a_changed_text(source: Path, before: os.stat_result) -> None:
     after = file_status(source)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise DataError(
-            f"{source}: was written to while it was translated. Start the same command again: it "
-            "goes on if the text is still the same."
+            f"{source}: the file changed during translation. Run the same command again; it "
+            "resumes if the text is the same as before."
         )

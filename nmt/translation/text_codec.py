@@ -109,7 +109,7 @@ class TextCodec:
         for name, phrases in (("terms", wanted.terms), ("avoid", wanted.avoid)):
             for phrase in phrases:
                 if phrase.strip() and not target.decode(target.encode(phrase)).strip():
-                    return f"{name}: {phrase!r:.80} has no character that the model can write"
+                    return f"{name}: {phrase!r:.80} has no character that the model can produce"
         return None
 
     def constraints(self, wanted: Constraints, pieces: int) -> list[TokenConstraints]:
@@ -126,7 +126,7 @@ class TextCodec:
             UsageError: The model can write no character of a phrase.
         """
         if problem := self.find_problem(wanted):
-            raise UsageError(f"{problem}. Leave it out.")
+            raise UsageError(f"{problem}. Remove it.")
         target = self.tokenizers.target
         terms = tuple(
             tuple(tokens)

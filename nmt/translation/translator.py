@@ -233,17 +233,21 @@ class Translator:
             ModelError: A shortlist is requested, and there is none.
         """
         if isinstance(texts, str):
-            raise UsageError("translate takes a list of texts, not one text: translate([text])")
+            raise UsageError("translate needs a list of texts: translate([text])")
         settings = override(self.settings, overrides)
         if isinstance(constraints, Constraints):
-            raise UsageError("constraints are a list, one for each text: constraints=[wish]")
+            raise UsageError(
+                "constraints must be a list with one item for each text: constraints=[constraint]"
+            )
         wishes = [Constraints()] * len(texts) if constraints is None else list(constraints)
         if len(wishes) != len(texts):
-            raise UsageError(f"{len(texts)} texts but {len(wishes)} constraints: give one for each")
+            raise UsageError(
+                f"{len(texts)} texts but {len(wishes)} constraints; give one for each text"
+            )
         if draw_numbers is not None and (
             len(draw_numbers) != len(texts) or min(draw_numbers, default=0) < 0
         ):
-            raise UsageError("draw_numbers are one for each text, each at least 0")
+            raise UsageError("draw_numbers must have one number >= 0 for each text")
         if settings.replace_unknown:
             self._check_attention()
         limit = self._max_segment_tokens(settings)
@@ -362,7 +366,7 @@ class Translator:
         settings = override(self.settings, {**overrides, "n_best": 1})
         ((segment, *more),) = self._codec.segments([text], self._max_segment_tokens(settings))
         if more:
-            raise UsageError("a text in pieces has no alternatives: shorten it.")
+            raise UsageError("a text of several segments has no alternatives. Shorten it.")
         if not segment.tokens:
             return []
         target = self._bundle.tokenizers.target
@@ -443,12 +447,12 @@ class Translator:
         if settings.shortlist == 0:
             return None
         if len(self._bundles) > 1:
-            raise UsageError("search.shortlist is for one model, not for an ensemble: set it to 0.")
+            raise UsageError("search.shortlist does not support ensembles. Set it to 0.")
         bundle = self._bundle
         if bundle.shortlist is None:
             raise ModelError(
                 f"{bundle.path}: search.shortlist is {settings.shortlist}, but this bundle has no "
-                "shortlist. Make one with nmt shortlist, or set search.shortlist to 0."
+                "shortlist. Make one with `nmt shortlist`, or set search.shortlist to 0."
             )
         return Shortlisted(bundle.model, bundle.shortlist, settings.shortlist, self.model)
 

@@ -177,7 +177,7 @@ def tune(
         DataError: The numbers of sources and references differ, or there is nothing to translate.
     """
     if next(translator.batches(sources), None) is None:
-        raise DataError("there is nothing to tune on: all lines of the source are blank.")
+        raise DataError("nothing to tune on: all lines of the source are blank.")
     outcomes = sweep(translator, sources, points)
     baseline, *others = [list(map(normalize_for_comparison, outcome.texts)) for outcome in outcomes]
     references = [list(map(normalize_for_comparison, each)) for each in references]
@@ -291,8 +291,8 @@ def _between(items: list[str], dots: int) -> list[Any]:
 
 def _uncountable(items: list[str]) -> UsageError:
     return UsageError(
-        f"{','.join(items)}: `...` stands between two numbers and the one that they count to, at "
-        f"most {_MOST_VALUES} steps on, as in 0,0.2,...,1.4."
+        f"{','.join(items)}: `...` needs two numbers before it and the last number after it, as "
+        f"in 0,0.2,...,1.4, with at most {_MOST_VALUES} steps."
     )
 
 

@@ -101,19 +101,19 @@ def test_they_are_made_only_when_they_must_be(guided, prepare, tmp_path, capsys)
         prepare(config)
         return capsys.readouterr().err
 
-    assert "links of subwords for 59 pairs" in told(guided(aligner="ibm1"))
+    assert "subword links for 59 pairs" in told(guided(aligner="ibm1"))
     assert "guided alignment: up to date" in told(guided(aligner="ibm1", weight=0.5, cost="mse"))
-    assert "links of subwords" in told(guided(aligner="hmm"))
+    assert "subword links" in told(guided(aligner="hmm"))
     write_lines(tmp_path / "links", DIAGONAL)
     by_file = guided(alignments=[str(tmp_path / "links")])
-    assert "links of subwords" in told(by_file)
+    assert "subword links" in told(by_file)
     assert "up to date" in told(by_file)
     write_lines(tmp_path / "links", [""] * 60)
     assert "0 links of subwords" in told(by_file)
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(bytes(content))
-    assert "damaged: its index does not fit its header. It is made anew." in told(by_file)
+    assert "damaged: its index does not match its header. Rebuilding it." in told(by_file)
     other = guided((SOURCES[:50], TARGETS[:50]), aligner="hmm")
     assert "for 49 pairs" in told(other)
 
@@ -123,7 +123,7 @@ def test_they_are_made_only_when_they_must_be(guided, prepare, tmp_path, capsys)
     [
         (DIAGONAL[:-1], "links: 59 lines, but .*train.source has 60"),
         ([*DIAGONAL, ""], "links: 61 lines"),
-        ([*DIAGONAL[:5], "0-0 1", *DIAGONAL[6:]], "links: line 6: '1' is no link"),
+        ([*DIAGONAL[:5], "0-0 1", *DIAGONAL[6:]], "links: line 6: '1' is not a link"),
         ([*DIAGONAL[:5], "0-99", *DIAGONAL[6:]], "links: line 6: a link to target word 99"),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_file_that_is_cut_off(tmp_path):
 
 def test_links_of_tokens_that_are_not_there(tmp_path):
     links = PairLinks.open(write(tmp_path / "links"))
-    with pytest.raises(DataError, match="tokens that are not there"):
+    with pytest.raises(DataError, match="tokens that do not exist"):
         links.verify(LENGTHS - [[0, 0], [0, 0], [1, 0], [0, 0]])
 
 

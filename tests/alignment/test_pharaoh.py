@@ -26,18 +26,18 @@ def test_gold_has_sure_and_possible_links():
 
 def test_gold_counted_from_one():
     assert parse_gold("1-1 2p3", "f", 1, first=1).possible == {(0, 0), (1, 2)}
-    with pytest.raises(DataError, match="f: line 7: '0-1' has a 0"):
+    with pytest.raises(DataError, match="f: line 7: '0-1' has index 0"):
         parse_gold("0-1", "f", 7, first=1)
 
 
 @pytest.mark.parametrize("text", ["1", "1-", "a-b", "-1-1", "1-1:0.5", "1−1", "1-" + "9" * 5000])
 def test_what_is_no_link(text):
-    with pytest.raises(DataError, match=r"f: line 3: .* is no link"):
+    with pytest.raises(DataError, match=r"f: line 3: .* is not a link"):
         parse_links("0-0 " + text, "f", 3)
 
 
 def test_links_that_are_only_possible_are_no_alignment():
-    with pytest.raises(DataError, match="only possible"):
+    with pytest.raises(DataError, match="has possible links"):
         parse_links("0-0 1?1", "f", 1)
 
 

@@ -118,7 +118,7 @@ def test_its_tensors_come_back():
     ids=["rows", "frequent", "too great", "negative", "type", "reserved"],
 )
 def test_tensors_that_do_not_fit_are_refused(change):
-    with pytest.raises(ModelError, match="file: does not fit"):
+    with pytest.raises(ModelError, match="file: does not match"):
         Shortlist.from_tensors(replace(small(), **change).tensors(), (7, 12), "file")
 
 

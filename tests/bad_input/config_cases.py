@@ -47,15 +47,15 @@ FILES = [
     _file("a NUL character", b"name: a\0b\n", "c.yaml:1:8: the character U+0000"),
     _file("a picture", b"\x89PNG\r\n\x1a\n\0\0\0", "c.yaml:1:1: not valid UTF-8"),
     _file("larger than 1 MiB", b"# x\n" * 300_000, "larger than 1 MiB"),
-    _file("indented with a tab", b"data:\n\ttrain: x\n", "c.yaml:2:1: a tab"),
-    _file("`: ` inside a value", b"name: a: b\n", "c.yaml:1:8: `: ` where a value is"),
+    _file("indented with a tab", b"data:\n\ttrain: x\n", "c.yaml:2:1: tab character"),
+    _file("`: ` inside a value", b"name: a: b\n", "c.yaml:1:8: unexpected `: `"),
     _file("a key without a colon", b"name x\nseed: 1\n", "c.yaml:"),
-    _file("a quote not closed", b"name: 'x\n", "c.yaml:1:7: a quote that is never closed"),
-    _file("a list not closed", b"data: [a, b\n", "c.yaml:1:7: a list"),
-    _file("a section not closed", b"data: {a: b\n", "c.yaml:1:7: a section"),
+    _file("a quote not closed", b"name: 'x\n", "c.yaml:1:7: missing closing quote"),
+    _file("a list not closed", b"data: [a, b\n", "c.yaml:1:7: missing comma or closing ]"),
+    _file("a section not closed", b"data: {a: b\n", "c.yaml:1:7: missing comma or closing }"),
     _file("top level a list", b"- a\n- b\n", "c.yaml:1:1: expected keys", "found a list"),
     _file("top level a word", b"hello\n", "c.yaml:1:1: expected keys", "found a single value"),
-    _file("two documents", b"seed: 1\n---\nseed: 2\n", "c.yaml:2:1: a second document"),
+    _file("two documents", b"seed: 1\n---\nseed: 2\n", "c.yaml:2:1: second document"),
     _file("a tag that makes objects", b"name: !!python/object:os.system x\n", "1:7: tags (!)"),
     _file("a tag at the top", b"!!map {a: b}\n", "c.yaml:1:1: tags (!)"),
     _file(
@@ -71,18 +71,18 @@ FILES = [
 
 KEYS = [
     _text("an unknown key", "sed: 1\n", "c.yaml:3:1: sed: unknown key; did you mean seed?"),
-    _text("an unknown key, far from all", "xyzzy: 1\n", "unknown key; known here: "),
+    _text("an unknown key, far from all", "xyzzy: 1\n", "unknown key; known keys: "),
     _text(
         "a key in the wrong section",
         "beam_size: 3\n",
-        "c.yaml:3:1: beam_size: unknown key; it belongs below one of",
+        "c.yaml:3:1: beam_size: unknown key; it belongs in one of",
         "search",
     ),
     _text("a key written with dots", "search.beam_size: 3\n", "write it as nested keys"),
-    _text("a key given twice", "seed: 1\nseed: 2\n", "c.yaml:4:1: seed: given a second time"),
+    _text("a key given twice", "seed: 1\nseed: 2\n", "c.yaml:4:1: seed: duplicate key"),
     _text("a word for a number", "seed: many\n", "c.yaml:3:1: seed: expected"),
     _text("a quoted number", "seed: '1'\n", "seed: expected"),
-    _text("a section given twice", "training: {max_epochs: 1}\n", "training: given a second time"),
+    _text("a section given twice", "training: {max_epochs: 1}\n", "training: duplicate key"),
     _text("a number beyond 400 digits", f"seed: {'9' * 500}\n", "seed: expected"),
     _text("a list for a section", "search: [1, 2]\n", "search: expected"),
     _text("a section for a number", "seed: {a: 1}\n", "seed: expected"),
@@ -109,7 +109,7 @@ KEYS = [
         b"data: {train: {source: ' ', target: b}, validation_split: 0.1}\n"
         b"training: {max_updates: 1}\n",
         "data.train.source",
-        "is no path",
+        "is not a path",
     ),
 ]
 
@@ -135,7 +135,7 @@ VALUES = [
     _set("training.guided_alignment.weight=0", "guided_alignment.weight"),
     _set(
         "training.guided_alignment={aligner: hmm, alignments: a}",
-        "has `alignments` and an `aligner`: leave one out",
+        "has both `alignments` and `aligner`: remove one of them",
     ),
     _set(
         "training.guided_alignment.alignments=[a, b]",
@@ -143,11 +143,12 @@ VALUES = [
     ),
     _set(
         "training.pretrained_embeddings={source: a.vec, target: b.vec}",
-        "`model.tying: all` makes one embedding of both: give one file",
+        "`model.tying: all` uses one embedding for both: give one file",
     ),
     _set(
         "training.pretrained_embeddings={source: a.vec, freeze: true}",
-        "`training.pretrained_embeddings.freeze` would freeze all that `model.tying: all` ties",
+        "`training.pretrained_embeddings.freeze` would freeze all parameters that `model.tying: "
+        "all` ties",
     ),
     _set("model.attention.kind=bahdanau", "model.attention.kind", "additive"),
     _set("model.encoder.hidden_size=0", "model.encoder.hidden_size"),
@@ -182,7 +183,7 @@ VALUES = [
     _set("tokenizer.model=3", "tokenizer.model: expected a path or a list of paths"),
     _set(
         "tokenizer.model=x.model",
-        "`tokenizer.model` says it all: remove `tokenizer.vocab_size`",
+        "`tokenizer.model` sets these values: remove `tokenizer.vocab_size`",
     ),
     _set(
         "tokenizer={model: [a.model, b.model]}",
@@ -190,20 +191,20 @@ VALUES = [
     ),
     _set(
         "tokenizer={model: a.model, joint: false}",
-        "`tokenizer.joint: false` needs two files in `tokenizer.model`, of source and target",
+        "`tokenizer.joint: false` needs two files in `tokenizer.model`: source and target",
     ),
     case(
         "two tokenizers to take over",
         "config show tiny.yaml --set 'tokenizer={model: x.model}' "
         "--set training.init_from=runs/tiny",
         2,
-        "`training.init_from` brings its own tokenizer: remove `tokenizer.model`",
+        "`training.init_from` has its own tokenizer: remove `tokenizer.model`",
     ),
     _set("tokenizer.character_coverage=0", "tokenizer.character_coverage"),
     _set("tokenizer.character_coverage=1.5", "tokenizer.character_coverage"),
     _set("tokenizer.vocab_size=4", "tokenizer.vocab_size"),
-    _set("tokenizer.user_symbols=[<a>, <a>]", "tokenizer.user_symbols: holds '<a>' twice"),
-    _set("tokenizer.user_symbols=[</s>]", "'</s>', which is a reserved subword"),
+    _set("tokenizer.user_symbols=[<a>, <a>]", "tokenizer.user_symbols: has '<a>' twice"),
+    _set("tokenizer.user_symbols=[</s>]", "'</s>', a reserved subword"),
     _set("tokenizer.user_symbols=[a b]", "tokenizer.user_symbols"),
     _set("tokenizer.sampling.n_best=0", "tokenizer.sampling.n_best"),
     _set("data.max_dropped=20%", "data.max_dropped: expected"),
@@ -213,7 +214,7 @@ VALUES = [
     _set("search.beam_size=0", "search.beam_size"),
     _set("search.n_best=9", "`n_best` (9) cannot exceed `beam_size` (5)"),
     _set("search.top_p=1.5", "search.top_p"),
-    _set("search.temperature=0.5", "`temperature` belongs to sampling"),
+    _set("search.temperature=0.5", "`temperature` has an effect only on sampling"),
     _set("search.groups=2", "`groups` (2) must divide `beam_size` (5)"),
     _set("search.alpha=.nan", "search.alpha: expected"),
     _set("runtime.device=gpu", "runtime.device", "cuda:N"),
@@ -231,7 +232,7 @@ VALUES = [
         "training without an end",
         "config show tiny.yaml --set training.max_updates=null",
         2,
-        "never ends",
+        "has no end",
     ),
     case("a key to explain that is none", "config explain training.foo", 2, "training.foo"),
     case("a second file to compare missing", "config diff tiny.yaml none.yaml", 2, "none.yaml"),
@@ -242,13 +243,13 @@ VALUES = [
 
 COMMAND_LINES = [
     case("no such command", "trian tiny.yaml", 2, "No such command 'trian'"),
-    case("no such topic", "help trainin", 2, "no topic, command or key", "Near: train"),
+    case("no such topic", "help trainin", 2, "no such topic, command", "Similar names: train"),
     case("no such option", "train tiny.yaml --restrat", 2, "No such option"),
     case("an option that is a key", "train tiny.yaml --epochs 3", 2, "training.max_epochs=VALUE"),
     case("config not named", "train", 2, "Missing argument 'CONFIG'"),
     case("too many arguments", "train tiny.yaml again.yaml", 2, "Unexpected argument"),
     case("an option without its value", "train tiny.yaml --set", 2, "requires an argument"),
-    case("a device that is none", "train tiny.yaml --device gpu", 2, "'gpu' is no device"),
+    case("a device that is none", "train tiny.yaml --device gpu", 2, "'gpu' is not a device"),
     case("a precision that is none", "train tiny.yaml --precision half", 2, "bfloat16"),
     case("threads below none", "translate --threads -1", 2, "--threads"),
 ]

@@ -17,13 +17,13 @@ REPORT = [
         2,
         "belongs to the run",
     ),
-    case("no such run, for a report", "report runs/none", 4, "there is no such run"),
-    case("a folder that is no run", "report runs", 4, "runs: is no run (no config.yaml in it)"),
+    case("no such run, for a report", "report runs/none", 4, "no such run"),
+    case("a folder that is no run", "report runs", 4, "runs: is not a run (it has no config.yaml)"),
     case(
         "a configuration whose run has not begun",
         "report other.yaml",
         4,
-        "other.yaml: its run has not begun",
+        "other.yaml: its run does not exist yet",
         files={"other.yaml": _OTHER},
     ),
     case(
@@ -33,7 +33,7 @@ REPORT = [
         "hyp.txt",
     ),
     case("a bundle for a run", "report runs/tiny/best", 4, "runs/tiny/best: is a bundle"),
-    case("no name for a report", "report runs/tiny -o ''", 2, "an empty path"),
+    case("no name for a report", "report runs/tiny -o ''", 2, "the path is empty"),
     case("output is a folder, for a report", "report runs/tiny -o runs", 2, "runs: is a folder"),
     case(
         "output below a file, for a report",
@@ -58,7 +58,7 @@ REPORT = [
 ]
 
 WATCH = [
-    case("no such run, to watch", "watch runs/none", 4, "there is no such run"),
+    case("no such run, to watch", "watch runs/none", 4, "no such run"),
     case("a bundle, to watch", "watch runs/tiny/best", 4, "runs/tiny/best: is a bundle"),
     case("no run named, to watch", "watch", 2, "Missing argument"),
     case(
@@ -73,11 +73,11 @@ WATCH = [
 _TWO = "compare runs/tiny runs/tiny"
 
 COMPARE = [
-    case("one run only, to compare", "compare runs/tiny", 2, "compare needs two runs or more"),
-    case("no such run, to compare", "compare runs/tiny runs/none", 4, "there is no such run"),
+    case("one run only, to compare", "compare runs/tiny", 2, "compare needs at least two runs"),
+    case("no such run, to compare", "compare runs/tiny runs/none", 4, "no such run"),
     case("a bundle, to compare", "compare runs/tiny runs/tiny/best", 4, "is a bundle"),
-    case("--source without --ref", f"{_TWO} --source dev.fr", 2, "add --ref"),
-    case("--ref without --source", f"{_TWO} --ref dev.en", 2, "add --source"),
+    case("--source without --ref", f"{_TWO} --source dev.fr", 2, "Add --ref"),
+    case("--ref without --source", f"{_TWO} --ref dev.en", 2, "Add --source"),
     case("fewer --hyp than runs", f"{_TWO} --hyp hyp.txt", 2, "given 1 times for 2 runs"),
     case(
         "--hyp of other lengths than dev",
@@ -89,7 +89,7 @@ COMPARE = [
         "--hyp where dev is gone",
         f"{_TWO} --hyp hyp.txt --hyp hyp.txt",
         3,
-        "dev.source.txt: there is no such file",
+        "dev.source.txt: no such file",
         files={"runs/tiny/data/dev.source.txt": None},
     ),
     case(
@@ -109,14 +109,14 @@ COMPARE = [
         "a text of one line, to compare",
         f"{_TWO} -s a -r b",
         2,
-        "text of one line",
+        "needs at least two lines",
         files={"a": b"un\n", "b": b"one\n"},
     ),
     case(
         "--no-translate with a text to translate",
         f"{_TWO} --no-translate --source source.txt --ref ref.txt",
         2,
-        "leave out --source and --hyp",
+        "Remove --source and --hyp",
     ),
     case(
         "the page over the log of a run",
@@ -128,7 +128,7 @@ COMPARE = [
         "the page over the text, of compare",
         f"{_TWO} --source source.txt --ref ref.txt --html ref.txt",
         2,
-        "ref.txt: is read",
+        "ref.txt: is an input",
     ),
     case("the page is a folder, of compare", f"{_TWO} --html runs", 2, "runs: is a folder"),
     case("--swings below zero", f"{_TWO} --swings -1", 2, "--swings"),

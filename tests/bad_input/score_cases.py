@@ -10,7 +10,7 @@ _M = "score hyp.txt -m runs/tiny -s source.txt"
 _TWO = b"One two three four.\nSix seven eight nine.\n"
 
 BY_REFERENCES = [
-    case("neither references nor model", "score hyp.txt", 2, "score needs references or a model"),
+    case("neither references nor model", "score hyp.txt", 2, "references or a model are missing"),
     case(
         "more hypotheses than references",
         _S,
@@ -26,19 +26,15 @@ BY_REFERENCES = [
         files={"hyp.txt": b"One.\n"},
     ),
     case("hypotheses empty", _S, 3, "hypotheses: 0, reference 1: 2", files={"hyp.txt": b""}),
-    case("both empty", _S, 3, "there is nothing to score", files={"hyp.txt": b"", "ref.txt": b""}),
+    case("both empty", _S, 3, "nothing to score", files={"hyp.txt": b"", "ref.txt": b""}),
     case(
         "references of unequal length",
         _S + " --ref source.txt --ref dev.en",
         3,
         "reference 1: 2, reference 2: 2, reference 3: 20",
     ),
-    case(
-        "hypotheses missing", "score none.txt --ref ref.txt", 3, "none.txt: there is no such file"
-    ),
-    case(
-        "references missing", "score hyp.txt --ref none.txt", 3, "none.txt: there is no such file"
-    ),
+    case("hypotheses missing", "score none.txt --ref ref.txt", 3, "none.txt: no such file"),
+    case("references missing", "score hyp.txt --ref none.txt", 3, "none.txt: no such file"),
     case("hypotheses a folder", "score runs --ref ref.txt", 3, "runs: is a folder"),
     case(
         "hypotheses not UTF-8",
@@ -58,7 +54,7 @@ BY_REFERENCES = [
         "a name in .gz that is not packed, for score",
         "score h.gz --ref ref.txt",
         0,
-        "h.gz: is no gzip file, despite its name; it is read as it is",
+        "h.gz: is not a gzip file, despite its name; nmt reads it as plain text",
         files={"h.gz": _TWO},
         out=3,
     ),
@@ -66,11 +62,11 @@ BY_REFERENCES = [
         "no such metric",
         _S + " --metric meteor",
         2,
-        "'meteor' is no metric; choose bleu, chrf, chrf++, ter",
+        "unknown metric 'meteor'; choose bleu, chrf, chrf++, ter",
     ),
     case("no such tokenizer", _S + " --tokenize mine", 2, "sacreBLEU has no tokenizer 'mine'"),
     case(
-        "an option that goes with a model", _S + " --sentences", 2, "--sentences goes with --model"
+        "an option that goes with a model", _S + " --sentences", 2, "--sentences requires --model"
     ),
     case("a blank hypothesis counts", _S, 0, files={"hyp.txt": b"One two three four.\n\n"}, out=3),
     case("blank hypotheses only", _S, 0, files={"hyp.txt": b"\n\n"}, out=3),
@@ -120,7 +116,7 @@ BY_REFERENCES = [
         "references that are blank here and there",
         _S + " --ref more.txt",
         0,
-        "reference 2 is blank in 1 line (line 2), where another is not",
+        "reference 2 is blank in 1 line (line 2), where another reference is not",
         files={"more.txt": b"One two three four.\n\n"},
         out=3,
     ),
@@ -137,7 +133,7 @@ BY_REFERENCES = [
         _S,
         0,
         "only 0 of 2 references have four tokens or more",
-        "take chrF",
+        "Use chrF",
         files={"ref.txt": b"One two\nSix seven\n"},
         out=3,
     ),
@@ -145,14 +141,14 @@ BY_REFERENCES = [
         "a language that is none",
         _S + " --language xyzzy",
         0,
-        "--language 'xyzzy' is no language that nmt knows",
+        "--language 'xyzzy' is an unknown language",
         out=3,
     ),
     case(
         "a language without a tokenizer",
         _S + " --language th",
         0,
-        "no tokenizer of BLEU finds the words of Thai",
+        "BLEU has no word tokenizer for Thai",
         out=3,
     ),
     case(
@@ -178,7 +174,7 @@ BY_REFERENCES = [
         "a text that is its own reference",
         "score ref.txt --ref ref.txt",
         0,
-        "is it the same file?",
+        "Check whether it is the same file",
         out=3,
     ),
     case(
@@ -212,7 +208,7 @@ SEVERAL = [
         "the page over the references",
         "score hyp.txt --ref ref.txt --html ref.txt",
         2,
-        "ref.txt: is read",
+        "ref.txt: is an input",
     ),
     case(
         "a baseline of other length",
@@ -220,7 +216,7 @@ SEVERAL = [
         3,
         "dev.en: line counts differ: hypotheses: 20, reference 1: 2",
     ),
-    case("baseline missing", _S + " --baseline none.txt", 3, "none.txt: there is no such file"),
+    case("baseline missing", _S + " --baseline none.txt", 3, "none.txt: no such file"),
     case(
         "a source of other length",
         _S + " -s dev.fr",
@@ -231,7 +227,7 @@ SEVERAL = [
         "one line to resample",
         _S + " --confidence",
         2,
-        "cannot be told from a text of one line",
+        "a confidence interval needs at least two lines",
         files={"hyp.txt": b"One.\n", "ref.txt": b"One.\n"},
     ),
     case("trials of none", _S + " --trials 0", 2, "--trials"),
@@ -243,7 +239,7 @@ SEVERAL = [
         "SACREBLEU_SEED is 'x'",
         environment={"SACREBLEU_SEED": "x"},
     ),
-    case("stdin twice", "score - - --ref ref.txt", 2, "stdin can be read once"),
+    case("stdin twice", "score - - --ref ref.txt", 2, "stdin can be read only once"),
     case("too many names", _S + " --name a --name b", 2, "--name was given 2 times for 1"),
     case(
         "the same text twice",
@@ -256,7 +252,7 @@ SEVERAL = [
         "training text missing",
         _S + " --buckets --train none.txt",
         3,
-        "none.txt: there is no such file",
+        "none.txt: no such file",
     ),
     case(
         "training text of a folder that is no run",
@@ -265,17 +261,24 @@ SEVERAL = [
         "manifest.json",
         files={"other/x": b""},
     ),
-    case("training text for nothing", _S + " --train train.en", 2, "--train goes with --buckets"),
-    case("lines and buckets", _S + " --segments --buckets", 2, "--segments prints line by line"),
+    case("training text for nothing", _S + " --train train.en", 2, "--train requires --buckets"),
+    case(
+        "lines and buckets", _S + " --segments --buckets", 2, "--segments prints a result per line"
+    ),
     case("a page where none can be", _S + " --html hyp.txt/page.html", 5, "cannot be written"),
     case(
         "several texts and a model",
         "score hyp.txt ref.txt -m runs/tiny -s source.txt",
         2,
-        "--model scores one text, and 2 were given",
+        "--model scores one text, but 2 are given",
     ),
-    case("lines and a model", _M + " --ref ref.txt --segments", 2, "--segments prints line"),
-    case("a baseline without references", _M + " --baseline ref.txt", 2, "--baseline goes with"),
+    case(
+        "lines and a model",
+        _M + " --ref ref.txt --segments",
+        2,
+        "--segments prints a result per line",
+    ),
+    case("a baseline without references", _M + " --baseline ref.txt", 2, "--baseline requires"),
 ]
 
 BY_A_MODEL = [
@@ -283,13 +286,13 @@ BY_A_MODEL = [
         "a model without a source",
         "score hyp.txt -m runs/tiny",
         2,
-        "--model needs what was translated: add --source",
+        "--model requires the source text. Add --source",
     ),
     case(
         "source missing",
         "score hyp.txt -m runs/tiny -s none.txt",
         3,
-        "none.txt: there is no such file",
+        "none.txt: no such file",
     ),
     case(
         "source of other length",
@@ -301,29 +304,29 @@ BY_A_MODEL = [
         "model path wrong, for score",
         "score hyp.txt -m none -s source.txt",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
     ),
     case(
         "nothing to score by a model",
         _M,
         3,
-        "there is nothing to score",
+        "nothing to score",
         files={"hyp.txt": b"", "source.txt": b""},
     ),
-    case("tokens without sentences", _M + " --tokens", 2, "--tokens goes with --sentences"),
+    case("tokens without sentences", _M + " --tokens", 2, "--tokens requires --sentences"),
     case(
         "sentences and references",
         _M + " --ref ref.txt --sentences",
         2,
-        "--sentences prints line by line",
+        "--sentences prints a result per line",
     ),
-    case("n-best as JSON", _M + " --n-best --json", 2, "--n-best has a form of its own"),
-    case("no n-best list", _M + " --n-best", 3, "hyp.txt: line 1: is no line of an n-best list"),
+    case("n-best as JSON", _M + " --n-best --json", 2, "--n-best has its own output format"),
+    case("no n-best list", _M + " --n-best", 3, "hyp.txt: line 1: is not a line of an n-best list"),
     case(
         "n-best with an index below none",
         _M + " --n-best",
         3,
-        "hyp.txt: line 1: is no line",
+        "hyp.txt: line 1: is not a line",
         files={"hyp.txt": b"-1 ||| one\n"},
     ),
     case(
@@ -337,21 +340,21 @@ BY_A_MODEL = [
         "n-best with an index of 5000 digits",
         _M + " --n-best",
         3,
-        "hyp.txt: line 1: is no line",
+        "hyp.txt: line 1: is not a line",
         files={"hyp.txt": b"9" * 5000 + b" ||| one\n"},
     ),
     case(
         "n-best with bars that may be of the text",
         _M + " --n-best",
         3,
-        "hyp.txt: line 2: where does its text end?",
+        "hyp.txt: line 2: the end of its text is ambiguous",
         files={"hyp.txt": b"0 ||| one\n1 ||| two ||| ||| -0.5\n"},
     ),
     case(
         "n-best with fields of another program",
         _M + " --n-best",
         3,
-        "hyp.txt: line 1: where does its text end?",
+        "hyp.txt: line 1: the end of its text is ambiguous",
         files={"hyp.txt": b"0 ||| one ||| lm= -1 ||| -2 ||| 0-0 ||| spans\n"},
     ),
     case(
@@ -374,7 +377,13 @@ TUNE = [
         3,
         "line counts differ: dev.fr: 20, train.en: 200",
     ),
-    case("nothing to tune on", _U, 3, "dev.fr: has no lines", files={"dev.fr": b"", "dev.en": b""}),
+    case(
+        "nothing to tune on",
+        _U,
+        3,
+        "dev.fr: the file is empty",
+        files={"dev.fr": b"", "dev.en": b""},
+    ),
     case("a list that is none", _U + " --beam many", 2, "many"),
     case("a list with dots and no end", _U + " --alpha 0,0.2,...", 2, "0,0.2,..."),
     case("a list without end", _U + " --alpha 0,0.0000000001,...,1", 2, "at most 1000 steps"),
@@ -385,14 +394,14 @@ TUNE = [
         "model path wrong, for tune",
         "tune -m none -s dev.fr --ref dev.en",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
     ),
     case(
         "references of one word, for tune",
         _U + " --beam 1,2 --alpha 0 --length-penalty none",
         0,
         "all settings score BLEU 0.00",
-        "runs/tiny/best: left as it is",
+        "runs/tiny/best: not changed",
         files={"dev.en": b"one\n" * 20},
         out=5,
     ),

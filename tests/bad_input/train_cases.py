@@ -51,30 +51,30 @@ GUIDED = [
         2,
         "`tokenizer.sampling.alpha: 0`",
     ),
-    case("links missing", _LINKS, 3, "links: there is no such file", makes=_NEW),
+    case("links missing", _LINKS, 3, "links: no such file", makes=_NEW),
     _guided("fewer links than pairs", "links: 2 lines, but", b"0-0\n0-0\n"),
-    _guided("links that are none", "links: line 1: '0:0' is no link", b"0:0\n" * 200),
+    _guided("links that are none", "links: line 1: '0:0' is not a link", b"0:0\n" * 200),
     _guided("links beyond a sentence", "a link to source word 9 (counted from 0)", b"9-0\n" * 200),
     _guided("links cut off in gzip", "links: damaged gzip", _half_packed),
 ]
 
 SETTINGS = [
-    case("it has ended", "train tiny.yaml", 0, "training has ended", "nothing to do"),
+    case("it has ended", "train tiny.yaml", 0, "training has ended", "Nothing to do"),
     case(
         "other settings than the run began with",
         "train tiny.yaml --set training.optimizer.learning_rate=0.5",
         2,
-        "this run was begun with other settings",
+        "this run has other settings",
         "training.optimizer.learning_rate",
-        "--resume goes on",
-        "--restart moves the old run aside",
+        "add --resume",
+        "add --restart",
         long=True,
     ),
     case(
         "a setting that cannot change",
         "train tiny.yaml --resume --set model.decoder.hidden_size=32",
         2,
-        "model.decoder.hidden_size cannot change in the middle of a run",
+        "model.decoder.hidden_size cannot change during a run",
         "--restart",
         long=True,
     ),
@@ -90,7 +90,7 @@ SETTINGS = [
         "train tiny.yaml --resume --set training.max_updates=1",
         2,
         "its checkpoint is at update 2",
-        "nothing to do",
+        "training ends at",
     ),
     case(
         "GPU asked for and absent",
@@ -109,7 +109,7 @@ SETTINGS = [
         "float16 on a CPU",
         "train tiny.yaml --set run_dir=new --precision float16",
         5,
-        "float16 is for GPUs",
+        "float16 needs a GPU",
     ),
     case(
         "run folder below a file", "train tiny.yaml --set run_dir=hyp.txt/new", 5, "Not a directory"
@@ -118,7 +118,7 @@ SETTINGS = [
         "a config of the user's in the run folder",
         "train tiny.yaml --set run_dir=new",
         2,
-        "new/config.yaml: is not what a run wrote",
+        "new/config.yaml: was not written by a run",
         files={
             "new/config.yaml": b"data: {train: {source: a, target: b}, validation_split: 0.1}\n"
             b"training: {max_updates: 1}\n"
@@ -142,14 +142,14 @@ SETTINGS = [
         "batches smaller than any pair: each pair is one",
         "train tiny.yaml --set run_dir=new --set training.batch_size=1",
         0,
-        "200 batches of up to 1 tokens an epoch",
+        "200 batches of up to 1 tokens per epoch",
         makes=_NEW,
     ),
     case(
         "training text missing",
         "train tiny.yaml --set run_dir=new",
         3,
-        "train.fr: there is no such file",
+        "train.fr: no such file",
         files={"train.fr": None},
         makes=_NEW,
     ),
@@ -169,8 +169,8 @@ RESUME = [
         "the training text has changed",
         _GO_ON,
         2,
-        "out of date (data.train.source is another text (",
-        "but this run has checkpoints",
+        "out of date (data.train.source has changed (",
+        "but the checkpoints of this run",
         files={"train.fr": damage.line(2, b"neuf")},
         makes=_RUN,
     ),
@@ -179,7 +179,7 @@ RESUME = [
         _GO_ON,
         3,
         "the dev corpus in ",
-        "is not the one this run was begun with",
+        "differs from that of this run",
         files={"dev.fr": damage.line(2, b"neuf")},
         makes=_RUN,
     ),
@@ -202,20 +202,24 @@ RESUME = [
     _go_on(
         "weights with a flipped byte",
         4,
-        "a damaged checkpoint is passed over",
-        "none of the 1 checkpoints is whole",
+        "skipped, because this checkpoint is damaged",
+        "none of the 1 checkpoints is intact",
         weights=damage.flipped(-3),
     ),
-    _go_on("weights cut off", 4, "a damaged checkpoint is passed over", weights=damage.half),
-    _go_on("weights missing", 4, "a damaged checkpoint is passed over", weights=None),
-    _go_on("state cut off", 4, "a damaged checkpoint is passed over", state=b'{"format": 1'),
+    _go_on(
+        "weights cut off", 4, "skipped, because this checkpoint is damaged", weights=damage.half
+    ),
+    _go_on("weights missing", 4, "skipped, because this checkpoint is damaged", weights=None),
+    _go_on(
+        "state cut off", 4, "skipped, because this checkpoint is damaged", state=b'{"format": 1'
+    ),
     _go_on(
         "state of a later format",
         4,
         "format 99",
         state=damage.member("format", value=99),
     ),
-    _go_on("state nested without end", 4, "passed over", state=b"[" * 100_000),
+    _go_on("state nested without end", 4, "skipped, because", state=b"[" * 100_000),
     _go_on(
         "state without its counts",
         4,
@@ -245,7 +249,7 @@ RESUME = [
     _go_on(
         "weights of another model",
         4,
-        "model.safetensors: the weights do not fit",
+        "model.safetensors: the weights do not match",
         weights=damage.resigned(
             damage.replaced_bytes(b'"output_bias"', b'"output_bird"'), "state.json"
         ),
@@ -255,7 +259,7 @@ RESUME = [
         _GO_ON,
         0,
         "train.bin: damaged",
-        "It is made anew",
+        "Rebuilding it",
         files={"runs/tiny/data/train.bin": damage.flipped(3)},
         makes=_RUN,
     ),
@@ -271,7 +275,7 @@ RESUME = [
         "the tokenizer damaged",
         _GO_ON,
         2,
-        "joint.model: no SentencePiece model, or a damaged one",
+        "joint.model: is damaged or not a SentencePiece model",
         files={"runs/tiny/tokenizer/joint.model": damage.half},
         makes=_RUN,
     ),

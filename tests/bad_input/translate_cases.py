@@ -60,11 +60,11 @@ TEXTS = [
     _lines("right to left", "שלום עולם\n".encode(), 1, "is in Hebrew letters"),
     _lines("U+2028 and U+0085", "un\u2028deux\x85trois\n".encode(), 1),
     _lines("text that looks like marks", b"<s> </s> <unk> <pad>\n", 1),
-    _lines("a very long line", _LONG, 1, "pieces"),
+    _lines("a very long line", _LONG, 1, "segments"),
     case(
         "not UTF-8, strict", f"{_T} --strict", 3, "stdin: line 1: not valid UTF-8", stdin=b"\xff\n"
     ),
-    case("input missing", f"{_T} -i none.txt", 3, "none.txt: there is no such file"),
+    case("input missing", f"{_T} -i none.txt", 3, "none.txt: no such file"),
     case("input is a folder", f"{_T} -i runs", 3, "runs: is a folder"),
     case(
         "input is gzip cut off",
@@ -77,15 +77,15 @@ TEXTS = [
         "input is an archive",
         f"{_T} -i hyp.txt -o out.txt",
         3,
-        "hyp.txt: is a 7-Zip archive. Take the text out of it: 7z x hyp.txt",
+        "hyp.txt: is a 7-Zip archive. Extract the text: 7z x hyp.txt",
         files={"hyp.txt": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(100)},
     ),
     case(
         "input is a table",
         f"{_T} --max-length 2",
         0,
-        "warning: stdin: looks like a table with tabs between its columns (TSV). Each line is "
-        "translated as it is; --input-format tsv --column N translates one column.",
+        "warning: stdin: looks like a tab-separated table (TSV). nmt translates each line as it "
+        "is. To translate one column, add --input-format tsv --column N.",
         stdin=b"un\tone\ndeux\ttwo\n",
         out=2,
     ),
@@ -107,12 +107,14 @@ TEXTS = [
 ]
 
 REQUESTS = [
-    _json("no JSON", "un deux", "no JSON object"),
-    _json("JSON that is no object", "[1]", "no JSON object"),
-    _json("JSON cut off", '{"text": "un', "no JSON object"),
+    _json("no JSON", "un deux", "not a JSON object"),
+    _json("JSON that is no object", "[1]", "not a JSON object"),
+    _json("JSON cut off", '{"text": "un', "not a JSON object"),
     _json("JSON without text", '{"txt": "un"}', "`text` is missing"),
-    _json("text that is a number", '{"text": 1}', "`text` is no text"),
-    _json("terms that are no list", '{"text": "un", "terms": "x"}', "`terms` is no list of texts"),
+    _json("text that is a number", '{"text": 1}', "`text` is not a text"),
+    _json(
+        "terms that are no list", '{"text": "un", "terms": "x"}', "`terms` is not a list of texts"
+    ),
     _json("a blank term", '{"text": "un", "terms": [" "]}', "`terms` has a blank text"),
     _json("half of a surrogate pair", '{"text": "\\ud800"}', "`text` has half of a surrogate pair"),
     _json(
@@ -138,9 +140,9 @@ REQUESTS = [
     _json(
         "a term of nothing but an invisible character",
         '{"text": "un", "terms": ["\\u200b"]}',
-        "terms: '\\u200b' has no character that the model can write",
+        "terms: '\\u200b' has no character that the model can produce",
     ),
-    _json("NaN", '{"text": "un", "x": NaN}', "NaN is no JSON"),
+    _json("NaN", '{"text": "un", "x": NaN}', "NaN is not valid JSON"),
     _json("nested without end", "[" * 100_000, "nested too deeply"),
     case(
         "lines that are no JSON, not strict", f"{_T} --input-format json", 0, stdin=b"un\n", out=1
@@ -149,15 +151,18 @@ REQUESTS = [
         "a column that is not there",
         f"{_T} --input-format tsv --column 3 --strict",
         3,
-        "stdin: line 1: the row has 2 columns, not column 3",
+        "stdin: line 1: the row has 2 columns and no column 3",
         stdin=b"un\tdeux\n",
     ),
     case("a column below the first", f"{_T} --input-format tsv --column 0", 2, "--column"),
-    case("a column of plain text", f"{_T} --column 2", 2, "--column goes with --input-format tsv"),
+    case("a column of plain text", f"{_T} --column 2", 2, "--column requires --input-format tsv"),
     case(
-        "n-best of a table", f"{_T} --input-format tsv --n-best 2", 2, "a row has one translation"
+        "n-best of a table",
+        f"{_T} --input-format tsv --n-best 2",
+        2,
+        "a table has one translation per row",
     ),
-    case("attention outside JSON", f"{_T} --attention", 2, "--attention is written in JSON only"),
+    case("attention outside JSON", f"{_T} --attention", 2, "--attention requires --json"),
     case("an input format that is none", f"{_T} --input-format xml", 2, "--input-format"),
 ]
 
@@ -179,14 +184,14 @@ OPTIONS = [
         "`min_length` (5) must be below `max_length` (5)",
     ),
     _option("top-p above one", "--sample --top-p 1.5", "top"),
-    _option("top-p without sampling", "--top-p 0.5", "belongs to sampling"),
-    _option("sampling in groups", "--sample --groups 5", "leave `groups` at 1"),
+    _option("top-p without sampling", "--top-p 0.5", "has an effect only on sampling"),
+    _option("sampling in groups", "--sample --groups 5", "set `groups` to 1"),
     _option(
         "groups that do not divide the beam", "--groups 2 --beam 5", "`groups` (2) must divide"
     ),
     _option("temperature of none", "--sample --temperature 0", "temperature"),
     _option("a seed below none", "--sample --seed -1", "seed"),
-    _option("draws by line of what is not drawn", "--draw-by line", "goes with --sample"),
+    _option("draws by line of what is not drawn", "--draw-by line", "requires --sample"),
     _option("a blank term", "--term ' '", "--term"),
     _option(
         "a line break in a prefix",
@@ -202,17 +207,17 @@ OPTIONS = [
     _option(
         "a term of nothing but an invisible character",
         "--term '\u200b'",
-        "terms: '\\u200b' has no character that the model can write",
+        "terms: '\\u200b' has no character that the model can produce",
     ),
     _option("a utility that is none", "--mbr comet", "mbr"),
     _option("a shortlist where none was made", "--shortlist 10", "nmt shortlist", code=4),
-    _option("a flag that is none", "--flag --flag-above wrong=1", "there is no flag 'wrong'"),
-    _option("a threshold of none", "--flag --flag-above copy=0", "a number above zero"),
-    _option("a threshold without a flag", "--flag-above copy=1", "goes with --flag or --report"),
-    _option("flags of an n-best list", "--flag --n-best 2", "written in JSON only"),
+    _option("a flag that is none", "--flag --flag-above wrong=1", "unknown flag 'wrong'"),
+    _option("a threshold of none", "--flag --flag-above copy=0", "a number > 0"),
+    _option("a threshold without a flag", "--flag-above copy=1", "requires --flag or --report"),
+    _option("flags of an n-best list", "--flag --n-best 2", "requires --json"),
     _option("a device that is not there", "--device cuda:7", "cuda:7", code=5),
-    _option("resumable from a pipe", "--resumable -o out.txt", "stdin: is read only once"),
-    _option("resumable to a pipe", "--resumable -i source.txt", "stdout: is no file"),
+    _option("resumable from a pipe", "--resumable -o out.txt", "stdin: can be read only once"),
+    _option("resumable to a pipe", "--resumable -i source.txt", "stdout: is not a file"),
     _option("one weight for two models", "-m runs/tiny --weight 1", "weight"),
     _option("a weight below none", "-m runs/tiny --weight 1 --weight -2", "weight"),
     _option("a combination that is none", "-m runs/tiny --combine mean", "mean"),
@@ -230,13 +235,13 @@ SERVE = [
         "a model that is not there",
         "serve -m none --port 0",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
     ),
     case(
         "a flag that is none",
         "serve -m runs/tiny --port 0 --flag-above wrong=1",
         2,
-        "there is no flag 'wrong'",
+        "unknown flag 'wrong'",
     ),
     case("a beam of none", "serve -m runs/tiny --port 0 --beam 0", 2, "--beam"),
     case("a wait of none", "serve -m runs/tiny --port 0 --timeout 0", 2, "--timeout"),
@@ -247,7 +252,7 @@ MODELS = [
         "model path wrong",
         "translate -m none",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
         stdin=b"un\n",
     ),
     case("model path is a file", "translate -m hyp.txt", 4, "hyp.txt: is neither", stdin=b"un\n"),
@@ -262,7 +267,7 @@ MODELS = [
         "no model named and none trained",
         "translate",
         4,
-        "there is no trained model below ./runs",
+        "no trained model in ./runs",
         files={f"{_BEST}/bundle.json": None},
         stdin=b"un\n",
     ),
@@ -270,7 +275,7 @@ MODELS = [
         "$NMT_MODEL wrong",
         "translate",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
         environment={"NMT_MODEL": "none"},
         stdin=b"un\n",
     ),
@@ -312,20 +317,20 @@ MODELS = [
     _bundle(
         "weights of another name",
         4,
-        "the weights do not fit the configuration: output_bias is missing",
+        "the weights do not match the configuration: output_bias is missing",
         weights=damage.resigned(damage.replaced_bytes(b'"output_bias"', b'"output_bird"')),
     ),
     _bundle(
         "weights that are whole numbers",
         4,
-        "holds int32",
+        "has dtype int32",
         weights=damage.resigned(damage.replaced_bytes(b'"F32"', b'"I32"')),
     ),
     _bundle("config with a flipped byte", 4, "config.yaml: is damaged", config=damage.flipped(9)),
     _bundle(
         "config that is none, signed",
         4,
-        "its configuration cannot be read",
+        "its configuration is not valid",
         config=damage.resigned(damage.content(b"- a\n")),
     ),
     _bundle(
@@ -337,13 +342,13 @@ MODELS = [
     _bundle(
         "config of another size, signed",
         4,
-        "the weights do not fit",
+        "the weights do not match",
         config=damage.resigned(damage.replaced("hidden_size: 8", "hidden_size: 9")),
     ),
     _bundle(
         "config of a monstrous model, signed",
         4,
-        "the weights do not fit",
+        "the weights do not match",
         config=damage.resigned(damage.replaced("hidden_size: 8", "hidden_size: 1000000")),
     ),
     _bundle(
@@ -357,13 +362,13 @@ MODELS = [
     _bundle(
         "tokenizer damaged and signed",
         4,
-        "joint.model: no SentencePiece model",
+        "joint.model: is damaged or not a SentencePiece model",
         tokenizer=damage.resigned(damage.half),
     ),
     _bundle(
         "tokenizer empty and signed",
         4,
-        "joint.model: no SentencePiece model",
+        "joint.model: is damaged or not a SentencePiece model",
         tokenizer=damage.resigned(damage.content(b"")),
     ),
     _bundle("facts empty", 4, "bundle.json: is damaged", facts=b""),
@@ -426,7 +431,10 @@ _SHARDS = f"{_T} -i source.txt -o out.txt --resumable"
 
 def _parts(wrong: str, content: object) -> Case:
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
-    says = ("out.txt.parts: is no folder of finished parts", "Remove it, or take another --output")
+    says = (
+        "out.txt.parts: cannot resume from this folder of finished parts",
+        "Remove it, or choose another --output",
+    )
     return case(wrong, _SHARDS, 2, *says, files={_PARTS: text})
 
 
@@ -445,7 +453,7 @@ PARTS = [
         "parts of another text",
         _SHARDS,
         2,
-        "holds parts of another translation",
+        "the parts belong to another translation",
         files={
             _PARTS: json.dumps(_MANIFEST).encode(),
             "out.txt.parts/000000.part": _ANSWERS + sha256(_ANSWERS).hexdigest().encode() + b"\n",
@@ -461,7 +469,7 @@ ATTENTION = [
         "the page over the text, for attention",
         "attention -m runs/tiny -i source.txt --html source.txt",
         2,
-        "source.txt: is read",
+        "source.txt: is an input",
     ),
     case(
         "a page of no lines",
@@ -474,14 +482,14 @@ ATTENTION = [
         "model path wrong, for attention",
         "attention -m none",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
         stdin=b"un\n",
     ),
     case(
         "input missing, for attention",
         "attention -m runs/tiny -i none.txt",
         3,
-        "none.txt: there is no such file",
+        "none.txt: no such file",
     ),
     case("beam of none, for attention", "attention -m runs/tiny --beam 0", 2, "--beam"),
     case(
@@ -506,22 +514,29 @@ ATTENTION = [
         "attention -m runs/tiny -o new.jpg",
         2,
         "new.jpg",
-        "as .jpg",
+        "unknown image format .jpg",
         ".svg",
     ),
-    case("an image under another name", "attention -m runs/tiny --png new.svg", 2, "*.png"),
+    case(
+        "an image under another name", "attention -m runs/tiny --png new.svg", 2, "must end in .png"
+    ),
     case(
         "two outputs of one name",
         "attention -m runs/tiny --png new.png -o new.png",
         2,
-        "two outputs have the same name",
+        "two outputs have the same path",
     ),
-    case("a page as JSON", "attention -m runs/tiny --html new.html --json", 2, "--json is text"),
+    case(
+        "a page as JSON",
+        "attention -m runs/tiny --html new.html --json",
+        2,
+        "--json cannot be combined",
+    ),
     case(
         "text and a picture",
         "attention -m runs/tiny --html new.html -o new.txt",
         2,
-        "text and pictures",
+        "text and images",
     ),
     case(
         "a search for given translations",
@@ -549,7 +564,7 @@ ATTENTION = [
         "given translations missing",
         "attention -m runs/tiny -i source.txt --target none.txt",
         3,
-        "none.txt: there is no such file",
+        "none.txt: no such file",
     ),
     case(
         "not UTF-8, for a page",
@@ -562,7 +577,7 @@ ATTENTION = [
         "nothing but blank lines, for an image",
         "attention -m runs/tiny --png new.png",
         0,
-        "there is nothing to draw, and no file was written",
+        "nothing to draw; no file was written",
         stdin=b"\n\n",
     ),
     case(
@@ -576,7 +591,7 @@ ATTENTION = [
         "another model missing",
         "attention -m runs/tiny --compare none --html new.html",
         4,
-        "none: there is no such file or folder",
+        "none: no such file or folder",
         stdin=b"un\n",
     ),
     case(

@@ -22,7 +22,7 @@ DEV = [(100, 80.0), (200, 12.0), (250, 14.0)]
 def line_chart(**more):
     values = {
         "series": (Series("train", TRAIN), Series("dev", DEV, dots=True, best=200)),
-        "marks": (Mark(150, "gone on from update 150"),),
+        "marks": (Mark(150, "resumed from update 150"),),
         "group": "g",
         **more,
     }
@@ -119,7 +119,7 @@ def test_the_keyboard_goes_from_value_to_value(drawn):
     plot.send_keys(Keys.ARROW_RIGHT)
     assert readout(figure) == ("update 50", ["train 400", "dev at 100 80"])
     plot.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert readout(figure)[1][-1] == "gone on from update 150"
+    assert readout(figure)[1][-1] == "resumed from update 150"
     plot.send_keys(Keys.END)
     assert readout(figure)[0] == "update 250"
     plot.send_keys(Keys.HOME, Keys.ARROW_LEFT)

@@ -93,7 +93,7 @@ def test_a_run_that_was_rolled_back_and_gone_on(browser, page):
     assert lines(loss, "dev").count("L") == 1
     titles = browser.find_elements(By.CSS_SELECTOR, "line.mark title")
     marks = {each.get_attribute("textContent") for each in titles}
-    assert "gone on from update 60" in marks
+    assert "resumed from update 60" in marks
     assert "back to update 60" in browser.find_element(By.ID, "events").text
 
 

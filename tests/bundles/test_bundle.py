@@ -191,7 +191,11 @@ def test_weights_of_another_shape_are_named(copy):
     file.write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(ModelError) as error:
         load_bundle(copy, CPU)
-    for part in ("output_bias is [3]", "stranger is not of this model", "output_matrix is missing"):
+    for part in (
+        "output_bias is [3]",
+        "stranger does not belong to this model",
+        "output_matrix is missing",
+    ):
         assert part in error.value.message
 
 

@@ -76,7 +76,7 @@ def test_damage_is_noticed(run):
 
 def test_a_checkpoint_apart_from_its_run_is_refused(run, tmp_path):
     alone = shutil.copytree(checkpoint(run), tmp_path / "elsewhere" / "checkpoints" / "step-1")
-    with pytest.raises(ModelError, match="which needs the other files of its run"):
+    with pytest.raises(ModelError, match="incomplete without the other files of its run"):
         load_bundle(alone, CPU)
 
 

@@ -42,12 +42,12 @@ def test_what_is_known():
         "- bleu 38.07 (nrefs:1|case:mixed)",
         "- loss 1.907",
         "- updates: 5268",
-        "- time: 30.1 minutes (without preparing the text)",
+        "- time: 30.1 minutes (without data preparation)",
         "- machine: cpu (x86_64)",
         "| train.source | a.fr | 29,000 | 00ff |",
     ):
         assert line in text.split("\n"), line
-    assert "others may be lower" in text
+    assert "other text may be lower" in text
 
 
 def test_units_are_those_of_the_model():
@@ -76,7 +76,7 @@ def test_a_mean_is_made_otherwise():
     text = card({"average_of": ["one (00)", "two (11)"]})
     assert "- average of: one (00), two (11)" in text
     assert "`nmt average`" in text
-    assert "nmt train" not in text.partition("## To make it again")[2]
+    assert "nmt train" not in text.partition("## How to reproduce it")[2]
     assert "training.init_from" in card({"started_from": {"name": "old", "fingerprint": "00"}})
 
 

@@ -68,16 +68,16 @@ def test_it_is_not_changed(file):
         lambda: add_shortlist(file, Shortlist(*tables)),
         lambda: change_search(file, SearchSettings(), {}),
     ):
-        with pytest.raises(UsageError, match="which is never changed"):
+        with pytest.raises(UsageError, match="which nmt does not change"):
             change()
     assert file.read_bytes() == before
 
 
 def test_nothing_is_replaced_unasked(file, tiny_bundle, tmp_path):
-    with pytest.raises(UsageError, match=r"tiny\.nmt: is there already"):
+    with pytest.raises(UsageError, match=r"tiny\.nmt: already exists"):
         write_model_file(tiny_bundle, file)
     write_model_file(tiny_bundle, file, replace=True)
-    with pytest.raises(UsageError, match="Give the name of a file"):
+    with pytest.raises(UsageError, match="Give a file, not a folder"):
         write_model_file(tiny_bundle, tmp_path, replace=True)
 
 

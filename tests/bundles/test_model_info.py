@@ -85,7 +85,7 @@ def test_a_run_and_the_command(tiny, capsys):
     told = {line[: line.find("  ")]: line for line in lines if line[:1].strip()}
     assert list(told)[:4] == ["model", "place", "run", "files"]
     assert "the newest step-00000004" in told["run"]
-    assert "not compared (--verify)" in told["checksums"]
+    assert "not checked (add --verify)" in told["checksums"]
     assert any("bleu" in line and "nrefs:1|" in line for line in lines)
     card = (trained.best / "README.md").read_text(encoding="utf-8")
     assert (

@@ -134,7 +134,7 @@ def test_json_of_a_line_with_a_problem():
 
 @pytest.mark.parametrize("form", [TextOutput(alignment=True), JsonOutput(attention=True)])
 def test_a_model_without_attention_is_told_of(form):
-    with pytest.raises(UsageError, match="has no attention: leave out --attention"):
+    with pytest.raises(UsageError, match=r"has no attention\. Remove --attention"):
         form.lines(REQUEST, replace(DONE, attention=None))
 
 

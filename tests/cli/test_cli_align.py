@@ -156,7 +156,7 @@ def test_gold_that_seems_to_count_from_one_is_warned_of(tmp_path, capsys):
     (tmp_path / "mine").write_text("0-0\n", encoding="utf-8")
     (tmp_path / "gold").write_text("1-1\n", encoding="utf-8")
     assert run(["align", str(tmp_path / "mine"), "--gold", str(tmp_path / "gold")]) == 0
-    assert "add --one-indexed" in capsys.readouterr().err
+    assert "Add --one-indexed" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(GOLD is None, reason="NMT_ALIGNMENT_GOLD names no folder")

@@ -30,7 +30,7 @@ def test_it_makes_a_model_that_translates(tiny, tmp_path):
     ("arguments", "code", "said"),
     [
         (["BUNDLE", "--last", 2, "--best", 2, "-o", "out"], 2, "either --last or --best"),
-        (["BUNDLE", "absent", "-o", "out"], 4, "absent: there is no such file or folder"),
+        (["BUNDLE", "absent", "-o", "out"], 4, "absent: no such file or folder"),
         (["BUNDLE"], 2, "--output"),
     ],
     ids=str,

@@ -49,7 +49,7 @@ def test_show_tells_what_is_wrong(path, capsys):
 
 def test_explain(capsys):
     assert run(["config", "explain", "seed"]) == 0
-    assert capsys.readouterr().out.startswith("seed\n  Everything random follows from it.\n")
+    assert capsys.readouterr().out.startswith("seed\n  Seed of all random numbers.\n")
     assert run(["config", "explain"]) == 0
     assert "\n  training " in capsys.readouterr().out
     assert run(["config", "explain", "sed"]) == 2

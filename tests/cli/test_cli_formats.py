@@ -131,7 +131,7 @@ def test_what_is_no_text_is_refused_by_name(execute, command, content, message):
 @commands
 def test_the_line_ends_of_old_macs_are_reported(execute, command):
     code, _, told = execute(command, "text.txt", TEXT.replace(b"\n", b"\r"))
-    assert "TEXT: is text with the line ends of old Macs" in told
+    assert "TEXT: is text with carriage returns" in told
     assert "Convert it: tr '\\r' '\\n' < " in told
     assert code == 3 or command in ("translate", "attention")
 
@@ -141,7 +141,7 @@ def test_a_table_is_reported(execute, command):
     rows = TEXT.replace(b"\n", b"\tein Satz.\n")
     code, _, told = execute(command, "text.txt", rows)
     assert code == 0
-    assert told.count("TEXT: looks like a table with tabs between its columns (TSV).") == 1
+    assert told.count("TEXT: looks like a tab-separated table (TSV).") == 1
     if command != "translate":
         assert "Split it: cut -f1 < " in told
 
@@ -166,15 +166,17 @@ def test_one_table_as_source_and_target_is_refused(tmp_path, capsys):
 def test_a_name_that_promises_compression(execute, command):
     code, _, told = execute(command, "text.gz", TEXT)
     assert code == 0
-    assert told.count("TEXT: is no gzip file, despite its name; it is read as it is.") == 1
+    assert (
+        told.count("TEXT: is not a gzip file, despite its name; nmt reads it as plain text.") == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "form", "said"),
     [
-        (b"a\tb\nc\td\n", [], "--input-format tsv --column N translates one column"),
+        (b"a\tb\nc\td\n", [], "add --input-format tsv --column N"),
         (b"a\tb\nc\td\n", ["--input-format", "tsv"], ""),
-        (b'{"text": "a"}\n{"text": "b"}\n', [], "--input-format json translates the member"),
+        (b'{"text": "a"}\n{"text": "b"}\n', [], "To translate the member"),
         (b'{"text": "a"}\n{"text": "b"}\n', ["--input-format", "json"], ""),
         (b"a\tb\n", [], ""),
         (b'{"text": "a"}\n', [], ""),
@@ -220,7 +222,7 @@ def test_findings_are_told_once_and_kept_for_the_report(execute, tmp_path, capsy
     tokenized = TEXT.replace(b".", b" .").replace(b"cat", b"&quot;cat&quot;")
     code, _, told = execute("binarize", "text", tokenized)
     assert code == 0
-    assert told.count("have escaped characters (&apos; and the like): ") == 1
+    assert told.count("have escaped characters (such as &apos;): ") == 1
     assert "TEXT:2: 'The black &quot;cat&quot; sees the dog .'" in told
     manifest = (tmp_path / "run" / "data" / "manifest.json").read_text(encoding="utf-8")
     assert '"kind": "entities"' in manifest

@@ -91,7 +91,7 @@ def test_version():
         (["confg"], "No such command 'confg'"),
         (["config", "show"], "Missing argument"),
         (["config", "show", "c.yaml", "--st", "a=1"], "No such option"),
-        (["train", "c.yaml", "--device", "gpu"], "'gpu' is no device; choose auto, cpu, cuda"),
+        (["train", "c.yaml", "--device", "gpu"], "'gpu' is not a device; choose auto, cpu, cuda"),
         (["train", "c.yaml", "--precision", "double"], "bfloat16"),
         (["train", "c.yaml", "--threads", "-1"], "--threads"),
     ],
@@ -134,13 +134,12 @@ def test_a_wrong_command_line_comes_with_a_hint(capsys, arguments, hint):
         (
             "{}['x']",
             1,
-            "nmt: internal error: KeyError: 'x' (run again with --debug for the traceback)\n",
+            "nmt: internal error: KeyError: 'x' (add --debug for the traceback)\n",
         ),
         (
             "raise BrokenPipeError('a worker')",
             1,
-            "nmt: internal error: BrokenPipeError: a worker "
-            "(run again with --debug for the traceback)\n",
+            "nmt: internal error: BrokenPipeError: a worker (add --debug for the traceback)\n",
         ),
     ],
 )
@@ -166,14 +165,14 @@ def test_a_command_may_find_its_command_line_wrong():
 def test_out_of_memory_comes_with_advice(body):
     done = fail(body)
     assert done.returncode == 5
-    assert done.stderr.startswith("nmt: error: out of memory. Take less at once")
+    assert done.stderr.startswith("nmt: error: out of memory. Lower training.batch_size")
 
 
 def test_a_full_disk():
     done = fail("import errno; raise OSError(errno.ENOSPC, 'No space left', 'x.bin')")
     assert done.returncode == 5
     assert (
-        done.stderr == "nmt: error: x.bin: cannot be written: the disk is full. Free space on it.\n"
+        done.stderr == "nmt: error: x.bin: cannot be written: the disk is full. Free some space.\n"
     )
 
 
@@ -183,7 +182,7 @@ def test_results_that_cannot_be_written():
         done = nmt("config", "schema", stdout=full)
     assert done.returncode == 5
     assert done.stderr == (
-        "nmt: error: the output: cannot be written: the disk is full. Free space on it.\n"
+        "nmt: error: the output: cannot be written: the disk is full. Free some space.\n"
     )
 
 
@@ -281,7 +280,7 @@ def test_closed_streams_do_no_harm_but_no_result_is_lost(tmp_path, closed, code)
     command = f"{sys.executable} -m nmt config show {path} {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, text=True)
     assert done.returncode == code
-    told = "nmt: error: stdout is closed: the result cannot be written. Send it to a file.\n"
+    told = "nmt: error: stdout is closed, so the result cannot be written. Redirect it to a file.\n"
     assert done.stderr == (told if closed == ">&-" else "")
 
 

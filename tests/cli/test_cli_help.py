@@ -182,7 +182,7 @@ def test_every_result_of_a_search_is_a_command_to_run(capsys):
 def test_an_unknown_name_is_told_with_the_nearest(docs, capsys, name, near):
     assert run(["help", name]) == 2
     told = capsys.readouterr().err
-    assert told.startswith(f"nmt: error: {name}: no topic, command or key has this name.")
+    assert told.startswith(f"nmt: error: {name}: no such topic, command or key.")
     assert told.count("\n") <= 3
     assert near is None or near in told
 

@@ -83,7 +83,7 @@ def test_a_name_that_is_not_utf8_is_told(tiny_config, tmp_path):
     assert (done.returncode, done.stdout) == (UsageError.exit_code, b"")
     assert b"nmt: error: " in done.stderr
     assert b"caf\\udce9" in done.stderr
-    assert b"is not UTF-8" in done.stderr
+    assert b"is not valid UTF-8" in done.stderr
 
 
 @pytest.mark.parametrize("line", ["run_dir: é/run", "name: modèle"])
@@ -93,7 +93,7 @@ def test_a_run_that_the_locale_cannot_name_is_told(tiny_config, tmp_path, line):
     done = nmt("train", tiny_config, environment={**PLAIN, **NO_UTF8}, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (UsageError.exit_code, b"")
     assert b"run_dir" in done.stderr
-    assert b"cannot be written in this locale (ascii); start nmt with PYTHONUTF8=1" in done.stderr
+    assert b"is not encodable in this locale (ascii); set PYTHONUTF8=1" in done.stderr
 
 
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}], ids=str)

@@ -54,4 +54,4 @@ def test_what_is_missing_does_not_stop_the_rest(folder, capsys):
     with (folder / "log.jsonl").open("a") as log:
         log.write("half a li")
     assert nmt(["report", str(folder)]) == 0
-    assert "re-run nmt binarize" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "re-run `nmt binarize`" in (folder / "report.html").read_text(encoding="utf-8")

@@ -56,7 +56,8 @@ def test_the_summary(files, capsys, scores):
     log_probability = sum(score.log_probability for score in scores)
     subwords = sum(len(score.tokens) for score in scores)
     assert lines[0] == (
-        f"log-probability = {log_probability:.2f}  (5 lines, {subwords} subwords with end marks)"
+        f"log-probability = {log_probability:.2f}  (5 lines, {subwords} subwords with "
+        "end-of-sentence tokens)"
     )
     record = json.loads("\n".join(printed(capsys, "target", "--source", "packed.gz", "--json")))
     assert list(record) == ["lines", "model"]
@@ -153,26 +154,30 @@ def test_our_own_n_best_list(files, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "rule"),
     [
-        ("target", 2, "score needs references or a model"),
-        ("target --model model", 2, "add --source SRC"),
-        ("target --ref target --threads 0", 2, "--threads goes with --model"),
-        ("target -m model -s source --lowercase", 2, "--lowercase goes with --ref"),
-        ("target -m model -s source --tokens", 2, "--tokens goes with --sentences"),
-        ("target -m model -s source --ref target --sentences", 2, "take two commands"),
-        ("target -m model -s source --ref target --n-best", 2, "take two commands"),
-        ("list -m model -s source --n-best --json", 2, "leave --sentences and --json out"),
+        ("target", 2, "references or a model are missing"),
+        ("target --model model", 2, "Add --source SRC"),
+        ("target --ref target --threads 0", 2, "--threads requires --model"),
+        ("target -m model -s source --lowercase", 2, "--lowercase requires --ref"),
+        ("target -m model -s source --tokens", 2, "--tokens requires --sentences"),
+        ("target -m model -s source --ref target --sentences", 2, "Run two commands"),
+        ("target -m model -s source --ref target --n-best", 2, "Run two commands"),
+        ("list -m model -s source --n-best --json", 2, "Remove --sentences and --json"),
         ("target -m model -s source --weight 1 --weight 2", 2, "models: 1, weights: 2"),
-        ("target --ref target --weight 1", 2, "--weight goes with --model"),
+        ("target --ref target --weight 1", 2, "--weight requires --model"),
         ("target -m model -s source --device gpu", 2, "choose auto, cpu, cuda"),
         ("short -m model -s source", 3, "line counts differ: source: 5, short: 2."),
         ("target -m model -s short", 3, "line counts differ: short: 2, target: 5."),
         ("blank -m model -s blank", 3, "nothing to score: blank and blank have no text"),
-        ("target -m model -s none", 3, "none: there is no such file"),
-        ("none -m model -s source", 3, "none: there is no such file"),
+        ("target -m model -s none", 3, "none: no such file"),
+        ("none -m model -s source", 3, "none: no such file"),
         ("bad -m model -s source", 3, "bad: line 2: not valid UTF-8 (byte 0xFF at column 1)"),
-        ("target -m model -s source --n-best", 3, "target: line 1: is no line of an n-best list"),
+        (
+            "target -m model -s source --n-best",
+            3,
+            "target: line 1: is not a line of an n-best",
+        ),
         ("list -m model -s short --n-best", 3, "list: line 2: index 2, but short has 2 lines"),
-        ("target -m . -s source", 4, "is neither a bundle nor a run with one"),
+        ("target -m . -s source", 4, "is neither a bundle nor a run that has one"),
     ],
 )
 def test_bad_input(files, capsys, arguments, code, rule):

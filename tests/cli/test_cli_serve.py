@@ -81,13 +81,13 @@ def test_a_port_in_use(tiny_bundle, capsys):
         port = str(taken.getsockname()[1])
         assert run(["serve", "-m", str(tiny_bundle), "--port", port]) == 5
     told = capsys.readouterr().err
-    assert f"--port {port}: Address already in use. Take a port that is free (0: any)" in told
+    assert f"--port {port}: Address already in use. Choose a free port (0: any)" in told
 
 
 def test_without_its_packages_it_says_which_to_install(tiny_bundle, capsys, monkeypatch):
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     assert run(["serve", "-m", str(tiny_bundle), "--port", "0"]) == 2
-    assert "pip install 'nmt[serve]'" in capsys.readouterr().err
+    assert "pip install starlette uvicorn" in capsys.readouterr().err
 
 
 def test_it_warns_where_others_can_reach_it(capsys):

@@ -109,7 +109,7 @@ def test_killed_and_gone_on_with(command, expected, stopped, tmp_path):
     assert b"search.alpha was 1.0, now 0.5" in refused.stderr
     done = run(*NMT, *command, "--batch", "1")
     assert done.returncode == 0
-    assert b"out.txt.parts: 14 of 56 lines are translated; going on" in done.stderr
+    assert b"out.txt.parts: 14 of 56 lines are translated; resuming" in done.stderr
     assert output.read_bytes() == b"0 ||| marked ||| 0.0000\n" + expected.partition(b"\n")[2]
     assert leftovers(output) == ["out.txt"]
 
@@ -128,8 +128,8 @@ def test_stopped_by_a_signal(command, stopped, tmp_path):
     assert done.returncode == 143
     told = done.stderr.decode().split("\n")[-2]
     assert told == (
-        f"nmt: stopped by SIGTERM. 14 of 56 lines are translated, in {output}.parts: "
-        "the same command goes on from there."
+        f"nmt: stopped by SIGTERM. 14 of 56 lines are translated, in {output}.parts. Run the same "
+        "command to resume."
     )
     assert sorted(leftovers(output)) == ["out.txt.parts"]
 
@@ -168,9 +168,13 @@ def test_a_process_that_dies_stops_the_others(command, expected, stopped, tmp_pa
     ("environment", "given", "told"),
     [
         ({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}, [], "LOCAL_RANK=1 of LOCAL_WORLD_"),
-        ({"RANK": "0", "WORLD_SIZE": "2"}, [], "stdin: is read only once, and one of 2 processes"),
-        ({}, ["--resumable"], "stdin: is read only once, and --resumable"),
-        ({}, ["--resumable", "--input", __file__], "stdout: is no file"),
+        (
+            {"RANK": "0", "WORLD_SIZE": "2"},
+            [],
+            "stdin: can be read only once, but the 2 processes",
+        ),
+        ({}, ["--resumable"], "stdin: can be read only once, but --resumable"),
+        ({}, ["--resumable", "--input", __file__], "stdout: is not a file"),
     ],
 )
 def test_streams_cannot_be_shared(monkeypatch, capsys, environment, given, told):
@@ -199,7 +203,7 @@ def test_what_leaves_the_answers_as_they_are_may_change(command, stopped, tmp_pa
     command = [*command, "--resumable", "--output", str(output), "--device", "cpu"]
     assert run(stopped, signal.SIGKILL.value, *command).returncode == -signal.SIGKILL
     done = run(*NMT, *command, *changes)
-    assert b"14 of 56 lines are translated; going on" in done.stderr
+    assert b"14 of 56 lines are translated; resuming" in done.stderr
     assert done.returncode == (3 if changes == ["--strict"] else 0)  # it goes on up to line 17
     if changes == ["--strict"]:
         assert b"line 17: not valid UTF-8" in done.stderr

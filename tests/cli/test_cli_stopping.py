@@ -47,7 +47,9 @@ def test_the_signal_of_a_cluster_saves_and_leaves_with_0(tiny_config, tmp_path):
     process.send_signal(signal.SIGUSR1)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    update = re.search(r"^nmt: stopped by a signal at update (\d+); all is saved", said, re.M)
+    update = re.search(
+        r"^nmt: stopped by a signal at update (\d+); everything is saved", said, re.M
+    )
     assert (folder / f"step-{int(update[1]):08d}" / "state.json").is_file()
     assert '"kind": "end"' not in (folder.parent / "log.jsonl").read_text(encoding="utf-8")
 
@@ -57,7 +59,7 @@ def test_the_second_signal_leaves_at_once(tiny_config, tmp_path, number, code):
     process = start("-c", _SLOW, "_complete_update", "train", tiny_config, cwd=tmp_path)
     wait_for_line(process, "at work")
     process.send_signal(number)
-    wait_for_line(process, "once more to stop at once")
+    wait_for_line(process, "interrupt again to stop at once")
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == code, said
@@ -89,7 +91,7 @@ def test_verify_resume_proves_it_and_changes_nothing(tiny_config, tmp_path):
     done = nmt("train", tiny_config, "--verify-resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r"exact: 10 updates, and 6 \+ kill -9 \+ on to 10, give the same bits\n"
+        r"exact: 10 updates, and 6 \+ kill -9 \+ on to 10, give identical bits\n"
         r"compared: \d+ tensors of weights, \d+ of the optimizer, "
         r"position \(update 10, epoch \d+, batch \d+\); cpu, float32\n",
         done.stdout,

@@ -110,7 +110,7 @@ def test_a_signal_saves_and_the_same_command_goes_on_exactly(
     assert f"stopped by a signal at update {update}; all is saved" in said
     goes_on = nmt("train", tiny_config, *many, "--set", "run_dir=parts", cwd=tmp_path)
     assert goes_on.returncode == 0, goes_on.stderr
-    assert f"going on from update {update}" in goes_on.stderr
+    assert f"resuming from update {update}" in goes_on.stderr
     assert_same_model(tmp_path, updates)
 
 

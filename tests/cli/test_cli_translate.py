@@ -165,32 +165,32 @@ def test_json(tiny_bundle, tmp_path, capsys):
         (["--beam", "2", "--n-best", "3"], 2, "cannot exceed `beam_size` (2)"),
         (["--alpha", "nan"], 2, "search.alpha: expected a number >= -100 and <= 100, got nan"),
         (["--length-penalty", "long"], 2, "choose one of gnmt"),
-        (["--model", "other"], 4, "other: there is no such file or folder"),
+        (["--model", "other"], 4, "other: no such file or folder"),
         (["--weight", "1", "--weight", "2"], 2, "models: 1, weights: 2"),
-        (["--weight", "-1"], 2, "-1 is no weight of a model"),
+        (["--weight", "-1"], 2, "-1 is not a weight of a model"),
         (["--combine", "mean"], 2, "choose one of log_linear, linear"),
         (["--device", "gpu"], 2, "choose auto, cpu, cuda"),
-        (["--column", "1"], 2, "--column goes with --input-format tsv"),
+        (["--column", "1"], 2, "--column requires --input-format tsv"),
         (["--input-format", "tsv", "--column", "0"], 2, "--column"),
-        (["--input-format", "tsv", "--json"], 2, "not --json"),
+        (["--input-format", "tsv", "--json"], 2, "Remove --json"),
         (["--input-format", "tsv", "--n-best", "2"], 2, "--n-best 1"),
         (["--input-format", "xml"], 2, "--input-format"),
-        (["--attention"], 2, "give --json"),
+        (["--attention"], 2, "requires --json"),
         (["--output", "a", "--report", "./a"], 2, "the same file"),
         (["--output", "in.txt"], 2, "--input and --output are the same file"),
         (["--output", "./in.txt", "--resumable"], 2, "--input and --output are the same file"),
         (["--report", "in.txt"], 2, "--input and --report are the same file"),
-        (["--flag", "--n-best", "2"], 2, "--flag of an n-best list is written in JSON only"),
-        (["--flag-above", "copy=1"], 2, "--flag-above goes with --flag or --report"),
-        (["--flag", "--flag-above", "copy=0"], 2, "give a number above zero"),
-        (["--term", " "], 2, "a blank text"),
+        (["--flag", "--n-best", "2"], 2, "--flag with --n-best requires --json"),
+        (["--flag-above", "copy=1"], 2, "--flag-above requires --flag or --report"),
+        (["--flag", "--flag-above", "copy=0"], 2, "give a number > 0"),
+        (["--term", " "], 2, "the text is blank"),
         (["--temperature", "0.5"], 2, "set `sampling` to true"),
-        (["--draw-by", "line"], 2, "--draw-by goes with --sample"),
+        (["--draw-by", "line"], 2, "--draw-by requires --sample"),
         (["--draw-by", "word"], 2, "--draw-by"),
         (["--beam", "4", "--groups", "3"], 2, "must divide `beam_size` (4)"),
         (["--min-length", "5", "--max-length", "5"], 2, "must be below `max_length` (5)"),
         (["--mbr", "ter"], 2, "choose one of none, chrf, bleu"),
-        (["--input", "missing.txt"], 3, "missing.txt: there is no such file"),
+        (["--input", "missing.txt"], 3, "missing.txt: no such file"),
     ],
 )
 def test_bad_options(tiny_bundle, tmp_path, capsys, monkeypatch, arguments, code, rule):
@@ -244,7 +244,7 @@ def test_strict(tiny_bundle, tmp_path, capsys):
     ("form", "content", "problem"),
     [
         ("json", b'{"text": "a"}\n{}\n', "line 2: `text` is missing"),
-        ("tsv", b"a\tb\nc\n", "line 2: the row has 1 column, not column 2"),
+        ("tsv", b"a\tb\nc\n", "line 2: the row has 1 column and no column 2"),
     ],
 )
 def test_a_bad_line_is_answered_and_an_error_only_when_strict(
@@ -431,7 +431,7 @@ def test_a_very_long_line_fails_no_other(tiny_bundle, tmp_path):
     told = done.stderr.removeprefix(b"search: beam 1, length penalty gnmt (alpha 1)\n").decode()
     assert re.fullmatch(
         rf"warning: {source}: line 2: \d+ subwords, more than search\.max_source_tokens: "
-        r"translated in \d+ pieces\ntranslated 3 lines: .*\n",
+        r"translated in \d+ segments\ntranslated 3 lines: .*\n",
         told,
     )
 
@@ -450,8 +450,9 @@ def test_the_search_in_use_is_told_unless_quiet(tiny_bundle, tmp_path, capsys):
     drawn = ["--sample", "--top-p", "0.9", "--temperature", "0.5", "--seed", "7", "--mbr", "chrf"]
     assert run([*command, *drawn]) == 0
     assert capsys.readouterr().err == (
-        "search: 3 drawn at random (seed 7), temperature 0.5, top-p 0.9, "
-        f"length penalty gnmt (alpha 1), minimum Bayes risk by chrf\n{NOTHING}"
+        "search: 3 random samples (seed 7), temperature 0.5, top-p 0.9, length penalty gnmt "
+        "(alpha 1), minimum Bayes risk by chrf\n"
+        f"{NOTHING}"
     )
     assert run([*command, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
@@ -502,8 +503,8 @@ def test_a_reader_of_a_named_pipe_that_goes_away_is_no_error(tiny_bundle, tmp_pa
 @pytest.mark.parametrize(
     ("closed", "code", "message"),
     [
-        ("<&-", 3, b"nmt: error: stdin is closed: there is nothing to read."),
-        (">&-", 5, b"nmt: error: stdout is closed: the result cannot be written."),
+        ("<&-", 3, b"nmt: error: stdin is closed. Give a file"),
+        (">&-", 5, b"nmt: error: stdout is closed, so the result cannot be written."),
         ("2>&-", 0, b""),
         (">&- -o /dev/stdout", 5, b"nmt: error: /dev/stdout: cannot be written:"),
     ],
@@ -522,7 +523,7 @@ def test_closed_streams(tiny_bundle, closed, code, message):
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (["--model", ""], "an empty path"),
+        (["--model", ""], "the path is empty"),
         (["--prefix", "a\udcff"], "it is not UTF-8"),
         (["--term", "a\udcff"], "it is not UTF-8"),
         (["--threads", "99999"], "at most 512"),
@@ -549,8 +550,8 @@ def test_a_line_with_terms_among_drawn_ones(tiny_bundle, tmp_path, capsys):
     told = capsys.readouterr()
     first, second = map(json.loads, told.out.removesuffix("\n").split("\n"))
     assert first["translation"]
-    assert second["error"].startswith("terms are placed by beam search")
-    assert "1 drawn at random" in told.err
+    assert second["error"].startswith("terms require beam search")
+    assert "1 random samples" in told.err
     assert run([*command, "--sample", "--term", "cat"]) == 2
 
 

@@ -68,7 +68,7 @@ def test_the_winner_becomes_the_default(command, bundle, capsys):
     assert told.err.startswith("4 searches of 8 lines, encoded once\n")
     assert "dev.fr: 7 sentences are few to tune on" in told.err
     assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
-    assert told.err.endswith(f"{bundle}: changed to the best\n")
+    assert told.err.endswith(f"{bundle}: defaults set to the best settings\n")
     assert search_of(bundle).beam_size == 1
     record = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["tuning"]
     assert (record["source"], record["references"]) == ("dev.fr", ["dev.en.gz"])
@@ -87,7 +87,7 @@ def test_the_new_defaults_are_those_of_translate(command, bundle, capsys):
     told = capsys.readouterr()
     assert "best, present\n" in told.out
     assert told.err.endswith(
-        f"no other settings score higher than the present defaults\n{bundle}: left as it is\n"
+        f"no other settings score higher than the current defaults\n{bundle}: left as it is\n"
     )
 
 
@@ -112,7 +112,7 @@ def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, m
     assert run([*command, *GRID, "--force"]) == 0
     told = capsys.readouterr().err
     assert "This is within noise" in told
-    assert told.endswith(f"{bundle}: changed to the best\n")
+    assert told.endswith(f"{bundle}: defaults set to the best settings\n")
     assert search_of(bundle).beam_size == 1
 
 
@@ -160,7 +160,7 @@ def test_a_text_of_blank_lines_is_refused(bundle, tmp_path, capsys):
     blank.write_bytes(b"\n \n")
     arguments = ["--source", str(blank), "--ref", str(blank), "--device", "cpu", "--threads", "1"]
     assert run(["tune", "--model", str(bundle), *arguments, *GRID]) == 3
-    assert "there is nothing to tune on" in capsys.readouterr().err
+    assert "nothing to tune on" in capsys.readouterr().err
 
 
 def test_interrupted_it_leaves_the_bundle_as_it_was(command, bundle, tmp_path):

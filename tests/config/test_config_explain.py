@@ -43,7 +43,7 @@ def test_a_section_lists_its_keys():
 def test_the_top_lists_the_everyday_keys_and_the_sections():
     everyday, sections = explain().split("All sections and the keys above them:")
     assert [line.split()[0] for line in everyday.split("\n")[2:-2]] == list(EVERYDAY_KEYS)
-    assert "  training   (section)   How it learns." in sections.replace(
+    assert "  training   (section)   Training settings." in sections.replace(
         "(section)  ", "(section)   "
     )
     assert [line.split()[0] for line in sections.rstrip("\n").split("\n")[2:]] == [

@@ -53,24 +53,24 @@ def complaint(tmp_path):
         ("name: 2024", "name: expected a text, got 2024; put it in quotes"),
         (
             "name: a/b",
-            "name: 'a/b' is no name for a folder; leave out slashes and a dot at the start",
+            "name: 'a/b' is not a valid folder name; remove slashes and a leading dot",
         ),
-        ("run_dir: ''", "run_dir: '' is no path"),
+        ("run_dir: ''", "run_dir: '' is not a path"),
         ("run_dir: [a]", "run_dir: expected a path, got a list"),
-        ("search: [1]", "search: expected a section of keys with values, got a list"),
-        ("search: 5", "search: expected a section of keys with values, got 5"),
+        ("search: [1]", "search: expected a section of keys, got a list"),
+        ("search: 5", "search: expected a section of keys, got 5"),
         (
             "foo: 1",
-            "foo: unknown key; known here: name, run_dir, seed, preset, data, tokenizer, model, "
+            "foo: unknown key; known keys: name, run_dir, seed, preset, data, tokenizer, model, "
             "training, search, runtime",
         ),
         ("serach: {}", "serach: unknown key; did you mean search?"),
         ("Search: {}", "Search: unknown key; did you mean search?"),
         (
             "beam_size: 3",
-            "beam_size: unknown key; it belongs below one of training.validation, search",
+            "beam_size: unknown key; it belongs in one of training.validation, search",
         ),
-        ("device: cpu", "device: unknown key; it belongs below runtime"),
+        ("device: cpu", "device: unknown key; it belongs in runtime"),
         (
             "model.encoder.dropout: 0.1",
             "model.encoder.dropout: unknown key; write it as nested keys: model: encoder: dropout",
@@ -92,7 +92,7 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "model: {dropout: 0.2}",
             "9: model.dropout",
-            "unknown key; it belongs below one of model.encoder, model.attention, model.decoder, "
+            "unknown key; it belongs in one of model.encoder, model.attention, model.decoder, "
             "model.output",
         ),
         (
@@ -108,7 +108,7 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "model: {encoder: {cell: gruu}}",
             "19: model.encoder.cell",
-            "'gruu' is no cell; choose one of lstm, gru, layer_norm_lstm, layer_norm_gru; "
+            "'gruu' is not a valid cell; choose one of lstm, gru, layer_norm_lstm, layer_norm_gru; "
             "did you mean gru?",
         ),
         (
@@ -140,7 +140,7 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "tokenizer: {user_symbols: a}",
             "13: tokenizer.user_symbols",
-            "expected a list, each a text, got the text 'a'",
+            "expected a list, each item a text, got the text 'a'",
         ),
         (
             "tokenizer: {sampling: {n_best: 1}}",
@@ -150,18 +150,18 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "tokenizer: {user_symbols: [<s>]}",
             "13: tokenizer.user_symbols",
-            "holds '<s>', which is a reserved subword; choose another text",
+            "has '<s>', a reserved subword; choose another symbol",
         ),
         (
             'tokenizer: {user_symbols: ["<a\\x1b>"]}',
             "13: tokenizer.user_symbols",
-            r"holds '<a\x1b>' with a control character (U+001B) at character 3; no translation can "
-            "have it",
+            r"has '<a\x1b>' with a control character (U+001B) at character 3, which cannot occur "
+            "in a translation",
         ),
         (
             "runtime: {device: gpu}",
             "11: runtime.device",
-            "'gpu' is no device; choose auto, cpu, cuda or cuda:N",
+            "'gpu' is not a device; choose auto, cpu, cuda or cuda:N",
         ),
         (
             "search: {n_best: 9}",
@@ -179,50 +179,50 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
     [
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\ntraining:\n",
-            "c.yaml:2:1: training: never ends: set `max_updates`, `max_epochs`, `max_time` or "
+            "c.yaml:2:1: training: has no end: set `max_updates`, `max_epochs`, `max_time` or "
             "`patience`",
         ),
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
             "training: {max_updates: 1, cuda_graphs: true, batch_size: null}\n",
-            "c.yaml:2:1: training: `cuda_graphs` take memory of their own: set `batch_size`",
+            "c.yaml:2:1: training: `cuda_graphs` needs a fixed batch size: set `batch_size`",
         ),
         (
             "data: {train: {source: a, target: b}, validation_split: 0.1}\n"
             "training: {max_updates: 1, cuda_graphs: true, teacher_forcing: {final_ratio: 0.5}}\n",
-            "c.yaml:2:1: training: `cuda_graphs` keep the ratio they were captured with: leave out "
+            "c.yaml:2:1: training: `cuda_graphs` needs a constant ratio: remove "
             "`teacher_forcing.final_ratio`",
         ),
         (
             "data: {train: {source: a, target: b}}\ntraining: {max_updates: 1}\n",
-            "c.yaml:1:1: data: needs `dev`, or a `validation_split` such as 0.02 to take it from "
-            "train",
+            "c.yaml:1:1: data: needs `dev`, or a `validation_split` such as 0.02 to hold it out "
+            "from train",
         ),
         (
             "data: {train: {source: a, target: [b, c]}, validation_split: 0.1}\n"
             "training: {max_updates: 1}\n",
-            "c.yaml:1:8: data.train: has 1 source files and 2 target files; "
-            "give as many of the one as of the other",
+            "c.yaml:1:8: data.train: has 1 source files and 2 target files; give the same number "
+            "of both",
         ),
         (
             "data: {train: {source: 3, target: ''}, validation_split: 0.1}\n"
             "training: {max_time: 30}\n",
             "3 problems in c.yaml:\n"
             "c.yaml:1:16: data.train.source: expected a path or a list of paths, got 3\n"
-            "c.yaml:1:27: data.train.target: '' is no path\n"
-            "c.yaml:2:12: training.max_time: 30 is no duration; write a number and a unit, such as "
-            "90s, 30m, 2.5h or 1d",
+            "c.yaml:1:27: data.train.target: '' is not a path\n"
+            "c.yaml:2:12: training.max_time: 30 is not a duration; write a number and a unit, "
+            "such as 90s, 30m, 2.5h or 1d",
         ),
         (
             "data: {validation_split: 0.1}\n",
             "2 problems in c.yaml:\n"
-            "c.yaml: training: missing. How it learns.\n"
-            "c.yaml:1:1: data.train: missing. The corpus to learn from.",
+            "c.yaml: training: missing. Training settings.\n"
+            "c.yaml:1:1: data.train: missing. Training corpus.",
         ),
         (
             RIGHT + "model: {tying: all}\ntokenizer: {joint: false}\n",
-            "c.yaml:6:9: `model.tying: all` needs `tokenizer.joint: true`: "
-            "only a joint vocabulary gives both sides the same subwords",
+            "c.yaml:6:9: `model.tying: all` needs `tokenizer.joint: true`: both sides have the "
+            "same subwords only in a joint vocabulary",
         ),
     ],
 )
@@ -239,11 +239,11 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(complaint):
     assert message == (
         "6 problems in c.yaml:\n"
         "c.yaml:6:1: seed: expected a whole number >= 0 and < 2147483648, got the text 'x'\n"
-        "c.yaml:7:1: seed: given a second time; it already stands in line 6\n"
+        "c.yaml:7:1: seed: duplicate key; the first one is in line 6\n"
         "c.yaml:9:13: model.encoder.layers: expected a whole number >= 1 and <= 100, got 0\n"
-        "c.yaml:10:3: model.modle: unknown key; known here: embedding_size, embedding_dropout, "
-        "source_word_dropout, target_word_dropout, variational_dropout, tying, encoder, attention, "
-        "decoder, output, initialization, initial_range, forget_bias\n"
+        "c.yaml:10:3: model.modle: unknown key; known keys: embedding_size, embedding_dropout, "
+        "source_word_dropout, target_word_dropout, variational_dropout, tying, encoder, "
+        "attention, decoder, output, initialization, initial_range, forget_bias\n"
         "--set search.beam: unknown key; did you mean beam_size?\n"
         "--set model.decoder.layers: expected a whole number >= 1 and <= 100, got the text 'four'"
     )
@@ -251,13 +251,12 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(complaint):
 
 def test_an_override_below_a_value_or_in_a_section_of_its_own(complaint):
     assert complaint("", "seed.x=3") == (
-        "--set seed.x: seed: expected a whole number >= 0 and < 2147483648, "
-        "got a section of keys with values"
+        "--set seed.x: seed: expected a whole number >= 0 and < 2147483648, got a section of keys"
     )
     assert complaint("", "search={beam_size: 0, beam_size: 1}") == (
         "2 problems in c.yaml:\n"
         "--set search: search.beam_size: expected a whole number >= 1 and <= 1000000, got 0\n"
-        "--set search: search.beam_size: given a second time"
+        "--set search: search.beam_size: duplicate key"
     )
 
 

@@ -44,18 +44,18 @@ def config(**sections):
         ),
         (
             {"training": {"pretrained_embeddings": {"source": "a.vec", "target": "b.vec"}}},
-            "`model.tying: all` makes one embedding of both: give one file",
+            "`model.tying: all` uses one embedding for both: give one file",
         ),
         (
             {"training": {"pretrained_embeddings": {"source": "a.vec", "freeze": True}}},
-            "would freeze all that `model.tying: all` ties to the embedding",
+            "would freeze all parameters that `model.tying: all` ties to the embedding",
         ),
         (
             {
                 "training": {"pretrained_embeddings": {"target": "a.vec", "freeze": True}},
                 "tokenizer": {"joint": False},
             },
-            "would freeze all that `model.tying: target_output` ties to the embedding",
+            "would freeze all parameters that `model.tying: target_output` ties to the embedding",
         ),
     ],
     ids=str,

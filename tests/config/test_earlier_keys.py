@@ -82,7 +82,7 @@ def test_two_keys_that_are_one_now_and_differ_are_reported(write):
     lines = []
     keys = "checkpoint: {best_metric: loss}, early_stopping: {metric: chrf}"
     assert load_config(write(keys), say=lines.append).training.metric == "loss"
-    assert "training.early_stopping.metric does not count beside" in lines[0]
+    assert "training.early_stopping.metric has no effect together with" in lines[0]
 
 
 def test_the_change_of_defaults_is_told_where_no_preset_keeps_the_values(write):
@@ -100,7 +100,7 @@ def test_the_former_default_preset_keeps_its_values_in_empty_sections_too(tmp_pa
     file.write_text(TEXT % "schedule: , optimizer: " + f"preset: default\n{sections}", "utf-8")
     lines = []
     config = load_config(file, say=lines.append)
-    assert lines and "its values hold" in lines[0]
+    assert lines and "its values are used" in lines[0]
     assert (config.model.encoder.cell, config.model.decoder.dropout) == ("lstm", 0.3)
     assert (config.tokenizer.kind, config.tokenizer.sampling.alpha) == ("unigram", 0.0)
     assert (config.training.schedule.kind, config.training.optimizer.learning_rate) == (

@@ -144,9 +144,11 @@ def test_settings_made_in_python_know_it_too(load):
 
 def test_an_unknown_name(complaint):
     message = complaint("preset: bahdanu2014\n")
-    assert message.startswith("c.yaml:3:1: preset: 'bahdanu2014' is no preset; choose one of suts")
+    assert message.startswith(
+        "c.yaml:3:1: preset: 'bahdanu2014' is not a valid preset; choose one of suts"
+    )
     assert message.endswith("; did you mean bahdanau2014?")
-    assert complaint("", "preset=gnmtt").startswith("--set preset: 'gnmtt' is no preset")
+    assert complaint("", "preset=gnmtt").startswith("--set preset: 'gnmtt' is not a valid preset")
 
 
 @pytest.mark.parametrize("value", ["3", "[gnmt]", "{gnmt: 1}", "true"])
@@ -154,7 +156,7 @@ def test_what_is_no_name(complaint, value):
     assert complaint(f"preset: {value}\n").startswith("c.yaml:3:1: preset: expected one of sutsk")
 
 
-HINT = "what is not given comes from `preset: bahdanau2014` (give null to take back a key that may"
+HINT = "keys that are not set come from `preset: bahdanau2014` (set a key that allows null to null"
 
 
 def test_a_conflict_is_shown_at_the_line_of_the_user(complaint):
@@ -164,7 +166,7 @@ def test_a_conflict_is_shown_at_the_line_of_the_user(complaint):
     message = complaint("preset: bahdanau2014\n", "model.decoder.input_feeding=true")
     assert message.startswith("--set model.decoder.input_feeding: model: `output.state: previous")
     message = complaint("preset: bahdanau2014\nmodel: {encoder: {cell: gruu}}\n")
-    assert message.startswith("c.yaml:4:19: model.encoder.cell: 'gruu' is no cell")
+    assert message.startswith("c.yaml:4:19: model.encoder.cell: 'gruu' is not a valid cell")
     assert HINT not in message
 
 

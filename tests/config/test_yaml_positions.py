@@ -3,7 +3,7 @@ import pytest
 from nmt.config.yaml_positions import key_text, plain_value, read_override, read_yaml
 from nmt.errors import ConfigError
 
-UNQUOTED = "a text with {source_language} or {target_language} in it must be in quotes"
+UNQUOTED = "put a text with {source_language} or {target_language} in quotes"
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_every_key_and_item_has_its_place():
 def test_a_key_given_twice_names_both_lines():
     document = read_yaml("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\na: 4\n", "c.yaml")
     assert [str(problem) for problem in document.problems] == [
-        "c.yaml:5:3: b.c: given a second time; it already stands in line 3",
-        "c.yaml:6:1: a: given a second time; it already stands in line 1",
+        "c.yaml:5:3: b.c: duplicate key; the first one is in line 3",
+        "c.yaml:6:1: a: duplicate key; the first one is in line 1",
     ]
     assert document.value == {"a": 1, "b": {"c": 1, "d": 2}}
 
@@ -82,33 +82,35 @@ def test_a_key_that_is_a_list_is_a_problem():
     [
         ("- a\n", "c.yaml:1:1: expected keys with values, such as `seed: 1`, found a list"),
         ("abc\n", "c.yaml:1:1: expected keys with values, such as `seed: 1`, found a single value"),
-        ("a:\n\tb: 1\n", "c.yaml:2:1: a tab; indent and separate with spaces"),
-        ("a:\t1\n", "c.yaml:1:3: a tab; indent and separate with spaces"),
+        ("a:\n\tb: 1\n", "c.yaml:2:1: tab character; indent and separate with spaces"),
+        ("a:\t1\n", "c.yaml:1:3: tab character; indent and separate with spaces"),
         (
             "a: b: c\n",
-            "c.yaml:1:5: `: ` where a value is expected; put a text that holds `: ` in quotes, "
-            "or mend the indentation",
+            "c.yaml:1:5: unexpected `: `; put a text with `: ` in quotes, or fix the indentation",
         ),
-        ("a: 'x\nb: 2\n", "c.yaml:1:4: a quote that is never closed"),
-        ("a: [1, 2\nb: 2\n", "c.yaml:1:4: a list that lacks a comma or its closing ]"),
-        ("a: {x: 1\nb: 2\n", "c.yaml:1:4: a section that lacks a comma or its closing }"),
-        ("a:\n  b: 1\n c: 2\n", "c.yaml:3:2: the indentation does not fit the lines above"),
-        ("a: 1\nb\n", "c.yaml:2:1: a key needs `: ` after it; is this line indented right?"),
-        ("a: *.txt\n", "c.yaml:1:4: a text that begins with * or & must be in quotes"),
-        ("a: @x\n", "c.yaml:1:4: a text that begins with '@' must be in quotes"),
+        ("a: 'x\nb: 2\n", "c.yaml:1:4: missing closing quote"),
+        ("a: [1, 2\nb: 2\n", "c.yaml:1:4: missing comma or closing ] in a list"),
+        ("a: {x: 1\nb: 2\n", "c.yaml:1:4: missing comma or closing } in a section"),
+        ("a:\n  b: 1\n c: 2\n", "c.yaml:3:2: the indentation does not match the lines above"),
+        ("a: 1\nb\n", "c.yaml:2:1: missing `: ` after a key; check the indentation of this line"),
+        ("a: *.txt\n", "c.yaml:1:4: put a text that starts with * or & in quotes"),
+        ("a: @x\n", "c.yaml:1:4: put a text that starts with '@' in quotes"),
         ("b: 1\na: {source_language}.gz\n", f"c.yaml:2:21: {UNQUOTED}"),
         ("a: {b: x.{target_language}.gz}\n", f"c.yaml:1:4: {UNQUOTED}"),
         ("a: [x.{target_language}]\n", f"c.yaml:1:4: {UNQUOTED}"),
-        ('a: ["x.{target_language}"\n', "c.yaml:1:4: a list that lacks a comma or its closing ]"),
+        ('a: ["x.{target_language}"\n', "c.yaml:1:4: missing comma or closing ] in a list"),
         (
             "a: &x [1]\nb: *x\n",
-            "c.yaml:1:4: anchors and aliases (& and *) are not read here; write the value out",
+            "c.yaml:1:4: anchors and aliases (& and *) are not supported; write the value out",
         ),
         (
             "a: !!python/object:os.system {}\n",
-            "c.yaml:1:4: tags (!) are not read here; a text that begins with ! must be in quotes",
+            "c.yaml:1:4: tags (!) are not supported; put a text that starts with ! in quotes",
         ),
-        ("a: 1\n---\nb: 1\n", "c.yaml:2:1: a second document (---); a configuration is one"),
+        (
+            "a: 1\n---\nb: 1\n",
+            "c.yaml:2:1: second document (---); a configuration must be one document",
+        ),
         ("a: " + "[" * 50_000, "c.yaml:1:33: nested too deeply"),
         ("a: 1\nb: x\x01\n", "c.yaml:2:5: the character U+0001 is not allowed"),
         ('a: "\\q"\n', "c.yaml:1:6: found unknown escape character 'q'"),
@@ -131,5 +133,5 @@ def test_an_override_has_the_command_line_as_its_place():
     assert document.value == {"b": 1, "c": ["no"]}
     assert {place.where for place in document.positions.values()} == {"--set a"}
     assert read_override("", ("a",), order=0).value is None
-    with pytest.raises(ConfigError, match=r"^--set a\.b: a list that lacks a comma"):
+    with pytest.raises(ConfigError, match=r"^--set a\.b: missing comma"):
         read_override("[1", ("a", "b"), order=0)

@@ -167,7 +167,7 @@ def test_too_many_drops_stop_with_the_table(make_config, prepare, tmp_path):
 
 
 def test_no_pair_left_is_an_error(make_config, prepare):
-    with pytest.raises(DataError, match="no pair of train is left"):
+    with pytest.raises(DataError, match="no train pair is left"):
         prepare(make_config(parallel_text(50), DEV, max_length=1, max_dropped=1.0))
 
 
@@ -253,7 +253,7 @@ def test_no_file_but_the_known_ones_is_written(make_config, prepare, tmp_path):
 
 
 def test_a_split_that_sets_nothing_aside_is_an_error(make_config, prepare):
-    with pytest.raises(DataError, match="validation_split sets none aside"):
+    with pytest.raises(DataError, match="validation_split is too small"):
         prepare(make_config(parallel_text(50), validation_split=1e-9))
 
 

@@ -79,7 +79,7 @@ def test_every_flipped_byte_is_found(tmp_path):
             path.write_bytes(
                 content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :]
             )
-            with pytest.raises(DataError, match="re-run nmt binarize"):
+            with pytest.raises(DataError, match="re-run `nmt binarize`"):
                 Corpus.open(prefix).verify()
         path.write_bytes(content)
     Corpus.open(prefix).verify()
@@ -92,10 +92,10 @@ def test_truncated_and_missing_files_are_found_at_once(tmp_path, ending):
     content = path.read_bytes()
     for damaged in (content[:-1], content + b"x", b""):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=rf"train\.{ending}: damaged.*re-run nmt binarize"):
+        with pytest.raises(DataError, match=rf"train\.{ending}: damaged.*re-run `nmt binarize`"):
             Corpus.open(prefix)
     path.unlink()
-    with pytest.raises(DataError, match=rf"train\.{ending}.*re-run nmt binarize"):
+    with pytest.raises(DataError, match=rf"train\.{ending}.*re-run `nmt binarize`"):
         Corpus.open(prefix)
 
 

@@ -86,7 +86,7 @@ def test_a_changed_file_is_noticed(make, tmp_path):
     (run.checkpoints / "step-1").mkdir(parents=True)
     prepare_tokenizers(config, run)
     save_model("bpe", tmp_path / "x.model")
-    with pytest.raises(UsageError, match="but this run has checkpoints"):
+    with pytest.raises(UsageError, match="but the checkpoints of this run"):
         prepare_tokenizers(config, run)
 
 
@@ -95,7 +95,7 @@ def test_segmentations_are_drawn_of_subwords_only(make, tmp_path, kind):
     options = {} if kind == "char" else {"byte_fallback": False, "user_defined_symbols": []}
     save_model(kind, tmp_path / "x.model", **options)
     config, run = make("{model: x.model, sampling: {alpha: 0.1}}")
-    with pytest.raises(ConfigError, match=f"x.model, which is of kind {kind}: remove it"):
+    with pytest.raises(ConfigError, match=rf"x.model \(kind {kind}\)\. Remove it"):
         prepare_tokenizers(config, run)
 
 

@@ -142,9 +142,9 @@ def test_word_lists_against_sentences():
         "half of the lines of the source of train have at most 1 word, of the source of dev 10 "
         "words.\ntrain.source:1: 'cat' against dev.source:1: 'The "
     ) in told["lengths"]
-    assert "add sentences to train" in told["lengths"]
+    assert "Add sentences to train" in told["lengths"]
     told = found(train=(sentences(600), sentences(600, 4)), dev=(NOUNS * 5, NOUNS * 5))
-    assert "Take a dev set with lines like those of train." in told["lengths"]
+    assert "Use a dev set with lines like those of train." in told["lengths"]
 
 
 def test_half_a_word_list_against_sentences():
@@ -274,7 +274,7 @@ def test_marks_are_reported_by_their_share_and_once():
     assert next(iter(told)) == "entities"
     assert told["entities"].startswith("25% of the lines of the source of train have ")
     assert "(also the target of train, the source of dev)" in told["entities"]
-    assert told["entities"].split("\n")[1].startswith("The model would learn and write them.")
+    assert told["entities"].split("\n")[1].startswith("The model would learn to write them.")
 
 
 def test_an_example_is_in_the_file_that_has_it():

@@ -153,10 +153,10 @@ def test_lines_set_aside_for_validation_are_not_learned_from(make_config):
 def test_a_vocabulary_too_large_tells_the_largest(make_config):
     settings = {"kind": "unigram", "vocab_size": 50_000, "hard_vocab_limit": True}
     config = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
-    with pytest.raises(ConfigError, match=r"highest value possible is (\d+)") as caught:
+    with pytest.raises(ConfigError, match=r"the maximum is (\d+)") as caught:
         trained(config)
     assert "hard_vocab_limit: false" in caught.value.message
-    largest = int(caught.value.message.split("possible is ")[1].split(".")[0])
+    largest = int(caught.value.message.split("the maximum is ")[1].split(".")[0])
     settings["vocab_size"] = largest
     again = make_config(parallel_text(50), dev=(["a"], ["b"]), tokenizer=settings)
     assert trained(again).source.size == largest
@@ -238,10 +238,12 @@ def test_damaged_and_missing_models_are_named(tokenizers, tmp_path):
     content = path.read_bytes()
     for damaged in (b"", content[: len(content) // 2], b"hello"):
         path.write_bytes(damaged)
-        with pytest.raises(ModelError, match=r"source\.model: no SentencePiece model"):
+        with pytest.raises(
+            ModelError, match=r"source\.model: is damaged or not a SentencePiece model"
+        ):
             TokenizerPair.load(tmp_path)
     path.unlink()
-    with pytest.raises(ModelError, match=r"source\.model: the tokenizer cannot be read"):
+    with pytest.raises(ModelError, match=r"source\.model: cannot read the tokenizer"):
         TokenizerPair.load(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_a_damaged_one_is_mended_even_when_it_has_been_trained_with(old, new, ru
     assert prepare_tokenizers(new(old.path), run).fingerprint == fingerprint(old.best)
     shutil.rmtree(old.best)
     next(run.tokenizer.glob("*.model")).write_bytes(b"")
-    with pytest.raises(ModelError, match="is neither a bundle nor a run with one"):
+    with pytest.raises(ModelError, match="is neither a bundle nor a run that has one"):
         prepare_tokenizers(new(old.path), run)
 
 

@@ -57,7 +57,7 @@ def test_a_failure_stops_only_what_needs_it():
         ("e", "fail", None),
     ]
     assert report.exit_code == 3
-    assert report.verdict == "not ready: 2 checks fail; mend `a` first"
+    assert report.verdict == "not ready: 2 checks fail; fix `a` first"
 
 
 def test_what_can_be_mended_is_a_warning_and_no_failure():

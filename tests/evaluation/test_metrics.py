@@ -27,9 +27,11 @@ def test_every_name_is_that_of_its_record():
 
 
 def test_other_names_are_refused():
-    with pytest.raises(UsageError, match="'meteor' is no metric; choose one of loss, perplexity"):
+    with pytest.raises(
+        UsageError, match="'meteor' is not a metric; choose one of loss, perplexity"
+    ):
         metric("meteor")
-    with pytest.raises(UsageError, match="loss is no metric of translations"):
+    with pytest.raises(UsageError, match="loss is not a metric of translations"):
         make_scorer("loss")
 
 

@@ -129,7 +129,7 @@ def test_lines_of_others_keep_their_text_or_are_refused(parts, glue):
     ],
 )
 def test_a_line_whose_text_may_end_in_two_places_is_refused_by_number(line):
-    with pytest.raises(DataError, match="list: line 7: where does its text end"):
+    with pytest.raises(DataError, match="list: line 7: the end of its text is ambiguous"):
         parse_entry(line, "list", 7)
 
 
@@ -137,5 +137,5 @@ def test_a_line_whose_text_may_end_in_two_places_is_refused_by_number(line):
     "line", ["", "a", "0", "x ||| a", "-1 ||| a", "² ||| a", "9" * 5000 + "||| a"]
 )
 def test_what_is_no_entry(line):
-    with pytest.raises(DataError, match="list: line 7: is no line of an n-best list"):
+    with pytest.raises(DataError, match="list: line 7: is not a line of an n-best list"):
         parse_entry(line, "list", 7)

@@ -86,8 +86,9 @@ def test_a_tokenizer_that_cannot_be_downloaded(monkeypatch, name):
     with pytest.raises(ResourceError) as caught:
         score(["a"], [["a"]], ["bleu"], tokenize=name)
     assert caught.value.message.startswith(
-        f"the tokenizer '{name}' needs a file that sacreBLEU could not download: "
-        "Name or service not known.\nRun this once with a connection"
+        f"the tokenizer '{name}' needs a file, but sacreBLEU could not download it: Name or "
+        "service not known.\n"
+        "Run this command once online"
     )
 
 
@@ -168,8 +169,8 @@ def test_the_tokenizer_of_a_language(language, tokenizer):
 def test_where_no_tokenizer_finds_words_characters_are_counted(language):
     told = []
     assert bleu_tokenizer(language, told.append) == "char"
-    assert len(told) == 1 and told[0].startswith("no tokenizer of BLEU finds the words of ")
-    assert "BLEU is of characters" in told[0]
+    assert len(told) == 1 and told[0].startswith("BLEU has no word tokenizer for ")
+    assert "BLEU counts characters" in told[0]
 
 
 @pytest.mark.parametrize(("language", "extra"), [("ja", "ja"), ("jp", "ja"), ("kr", "ko")])

@@ -130,7 +130,7 @@ def test_randomisation_against_texts_with_lines_exchanged(monkeypatch):
 
 def test_one_line_cannot_be_resampled():
     for method in ("bootstrap", "randomization"):
-        with pytest.raises(UsageError, match="a text of one line"):
+        with pytest.raises(UsageError, match="at least two lines"):
             compare(["a"], [["b"]], [["a"]], "bleu", method=method)
 
 

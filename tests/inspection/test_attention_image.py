@@ -135,5 +135,5 @@ def test_without_matplotlib_one_is_told_what_to_install(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UsageError, match=r"nmt\[plot\]"):
+    with pytest.raises(UsageError, match=r"pip install matplotlib"):
         drawn(["a"], ["x"])

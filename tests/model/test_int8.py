@@ -71,7 +71,7 @@ def test_a_model_with_it():
 
 
 def test_only_on_a_cpu():
-    with pytest.raises(ResourceError, match="int8 is for CPUs"):
+    with pytest.raises(ResourceError, match="int8 needs a CPU"):
         Int8Product(torch.empty(4, 8, device="meta"))
 
 

@@ -129,7 +129,7 @@ REFUSED = [
     ),
     (
         {"attention__kind": "none", "decoder__start": "zeros"},
-        ["`attention.kind: none`", "`decoder.start: zeros`", "nothing of the source"],
+        ["`attention.kind: none`", "`decoder.start: zeros`", "no input from the source"],
     ),
     *(
         (

@@ -133,7 +133,7 @@ def test_the_terminal_shows_runs_settings_curves_and_swings(tmp_path, capsys):
     print_deltas(found, 1)
     shown = capsys.readouterr().out
     assert "config  training stopped at update 20" in shown
-    assert "seed                  1       9" in shown, shown
+    assert "seed               1       9" in shown, shown
     assert "BLEU of dev   * config   o other" in shown
     assert "line 2: " in shown and "a dog sleeps in the house" in shown
     assert "\x1b" not in shown

@@ -70,7 +70,7 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
     kinds = [finding["kind"] for finding in report.record()["findings"]]
     assert kinds[0] == "entities"
     page = data_section(report, "")
-    assert "What may be wrong with the texts" in page
+    assert "Possible problems in the texts" in page
     assert "d&amp;apos;eux" in page
     older = replace(report, manifest=report.manifest.model_copy(update={"findings": None}))
     assert "What may be wrong" not in data_section(older, "")
@@ -79,14 +79,14 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
 def test_lines_that_cannot_be_written_are_told(run):
     report = examine_corpora(run)
     assert report.record()["train"]["round_trip"]["lines"] == 200
-    assert "All 200 target lines compared come back" in data_section(report, "")
+    assert "All 200 target lines compared are restored" in data_section(report, "")
     found = report.train.round_trip.model_copy(
         update={"changed": 3, "first_changed": 7, "changes": (Change("½", "1⁄2", 3),)}
     )
     train = report.train.model_copy(update={"round_trip": found})
     manifest = report.manifest.model_copy(update={"train": train})
     told = data_section(replace(report, manifest=manifest), "")
-    assert "3 of 200 target lines compared cannot be written as they are" in told
+    assert "3 of 200 target lines compared change in tokenisation" in told
     assert "½ as 1⁄2 (3 lines)" in told
     train = report.train.model_copy(update={"round_trip": None})  # of an earlier release
     manifest = report.manifest.model_copy(update={"train": train})

@@ -88,7 +88,7 @@ def test_values_that_are_none_are_gaps():
     assert history.seconds == 0.0
     assert history.best("bleu") is None
     assert history.dev[0].samples[0].source == "7"
-    assert history.faults[-1].text == "? could not be saved"
+    assert history.faults[-1].text == "could not save ?"
 
 
 def test_the_best_of_equal_ones_is_the_first():

@@ -50,9 +50,9 @@ def test_a_configuration_that_cannot_be_read_is_told_and_the_rest_shown(tmp_path
 
 
 def test_what_is_no_run(tmp_path):
-    with pytest.raises(ModelError, match="there is no such run"):
+    with pytest.raises(ModelError, match="no such run"):
         open_run(tmp_path / "none")
-    with pytest.raises(ModelError, match="is no run"):
+    with pytest.raises(ModelError, match="is not a run"):
         open_run(tmp_path)
     (tmp_path / "config.yaml").write_text(CONFIG)
     (tmp_path / "log.jsonl").mkdir()
@@ -63,7 +63,7 @@ def test_what_is_no_run(tmp_path):
 def test_a_configuration_stands_for_its_run(tmp_path):
     file = tmp_path / "my.yaml"
     file.write_text(CONFIG + f"run_dir: {tmp_path / 'run'}\n")
-    with pytest.raises(ModelError, match="its run has not begun"):
+    with pytest.raises(ModelError, match="its run does not exist yet"):
         open_run(file)
     (tmp_path / "run" / "data").mkdir(parents=True)
     (tmp_path / "run" / "data" / "manifest.json").write_text("{}")

@@ -40,7 +40,7 @@ def test_a_run_at_work(tmp_path):
 
 def test_one_that_has_not_begun_and_one_that_is_preparing(tmp_path):
     folder = write_run(tmp_path / "run")
-    assert shown(folder)[0] == "config: training has not begun"
+    assert shown(folder)[0] == "config: training has not started"
     with hold_lock(folder / ".data.preparing", "this"):
         assert "preparing the data (process" in shown(folder)[0]
 
@@ -49,7 +49,7 @@ def test_faults_come_before_curves_and_the_newest_last(tmp_path):
     folder = whole(tmp_path / "run")
     append(folder, *(rollback(60 + i, 50) for i in range(5)))
     lines = shown(folder)
-    at = lines.index("2 earlier faults; nmt report shows them all")
+    at = lines.index("2 earlier faults; `nmt report` shows them all")
     assert lines[at + 3] == "fault at update 64: back to update 50, learning rate times 0.5"
 
 

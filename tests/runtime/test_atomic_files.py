@@ -318,9 +318,9 @@ def test_what_stands_in_the_way_is_told(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     for place, advice in (
-        (tmp_path / "file" / "new", "a part of its path is a file"),
-        (tmp_path / "file" / "deeper" / "new", "a part of its path is a file"),
-        (tmp_path / "folder", "a folder has this one"),
+        (tmp_path / "file" / "new", "a parent folder of it is a file"),
+        (tmp_path / "file" / "deeper" / "new", "a parent folder of it is a file"),
+        (tmp_path / "folder", "it is the name of a folder"),
         (tmp_path / ("x" * 300), "a shorter name"),
     ):
         with pytest.raises(ResourceError, match=advice):

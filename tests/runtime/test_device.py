@@ -319,7 +319,7 @@ def test_the_python_api_leaves_its_host_process_alone(tiny_bundle):
 
 
 def test_what_a_cpu_cannot_do_is_refused():
-    with pytest.raises(ResourceError, match="float16 is for GPUs"):
+    with pytest.raises(ResourceError, match="float16 needs a GPU"):
         prepare(precision="float16")
 
 

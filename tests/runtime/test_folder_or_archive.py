@@ -85,12 +85,12 @@ def zipped(path, *members, compression=zipfile.ZIP_STORED):
     "name", ["../out", "/etc/passwd", "a/b", "folder/", "..", "a\\b", "C:\\x", "\\\\host\\x"]
 )
 def test_names_lead_nowhere(tmp_path, name):
-    with pytest.raises(ModelError, match=r"x\.nmt: is damaged, or no model file"):
+    with pytest.raises(ModelError, match=r"x\.nmt: is damaged or not a model file"):
         open_file_store(zipped(tmp_path / "x.nmt", ("a", b""), (name, b"x")))
 
 
 def test_one_name_stands_for_one_file(tmp_path):
-    with pytest.raises(ModelError, match="one name twice"):
+    with pytest.raises(ModelError, match="a duplicate name"):
         open_file_store(zipped(tmp_path / "x.nmt", ("a", b"1"), ("a", b"2")))
 
 

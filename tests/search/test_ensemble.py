@@ -228,11 +228,11 @@ def test_the_mode_of_the_models_comes_back():
     [
         ([1.0], "linear", "models: 2, weights: 1. Give one weight for each"),
         ([], "linear", "weights: 0"),
-        ([0.5, -0.1], "linear", "-0.1 is no weight"),
-        ([0.5, float("nan")], "linear", "nan is no weight"),
-        ([float("inf"), 1.0], "linear", "inf is no weight"),
+        ([0.5, -0.1], "linear", "-0.1 is not a weight"),
+        ([0.5, float("nan")], "linear", "nan is not a weight"),
+        ([float("inf"), 1.0], "linear", "inf is not a weight"),
         ([0.0, 0.0], "linear", "the weights of all models are 0"),
-        (None, "geometric", "'geometric' is no combination .* choose one of log_linear, linear"),
+        (None, "geometric", "'geometric' is not a combination .* choose one of log_linear, linear"),
     ],
 )
 def test_what_cannot_be_is_refused(weights, combination, rule):

@@ -60,8 +60,8 @@ def test_what_is_asked_for_is_kept_where_it_is_faster(
     if expected == FLOAT32:
         figures = f"{speeds[asked]} against {speeds['float32']} GFLOP/s"
         assert told == (
-            f"{asked}: not clearly faster than float32 on this processor ({figures}); "
-            "computing in float32.\n"
+            f"{asked}: not clearly faster than float32 on this processor ({figures}); using "
+            "float32.\n"
         )
     else:
         assert told == ""
@@ -71,7 +71,7 @@ def test_a_type_that_the_processor_lacks_is_not_timed(machine, capfd):
     machine(AVX2)
     assert choose_precision("bfloat16", WEIGHT, measured=True) == FLOAT32
     assert capfd.readouterr().err == (
-        "bfloat16: this processor does not multiply in it; computing in float32.\n"
+        "bfloat16: this processor does not support it; using float32.\n"
     )
 
 
@@ -79,7 +79,7 @@ def test_no_products_in_8_bits(machine, monkeypatch, capfd):
     machine(AVX2)
     monkeypatch.setattr(fast_precision, "has_int8_products", lambda: False)
     assert choose_precision("int8", WEIGHT, measured=True) == FLOAT32
-    assert "no oneDNN; computing in float32." in capfd.readouterr().err
+    assert "no oneDNN; using float32." in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_a_translator_takes_the_tokenizer_of_its_target_language(
         translator.translate(["un chien"], beam_size=2, mbr="bleu")
         translator.with_model(translator.model).translate(["un chat"], beam_size=2, mbr="bleu")
     assert translator.bleu_tokenizer == tokenizer
-    assert capsys.readouterr().err.count("BLEU is of characters") == (tokenizer == "char")
+    assert capsys.readouterr().err.count("BLEU counts characters") == (tokenizer == "char")
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def test_what_location_attention_cannot_see_is_refused(translator):
     runtime = prepare_runtime(RuntimeSettings(device="cpu"), exact=True)
     limited = Translator(Bundle(model, pair, config, LengthRatio(1.0, 0.1)), runtime)
     texts = ["le", SOURCES[1]]
-    rule = "subwords, but the model's attention sees no more than 4"
+    rule = "subwords, but the attention of the model is limited to 4"
     with pytest.raises(DataError, match=f"source line 2: .* {rule}"):
         limited.score(texts, ["a", "b"])
     with pytest.raises(DataError, match=f"source line 71: .* {rule}"):

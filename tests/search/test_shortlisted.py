@@ -253,5 +253,5 @@ def test_a_sentence_with_wishes_has_all_tokens_to_choose_from(bundle, runtime):
 def test_an_ensemble_has_no_shortlist(bundle, runtime):
     listed = replace(bundle, shortlist=shortlist_for(bundle, ["cat"]))
     ensemble = Ensemble([bundle.model, bundle.model])
-    with pytest.raises(UsageError, match="one model"):
+    with pytest.raises(UsageError, match="does not support ensembles"):
         Translator([listed, listed], runtime, ensemble).translate(["le chat"], shortlist=1)

@@ -132,7 +132,7 @@ def test_different_line_counts_name_the_first_suspect(tmp_path):
     with pytest.raises(DataError) as caught:
         check_line_counts([(a, 50)], [(b, 49)])
     assert f"{a} has 50 lines, {b} 49" in caught.value.message
-    assert "extreme is line 31" in caught.value.message
+    assert "ratio is line 31" in caught.value.message
     check_line_counts([(a, 50)], [(b, 50)])
 
 
@@ -149,7 +149,7 @@ def test_decode_line_removes_one_line_end():
     [
         ("x" * 300, "cannot be read: File name too long"),
         ("file/t", "cannot be read: Not a directory"),
-        ("a\0b", "is no path: embedded null"),
+        ("a\0b", "is not a path: embedded null"),
     ],
 )
 def test_names_that_cannot_be_are_explained(tmp_path, name, message):

@@ -107,7 +107,7 @@ def test_what_names_of_files_tell(source, target, languages):
 )
 def test_texts_in_the_languages_of_one_another(texts):
     files = [(Path("1.en"), Path("1.fr")), tuple(map(Path, texts))]
-    with pytest.raises(ConfigError, match=rf"{texts[0]} and {texts[1]} are named the other way"):
+    with pytest.raises(ConfigError, match=rf"{texts[0]} and {texts[1]} suggest the opposite"):
         check_file_languages("en", "fr", files)
 
 

@@ -87,7 +87,7 @@ def test_unequal_counts_are_named(file):
 
 
 def test_texts_without_lines_are_refused(file):
-    with pytest.raises(DataError, match=r"dev\.fr: has no lines"):
+    with pytest.raises(DataError, match=r"dev\.fr: the file is empty"):
         read_parallel([file("dev.fr", b""), file("dev.en", b"")])
 
 

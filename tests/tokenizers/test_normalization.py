@@ -131,7 +131,7 @@ def test_auto_folds_a_source_with_a_model_of_its_own_and_keeps_every_target():
     assert not normalization_advice(TokenizerSettings(), [folded, accent])
     assert "nfkc_cf folds them" in normalization_advice(asked, [folded, accent])
     for settings in (TokenizerSettings(), asked):
-        assert "form NFC" in normalization_advice(settings, [accent])
+        assert "as NFC" in normalization_advice(settings, [accent])
 
 
 def test_what_comes_out_is_what_went_in(composed):

@@ -105,7 +105,7 @@ def test_the_last_and_the_best_checkpoints(tiny, tmp_path):
     shutil.copytree(run.checkpoints / "step-00000002", run.checkpoints / "step-00000000")
     with pytest.raises(UsageError, match=r"has 4 checkpoints, not 5.*\n?.*keep_last"):
         average([run.path], CheckpointChoice(5, best=False), tmp_path / "none")
-    with pytest.raises(UsageError, match="is a bundle, and --last"):
+    with pytest.raises(UsageError, match="is a bundle, but --last"):
         average([run.best], CheckpointChoice(1, best=False), tmp_path / "none")
     (run.checkpoints / "step-00000008" / "model.safetensors").write_bytes(b"x")
     average([run.path], CheckpointChoice(2, best=False), tmp_path / "sound")
@@ -133,8 +133,8 @@ def test_other_architectures_are_refused_by_the_names_of_their_settings(variant,
     other = variant("other", 1, embedding_size=6, source_word_dropout=0.5, tying="all")
     with pytest.raises(ModelError) as refused:
         average([one, other], None, tmp_path / "mean")
-    assert "model.embedding_size is 6 there and 12 here" in refused.value.message
-    assert "model.tying is all there and none here" in refused.value.message
+    assert "model.embedding_size is 6 instead of 12" in refused.value.message
+    assert "model.tying is all instead of none" in refused.value.message
     assert "dropout" not in refused.value.message
     average([one, variant("noisy", 1, source_word_dropout=0.5)], None, tmp_path / "mean")
 
@@ -154,7 +154,7 @@ def test_other_tokenizers_are_refused_by_their_fingerprints(variant, tiny_bundle
 def test_nothing_is_overwritten_and_one_model_has_no_mean(variant, tmp_path):
     one = variant("one", 1)
     before = fingerprint(one)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         average([one, one], None, one)
     with pytest.raises(UsageError, match="1 model to average"):
         average([one], None, tmp_path / "mean")

@@ -28,7 +28,7 @@ def test_the_most_that_fits_is_taken():
 
 
 def test_nothing_fits():
-    with pytest.raises(ResourceError, match="not even 256 tokens"):
+    with pytest.raises(ResourceError, match="even a batch of 256 tokens"):
         first_fitting(lambda budget: False)
 
 

@@ -101,7 +101,7 @@ def test_a_later_format_is_not_taken_for_damage(tmp_path):
     record = json.loads(state.read_text(encoding="utf-8"))
     later = checkpoint_formats.with_checksum({**record, "format": checkpoint_formats.FORMAT + 1})
     state.write_text(json.dumps(later), encoding="utf-8")
-    with pytest.raises(NewerFormatError, match="Take the version of nmt that wrote it"):
+    with pytest.raises(NewerFormatError, match="Use the version of nmt that wrote it"):
         newest_checkpoint(tmp_path)
 
 
@@ -129,7 +129,7 @@ def test_states_of_two_kinds_are_damage(tmp_path):
     tensors["0.other"] = tensors.pop("0.exp_avg")
     save_file(tensors, copy / "optimizer.safetensors")
     tokenizer = make_formats.make_tokenizer()
-    with pytest.raises(ModelError, match="states of two kinds"):
+    with pytest.raises(ModelError, match="states of different optimizers"):
         load_tensors(copy, *make_formats.make_model(tokenizer.size))
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_checkpoint_is_named_passed_over_and_kept(tmp_path, capsys, fi
     before = contents(bad.parent)
     assert newest_checkpoint(tmp_path) == good
     said = capsys.readouterr().err
-    assert f"{bad}: a damaged checkpoint is passed over" in said
+    assert f"{bad}: skipped, because this checkpoint is damaged" in said
     assert file in said
     assert contents(bad.parent) == before
     rename_newer_checkpoints(good)
@@ -169,7 +169,7 @@ def test_two_damaged_ones_of_one_name_are_both_kept(tmp_path):
 def test_with_nothing_but_damage_training_does_not_begin_again(tmp_path):
     for update in (1, 2):
         (write(tmp_path, update) / "state.json").unlink()
-    with pytest.raises(ModelError, match=r"none of the 2 checkpoints is whole.*\n?.*--restart"):
+    with pytest.raises(ModelError, match=r"none of the 2 checkpoints is intact.*\n?.*--restart"):
         newest_checkpoint(tmp_path)
     assert newest_checkpoint(tmp_path / "empty") is None
 
@@ -178,7 +178,7 @@ def test_all_that_are_whole_are_found_newest_first(tmp_path, capsys):
     paths = [write(tmp_path, update, keep=9) for update in (1, 2, 3, 4)]
     (paths[2] / "state.json").unlink()
     assert list(intact_checkpoints(tmp_path)) == [paths[3], paths[1], paths[0]]
-    assert capsys.readouterr().err.count("is passed over") == 1
+    assert capsys.readouterr().err.count("skipped, because") == 1
 
 
 def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkeypatch):
@@ -187,7 +187,7 @@ def test_a_disk_without_room_is_seen_before_anything_is_written(tmp_path, monkey
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(atomic_files.shutil, "disk_usage", lambda _: usage(1000))
     monkeypatch.setattr(atomic_files, "_temporary_path", None)
-    with pytest.raises(ResourceError, match=r"needs 1\.1 MB, and the disk has 0\.0 MB free"):
+    with pytest.raises(ResourceError, match=r"needs 1\.1 MB, but the disk has 0\.0 MB free"):
         write(tmp_path, 2)
     assert contents(tmp_path) == before
 

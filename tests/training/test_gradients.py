@@ -198,7 +198,7 @@ def test_it_says_what_did_not_fit_and_then_what_to_lower(log, capsys):
         say(f"-- {update}")
         accumulator.accumulate([(0, batch(*LENGTHS))], 10, update)
     told = capsys.readouterr().err
-    assert told.count("done in 4 parts instead, with the same gradient") == 4
+    assert told.count("computed it in 4 parts with the same gradient") == 4
     assert told.count("training.batch_size") == 1
     assert told.index("-- 3") < told.index("training.batch_size") < told.index("-- 4")
     assert "warning: update 4: out of memory" in log._text.read_text(encoding="utf-8")

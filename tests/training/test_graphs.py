@@ -137,7 +137,7 @@ def test_a_recorder_only_where_it_is_asked_for_and_can_be(tiny, capsys):
     assert make_recorder(tiny().training, runtime) is None
     assert capsys.readouterr().err == ""
     assert make_recorder(tiny("training.cuda_graphs=true").training, runtime) is None
-    assert "training.cuda_graphs: ignored, for the device is cpu" in capsys.readouterr().err
+    assert "training.cuda_graphs: ignored, because the device is cpu" in capsys.readouterr().err
 
 
 def test_what_cannot_be_captured_is_said(monkeypatch):
@@ -238,5 +238,5 @@ def test_a_stopped_run_goes_on_exactly(tiny, monkeypatch, recorder, overrides):
 
 def test_the_order_of_the_batches_depends_on_it(tiny):
     train(tiny("training.max_updates=4"))
-    with pytest.raises(UsageError, match=r"training\.cuda_graphs cannot change in the middle"):
+    with pytest.raises(UsageError, match=r"training\.cuda_graphs cannot change during a run"):
         train(tiny("training.cuda_graphs=true"), resume=True)

@@ -114,7 +114,7 @@ def test_attention_follows_the_links(tiny, tmp_path):
     [
         (["model.attention.kind=none", "model.decoder.input_feeding=false"], "needs attention"),
         (["tokenizer.sampling.alpha=0.2"], "tokenizer.sampling.alpha: 0"),
-        (["training.guided_alignment.alignments=[a]"], "leave one out"),
+        (["training.guided_alignment.alignments=[a]"], "remove one of them"),
         (["training.guided_alignment.weight=0"], "a number > 0"),
         (
             ["training.cuda_graphs=true", "training.guided_alignment.decay_updates=5"],
@@ -130,7 +130,7 @@ def test_what_makes_no_sense_is_refused_by_name(tiny, overrides, message):
 
 
 def test_one_file_for_each_text(tiny):
-    with pytest.raises(ConfigError, match=r"has 2 files, and `data\.train` 1 of each side"):
+    with pytest.raises(ConfigError, match=r"has 2 files, but `data\.train` has 1 for each side"):
         tiny("training.guided_alignment.alignments=[a, b]")
 
 
@@ -149,7 +149,7 @@ def test_other_links_are_noticed_when_a_run_goes_on(tiny, tmp_path, monkeypatch)
     with pytest.raises(StoppedBySignal):
         train(config)
     links.write_text("\n" * 200, encoding="utf-8")
-    with pytest.raises(DataError, match="not those this run was begun with"):
+    with pytest.raises(DataError, match="differ from those of this run"):
         train(config)
     run = train(config, resume=True)
     assert [record["guided"] > 0 for record in records(run)] == [True, False, False, False]

@@ -34,8 +34,8 @@ def test_alone_a_second_urgent_signal_acts_as_before_and_a_patient_one_never_doe
         assert signal.getsignal(signal.SIGINT) == before
         os.kill(os.getpid(), signal.SIGUSR1)
     told = capsys.readouterr().err
-    assert told.count("stopping after this update, with a save.") == 1
-    assert told.count("once more to stop at once") == 1
+    assert told.count("stopping and saving after this update.") == 1
+    assert told.count("interrupt again to stop at once") == 1
 
 
 def test_a_signal_while_a_line_is_written_is_told_and_noted(monkeypatch, capfd):
@@ -46,4 +46,4 @@ def test_a_signal_while_a_line_is_written_is_told_and_noted(monkeypatch, capfd):
     with StopSignalRecorder() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupts.signal_number == signal.SIGINT
-    assert "warning: stopping after this update, with a save; once" in capfd.readouterr().err
+    assert "warning: stopping and saving after this update; interrupt" in capfd.readouterr().err

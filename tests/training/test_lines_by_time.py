@@ -77,4 +77,4 @@ def test_a_slow_tokenizer_is_told_of(tiny, slow, capsys):
     slow(SentencePieceTrainer, "train")
     train(tiny())
     told = capsys.readouterr().err
-    assert "tokenizer: learning bpe subwords from both sides: at work for 0:00:00\n" in told
+    assert "tokenizer: learning bpe subwords from both sides: running for 0:00:00\n" in told

@@ -188,7 +188,7 @@ def test_two_processes_compute_what_one_does_at_twice_the_accumulation(
     with pytest.raises(UsageError, match=r"training\.accumulate +2 +1\n"):
         train(tiny(*settings, name="two"))
     train(tiny(*settings, "training.accumulate=2", name="two"))
-    assert "nothing to do" in capsys.readouterr().err
+    assert "Nothing to do" in capsys.readouterr().err
     train(
         tiny(*settings, "training.accumulate=2", "training.max_updates=12", name="two"), resume=True
     )
@@ -251,10 +251,10 @@ def test_a_rank_that_dies_ends_all_and_the_same_command_goes_on(hurt, command, w
     done = launch(hurt, str(signal.SIGKILL.value), *command("parts", *LONG))
     assert done.returncode == 1
     assert done.stderr.count("nmt: error:") == 1, done.stderr
-    assert "nmt: error: after update 11: rank 1 of 2 no longer answers" in done.stderr
+    assert "nmt: error: after update 11: rank 1 of 2 no longer responds" in done.stderr
     again = launch("-m", "nmt", *command("parts", *LONG))
     assert again.returncode == 0, again.stderr
-    assert "going on from update 10" in again.stderr
+    assert "resuming from update 10" in again.stderr
     assert_equal(whole, tmp_path / "parts", 40)
 
 
@@ -266,7 +266,7 @@ def test_torchrun_starts_anew_and_goes_on_by_itself(hurt, command, whole, tmp_pa
     given = ("--max-restarts", "1", hurt, str(signal.SIGKILL.value))
     done = launch(*given, *command("parts", *LONG), "--restart")
     assert done.returncode == 0, done.stderr
-    assert "going on from update 10" in done.stderr
+    assert "resuming from update 10" in done.stderr
     assert_equal(whole, tmp_path / "parts", 40)
 
 
@@ -274,7 +274,7 @@ def test_torchrun_starts_anew_and_goes_on_by_itself(hurt, command, whole, tmp_pa
 def test_a_rank_that_hangs_ends_all_within_the_timeout(hurt, command):
     done = launch(hurt, "hang", *command("parts", *LONG, "training.rank_timeout=5s"))
     assert done.returncode == 1
-    assert "nmt: error: after update 11: rank 1 of 2 no longer answers" in done.stderr
+    assert "nmt: error: after update 11: rank 1 of 2 no longer responds" in done.stderr
 
 
 @pytest.mark.slow
@@ -336,7 +336,7 @@ def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch)
     run.path.mkdir()
     run.config_file.touch()
     assert await_start(config, run) == start
-    with pytest.raises(UsageError, match=r"other settings than the first: seed \(1, here 2\)"):
+    with pytest.raises(UsageError, match=r"other settings than rank 0: seed \(1, here 2\)"):
         await_start(tiny("seed=2"), run)
     announced(monkeypatch, None)
     assert await_start(config, run) is None
@@ -353,5 +353,5 @@ def test_other_weights_to_begin_with_are_refused(monkeypatch, rank):
     check_equal_weights(ranks, theirs)
     with pytest.raises(ResourceError) as refused:
         check_equal_weights(ranks, mine)
-    assert refused.value.message.startswith("rank 1 would begin" if rank == 0 else "")
+    assert refused.value.message.startswith("rank 1 has other initial weights" if rank == 0 else "")
     assert bool(refused.value.message) == (rank == 0)

@@ -37,7 +37,10 @@ def test_they_come_in_the_order_of_the_model(patterns, wanted):
         ("sorce_embedding.*", "did you mean source_embedding.*?"),
         ("encodr.*", "did you mean encoder.*?"),
         ("Output_bias", "did you mean output_bias?"),
-        ("zzz", "there are output_matrix, output_bias, source_embedding.*, target_embedding.*, "),
+        (
+            "zzz",
+            "the names are output_matrix, output_bias, source_embedding.*, ",
+        ),
     ],
 )
 def test_a_pattern_without_a_match_is_told_with_what_is_near(pattern, hint):

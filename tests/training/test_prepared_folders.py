@@ -99,9 +99,9 @@ def test_swapped_languages_are_refused_where_something_is_made(make_config, run,
     swapped = {"source_language": "en", "target_language": "fr"}
     wrong = config.model_copy(update={"data": data.model_copy(update=swapped)})
     tokenizers = prepare_tokenizers(right, run)
-    with pytest.raises(ConfigError, match="named the other way round"):
+    with pytest.raises(ConfigError, match="suggest the opposite"):
         prepare_corpora(wrong, run, tokenizers)
-    with pytest.raises(ConfigError, match="named the other way round"):
+    with pytest.raises(ConfigError, match="suggest the opposite"):
         prepare_tokenizers(wrong, RunDirectory(tmp_path / "another"))
     assert made == BOTH[:1]
     prepare(right, run)
@@ -128,7 +128,7 @@ def test_damaged_data_are_made_anew_with_a_warning(make_config, run, made, name,
     assert prepare(config, run).train.fingerprint == first.train.fingerprint
     assert made == [*BOTH, "binarize"]
     told = capsys.readouterr().err
-    assert "warning: " in told and "re-run nmt binarize." in told
+    assert "warning: " in told and "re-run `nmt binarize`." in told
     assert (run.data / name).read_bytes() == content
 
 
@@ -174,7 +174,7 @@ def test_the_tokenizer_of_a_trained_run_is_not_replaced(make_config, run):
     (run.checkpoints / "step-00000001").mkdir(parents=True)
     assert prepare_tokenizers(make_config(TRAIN, DEV), run).fingerprint == tokenizers.fingerprint
     changed = make_config(TRAIN, DEV, tokenizer={"vocab_size": 331})
-    with pytest.raises(UsageError, match="has checkpoints trained with it"):
+    with pytest.raises(UsageError, match="the checkpoints of this run need it"):
         prepare_tokenizers(changed, run)
     assert prepare_tokenizers(changed, run, force=True).source.size == 331
 
@@ -183,7 +183,7 @@ def test_a_missing_tokenizer_of_a_trained_run_is_called_missing(make_config, run
     tokenizers = prepare_tokenizers(make_config(TRAIN, DEV), run)
     (run.checkpoints / "step-00000001").mkdir(parents=True)
     run.tokenizer.rename(run.path / "away")
-    with pytest.raises(UsageError, match="tokenizer: is missing, and this run has checkpoints"):
+    with pytest.raises(UsageError, match="tokenizer: is missing, but the checkpoints of this run"):
         prepare_tokenizers(make_config(TRAIN, DEV), run)
     again = prepare_tokenizers(make_config(TRAIN, DEV), run, force=True)
     assert again.fingerprint == tokenizers.fingerprint
@@ -197,10 +197,10 @@ def test_models_that_others_put_there_are_not_replaced(make_config, run, tmp_pat
     other = RunDirectory(tmp_path / "other")
     prepare_tokenizers(make_config(TRAIN, DEV, tokenizer={"vocab_size": 340}), other)
     shutil.copy(other.tokenizer / "joint.model", run.tokenizer)
-    with pytest.raises(UsageError, match="not those that nmt made here"):
+    with pytest.raises(UsageError, match="nmt did not make them here"):
         prepare_tokenizers(config, run, force)
     (run.tokenizer / "tokenizer.json").unlink()
-    with pytest.raises(UsageError, match=r"what nmt did not make there \(joint.model\)"):
+    with pytest.raises(UsageError, match=r"files that nmt did not make \(joint.model\)"):
         prepare_tokenizers(config, run, force)
     content = (other.tokenizer / "joint.model").read_bytes()
     assert (run.tokenizer / "joint.model").read_bytes() == content
@@ -211,10 +211,10 @@ def test_models_with_a_damaged_record_are_replaced_only_by_force(make_config, ru
     prepare_tokenizers(config, run)
     record = run.tokenizer / "tokenizer.json"
     record.write_bytes(record.read_bytes()[:100])
-    with pytest.raises(UsageError, match="without a sound record"):
+    with pytest.raises(UsageError, match="without a valid record"):
         prepare_tokenizers(config, run)
     told = capsys.readouterr().err
-    assert "tokenizer.json: damaged (" in told and "re-run nmt tokenizer." in told
+    assert "tokenizer.json: damaged (" in told and "re-run `nmt tokenizer`." in told
     assert prepare_tokenizers(config, run, force=True).joint
     separate = make_config(TRAIN, DEV, tokenizer={"joint": False, "vocab_size": 280})
     for changed in (separate, config):
@@ -242,7 +242,7 @@ def test_a_folder_of_the_users_is_never_replaced(make_config, tmp_path, name, co
         (tmp_path / name).mkdir()
         for file, text in content.items():
             (tmp_path / name / file).write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match="Move it away, or take another run_dir"):
+    with pytest.raises(UsageError, match="Move it away, or choose another run_dir"):
         prepare(config, run, force=force)
     if content is None:
         assert (tmp_path / name).read_text(encoding="utf-8") == "a file"
@@ -256,7 +256,7 @@ def test_what_a_user_put_beside_our_data_is_not_lost(make_config, run):
     prepare(config, run)
     (run.data / "notes.txt").write_text("mine", encoding="utf-8")
     prepare(config, run)
-    with pytest.raises(UsageError, match=r"not make there \(notes.txt\)"):
+    with pytest.raises(UsageError, match=r"did not make \(notes.txt\)"):
         prepare(make_config(TRAIN, DEV, max_length=30), run)
     assert (run.data / "notes.txt").exists()
 
@@ -328,7 +328,7 @@ def test_a_text_that_changes_while_it_is_read_is_refused(make_config, run, tmp_p
         return manifest
 
     monkeypatch.setattr(data_preparation, "binarize", slow)
-    with pytest.raises(DataError, match="changed while it was read"):
+    with pytest.raises(DataError, match="changed while nmt read it"):
         prepare(config, run)
     assert not run.data.exists()
 
@@ -356,7 +356,7 @@ def test_two_at_once_wait_for_each_other_and_not_for_one_that_was_killed(
         monkeypatch.setattr(prepared_folder_rules, "say", say)
         prepare_tokenizers(config, run)
         assert said == [
-            f"{run.tokenizer}: another nmt (process {holder.pid}) is at work on it; waiting for it."
+            f"{run.tokenizer}: another nmt (process {holder.pid}) is writing it; waiting."
         ]
     finally:
         holder.kill()
@@ -368,7 +368,7 @@ def test_a_lock_is_let_go_after_an_error(tmp_path):
     lock = tmp_path / "deep" / "lock"
     with pytest.raises(ValueError, match="boo"), hold_lock(lock, "it"):
         raise ValueError("boo")
-    again = pytest.raises(ResourceError, match="at work on it")
+    again = pytest.raises(ResourceError, match="is using it")
     with hold_lock(lock, "it"), again, hold_lock(lock, "it"):
         raise AssertionError("held twice")
     assert not lock.exists()
@@ -415,7 +415,8 @@ def test_dev_pairs_that_are_too_long_for_train_are_told(make_config, run, capsys
         prepare(config, run)
         told = capsys.readouterr().err
         assert (
-            "dev: 2 pairs are longer than data.max_length (9 subwords a side), lines 2, 3: " in told
+            "dev: 2 pairs are longer than data.max_length (9 subwords per side), lines 2, 3: "
+            in told
         )
     prepare(make_config(TRAIN, (["cat", "dog"], ["a", "b"]), max_length=9, max_dropped=1.0), run)
     assert "data.max_length" not in capsys.readouterr().err

@@ -95,16 +95,16 @@ def test_a_bundle_has_the_name_of_the_file_alone(tiny, write):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["deux 1 2 3"], r"line 1: vectors of 3 numbers, where `model.embedding_size` is 8"),
+        (["deux 1 2 3"], r"line 1: vectors of 3 numbers, but `model.embedding_size` is 8"),
         (["2 300", "deux 1"], "line 1: vectors of 300 numbers"),
         ([*lines(["un"]), "deux 1 2"], "line 3: vectors of 2 numbers"),
-        ([*lines(["un"]), "deux " + "x " * 8], "line 3: is not a word with numbers"),
-        ([*lines(["un"]), "deux" + " nan" * 8], "line 3: has a number that is not finite"),
-        (lines(["Haus"]), "has none of the "),
+        ([*lines(["un"]), "deux " + "x " * 8], "line 3: expected a word and its numbers"),
+        ([*lines(["un"]), "deux" + " nan" * 8], "line 3: a number is not finite"),
+        (lines(["Haus"]), "none of its "),
         ([""], "has no word vectors"),
         (["2 8"], "has no word vectors"),
-        (["2 ²", "deux 1"], "line 1: is not a word with numbers"),
-        (["deux"], "line 1: is not a word with numbers"),
+        (["2 ²", "deux 1"], "line 1: expected a word and its numbers"),
+        (["deux"], "line 1: expected a word and its numbers"),
     ],
 )
 def test_what_is_no_such_file_is_refused(tiny, write, rows, message):

@@ -156,7 +156,7 @@ def test_too_many_in_a_row_end_training(tiny, spoil, skipping):
     assert [each["fault"] for each in records(RunDirectory(config.run_dir), "given_up")] == [5]
     assert error.value.exit_code == 4
     assert "gradient of update 5 is not a finite number (train.fr: lines " in error.value.message
-    assert "as of the 2 before it" in error.value.message
+    assert "as in the 2 skipped updates before it" in error.value.message
     assert "training.on_divergence: rollback" in error.value.message
     assert "--resume" in error.value.message
     assert "runtime.precision" not in error.value.message  # it is float32
@@ -179,8 +179,9 @@ def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
 def test_the_advice_is_what_can_still_be_done(tmp_path):
     of_lines = NonFiniteError(1, "train.fr: line 3", has_lines=True)
     assert advice(tmp_path, of_lines) == (
-        "Look at those lines, lower `training.optimizer.learning_rate`, lower `training.clip_norm` "
-        "or set `runtime.precision: float32`; then begin again with --restart."
+        "Check these lines, lower `training.optimizer.learning_rate`, lower "
+        "`training.clip_norm` or set `runtime.precision: float32`; then train from scratch with "
+        "--restart."
     )
     of_dev = NonFiniteError(1, "its validation fails")
     assert advice(tmp_path, of_dev, "float32", saved=True, clip_norm=0.0) == (
@@ -288,7 +289,7 @@ def test_rollbacks_have_an_end(tiny, spoil, skipping, monkeypatch):
     monkeypatch.setattr(recovery, "_MAX_ROLLBACKS", 2)
     skipping(1)
     spoil(updates(5, 6))
-    with pytest.raises(ModelError, match="gone back 2 times"):
+    with pytest.raises(ModelError, match="rolled back 2 times"):
         train(tiny(*ROLLBACK))
 
 

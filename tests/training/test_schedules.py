@@ -142,18 +142,16 @@ def test_a_resume_tells_what_becomes_of_the_rate():
     ended = changes(settings(), settings(updates=2000))
     assert ended == [
         "The cosine now ends at update 2000, not at update 1000.",
-        "The learning rate of the next update (1001) is 0.0499, where it would have been 0.",
+        "The learning rate of the next update (1001) is 0.0499 instead of 0.",
     ]
     assert changes(settings(), settings(rate=0.2), update=500)[0].endswith(
-        "(501) is 0.0997, where it would have been 0.0498."
+        "(501) is 0.0997 instead of 0.0498."
     )
     halved = changes(settings("constant"), settings("constant", rate=0.2), rate_scale=0.5)
-    assert halved == [
-        "The learning rate of the next update (1001) is 0.1, where it would have been 0.05."
-    ]
+    assert halved == ["The learning rate of the next update (1001) is 0.1 instead of 0.05."]
     other = changes(settings(), settings("constant"), update=999)
     assert len(other) == 1
-    assert "is 0.1, where it would have been" in other[0]
+    assert "is 0.1 instead of" in other[0]
 
 
 def test_a_resume_tells_nothing_of_a_rate_that_stays():

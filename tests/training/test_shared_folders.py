@@ -105,19 +105,19 @@ def test_data_may_be_shared_by_runs_with_equal_tokenizers_of_their_own(config, m
     [
         (
             {"tokenizer": {"vocab_size": 331}},
-            "s/tok: this tokenizer cannot be used here: tokenizer.vocab_size is 330 there, 331 ",
+            "s/tok: this tokenizer cannot be used here: tokenizer.vocab_size is 330 in the ",
         ),
         (
             {"tokenizer": {"kind": "unigram", "hard_vocab_limit": False}, "on_bad_utf8": "replace"},
-            "data.on_bad_utf8 is error there, replace here.",
+            "data.on_bad_utf8 is error in the folder, replace in the configuration.",
         ),
-        ({"train": parallel_text(90)}, "data.train.source is another text ("),
+        ({"train": parallel_text(90)}, "data.train.source has changed ("),
         (
             {"dev": (DEV[0], ["le chat", "x"])},
             "s/dat: this data cannot be used here: data.dev",
         ),
-        ({"test": DEV}, "data.test.source is another text ("),
-        ({"max_length": 30}, "data.max_length is 100 there, 30 here."),
+        ({"test": DEV}, "data.test.source has changed ("),
+        ({"max_length": 30}, "data.max_length is 100 in the folder, 30 in the configuration."),
         ({"dev": None, "validation_split": 0.1}, "data.validation_split is "),
     ],
 )
@@ -132,7 +132,7 @@ def test_what_is_out_of_date_is_refused_and_replaced_by_force(
             action(other)
         assert reason in refused.value.message
         key = "tokenizer" if "s/tok" in refused.value.message else "data"
-        assert f"Name another folder by `{key}.dir`" in refused.value.message
+        assert f"Set `{key}.dir`" in refused.value.message
         assert refused.value.message.count("\n") == 1
     assert contents(tmp_path / "s") == before
     assert made == BOTH
@@ -157,7 +157,7 @@ def test_data_of_another_tokenizer_are_refused(config):
         prepare(other)
     there = first.manifest.tokenizer[:12]
     here = TokenizerPair.load(RunDirectory.from_config(other).tokenizer).fingerprint[:12]
-    told = f"it was made with the tokenizer {there}, and this run has {here}."
+    told = f"it was made with the tokenizer {there}, but this run has {here}."
     assert told in refused.value.message
 
 
@@ -165,11 +165,11 @@ def test_data_of_another_tokenizer_are_refused(config):
     ("folder", "name", "reason"),
     [
         ("tok", "joint.model", "its models are damaged."),
-        ("tok", "tokenizer.json", "holds models without a sound record"),
+        ("tok", "tokenizer.json", "has models without a valid record"),
         ("dat", "train.bin", "train.bin: damaged"),
         ("dat", "dev.idx", "dev.idx: damaged"),
         ("dat", "dev.source.txt", "lines instead of 2"),
-        ("dat", "manifest.json", "its manifest cannot be read."),
+        ("dat", "manifest.json", "its manifest is not readable."),
     ],
 )
 def test_damaged_ones_are_refused_and_not_made_anew(config, made, folder, name, reason):
@@ -192,7 +192,7 @@ def test_what_nmt_did_not_make_is_never_replaced(config, tmp_path, folder, force
     theirs.parent.mkdir(parents=True)
     theirs.write_text("mine", encoding="utf-8")
     key = {"tok": "tokenizer.dir", "dat": "data.dir"}[folder]
-    with pytest.raises(UsageError, match=rf"\(thesis.txt\)\.\nMove .* take another {key}\."):
+    with pytest.raises(UsageError, match=rf"\(thesis.txt\)\.\nMove .* choose another {key}\."):
         prepare(config(), force=force)
     assert theirs.read_text(encoding="utf-8") == "mine"
 
@@ -247,7 +247,7 @@ def test_runs_with_and_without_guidance_share_data(config, made, tmp_path):
     assert contents(tmp_path / "s") == links
     assert made == BOTH
     other = config("five", guided={"aligner": "hmm"})
-    with pytest.raises(UsageError, match=rf"{GUIDANCE_FILE}: has links from other files or"):
+    with pytest.raises(UsageError, match=rf"{GUIDANCE_FILE}: its links were made from other files"):
         prepare(other)
     assert contents(tmp_path / "s") == links
     folder, train = other.data.dir, prepare(config()).train
@@ -271,14 +271,14 @@ def test_a_tokenizer_that_is_taken_over_is_shared_too(config, made, tmp_path):
     for name in ("one", "two"):
         prepare(fine_tuned(name, train=parallel_text(50)))
     assert made == [*BOTH]
-    with pytest.raises(UsageError, match="it was taken over from "):
+    with pytest.raises(UsageError, match="it was copied from "):
         prepare(config("three"))
     other = tmp_path / "other"
     prepare_tokenizers(config(tokenizer={"vocab_size": 331}), RunDirectory(other))
     shutil.copytree(other / "tokenizer", other / "best")
     begun = config("four")
     training = begun.training.model_copy(update={"init_from": other})
-    with pytest.raises(UsageError, match=r"name another folder by `tokenizer\.dir`"):
+    with pytest.raises(UsageError, match=r"set `tokenizer\.dir` to another folder"):
         prepare(begun.model_copy(update={"training": training}))
 
 
@@ -442,13 +442,13 @@ def test_the_folders_that_a_run_has_by_default_move_with_it(tiny_config, tmp_pat
 @pytest.mark.parametrize(
     ("tokenizer", "data", "message"),
     [
-        ("r/data", "d", "tokenizer.dir.*is in run_dir"),
-        ("t", "r/checkpoints/data", "data.dir.*is in run_dir"),
-        ("t", "r", "data.dir.*is in run_dir"),
-        (".", "d", "tokenizer.dir.*has run_dir in it"),
-        ("x", "x", "data.dir.*lie in one another"),
-        ("x/tok", "x", "data.dir.*lie in one another"),
-        ("x", "x/dat", "data.dir.*lie in one another"),
+        ("r/data", "d", "tokenizer.dir.*is inside run_dir"),
+        ("t", "r/checkpoints/data", "data.dir.*is inside run_dir"),
+        ("t", "r", "data.dir.*is inside run_dir"),
+        (".", "d", "tokenizer.dir.*contains run_dir"),
+        ("x", "x", "data.dir.*contain each other"),
+        ("x/tok", "x", "data.dir.*contain each other"),
+        ("x", "x/dat", "data.dir.*contain each other"),
     ],
 )
 def test_folders_in_each_other_are_refused(tiny_config, tmp_path, tokenizer, data, message):
@@ -471,10 +471,10 @@ def test_a_given_model_is_shared_like_one_that_was_trained(config, made, tmp_pat
     for name in ("one", "two"):
         prepare(given(name, model))
     assert made == ["binarize"]
-    with pytest.raises(UsageError, match=r"it is one that was given by `tokenizer\.model`, and"):
+    with pytest.raises(UsageError, match=r"it was given by `tokenizer\.model`, but"):
         prepare(config("three"))
     other = config(tokenizer={"vocab_size": 331})
     prepare_tokenizers(other, RunDirectory(tmp_path / "another"))
     model = tmp_path / "another" / "tokenizer" / "joint.model"
-    with pytest.raises(UsageError, match="and here it is another model that is given"):
+    with pytest.raises(UsageError, match="but the configuration has another existing model"):
         prepare(given("four", model))

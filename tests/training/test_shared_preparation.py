@@ -87,16 +87,16 @@ def test_a_run_is_resumed_with_shared_folders(shared, tmp_path):
 @pytest.mark.parametrize(
     ("own", "error", "told"),
     [
-        ((), DataError, "the tokenizer in {}/tok is not the one this run was begun with ("),
+        ((), DataError, "the tokenizer in {}/tok differs from that of this run ("),
         (
             ("data.dir=null",),
             DataError,
-            "the tokenizer in {}/tok is not the one this run was begun with (",
+            "the tokenizer in {}/tok differs from that of this run (",
         ),
         (
             ("tokenizer.dir=null",),
             UsageError,
-            "one/tokenizer: out of date (data.train.source is another text ({}/train.fr)",
+            "one/tokenizer: out of date (data.train.source has changed ({}/train.fr)",
         ),
     ],
     ids=["both shared", "tokenizer shared", "data shared"],
@@ -119,15 +119,15 @@ def test_what_is_made_of_a_run_tells_that_its_data_were_changed(shared, tmp_path
     write_other_texts(tmp_path)
     other = shared(name="two")
     prepare_tokenizers(other, RunDirectory.from_config(other), force=True)
-    with pytest.raises(ModelError, match=f"{tmp_path}/tok held before it was changed"):
+    with pytest.raises(ModelError, match=f"the files in {tmp_path}/tok changed"):
         read_config(checkpoint)
     prepare(other, force=True)
-    with pytest.raises(ModelError, match=f"{tmp_path}/dat held before it was changed"):
+    with pytest.raises(ModelError, match=f"the files in {tmp_path}/dat changed"):
         read_config(checkpoint)
     report, problem = examine_corpora_or_reason(open_run(run.path))
     assert report is None
-    assert problem.startswith(f"{tmp_path}/dat: its train corpus was changed since {run.path}")
-    with pytest.raises(DataError, match="was changed since"):
+    assert problem.startswith(f"{tmp_path}/dat: its train corpus changed after {run.path}")
+    with pytest.raises(DataError, match="changed after"):
         read_shared_dev([open_run(run.path)])
     assert Translator.load(run.best, threads=1).translate(["un"])
 
@@ -139,8 +139,10 @@ def test_folders_that_are_gone(shared, tmp_path, capsys):
         (tmp_path / name).rename(tmp_path / "away")
         with pytest.raises(DataError, match=f"{tmp_path}/{name}: is missing") as refused:
             train(shared("training.max_updates=6"), resume=True)
-        assert f"name its present place by `{key}.dir`" in refused.value.message
-        with pytest.raises(ModelError, match="needs the other files of its run") as refused:
+        assert f"set `{key}.dir` to its new place" in refused.value.message
+        with pytest.raises(
+            ModelError, match="incomplete without the other files of its run"
+        ) as refused:
             read_config(checkpoint)
         assert refused.value.message.split("\n")[1].startswith(f"{tmp_path}/{name}")
         report, problem = examine_corpora_or_reason(open_run(run.path))
@@ -167,7 +169,7 @@ def test_a_run_names_the_folder_that_it_was_trained_with(shared, tmp_path, name,
     run = train(shared())
     with pytest.raises(DataError) as refused:
         train(shared("training.max_updates=6", f"{key}.dir=null"), resume=True)
-    assert refused.value.message.startswith(f"{run.path}/{key}: is missing, and this run was ")
+    assert refused.value.message.startswith(f"{run.path}/{key}: is missing. This run was ")
     assert f"`{key}.dir: {tmp_path}/{name}`" in refused.value.message
     assert not (run.path / key).exists()
 
@@ -177,7 +179,9 @@ def test_a_refused_resume_leaves_the_configuration_of_the_run(shared, tmp_path):
     before = run.config_file.read_bytes()
     other = shared("data.max_length=30", f"data.dir={tmp_path}/other", name="two")
     prepare(other)
-    with pytest.raises(UsageError, match=r"data\.max_length is 30 there, 100 here"):
+    with pytest.raises(
+        UsageError, match=r"data\.max_length is 30 in the folder, 100 in the configuration"
+    ):
         train(shared("training.max_updates=6", f"data.dir={tmp_path}/other"), resume=True)
     assert run.config_file.read_bytes() == before
 
@@ -224,5 +228,5 @@ def test_data_that_were_made_of_another_dev(shared, tmp_path):
     for side, line in (("fr", "un deux"), ("en", "one two")):
         (tmp_path / f"dev.{side}").write_text(f"{line}\n" * 20, encoding="utf-8")
     prepare(shared(name="two"), force=True)
-    with pytest.raises(DataError, match=f"the dev corpus in {tmp_path}/dat is not the one"):
+    with pytest.raises(DataError, match=f"the dev corpus in {tmp_path}/dat differs from that"):
         train(shared("training.max_updates=6"), resume=True)

@@ -133,7 +133,7 @@ def test_a_finished_run_has_nothing_to_do(tiny, trained, capsys):
     run = trained()
     before = (run.checkpoints / "step-00000008" / "state.json").read_bytes()
     train(tiny())
-    assert "nothing to do" in capsys.readouterr().err
+    assert "Nothing to do" in capsys.readouterr().err
     assert (run.checkpoints / "step-00000008" / "state.json").read_bytes() == before
 
 
@@ -149,7 +149,7 @@ def test_other_settings_are_refused_with_a_table(tiny, trained, capsys):
     capsys.readouterr()
     train(tiny("training.max_updates=10"), resume=True)
     told = capsys.readouterr().err.split("\n")
-    assert told[0] == f"{run.path}: resumed with other settings."
+    assert told[0] == f"{run.path}: resuming with other settings."
     assert told[1:3] == table
     assert (run.checkpoints / "step-00000010").is_dir()
     with pytest.raises(UsageError, match=r"model\.embedding_size cannot change"):
@@ -160,7 +160,7 @@ def test_a_run_begun_with_the_rule_that_was_the_default_goes_on(tiny, trained, c
     run = trained("tokenizer.normalization=nmt_nfkc")
     fingerprint = TokenizerPair.load(run.tokenizer).fingerprint
     train(tiny())
-    assert "nothing to do" in capsys.readouterr().err
+    assert "Nothing to do" in capsys.readouterr().err
     train(tiny("training.max_updates=10"), resume=True)
     assert TokenizerPair.load(run.tokenizer).fingerprint == fingerprint
 
@@ -181,9 +181,9 @@ def test_restart_moves_the_old_run_aside(tiny, trained):
         (
             "train",
             UsageError,
-            r"data.train.source is another text .* has checkpoints",
+            r"data.train.source has changed .* but the checkpoints",
         ),
-        ("dev", DataError, "the dev corpus in .* is not the one this run was begun with"),
+        ("dev", DataError, "the dev corpus in .* differs from that of this run"),
     ],
 )
 def test_a_changed_corpus_is_noticed(tiny, trained, tmp_path, corpus, error, words):
@@ -209,7 +209,7 @@ def test_a_corpus_may_be_moved(tiny, trained, tmp_path):
 def test_a_configuration_that_somebody_wrote_is_not_overwritten(tiny, tiny_config):
     mine = tiny_config.rename(tiny_config.parent / "config.yaml")
     before = mine.read_bytes()
-    with pytest.raises(UsageError, match="is not what a run wrote"):
+    with pytest.raises(UsageError, match="was not written by a run"):
         train(load_config(mine, [f"run_dir={mine.parent}"]))
     assert mine.read_bytes() == before
 
@@ -226,7 +226,7 @@ def test_a_run_of_a_version_with_fewer_keys_goes_on(tiny, trained):
 @pytest.mark.parametrize("change", ["training.batch_size=100", "training.optimizer.kind=sgd"])
 def test_what_the_position_or_the_optimizer_depends_on_cannot_change(tiny, trained, change):
     trained()
-    with pytest.raises(UsageError, match="cannot change in the middle of a run"):
+    with pytest.raises(UsageError, match="cannot change during a run"):
         train(tiny(change, "training.max_updates=10"), resume=True)
 
 
@@ -246,7 +246,7 @@ def test_a_new_stopping_metric_begins_its_own_count(tiny):
 def test_a_run_at_work_is_not_moved_aside(tiny):
     run = train(tiny())
     for lock in (run.training_lock, *run.preparation_locks):
-        with hold_lock(lock, "a test"), pytest.raises(ResourceError, match="at work"):
+        with hold_lock(lock, "a test"), pytest.raises(ResourceError, match="is using"):
             train(tiny(), restart=True)
     assert run.best.is_dir()
 
@@ -281,7 +281,7 @@ def test_ends(tiny):
             name="patient",
         )
     )
-    assert records(patient, "end")[0]["reason"].startswith("no better loss in 2 validations")
+    assert records(patient, "end")[0]["reason"].startswith("no improvement of loss in 2")
     assert records(patient, "end")[0]["update"] == 12
 
 
@@ -321,7 +321,7 @@ def test_tensorboard_files_are_written(tiny):
 
 def test_find_bundle(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NMT_MODEL", raising=False)
-    with pytest.raises(ModelError, match="there is no such file or folder"):
+    with pytest.raises(ModelError, match="no such file or folder"):
         find_bundle(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="neither a bundle nor a run"):
         find_bundle(tmp_path)
@@ -352,7 +352,7 @@ def test_the_newest_finished_run_is_found_before_a_newer_unfinished_one(
     shutil.rmtree(finished.path)
     capsys.readouterr()
     assert find_bundle(None) == Path("runs/unfinished/best")
-    assert "has not ended" in capsys.readouterr().err
+    assert "is not finished" in capsys.readouterr().err
 
 
 def test_a_bundle_tells_nobody_where_the_corpus_lay(tiny, tmp_path):

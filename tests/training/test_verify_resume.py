@@ -62,7 +62,7 @@ def test_averages_of_the_parameters_are_compared_too(two_runs):
 def test_several_processes_are_refused(tiny, monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="--verify-resume: is for one process"):
+    with pytest.raises(UsageError, match="--verify-resume: supports one process"):
         verify_resume(tiny())
 
 
@@ -110,7 +110,9 @@ def test_it_is_exact(tiny, tmp_path, monkeypatch):
     forking = proof.multiprocessing.get_context("fork")
     monkeypatch.setattr(proof.multiprocessing, "get_context", lambda kind: forking)
     said = verify_resume(tiny(name="runs/mine"))
-    assert said.startswith("exact: 10 updates, and 6 + kill -9 + on to 10, give the same bits\n")
+    assert said.startswith(
+        "exact: 10 updates, and 6 + kill -9 + resume to 10, give identical bits\n"
+    )
     assert "23 tensors of weights, 69 of the optimizer, position (update 10" in said
     assert list((tmp_path / "runs").iterdir()) == []
 

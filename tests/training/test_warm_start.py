@@ -117,7 +117,7 @@ def test_all_parameters_are_taken_over(started):
     old, before, new, told = started()
     assert same(new, old)
     assert not any(torch.equal(new[name], before[name]) for name in new)
-    assert f"taken over: {numbers(old.values()):,} of {numbers(old.values()):,}" in told
+    assert f"copied: {numbers(old.values()):,} of {numbers(old.values()):,}" in told
 
 
 def test_parts_are_taken_over_and_the_rest_is_what_it_would_have_been(started):
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_named_unless_it_is_left_out(started):
         started(new=other)
     message = refused.value.message
     size = OLD.source.size
-    assert f"source_embedding.weight is [{size}, 8] there and [{size}, 6] here" in message
+    assert f"source_embedding.weight is [{size}, 8] instead of [{size}, 6]" in message
     deeper = [
         name
         for name, _ in make_bundle(**other).model.named_parameters()
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_named_unless_it_is_left_out(started):
 def test_parameters_of_no_use_are_told(started):
     deep = make_bundle(encoder={"hidden_size": 8, "layers": 2})
     old, _, new, told = started(old=deep)
-    assert f"of no use here: {', '.join(name for name in old if name not in new)}" in told
+    assert f"unused: {', '.join(name for name in old if name not in new)}" in told
 
 
 def test_another_tokenizer_is_refused_by_both_fingerprints(started):
@@ -235,7 +235,7 @@ def test_a_run_from_a_bundle_takes_its_tokenizer_and_needs_it_only_to_begin(
     shutil.rmtree(tmp_path / "old")
     parts = train(tiny(*given, name="parts"))
     assert same(weights(whole), weights(parts))
-    with pytest.raises(UsageError, match=r"training\.init_from cannot change in the middle"):
+    with pytest.raises(UsageError, match=r"training\.init_from cannot change during a run"):
         train(tiny("seed=3", name="parts"), resume=True)
     facts = json.loads((parts.best / "bundle.json").read_text(encoding="utf-8"))["training"]
     assert facts["started_from"] == {"name": "old", "fingerprint": base}
@@ -292,8 +292,8 @@ def test_what_was_frozen_may_be_trained_when_a_run_goes_on_and_the_other_way(tin
     ("patterns", "words"),
     [
         ("[source_embeding.*]", "did you mean source_embedding"),
-        ('["*"]', "matches every parameter"),
-        ('[""]', "holds an empty text"),
+        ('["*"]', "matches all parameters"),
+        ('[""]', "has an empty text"),
     ],
 )
 def test_patterns_that_cannot_be(tiny, patterns, words):

@@ -75,4 +75,4 @@ def test_a_description_says_how_words_are_divided(run):
     tokenizer = load_bundle(run.best, "cpu").tokenizers.source
     how = " ".join(_instructions(tokenizer))
     assert ("\\p{P}" in how) == (tokenizer.kind == "word")
-    assert ("(SentencePiece) and add" in how) == (tokenizer.kind == "char")
+    assert ("(SentencePiece) and append" in how) == (tokenizer.kind == "char")

@@ -85,11 +85,11 @@ def test_a_prefix_is_text_or_subwords(translator):
 
 @pytest.mark.parametrize("piece", ["</s>", "<s>", "<pad>", "no such subword", "", "\0"])
 def test_no_other_subwords_are_taken(translator, piece):
-    with pytest.raises(UsageError, match="is no subword of this vocabulary"):
+    with pytest.raises(UsageError, match="is not a subword of this vocabulary"):
         translator.alternatives(TEXT, [piece])
 
 
 def test_blank_texts_have_none_and_long_ones_are_refused(translator):
     assert translator.alternatives(" ") == []
-    with pytest.raises(UsageError, match="in pieces"):
+    with pytest.raises(UsageError, match="several segments"):
         translator.alternatives("le chat " * 50, max_source_tokens=10)

@@ -76,7 +76,7 @@ def test_blocks_do_not_depend_on_how_the_text_is_packed(tmp_path):
 def test_a_text_that_has_changed_is_noticed(tmp_path, changed):
     path = tmp_path / "in.txt"
     path.write_bytes(changed)
-    with opened(path) as text, pytest.raises(DataError, match=r"in\.txt: has changed"):
+    with opened(path) as text, pytest.raises(DataError, match=r"in\.txt: the file changed"):
         read_block(text, TextBlock(0, 8, 0, 2), "in.txt")
 
 

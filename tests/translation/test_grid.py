@@ -44,7 +44,7 @@ def test_values(text, found):
     ],
 )
 def test_dots_that_say_nothing_are_refused(text):
-    with pytest.raises(UsageError, match=r"`\.\.\.` stands between"):
+    with pytest.raises(UsageError, match=r"`\.\.\.` needs two numbers"):
         values(text)
 
 

@@ -79,12 +79,13 @@ def test_each_line_has_its_wishes(capsys):
         Constraints("", ("x", "y z")),
     ]
     assert answers[0].lines == ["A"]
-    assert answers[1].lines == ["no JSON object (Expecting value at column 1)"]
+    assert answers[1].lines == ["not a JSON object (Expecting value at column 1)"]
     reports = [json.loads(answer.report) for answer in answers]
     assert [report["line"] for report in reports] == [1, 2, 3]
     assert [report["flags"] for report in reports] == [["missed_terms"], [], ["missed_terms"]]
     assert capsys.readouterr().err == (
-        "warning: in.json: line 2: no JSON object (Expecting value at column 1), not translated\n"
+        "warning: in.json: line 2: not a JSON object (Expecting value at column 1), not "
+        "translated\n"
         "warning: in.json: line 1: the translation lacks 'x'\n"
         "warning: in.json: line 3: the translation lacks 'x', 'y z'\n"
     )
@@ -102,7 +103,7 @@ def test_many_bad_lines_are_counted(capsys):
 def test_strict_names_file_and_line():
     stub = Stub()
     desk = LineTranslator(stub, JsonInput(), only_text, WarningCollector("in.json", strict=True))
-    with pytest.raises(DataError, match=r"in\.json: line 2: `text` is missing\. Mend the line"):
+    with pytest.raises(DataError, match=r"in\.json: line 2: `text` is missing\. Fix the line"):
         desk.answers(lines('{"text": "a"}', "{}"))
     assert stub.asked == []
 
@@ -122,5 +123,5 @@ def test_a_line_whose_terms_cannot_be_placed_takes_no_other_with_it():
     )
     answers = desk.answers(lines('{"text": "a"}', '{"text": "b", "terms": ["x"]}'))
     assert answers[0].lines == ["A"]
-    assert answers[1].lines == ["terms are placed by beam search, not by sampling or in groups"]
+    assert answers[1].lines == ["terms require beam search without sampling and groups"]
     assert json.loads(answers[1].report)["status"] == "bad_input"

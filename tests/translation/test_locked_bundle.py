@@ -31,8 +31,8 @@ def test_a_run_and_its_bundle_are_the_same(run):
 
 def test_training_keeps_tuning_out(run):
     with (
-        hold_lock(run.training_lock, "training this run"),
-        pytest.raises(ResourceError, match="is at work on this model"),
+        hold_lock(run.training_lock, "this run"),
+        pytest.raises(ResourceError, match="is using this model"),
         locked_bundle(run.path),
     ):
         raise AssertionError("it was held by training")
@@ -41,8 +41,8 @@ def test_training_keeps_tuning_out(run):
 def test_tuning_keeps_training_out(run):
     with (
         locked_bundle(run.path),
-        pytest.raises(ResourceError, match="is at work on training this run"),
-        hold_lock(run.training_lock, "training this run"),
+        pytest.raises(ResourceError, match="is using this run"),
+        hold_lock(run.training_lock, "this run"),
     ):
         raise AssertionError("it was held by tuning")
 

@@ -71,7 +71,7 @@ def test_lines_are_counted(tmp_path, text, one_line_each, fits):
     if fits:
         assert joined(parts, one_line_each) == text + "three\n"
     else:
-        with pytest.raises(DataError, match=r"000000\.part: has \d lines, 2 were translated"):
+        with pytest.raises(DataError, match=r"000000\.part: has \d lines, but 2 were translated"):
             joined(parts, one_line_each)
 
 
@@ -110,7 +110,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, manifest):
     folder.mkdir()
     if manifest is not None:
         (folder / "manifest.json").write_text(manifest)
-    with pytest.raises(UsageError, match="no folder of finished parts"):
+    with pytest.raises(UsageError, match="cannot resume from this folder"):
         open_parts(tmp_path)
     assert folder.exists()
 
@@ -143,7 +143,7 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, damage):
     with pytest.raises(DataError, match=r"000000\.part: is damaged.*same command again"):
         joined(parts)
     again = open_parts(tmp_path)
-    assert "000000.part: is damaged; its lines are translated again" in capsys.readouterr().err
+    assert "000000.part: is damaged; re-translating its lines" in capsys.readouterr().err
     assert again.finished() == [TEXT.blocks[1]]
     fill(again, 0, "one\ntwo\n")
     assert joined(again) == "one\ntwo\nthree\n"
@@ -152,5 +152,5 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, damage):
 def test_a_part_that_went_is_told_of(tmp_path):
     parts = open_parts(tmp_path)
     fill(parts, 0, "one\ntwo\n")
-    with pytest.raises(DataError, match=r"000001\.part: there is no such file"):
+    with pytest.raises(DataError, match=r"000001\.part: no such file"):
         joined(parts)

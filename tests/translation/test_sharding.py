@@ -81,7 +81,7 @@ def stop(number: int) -> Callable[[], None]:
 
 def test_a_signal_before_the_first_block_is_finished_leaves_nothing(tmp_path):
     job = make_job(tmp_path)
-    with pytest.raises(StoppedBySignal, match="by SIGTERM, before any part was finished"):
+    with pytest.raises(StoppedBySignal, match="by SIGTERM before any part was finished"):
         translate_in_shards(job, Shouter(stop(signal.SIGTERM), at="line 1"), ALONE)
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
 
@@ -123,7 +123,7 @@ def test_a_text_that_changes_meanwhile_is_noticed(tmp_path):
         job.source.write_bytes(CONTENT.replace(b"line", b"LINE"))
         os.utime(job.source, ns=(0, 0))
 
-    with pytest.raises(DataError, match="was written to while it was translated"):
+    with pytest.raises(DataError, match="the file changed during translation"):
         translate_in_shards(job, Shouter(write_to_it, at="line 13"), ALONE)
     assert not job.output.exists()
     with pytest.raises(UsageError, match="the text was"):
@@ -134,7 +134,7 @@ def test_one_job_for_each_output(tmp_path):
     job = make_job(tmp_path)
     with (
         hold_lock(job.lock, "it"),
-        pytest.raises(ResourceError, match=r"at work on .*out\.txt.*take another --output"),
+        pytest.raises(ResourceError, match=r"is using .*out\.txt.*choose another --output"),
     ):
         translate_in_shards(job, Shouter(), ALONE)
 
@@ -158,12 +158,12 @@ def test_streams_are_refused(tmp_path):
     source.write_bytes(b"")
     os.mkfifo(pipe)
     assert require_files(source, tmp_path / "out", ALONE) == (source, tmp_path / "out")
-    with pytest.raises(UsageError, match="stdin: is read only once, and one of 2 processes"):
+    with pytest.raises(UsageError, match="stdin: can be read only once, but the 2 processes"):
         require_files(None, tmp_path / "out", World(size=2))
-    with pytest.raises(UsageError, match="pipe: is read only once, and --resumable"):
+    with pytest.raises(UsageError, match="pipe: can be read only once, but --resumable"):
         require_files(pipe, tmp_path / "out", ALONE)
     with pytest.raises(DataError, match="no such file"):
         require_files(tmp_path / "missing", tmp_path / "out", ALONE)
     for stream in (None, pipe, Path("/dev/stdout"), Path("/dev/null")):
-        with pytest.raises(UsageError, match="is no file, and --resumable and"):
+        with pytest.raises(UsageError, match="is not a file, but --resumable and"):
             require_files(source, stream, ALONE)

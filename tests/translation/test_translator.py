@@ -133,10 +133,10 @@ def test_overrides_hold(translator):
     ("changes", "rule"),
     [
         ({"groups": 2}, "must divide"),
-        ({"sampling": True, "groups": 3}, "leave `groups`"),
-        ({"top_k": 5}, "belongs to sampling"),
+        ({"sampling": True, "groups": 3}, "set `groups`"),
+        ({"top_k": 5}, "has an effect only on sampling"),
         ({"min_length": 4, "max_length": 4}, "must be below"),
-        ({"mbr": "wer"}, "no utility"),
+        ({"mbr": "wer"}, "not a valid utility"),
         ({"beam_size": 0}, "search.beam_size: expected a whole number >= 1 and <= 1000000, got 0"),
         ({"beam_size": 2, "n_best": 3}, r"`n_best` \(3\) cannot exceed `beam_size` \(2\)"),
         ({"alpha": float("nan")}, "search.alpha: expected a number >= -100 and <= 100, got nan"),
@@ -403,7 +403,7 @@ def test_terms_are_looked_for_as_the_tokenizer_writes_them(translator):
 
 
 def test_one_text_for_several_is_refused(translator):
-    with pytest.raises(UsageError, match="several texts"):
+    with pytest.raises(UsageError, match="must be a list of texts"):
         Constraints(terms="cat")
-    with pytest.raises(UsageError, match="a list, one for each text"):
+    with pytest.raises(UsageError, match="a list with one item for each text"):
         translator.translate(["le chat"], constraints=Constraints(prefix="the"))

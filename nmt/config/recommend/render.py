@@ -89,8 +89,8 @@ def render_template(name: str) -> str:
     """Return a template configuration in YAML."""
     corpus = TEMPLATES[name]
     head = (
-        f"What nmt init chooses for {corpus.pairs:,} pairs, {corpus.words:,} words a side.\n"
-        "Rather let nmt init look at your texts; or copy this, and name them below `data`."
+        f"The choices of nmt init for {corpus.pairs:,} pairs, {corpus.words:,} words per side.\n"
+        "Run nmt init on your texts, or copy this file and name them in `data`."
     )
     return format_yaml([*_texts(), *recommend(corpus)], head)
 

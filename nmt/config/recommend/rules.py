@@ -165,7 +165,7 @@ def vocabulary_size(corpus: CorpusSummary) -> tuple[int, str]:
     least = max(_fixed_subwords(group) for group in groups) + constants.MIN_LEARNED_SUBWORDS
     frequent = min(_frequent_subwords(group) for group in groups)
     if frequent < size:
-        size, reason = frequent, "few words are frequent: more subwords would hardly be seen"
+        size, reason = frequent, "few words are frequent: more subwords would be too rare"
     return max(least, _round_to_two_digits(size)), reason
 
 
@@ -192,7 +192,7 @@ def _data(corpus: CorpusSummary) -> Iterator[Recommendation]:
     shortest, longest = constants.MAX_LENGTH
     needed = math.ceil(constants.MAX_SUBWORDS_PER_WORD * corpus.long_words / 10) * 10
     length = min(longest, max(shortest, needed))
-    reason = f"subwords; 99% of the pairs have at most {corpus.long_words} words a side"
+    reason = f"subwords; 99% of the pairs have at most {corpus.long_words} words per side"
     yield Recommendation("data.max_length", length, reason)
     dropped = _dropped_share(corpus)
     if corpus.repeated >= constants.REPEATED_SHARE:
@@ -217,10 +217,10 @@ def _tokenizer(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
     script = corpus.shared_script
     size, reason = vocabulary_size(corpus)
     if unspaced:
-        yield Recommendation("tokenizer.kind", "unigram", "made for text without spaces")
+        yield Recommendation("tokenizer.kind", "unigram", "suited to text without spaces")
     else:
         yield Recommendation("tokenizer.kind", "bpe")
-    joint = f"both sides are {script}" if script else "the sides are in different scripts"
+    joint = f"both sides are {script}" if script else "the sides have different scripts"
     yield Recommendation("tokenizer.joint", script is not None, joint)
     yield Recommendation("tokenizer.vocab_size", size, reason)
     yield Recommendation("tokenizer.normalization", "auto", _normalization_reason(corpus))
@@ -232,7 +232,9 @@ def _tokenizer(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
     else:
         alpha = round(constants.BPE_DROPOUT.at(corpus.words) * plan.sampling, 2)
     note = "" if unspaced or plan.sampling == 1.0 else _LESS_IN_SHORT_TRAINING
-    reason = "other subwords in each epoch" + note if alpha else "the same subwords in each epoch"
+    reason = (
+        "different subwords in each epoch" + note if alpha else "the same subwords in each epoch"
+    )
     yield Recommendation("tokenizer.sampling.alpha", alpha, reason)
 
 
@@ -240,24 +242,24 @@ def _normalization_reason(corpus: CorpusSummary) -> str:
     examples = ", ".join(map(make_visible, corpus.target.folded))
     suffix = f", such as {examples}" if examples else ""
     if corpus.shared_script is None:
-        return f"forms of the source are folded, the target stays as written{suffix}"
-    return f"both sides stay as written{suffix}"
+        return f"source characters are normalised, the target is unchanged{suffix}"
+    return f"both sides are unchanged{suffix}"
 
 
 def _model(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
     words = corpus.words
     word_dropout = _scaled_dropout(constants.WORD_DROPOUT.at(words), plan)
-    reason = f"as all sizes by the amount of text: {_format_words(words)} words a side"
+    reason = f"sizes depend on the amount of text: {_format_words(words)} words per side"
     yield Recommendation("model.embedding_size", constants.EMBEDDING.integer_at(words), reason)
     dropout = _scaled_dropout(constants.EMBEDDING_DROPOUT.at(words), plan)
     yield Recommendation(
-        "model.embedding_dropout", dropout, "the more text, the less" + _short_training_note(plan)
+        "model.embedding_dropout", dropout, "lower for more text" + _short_training_note(plan)
     )
     if word_dropout:
         yield Recommendation("model.source_word_dropout", word_dropout)
         yield Recommendation("model.target_word_dropout", word_dropout)
     tying = "all" if corpus.shared_script else "target_output"
-    yield Recommendation("model.tying", tying, "one matrix instead of three or two: less to learn")
+    yield Recommendation("model.tying", tying, "one shared matrix: fewer parameters")
     yield from _conditional_gru(corpus, plan)
 
 
@@ -266,15 +268,17 @@ def _conditional_gru(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendati
     words, hidden = corpus.words, constants.HIDDEN.integer_at(corpus.words)
     layers = 2 if words >= _TWO_LAYERS_FROM else 1
     dropout = _scaled_dropout(constants.DECODER_DROPOUT.at(words), plan)
-    yield Recommendation("model.encoder.layers", layers, "depth pays from some million words on")
+    yield Recommendation("model.encoder.layers", layers, "depth helps from a few million words on")
     yield Recommendation(
-        "model.encoder.hidden_size", round(hidden * constants.ENCODER_SHARE), "of each direction"
+        "model.encoder.hidden_size", round(hidden * constants.ENCODER_SHARE), "per direction"
     )
     if layers > 1:
         yield Recommendation("model.encoder.residual_from", 2)
         yield Recommendation("model.encoder.dropout", dropout)
     yield Recommendation("model.decoder.layers", layers)
-    yield Recommendation("model.decoder.hidden_size", hidden, "a third more than a direction's")
+    yield Recommendation(
+        "model.decoder.hidden_size", hidden, "a third more than per encoder direction"
+    )
     if layers > 1:
         yield Recommendation("model.decoder.residual_from", 2)
     yield Recommendation("model.decoder.dropout", dropout)
@@ -293,15 +297,13 @@ def _training(corpus: CorpusSummary, plan: Plan, budget: Budget | None) -> Itera
     warmup = max(constants.MIN_WARMUP_UPDATES, min(constants.MAX_WARMUP_UPDATES, warmup))
     window = min(constants.MAX_AVERAGED, max(20.0, plan.updates * constants.AVERAGED_SHARE))
     metric, reason = best_metric(corpus)
-    yield Recommendation("training.batch_size", plan.batch_size, "the more text, the larger")
+    yield Recommendation("training.batch_size", plan.batch_size, "larger for more text")
     yield Recommendation("training.max_updates", plan.updates, _stopping_reason(plan, budget))
     if budget is not None:
-        yield Recommendation("training.max_time", budget.time, "the limit, whatever happens")
+        yield Recommendation("training.max_time", budget.time, "upper limit")
     smoothing = constants.LABEL_SMOOTHING.at(corpus.words)
-    yield Recommendation("training.label_smoothing", smoothing, "the more text, the less")
-    yield Recommendation(
-        "training.ema", round(1.0 - 1.0 / window, 4), "the mean of the last updates"
-    )
+    yield Recommendation("training.label_smoothing", smoothing, "lower for more text")
+    yield Recommendation("training.ema", round(1.0 - 1.0 / window, 4), "averages the last updates")
     yield Recommendation(
         "training.optimizer.learning_rate", _learning_rate(corpus, plan), _RATE_REASON
     )
@@ -402,9 +404,9 @@ def best_metric(corpus: CorpusSummary) -> tuple[str, str]:
     if script in _SCRIPTS_WITHOUT_WORDS:
         return "chrf", f"BLEU finds no words in the {script} script"
     if corpus.words < constants.CHRF_BELOW_WORDS:
-        return "chrf", "little text: BLEU would be low, and choose by chance"
+        return "chrf", "little text: BLEU would be low and noisy"
     if corpus.target.word_length >= constants.CHRF_FROM_WORD_LENGTH:
-        return "chrf", "words are long: BLEU, which counts whole words, would be low"
+        return "chrf", "words are long: BLEU counts whole words and would be low"
     return "bleu", ""
 
 
@@ -422,23 +424,23 @@ def _learning_rate(corpus: CorpusSummary, plan: Plan) -> float:
     return float(f"{rate:.2g}")
 
 
-_RATE_REASON = "longer steps where they are few, and for a narrow model"
+_RATE_REASON = "higher for few updates and for a small model"
 
 
 def _stopping_reason(plan: Plan, budget: Budget | None) -> str:
-    passes = f"about {plan.epochs:.{0 if plan.epochs >= 2 else 1}f} passes over train"
+    passes = f"about {plan.epochs:.{0 if plan.epochs >= 2 else 1}f} epochs"
     if budget is None:
         return passes
     if plan.updates == plan.full_updates:
-        return f"{passes}, of which {budget.time} would hold more"
-    return f"{passes}: what {budget.time} hold here"
+        return f"{passes}; {budget.time} would allow more"
+    return f"{passes} in {budget.time}"
 
 
 def _scaled_dropout(dropout: float, plan: Plan) -> float:
     return round(dropout * plan.strength, 2)
 
 
-_LESS_IN_SHORT_TRAINING = "; less of it in a short training"
+_LESS_IN_SHORT_TRAINING = "; lower for a short training"
 
 
 def _short_training_note(plan: Plan) -> str:

@@ -30,7 +30,7 @@ __all__ = [
 
 def _check_name(name: str) -> str:
     if re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*", name) is None:
-        raise ValueError("is no name for a folder; leave out slashes and a dot at the start")
+        raise ValueError("is not a valid folder name; remove slashes and a leading dot")
     return name
 
 
@@ -39,26 +39,26 @@ class Config(Settings):
 
     name: Annotated[str, AfterValidator(_check_name)] | None = Field(
         None,
-        description="Name of the run; default: the file's name without its ending.",
+        description="Name of the run. Default: the file name without its suffix.",
     )
     run_dir: FilePath | None = Field(
         None,
-        description="Folder of the run; default: runs/NAME below the current folder.",
+        description="Folder of the run. Default: runs/NAME in the current folder.",
     )
-    seed: int = Field(1, ge=0, lt=2**31, description="Everything random follows from it.")
+    seed: int = Field(1, ge=0, lt=2**31, description="Seed of all random numbers.")
     preset: Annotated[str, KindOf("preset", PRESETS)] | None = Field(
         None,
-        description="The architecture of a paper: the values of the keys of `model` that are not "
-        "given. Training is then plainer: a constant rate of 0.001, no average, no BPE-dropout. "
-        "Default: none; the defaults of all keys are a recipe of our own.",
+        description="The architecture of a paper. It sets the keys of `model` that are not given. "
+        "Training is then simpler: a constant learning rate of 0.001, no average, no "
+        "BPE-dropout. Default: none; the defaults of all keys are then those of nmt.",
     )
     data: DataSettings = Field(description="The corpora.")
     tokenizer: TokenizerSettings = Field(
         default_factory=TokenizerSettings, description="The subwords."
     )
     model: ModelSettings = Field(default_factory=ModelSettings, description="The translator.")
-    training: TrainingSettings = Field(description="How it learns.")
-    search: SearchSettings = Field(default_factory=SearchSettings, description="How it translates.")
+    training: TrainingSettings = Field(description="Training settings.")
+    search: SearchSettings = Field(default_factory=SearchSettings, description="Search settings.")
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings, description="The machine.")
 
     @model_validator(mode="before")
@@ -86,20 +86,20 @@ class Config(Settings):
             return
         if self.model.tying in ("source_target", "all"):
             yield (
-                f"`model.tying: {self.model.tying}` needs `tokenizer.joint: true`: "
-                "only a joint vocabulary gives both sides the same subwords"
+                f"`model.tying: {self.model.tying}` needs `tokenizer.joint: true`: both sides "
+                "have the same subwords only in a joint vocabulary"
             )
         if self.model.output.copy_source:
             yield (
                 "`model.output.copy_source` needs `tokenizer.joint: true`: a source subword is "
-                "copied as the target subword of the same number"
+                "copied as the target subword with the same id"
             )
 
     def _start_problems(self) -> Iterator[str]:
         training = self.training
         if self.tokenizer.model and training.init_from and training.init_vocabulary == "same":
             yield (
-                "`training.init_from` brings its own tokenizer: remove `tokenizer.model`, or set "
+                "`training.init_from` has its own tokenizer: remove `tokenizer.model`, or set "
                 "`training.init_vocabulary: extend`"
             )
 
@@ -108,13 +108,12 @@ class Config(Settings):
         shares_embedding = tying in ("source_target", "all")
         if shares_embedding and None not in (vectors.source, vectors.target):
             yield (
-                "`training.pretrained_embeddings` has a file for each side, and "
-                f"`model.tying: {tying}` makes one embedding of both: give one file, or set "
-                "`model.tying: none`"
+                "`training.pretrained_embeddings` has a file for each side, but `model.tying: "
+                f"{tying}` uses one embedding for both: give one file, or set `model.tying: none`"
             )
         if vectors.freeze and (shares_embedding or (vectors.target and tying != "none")):
             yield (
-                "`training.pretrained_embeddings.freeze` would freeze all that "
+                "`training.pretrained_embeddings.freeze` would freeze all parameters that "
                 f"`model.tying: {tying}` ties to the embedding: set `model.tying: none`"
             )
 
@@ -123,25 +122,25 @@ class Config(Settings):
         if max_positions is not None and max_positions < max_length:
             yield (
                 f"`model.attention.max_positions: {self.model.attention.max_positions}` is too "
-                f"small for `data.max_length: {max_length}` and an end mark: set it to "
-                f"{max_length + 1}, or `data.max_length` to {max_positions}"
+                f"small for `data.max_length: {max_length}` and an end-of-sentence token: set it "
+                f"to {max_length + 1}, or `data.max_length` to {max_positions}"
             )
         if self.model.attention.kind != "none":
             return
         if self.training.coverage_loss > 0.0:
-            yield "`training.coverage_loss` needs attention, and `model.attention.kind` is none"
+            yield "`training.coverage_loss` needs attention, but `model.attention.kind` is none"
         if self.search.coverage_penalty > 0.0:
-            yield "`search.coverage_penalty` needs attention, and `model.attention.kind` is none"
+            yield "`search.coverage_penalty` needs attention, but `model.attention.kind` is none"
 
     def _guidance_problems(self) -> Iterator[str]:
         guided = self.training.guided_alignment
         if not guided.is_enabled:
             return
         if self.model.attention.kind == "none":
-            yield "`training.guided_alignment` needs attention, and `model.attention.kind` is none"
+            yield "`training.guided_alignment` needs attention, but `model.attention.kind` is none"
         if self.tokenizer.sampling.alpha > 0.0:
             yield (
-                "`training.guided_alignment` links subwords that stay the same: set "
+                "`training.guided_alignment` needs the same subwords in each epoch: set "
                 "`tokenizer.sampling.alpha: 0`"
             )
         files, sources = len(guided.alignments), len(self.data.train.source)
@@ -152,6 +151,6 @@ class Config(Settings):
             )
         elif guided.alignments and files != sources:
             yield (
-                f"`training.guided_alignment.alignments` has {files} files, and `data.train` "
-                f"{sources} of each side: give one for each"
+                f"`training.guided_alignment.alignments` has {files} files, but `data.train` has "
+                f"{sources} for each side: give one for each"
             )

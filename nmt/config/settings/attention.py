@@ -17,48 +17,52 @@ class AttentionSettings(Settings):
         None,
         ge=1,
         le=LARGEST_SIZE,
-        description="Width of the hidden layer of additive, normalized_additive and concat, of all "
-        "heads together of multi_head; default: the query's.",
+        description="Size of the hidden layer of additive, normalized_additive and concat; total "
+        "size of all heads of multi_head. Default: the size of the query.",
     )
     heads: int = Field(8, ge=1, le=LARGEST_SIZE, description="multi_head: number of heads.")
     max_positions: int = Field(
         101,
         ge=1,
         le=LARGEST_SIZE,
-        description="location: source positions that can be attended, end mark included.",
+        description="location: number of source positions that can be attended, including the "
+        "end-of-sentence token.",
     )
     normalizer: Annotated[str, kind_of(NORMALIZERS)] = Field(
-        "softmax", description="How scores become weights."
+        "softmax", description="The function that turns scores into weights."
     )
     window: Annotated[str, kind_of(WINDOWS)] = Field(
-        "global", description="Which annotations a query can see (Luong et al. 2015, section 3.2)."
+        "global",
+        description="The annotations that a query can attend to (Luong et al. 2015, section 3.2).",
     )
     window_size: int = Field(
         10,
         ge=1,
         le=LARGEST_SIZE,
-        description="local_m, local_p: D, annotations seen on each side of the centre.",
+        description="local_m, local_p: D, the number of annotations on each side of the centre.",
     )
     coverage: bool = Field(
         False,
-        description="The attention that an annotation has got so far enters its additive score "
-        "(See et al. 2017, eq. 11).",
+        description="Add the attention that an annotation has received so far to its additive "
+        "score (See et al. 2017, eq. 11).",
     )
     query: Literal["state", "previous_state", "inner_state"] = Field(
         "inner_state",
-        description="s_i (Luong et al. 2015), s_{i-1} (Bahdanau et al. 2014), or the state between "
-        "the first and the second transition of the bottom cell (conditional GRU of Nematus).",
+        description="The decoder state that makes the query: s_i (Luong et al. 2015), s_{i-1} "
+        "(Bahdanau et al. 2014), or the state between the first and the second transition of the "
+        "bottom cell (conditional GRU of Nematus).",
     )
     query_layer: Literal["top", "bottom"] = Field(
-        "bottom", description="The decoder layer whose state asks."
+        "bottom", description="The decoder layer whose state makes the query."
     )
     query_embedding: bool = Field(
-        False, description="The embedding of the previous token is appended to the query."
+        False, description="Append the embedding of the previous token to the query."
     )
     context: Literal["output", "recurrence", "both", "upper_layers", "all_layers"] = Field(
         "both",
-        description="Where the context vector goes: the output layer; the recurrence of the bottom "
-        "layer; both; the layers above the bottom one (GNMT's fast layout); all layers.",
+        description="The input that receives the context vector: the output layer; the "
+        "recurrence of the bottom layer; both; the layers above the bottom one (GNMT's fast "
+        "layout); all layers.",
     )
     dropout: Dropout = Field(0.0, description="Dropout of the attention weights.")
 
@@ -88,17 +92,17 @@ class AttentionSettings(Settings):
         sized, covering = ATTENTIONS.names_with("size"), ATTENTIONS.names_with("coverage")
         if self.size is not None and self.kind not in sized:
             yield (
-                f"`size` is for kinds {', '.join(sized)}; {self.kind} has no hidden layer: "
-                "leave it out"
+                f"`size` is for kinds {', '.join(sized)}; {self.kind} has no hidden layer: remove "
+                "it"
             )
         if self.coverage and self.kind not in covering:
             yield f"`coverage` is for {', '.join(covering)}, not for `kind: {self.kind}`"
         if self.kind == "none" and self.window != "global":
-            yield f"`window: {self.window}` needs attention, and `kind: none` is without"
+            yield f"`window: {self.window}` needs attention, but `kind: none` has none"
         if self.kind == "location" and not self.query_embedding:
             yield (
-                "`kind: location` computes its scores from state and previous token alone: set "
-                "`query_embedding: true`"
+                "`kind: location` computes its scores only from the state and the previous token: "
+                "set `query_embedding: true`"
             )
         if self.kind == "multi_head" and self.size is not None and self.size % self.heads != 0:
             yield f"`size` ({self.size}) must be a multiple of `heads` ({self.heads})"
@@ -110,15 +114,14 @@ class AttentionSettings(Settings):
         if self.query == "state" and self.enters_bottom:
             yield (
                 f"`context: {self.context}` needs `query: previous_state` or `inner_state`: the "
-                "context that enters the recurrence cannot be asked for by the state that comes "
-                "out of it"
+                "context is an input of the recurrence, so the new state cannot be its query"
             )
         if self.query == "state" and self.enters_upper_layers and self.query_layer == "top":
             yield f"`context: {self.context}` with `query: state` needs `query_layer: bottom`"
         if self.query == "inner_state" and not self.enters_bottom:
             yield (
-                f"`query: inner_state` gives the context to the second transition: set `context` "
+                "`query: inner_state` feeds the context to the second transition: set `context` "
                 f"to recurrence, both or all_layers, not {self.context}"
             )
         if self.query == "inner_state" and self.query_layer == "top":
-            yield "`query: inner_state` is asked by the bottom layer: set `query_layer: bottom`"
+            yield "`query: inner_state` is a state of the bottom layer: set `query_layer: bottom`"

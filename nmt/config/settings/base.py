@@ -32,8 +32,8 @@ class Settings(BaseModel):
 
 
 UNWRITABLE_NAME = (
-    f"is a name that cannot be written in this locale ({sys.getfilesystemencoding()}); start nmt "
-    "with PYTHONUTF8=1, or in a UTF-8 locale"
+    f"is not encodable in this locale ({sys.getfilesystemencoding()}); set PYTHONUTF8=1, or use a "
+    "UTF-8 locale"
 )
 """The message for a path that the locale cannot encode."""
 
@@ -42,7 +42,7 @@ def _check_path(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not value.strip() or "\0" in value:
-        raise ValueError("is no path")
+        raise ValueError("is not a path")
     try:
         os.fsencode(value)
     except UnicodeEncodeError:
@@ -94,7 +94,7 @@ class KindOf:
 
     def _check(self, name: str) -> str:
         if name not in self.kinds:
-            raise ValueError(f"is no {self.noun}; choose one of {', '.join(self.kinds)}")
+            raise ValueError(f"is not a valid {self.noun}; choose one of {', '.join(self.kinds)}")
         return name
 
 

@@ -35,23 +35,23 @@ class CorpusSettings(Settings):
 
     source: FilePaths = Field(
         (),
-        description="Source text, or a list of files read one after the other (gzip, xz, bzip2 and "
-        "zstd are unpacked).",
+        description="Source text, or a list of files to concatenate. gzip, xz, bzip2 and zstd are "
+        "unpacked.",
     )
-    target: FilePaths = Field((), description="Target text, as many lines as the source.")
+    target: FilePaths = Field((), description="Target text, with as many lines as the source.")
     pairs: FilePaths = Field(
         (),
-        description="File that holds both sides, or a list of such files, in place of source and "
+        description="File with both sides, or a list of such files, instead of source and "
         "target: a table, JSON lines, TMX or XLIFF.",
     )
     format: Annotated[str, kind_of(PAIR_FORMATS)] | None = Field(
-        None, description="Format of `pairs`; default: the file tells."
+        None, description="Format of `pairs`. Default: detected from the file."
     )
     sides: Annotated[Sides, BeforeValidator(_side_names)] | None = Field(
         None,
-        description="Where source and target stand in `pairs`: numbers or names of columns, JSON "
-        "fields or language codes, such as [2, 3] or [en, de]; default: the names of the "
-        "languages, or the only two.",
+        description="Source and target in `pairs`: numbers or names of columns, JSON fields or "
+        "language codes, such as [2, 3] or [en, de]. Default: the names of the languages, or the "
+        "only two.",
     )
     _languages: Sides | None = PrivateAttr(None)
 
@@ -74,105 +74,114 @@ class CorpusSettings(Settings):
     @model_validator(mode="after")
     def _check_kind_of_files(self) -> "CorpusSettings":
         if self.pairs and (self.source or self.target):
-            raise ValueError("has `pairs` beside `source` or `target`; keep one of them")
+            raise ValueError("has both `pairs` and `source` or `target`; remove one of them")
         if not self.pairs and not (self.source and self.target):
             raise ValueError("needs `source` and `target`, or `pairs` for files with both sides")
         if not self.pairs and (self.format or self.sides):
-            raise ValueError("`format` and `sides` are for `pairs`; remove them")
+            raise ValueError("`format` and `sides` need `pairs`; remove them")
         return self
 
     @model_validator(mode="after")
     def _check_file_counts(self) -> "CorpusSettings":
         if len(self.source) != len(self.target):
             raise ValueError(
-                f"has {len(self.source)} source files and {len(self.target)} target files; "
-                "give as many of the one as of the other"
+                f"has {len(self.source)} source files and {len(self.target)} target files; give "
+                "the same number of both"
             )
         return self
 
 
 def _check_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
     if not all(prefix.strip() for prefix in prefixes):
-        raise ValueError("holds an empty text; write how targets begin, such as [i am, he is]")
+        raise ValueError(
+            "has an empty text; write the first words of targets, such as [i am, he is]"
+        )
     return prefixes
 
 
 class DataSettings(Settings):
     """The corpora, and which pairs of lines are kept."""
 
-    root: FilePath | None = Field(
-        None, description="Folder in which the relative paths of the corpora are looked up."
-    )
+    root: FilePath | None = Field(None, description="Folder of the relative paths of the corpora.")
     dir: FilePath | None = Field(
         None,
-        description="Folder of the prepared corpora; default: data in the run's. Runs that name "
-        "the same one share it, as long as text, tokenizer and the settings of `data` are the "
-        "same.",
+        description="Folder of the prepared corpora. Default: data in the run folder. Runs can "
+        "share a folder if their texts, tokenizer and settings of `data` are the same.",
     )
     source_language: str = Field(
         "source",
-        description="Name of the source language, such as en; other texts may have it as "
+        description="Name of the source language, such as en; other text values can contain it as "
         "`{source_language}`.",
     )
     target_language: str = Field(
         "target",
-        description="Name of the target language, such as de; other texts may have it as "
+        description="Name of the target language, such as de; other text values can contain it as "
         "`{target_language}`.",
     )
-    train: CorpusSettings = Field(description="The corpus to learn from.")
+    train: CorpusSettings = Field(description="Training corpus.")
     dev: CorpusSettings | None = Field(
-        None, description="The corpus to validate on; without it `validation_split` is taken."
+        None, description="Validation corpus. Without it, set `validation_split`."
     )
     test: CorpusSettings | None = Field(
-        None, description="A corpus never trained on; only its overlap with train is looked at."
+        None, description="Test corpus. nmt only checks its overlap with train."
     )
     validation_split: float = Field(
         0.0,
         ge=0.0,
         lt=1.0,
-        description="Share of train set aside for validation when dev is absent.",
+        description="Fraction of train to hold out for validation when there is no dev.",
     )
     split_seed: int = Field(
         1,
         ge=0,
         lt=2**31,
-        description="Another one sets other pairs aside; that of the run does not.",
+        description="Seed of the choice of these pairs. It does not depend on `seed`.",
     )
     max_pairs: int | None = Field(
-        None, ge=1, description="Take only the first pairs of train, so many; default: all."
+        None,
+        ge=1,
+        description="Maximum number of train pairs to use, from the first on. Default: all.",
     )
     target_prefixes: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_prefixes)] = (
         Field(
             (),
-            description="Take only the train pairs whose target begins with one of these texts, "
-            "such as [i am, he is]; case does not matter. Default: all.",
+            description="Use only the train pairs whose target starts with one of these texts, "
+            "such as [i am, he is]. Case is ignored. Default: all pairs.",
         )
     )
     max_length: int = Field(
-        100, ge=1, description="Longest sentence in subwords; train pairs above it are dropped."
+        100,
+        ge=1,
+        description="Maximum sentence length in subwords. Longer train pairs are dropped.",
     )
     max_length_ratio: float = Field(
         0.0,
         ge=0.0,
-        description="Greatest ratio of subword lengths of a train pair, either way; 0: no limit.",
+        description="Maximum length ratio of a train pair in subwords, in either direction. 0: "
+        "no limit.",
     )
-    drop_duplicates: bool = Field(False, description="Keep only the first of equal train pairs.")
+    drop_duplicates: bool = Field(
+        False, description="Keep only the first of identical train pairs."
+    )
     exclude_overlap: bool = Field(
-        True, description="Drop train pairs of which both sides occur as a pair in dev or test."
+        True, description="Drop train pairs that are also in dev or test."
     )
     max_dropped: float = Field(
-        0.2, ge=0.0, le=1.0, description="Stop when a greater share of the train pairs is dropped."
+        0.2,
+        ge=0.0,
+        le=1.0,
+        description="Stop with an error if a larger fraction of the train pairs is dropped.",
     )
     max_unknown: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
         None,
-        description="Stop when a greater share of tokens is unknown; default: 0.01, and no limit "
-        "where tokens are whole words.",
+        description="Stop with an error if a larger fraction of tokens is unknown. Default: "
+        "0.01; no limit for word tokenizers.",
     )
     on_bad_utf8: Literal["error", "replace", "skip_pair"] = Field(
-        "error", description="What to do with a line that is not UTF-8."
+        "error", description="Action for a line that is not UTF-8."
     )
     workers: int = Field(
-        0, ge=0, description="Processes that tokenise; 0: as many as there are cores."
+        0, ge=0, description="Number of tokenising processes. 0: one for each core."
     )
 
     @model_validator(mode="after")
@@ -186,7 +195,7 @@ class DataSettings(Settings):
     def _check_validation_source(self) -> "DataSettings":
         if self.dev is None and self.validation_split == 0.0:
             raise ValueError(
-                "needs `dev`, or a `validation_split` such as 0.02 to take it from train"
+                "needs `dev`, or a `validation_split` such as 0.02 to hold it out from train"
             )
         if self.dev is not None and self.validation_split > 0.0:
             raise ValueError("has both `dev` and `validation_split`; keep one of them")

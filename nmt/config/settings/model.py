@@ -19,12 +19,14 @@ class EncoderSettings(Settings):
         384,
         ge=1,
         le=LARGEST_SIZE,
-        description="Units of each direction; annotations have twice as many when both.",
+        description="Hidden units per direction. Annotations have twice as many when both "
+        "directions are used.",
     )
     direction: Literal["forward", "bidirectional", "bidirectional_bottom", "alternating"] = Field(
         "bidirectional",
-        description="How layers read: all forward; all in both directions; only the bottom one in "
-        "both (GNMT, Wu et al. 2016); forward and backward by turns (Zhou et al. 2016).",
+        description="Reading direction of the layers: all forward; all in both directions; only "
+        "the bottom one in both (GNMT, Wu et al. 2016); forward and backward alternately (Zhou "
+        "et al. 2016).",
     )
     reverse_source: bool = Field(
         False, description="Read the words of the source in reverse order (Sutskever et al. 2014)."
@@ -32,19 +34,20 @@ class EncoderSettings(Settings):
     residual_from: int | None = Field(
         None,
         ge=2,
-        description="The first layer, from 1, to whose output its input is added; default: none.",
+        description="The first layer, from 1, with a residual connection: its input is added to "
+        "its output. Default: none.",
     )
     transition_depth: int = Field(
         1,
         ge=1,
         le=100,
-        description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
+        description="Number of transitions of a cell per token (Miceli Barone et al. 2017).",
     )
     dropout: Dropout = Field(0.2, description="Dropout between layers.")
     recurrent_dropout: Dropout = Field(
         0.0,
-        description="Dropout of the hidden vector in the recurrent product, the same mask at each "
-        "step (Gal and Ghahramani 2016).",
+        description="Dropout of the hidden vector in the recurrent product, with the same mask "
+        "at each step (Gal and Ghahramani 2016).",
     )
 
     def directions(self, layer: int) -> tuple[str, ...]:
@@ -83,7 +86,7 @@ class EncoderSettings(Settings):
                     + (
                         f"set `residual_from: {layer + 2}` or more"
                         if layer + 2 <= self.layers
-                        else "leave it out"
+                        else "remove it"
                     )
                 )
         return self
@@ -94,36 +97,37 @@ class DecoderSettings(Settings):
 
     cell: Annotated[str, kind_of(CELLS)] = Field("gru", description="The recurrent cell.")
     layers: int = Field(1, ge=1, le=100, description="Number of recurrent layers.")
-    hidden_size: int = Field(512, ge=1, le=LARGEST_SIZE, description="Units of each layer.")
+    hidden_size: int = Field(512, ge=1, le=LARGEST_SIZE, description="Hidden units per layer.")
     input_feeding: bool = Field(
         False, description="Feed the output features into the next step (Luong et al. 2015, 3.3)."
     )
     combine_context: bool = Field(
         False,
-        description="What enters the recurrence is relu(W [embedding; context] + b), of the "
-        "embedding's size, instead of both.",
+        description="Feed relu(W [embedding; context] + b), of the size of the embedding, to the "
+        "recurrence instead of both vectors.",
     )
     residual_from: int | None = Field(
         None,
         ge=2,
-        description="The first layer, from 1, to whose output its input is added; default: none.",
+        description="The first layer, from 1, with a residual connection: its input is added to "
+        "its output. Default: none.",
     )
     transition_depth: int = Field(
         2,
         ge=1,
         le=100,
-        description="Transitions of a cell at each token (Miceli Barone et al. 2017).",
+        description="Number of transitions of a cell per token (Miceli Barone et al. 2017).",
     )
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
-        "mean", description="How the first state is made."
+        "mean", description="Initialisation of the first state."
     )
     dropout: Dropout = Field(
-        0.2, description="Dropout between layers, and of the state that the output layer sees."
+        0.2, description="Dropout between layers, and of the state that enters the output layer."
     )
     recurrent_dropout: Dropout = Field(
         0.0,
-        description="Dropout of the hidden vector in the recurrent product, the same mask at each "
-        "step (Gal and Ghahramani 2016).",
+        description="Dropout of the hidden vector in the recurrent product, with the same mask "
+        "at each step (Gal and Ghahramani 2016).",
     )
 
     @model_validator(mode="after")
@@ -143,19 +147,20 @@ class OutputSettings(Settings):
         None,
         ge=1,
         le=LARGEST_SIZE,
-        description="Size of the features; default: decoder's hidden size, or the embedding's when "
-        "the output matrix is tied to it.",
+        description="Size of the features. Default: the decoder's hidden size, or the embedding "
+        "size if the output matrix is tied to the embedding.",
     )
     state: Literal["state", "previous_state"] = Field(
         "state",
-        description="s_i, or s_{i-1} as in Bahdanau et al. 2014, appendix A.2.2.",
+        description="The state that enters the output layer: s_i, or s_{i-1} as in Bahdanau et "
+        "al. 2014, appendix A.2.2.",
     )
     copy_source: bool = Field(
         False,
-        description="Mix in copying: a learned gate divides the probability between the vocabulary "
-        "and the source tokens, by their attention (See et al. 2017, eq. 8-9).",
+        description="Copy mechanism: a learned gate splits the probability between the "
+        "vocabulary and the source tokens, weighted by attention (See et al. 2017, eq. 8-9).",
     )
-    bias: bool = Field(True, description="A bias for each word of the target vocabulary.")
+    bias: bool = Field(True, description="Add a bias for each token of the target vocabulary.")
     dropout: Dropout = Field(0.3, description="Dropout of the features.")
 
 
@@ -167,41 +172,37 @@ class ModelSettings(Settings):
     )
     embedding_dropout: Dropout = Field(0.2, description="Dropout of the embeddings.")
     source_word_dropout: Dropout = Field(
-        0.0, description="Share of the source tokens whose embedding is put to zero."
+        0.0, description="Probability of setting the embedding of a source token to zero."
     )
     target_word_dropout: Dropout = Field(
-        0.0, description="Share of the previous target tokens whose embedding is put to zero."
+        0.0, description="Probability of setting the embedding of a previous target token to zero."
     )
     variational_dropout: bool = Field(
         False,
-        description="All dropout of vectors uses one mask for all steps of a sentence (Gal and "
+        description="Use one mask for all steps of a sentence in all dropout of vectors (Gal and "
         "Ghahramani 2016).",
     )
     tying: Literal["none", "source_target", "target_output", "all"] = Field(
         "all",
-        description="Which of source embedding, target embedding, output matrix are one. Default "
-        "with two vocabularies: target_output; where the output kind is plain or concat: all but "
-        "the output matrix.",
+        description="The matrices to share among source embedding, target embedding and output "
+        "matrix. Default: all; with two vocabularies target_output; with output kind plain or "
+        "concat, the output matrix is not shared.",
     )
-    encoder: EncoderSettings = Field(
-        default_factory=EncoderSettings, description="Reads the source."
-    )
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="The encoder.")
     attention: AttentionSettings = Field(
-        default_factory=AttentionSettings, description="Weighs the source."
+        default_factory=AttentionSettings, description="The attention."
     )
-    decoder: DecoderSettings = Field(
-        default_factory=DecoderSettings, description="Writes the target."
-    )
-    output: OutputSettings = Field(default_factory=OutputSettings, description="Scores the words.")
+    decoder: DecoderSettings = Field(default_factory=DecoderSettings, description="The decoder.")
+    output: OutputSettings = Field(default_factory=OutputSettings, description="The output layer.")
     initialization: Literal["by_layer", "uniform", "normal", "glorot", "orthogonal"] = Field(
         "by_layer",
-        description="How matrices start: by_layer: recurrent ones orthogonal, embeddings normal, "
-        "others Glorot; or all by one rule.",
+        description="Initialisation of the matrices. by_layer: orthogonal for recurrent "
+        "matrices, normal for embeddings, Glorot for others. Otherwise one rule for all.",
     )
     initial_range: float = Field(
         0.1, gt=0.0, description="uniform: from [-r, r]; normal: standard deviation r."
     )
-    forget_bias: float = Field(1.0, description="Start of the LSTM's forget-gate bias.")
+    forget_bias: float = Field(1.0, description="Initial value of the forget-gate bias of an LSTM.")
 
     @property
     def ties_output(self) -> bool:
@@ -250,11 +251,11 @@ class ModelSettings(Settings):
         kind, size = self.output.kind, self.output.size
         maps = not output_parts(kind)
         if not maps and size not in (None, self.feature_size):
-            yield f"`output.kind: {kind}` maps nothing: leave `output.size` out"
+            yield f"`output.kind: {kind}` has no matrix: remove `output.size`"
         elif self.ties_output and not maps and self.feature_size != self.embedding_size:
             yield (
                 f"`tying: {self.tying}` needs features as large as embeddings "
-                f"({self.embedding_size}), and `output.kind: {kind}` makes {self.feature_size}"
+                f"({self.embedding_size}), but `output.kind: {kind}` makes {self.feature_size}"
             )
         elif self.ties_output and size not in (None, self.embedding_size):
             yield (
@@ -262,11 +263,11 @@ class ModelSettings(Settings):
                 f"({self.embedding_size}), not {size}"
             )
         if self.output.copy_source and self.attention.kind == "none":
-            yield "`output.copy_source` copies what attention looks at: `attention.kind` is none"
+            yield "`output.copy_source` copies by attention, but `attention.kind` is none"
         if self.output.state == "previous_state" and self.decoder.input_feeding:
             yield (
-                "`output.state: previous_state` with `decoder.input_feeding` would feed on what a "
-                "step has not seen: set one of them otherwise"
+                "`output.state: previous_state` with `decoder.input_feeding` would leave the new "
+                "token out of the recurrence: change one of them"
             )
 
     def _attention_problems(self) -> Iterator[str]:
@@ -275,7 +276,7 @@ class ModelSettings(Settings):
         if attention.kind in ("dot", "scaled_dot") and annotation != self.query_size:
             yield (
                 f"`attention.kind: {attention.kind}` needs annotations ({annotation}) as large as "
-                f"the query ({self.query_size}); take `general`, or set `encoder.hidden_size` or "
+                f"the query ({self.query_size}); use `general`, or set `encoder.hidden_size` or "
                 "`decoder.hidden_size`"
             )
         if attention.kind == "multi_head" and (attention.size or self.query_size) % attention.heads:
@@ -285,7 +286,7 @@ class ModelSettings(Settings):
             )
         if attention.query == "inner_state" and decoder.transition_depth < 2:
             yield (
-                "`attention.query: inner_state` stands between two transitions: set "
+                "`attention.query: inner_state` is the state between two transitions: set "
                 "`decoder.transition_depth` to 2 or more, or `attention.query: state`"
             )
         if attention.enters_upper_layers and decoder.layers < 2:
@@ -295,7 +296,8 @@ class ModelSettings(Settings):
         ):
             yield (
                 "`decoder.combine_context` needs a context that enters the recurrence with the "
-                "embedding: `attention.query: previous_state`, `attention.context: recurrence`"
+                "embedding: set `attention.query: previous_state` and `attention.context: "
+                "recurrence`"
             )
 
     def _start_problems(self) -> Iterator[str]:
@@ -308,17 +310,17 @@ class ModelSettings(Settings):
         ):
             yield (
                 "`decoder.start: copy` needs encoder and decoder of the same cell, number of "
-                "layers and size (a layer in both directions counts twice); take `bridge`"
+                "layers and size (a layer in both directions counts twice); use `bridge`"
             )
         if self.attention.kind == "none" and decoder.start == "zeros":
             yield (
-                "`attention.kind: none` with `decoder.start: zeros`: nothing of the source would "
-                "reach the decoder; take `decoder.start: bridge`"
+                "`attention.kind: none` with `decoder.start: zeros`: the decoder would get no "
+                "input from the source; use `decoder.start: bridge`"
             )
         by_layer = decoder.start in ("bridge", "linear")
         if self.attention.kind == "none" and by_layer and encoder.layers > decoder.layers:
             yield (
-                f"`attention.kind: none` with `decoder.start: {decoder.start}`: of the encoder "
-                f"only as many layers count as the decoder has ({decoder.layers}); lower "
-                f"`encoder.layers` ({encoder.layers}) to that, or take `decoder.start: mean`"
+                f"`attention.kind: none` with `decoder.start: {decoder.start}`: the decoder can "
+                f"use only as many encoder layers as it has layers ({decoder.layers}); lower "
+                f"`encoder.layers` ({encoder.layers}) to that number, or use `decoder.start: mean`"
             )

@@ -16,7 +16,7 @@ def _check_device(name: str) -> str:
         return name
     if kind == "cuda" and (":" not in name or index.isdecimal()):
         return name
-    raise ValueError("is no device; choose auto, cpu, cuda or cuda:N")
+    raise ValueError("is not a device; choose auto, cpu, cuda or cuda:N")
 
 
 class RuntimeSettings(Settings):
@@ -27,18 +27,18 @@ class RuntimeSettings(Settings):
     )
     precision: Precision = Field(
         "auto",
-        description="auto: bfloat16 where updates of the model are measured to be at least 1.2 "
-        "times as fast in it, else float32.",
+        description="auto: nmt measures some updates and uses bfloat16 if it is at least 1.2 "
+        "times as fast as float32.",
     )
     threads: int = Field(
         0,
         ge=0,
-        description="CPU threads; 0: OMP_NUM_THREADS where it is set, else one for each core, or "
-        "for each of a process's share of them under torchrun.",
+        description="Number of CPU threads. 0: OMP_NUM_THREADS if it is set, else one for each "
+        "core. Under torchrun, the processes share the cores.",
     )
     kernels: Kernels = Field(
         "fast",
-        description="fast: kernels for speed, and for translations that do not depend on the other "
-        "sentences of a batch; plain: the papers' equations a step at a time, to compare with, in "
-        "which the batch may change last digits.",
+        description="fast: optimised kernels; a translation does not depend on the other "
+        "sentences of its batch. plain: the equations of the papers step by step, as a "
+        "reference; the batch may change the last digits.",
     )

@@ -12,13 +12,16 @@ class SearchSettings(Settings):
     """How translations are looked for; kept in the bundle as its defaults."""
 
     beam_size: int = Field(
-        5, ge=1, le=LARGEST_SIZE, description="Hypotheses kept at each step; 1: greedy."
+        5,
+        ge=1,
+        le=LARGEST_SIZE,
+        description="Number of hypotheses to keep at each step. 1: greedy.",
     )
     n_best: int = Field(
-        1, ge=1, le=LARGEST_SIZE, description="Translations given for each sentence."
+        1, ge=1, le=LARGEST_SIZE, description="Number of translations for each sentence."
     )
     length_penalty: Annotated[str, kind_of(LENGTH_PENALTIES)] = Field(
-        "gnmt", description="How hypotheses of different lengths are compared."
+        "gnmt", description="Length normalisation of scores."
     )
     alpha: float = Field(1.0, ge=-100.0, le=100.0, description="Strength of the length penalty.")
     coverage_penalty: float = Field(
@@ -28,84 +31,84 @@ class SearchSettings(Settings):
         None,
         ge=1,
         le=LARGEST_SIZE,
-        description="Longest translation in subwords; default: by the sentence's length and the "
-        "length ratios of the training corpus.",
+        description="Maximum translation length in subwords. Default: from the source length and "
+        "the length ratios of the training corpus.",
     )
     min_length: int = Field(
         0,
         ge=0,
         le=LARGEST_SIZE,
-        description="Shortest translation in subwords, its end mark not counted.",
+        description="Minimum translation length in subwords, without the end-of-sentence token.",
     )
     no_repeat_ngram: int = Field(
         0,
         ge=0,
         le=LARGEST_SIZE,
-        description="Length of the subword n-grams that may not come twice; 0: all may.",
+        description="Length of the subword n-grams that must not occur twice. 0: no limit.",
     )
     groups: int = Field(
         1,
         ge=1,
         le=LARGEST_SIZE,
-        description="Groups of the beam that are kept apart (diverse beam search, Vijayakumar et "
-        "al. 2018); they divide `beam_size`.",
+        description="Number of beam groups for diverse beam search (Vijayakumar et al. 2018). It "
+        "must divide `beam_size`.",
     )
     diversity: float = Field(
         0.5,
         ge=0.0,
-        description="What a token costs a group for each earlier group that took it at this step.",
+        description="Penalty of a token for each earlier group that chose it at the same step.",
     )
     sampling: bool = Field(
         False,
-        description="Draw `beam_size` translations at random instead of looking for the best.",
+        description="Sample `beam_size` translations instead of searching for the best.",
     )
     temperature: float = Field(
         1.0,
         ge=0.01,
         le=100.0,
-        description="Of sampling: below 1 prefers probable tokens, above 1 rare ones.",
+        description="Sampling temperature. Below 1 prefers probable tokens, above 1 rare ones.",
     )
     top_k: int = Field(
         0,
         ge=0,
         le=LARGEST_SIZE,
-        description="Sampling draws from so many most probable tokens; 0: from all.",
+        description="Number of most probable tokens to sample from. 0: all.",
     )
     top_p: float = Field(
         1.0,
         gt=0.0,
         le=1.0,
-        description="Sampling draws from the fewest most probable tokens that have this "
-        "probability together (Holtzman et al. 2020).",
+        description="Sample from the smallest set of most probable tokens with this total "
+        "probability (nucleus sampling, Holtzman et al. 2020).",
     )
     seed: int = Field(
         1,
         ge=0,
         lt=2**63,
-        description="Of sampling: the same seed draws the same translations of the same text.",
+        description="Sampling seed. The same seed gives the same translations of the same text.",
     )
     mbr: Annotated[str, kind_of(UTILITIES)] = Field(
         "none",
-        description="Choose, of the `beam_size` translations found, by minimum Bayes risk.",
+        description="Utility of minimum Bayes risk decoding over the `beam_size` translations.",
     )
     shortlist: int = Field(
         0,
         ge=0,
-        description="Choose among the translations of the source's own subwords, learned by "
-        "`nmt shortlist`, and so many most frequent subwords; 0: among all.",
+        description="Limit the output vocabulary to this number of most frequent subwords and to "
+        "the translations of the source subwords, learned by `nmt shortlist`. 0: no limit.",
     )
     replace_unknown: bool = Field(
-        False, description="Write the source word that attention points to for an unknown token."
+        False, description="Replace an unknown token by the source word with the highest attention."
     )
     max_source_tokens: int = Field(
         500,
         ge=1,
         le=LARGEST_SIZE,
-        description="Longest source in subwords that is translated as a whole; a longer one is "
-        "split, best at the ends of sentences, and its parts are translated each by itself.",
+        description="Maximum source length in subwords. A longer line is split into segments, at "
+        "sentence ends where possible, and each segment is translated separately.",
     )
     batch_sentences: int = Field(
-        192, ge=1, le=LARGEST_SIZE, description="Sentences translated at once."
+        192, ge=1, le=LARGEST_SIZE, description="Number of sentences in a batch."
     )
 
     @model_validator(mode="after")
@@ -116,8 +119,8 @@ class SearchSettings(Settings):
             )
         if self.max_length is not None and self.min_length >= self.max_length:
             raise ValueError(
-                f"`min_length` ({self.min_length}) must be below `max_length` ({self.max_length}), "
-                "which counts the end mark"
+                f"`min_length` ({self.min_length}) must be below `max_length` "
+                f"({self.max_length}), which includes the end-of-sentence token"
             )
         return self
 
@@ -126,10 +129,12 @@ class SearchSettings(Settings):
         if self.beam_size % self.groups:
             raise ValueError(f"`groups` ({self.groups}) must divide `beam_size` ({self.beam_size})")
         if self.sampling and self.groups > 1:
-            raise ValueError("`sampling` draws each translation by itself: leave `groups` at 1")
+            raise ValueError("`sampling` draws independent translations: set `groups` to 1")
         changed = [name for name in SAMPLING_KEYS if getattr(self, name) != _default_value(name)]
         if changed and not self.sampling:
-            raise ValueError(f"`{changed[0]}` belongs to sampling: set `sampling` to true")
+            raise ValueError(
+                f"`{changed[0]}` has an effect only on sampling: set `sampling` to true"
+            )
         return self
 
 

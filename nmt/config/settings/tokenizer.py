@@ -20,13 +20,15 @@ _RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-Fa-f]{2}>")
 def _check_user_symbols(symbols: tuple[str, ...]) -> tuple[str, ...]:
     for position, symbol in enumerate(symbols):
         if not symbol or any(character.isspace() for character in symbol):
-            raise ValueError(f"holds {symbol!r}; a symbol has at least one character and no space")
+            raise ValueError(
+                f"has {symbol!r}; a symbol needs at least one character and must not have spaces"
+            )
         if problem := find_unwritable(symbol):
-            raise ValueError(f"holds {symbol!r} with {problem}; no translation can have it")
+            raise ValueError(f"has {symbol!r} with {problem}, which cannot occur in a translation")
         if _RESERVED.fullmatch(symbol):
-            raise ValueError(f"holds {symbol!r}, which is a reserved subword; choose another text")
+            raise ValueError(f"has {symbol!r}, a reserved subword; choose another symbol")
         if symbol in symbols[:position]:
-            raise ValueError(f"holds {symbol!r} twice")
+            raise ValueError(f"has {symbol!r} twice")
     return symbols
 
 
@@ -43,13 +45,13 @@ class SubwordSamplingSettings(Settings):
         0.1,
         ge=0.0,
         le=1.0,
-        description="0: off, which is the default for words and characters, with `model`, and "
-        "with guided alignment. Unigram: smoothing of the segmentation's distribution (Kudo 2018). "
-        "BPE: probability of leaving out a merge (Provilkov et al. 2020). Segmentations drawn are "
-        "longer than those that training.batch_size counts: batches may exceed it.",
+        description="0: off, the default for words and characters, with `model`, and with guided "
+        "alignment. Unigram: smoothing of the segmentation distribution (Kudo 2018). BPE: "
+        "probability of skipping a merge (Provilkov et al. 2020). Sampled segmentations are "
+        "longer than those that training.batch_size counts, so batches may exceed it.",
     )
     n_best: Annotated[int, AfterValidator(_check_n_best)] = Field(
-        -1, description="Unigram only: draw from so many best segmentations; -1: from all."
+        -1, description="Unigram only: number of best segmentations to sample from. -1: all."
     )
 
 
@@ -58,56 +60,60 @@ class TokenizerSettings(Settings):
 
     dir: FilePath | None = Field(
         None,
-        description="Folder of the tokenizer; default: tokenizer in the run's. Runs that name the "
-        "same one share it.",
+        description="Folder of the tokenizer. Default: tokenizer in the run folder. Runs can "
+        "share a folder.",
     )
-    kind: Annotated[str, kind_of(TOKENIZERS)] = Field(
-        "bpe", description="What a text is divided into."
-    )
+    kind: Annotated[str, kind_of(TOKENIZERS)] = Field("bpe", description="Kind of tokens.")
     model: FilePaths = Field(
         (),
-        description="A SentencePiece model that was trained elsewhere: its file, or a list of two, "
-        "of source and target, with `joint: false`. It says the kind; `dir` and `sampling` hold, "
-        "the other keys do not.",
+        description="An existing SentencePiece model: its file, or a list of two files, source and "
+        "target, with `joint: false`. The model sets the kind. Only `dir` and `sampling` "
+        "still have an effect.",
     )
-    joint: bool = Field(True, description="One model for both languages, or one for each.")
+    joint: bool = Field(
+        True, description="true: one model for both languages. false: one for each."
+    )
     vocab_size: int = Field(
         6000,
         ge=16,
         le=LARGEST_SIZE,
-        description="Number of subwords, of each model when there are two. Of characters and words "
-        "the most; there may be fewer.",
+        description="Number of subwords, of each model if there are two. For characters and "
+        "words it is a maximum.",
     )
     hard_vocab_limit: bool = Field(
         False,
-        description="true: refuse a text that does not hold so many subwords, instead of taking "
-        "fewer.",
+        description="true: stop with an error if the text has too few subwords for `vocab_size`. "
+        "false: use fewer.",
     )
     min_frequency: int = Field(
-        1, ge=1, description="Words only: leave out those that occur fewer times."
+        1, ge=1, description="Words only: minimum count of a word in the vocabulary."
     )
     character_coverage: float = Field(
-        1.0, gt=0.0, le=1.0, description="Share of characters with an entry; 0.9995 for CJK."
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Fraction of the characters of the text that the vocabulary covers. Use "
+        "0.9995 for CJK.",
     )
     byte_fallback: bool = Field(
-        True, description="Write characters without an entry as UTF-8 bytes: nothing is unknown."
+        True, description="Encode other characters as UTF-8 bytes, so that no character is unknown."
     )
     normalization: Literal[
         "auto", "composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"
     ] = Field(
         "auto",
-        description="Which forms of a character count as one. composed: a letter and its accents "
-        "become one character, all else stays as written. nmt_nfkc, nfkc: SentencePiece's rules, "
-        "which also fold full-width letters, ligatures and spaces; _cf folds case too. identity: "
-        "no change. auto: nmt_nfkc for a source with a model of its own, else composed. All drop "
-        "control and invisible characters, and keep joiners.",
+        description="Unicode normalisation. composed: a letter and its accents become one "
+        "character; nothing else changes. nmt_nfkc, nfkc: the rules of SentencePiece, which also "
+        "fold full-width letters, ligatures and spaces; _cf also folds case. identity: no "
+        "change. auto: nmt_nfkc for a source with its own model, else composed. All of them "
+        "remove control and invisible characters and keep joiners.",
     )
     user_symbols: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_user_symbols)] = (
-        Field((), description="Texts that are always one subword, such as <2de>.")
+        Field((), description="Symbols that are always one subword, such as <2de>.")
     )
     sampling: SubwordSamplingSettings = Field(
         default_factory=SubwordSamplingSettings,
-        description="Subword regularisation or BPE-dropout on the training side.",
+        description="Subword regularisation or BPE-dropout of the training text.",
     )
 
     @property
@@ -143,17 +149,17 @@ class TokenizerSettings(Settings):
     def _model_problems(self) -> Iterator[str]:
         if len(self.model) != (1 if self.joint else 2):
             yield (
-                "`tokenizer.joint: true` needs one `tokenizer.model`; for one of each side set "
+                "`tokenizer.joint: true` needs one `tokenizer.model`; for one model per side set "
                 "`tokenizer.joint: false`"
                 if self.joint
-                else "`tokenizer.joint: false` needs two files in `tokenizer.model`, of source and "
+                else "`tokenizer.joint: false` needs two files in `tokenizer.model`: source and "
                 "target"
             )
         useless = [
             f"`tokenizer.{key}`" for key in self._effective_keys() if key not in _KEYS_WITH_MODEL
         ]
         if useless:
-            yield f"`tokenizer.model` says it all: remove {', '.join(useless)}"
+            yield f"`tokenizer.model` sets these values: remove {', '.join(useless)}"
 
     def _effective_keys(self) -> list[str]:
         """Return the keys that are given and have an effect."""

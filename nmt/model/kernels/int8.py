@@ -31,8 +31,8 @@ class Int8Product:
         """
         if weight.device.type != "cpu":
             raise ResourceError(
-                f"precision int8 is for CPUs, and the model is on {weight.device}. Choose bfloat16 "
-                "or float32, or --device cpu."
+                f"precision int8 needs a CPU, but the model is on {weight.device}. Choose "
+                "bfloat16 or float32, or --device cpu."
             )
         if not has_int8_products():
             raise ResourceError(
