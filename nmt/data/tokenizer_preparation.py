@@ -349,8 +349,7 @@ def load_external_tokenizers(settings: TokenizerSettings) -> TokenizerPair:
         model = open_tokenizer(read_external_model(path), str(path))
         if settings.sampling.alpha > 0.0 and "sampling" not in tokenizer_kind(model.kind).settings:
             raise ConfigError(
-                f"tokenizer.sampling.alpha: does not apply to {path} (kind {model.kind}). Remove "
-                "it."
+                f"tokenizer.sampling.alpha: not for {path} (kind {model.kind}). Remove it."
             )
         say(f"tokenizer: {model.size} {model.units} of {path}")
         models.append(model)
