@@ -72,8 +72,11 @@ def train(
         NmtError: The configuration, the texts or the machine do not allow it. The message says why.
     """
     from nmt.config.load import load_config
+    from nmt.errors import UsageError
     from nmt.training.run import train as train_run
 
+    if not isinstance(config, str | PathLike) or isinstance(settings, str):
+        raise UsageError("train takes a path and a list of settings: train('my.yaml', ['seed=2'])")
     return train_run(load_config(Path(config), list(settings)), resume, restart).path
 
 
@@ -98,6 +101,9 @@ def align(
     from nmt.config.registry import ALIGNERS
     from nmt.errors import UsageError
 
+    for texts in (sources, targets):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise UsageError("align takes two lists of texts: align([source], [target])")
     if len(sources) != len(targets):
         raise UsageError(
             f"sources: {len(sources)}, targets: {len(targets)}. Give one target for each source."

@@ -36,3 +36,30 @@ def test_texts_are_aligned():
         nmt.align(["a"], ["b", "c"])
     with pytest.raises(UsageError, match="'giza' is not an aligner; choose ibm1 or hmm"):
         nmt.align(["a"], ["b"], "giza")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nmt.score(["ab"], ["ab"]), "references a list of such lists"),
+        (lambda: nmt.score("ab", [["ab"]]), "hypotheses must be a list of texts"),
+        (lambda: nmt.score([1], [["ab"]]), "hypotheses must be a list of texts"),
+        (
+            lambda: nmt.score(["a"], [["a"]], ("nope",)),
+            "'nope' is not a metric; choose",
+        ),
+        (lambda: nmt.align("a b", "c d"), "align takes two lists of texts"),
+        (lambda: nmt.align([1], ["b"]), "align takes two lists of texts"),
+        (lambda: nmt.train("a.yaml", "seed=2"), "train takes a path and a list of settings"),
+        (lambda: nmt.train(None), "train takes a path and a list of settings"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_texts_must_be_texts(tiny_bundle):
+    translator = nmt.Translator.load(tiny_bundle, device="cpu", threads=1)
+    with pytest.raises(UsageError, match="needs a list of texts"):
+        translator.translate([1])

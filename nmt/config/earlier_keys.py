@@ -97,8 +97,7 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
         if not _has_value(document.value, path):
             continue
         value = _pop_value(document.value, path)
-        kind = _get_value(document.value, ("training", "schedule", "kind"))
-        if name == _SCHEDULE_METRIC and kind == "plateau":
+        if name == _SCHEDULE_METRIC and _differs_from_metric(document, value):
             yield f"{name} is ignored: {removed.advice}"
         if value not in removed.neutral:
             message = f"no longer exists: {removed.advice}"
@@ -131,27 +130,33 @@ def translate_earlier_keys(document: Document) -> Iterator[str]:
     yield from _translate_initial_range(document)
 
 
-def _translate_initial_range(document: Document) -> Iterator[str]:
-    """Give `model.initial_range` the meaning that it had before `model.initialization`.
+def _differs_from_metric(document: Document, value: object) -> bool:
+    """Return whether a plateau schedule was to follow another metric than `training.metric`."""
+    if _get_value(document.value, ("training", "schedule", "kind")) != "plateau":
+        return False
+    metric = _get_value(document.value, ("training", "metric"))
+    return value not in (None, "bleu" if metric is _MISSING else metric)
 
-    A range above 0 meant the uniform distribution, and 0, the default, meant none.
+
+def _translate_initial_range(document: Document) -> Iterator[str]:
+    """Remove `model.initial_range: 0`, the default before there was `model.initialization`.
 
     Yields:
-        A sentence where the range chooses the initialization.
+        A sentence where a range has no effect, because nothing sets the initialization.
     """
-    path = ("model", "initial_range")
     model = document.value.get("model")
     if not isinstance(model, dict) or "initial_range" not in model:
         return
-    value = model["initial_range"]
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if "initialization" in model or document.value.get("preset") is not None:
         return
-    if value == 0:
-        _pop_value(document.value, path)
-    elif "initialization" not in model and document.value.get("preset") is None:
-        model["initialization"] = "uniform"
-        document.positions.setdefault(("model", "initialization"), document.position_of(path))
-        yield "model.initial_range sets model.initialization: uniform"
+    value = model["initial_range"]
+    if value == 0 and not isinstance(value, bool):
+        _pop_value(document.value, ("model", "initial_range"))
+    elif isinstance(value, float | int) and value > 0:
+        yield (
+            "model.initial_range has no effect without model.initialization: set it to uniform or "
+            "normal"
+        )
 
 
 def apply_earlier_preset(document: Document) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nmt.config.registry import SCORE_METRICS
 from nmt.console import warn
 from nmt.errors import DataError, ResourceError, UsageError
 from nmt.evaluation.metrics import (
@@ -79,9 +80,25 @@ def score(
         UsageError: There is no such metric or tokenizer, or the tokenizer needs a package.
         ResourceError: A file of the tokenizer cannot be downloaded.
     """
+    _check_texts(hypotheses, references)
     check_reference_counts(hypotheses, references)
+    for name in metrics:
+        if name not in SCORE_METRICS.kinds:
+            known = ", ".join(SCORE_METRICS.names())
+            raise UsageError(f"{name!r} is not a metric; choose one of {known}.")
     options = ScorerOptions(lowercase, tokenize, mask_blank_references(references))
     return [_score(name, make_scorer(name, options), hypotheses) for name in metrics]
+
+
+def _check_texts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Raise UsageError unless there is a list of texts and a list of lists of references."""
+    lists = [hypotheses, *(references if not isinstance(references, str) else [references])]
+    for texts in lists:
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise UsageError(
+                "hypotheses must be a list of texts, and references a list of such lists: "
+                "score([text], [[reference]])"
+            )
 
 
 def _score(name: str, scorer: "Scorer", hypotheses: Sequence[str]) -> Score:
@@ -114,7 +131,7 @@ def check_reference_counts(hypotheses: Sequence[str], references: Sequence[Seque
         reference_counts = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
         raise DataError(
             f"line counts differ: hypotheses: {len(hypotheses)}, {reference_counts}. Line i of "
-            "all files must belong together. Look for missing or extra lines."
+            "one file must correspond to line i of the others. Look for missing or extra lines."
         )
     if not hypotheses:
         raise DataError("nothing to score: hypotheses and references have no lines.")

@@ -232,7 +232,7 @@ class Translator:
                 a surrogate pair. `replace_unknown` is requested without attention.
             ModelError: A shortlist is requested, and there is none.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise UsageError("translate needs a list of texts: translate([text])")
         settings = override(self.settings, overrides)
         if isinstance(constraints, Constraints):
@@ -366,7 +366,7 @@ class Translator:
         settings = override(self.settings, {**overrides, "n_best": 1})
         ((segment, *more),) = self._codec.segments([text], self._max_segment_tokens(settings))
         if more:
-            raise UsageError("a text of several segments has no alternatives. Shorten it.")
+            raise UsageError("alternatives need a text of one segment. Shorten the text.")
         if not segment.tokens:
             return []
         target = self._bundle.tokenizers.target

@@ -230,7 +230,7 @@ BINARIZE = [
     _binarize(
         "every pair too long",
         3,
-        "no train pair is left",
+        "no training pairs are left",
         more=" --set data.max_length=1",
         train_en=b"one two three\n" * 200,
         long=True,

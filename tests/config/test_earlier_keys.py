@@ -113,20 +113,30 @@ def test_the_former_default_preset_keeps_its_values_in_empty_sections_too(tmp_pa
     ("model", "initialization", "lines"),
     [
         ("{initial_range: 0.0}", "by_layer", 0),
-        ("{initial_range: 0.2}", "uniform", 1),
+        ("{initial_range: 0.2}", "by_layer", 1),
         ("{initial_range: 0.2, initialization: normal}", "normal", 0),
     ],
 )
-def test_a_range_chooses_the_initialization_as_it_did(write, model, initialization, lines):
+def test_a_range_without_effect_is_reported(write, model, initialization, lines):
     file = write("batch_size: 99")
     file.write_text(f"{file.read_text()}model: {model}\n", encoding="utf-8")
     said = []
     config = load_config(file, say=said.append)
     assert config.model.initialization == initialization
-    assert sum("model.initial_range" in line for line in said) == lines
+    assert sum("model.initial_range has no effect" in line for line in said) == lines
 
 
-def test_the_metric_of_a_plateau_is_not_dropped_in_silence(write):
+@pytest.mark.parametrize("preset", ["preset: gnmt\n", "model: {initialization: uniform}\n"])
+def test_a_range_of_zero_is_refused_where_it_counts(write, preset):
+    file = write("batch_size: 99")
+    section = "" if "model" in preset else "model: {}\n"
+    file.write_text(f"{file.read_text()}{preset}{section}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"model.initial_range"):
+        load_config(file, ["model.initial_range=0"])
+
+
+@pytest.mark.parametrize(("metric", "lines"), [("perplexity", 1), ("bleu", 0)])
+def test_the_metric_of_a_plateau_is_not_dropped_in_silence(write, metric, lines):
     said = []
-    load_config(write("schedule: {kind: plateau, metric: perplexity}"), say=said.append)
-    assert any("training.schedule.metric" in line for line in said)
+    load_config(write(f"schedule: {{kind: plateau, metric: {metric}}}"), say=said.append)
+    assert sum("training.schedule.metric" in line for line in said) == lines
