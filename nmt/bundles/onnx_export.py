@@ -172,6 +172,8 @@ def _export_program(
                 f"this architecture cannot be exported to ONNX: {cause:.300}"
             ) from error
         assert exported is not None
+        for node in exported.model.graph.all_nodes():
+            node.metadata_props.clear()  # paths of this machine
         size = sum(each.numel() * each.element_size() for each in program.parameters())
         exported.save(file, external_data=size > _LARGEST_FILE)
 

@@ -184,8 +184,8 @@ def recommend_for(
     plan = make_plan(facts, limit)
     if plan.epochs < _MIN_EPOCHS:
         warn(
-            f"{budget} is short: it allows {plan.epochs:.1f} epochs ({plan.updates:,} of "
-            f"{plan.full_updates:,} recommended updates)."
+            f"{budget} are short: {plan.epochs:.1f} epochs, of {plan.full_updates:,} recommended "
+            f"updates only {plan.updates:,}."
         )
     return [*data, *recommend(facts, limit)]
 

@@ -131,7 +131,7 @@ def _expected_list(item: Expected) -> Expected:
         return Expected("a path or a list of paths", item=item)
     if item.choices:
         return Expected(f"a list with any of {', '.join(item.choices)}", item=item)
-    return Expected(f"a list of {item.plural}", item=item)
+    return Expected(f"a list, each item {item.noun}", item=item)
 
 
 def _choices(annotation: Any, metadata: Sequence[Any]) -> dict[str, str]:

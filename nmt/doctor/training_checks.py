@@ -287,7 +287,7 @@ def _check_disk_space(examination: Examination) -> CheckResult:
     free = shutil.disk_usage(examination.disk_folder).free
     if needed > existing + free:
         raise ResourceError(
-            f"the run needs {format_size(needed)}, but only {format_size(free)} is free.\n"
+            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
             "free some space, lower `training.checkpoint.keep_last`, or put run_dir on another "
             "disk"
         )

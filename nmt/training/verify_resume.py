@@ -261,9 +261,8 @@ def _same_bits(one: Tensor, other: Tensor | None) -> bool:
 
 def _difference_error(difference: str) -> NmtError:
     return NmtError(
-        "resume is NOT exact with this configuration.\n"
-        f"{difference.capitalize()} differs between training {2 * _UPDATES} updates without a stop "
-        f"and training {_UPDATES + 1}, kill -9, and resuming to {2 * _UPDATES}.\n"
-        "On a CPU this is a bug in nmt: please report it with the configuration. On a GPU, "
+        f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and {_UPDATES + 1} "
+        f"+ kill -9 + resume to {2 * _UPDATES}, differ in {difference}.\n"
+        "On a CPU this is a bug of nmt: please report it with the configuration. On a GPU, "
         "kernels may add in a different order each time."
     )

@@ -230,7 +230,7 @@ BINARIZE = [
     _binarize(
         "every pair too long",
         3,
-        "no training pairs are left",
+        "no train pair is left",
         more=" --set data.max_length=1",
         train_en=b"one two three\n" * 200,
         long=True,

@@ -92,7 +92,7 @@ EXPORT = [
         "a model file to tune",
         "tune -m model.nmt -s dev.fr --ref dev.en",
         2,
-        "model.nmt: single-file models are read-only",
+        "model.nmt: is a single-file model, which nmt does not change",
         files={"model.nmt": exported},
     ),
     case(

@@ -185,6 +185,9 @@ def test_the_command_and_its_folder_alone(tiny_bundle, tmp_path, capsys):
         "target.model",
         "target.vocab",
     ]
+    for program in folder.glob("*.onnx"):
+        assert b"site-packages" not in program.read_bytes(), "no paths of this machine"
+        assert b"/nmt/" not in program.read_bytes()
     tokenizer = load_bundle(tiny_bundle, torch.device("cpu")).tokenizers.target
     pieces = (folder / "target.vocab").read_text(encoding="utf-8").split("\n")[:-1]
     assert (len(pieces), pieces[BOS], pieces[EOS]) == (tokenizer.size, "<s>", "</s>")
