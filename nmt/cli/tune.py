@@ -16,6 +16,7 @@ from nmt.cli.options import (
     SearchPrecision,
     Threads,
     check_metric_of,
+    named_path,
 )
 from nmt.cli.translate import open_translator
 from nmt.cli.translate_options import describe_search
@@ -32,20 +33,25 @@ _MIN_SENTENCES = 50
 
 def tune(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--source", "-s", metavar="FILE", help="Translate the text in FILE, such as dev."
+            "--source",
+            "-s",
+            metavar="FILE",
+            parser=named_path,
+            help="Translate the text in FILE. [default: dev of the run]",
         ),
-    ],
+    ] = None,
     references: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--ref",
             "-r",
             metavar="FILE",
-            help="Compare with the references in FILE. Repeat for more.",
+            parser=named_path,
+            help="Compare with the references in FILE. Repeat for more. [default: dev of the run]",
         ),
-    ],
+    ] = None,
     model: ModelPaths = None,
     beam: Annotated[
         str, typer.Option("--beam", "-b", metavar="LIST", help="Try these beam sizes.")
@@ -90,9 +96,11 @@ def tune(
 ) -> None:
     """Find the best search settings and make them the defaults.
 
-    Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination translates as `nmt translate` would,
-    and is compared with the current defaults. These change only for a higher score whose lead is
-    significant (p < 0.05), or with --force. Everything else in the model stays.
+    Without --source and --ref it translates dev as the run keeps it, also a dev that
+    data.validation_split set aside. Give a LIST as 1,5,10 or 0,0.2,...,1.4. Each combination
+    translates as `nmt translate` would, and is compared with the current defaults. These change
+    only for a higher score whose lead is significant (p < 0.05), or with --force. Everything else
+    in the model stays.
     """
     from nmt.bundles.bundle import change_search
     from nmt.bundles.bundle_files import find_bundle
@@ -109,9 +117,14 @@ def tune(
     if coverage_penalty is not None:
         axes["coverage_penalty"] = values(coverage_penalty)
     chosen_model = _single_model(model)
-    sources, *reference_lines = read_parallel([source, *references])
+    if (source is None) != (not references):
+        given, missing = ("--ref", "--source") if source is None else ("--source", "--ref")
+        raise UsageError(f"{given} is given without {missing}: give both, or neither for dev.")
     found = nullcontext(find_bundle(chosen_model)) if dry_run else locked_bundle(chosen_model)
     with found as bundle:
+        if source is None or not references:
+            source, references = _dev_of_run(bundle)
+        sources, *reference_lines = read_parallel([source, *references])
         translator = open_translator([bundle], device, precision, threads)
         points = grid(translator.settings, axes)
         say(f"{len(points)} searches of {len(sources)} lines, encoded once")
@@ -132,6 +145,38 @@ def tune(
         print_table(tuning)
     say(_conclusion_text(tuning))
     say(f"{bundle}: defaults set to the best settings" if written else f"{bundle}: not changed")
+
+
+def _dev_of_run(bundle: Path) -> tuple[Path, list[Path]]:
+    """Return the files in which the run of a model keeps source and target of dev.
+
+    Raises:
+        UsageError: The model is not in the folder of its run, or the run keeps no dev.
+        DataError: The data were changed since the run was trained.
+    """
+    from nmt.data.binarize import dev_text_path
+    from nmt.reports.run_state import open_run
+    from nmt.runtime.run_directory import RunDirectory
+
+    model = bundle.resolve()
+    run = RunDirectory(model.parent)
+    if model.parent.name == run.checkpoints.name:
+        run = RunDirectory(model.parent.parent)
+    if model not in (run.best, run.checkpoints / model.name) or not run.config_file.is_file():
+        raise UsageError(
+            f"{bundle}: is a model without its run, which keeps dev. Give a text and its "
+            "translation by --source and --ref."
+        )
+    state = open_run(run.path)
+    source, target = (dev_text_path(state.run.data, side) for side in ("source", "target"))
+    if not source.is_file() or not target.is_file():
+        raise UsageError(
+            f"{state.run.data}: has no dev of the run any more. Give a text and its translation by "
+            "--source and --ref."
+        )
+    state.check_data()
+    say(f"dev of the run: {source} and {target.name}")
+    return source, [target]
 
 
 def _warn_of_few(source: Path, sources: list[str]) -> None:

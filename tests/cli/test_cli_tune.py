@@ -206,3 +206,47 @@ def test_blank_references_are_told_of(command, tmp_path, capsys):
     told = capsys.readouterr()
     assert "reference 2 is blank in 1 line (line 3), where another is not" in told.err
     assert "nrefs:var|" in told.out
+
+
+def tuning_of(model):
+    return ["tune", "--model", str(model), *DEVICE, "--metric", "chrf", *GRID]
+
+
+DEVICE = ["--device", "cpu", "--threads", "1"]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_without_files_dev_of_the_run_is_translated(trained, tmp_path, capsys, split):
+    changes = ["data.dev=null", "data.validation_split=0.1"] if split else []
+    run_folder = trained(*changes)
+    for name in ("train.fr", "train.en", "dev.fr", "dev.en"):
+        (tmp_path / name).unlink()
+    kept = (run_folder.data / "dev.source.txt").read_text(encoding="utf-8").count("\n")
+    assert 0 < kept < 60
+    assert run(tuning_of(run_folder.path)) == 0
+    told = capsys.readouterr().err
+    assert f"dev of the run: {run_folder.data / 'dev.source.txt'} and dev.target.txt" in told
+    assert f"searches of {kept} lines" in told
+
+
+def test_without_files_and_without_a_run_the_message_names_the_options(bundle, capsys):
+    assert run(tuning_of(bundle)) == 2
+    told = capsys.readouterr().err
+    assert "without its run, which keeps dev" in told
+    assert "by --source and --ref" in told
+
+
+def test_one_side_alone_is_refused(bundle, tmp_path, capsys):
+    (tmp_path / "a").write_text("a\n", encoding="utf-8")
+    assert run([*tuning_of(bundle), "--source", str(tmp_path / "a")]) == 2
+    assert "--source is given without --ref" in capsys.readouterr().err
+
+
+def test_dev_that_changed_since_training_is_refused(trained, capsys):
+    run_folder = trained()
+    log = run_folder.log_records
+    text = log.read_text(encoding="utf-8")
+    fingerprint = json.loads(text.split("\n")[0])["fingerprints"]["dev"]
+    log.write_text(text.replace(fingerprint, "0" * 64), encoding="utf-8")
+    assert run(tuning_of(run_folder.path)) == 3
+    assert "its dev corpus was changed" in capsys.readouterr().err
