@@ -163,8 +163,8 @@ def fingerprint(path: Path) -> str:
 def find_bundle(path: Path | None) -> Path:
     """Return the bundle that a command is to use.
 
-    Without a path it is `$NMT_MODEL`, or else the newest finished run below `./runs`. A choice
-    below `./runs` is reported on stderr.
+    Without a path it is `$NMT_MODEL`, or else the finished run below `./runs` that was trained
+    last. A choice below `./runs` is reported on stderr.
 
     Args:
         path: A bundle, a run with a `best` bundle, a checkpoint, or None.
@@ -324,19 +324,32 @@ def _newest_run() -> Path:
         raise ModelError(
             "no trained model in ./runs. Train one with `nmt train`, or set --model or $NMT_MODEL."
         )
-    finished = [bundle for bundle in bundles if _has_ended(RunDirectory(bundle.parent))]
-    newest = max(finished or bundles, key=lambda bundle: (bundle / BUNDLE_RECORD).stat().st_mtime)
+    logs = {bundle: _read_log(RunDirectory(bundle.parent)) for bundle in bundles}
+    finished = [bundle for bundle, log in logs.items() if log and log[-1]["kind"] == "end"]
+    newest = max(finished or bundles, key=lambda bundle: _time_trained(bundle, logs[bundle]))
     say(f"model: {newest}" + ("" if finished else " (its training is not finished)"))
     return newest
 
 
-def _has_ended(run: RunDirectory) -> bool:
-    """Return whether the log of a run ends with the record of the end of training."""
+def _read_log(run: RunDirectory) -> list[dict[str, Any]]:
+    """Return the records of a run's log; none where it cannot be read."""
     try:
-        records = read_records(run.log_records)
+        return read_records(run.log_records)
     except OSError:
-        return False
-    return bool(records) and records[-1]["kind"] == "end"
+        return []
+
+
+def _time_trained(bundle: Path, log: list[dict[str, Any]]) -> float:
+    """Return the time of the last record of training, in seconds since 1970.
+
+    Without such a record it is the time of the bundle. That is later where a command such as
+    `nmt tune` changed the bundle.
+    """
+    for record in reversed(log):
+        time = record.get("time")
+        if isinstance(time, float) and math.isfinite(time):
+            return time
+    return (bundle / BUNDLE_RECORD).stat().st_mtime
 
 
 def _check_length_ratio(mean: float, std: float) -> None:

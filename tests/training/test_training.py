@@ -355,6 +355,21 @@ def test_the_newest_finished_run_is_found_before_a_newer_unfinished_one(
     assert "is not finished" in capsys.readouterr().err
 
 
+def test_the_newest_run_is_the_one_trained_last_whatever_was_written_into_best(
+    tiny, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("NMT_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    older = train(tiny(name="runs/older"))
+    newer = tmp_path / "runs" / "newer"
+    shutil.copytree(older.path, newer)
+    with (newer / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps({"kind": "end", "update": 8, "time": 2e9}) + "\n")
+    for name in ("bundle.json", "config.yaml"):  # as by nmt tune and nmt shortlist
+        os.utime(older.best / name, (3e9, 3e9))
+    assert find_bundle(None) == Path("runs/newer/best")
+
+
 def test_a_bundle_tells_nobody_where_the_corpus_lay(tiny, tmp_path):
     run = train(tiny())
     for file in run.best.iterdir():
