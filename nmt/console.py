@@ -21,6 +21,7 @@ _SHORTEST_WAIT = 0.05
 @dataclass
 class _Console:
     quiet: bool = False
+    collected: list[str] | None = None
 
 
 _console = _Console()
@@ -53,7 +54,21 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Write a warning to stderr, with --quiet too."""
-    _write(f"warning: {text}")
+    if _console.collected is not None:
+        _console.collected.append(text)
+    else:
+        _write(f"warning: {text}")
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Return a context manager that collects warnings in a list and does not write them."""
+    before = _console.collected
+    _console.collected = []
+    try:
+        yield _console.collected
+    finally:
+        _console.collected = before
 
 
 def is_quiet() -> bool:

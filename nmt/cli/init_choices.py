@@ -16,10 +16,10 @@ from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.console import say, warn
 from nmt.data.pair_files import PairFile
-from nmt.errors import UsageError
+from nmt.errors import ConfigError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.atomic_files import write_text
-from nmt.text.languages import find_language, read_file_languages
+from nmt.text.languages import check_file_languages, find_language, read_file_languages
 
 if TYPE_CHECKING:
     from nmt.doctor.training_checks import Pace
@@ -128,7 +128,8 @@ class Texts:
 
         Raises:
             DataError: A file with both sides is missing, or is not recognised.
-            UsageError: The sides differ in their number of files, or options do not go together.
+            UsageError: The sides differ in their number of files, or options do not go together,
+                or the sides of dev are swapped by the names of their files.
         """
         corpus = train.corpus(languages)
         guessed: tuple[str | None, str | None] = (None, None)
@@ -140,12 +141,14 @@ class Texts:
                 None if source is None else source.code,
                 None if target is None else target.code,
             )
-        return cls(
+        texts = cls(
             train=corpus,
             dev=None if dev[0] is None or dev[1] is None else _corpus("dev-", dev[0], dev[1]),
             languages=(languages[0] or guessed[0], languages[1] or guessed[1]),
             on_bad_utf8=on_bad_utf8,
         )
+        _check_dev_names(texts)
+        return texts
 
 
 def recommend_for(
@@ -236,6 +239,18 @@ def _corpus(prefix: str, source: Sequence[Path], target: Sequence[Path]) -> Corp
             "the same number of both."
         )
     return CorpusSettings(source=tuple(source), target=tuple(target))
+
+
+def _check_dev_names(texts: Texts) -> None:
+    source_language, target_language = texts.languages
+    if texts.dev is None or source_language is None or target_language is None:
+        return
+    files = zip(texts.dev.source, texts.dev.target, strict=True)
+    try:
+        check_file_languages(source_language, target_language, files, "dev")
+    except ConfigError as error:
+        problem = error.message.partition("\n")[0]
+        raise UsageError(f"{problem}\nSwap --dev-source and --dev-target.") from error
 
 
 def _data_recommendations(texts: Texts, folder: Path | None) -> Iterator[Recommendation]:

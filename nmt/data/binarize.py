@@ -272,16 +272,25 @@ class _CorpusOutput:
 
 def warn_of_equal_files(inputs: Inputs) -> None:
     """Warn of corpora with one text on both sides, and of dev or test that is train."""
+    for problem in equal_sides(inputs):
+        warn(f"{problem}.")
     texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
-    for corpus in ("train", "dev", "test"):
-        if texts.get(f"{corpus}.source") == texts.get(f"{corpus}.target", "absent"):
-            warn(f"source and target of {corpus} are the same text ({_paths(inputs, corpus)}).")
     for name in ("dev", "test"):
         if texts.get(f"{name}.source") == texts["train.source"]:
             warn(
                 f"{name} is the same text as train ({_paths(inputs, name)}). Its scores will be "
                 "too high. Use another text."
             )
+
+
+def equal_sides(inputs: Inputs) -> list[str]:
+    """Return a sentence for each corpus with one text on both sides."""
+    texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
+    return [
+        f"source and target of {corpus} are the same text ({_paths(inputs, corpus)})"
+        for corpus in ("train", "dev", "test")
+        if texts.get(f"{corpus}.source") == texts.get(f"{corpus}.target", "absent")
+    ]
 
 
 def _paths(inputs: Inputs, corpus: str) -> str:

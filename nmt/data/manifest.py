@@ -109,9 +109,10 @@ _PAIR_FILES = ExpectedFormats(
 
 def check_languages(data: DataSettings) -> None:
     """Raise ConfigError where the file names show swapped languages."""
-    for corpus in filter(None, (data.train, data.dev, data.test)):
-        files = zip(corpus.source, corpus.target, strict=True)
-        check_file_languages(data.source_language, data.target_language, files)
+    for name, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test)):
+        if corpus is not None:
+            files = zip(corpus.source, corpus.target, strict=True)
+            check_file_languages(data.source_language, data.target_language, files, f"data.{name}")
 
 
 def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs) -> None:

@@ -54,6 +54,13 @@ _MIN_UNKNOWN_SHARE = 0.01
 
 _SHOWN_CHARACTERS = 5
 
+SWAPPED = "swapped"
+"""The kind of the finding that source and target of dev or test are swapped."""
+
+_LEAST_DISTANCE = 0.05
+_SWAPPED_FACTOR = 0.65
+"""Swapped sides differ from those of train by the first, and by less than this factor crosswise."""
+
 _SIDES = ("source", "target")
 
 Files = dict[str, Sequence[tuple[str, int]]]
@@ -106,13 +113,19 @@ def text_findings(
         for corpus, profile in profiles.items()
         for side in _SIDES
     }
+    swapped = [
+        corpus
+        for corpus, profile in profiles.items()
+        if corpus != "train" and _is_swapped(profiles["train"], profile)
+    ]
     pairs = [
         _SidePair(*texts["train", side], *texts[corpus, side])
         for corpus in profiles
-        if corpus != "train"
+        if corpus != "train" and corpus not in swapped
         for side in _SIDES
     ]
     return (
+        *(_swapped_finding(corpus, texts) for corpus in swapped),
         *_mark_findings(list(texts.values())),
         *_contrast_findings(pairs),
         *_length_findings(pairs),
@@ -143,6 +156,55 @@ class _SidePair:
     train: TextProfile
     other_side: CorpusSide
     other: TextProfile
+
+
+def _is_swapped(train: CorpusProfile, other: CorpusProfile) -> bool:
+    """Return whether each side of a corpus has the letters of the other side of train."""
+    if min(other.source.lines, train.source.lines) < _FEWEST_LINES:
+        return False
+    straight = [
+        _letter_distance(train.source, other.source),
+        _letter_distance(train.target, other.target),
+    ]
+    crossed = [
+        _letter_distance(train.target, other.source),
+        _letter_distance(train.source, other.target),
+    ]
+    return all(
+        as_named >= _LEAST_DISTANCE and swapped <= _SWAPPED_FACTOR * as_named
+        for as_named, swapped in zip(straight, crossed, strict=True)
+    )
+
+
+def _letter_distance(one: TextProfile, other: TextProfile) -> float:
+    """Return the total variation distance of the letters of two texts, 0 to 1."""
+    counts = [_count_letters(text) for text in (one, other)]
+    totals = [max(1, count.total()) for count in counts]
+    letters = counts[0].keys() | counts[1].keys()
+    differences = (
+        abs(counts[0][letter] / totals[0] - counts[1][letter] / totals[1]) for letter in letters
+    )
+    return sum(differences) / 2
+
+
+def _count_letters(text: TextProfile) -> Counter[str]:
+    counts = Counter[str]()
+    for character, count in text.characters.items():
+        if character.isalpha():
+            counts[character.casefold()] += count
+    return counts
+
+
+def _swapped_finding(
+    corpus: str, texts: Mapping[tuple[str, str], tuple[CorpusSide, TextProfile]]
+) -> TextFinding:
+    side, text = texts[corpus, "source"]
+    example = side.locate(_example_of_length(text, _median(text)))
+    message = (
+        f"source and target of {corpus} are swapped: each has the letters of the other side of "
+        f"train ({example}).\nSwap source and target of {corpus} (data.{corpus})."
+    )
+    return TextFinding(kind=SWAPPED, message=message)
 
 
 def _mark_findings(texts: Sequence[tuple[CorpusSide, TextProfile]]) -> Iterator[TextFinding]:

@@ -1,5 +1,6 @@
 """The sample of train that represents the whole where it is not binarized yet."""
 
+import filecmp
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,6 +86,19 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
     if sample_size == total:
         return CorpusSample(config, total, read, lines, findings)
     return CorpusSample(_with_sample(config, source, target), written, read, lines, findings)
+
+
+def equal_corpus_sides(config: Config) -> list[str]:
+    """Return a sentence for each corpus with one text on both sides. Equal sizes are compared."""
+    return [
+        f"source and target of {name} are the same text ({', '.join(map(str, corpus.source))})"
+        for name, corpus in _corpora(config).items()
+        if corpus.source and all(map(_is_same_text, corpus.source, corpus.target))
+    ]
+
+
+def _is_same_text(source: Path, target: Path) -> bool:
+    return filecmp.cmp(source, target, shallow=False)
 
 
 def _with_sample(config: Config, source: Path, target: Path) -> Config:

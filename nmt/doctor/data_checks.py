@@ -3,16 +3,19 @@
 Missing tokenizers and corpora are made from a sample, in the temporary folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nmt.console import quietly
-from nmt.data.manifest import count_pairs
+from nmt.console import quietly, warn
+from nmt.data.binarize import equal_sides
+from nmt.data.manifest import TextFinding, check_languages, count_pairs
 from nmt.data.pair_counts import describe_round_trip
+from nmt.data.text_findings import SWAPPED
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
-from nmt.doctor.corpus_sample import CorpusSample, take_sample
+from nmt.doctor.corpus_sample import CorpusSample, equal_corpus_sides, take_sample
 from nmt.doctor.examination import Check, CheckResult, Examination
+from nmt.errors import DataError
 from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.distributed import World
@@ -28,7 +31,12 @@ _MIN_CORRELATION = 0.3
 
 _MIN_PAIRS = 100
 
+_UNRELATED_CORRELATION = 0.2
+_MIN_PAIRS_FOR_UNRELATED = 1000
+"""Below this correlation, of at least so many pairs, the sides are hardly translations."""
+
 _TOOL_MARKS = frozenset(mark.name for mark in TOOL_MARKS)
+_TEXT_KINDS = _TOOL_MARKS | {SWAPPED}
 
 
 def _check_run(examination: Examination) -> CheckResult:
@@ -57,8 +65,11 @@ def _check_texts(examination: Examination) -> CheckResult:
         examination.data = find_corpora(config, run, examination.tokenizers)
     if examination.state is not None:
         _check_unchanged(examination)
+    check_languages(config.data)
     if examination.data is not None:
         inputs = examination.data.manifest.inputs
+        _check_sides_differ(equal_sides(inputs))
+        _warn_of_swapped_sides(examination.data.manifest.findings)
         lines = {
             name: count_pairs(inputs, name)
             for name in ("train", "dev", "test")
@@ -66,9 +77,26 @@ def _check_texts(examination: Examination) -> CheckResult:
         }
         return CheckResult(f"{_counts(lines)}, as binarized", facts={"lines": lines})
     sample = examination.sample = take_sample(config, examination.temporary_folder)
+    _check_sides_differ(equal_corpus_sides(config))
+    _warn_of_swapped_sides(sample.findings)
     inspected = "" if sample.read == sample.lines["train"] else f" ({sample.read:,} inspected)"
     summary = f"{_counts(sample.lines)}, the same on both sides; train is readable{inspected}"
     return CheckResult(summary, facts={"lines": sample.lines, "read": sample.read})
+
+
+def _check_sides_differ(problems: Sequence[str]) -> None:
+    """Raise DataError for a corpus with one text on both sides."""
+    if problems:
+        raise DataError(
+            f"{'; '.join(problems)}: a model of it learns to copy.\n"
+            "Name the translation, line by line, as the target"
+        )
+
+
+def _warn_of_swapped_sides(findings: Sequence[TextFinding] | None) -> None:
+    for finding in findings or ():
+        if finding.kind == SWAPPED:
+            warn(finding.message)
 
 
 def _check_unchanged(examination: Examination) -> None:
@@ -187,11 +215,14 @@ def _check_lengths(examination: Examination) -> CheckResult:
         return CheckResult(summary)
     correlation = float(np.corrcoef(*sides)[0, 1])
     summary += f", correlation {correlation:.2f}"
-    advice = (
-        ""
-        if correlation >= _MIN_CORRELATION
-        else "check that line i of both sides are translations of each other"
-    )
+    advice = ""
+    if correlation < _UNRELATED_CORRELATION and len(data.train) >= _MIN_PAIRS_FOR_UNRELATED:
+        advice = (
+            "the sides probably do not belong together: line i of the target must translate line i "
+            "of the source. Check whether one side was shuffled, sorted or has lost a line"
+        )
+    elif correlation < _MIN_CORRELATION:
+        advice = "check that line i of both sides are translations of each other"
     return CheckResult(summary, advice, {"correlation": correlation, "ratio": ratio.mean})
 
 
@@ -222,7 +253,7 @@ def _check_tool_marks(examination: Examination) -> CheckResult:
 def _check_writing(examination: Examination) -> CheckResult:
     """Check that train is written like the texts of dev and test."""
     all_clear = "train is written like dev and test"
-    return _findings(examination, lambda kind: kind not in _TOOL_MARKS, all_clear)
+    return _findings(examination, lambda kind: kind not in _TEXT_KINDS, all_clear)
 
 
 def _findings(

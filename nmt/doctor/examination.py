@@ -3,11 +3,11 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nmt.console import format_count, show_activity
+from nmt.console import collect_warnings, format_count, show_activity
 from nmt.errors import NmtError, is_out_of_memory
 from nmt.runtime.atomic_files import wrap_os_errors
 from nmt.runtime.run_directory import RunDirectory
@@ -291,7 +291,7 @@ def examine(
 
 def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
     try:
-        with show_activity(f"doctor: {check.name}"):
+        with show_activity(f"doctor: {check.name}"), collect_warnings() as warnings:
             result = check.run(examination)
     except NmtError as error:
         return failure(check.name, error.message, error.exit_code)
@@ -306,4 +306,7 @@ def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Fi
             raise
         description = " ".join(f"{type(error).__name__}: {error}".split())
         return failure(check.name, f"{description}\nadd --debug for the traceback", 1)
+    if warnings:
+        texts = [" ".join(text.split()).rstrip(".") for text in warnings]
+        result = replace(result, advice="; ".join(filter(None, [*texts, result.advice])))
     return Finding("warn" if result.advice else "ok", check.name, result)

@@ -168,7 +168,7 @@ def read_file_languages(source: Path, target: Path) -> tuple[str | None, str | N
 
 
 def check_file_languages(
-    source_language: str, target_language: str, files: Iterable[tuple[Path, Path]]
+    source_language: str, target_language: str, files: Iterable[tuple[Path, Path]], key: str
 ) -> None:
     """Refuse files whose names show that source and target are swapped.
 
@@ -178,6 +178,7 @@ def check_file_languages(
         source_language: The code or name of the source language in the configuration.
         target_language: The code or name of the target language in the configuration.
         files: Pairs of source and target files.
+        key: The setting that names the files, such as `data.dev`.
 
     Raises:
         ConfigError: Two files are named for the languages the other way round.
@@ -188,10 +189,10 @@ def check_file_languages(
         swapped = swapped and is_same_language(found_target, source_language)
         if swapped and not is_same_language(source_language, target_language):
             raise ConfigError(
-                f"data: source_language is {source_language} and target_language "
+                f"{key}: source_language is {source_language} and target_language "
                 f"{target_language}, but the names of {source} and {target} suggest the "
                 "opposite.\n"
-                "Swap the languages or the texts."
+                f"Swap source and target of {key}, or the two languages."
             )
 
 

@@ -133,6 +133,15 @@ class SMALL:
     integer_at = at
 
 
+def test_dev_that_is_swapped_by_its_names_is_refused(texts, capsys):
+    swapped = [DEV[0], DEV[3], DEV[2], DEV[1]]
+    assert run([*TRAIN, *swapped, "-o", "my.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert "suggest the opposite" in told
+    assert "Swap --dev-source and --dev-target." in told
+    assert not (texts / "my.yaml").exists()
+
+
 def test_odd_texts_are_warned_of(texts, capsys):
     few = (texts / "train.en").read_bytes()
     (texts / "train.de").write_bytes(few)

@@ -49,6 +49,25 @@ def test_texts_that_are_alike_are_not_complained_of():
     assert found(train=sentences(900)) == {}
 
 
+FRENCH = ["le chat vit", "la maison brûle", "je ne sais pas où il est", "une idée à vous"] * 20
+ENGLISH = ["the cat lives", "the house burns", "I do not know where", "what a thought"] * 20
+
+
+def test_a_swapped_dev_gives_one_finding():
+    told = found(train=(FRENCH, ENGLISH), dev=(ENGLISH, FRENCH), test=(FRENCH, ENGLISH))
+    assert list(told) == ["swapped"]
+    assert told["swapped"].startswith("source and target of dev are swapped: ")
+    assert "dev.source:1: 'the cat lives'" in told["swapped"]
+    assert told["swapped"].endswith("Swap source and target of dev (data.dev).")
+
+
+def test_sides_of_one_language_are_not_swapped():
+    assert "swapped" not in found(train=(ENGLISH, ENGLISH), dev=(ENGLISH, ENGLISH))
+    assert "swapped" not in found(train=(FRENCH, ENGLISH), dev=(ENGLISH, ENGLISH))
+    few = found(train=(FRENCH, ENGLISH), dev=(ENGLISH[:10], FRENCH[:10]))
+    assert "swapped" not in few
+
+
 def test_train_is_tokenized_and_dev_is_not():
     train = tokenized(sentences(600)) + sentences(400, 7)
     told = found(train=train, dev=sentences(80, 2), test=sentences(80, 3))

@@ -203,6 +203,61 @@ def test_lines_that_have_slipped(tiny_config, doctor):
 
 
 @pytest.mark.parametrize("binarized", [False, True])
+def test_one_text_on_both_sides_fails(tiny, tiny_config, doctor, binarized):
+    """Whether one file is named twice, or two files are equal."""
+    folder = tiny_config.parent
+    if binarized:
+        shutil.copy(folder / "train.fr", folder / "train.en")
+        config = tiny()
+        run = RunDirectory(config.run_dir)
+        prepare_corpora(config, run, prepare_tokenizers(config, run))
+    target = folder / ("train.en" if binarized else "train.fr")
+    report = doctor(f"run_dir={folder / 'run'}", f"data.train.target={target}")
+    assert_fails(report, "text", 3, "source and target of train are the same text", "train.fr")
+    assert report.verdict == "not ready: 1 check fails; mend `text` first"
+
+
+def test_a_table_as_source_is_a_warning_of_the_check(tiny_config, doctor, capsys):
+    path = tiny_config.with_name("train.fr")
+    rows = [f"{line}\tun\n" for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(rows), encoding="utf-8")
+    report = doctor(BY_CHRF)
+    found = finding(report, "text")
+    assert found.level == "warn"
+    assert "train.fr: looks like a table" in found.result.advice
+    assert "warning" in report.verdict
+    assert "table" not in capsys.readouterr().err
+
+
+def test_dev_with_swapped_sides(tiny_config, doctor):
+    dev = [tiny_config.with_name(f"dev.{side}") for side in ("fr", "en")]
+    texts = [path.read_text(encoding="utf-8") for path in dev]
+    swapped = [f"data.dev.source={dev[1]}", f"data.dev.target={dev[0]}"]
+    languages = ["data.source_language=fr", "data.target_language=en"]
+    report = doctor(*swapped, *languages)
+    assert_fails(report, "text", 2, "data.dev: ", "suggest the opposite")
+    assert finding(report, "tokenizer").blocked_by == "text"
+    for path, text in zip(dev, reversed(texts), strict=True):
+        path.write_text(text, encoding="utf-8")
+    found = finding(doctor(), "text")
+    assert found.level == "warn"
+    assert "source and target of dev are swapped" in found.result.advice
+    assert_sound(doctor(), "writing", "marks")
+
+
+def test_a_shuffled_target_is_said_to_belong_to_another_source(tiny_config, doctor):
+    lengths = [range(1, 11), [5, 9, 2, 8, 4, 10, 1, 6, 7, 3]]
+    for side, counts in zip(("fr", "en"), lengths, strict=True):
+        lines = [" ".join(["un" if side == "fr" else "one"] * count) for count in counts]
+        text = "".join(f"{line}\n" for line in lines * 120)
+        tiny_config.with_name(f"train.{side}").write_text(text, encoding="utf-8")
+    found = finding(doctor(), "lengths")
+    assert found.result.facts["correlation"] < 0.2
+    assert found.level == "warn"
+    assert "the sides probably do not belong together" in found.result.advice
+
+
+@pytest.mark.parametrize("binarized", [False, True])
 def test_texts_that_are_written_otherwise_than_dev(tiny_config, doctor, tiny, capsys, binarized):
     """Said once, with the place in the user's own files, whether binarized or not yet."""
     folder = tiny_config.parent

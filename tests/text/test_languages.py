@@ -108,15 +108,15 @@ def test_what_names_of_files_tell(source, target, languages):
 def test_texts_in_the_languages_of_one_another(texts):
     files = [(Path("1.en"), Path("1.fr")), tuple(map(Path, texts))]
     with pytest.raises(ConfigError, match=rf"{texts[0]} and {texts[1]} suggest the opposite"):
-        check_file_languages("en", "fr", files)
+        check_file_languages("en", "fr", files, "data.dev")
 
 
 @pytest.mark.parametrize(
     "texts", [("t.en", "t.fr"), ("t.fr", "t.fr"), ("t.fr", "t.de"), ("a", "b"), ("t.fr", "t")]
 )
 def test_texts_that_do_not_tell_the_contrary(texts):
-    check_file_languages("en", "fr", [tuple(map(Path, texts))])
-    check_file_languages("en", "en", [tuple(map(Path, texts))])
+    check_file_languages("en", "fr", [tuple(map(Path, texts))], "data.dev")
+    check_file_languages("en", "en", [tuple(map(Path, texts))], "data.dev")
 
 
 @pytest.mark.parametrize(
