@@ -65,7 +65,7 @@ from nmt.training.resume_checks import (
     report_changes,
 )
 from nmt.training.runtime_choice import choose_training_runtime
-from nmt.training.stopping import STOP_SIGNALS, find_stop_reason
+from nmt.training.stopping import STOP_SIGNALS, early_end_hint, find_stop_reason
 from nmt.training.trainer import Trainer
 from nmt.training.training_log import NoLog, TrainingLog
 from nmt.training.validation import Validator
@@ -133,6 +133,8 @@ def _start_or_resume(
         if _has_ended(run, config, state, resume):
             announce_start(world, None)
             say(f"{run.path}: training has ended ({state.ended}). Nothing to do.")
+            if hint := early_end_hint(config.training, state, run.config_file):
+                say(hint)
             return
         report_changes(run, config, state, changed)
     saved_choices = None if state is None else state.choices
@@ -295,6 +297,8 @@ def _train(
     if checkpoint is None:
         validator.decode_longest(model)
     trainer.train()
+    if hint := early_end_hint(config.training, state, run.config_file):
+        log.info(hint)
 
 
 def _log_start(

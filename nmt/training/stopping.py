@@ -5,10 +5,12 @@ also have got from Slurm, and itself ends processes that do not stop. SIGUSR1 is
 cluster sends it some time before it takes the machine away.
 """
 
+import math
 import os
 import signal
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -17,6 +19,9 @@ from nmt.config.settings.training import duration_seconds
 from nmt.console import warn
 from nmt.evaluation.metrics import SUBSTITUTE
 from nmt.training.checkpoints import TrainingState
+from nmt.training.schedules import make_schedule
+
+_MAX_TIME = "training.max_time"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,39 @@ def find_stop_reason(
 
 def _stop_reason(name: str, limit: object) -> StopReason:
     return StopReason(f"training.{name}", f"training.{name} ({limit})")
+
+
+_ENDED_RATE = 0.01
+"""The share of the base learning rate at which a schedule has as good as ended."""
+
+_SPARE_TIME = 1.25
+"""The advised `max_time` in proportion to the time that all updates take at the pace so far."""
+
+
+def early_end_hint(settings: TrainingSettings, state: TrainingState, config_file: Path) -> str:
+    """Return how to finish a training that `max_time` ended before its cosine.
+
+    Args:
+        settings: The settings of training.
+        state: The state of a training that has ended.
+        config_file: The configuration of the run.
+
+    Returns:
+        A sentence, empty where training ended otherwise or the learning rate has fallen.
+    """
+    if settings.schedule.kind != "cosine" or not (state.ended or "").startswith(_MAX_TIME):
+        return ""
+    schedule = make_schedule(settings, state.updates_per_epoch)
+    last = schedule.last_update
+    low_rate = max(_ENDED_RATE * schedule.base_rate, settings.schedule.minimum)
+    if last is None or state.update >= last or schedule.rate(state.update) <= low_rate:
+        return ""
+    minutes = math.ceil(_SPARE_TIME * state.seconds * last / max(1, state.update) / 60)
+    return (
+        f"{state.ended} ended training at update {state.update:,} of {last:,}, before the learning "
+        f"rate fell to its end. To finish: nmt train {config_file} --resume --set "
+        f"{_MAX_TIME}={minutes}m"
+    )
 
 
 _URGENT_SIGNALS = (signal.SIGINT, signal.SIGTERM)

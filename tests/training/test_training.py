@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from nmt.runtime.lock import hold_lock
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training.checkpoints import load_state
 from nmt.training.run import train
+from nmt.training.stopping import early_end_hint
 from nmt.training.trainer import Trainer
 
 
@@ -377,3 +380,39 @@ def test_a_bundle_tells_nobody_where_the_corpus_lay(tiny, tmp_path):
     assert load_bundle(run.best, torch.device("cpu")).config.data.train.source == (
         Path("train.fr"),
     )
+
+
+def test_a_cosine_that_max_time_cuts_short_is_reported_with_the_way_on(tiny, capsys):
+    settings = ["training.schedule.kind=cosine", "training.max_updates=100000"]
+    run = train(tiny(*settings, "training.max_time=0.2s"))
+    told = capsys.readouterr().err
+    pattern = (
+        r"training\.max_time \(0\.2s\) ended training at update [\d,]+ of 100,000, before the "
+        r"learning rate fell to its end\. To finish: nmt train (\S+) --resume --set "
+        r"training\.max_time=\d+m\n"
+    )
+    match = re.search(pattern, told)
+    assert match is not None and match[1] == str(run.config_file)
+    train(tiny(*settings, "training.max_time=0.2s"))
+    assert re.search(pattern, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended", "update", "hinted"),
+    [
+        ("cosine", "training.max_time (3m)", 893, True),
+        ("cosine", "training.max_time (3m)", 1199, False),
+        ("cosine", "training.max_updates (1200)", 893, False),
+        ("constant", "training.max_time (3m)", 893, False),
+    ],
+)
+def test_when_the_way_to_finish_is_told(tiny, kind, ended, update, hinted):
+    settings = tiny(f"training.schedule.kind={kind}", "training.max_updates=1200").training
+    state = SimpleNamespace(
+        ended=ended, update=update, seconds=180.0, updates_per_epoch=10, rate_scale=1.0
+    )
+    hint = early_end_hint(settings, state, Path("my.yaml"))
+    assert bool(hint) is hinted
+    if hinted:
+        assert "update 893 of 1,200" in hint
+        assert hint.endswith("nmt train my.yaml --resume --set training.max_time=6m")
