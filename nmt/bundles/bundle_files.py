@@ -15,7 +15,7 @@ from nmt.data.manifest import Manifest
 from nmt.errors import ConfigError, DataError, ModelError, UsageError, describe_damage
 from nmt.runtime.atomic_files import sha256
 from nmt.runtime.folder_or_archive import FileStore, is_archive, open_file_store, write_archive
-from nmt.runtime.log_records import read_records
+from nmt.runtime.log_records import last_time, read_records
 from nmt.runtime.run_directory import RunDirectory, find_run
 from nmt.text.scripts import Scripts
 from nmt.tokenizers.tokenizer import TOKENIZER_FILES, TokenizerPair
@@ -345,11 +345,8 @@ def _time_trained(bundle: Path, log: list[dict[str, Any]]) -> float:
     Without such a record it is the time of the bundle. That is later where a command such as
     `nmt tune` changed the bundle.
     """
-    for record in reversed(log):
-        time = record.get("time")
-        if isinstance(time, float) and math.isfinite(time):
-            return time
-    return (bundle / BUNDLE_RECORD).stat().st_mtime
+    time = last_time(log)
+    return (bundle / BUNDLE_RECORD).stat().st_mtime if time is None else time
 
 
 def _check_length_ratio(mean: float, std: float) -> None:

@@ -121,8 +121,12 @@ ConfigPath = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="Path of the YAML configuration.")
 ]
 RunPath = Annotated[
-    Path,
-    typer.Argument(metavar="RUN", help="Path of a run directory, or of its configuration."),
+    Path | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="Path of a run directory, or of its configuration. "
+        "[default: the newest run in ./runs]",
+    ),
 ]
 Set = Annotated[
     list[str] | None,

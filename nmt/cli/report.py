@@ -13,7 +13,7 @@ _PAGE = "report.html"
 
 
 def report(
-    run: RunPath,
+    run: RunPath = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -36,9 +36,10 @@ def report(
     """
     from nmt.pages.page import replace_non_finite
     from nmt.reports.run_report import gather_report, report_page
-    from nmt.reports.run_state import open_run
+    from nmt.reports.run_state import newest_run, open_run
     from nmt.runtime.atomic_files import write_text
 
+    run = newest_run() if run is None else run
     state = open_run(run)
     file = output
     if file is None and not as_json:

@@ -13,7 +13,7 @@ from nmt.errors import StoppedBySignal
 
 
 def watch(
-    run: RunPath,
+    run: RunPath = None,
     once: Annotated[bool, typer.Option("--once", help="Show the present state and exit.")] = False,
     ascii_only: Annotated[
         bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=RARE)
@@ -27,9 +27,11 @@ def watch(
     or at Ctrl-C, which does not disturb the training. Without a terminal it prints a line for each
     new record.
     """
+    from nmt.reports.run_state import newest_run
     from nmt.reports.watch import Screen, follow_lines, follow_live, show_once
 
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    run = newest_run() if run is None else run
     ascii_only = ascii_only or os.environ.get("TERM") in ("dumb", "linux")
     try:
         if once:

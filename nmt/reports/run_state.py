@@ -11,13 +11,14 @@ from typing import Any
 from nmt.config.load import load_config
 from nmt.config.settings import Config, TrainingSettings
 from nmt.config.settings.training import duration_seconds
+from nmt.console import say
 from nmt.data.manifest import MANIFEST, Manifest
 from nmt.doctor.forecast import ExpectedEnd, expected_end
 from nmt.errors import ConfigError, DataError, ModelError
 from nmt.evaluation.metrics import BestValidation
 from nmt.reports.run_history import RunHistory
 from nmt.runtime.lock import find_lock_holder
-from nmt.runtime.log_records import LogRecords
+from nmt.runtime.log_records import LogRecords, last_time, read_records
 from nmt.runtime.run_directory import RunDirectory
 from nmt.text.lines import wrap_read_errors
 
@@ -153,6 +154,29 @@ class RunWatcher:
 def open_run(path: Path) -> RunState:
     """Return the current state of a run. The exceptions are those of `RunWatcher`."""
     return RunWatcher(path).read_state()
+
+
+def newest_run() -> Path:
+    """Return the run below `./runs` that was trained last, and report it on stderr.
+
+    Raises:
+        ModelError: There is no run.
+    """
+    runs = [path for path in Path("runs").glob("*") if _has_begun(RunDirectory(path))]
+    if not runs:
+        raise ModelError("there is no run below ./runs. Name the folder of one, or train one.")
+    newest = max(runs, key=lambda path: _time_trained(RunDirectory(path)))
+    say(f"run: {newest}")
+    return newest
+
+
+def _time_trained(run: RunDirectory) -> float:
+    """Return the time of the last record of the log, or else that of the configuration."""
+    time = None
+    with contextlib.suppress(OSError):
+        time = last_time(read_records(run.log_records))
+    file = run.config_file if run.config_file.is_file() else run.log_records
+    return file.stat().st_mtime if time is None else time
 
 
 def _find_run(path: Path) -> tuple[RunDirectory, Path]:

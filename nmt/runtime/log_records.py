@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,15 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         OSError: The file cannot be read.
     """
     return LogRecords(path).read_new()
+
+
+def last_time(records: list[dict[str, Any]]) -> float | None:
+    """Return the time of the last record that has one, in seconds since 1970."""
+    for record in reversed(records):
+        time = record.get("time")
+        if isinstance(time, float) and math.isfinite(time):
+            return time
+    return None
 
 
 def _last_record(line: bytes) -> bytes:

@@ -60,7 +60,6 @@ REPORT = [
 WATCH = [
     case("no such run, to watch", "watch runs/none", 4, "no such run"),
     case("a bundle, to watch", "watch runs/tiny/best", 4, "runs/tiny/best: is a bundle"),
-    case("no run named, to watch", "watch", 2, "Missing argument"),
     case(
         "a log that is a folder, to watch",
         "watch runs/tiny",

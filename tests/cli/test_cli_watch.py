@@ -36,6 +36,22 @@ def test_a_run_that_nobody_trains_is_shown_and_left(folder, capsys):
     assert shown.count("no process of this machine is at work on it") == 1
 
 
+def test_without_a_run_the_one_trained_last_is_taken(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert nmt(["watch", "--once"]) == nmt(["report", "--json"]) == 4
+    assert "no run below ./runs" in capsys.readouterr().err
+    (tmp_path / "runs").mkdir()
+    write_run(tmp_path / "runs" / "older", start(), {**end(20), "time": 2e9})
+    write_run(tmp_path / "runs" / "newer", start(), {**train(10), "time": 3e9})
+    os.utime(tmp_path / "runs" / "older" / "config.yaml", (4e9, 4e9))
+    assert nmt(["watch", "--once"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "run: runs/newer\n"
+    assert "update 10 of 100" in told.out
+    assert nmt(["report"]) == 0
+    assert "runs/newer/report.html" in capsys.readouterr().err
+
+
 def test_in_a_pipe_a_line_for_each_record_until_the_end(folder):
     with hold_lock(folder / ".training", "this"):
         process = watch(folder, stdout=subprocess.PIPE, text=True)
