@@ -183,8 +183,16 @@ def recommend_for(
         )
     seconds = constants.BUDGET_FOR_UPDATES * duration_seconds(budget)
     limit = Budget(budget, max(1, int(seconds / pace.seconds)), pace.seconds)
-    say(f"{1 / pace.seconds:.1f} updates/s here: {limit.updates:,} updates in {budget}")
     plan = make_plan(facts, limit)
+    chosen = (
+        "all are chosen"
+        if plan.updates == limit.updates
+        else f"{plan.updates:,} are chosen, because they suffice for a corpus of this size"
+    )
+    say(
+        f"{limit.updates:,} updates fit into {budget} here ({1 / pace.seconds:.1f} a second); "
+        f"{chosen}"
+    )
     if plan.epochs < _MIN_EPOCHS:
         warn(
             f"{budget} are short: {plan.epochs:.1f} epochs, of {plan.full_updates:,} recommended "

@@ -108,10 +108,22 @@ def test_a_budget_is_measured(texts, capsys, monkeypatch):
     assert measured[0] > 0.0
     assert sorted(texts.iterdir()) == sorted([*before, texts / "my.yaml"])
     told = capsys.readouterr().err
-    assert "0.3 updates/s here: 160 updates in 10m\n" in told
+    assert "160 updates fit into 10m here (0.3 a second); all are chosen\n" in told
     assert "busy" not in told
     training = load_config(texts / "my.yaml").training
     assert (training.max_updates, training.max_time) == (160, "10m")
+
+
+def test_a_budget_with_room_to_spare_says_how_many_updates_are_chosen(texts, capsys, monkeypatch):
+    monkeypatch.setattr(
+        training_checks, "measure_pace", lambda config: training_checks.Pace(1e-3, waited_share=0.0)
+    )
+    assert run([*TRAIN, *DEV, "--budget", "10m", "-o", "my.yaml"]) == 0
+    told = capsys.readouterr().err
+    chosen = load_config(texts / "my.yaml").training.max_updates
+    assert "updates fit into 10m here (1000.0 a second); " in told
+    assert f"; {chosen:,} are chosen, because they suffice for a corpus of this size\n" in told
+    assert "epochs, enough for a corpus of this size" in told
 
 
 def test_a_budget_that_is_measured_on_a_busy_machine_is_warned_of(texts, capsys, monkeypatch):

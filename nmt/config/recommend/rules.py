@@ -432,8 +432,8 @@ def _stopping_reason(plan: Plan, budget: Budget | None) -> str:
     if budget is None:
         return passes
     if plan.updates == plan.full_updates:
-        return f"{passes}; {budget.time} would allow more"
-    return f"{passes} in {budget.time}"
+        return f"{passes}, enough for a corpus of this size"
+    return f"{passes}, as many as fit into {budget.time} here"
 
 
 def _scaled_dropout(dropout: float, plan: Plan) -> float:
