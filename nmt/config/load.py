@@ -87,11 +87,22 @@ def _read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MAX_FILE_SIZE + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file ({path.absolute()})") from error
+        similar = _similar_file(path)
+        hint = "" if similar is None else f"; did you mean {similar}?"
+        raise ConfigError(f"{path}: no such file ({path.absolute()}){hint}") from error
     except IsADirectoryError as error:
-        raise ConfigError(f"{path}: is a folder; give the configuration file in it") from error
+        file = path / "config.yaml"
+        advice = f"its configuration, {file}" if file.is_file() else "the configuration file in it"
+        raise ConfigError(f"{path}: is a folder; give {advice}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _similar_file(path: Path) -> Path | None:
+    """Return a file with the same name and another suffix of YAML, or None."""
+    names = [f"{stem}{suffix}" for stem in (path.stem, path.name) for suffix in (".yaml", ".yml")]
+    candidates = (path.with_name(name) for name in names)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _decode(data: bytes, path: Path) -> str:

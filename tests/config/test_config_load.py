@@ -158,3 +158,23 @@ def test_files_that_cannot_be_read(folder):
 def test_an_override_needs_a_key_and_a_value(folder, override):
     with pytest.raises(ConfigError, match=r"expected KEY=VALUE, such as --set"):
         load(folder, override)
+
+
+@pytest.mark.parametrize(
+    ("there", "given"), [("my.yaml", "my.yml"), ("my.yml", "my.yaml"), ("my.yaml", "my")]
+)
+def test_a_file_with_another_suffix_is_named(tmp_path, there, given):
+    (tmp_path / there).write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_config(tmp_path / given)
+    assert raised.value.message.endswith(f"did you mean {tmp_path / there}?")
+
+
+def test_the_configuration_in_a_run_folder_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="give the configuration file in it"):
+        load_config(tmp_path)
+    (tmp_path / "config.yaml").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_config(tmp_path)
+    expected = f"{tmp_path}: is a folder; give its configuration, {tmp_path / 'config.yaml'}"
+    assert raised.value.message == expected
