@@ -39,7 +39,7 @@ TOKENIZER = [
     _tokenizer(
         "languages swapped, texts not",
         2,
-        "data: source_language is en and target_language fr, but",
+        "data.train: ",
         "train.fr and",
         "suggest the opposite",
         more=" --set data.source_language=en --set data.target_language=fr",
