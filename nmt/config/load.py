@@ -91,8 +91,10 @@ def _read_bytes(path: Path) -> bytes:
         hint = "" if similar is None else f"; did you mean {similar}?"
         raise ConfigError(f"{path}: no such file ({path.absolute()}){hint}") from error
     except IsADirectoryError as error:
-        file = path / "config.yaml"
-        advice = f"its configuration, {file}" if file.is_file() else "the configuration file in it"
+        inside = path / "config.yaml"
+        advice = (
+            f"its configuration, {inside}" if inside.is_file() else "the configuration file in it"
+        )
         raise ConfigError(f"{path}: is a folder; give {advice}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
