@@ -249,4 +249,4 @@ def test_dev_that_changed_since_training_is_refused(trained, capsys):
     fingerprint = json.loads(text.split("\n")[0])["fingerprints"]["dev"]
     log.write_text(text.replace(fingerprint, "0" * 64), encoding="utf-8")
     assert run(tuning_of(run_folder.path)) == 3
-    assert "its dev corpus was changed" in capsys.readouterr().err
+    assert "its dev corpus changed" in capsys.readouterr().err

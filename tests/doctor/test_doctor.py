@@ -214,7 +214,7 @@ def test_one_text_on_both_sides_fails(tiny, tiny_config, doctor, binarized):
     target = folder / ("train.en" if binarized else "train.fr")
     report = doctor(f"run_dir={folder / 'run'}", f"data.train.target={target}")
     assert_fails(report, "text", 3, "source and target of train are the same text", "train.fr")
-    assert report.verdict == "not ready: 1 check fails; mend `text` first"
+    assert report.verdict == "not ready: 1 check fails; fix `text` first"
 
 
 def test_a_table_as_source_is_a_warning_of_the_check(tiny_config, doctor, capsys):
@@ -224,9 +224,9 @@ def test_a_table_as_source_is_a_warning_of_the_check(tiny_config, doctor, capsys
     report = doctor(BY_CHRF)
     found = finding(report, "text")
     assert found.level == "warn"
-    assert "train.fr: looks like a table" in found.result.advice
+    assert "train.fr: looks like a tab-separated table" in found.result.advice
     assert "warning" in report.verdict
-    assert "table" not in capsys.readouterr().err
+    assert "tab-separated" not in capsys.readouterr().err
 
 
 def test_dev_with_swapped_sides(tiny_config, doctor):
