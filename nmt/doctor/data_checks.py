@@ -15,7 +15,6 @@ from nmt.data.text_findings import SWAPPED
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers
 from nmt.doctor.corpus_sample import CorpusSample, equal_corpus_sides, take_sample
 from nmt.doctor.examination import Check, CheckResult, Examination
-from nmt.errors import DataError
 from nmt.evaluation.input_checks import count_four_grams, unspaced_text_warning
 from nmt.evaluation.scores import bleu_tokenizer
 from nmt.runtime.distributed import World
@@ -68,7 +67,7 @@ def _check_texts(examination: Examination) -> CheckResult:
     check_languages(config.data)
     if examination.data is not None:
         inputs = examination.data.manifest.inputs
-        _check_sides_differ(equal_sides(inputs))
+        _warn_of_equal_sides(equal_sides(inputs))
         _warn_of_swapped_sides(examination.data.manifest.findings)
         lines = {
             name: count_pairs(inputs, name)
@@ -77,19 +76,19 @@ def _check_texts(examination: Examination) -> CheckResult:
         }
         return CheckResult(f"{_counts(lines)}, as binarized", facts={"lines": lines})
     sample = examination.sample = take_sample(config, examination.temporary_folder)
-    _check_sides_differ(equal_corpus_sides(config))
+    _warn_of_equal_sides(equal_corpus_sides(config))
     _warn_of_swapped_sides(sample.findings)
     inspected = "" if sample.read == sample.lines["train"] else f" ({sample.read:,} inspected)"
     summary = f"{_counts(sample.lines)}, the same on both sides; train is readable{inspected}"
     return CheckResult(summary, facts={"lines": sample.lines, "read": sample.read})
 
 
-def _check_sides_differ(problems: Sequence[str]) -> None:
-    """Raise DataError for a corpus with one text on both sides."""
+def _warn_of_equal_sides(problems: Sequence[str]) -> None:
+    """Warn of a corpus with one text on both sides, which only a copying task needs."""
     if problems:
-        raise DataError(
-            f"{'; '.join(problems)}: a model of it learns to copy.\n"
-            "Name the translation, line by line, as the target"
+        warn(
+            f"{'; '.join(problems)}: a model of it learns to copy. To translate, name the "
+            "translation as the target."
         )
 
 
