@@ -5,6 +5,7 @@ token comes from one source token of its pair or from the null word, all equally
 Expectation maximisation estimates P(target | source).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -73,6 +74,15 @@ class Lexicon:
             table[source, : len(order)] = self.keys[row][order] % self.target_vocabulary
         return table
 
+    def without_rare(self, min_probability: float) -> "Lexicon":
+        """Return the lexicon without the entries of a lower probability, to save memory and time.
+
+        Args:
+            min_probability: The least probability of an entry.
+        """
+        kept = self.probabilities >= min_probability
+        return replace(self, keys=self.keys[kept], probabilities=self.probabilities[kept])
+
 
 def learn_lexicon(
     corpus: TokenPairs,
@@ -129,6 +139,25 @@ def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: IntArray
         pairs: The numbers of the pairs, `[pairs]`.
     """
     means = [np.empty(0)]
+    for block, tokens in token_probabilities(lexicon, corpus, pairs):
+        lengths = corpus.target_lengths[block]
+        means.append(mean_by_pair(np.log(np.maximum(tokens, _MIN_PROBABILITY)), lengths))
+    return np.concatenate(means)
+
+
+def token_probabilities(
+    lexicon: Lexicon, corpus: TokenPairs, pairs: IntArray
+) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield P(target token | source) of Model 1, block by block, so that memory is bounded.
+
+    Args:
+        lexicon: The lexicon. A link that is not in it has probability zero.
+        corpus: The token sequences.
+        pairs: The numbers of the pairs, `[pairs]`.
+
+    Yields:
+        The numbers of the pairs of a block, and the probabilities of all their target tokens.
+    """
     for block in _blocks(corpus, pairs):
         links = _Links.from_pairs(corpus, block, lexicon.target_vocabulary)
         entries = np.minimum(np.searchsorted(lexicon.keys, links.keys), len(lexicon.keys) - 1)
@@ -136,13 +165,19 @@ def mean_log_probabilities(lexicon: Lexicon, corpus: TokenPairs, pairs: IntArray
         probabilities = np.where(known, lexicon.probabilities[entries], 0.0)
         lengths = corpus.target_lengths[block]
         choices = np.repeat(corpus.source_lengths[block] + 1, lengths)
-        tokens = np.bincount(links.positions, probabilities, minlength=len(choices)) / choices
-        pair_of_token = np.repeat(np.arange(len(block)), lengths)
-        sums = np.bincount(
-            pair_of_token, np.log(np.maximum(tokens, _MIN_PROBABILITY)), minlength=len(block)
-        )
-        means.append(np.where(lengths > 0, sums / np.maximum(lengths, 1), np.nan))
-    return np.concatenate(means)
+        yield block, np.bincount(links.positions, probabilities, minlength=len(choices)) / choices
+
+
+def mean_by_pair(values: FloatArray, lengths: IntArray) -> FloatArray:
+    """Return the mean of the values of the target tokens of each pair, NaN without target tokens.
+
+    Args:
+        values: The values of the tokens of all pairs, one pair after the other.
+        lengths: The number of target tokens of each pair, `[pairs]`.
+    """
+    pair_of_token = np.repeat(np.arange(len(lengths)), lengths)
+    sums = np.bincount(pair_of_token, values, minlength=len(lengths))
+    return np.where(lengths > 0, sums / np.maximum(lengths, 1), np.nan)
 
 
 @dataclass(frozen=True)

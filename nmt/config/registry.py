@@ -398,6 +398,46 @@ FILTERS = Registry(
             "a side is more than `max_length_ratio` times as long as the other, in tokens",
             ("max_length_ratio",),
         ),
+        "identical sides": Kind(
+            "nmt.data.text_filters:IdenticalSides",
+            "both sides have the same letters",
+            ("drop_identical",),
+        ),
+        "marks of a tool": Kind(
+            "nmt.data.text_filters:ToolMarks",
+            "a side has marks of another tool, such as &apos; and @@",
+            ("drop_tool_marks",),
+        ),
+        "other script": Kind(
+            "nmt.data.text_filters:OtherScript",
+            "too few letters of a side are in the main scripts of that side of train",
+            ("min_script_share",),
+        ),
+        "other language": Kind(
+            "nmt.data.language_filter:OtherLanguage",
+            "a side is in another language (py3langid)",
+            ("drop_other_languages",),
+        ),
+        "other end": Kind(
+            "nmt.data.text_filters:OtherEnd",
+            "only one side ends with a full stop or the like",
+            ("drop_different_ends",),
+        ),
+        "other numbers": Kind(
+            "nmt.data.text_filters:OtherNumbers",
+            "one side has a number that the other has not",
+            ("drop_different_numbers",),
+        ),
+        "other addresses": Kind(
+            "nmt.data.text_filters:OtherAddresses",
+            "one side has a web or e-mail address that the other has not",
+            ("drop_different_addresses",),
+        ),
+        "unrelated words": Kind(
+            "nmt.alignment.word_match:UnrelatedWords",
+            "the words fit each other (IBM Model 1) like those of randomly paired lines",
+            ("min_word_match",),
+        ),
         "also in dev": Kind(
             "nmt.data.pair_filters:AlsoInDev",
             "the same pair is in dev",
@@ -412,6 +452,11 @@ FILTERS = Registry(
             "nmt.data.pair_filters:Duplicate",
             "the same pair occurs earlier",
             ("drop_duplicates",),
+        ),
+        "near duplicate": Kind(
+            "nmt.data.text_filters:NearDuplicate",
+            "a pair with the same letters comes before it",
+            ("drop_near_duplicates",),
         ),
     },
 )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 from typing import IO
 
@@ -235,8 +234,11 @@ class _CorpusOutput:
             self.counts.drop(NOT_UTF8, chunk.unreadable)
         keep_mask = np.ones(len(chunk.lines), np.bool_)
         for reason, drop_mask in dropped.items():
-            self.counts.drop(reason, compress(chunk.lines, drop_mask))
-            keep_mask &= ~drop_mask
+            if drop_mask.any():
+                dropped_pairs = chunk.where(drop_mask)
+                self.counts.drop(reason, dropped_pairs.lines)
+                self.counts.keep_examples(reason, dropped_pairs)
+                keep_mask &= ~drop_mask
         return keep_mask
 
     def count_properties(

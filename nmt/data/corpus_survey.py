@@ -13,6 +13,7 @@ from nmt.data.binarize import warn_of_equal_files
 from nmt.data.hashing import pair_key
 from nmt.data.manifest import count_pairs, describe_inputs, list_files
 from nmt.data.pair_files import read_corpus_pairs
+from nmt.data.text_filters import MIN_CORPUS_SHARE, PAIR_FAULTS, letters_key
 from nmt.data.text_findings import profile_corpus, text_findings
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
@@ -73,7 +74,7 @@ def summarize_corpus(
 
 @dataclass
 class _SideCounts:
-    """The counts of a side. The last three are of a sample of the lines."""
+    """The counts of a side. The last four are of a sample of the lines."""
 
     words: int = 0
     characters: int = 0
@@ -82,6 +83,7 @@ class _SideCounts:
     word_counts: Counter[str] = field(default_factory=Counter)
     letter_counts: Counter[str] = field(default_factory=Counter)
     scripts: Counter[str] = field(default_factory=Counter)
+    main_scripts: Counter[str] = field(default_factory=Counter)
 
     def add(self, text: str, in_sample: bool) -> int:
         """Count a line.
@@ -102,8 +104,17 @@ class _SideCounts:
         if in_sample:
             self.word_counts.update(split_at_spaces(text[:_MAX_CHARACTERS])[0])
             self.letter_counts.update(text[:_MAX_CHARACTERS])
-            self.scripts.update(count_scripts(text[:_MAX_CHARACTERS]))
+            scripts = count_scripts(text[:_MAX_CHARACTERS])
+            self.scripts.update(scripts)
+            self.main_scripts.update(script for script, _ in scripts.most_common(1))
         return count
+
+    def lines_in_other_scripts(self) -> int:
+        """Return the number of lines of the sample that are mostly in a rare script."""
+        least = MIN_CORPUS_SHARE * self.scripts.total()
+        return sum(
+            lines for script, lines in self.main_scripts.items() if self.scripts[script] < least
+        )
 
     def summary(self) -> SideSummary:
         """Return the summary of the counts."""
@@ -171,7 +182,9 @@ class _CorpusCounts:
         self._source, self._target = _SideCounts(), _SideCounts()
         self._lengths: Counter[int] = Counter()
         self._repeats = _RepetitionCounter()
-        self._blank = self._identical = 0
+        self._near_repeats = _RepetitionCounter()
+        self._blank = self._identical = self._sampled = 0
+        self._faults = dict.fromkeys(PAIR_FAULTS, 0)
         self.profile = CorpusProfile(lines)
 
     def add(self, pair: LinePair) -> None:
@@ -189,7 +202,12 @@ class _CorpusCounts:
         self._lengths[min(length, _MAX_LENGTH)] += 1
         self.profile.add(pair.line, pair.source, pair.target)
         self._repeats.add(pair_key(pair.source, pair.target))
+        self._near_repeats.add(letters_key(pair.source, pair.target))
         self._identical += pair.source.strip() == pair.target.strip()
+        if in_sample:
+            self._sampled += 1
+            for key, has_fault in PAIR_FAULTS.items():
+                self._faults[key] += has_fault(pair.source, pair.target)
 
     @property
     def pairs(self) -> int:
@@ -207,7 +225,15 @@ class _CorpusCounts:
             repeated=self._repeats.share,
             identical=self._identical / max(1, self.pairs),
             dev_pairs=dev_pairs,
+            faults=self._fault_shares(),
         )
+
+    def _fault_shares(self) -> dict[str, float]:
+        others = sum(side.lines_in_other_scripts() for side in (self._source, self._target))
+        counts = {**self._faults, "min_script_share": others}
+        shares = {key: count / max(1, self._sampled) for key, count in counts.items()}
+        near = max(0.0, self._near_repeats.share - self._repeats.share)
+        return {**shares, "drop_near_duplicates": near}
 
 
 def _length_percentile(lengths: Counter[int], share: float) -> int:

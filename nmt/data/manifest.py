@@ -385,6 +385,20 @@ class RoundTripReport(Record):
         )
 
 
+class DroppedPair(Record):
+    """A pair that was dropped, as an example.
+
+    Attributes:
+        line: Its line.
+        source: The source text, cut where it is very long.
+        target: The target text, cut where it is very long.
+    """
+
+    line: int
+    source: str
+    target: str
+
+
 class CorpusReport(Record):
     """The statistics of the pairs of a corpus.
 
@@ -393,6 +407,8 @@ class CorpusReport(Record):
         pairs_kept: The pairs that were kept.
         dropped: The number of dropped pairs, by reason.
         first_dropped: The lines of the first dropped pairs, by reason.
+        examples: The first dropped pairs with text on both sides, by reason. Empty in the manifest
+            of an earlier release.
         blank: The kept pairs with a side without tokens.
         identical: The pairs with the same text on both sides.
         duplicates: The pairs that occur earlier in the corpus.
@@ -416,6 +432,7 @@ class CorpusReport(Record):
     target: SideReport
     fingerprint: str
     round_trip: RoundTripReport | None = None
+    examples: dict[str, tuple[DroppedPair, ...]] = {}
 
 
 class OverlapReport(Record):

@@ -1,16 +1,27 @@
 """The statistics of what became of each pair of a corpus, and their description."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.encode import EncodedChunk
-from nmt.data.manifest import CorpusReport, LengthRatio, OverlapReport, RoundTripReport, SideReport
+from nmt.data.encode import Chunk, EncodedChunk
+from nmt.data.manifest import (
+    CorpusReport,
+    DroppedPair,
+    LengthRatio,
+    OverlapReport,
+    RoundTripReport,
+    SideReport,
+)
+from nmt.data.pair_filters import selecting_reasons
+from nmt.text.characters import cut_text, escape_controls
 from nmt.tokenizers.round_trip import RoundTrip, describe_changes
 
 _LINES_NAMED = 20
+_EXAMPLES = 3
+_EXAMPLE_CHARACTERS = 300
 
 
 @dataclass
@@ -49,20 +60,35 @@ class PairCounts:
     def __post_init__(self) -> None:
         self.dropped = dict.fromkeys(self.reasons, 0)
         self._first_dropped: dict[str, list[int]] = {reason: [] for reason in self.dropped}
+        self._examples: dict[str, list[DroppedPair]] = {}
         self.round_trip = RoundTrip(self.lines)
 
-    def drop(self, reason: str, lines: Iterable[int]) -> None:
+    def drop(self, reason: str, lines: Sequence[int]) -> None:
         """Count pairs as read and dropped.
 
         Args:
             reason: The reason.
             lines: The lines of the pairs.
         """
-        line_numbers = [int(line) for line in lines]
-        self.dropped[reason] = self.dropped.get(reason, 0) + len(line_numbers)
+        self.dropped[reason] = self.dropped.get(reason, 0) + len(lines)
         first_lines = self._first_dropped.setdefault(reason, [])
-        first_lines += line_numbers[: _LINES_NAMED - len(first_lines)]
-        self.pairs_read += len(line_numbers)
+        first_lines += lines[: _LINES_NAMED - len(first_lines)]
+        self.pairs_read += len(lines)
+
+    def keep_examples(self, reason: str, dropped: Chunk) -> None:
+        """Keep the first dropped pairs with text on both sides.
+
+        Args:
+            reason: The reason.
+            dropped: The pairs that are dropped for it.
+        """
+        examples = self._examples.setdefault(reason, [])
+        for line, *texts in zip(dropped.lines, dropped.sources, dropped.targets, strict=True):
+            if len(examples) == _EXAMPLES:
+                return
+            source, target = (cut_text(text.strip(), _EXAMPLE_CHARACTERS) for text in texts)
+            if source and target:
+                examples.append(DroppedPair(line=line, source=source, target=target))
 
     def count_properties(self, encoded: EncodedChunk, duplicate: NDArray[np.bool_]) -> None:
         """Count the properties that are only reported, of pairs that may be kept or dropped.
@@ -104,6 +130,7 @@ class PairCounts:
             pairs_kept=self.pairs_kept,
             dropped=self.dropped,
             first_dropped={name: tuple(lines) for name, lines in self._first_dropped.items()},
+            examples={name: tuple(pairs) for name, pairs in self._examples.items() if pairs},
             blank=self.blank,
             identical=self.identical,
             duplicates=self.duplicates,
@@ -124,10 +151,11 @@ class PairCounts:
 
 
 _LINES_SHOWN = 5
+_CHARACTERS_SHOWN = 40
 
 
 def drop_table(name: str, report: CorpusReport) -> str:
-    """Return a table of the kept pairs and of the dropped pairs by reason.
+    """Return a table of the kept pairs and of the dropped pairs by reason, with an example each.
 
     Args:
         name: The name of the corpus.
@@ -146,7 +174,16 @@ def drop_table(name: str, report: CorpusReport) -> str:
             lines.append(
                 f"  {reason:<{width}}{count:>10,}{_share(count, report.pairs_read)}  line {where}"
             )
+            if reason not in selecting_reasons():
+                lines += map(_example_line, report.examples.get(reason, ())[:1])
     return "\n".join(lines)
+
+
+def _example_line(pair: DroppedPair) -> str:
+    source, target = (
+        escape_controls(cut_text(text, _CHARACTERS_SHOWN)) for text in (pair.source, pair.target)
+    )
+    return f"    such as line {pair.line}: {source} | {target}"
 
 
 def corpus_remarks(name: str, report: CorpusReport) -> list[str]:

@@ -54,6 +54,34 @@ def read_corpus_pairs(corpus: CorpusSettings, on_bad_utf8: BadUtf8 = "error") ->
             yield LinePair(number, source, target)
 
 
+def sample_corpus_pairs(
+    corpus: CorpusSettings, on_bad_utf8: BadUtf8, max_pairs: int
+) -> list[tuple[str, str]]:
+    """Return evenly spread pairs of a corpus that have text on both sides.
+
+    The whole corpus is read. The sample is a function of its text.
+
+    Args:
+        corpus: The corpus.
+        on_bad_utf8: See `read_corpus_pairs`.
+        max_pairs: The number of pairs at most. There are at least half as many in a larger corpus.
+
+    Raises:
+        DataError: See `read_corpus_pairs`.
+    """
+    sample: list[tuple[str, str]] = []
+    step, count = 1, 0
+    for pair in read_corpus_pairs(corpus, on_bad_utf8):
+        if not (pair.source and pair.source.strip() and pair.target and pair.target.strip()):
+            continue
+        if count % step == 0:
+            sample.append((pair.source, pair.target))
+        count += 1
+        if len(sample) > max_pairs:
+            sample, step = sample[::2], 2 * step
+    return sample
+
+
 def pair_files(corpus: CorpusSettings) -> "list[PairFile]":
     """Return the files of a corpus that hold both sides."""
     return [PairFile(path, corpus.format, corpus.sides, corpus.languages) for path in corpus.pairs]

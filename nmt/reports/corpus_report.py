@@ -281,7 +281,7 @@ def _dropped_pairs(data: DataReport) -> str:
     ]
     if not rows:
         return paragraph("No train pair was dropped.")
-    return "<h3>Dropped train pairs</h3>" + table(
+    counts = table(
         (Column("reason"), Column("pairs", True), Column("share", True), Column("first lines")),
         [
             (
@@ -293,6 +293,25 @@ def _dropped_pairs(data: DataReport) -> str:
             for reason, number, lines in rows
         ],
     )
+    return f"<h3>Dropped train pairs</h3>{counts}{_dropped_examples(data)}"
+
+
+def _dropped_examples(data: DataReport) -> str:
+    """Return a table of the first pairs that each filter dropped."""
+    rows = [
+        (reason, str(pair.line), pair.source, pair.target)
+        for reason, pairs in data.train.examples.items()
+        for pair in pairs
+    ]
+    if not rows:
+        return ""
+    columns = (
+        Column("reason"),
+        Column("line", True),
+        Column("source", is_user_text=True),
+        Column("target", is_user_text=True),
+    )
+    return f'<h3>Examples of dropped pairs</h3><div class="pairs">{table(columns, rows)}</div>'
 
 
 def _repetitions(data: DataReport) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nmt.alignment.lexicon import learn_lexicon, mean_log_probabilities
 from nmt.data.binary_dataset import Corpus
+from nmt.text.characters import cut_text
 from nmt.text.scripts import count_scripts, script_share
 from nmt.tokenizers.tokenizer import TokenizerPair
 
@@ -107,8 +108,8 @@ def suspicious_pairs(
         result.append(
             SuspiciousPair(
                 int(lines[pair]),
-                _cut(source),
-                _cut(target),
+                cut_text(source, _MOST_CHARACTERS),
+                cut_text(target, _MOST_CHARACTERS),
                 found_signs.score,
                 tuple(found_signs.reasons),
             )
@@ -223,7 +224,3 @@ def _texts(corpus: Corpus, tokenizers: TokenizerPair, pair: int) -> tuple[str, s
         tokenizers.source.decode(corpus.source(pair).tolist()),
         tokenizers.target.decode(corpus.target(pair).tolist()),
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

@@ -116,6 +116,50 @@ def normalize_for_comparison(text: str) -> str:
     return compose(clean_input(text))
 
 
+def letters_of(text: str) -> str:
+    """Return the letters of a text with their vowel signs and accents, in lower case.
+
+    Letters of another width or style are the plain ones (NFKC). Spaces, punctuation, symbols and
+    digits are left out.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return text.casefold().translate(_LETTERS)
+
+
+class _LetterTable(dict[int, int | None]):
+    """A table for `str.translate` that keeps letters and marks."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = code if unicodedata.category(chr(code))[0] in "LM" else None
+        return self[code]
+
+
+_LETTERS = _LetterTable()
+
+
+def cut_text(text: str, length: int) -> str:
+    """Return a text that is cut to some characters if it is longer, with an ellipsis.
+
+    Args:
+        text: The text.
+        length: The greatest number of characters without the ellipsis.
+    """
+    return text if len(text) <= length else text[:length] + "…"
+
+
+def ends_sentence(text: str) -> bool:
+    """Return whether a text ends with a full stop or the like, as a sentence does.
+
+    Closing quotation marks and brackets may follow.
+    """
+    return text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS)
+
+
+_SENTENCE_ENDS = tuple(".!?…:;‽。．！？：；｡؟۔؛।॥։።፧။៕་")
+_CLOSING = " \t\u00a0\u202f\"'”’»“‘«›‹)]}）】」』〉》｣*"
+
+
 def escape_controls(text: str) -> str:
     r"""Return a text on one line: `\uXXXX` for breaks and control characters, `\\` for `\`."""
     text = text.replace("\\", "\\\\")

@@ -133,6 +133,28 @@ def find_language(text: str | None) -> Language | None:
     return next((_LANGUAGES[word] for word in words if word in _LANGUAGES), None)
 
 
+_CLOSE_LANGUAGES = (
+    frozenset(["no", "nb", "nn"]),
+    frozenset(["bs", "hr", "sr"]),
+    frozenset(["id", "ms"]),
+    frozenset(["zh", "yue", "wuu"]),
+)
+"""Languages that a short text often does not tell apart."""
+
+
+def close_languages(text: str) -> frozenset[str]:
+    """Return the codes of a language and of those that short texts do not tell apart from it.
+
+    Args:
+        text: A code or name, see `find_language`. The result is empty for an unknown language.
+    """
+    found = find_language(text)
+    if found is None:
+        return frozenset()
+    groups = (group for group in _CLOSE_LANGUAGES if found.code in group)
+    return next(groups, frozenset([found.code]))
+
+
 def is_same_language(one: str | None, other: str | None) -> bool:
     """Return whether two codes or names mean the same language, such as `de` and `deu`.
 

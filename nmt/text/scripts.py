@@ -75,6 +75,35 @@ def script_share(counts: Counter[str], script: str) -> float:
     return counts[script] / total if total else 1.0
 
 
+class LetterCounter:
+    """A counter of the letters in some scripts.
+
+    Args:
+        scripts: The names of the scripts.
+    """
+
+    def __init__(self, scripts: Iterable[str]) -> None:
+        self._table = _ScriptTable(scripts)
+
+    def share(self, text: str) -> float:
+        """Return the share of the letters of a text that are in the scripts, 1 without letters."""
+        letters = text.translate(self._table)
+        return letters.count("+") / len(letters) if letters else 1.0
+
+
+class _ScriptTable(dict[int, str | None]):
+    """A table for `str.translate`: `+` for letters in some scripts, `-` for other letters."""
+
+    def __init__(self, scripts: Iterable[str]) -> None:
+        super().__init__()
+        self._scripts = frozenset(scripts)
+
+    def __missing__(self, code: int) -> str | None:
+        script = _script(chr(code))
+        self[code] = None if script is None else "+" if script in self._scripts else "-"
+        return self[code]
+
+
 @lru_cache(1 << 14)
 def _script(character: str) -> str | None:
     """Return the name of a letter's script, None for other characters."""

@@ -87,10 +87,41 @@ def test_unfit_train_pairs_are_dropped_by_reason_and_told(make_config, prepare, 
         "also in dev": 1,
     }
     assert report.first_dropped["source empty"] == (103, 104)
+    assert {reason: pair.line for reason, (pair,) in report.examples.items()} == {
+        "source empty": 104,
+        "too long": 105,
+        "length ratio": 106,
+        "also in dev": 107,
+    }
+    assert report.examples["too long"][0].source == ("cat " * 60).strip()
     assert (report.pairs_read, report.pairs_kept) == (107, 100)
     told = capsys.readouterr().err
     assert "train: 107 pairs read, 100 kept, 7 dropped (6.54%)" in told
     assert "  source empty               2 (1.87%)  line 103, 104\n" in told
+    assert "line 106\n    such as line 106: cat | chat arbre chien rouge petit maison sous…" in told
+
+
+def test_filters_of_texts_drop_pairs_and_only_those_set_are_recorded(make_config, prepare):
+    faulty = [("cat cat", "Cat, cat!"), ("cat 12", "chat 13"), ("кот", "chat"), ("a&apos;", "b")]
+    keys = {
+        "drop_identical": True,
+        "drop_different_numbers": True,
+        "min_script_share": 0.5,
+        "drop_tool_marks": True,
+        "min_word_match": 0.01,
+    }
+    manifest = prepare(make_config(with_pairs(faulty), DEV, **keys)).manifest
+    dropped = {reason: count for reason, count in manifest.train.dropped.items() if count}
+    dropped.pop("unrelated words", None)
+    assert dropped == {
+        "identical sides": 1,
+        "marks of a tool": 1,
+        "other script": 1,
+        "other numbers": 1,
+    }
+    assert keys.items() <= manifest.settings.items()
+    assert "drop_different_ends" not in manifest.settings
+    assert "drop_near_duplicates" not in manifest.settings
 
 
 def test_dev_keeps_all_its_pairs(make_config, prepare, capsys):

@@ -35,6 +35,32 @@ def test_what_there_is_is_counted(corpus):
     assert facts.shared_script is None
 
 
+def test_the_pairs_that_filters_would_drop_are_counted(corpus):
+    clean = [(f"This is dog {word}.", f"Das ist Hund {word}.") for word in "abcdefghijklmnop"]
+    faulty = [
+        ("The same.", "the same!"),
+        ("It &apos;s.", "Es ist."),
+        ("In 1984.", "Im Jahr 1948."),
+        ("Truncated.", "Abgeschnitten"),
+        ("See www.a.org.", "Siehe dort."),
+        ("A cat.", "Кошка."),
+        (clean[0][0].upper(), clean[0][1]),
+    ]
+    facts = summarize_corpus(corpus(*zip(*clean, *faulty, strict=True)), None)
+    assert facts.faults == {
+        key: pytest.approx(1 / 23)
+        for key in (
+            "drop_identical",
+            "drop_tool_marks",
+            "drop_different_ends",
+            "drop_different_numbers",
+            "drop_different_addresses",
+            "min_script_share",
+            "drop_near_duplicates",
+        )
+    }
+
+
 def test_words_seen_five_times_are_frequent(corpus):
     facts = summarize_corpus(corpus(["a b c"] * 4 + ["a b d"], ["x y"] * 5), None)
     assert (facts.source.frequent_words, facts.target.frequent_words) == (2, 2)

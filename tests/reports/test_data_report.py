@@ -59,6 +59,25 @@ def test_odd_pairs_come_first_with_their_lines_and_reasons(run):
     assert report.suspicious.scripts[1]["Cyrillic"] == 15
 
 
+def test_examples_of_dropped_pairs_are_in_the_report(tiny_config):
+    folder = tiny_config.parent
+    config = load_config(tiny_config, [f"run_dir={folder / 'run'}", "data.max_length=60"])
+    for name in ("fr", "en"):
+        path = folder / f"train.{name}"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(f"{'<b> ' * 200}\n{text}", encoding="utf-8")
+    found = RunDirectory(config.run_dir)
+    prepare_corpora(config, found, prepare_tokenizers(config, found))
+    report = examine_corpora(found)
+    example = report.record()["train"]["examples"]["too long"][0]
+    assert example["line"] == 1
+    assert example["source"] == "<b> " * 75 + "…"
+    assert "&lt;b&gt; &lt;b&gt;" in data_section(report, "")
+    train = report.train.model_copy(update={"examples": {}})
+    older = replace(report, manifest=report.manifest.model_copy(update={"train": train}))
+    assert "Examples of dropped pairs" not in data_section(older, "")
+
+
 def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
     folder = tiny_config.parent
     path = folder / "train.fr"

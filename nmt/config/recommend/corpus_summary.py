@@ -1,7 +1,7 @@
 """The statistics of a corpus from which a configuration is recommended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class CorpusSummary:
         dev_pairs: The number of dev pairs; None without dev.
         bleu_counts_words: Whether BLEU has a tokenizer for the words of the target language. True
             where this is unknown.
+        faults: The share of the pairs that a filter would drop, by its key of `data`.
         findings: Messages about possible errors in the texts.
     """
 
@@ -61,6 +62,7 @@ class CorpusSummary:
     identical: float = 0.0
     dev_pairs: int | None = None
     bleu_counts_words: bool = True
+    faults: Mapping[str, float] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
 
     @property

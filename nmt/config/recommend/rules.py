@@ -19,6 +19,7 @@ from typing import Any
 from nmt.config.key_index import all_keys
 from nmt.config.recommend import constants
 from nmt.config.recommend.corpus_summary import CorpusSummary, SideSummary
+from nmt.config.recommend.fault_filters import FILTERS_OF_FAULTS, filters_needed
 from nmt.text.characters import make_visible
 
 
@@ -135,19 +136,23 @@ def recommend(corpus: CorpusSummary, budget: Budget | None = None) -> list[Recom
 def without_dropped_pairs(corpus: CorpusSummary) -> CorpusSummary:
     """Return statistics of the corpus without the pairs that binarizing drops.
 
-    They are blank pairs, and repeated pairs where `data.drop_duplicates` is chosen.
+    They are blank pairs, repeated pairs where `data.drop_duplicates` is chosen, and those of the
+    filters that are chosen.
     """
     share = max(0.0, 1.0 - _dropped_share(corpus))
     source, target = (
         replace(side, words=round(share * side.words)) for side in (corpus.source, corpus.target)
     )
     pairs = max(1, round(share * corpus.pairs))
-    return replace(corpus, pairs=pairs, source=source, target=target, blank=0, repeated=0.0)
+    return replace(
+        corpus, pairs=pairs, source=source, target=target, blank=0, repeated=0.0, faults={}
+    )
 
 
 def _dropped_share(corpus: CorpusSummary) -> float:
     repeated = corpus.repeated if corpus.repeated >= constants.REPEATED_SHARE else 0.0
-    return corpus.blank / corpus.pairs + repeated
+    faulty = sum(corpus.faults[key] for key in filters_needed(corpus))
+    return corpus.blank / corpus.pairs + repeated + faulty
 
 
 def vocabulary_size(corpus: CorpusSummary) -> tuple[int, str]:
@@ -198,9 +203,22 @@ def _data(corpus: CorpusSummary) -> Iterator[Recommendation]:
     if corpus.repeated >= constants.REPEATED_SHARE:
         reason = f"{corpus.repeated:.0%} of the pairs occur before"
         yield Recommendation("data.drop_duplicates", True, reason)
+    yield from _filters(corpus)
     if dropped > constants.RAISED_LIMIT_FROM:
         limit = min(1.0, math.ceil(20 * dropped + 2) / 20)
-        yield Recommendation("data.max_dropped", limit, f"{dropped:.0%} are blank or repeated")
+        kinds = "blank, repeated or faulty" if filters_needed(corpus) else "blank or repeated"
+        yield Recommendation("data.max_dropped", limit, f"{dropped:.0%} are {kinds}")
+
+
+def _filters(corpus: CorpusSummary) -> Iterator[Recommendation]:
+    needed = filters_needed(corpus)
+    for key in needed:
+        found = FILTERS_OF_FAULTS[key]
+        reason = f"{corpus.faults[key]:.1%} of the pairs {found.fault}"
+        yield Recommendation(f"data.{key}", found.value, reason)
+    if needed and corpus.pairs >= constants.WORD_MATCH_FROM_PAIRS:
+        reason = "where pairs have such faults, some sides do not belong together"
+        yield Recommendation("data.min_word_match", constants.WORD_MATCH, reason)
 
 
 def validation_share(pairs: int) -> float:

@@ -163,6 +163,51 @@ class DataSettings(Settings):
     drop_duplicates: bool = Field(
         False, description="Keep only the first of identical train pairs."
     )
+    drop_identical: bool = Field(
+        False, description="Drop train pairs with the same letters on both sides."
+    )
+    drop_tool_marks: bool = Field(
+        False, description="Drop train pairs with marks of other tools, such as &apos; and @@."
+    )
+    min_script_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Minimum fraction of the letters of each side of a train pair in the main scripts "
+        "of that side of train, such as 0.5. 0: no limit.",
+    )
+    drop_other_languages: bool = Field(
+        False,
+        description="Drop train pairs with a side in another language than `source_language` or "
+        "`target_language`. Needs the package py3langid (`pip install 'nmt[langid]'`).",
+    )
+    drop_different_ends: bool = Field(
+        False,
+        description="Drop train pairs of which only one side ends with a full stop or the like, "
+        "such as pairs with a truncated target.",
+    )
+    drop_different_numbers: bool = Field(
+        False,
+        description="Drop train pairs of which one side has a number that the other has not. "
+        "Numbers of one digit do not count, nor those beside a side without digits.",
+    )
+    drop_different_addresses: bool = Field(
+        False,
+        description="Drop train pairs of which one side has a web or e-mail address that the "
+        "other has not.",
+    )
+    min_word_match: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Drop train pairs whose words fit each other (IBM Model 1) no better than "
+        "those of this fraction of randomly paired lines, such as 0.9. 0: no limit.",
+    )
+    drop_near_duplicates: bool = Field(
+        False,
+        description="Keep only the first of train pairs with the same letters. Case, punctuation, "
+        "digits and spaces do not count.",
+    )
     exclude_overlap: bool = Field(
         True, description="Drop train pairs that are also in dev or test."
     )

@@ -177,6 +177,19 @@ def test_repetitions_are_dropped_and_may_be():
     assert chosen(replace(SMALL, blank=14_500))["data.max_dropped"] == 0.6
 
 
+def test_filters_are_chosen_for_faults_of_some_pairs():
+    faults = {"drop_tool_marks": 0.004, "drop_different_ends": 0.3, "drop_near_duplicates": 0.01}
+    assert not [key for key in written(replace(SMALL, faults=faults)) if ".drop_" in key]
+    faults = {"drop_tool_marks": 0.01, "min_script_share": 0.02, "drop_near_duplicates": 0.03}
+    few = chosen(replace(SMALL, faults=faults))
+    keys = ("data.drop_tool_marks", "data.min_script_share", "data.drop_near_duplicates")
+    assert [few[key] for key in keys] == [True, 0.5, True]
+    assert few["data.min_word_match"] == 0.0
+    many = replace(SMALL, pairs=200_000, faults={"drop_identical": 0.19})
+    assert chosen(many)["data.min_word_match"] == 0.9
+    assert chosen(many)["data.max_dropped"] == 0.3
+
+
 @pytest.mark.parametrize(
     ("pairs", "share"), [(1, 0.5), (10, 0.5), (100, 0.1), (29_000, 0.02), (10**6, 0.002)]
 )
