@@ -173,8 +173,8 @@ class DataSettings(Settings):
         0.0,
         ge=0.0,
         le=1.0,
-        description="Minimum fraction of the letters of each side of a train pair in the main scripts "
-        "of that side of train, such as 0.5. 0: no limit.",
+        description="Minimum fraction of the letters of each side of a train pair that are in the "
+        "main scripts of that side of train, such as 0.5. 0: no limit.",
     )
     drop_other_languages: bool = Field(
         False,
