@@ -137,6 +137,12 @@ class Recipe:
                 "data.drop_duplicates: is true, which would undo --times. Remove the duplicates "
                 "from the text, or set it to false."
             )
+        data = self.config.data
+        if any(corpus is not None and corpus.pairs for corpus in (data.train, data.dev, data.test)):
+            raise UsageError(
+                "back-translation needs two files for each corpus: give `source` and `target` in "
+                "place of `pairs`."
+            )
         if self.config.training.guided_alignment.alignments:
             raise UsageError(
                 "training.guided_alignment.alignments: are links of the own pairs only. Set "

@@ -276,7 +276,8 @@ def _data_recommendations(texts: Texts, folder: Path | None) -> Iterator[Recomme
                     )
             if corpus.pairs:
                 yield Recommendation(f"data.{name}.format", corpus.format)
-                yield Recommendation(f"data.{name}.sides", list(corpus.sides or ()))
+                if corpus.sides is not None:
+                    yield Recommendation(f"data.{name}.sides", list(corpus.sides))
     if texts.on_bad_utf8 != "error":
         yield Recommendation("data.on_bad_utf8", texts.on_bad_utf8)
 

@@ -20,6 +20,7 @@ from nmt.data.manifest import (
     Manifest,
     OverlapReport,
     SideReport,
+    content_hashes,
     count_pairs,
     list_files,
 )
@@ -276,7 +277,7 @@ def warn_of_equal_files(inputs: Inputs) -> None:
     """Warn of corpora with one text on both sides, and of dev or test that is train."""
     for problem in equal_sides(inputs):
         warn(f"{problem}.")
-    texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
+    texts = content_hashes(inputs)
     for name in ("dev", "test"):
         if texts.get(f"{name}.source") == texts["train.source"]:
             warn(
@@ -287,7 +288,7 @@ def warn_of_equal_files(inputs: Inputs) -> None:
 
 def equal_sides(inputs: Inputs) -> list[str]:
     """Return a sentence for each corpus with one text on both sides."""
-    texts = {name: [file.sha256 for file in files] for name, files in inputs.items()}
+    texts = content_hashes(inputs)
     return [
         f"source and target of {corpus} are the same text ({_paths(inputs, corpus)})"
         for corpus in ("train", "dev", "test")

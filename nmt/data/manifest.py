@@ -36,7 +36,7 @@ class InputFile(BaseModel):
         bytes: Its size.
         modified_ns: The time of its last change, in nanoseconds.
         lines: The number of its lines; of a file with both sides, that of its pairs.
-        sha256: The hash of its content, and of `part`.
+        sha256: The hash of its content.
         part: For a file with both sides, the side and where it stands. None for plain text.
     """
 
@@ -143,7 +143,7 @@ def changed_texts(before: Inputs, now: Inputs) -> list[str]:
         before: The earlier descriptions.
         now: The present descriptions.
     """
-    old, new = _content_hashes(before), _content_hashes(now)
+    old, new = content_hashes(before), content_hashes(now)
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
@@ -157,8 +157,9 @@ def count_pairs(inputs: Inputs, corpus: str) -> int:
     return sum(file.lines for file in inputs[f"{corpus}.source"])
 
 
-def _content_hashes(inputs: Inputs) -> dict[str, list[str]]:
-    return {name: [file.sha256 for file in files] for name, files in inputs.items()}
+def content_hashes(inputs: Inputs) -> dict[str, list[tuple[str, str | None]]]:
+    """Return what tells the texts of each side apart: the hash of each file and the part of it."""
+    return {name: [(file.sha256, file.part) for file in files] for name, files in inputs.items()}
 
 
 _Cache = dict[tuple[str, str | None], InputFile]
@@ -176,15 +177,14 @@ def _describe_pair_files(
     corpus: CorpusSettings, cache: _Cache
 ) -> tuple[tuple[InputFile, ...], tuple[InputFile, ...]]:
     """Return the descriptions of both sides of files that hold both."""
-    how = f"{corpus.format or 'any format'}, {corpus.sides or corpus.languages}"
-    parts = tuple(f"{side} of {how}" for side in ("source", "target"))
+    sides = corpus.sides or corpus.languages
+    parts = tuple(f"{side} of {sides}" for side in ("source", "target"))
     for file in pair_files(corpus):
         keys = [(str(file.path), part) for part in parts]
         if any(key not in cache or not _is_unchanged(file.path, cache[key]) for key in keys):
             whole = _read_description(file.path, file)
             for key, part in zip(keys, parts, strict=True):
-                digest = hashlib.sha256(f"{whole.sha256} {part}".encode()).hexdigest()
-                cache[key] = whole.model_copy(update={"part": part, "sha256": digest})
+                cache[key] = whole.model_copy(update={"part": part})
     source, target = (tuple(cache[str(path), part] for path in corpus.pairs) for part in parts)
     return source, target
 
@@ -205,6 +205,8 @@ def _read_description(path: Path, pair_file: PairFile | None = None) -> InputFil
             lines = count_lines(path)
         else:
             lines = sum(1 for _ in pair_file.read(reports_omitted=True))
+            if lines == 0:
+                raise DataError(f"{path}: has no pair.")
         status = file_status(path)
         with wrap_read_errors(path):
             digest = sha256(path)

@@ -10,9 +10,11 @@ import io
 import json
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -20,11 +22,13 @@ from typing import Any
 from nmt.config.registry import PAIR_FORMATS
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.data import Sides
-from nmt.console import say
+from nmt.console import format_count, say
 from nmt.errors import DataError
 from nmt.text.byte_formats import Head
+from nmt.text.characters import clean_output
 from nmt.text.compression import Content
 from nmt.text.formats import LINE_FORMATS, identify
+from nmt.text.languages import find_language
 from nmt.text.lines import BadUtf8, LinePair, open_unpacked, read_pairs
 
 _WIDE = frozenset(["utf-16"])
@@ -32,6 +36,7 @@ _BREAKS = re.compile(r"[ \t]*[\r\n\x0b\x0c\x85\u2028\u2029]+[ \t\r\n]*")
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 _SHOWN = 8
 _SHOWN_WIDTH = 50
+_SNIFFED_LINES = 50
 
 
 def read_corpus_pairs(corpus: CorpusSettings, on_bad_utf8: BadUtf8 = "error") -> Iterator[LinePair]:
@@ -145,6 +150,10 @@ class PairFile:
                 )
             reader: PairReader = PAIR_FORMATS.resolve(name)(self, content.stream)
             reader.format = name
+            if self.sides is not None and _same(*self.sides):
+                raise DataError(
+                    f"{self.path}: source and target are both {self.sides[0]!r}. Name two sides."
+                )
             yield reader
 
 
@@ -168,7 +177,9 @@ class RecognisedFile:
     def description(self) -> str:
         """The format and the sides, for people."""
         sides = "" if self.sides is None else f"; source {self.sides[0]}, target {self.sides[1]}"
-        source, target = (shorten(text, _SHOWN_WIDTH, placeholder=" ...") for text in self.first)
+        source, target = (
+            clean_output(shorten(text, _SHOWN_WIDTH, placeholder=" ...")) for text in self.first
+        )
         return f"{PAIR_FORMATS.kinds[self.format].summary}{sides}; first pair: {source} | {target}"
 
 
@@ -263,8 +274,9 @@ class TableReader(PairReader):
     def _fitted(self, row: list[str], width: int) -> list[str]:
         """Return a row of another width, which may differ in empty cells at its end alone."""
         if any(cell.strip() for cell in row[width:]) or len(row) < width:
+            columns = format_count(len(row), "column", "columns")
             raise self.error(
-                f"has {len(row)} columns, and the first row has {width}. "
+                f"has {columns}, and the first row has {width}. "
                 "Make them equal (a tab or quotation mark within a text divides it)."
             )
         return row[:width]
@@ -277,6 +289,8 @@ class TableReader(PairReader):
             wanted = [language.casefold() for language in languages]
             if wanted[0] != wanted[1] and all(names.count(name) == 1 for name in wanted):
                 sides = languages
+        if sides is None and _are_headings(first):
+            sides = (first[0].strip(), first[1].strip())
         if sides is None:
             if len(first) != len(BOTH):
                 raise DataError(
@@ -295,6 +309,12 @@ class TableReader(PairReader):
                         f"{len(first)}: {listed(first)}."
                     )
             return source, target, False
+        for side in sides:
+            if names.count(side.casefold()) > 1:
+                raise DataError(
+                    f"{self.file.path}: has several columns {side!r}. Give the numbers of the "
+                    "columns, after removing the first row."
+                )
         found = [names.index(side.casefold()) if side.casefold() in names else -1 for side in sides]
         for side, position in zip(sides, found, strict=True):
             if position < 0:
@@ -305,13 +325,29 @@ class TableReader(PairReader):
         return found[0], found[1], True
 
 
+def _are_headings(first: Sequence[str]) -> bool:
+    """Return whether the first of two columns' rows names the sides, as `source` or languages."""
+    names = [cell.strip().casefold() for cell in first]
+    if len(names) != len(BOTH):
+        return False
+    if names in (["source", "target"], ["src", "tgt"], ["src", "trg"]):
+        return True
+    languages = [find_language(name) for name in names]
+    return None not in languages and all(
+        name.split("-")[0].split("_")[0] in (language.code, language.name.casefold())
+        for name, language in zip(names, languages, strict=True)
+        if language is not None
+    )
+
+
 class TsvReader(TableReader):
     """Cells with tabs between them, without quotation marks."""
 
     def rows(self) -> Iterator[list[str]]:
         """See `TableReader.rows`."""
         for line in self.lines():
-            yield line.removesuffix("\n").removesuffix("\r").split("\t")
+            if text := line.rstrip("\r\n"):
+                yield text.split("\t")
 
 
 class CsvReader(TableReader):
@@ -320,20 +356,43 @@ class CsvReader(TableReader):
     def rows(self) -> Iterator[list[str]]:
         """See `TableReader.rows`."""
         lines = self.lines()
-        first = next(lines, None)
-        if first is None:
-            return
-        delimiter = max(",;\t", key=first.count)
-        rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
+        first = list(islice(lines, _SNIFFED_LINES))
+        rows = csv.reader(chain(first, lines), delimiter=find_delimiter(first), strict=True)
+        start = 1
         try:
             for row in rows:
+                start = rows.line_num + 1
+                self.line = rows.line_num
                 if row:
                     yield row
         except csv.Error as error:
+            self.line = start
             raise self.error(
-                f"a cell in quotation marks does not end properly ({error}). "
-                'Write a quotation mark within one as "".'
+                "a cell in quotation marks does not end properly, or is longer than "
+                f"{csv.field_size_limit():,} characters ({error}). "
+                'Write a quotation mark within a cell as "".'
             ) from error
+
+
+def find_delimiter(lines: Sequence[str]) -> str:
+    """Return the delimiter of a table: the one with which most rows have one number of cells.
+
+    Of several such, a space after the delimiter counts against it, because prose has one.
+
+    Args:
+        lines: The first lines of the table.
+    """
+
+    def rank(delimiter: str) -> tuple[float, float]:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+        if not widths:
+            return 0.0, 0.0
+        (width, count), *_ = widths.most_common(1)
+        text = "".join(lines)
+        spaced = text.count(f"{delimiter} ") / max(1, text.count(delimiter))
+        return (count / widths.total() if width > 1 else 0.0), -spaced
+
+    return max(",;\t", key=rank)
 
 
 class JsonLinesReader(PairReader):
@@ -407,6 +466,5 @@ def listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+def _same(source: str, target: str) -> bool:
+    return source.strip().casefold() == target.strip().casefold()

@@ -8,8 +8,10 @@ from typing import Any
 from xml.parsers import expat
 
 from nmt.config.settings.data import Sides
+from nmt.console import format_count
 from nmt.data.pair_files import BOTH, PairFile, PairReader, listed
 from nmt.errors import DataError
+from nmt.text.languages import is_same_language
 
 _BLOCK_BYTES = 1 << 16
 
@@ -38,6 +40,7 @@ class XmlReader(PairReader):
         parser.EndElementHandler = self._close
         parser.CharacterDataHandler = self._add
         parser.EntityDeclHandler = self._refuse
+        parser.SkippedEntityHandler = self._skip_entity
         self._parser = parser
         at_end = False
         while not at_end:
@@ -50,6 +53,11 @@ class XmlReader(PairReader):
                 raise self.error(
                     f"is not well-formed XML: {expat.ErrorString(error.code)}. "
                     "The file is damaged or cut off: export or copy it again."
+                ) from error
+            except (ValueError, LookupError) as error:
+                self.line = max(1, parser.CurrentLineNumber)
+                raise self.error(
+                    f"its XML has an encoding that cannot be read ({error}). Convert it to UTF-8."
                 ) from error
             for line, source, target in self._ready:
                 self.line = line
@@ -126,6 +134,14 @@ class XmlReader(PairReader):
             "Remove the declarations (<!ENTITY ...>)."
         )
 
+    def _skip_entity(self, name: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            self.line = self._parser.CurrentLineNumber
+            raise self.error(
+                f"uses the entity &{name};, which another file defines. nmt does not read that "
+                "file: replace the entity by its character."
+            )
+
 
 class TmxReader(XmlReader):
     """Translation memories (TMX 1.1 to 1.4). A side is a language code, as `en` or `en-GB`.
@@ -172,7 +188,9 @@ class TmxReader(XmlReader):
     def _variant(self, side: str) -> str | None:
         """Return the text in a language, None where there is none."""
         wanted = _code(side)
-        codes = {_code(language): text for language, text in reversed(self._variants.items())}
+        codes: dict[str, str] = {}
+        for language, text in self._variants.items():
+            codes.setdefault(_code(language), text)
         if wanted in codes:
             return codes[wanted]
         regions = (text for code, text in codes.items() if code.startswith(f"{wanted}-"))
@@ -193,12 +211,14 @@ class XliffReader(XmlReader):
     """Localisation files (XLIFF 1.2 and 2). Units without a translation are left out.
 
     A file whose languages are those of the sides the other way round is read the other way round.
+    Units of other languages, and those that wait for a translator, are left out.
     """
 
     def __init__(self, file: PairFile, stream: io.BufferedReader) -> None:
         super().__init__(file, stream)
         self._parts: dict[str, str] = {}
-        self._swapped = False
+        self._swapped = self._is_foreign = self._is_untranslated = False
+        self._languages: list[str] = []
 
     def begin(self, name: str, attributes: dict[str, str]) -> bool:
         """See `XmlReader.begin`."""
@@ -206,11 +226,12 @@ class XliffReader(XmlReader):
             source = attributes.get("source-language") or attributes.get("srcLang")
             target = attributes.get("target-language") or attributes.get("trgLang")
             if source is not None or target is not None:
-                self._swapped = self._is_swapped(source or "", target or "")
-                if source is not None and target is not None:
-                    self.sides = (target, source) if self._swapped else (source, target)
+                self._set_languages(source, target)
         elif name in _UNITS:
             self._parts = {}
+            self._is_untranslated = attributes.get("translate") == "no"
+        elif name == "target" and attributes.get("state") in _UNTRANSLATED:
+            self._is_untranslated = True
         return (
             name in ("source", "target")
             and self._path[-2:-1] != ["alt-trans"]
@@ -223,27 +244,53 @@ class XliffReader(XmlReader):
             self._parts.setdefault(name, text)
         elif name in _UNITS:
             source, target = self._parts.get("source"), self._parts.get("target")
-            if self._swapped:
+            if self._is_foreign or self._is_untranslated or not target:
+                source = target = None
+            elif self._swapped:
                 source, target = target, source
-            self.add_unit(source, target or None)
+            self.add_unit(source, target)
 
     def no_pair(self) -> str:
         """See `XmlReader.no_pair`."""
-        return f"{self.file.path}: none of its {self.units:,} units has a source and a target."
+        units = format_count(self.units, "unit", "units")
+        languages = f"; its languages are {', '.join(self._languages)}" if self._languages else ""
+        return (
+            f"{self.file.path}: has {units}, none with a source and a translation"
+            f"{languages}. Name its languages by `sides`, if these are others."
+        )
 
-    def _is_swapped(self, source: str, target: str) -> bool:
-        sides = self.file.sides or self.file.languages
-        if sides is None:
-            return False
-        wanted = tuple(_code(side).partition("-")[0] for side in sides)
-        found = tuple(_code(code).partition("-")[0] for code in (source, target))
-        if self.file.sides is not None and found not in (wanted, wanted[::-1]):
-            self.line = self._parser.CurrentLineNumber
-            raise self.error(
-                f"translates {source or '?'} to {target or '?'}, not {sides[0]} and {sides[1]}. "
-                "Name its languages by `sides`."
-            )
-        return found == wanted[::-1] != wanted
+    def _set_languages(self, source: str | None, target: str | None) -> None:
+        """Find out whether the following units are swapped, or of other languages."""
+        name = f"{source or '?'} to {target or '?'}"
+        if name not in self._languages:
+            self._languages.append(name)
+        wanted = self.file.sides or self.file.languages
+        self._is_foreign = self._swapped = False
+        if wanted is not None and not _default_names(wanted):
+            straight = _fit(source, wanted[0]) + _fit(target, wanted[1])
+            reverse = _fit(source, wanted[1]) + _fit(target, wanted[0])
+            self._is_foreign = max(straight, reverse) < 0
+            self._swapped = reverse > straight
+        if source is not None and target is not None and not self._is_foreign:
+            self.sides = (target, source) if self._swapped else (source, target)
+
+
+_UNTRANSLATED = ("new", "needs-translation")
+_OTHER = -10
+
+
+def _fit(code: str | None, wanted: str) -> int:
+    """Return how well a language code fits: 2 for equal codes, 1 for equal languages, 0 unknown."""
+    if code is None:
+        return 0
+    if _code(code) == _code(wanted):
+        return 2
+    return 1 if is_same_language(_code(code), _code(wanted)) else _OTHER
+
+
+def _default_names(languages: Sides) -> bool:
+    """Return whether the languages are not named."""
+    return languages == ("source", "target")
 
 
 _UNITS = ("trans-unit", "segment")

@@ -62,7 +62,7 @@ def test_the_model_is_that_of_two_files(tiny_config, table, capsys):
     assert manifest.train == Manifest.load(folder / "tiny" / "data").train
     capsys.readouterr()
     assert run([*commands["one"], "--set", f"run_dir={folder / 'one'}"]) == 0
-    assert "nothing to do" in capsys.readouterr().err
+    assert "Nothing to do" in capsys.readouterr().err
 
 
 def test_other_sides_are_another_text(tmp_path, table):
@@ -72,7 +72,7 @@ def test_other_sides_are_another_text(tmp_path, table):
         f"{{pairs: {table}}}",
         f"{{pairs: {table}, sides: [fr, en]}}",
         f"{{pairs: {table}, sides: [en, fr]}}",
-        f"{{pairs: {table}, sides: [3, 2]}}",
+        f"{{pairs: {table}, sides: [2, 3], format: tsv}}",
     ):
         config = load(tmp_path, corpus)
         inputs = describe_inputs({"train": config.data.train}, known)
@@ -86,10 +86,10 @@ def test_other_sides_are_another_text(tmp_path, table):
 @pytest.mark.parametrize(
     ("corpus", "message"),
     [
-        ("{pairs: a.tsv, source: b}", "has `pairs` beside `source` or `target`"),
+        ("{pairs: a.tsv, source: b}", "has both `pairs` and `source` or `target`"),
         ("{source: b}", "needs `source` and `target`, or `pairs`"),
-        ("{source: b, target: c, sides: [1, 2]}", "`format` and `sides` are for `pairs`"),
-        ("{pairs: a.tsv, format: xls}", "'xls' is no format; choose one of tsv, csv"),
+        ("{source: b, target: c, sides: [1, 2]}", "`format` and `sides` need `pairs`"),
+        ("{pairs: a.tsv, format: xls}", "'xls' is not a valid format; choose one of tsv, csv"),
         ("{pairs: a.tsv, sides: [1]}", "data.train.sides"),
         ("{pairs: a.tsv, sides: [1, 2, 3]}", "data.train.sides"),
     ],
@@ -121,7 +121,7 @@ def test_init_writes_what_it_recognised(tmp_path, pairs, capsys):
         (["-p", "t.tsv", "-s", "a"], "--pairs holds both sides: leave --source and --target out"),
         (["-s", "a", "-t", "b", "--sides", "1,2"], "--sides and --format belong to --pairs"),
         (["-p", "t.tsv", "--sides", "1"], "--sides 1: give two names with a comma"),
-        (["-p", "t.tsv", "--format", "xls"], "'xls' is no format; choose one of tsv, csv"),
+        (["-p", "t.tsv", "--format", "xls"], "'xls' is not a valid format; choose one of tsv, csv"),
         (["-p", "t.tsv"], "t.tsv: has 3 columns: 'id', 'fr', 'en'. Say which are source"),
         (["-p", "t.tsv", "-p", "u.tsv", "--sides", "fr,en"], "u.tsv: has no column 'fr'"),
     ],

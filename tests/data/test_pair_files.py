@@ -62,7 +62,7 @@ def test_localisation_files(write):
     path = write("old.xlf", XLIFF)
     assert list(PairFile(path).read()) == [("Hi there", "Hallo")]
     assert list(PairFile(path, languages=("de", "en")).read()) == [("Hallo", "Hi there")]
-    with pytest.raises(DataError, match="translates en to de, not fr and en"):
+    with pytest.raises(DataError, match="none with a source and a translation; its languages are"):
         list(PairFile(path, sides=("fr", "en")).read())
     new = write("new.xlf", XLIFF_2)
     assert list(PairFile(new).read()) == [("Hello x", "Hallo"), ("B", "C")]
@@ -78,6 +78,9 @@ def test_localisation_files(write):
         ("dos.tsv", "\ufeffa\tb\r\nc\td\r\n", {}),
         ("comma.csv", 'En,De\n"a","b"\n"c","d"\n', {"sides": ("en", "de")}),
         ("semicolon.csv", '"a";"b"\n"c";"d"\n', {"format": "csv"}),
+        ("prose.csv", "a;b\nc;d\n", {"format": "csv"}),
+        ("headed.csv", "en;de\na;b\nc;d\n", {"format": "csv"}),
+        ("headed.tsv", "source\ttarget\na\tb\nc\td\n\n", {}),
         ("flat.jsonl", '{"x": "a", "y": "b"}\n\n{"y": "d", "x": "c", "n": 1}\n', {}),
         (
             "deep.jsonl",
@@ -98,6 +101,57 @@ def test_tables_and_json_lines(write, name, content, options):
     assert list(PairFile(packed, **options).read()) == [("a", "b"), ("c", "d")]
 
 
+def first_pair(path):
+    return next(PairFile(path, "csv").read())
+
+
+def test_the_delimiter_is_the_one_of_the_rows(write):
+    rows = ["Ja, x;Yes y\n"] * 5
+    assert first_pair(write("a.csv", "".join(rows))) == ("Ja, x", "Yes y")
+    rows = ['"Ja, nun, x";"Yes"\n'] * 5
+    assert first_pair(write("b.csv", "".join(rows))) == ("Ja, nun, x", "Yes")
+    rows = ['"Yes, no, ok"\t"Ja"\n'] * 5
+    assert first_pair(write("c.csv", "".join(rows))) == ("Yes, no, ok", "Ja")
+
+
+def test_the_first_variant_of_a_language_counts(write):
+    unit = "".join(
+        f'<tuv xml:lang="{code}"><seg>{text}</seg></tuv>'
+        for code, text in (("en-GB", "colour"), ("en-US", "color"), ("de", "Farbe"))
+    )
+    path = write("memory.tmx", f"<tmx><tu>{unit}</tu></tmx>")
+    assert list(PairFile(path, sides=("en", "de")).read()) == [("colour", "Farbe")]
+    assert list(PairFile(path, sides=("en-US", "de")).read()) == [("color", "Farbe")]
+
+
+def xliff(*files):
+    body = "".join(
+        f"<file {languages}><trans-unit><source>{source}</source>{target}</trans-unit></file>"
+        for languages, source, target in files
+    )
+    return f"<xliff version='1.2'>{body}</xliff>"
+
+
+def test_units_of_other_languages_and_without_a_translation_are_left_out(write, capsys):
+    path = write(
+        "mixed.xlf",
+        xliff(
+            ("source-language='en' target-language='de'", "a", "<target>b</target>"),
+            ("source-language='en' target-language='fr'", "a", "<target>c</target>"),
+            ("source-language='de-AT' target-language='en-US'", "d", "<target>e</target>"),
+            ("source-language='en'", "f", "<target>g</target>"),
+            ("source-language='en'", "h", "<target state='needs-translation'>h</target>"),
+        ),
+    )
+    found = list(PairFile(path, languages=("en", "de")).read(reports_omitted=True))
+    assert found == [("a", "b"), ("e", "d"), ("f", "g")]
+    assert "2 of 5 units lack a side" in capsys.readouterr().err
+    regions = ("source-language='pt-PT' target-language='pt-BR'", "a", "<target>b</target>")
+    path = write("regions.xlf", xliff(regions))
+    assert list(PairFile(path, sides=("pt-BR", "pt-PT")).read()) == [("b", "a")]
+    assert list(PairFile(path, sides=("pt-PT", "pt-BR")).read()) == [("a", "b")]
+
+
 def test_breaks_within_a_text_become_spaces(write):
     table = write("cells.csv", 'en,de\n"a\r\n  b","c\u2028d"\n"x, y","z"\n')
     assert list(PairFile(table, "csv", ("en", "de")).read()) == [("a b", "c d"), ("x, y", "z")]
@@ -114,9 +168,9 @@ def test_breaks_within_a_text_become_spaces(write):
         ("bomb.tmx", BOMB, {}, "line 1: declares the entity 'a', which may be an attack"),
         ("zip.tmx", b"PK\x03\x04" + bytes(100), {}, "is a zip archive"),
         ("none.tmx", "<tmx><body/></tmx>", {}, r"has no translation unit \(<tu>\)"),
-        ("none.xlf", "<xliff/>", {}, "none of its 0 units has a source and a target"),
+        ("none.xlf", "<xliff/>", {}, "has 0 units, none with a source"),
         ("ragged.tsv", "a\tb\nc\td\te\n", {}, "line 2: has 3 columns, and the first row has 2"),
-        ("ragged.tsv", "a\tb\nc\n", {"format": "tsv"}, "line 2: has 1 columns"),
+        ("ragged.tsv", "a\tb\nc\n", {"format": "tsv"}, "line 2: has 1 column,"),
         ("three.tsv", "1\ta\tb\n2\tc\td\n", {}, r"has 3 columns: '1', 'a', 'b'. Say which"),
         ("four.tsv", "1\ta\tb\n2\tc\td\n", {"sides": ("2", "4")}, "has no column 4: its columns"),
         ("names.tsv", "a\tb\nc\td\n", {"sides": ("a", "c")}, "has no column 'c'; the first row"),
@@ -125,6 +179,21 @@ def test_breaks_within_a_text_become_spaces(write):
         ("lacks.jsonl", '{"a": "1", "b": "2"}\n{"a": "3"}\n', {}, "line 2: has no field 'b'"),
         ("text.jsonl", '{"a": "1", "b": "2"}\n{"a": "3", "b": 4}\n', {}, "no text in the field"),
         ("many.jsonl", '{"a": "", "b": "", "c": ""}\n' * 2, {}, "the fields 'a', 'b', 'c'. Say"),
+        ("same.tsv", "a\tb\nc\td\n", {"sides": ("1", "1")}, "source and target are both '1'"),
+        ("twice.tsv", "en\tEN\tde\na\tb\tc\n", {"sides": ("en", "de")}, "several columns 'en'"),
+        (
+            "japan.tmx",
+            b"<?xml version='1.0' encoding='Shift_JIS'?><tmx/>",
+            {},
+            "an encoding that cannot be read",
+        ),
+        (
+            "entity.tmx",
+            "<!DOCTYPE tmx SYSTEM 'tmx14.dtd'><tmx><tu><tuv xml:lang='en'><seg>10&nbsp;km</seg>"
+            "</tuv></tu></tmx>",
+            {},
+            "uses the entity &nbsp;, which another file defines",
+        ),
         ("latin.tsv", b"a\tb\n\xe9\td\n", {}, r"line 2: not valid UTF-8 \(byte 0xE9\)"),
         ("plain.txt", "a\nb\n", {}, "is none of tsv, csv, jsonl, tmx, xliff"),
         ("empty.tsv", "", {"format": "tsv"}, "the file is empty"),
@@ -138,5 +207,5 @@ def test_bad_files(write, name, content, options, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="no such file"):
         list(PairFile(tmp_path / "none.tsv").read())

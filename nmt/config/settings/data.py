@@ -9,6 +9,7 @@ from pydantic import (
     PrivateAttr,
     SerializerFunctionWrapHandler,
     Strict,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
@@ -18,6 +19,16 @@ from nmt.config.settings.base import FilePath, FilePaths, Settings, kind_of
 
 Sides = tuple[str, str]
 """Where source and target stand: columns, fields or language codes."""
+
+
+_SIDES_SCHEMA = WithJsonSchema(
+    {
+        "type": "array",
+        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        "minItems": 2,
+        "maxItems": 2,
+    }
+)
 
 
 def _side_names(value: object) -> object:
@@ -47,7 +58,7 @@ class CorpusSettings(Settings):
     format: Annotated[str, kind_of(PAIR_FORMATS)] | None = Field(
         None, description="Format of `pairs`. Default: detected from the file."
     )
-    sides: Annotated[Sides, BeforeValidator(_side_names)] | None = Field(
+    sides: Annotated[Sides, BeforeValidator(_side_names), _SIDES_SCHEMA] | None = Field(
         None,
         description="Source and target in `pairs`: numbers or names of columns, JSON fields or "
         "language codes, such as [2, 3] or [en, de]. Default: the names of the languages, or the "
