@@ -99,7 +99,7 @@ def test_a_word_lights_up_what_it_looked_at(drawn):
         hover(browser, token)
         np.testing.assert_allclose(lit(browser, "source"), merged[place], atol=0.005)
         assert lit(browser, "target") == [0.0] * len(target)
-        assert said(browser).startswith(f"{target[place]} looked at")
+        assert said(browser).startswith(f"{target[place]} attends to ")
 
 
 def test_a_source_word_lights_up_what_looked_at_it(drawn):
@@ -109,7 +109,7 @@ def test_a_source_word_lights_up_what_looked_at_it(drawn):
     for place, token in enumerate(tokens(browser, "source")):
         hover(browser, token)
         np.testing.assert_allclose(lit(browser, "target"), merged[:, place], atol=0.005)
-        assert said(browser).startswith(f"{source[place]} was looked at by")
+        assert said(browser).startswith(f"{source[place]} is attended to by ")
 
 
 def test_away_from_the_words_nothing_is_lit(drawn):
@@ -151,7 +151,7 @@ def test_words_and_heat_map_point_at_the_same_place(drawn):
     hover(browser, cell)
     on = browser.find_elements(By.CSS_SELECTOR, ".token.on, .matrix th.on")
     assert sorted(element.text for element in on) == ["black", "black", "noir", "noir"]
-    assert said(browser).startswith("black looked at noir ")
+    assert said(browser).startswith("black attends to noir ")
     assert len(browser.find_elements(By.CSS_SELECTOR, "td.across")) == 5
     assert len(browser.find_elements(By.CSS_SELECTOR, "td.down")) == 4
     hover(browser, tokens(browser, "source")[2])
@@ -192,9 +192,9 @@ def tap(browser, element):
 def test_a_finger_holds_and_lets_go(drawn):
     browser = drawn(weights=np.eye(6, dtype=np.float32))
     tap(browser, tokens(browser, "target")[2])
-    assert said(browser).startswith("cat looked at noir 100%")
+    assert said(browser).startswith("cat attends to noir 100%")
     tap(browser, tokens(browser, "source")[0])
-    assert said(browser).startswith("Le was looked at by The 100%")
+    assert said(browser).startswith("Le is attended to by The 100%")
     tap(browser, tokens(browser, "source")[0])
     assert not browser.find_elements(By.CSS_SELECTOR, '[aria-pressed="true"]')
 

@@ -252,7 +252,7 @@ def test_the_search(page):
     find(page, "details.search > summary").click()
     assert find(page, ".told").text.startswith(
         "10 hypotheses in 4 steps, 2 finished, 1 pruned, 1 cut off by the length limit, "
-        "2 not followed further."
+        "2 not expanded."
     )
     main = [
         row.text.replace("\n", " ")
@@ -262,8 +262,8 @@ def test_the_search(page):
     sides = page.find_elements(By.CSS_SELECTOR, ".tree > ul > li.side")
     assert [" ".join(side.text.split()) for side in sides] == [
         "pruned A -2.00",
-        "do -0.90 </s> -1.10 no. 2 g -3.50 z -5.50 cut off, no. 3 not followed further y -4.50",
-        "not followed further x -3.00",
+        "do -0.90 </s> -1.10 no. 2 g -3.50 z -5.50 cut off, no. 3 not expanded y -4.50",
+        "not expanded x -3.00",
     ]
     find(page, ".tree summary").send_keys(Keys.ENTER)
     assert "no. 2" not in find(page, ".tree").text
@@ -345,7 +345,7 @@ def test_a_blank_line_and_a_line_in_pieces(opened):
     )
     assert "A blank line." in find(page, ".reading").text
     choose(page, 2)
-    assert "2 pieces" in find(page, ".reading").text
+    assert "2 segments" in find(page, ".reading").text
     assert texts(page, ".token[data-target]") == ["a", "b"]
     assert not page.find_elements(By.CSS_SELECTOR, ".matrix")
 
@@ -412,5 +412,5 @@ def test_in_a_frame_of_a_notebook(opened):
     page.switch_to.frame(page.find_element(By.TAG_NAME, "iframe"))
     assert texts(page, ".token[data-target]") == ["A", "cat"]
     ActionChains(page).move_to_element(find(page, ".token[data-target]")).perform()
-    assert find(page, ".said").text.startswith("A looked at")
+    assert find(page, ".said").text.startswith("A attends to ")
     page.switch_to.default_content()

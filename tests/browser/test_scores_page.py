@@ -79,7 +79,7 @@ def test_a_metric_is_chosen_by_keyboard(page):
     titles = [title.text for title in page.find_elements(By.CSS_SELECTOR, "#charts h3")]
     assert titles == [
         "chrF2 by length",
-        "Words by how often training saw them",
+        "Words by frequency in the training text",
         "Sentences by their chrF2",
     ]
 

@@ -209,12 +209,12 @@ def test_each_line_is_its_own(page):
     wait(page, lambda: shown(page).split("\n") == ["A BIKE", "COPIED TEXT", "A MAN"])
     rows = page.find_elements(By.CSS_SELECTOR, "#target .row")
     assert [row.text for row in rows] == ["A BIKE", "", "COPIED TEXT", "A MAN"]
-    assert page.find_element(By.ID, "prefix-name").text == "Line 1 begins with"
+    assert page.find_element(By.ID, "prefix-name").text == "Line 1 starts with"
     words(page)[4].click()
     wait(page, lambda: len(items(page)) == 3)
     items(page)[1].click()
     assert shown(page).split("\n")[-1] == "ONE MAN"
-    assert page.find_element(By.ID, "prefix-name").text == "Line 4 begins with"
+    assert page.find_element(By.ID, "prefix-name").text == "Line 4 starts with"
     flags = [chip.text for chip in page.find_elements(By.CLASS_NAME, "flag")]
     assert "line 3: copies the source" in flags
 
@@ -238,7 +238,7 @@ def test_what_the_server_refuses_is_told(page):
     page.execute_script("document.getElementById('source').value = 'x'.repeat(400)")
     typed(page, "y")
     state = page.find_element(By.ID, "state")
-    wait(page, lambda: "at most 300" in state.text)
+    wait(page, lambda: "the limit is 300" in state.text)
     entries = [entry["message"] for entry in page.get_log("browser")]
     assert all("413" in entry for entry in entries)  # which the browser itself notes
 

@@ -161,7 +161,7 @@ def test_a_bleu_that_is_noise_is_warned_of(tmp_path, capsys, monkeypatch):
     assert run(["score", "h", "r", "--ref", "r", "--trials", "10", "--metric", "bleu"]) == 0
     assert f"h: BLEU 0.00 {warning}" in capsys.readouterr().err
     assert run(["score", "h", "--ref", "r", "--metric", "chrf"]) == 0
-    assert "noise" not in capsys.readouterr().err
+    assert "unreliable" not in capsys.readouterr().err
 
 
 def test_an_unknown_language_is_told_of(files, capsys):

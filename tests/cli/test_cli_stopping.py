@@ -104,4 +104,4 @@ def test_verify_resume_proves_it_and_changes_nothing(tiny_config, tmp_path):
 def test_verify_resume_leaves_the_run_alone(tiny_config, tmp_path):
     done = nmt("train", tiny_config, "--verify-resume", "--restart", cwd=tmp_path)
     assert done.returncode == 2
-    assert "leave --resume and --restart out" in done.stderr
+    assert "Remove --resume and --restart" in done.stderr

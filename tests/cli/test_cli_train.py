@@ -107,7 +107,7 @@ def test_a_signal_saves_and_the_same_command_goes_on_exactly(
     saved = max((tmp_path / "parts" / "checkpoints").iterdir()).name
     assert saved < f"step-{updates:08d}", "it ended before the signal came; nothing was tested"
     update = int(saved.removeprefix("step-"))
-    assert f"stopped by a signal at update {update}; all is saved" in said
+    assert f"stopped by a signal at update {update}; everything is saved" in said
     goes_on = nmt("train", tiny_config, *many, "--set", "run_dir=parts", cwd=tmp_path)
     assert goes_on.returncode == 0, goes_on.stderr
     assert f"resuming from update {update}" in goes_on.stderr
@@ -172,7 +172,7 @@ def test_a_run_that_is_resumed_with_other_threads_says_so(tiny_config, tmp_path)
     more = ["--set", "training.max_updates=4", "--resume", "--threads", "2"]
     done = nmt("train", tiny_config, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "warning: threads: 1 before, 2 now. From here on results may differ" in done.stderr
+    assert "warning: threads: 1 before, 2 now. The results may now differ" in done.stderr
 
 
 def choices(run):
@@ -201,7 +201,7 @@ def test_two_trainings_of_one_run_are_refused(tiny_config, tmp_path):
         (["--set", "model.attention.kind=bahdanau"], 2, "additive"),
         (["--set", "training.optimizer.learning_rate=fast"], 2, "expected a number"),
         (["--device", "cuda:7"], 5, "device cuda:7"),
-        (["--precision", "float16", "--device", "cpu"], 5, "float16 is for GPUs"),
+        (["--precision", "float16", "--device", "cpu"], 5, "precision float16 needs a GPU"),
         (["--set", "data.train={source: absent.fr, target: train.en}"], 3, "absent.fr"),
         (["--set", "training.tensorboard=maybe"], 2, "true or false"),
     ],

@@ -66,7 +66,7 @@ def test_the_winner_becomes_the_default(command, bundle, capsys):
     assert len(others) == 4  # beam 2 twice, the present beam 3, and the signature
     assert others[-1].startswith("nrefs:1|bs:1000|seed:12345|case:mixed|")
     assert told.err.startswith("4 searches of 8 lines, encoded once\n")
-    assert "dev.fr: 7 sentences are few to tune on" in told.err
+    assert "dev.fr: 7 sentences are few for tuning" in told.err
     assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
     assert told.err.endswith(f"{bundle}: defaults set to the best settings\n")
     assert search_of(bundle).beam_size == 1
@@ -87,7 +87,7 @@ def test_the_new_defaults_are_those_of_translate(command, bundle, capsys):
     told = capsys.readouterr()
     assert "best, present\n" in told.out
     assert told.err.endswith(
-        f"no other settings score higher than the current defaults\n{bundle}: left as it is\n"
+        f"no other settings score higher than the current defaults\n{bundle}: not changed\n"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_dry_run_writes_nothing(command, bundle, capsys):
     assert run([*command, *GRID, "--dry-run", "--json"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["written"] is False
-    assert told.err.endswith(f"{bundle}: left as it is\n")
+    assert told.err.endswith(f"{bundle}: not changed\n")
     assert contents(bundle) == before
     assert not list(bundle.parent.glob(".*"))
 
@@ -106,12 +106,12 @@ def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, m
     before = contents(bundle)
     assert run([*command, *GRID]) == 0
     told = capsys.readouterr().err
-    assert "This is within noise" in told
-    assert told.endswith(f"{bundle}: left as it is\n")
+    assert "The difference is not significant" in told
+    assert told.endswith(f"{bundle}: not changed\n")
     assert contents(bundle) == before
     assert run([*command, *GRID, "--force"]) == 0
     told = capsys.readouterr().err
-    assert "This is within noise" in told
+    assert "The difference is not significant" in told
     assert told.endswith(f"{bundle}: defaults set to the best settings\n")
     assert search_of(bundle).beam_size == 1
 
@@ -125,8 +125,8 @@ def test_within_noise_the_defaults_stay_unless_forced(command, bundle, capsys, m
             "search.beam_size: expected a whole number >= 1 and <= 1000000, got 0",
         ),
         (["--length-penalty", "gnnt"], 2, "did you mean gnmt?"),
-        (["--alpha", "0,...,1"], 2, "`...` stands between"),
-        (["--metric", "ter"], 2, "'ter' is no metric; choose bleu, chrf, chrf++."),
+        (["--alpha", "0,...,1"], 2, "`...` needs two numbers before it"),
+        (["--metric", "ter"], 2, "unknown metric 'ter'; choose bleu, chrf, chrf++."),
         (["--model", "another"], 2, "--model was given 2 times"),
         (["--source", "empty"], 3, "line counts differ"),
         (["--source", "nowhere"], 3, "nowhere"),
@@ -152,7 +152,7 @@ def test_an_empty_text_is_refused(bundle, tmp_path, capsys):
     empty.write_bytes(b"")
     arguments = ["--source", str(empty), "--ref", str(empty)]
     assert run(["tune", "--model", str(bundle), *arguments]) == 3
-    assert "empty: has no lines" in capsys.readouterr().err
+    assert "empty: the file is empty" in capsys.readouterr().err
 
 
 def test_a_text_of_blank_lines_is_refused(bundle, tmp_path, capsys):
@@ -184,10 +184,10 @@ def test_settings_that_all_score_zero_change_nothing(command, bundle, tmp_path, 
     before = contents(bundle)
     assert run([*command[:-2], *GRID, "--metric", "bleu", *options]) == 0
     told = capsys.readouterr()
-    assert "all settings score BLEU 0.00, which tells nothing of them" in told.err
+    assert "all settings score BLEU 0.00, so they cannot be compared" in told.err
     assert "--metric chrf." in told.err
     assert "only 0 of 7 references have four tokens or more" in told.err
-    assert told.err.endswith(f"{bundle}: left as it is\n")
+    assert told.err.endswith(f"{bundle}: not changed\n")
     assert "0.001" not in told.out
     assert contents(bundle) == before
 
@@ -204,7 +204,7 @@ def test_blank_references_are_told_of(command, tmp_path, capsys):
     (tmp_path / "more.en").write_text("the cat\n\n\n" + "a\n" * 5, encoding="utf-8")
     assert run([*command, *GRID, "--dry-run", "--ref", str(tmp_path / "more.en")]) == 0
     told = capsys.readouterr()
-    assert "reference 2 is blank in 1 line (line 3), where another is not" in told.err
+    assert "reference 2 is blank in 1 line (line 3), where another reference is not" in told.err
     assert "nrefs:var|" in told.out
 
 

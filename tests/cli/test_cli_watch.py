@@ -33,7 +33,7 @@ def test_once_shows_a_run_and_leaves(folder, capsys):
 def test_a_run_that_nobody_trains_is_shown_and_left(folder, capsys):
     assert nmt(["watch", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("no process of this machine is at work on it") == 1
+    assert shown.count("no process on this machine is training it") == 1
 
 
 def test_without_a_run_the_one_trained_last_is_taken(tmp_path, capsys, monkeypatch):

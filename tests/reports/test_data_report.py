@@ -92,7 +92,7 @@ def test_what_is_wrong_with_the_texts_is_in_the_report(tiny_config):
     assert "Possible problems in the texts" in page
     assert "d&amp;apos;eux" in page
     older = replace(report, manifest=report.manifest.model_copy(update={"findings": None}))
-    assert "What may be wrong" not in data_section(older, "")
+    assert "Possible problems in the texts" not in data_section(older, "")
 
 
 def test_lines_that_cannot_be_written_are_told(run):

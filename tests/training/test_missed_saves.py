@@ -131,6 +131,6 @@ def test_a_save_that_must_not_be_missed_ends_all_ranks(train_two, full, stop, to
     assert done.returncode == 1
     errors = done.stderr.split("nmt: error:")[1:]
     assert any(told in error.split("\n")[0] for error in errors), done.stderr
-    assert "all is saved" not in done.stderr
+    assert "everything is saved" not in done.stderr
     again = train_two("parts", [])
     assert again.returncode == 0, again.stderr
