@@ -65,7 +65,7 @@ INIT = [
         "m.tmx: is a zip archive",
         files={"m.tmx": b"PK\x03\x04" + bytes(60)},
     ),
-    case("no such format", "init --pairs t.tsv --format xls", 2, "'xls' is no format"),
+    case("no such format", "init --pairs t.tsv --format xls", 2, "'xls' is not a valid format"),
     case("one side of a table", "init --pairs t.tsv --sides 2", 2, "give two names with a comma"),
     case("no name for a text", "init --source '' --target train.en", 2, "the path is empty"),
     case(
