@@ -82,7 +82,7 @@ def is_terminal() -> bool:
 
 
 class LineLog(Protocol):
-    """A destination of lines besides or instead of stderr, such as the log of a training."""
+    """A destination of lines besides or instead of stderr, such as the log of a training run."""
 
     @property
     def last_line(self) -> float:

@@ -33,7 +33,7 @@ TOKENS_A_SENTENCE = 28
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a training.
+    """The cost of a training run.
 
     Attributes:
         parameters: The number of parameters.

@@ -58,7 +58,7 @@ def prepare_guidance(
         return links
     if is_shared and _has_other_provenance(path, corpus, provenance):
         raise UsageError(
-            f"{path}: its links were made from other files or by another aligner than "
+            f"{path}: its links come from different files or from an aligner other than the one "
             "`training.guided_alignment` names. Other runs may use them.\n"
             "Set `data.dir` to another folder, or rebuild this one with `nmt binarize --force`."
         )

@@ -1,1 +1,1 @@
-"""Models on disk: bundles, model cards, one-file models and ONNX programs."""
+"""Models on disk: bundles, model cards, single-file models and ONNX programs."""

@@ -71,8 +71,8 @@ def check_is_folder(path: Path) -> None:
         )
     if is_archive(path):
         raise UsageError(
-            f"{path}: is a single-file model, which nmt does not change. Give the run or bundle "
-            "that it was exported from, then re-run `nmt export`."
+            f"{path}: single-file models are read-only. Change the run or bundle it was exported "
+            "from, then re-run `nmt export`."
         )
 
 
@@ -143,7 +143,7 @@ def read_bundle_record(path: Path) -> dict[str, Any]:
         ) from error
     if version != FORMAT or not known or not plain:
         raise ModelError(
-            f"{file}: is of format {version!r:.40}, but this nmt reads format {FORMAT}. Use the "
+            f"{file}: has format {version!r:.40}, but this nmt reads format {FORMAT}. Use the "
             "version of nmt that made it, or a later one."
         )
     assert isinstance(record, dict)

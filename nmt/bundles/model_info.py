@@ -1,4 +1,4 @@
-"""The description of a run, a bundle or a model file, read without loading the model."""
+"""The description of a run, a bundle or a single-file model, read without loading the model."""
 
 import json
 import math

@@ -128,7 +128,7 @@ def print_error(
     if len(lines) != len(gold_links):
         raise DataError(
             f"line counts differ: {gold}: {len(gold_links)}, alignments: {len(lines)}. Line i of "
-            "both files must belong together."
+            "one file must correspond to line i of the other."
         )
     for number, (line, links) in enumerate(zip(lines, gold_links, strict=True), start=1):
         if (sizes := line.sizes) is not None:

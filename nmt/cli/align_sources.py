@@ -230,6 +230,6 @@ def _check_counts(one: Path, other: Path) -> None:
     counts = [sum(1 for _ in read_input_lines(path)) for path in (one, other)]
     if counts[0] != counts[1]:
         raise DataError(
-            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of both files "
-            "must belong together. Look for missing or extra lines."
+            f"line counts differ: {one}: {counts[0]}, {other}: {counts[1]}. Line i of one file "
+            "must correspond to line i of the other. Look for missing or extra lines."
         )

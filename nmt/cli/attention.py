@@ -241,7 +241,7 @@ def _all_lines(
         if len(lines) != len(texts):
             raise DataError(
                 f"line counts differ: {input_file or 'stdin'}: {len(texts)}, {path}: "
-                f"{len(lines)}. Line i of both files must belong together."
+                f"{len(lines)}. Line i of one file must correspond to line i of the other."
             )
         targets_and_references.append(lines)
     return [

@@ -139,7 +139,10 @@ def _check_options(
             "run, in the same order."
         )
     if no_translate and (source is not None or hypotheses):
-        raise UsageError("--no-translate compares no translations. Remove --source and --hyp.")
+        raise UsageError(
+            "--no-translate makes no translations, so --source and --hyp have no effect. "
+            "Remove them."
+        )
 
 
 def _score_or_reason(

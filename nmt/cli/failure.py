@@ -115,8 +115,8 @@ def _as_nmt_error(error: BaseException) -> NmtError | None:
         )
     if isinstance(error, ValueError) and "surrogates not allowed" in str(error):
         return UsageError(
-            "the name of a file, a parent folder or an argument is not valid UTF-8 (in "
-            f"{str(Path.cwd())!a}, as {sys.argv[1:]!a}).\n"
+            "the name of a file, a parent folder or an argument is not valid UTF-8 (folder "
+            f"{str(Path.cwd())!a}, arguments {sys.argv[1:]!a}).\n"
             "Rename it, or use a UTF-8 locale."
         )
     if (

@@ -15,8 +15,8 @@ def info(
         typer.Argument(
             metavar="PATH",
             parser=named_path,
-            help="Path of a run directory, bundle or model file. [default: $NMT_MODEL, else the "
-            "newest finished run in ./runs]",
+            help="Path of a run directory, bundle or single-file model. [default: $NMT_MODEL, else "
+            "the newest finished run in ./runs]",
         ),
     ] = None,
     verify: Annotated[

@@ -195,8 +195,8 @@ def recommend_for(
     )
     if plan.epochs < _MIN_EPOCHS:
         warn(
-            f"{budget} are short: {plan.epochs:.1f} epochs, of {plan.full_updates:,} recommended "
-            f"updates only {plan.updates:,}."
+            f"{budget} is short: it allows {plan.epochs:.1f} epochs ({plan.updates:,} of "
+            f"{plan.full_updates:,} recommended updates)."
         )
     return [*data, *recommend(facts, limit)]
 

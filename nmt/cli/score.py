@@ -202,7 +202,7 @@ def _tokenizer(
 
     report = warn if "bleu" in _metrics(metrics) else None
     if language is not None and find_language(language) is None:
-        warn(f"--language {language!r} is an unknown language: BLEU uses the tokenizer 13a.")
+        warn(f"--language {language!r}: unknown language; BLEU uses the tokenizer 13a.")
     return bleu_tokenizer(language or model_language or _language_of_runs(train), report)
 
 

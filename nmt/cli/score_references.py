@@ -263,7 +263,7 @@ class ReferenceScoring:
         if len(sources) != lines:
             raise DataError(
                 f"line counts differ: {self.source}: {len(sources)}, {self.references[0]}: "
-                f"{lines}. Line i of both files must belong together."
+                f"{lines}. Line i of one file must correspond to line i of the other."
             )
         return sources
 

@@ -114,6 +114,6 @@ def _check_has_data(run: "RunDirectory", bundle: Path) -> None:
 def _check_tokenizer(manifest: "Manifest", fingerprint: str, data: Path) -> None:
     if manifest.tokenizer != fingerprint:
         raise DataError(
-            f"{data}: was made with another tokenizer than that of this model. Re-run `nmt "
+            f"{data}: was made with a different tokenizer than this model's. Re-run `nmt "
             "binarize`, or give the run of this model."
         )

@@ -34,7 +34,7 @@ def train(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model, or resume an interrupted training.
+    """Train a model, or resume an interrupted training run.
 
     First makes the tokenizer and the corpora if they are missing or out of date. The same command
     resumes where an interrupted run stopped.

@@ -172,7 +172,7 @@ def translate(
         estimator = QualityEstimator.of(translator.bundles[0], thresholds)
     constraints = Constraints(prefix or "", tuple(terms or ()), tuple(avoid or ()))
     if problem := translator.find_problem(constraints):
-        raise UsageError(f"{problem}. Remove it.")
+        raise UsageError(f"{problem}. Remove this constraint.")
     lines = LineTranslator(
         translator,
         INPUT_FORMS[input_format](constraints, column or 1),

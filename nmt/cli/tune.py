@@ -183,8 +183,8 @@ def _warn_of_few(source: Path, sources: list[str]) -> None:
     sentences = sum(1 for line in sources if line.strip())
     if 0 < sentences < _MIN_SENTENCES:
         warn(
-            f"{source}: {sentences} sentences are few for tuning: their best settings may not be "
-            f"the best for other text. Use {_MIN_SENTENCES} or more."
+            f"{source}: only {sentences} sentences: the settings found may not suit other text. "
+            f"Use {_MIN_SENTENCES} or more."
         )
 
 

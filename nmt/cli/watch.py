@@ -14,14 +14,14 @@ from nmt.errors import StoppedBySignal
 
 def watch(
     run: RunPath = None,
-    once: Annotated[bool, typer.Option("--once", help="Show the present state and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show the current state and exit.")] = False,
     ascii_only: Annotated[
         bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=RARE)
     ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Follow a training in the terminal.
+    """Follow a training run in the terminal.
 
     Shows progress, scores, curves, samples, problems and the time left. Ends with the training,
     or at Ctrl-C, which does not disturb the training. Without a terminal it prints a line for each

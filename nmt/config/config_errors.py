@@ -148,8 +148,8 @@ def _preset_hint(path: KeyPath, value: Any, document: Document) -> str:
         return ""
     name = document.value["preset"]
     return (
-        f"; keys that are not set come from `preset: {name}` (set a key that allows null to null "
-        "to unset it)"
+        f"; keys that are not set come from `preset: {name}` (to unset a key that "
+        "allows it, write null)"
     )
 
 

@@ -20,6 +20,7 @@ _NOUNS: dict[Any, str] = {
     str: "a text",
     Path: "a path",
 }
+_PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers", str: "texts"}
 _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
@@ -131,7 +132,9 @@ def _expected_list(item: Expected) -> Expected:
         return Expected("a path or a list of paths", item=item)
     if item.choices:
         return Expected(f"a list with any of {', '.join(item.choices)}", item=item)
-    return Expected(f"a list, each item {item.noun}", item=item)
+    return Expected(
+        f"a list of {item.noun.replace(_NOUNS[item.base], _PLURALS[item.base])}", item=item
+    )
 
 
 def _choices(annotation: Any, metadata: Sequence[Any]) -> dict[str, str]:

@@ -109,7 +109,7 @@ def _similar_file(path: Path) -> Path | None:
 
 def _decode(data: bytes, path: Path) -> str:
     if len(data) > _MAX_FILE_SIZE:
-        raise ConfigError(f"{path}: is larger than 1 MiB and not a configuration")
+        raise ConfigError(f"{path}: is larger than 1 MiB, so it cannot be a configuration")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

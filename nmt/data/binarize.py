@@ -312,7 +312,7 @@ def _report_statistics(manifest: Manifest, exclude_overlap: bool) -> None:
 def _check_limits(manifest: Manifest, data: DataSettings, tokenizers: TokenizerPair) -> None:
     train = manifest.train
     if train.pairs_kept == 0:
-        raise DataError(f"no train pair is left.\n{drop_table('train', train)}")
+        raise DataError(f"no training pairs are left.\n{drop_table('train', train)}")
     if manifest.dev.pairs_kept == 0:
         raise DataError(
             "no dev pair: data.validation_split is too small. Raise it."

@@ -130,8 +130,8 @@ class XmlReader(PairReader):
     def _refuse(self, name: str, *declaration: Any) -> None:
         self.line = self._parser.CurrentLineNumber
         raise self.error(
-            f"declares the entity {name!r}, which may be an attack and is not read. "
-            "Remove the declarations (<!ENTITY ...>)."
+            f"declares the entity {name!r}. nmt refuses entity declarations, because they "
+            "can be an attack. Remove the declarations (<!ENTITY ...>)."
         )
 
     def _skip_entity(self, name: str, is_parameter: bool) -> None:

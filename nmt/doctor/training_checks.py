@@ -145,7 +145,7 @@ def _check_updates(examination: Examination) -> CheckResult:
         share_waited = (waits.share() or 0.0) if can_measure_waiting else 0.0
         advice = ""
         if share_waited > BUSY_SHARE:
-            # The CPU time of one thread is the same on a quiet machine.
+            # The CPU time of one thread is the same on an idle machine.
             one_thread = replace(runtime, choices=replace(runtime.choices, threads=1))
             timed_by_one_thread = _time_updates(examination, groups, one_thread, time.thread_time)
             timed = min(
@@ -287,7 +287,7 @@ def _check_disk_space(examination: Examination) -> CheckResult:
     free = shutil.disk_usage(examination.disk_folder).free
     if needed > existing + free:
         raise ResourceError(
-            f"the run needs {format_size(needed)}, and {format_size(free)} are free.\n"
+            f"the run needs {format_size(needed)}, but only {format_size(free)} is free.\n"
             "free some space, lower `training.checkpoint.keep_last`, or put run_dir on another "
             "disk"
         )
@@ -321,7 +321,7 @@ _PREPARING_CHECKS = ("config", "device", "run", "text", "tokenizer", "data", "mo
 
 @dataclass(frozen=True)
 class Pace:
-    """The speed of updates, estimated for a quiet machine where this one was busy.
+    """The speed of updates, estimated for an idle machine where this one was busy.
 
     Attributes:
         seconds: The seconds of an update.

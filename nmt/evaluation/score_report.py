@@ -312,7 +312,7 @@ def report_equal_systems(report: ScoreReport) -> None:
     for index, system in enumerate(report.systems[1:], start=1):
         system_scores = [result.system_scores[index] for result in report.results]
         if system_scores[0].identical:
-            say(f"{system.name}: the same as {baseline} in every line, so p = 1")
+            say(f"{system.name}: identical to {baseline} in every line, so p = 1")
         elif all(
             system_score.p is None or system_score.p >= SIGNIFICANT
             for system_score in system_scores

@@ -131,7 +131,7 @@ def check_reference_counts(hypotheses: Sequence[str], references: Sequence[Seque
         reference_counts = ", ".join(f"reference {i}: {count}" for i, count in enumerate(counts, 1))
         raise DataError(
             f"line counts differ: hypotheses: {len(hypotheses)}, {reference_counts}. Line i of "
-            "all files must belong together. Look for missing or extra lines."
+            "one file must correspond to line i of the others. Look for missing or extra lines."
         )
     if not hypotheses:
         raise DataError("nothing to score: hypotheses and references have no lines.")

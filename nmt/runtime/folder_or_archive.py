@@ -180,7 +180,9 @@ class Archive(FileStore):
             raise self._damaged(error) from error
 
     def _damaged(self, error: object) -> ModelError:
-        return ModelError(f"{self.path}: is damaged or not a model file ({error}). Copy it again.")
+        return ModelError(
+            f"{self.path}: is damaged or not a single-file model ({error}). Copy it again."
+        )
 
 
 def is_archive(path: Path) -> bool:

@@ -68,7 +68,7 @@ class CoreWaitTime:
     def share(self) -> float | None:
         """Return the time that threads waited for a core, as a share of their runnable time.
 
-        It is 0 on a quiet machine, and 0.5 where each thread shares its core with another process.
+        It is 0 on an idle machine, and 0.5 where each thread shares its core with another process.
         None where the system does not report it (other systems than Linux).
         """
         if self._before is None or (after := _thread_times()) is None:

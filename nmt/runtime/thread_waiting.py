@@ -1,6 +1,6 @@
-"""The waiting of torch's threads for each other: by spinning on a quiet machine, else asleep.
+"""The waiting of torch's threads for each other: by spinning on an idle machine, else asleep.
 
-GNU OpenMP lets a waiting thread check for work some 300,000 times before it sleeps. On a quiet
+GNU OpenMP lets a waiting thread check for work some 300,000 times before it sleeps. On an idle
 machine that is fastest, because waking a thread takes longer than most of the work between two
 waits. Beside another busy process it is very slow: a spinning thread holds the core that the thread
 it waits for needs. OpenMP reads the number once. It uses none wherever a process has more OpenMP
@@ -23,12 +23,12 @@ _BUSY = 0.1
 _BUSY_PERIODS = 2
 """The share of time waiting for a core above which a machine is busy, and for how many periods.
 
-Beside one busy process the share is 0.3, on a quiet machine 0.01.
+Beside one busy process the share is 0.3, on an idle machine 0.01.
 """
 
 _QUIET = 0.05
 _QUIET_PERIODS = 4
-"""The same for a machine that is quiet again."""
+"""The same for a machine that is idle again."""
 
 _PARALLEL_NUMBERS = 1 << 18
 """The number of elements that torch fills with all its threads."""

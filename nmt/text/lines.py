@@ -372,8 +372,8 @@ def pair_with_source(source: Path, targets: Iterable[str], name: str) -> Iterato
                 for last, lines in ((line, sources), (target, rest))
             ]
             raise DataError(
-                f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of both "
-                "files must belong together. Look for missing or extra lines."
+                f"line counts differ: {source}: {counts[0]}, {name}: {counts[1]}. Line i of one "
+                "file must correspond to line i of the other. Look for missing or extra lines."
             )
         yield line, target
 
@@ -388,8 +388,8 @@ def read_parallel(paths: Sequence[Path]) -> list[list[str]]:
     if len(set(map(len, texts))) > 1:
         counts = ", ".join(f"{path}: {len(text)}" for path, text in zip(paths, texts, strict=True))
         raise DataError(
-            f"line counts differ: {counts}. Line i of all files must belong together. Look for "
-            "missing or extra lines."
+            f"line counts differ: {counts}. Line i of one file must correspond to line i of "
+            "the others. Look for missing or extra lines."
         )
     if not texts[0]:
         raise DataError(f"{paths[0]}: the file is empty. Give a text with some sentences.")

@@ -93,8 +93,8 @@ class ListedTokenizer(Tokenizer):
         free_entries = settings.vocab_size - len(reserved)
         if free_entries < 1:
             raise ConfigError(
-                f"tokenizer.vocab_size: {settings.vocab_size} is too small for any word: reserved "
-                f"entries and user_symbols need {len(reserved)}. Raise it."
+                f"tokenizer.vocab_size: {settings.vocab_size} leaves no room for words: the "
+                f"reserved entries and user_symbols alone need {len(reserved)}. Raise it."
             )
         untrained = cls(_write_model(settings, reserved, rule))
         counts: Counter[str] = Counter()

@@ -59,7 +59,9 @@ def average(paths: Sequence[Path], choice: CheckpointChoice | None, out: Path) -
         UsageError: There is nothing to average, or `out` exists already.
     """
     if out.exists():
-        raise UsageError(f"{out}: already exists. Choose another path, or move it away.")
+        raise UsageError(
+            f"{out}: already exists. Choose another path, or move the existing one away."
+        )
     first: Bundle | None = None
     total: dict[str, Tensor] = {}
     names: list[str] = []

@@ -325,10 +325,10 @@ def _check_position(state: TrainingState) -> None:
     for name in ("update", "epoch", "batch", "target_tokens", "batch_size", "validated"):
         value = getattr(state, name)
         if type(value) is not int or value < 0:
-            raise ValueError(f"{name} is {value!r:.40}")
+            raise ValueError(f"invalid {name}: {value!r:.40}")
     corpora = state.corpora.keys() - {"links", "tokenizer"}
     if not isinstance(state.seconds, float | int) or corpora != {"train", "dev"}:
-        raise ValueError("seconds or corpora")
+        raise ValueError("invalid seconds or corpora")
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -361,7 +361,7 @@ def _remove(old: Path) -> None:
     try:
         remove_directory(old)
     except ResourceError as error:
-        warn(f"an old checkpoint was not removed: {error.message}")
+        warn(f"could not remove an old checkpoint: {error.message}")
 
 
 FORMAT = 3
@@ -398,7 +398,7 @@ def read_record(file: Path) -> Record:
         raise ModelError(f"{file}: is damaged ({describe_damage(error)}).") from error
     if record["format"] > FORMAT:
         raise NewerFormatError(
-            f"{file}: is of format {record['format']}, but this nmt reads formats up to {FORMAT}. "
+            f"{file}: has format {record['format']}, but this nmt reads formats up to {FORMAT}. "
             "Use the version of nmt that wrote it, or a later one."
         )
     assert isinstance(record, dict)

@@ -106,7 +106,7 @@ def await_start(config: Config, run: RunDirectory) -> RunStart | None:
             for difference in differences
         )
         raise UsageError(
-            f"this process has other settings than rank 0: {keys}.\n"
+            f"this process has different settings from rank 0: {keys}.\n"
             "Start all with the same command and the same files."
         )
     if not run.config_file.is_file():

@@ -195,7 +195,7 @@ def make_accumulator(
     batch_size: int,
     recorder: Recorder | None,
 ) -> GradientAccumulator:
-    """Return the accumulator of a training.
+    """Return the accumulator of a training run.
 
     Args:
         model: The model to train.

@@ -99,7 +99,7 @@ def check_settings(
         else "To resume with the new settings, add --resume. "
     )
     raise UsageError(
-        f"{run.path}: this run has other settings.\n"
+        f"{run.path}: this run was started with different settings.\n"
         f"{_difference_table(differences)}\n"
         f"{advice}To archive the old run and train from scratch, add --restart. To keep it in "
         "place, choose another run_dir."
@@ -119,7 +119,7 @@ def report_changes(
     """
     if not changed:
         return
-    say(f"{run.path}: resuming with other settings.\n{_difference_table(changed)}")
+    say(f"{run.path}: resuming with different settings.\n{_difference_table(changed)}")
     for line in rate_changes(load_config(run.config_file).training, config.training, state):
         say(line)
 

@@ -307,10 +307,11 @@ def _log_start(
     parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
     log.info(machine)
     plan = loader.plan(state.epoch)
+    unit = loader.batch_by if loader.batch_size != 1 else loader.batch_by.removesuffix("s")
     tokens = int(loader.corpus.target_lengths.sum()) + len(loader.corpus)
     log.info(
         f"{parameters:,} parameters; {len(loader.corpus):,} pairs, {tokens:,} target tokens, "
-        f"{len(plan)} batches of up to {loader.batch_size:,} {loader.batch_by} per epoch"
+        f"{len(plan)} batches of up to {loader.batch_size:,} {unit} per epoch"
     )
     if state.update > 0:
         log.info(f"resuming from update {state.update} (epoch {state.epoch + 1})")
@@ -405,7 +406,7 @@ def _has_ended(run: RunDirectory, config: Config, state: TrainingState, resume: 
     if end is not None and (state.ended is not None or passed):
         raise UsageError(
             f"{run.path}: its checkpoint is at update {state.update}, epoch {state.epoch + 1}, "
-            f"but training ends at {end.reason}. Raise `{end.key}`."
+            f"but a limit is already reached: {end.reason}. Raise `{end.key}`."
         )
     state.ended = None
     return False

@@ -1,4 +1,4 @@
-"""The device, precision, kernels and threads of a training, chosen by a trial of its model."""
+"""The device, precision, kernels and threads of a training run, chosen by a trial of its model."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ products are nearly all of the work, and are timed alone.
 
 
 def choose_training_runtime(config: Config, saved_choices: Choices | None = None) -> Runtime:
-    """Choose the runtime of a training: see `prepare_runtime`.
+    """Choose the runtime of a training run: see `prepare_runtime`.
 
     Args:
         config: The configuration of the training.

@@ -106,7 +106,7 @@ _URGENT_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CLUSTER_SIGNALS = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
 
 STOP_SIGNALS = (*_URGENT_SIGNALS, *_CLUSTER_SIGNALS)
-"""The signals that end a training."""
+"""The signals that end a training run."""
 
 
 class StopSignalRecorder:

@@ -261,8 +261,9 @@ def _same_bits(one: Tensor, other: Tensor | None) -> bool:
 
 def _difference_error(difference: str) -> NmtError:
     return NmtError(
-        f"resume is NOT exact with this configuration: {2 * _UPDATES} updates, and {_UPDATES + 1} "
-        f"+ kill -9 + resume to {2 * _UPDATES}, differ in {difference}.\n"
-        "On a CPU this is a bug of nmt: please report it with the configuration. On a GPU, "
+        f"resume is NOT exact with this configuration: {difference}. This differs between training "
+        f"{2 * _UPDATES} updates without a stop and training {_UPDATES + 1}, kill -9, and resuming "
+        f"to {2 * _UPDATES}.\n"
+        "On a CPU this is a bug in nmt: please report it with the configuration. On a GPU, "
         "kernels may add in a different order each time."
     )

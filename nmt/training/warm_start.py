@@ -118,7 +118,7 @@ def freeze_parameters(model: nn.Module, settings: TrainingSettings, log: Trainin
 
 
 def training_origin(settings: TrainingSettings, state: TrainingState) -> dict[str, object]:
-    """Return the warm start, frozen parameters and averaging of a training, for a model card.
+    """Return the warm start, frozen parameters and averaging of a training run, for a model card.
 
     Args:
         settings: The settings of training.

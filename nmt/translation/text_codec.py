@@ -126,7 +126,7 @@ class TextCodec:
             UsageError: The model can write no character of a phrase.
         """
         if problem := self.find_problem(wanted):
-            raise UsageError(f"{problem}. Remove it.")
+            raise UsageError(f"{problem}. Remove this constraint.")
         target = self.tokenizers.target
         terms = tuple(
             tuple(tokens)

@@ -366,7 +366,7 @@ class Translator:
         settings = override(self.settings, {**overrides, "n_best": 1})
         ((segment, *more),) = self._codec.segments([text], self._max_segment_tokens(settings))
         if more:
-            raise UsageError("a text of several segments has no alternatives. Shorten it.")
+            raise UsageError("alternatives need a text of one segment. Shorten the text.")
         if not segment.tokens:
             return []
         target = self._bundle.tokenizers.target

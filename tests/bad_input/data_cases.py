@@ -230,7 +230,7 @@ BINARIZE = [
     _binarize(
         "every pair too long",
         3,
-        "no train pair is left",
+        "no training pairs are left",
         more=" --set data.max_length=1",
         train_en=b"one two three\n" * 200,
         long=True,
@@ -476,7 +476,7 @@ SHORTLIST = [
         "its data are of another tokenizer",
         "shortlist tiny.yaml",
         3,
-        "another tokenizer",
+        "a different tokenizer",
         files={_MANIFEST: damage.member("tokenizer", value="0" * 64)},
     ),
     case(

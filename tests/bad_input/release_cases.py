@@ -1,4 +1,4 @@
-"""What export and info are given, and model files."""
+"""What export and info are given, and single-file models."""
 
 from pathlib import Path
 
@@ -78,9 +78,16 @@ EXPORT = [
         "joint.model: is damaged",
         files={"runs/tiny/best/joint.model": b"x"},
     ),
-    case("a model file cut off", _M, 4, "model.nmt", files={"model.nmt": cut_off}, stdin=b"un\n"),
     case(
-        "a model file with a flipped bit",
+        "a single-file model cut off",
+        _M,
+        4,
+        "model.nmt",
+        files={"model.nmt": cut_off},
+        stdin=b"un\n",
+    ),
+    case(
+        "a single-file model with a flipped bit",
         _M,
         4,
         "model.nmt",
@@ -89,21 +96,21 @@ EXPORT = [
         stdin=b"un\n",
     ),
     case(
-        "a model file to tune",
+        "a single-file model to tune",
         "tune -m model.nmt -s dev.fr --ref dev.en",
         2,
-        "model.nmt: is a single-file model, which nmt does not change",
+        "model.nmt: single-file models are read-only",
         files={"model.nmt": exported},
     ),
     case(
-        "a model file for a shortlist",
+        "a single-file model for a shortlist",
         "shortlist --model model.nmt",
         2,
-        "which nmt does not change",
+        "single-file models are read-only",
         files={"model.nmt": exported},
     ),
     case(
-        "checkpoints of a model file",
+        "checkpoints of a single-file model",
         "average model.nmt --last 2 -o mean",
         2,
         "model.nmt: is a bundle, but --last and --best need a run with checkpoints",

@@ -115,7 +115,7 @@ COMPARE = [
         "--no-translate with a text to translate",
         f"{_TWO} --no-translate --source source.txt --ref ref.txt",
         2,
-        "Remove --source and --hyp",
+        "--source and --hyp have no effect. Remove them",
     ),
     case(
         "the page over the log of a run",

@@ -141,7 +141,7 @@ BY_REFERENCES = [
         "a language that is none",
         _S + " --language xyzzy",
         0,
-        "--language 'xyzzy' is an unknown language",
+        "--language 'xyzzy': unknown language",
         out=3,
     ),
     case(
@@ -245,7 +245,7 @@ SEVERAL = [
         "the same text twice",
         "score hyp.txt hyp.txt --ref ref.txt --metric bleu",
         0,
-        "the same as hyp.txt in every line, so p = 1",
+        "identical to hyp.txt in every line, so p = 1",
         out=4,
     ),
     case(

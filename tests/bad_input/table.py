@@ -49,7 +49,7 @@ SECTIONS: dict[str, list[Case]] = {
     "`nmt score`: several translations": score_cases.SEVERAL,
     "`nmt score`: models": score_cases.BY_A_MODEL,
     "`nmt tune`": score_cases.TUNE,
-    "`nmt export`, `nmt info` and model files": release_cases.EXPORT,
+    "`nmt export`, `nmt info` and single-file models": release_cases.EXPORT,
 }
 
 CASES = [case for cases in SECTIONS.values() for case in cases]

@@ -64,7 +64,7 @@ SETTINGS = [
         "other settings than the run began with",
         "train tiny.yaml --set training.optimizer.learning_rate=0.5",
         2,
-        "this run has other settings",
+        "this run was started with different settings",
         "training.optimizer.learning_rate",
         "add --resume",
         "add --restart",
@@ -90,7 +90,7 @@ SETTINGS = [
         "train tiny.yaml --resume --set training.max_updates=1",
         2,
         "its checkpoint is at update 2",
-        "training ends at",
+        "a limit is already reached",
     ),
     case(
         "GPU asked for and absent",
@@ -142,7 +142,7 @@ SETTINGS = [
         "batches smaller than any pair: each pair is one",
         "train tiny.yaml --set run_dir=new --set training.batch_size=1",
         0,
-        "200 batches of up to 1 tokens per epoch",
+        "200 batches of up to 1 token per epoch",
         makes=_NEW,
     ),
     case(

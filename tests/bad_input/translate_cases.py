@@ -384,7 +384,7 @@ MODELS = [
     _bundle(
         "facts of a later format",
         4,
-        "bundle.json: is of format 99",
+        "bundle.json: has format 99",
         facts=damage.member("format", value=99),
     ),
     _bundle(

@@ -68,7 +68,7 @@ def test_it_is_not_changed(file):
         lambda: add_shortlist(file, Shortlist(*tables)),
         lambda: change_search(file, SearchSettings(), {}),
     ):
-        with pytest.raises(UsageError, match="which nmt does not change"):
+        with pytest.raises(UsageError, match="single-file models are read-only"):
             change()
     assert file.read_bytes() == before
 

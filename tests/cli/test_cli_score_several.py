@@ -55,7 +55,7 @@ def test_a_table_of_several(printed):
     (bleu,) = score(POOR, [REFERENCES], ["bleu"])
     assert re.match(rf"poor +{bleu.value:.2f} ± \d+\.\d\d  0\.\d+\* ", rows[1])
     assert rows[2].split().count("1.000") == 4  # p of three metrics, and the lengths
-    assert "same: the same as good in every line, so p = 1" in err
+    assert "same: identical to good in every line, so p = 1" in err
     assert out.count("|bs:200|seed:12345|") == 3
 
 

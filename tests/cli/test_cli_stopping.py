@@ -91,7 +91,7 @@ def test_verify_resume_proves_it_and_changes_nothing(tiny_config, tmp_path):
     done = nmt("train", tiny_config, "--verify-resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r"exact: 10 updates, and 6 \+ kill -9 \+ on to 10, give identical bits\n"
+        r"exact: 10 updates, and 6 \+ kill -9 \+ resume to 10, give identical bits\n"
         r"compared: \d+ tensors of weights, \d+ of the optimizer, "
         r"position \(update 10, epoch \d+, batch \d+\); cpu, float32\n",
         done.stdout,

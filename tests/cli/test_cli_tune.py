@@ -66,7 +66,7 @@ def test_the_winner_becomes_the_default(command, bundle, capsys):
     assert len(others) == 4  # beam 2 twice, the present beam 3, and the signature
     assert others[-1].startswith("nrefs:1|bs:1000|seed:12345|case:mixed|")
     assert told.err.startswith("4 searches of 8 lines, encoded once\n")
-    assert "dev.fr: 7 sentences are few for tuning" in told.err
+    assert "dev.fr: only 7 sentences: the settings found may not suit other text" in told.err
     assert "best search: beam 1, length penalty gnmt (alpha 1): chrF2 100.00, " in told.err
     assert told.err.endswith(f"{bundle}: defaults set to the best settings\n")
     assert search_of(bundle).beam_size == 1

@@ -140,7 +140,7 @@ def test_a_wrong_line_at_the_top(complaint, line, message):
         (
             "tokenizer: {user_symbols: a}",
             "13: tokenizer.user_symbols",
-            "expected a list, each item a text, got the text 'a'",
+            "expected a list of texts, got the text 'a'",
         ),
         (
             "tokenizer: {sampling: {n_best: 1}}",

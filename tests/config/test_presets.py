@@ -156,7 +156,10 @@ def test_what_is_no_name(complaint, value):
     assert complaint(f"preset: {value}\n").startswith("c.yaml:3:1: preset: expected one of sutsk")
 
 
-HINT = "keys that are not set come from `preset: bahdanau2014` (set a key that allows null to null"
+HINT = (
+    "keys that are not set come from `preset: bahdanau2014` "
+    "(to unset a key that allows it, write null)"
+)
 
 
 def test_a_conflict_is_shown_at_the_line_of_the_user(complaint):

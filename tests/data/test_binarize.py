@@ -198,7 +198,7 @@ def test_too_many_drops_stop_with_the_table(make_config, prepare, tmp_path):
 
 
 def test_no_pair_left_is_an_error(make_config, prepare):
-    with pytest.raises(DataError, match="no train pair is left"):
+    with pytest.raises(DataError, match="no training pairs are left"):
         prepare(make_config(parallel_text(50), DEV, max_length=1, max_dropped=1.0))
 
 

@@ -350,7 +350,7 @@ def test_a_disk_that_cannot_be_written_to(tmp_path, doctor):
 def test_a_disk_that_is_too_small(monkeypatch, doctor):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_500_000))
     report = doctor("training.checkpoint.keep_last=200")
-    assert_fails(report, "disk space", 5, "1.5 MB are free", "keep_last")
+    assert_fails(report, "disk space", 5, "but only 1.5 MB is free", "keep_last")
     assert_sound(report, "checkpoint")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
     report = doctor()

@@ -1,4 +1,4 @@
-"""Whatever a model file holds: the model, or an error in plain words."""
+"""Whatever a single-file model holds: the model, or an error in plain words."""
 
 import shutil
 import zipfile
@@ -21,7 +21,7 @@ few = settings(
 
 @pytest.fixture(scope="module")
 def small(tiny_bundle, tmp_path_factory):
-    """A model file, its bytes, and a place to spoil a copy in."""
+    """A single-file model, its bytes, and a place to spoil a copy in."""
     folder = tmp_path_factory.mktemp("model_file")
     write_model_file(tiny_bundle, folder / "right.nmt")
     return folder / "spoiled.nmt", (folder / "right.nmt").read_bytes()

@@ -85,7 +85,7 @@ def zipped(path, *members, compression=zipfile.ZIP_STORED):
     "name", ["../out", "/etc/passwd", "a/b", "folder/", "..", "a\\b", "C:\\x", "\\\\host\\x"]
 )
 def test_names_lead_nowhere(tmp_path, name):
-    with pytest.raises(ModelError, match=r"x\.nmt: is damaged or not a model file"):
+    with pytest.raises(ModelError, match=r"x\.nmt: is damaged or not a single-file model"):
         open_file_store(zipped(tmp_path / "x.nmt", ("a", b""), (name, b"x")))
 
 

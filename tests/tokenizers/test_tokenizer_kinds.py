@@ -149,7 +149,7 @@ def test_an_empty_vocabulary_is_refused():
     with pytest.raises(ConfigError, match=r"min_frequency: no word of the source of train occurs"):
         learn(lines=["a b", "a"], min_frequency=3)
     symbols = [f"<{number}>" for number in range(11)]
-    with pytest.raises(ConfigError, match="vocab_size: 16 is too small for any word"):
+    with pytest.raises(ConfigError, match="vocab_size: 16 leaves no room for words"):
         learn(user_symbols=symbols, vocab_size=16)
     with pytest.raises(ConfigError, match="vocab_size: 16 is too small for any character"):
         learn("char", user_symbols=symbols[1:], vocab_size=16)

@@ -290,7 +290,9 @@ def test_to_go_on_beyond_the_end_needs_a_later_end(tiny, whole, limit, key):
         train(config, restart=True)
     else:
         config = tiny(*OFTEN, f"training.{limit}", name="whole")
-    with pytest.raises(UsageError, match=rf"training ends at .*\. Raise `{key}`") as refused:
+    with pytest.raises(
+        UsageError, match=rf"a limit is already reached: .*\. Raise `{key}`"
+    ) as refused:
         train(config, resume=True)
     assert refused.value.exit_code == 2
     assert "its checkpoint is at update" in refused.value.message

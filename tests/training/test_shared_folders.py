@@ -247,7 +247,7 @@ def test_runs_with_and_without_guidance_share_data(config, made, tmp_path):
     assert contents(tmp_path / "s") == links
     assert made == BOTH
     other = config("five", guided={"aligner": "hmm"})
-    with pytest.raises(UsageError, match=rf"{GUIDANCE_FILE}: its links were made from other files"):
+    with pytest.raises(UsageError, match=rf"{GUIDANCE_FILE}: its links come from different files"):
         prepare(other)
     assert contents(tmp_path / "s") == links
     folder, train = other.data.dir, prepare(config()).train

@@ -152,7 +152,7 @@ def test_other_settings_are_refused_with_a_table(tiny, trained, capsys):
     capsys.readouterr()
     train(tiny("training.max_updates=10"), resume=True)
     told = capsys.readouterr().err.split("\n")
-    assert told[0] == f"{run.path}: resuming with other settings."
+    assert told[0] == f"{run.path}: resuming with different settings."
     assert told[1:3] == table
     assert (run.checkpoints / "step-00000010").is_dir()
     with pytest.raises(UsageError, match=r"model\.embedding_size cannot change"):

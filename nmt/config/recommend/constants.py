@@ -157,7 +157,7 @@ MIN_DECODED = 400
 CHRF_BELOW_WORDS = 300_000
 """Words of a side below which chrF chooses the model.
 
-With 4,000 pairs BLEU stayed below 0.1 for half of a training while chrF rose from 14 to 20.
+With 4,000 pairs BLEU stayed below 0.1 for half of a training run while chrF rose from 14 to 20.
 """
 CHRF_FROM_WORD_LENGTH = 7.0
 """Characters per target word from which chrF chooses the model.

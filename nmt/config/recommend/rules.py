@@ -81,12 +81,12 @@ class Plan:
 
     @property
     def strength(self) -> float:
-        """The factor of all dropouts for a training of this length."""
+        """The factor of all dropouts for training of this length."""
         return min(1.0, max(constants.MIN_STRENGTH, self.share / constants.FULL_STRENGTH_SHARE))
 
     @property
     def sampling(self) -> float:
-        """The factor of subword regularisation for a training of this length, 0 to 1."""
+        """The factor of subword regularisation for training of this length, 0 to 1."""
         return max(0.0, self.share - constants.SAMPLING_FROM_SHARE) / (
             1.0 - constants.SAMPLING_FROM_SHARE
         )
