@@ -97,8 +97,8 @@ def variants_of(recipe: Config) -> list[Variant]:
     if cells == ("gru", "gru"):
         variants.append(Variant("lstm", "LSTM cells", _cells("lstm", "lstm")))
     if set(cells) <= {"gru", "lstm"}:
-        normalised = _cells(*(f"layer_norm_{cell}" for cell in cells))
-        variants.append(Variant("layer-norm", "with layer normalisation", normalised))
+        normalized = _cells(*(f"layer_norm_{cell}" for cell in cells))
+        variants.append(Variant("layer-norm", "with layer normalization", normalized))
     return variants
 
 

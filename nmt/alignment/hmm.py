@@ -7,7 +7,7 @@ source tokens,
 
     P(i | m) = (1 - p0) ((1 - a) c(i + 1 - m) / sum_k c(k + 1 - m) + a / I),   P(null | m) = p0,
 
-where c are the counts of the jump widths. The lexicon is initialised by IBM Model 1.
+where c are the counts of the jump widths. The lexicon is initialized by IBM Model 1.
 """
 
 from collections.abc import Iterator
@@ -260,7 +260,7 @@ def learn_hmm(
         pairs: The numbers of the pairs, `[n]`.
         source_vocabulary: The number of source tokens.
         target_vocabulary: The number of target tokens.
-        lexicon_iterations: The iterations of IBM Model 1, which initialises the lexicon.
+        lexicon_iterations: The iterations of IBM Model 1, which initializes the lexicon.
         iterations: The iterations of the hidden Markov model.
     """
     lexicon = learn_lexicon(corpus, pairs, source_vocabulary, target_vocabulary, lexicon_iterations)

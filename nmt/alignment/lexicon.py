@@ -222,7 +222,7 @@ def _add_expected_counts(lexicon: Lexicon, links: _Links, expected_counts: Float
 
 
 def normalize_counts(lexicon: Lexicon, expected_counts: FloatArray) -> Lexicon:
-    """Return a lexicon whose probabilities are the normalised counts.
+    """Return a lexicon whose probabilities are the normalized counts.
 
     The probabilities of each source token sum to one.
 

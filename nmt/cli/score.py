@@ -84,7 +84,7 @@ def score(
 ) -> None:
     """Score translations against references, or by a model.
 
-    With --ref it computes BLEU, chrF and TER by sacreBLEU. Give plain, detokenised text. Each file
+    With --ref it computes BLEU, chrF and TER by sacreBLEU. Give plain, detokenized text. Each file
     may be compressed, and all must have as many lines. Several translations are compared with the
     baseline: 95% intervals, and p, the probability of such a difference by chance.
 

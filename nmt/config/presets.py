@@ -1,7 +1,7 @@
 """Architecture presets, and the values of keys that follow from other keys.
 
 Without a preset all keys have the defaults of the settings. `preset: NAME` takes structure, sizes
-and initialisation from a paper or a public program. Keys that the preset does not name have the
+and initialization from a paper or a public program. Keys that the preset does not name have the
 values of `PRESET_DEFAULTS`. A preset does not include the training of its paper, which
 nmt/docs/presets.md describes.
 """

@@ -115,10 +115,10 @@ CELLS = Registry(
         "lstm": Kind("nmt.model.cells:LSTM", "Hochreiter and Schmidhuber 1997, with forget gate"),
         "gru": Kind("nmt.model.cells:GRU", "Cho et al. 2014, reset gate after the product"),
         "layer_norm_lstm": Kind(
-            "nmt.model.cells:LayerNormLSTM", "LSTM with layer normalisation, Ba et al. 2016"
+            "nmt.model.cells:LayerNormLSTM", "LSTM with layer normalization, Ba et al. 2016"
         ),
         "layer_norm_gru": Kind(
-            "nmt.model.cells:LayerNormGRU", "GRU with layer normalisation, Ba et al. 2016"
+            "nmt.model.cells:LayerNormGRU", "GRU with layer normalization, Ba et al. 2016"
         ),
     },
 )
@@ -134,7 +134,7 @@ ATTENTIONS = Registry(
         ),
         "normalized_additive": Kind(
             "nmt.model.attention:NormalizedAdditiveAttention",
-            "g v / |v| . tanh(W s + U h + b), weight-normalised (Salimans and Kingma 2016)",
+            "g v / |v| . tanh(W s + U h + b), weight-normalized (Salimans and Kingma 2016)",
             ("size", "coverage"),
         ),
         "concat": Kind(
@@ -366,7 +366,7 @@ COMBINATIONS = Registry(
     "combination",
     {
         "log_linear": Kind(
-            "nmt.search.ensemble:log_linear", "weighted mean of log-probabilities, renormalised"
+            "nmt.search.ensemble:log_linear", "weighted mean of log-probabilities, renormalized"
         ),
         "linear": Kind("nmt.search.ensemble:linear", "weighted mean of probabilities"),
     },

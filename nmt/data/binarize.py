@@ -1,4 +1,4 @@
-"""Binarization, which reads, checks, tokenises and writes corpora as one stream."""
+"""Binarization, which reads, checks, tokenizes and writes corpora as one stream."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -107,7 +107,7 @@ def encode_pairs(
         pairs: The pairs.
         tokenizers: The tokenizers of both sides.
         workers: The number of processes, 0 for the number of cores.
-        pair_count: The number of pairs. Few pairs are tokenised in this process.
+        pair_count: The number of pairs. Few pairs are tokenized in this process.
 
     Raises:
         ResourceError: A process is killed.
@@ -195,8 +195,8 @@ def _encode_in_processes(
             yield done, future.result()
     except BrokenProcessPool as error:
         raise ResourceError(
-            "a tokenising process could not start or was killed (out of memory?). Set "
-            "data.workers: 1 to tokenise without such processes."
+            "a tokenizing process could not start or was killed (out of memory?). Set "
+            "data.workers: 1 to tokenize without such processes."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

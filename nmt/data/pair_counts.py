@@ -223,7 +223,7 @@ def _round_trip_remarks(name: str, report: RoundTripReport | None) -> list[str]:
 def describe_round_trip(report: RoundTripReport) -> str:
     """Return a description of the target lines that a model cannot write."""
     return (
-        f"{report.changed:,} of {report.lines:,} target lines compared change in tokenisation "
+        f"{report.changed:,} of {report.lines:,} target lines compared change in tokenization "
         f"(first: line {report.first_changed}): {describe_changes(report.changes)}"
     )
 

@@ -65,15 +65,15 @@ def input_warnings(
         references: One sequence for each set of references.
         lowercase: Whether the comparison ignores case, so that case is not checked.
         tokenize: sacreBLEU's tokenizer, None for its default. With "none" both sides may be
-            tokenised.
+            tokenized.
         metrics: The metrics that are computed.
     """
-    all_tokenised = all(map(_are_tokenised, (hypotheses, *references)))
+    all_tokenized = all(map(_are_tokenized, (hypotheses, *references)))
     candidates = [
         _subword_warning(hypotheses, references),
         None
-        if tokenize == "none" and all_tokenised
-        else _tokenised_warning(hypotheses, references),
+        if tokenize == "none" and all_tokenized
+        else _tokenized_warning(hypotheses, references),
         _one_sided_warning(hypotheses, references, "HTML entities", _has_entities, _ENTITY_REMEDY),
         None if lowercase else _case_warning(hypotheses, references),
     ]
@@ -199,25 +199,25 @@ def _subword_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | No
     return None
 
 
-def _tokenised_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
-    if _are_tokenised(hypotheses):
-        first = next(i for i, line in enumerate(hypotheses) if _is_tokenised(line))
+def _tokenized_warning(hypotheses: Lines, references: Sequence[Lines]) -> str | None:
+    if _are_tokenized(hypotheses):
+        first = next(i for i, line in enumerate(hypotheses) if _is_tokenized(line))
         return (
-            f"hypotheses look tokenised, line {first + 1}: {_quote(hypotheses[first])}. "
-            "Detokenise them first: sacreBLEU does its own tokenisation."
+            f"hypotheses look tokenized, line {first + 1}: {_quote(hypotheses[first])}. "
+            "Detokenize them first: sacreBLEU does its own tokenization."
         )
     for reference in references:
-        if _are_tokenised(reference):
-            first = next(i for i, line in enumerate(reference) if _is_tokenised(line))
+        if _are_tokenized(reference):
+            first = next(i for i, line in enumerate(reference) if _is_tokenized(line))
             return (
-                f"references look tokenised, line {first + 1}: {_quote(reference[first])}, but "
+                f"references look tokenized, line {first + 1}: {_quote(reference[first])}, but "
                 f"hypotheses do not. Use the original text{_UNLESS_SWAPPED}"
             )
     return None
 
 
-def _are_tokenised(lines: Lines) -> bool:
-    return _share(lines, _is_tokenised) > _SHARE_OF_LINES
+def _are_tokenized(lines: Lines) -> bool:
+    return _share(lines, _is_tokenized) > _SHARE_OF_LINES
 
 
 _ENTITY_REMEDY = "Replace them by the characters that they encode."
@@ -359,7 +359,7 @@ def _has_subwords(line: str) -> bool:
     return _SUBWORDS.search(line) is not None
 
 
-def _is_tokenised(line: str) -> bool:
+def _is_tokenized(line: str) -> bool:
     return _SPACED_POINT.search(line) is not None
 
 
@@ -449,7 +449,7 @@ def _decomposed_warning(name: str, lines: list[int], found: str) -> str:
     return (
         f"{_describe_count(name, lines)} have decomposed accents, the first "
         f"{make_visible(found)}: words that look alike do not match if only one side has them. "
-        "Normalise both sides to NFC."
+        "Normalize both sides to NFC."
     )
 
 
@@ -457,7 +457,7 @@ def _special_warning(name: str, lines: list[int], found: str) -> str:
     other = "hypotheses" if name == "references" else "references"
     return (
         f"{_describe_count(name, lines)} have characters such as {make_visible(found)}, but the "
-        f"{other} have none. One side may be normalised. Normalise both sides alike, or train "
+        f"{other} have none. One side may be normalized. Normalize both sides alike, or train "
         "with tokenizer.normalization: auto."
     )
 

@@ -16,7 +16,7 @@ MAX_SENTENCES = 5000
 
 _METHODS = {
     "bootstrap": "paired bootstrap resampling",
-    "randomization": "paired approximate randomisation",
+    "randomization": "paired approximate randomization",
 }
 
 

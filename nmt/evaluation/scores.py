@@ -62,7 +62,7 @@ def score(
     lowercase: bool = False,
     tokenize: str | None = None,
 ) -> list[Score]:
-    """Score detokenised hypotheses against one or more references of each.
+    """Score detokenized hypotheses against one or more references of each.
 
     Args:
         hypotheses: One translation a line.

@@ -1,6 +1,6 @@
 """Confidence intervals of scores, and the significance of differences, both by sacreBLEU.
 
-The methods are paired bootstrap resampling (Koehn 2004) and approximate randomisation (Riezler and
+The methods are paired bootstrap resampling (Koehn 2004) and approximate randomization (Riezler and
 Maxwell 2005).
 """
 
@@ -23,7 +23,7 @@ Method = Literal["bootstrap", "randomization"]
 
 RESAMPLES = 1000
 TRIALS = 10000
-"""The numbers of resamples of a bootstrap and of trials of a randomisation, as in sacreBLEU."""
+"""The numbers of resamples of a bootstrap and of trials of a randomization, as in sacreBLEU."""
 
 SIGNIFICANT = 0.05
 """The p-value from which a difference may be due to chance."""
@@ -93,12 +93,12 @@ def compare(
     lowercase: bool = False,
     tokenize: str | None = None,
 ) -> Comparison:
-    """Score translations of one text, detokenised, and each one's difference to the baseline.
+    """Score translations of one text, detokenized, and each one's difference to the baseline.
 
     Scores, p and the width of intervals are those of `sacrebleu --paired-bs` or `--paired-ar`, with
     two exceptions. First, p is 1 where no resample could distinguish a translation from the
     baseline. That holds where the scores or those of all resamples are the same, or under
-    randomisation where a single segment differs. Second, intervals are percentiles, which lie
+    randomization where a single segment differs. Second, intervals are percentiles, which lie
     within the scale, and not centred on the mean.
 
     Args:

@@ -316,7 +316,7 @@ def word_sizes(
 ) -> list[int | list[Any]]:
     """Return the number of subwords of each word, or `[size, text]` where they spell another text.
 
-    They spell another text where they are bytes, and where normalisation has changed the text.
+    They spell another text where they are bytes, and where normalization has changed the text.
 
     Args:
         tokens: Subwords, with the end mark.
@@ -369,7 +369,7 @@ def thousandths(weights: Weights) -> list[list[int]]:
 
 
 def mean_entropy(weights: Weights) -> float:
-    """Return the mean entropy of the attention rows in bits, each row normalised to sum to one.
+    """Return the mean entropy of the attention rows in bits, each row normalized to sum to one.
 
     It is 0 where every token attends to one position only, or where there are no tokens.
     """

@@ -7,7 +7,7 @@
 The query s is s_{i-1} (Bahdanau) or s_i (Luong). The decoder chooses it, in nmt/model/decoder.py.
 Every kind of attention is a score function. To add one, write `keys` and `score` of a subclass of
 `Attention`, and a line in `ATTENTIONS` of nmt/config/registry.py. CONTRIBUTING.md has an example.
-Local attention (Luong et al. 2015, eq. 9-10) and other normalisers than softmax are in
+Local attention (Luong et al. 2015, eq. 9-10) and other normalizers than softmax are in
 nmt/model/attention_weights.py.
 
 Queries have a length axis. In training it may hold all target steps. In search it holds the beams,
@@ -94,7 +94,7 @@ class Attention(KernelModule, ABC):
         """Create the parts that all kinds share.
 
         Args:
-            settings: The normaliser, the window and the dropout of the weights.
+            settings: The normalizer, the window and the dropout of the weights.
             query_size: H, the size of a query vector.
             annotation_size: D, the size of an annotation.
         """
@@ -270,9 +270,9 @@ class AdditiveAttention(Attention):
 
 
 class NormalizedAdditiveAttention(AdditiveAttention):
-    """e_ij = g v / |v| . tanh(W s + U h_j + b): the normalised score of GNMT.
+    """e_ij = g v / |v| . tanh(W s + U h_j + b): the normalized score of GNMT.
 
-    The energy vector has weight normalisation (Salimans and Kingma 2016). g starts at
+    The energy vector has weight normalization (Salimans and Kingma 2016). g starts at
     sqrt(1 / size), b at zero.
     """
 

@@ -1,8 +1,8 @@
-"""Attention weights from scores: windows, and normalisers such as softmax and sparsemax.
+"""Attention weights from scores: windows, and normalizers such as softmax and sparsemax.
 
 A window admits all annotations (global attention), or those around a position: local attention,
 Luong et al. 2015, section 3.2, where local-p predicts the position (eq. 9-10). A
-normaliser turns scores into weights that are never below zero and add up to one.
+normalizer turns scores into weights that are never below zero and add up to one.
 """
 
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""The recurrent cells: LSTM, GRU, both with layer normalisation, and deep transitions.
+"""The recurrent cells: LSTM, GRU, both with layer normalization, and deep transitions.
 
 The conditional GRU of Nematus is two of these cells with attention between them; see
 `Decoder._bottom_step` in nmt/model/decoder.py.
@@ -24,7 +24,7 @@ CellState = tuple[Tensor, ...]
 """A cell's state, the hidden vector first; each `[..., hidden]`. LSTM: (hidden, memory)."""
 
 _EPSILON = 1e-5
-"""Added to the variance by layer normalisation."""
+"""Added to the variance by layer normalization."""
 
 
 def make_cell(kind: str, input_sizes: Sequence[int], hidden_size: int, depth: int = 1) -> "Cell":
@@ -209,10 +209,10 @@ class GRU(Cell):
 
 
 class _LayerNormCell(Cell):
-    """A cell with layer normalisation, Ba et al. 2016, eq. 20-29.
+    """A cell with layer normalization, Ba et al. 2016, eq. 20-29.
 
     LN(x) = (x - mean) / sqrt(variance + 1e-5) * g, over all gates together. The input product and
-    the recurrent product are normalised separately. Each has its own gain; they share one bias.
+    the recurrent product are normalized separately. Each has its own gain; they share one bias.
     """
 
     bias_is_projected = False
@@ -242,7 +242,7 @@ class _LayerNormCell(Cell):
 
 
 class LayerNormLSTM(_LayerNormCell):
-    """An LSTM with layer normalisation.
+    """An LSTM with layer normalization.
 
     i, f, g, o = LN(W x) + LN(U h) + b
     c' = sigmoid(f) c + sigmoid(i) tanh(g)
@@ -278,7 +278,7 @@ class LayerNormLSTM(_LayerNormCell):
 
 
 class LayerNormGRU(_LayerNormCell):
-    """A GRU with layer normalisation.
+    """A GRU with layer normalization.
 
     x, u = LN(W x), LN(U h)
     r, z = sigmoid(x + u + b)

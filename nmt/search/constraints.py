@@ -249,7 +249,7 @@ def make_avoided_text(tokenizer: Tokenizer, text: str) -> AvoidedText:
 
 
 def normalize_text(tokenizer: Tokenizer, text: str) -> str:
-    """Return a text as the tokenizer normalises it. Unknown characters are kept.
+    """Return a text as the tokenizer normalizes it. Unknown characters are kept.
 
     Args:
         tokenizer: The tokenizer of the target side.

@@ -20,7 +20,7 @@ class Ensemble(nn.Module):
 
     Args:
         models: Models of any architecture and size, over the same source and target tokens.
-        weights: The weight of each model. They are normalised to sum to one. None: equal weights.
+        weights: The weight of each model. They are normalized to sum to one. None: equal weights.
         combination: The way to combine distributions, a name in COMBINATIONS.
 
     Raises:
@@ -109,7 +109,7 @@ class Ensemble(nn.Module):
 
 
 def log_linear(log_probabilities: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return the product of distributions, each to the power of its weight, normalised.
+    """Return the product of distributions, each to the power of its weight, normalized.
 
     A token that one model excludes is excluded.
 
@@ -206,7 +206,7 @@ class _EnsembleUnrolled:
 
 
 def _normalize_weights(weights: Sequence[float] | None, models: int) -> list[float]:
-    """Return the weights, normalised to sum to one."""
+    """Return the weights, normalized to sum to one."""
     if weights is None:
         return [1.0 / models] * models
     if len(weights) != models:

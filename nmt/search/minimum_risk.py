@@ -1,7 +1,7 @@
 """Minimum Bayes risk: choice of the translation that agrees most with all translations found.
 
 The expected utility of a candidate is its mean utility against all candidates as references.
-References from a beam are weighted by their model probabilities, normalised to sum to one (Kumar
+References from a beam are weighted by their model probabilities, normalized to sum to one (Kumar
 and Byrne 2004). Samples have equal weights (Eikema and Aziz 2020). A candidate is among its own
 references. For samples, that does not change the order. For a beam, it favours probable candidates.
 """

@@ -93,7 +93,7 @@ CONTRASTS = (
         "have a space before a full stop or comma",
         _LineTest(rf"\S [{_STOP}](?= |$)"),
         _LineTest(rf"[^\s{_STOP}][{_STOP}](?= |$)"),
-        "Detokenise {corpus}, such as with sacremoses detokenize.",
+        "Detokenize {corpus}, such as with sacremoses detokenize.",
         0.2,
     ),
     Contrast(
@@ -128,11 +128,11 @@ CONTRASTS = (
     ),
     Contrast(
         "normalization",
-        "Unicode normalisation",
+        "Unicode normalization",
         "have decomposed characters (NFD)",
         lambda line: not line.isascii() and not unicodedata.is_normalized("NFC", line),
         lambda line: not line.isascii() and not unicodedata.is_normalized("NFD", line),
-        f"Normalise {{corpus}} to NFC: {TO_NFC}",
+        f"Normalize {{corpus}} to NFC: {TO_NFC}",
     ),
     Contrast(
         "apostrophes",

@@ -1,4 +1,4 @@
-"""The normalisation rules that nmt compiles into the model files of its tokenizers.
+"""The normalization rules that nmt compiles into the model files of its tokenizers.
 
 Every rule includes the rules of `nmt.text.characters`: breaks become spaces, control characters and
 invisible characters are dropped, joiners stay. In addition:
@@ -47,7 +47,7 @@ _ERRORS_ONLY = 2
 
 
 def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
-    """Return the names of the normalisation rules of source and target.
+    """Return the names of the normalization rules of source and target.
 
     `auto` folds the source and keeps the target as written. A joint model has one rule, so it keeps
     both sides.
@@ -58,14 +58,14 @@ def side_rules(settings: TokenizerSettings) -> tuple[str, str]:
 
 
 def normalization_advice(settings: TokenizerSettings, changes: Sequence[Change]) -> str:
-    """Return advice where the normalisation changes target texts, or an empty string.
+    """Return advice where the normalization changes target texts, or an empty string.
 
     Args:
         settings: The settings of the tokenizer.
         changes: The changes of the texts.
     """
     if changes and all(compose(change.before) == compose(change.after) for change in changes):
-        return f"accents are written as NFC. Normalise all texts to NFC: {TO_NFC}"
+        return f"accents are written as NFC. Normalize all texts to NFC: {TO_NFC}"
     rule = settings.normalization
     if rule in (AUTO, COMPOSED, IDENTITY):
         return ""
@@ -73,7 +73,7 @@ def normalization_advice(settings: TokenizerSettings, changes: Sequence[Change])
 
 
 def make_normalizer(rule: str, language: str | None = None) -> Any:
-    """Return a rule as a normaliser for SentencePiece's trainer.
+    """Return a rule as a normalizer for SentencePiece's trainer.
 
     Args:
         rule: A rule name from `side_rules`.
@@ -133,7 +133,7 @@ def _compositions() -> Iterator[tuple[str, str]]:
 
 
 def _make_sentencepiece_normalizer(**rule: Any) -> Any:
-    """Return a normaliser that folds runs of spaces as SentencePiece's trainer does by default."""
+    """Return a normalizer that folds runs of spaces as SentencePiece's trainer does by default."""
     sentencepiece.set_min_log_level(_ERRORS_ONLY)
     return sentencepiece.SentencePieceNormalizer(
         **rule, add_dummy_prefix=True, remove_extra_whitespaces=True, escape_whitespaces=True

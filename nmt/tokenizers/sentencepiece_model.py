@@ -1,7 +1,7 @@
 """Reading and writing of SentencePiece model files beyond SentencePiece's Python interface.
 
 The file is a protobuf message with three fields: the pieces (field 1), the training settings (2)
-and the normalisation (3). A piece has a text (field 1), a score (2) and a kind (3). A segmented
+and the normalization (3). A piece has a text (field 1), a score (2) and a kind (3). A segmented
 text is such a message too, in every version of the interface.
 
 The format reserves fields from 200 on for other programs. A tokenizer of nmt that SentencePiece
@@ -150,7 +150,7 @@ def write_model(
         kind: The name of the kind in the configuration.
         pieces: The vocabulary, in the order of its ids.
         trainer: The fields of the training settings.
-        normalizer: The message of the normalisation.
+        normalizer: The message of the normalization.
     """
     return b"".join(
         [

@@ -40,7 +40,7 @@ class SubwordTokenizer(Tokenizer):
 
         Args:
             settings: The settings of the tokenizer.
-            normalizer: The normalisation from `make_normalizer`.
+            normalizer: The normalization from `make_normalizer`.
             lines: The training text.
             text_name: The name of the text in errors, such as `the source`.
 

@@ -1,6 +1,6 @@
 """The tokenizer: a vocabulary, and the conversion from text to token ids and back.
 
-Each tokenizer is a SentencePiece model file, which includes the normalisation. A kind that
+Each tokenizer is a SentencePiece model file, which includes the normalization. A kind that
 SentencePiece does not know, such as words, is a class in `nmt.config.registry.TOKENIZERS`. The file
 stores the name of its kind.
 """
@@ -321,7 +321,7 @@ def refuse_surrogates(texts: Sequence[str]) -> Iterator[None]:
 
 
 def remove_nul(text: str) -> str:
-    """Return a text without NUL, the one control character that no normalisation rule can name."""
+    """Return a text without NUL, the one control character that no normalization rule can name."""
     return text.replace(_NUL, "")
 
 

@@ -63,7 +63,7 @@ class ListedTokenizer(Tokenizer):
     """A tokenizer with a list of tokens. A subclass implements the segmentation (`divide`)."""
 
     def divide(self, text: str) -> list[str]:
-        """Return the tokens of a normalised text. Their concatenation is the text.
+        """Return the tokens of a normalized text. Their concatenation is the text.
 
         Args:
             text: The text, with `▁` for each space and at the start.
@@ -78,7 +78,7 @@ class ListedTokenizer(Tokenizer):
 
         Args:
             settings: The settings of the tokenizer.
-            normalizer: The normalisation from `make_normalizer`.
+            normalizer: The normalization from `make_normalizer`.
             lines: The training text.
             text_name: The name of the text in errors, such as `the source`.
 
@@ -137,7 +137,7 @@ class ListedTokenizer(Tokenizer):
         return subwords
 
     def normalize(self, text: str) -> str:
-        """Return a text in the form that `divide` takes: normalised, with `▁` for each space."""
+        """Return a text in the form that `divide` takes: normalized, with `▁` for each space."""
         return str(self._processor.normalize(remove_nul(text)))
 
     @cached_property
@@ -168,7 +168,7 @@ class WordTokenizer(ListedTokenizer):
     def segmentation_instructions(self) -> str:
         """See `Tokenizer.segmentation_instructions`."""
         return (
-            "Normalise the text with the model's own rules (SentencePiece's `normalize`), find "
+            "Normalize the text with the model's own rules (SentencePiece's `normalize`), find "
             f"all matches of the expression `{_token_pattern(self.symbols, *_BY_CATEGORY)}` and "
             "look up each match in the vocabulary. A match that is not in it is `unk`. Do not use "
             "the `encode` of SentencePiece, which splits only at spaces."

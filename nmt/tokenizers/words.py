@@ -41,11 +41,11 @@ _MAX_COMPARED = 4_000_000
 class Subword(NamedTuple):
     """A token of a text.
 
-    The surfaces of a text's tokens together are the text, without parts that normalisation drops,
+    The surfaces of a text's tokens together are the text, without parts that normalization drops,
     such as spaces at its ends.
 
     Attributes:
-        piece: The token as the model writes it. An unknown token has its normalised characters.
+        piece: The token as the model writes it. An unknown token has its normalized characters.
         surface: The characters of the original text that the token stands for. Empty where a
             neighbouring token stands for them.
     """
@@ -116,7 +116,7 @@ class SegmentedText(str):
         A subword without letters, such as a lone space or the first byte of a character, belongs to
         the word of the letters that follow. At the end of the text it belongs to the last word. A
         subword may belong to several words where the tokenizer does not divide at spaces. A word
-        has no subword where normalisation drops all its characters.
+        has no subword where normalization drops all its characters.
         """
         word_of_letter = [number for number, word in enumerate(self.words) for _ in word]
         positions = iter(_letter_positions("".join(self._letters), "".join(self.words)))
@@ -236,7 +236,7 @@ def _letter_positions(subword_letters: str, text_letters: str) -> Sequence[int |
 
     Args:
         subword_letters: The letters of all subwords.
-        text_letters: The letters of the text, including those that normalisation drops.
+        text_letters: The letters of the text, including those that normalization drops.
     """
     if subword_letters == text_letters:
         return range(len(text_letters))

@@ -172,7 +172,7 @@ class BatchLoader:
         corpus: The training corpus.
         tokenizers: The tokenizers of both sides.
         batch_size: See `plan_epoch`.
-        sampling: Subword regularisation or BPE-dropout. The samples depend on seed, epoch and
+        sampling: Subword regularization or BPE-dropout. The samples depend on seed, epoch and
             batch, so they are the same after a resume. See `nmt.training.batch_loader` for its
             effect on the plan.
         seed: The random seed.

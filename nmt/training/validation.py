@@ -1,4 +1,4 @@
-"""Validation on dev: cross-entropy, perplexity, and BLEU and chrF of detokenised translations."""
+"""Validation on dev: cross-entropy, perplexity, and BLEU and chrF of detokenized translations."""
 
 import time
 from collections.abc import Callable

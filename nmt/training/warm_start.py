@@ -204,7 +204,7 @@ def _copy_report(
     ]
     others = [name for name in named if name not in filled]
     if others:
-        lines.append(f"  initialised as usual: {', '.join(others)}")
+        lines.append(f"  initialized as usual: {', '.join(others)}")
     known = dict(model.named_parameters(remove_duplicate=False))
     unknown = [name for name, _ in old.model.named_parameters() if name not in known]
     if unknown:

@@ -165,7 +165,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     text = fields[name]
     if not isinstance(text, str):
         raise _BadInput(f"`{name}` is not a text")
-    # The tokenizer normalises line breaks and control characters in a text to translate.
+    # The tokenizer normalizes line breaks and control characters in a text to translate.
     problem = find_surrogate(text) if name == "text" else find_unwritable(text)
     if problem is not None:
         raise _BadInput(f"`{name}` has {problem}")

@@ -158,7 +158,7 @@ def _iwslt15() -> Corpus:
 
     return Corpus(
         name="iwslt15.en-vi",
-        about="TED talks, tokenised by Stanford: 133,317 pairs; dev tst2012, test tst2013",
+        about="TED talks, tokenized by Stanford: 133,317 pairs; dev tst2012, test tst2013",
         licence="CC BY-NC-ND 4.0 (TED talks)",
         site="https://nlp.stanford.edu/projects/nmt/",
         texts=(

@@ -67,7 +67,7 @@ def test_links_of_words_become_links_of_their_subwords(guided, prepare, tmp_path
             )
         ]
         if line == 8:
-            word = {0: 0, 1: 2}  # the word that normalisation drops has no subword
+            word = {0: 0, 1: 2}  # the word that normalization drops has no subword
             found = {(word[int(ends[0][i])], int(ends[1][j])) for i, j in links.tolist()}
             assert found == {(0, 0), (2, 1), (2, 2)}
             continue

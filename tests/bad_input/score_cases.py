@@ -71,10 +71,10 @@ BY_REFERENCES = [
     case("a blank hypothesis counts", _S, 0, files={"hyp.txt": b"One two three four.\n\n"}, out=3),
     case("blank hypotheses only", _S, 0, files={"hyp.txt": b"\n\n"}, out=3),
     case(
-        "tokenised hypotheses",
+        "tokenized hypotheses",
         _S,
         0,
-        "look tokenised, line 1",
+        "look tokenized, line 1",
         files={"hyp.txt": b"One two .\nSix seven .\n"},
         out=3,
     ),

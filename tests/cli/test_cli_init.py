@@ -187,9 +187,9 @@ def test_it_comes_first(capsys):
         (
             "他说：“{}，好！”",
             "false",
-            "source characters are normalised, the target is unchanged, such as ：, ，, ！",
+            "source characters are normalized, the target is unchanged, such as ：, ，, ！",
         ),
-        ("می\u200cروم {}", "false", "source characters are normalised, the target is unchanged"),
+        ("می\u200cروم {}", "false", "source characters are normalized, the target is unchanged"),
     ],
 )
 def test_the_target_stays_as_it_is_written(texts, target, joint, reason):

@@ -92,7 +92,7 @@ def test_warnings_go_to_stderr(files, capsys):
     (files / "spaced.txt").write_text("The cat is on the mat .\nA dog sleeps .\n")
     assert run(["score", str(files / "spaced.txt"), "--ref", str(files / "ref.txt")]) == 0
     told = capsys.readouterr()
-    assert "look tokenised, line 1" in told.err
+    assert "look tokenized, line 1" in told.err
     assert "warning" not in told.out
 
 

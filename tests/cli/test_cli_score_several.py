@@ -75,7 +75,7 @@ def test_names_are_told_apart(printed):
     assert [line.split("  ")[0] for line in out.split("\n")[1:3]] == ["good.txt", "good.txt (2)"]
 
 
-def test_randomisation(printed):
+def test_randomization(printed):
     out, _ = printed("good.txt poor.txt --test randomization --trials 100 --metric bleu")
     assert "|bs:1000|ar:100|seed:12345|" in out
 

@@ -80,12 +80,12 @@ def test_train_is_tokenized_and_dev_is_not():
     )
     assert lines[1].startswith("train.source:1: 'The ")
     assert " .'" in lines[1].partition(" against dev.source:1: ")[0]
-    assert lines[2] == "Detokenise train, such as with sacremoses detokenize."
+    assert lines[2] == "Detokenize train, such as with sacremoses detokenize."
 
 
 def test_dev_is_tokenized_and_train_is_not():
     told = found(train=sentences(600), dev=tokenized(sentences(80, 2)))
-    assert told["tokenization"].endswith("Detokenise dev, such as with sacremoses detokenize.")
+    assert told["tokenization"].endswith("Detokenize dev, such as with sacremoses detokenize.")
 
 
 def marks(text: str, **changes: str) -> list[str]:

@@ -282,7 +282,7 @@ def test_texts_that_are_written_otherwise_than_dev(tiny_config, doctor, tiny, ca
     assert marks.result.advice.startswith("The model would learn to write them.")
     assert "train and dev differ in tokenization: 100% of the lines" in writing.result.summary
     assert f"{folder / 'train.fr'}:1: " in writing.result.summary
-    assert "Detokenise train" in writing.result.advice
+    assert "Detokenize train" in writing.result.advice
     assert writing.result.facts["findings"][0]["kind"] == "tokenization"
     assert "warning" not in capsys.readouterr().err
 

@@ -23,12 +23,12 @@ def test_subwords():
         assert warning.startswith(f"hypotheses look like subwords, line 2: {text!r}")
 
 
-def test_tokenised():
+def test_tokenized():
     (warning,) = input_warnings(["The cat is on the mat .", "A dog , I think ."], REFERENCES)
-    assert warning.startswith("hypotheses look tokenised, line 1: 'The cat is on the mat .'")
+    assert warning.startswith("hypotheses look tokenized, line 1: 'The cat is on the mat .'")
 
 
-def test_tokenised_text_may_be_meant():
+def test_tokenized_text_may_be_meant():
     spaced = ["The cat is on the mat .", "A dog , I think ."]
     assert input_warnings(spaced, [spaced], tokenize="none") == []
     assert len(input_warnings(spaced, [spaced])) == 1
@@ -53,7 +53,7 @@ def test_references_may_be_the_strange_ones():
     (warning,) = input_warnings(plain, [["▁The ▁cat", "x"]])
     assert warning.startswith("references look like subwords, line 1: '▁The ▁cat'")
     (warning,) = input_warnings(plain, [["The cat is on the mat .", "A dog , I think ."]])
-    assert warning.startswith("references look tokenised, line 1")
+    assert warning.startswith("references look tokenized, line 1")
     (warning,) = input_warnings(plain, [[line.lower() for line in plain]])
     assert warning.startswith("references have no capital letter but the hypotheses do")
     assert "swapped" in warning

@@ -110,7 +110,7 @@ def test_unequal_counts_are_refused(hypotheses):
         compare(BASELINE, [hypotheses], REFERENCES, "bleu")
 
 
-def test_randomisation_against_texts_with_lines_exchanged(monkeypatch):
+def test_randomization_against_texts_with_lines_exchanged(monkeypatch):
     """A line of the one goes to the other or not: how often do they then differ more?"""
     monkeypatch.setattr(significance, "TRIALS", 40)
     found = compare(BASELINE, [BETTER], REFERENCES, "bleu", method="randomization")

@@ -58,7 +58,7 @@ def _layer_norm_lstm(w, name, inputs, state):
 
 
 def _layer_norm_gru(w, name, inputs, state):
-    """Ba et al. 2016, the GRU's products normalised apart."""
+    """Ba et al. 2016, the GRU's products normalized apart."""
     (h,) = state
     x, u = _normalized_products(w, name, inputs, h)
     return _gru_state(x + _bias(w, name), u, w[f"{name}.recurrent_bias"], h)

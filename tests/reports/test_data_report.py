@@ -105,7 +105,7 @@ def test_lines_that_cannot_be_written_are_told(run):
     train = report.train.model_copy(update={"round_trip": found})
     manifest = report.manifest.model_copy(update={"train": train})
     told = data_section(replace(report, manifest=manifest), "")
-    assert "3 of 200 target lines compared change in tokenisation" in told
+    assert "3 of 200 target lines compared change in tokenization" in told
     assert "½ as 1⁄2 (3 lines)" in told
     train = report.train.model_copy(update={"round_trip": None})  # of an earlier release
     manifest = report.manifest.model_copy(update={"train": train})

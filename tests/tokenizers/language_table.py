@@ -26,7 +26,7 @@ _HEAD = (
     "target",
     "`nmt init`: subwords",
     "joint",
-    "normalisation: source, target",
+    "normalization: source, target",
     "target lines that a model can write",
     "BLEU tokenizer",
     "words that the aligner sees in the first line",
@@ -39,7 +39,7 @@ class Row:
 
     Attributes:
         choices: The keys of `tokenizer` after `nmt init`, with the defaults that it leaves out.
-        rules: The normalisation rules of source and target.
+        rules: The normalization rules of source and target.
         found: The lines that come back from subwords.
         tokenizer: The tokenizer of BLEU.
         words: The words that the aligner sees, of each line.

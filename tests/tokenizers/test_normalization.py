@@ -1,4 +1,4 @@
-"""The normalisation rules, character by character and in trained models."""
+"""The normalization rules, character by character and in trained models."""
 
 import io
 import sys

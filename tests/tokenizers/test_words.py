@@ -22,7 +22,7 @@ from nmt.tokenizers.words import (
 )
 
 NASTY = "ab c.(œ漢ﬁ½é\u0301⁇'-’ \t\t\u00a0\u202f\u3000\u2009\u200b\u0085\u00ad\ufeff\u2028|▁<0xC3>"
-"""Letters, marks, spaces of all kinds, what normalisation joins, divides or drops."""
+"""Letters, marks, spaces of all kinds, what normalization joins, divides or drops."""
 SENTENCES = ["ab c (a b) cab.", "a b œ 漢 c", "b'a-c abc", "cc ba"] * 9
 
 
@@ -166,7 +166,7 @@ def test_a_no_break_space_divides_subwords_but_no_word():
     assert spans_of("10\u00a0000 c", *lone) == [(0, 1), (0, 1), (0, 1), (1, 2)]
 
 
-def test_a_word_that_normalisation_drops_has_no_subword():
+def test_a_word_that_normalization_drops_has_no_subword():
     assert spans_of("\u200b the cat", ("▁the", "the"), ("▁cat", " cat")) == [(1, 2), (2, 3)]
     assert spans_of("the \u00ad cat", ("▁the", "the"), ("▁cat", " cat")) == [(0, 1), (2, 3)]
 

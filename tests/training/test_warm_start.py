@@ -125,7 +125,7 @@ def test_parts_are_taken_over_and_the_rest_is_what_it_would_have_been(started):
     for name, tensor in new.items():
         taken = name.startswith("encoder.") or name == "output_bias"
         assert torch.equal(tensor, (old if taken else before)[name]), name
-    assert "initialised as usual: output_matrix, source_embedding.weight" in told
+    assert "initialized as usual: output_matrix, source_embedding.weight" in told
 
 
 def test_what_does_not_fit_is_named_unless_it_is_left_out(started):

@@ -396,7 +396,7 @@ def test_terms_that_exclude_each_other_are_given_up(translator):
 
 
 def test_terms_are_looked_for_as_the_tokenizer_writes_them(translator):
-    wish = Constraints(terms=("\uff43\uff41\uff54",))  # wide letters, which are normalised
+    wish = Constraints(terms=("\uff43\uff41\uff54",))  # wide letters, which are normalized
     (found,) = translator.translate(["le chat"], constraints=[wish], beam_size=6, max_length=30)
     assert "cat" in found.text
     assert found.missed == ()

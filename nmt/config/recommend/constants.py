@@ -91,7 +91,7 @@ and 40.9 without. Test BLEU was 39.6, 40.5 and 40.0. With one seed each the diff
 certain.
 """
 UNIGRAM_ALPHA = 0.2
-"""The alpha of subword regularisation (Kudo 2018), for text without spaces."""
+"""The alpha of subword regularization (Kudo 2018), for text without spaces."""
 SAMPLING_FROM_SHARE = 0.5
 """The share of the wanted updates up to which BPE-dropout is 0; from there it rises linearly.
 

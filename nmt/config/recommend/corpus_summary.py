@@ -16,7 +16,7 @@ class SideSummary:
         scripts: Shares of the letters by script.
         unspaced: Whether most of the text is in scripts without spaces between words.
         word_length: The mean length of a word in characters; 0 where it is not known.
-        folded: The most frequent characters that SentencePiece normalisation would change, such as
+        folded: The most frequent characters that SentencePiece normalization would change, such as
             full-width commas.
     """
 

@@ -6,7 +6,7 @@ The sources are experiments on Multi30k and the demonstration corpus, and these 
 - Chen et al. 2018 (RNMT+) on the sizes for large corpora
 - Sennrich et al. 2017 on the conditional GRU
 - Provilkov et al. 2020 on BPE-dropout
-- Kudo 2018 on subword regularisation
+- Kudo 2018 on subword regularization
 - Press and Wolf 2017 on tied embeddings
 - Loshchilov and Hutter 2017 on the cosine schedule
 """
@@ -86,7 +86,7 @@ class Plan:
 
     @property
     def sampling(self) -> float:
-        """The factor of subword regularisation for training of this length, 0 to 1."""
+        """The factor of subword regularization for training of this length, 0 to 1."""
         return max(0.0, self.share - constants.SAMPLING_FROM_SHARE) / (
             1.0 - constants.SAMPLING_FROM_SHARE
         )
@@ -260,7 +260,7 @@ def _normalization_reason(corpus: CorpusSummary) -> str:
     examples = ", ".join(map(make_visible, corpus.target.folded))
     suffix = f", such as {examples}" if examples else ""
     if corpus.shared_script is None:
-        return f"source characters are normalised, the target is unchanged{suffix}"
+        return f"source characters are normalized, the target is unchanged{suffix}"
     return f"both sides are unchanged{suffix}"
 
 

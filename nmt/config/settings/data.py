@@ -237,7 +237,7 @@ class DataSettings(Settings):
         "error", description="Action for a line that is not UTF-8."
     )
     workers: int = Field(
-        0, ge=0, description="Number of tokenising processes. 0: one for each core."
+        0, ge=0, description="Number of tokenizing processes. 0: one for each core."
     )
 
     @model_validator(mode="after")

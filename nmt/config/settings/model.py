@@ -119,7 +119,7 @@ class DecoderSettings(Settings):
         description="Number of transitions of a cell per token (Miceli Barone et al. 2017).",
     )
     start: Annotated[str, kind_of(DECODER_STARTS)] = Field(
-        "mean", description="Initialisation of the first state."
+        "mean", description="Initialization of the first state."
     )
     dropout: Dropout = Field(
         0.2, description="Dropout between layers, and of the state that enters the output layer."
@@ -196,7 +196,7 @@ class ModelSettings(Settings):
     output: OutputSettings = Field(default_factory=OutputSettings, description="The output layer.")
     initialization: Literal["by_layer", "uniform", "normal", "glorot", "orthogonal"] = Field(
         "by_layer",
-        description="Initialisation of the matrices. by_layer: orthogonal for recurrent "
+        description="Initialization of the matrices. by_layer: orthogonal for recurrent "
         "matrices, normal for embeddings, Glorot for others. Otherwise one rule for all.",
     )
     initial_range: float = Field(

@@ -21,7 +21,7 @@ class SearchSettings(Settings):
         1, ge=1, le=LARGEST_SIZE, description="Number of translations for each sentence."
     )
     length_penalty: Annotated[str, kind_of(LENGTH_PENALTIES)] = Field(
-        "gnmt", description="Length normalisation of scores."
+        "gnmt", description="Length normalization of scores."
     )
     alpha: float = Field(1.0, ge=-100.0, le=100.0, description="Strength of the length penalty.")
     coverage_penalty: float = Field(

@@ -102,7 +102,7 @@ class TokenizerSettings(Settings):
         "auto", "composed", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"
     ] = Field(
         "auto",
-        description="Unicode normalisation. composed: a letter and its accents become one "
+        description="Unicode normalization. composed: a letter and its accents become one "
         "character; nothing else changes. nmt_nfkc, nfkc: the rules of SentencePiece, which also "
         "fold full-width letters, ligatures and spaces; _cf also folds case. identity: no "
         "change. auto: nmt_nfkc for a source with its own model, else composed. All of them "
@@ -113,7 +113,7 @@ class TokenizerSettings(Settings):
     )
     sampling: SubwordSamplingSettings = Field(
         default_factory=SubwordSamplingSettings,
-        description="Subword regularisation or BPE-dropout of the training text.",
+        description="Subword regularization or BPE-dropout of the training text.",
     )
 
     @property

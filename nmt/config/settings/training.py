@@ -153,7 +153,7 @@ class GuidedAlignmentSettings(Settings):
     )
     cost: Annotated[str, kind_of(GUIDANCE_COSTS)] = Field(
         "cross_entropy",
-        description="Distance between the attention a and the links g, which are normalised per "
+        description="Distance between the attention a and the links g, which are normalized per "
         "target token.",
     )
     decay_updates: int | None = Field(
@@ -248,13 +248,13 @@ class TrainingSettings(Settings):
     )
     init_from: FilePath | None = Field(
         None,
-        description="A bundle or run whose parameters initialise a new run. It is ignored when a "
+        description="A bundle or run whose parameters initialize a new run. It is ignored when a "
         "run resumes.",
     )
     init_parameters: NamePatterns | None = Field(
         None,
         description="Name patterns of the parameters to copy, such as encoder.*. The others are "
-        "initialised as usual. Default: all are copied.",
+        "initialized as usual. Default: all are copied.",
     )
     init_vocabulary: Literal["same", "extend"] = Field(
         "same",
@@ -266,7 +266,7 @@ class TrainingSettings(Settings):
     )
     pretrained_embeddings: PretrainedEmbeddingSettings = Field(
         default_factory=PretrainedEmbeddingSettings,
-        description="Word vectors that initialise the embeddings of a new run.",
+        description="Word vectors that initialize the embeddings of a new run.",
     )
     ema: float | None = Field(
         0.998,
