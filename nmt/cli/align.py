@@ -104,7 +104,8 @@ def align(
     soft: Annotated[
         bool,
         typer.Option(
-            "--soft", help="Write the weights of all links above 0, such as `0-0:0.9731`."
+            "--soft",
+            help="Add the weight to each link, such as 0-0:0.9731, for all weights above 0.",
         ),
     ] = False,
     method: Annotated[

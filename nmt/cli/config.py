@@ -45,7 +45,7 @@ def explain(
     key: Annotated[
         str,
         typer.Argument(
-            help="Name of a key, such as training.optimizer. [default: the everyday keys]"
+            help="Name of a key, such as training.optimizer. [default: the commonly used keys]"
         ),
     ] = "",
     debug: Debug = False,

@@ -85,7 +85,7 @@ def init(
         typer.Option(
             "--source-language",
             metavar="CODE",
-            help="Set the source language. [default: by the name of the file]",
+            help="Set the source language. [default: inferred from the file name]",
         ),
     ] = None,
     target_language: Annotated[
@@ -93,7 +93,7 @@ def init(
         typer.Option(
             "--target-language",
             metavar="CODE",
-            help="Set the target language. [default: by the name of the file]",
+            help="Set the target language. [default: inferred from the file name]",
         ),
     ] = None,
     budget: Annotated[

@@ -134,7 +134,7 @@ Set = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Change a setting, such as training.max_updates=2000. Repeat for more. Relative "
-        "paths start at the current folder.",
+        "paths are relative to the current folder.",
     ),
 ]
 ModelPaths = Annotated[

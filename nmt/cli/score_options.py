@@ -71,7 +71,7 @@ Names = Annotated[
 Confidence = Annotated[
     bool,
     typer.Option(
-        "--confidence", help="Print the 95% interval of a score. Several HYP always have one."
+        "--confidence", help="Print the 95% interval of a score. Always printed for several HYP."
     ),
 ]
 Test = Annotated[
@@ -87,7 +87,8 @@ Trials = Annotated[
         min=1,
         max=_MOST_TRIALS,
         metavar="N",
-        help="Draw N samples in the test. [default: as sacreBLEU, 1000, for randomization 10000]",
+        help="Draw N samples in the test. [default: 1000, or 10000 for randomization, as in "
+        "sacreBLEU]",
         rich_help_panel=RARE,
     ),
 ]
@@ -121,7 +122,7 @@ Models = Annotated[
         "--model",
         "-m",
         metavar="PATH",
-        help="Path of a run directory, bundle or checkpoint to score by. Repeat for an ensemble.",
+        help="Path of a run directory, bundle or checkpoint to score with. Repeat for an ensemble.",
     ),
 ]
 Source = Annotated[

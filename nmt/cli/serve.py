@@ -46,7 +46,7 @@ def serve(
         typer.Option(
             "--name",
             metavar="NAME",
-            help="Accept requests by this host name, beside localhost and numeric addresses. "
+            help="Also accept this host name; localhost and numeric addresses are always accepted. "
             "Repeat for more.",
             rich_help_panel=RARE,
         ),
@@ -59,7 +59,7 @@ def serve(
             "--timeout",
             min=1,
             metavar="SECONDS",
-            help="Give up a request after this time.",
+            help="Abort a request after this time.",
             rich_help_panel=RARE,
         ),
     ] = 30,

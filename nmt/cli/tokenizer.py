@@ -15,7 +15,7 @@ def tokenizer(
         bool,
         typer.Option(
             "--force",
-            help="Train from scratch, even if a trained run has used the present tokenizer.",
+            help="Train from scratch, even if a trained run used the existing tokenizer.",
         ),
     ] = False,
     debug: Debug = False,

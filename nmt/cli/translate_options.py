@@ -227,7 +227,7 @@ MaxLength = Annotated[
         min=1,
         metavar="N",
         help="Allow at most N subwords in a translation, plus those of constraints. [default: "
-        "by the length of the source]",
+        "depends on the source length]",
         rich_help_panel=RARE,
     ),
 ]
@@ -299,8 +299,8 @@ TopP = Annotated[
     typer.Option(
         "--top-p",
         metavar="X",
-        help="With --sample: draw from the most probable subwords, whose probabilities together "
-        "reach X.",
+        help="With --sample: draw from the smallest set of subwords with total probability X "
+        "(nucleus sampling).",
         rich_help_panel=RARE,
     ),
 ]
@@ -318,8 +318,8 @@ DrawBy = Annotated[
     Literal["text", "line"] | None,
     typer.Option(
         "--draw-by",
-        help="With --sample: draw the same samples for equal lines (text), or others for "
-        "each line number (line). [default: text]",
+        help="With --sample: seed samples by text (equal lines get equal samples) or by line "
+        "number. [default: text]",
         rich_help_panel=RARE,
     ),
 ]

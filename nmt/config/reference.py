@@ -86,8 +86,8 @@ EVERYDAY_KEYS = (
 def explain(name: str = "") -> str:
     """Return the description of a key: type, default, and range or choices.
 
-    For a section it describes its keys, the everyday ones first. Without a name it describes the
-    everyday keys of the configuration and its sections.
+    For a section it describes its keys, the commonly used ones first. Without a name it describes
+    the commonly used keys of the configuration and its sections.
 
     Raises:
         UsageError: There is no such key. The message names the nearest.
@@ -97,7 +97,7 @@ def explain(name: str = "") -> str:
         rows = [(key.name, _default_text(key), key.description) for key in everyday]
         table = "".join(f"  {line}\n" for line in _table(rows))
         sections = _explain_section("All sections and the keys above them:", keys_of(Config))
-        return f"  The everyday keys of a configuration:\n\n{table}\n{sections}"
+        return f"  The commonly used keys of a configuration:\n\n{table}\n{sections}"
     key = all_keys().get(name)
     if key is None:
         raise UsageError(f"{name}: unknown key; {_unknown_key_hint(name)}")

@@ -109,7 +109,7 @@ def test_they_are_made_only_when_they_must_be(guided, prepare, tmp_path, capsys)
     assert "subword links" in told(by_file)
     assert "up to date" in told(by_file)
     write_lines(tmp_path / "links", [""] * 60)
-    assert "0 links of subwords" in told(by_file)
+    assert "0 subword links" in told(by_file)
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(bytes(content))
