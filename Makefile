@@ -39,7 +39,7 @@ demo: $(INSTALLED)
 
 textbooks: $(INSTALLED)
 	mkdir -p runs
-	$(BIN)/python scripts/textbooks.py --output runs/textbooks.json
+	$(BIN)/python scripts/run_textbooks.py --output runs/textbooks.json
 
 # mypy runs beside the tests: it uses one core, and the tests leave some of the other one.
 check: style

@@ -24,7 +24,7 @@ def main() -> None:
     import torch._dynamo  # noqa: F401  (optimizers import it at their first step)
 
     import nmt.cli.app
-    import nmt.doctor.preflight
+    import nmt.doctor.all_checks
     import nmt.evaluation.score_report
     import nmt.training.run  # noqa: F401
 

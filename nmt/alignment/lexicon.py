@@ -102,7 +102,7 @@ def learn_lexicon(
         target_vocabulary: The number of target tokens.
         iterations: The number of iterations.
     """
-    blocks = _blocks(corpus, pairs)
+    blocks = _split_into_blocks(corpus, pairs)
     with progress("lexicon", (iterations + 1) * len(pairs), "pairs") as progress_bar:
         keys = np.empty(0, np.int64)
         pending: list[IntArray] = []
@@ -158,7 +158,7 @@ def token_probabilities(
     Yields:
         The numbers of the pairs of a block, and the probabilities of all their target tokens.
     """
-    for block in _blocks(corpus, pairs):
+    for block in _split_into_blocks(corpus, pairs):
         links = _Links.from_pairs(corpus, block, lexicon.target_vocabulary)
         entries = np.minimum(np.searchsorted(lexicon.keys, links.keys), len(lexicon.keys) - 1)
         known = lexicon.keys[entries] == links.keys
@@ -238,7 +238,7 @@ def normalize_counts(lexicon: Lexicon, expected_counts: FloatArray) -> Lexicon:
     return replace(lexicon, probabilities=expected_counts)
 
 
-def _blocks(corpus: TokenPairs, pairs: IntArray) -> list[IntArray]:
+def _split_into_blocks(corpus: TokenPairs, pairs: IntArray) -> list[IntArray]:
     """Split pairs into runs of about `_BLOCK_LINKS` links."""
     links = (corpus.source_lengths[pairs] + 1) * corpus.target_lengths[pairs]
     ends = np.flatnonzero(np.diff(np.cumsum(links) // _BLOCK_LINKS)) + 1

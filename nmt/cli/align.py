@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nmt.cli.align_output import AlignmentForm
-    from nmt.cli.align_sources import AlignedLine
+    from nmt.cli.link_origins import AlignedLine
 
 _METHODS = Literal["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
 
@@ -150,7 +150,7 @@ def align(
     The links come from the attention of a model (--model), from a statistical aligner (--aligner),
     or from files of alignments. A blank line stays blank.
     """
-    from nmt.cli import align_sources
+    from nmt.cli import link_origins
     from nmt.translation.line_stream import writer
 
     model_options: dict[str, Any] = {
@@ -178,21 +178,21 @@ def align(
         raise UsageError("--gold prints one result for all lines on stdout. Remove --output.")
     check_output_files([output], [source, target, *(files or ()), gold])
     weights = soft or as_json or threshold is not None
-    options = align_sources.LinkOptions(threshold, method, subwords, weights)
+    options = link_origins.LinkOptions(threshold, method, subwords, weights)
     aligned: Iterator[AlignedLine]
     if files:
-        aligned = align_sources.read_alignments(files, options)
+        aligned = link_origins.read_alignments(files, options)
     elif aligner is not None:
         assert source is not None and target is not None
-        aligned = align_sources.align_by_aligner(aligner, source, target, options)
+        aligned = link_origins.align_by_aligner(aligner, source, target, options)
     else:
         forward_model = (model, device, precision, threads, weight, combine)
         backward_model = ([reverse_model], device, precision, threads) if reverse_model else None
-        aligned = align_sources.align_by_model(
+        aligned = link_origins.align_by_model(
             forward_model, backward_model, source, target, options
         )
     if reverse:
-        aligned = map(align_sources.reverse_line, aligned)
+        aligned = map(link_origins.reverse_line, aligned)
     if gold is not None:
         print_error(aligned, gold, one_indexed, as_json)
         return

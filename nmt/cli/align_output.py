@@ -12,7 +12,7 @@ from nmt.errors import DataError
 
 if TYPE_CHECKING:
     from nmt.alignment.error_rate import GoldLinks
-    from nmt.cli.align_sources import AlignedLine
+    from nmt.cli.link_origins import AlignedLine
 
 _DECIMALS = 4
 

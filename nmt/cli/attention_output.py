@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.console import format_count, say, warn
 from nmt.errors import UsageError
-from nmt.text.byte_formats import COMPRESSIONS
+from nmt.text.byte_signatures import COMPRESSIONS
 
 if TYPE_CHECKING:
     from nmt.inspection.attention_data import Sentence

@@ -43,7 +43,7 @@ def doctor(
 
     The exit code is 0, or that of the first check that fails.
     """
-    from nmt.doctor.preflight import NAME_WIDTH, preflight
+    from nmt.doctor.all_checks import NAME_WIDTH, preflight
 
     if settings and config is None:
         raise UsageError("--set requires a configuration. Add CONFIG.")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nmt.cli.model_scores import ModelScoring, corpus_record, corpus_text
 from nmt.cli.options import (
     Combination,
     Debug,
@@ -16,7 +17,7 @@ from nmt.cli.options import (
     Threads,
     check_output_files,
 )
-from nmt.cli.score_models import ModelScoring, corpus_record, corpus_text
+from nmt.cli.reference_scores import ReferenceScoring
 from nmt.cli.score_options import (
     Baseline,
     Buckets,
@@ -39,7 +40,6 @@ from nmt.cli.score_options import (
     Train,
     Trials,
 )
-from nmt.cli.score_references import ReferenceScoring
 from nmt.cli.translate import open_translator
 from nmt.config.registry import SCORE_METRICS
 from nmt.console import say, show_activity, warn

@@ -63,7 +63,7 @@ def shortlist(
     from nmt.runtime.run_directory import find_run
     from nmt.tokenizers.tokenizer import TokenizerPair
 
-    bundle = _bundle(config, settings, model)
+    bundle = _find_bundle(config, settings, model)
     run = find_run(bundle.parent)
     _check_has_data(run, bundle)
     tokenizers = TokenizerPair.load(bundle)
@@ -85,7 +85,7 @@ def shortlist(
     )
 
 
-def _bundle(config: Path | None, settings: list[str] | None, model: Path | None) -> Path:
+def _find_bundle(config: Path | None, settings: list[str] | None, model: Path | None) -> Path:
     from nmt.bundles.bundle_files import check_is_folder, find_bundle
     from nmt.config.load import load_config
 

@@ -54,7 +54,7 @@ def load_config(
         _apply_override(document, override, order)
     has_preset = document.value.get("preset") is not None
     renamed = list(translate_earlier_keys(document))
-    _open_empty_sections(document.value, Config)
+    _replace_null_sections(document.value, Config)
     renamed += apply_earlier_preset(document)
     if renamed and say is not None:
         changed = "" if has_preset else ". Defaults have changed since then (see CHANGELOG.md)"
@@ -145,7 +145,7 @@ def _apply_override(document: Document, override: str, order: int) -> None:
     document.problems += new.problems
 
 
-def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> None:
+def _replace_null_sections(values: dict[str, Any], section: type[Settings]) -> None:
     """Make a section empty whose keys are all commented out, so that it is not an error."""
     for key in keys_of(section):
         name, below = key.path[-1], key.expected.section
@@ -154,7 +154,7 @@ def _open_empty_sections(values: dict[str, Any], section: type[Settings]) -> Non
         if values[name] is None and not key.expected.nullable:
             values[name] = {}
         if isinstance(values[name], dict):
-            _open_empty_sections(values[name], below)
+            _replace_null_sections(values[name], below)
 
 
 def _position_preset_keys(document: Document) -> None:

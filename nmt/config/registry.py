@@ -317,7 +317,7 @@ LENGTH_PENALTIES = Registry(
     "length penalty",
     {
         "gnmt": Kind("nmt.search.penalties:GNMT", "((5 + length) / 6) ^ alpha, Wu et al. 2016"),
-        "average": Kind("nmt.search.penalties:Average", "length ^ alpha"),
+        "average": Kind("nmt.search.penalties:AverageLogProbability", "length ^ alpha"),
         "word_reward": Kind("nmt.search.penalties:WordReward", "adds alpha for each token"),
         "none": Kind("nmt.search.penalties:NoPenalty", "the plain log-probability"),
     },

@@ -183,7 +183,7 @@ class _Binarizer:
             train.count_properties(encoded, duplicate, ~dev_mask)
             train.write(chunk, encoded, keep_mask & ~dev_mask)
             for held_out in self._held_out.values():
-                held_out.count(encoded.where(~dev_mask))
+                held_out.count(encoded.select(~dev_mask))
 
     def _validation_mask(self, chunk: Chunk) -> NDArray[np.bool_]:
         share, seed = self._data.validation_split, self._data.split_seed
@@ -246,11 +246,11 @@ class _CorpusOutput:
         self, encoded: EncodedChunk, duplicate: NDArray[np.bool_], mask: NDArray[np.bool_]
     ) -> None:
         """Count the properties that are only reported, of the pairs in `mask`, `[n]`."""
-        self.counts.count_properties(encoded.where(mask), duplicate[mask])
+        self.counts.count_properties(encoded.select(mask), duplicate[mask])
 
     def write(self, chunk: Chunk, encoded: EncodedChunk, mask: NDArray[np.bool_]) -> None:
         """Write the pairs of a chunk that are in `mask`, `[n]`."""
-        chunk, encoded = chunk.where(mask), encoded.where(mask)
+        chunk, encoded = chunk.select(mask), encoded.select(mask)
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
         self.counts.keep(encoded)

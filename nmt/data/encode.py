@@ -49,7 +49,7 @@ class Chunk:
     targets: list[str] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
 
-    def where(self, mask: NDArray[np.bool_]) -> "Chunk":
+    def select(self, mask: NDArray[np.bool_]) -> "Chunk":
         """Return the pairs in `mask`, `[n]`."""
         return Chunk(
             list(compress(self.lines, mask)),
@@ -85,7 +85,7 @@ class EncodedChunk:
         """Whether both sides of a pair have a token, `[n]`."""
         return np.asarray((self.lengths > 0).all(axis=1), np.bool_)
 
-    def where(self, mask: NDArray[np.bool_]) -> "EncodedChunk":
+    def select(self, mask: NDArray[np.bool_]) -> "EncodedChunk":
         """Return the pairs in `mask`, `[n]`."""
         return EncodedChunk(
             self.tokens[np.repeat(mask, self.lengths.sum(axis=1))],

@@ -24,10 +24,10 @@ from nmt.config.settings import CorpusSettings
 from nmt.config.settings.data import Sides
 from nmt.console import format_count, say
 from nmt.errors import DataError
-from nmt.text.byte_formats import Head
+from nmt.text.byte_signatures import Head
 from nmt.text.characters import clean_output
 from nmt.text.compression import Content
-from nmt.text.formats import LINE_FORMATS, identify
+from nmt.text.format_detection import LINE_FORMATS, identify
 from nmt.text.languages import find_language
 from nmt.text.lines import BadUtf8, LinePair, open_unpacked, read_pairs
 

@@ -38,7 +38,7 @@ class HeldOut:
 
     def count(self, train: EncodedChunk) -> None:
         """Count the pairs of a chunk of train that occur here, as a whole and by source."""
-        complete = train.where(train.has_both_sides)
+        complete = train.select(train.has_both_sides)
         self.train_pairs += int(self.pairs.contains(complete.pair_hashes).sum())
         self.train_sources += int(self.sources.contains(complete.source_hashes).sum())
 
@@ -68,7 +68,7 @@ class CandidatePairs:
         """The source texts and the target texts."""
         return self.sources, self.targets
 
-    def where(self, mask: NDArray[np.bool_]) -> "CandidatePairs":
+    def select(self, mask: NDArray[np.bool_]) -> "CandidatePairs":
         """Return the pairs in the mask `mask` `[n]`."""
         return CandidatePairs(
             list(compress(self.lines, mask)),
@@ -118,7 +118,7 @@ class PairFilters:
             dropped[reason] = np.zeros_like(keep_mask)
             dropped[reason][keep_mask] = drop_mask
             if drop_mask.any():
-                pairs = pairs.where(~drop_mask)
+                pairs = pairs.select(~drop_mask)
                 keep_mask &= ~dropped[reason]
         return dropped
 

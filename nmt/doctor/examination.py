@@ -253,12 +253,12 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
-def examine(
+def run_checks(
     examination: Examination,
     checks: Sequence[Check],
     show: Callable[[Finding], None],
     earlier: DoctorReport | None = None,
-    stop_at_bugs: bool = False,
+    raise_unexpected_errors: bool = False,
 ) -> DoctorReport:
     """Run the checks in order and return all findings, including the earlier ones.
 
@@ -267,7 +267,8 @@ def examine(
         checks: The checks.
         show: A function that is called with each finding.
         earlier: The report of earlier checks.
-        stop_at_bugs: Whether to raise errors other than NmtError instead of reporting them.
+        raise_unexpected_errors: Whether to raise errors other than NmtError, which are reported
+            otherwise.
 
     Returns:
         The report.
@@ -282,14 +283,14 @@ def examine(
         finding = (
             blocked_finding(check.name, missing[0])
             if missing
-            else _run_check(check, examination, stop_at_bugs)
+            else _run_check(check, examination, raise_unexpected_errors)
         )
         report = DoctorReport([*report.findings, finding])
         show(finding)
     return report
 
 
-def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Finding:
+def _run_check(check: Check, examination: Examination, raise_unexpected_errors: bool) -> Finding:
     try:
         with show_activity(f"doctor: {check.name}"), collect_warnings() as warnings:
             result = check.run(examination)
@@ -302,7 +303,7 @@ def _run_check(check: Check, examination: Examination, stop_at_bugs: bool) -> Fi
                 "out of memory.\nUse a smaller model, or a device with more memory",
                 5,
             )
-        if stop_at_bugs:
+        if raise_unexpected_errors:
             raise
         description = " ".join(f"{type(error).__name__}: {error}".split())
         return failure(check.name, f"{description}\nadd --debug for the traceback", 1)

@@ -302,11 +302,11 @@ def target_record(pair: AttentionPair, views: Sequence[HeadAttention] = ()) -> d
         "target_words": word_sizes(tokens, pair.segmented_target),
         "ended": tokens[-1:] == [END_MARK],
         "probabilities": [round(_SCALE * p) for p in np.exp(pair.token_log_probabilities)],
-        "weights": None if pair.attention is None else thousandths(pair.attention),
+        "weights": None if pair.attention is None else round_to_thousandths(pair.attention),
     }
     if views:
         record["views"] = [
-            {"name": view.name, "weights": thousandths(view.weights)} for view in views
+            {"name": view.name, "weights": round_to_thousandths(view.weights)} for view in views
         ]
     return record
 
@@ -353,7 +353,7 @@ def merge_words(pair: AttentionPair) -> tuple[list[str], list[str], Weights]:
     return [word.text for word in target], [word.text for word in source], merged
 
 
-def thousandths(weights: Weights) -> list[list[int]]:
+def round_to_thousandths(weights: Weights) -> list[list[int]]:
     """Return weights in whole thousandths whose rows keep their rounded sums.
 
     Each weight is rounded down. The rest of a row goes to its largest remainders, the first of

@@ -20,7 +20,7 @@ from nmt.model.kernels.conditional_gru import ConditionalGRUWeights, conditional
 from nmt.model.kernels.kernel_module import KernelModule, Linear
 from nmt.model.kernels.precision import upcast
 from nmt.model.output import OutputLayer, PointerGate
-from nmt.model.recurrent import run_cells
+from nmt.model.recurrent_layer import run_cells
 
 
 class Decoder(KernelModule):
@@ -121,7 +121,9 @@ class Decoder(KernelModule):
         """
         embedded = self.embed(previous)
         masks = self._draw_masks(embedded)
-        return self._step(encoded.memory, state, embedded, self._project(embedded), masks)
+        return self._step_from_embedding(
+            encoded.memory, state, embedded, self._project_embedding(embedded), masks
+        )
 
     def unroll(
         self,
@@ -160,8 +162,12 @@ class Decoder(KernelModule):
         for embedded_token, projected_token in self._split_steps(embedded):
             if steps and choose_previous is not None:
                 embedded_token = self.embed(choose_previous(len(steps), steps[-1]), mask)
-                projected_token = self._project(embedded_token)
-            steps.append(self._step(encoded.memory, state, embedded_token, projected_token, masks))
+                projected_token = self._project_embedding(embedded_token)
+            steps.append(
+                self._step_from_embedding(
+                    encoded.memory, state, embedded_token, projected_token, masks
+                )
+            )
             state = steps[-1].state
         return Unrolled(
             torch.cat([step.features for step in steps], 1),
@@ -270,7 +276,7 @@ class Decoder(KernelModule):
         )
         return hidden, AttentionOutput(contexts, weights)
 
-    def _step(
+    def _step_from_embedding(
         self,
         memory: Memory,
         state: DecoderState,
@@ -301,7 +307,8 @@ class Decoder(KernelModule):
             memory: The source.
             state: The state before the step.
             embedded: E y_{i-1}, `[batch, beams, embedding]`.
-            projected: The result of `_project`, `[batch, beams, gates * hidden]`, or None.
+            projected: The result of `_project_embedding`, `[batch, beams, gates * hidden]`, or
+                None.
             masks: The dropout masks.
         """
         bottom, attended = self._bottom_step(memory, state, embedded, projected, masks)
@@ -412,7 +419,7 @@ class Decoder(KernelModule):
         features = self.output(top, context, embedded, masks.features)
         return features, None if self.gate is None else self.gate(top, context, embedded)
 
-    def _project(self, embedded: Tensor) -> Tensor | None:
+    def _project_embedding(self, embedded: Tensor) -> Tensor | None:
         """Return the embeddings' part of the bottom layer's input, `[.., gates * hidden]`.
 
         It is None where the embeddings enter together with the context.
@@ -421,7 +428,7 @@ class Decoder(KernelModule):
 
     def _split_steps(self, embedded: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         """Return the embedding of each step, and its part of one product over all steps."""
-        projected = self._project(embedded)
+        projected = self._project_embedding(embedded)
         # The backward pass of a slice, unlike that of a split, fills a whole tensor at each step.
         steps = embedded.split(1, 1)
         if projected is None:

@@ -10,7 +10,7 @@ from nmt.model.attention import Memory
 from nmt.model.cells import Cell, CellState, make_cell
 from nmt.model.embedding import Dropout, recurrent_mask
 from nmt.model.kernels.kernel_module import KernelModule
-from nmt.model.recurrent import run_cells
+from nmt.model.recurrent_layer import run_cells
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def onnx_recurrence(
     weights: Sequence[tuple[Tensor, ...]],
     directions: Sequence[str],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run a layer of LSTMs or GRUs from states of zero, as `nmt.model.recurrent.run` does.
+    """Run a layer of LSTMs or GRUs from states of zero, as `nmt.model.recurrent_layer.run` does.
 
     Args:
         x: The input, `[batch, length, size]`.

@@ -120,10 +120,10 @@ class Runtime:
             yield
 
     @property
-    def _kernels(self) -> "_Kernels":
+    def _kernels(self) -> "_TorchSettings":
         # cuDNN's recurrent kernels otherwise round float32 to TensorFloat-32.
         allow_tf32 = self.choices.precision != "float32"
-        return _Kernels(self.threads, self.choices.products, allow_tf32)
+        return _TorchSettings(self.threads, self.choices.products, allow_tf32)
 
     @contextmanager
     def computing(self, caching: bool = True) -> Iterator[None]:
@@ -162,7 +162,7 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class _Kernels:
+class _TorchSettings:
     """The settings that torch keeps for the whole process."""
 
     threads: int
@@ -170,7 +170,7 @@ class _Kernels:
     allow_tf32: bool
 
     @classmethod
-    def current(cls) -> "_Kernels":
+    def current(cls) -> "_TorchSettings":
         return cls(
             torch.get_num_threads(),
             torch.get_float32_matmul_precision(),
@@ -178,7 +178,7 @@ class _Kernels:
         )
 
     def set(self) -> None:
-        current = _Kernels.current()
+        current = _TorchSettings.current()
         if current.threads != self.threads:  # torch drops its kernels when the number is set
             torch.set_num_threads(self.threads)
         if current.products != self.products:
@@ -191,21 +191,21 @@ class _Kernels:
 class _KernelBlock:
     """A running block: the kernels that it set and the number of its thread."""
 
-    kernels: _Kernels
+    kernels: _TorchSettings
     thread: int
 
 
 _lock = threading.Lock()
 _blocks: list[_KernelBlock] = []
-_kernels_before_blocks: list[_Kernels] = []
+_kernels_before_blocks: list[_TorchSettings] = []
 """The settings before the first of the running blocks."""
 
 
 @contextmanager
-def _kernels_set(kernels: _Kernels) -> Iterator[None]:
+def _kernels_set(kernels: _TorchSettings) -> Iterator[None]:
     block = _KernelBlock(kernels, threading.get_ident())
     with _lock:
-        before = _Kernels.current()
+        before = _TorchSettings.current()
         if not _blocks:
             _kernels_before_blocks[:] = [before]
         elif all(other.thread != block.thread for other in _blocks):
@@ -434,7 +434,10 @@ def _product_call(name: str, shapes: Sequence[ProductShape]) -> Callable[[], Non
     ]
 
     def call() -> None:
-        with _kernels_set(replace(_Kernels.current(), products=products)), torch.inference_mode():
+        with (
+            _kernels_set(replace(_TorchSettings.current(), products=products)),
+            torch.inference_mode(),
+        ):
             for x, weight in pairs:
                 torch.nn.functional.linear(x, weight)
 
@@ -449,7 +452,7 @@ def _medium_is_exact() -> bool:
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(256, 512, generator=generator)
     b = torch.randn(512, 256, generator=generator)
-    with _kernels_set(replace(_Kernels.current(), products="medium")):
+    with _kernels_set(replace(_TorchSettings.current(), products="medium")):
         product = a @ b
     exact = a.double() @ b.double()
     return bool((product - exact).abs().max() / exact.abs().max() < _LARGEST_ERROR)

@@ -94,11 +94,11 @@ def _speeds(output_weight: Tensor, names: list[str]) -> dict[str, float]:
     weight = output_weight.detach()[:_MOST_OUTPUTS].float()
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        candidates = {name: _product(name, x, weight) for name in names}
+        candidates = {name: _make_product(name, x, weight) for name in names}
         return measure_gigaflops(candidates, 2 * _ROWS * weight.numel(), _SECONDS)
 
 
-def _product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+def _make_product(name: str, x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
     if name == "int8":
         product = Int8Product(weight)
         return lambda: product(x)

@@ -82,7 +82,7 @@ class NoRepeat(LogitsProcessor):
         grams = tokens.unfold(2, self.order, 1)
         recent = tokens[..., tokens.shape[2] - self.order + 1 :].unsqueeze(2)
         is_repeated = (grams[..., :-1] == recent).all(3)
-        _mask_where(is_repeated, grams[..., -1], log_probabilities)
+        _forbid_where(is_repeated, grams[..., -1], log_probabilities)
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ def _completing_tokens(
                     yield beam, token
 
 
-def _mask_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
+def _forbid_where(chosen: Tensor, tokens: Tensor, log_probabilities: Tensor) -> None:
     """Forbid `tokens [batch, beams, n]` where the mask `chosen`, of the same shape, is true."""
     cost = torch.zeros(chosen.shape, dtype=log_probabilities.dtype, device=chosen.device)
     cost.masked_fill_(chosen, _FORBIDDEN)

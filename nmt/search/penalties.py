@@ -52,7 +52,7 @@ class GNMT(LengthPenalty):
         return log_probability / ((5.0 + length) / 6.0) ** self.alpha
 
 
-class Average(LengthPenalty):
+class AverageLogProbability(LengthPenalty):
     """Average, log P / length^alpha; alpha 1 gives the mean log-probability of a token."""
 
     def score(self, log_probability: Tensor, length: Tensor) -> Tensor:

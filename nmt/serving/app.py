@@ -23,6 +23,7 @@ from nmt.serving.api_schema import (
     TranslateRequest,
     parse_request,
 )
+from nmt.serving.request_guard import RequestGuard
 from nmt.serving.request_queue import (
     AlternativesJob,
     Cancelled,
@@ -30,7 +31,6 @@ from nmt.serving.request_queue import (
     RequestQueue,
     TranslateJob,
 )
-from nmt.serving.security import RequestGuard
 
 _JSON = "application/json"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nmt.errors import DataError, install_command
-from nmt.text.byte_formats import (
+from nmt.text.byte_signatures import (
     BYTE_FORMATS,
     BZIP2,
     COMPRESSIONS,
@@ -28,7 +28,12 @@ from nmt.text.byte_formats import (
     Format,
     Head,
 )
-from nmt.text.formats import LINE_FORMATS, compression_of, describe_format_problem, identify
+from nmt.text.format_detection import (
+    LINE_FORMATS,
+    compression_of,
+    describe_format_problem,
+    identify,
+)
 
 _BUFFER_BYTES = HEAD_BYTES
 _BLOCK_BYTES = 1 << 16

@@ -12,9 +12,9 @@ from typing import Literal
 
 from nmt.console import open_stdin, warn
 from nmt.errors import DataError
-from nmt.text.byte_formats import BOM
+from nmt.text.byte_signatures import BOM
 from nmt.text.compression import Content, open_content, open_file
-from nmt.text.formats import compression_of, describe_format_problem
+from nmt.text.format_detection import compression_of, describe_format_problem
 
 BadUtf8 = Literal["error", "replace", "skip_pair"]
 
@@ -141,7 +141,7 @@ class ExpectedFormats:
     """The formats that a command accepts beside plain text.
 
     Attributes:
-        names: The names of formats that it reads as they are (`nmt.text.formats`).
+        names: The names of formats that it reads as they are (`nmt.text.format_detection`).
         hints: Further advice for a format, by its name.
     """
 

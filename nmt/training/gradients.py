@@ -170,13 +170,13 @@ class GradientAccumulator:
         for batch, count in zip(group, parts, strict=True):
             if count > 1:
                 self._log.record("out_of_memory", update, parts=count, **_sizes(batch))
-                self._log.warn_local(
+                self._log.warn_on_rank(
                     f"update {update}: out of memory with {_describe_batch(batch)}; computed it "
                     f"in {count} parts with the same gradient."
                 )
         self._updates_in_parts += 1
         if self._updates_in_parts == _ADVISE_AFTER:
-            self._log.warn_local(
+            self._log.warn_on_rank(
                 f"{self._updates_in_parts} updates did not fit into memory. The results are "
                 "correct, but each of these updates is computed at least twice. "
                 "`training.batch_size` is too high for this device and cannot change during a "

@@ -67,7 +67,7 @@ from nmt.training.resume_checks import (
 from nmt.training.runtime_choice import choose_training_runtime
 from nmt.training.stopping import STOP_SIGNALS, early_end_hint, find_stop_reason
 from nmt.training.trainer import Trainer
-from nmt.training.training_log import NoLog, TrainingLog
+from nmt.training.training_log import TrainingLog, WorkerLog
 from nmt.training.validation import Validator
 from nmt.training.warm_start import freeze_parameters, initialize_from_model
 
@@ -183,7 +183,9 @@ def _run_worker(config: Config, run: RunDirectory, world: World) -> None:
     state = _new_state(runtime, data) if checkpoint is None else load_state(checkpoint)
     state.ended = None
     with runtime.applied(), connected_ranks(config, world, runtime, state) as ranks:
-        _train(config, run, tokenizers, data, runtime, NoLog(world.rank), state, checkpoint, ranks)
+        _train(
+            config, run, tokenizers, data, runtime, WorkerLog(world.rank), state, checkpoint, ranks
+        )
 
 
 def _warn_of_other_choices(runtime: Runtime, saved_choices: Choices, log: TrainingLog) -> None:

@@ -58,7 +58,7 @@ class TrainingLog:
         warn(text)
         self._write(f"warning: {text}")
 
-    def warn_local(self, text: str) -> None:
+    def warn_on_rank(self, text: str) -> None:
         """Write a warning about this process alone, on any rank."""
         self.warn(text)
 
@@ -98,7 +98,7 @@ class TrainingLog:
             self._write_failed = True
 
 
-class NoLog(TrainingLog):
+class WorkerLog(TrainingLog):
     """The log of the workers, which write no files.
 
     Args:
@@ -120,7 +120,7 @@ class NoLog(TrainingLog):
     def warn(self, text: str) -> None:
         """Write nothing."""
 
-    def warn_local(self, text: str) -> None:
+    def warn_on_rank(self, text: str) -> None:
         """Write a warning to stderr, with the rank that it is about."""
         warn(f"rank {self._rank}: {text}")
 

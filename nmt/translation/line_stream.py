@@ -21,9 +21,9 @@ from typing import IO
 from nmt.console import open_stdin, warn
 from nmt.errors import DataError, OutputClosed
 from nmt.runtime.atomic_files import atomic_file, write_error
-from nmt.text.byte_formats import BOM
+from nmt.text.byte_signatures import BOM
 from nmt.text.compression import Sink, open_compressed_writer, open_content, open_file
-from nmt.text.formats import compression_of
+from nmt.text.format_detection import compression_of
 from nmt.text.lines import (
     PLAIN_TEXT,
     ExpectedFormats,

@@ -62,7 +62,7 @@ def sweep(
     """
     outcomes = [Outcome(settings, [""] * len(sources)) for settings in points]
     batches = list(translator.batches(sources))
-    kept = KeptEncodings(translator.model)
+    kept = EncodingCache(translator.model)
     encoding_once = translator.with_model(kept)
     total = len(points) * sum(map(len, batches))
     with progress("tuning", total, "translations", by_time=True) as shown:
@@ -296,7 +296,7 @@ def _uncountable(items: list[str]) -> UsageError:
     )
 
 
-class KeptEncodings:
+class EncodingCache:
     """Model that keeps its encoded batches until they are dropped: a `Scorer`.
 
     Args:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from nmt.errors import DataError
-from nmt.text.byte_formats import BOM
+from nmt.text.byte_signatures import BOM
 from nmt.text.compression import open_content, open_file
 from nmt.text.lines import decode_line, wrap_read_errors
 

@@ -23,7 +23,7 @@ from nmt.config.presets import PRESET_DEFAULTS, merge_settings
 from nmt.config.settings import ModelSettings
 from nmt.errors import ModelError
 from nmt.model.cells import make_cell
-from nmt.model.recurrent import run_cells
+from nmt.model.recurrent_layer import run_cells
 from nmt.model.seq2seq import Seq2Seq
 from nmt.tokenizers.tokenizer import BOS, EOS, Tokenizer
 from nmt.translation.translator import Translator

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nmt.cli import translate as command
 from nmt.cli.app import run
-from nmt.text.byte_formats import Head
-from nmt.text.formats import identify
+from nmt.text.byte_signatures import Head
+from nmt.text.format_detection import identify
 from nmt.translation.translator import Translator
 
 Translate = Callable[..., list[str]]

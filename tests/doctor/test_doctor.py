@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from nmt.data.tokenizer_preparation import prepare_tokenizers
+from nmt.doctor import all_checks as environment
 from nmt.doctor import corpus_sample, training_checks
-from nmt.doctor import preflight as environment
+from nmt.doctor.all_checks import NAME_WIDTH, preflight
 from nmt.doctor.machine_checks import _check_allocator
-from nmt.doctor.preflight import NAME_WIDTH, preflight
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.lock import hold_lock
 from nmt.runtime.processor import count_cores
@@ -42,7 +42,7 @@ def doctor(tiny_config, tmp_path):
     def examined(*overrides, config=tiny_config, **machine):
         before = snapshot(tmp_path)
         shown = []
-        report = preflight(config, overrides, machine, shown.append, stop_at_bugs=True)
+        report = preflight(config, overrides, machine, shown.append, raise_unexpected_errors=True)
         assert shown == report.findings
         assert snapshot(tmp_path) == before
         return report

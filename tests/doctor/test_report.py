@@ -9,8 +9,8 @@ from nmt.doctor.examination import (
     DoctorReport,
     Examination,
     Finding,
-    examine,
     failure,
+    run_checks,
 )
 from nmt.errors import DataError, ResourceError
 
@@ -24,7 +24,7 @@ def raising(error):
 
 def looked(*checks, **options):
     shown = []
-    report = examine(Examination(None, [], {}), checks, shown.append, **options)
+    report = run_checks(Examination(None, [], {}), checks, shown.append, **options)
     assert shown == report.findings
     return report
 
@@ -72,7 +72,7 @@ def test_out_of_memory_is_a_resource_and_a_bug_is_a_bug():
     assert [finding.exit_code for finding in report.findings] == [5, 1]
     assert report.findings[1].result.summary == "ValueError: x"
     with pytest.raises(ValueError, match="x"):
-        looked(Check("b", raising(ValueError("x"))), stop_at_bugs=True)
+        looked(Check("b", raising(ValueError("x"))), raise_unexpected_errors=True)
 
 
 def test_the_verdict_sums_up():

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmt.inspection.attention_data import attention_record, mean_entropy, thousandths, word_sizes
+from nmt.inspection.attention_data import (
+    attention_record,
+    mean_entropy,
+    round_to_thousandths,
+    word_sizes,
+)
 from nmt.search.head_attentions import HeadAttention
 from nmt.translation.translation import Translation
 
@@ -34,7 +39,7 @@ def translation(tokens, source_tokens, attention):
 )
 def test_thousandths_sum_to_a_thousand_and_none_is_off_by_one(rows, columns, seed, spread):
     weights = weights_of(rows, columns, seed, spread)
-    rounded = np.array(thousandths(weights))
+    rounded = np.array(round_to_thousandths(weights))
     assert rounded.shape == weights.shape
     assert (rounded.sum(1) == 1000).all()
     assert (abs(rounded - 1000.0 * weights) < 1.0).all()
@@ -43,8 +48,8 @@ def test_thousandths_sum_to_a_thousand_and_none_is_off_by_one(rows, columns, see
 
 def test_rows_that_do_not_sum_to_one_keep_their_sum():
     """Behind a predictive window weights are multiplied by how near they are."""
-    assert thousandths(np.array([[0.25, 0.1256, 0.0]], np.float32)) == [[250, 126, 0]]
-    assert thousandths(np.zeros((1, 3), np.float32)) == [[0, 0, 0]]
+    assert round_to_thousandths(np.array([[0.25, 0.1256, 0.0]], np.float32)) == [[250, 126, 0]]
+    assert round_to_thousandths(np.zeros((1, 3), np.float32)) == [[0, 0, 0]]
 
 
 def test_words_have_their_sizes_and_bytes_their_text():

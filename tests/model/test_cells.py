@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 
 from nmt.config.registry import CELLS
 from nmt.model.cells import make_cell
-from nmt.model.recurrent import run_cells
+from nmt.model.recurrent_layer import run_cells
 
 
 def build(kind, inputs=(3,), depth=1):

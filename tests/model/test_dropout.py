@@ -8,7 +8,7 @@ from nmt.model import decoder as decoder_module
 from nmt.model import encoder as encoder_module
 from nmt.model.cells import apply_mask, make_cell
 from nmt.model.embedding import Dropout, WordDropout, recurrent_mask
-from nmt.model.recurrent import run_cells
+from nmt.model.recurrent_layer import run_cells
 
 RATES = {
     "embedding_dropout": 0.2,

@@ -107,7 +107,7 @@ def test_small_products_are_not_timed(machine):
 def test_what_is_timed_is_the_product(name):
     torch.manual_seed(0)
     x, weight = torch.randn(4, 64), torch.randn(40, 64)
-    found = fast_precision._product(name, x, weight)()
+    found = fast_precision._make_product(name, x, weight)()
     torch.testing.assert_close(found, x @ weight.t(), rtol=0.05, atol=0.5)
     if name == "int8":
         assert torch.equal(found, Int8Product(weight)(x))

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from nmt.errors import ResourceError
 from nmt.runtime.distributed import SINGLE_PROCESS
 from nmt.training.checkpoints import save_or_warn
-from nmt.training.training_log import NoLog
+from nmt.training.training_log import WorkerLog
 
 
 class Two:
@@ -39,7 +39,7 @@ def refused():
     ],
 )
 def test_all_ranks_hear_whether_all_have_saved(save, ranks, saved, capsys):
-    assert save_or_warn(save, "the checkpoint", 3, NoLog(1), ranks) is saved
+    assert save_or_warn(save, "the checkpoint", 3, WorkerLog(1), ranks) is saved
     assert capsys.readouterr().err.count("NOT SAVED: the checkpoint of update 3") == (
         save is refused
     )

@@ -19,7 +19,7 @@ from nmt.training.checkpoints import TrainingState, load_state, save_checkpoint
 from nmt.training.recovery import NonFiniteError, Recovery, describe_lines
 from nmt.training.run import train
 from nmt.training.trainer import Trainer
-from nmt.training.training_log import NoLog
+from nmt.training.training_log import WorkerLog
 
 
 def state_of(run, update):
@@ -165,7 +165,7 @@ def test_too_many_in_a_row_end_training(tiny, spoil, skipping):
 def advice(tmp_path, fault, precision="bfloat16", saved=False, **training):
     """The last line of the error that ends training."""
     settings = TrainingSettings(max_updates=1, **training)
-    recovery = Recovery(settings, precision, None, tmp_path, NoLog(0))
+    recovery = Recovery(settings, precision, None, tmp_path, WorkerLog(0))
     state = TrainingState(Choices("cpu", precision, "highest"), {})
     if saved:
         model = torch.nn.Linear(1, 1)

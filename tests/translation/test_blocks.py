@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.errors import DataError
-from nmt.text.byte_formats import Head
-from nmt.text.formats import identify
+from nmt.text.byte_signatures import Head
+from nmt.text.format_detection import identify
 from nmt.translation.shard_store import TextBlock, cut, in_windows, opened, read_block, survey_text
 
 

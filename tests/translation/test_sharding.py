@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nmt.errors import DataError, ResourceError, StoppedBySignal, UsageError
 from nmt.runtime.distributed import World
 from nmt.runtime.lock import hold_lock
-from nmt.text.byte_formats import Head
-from nmt.text.formats import identify
+from nmt.text.byte_signatures import Head
+from nmt.text.format_detection import identify
 from nmt.translation.line_stream import Answer, Line, answer, windows
 from nmt.translation.sharding import ShardJob, require_files, translate_in_shards
 

@@ -3,7 +3,7 @@
 import pytest
 
 from nmt.translation.translator import Translator
-from nmt.translation.tuning import KeptEncodings, grid, sweep
+from nmt.translation.tuning import EncodingCache, grid, sweep
 
 TEXTS = [
     "le chat noir est sur le tapis .",
@@ -27,7 +27,7 @@ def translator(tiny_bundle) -> Translator:
     return Translator.load(tiny_bundle, device="cpu", threads=1)
 
 
-class Counting(KeptEncodings):
+class Counting(EncodingCache):
     """Keeps nothing, counts what it is asked."""
 
     def __init__(self, model):
@@ -67,7 +67,7 @@ def test_each_batch_is_encoded_once(translator, batch_sentences):
 
 
 def test_memory_holds_one_batch(translator):
-    kept = KeptEncodings(translator.model)
+    kept = EncodingCache(translator.model)
     encoding_once = translator.with_model(kept)
     encoding_once.translate(TEXTS, batch_sentences=2)
     assert len(kept._kept) == 3

@@ -54,7 +54,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The length of training.
 
     Attributes:
@@ -92,7 +92,7 @@ class Plan:
         )
 
 
-def make_plan(corpus: CorpusSummary, budget: Budget | None = None) -> Plan:
+def make_plan(corpus: CorpusSummary, budget: Budget | None = None) -> TrainingPlan:
     """Return the length of training: enough passes over the corpus, or the limit of the budget.
 
     Args:
@@ -109,7 +109,7 @@ def make_plan(corpus: CorpusSummary, budget: Budget | None = None) -> Plan:
         max(constants.MIN_UPDATES, constants.EPOCHS.at(words) * per_epoch)
     )
     updates = full_updates if budget is None else max(1, min(full_updates, budget.updates))
-    return Plan(batch, per_epoch, full_updates, updates)
+    return TrainingPlan(batch, per_epoch, full_updates, updates)
 
 
 def recommend(corpus: CorpusSummary, budget: Budget | None = None) -> list[Recommendation]:
@@ -230,7 +230,7 @@ def validation_share(pairs: int) -> float:
     return float(f"{max(share, min(0.5, 5 / max(1, pairs))):.2g}")
 
 
-def _tokenizer(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+def _tokenizer(corpus: CorpusSummary, plan: TrainingPlan) -> Iterator[Recommendation]:
     unspaced = corpus.source.unspaced or corpus.target.unspaced
     script = corpus.shared_script
     size, reason = vocabulary_size(corpus)
@@ -264,7 +264,7 @@ def _normalization_reason(corpus: CorpusSummary) -> str:
     return f"both sides are unchanged{suffix}"
 
 
-def _model(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+def _model(corpus: CorpusSummary, plan: TrainingPlan) -> Iterator[Recommendation]:
     words = corpus.words
     word_dropout = _scaled_dropout(constants.WORD_DROPOUT.at(words), plan)
     reason = f"sizes depend on the amount of text: {_format_words(words)} words per side"
@@ -281,7 +281,7 @@ def _model(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
     yield from _conditional_gru(corpus, plan)
 
 
-def _conditional_gru(corpus: CorpusSummary, plan: Plan) -> Iterator[Recommendation]:
+def _conditional_gru(corpus: CorpusSummary, plan: TrainingPlan) -> Iterator[Recommendation]:
     """Yield the sizes of the default model, with two residual layers for larger corpora."""
     words, hidden = corpus.words, constants.HIDDEN.integer_at(corpus.words)
     layers = 2 if words >= _TWO_LAYERS_FROM else 1
@@ -309,7 +309,9 @@ _TWO_LAYERS_FROM = 6_000_000
 """Words of a side from which the model has two layers."""
 
 
-def _training(corpus: CorpusSummary, plan: Plan, budget: Budget | None) -> Iterator[Recommendation]:
+def _training(
+    corpus: CorpusSummary, plan: TrainingPlan, budget: Budget | None
+) -> Iterator[Recommendation]:
     validations = plan_validations(corpus, plan)
     warmup = plan.updates * constants.WARMUP_SHARE
     warmup = max(constants.MIN_WARMUP_UPDATES, min(constants.MAX_WARMUP_UPDATES, warmup))
@@ -366,7 +368,7 @@ class Validations:
         return sentence if pace is None else f"{sentence}, {max(1.0, self.cost * pace):.0f} s each"
 
 
-def plan_validations(corpus: CorpusSummary, plan: Plan) -> Validations:
+def plan_validations(corpus: CorpusSummary, plan: TrainingPlan) -> Validations:
     """Balance the cost of validations and of updates.
 
     Where validations would exceed their share of the time, there are fewer. Where that does not
@@ -432,7 +434,7 @@ _SCRIPTS_WITHOUT_WORDS = frozenset(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan"
 """Scripts without a BLEU tokenizer, for corpora whose language is not known."""
 
 
-def _learning_rate(corpus: CorpusSummary, plan: Plan) -> float:
+def _learning_rate(corpus: CorpusSummary, plan: TrainingPlan) -> float:
     relative_width = constants.REFERENCE_WIDTH / constants.HIDDEN.at(corpus.words)
     rate = constants.LEARNING_RATE.at(plan.updates)
     if relative_width >= 1.0:
@@ -445,7 +447,7 @@ def _learning_rate(corpus: CorpusSummary, plan: Plan) -> float:
 _RATE_REASON = "higher for few updates and for a small model"
 
 
-def _stopping_reason(plan: Plan, budget: Budget | None) -> str:
+def _stopping_reason(plan: TrainingPlan, budget: Budget | None) -> str:
     passes = f"about {plan.epochs:.{0 if plan.epochs >= 2 else 1}f} epochs"
     if budget is None:
         return passes
@@ -454,14 +456,14 @@ def _stopping_reason(plan: Plan, budget: Budget | None) -> str:
     return f"{passes}, as many as fit into {budget.time} here"
 
 
-def _scaled_dropout(dropout: float, plan: Plan) -> float:
+def _scaled_dropout(dropout: float, plan: TrainingPlan) -> float:
     return round(dropout * plan.strength, 2)
 
 
 _LESS_IN_SHORT_TRAINING = "; lower for a short training"
 
 
-def _short_training_note(plan: Plan) -> str:
+def _short_training_note(plan: TrainingPlan) -> str:
     return "" if plan.strength == 1.0 else _LESS_IN_SHORT_TRAINING
 
 

@@ -1,6 +1,7 @@
-"""Kernels: special implementations of parts of the model, for speed or for batch invariance.
+"""Kernels: faster or batch-invariant implementations of parts of the model.
 
-Each replaces a plain expression of the modules above, which `runtime.kernels: plain` runs instead.
+They are written in plain PyTorch, without Triton or CUDA code. Each replaces an expression of the
+model, which `runtime.kernels: plain` runs instead.
 Tests compare values and gradients of both.
 
 The gains that the modules name compare plain expression and kernel, forward and backward over one

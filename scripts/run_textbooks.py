@@ -1,7 +1,7 @@
 """Train the experiments of configs/textbook one after the other and print a table of results.
 
-    python scripts/textbooks.py
-    python scripts/textbooks.py d2l-attention d2l-no-attention --minutes 2
+    python scripts/run_textbooks.py
+    python scripts/run_textbooks.py d2l-attention d2l-no-attention --minutes 2
 
 Training that takes longer than --minutes is cut there, and the table says so. As in the textbooks,
 the last parameters translate the pairs of the test text that are like those of train. Such pairs

@@ -6,7 +6,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nmt.doctor.examination import Check, CheckResult, DoctorReport, Examination, Finding, examine
+from nmt.doctor.examination import (
+    Check,
+    CheckResult,
+    DoctorReport,
+    Examination,
+    Finding,
+    run_checks,
+)
 from nmt.errors import ResourceError
 from nmt.version import __version__
 
@@ -19,7 +26,7 @@ def preflight(
     overrides: Sequence[str],
     machine: Mapping[str, object],
     show: Callable[[Finding], None],
-    stop_at_bugs: bool = False,
+    raise_unexpected_errors: bool = False,
 ) -> DoctorReport:
     """Run all checks and return the report.
 
@@ -30,7 +37,7 @@ def preflight(
         overrides: See `load_config`.
         machine: The settings of `runtime` that override those of the file.
         show: A function that is called with each finding.
-        stop_at_bugs: See `examine`.
+        raise_unexpected_errors: See `run_checks`.
 
     Returns:
         The report.
@@ -38,13 +45,15 @@ def preflight(
     settings_of_machine = [f"runtime.{key}={value}" for key, value in machine.items()]
     examination = Examination(config_file, [*overrides, *settings_of_machine], machine)
     try:
-        report = examine(examination, ENVIRONMENT_CHECKS, show, None, stop_at_bugs)
+        report = run_checks(examination, ENVIRONMENT_CHECKS, show, None, raise_unexpected_errors)
         if report.exit_code:
             return report  # the modules of later checks cannot be imported
-        report = examine(examination, _machine_checks(config_file), show, report, stop_at_bugs)
+        report = run_checks(
+            examination, _machine_checks(config_file), show, report, raise_unexpected_errors
+        )
         if not hasattr(examination, "config"):
             return report  # without a configuration there is nothing else to check
-        return examine(examination, _training_checks(), show, report, stop_at_bugs)
+        return run_checks(examination, _training_checks(), show, report, raise_unexpected_errors)
     finally:
         examination.close()
 

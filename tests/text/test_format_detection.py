@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from nmt.text.byte_formats import Head
-from nmt.text.formats import FORMATS, describe_format_problem, identify
+from nmt.text.byte_signatures import Head
+from nmt.text.format_detection import FORMATS, describe_format_problem, identify
 
 ENGLISH = ["The cat sleeps.", "A dog, a bird and a tree.", 'He said: "Go home now, please"', "Rain"]
 GERMAN = ["Die Katze schläft.", "Ein Hund, ein Vogel und ein Baum.", "Er sagte: „Geh“", "Regen"]

@@ -1,8 +1,8 @@
 """File formats identified by lines of text, such as tables, and the registry of all formats.
 
 The suffix of a file name does not count. `identify` inspects the beginning of a file and returns
-its format, or None for plain text. A format is a class (`nmt.text.byte_formats`) or an instance of
-a general class. It is an entry of the table in `nmt.text.byte_formats` or `nmt.text.formats`.
+its format, or None for plain text. A format is a class (`nmt.text.byte_signatures`) or an
+instance of a general class. It is an entry of the table there or in this module.
 """
 
 import csv
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from nmt.text.byte_formats import BYTE_FORMATS, COMPRESSIONS, Advice, Compression, Format, Head
+from nmt.text.byte_signatures import BYTE_FORMATS, COMPRESSIONS, Advice, Compression, Format, Head
 
 _NEARLY_ALL = 0.95
 _MOST = 0.8

@@ -14,7 +14,7 @@ from nmt.errors import DataError, StoppedBySignal
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-textbooks = importlib.import_module("textbooks")
+textbooks = importlib.import_module("run_textbooks")
 
 FIGURES = {
     "parameters": 100,

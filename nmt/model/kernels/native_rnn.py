@@ -1,6 +1,6 @@
 """A recurrence over whole padded sequences by one call of torch's own kernel.
 
-It replaces the loop over time of nmt/model/recurrent.py for LSTM and GRU. torch offers packed
+It replaces the loop over time of nmt/model/recurrent_layer.py for LSTM and GRU. torch offers packed
 sequences for padded batches. One more input, which holds the state at padding, is faster. Gain:
 1.32 on configs/textbook/gnmt-small.yaml, 1.06 on configs/multi30k.en-de.yaml.
 """

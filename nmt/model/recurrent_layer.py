@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nmt.model.cells import GRU, Cell, CellState
+from nmt.model.kernels.native_rnn import run_sequence
 from nmt.model.kernels.precision import upcast
-from nmt.model.kernels.torch_recurrence import run_sequence
 from nmt.model.onnx_ops import onnx_recurrence
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.console import say, warn
 from nmt.errors import DataError, UsageError
-from nmt.text.formats import compression_of
+from nmt.text.format_detection import compression_of
 
 if TYPE_CHECKING:
     from nmt.evaluation.score_report import MetricResult, ReportOptions, ScoreReport, System
