@@ -74,7 +74,8 @@ class TrainingFiles:
             raise UsageError("--pairs holds both sides: leave --source and --target out.")
         if self.format is not None and self.format not in PAIR_FORMATS.kinds:
             raise UsageError(
-                f"{self.format!r} is not a valid format; choose one of {', '.join(PAIR_FORMATS.names())}."
+                f"{self.format!r} is not a valid format; choose one of "
+                f"{', '.join(PAIR_FORMATS.names())}."
             )
         sides = None if self.sides is None else tuple(map(str.strip, self.sides.split(",")))
         if sides is not None and (len(sides) != 2 or not all(sides)):

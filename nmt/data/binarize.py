@@ -236,7 +236,7 @@ class _CorpusOutput:
         keep_mask = np.ones(len(chunk.lines), np.bool_)
         for reason, drop_mask in dropped.items():
             if drop_mask.any():
-                dropped_pairs = chunk.where(drop_mask)
+                dropped_pairs = chunk.select(drop_mask)
                 self.counts.drop(reason, dropped_pairs.lines)
                 self.counts.keep_examples(reason, dropped_pairs)
                 keep_mask &= ~drop_mask
