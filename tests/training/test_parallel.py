@@ -35,15 +35,15 @@ import os, sys, time
 from nmt.__main__ import main
 from nmt.training.trainer import Trainer
 
-update, deed = Trainer._complete_update, sys.argv.pop(1)
+shard, deed = Trainer._local_shard, sys.argv.pop(1)
 
 def hurt(self, group):
     if self.state.update == 11 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         if os.environ["RANK"] == "1":
             time.sleep(1000) if deed == "hang" else os.kill(os.getpid(), int(deed))
-    return update(self, group)
+    return shard(self, group)
 
-Trainer._complete_update = hurt
+Trainer._local_shard = hurt
 main()
 """
 
