@@ -336,7 +336,7 @@ def test_what_the_first_process_decides_is_what_the_others_do(tiny, monkeypatch)
     run.path.mkdir()
     run.config_file.touch()
     assert await_start(config, run) == start
-    with pytest.raises(UsageError, match=r"other settings than rank 0: seed \(1, here 2\)"):
+    with pytest.raises(UsageError, match=r"different settings from rank 0: seed \(1, here 2\)"):
         await_start(tiny("seed=2"), run)
     announced(monkeypatch, None)
     assert await_start(config, run) is None

@@ -91,5 +91,5 @@ def test_no_other_subwords_are_taken(translator, piece):
 
 def test_blank_texts_have_none_and_long_ones_are_refused(translator):
     assert translator.alternatives(" ") == []
-    with pytest.raises(UsageError, match="several segments"):
+    with pytest.raises(UsageError, match="one segment"):
         translator.alternatives("le chat " * 50, max_source_tokens=10)
