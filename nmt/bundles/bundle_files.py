@@ -141,7 +141,12 @@ def read_bundle_record(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{file}: is damaged ({describe_damage(error)}). Copy the bundle again."
         ) from error
-    if version != FORMAT or not known or not plain:
+    if version == FORMAT and not (known and plain):
+        raise ModelError(
+            f"{file}: is damaged (it names no model, or a file outside of the bundle). Copy the "
+            "bundle again."
+        )
+    if version != FORMAT:
         raise ModelError(
             f"{file}: has format {version!r:.40}, but this nmt reads format {FORMAT}. Use the "
             "version of nmt that made it, or a later one."
