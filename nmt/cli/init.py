@@ -58,7 +58,8 @@ def init(
             "--sides",
             metavar="SOURCE,TARGET",
             help="With --pairs: name the columns, JSON fields or language codes of both sides, "
-            "such as 2,3 or en,de. [default: the languages, or the only two]",
+            "such as 2,3 or en,de. [default: the languages if the file has them, else its only two "
+            "sides]",
         ),
     ] = None,
     dev_source: Annotated[
