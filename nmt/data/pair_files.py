@@ -312,8 +312,8 @@ class TableReader(PairReader):
         for side in sides:
             if names.count(side.casefold()) > 1:
                 raise DataError(
-                    f"{self.file.path}: has several columns {side!r}. Give the numbers of the "
-                    "columns, after removing the first row."
+                    f"{self.file.path}: several columns are named {side!r}. Remove the first row "
+                    "from the file, and give the columns by number."
                 )
         found = [names.index(side.casefold()) if side.casefold() in names else -1 for side in sides]
         for side, position in zip(sides, found, strict=True):

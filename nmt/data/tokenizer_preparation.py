@@ -493,8 +493,8 @@ def _no_text_error(config: Config, text_name: str, lines: _TrainingLines) -> Dat
         )
     if lines.read == 0 and prefixes:
         return DataError(
-            f"train has no text to learn {units} from on {text_name}: no target starts with one "
+            f"train has no text on {text_name} to learn {units} from: no target starts with one "
             f"of `data.target_prefixes` ({', '.join(prefixes)}).\n"
             "Correct or remove them."
         )
-    return DataError(f"train has no text to learn {units} from on {text_name}.")
+    return DataError(f"train has no text on {text_name} to learn {units} from.")

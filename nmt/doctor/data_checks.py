@@ -87,8 +87,8 @@ def _warn_of_equal_sides(problems: Sequence[str]) -> None:
     """Warn of a corpus with one text on both sides, which only a copying task needs."""
     if problems:
         warn(
-            f"{'; '.join(problems)}: a model of it learns to copy. To translate, name the "
-            "translation as the target."
+            f"{'; '.join(problems)}: a model trained on it learns only to copy. To train a "
+            "translator, give the translation as the target."
         )
 
 

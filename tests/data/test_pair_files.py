@@ -180,7 +180,12 @@ def test_breaks_within_a_text_become_spaces(write):
         ("text.jsonl", '{"a": "1", "b": "2"}\n{"a": "3", "b": 4}\n', {}, "no text in the field"),
         ("many.jsonl", '{"a": "", "b": "", "c": ""}\n' * 2, {}, "the fields 'a', 'b', 'c'. Say"),
         ("same.tsv", "a\tb\nc\td\n", {"sides": ("1", "1")}, "source and target are both '1'"),
-        ("twice.tsv", "en\tEN\tde\na\tb\tc\n", {"sides": ("en", "de")}, "several columns 'en'"),
+        (
+            "twice.tsv",
+            "en\tEN\tde\na\tb\tc\n",
+            {"sides": ("en", "de")},
+            "several columns are named 'en'",
+        ),
         (
             "japan.tmx",
             b"<?xml version='1.0' encoding='Shift_JIS'?><tmx/>",
