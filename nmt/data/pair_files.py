@@ -28,7 +28,7 @@ from nmt.text.byte_signatures import Head
 from nmt.text.characters import clean_output
 from nmt.text.compression import Content
 from nmt.text.format_detection import LINE_FORMATS, identify
-from nmt.text.languages import find_language
+from nmt.text.languages import find_language, is_same_language
 from nmt.text.lines import BadUtf8, LinePair, open_unpacked, read_pairs
 
 _WIDE = frozenset(["utf-16"])
@@ -289,8 +289,8 @@ class TableReader(PairReader):
             wanted = [language.casefold() for language in languages]
             if wanted[0] != wanted[1] and all(names.count(name) == 1 for name in wanted):
                 sides = languages
-        if sides is None and _are_headings(first):
-            sides = (first[0].strip(), first[1].strip())
+        if sides is None:
+            sides = _find_headings(first, languages)
         if sides is None:
             if len(first) != len(BOTH):
                 raise DataError(
@@ -325,18 +325,34 @@ class TableReader(PairReader):
         return found[0], found[1], True
 
 
-def _are_headings(first: Sequence[str]) -> bool:
-    """Return whether the first of two columns' rows names the sides, as `source` or languages."""
-    names = [cell.strip().casefold() for cell in first]
-    if len(names) != len(BOTH):
-        return False
+def _find_headings(first: Sequence[str], languages: Sides | None) -> Sides | None:
+    """Return the cells of a first row that name source and target, None where they are texts.
+
+    Args:
+        first: The first row.
+        languages: The names of source and target language; None where they are unknown.
+    """
+    cells = [cell.strip() for cell in first]
+    if len(cells) != len(BOTH):
+        return None
+    names = [cell.casefold() for cell in cells]
     if names in (["source", "target"], ["src", "tgt"], ["src", "trg"]):
-        return True
-    languages = [find_language(name) for name in names]
-    return None not in languages and all(
-        name.split("-")[0].split("_")[0] in (language.code, language.name.casefold())
-        for name, language in zip(names, languages, strict=True)
-        if language is not None
+        return cells[0], cells[1]
+    if not all(map(_is_language_name, names)):
+        return None
+    if languages is None or languages == BOTH:
+        return cells[0], cells[1]
+    for source, target in (cells, cells[::-1]):
+        if is_same_language(source, languages[0]) and is_same_language(target, languages[1]):
+            return source, target
+    return None
+
+
+def _is_language_name(name: str) -> bool:
+    language = find_language(name)
+    return language is not None and re.split("[-_]", name)[0] in (
+        language.code,
+        language.name.casefold(),
     )
 
 

@@ -190,7 +190,7 @@ PAIR_FAULTS: dict[str, Callable[[str, str], bool]] = {
     "drop_different_numbers": _numbers_differ,
     "drop_different_addresses": _addresses_differ,
 }
-"""The keys that drop a pair for a fault of its own, and the tests of source and target for it."""
+"""The keys that drop a pair by its texts alone, each with the test of source and target."""
 
 
 def _pair_mask(pairs: CandidatePairs, drops: Callable[[str, str], bool]) -> NDArray[np.bool_]:

@@ -154,7 +154,8 @@ class TmxReader(XmlReader):
         self._variants: dict[str, str] = {}
         self._language = ""
         self._languages: Counter[str] = Counter()
-        self.sides = file.sides or file.languages
+        named = None if file.languages == BOTH else file.languages
+        self.sides = file.sides or named
 
     def begin(self, name: str, attributes: dict[str, str]) -> bool:
         """See `XmlReader.begin`."""
@@ -266,7 +267,7 @@ class XliffReader(XmlReader):
             self._languages.append(name)
         wanted = self.file.sides or self.file.languages
         self._is_foreign = self._swapped = False
-        if wanted is not None and not _default_names(wanted):
+        if wanted is not None and wanted != BOTH:
             straight = _fit(source, wanted[0]) + _fit(target, wanted[1])
             reverse = _fit(source, wanted[1]) + _fit(target, wanted[0])
             self._is_foreign = max(straight, reverse) < 0
@@ -286,11 +287,6 @@ def _fit(code: str | None, wanted: str) -> int:
     if _code(code) == _code(wanted):
         return 2
     return 1 if is_same_language(_code(code), _code(wanted)) else _OTHER
-
-
-def _default_names(languages: Sides) -> bool:
-    """Return whether the languages are not named."""
-    return languages == ("source", "target")
 
 
 _UNITS = ("trans-unit", "segment")

@@ -30,7 +30,7 @@ class Column:
     Attributes:
         name: The heading.
         number: Whether the column holds numbers, aligned at the right.
-        is_user_text: Whether the column holds user text, which has a writing direction of its own.
+        is_user_text: Whether the column holds user text, which has its own writing direction.
     """
 
     name: str

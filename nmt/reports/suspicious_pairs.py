@@ -153,7 +153,7 @@ def _add_word_signs(
 
 
 class _CorpusSubset:
-    """Selected pairs of a corpus, presented as a corpus of their own."""
+    """Selected pairs of a corpus, presented as a separate corpus."""
 
     def __init__(self, corpus: Corpus, pairs: _Integers) -> None:
         self._corpus = corpus

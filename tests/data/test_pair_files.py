@@ -101,6 +101,22 @@ def test_tables_and_json_lines(write, name, content, options):
     assert list(PairFile(packed, **options).read()) == [("a", "b"), ("c", "d")]
 
 
+def test_without_languages_the_only_two_of_a_memory_count(write):
+    unit = "".join(f'<tuv xml:lang="{code}"><seg>{code}</seg></tuv>' for code in ("en", "de"))
+    path = write("memory.tmx", f"<tmx><tu>{unit}</tu></tmx>")
+    for languages in (None, ("source", "target")):
+        assert list(PairFile(path, languages=languages).read()) == [("en", "de")]
+
+
+def test_headings_are_matched_with_the_languages(write):
+    path = write("table.tsv", "German\tEnglish\nb\ta\n")
+    assert list(PairFile(path, languages=("en", "de")).read()) == [("a", "b")]
+    assert list(PairFile(path, languages=("de", "en")).read()) == [("b", "a")]
+    assert list(PairFile(path).read()) == [("b", "a")]
+    words = write("words.tsv", "to\tla\nb\ta\n")  # codes of Tongan and Latin
+    assert list(PairFile(words, languages=("en", "fr")).read()) == [("to", "la"), ("b", "a")]
+
+
 def first_pair(path):
     return next(PairFile(path, "csv").read())
 
