@@ -73,7 +73,7 @@ def _read(file: Path) -> tuple[float, float]:
     else:
         corpus = CorpusSettings(pairs=(file,))
     start = time.perf_counter()
-    for _ in read_corpus_pairs(corpus):
+    for _ in read_corpus_pairs([corpus]):
         pass
     seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(options: argparse.Namespace) -> None:
     corpus = CorpusSettings(source=(options.source,), target=(options.target,))
-    pairs = [(pair.source or "", pair.target or "") for pair in read_corpus_pairs(corpus)]
+    pairs = [(pair.source or "", pair.target or "") for pair in read_corpus_pairs([corpus])]
     kinds, planted = plant_faults(pairs, _plants(options.other), options.share)
     with tempfile.TemporaryDirectory() as folder:
         train = {}
@@ -146,7 +146,7 @@ def _plants(others: Sequence[str]) -> dict[str, Plant]:
     for each in others:
         name, _, path = each.partition("=")
         file = CorpusSettings(source=(Path(path),), target=(Path(path),))
-        texts = [pair.source or "" for pair in read_corpus_pairs(file)]
+        texts = [pair.source or "" for pair in read_corpus_pairs([file])]
         plants[f"target in {name}"] = _foreign_target(texts)
     # They are the last ones, because the pairs that they repeat have to stay.
     plants["near duplicate"] = lambda pair, other, rng: (other[0].upper(), f"- {other[1]}")

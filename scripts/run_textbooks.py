@@ -250,7 +250,7 @@ def held_out_pairs(config: Config, run: RunDirectory) -> tuple[list[str], list[s
     """
     if config.data.test is None:
         raise UsageError(f"{config.name}: names no `data.test` to translate.")
-    sources, targets = read_corpus(config.data.test.source, config.data.test.target)
+    sources, targets = read_corpus(config.data.test[0].source, config.data.test[0].target)
     tokenizers = TokenizerPair.load(run.tokenizer)
     train_pairs = Corpus.open(run.data / "train")
     longest_source = np.quantile(train_pairs.source_lengths, USUAL_LENGTH_SHARE)

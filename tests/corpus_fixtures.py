@@ -8,7 +8,7 @@ from parallel_texts import parallel_text, write_lines
 
 from nmt.config.settings import Config
 from nmt.data import tokenizer_preparation
-from nmt.data.tokenizer_preparation import train_tokenizers
+from nmt.data.tokenizer_training import train_tokenizers
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.training import data_preparation
 

@@ -207,7 +207,7 @@ def test_a_new_corpus_format_is_read(add_kind, tiny_config, tmp_path, capsys):
     command = ["init", "--pairs", str(tmp_path / "train.bars"), "--format", name]
     assert run([*command, "-o", str(output)]) == 0
     assert "train: 200 pairs" in capsys.readouterr().err
-    assert load_config(output).data.train.format == name
+    assert load_config(output).data.train[0].format == name
 
 
 def test_a_new_filter_drops_pairs_where_its_key_is_set(add_kind, add_field, tiny_config, capsys):

@@ -16,9 +16,10 @@ from nmt.config.registry import ALIGNERS
 from nmt.config.settings import Config
 from nmt.console import Progress, progress, say, warn
 from nmt.data.binary_dataset import Corpus
+from nmt.data.pair_files import read_corpus_pairs
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import sha256
-from nmt.text.lines import LinePair, count_lines, read_lines, read_pairs
+from nmt.text.lines import LinePair, count_lines, read_lines
 from nmt.tokenizers.tokenizer import TokenizerPair
 from nmt.tokenizers.words import SegmentedText
 
@@ -178,7 +179,8 @@ def _from_aligner(
 def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> Iterator[_LinkArray]:
     """Yield links between the subwords of linked words, for the lines that are in the corpus."""
     train, files = config.data.train, config.training.guided_alignment.alignments
-    for text, file in zip(train.source, files, strict=True):
+    sources = [file for part in train for file in part.source]
+    for text, file in zip(sources, files, strict=True):
         if (lines := count_lines(text)) != (found := count_lines(file)):
             raise DataError(
                 f"{file}: {found} lines, but {text} has {lines}. Line i must have the links of "
@@ -187,7 +189,7 @@ def _from_files(config: Config, corpus: Corpus, tokenizers: TokenizerPair) -> It
     alignment_lines = (
         (file, number, line) for file in files for number, line in _numbered_lines(file)
     )
-    texts = read_pairs(train.source, train.target, config.data.on_bad_utf8)
+    texts = read_corpus_pairs(train, config.data.on_bad_utf8)
     kept_lines = map(int, corpus.line_numbers)
     next_kept = next(kept_lines, 0)
     for pair, (file, number, line) in zip(texts, alignment_lines, strict=True):

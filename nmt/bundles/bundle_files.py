@@ -89,14 +89,16 @@ def without_paths(config: Config) -> Config:
     """
     data, training, tokenizer = config.data, config.training, config.tokenizer
     names = {
-        part: corpus.model_copy(
-            update={
-                side: tuple(Path(path.name) for path in getattr(corpus, side))
-                for side in ("source", "target", "pairs")
-            }
+        part: tuple(
+            corpus.model_copy(
+                update={
+                    side: tuple(Path(path.name) for path in getattr(corpus, side))
+                    for side in ("source", "target", "pairs")
+                }
+            )
+            for corpus in corpora
         )
-        for part, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test))
-        if corpus is not None
+        for part, corpora in data.corpora.items()
     }
     if training.init_from is not None:
         training = training.model_copy(update={"init_from": Path(training.init_from.name)})

@@ -158,7 +158,6 @@ def init(
         recommend_for,
     )
     from nmt.config.recommend.render import format_table, format_yaml
-    from nmt.data.corpus_survey import summarize_corpus
     from nmt.runtime.atomic_files import write_text
 
     texts_of_options = Texts.from_options(
@@ -169,7 +168,7 @@ def init(
     )
     try:
         with raise_signals(), _advise_option_for_bad_utf8():
-            facts = summarize_corpus(texts_of_options.train, texts_of_options.dev, on_bad_utf8)
+            facts = texts_of_options.summarize()
             for line in corpus_report_lines(facts, texts_of_options):
                 say(line)
             folder = Path.cwd() if output == _STDOUT else output.parent

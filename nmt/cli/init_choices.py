@@ -15,6 +15,7 @@ from nmt.config.registry import PAIR_FORMATS
 from nmt.config.settings import CorpusSettings
 from nmt.config.settings.training import duration_seconds
 from nmt.console import say, warn
+from nmt.data.corpus_survey import summarize_corpus
 from nmt.data.pair_files import PairFile
 from nmt.errors import ConfigError, UsageError
 from nmt.evaluation.scores import bleu_tokenizer
@@ -150,6 +151,15 @@ class Texts:
         )
         _check_dev_names(texts)
         return texts
+
+    def summarize(self) -> CorpusSummary:
+        """Return the summary of the texts, which are read for it.
+
+        Raises:
+            DataError: See `summarize_corpus`.
+        """
+        dev = None if self.dev is None else [self.dev]
+        return summarize_corpus([self.train], dev, self.on_bad_utf8)
 
 
 def recommend_for(

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nmt.config.key_index import Expected, all_keys, sibling_names
+from nmt.config.key_index import Expected, Key, all_keys, sibling_names
 from nmt.config.presets import find_preset
 from nmt.config.yaml_positions import (
     Document,
@@ -34,13 +34,13 @@ def find_problems(
     """
     problems = []
     for detail in error.errors(include_url=False):
-        path = _document_path((*section, *detail["loc"]), document)
+        path = document.path_of((*section, *detail["loc"]))
         position = document.position_of(path or _first_key_in(detail["msg"]))
         value = detail["input"]
         if detail["type"] == "extra_forbidden":
             message = f"unknown key; {unknown_key_hint(_names(path))}"
         elif detail["type"] == "missing":
-            message = f"missing. {all_keys()['.'.join(_names(path))].description}"
+            message = f"missing. {_key_at(path).description}"
         elif detail["type"] == "value_error":
             message = _validator_message(
                 str(detail["ctx"]["error"]), path, value, position.raw_scalar
@@ -128,13 +128,6 @@ def _sections_with_key(name: str, above: tuple[str, ...]) -> list[str]:
     return names if len(names) <= _MAX_SECTIONS_NAMED else []
 
 
-def _document_path(loc: KeyPath, document: Document) -> KeyPath:
-    """Return pydantic's location as the path in the file, where a list of one has no index."""
-    if loc and isinstance(loc[-1], int) and loc not in document.positions:
-        return loc[:-1]
-    return loc
-
-
 def _first_key_in(message: str) -> KeyPath:
     """Return the path of the first key between backticks in a message about several keys."""
     match = re.search(r"`([a-z_.]+)", message)
@@ -157,8 +150,14 @@ def _names(path: KeyPath) -> tuple[str, ...]:
     return tuple(part for part in path if isinstance(part, str))
 
 
+def _key_at(path: KeyPath) -> Key:
+    """Return the key at a path. The filters of a corpus are keys of `data` too."""
+    name = ".".join(_names(path))
+    return all_keys()[re.sub(r"^data\.\w+\.filters\.", "data.", name)]
+
+
 def _expected_at(path: KeyPath) -> Expected:
-    expected = all_keys()[".".join(_names(path))].expected
+    expected = _key_at(path).expected
     if isinstance(path[-1], int) and expected.item is not None:
         return expected.item
     return expected

@@ -56,6 +56,8 @@ def _changed_keys(
 ) -> Iterator[SettingDifference]:
     for key in keys_of(section, path):
         value = getattr(values, key.path[-1])
+        if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], Settings):
+            (value,) = value
         if isinstance(value, Settings):
             yield from _changed_keys(value, type(value), key.path)
         elif value != key.default:
@@ -66,6 +68,8 @@ def _plain_data(value: Any) -> Any:
     """Return a value as YAML holds it: paths as texts, several values as a list."""
     if isinstance(value, list | tuple):
         return [_plain_data(each) for each in value]
+    if isinstance(value, Settings):
+        return value.model_dump(mode="json")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return str(value)

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nmt.config.settings import Config
-from nmt.config.settings.base import KindOf, Settings
+from nmt.config.settings.base import OMITTED_KEYS, KindOf, OneOrMore, Settings
 
 _NOUNS: dict[Any, str] = {
     bool: "true or false",
@@ -118,12 +118,16 @@ def _expected(annotation: Any, metadata: Sequence[Any]) -> Expected:
         (inner,) = (arg for arg in get_args(annotation) if arg is not types.NoneType)
         return replace(_expected(inner, metadata), nullable=True)
     if get_origin(annotation) is tuple:
-        return _expected_list(_expected(get_args(annotation)[0], []))
+        item = _expected(get_args(annotation)[0], [])
+        if any(isinstance(mark, OneOrMore) for mark in metadata):
+            return replace(item, noun=f"{item.noun}, or a list of such sections", item=item)
+        return _expected_list(item)
     choices = _choices(annotation, metadata)
     if choices:
         return Expected(f"one of {', '.join(choices)}", choices, base=str)
     if issubclass(annotation, Settings):
-        return Expected("a section of keys", section=annotation)
+        omitted = OMITTED_KEYS in metadata
+        return Expected("a section of keys", section=None if omitted else annotation)
     return Expected(" ".join([_NOUNS[annotation], *_range(metadata)]), base=annotation)
 
 

@@ -124,15 +124,16 @@ def _decode(data: bytes, path: Path) -> str:
 def _apply_override(document: Document, override: str, order: int) -> None:
     """Replace the value of a key in a document by a `key.path=value` override."""
     key, equals, text = override.partition("=")
-    path: KeyPath = tuple(key.strip().split("."))
-    if not equals or "" in path:
+    names = key.strip().split(".")
+    if not equals or "" in names:
         raise ConfigError(
             f"--set {override}: expected KEY=VALUE, such as --set training.max_updates=2000"
         )
+    path = _path_in(document, names, override)
     new = read_override(text, path, order)
-    section = document.value
+    section: Any = document.value
     for depth, name in enumerate(path[:-1], start=1):
-        if not isinstance(section.get(name), dict):
+        if isinstance(name, str) and not isinstance(section.get(name), dict | list):
             section[name] = {}
             document.positions[path[:depth]] = new.positions[path]
         section = section[name]
@@ -143,6 +144,30 @@ def _apply_override(document: Document, override: str, order: int) -> None:
         del document.positions[known_path]
     document.positions.update(new.positions)
     document.problems += new.problems
+
+
+def _path_in(document: Document, names: Sequence[str], override: str) -> KeyPath:
+    """Return the path of an override, in which a number after a list is an index.
+
+    Raises:
+        ConfigError: A list has no such element.
+    """
+    path: list[str | int] = []
+    value: Any = document.value
+    for name in names:
+        if isinstance(value, list):
+            if not name.isdecimal() or int(name) >= len(value):
+                key = ".".join(map(str, path))
+                raise ConfigError(
+                    f"--set {override}: {key} is a list of {len(value)}; write the number of an "
+                    f"element from 0 after it, such as {key}.0.{name}"
+                )
+            path.append(int(name))
+            value = value[int(name)]
+        else:
+            path.append(name)
+            value = value.get(name) if isinstance(value, dict) else None
+    return tuple(path)
 
 
 def _replace_null_sections(values: dict[str, Any], section: type[Settings]) -> None:
@@ -174,7 +199,7 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
 
     def corpus(settings: CorpusSettings, key: KeyPath) -> CorpusSettings:
         sides = {
-            side: tuple(absolute(path, (*key, side), root or folder) for path in paths)
+            side: tuple(absolute(path, document.path_of((*key, side)), base) for path in paths)
             for side in ("source", "target", "pairs")
             if (paths := getattr(settings, side))
         }
@@ -182,11 +207,10 @@ def _with_absolute_paths(config: Config, document: Document, folder: Path) -> Co
 
     data = config.data
     root = absolute(data.root, ("data", "root"), folder) if data.root else None
-    corpora = {"train": data.train, "dev": data.dev, "test": data.test}
+    base = root or folder
     update: dict[str, Any] = {"root": root}
-    for name, settings in corpora.items():
-        if settings is not None:
-            update[name] = corpus(settings, ("data", name))
+    for name, corpora in data.corpora.items():
+        update[name] = tuple(corpus(each, ("data", name, i)) for i, each in enumerate(corpora))
     if data.dir is not None:
         update["dir"] = absolute(data.dir, ("data", "dir"), folder)
     tokenizer = config.tokenizer

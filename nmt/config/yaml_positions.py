@@ -69,6 +69,18 @@ class Document:
             path = path[:-1]
         return self.positions[path]
 
+    def path_of(self, location: KeyPath) -> KeyPath:
+        """Return the path of a value as it is written, where a list of one has no index.
+
+        Args:
+            location: The path in the settings, with the index of each list.
+        """
+        path: KeyPath = ()
+        for part in location:
+            if isinstance(part, str) or (*path, part) in self.positions:
+                path = (*path, part)
+        return path
+
 
 def read_yaml(text: str, name: str) -> Document:
     """Read the text of a configuration file.

@@ -1,6 +1,6 @@
 """Binarization, which reads, checks, tokenizes and writes corpora as one stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +14,24 @@ from nmt.console import progress, say, warn
 from nmt.data.binary_dataset import Corpus, CorpusWriter
 from nmt.data.encode import Chunk, EncodedChunk, encode_pairs
 from nmt.data.hashing import SeenHashes, in_validation_split
-from nmt.data.manifest import (
-    MANIFEST,
-    Inputs,
-    Manifest,
-    OverlapReport,
-    SideReport,
-    content_hashes,
-    count_pairs,
-    list_files,
-)
+from nmt.data.input_files import Inputs, content_hashes, count_corpus_pairs, count_pairs, list_files
+from nmt.data.manifest import MANIFEST, Manifest, OverlapReport, SideReport
 from nmt.data.pair_counts import PairCounts, corpus_remarks, drop_table, overlap_remarks
 from nmt.data.pair_files import read_corpus_pairs
-from nmt.data.pair_filters import NOT_UTF8, HeldOut, PairFilters, filter_settings, selecting_reasons
+from nmt.data.pair_filters import (
+    NOT_UTF8,
+    HeldOut,
+    PairFilters,
+    filter_settings,
+    join_reasons,
+    selecting_reasons,
+)
 from nmt.data.text_findings import text_findings
 from nmt.errors import DataError
 from nmt.runtime.atomic_files import atomic_file
 from nmt.text.profile import CorpusProfile
 from nmt.tokenizers.normalization import normalization_advice
+from nmt.tokenizers.source_tags import tag_ids
 from nmt.tokenizers.tokenizer import UNK, Tokenizer, TokenizerPair
 
 
@@ -86,7 +86,25 @@ def binarize_settings(config: Config) -> dict[str, object]:
         settings["max_unknown"] = _DEFAULT_MAX_UNKNOWN
     if config.data.validation_split:
         settings["seed"] = config.data.split_seed
+    for name, corpora in config.data.corpora.items():
+        has_parts = len(corpora) > 1 or any(map(_is_more_than_files, corpora))
+        if has_parts and name != "test":
+            settings[name] = [_corpus_record(corpus, config.data) for corpus in corpora]
     return settings
+
+
+def _is_more_than_files(corpus: CorpusSettings) -> bool:
+    return bool(corpus.model_dump(mode="json", include={"tag", "filters"}))
+
+
+def _corpus_record(corpus: CorpusSettings, data: DataSettings) -> dict[str, object]:
+    """Return the settings of a corpus on which the binarized pairs depend."""
+    record = corpus.model_dump(mode="json", include={"filters"})
+    return record | {
+        "files": len(corpus.source or corpus.pairs),
+        "languages": list(data.languages_of(corpus)),
+        "tags": list(data.tags_of(corpus)),
+    }
 
 
 def dev_text_path(folder: Path, side: str) -> Path:
@@ -120,11 +138,14 @@ class _Binarizer:
             dev = self._open("dev", PairCounts(count_pairs(self._inputs, held_out)), stack)
             dev.keep_texts(self._folder, stack)
             if self._data.dev is not None:
-                self._read_dev(dev, self._data.dev)
+                self._read_dev(dev)
             if self._data.test is not None:
-                self._read_test(self._data.test)
-            filters = PairFilters(self._data, self._held_out)
-            counts = PairCounts(count_pairs(self._inputs, "train"), filters.reasons)
+                self._read_test()
+            filters: list[PairFilters] = []
+            for corpus in self._data.train:
+                settings = self._data.settings_of(corpus)
+                filters.append(PairFilters(settings, self._held_out, filters))
+            counts = PairCounts(count_pairs(self._inputs, "train"), join_reasons(filters))
             train = self._open("train", counts, stack)
             self._read_train(train, dev, filters)
         manifest = self._manifest(train.counts, dev.counts)
@@ -145,37 +166,53 @@ class _Binarizer:
         writer = stack.enter_context(CorpusWriter(self._folder / name, size))
         return _CorpusOutput(writer, counts, self._tokenizers.target)
 
-    def _encode(self, name: str, corpus: CorpusSettings) -> Iterator[tuple[Chunk, EncodedChunk]]:
-        total = count_pairs(self._inputs, name)
-        pairs = read_corpus_pairs(corpus, self._data.on_bad_utf8)
-        profile = self._profiles[name] = CorpusProfile(total)
-        with progress(f"binarize {name}", total, "pairs") as bar:
-            for chunk, encoded in encode_pairs(pairs, self._tokenizers, self._data.workers, total):
-                profile.add_block(chunk.lines, chunk.sources, chunk.targets)
-                yield chunk, encoded
-                bar.advance(len(chunk.lines) + len(chunk.unreadable))
+    def _encode(
+        self, name: str, outputs: "Sequence[_CorpusOutput]"
+    ) -> Iterator[tuple[int, Chunk, EncodedChunk]]:
+        """Yield the pairs of all corpora of one use, with the number of their corpus.
 
-    def _read_test(self, corpus: CorpusSettings) -> None:
+        Args:
+            name: The use, such as `train`.
+            outputs: The corpora that are written from them.
+        """
+        total = count_pairs(self._inputs, name)
+        profile = self._profiles[name] = CorpusProfile(total)
+        corpora, first = self._data.corpora[name], 1
+        counts = count_corpus_pairs(self._inputs, name, corpora)
+        with progress(f"binarize {name}", total, "pairs") as bar:
+            for number, (corpus, count) in enumerate(zip(corpora, counts, strict=True)):
+                for output in outputs:
+                    output.start_corpus(corpus, self._data, self._tokenizers.source)
+                pairs = read_corpus_pairs([corpus], self._data.on_bad_utf8, first)
+                encoded_pairs = encode_pairs(pairs, self._tokenizers, self._data.workers, count)
+                for chunk, encoded in encoded_pairs:
+                    profile.add_block(chunk.lines, chunk.sources, chunk.targets)
+                    yield number, chunk, encoded
+                    bar.advance(len(chunk.lines) + len(chunk.unreadable))
+                first += count
+
+    def _read_test(self) -> None:
         self._held_out["test"] = HeldOut()
-        for _, encoded in self._encode("test", corpus):
+        for _, _, encoded in self._encode("test", []):
             self._held_out["test"].add(encoded)
 
-    def _read_dev(self, dev: "_CorpusOutput", corpus: CorpusSettings) -> None:
+    def _read_dev(self, dev: "_CorpusOutput") -> None:
         self._held_out["dev"] = HeldOut()
         seen = SeenHashes()
-        for chunk, encoded in self._encode("dev", corpus):
+        for _, chunk, encoded in self._encode("dev", [dev]):
             keep_mask = dev.drop(chunk, {})
             dev.count_properties(encoded, seen.add(encoded.pair_hashes), keep_mask)
             dev.write(chunk, encoded, keep_mask)
             self._held_out["dev"].add(encoded)
 
     def _read_train(
-        self, train: "_CorpusOutput", dev: "_CorpusOutput", filters: PairFilters
+        self, train: "_CorpusOutput", dev: "_CorpusOutput", filters: Sequence[PairFilters]
     ) -> None:
         seen = SeenHashes()
-        for chunk, encoded in self._encode("train", self._data.train):
+        outputs = [train, dev] if self._data.validation_split else [train]
+        for number, chunk, encoded in self._encode("train", outputs):
             duplicate = seen.add(encoded.pair_hashes)
-            keep_mask = train.drop(chunk, filters.apply(chunk, encoded, duplicate))
+            keep_mask = train.drop(chunk, filters[number].apply(chunk, encoded, duplicate))
             # Equal pairs go to the same corpus, so a duplicate is one within that corpus.
             dev_mask = keep_mask & self._validation_mask(chunk)
             dev.count_properties(encoded, duplicate, dev_mask)
@@ -215,6 +252,21 @@ class _CorpusOutput:
     tokenizer: Tokenizer
     source_text: IO[bytes] | None = None
     target_text: IO[bytes] | None = None
+    tags: Sequence[int] = ()
+
+    def start_corpus(
+        self, corpus: CorpusSettings, data: DataSettings, tokenizer: Tokenizer
+    ) -> None:
+        """Write and count the pairs from here on as those of another corpus.
+
+        Args:
+            corpus: The corpus.
+            data: The data settings.
+            tokenizer: The tokenizer of the source.
+        """
+        tags = data.tags_of(corpus)
+        self.tags = tag_ids(tokenizer, tags)
+        self.counts.start_corpus(corpus.name, data.languages_of(corpus), tags)
 
     def keep_texts(self, folder: Path, stack: ExitStack) -> None:
         """Write the lines of the pairs too."""
@@ -250,7 +302,7 @@ class _CorpusOutput:
 
     def write(self, chunk: Chunk, encoded: EncodedChunk, mask: NDArray[np.bool_]) -> None:
         """Write the pairs of a chunk that are in `mask`, `[n]`."""
-        chunk, encoded = chunk.select(mask), encoded.select(mask)
+        chunk, encoded = chunk.select(mask), encoded.select(mask).with_tags(self.tags)
         lines = np.array(chunk.lines, np.int64)
         self.writer.add_block(lines, encoded.tokens, encoded.lengths)
         self.counts.keep(encoded)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -11,10 +11,10 @@ from nmt.config.settings import CorpusSettings
 from nmt.console import progress
 from nmt.data.binarize import warn_of_equal_files
 from nmt.data.hashing import pair_key
-from nmt.data.manifest import count_pairs, describe_inputs, list_files
+from nmt.data.input_files import count_pairs, describe_inputs, list_files
 from nmt.data.pair_files import read_corpus_pairs
 from nmt.data.text_filters import MIN_CORPUS_SHARE, PAIR_FAULTS, letters_key
-from nmt.data.text_findings import profile_corpus, text_findings
+from nmt.data.text_findings import profile_corpora, text_findings
 from nmt.errors import DataError
 from nmt.text.characters import JOINERS, is_folded
 from nmt.text.lines import BadUtf8, LinePair
@@ -35,15 +35,17 @@ _MAX_HASHES = 100_000
 
 
 def summarize_corpus(
-    train: CorpusSettings, dev: CorpusSettings | None, on_bad_utf8: BadUtf8 = "error"
+    train: Sequence[CorpusSettings],
+    dev: Sequence[CorpusSettings] | None,
+    on_bad_utf8: BadUtf8 = "error",
 ) -> CorpusSummary:
     """Return the summary of a corpus on which `nmt init` bases its choices.
 
     Every line is read.
 
     Args:
-        train: The files of train.
-        dev: The files of dev, or None.
+        train: The corpora of train.
+        dev: The corpora of dev, or None.
         on_bad_utf8: See `read_lines`.
 
     Raises:
@@ -67,7 +69,7 @@ def summarize_corpus(
     dev_pairs = None
     if dev is not None:
         dev_pairs = count_pairs(inputs, "dev")
-        profiles["dev"] = profile_corpus(dev, dev_pairs, on_bad_utf8)
+        profiles["dev"] = profile_corpora(dev, dev_pairs, on_bad_utf8)
     findings = text_findings(profiles, list_files(inputs))
     return replace(counts.summary(dev_pairs), findings=tuple(each.message for each in findings))
 

@@ -9,10 +9,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 import numpy as np
@@ -96,6 +96,22 @@ class EncodedChunk:
             self.identical[mask],
             self.has_controls[mask],
         )
+
+    def with_tags(self, tags: Sequence[int]) -> "EncodedChunk":
+        """Return the pairs with tags before each source that has tokens.
+
+        Args:
+            tags: The token ids of the tags.
+        """
+        if not tags:
+            return self
+        tagged = self.lengths[:, 0] > 0
+        begins = np.concatenate([[0], np.cumsum(self.lengths.sum(axis=1))])[:-1]
+        positions = np.repeat(begins[tagged], len(tags))
+        values = np.tile(np.array(tags, self.tokens.dtype), int(tagged.sum()))
+        lengths = self.lengths.copy()
+        lengths[tagged, 0] += len(tags)
+        return replace(self, tokens=np.insert(self.tokens, positions, values), lengths=lengths)
 
 
 def encode_pairs(

@@ -1,223 +1,17 @@
-"""The manifest of binarized corpora: input files, and the numbers of kept and dropped pairs."""
+"""The manifest of binarized corpora: the numbers of kept and dropped pairs, and their origin."""
 
 import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nmt.config.registry import PAIR_FORMATS
-from nmt.config.settings import CorpusSettings, DataSettings
-from nmt.console import show_activity
-from nmt.data.pair_files import PairFile, pair_files
+from nmt.data.input_files import Inputs
 from nmt.errors import DataError, UsageError, describe_wrong_value
-from nmt.runtime.atomic_files import sha256, write_text
-from nmt.text.languages import check_file_languages
-from nmt.text.lines import (
-    ExpectedFormats,
-    check_file_format,
-    check_line_counts,
-    count_lines,
-    file_status,
-    wrap_read_errors,
-)
+from nmt.runtime.atomic_files import write_text
 from nmt.tokenizers.round_trip import Change, RoundTrip
-
-
-class InputFile(BaseModel):
-    """A text file as it was read.
-
-    The content counts as unchanged while size and modification time stay the same.
-
-    Attributes:
-        path: The file.
-        bytes: Its size.
-        modified_ns: The time of its last change, in nanoseconds.
-        lines: The number of its lines; of a file with both sides, that of its pairs.
-        sha256: The hash of its content.
-        part: For a file with both sides, the side and where it stands. None for plain text.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    bytes: int
-    modified_ns: int
-    lines: int
-    sha256: str
-    part: str | None = None
-
-
-Inputs = dict[str, tuple[InputFile, ...]]
-"""The files of each side of each corpus, by names such as `train.source`."""
-
-
-def describe_inputs(
-    corpora: Mapping[str, CorpusSettings | None],
-    known: Inputs | None,
-    formats_checked: bool = False,
-) -> Inputs:
-    """Return descriptions of the present files of the corpora.
-
-    Args:
-        corpora: The corpora, by their names.
-        known: Earlier descriptions. A file with the same size and time is not read again.
-        formats_checked: Whether the files are known to be plain text.
-
-    Raises:
-        DataError: A file is missing, damaged or not plain text, or the sides of a corpus differ in
-            their number of lines.
-    """
-    cache = {(file.path, file.part): file for files in (known or {}).values() for file in files}
-    inputs: Inputs = {}
-    for name, corpus in corpora.items():
-        if corpus is None:
-            continue
-        if not formats_checked:
-            check_formats(corpus)
-        sides = (
-            _describe_pair_files(corpus, cache)
-            if corpus.pairs
-            else (_describe_files(corpus.source, cache), _describe_files(corpus.target, cache))
-        )
-        check_line_counts(*(((Path(file.path), file.lines) for file in side) for side in sides))
-        inputs[f"{name}.source"], inputs[f"{name}.target"] = sides
-    return inputs
-
-
-def check_formats(corpus: CorpusSettings) -> None:
-    """Check that the files of a corpus are plain text, and warn of doubtful ones.
-
-    Raises:
-        DataError: A file is certainly not plain text, or a doubtful file is both source and target.
-    """
-    for path in (*corpus.source, *corpus.target):
-        check_file_format(path, path in corpus.source and path in corpus.target, _PAIR_FILES)
-
-
-_PAIR_FILES = ExpectedFormats(
-    hints=dict.fromkeys(
-        PAIR_FORMATS.names(),
-        "If it holds both sides, name it by `pairs` in place of `source` and `target` "
-        "(nmt init --pairs FILE).",
-    )
-)
-"""The advice for files that are read as pairs."""
-
-
-def check_languages(data: DataSettings) -> None:
-    """Raise ConfigError where the file names show swapped languages."""
-    for name, corpus in (("train", data.train), ("dev", data.dev), ("test", data.test)):
-        if corpus is not None:
-            files = zip(corpus.source, corpus.target, strict=True)
-            check_file_languages(data.source_language, data.target_language, files, f"data.{name}")
-
-
-def check_unchanged(corpora: Mapping[str, CorpusSettings | None], inputs: Inputs) -> None:
-    """Check that the texts are still as described.
-
-    Args:
-        corpora: The corpora, by their names.
-        inputs: The descriptions of their files.
-
-    Raises:
-        DataError: A text has changed.
-    """
-    if describe_inputs(corpora, inputs, formats_checked=True) != inputs:
-        raise DataError(
-            "a text changed while nmt read it. Wait until it is complete and re-run the command."
-        )
-
-
-def list_files(inputs: Inputs) -> dict[str, list[tuple[str, int]]]:
-    """Return the files of each side with their numbers of lines."""
-    return {name: [(file.path, file.lines) for file in files] for name, files in inputs.items()}
-
-
-def changed_texts(before: Inputs, now: Inputs) -> list[str]:
-    """Return the names of the sides whose text differs, such as `train.source`.
-
-    Args:
-        before: The earlier descriptions.
-        now: The present descriptions.
-    """
-    old, new = content_hashes(before), content_hashes(now)
-    return [name for name in {**old, **new} if old.get(name) != new.get(name)]
-
-
-def count_pairs(inputs: Inputs, corpus: str) -> int:
-    """Return the number of line pairs of a corpus.
-
-    Args:
-        inputs: The descriptions of the files.
-        corpus: The name of the corpus.
-    """
-    return sum(file.lines for file in inputs[f"{corpus}.source"])
-
-
-def content_hashes(inputs: Inputs) -> dict[str, list[tuple[str, str | None]]]:
-    """Return what tells the texts of each side apart: the hash of each file and the part of it."""
-    return {name: [(file.sha256, file.part) for file in files] for name, files in inputs.items()}
-
-
-_Cache = dict[tuple[str, str | None], InputFile]
-
-
-def _describe_files(paths: Sequence[Path], cache: _Cache) -> tuple[InputFile, ...]:
-    for path in paths:
-        key = (str(path), None)
-        if key not in cache or not _is_unchanged(path, cache[key]):
-            cache[key] = _read_description(path)
-    return tuple(cache[str(path), None] for path in paths)
-
-
-def _describe_pair_files(
-    corpus: CorpusSettings, cache: _Cache
-) -> tuple[tuple[InputFile, ...], tuple[InputFile, ...]]:
-    """Return the descriptions of both sides of files that hold both."""
-    sides = corpus.sides or corpus.languages
-    parts = tuple(f"{side} of {sides}" for side in ("source", "target"))
-    for file in pair_files(corpus):
-        keys = [(str(file.path), part) for part in parts]
-        if any(key not in cache or not _is_unchanged(file.path, cache[key]) for key in keys):
-            whole = _read_description(file.path, file)
-            for key, part in zip(keys, parts, strict=True):
-                cache[key] = whole.model_copy(update={"part": part})
-    source, target = (tuple(cache[str(path), part] for path in corpus.pairs) for part in parts)
-    return source, target
-
-
-def _is_unchanged(path: Path, description: InputFile) -> bool:
-    """Return whether a file still has the known size and time.
-
-    Raises:
-        DataError: The file is missing or cannot be accessed.
-    """
-    status = file_status(path)
-    return (status.st_size, status.st_mtime_ns) == (description.bytes, description.modified_ns)
-
-
-def _read_description(path: Path, pair_file: PairFile | None = None) -> InputFile:
-    with show_activity(f"reading {path}"):
-        if pair_file is None:
-            lines = count_lines(path)
-        else:
-            lines = sum(1 for _ in pair_file.read(reports_omitted=True))
-            if lines == 0:
-                raise DataError(f"{path}: has no pair.")
-        status = file_status(path)
-        with wrap_read_errors(path):
-            digest = sha256(path)
-    return InputFile(
-        path=str(path),
-        bytes=status.st_size,
-        modified_ns=status.st_mtime_ns,
-        lines=lines,
-        sha256=digest,
-    )
-
 
 _RECORD_START = b'{\n  "version": '
 _MAX_NAMES_SHOWN = 5
@@ -401,8 +195,26 @@ class DroppedPair(Record):
     target: str
 
 
+class PartReport(Record):
+    """The statistics of one corpus of several.
+
+    Attributes:
+        name: The names of its files of source or pairs.
+        languages: The names of its source and target language.
+        tags: The names of the tags of its sources.
+        pairs_read: The pairs that were read.
+        pairs_kept: The pairs that were kept. They follow those of the corpus before.
+    """
+
+    name: str
+    languages: tuple[str, str]
+    tags: tuple[str, ...]
+    pairs_read: int
+    pairs_kept: int
+
+
 class CorpusReport(Record):
-    """The statistics of the pairs of a corpus.
+    """The statistics of the pairs of train or dev.
 
     Attributes:
         pairs_read: The pairs that were read.
@@ -420,6 +232,7 @@ class CorpusReport(Record):
         target: The statistics of the target.
         fingerprint: The fingerprint of the corpus.
         round_trip: The comparison of target lines, None in the manifest of an earlier release.
+        parts: The statistics of each corpus, empty in the manifest of an earlier release.
     """
 
     pairs_read: int
@@ -435,6 +248,7 @@ class CorpusReport(Record):
     fingerprint: str
     round_trip: RoundTripReport | None = None
     examples: dict[str, tuple[DroppedPair, ...]] = {}
+    parts: tuple[PartReport, ...] = ()
 
 
 class OverlapReport(Record):

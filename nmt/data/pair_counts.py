@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.config.settings.data import Sides
 from nmt.data.encode import Chunk, EncodedChunk
 from nmt.data.manifest import (
     CorpusReport,
     DroppedPair,
     LengthRatio,
     OverlapReport,
+    PartReport,
     RoundTripReport,
     SideReport,
 )
@@ -62,6 +64,30 @@ class PairCounts:
         self._first_dropped: dict[str, list[int]] = {reason: [] for reason in self.dropped}
         self._examples: dict[str, list[DroppedPair]] = {}
         self.round_trip = RoundTrip(self.lines)
+        self._parts: list[PartReport] = []
+        self._corpus: PartReport | None = None
+        self._before = (0, 0)
+
+    def start_corpus(self, name: str, languages: Sides, tags: Sequence[str]) -> None:
+        """Count the pairs from here on for another corpus too.
+
+        Args:
+            name: The name of the corpus.
+            languages: The names of its source and target language.
+            tags: The names of the tags of its sources.
+        """
+        self._end_corpus()
+        self._corpus = PartReport(
+            name=name, languages=languages, tags=tuple(tags), pairs_read=0, pairs_kept=0
+        )
+        self._before = (self.pairs_read, self.pairs_kept)
+
+    def _end_corpus(self) -> None:
+        if self._corpus is not None:
+            read, kept = self._before
+            counts = {"pairs_read": self.pairs_read - read, "pairs_kept": self.pairs_kept - kept}
+            self._parts.append(self._corpus.model_copy(update=counts))
+        self._corpus = None
 
     def drop(self, reason: str, lines: Sequence[int]) -> None:
         """Count pairs as read and dropped.
@@ -125,6 +151,7 @@ class PairCounts:
 
     def report(self, fingerprint: str) -> CorpusReport:
         """Return the counts for the manifest, with the fingerprint of the corpus."""
+        self._end_corpus()
         return CorpusReport(
             pairs_read=self.pairs_read,
             pairs_kept=self.pairs_kept,
@@ -139,6 +166,7 @@ class PairCounts:
             target=self._side(1),
             fingerprint=fingerprint,
             round_trip=RoundTripReport.from_round_trip(self.round_trip),
+            parts=tuple(self._parts),
         )
 
     def _side(self, side: int) -> SideReport:

@@ -39,35 +39,42 @@ _SHOWN_WIDTH = 50
 _SNIFFED_LINES = 50
 
 
-def read_corpus_pairs(corpus: CorpusSettings, on_bad_utf8: BadUtf8 = "error") -> Iterator[LinePair]:
-    """Yield the pairs of a corpus, file by file.
+def read_corpus_pairs(
+    corpora: Sequence[CorpusSettings], on_bad_utf8: BadUtf8 = "error", first: int = 1
+) -> Iterator[LinePair]:
+    """Yield the pairs of some corpora, file by file.
 
     Args:
-        corpus: The corpus.
+        corpora: The corpora.
         on_bad_utf8: See `read_lines`. Files with both sides must be UTF-8.
+        first: The number of the first pair.
 
     Raises:
         DataError: See `read_pairs` and `PairFile.read`.
     """
-    if not corpus.pairs:
-        yield from read_pairs(corpus.source, corpus.target, on_bad_utf8)
-        return
-    number = 0
-    for file in pair_files(corpus):
-        for source, target in file.read():
-            number += 1
-            yield LinePair(number, source, target)
+    number = first - 1
+    for corpus in corpora:
+        before = number
+        if corpus.pairs:
+            for file in pair_files(corpus):
+                for source, target in file.read():
+                    number += 1
+                    yield LinePair(number, source, target)
+        else:
+            for pair in read_pairs(corpus.source, corpus.target, on_bad_utf8):
+                number = before + pair.line
+                yield pair if before == 0 else LinePair(number, pair.source, pair.target)
 
 
 def sample_corpus_pairs(
-    corpus: CorpusSettings, on_bad_utf8: BadUtf8, max_pairs: int
+    corpora: Sequence[CorpusSettings], on_bad_utf8: BadUtf8, max_pairs: int
 ) -> list[tuple[str, str]]:
-    """Return evenly spread pairs of a corpus that have text on both sides.
+    """Return evenly spread pairs of some corpora that have text on both sides.
 
-    The whole corpus is read. The sample is a function of its text.
+    All corpora are read. The sample is a function of their texts.
 
     Args:
-        corpus: The corpus.
+        corpora: The corpora.
         on_bad_utf8: See `read_corpus_pairs`.
         max_pairs: The number of pairs at most. There are at least half as many in a larger corpus.
 
@@ -76,7 +83,7 @@ def sample_corpus_pairs(
     """
     sample: list[tuple[str, str]] = []
     step, count = 1, 0
-    for pair in read_corpus_pairs(corpus, on_bad_utf8):
+    for pair in read_corpus_pairs(corpora, on_bad_utf8):
         if not (pair.source and pair.source.strip() and pair.target and pair.target.strip()):
             continue
         if count % step == 0:

@@ -5,7 +5,7 @@ shows how to add one.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import ClassVar
@@ -83,9 +83,27 @@ class CandidatePairs:
 class PairFilters:
     """The filters of train pairs that the settings turn on, in the order of the drop table."""
 
-    def __init__(self, settings: DataSettings, held_out: Mapping[str, HeldOut]) -> None:
+    def __init__(
+        self,
+        settings: DataSettings,
+        held_out: Mapping[str, HeldOut],
+        others: "Sequence[PairFilters]" = (),
+    ) -> None:
+        """Make the filters.
+
+        Args:
+            settings: The data settings, with the corpus that is filtered as `train`.
+            held_out: The pairs of dev and test, where these are corpora of their own.
+            others: The filters of the corpora before this one.
+        """
+        shared = {
+            reason: pair_filter
+            for other in others
+            for reason, pair_filter in other._filters.items()
+            if pair_filter.compares_corpora
+        }
         self._filters: dict[str, PairFilter] = {
-            reason: FILTERS.resolve(reason)(settings, held_out)
+            reason: shared.get(reason) or FILTERS.resolve(reason)(settings, held_out)
             for reason, kind in FILTERS.kinds.items()
             if all(getattr(settings, key) for key in kind.settings)
         }
@@ -123,6 +141,12 @@ class PairFilters:
         return dropped
 
 
+def join_reasons(filters: Sequence[PairFilters]) -> list[str]:
+    """Return the reasons for which the filters of several corpora may drop a pair, in order."""
+    found = {reason for each in filters for reason in each.reasons}
+    return [reason for reason in (*FILTERS.names(), NOT_UTF8) if reason in found]
+
+
 def selecting_reasons() -> list[str]:
     """Return the reasons that are no fault of the text: the pairs are left out by choice."""
     return [reason for reason in FILTERS.names() if FILTERS.resolve(reason).selects]
@@ -131,7 +155,7 @@ def selecting_reasons() -> list[str]:
 def filter_settings(settings: DataSettings) -> dict[str, object]:
     """Return the settings of all filters, without those that are unset.
 
-    The corpora are not among them, because the manifest describes their texts.
+    The texts are not among them, because the manifest describes them.
     """
     keys = {key for kind in FILTERS.kinds.values() for key in kind.settings} - {"dev", "test"}
     return _set_values(settings, keys)
@@ -177,6 +201,9 @@ class PairFilter(ABC):
 
     selects: ClassVar[bool] = False
     """Whether pairs are left out by choice, which `data.max_dropped` does not count."""
+
+    compares_corpora: ClassVar[bool] = False
+    """Whether pairs are compared with those of earlier corpora, so that one filter gets all."""
 
     def __init__(self, settings: DataSettings, held_out: Mapping[str, HeldOut]) -> None:
         """Keep the settings.

@@ -15,7 +15,8 @@ from typing import Any
 from nmt.config.earlier_keys import REMOVED_KEYS
 from nmt.config.serialize import format_value
 from nmt.console import say
-from nmt.data.manifest import Inputs, changed_texts, check_replaceable
+from nmt.data.input_files import Inputs, changed_texts
+from nmt.data.manifest import check_replaceable
 from nmt.errors import DataError, UsageError
 from nmt.runtime.atomic_files import remove_leftovers
 from nmt.runtime.lock import hold_lock

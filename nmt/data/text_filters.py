@@ -116,6 +116,8 @@ class NearDuplicate(PairFilter):
     compared as they are.
     """
 
+    compares_corpora = True
+
     def __init__(self, settings: DataSettings, held_out: Mapping[str, HeldOut]) -> None:
         """Start without earlier pairs."""
         super().__init__(settings, held_out)

@@ -133,16 +133,18 @@ def text_findings(
     )
 
 
-def profile_corpus(corpus: CorpusSettings, lines: int, on_bad_utf8: BadUtf8) -> CorpusProfile:
-    """Return the profile of a corpus, which is read for it.
+def profile_corpora(
+    corpora: Sequence[CorpusSettings], lines: int, on_bad_utf8: BadUtf8
+) -> CorpusProfile:
+    """Return the profile of some corpora, which are read for it.
 
     Args:
-        corpus: The files of the corpus.
-        lines: The number of its lines.
+        corpora: The corpora.
+        lines: The number of their lines.
         on_bad_utf8: See `read_lines`.
     """
     profile = CorpusProfile(lines)
-    for pair in read_corpus_pairs(corpus, on_bad_utf8):
+    for pair in read_corpus_pairs(corpora, on_bad_utf8):
         if pair.source is not None and pair.target is not None:
             profile.add(pair.line, pair.source, pair.target)
     return profile

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nmt.config.settings import Config, CorpusSettings
-from nmt.data.manifest import TextFinding, check_formats
+from nmt.config.settings import Config, TrainCorpusSettings
+from nmt.data.input_files import check_formats
+from nmt.data.manifest import TextFinding
 from nmt.data.pair_files import pair_files, read_corpus_pairs
-from nmt.data.text_findings import Files, profile_corpus, text_findings
+from nmt.data.text_findings import Files, profile_corpora, text_findings
 from nmt.text.lines import check_line_counts, count_lines
 from nmt.text.profile import CorpusProfile
 
@@ -58,10 +59,10 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
             the sides of a corpus differ in their number of lines.
     """
     files = _line_counts(config)
-    lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in _corpora(config)}
+    data = config.data
+    lines = {name: sum(count for _, count in files[f"{name}.source"]) for name in data.corpora}
     total, read = lines["train"], min(lines["train"], _MAX_READ_LINES)
     sample_size = min(read, _SAMPLE_PAIRS)
-    data = config.data
     pairs = islice(read_corpus_pairs(data.train, data.on_bad_utf8), read)
     source, target = folder / "sample.source", folder / "sample.target"
     written, profile = 0, CorpusProfile(read)
@@ -78,8 +79,8 @@ def take_sample(config: Config, folder: Path) -> CorpusSample:
             if pair.source is not None and pair.target is not None:
                 profile.add(pair.line, pair.source, pair.target)
     others = {
-        name: profile_corpus(corpus, lines[name], data.on_bad_utf8)
-        for name, corpus in _corpora(config).items()
+        name: profile_corpora(corpora, lines[name], data.on_bad_utf8)
+        for name, corpora in config.data.corpora.items()
         if name != "train"
     }
     findings = text_findings({"train": profile, **others}, files)
@@ -92,7 +93,8 @@ def equal_corpus_sides(config: Config) -> list[str]:
     """Return a sentence for each corpus with one text on both sides. Equal sizes are compared."""
     return [
         f"source and target of {name} are the same text ({', '.join(map(str, corpus.source))})"
-        for name, corpus in _corpora(config).items()
+        for name, corpora in config.data.corpora.items()
+        for corpus in corpora
         if corpus.source and all(map(_is_same_text, corpus.source, corpus.target))
     ]
 
@@ -103,34 +105,31 @@ def _is_same_text(source: Path, target: Path) -> bool:
 
 def _with_sample(config: Config, source: Path, target: Path) -> Config:
     """Return the configuration over a sample, without a hard limit on its smaller vocabulary."""
-    train = CorpusSettings(source=(source,), target=(target,))
+    train = TrainCorpusSettings(source=(source,), target=(target,))
     return config.model_copy(
         update={
-            "data": config.data.model_copy(update={"train": train}),
+            "data": config.data.model_copy(update={"train": (train,)}),
             "tokenizer": config.tokenizer.model_copy(update={"hard_vocab_limit": False}),
         }
     )
 
 
-def _corpora(config: Config) -> dict[str, CorpusSettings]:
-    data = config.data
-    named = (("train", data.train), ("dev", data.dev), ("test", data.test))
-    return {name: corpus for name, corpus in named if corpus is not None}
-
-
 def _line_counts(config: Config) -> Files:
     """Return the files of each side with their numbers of lines, which must match."""
     files: Files = {}
-    for name, corpus in _corpora(config).items():
-        check_formats(corpus)
-        sides = [
-            [(path, count_lines(path)) for path in paths]
-            for paths in (corpus.source, corpus.target)
-        ]
-        if corpus.pairs:
-            counts = [(file.path, sum(1 for _ in file.read())) for file in pair_files(corpus)]
-            sides = [counts, counts]
-        check_line_counts(*sides)
-        for side, counted in zip(("source", "target"), sides, strict=True):
-            files[f"{name}.{side}"] = [(str(path), lines) for path, lines in counted]
+    for name, corpora in config.data.corpora.items():
+        for corpus in corpora:
+            check_formats(corpus)
+            sides = [
+                [(path, count_lines(path)) for path in paths]
+                for paths in (corpus.source, corpus.target)
+            ]
+            if corpus.pairs:
+                counts = [(file.path, sum(1 for _ in file.read())) for file in pair_files(corpus)]
+                sides = [counts, counts]
+            check_line_counts(*sides)
+            for side, counted in zip(("source", "target"), sides, strict=True):
+                key = f"{name}.{side}"
+                named = [(str(path), lines) for path, lines in counted]
+                files[key] = [*files.get(key, ()), *named]
     return files

@@ -9,7 +9,8 @@ import numpy as np
 
 from nmt.console import quietly, warn
 from nmt.data.binarize import equal_sides
-from nmt.data.manifest import TextFinding, check_languages, count_pairs
+from nmt.data.input_files import check_languages, count_pairs
+from nmt.data.manifest import TextFinding
 from nmt.data.pair_counts import describe_round_trip
 from nmt.data.text_findings import SWAPPED
 from nmt.data.tokenizer_preparation import find_tokenizers, prepare_tokenizers

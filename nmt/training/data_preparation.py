@@ -6,18 +6,12 @@ import numpy as np
 
 from nmt.alignment.guided_links import GUIDANCE_FILE, open_guidance, prepare_guidance
 from nmt.alignment.link_dataset import PairLinks
-from nmt.config.settings import Config, CorpusSettings
+from nmt.config.settings import Config
 from nmt.console import say, warn
 from nmt.data.binarize import DATA_FILES, binarize, binarize_settings, dev_text_path
 from nmt.data.binary_dataset import Corpus
-from nmt.data.manifest import (
-    MANIFEST,
-    Inputs,
-    Manifest,
-    check_languages,
-    check_unchanged,
-    describe_inputs,
-)
+from nmt.data.input_files import Inputs, check_languages, check_unchanged, describe_inputs
+from nmt.data.manifest import MANIFEST, Manifest
 from nmt.data.prepared_folder_rules import (
     FolderKind,
     PreparedFolder,
@@ -32,7 +26,7 @@ from nmt.text.scripts import Scripts
 from nmt.tokenizers.tokenizer import Tokenizer, TokenizerPair
 
 _KIND = FolderKind("data", "nmt binarize", MANIFEST, DATA_FILES | {GUIDANCE_FILE})
-_KEYS = {"seed": "data.split_seed"}
+_KEYS = {"seed": "data.split_seed", "train": "data.train", "dev": "data.dev"}
 _LINES_SHOWN = 8
 
 
@@ -86,7 +80,7 @@ def prepare_corpora(
         if not force:
             folder.check_exists()
         manifest = _known_manifest(folder)
-        corpora = _corpus_settings(config)
+        corpora = config.data.corpora
         inputs = describe_inputs(corpora, None if manifest is None else manifest.inputs, checked)
         reasons = _rebuild_reasons(config, tokenizers, manifest, inputs)
         prepared = None if force else _open_intact(folder, manifest, tokenizers, reasons)
@@ -132,7 +126,7 @@ def find_corpora(
     manifest = _known_manifest(folder)
     reasons: list[str] = []
     if manifest is not None:
-        inputs = describe_inputs(_corpus_settings(config), manifest.inputs)
+        inputs = describe_inputs(config.data.corpora, manifest.inputs)
         reasons = _rebuild_reasons(config, tokenizers, manifest, inputs)
         prepared = _open_intact(folder, manifest, tokenizers, reasons)
         if prepared is not None:
@@ -162,10 +156,6 @@ def open_prepared(config: Config, run: RunDirectory) -> tuple[TokenizerPair, Pre
 
 def _folder(run: RunDirectory) -> PreparedFolder:
     return PreparedFolder.for_run(run, run.data, _KIND)
-
-
-def _corpus_settings(config: Config) -> dict[str, CorpusSettings | None]:
-    return {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}
 
 
 def _known_manifest(folder: PreparedFolder) -> Manifest | None:

@@ -22,7 +22,8 @@ from nmt.config.settings import TrainingSettings
 from nmt.console import format_count
 from nmt.data.batches import Batch
 from nmt.data.binary_dataset import Corpus
-from nmt.data.manifest import InputFile, Manifest
+from nmt.data.input_files import InputFile
+from nmt.data.manifest import Manifest
 from nmt.errors import ModelError
 from nmt.runtime.distributed import SINGLE_PROCESS, Ranks
 from nmt.training.checkpoints import TrainingState, newest_checkpoint

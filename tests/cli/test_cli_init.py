@@ -37,7 +37,7 @@ def test_it_writes_what_trains(texts, capsys):
     assert "my.yaml: written. Next: nmt train my.yaml (`nmt doctor my.yaml" in captured.err
     config = load_config(texts / "my.yaml")
     assert (config.data.source_language, config.data.target_language) == ("en", "de")
-    assert config.data.train.source == (texts / "train.en",)
+    assert config.data.train[0].source == (texts / "train.en",)
     assert config.data.drop_duplicates
     few = ["training.max_updates=2", "training.schedule.warmup_updates=1"]
     few += ["training.validation.every_updates=2", "model.embedding_size=8", "model.output.size=8"]
@@ -66,14 +66,14 @@ def test_paths_are_seen_from_the_folder_of_the_file(texts):
     assert "source: ../../train.en\n" in text
     assert f"source: {texts / 'dev.en'}\n" in text
     config = load_config(texts / "new" / "folder" / "my.yaml")
-    assert config.data.train.target == (texts / "train.de",)
+    assert config.data.train[0].target == (texts / "train.de",)
 
 
 def test_several_files_and_what_is_told(texts):
     more = ["--source", "dev.en", "--target", "dev.de", "--on-bad-utf8", "skip_pair"]
     assert run([*TRAIN, *more, "--target-language", "Deutsch", "-o", "my.yaml"]) == 0
     config = load_config(texts / "my.yaml")
-    assert config.data.train.source == (texts / "train.en", texts / "dev.en")
+    assert config.data.train[0].source == (texts / "train.en", texts / "dev.en")
     assert (config.data.source_language, config.data.target_language) == ("en", "Deutsch")
     assert config.data.on_bad_utf8 == "skip_pair"
 

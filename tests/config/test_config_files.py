@@ -19,7 +19,7 @@ def test_the_default_is_what_the_settings_say():
 def test_each_configuration_is_right(path):
     config = load_config(path)
     assert config.name == path.name.removesuffix(".yaml")
-    assert config.data.train.source[0].is_absolute()
+    assert config.data.train[0].source[0].is_absolute()
 
 
 def test_the_readme_names_each_configuration():

@@ -33,36 +33,38 @@ def load(folder, *overrides, text=None):
 def test_paths_of_the_file_start_at_its_folder(folder):
     data = load(folder).data
     configs = folder / "configs"
-    assert data.train.source == (configs / "train.fr",)
+    assert data.train[0].source == (configs / "train.fr",)
     assert data.dev is not None
-    assert data.dev.source == (configs / "a.fr", configs / "sub" / "b.fr")
-    assert data.dev.target == (Path("/abs/a.en"), folder / "b.en")
+    assert data.dev[0].source == (configs / "a.fr", configs / "sub" / "b.fr")
+    assert data.dev[0].target == (Path("/abs/a.en"), folder / "b.en")
 
 
 def test_paths_of_corpora_start_at_the_root_where_there_is_one(folder):
     config = load(folder, text=SMALL.replace("data:", "data:\n  root: ../corpora"))
     assert config.data.root == folder / "corpora"
-    assert config.data.train.source == (folder / "corpora" / "train.fr",)
+    assert config.data.train[0].source == (folder / "corpora" / "train.fr",)
 
 
 def test_paths_of_overrides_start_at_the_current_folder(folder):
     config = load(folder, "data.root=texts", "data.train.source=x.fr", "run_dir=out")
     here = folder / "elsewhere"
     assert config.data.root == here / "texts"
-    assert config.data.train.source == (here / "x.fr",)
-    assert config.data.train.target == (here / "texts" / "train.en",)
+    assert config.data.train[0].source == (here / "x.fr",)
+    assert config.data.train[0].target == (here / "texts" / "train.en",)
     assert config.run_dir == here / "out"
 
 
 def test_a_relative_path_of_the_config_itself(folder, monkeypatch):
     monkeypatch.chdir(folder / "configs")
-    assert load_config(Path("small.yaml")).data.train.source == (folder / "configs" / "train.fr",)
+    assert load_config(Path("small.yaml")).data.train[0].source == (
+        folder / "configs" / "train.fr",
+    )
 
 
 def test_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     config = load(folder, "data.train.source=~/x.fr")
-    assert config.data.train.source == (Path("/home/someone/x.fr"),)
+    assert config.data.train[0].source == (Path("/home/someone/x.fr"),)
 
 
 def test_name_and_run_dir_are_filled_in(folder):
@@ -86,10 +88,10 @@ training: {max_updates: 10}
     config = load(folder, "data.target_language=no", text=text)
     assert config.name == "small.fr-no"
     assert config.run_dir == folder / "elsewhere" / "runs" / "small.fr-no"
-    assert config.data.train.source == (folder / "fr" / "a.fr", folder / "fr" / "b")
-    assert config.data.train.target == (folder / "fr" / "a.no", folder / "fr" / "{c}")
+    assert config.data.train[0].source == (folder / "fr" / "a.fr", folder / "fr" / "b")
+    assert config.data.train[0].target == (folder / "fr" / "a.no", folder / "fr" / "{c}")
     other = load(folder, 'data.train.target=["x.{target_language}", y]', text=text)
-    assert other.data.train.target[0] == folder / "elsewhere" / "x.target"
+    assert other.data.train[0].target[0] == folder / "elsewhere" / "x.target"
     assert load(folder, "run_dir=to-{target_language}").run_dir == folder / "elsewhere/to-target"
 
 

@@ -217,7 +217,7 @@ def test_a_wrong_value_in_a_section(complaint, line, place, message):
             "data: {validation_split: 0.1}\n",
             "2 problems in c.yaml:\n"
             "c.yaml: training: missing. Training settings.\n"
-            "c.yaml:1:1: data.train: missing. Training corpus.",
+            "c.yaml:1:1: data.train: missing. Training corpus, or a list of corpora.",
         ),
         (
             RIGHT + "model: {tying: all}\ntokenizer: {joint: false}\n",

@@ -44,7 +44,7 @@ def small_sizes(config):
 
 @pytest.mark.parametrize("name", FILES)
 def test_it_loads_where_its_data_is_missing(name):
-    assert load_config(CONFIGS / name).data.train.source
+    assert load_config(CONFIGS / name).data.train[0].source
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -15,7 +15,7 @@ def corpus(tmp_path):
             content = "".join(f"{line}\n" for line in lines)
             (tmp_path / f"{name}.{side}").write_text(content, encoding="utf-8")
         paths = [(tmp_path / f"{name}.{side}",) for side in ("source", "target")]
-        return CorpusSettings(source=paths[0], target=paths[1])
+        return [CorpusSettings(source=paths[0], target=paths[1])]
 
     return corpus
 
@@ -120,7 +120,7 @@ def test_packed_files_and_several_of_them(tmp_path):
     source, target = (
         (tmp_path / f"1.{side}.gz", tmp_path / f"2.{side}") for side in ("source", "target")
     )
-    facts = summarize_corpus(CorpusSettings(source=source, target=target), None)
+    facts = summarize_corpus([CorpusSettings(source=source, target=target)], None)
     assert (facts.pairs, facts.source.words) == (2, 3)
 
 

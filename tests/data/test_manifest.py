@@ -1,13 +1,13 @@
 import pytest
 
 from nmt.config.settings import CorpusSettings
-from nmt.data.manifest import changed_texts, describe_inputs
+from nmt.data.input_files import changed_texts, describe_inputs
 from nmt.errors import DataError
 
 
-def corpus(*sides: str) -> dict[str, CorpusSettings | None]:
+def corpus(*sides: str) -> dict[str, list[CorpusSettings] | None]:
     source, target = sides
-    return {"train": CorpusSettings(source=[source], target=[target]), "dev": None}
+    return {"train": [CorpusSettings(source=[source], target=[target])], "dev": None}
 
 
 @pytest.fixture

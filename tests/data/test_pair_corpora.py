@@ -7,7 +7,8 @@ import pytest
 
 from nmt.cli.app import run
 from nmt.config.load import load_config
-from nmt.data.manifest import Manifest, changed_texts, describe_inputs
+from nmt.data.input_files import changed_texts, describe_inputs
+from nmt.data.manifest import Manifest
 from nmt.errors import ConfigError
 
 TEXT = """\
@@ -58,8 +59,9 @@ def test_the_model_is_that_of_two_files(tiny_config, table, capsys):
         assert run([*command, "--set", f"run_dir={folder / name}"]) == 0
     two, one = (folder / name / "best" / "model.safetensors" for name in ("tiny", "one"))
     assert two.read_bytes() == one.read_bytes()
-    manifest = Manifest.load(folder / "one" / "data")
-    assert manifest.train == Manifest.load(folder / "tiny" / "data").train
+    reports = [Manifest.load(folder / name / "data").train for name in ("tiny", "one")]
+    two_files, one_file = (each.model_dump(exclude={"parts"}) for each in reports)
+    assert one_file == two_files
     capsys.readouterr()
     assert run([*commands["one"], "--set", f"run_dir={folder / 'one'}"]) == 0
     assert "Nothing to do" in capsys.readouterr().err
@@ -108,7 +110,7 @@ def test_init_writes_what_it_recognised(tmp_path, pairs, capsys):
     command = ["init", "--pairs", str(file), "-o", str(output)]
     assert run([*command, "--source-language", "fr", "--target-language", "en"]) == 0
     assert "source translation.fr, target translation.en; first pair: " in capsys.readouterr().err
-    train = load_config(output).data.train
+    (train,) = load_config(output).data.train
     assert (train.pairs, train.format) == ((file,), "jsonl")
     assert train.sides == ("translation.fr", "translation.en")
 

@@ -130,7 +130,7 @@ def test_a_side_in_another_script_than_its_corpus_is_dropped(corpus):
 def test_a_sample_of_a_corpus_is_evenly_spread(corpus):
     texts = [(f"a{number}", f"b{number}") for number in range(1000)]
     blank = [("", "b"), (" ", "")]
-    settings = CorpusSettings.model_validate(corpus([*blank, *texts]))
+    settings = [CorpusSettings.model_validate(corpus([*blank, *texts]))]
     assert sample_corpus_pairs(settings, "error", 1000) == texts
     few = sample_corpus_pairs(settings, "error", 100)
     assert 50 <= len(few) <= 100

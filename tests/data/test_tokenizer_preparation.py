@@ -13,15 +13,15 @@ from pydantic import ValidationError
 from subword_models import train_model
 
 from nmt.config.serialize import dump_config
-from nmt.data import tokenizer_preparation
-from nmt.data.tokenizer_preparation import train_tokenizers
+from nmt.data import tokenizer_training
+from nmt.data.tokenizer_training import train_tokenizers
 from nmt.errors import ConfigError, DataError, ModelError
 from nmt.runtime.atomic_files import write_text
 from nmt.tokenizers.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerPair
 
 
 def trained(config) -> TokenizerPair:
-    return train_tokenizers(config, sum(1 for _ in config.data.train.source[0].open("rb")))
+    return train_tokenizers(config, sum(1 for _ in config.data.train[0].source[0].open("rb")))
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"])))
@@ -115,7 +115,7 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
     program = (
         "import sys; from pathlib import Path\n"
         "from nmt.config.load import load_config\n"
-        "from nmt.data.tokenizer_preparation import train_tokenizers\n"
+        "from nmt.data.tokenizer_training import train_tokenizers\n"
         "train_tokenizers(load_config(Path(sys.argv[1])), 200).save(Path(sys.argv[2]))"
     )
     models = []
@@ -129,7 +129,7 @@ def test_training_gives_the_same_bytes_in_each_process(make_config, tmp_path, ki
 
 
 def test_subwords_are_learned_from_an_even_sample(make_config, monkeypatch):
-    monkeypatch.setattr(tokenizer_preparation, "_MAX_LINES", 20)
+    monkeypatch.setattr(tokenizer_training, "_MAX_LINES", 20)
     source = ["aaaa bbbb"] * 50 + ["cccc dddd"] * 50
     settings = {"vocab_size": 270, "joint": False, "hard_vocab_limit": False}
     config = make_config((source, source), dev=(["a"], ["b"]), tokenizer=settings)

@@ -214,7 +214,7 @@ def test_tatoeba_of_any_language(get, tmp_path, capsys):
     assert capsys.readouterr().out == f"nmt train configs/tatoeba.fra-eng.yaml{told}\n"
     config = load_config(ROOT / "configs" / "tatoeba.fra-eng.yaml", settings)
     assert config.name == "tatoeba.deu-eng"
-    assert [*config.data.train.source, *config.data.train.target] == [
+    assert [*config.data.train[0].source, *config.data.train[0].target] == [
         folder / "train.deu.gz",
         folder / "train.eng.gz",
     ]

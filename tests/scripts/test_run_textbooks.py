@@ -141,7 +141,7 @@ def test_settings_of_the_command_hold(run, tmp_path):
     assert config.training.max_time == "0.5m"
     assert config.runtime.threads == 1
     assert config.run_dir == tmp_path / "t.runs" / "reversal"
-    assert config.data.test.source == (tmp_path / "toy.reversal" / "test.source",)
+    assert config.data.test[0].source == (tmp_path / "toy.reversal" / "test.source",)
 
 
 def test_a_small_run_is_measured(trained, tiny_config):

@@ -12,7 +12,7 @@ from nmt.config.recommend.rules import recommend
 from nmt.config.settings import Config, CorpusSettings
 from nmt.console import quietly
 from nmt.data.corpus_survey import summarize_corpus
-from nmt.data.tokenizer_preparation import train_tokenizers
+from nmt.data.tokenizer_training import train_tokenizers
 from nmt.text.languages import find_language
 from nmt.tokenizers.normalization import side_rules
 from nmt.tokenizers.round_trip import RoundTrip
@@ -63,7 +63,7 @@ def _row(language: str, folder: Path) -> Row:
     files = [_write(folder / f"{language}.{side}", side) for side in range(2)]
     corpus = CorpusSettings(source=(files[0],), target=(files[1],))
     values = {name: key.default for name, key in all_keys().items()}
-    values |= {choice.key: choice.value for choice in recommend(summarize_corpus(corpus, None))}
+    values |= {choice.key: choice.value for choice in recommend(summarize_corpus([corpus], None))}
     choices = {name: values[f"tokenizer.{name}"] for name in _CHOICES}
     config = Config.model_validate(
         {

@@ -9,7 +9,7 @@ import torch
 from test_training import assert_same_weights, records, weights
 
 from nmt.config.settings import TrainingSettings
-from nmt.data.manifest import InputFile
+from nmt.data.input_files import InputFile
 from nmt.errors import ModelError, StoppedBySignal
 from nmt.model.loss import LossSums
 from nmt.runtime.device import Choices
@@ -121,7 +121,7 @@ def test_an_update_is_left_out_and_its_lines_are_told(tiny, tmp_path, spoil, cap
 def test_the_lines_are_those_of_the_batch(tiny, monkeypatch, spoil):
     """Also where a line before them has been dropped from the corpus."""
     config = tiny("training.max_updates=1")
-    for path in (*config.data.train.source, *config.data.train.target):
+    for path in (*config.data.train[0].source, *config.data.train[0].target):
         path.write_text(f"\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
     taken, update = [], Trainer._complete_update
 
@@ -132,7 +132,7 @@ def test_the_lines_are_those_of_the_batch(tiny, monkeypatch, spoil):
     monkeypatch.setattr(Trainer, "_complete_update", seen)
     spoil(updates(1))
     lines = records(train(config), "skipped_update")[0]["lines"]
-    texts = config.data.train.source[0].read_text(encoding="utf-8").split("\n")
+    texts = config.data.train[0].source[0].read_text(encoding="utf-8").split("\n")
     assert sorted(texts[line - 1] for line in lines) == sorted(taken)
 
 

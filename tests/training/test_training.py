@@ -377,7 +377,7 @@ def test_a_bundle_tells_nobody_where_the_corpus_lay(tiny, tmp_path):
     run = train(tiny())
     for file in run.best.iterdir():
         assert str(tmp_path).encode() not in file.read_bytes(), file.name
-    assert load_bundle(run.best, torch.device("cpu")).config.data.train.source == (
+    assert load_bundle(run.best, torch.device("cpu")).config.data.train[0].source == (
         Path("train.fr"),
     )
 

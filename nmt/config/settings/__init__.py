@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from nmt.config.presets import PRESETS, implied_values, merge_settings
 from nmt.config.settings.base import FilePath, KindOf, Settings
-from nmt.config.settings.data import CorpusSettings, DataSettings
+from nmt.config.settings.data import CorpusSettings, DataSettings, TrainCorpusSettings
 from nmt.config.settings.model import ModelSettings
 from nmt.config.settings.runtime import RuntimeSettings
 from nmt.config.settings.search import SearchSettings
@@ -24,6 +24,7 @@ __all__ = [
     "SearchSettings",
     "Settings",
     "TokenizerSettings",
+    "TrainCorpusSettings",
     "TrainingSettings",
 ]
 
@@ -119,11 +120,13 @@ class Config(Settings):
 
     def _attention_problems(self) -> Iterator[str]:
         max_positions, max_length = self.model.max_source_tokens, self.data.max_length
-        if max_positions is not None and max_positions < max_length:
+        tags = max(len(self.data.tags_of(corpus)) for corpus in self.data.train)
+        if max_positions is not None and max_positions < max_length + tags:
             yield (
                 f"`model.attention.max_positions: {self.model.attention.max_positions}` is too "
-                f"small for `data.max_length: {max_length}` and an end-of-sentence token: set it "
-                f"to {max_length + 1}, or `data.max_length` to {max_positions}"
+                f"small for `data.max_length: {max_length}`{f', {tags} tags' if tags else ''} and "
+                f"an end-of-sentence token: set it to {max_length + tags + 1}, or "
+                f"`data.max_length` to {max_positions - tags}"
             )
         if self.model.attention.kind != "none":
             return
@@ -143,8 +146,9 @@ class Config(Settings):
                 "`training.guided_alignment` needs the same subwords in each epoch: set "
                 "`tokenizer.sampling.alpha: 0`"
             )
-        files, sources = len(guided.alignments), len(self.data.train.source)
-        if guided.alignments and self.data.train.pairs:
+        files = len(guided.alignments)
+        sources = sum(len(corpus.source) for corpus in self.data.train)
+        if guided.alignments and any(corpus.pairs for corpus in self.data.train):
             yield (
                 "`training.guided_alignment.alignments` links the lines of two files: set "
                 "`data.train.source` and `data.train.target` in place of `data.train.pairs`"

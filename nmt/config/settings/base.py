@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
     Strict,
     WithJsonSchema,
 )
@@ -65,6 +66,40 @@ FilePaths = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """One path, or a list of paths."""
+
+
+class OneOrMore:
+    """The mark of a list of sections that may also be written as one section without a list."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            self._wrap,
+            handler(source),
+            serialization=core_schema.wrap_serializer_function_ser_schema(
+                self._unwrap, schema=handler(source)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
+
+    def _wrap(self, value: object) -> object:
+        if isinstance(value, list | tuple) and not value:
+            raise ValueError("is an empty list; name at least one")
+        return value if isinstance(value, list | tuple) else [value]
+
+    def _unwrap(self, value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+        values = handler(value)
+        return values[0] if len(values) == 1 else list(values)
+
+
+OMITTED_KEYS = "keys that are listed elsewhere"
+"""The mark of a section whose keys the reference lists elsewhere, so that it lists them once."""
 
 
 class Described(Protocol):
